@@ -1,0 +1,90 @@
+"""The capture thread's work: read the source, leave the newest frame, come back from losses."""
+
+from __future__ import annotations
+
+import threading
+
+from stylecam.clock import Clock
+from stylecam.errors import CameraBusyError, SourceError
+from stylecam.frame import Frame, Size
+from stylecam.slot import Slot
+from stylecam.sources.base import Source
+from stylecam.stats import Stats
+
+BACKOFF_S = (0.2, 0.4, 0.8, 1.0)
+"""Waits between attempts to open a lost source again; the last one repeats, so it is back within 2 s of its return."""
+STALLED_S = 1.5
+"""A live source silent for longer has stalled, even while a read still blocks in the driver."""
+
+
+class Capture:
+    """Reads an opened source until told to stop; a lost one is closed and opened again with back-off."""
+
+    def __init__(
+        self, source: Source, out: Slot[Frame], stats: Stats, clock: Clock, stop: threading.Event, size: Size, fps: float
+    ) -> None:
+        self._source = source
+        self._out = out
+        self._stats = stats
+        self._clock = clock
+        self._stop = stop
+        self._size, self._fps = size, fps
+        self._attempts = 0
+        self._lost = False
+        self._last_frame_at: float | None = None
+        self._trouble = ""
+
+    def notice(self, now: float) -> str | None:
+        """What viewers should be told at time `now`: that the camera is lost or silent; None while all is well."""
+        if self._lost:
+            return "camera busy" if "in use by" in self._trouble else "camera lost"
+        if self._source.live and self._last_frame_at is not None and now - self._last_frame_at > STALLED_S:
+            return "camera stalled"
+        return None
+
+    @property
+    def trouble(self) -> str | None:
+        """The full message of the loss being recovered from, or None."""
+        return self._trouble if self._lost else None
+
+    def run(self) -> None:
+        """Step until stopped, then close the source."""
+        try:
+            while not self._stop.is_set():
+                self.step()
+        finally:
+            self._source.close()
+
+    def step(self) -> None:
+        """Read one frame, or make one attempt to get a lost source back."""
+        if self._lost:
+            self._reopen()
+            return
+        try:
+            frame = self._source.read()
+        except SourceError as error:
+            self._lose(error)
+            return
+        if frame is not None:
+            self._last_frame_at = frame.captured_at
+            self._stats.captured(replaced=self._out.put(frame))
+
+    def _lose(self, error: SourceError) -> None:
+        self._lost, self._attempts = True, 0
+        self._trouble = str(error)
+        self._stats.fault("source", str(error))
+        self._source.close()
+
+    def _reopen(self) -> None:
+        wait = BACKOFF_S[min(self._attempts, len(BACKOFF_S) - 1)]
+        self._attempts += 1
+        if not self._clock.wait_until(self._clock.now() + wait, self._stop):
+            return
+        try:
+            self._source.open(self._size, self._fps)
+        except SourceError as error:
+            if isinstance(error, CameraBusyError):
+                self._trouble = str(error)
+            return
+        self._lost = False
+        self._last_frame_at = self._clock.now()

@@ -1,0 +1,48 @@
+"""`stylecam cameras`: the cameras of this machine."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from stylecam.v4l2 import Mode
+
+
+@click.command(
+    "cameras",
+    epilog="""\b
+Examples:
+  stylecam cameras
+  stylecam cameras --json""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every size and rate.")
+def command(as_json: bool) -> None:
+    """List cameras with their sizes and rates; virtual ones are marked."""
+    from stylecam.sources.devices import list_cameras
+
+    cameras = list_cameras()
+    if as_json:
+        click.echo(json.dumps([camera.as_dict() for camera in cameras], indent=2))
+        return
+    if not cameras:
+        click.echo("no camera found; `stylecam run --camera demo` needs none")
+        return
+    table = Table("index", "name", "path", "kind", "best sizes and rates", box=None, pad_edge=False)
+    for camera in cameras:
+        kind = camera.problem or ("virtual" if camera.virtual else "camera")
+        table.add_row(str(camera.index), camera.name, camera.path, kind, _best(camera.modes))
+    Console().print(table)
+
+
+def _best(modes: tuple[Mode, ...]) -> str:
+    """The three largest sizes, each with its fastest format."""
+    fastest: dict[tuple[int, int], Mode] = {}
+    for mode in modes:
+        known = fastest.get((mode.width, mode.height))
+        if known is None or mode.fps > known.fps:
+            fastest[mode.width, mode.height] = mode
+    largest = sorted(fastest.values(), key=lambda mode: mode.width * mode.height, reverse=True)[:3]
+    return ", ".join(f"{m.width}x{m.height} {m.fourcc.strip()}" + (f" {m.fps:g} fps" if m.fps else "") for m in largest)

@@ -1,0 +1,25 @@
+"""Tab completion of styles and cameras."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import CompletionItem
+
+
+def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of styles that begin like `incomplete`."""
+    from stylecam.config import user_styles
+    from stylecam.styles.catalogue import Catalogue, shipped_models
+
+    cards = Catalogue.load([shipped_models(), user_styles()]).cards
+    items = [CompletionItem(card.name, help=f"{card.title}, {card.artist}") for card in cards]
+    return [item for item in [*items, CompletionItem("none")] if item.value.startswith(incomplete)]
+
+
+def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Paths of cameras that begin like `incomplete`, `demo`, and files."""
+    from stylecam.sources.devices import list_cameras
+
+    items = [CompletionItem(camera.path or str(camera.index), help=camera.name) for camera in list_cameras()]
+    items = [item for item in [*items, CompletionItem("demo")] if item.value.startswith(incomplete)]
+    return items or [CompletionItem(incomplete, type="file")]

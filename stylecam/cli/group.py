@@ -1,0 +1,99 @@
+"""The command group: subcommands, and how errors become one line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+from click.core import ParameterSource
+
+from stylecam import __version__
+from stylecam.errors import StylecamError
+
+_COMMANDS = {
+    "run": "paint the camera and publish it (also plain `stylecam`)",
+    "cameras": "list the cameras of this machine",
+    "styles": "list the styles",
+}
+
+
+class _Lazy(click.Group):
+    """Loads a subcommand's module only when it is used; without a subcommand, `run` is meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command = import_module(f"stylecam.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {"-h", "--help", "--version"}
+        if not args or (args[0].startswith("-") and args[0] not in own):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="""\b
+Examples:
+  stylecam                            any camera, virtual camera or web page
+  stylecam --style the_scream         another painting
+  stylecam run --help                 everything that can be set
+\b
+Tab completion: eval "$(_STYLECAM_COMPLETE=bash_source stylecam)" in ~/.bashrc
+  (zsh_source for zsh, fish_source for fish)""",
+)
+@click.version_option(__version__, prog_name="stylecam")
+def group() -> None:
+    """A virtual webcam that paints you live."""
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run `arguments` and return the exit status. Errors go to stderr, one line each."""
+    try:
+        status = group.main(list(arguments), prog_name="stylecam", standalone_mode=False)
+    except click.UsageError as error:
+        return _complain(error.format_message() + _origin(error), error.ctx)
+    except click.ClickException as error:
+        return _complain(error.format_message())
+    except StylecamError as error:
+        return _complain(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:  # `stylecam styles | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _complain(message: str, context: click.Context | None = None) -> int:
+    line = " ".join(message.split())
+    hint = f" Try: {context.command_path} --help" if context is not None else ""
+    click.echo(f"stylecam: {line}{hint}", err=True)
+    return 2
+
+
+def _origin(error: click.UsageError) -> str:
+    """Where a wrong value came from, if not from the command line."""
+    parameter, context = getattr(error, "param", None), error.ctx
+    if parameter is None or context is None:
+        return ""
+    source = context.get_parameter_source(parameter.name)
+    if source is ParameterSource.DEFAULT_MAP:
+        return f" (set in {context.meta.get('stylecam.config')})"
+    if source is ParameterSource.ENVIRONMENT:
+        return f" (set by the variable STYLECAM_{parameter.name.upper()})"
+    return ""

@@ -1,0 +1,153 @@
+"""`stylecam run`: the live camera."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from stylecam import config
+from stylecam.cli.complete import complete_camera, complete_style
+from stylecam.errors import StylecamError, UsageError
+from stylecam.frame import Size
+
+_META = "stylecam.config"
+
+
+def _load_config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    """Make the file's values the defaults of all other options."""
+    path = value or config.default_path()
+    if value is not None and not path.is_file():
+        raise UsageError(f"--config {path}: there is no such file")
+    names = [p.name for p in context.command.params if isinstance(p, click.Option) and p.name not in ("config", "help")]
+    loaded = config.load(path, [name for name in names if name])
+    context.default_map = {**loaded.run}
+    context.meta[_META] = path
+    context.meta["stylecam.hotkeys"] = loaded.hotkeys
+
+
+@click.command(
+    "run",
+    context_settings={"auto_envvar_prefix": "STYLECAM", "help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  stylecam run                                      any camera to the virtual camera
+  stylecam run --camera "HD Webcam" --style great_wave
+  stylecam run --camera demo --output web           no camera or driver needed: a page on this machine
+  stylecam run --style "great_wave:0.6,the_scream:0.4" --strength 0.8
+  stylecam run --output virtual --output file:talk.mp4
+  stylecam run --camera clip.mp4 --output file:painted.mp4 --seconds 20
+  stylecam run --camera rtsp://192.0.2.7/live --output window
+  stylecam run --hotkey next=ctrl+alt+right --hotkey quit=
+  stylecam run --seconds 60 --stats stats.json --output null --json
+\b
+Every option can also be set in the configuration file under [run], or by a variable such as STYLECAM_STYLE.""",
+)
+@click.option("--camera", metavar="WHICH", shell_complete=complete_camera,
+              help="Index, /dev/videoN, part of its name, a video, picture or folder, a URL, or demo. "
+                   "Without: the first camera, or the demo if there is none.")
+@click.option("--style", metavar="NAME", shell_complete=complete_style,
+              help="A style, a blend a:0.6,b:0.4, an .onnx file, or none. Without: the first one.")
+@click.option("--size", default="1280x720", show_default=True, help="Size of the published picture.")
+@click.option("--fps", type=float, default=30.0, show_default=True, help="Frames a second to publish.")
+@click.option("--output", multiple=True, metavar="WHERE",
+              help="virtual[:DEVICE], web[:PORT], window, file:PATH.mp4 or null; may be given several times. "
+                   "Without: the virtual camera, or the web page if there is none.")
+@click.option("--engine", default="opencv", show_default=True, help="What runs the network.")
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE",
+              help="auto, cpu, cuda, cuda-fp16 or opencl.")
+@click.option("--threads", type=int, help="Processor threads the network may use. Without: all.")
+@click.option("--strength", type=float, default=1.0, show_default=True, help="0 (camera) to 1 (painting).")
+@click.option("--scale", default="auto", show_default=True,
+              help="Processing size: auto holds the frame rate; 0.25 to 1 fixes a share of the picture's size.")
+@click.option("--mirror", is_flag=True, help="Publish the picture mirrored. (The preview window always is a mirror.)")
+@click.option("--hotkeys/--no-hotkeys", default=True, show_default=True, help="Listen to global hotkeys.")
+@click.option("--hotkey", multiple=True, metavar="ORDER=KEYS",
+              help="Change a hotkey: next=ctrl+alt+right, select:1=ctrl+alt+1, quit= for none.")
+@click.option("--seconds", type=float, help="Stop after this long.")
+@click.option("--stats", type=click.Path(path_type=Path), metavar="FILE.json",
+              help="Write statistics there every second and at the end.")
+@click.option("--json", "as_json", is_flag=True, help="Print the final statistics as JSON on standard output.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more: the governor's reasons, tracebacks.")
+@click.option("--config", is_eager=True, expose_value=False, callback=_load_config,
+              type=click.Path(path_type=Path), metavar="FILE",
+              help=f"Configuration file. Without: {config.default_path()}")
+@click.pass_context
+def command(context: click.Context, **given: Any) -> int:
+    """Paint the camera and publish it.
+
+    While it runs: n and p for the next and previous style, 1 to 9 for a style, b for the plain camera, + and - for the
+    strength, f to freeze, q to quit; the same with ctrl+alt from any program.
+    """  # fmt: skip
+    from stylecam.cli.status import StatusLine, greeting
+    from stylecam.live import Live, Settings
+    from stylecam.styles.catalogue import Catalogue, shipped_models
+
+    console = Console(stderr=True, highlight=False)
+    status = StatusLine(console, given["verbose"])
+    catalogue = Catalogue.load([shipped_models(), config.user_styles()])
+    for problem in catalogue.problems:
+        status.say(f"skipped: {problem}")
+    bindings = context.meta["stylecam.hotkeys"] | dict(_assignment(text) for text in given["hotkey"])
+    settings = Settings(
+        camera=given["camera"],
+        style=given["style"],
+        size=Size.parse(given["size"]),
+        fps=given["fps"],
+        outputs=tuple(given["output"]),
+        engine=given["engine"],
+        device=given["device"],
+        threads=given["threads"],
+        strength=given["strength"],
+        scale=_scale(given["scale"]),
+        mirror=given["mirror"],
+        hotkeys=given["hotkeys"],
+        bindings=bindings,
+        seconds=given["seconds"],
+        stats=given["stats"],
+    )
+    live = Live(settings, catalogue, status.say)
+    live.open()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: live.quit())
+    for line in greeting(live, catalogue):
+        status.say(line)
+    try:
+        with status:
+            final = live.run(status.show)
+    except StylecamError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last stop: everything is closed, now say it in one line
+        if given["verbose"]:
+            traceback.print_exc()
+        click.echo(f"stylecam: stopped by an unexpected {type(error).__name__}: {error} (-v shows where)", err=True)
+        return 1
+    if given["as_json"]:
+        click.echo(json.dumps(final, indent=2))
+    else:
+        status.say(status.summary(final))
+    sys.stdout.flush()
+    given_up = [entry["trouble"] for entry in final["outputs"] if entry["trouble"]]
+    return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
+
+
+def _scale(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"--scale {text!r} is neither auto nor a number from 0.25 to 1") from None
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    order, equals, keys = text.partition("=")
+    if not equals:
+        raise UsageError(f"--hotkey {text!r} is not ORDER=KEYS; write for instance next=ctrl+alt+right")
+    return order.strip(), keys

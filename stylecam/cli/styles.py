@@ -1,0 +1,39 @@
+"""`stylecam styles`: what there is to paint with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+
+@click.command(
+    "styles",
+    epilog="""\b
+Examples:
+  stylecam styles
+  stylecam styles --json""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def command(as_json: bool) -> None:
+    """List the styles, numbered as the keys 1 to 9 choose them."""
+    from stylecam.config import user_styles
+    from stylecam.styles.catalogue import Catalogue, shipped_models
+
+    catalogue = Catalogue.load([shipped_models(), user_styles()])
+    for problem in catalogue.problems:
+        click.echo(f"skipped: {problem}", err=True)
+    if as_json:
+        click.echo(json.dumps([{**asdict(card), "full_name": card.full_name} for card in catalogue.all_cards], indent=2))
+        return
+    table = Table("key", "name", "painting", "artist", "year", "licence", "network", box=None, pad_edge=False)
+    for number, card in enumerate(catalogue.cards, 1):
+        key = str(number) if number <= 9 else ""
+        table.add_row(key, card.name, card.title, card.artist, str(card.year or ""), card.licence, card.bank)
+    others = [card for card in catalogue.all_cards if card not in catalogue.cards]
+    for card in others:
+        table.add_row("", card.full_name, card.title, card.artist, str(card.year or ""), card.licence, card.bank)
+    Console().print(table)

@@ -1,0 +1,62 @@
+"""The one place that knows time and waits: everything else is handed a clock, so tests never sleep."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Seconds on a monotonic scale, and waiting on it."""
+
+    def now(self) -> float:
+        """The time in seconds; only differences mean something."""
+        ...
+
+    def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
+        """Return True at `deadline` (at once if it has passed), or False as soon as `stop` is set."""
+        ...
+
+
+class SystemClock:
+    """The real, monotonic clock."""
+
+    def now(self) -> float:
+        """Seconds of `time.monotonic`, which all processes of one Linux machine share."""
+        return time.monotonic()
+
+    def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
+        """See `Clock.wait_until`."""
+        remaining = deadline - time.monotonic()
+        if stop is not None:
+            return not stop.wait(max(0.0, remaining))
+        if remaining > 0:
+            time.sleep(remaining)
+        return True
+
+
+class ManualClock:
+    """A clock for tests: time passes only when someone waits for it or advances it."""
+
+    def __init__(self, start: float = 1000.0) -> None:
+        self._now = start
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """The time as it was last moved to."""
+        with self._lock:
+            return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        with self._lock:
+            self._now += seconds
+
+    def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
+        """Jump to `deadline` unless `stop` is set."""
+        if stop is not None and stop.is_set():
+            return False
+        with self._lock:
+            self._now = max(self._now, deadline)
+        return True

@@ -1,0 +1,102 @@
+"""Global hotkeys through pynput. The callbacks only enqueue."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stylecam.clock import Clock
+from stylecam.control.actions import Order
+from stylecam.control.keys import Combo, KeyMatcher
+from stylecam.errors import HotkeysUnavailableError
+
+_MODIFIER_NAMES = {
+    "ctrl": "ctrl", "ctrl_l": "ctrl", "ctrl_r": "ctrl",
+    "alt": "alt", "alt_l": "alt", "alt_r": "alt",
+    "shift": "shift", "shift_l": "shift", "shift_r": "shift",
+    "cmd": "cmd", "cmd_l": "cmd", "cmd_r": "cmd",
+}  # fmt: skip
+
+
+class GlobalHotkeys:
+    """Listens to the whole desktop's keyboard and submits the orders of bound combinations."""
+
+    def __init__(self, bindings: Mapping[Combo, Order], submit: Callable[[Order], None], clock: Clock) -> None:
+        self._matcher = KeyMatcher(bindings)
+        self._submit = submit
+        self._clock = clock
+        self._listener: Any = None
+
+    def start(self) -> None:
+        """Start listening.
+
+        Raises:
+            HotkeysUnavailableError: no display or no permission; the message is one line with the way out.
+        """
+        try:
+            # Importing pynput connects to the display, so it cannot stand at the top of the file.
+            keyboard = importlib.import_module("pynput.keyboard")
+            self._listener = keyboard.Listener(on_press=self._pressed, on_release=self._released)
+            self._listener.daemon = True
+            self._listener.start()
+            self._listener.wait()
+        except Exception as error:  # noqa: BLE001 - each platform's backend raises its own kinds, display errors among them
+            self._listener = None
+            raise HotkeysUnavailableError(f"global hotkeys are off: {_reason(error)}") from error
+
+    def warning(self) -> str | None:
+        """What will not work although listening started, or None."""
+        if sys.platform == "linux" and os.environ.get("XDG_SESSION_TYPE") == "wayland":
+            return "on Wayland, global hotkeys reach stylecam only from X11 windows; keys in this terminal always work"
+        if sys.platform == "darwin" and not getattr(self._listener, "IS_TRUSTED", True):
+            return (
+                "macOS withholds the keyboard: allow your terminal under System Settings > Privacy & Security > "
+                "Input Monitoring and Accessibility, then start again"
+            )
+        return None
+
+    def stop(self) -> None:
+        """Stop listening."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.stop()
+
+    def _pressed(self, key: Any, *_: Any) -> None:
+        order = self._matcher.press(key_name(key), self._clock.now())
+        if order is not None:
+            self._submit(order)
+
+    def _released(self, key: Any, *_: Any) -> None:
+        self._matcher.release(key_name(key), self._clock.now())
+
+
+def key_name(key: Any) -> str:
+    """One name for a pynput key, whatever modifiers did to it: `n` for ctrl+n and for N, `1` for the keypad's 1."""
+    name = getattr(key, "name", None)
+    if name is not None:
+        return _MODIFIER_NAMES.get(name, name)
+    code = getattr(key, "vk", None)
+    character = getattr(key, "char", None)
+    if character and character.isprintable():
+        return str(character).lower()
+    if character and 1 <= ord(character) <= 26:  # Windows and macOS report ctrl+letter as a control character
+        return chr(ord(character) + 96)
+    if code is None:
+        return ""
+    if sys.platform == "linux" and 0xFFB0 <= code <= 0xFFB9:  # keypad digits as X keysyms
+        return chr(code - 0xFFB0 + 48)
+    if sys.platform == "win32" and 96 <= code <= 105:  # keypad digits as Windows key codes
+        return chr(code - 96 + 48)
+    return chr(code).lower() if 48 <= code <= 57 or 65 <= code <= 90 else f"<{code}>"
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        return "there is no X display (DISPLAY is not set); keys in this terminal work"
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed; run: pip install pynput"
+    return f"{text[:160] or type(error).__name__}; keys in this terminal work"

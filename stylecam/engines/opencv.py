@@ -1,0 +1,122 @@
+"""Networks through cv2.dnn, on the CPU, CUDA or OpenCL, with OpenCV 4.10 and later as well as 5.x."""
+
+from __future__ import annotations
+
+import sys
+from typing import cast
+
+import cv2
+import numpy as np
+
+from stylecam.engines.base import Engine, Session, Tensor
+from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
+from stylecam.styles.model import Model
+
+DEVICES = ("auto", "cpu", "cuda", "cuda-fp16", "opencl")
+
+_TARGETS = {
+    "cpu": (cv2.dnn.DNN_BACKEND_OPENCV, cv2.dnn.DNN_TARGET_CPU),
+    "cuda": (cv2.dnn.DNN_BACKEND_CUDA, cv2.dnn.DNN_TARGET_CUDA),
+    "cuda-fp16": (cv2.dnn.DNN_BACKEND_CUDA, cv2.dnn.DNN_TARGET_CUDA_FP16),
+    "opencl": (cv2.dnn.DNN_BACKEND_OPENCV, cv2.dnn.DNN_TARGET_OPENCL),
+}
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices this OpenCV can really run networks on, best first for `auto`; `cpu` is always among them."""
+    found = []
+    cuda = set(_available_targets(cv2.dnn.DNN_BACKEND_CUDA))
+    if cv2.dnn.DNN_TARGET_CUDA in cuda:
+        found.append("cuda")
+    if cv2.dnn.DNN_TARGET_CUDA_FP16 in cuda:
+        found.append("cuda-fp16")
+    found.append("cpu")
+    if cv2.ocl.haveOpenCL() and cv2.dnn.DNN_TARGET_OPENCL in _available_targets(cv2.dnn.DNN_BACKEND_OPENCV):
+        found.append("opencl")
+    return tuple(found)
+
+
+class OpenCVEngine(Engine):
+    """cv2.dnn on one device.
+
+    Asking OpenCV for a device it lacks silently runs on the CPU; so this class looks first and refuses, and `device`
+    always tells the truth.
+    """
+
+    name = "opencv"
+
+    def __init__(self, device: str = "auto") -> None:
+        """`device` is one of `DEVICES`; `auto` takes CUDA where it works, else the CPU.
+
+        Raises:
+            EngineUnavailableError: this OpenCV has no such device; the message says what to install.
+            UsageError: there is no device of that name.
+        """
+        if device not in DEVICES:
+            raise UsageError(f"there is no device {device!r}; choose {', '.join(DEVICES)}")
+        found = available_devices()
+        if device != "auto" and device not in found:
+            raise EngineUnavailableError(_missing(device))
+        self.device = found[0] if device == "auto" else device
+        self.version = f"OpenCV {cv2.__version__}"
+
+    def session(self, model: Model, width: int, height: int) -> Session:
+        """See `Engine.session`."""
+        return _OpenCVSession(model, width, height, self.device)
+
+
+class _OpenCVSession(Session):
+    def __init__(self, model: Model, width: int, height: int, device: str) -> None:
+        self._name = model.path.name
+        self._shape = (1, 3, height, width)
+        self._has_style_input = model.has_style_input
+        buffer = np.frombuffer(model.at(width, height), np.uint8)
+        try:
+            # OpenCV 5's new engine runs on the CPU only; the classic one is what knows CUDA and OpenCL.
+            classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
+            if classic is not None and device != "cpu":
+                self._net = cv2.dnn.readNetFromONNX(buffer, engine=classic)  # type: ignore[call-overload]
+            else:
+                self._net = cv2.dnn.readNetFromONNX(buffer)
+            backend, target = _TARGETS[device]
+            self._net.setPreferableBackend(backend)
+            self._net.setPreferableTarget(target)
+        except cv2.error as error:
+            raise EngineRunError(f"OpenCV {cv2.__version__} cannot load {self._name}: {_brief(error)}") from error
+
+    def run(self, image: Tensor, weights: tuple[float, ...]) -> Tensor:
+        try:
+            if self._has_style_input:
+                self._net.setInput(np.asarray([weights], np.float32), "style")
+            self._net.setInput(image, "image")
+            styled = cast(Tensor, self._net.forward())
+        except cv2.error as error:
+            raise EngineRunError(f"OpenCV {cv2.__version__} cannot run {self._name}: {_brief(error)}") from error
+        if styled.shape != self._shape:
+            raise EngineRunError(f"{self._name} gave shape {styled.shape} where {self._shape} was expected")
+        return styled
+
+
+def _available_targets(backend: int) -> list[int]:
+    try:
+        return [int(target) for target in cv2.dnn.getAvailableTargets(backend)]
+    except cv2.error:  # a build without that backend at all
+        return []
+
+
+def _missing(device: str) -> str:
+    installed = f"OpenCV {cv2.__version__} for Python {sys.version_info.major}.{sys.version_info.minor}"
+    if device == "opencl":
+        return (
+            f"--device opencl: the installed {installed} finds no OpenCL device; install your graphics driver's OpenCL "
+            f"runtime (Debian: intel-opencl-icd or mesa-opencl-icd), or use --device cpu"
+        )
+    return (
+        f"--device {device}: the installed {installed} was built without CUDA (the packages on PyPI all are) or finds no "
+        f"NVIDIA GPU; install an OpenCV built with WITH_CUDA and OPENCV_DNN_CUDA, or use --device cpu"
+    )
+
+
+def _brief(error: cv2.error) -> str:
+    text = str(getattr(error, "err", "") or error).strip().splitlines()
+    return text[-1][:200] if text else "no reason given"

@@ -1,0 +1,158 @@
+"""Sessions kept warm: built and run once on a thread of their own, so the frame path never waits for one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections import OrderedDict, deque
+
+import numpy as np
+
+from stylecam.engines.base import Engine, Session
+from stylecam.errors import EngineError
+from stylecam.governor import Rung
+from stylecam.styles.model import Model
+
+Key = tuple[str, Rung]
+
+WARM_RUNS = 2
+
+
+class WarmSession:
+    """A session that has run, and what a run took."""
+
+    __slots__ = ("milliseconds", "rung", "session")
+
+    def __init__(self, session: Session, rung: Rung, milliseconds: float) -> None:
+        self.session = session
+        self.rung = rung
+        self.milliseconds = milliseconds
+
+
+class SessionPool:
+    """Sessions by (model, rung); the least recently used go when there are too many.
+
+    `rim` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
+    """
+
+    def __init__(self, engine: Engine, rim: int = 0, capacity: int = 8) -> None:
+        self._engine = engine
+        self._rim = rim
+        self._capacity = capacity
+        self._ready: OrderedDict[Key, WarmSession] = OrderedDict()
+        self._failed: dict[Key, EngineError] = {}
+        self._wanted: deque[tuple[Model, Rung]] = deque()
+        self._building: Key | None = None
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the sessions."""
+        return self._engine
+
+    @property
+    def building(self) -> bool:
+        """True while a session is being built: it takes processor time from the frames of this moment."""
+        return self._building is not None
+
+    def get(self, model: Model, rung: Rung) -> WarmSession | None:
+        """The warm session, or None; then it is being built and a later call will find it.
+
+        Raises:
+            EngineError: it was tried and cannot be built.
+        """
+        with self._condition:
+            key = (model.key, rung)
+            if key in self._ready:
+                self._ready.move_to_end(key)
+                return self._ready[key]
+            if key in self._failed:
+                raise self._failed[key]
+        self.prefetch(model, rung)
+        return None
+
+    def prefetch(self, model: Model, rung: Rung) -> None:
+        """Have the session built some time soon, if it is not there."""
+        with self._condition:
+            key = (model.key, rung)
+            waiting = any((m.key, r) == key for m, r in self._wanted)
+            if self._closed or waiting or key == self._building or key in self._ready or key in self._failed:
+                return
+            self._wanted.append((model, rung))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._build_all, name="stylecam-warm-up", daemon=True)
+                self._thread.start()
+            self._condition.notify()
+
+    def build(self, model: Model, rung: Rung) -> WarmSession:
+        """Build the session now, in the calling thread: for start-up, before there are frames to hold up.
+
+        Raises:
+            EngineError: the engine cannot load or run it.
+        """
+        with self._condition:
+            ready = self._ready.get((model.key, rung))
+        if ready is not None:
+            return ready
+        warm = self._warm(model, rung)
+        self._keep((model.key, rung), warm)
+        return warm
+
+    def close(self) -> None:
+        """Stop building and let all sessions go."""
+        with self._condition:
+            self._closed = True
+            self._wanted.clear()
+            self._condition.notify_all()
+        if self._thread is not None:
+            self._thread.join(1.0)
+        with self._condition:
+            self._ready.clear()
+
+    def _warm(self, model: Model, rung: Rung) -> WarmSession:
+        width, height = rung.width + 2 * self._rim, rung.height + 2 * self._rim
+        session = self._engine.session(model, width, height)
+        image = np.full((1, 3, height, width), 0.5, np.float32)
+        weights = (1.0,) + (0.0,) * (model.styles - 1)
+        took = []
+        for _ in range(1 + WARM_RUNS):  # the first one allocates and, on a GPU, compiles
+            started = time.perf_counter()
+            session.run(image, weights)
+            took.append((time.perf_counter() - started) * 1000)
+        return WarmSession(session, rung, min(took[1:]))
+
+    def _keep(self, key: Key, warm: WarmSession) -> None:
+        with self._condition:
+            self._ready[key] = warm
+            while len(self._ready) > self._capacity:
+                self._ready.popitem(last=False)
+
+    def _build_all(self) -> None:
+        _lower_priority()
+        while True:
+            with self._condition:
+                while not self._wanted and not self._closed:
+                    self._condition.wait()
+                if self._closed:
+                    return
+                model, rung = self._wanted.popleft()
+                key = self._building = (model.key, rung)
+            try:
+                self._keep(key, self._warm(model, rung))
+            except EngineError as error:
+                with self._condition:
+                    self._failed[key] = error
+            finally:
+                self._building = None
+
+
+def _lower_priority() -> None:
+    """Let frames go first; on Linux niceness belongs to the thread."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -1,0 +1,36 @@
+"""Words on the picture, for those who watch: a badge when the camera is lost, a card before the first frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stylecam.frame import Image, Size
+
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+
+
+def badged(image: Image, text: str) -> Image:
+    """A copy of `image` (H×W×3 uint8 BGR) with `text` on a dark plate in the lower left corner."""
+    result = image.copy()
+    height = result.shape[0]
+    scale = height / 720 * 0.8
+    (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    pad = round(tall * 0.8)
+    left, bottom = pad * 2, height - pad * 2
+    right, top = left + width + pad * 4, bottom - tall - pad * 2
+    plate = result[max(0, top) : bottom, left : min(right, result.shape[1])]
+    plate[:] = cv2.addWeighted(plate, 0.25, np.full_like(plate, 18), 0.75, 0)
+    dot = (left + pad + pad // 2, (top + bottom) // 2)
+    cv2.circle(result, dot, max(2, pad // 2), (70, 90, 235), -1, cv2.LINE_AA)
+    origin = (left + pad * 3, bottom - pad)
+    cv2.putText(result, text, origin, _FONT, scale, (240, 240, 240), 1, cv2.LINE_AA)
+    return result
+
+
+def waiting_card(size: Size, text: str = "stylecam is starting") -> Image:
+    """A calm dark picture of `size`, published until the first frame is there."""
+    ramp = np.linspace(46, 20, size.height, dtype=np.float32)[:, None]
+    plain = np.repeat(ramp, size.width, axis=1).astype(np.uint8)
+    image: Image = np.ascontiguousarray(np.dstack([plain, plain - 4, plain - 8]))
+    return badged(image, text)

@@ -1,0 +1,65 @@
+"""Frames and sizes: what walks through the program."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stylecam.errors import UsageError
+
+Image = npt.NDArray[np.uint8]
+"""A picture: H×W×3 uint8, BGR, C-contiguous."""
+
+SMALLEST, LARGEST = 64, 4096
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """Read `1280x720`.
+
+        Raises:
+            UsageError: not two whole numbers, odd, or outside 64..4096; virtual cameras need even sides (4:2:0 chroma).
+        """
+        match = re.fullmatch(r"\s*(\d{1,6})\s*[x×X]\s*(\d{1,6})\s*", text)
+        if not match:
+            raise UsageError(f"size {text!r} is not WIDTHxHEIGHT; write for instance 1280x720")
+        size = cls(int(match[1]), int(match[2]))
+        if not (SMALLEST <= min(size) and max(size) <= LARGEST):
+            raise UsageError(f"size {size} is out of range; each side must lie between {SMALLEST} and {LARGEST} pixels")
+        if size.width % 2 or size.height % 2:
+            even = cls(size.width + size.width % 2, size.height + size.height % 2)
+            raise UsageError(f"size {size} is odd and video needs even sides; write {even}")
+        return size
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture on its way.
+
+    Attributes:
+        image: H×W×3 uint8 BGR, C-contiguous. Nobody writes into it once the frame is made.
+        index: counts the frames of one source from 0; a styled frame keeps its camera frame's index.
+        captured_at: when the source had it, in seconds on the monotonic clock.
+    """
+
+    image: Image
+    index: int
+    captured_at: float
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the picture."""
+        return Size(self.image.shape[1], self.image.shape[0])

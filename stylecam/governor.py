@@ -1,0 +1,192 @@
+"""The resolution ladder and its control law.
+
+Style networks cost close to linear in pixels, so one running estimate of milliseconds per megapixel (and one of the
+work that does not depend on the rung) predicts every rung. Stepping down is immediate; stepping up waits for a calm
+spell and a margin, and waits longer each time it turns out to have been a mistake, so the rung never hunts.
+
+Pure arithmetic on observed times: no threads, no clock, no frames.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from stylecam.frame import Size
+
+HEADROOM = 0.85
+"""Share of the frame period that styling may use; the rest is for capture, publishing and the user's call."""
+MARGIN = 0.92
+"""A finer rung must be predicted within this share of the budget."""
+CALM_S = 3.0
+WINDOW = 10
+"""How many recent frames the lateness test looks at,"""
+LATE = 4
+"""and how many of them must be late to step down."""
+REGRET_S = 8.0
+"""A step down this soon after a step up was a mistake,"""
+LONGEST_CALM_S = 60.0
+"""and doubles the calm asked for next time, up to this."""
+FRACTIONS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rung:
+    """One processing size of the ladder, in pixels; both multiples of 8."""
+
+    width: int
+    height: int
+
+    @property
+    def megapixels(self) -> float:
+        """Area in millions of pixels."""
+        return self.width * self.height / 1e6
+
+    @property
+    def size(self) -> Size:
+        """The rung as a picture size."""
+        return Size(self.width, self.height)
+
+    @classmethod
+    def at(cls, size: Size, fraction: float) -> Rung:
+        """The rung nearest to `fraction` of `size`, at least 64 pixels a side."""
+        return cls(*(max(64, round(side * fraction / 8) * 8) for side in size))
+
+
+def ladder(size: Size) -> tuple[Rung, ...]:
+    """All rungs for an output of `size`, coarsest first, from a quarter of it to the whole."""
+    return tuple(sorted({Rung.at(size, fraction) for fraction in FRACTIONS}))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which rung to use, what a frame is predicted to take there, and why."""
+
+    rung: Rung
+    predicted_ms: float | None
+    reason: str
+
+
+class _Estimate:
+    """Exponential average that an outlier can move by no more than its own size."""
+
+    def __init__(self, weight: float = 0.12) -> None:
+        self._weight = weight
+        self.value: float | None = None
+
+    def add(self, sample: float) -> None:
+        if self.value is None:
+            self.value = sample
+        else:
+            self.value += self._weight * (min(sample, 2 * self.value + 0.5) - self.value)
+
+
+class Governor:
+    """Chooses the finest rung whose predicted time fits the frame budget, for one network on one engine.
+
+    Call `observe` after each styled frame and `choose` before the next. `choose` names the rung wanted; until its
+    session is warm the caller goes on with the old one, and the governor, seeing frames of the old rung, waits.
+    """
+
+    def __init__(self, rungs: tuple[Rung, ...], fps: float) -> None:
+        """`rungs` coarsest first, never empty; `fps` is the rate to hold."""
+        self._rungs = rungs
+        self._period_ms = 1000.0 / fps
+        self._budget_ms = self._period_ms * HEADROOM
+        self._per_megapixel, self._fixed = _Estimate(), _Estimate()
+        self._late: deque[bool] = deque(maxlen=WINDOW)
+        self._calm_s = CALM_S
+        self._calm_since: float | None = None
+        self._raised_at: float | None = None
+        self._regretted: Rung | None = None
+        self._wanted = rungs[0] if len(rungs) == 1 else rungs[max(0, len(rungs) // 2 - 2)]
+        self._reason = "fixed" if len(rungs) == 1 else "starting"
+
+    @property
+    def budget_ms(self) -> float:
+        """Milliseconds a frame may take to style."""
+        return self._budget_ms
+
+    def predict(self, rung: Rung) -> float | None:
+        """Predicted milliseconds for a frame at `rung`; None before anything was observed."""
+        if self._per_megapixel.value is None:
+            return None
+        return (self._fixed.value or 0.0) + self._per_megapixel.value * rung.megapixels
+
+    def start(self, rung: Rung, network_ms: float) -> None:
+        """Begin from a warm-up's measurement: the finest rung predicted to fit is wanted at once."""
+        self._per_megapixel.add(network_ms / rung.megapixels)
+        self._wanted = self._finest_within(self._budget_ms * MARGIN)
+        if len(self._rungs) > 1:
+            self._reason = "starting: from the warm-up's time"
+
+    def observe(self, rung: Rung, network_ms: float, fixed_ms: float, now: float) -> None:
+        """Take in one frame: time in the network, time in all else the stylist did, both in ms; `now` in s."""
+        self._per_megapixel.add(network_ms / rung.megapixels)
+        self._fixed.add(fixed_ms)
+        if rung != self._wanted:
+            self._late.clear()  # says nothing about the rung we are waiting for
+            return
+        late = network_ms + fixed_ms > self._period_ms
+        self._late.append(late)
+        finer = self._next_finer()
+        prediction = self.predict(finer) if finer else None
+        if late or prediction is None or prediction > self._budget_ms * MARGIN:
+            self._calm_since = None
+        elif self._calm_since is None:
+            self._calm_since = now
+
+    def disturb(self) -> None:
+        """Forget recent lateness: something known and passing (a session being built) slowed the last frames."""
+        self._late.clear()
+
+    def choose(self, now: float) -> Decision:
+        """The rung wanted at time `now` (s)."""
+        if len(self._rungs) > 1:
+            self._step(now)
+        return Decision(self._wanted, self.predict(self._wanted), self._reason)
+
+    def _step(self, now: float) -> None:
+        late = sum(self._late)
+        if late >= LATE and self._wanted != self._rungs[0]:
+            self._lower(now, f"{late} of the last {len(self._late)} frames were late")
+        elif self._calm_since is not None and now - self._calm_since >= self._calm_for(self._next_finer()):
+            self._raise(now)
+        elif self._raised_at is not None and now - self._raised_at > LONGEST_CALM_S:
+            self._raised_at, self._regretted, self._calm_s = None, None, CALM_S
+
+    def _lower(self, now: float, why: str) -> None:
+        if self._raised_at is not None and now - self._raised_at <= REGRET_S:
+            self._calm_s = min(LONGEST_CALM_S, self._calm_s * 2)
+            self._regretted = self._wanted
+        below = [rung for rung in self._rungs if rung < self._wanted]
+        fits = self._finest_within(self._budget_ms)
+        self._wanted = min(below[-1], fits)
+        self._reason = f"down: {why}"
+        self._settle()
+
+    def _raise(self, now: float) -> None:
+        finer = self._next_finer()
+        if finer is None:
+            return
+        self._wanted = finer
+        self._raised_at = now
+        self._reason = f"up: calm, predicted {self.predict(finer):.1f} of {self._budget_ms:.1f} ms"
+        self._settle()
+
+    def _settle(self) -> None:
+        self._late.clear()
+        self._calm_since = None
+
+    def _calm_for(self, rung: Rung | None) -> float:
+        """Calm to wait for before `rung`: longer for one that failed lately, and for all finer ones."""
+        if rung is not None and self._regretted is not None and rung >= self._regretted:
+            return self._calm_s
+        return CALM_S
+
+    def _next_finer(self) -> Rung | None:
+        return next((rung for rung in self._rungs if rung > self._wanted), None)
+
+    def _finest_within(self, milliseconds: float) -> Rung:
+        fitting = [rung for rung in self._rungs if (self.predict(rung) or 0.0) <= milliseconds]
+        return fitting[-1] if fitting else self._rungs[0]

@@ -1,0 +1,303 @@
+"""One live run: everything put together from plain settings, started, watched and stopped."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import psutil
+
+from stylecam import __version__
+from stylecam.clock import Clock, SystemClock
+from stylecam.control.actions import Control, Order
+from stylecam.control.hotkeys import GlobalHotkeys
+from stylecam.control.keys import Bindings, bind
+from stylecam.control.state import LiveState
+from stylecam.control.terminal import TerminalKeys, order_for
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.engines.pool import SessionPool
+from stylecam.errors import CameraNotFoundError, HotkeysUnavailableError, SinkUnavailableError, UsageError
+from stylecam.files import write_json
+from stylecam.frame import Size
+from stylecam.pipeline import Pipeline
+from stylecam.sinks.base import Sink
+from stylecam.sinks.select import make_sinks
+from stylecam.sinks.virtual import VirtualCameraSink
+from stylecam.sinks.web import WebSink
+from stylecam.sinks.window import WindowSink
+from stylecam.sources.base import Source
+from stylecam.sources.demo import DemoSource
+from stylecam.sources.select import make_source
+from stylecam.stats import Stats
+from stylecam.styles.catalogue import Catalogue
+from stylecam.stylist import RIM, Stylist
+
+Say = Callable[[str], None]
+
+WINDOW_TICK_S = 1 / 60
+TICK_S = 0.25
+STATS_S = 1.0
+FASTEST, SLOWEST = 120.0, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may ask of a live run; plain values, as the command line reads them."""
+
+    camera: str | None = None
+    style: str | None = None
+    size: Size = Size(1280, 720)
+    fps: float = 30.0
+    outputs: tuple[str, ...] = ()
+    engine: str = "opencv"
+    device: str = "auto"
+    threads: int | None = None
+    strength: float = 1.0
+    scale: float | None = None
+    mirror: bool = False
+    hotkeys: bool = True
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    seconds: float | None = None
+    stats: Path | None = None
+
+    def check(self) -> None:
+        """See that the numbers make sense and the statistics file can be written.
+
+        Raises:
+            UsageError: the first one that does not.
+        """
+        for name, value, low, high in (
+            ("--fps", self.fps, SLOWEST, FASTEST),
+            ("--strength", self.strength, 0.0, 1.0),
+            ("--scale", self.scale if self.scale is not None else 1.0, 0.25, 1.0),
+            ("--threads", float(self.threads if self.threads is not None else 1), 1.0, 512.0),
+            ("--seconds", self.seconds if self.seconds is not None else 1.0, 0.1, math.inf),
+        ):
+            if not low <= value <= high:
+                raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
+        if self.stats is not None and (not self.stats.parent.is_dir() or self.stats.is_dir()):
+            raise UsageError(f"--stats {self.stats}: there is no folder {self.stats.parent} to write it in, or it is one")
+
+
+class Live:
+    """A live run. `open` it, `run` it from the main thread, and it has closed everything when `run` returns."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, say: Say, clock: Clock | None = None) -> None:
+        """`say` is told, in one line each, what the user should know."""
+        self._settings = settings
+        self._catalogue = catalogue
+        self._say = say
+        self._clock = clock or SystemClock()
+        self._began_at = self._clock.now()
+        self.stats = Stats()
+        self.bindings: Bindings = {}
+        self._told: dict[str, str] = {}
+
+    def open(self) -> None:
+        """Open camera, network and outputs, in that order, each with its fallback.
+
+        Raises:
+            StylecamError: something asked for cannot be had; nothing stays open and no file is left behind.
+        """
+        settings = self._settings
+        settings.check()
+        self.bindings = bind(settings.bindings)
+        if settings.engine != OpenCVEngine.name:
+            raise UsageError(f"there is no engine {settings.engine!r}; this version has: {OpenCVEngine.name}")
+        state = self._first_state()
+        sinks = make_sinks(
+            settings.outputs, mirror_preview=not settings.mirror, stats=lambda: self.report(self._clock.now())
+        )
+        engine = OpenCVEngine(settings.device)
+        if settings.threads is not None:
+            cv2.setNumThreads(settings.threads)
+        self.pool = SessionPool(engine, RIM)
+        self.stylist = Stylist(
+            self.pool, settings.size, settings.fps, self._clock, self._engine_fault, self._catalogue.models
+        )
+        self.stylist.prepare(state)
+        self.source = self._open_source()
+        try:
+            self.sinks = self._open_sinks(sinks)
+        except BaseException:
+            self.source.close()
+            self.pool.close()
+            raise
+        self.control = Control(self._catalogue, state)
+        self.pipeline = Pipeline(
+            self.source, self.stylist, self.sinks, self.control, self.stats, self._clock, settings.size, settings.fps
+        )
+
+    def run(self, tick: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+        """Run until the user, the time or a fault ends it; the final statistics.
+
+        `tick` gets the statistics about four times a second, on this thread.
+        """
+        terminal = TerminalKeys(self.control.submit)
+        terminal.start()
+        hotkeys = self._start_hotkeys()
+        self.pipeline.start()
+        try:
+            self._watch(tick)
+        finally:
+            terminal.stop()
+            if hotkeys is not None:
+                hotkeys.stop()
+            for sink in self.sinks:
+                if isinstance(sink, WindowSink):
+                    sink.destroy()
+            try:
+                self.pipeline.stop()
+            finally:
+                self.pool.close()
+                final = self.report(self._clock.now())
+                if self._settings.stats is not None:
+                    write_json(self._settings.stats, final)
+        return final
+
+    def quit(self) -> None:
+        """End the run; may be called from a signal handler."""
+        self.control.submit(Order("quit"))
+
+    def report(self, now: float) -> dict[str, Any]:
+        """All figures of this run, ready for JSON."""
+        settings, state = self._settings, self.control.state
+        first = self.stats.first_published_at
+        return {
+            **self.pipeline.report(),
+            "size": list(settings.size),
+            "fps": settings.fps,
+            "style": state.label,
+            "strength": state.strength,
+            "bypass": state.bypass,
+            "frozen": state.frozen,
+            "version": state.version,
+            "engine": self.pool.engine.name,
+            "device": self.pool.engine.device,
+            "engine_version": self.pool.engine.version,
+            "threads": cv2.getNumThreads(),
+            "source": self.source.describe(),
+            "outputs": [
+                {"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self.pipeline.outlets
+            ],
+            "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1),
+            "seconds": round(now - self._began_at, 2),
+            "start_s": None if first is None else round(_process_age(now, first), 2),
+            "stylecam": __version__,
+        }
+
+    def _first_state(self) -> LiveState:
+        settings = self._settings
+        if settings.style is not None:
+            mix = self._catalogue.parse(settings.style)
+        else:
+            cards = self._catalogue.cards
+            mix = self._catalogue.mix_of(cards[0]) if cards else None
+        return LiveState(mix, strength=settings.strength, mirror=settings.mirror, scale=settings.scale)
+
+    def _open_source(self) -> Source:
+        settings = self._settings
+        try:
+            source = make_source(settings.camera, self._clock)
+        except CameraNotFoundError as error:
+            if settings.camera is not None:
+                raise
+            self._say(f"{error}; showing the built-in demo. Choose one with --camera (stylecam cameras lists them).")
+            source = DemoSource(self._clock)
+        source.open(settings.size, settings.fps)
+        return source
+
+    def _open_sinks(self, sinks: list[Sink]) -> list[Sink]:
+        settings = self._settings
+        opened: list[Sink] = []
+        try:
+            for sink in sinks or [self._virtual_or_web()]:
+                sink.open(settings.size, settings.fps)
+                opened.append(sink)
+        except BaseException:
+            for sink in opened:
+                sink.discard()
+            raise
+        return opened
+
+    def _virtual_or_web(self) -> Sink:
+        virtual = VirtualCameraSink()
+        try:
+            virtual.open(self._settings.size, self._settings.fps)
+        except SinkUnavailableError as error:
+            self._say(f"{error}. Until then the picture is on a web page.")
+            return WebSink(stats=lambda: self.report(self._clock.now()))
+        return virtual
+
+    def _start_hotkeys(self) -> GlobalHotkeys | None:
+        if not self._settings.hotkeys or not self.bindings:
+            return None
+        hotkeys = GlobalHotkeys(self.bindings, self.control.submit, self._clock)
+        try:
+            hotkeys.start()
+        except HotkeysUnavailableError as error:
+            self._say(str(error))
+            return None
+        warning = hotkeys.warning()
+        if warning:
+            self._say(warning)
+        return hotkeys
+
+    def _watch(self, tick: Callable[[dict[str, Any]], None] | None) -> None:
+        windows = [sink for sink in self.sinks if isinstance(sink, WindowSink)]
+        began = self._clock.now()
+        ticked = written = float("-inf")
+        while not self._ended(began, windows):
+            for window in windows:
+                order = order_for(key) if (key := window.show()) else None
+                if order is not None:
+                    self.control.submit(order)
+            now = self._clock.now()
+            if now - ticked >= TICK_S:
+                ticked = now
+                self._pass_on_news()
+                if tick is not None:
+                    tick(self.report(now))
+            if self._settings.stats is not None and now - written >= STATS_S:
+                written = now
+                write_json(self._settings.stats, self.report(now))
+            self._clock.wait_until(now + (WINDOW_TICK_S if windows else TICK_S / 2), self.control.quitting)
+
+    def _ended(self, began: float, windows: list[WindowSink]) -> bool:
+        seconds = self._settings.seconds
+        return (
+            self.control.quitting.is_set()
+            or self.pipeline.stopping.is_set()
+            or (seconds is not None and self._clock.now() - began >= seconds)
+            or any(window.closed_by_user for window in windows)
+            or all(outlet.given_up for outlet in self.pipeline.outlets)
+        )
+
+    def _pass_on_news(self) -> None:
+        """Say what changed for the worse or the better since the last look."""
+        refused, self.control.refused = self.control.refused, None
+        if refused:
+            self._say(refused)
+        troubles = {outlet.sink.name: outlet.trouble for outlet in self.pipeline.outlets if outlet.trouble}
+        if self.pipeline.capture.trouble:
+            troubles["source"] = self.pipeline.capture.trouble
+        for key, trouble in troubles.items():
+            if key not in self._told:
+                self._say(trouble)
+        for key in self._told.keys() - troubles.keys():
+            self._say("the camera is back" if key == "source" else f"{key} is back")
+        self._told = troubles
+
+    def _engine_fault(self, kind: str, message: str) -> None:
+        self.stats.fault(kind, message)
+        self._say(message)
+
+
+def _process_age(now: float, then: float) -> float:
+    """Seconds from the start of this process to `then` (both monotonic)."""
+    return float(time.time() - psutil.Process().create_time()) - (now - then)

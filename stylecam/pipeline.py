@@ -1,0 +1,131 @@
+"""The pipeline: three threads, two newest-only slots, start and stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from stylecam.capture import Capture
+from stylecam.clock import Clock
+from stylecam.control.actions import Control
+from stylecam.errors import EngineRunError
+from stylecam.finish.badge import waiting_card
+from stylecam.frame import Frame, Size
+from stylecam.publish import Outlet, Publisher
+from stylecam.sinks.base import Sink
+from stylecam.slot import Slot
+from stylecam.sources.base import Source
+from stylecam.stats import Stats
+from stylecam.stylist import Stylist
+
+TAKE_S = 0.1
+STOP_S = 0.8
+FINISH_S = 10.0
+"""A recording may need a moment to be finished; without one the publishing thread ends at once."""
+STARTING = -1
+"""Index of the card shown before the first frame."""
+
+
+class Pipeline:
+    """Runs source → stylist → sinks until stopped.
+
+    Whatever goes wrong with a frame, a source or a sink is counted in the statistics and recovered from; an exception
+    nobody expected ends the pipeline and is raised again by `stop`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        stylist: Stylist,
+        sinks: Sequence[Sink],
+        control: Control,
+        stats: Stats,
+        clock: Clock,
+        size: Size,
+        fps: float,
+    ) -> None:
+        """`source` and `sinks` are already open; the pipeline closes them."""
+        self.stopping = threading.Event()
+        self._stylist = stylist
+        self._control = control
+        self._stats = stats
+        self._clock = clock
+        self._captured: Slot[Frame] = Slot()
+        self._styled: Slot[tuple[Frame, float]] = Slot()
+        self.outlets = [Outlet(sink, size, fps) for sink in sinks]
+        self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps)
+        first = Frame(waiting_card(size), STARTING, clock.now())
+        self.publisher = Publisher(
+            self._styled, self.outlets, stats, clock, self.stopping, fps, first, self.capture.notice
+        )
+        self._threads: list[threading.Thread] = []
+        self._crash: BaseException | None = None
+
+    def start(self) -> None:
+        """Start publishing, then capturing and styling (`stop` counts on this order)."""
+        for name, work in (("publish", self.publisher.run), ("capture", self.capture.run), ("style", self._style_all)):
+            thread = threading.Thread(target=self._guarded, args=(work,), name=f"stylecam-{name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop all threads and close source and sinks, within a second; raises what ended the pipeline, if anything.
+
+        A read that hangs in a camera driver is not waited for: its thread ends with the process.
+        """
+        self.stopping.set()
+        self._captured.close()
+        self._styled.close()
+        deadline = self._clock.now() + STOP_S
+        for thread in self._threads[1:]:
+            thread.join(max(0.0, deadline - self._clock.now()))
+        for thread in self._threads[:1]:
+            thread.join(FINISH_S)  # it closes the sinks
+        if self._crash is not None:
+            raise self._crash
+
+    def style_step(self) -> None:
+        """Style the newest frame, if one comes soon; carry out what the user asked for meanwhile."""
+        frame = self._captured.take(TAKE_S)
+        state = self._control.apply()
+        if frame is None or state.frozen:
+            return
+        started = self._clock.now()
+        try:
+            styled = self._stylist.style(frame, state)
+        except EngineRunError as error:
+            self._stats.fault("engine", str(error))
+            return
+        now = self._clock.now()
+        self._stats.styled(now, (now - started) * 1000)
+        self._styled.put((styled, now))
+
+    def report(self) -> dict[str, Any]:
+        """Figures of this moment: counters, the governor's view, troubles."""
+        work = self._stylist.work
+        decision = work.decision
+        return {
+            **self._stats.snapshot(self._clock.now()),
+            "painting": work.painted,
+            "rung": None if work.rung is None else [work.rung.width, work.rung.height],
+            "governor": None
+            if decision is None
+            else {
+                "wanted": [decision.rung.width, decision.rung.height],
+                "predicted_ms": None if decision.predicted_ms is None else round(decision.predicted_ms, 2),
+                "reason": decision.reason,
+            },
+            "source_trouble": self.capture.trouble,
+        }
+
+    def _style_all(self) -> None:
+        while not self.stopping.is_set():
+            self.style_step()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - kept and raised by `stop`, in the thread that can tell the user
+            self._crash = error
+            self.stopping.set()

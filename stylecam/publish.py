@@ -1,0 +1,155 @@
+"""The publishing thread's work: a steady clock, the newest frame or the last one again, and sinks that may fail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from stylecam.clock import Clock
+from stylecam.errors import SinkError, SinkLostError
+from stylecam.finish.badge import badged
+from stylecam.frame import Frame, Size
+from stylecam.sinks.base import Sink
+from stylecam.slot import Slot
+from stylecam.stats import Stats
+
+RETRY_S = 1.0
+SLACK_S = 0.005
+"""How long before its tick a frame should be ready: the pacer drifts towards that."""
+DRIFT = 0.01
+"""The most the pacer changes a period by."""
+STEADY = 15
+"""Fresh frames in a row before the pacer trusts their rhythm."""
+
+
+class Pacer:
+    """Ticks at a steady rate, and drifts into step with frames that arrive at the same rate.
+
+    Two clocks of equal rate keep whatever distance they started with: a frame may wait a whole period for its tick,
+    or arrive around it and be repeated and dropped in turns. So each period is lengthened or shortened by up to 1 %
+    until frames arrive shortly before their tick.
+    """
+
+    def __init__(self, fps: float, start: float) -> None:
+        self._period = 1 / fps
+        self._fresh = 0
+        self.deadline = start
+
+    def advance(self, now: float, waited_s: float | None) -> None:
+        """Set the next deadline. `waited_s` is how long before this tick its frame was ready; None for a repeat."""
+        nudge = 0.0
+        self._fresh = 0 if waited_s is None else self._fresh + 1
+        if waited_s is not None and self._fresh > STEADY and waited_s < self._period:
+            limit = DRIFT * self._period
+            nudge = min(limit, max(-limit, (SLACK_S - waited_s) * 0.1))
+        self.deadline += self._period + nudge
+        if now > self.deadline + self._period:  # the machine slept or starved: go on from here, never race
+            self.deadline = now + self._period
+
+
+class Outlet:
+    """A sink with its troubles: closed when it fails, opened again now and then, without harm to the others."""
+
+    def __init__(self, sink: Sink, size: Size, fps: float) -> None:
+        self.sink = sink
+        self._size, self._fps = size, fps
+        self.trouble: str | None = None
+        self._retry_at = 0.0
+
+    @property
+    def given_up(self) -> bool:
+        """True if it failed and cannot come back."""
+        return self.trouble is not None and not self.sink.retries
+
+    def open(self) -> None:
+        """Open the sink; raises what the sink raises."""
+        self.sink.open(self._size, self._fps)
+
+    def write(self, frame: Frame, now: float) -> str | None:
+        """Hand `frame` over, or try to open again; the message of a new failure, else None."""
+        if self.trouble is not None and not self._reopened(now):
+            return None
+        try:
+            self.sink.write(frame)
+        except SinkLostError as error:
+            self.sink.close()
+            self.trouble, self._retry_at = str(error), now + RETRY_S
+            return self.trouble
+        return None
+
+    def _reopened(self, now: float) -> bool:
+        if self.given_up or now < self._retry_at:
+            return False
+        try:
+            self.open()
+        except SinkError:
+            self._retry_at = now + RETRY_S
+            return False
+        self.trouble = None
+        return True
+
+
+class Publisher:
+    """Writes to all outlets at the output rate: the newest styled frame, or the last one again."""
+
+    def __init__(
+        self,
+        frames: Slot[tuple[Frame, float]],
+        outlets: Sequence[Outlet],
+        stats: Stats,
+        clock: Clock,
+        stop: threading.Event,
+        fps: float,
+        first: Frame,
+        notice: Callable[[float], str | None],
+    ) -> None:
+        """`frames` carries styled frames with the time they were ready; `first` is published until one comes.
+
+        `notice(now)` gives words to show on the picture, or None.
+        """
+        self._frames = frames
+        self._outlets = outlets
+        self._stats = stats
+        self._clock = clock
+        self._stop = stop
+        self._notice = notice
+        self._last = first
+        self._badged: tuple[int, str, Frame] | None = None
+        self._pacer = Pacer(fps, clock.now())
+
+    def run(self) -> None:
+        """Step until stopped or until no outlet is left, then close all sinks."""
+        try:
+            while not self._stop.is_set():
+                self.step()
+        finally:
+            for outlet in self._outlets:
+                outlet.sink.close()
+
+    def step(self) -> None:
+        """Wait for the tick and publish one frame."""
+        if not self._clock.wait_until(self._pacer.deadline, self._stop):
+            return
+        taken = self._frames.take()
+        now = self._clock.now()
+        waited_s = None
+        if taken is not None:
+            self._last = taken[0]
+            waited_s = now - taken[1]
+        frame = self._with_notice(now)
+        for outlet in self._outlets:
+            failure = outlet.write(frame, now)
+            if failure is not None:
+                self._stats.fault("sink", failure)
+        done = self._clock.now()
+        self._stats.published(done, None if taken is None else self._last.captured_at)
+        self._pacer.advance(done, waited_s)
+
+    def _with_notice(self, now: float) -> Frame:
+        text = self._notice(now)
+        if text is None:
+            return self._last
+        if self._badged is None or self._badged[:2] != (self._last.index, text):
+            image = badged(self._last.image, text)
+            self._badged = (self._last.index, text, Frame(image, self._last.index, self._last.captured_at))
+        return self._badged[2]

@@ -1,0 +1,165 @@
+"""Recording to an MP4 file on a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import shutil
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from stylecam.errors import SinkLostError, SinkUnavailableError
+from stylecam.frame import Frame, Image, Size
+from stylecam.sinks.base import Sink
+
+BACKLOG = 8
+"""Frames waiting for the encoder; when it cannot keep up, the newest is left out and its time goes to the one before."""
+LEAST_FREE = 64 * 2**20
+_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+
+
+class Recorder(Sink):
+    """Records at a constant frame rate into `path`.
+
+    Until it is finished the recording lies beside it as `NAME.part.mp4`; it gets its name when it is whole. With PyAV
+    (`pip install "stylecam[video]"`) it is H.264 in fragments, so that even what a power cut leaves can be played;
+    without, MPEG-4 through OpenCV.
+    """
+
+    retries = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.name = f"file {path}"
+        self._part = path.with_name(f"{path.stem}.part{path.suffix}")
+        self._discarded = False
+        self._queue: queue.Queue[Image | None] = queue.Queue(BACKLOG)
+        self._thread: threading.Thread | None = None
+        self._failure: str | None = None
+        self.left_out = 0
+
+    def _open(self, size: Size, fps: float) -> None:
+        if self.path.suffix.lower() not in _SUFFIXES:
+            raise SinkUnavailableError(f"{self.path}: recordings are {', '.join(_SUFFIXES)} files; write {self.path}.mp4")
+        folder = self.path.parent
+        if not folder.is_dir():
+            raise SinkUnavailableError(f"{self.path}: there is no folder {folder}; create it first")
+        if self.path.is_dir():
+            raise SinkUnavailableError(f"{self.path} is a folder; name a file")
+        try:
+            self._part.open("wb").close()
+        except OSError as error:
+            raise SinkUnavailableError(f"{self.path} cannot be written: {error.strerror}; choose another place") from error
+        self._failure = None
+        try:
+            encoder = _encoder(self._part, size, fps)
+        except SinkUnavailableError:
+            self._part.unlink(missing_ok=True)
+            raise
+        self._thread = threading.Thread(target=self._encode, args=(encoder,), name="stylecam-recorder", daemon=True)
+        self._thread.start()
+
+    def _write(self, frame: Frame) -> None:
+        if self._failure is not None:
+            raise SinkLostError(self._failure)
+        try:
+            self._queue.put_nowait(frame.image.copy())
+        except queue.Full:
+            self.left_out += 1
+
+    def discard(self) -> None:
+        """See `Sink.discard`: no file is left, and one that was there before stays as it was."""
+        self._discarded = True
+        self.close()
+
+    def _close(self) -> None:
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        if self._discarded:
+            self._part.unlink(missing_ok=True)
+        elif self._part.exists():
+            self._part.replace(self.path)
+
+    def _encode(self, encoder: _Encoder) -> None:
+        written = 0
+        while (image := self._queue.get()) is not None:
+            if self._failure is not None:
+                continue  # keep taking, so that nobody waits for room
+            repeats, self.left_out = 1 + self.left_out, 0
+            try:
+                for _ in range(repeats):  # keeps the recording's time true where frames were left out
+                    encoder.write(image)
+                written += repeats
+                if written % 30 < repeats and shutil.disk_usage(self._part.parent).free < LEAST_FREE:
+                    raise OSError("the disk is nearly full")
+            except (OSError, ValueError, RuntimeError, cv2.error) as error:
+                self._failure = f"recording {self.path} stopped: {error}; what was recorded until now is kept"
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            encoder.close()
+
+
+class _Encoder(Protocol):
+    def write(self, image: Image) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _encoder(path: Path, size: Size, fps: float) -> _Encoder:
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return _OpenCVEncoder(path, size, fps)
+    return _AvEncoder(path, size, fps)
+
+
+class _OpenCVEncoder:
+    """MPEG-4 Part 2, the one encoder every OpenCV package has; playable once closed."""
+
+    def __init__(self, path: Path, size: Size, fps: float) -> None:
+        self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+        if not self._writer.isOpened():
+            raise SinkUnavailableError(f'{path}: OpenCV has no video encoder here; run: pip install "stylecam[video]"')
+
+    def write(self, image: Image) -> None:
+        self._writer.write(image)
+
+    def close(self) -> None:
+        self._writer.release()
+
+
+class _AvEncoder:
+    """H.264, 4:2:0, in fragments of about a second."""
+
+    def __init__(self, path: Path, size: Size, fps: float) -> None:
+        import av
+
+        options = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"} if path.suffix != ".mkv" else {}
+        self._container: Any = av.open(str(path), "w", options=options)
+        rate = Fraction(fps).limit_denominator(1001)
+        self._stream: Any = self._container.add_stream(
+            "libx264", rate=rate, options={"preset": "ultrafast", "crf": "20", "g": str(max(1, round(fps)))}
+        )
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.thread_count = 1  # the network needs the cores
+        self._frame_type = av.VideoFrame
+        self._count = 0
+
+    def write(self, image: Image) -> None:
+        frame = self._frame_type.from_ndarray(np.ascontiguousarray(image), format="bgr24")
+        frame.pts = self._count
+        frame.time_base = 1 / self._stream.codec_context.rate
+        self._count += 1
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()

@@ -1,0 +1,56 @@
+"""From what a user writes after `--output` to a sink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stylecam.errors import UsageError
+from stylecam.sinks.base import NullSink, Sink
+
+KINDS = "virtual[:DEVICE], web[:PORT], window, file:PATH.mp4, null"
+
+
+def make_sinks(
+    wanted: Sequence[str], *, mirror_preview: bool = True, stats: Callable[[], dict[str, Any]] = dict
+) -> list[Sink]:
+    """The sinks for `wanted`, none opened yet. `stats` is what the web output answers under `/api/stats`.
+
+    Raises:
+        UsageError: one is no output, or two of them mean the same device, port or file.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    sinks = []
+    for text in wanted:
+        kind, _, argument = text.strip().partition(":")
+        identity = (kind, str(Path(argument).expanduser().resolve()) if kind == "file" and argument else argument)
+        if identity in seen:
+            raise UsageError(f"--output {text} and --output {seen[identity]} are the same; name each output once")
+        seen[identity] = text
+        sinks.append(_make_sink(text, kind, argument, mirror_preview, stats))
+    return sinks
+
+
+def _make_sink(
+    text: str, kind: str, argument: str, mirror_preview: bool, stats: Callable[[], dict[str, Any]]
+) -> Sink:
+    from stylecam.sinks.recorder import Recorder
+    from stylecam.sinks.virtual import VirtualCameraSink
+    from stylecam.sinks.window import WindowSink
+
+    if kind == "virtual":
+        return VirtualCameraSink(argument or None)
+    if kind == "web":
+        from stylecam.sinks.web import WebSink
+
+        if argument and not (argument.isdigit() and 1 <= int(argument) <= 65535):
+            raise UsageError(f"--output {text}: {argument!r} is no port; write web:8765, a number from 1 to 65535")
+        return WebSink(int(argument) if argument else None, stats)
+    if kind == "file":
+        if not argument:
+            raise UsageError(f"--output {text}: name the file, for instance file:recording.mp4")
+        return Recorder(Path(argument).expanduser())
+    if kind in ("window", "null") and not argument:
+        return WindowSink(mirror_preview) if kind == "window" else NullSink()
+    raise UsageError(f"--output {text} is none of {KINDS}")

@@ -1,0 +1,141 @@
+"""The virtual camera: frames appear as a webcam in meeting programs, through pyvirtualcam."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from stylecam import v4l2
+from stylecam.errors import SinkLostError, SinkUnavailableError
+from stylecam.frame import Frame, Size
+from stylecam.sinks.base import Sink
+
+LOOK_EVERY = 15
+"""Frames between two looks at whether the device is still there: a failed write only prints to stderr."""
+
+
+class VirtualCameraSink(Sink):
+    """A virtual camera's device; the first usable one unless `device` names it."""
+
+    def __init__(self, device: str | None = None) -> None:
+        super().__init__()
+        self._wanted = device
+        self.name = f"virtual camera {device}" if device else "virtual camera"
+        self._camera: Any = None
+        self._lock: BinaryIO | None = None
+        self._written = 0
+
+    @property
+    def device(self) -> str | None:
+        """The device in use (`/dev/video10`, `OBS Virtual Camera`), or the one asked for."""
+        return str(self._camera.device) if self._camera is not None else self._wanted
+
+    def _open(self, size: Size, fps: float) -> None:
+        import pyvirtualcam
+
+        reasons = []
+        for candidate in self._candidates():
+            if candidate is not None and sys.platform == "linux":
+                self._lock = _locked(candidate)
+                if self._lock is None:
+                    reasons.append(f"{candidate}: another stylecam is using it")
+                    continue
+                if not v4l2.holders(candidate):  # nobody at all: then surely no live writer
+                    v4l2.stream_on_output(candidate)
+            try:
+                self._camera = pyvirtualcam.Camera(
+                    size.width, size.height, fps, fmt=pyvirtualcam.PixelFormat.BGR, device=candidate
+                )
+                self._check_size(size)
+            except (RuntimeError, OSError, ValueError) as error:
+                reasons.append(" ".join(str(error).split()))
+                self._close()
+                continue
+            self.name = f"virtual camera {self._camera.device}"
+            self._written = 0
+            return
+        raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {install_hint()}")
+
+    def _write(self, frame: Frame) -> None:
+        self._written += 1
+        if self._written % LOOK_EVERY == 0 and str(self.device).startswith("/dev/") and not Path(str(self.device)).exists():
+            raise SinkLostError(f"{self.name} has gone; load its driver again")
+        try:
+            self._camera.send(frame.image)
+        except (RuntimeError, OSError, ValueError) as error:
+            raise SinkLostError(f"{self.name} took no more frames: {error}") from error
+
+    def _close(self) -> None:
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            with contextlib.suppress(RuntimeError, OSError):
+                camera.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _candidates(self) -> list[str | None]:
+        """Devices to try: the one asked for, or each v4l2loopback device by itself, or whatever pyvirtualcam finds."""
+        if self._wanted is not None:
+            return [self._wanted]
+        if sys.platform != "linux":
+            return [None]
+        found: list[str | None] = []
+        for path in v4l2.device_paths():
+            with contextlib.suppress(OSError):
+                if v4l2.capability(path).loopback:
+                    found.append(path)
+        return [*found, None]  # last, any backend registered with pyvirtualcam
+
+    def _check_size(self, size: Size) -> None:
+        """v4l2loopback keeps the size a reader already uses, and pyvirtualcam does not notice."""
+        carried = v4l2.loopback_format(str(self._camera.device)) if sys.platform == "linux" else None
+        match = re.search(r":(\d+)x(\d+)", carried or "")
+        if match and (int(match[1]), int(match[2])) != size:
+            raise ValueError(
+                f"{self._camera.device} is held at {match[1]}x{match[2]} by a program that reads it; "
+                f"close that program or use --size {match[1]}x{match[2]}"
+            )
+
+
+def install_hint() -> str:
+    """How to get a virtual camera on this system, as one command or step."""
+    if sys.platform == "win32":
+        return "install OBS Studio from obsproject.com, start its virtual camera once and stop it"
+    if sys.platform == "darwin":
+        return "install OBS Studio from obsproject.com, press 'Start Virtual Camera' once, allow it, and stop it"
+    load = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=stylecam"
+    if any(Path(p).exists() for p in (f"/lib/modules/{platform.release()}/updates/dkms/v4l2loopback.ko", "/sys/module/v4l2loopback")):
+        return f"run: {load}"
+    install = {
+        "apt-get": "sudo apt install v4l2loopback-dkms",
+        "dnf": "sudo dnf install v4l2loopback (from RPM Fusion)",
+        "pacman": "sudo pacman -S v4l2loopback-dkms",
+        "zypper": "sudo zypper install v4l2loopback-kmp-default",
+    }
+    for program, command in install.items():
+        if any((Path(folder) / program).exists() for folder in ("/usr/bin", "/bin", "/usr/sbin")):
+            return f"run: {command} && {load}"
+    return f"install v4l2loopback with your package manager and run: {load}"
+
+
+def _locked(device: str) -> BinaryIO | None:
+    """A lock on `device` for this process, or None if another process has it. Gone with the process, however it ends."""
+    import fcntl  # POSIX only, and this module must import everywhere
+
+    path = Path(tempfile.gettempdir()) / f"stylecam-{Path(device).name}.lock"
+    try:
+        handle = path.open("ab")
+    except OSError:  # another user's lock file
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        return None
+    return handle

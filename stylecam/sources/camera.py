@@ -1,0 +1,160 @@
+"""A physical camera through cv2.VideoCapture."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import cast
+
+import cv2
+
+from stylecam import v4l2
+from stylecam.clock import Clock
+from stylecam.errors import CameraBusyError, CameraNotFoundError, SourceLostError
+from stylecam.frame import Image, Size
+from stylecam.sources.base import Source
+from stylecam.sources.devices import Camera, list_cameras
+from stylecam.stats import Recent
+
+FROZEN_S = 3.0
+"""A sensor is never this long without noise: the driver repeats its last buffer."""
+
+
+class CameraSource(Source):
+    """One camera, found again under its own name after it was unplugged.
+
+    On Linux MJPG is asked for first (raw video at 720p often means 5 to 10 frames a second), then the size, then the
+    rate, and all are read back, because drivers round as they like.
+    """
+
+    live = True
+
+    def __init__(self, camera: Camera, clock: Clock) -> None:
+        super().__init__()
+        self.name = str(camera)
+        self._camera = camera
+        self._clock = clock
+        self._capture: cv2.VideoCapture | None = None
+        self._pending: tuple[Image, float] | None = None
+        self._delivered: dict[str, object] = {}
+        self._rate = Recent()
+        self._thumb = b""
+        self._thumb_since = 0.0
+        self._reopened_for_stillness = False
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        capture, self._capture, self._pending = self._capture, None, None
+        if capture is not None:
+            capture.release()
+
+    def describe(self) -> dict[str, object]:
+        """Name, the size and format read back, and the rate measured (the one the driver claims is not to be trusted)."""
+        measured = round(self._rate.rate(self._clock.now()), 1)
+        return {"name": self.name, **self._delivered, "measured_fps": measured}
+
+    def _open(self, size: Size, fps: float) -> None:
+        self.close()
+        camera = self._locate()
+        self.name = str(camera)
+        capture = _capture(camera, size, fps)
+        if not capture.isOpened():
+            capture.release()
+            raise self._refusal(camera)
+        self._capture = capture
+        self._delivered = {
+            "size": [int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))],
+            "format": int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False).decode("latin-1")
+            if capture.get(cv2.CAP_PROP_FOURCC) > 0
+            else "",
+        }
+        self._thumb = b""
+        try:
+            self._pending = self._grab()  # a camera that is held elsewhere opens, and then gives nothing
+        except SourceLostError:
+            self.close()
+            raise self._refusal(camera) from None
+
+    def _read(self) -> tuple[Image, float] | None:
+        if self._pending is not None:
+            taken, self._pending = self._pending, None
+            return taken
+        image, captured_at = self._grab()
+        self._watch_for_stillness(image, captured_at)
+        return image, captured_at
+
+    def _grab(self) -> tuple[Image, float]:
+        if self._capture is None or not self._capture.grab():
+            raise SourceLostError(f"{self.name} gives no more pictures; is it still plugged in?")
+        captured_at = self._clock.now()
+        try:
+            ok, image = self._capture.retrieve()
+        except cv2.error:  # a damaged JPEG
+            ok, image = False, None
+        if not ok or image is None or image.ndim != 3 or image.shape[2] != 3:
+            raise SourceLostError(f"{self.name} gave a picture that could not be decoded")
+        self._rate.add(captured_at)
+        return cast(Image, image), captured_at
+
+    def _watch_for_stillness(self, image: Image, now: float) -> None:
+        """Some drivers repeat the last buffer for ever after the camera is gone. Reopen once to see.
+
+        A closed shutter can look the same, so a picture that is as still after reopening is believed.
+        """
+        thumb = image[::16, ::16].tobytes()
+        if thumb != self._thumb:
+            if self._thumb:
+                self._reopened_for_stillness = False
+            self._thumb, self._thumb_since = thumb, now
+        elif now - self._thumb_since > FROZEN_S and not self._reopened_for_stillness:
+            self._reopened_for_stillness = True
+            raise SourceLostError(f"{self.name} has given the very same picture for {FROZEN_S:.0f} s; opening it again")
+
+    def _locate(self) -> Camera:
+        """The camera where it is now: unplugging and plugging in may have given it another number."""
+        cameras = [camera for camera in list_cameras() if camera.problem is None]
+        mine = self._camera
+        for same in (
+            lambda c: (c.name, c.bus, c.path) == (mine.name, mine.bus, mine.path),
+            lambda c: (c.name, c.bus) == (mine.name, mine.bus),
+            lambda c: c.name == mine.name and not c.virtual,
+        ):
+            found = [camera for camera in cameras if same(camera)]
+            if found:
+                return found[0]
+        raise CameraNotFoundError(f"{mine} is not there any more; plug it in again")
+
+    def _refusal(self, camera: Camera) -> CameraBusyError | CameraNotFoundError:
+        held = v4l2.holders(camera.path) if sys.platform == "linux" and camera.path else []
+        if held:
+            programs = ", ".join(f"{name} (process {pid})" for pid, name in held)
+            return CameraBusyError(f"{camera} is in use by {programs}; close it there and try again")
+        if camera.path and sys.platform == "linux" and not Path(camera.path).exists():
+            return CameraNotFoundError(f"{camera} is not there any more; plug it in again")
+        hint = {
+            "win32": "close other programs that use it, and allow desktop apps under Settings > Privacy > Camera",
+            "darwin": "allow your terminal under System Settings > Privacy & Security > Camera",
+        }.get(sys.platform, "unplug it and plug it in again")
+        return CameraBusyError(f"{camera} opens but gives no picture; another program may hold it: {hint}")
+
+
+def _capture(camera: Camera, size: Size, fps: float) -> cv2.VideoCapture:
+    if sys.platform == "linux":
+        capture = cv2.VideoCapture(camera.index, cv2.CAP_V4L2)
+        if any(mode.fourcc == "MJPG" for mode in camera.modes) or not camera.modes:
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, size.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size.height)
+        capture.set(cv2.CAP_PROP_FPS, fps)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        return capture
+    # DirectShow fixes the pixel format when it opens, so all wishes go in at once.
+    wishes = [
+        cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"),
+        cv2.CAP_PROP_FRAME_WIDTH, size.width,
+        cv2.CAP_PROP_FRAME_HEIGHT, size.height,
+        cv2.CAP_PROP_FPS, round(fps),
+    ]  # fmt: skip
+    if sys.platform == "darwin":
+        wishes = wishes[2:]
+    return cv2.VideoCapture(camera.index, camera.backend, wishes)

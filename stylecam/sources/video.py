@@ -1,0 +1,103 @@
+"""Video files, which play at their own rate and loop, and network streams, which are read as they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import cv2
+
+from stylecam.clock import Clock
+from stylecam.errors import SourceLostError, SourceUnreadableError
+from stylecam.frame import Image, Size
+from stylecam.sources.base import Source
+
+NETWORK_TIMEOUT_MS = 4000
+LATE_S = 0.1
+"""A file's frame due longer ago than this is skipped: a file plays at its own rate, whatever the machine does."""
+PAUSED_S = 1.0
+"""Later than this, the program was stopped or the machine asleep: go on from here, do not race."""
+
+
+class VideoSource(Source):
+    """A video file or a stream URL (RTSP, HTTP, MJPEG), decoded by OpenCV's FFmpeg."""
+
+    def __init__(self, address: str, clock: Clock) -> None:
+        super().__init__()
+        self._address = address
+        self._is_url = "://" in address
+        self.name = address if self._is_url else Path(address).name
+        self.live = self._is_url
+        self._clock = clock
+        self._capture: cv2.VideoCapture | None = None
+        self._started_at = 0.0
+        self._position_s = 0.0
+        self._frame_s = 1 / 30
+        self._paced = False
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
+
+    def _open(self, size: Size, fps: float) -> None:
+        self.close()
+        if not self._is_url and not Path(self._address).is_file():
+            raise SourceUnreadableError(f"there is no file {self._address}; check the path")
+        timeouts = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, NETWORK_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC, NETWORK_TIMEOUT_MS,
+        ]  # fmt: skip
+        capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, timeouts if self._is_url else [])
+        if not capture.isOpened() or not capture.grab():
+            capture.release()
+            raise SourceUnreadableError(
+                f"{self._address} does not answer with a video stream; check the address and that it is running"
+                if self._is_url
+                else f"{self._address} holds no video that OpenCV's FFmpeg can read; try it in a player"
+            )
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        self._frame_s = 1 / rate if 0.1 <= rate <= 1000 else 1 / 30
+        self._paced = capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        self.live = not self._paced
+        self._capture = capture
+        self._restart()
+
+    def _read(self) -> tuple[Image, float] | None:
+        while True:
+            image = self._next()
+            if not self._paced:
+                return image, self._clock.now()
+            due = self._started_at + self._position_s
+            now = self._clock.now()
+            if now - due > PAUSED_S:
+                self._started_at = now - self._position_s
+            elif now - due > LATE_S:
+                continue
+            self._clock.wait_until(due)
+            return image, self._clock.now()
+
+    def _next(self) -> Image:
+        """The next picture; at the end of a file, its first again."""
+        assert self._capture is not None
+        ok, image = self._capture.read()
+        if not ok and self._paced:
+            self._rewind()
+            ok, image = self._capture.read()
+        if not ok or image is None:
+            raise SourceLostError(f"{self.name} ended or cannot be read any more")
+        # Variable frame rates are honoured; where the container has no times, frames are evenly spaced.
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        self._position_s = stamp if stamp > self._position_s else self._position_s + self._frame_s
+        return cast(Image, image)
+
+    def _rewind(self) -> None:
+        assert self._capture is not None
+        if not self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0):
+            self._capture.open(self._address, cv2.CAP_FFMPEG)
+        self._restart()
+
+    def _restart(self) -> None:
+        self._position_s = -self._frame_s
+        self._started_at = self._clock.now() + self._frame_s

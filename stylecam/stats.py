@@ -1,0 +1,172 @@
+"""Counters and percentiles of a running pipeline."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_BIN_MS = 0.5
+_BINS = 4000  # 2 s; longer times land in the last bin, the exact maximum is kept beside it
+
+
+class Histogram:
+    """Durations of a whole run in bounded memory: 0.5 ms bins up to 2 s, and the exact maximum."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(_BINS, np.int64)
+        self.count = 0
+        self.maximum_ms = 0.0
+
+    def add(self, milliseconds: float) -> None:
+        """Count one duration."""
+        self._counts[min(_BINS - 1, max(0, int(milliseconds / _BIN_MS)))] += 1
+        self.count += 1
+        self.maximum_ms = max(self.maximum_ms, milliseconds)
+
+    def percentile(self, percent: float) -> float | None:
+        """The duration in ms that `percent` of all durations do not exceed (to 0.5 ms); None before the first."""
+        if not self.count:
+            return None
+        rank = int(np.ceil(self.count * percent / 100))
+        index = int(np.searchsorted(np.cumsum(self._counts), max(1, rank)))
+        return float(min(self.maximum_ms, (index + 1) * _BIN_MS))
+
+
+class Recent:
+    """Values of the last few seconds, for a display that follows what happens now."""
+
+    def __init__(self, seconds: float = 5.0) -> None:
+        self._seconds = seconds
+        self._values: deque[tuple[float, float]] = deque()
+
+    def add(self, now: float, value: float = 0.0) -> None:
+        """Note one value at time `now`."""
+        self._values.append((now, value))
+        self._forget(now)
+
+    def rate(self, now: float) -> float:
+        """Values per second over the window (over the time since the first one while younger than that)."""
+        self._forget(now)
+        if len(self._values) < 2:
+            return 0.0
+        return (len(self._values) - 1) / max(1e-9, now - self._values[0][0])
+
+    def percentile(self, percent: float, now: float) -> float | None:
+        """Percentile of the values in the window; None when it is empty."""
+        self._forget(now)
+        if not self._values:
+            return None
+        return float(np.percentile([value for _, value in self._values], percent))
+
+    def _forget(self, now: float) -> None:
+        while self._values and self._values[0][0] < now - self._seconds:
+            self._values.popleft()
+
+
+@dataclass(slots=True)
+class _Times:
+    first: float | None = None
+    last: float | None = None
+    count: int = 0
+
+    def add(self, now: float) -> None:
+        self.first = now if self.first is None else self.first
+        self.last = now
+        self.count += 1
+
+    @property
+    def rate(self) -> float:
+        if self.count < 2 or self.first is None or self.last is None:
+            return 0.0
+        return (self.count - 1) / max(1e-9, self.last - self.first)
+
+
+class Stats:
+    """What happened so far, counted by the three threads, read by anyone.
+
+    Latency is the time from capture to the moment all outputs have taken the frame, of fresh frames only; a gap is
+    the time between two published frames, fresh or repeated.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._published, self._styled = _Times(), _Times()
+        self._latency, self._gaps, self._style_ms = Histogram(), Histogram(), Histogram()
+        self._recent_published, self._recent_styled, self._recent_latency = Recent(), Recent(), Recent()
+        self._captured = self._repeats = self._drops = 0
+        self._faults: Counter[str] = Counter()
+        self._last_fault: str | None = None
+
+    def captured(self, replaced: bool) -> None:
+        """A frame came from the source; `replaced` if an older one had not been styled yet (a drop)."""
+        with self._lock:
+            self._captured += 1
+            self._drops += replaced
+
+    def styled(self, now: float, milliseconds: float) -> None:
+        """The stylist finished a frame in `milliseconds`."""
+        with self._lock:
+            self._styled.add(now)
+            self._recent_styled.add(now)
+            self._style_ms.add(milliseconds)
+
+    def published(self, now: float, captured_at: float | None) -> None:
+        """A frame went to the sinks: a fresh one captured at `captured_at`, or a repeat (None)."""
+        with self._lock:
+            if self._published.last is not None:
+                self._gaps.add((now - self._published.last) * 1000)
+            self._published.add(now)
+            self._recent_published.add(now)
+            if captured_at is None:
+                self._repeats += 1
+            else:
+                self._latency.add((now - captured_at) * 1000)
+                self._recent_latency.add(now, (now - captured_at) * 1000)
+
+    def fault(self, kind: str, message: str) -> None:
+        """Something went wrong and was recovered from: `source`, `sink`, `engine`, `style`."""
+        with self._lock:
+            self._faults[kind] += 1
+            self._last_fault = message
+
+    @property
+    def first_published_at(self) -> float | None:
+        """When the first frame went out, or None."""
+        with self._lock:
+            return self._published.first
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """All figures as plain numbers, ready for JSON; times in ms, rates per second, None where nothing is known."""
+        with self._lock:
+            return {
+                "published_fps": round(self._published.rate, 2),
+                "styled_fps": round(self._styled.rate, 2),
+                "latency_ms": _percentiles(self._latency, 50, 95, 99),
+                "gap_ms": {**_percentiles(self._gaps, 99), "max": _rounded(self._gaps.maximum_ms)},
+                "style_ms": _percentiles(self._style_ms, 50, 95),
+                "captured": self._captured,
+                "styled": self._styled.count,
+                "published": self._published.count,
+                "repeats": self._repeats,
+                "drops": self._drops,
+                "faults": {**self._faults, "total": self._faults.total(), "last": self._last_fault},
+                "recent": {
+                    "published_fps": round(self._recent_published.rate(now), 2),
+                    "styled_fps": round(self._recent_styled.rate(now), 2),
+                    "latency_ms": {
+                        f"p{p}": _rounded(self._recent_latency.percentile(p, now)) for p in (50, 95)
+                    },
+                },
+            }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _percentiles(histogram: Histogram, *percents: int) -> dict[str, float | None]:
+    return {f"p{percent}": _rounded(histogram.percentile(percent)) for percent in percents}

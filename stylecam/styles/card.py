@@ -1,0 +1,71 @@
+"""Style cards: what is known about one style, read from its model's metadata."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from stylecam.errors import ModelFormatError
+from stylecam.styles.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class StyleCard:
+    """One style: its name for the command line, the painting behind it, and where its network keeps it."""
+
+    name: str
+    title: str
+    artist: str
+    year: int | None
+    licence: str
+    bank: str
+    index: int
+
+    @property
+    def full_name(self) -> str:
+        """`bank/name`, which always finds this very style, also where two banks hold the same name."""
+        return f"{self.bank}/{self.name}"
+
+
+def read_cards(model: Model) -> tuple[StyleCard, ...]:
+    """The cards of all styles in `model`, in the order of its weight vector.
+
+    A model that says nothing about itself gets cards named after its file.
+
+    Raises:
+        ModelFormatError: the metadata names another number of styles than the network has, or is not JSON.
+    """
+    bank = model.path.stem
+    licence = model.metadata.get("licence", "unknown")
+    listed = model.metadata.get("styles")
+    if listed is None:
+        numbered = [bank] if model.styles == 1 else [f"{bank}_{i + 1}" for i in range(model.styles)]
+        return tuple(
+            StyleCard(_slug(name), name, "unknown", None, licence, bank, i) for i, name in enumerate(numbered)
+        )
+    try:
+        entries = json.loads(listed)
+        names = [_slug(str(entry["name"])) for entry in entries]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelFormatError(f"{model.path}: its metadata 'styles' is not a list of named styles") from error
+    if len(names) != model.styles or len(set(names)) != len(names):
+        raise ModelFormatError(
+            f"{model.path}: its metadata names {len(set(names))} styles and its network has {model.styles}"
+        )
+    return tuple(
+        StyleCard(
+            name,
+            str(entry.get("title", name)),
+            str(entry.get("artist", "unknown")),
+            entry["year"] if isinstance(entry.get("year"), int) else None,
+            str(entry.get("licence", licence)),
+            bank,
+            i,
+        )
+        for i, (name, entry) in enumerate(zip(names, entries, strict=True))
+    )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "style"

@@ -1,0 +1,208 @@
+"""What Linux says about video devices: names, drivers, formats, and who holds them.
+
+Structures and numbers follow linux/videodev2.h. Nothing here keeps a device open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+CAPTURE, OUTPUT = 0x1, 0x2
+CAPTURE_MPLANE = 0x1000
+LOOPBACK_DRIVERS = ("v4l2 loopback", "akvcam")
+
+_BUF_CAPTURE, _BUF_OUTPUT = 1, 2
+_DISCRETE = 1
+_MOST = 256  # a broken driver may enumerate for ever
+
+
+def _ioctl_number(direction: int, number: int, size: int) -> int:
+    return direction << 30 | size << 16 | ord("V") << 8 | number
+
+
+_READ, _WRITE = 2, 1
+_QUERYCAP = _ioctl_number(_READ, 0, 104)
+_ENUM_FMT = _ioctl_number(_READ | _WRITE, 2, 64)
+_STREAMON = _ioctl_number(_WRITE, 18, 4)
+_ENUM_FRAMESIZES = _ioctl_number(_READ | _WRITE, 74, 44)
+_ENUM_FRAMEINTERVALS = _ioctl_number(_READ | _WRITE, 75, 52)
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a device says it is (VIDIOC_QUERYCAP)."""
+
+    path: str
+    card: str
+    driver: str
+    bus: str
+    flags: int
+
+    @property
+    def captures(self) -> bool:
+        """True if pictures can be read from it now."""
+        return bool(self.flags & (CAPTURE | CAPTURE_MPLANE))
+
+    @property
+    def loopback(self) -> bool:
+        """True for a virtual camera's device."""
+        return self.driver in LOOPBACK_DRIVERS
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One size a camera offers in one pixel format, with its highest rate (0 where the driver does not say)."""
+
+    fourcc: str
+    width: int
+    height: int
+    fps: float
+
+
+def device_paths() -> list[str]:
+    """All `/dev/videoN`, in numerical order."""
+    found = [path for path in Path("/dev").glob("video*") if path.name[5:].isdigit()]
+    return [str(path) for path in sorted(found, key=lambda path: int(path.name[5:]))]
+
+
+def capability(path: str) -> Capability:
+    """Ask the device at `path`.
+
+    Raises:
+        OSError: it cannot be opened (permission, gone) or is no video device.
+    """
+    with _opened(path) as device:
+        reply = bytearray(104)
+        _ioctl(device, _QUERYCAP, reply)
+    all_flags, own_flags = struct.unpack_from("<2I", reply, 84)
+    flags = own_flags if all_flags & 0x80000000 else all_flags
+    return Capability(path, _text(reply[16:48]), _text(reply[0:16]), _text(reply[48:80]), flags)
+
+
+def modes(path: str) -> list[Mode]:
+    """All sizes and rates the camera at `path` offers.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    found = []
+    with _opened(path) as device:
+        for pixel_format in _formats(device):
+            fourcc = pixel_format.to_bytes(4, "little").decode("latin-1")
+            for width, height in _sizes(device, pixel_format):
+                found.append(Mode(fourcc, width, height, _highest_rate(device, pixel_format, width, height)))
+    return found
+
+
+def stream_on_output(path: str) -> None:
+    """Free a v4l2loopback 0.12 device that still believes in a writer that is gone.
+
+    With `exclusive_caps=1` that version (Debian 12, Ubuntu 22.04 and 24.04) forgets to offer OUTPUT again when its
+    writer ends, and every second start fails. STREAMON for output on a fresh descriptor makes it remember; readers
+    that wait carry on. Must not be done while another writer is live. Harmless elsewhere; errors are ignored.
+    """
+    with contextlib.suppress(OSError), _opened(path) as device:
+        _ioctl(device, _STREAMON, bytearray(struct.pack("<i", _BUF_OUTPUT)))
+
+
+def loopback_format(path: str) -> str | None:
+    """What v4l2loopback says its device carries, like `YU12:1280x720@30/1`; None where it does not say."""
+    try:
+        text = Path(f"/sys/devices/virtual/video4linux/{Path(path).name}/format").read_text("ascii", "replace")
+    except OSError:
+        return None
+    return text.strip() or None
+
+
+def holders(path: str) -> list[tuple[int, str]]:
+    """Other programs that hold `path` open: process id and name, as far as this user may look."""
+    try:
+        wanted = Path(path).stat().st_rdev
+    except OSError:
+        return []
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            for handle in (process / "fd").iterdir():
+                if os.readlink(handle).startswith("/dev/video") and handle.stat().st_rdev == wanted:
+                    found.append((int(process.name), _process_name(int(process.name))))
+                    break
+    return found
+
+
+def _process_name(pid: int) -> str:
+    try:
+        return str(psutil.Process(pid).name())
+    except psutil.Error:
+        return "unknown program"
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int]:
+    device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        yield device
+    finally:
+        os.close(device)
+
+
+def _ioctl(device: int, number: int, argument: bytearray) -> None:
+    import fcntl  # POSIX only, and this module must import everywhere
+
+    fcntl.ioctl(device, number, argument)
+
+
+def _enumerated(device: int, number: int, request: bytes, size: int) -> Iterator[bytearray]:
+    """Replies for index 0, 1, … until the driver says EINVAL; `request` follows the index."""
+    for index in range(_MOST):
+        argument = bytearray(struct.pack("<I", index) + request).ljust(size, b"\0")
+        try:
+            _ioctl(device, number, argument)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOTTY, errno.ENODATA):
+                return
+            raise
+        yield argument
+
+
+def _formats(device: int) -> list[int]:
+    replies = _enumerated(device, _ENUM_FMT, struct.pack("<I", _BUF_CAPTURE), 64)
+    return [struct.unpack_from("<I", reply, 44)[0] for reply in replies]
+
+
+def _sizes(device: int, pixel_format: int) -> list[tuple[int, int]]:
+    found = []
+    for reply in _enumerated(device, _ENUM_FRAMESIZES, struct.pack("<I", pixel_format), 44):
+        kind, *numbers = struct.unpack_from("<7I", reply, 8)
+        if kind == _DISCRETE:
+            found.append((numbers[0], numbers[1]))
+        else:  # a range: its ends say enough
+            return sorted({(numbers[0], numbers[3]), (numbers[1], numbers[4])})
+    return found
+
+
+def _highest_rate(device: int, pixel_format: int, width: int, height: int) -> float:
+    best = 0.0
+    request = struct.pack("<3I", pixel_format, width, height)
+    for reply in _enumerated(device, _ENUM_FRAMEINTERVALS, request, 52):
+        # Discrete: the interval. A range: its shortest interval comes first. Either way numerator and denominator.
+        numerator, denominator = struct.unpack_from("<2I", reply, 20)
+        if numerator:
+            best = max(best, denominator / numerator)
+        if struct.unpack_from("<I", reply, 16)[0] != _DISCRETE:
+            break
+    return round(best, 2)
+
+
+def _text(raw: bytes | bytearray) -> str:
+    return bytes(raw).split(b"\0", 1)[0].decode("utf-8", "replace")

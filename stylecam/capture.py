@@ -21,7 +21,14 @@ class Capture:
     """Reads an opened source until told to stop; a lost one is closed and opened again with back-off."""
 
     def __init__(
-        self, source: Source, out: Slot[Frame], stats: Stats, clock: Clock, stop: threading.Event, size: Size, fps: float
+        self,
+        source: Source,
+        out: Slot[Frame],
+        stats: Stats,
+        clock: Clock,
+        stop: threading.Event,
+        size: Size,
+        fps: float,
     ) -> None:
         self._source = source
         self._out = out

@@ -1,12 +1,12 @@
 """The configuration file: defaults for `stylecam run`, and hotkeys.
 
-    [run]                       # any long option of `stylecam run`, with _ for -
-    style = "great_wave"
-    output = ["virtual", "window"]
+[run]                       # any long option of `stylecam run`, with _ for -
+style = "great_wave"
+output = ["virtual", "window"]
 
-    [hotkeys]                   # order = "combination"; an empty one removes it
-    next = "ctrl+alt+right"
-    "select:1" = "ctrl+alt+1"
+[hotkeys]                   # order = "combination"; an empty one removes it
+next = "ctrl+alt+right"
+"select:1" = "ctrl+alt+1"
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Size(NamedTuple):
         if not match:
             raise UsageError(f"size {text!r} is not WIDTHxHEIGHT; write for instance 1280x720")
         size = cls(int(match[1]), int(match[2]))
-        if not (SMALLEST <= min(size) and max(size) <= LARGEST):
+        if not (min(size) >= SMALLEST and max(size) <= LARGEST):
             raise UsageError(f"size {size} is out of range; each side must lie between {SMALLEST} and {LARGEST} pixels")
         if size.width % 2 or size.height % 2:
             even = cls(size.width + size.width % 2, size.height + size.height % 2)

@@ -19,9 +19,9 @@ HEADROOM = 0.85
 MARGIN = 0.92
 """A finer rung must be predicted within this share of the budget."""
 CALM_S = 3.0
-WINDOW = 10
+WINDOW = 12
 """How many recent frames the lateness test looks at,"""
-LATE = 4
+LATE = 5
 """and how many of them must be late to step down."""
 REGRET_S = 8.0
 """A step down this soon after a step up was a mistake,"""

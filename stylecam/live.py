@@ -51,7 +51,7 @@ class Settings:
 
     camera: str | None = None
     style: str | None = None
-    size: Size = Size(1280, 720)
+    size: Size = field(default_factory=lambda: Size(1280, 720))
     fps: float = 30.0
     outputs: tuple[str, ...] = ()
     engine: str = "opencv"
@@ -81,11 +81,13 @@ class Settings:
             if not low <= value <= high:
                 raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
         if self.stats is not None and (not self.stats.parent.is_dir() or self.stats.is_dir()):
-            raise UsageError(f"--stats {self.stats}: there is no folder {self.stats.parent} to write it in, or it is one")
+            raise UsageError(
+                f"--stats {self.stats}: there is no folder {self.stats.parent} to write it in, or it is one"
+            )
 
 
 class Live:
-    """A live run. `open` it, `run` it from the main thread, and it has closed everything when `run` returns."""
+    """A live run: `open`, `start`, then `run` from the main thread, which has closed everything when it returns."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue, say: Say, clock: Clock | None = None) -> None:
         """`say` is told, in one line each, what the user should know."""
@@ -97,6 +99,7 @@ class Live:
         self.stats = Stats()
         self.bindings: Bindings = {}
         self._told: dict[str, str] = {}
+        self._hotkeys: GlobalHotkeys | None = None
 
     def open(self) -> None:
         """Open camera, network and outputs, in that order, each with its fallback.
@@ -133,21 +136,29 @@ class Live:
             self.source, self.stylist, self.sinks, self.control, self.stats, self._clock, settings.size, settings.fps
         )
 
+    def start(self) -> None:
+        """Start publishing, then listen to keys."""
+        self.pipeline.start()
+        self._terminal = TerminalKeys(self.control.submit)
+        self._terminal.start()
+        self._hotkeys = self._start_hotkeys()
+
+    @property
+    def hotkeys(self) -> Bindings:
+        """The global hotkeys that are listened to; empty where there are none."""
+        return self.bindings if self._hotkeys is not None else {}
+
     def run(self, tick: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
         """Run until the user, the time or a fault ends it; the final statistics.
 
         `tick` gets the statistics about four times a second, on this thread.
         """
-        terminal = TerminalKeys(self.control.submit)
-        terminal.start()
-        hotkeys = self._start_hotkeys()
-        self.pipeline.start()
         try:
             self._watch(tick)
         finally:
-            terminal.stop()
-            if hotkeys is not None:
-                hotkeys.stop()
+            self._terminal.stop()
+            if self._hotkeys is not None:
+                self._hotkeys.stop()
             for sink in self.sinks:
                 if isinstance(sink, WindowSink):
                     sink.destroy()
@@ -167,7 +178,7 @@ class Live:
     def report(self, now: float) -> dict[str, Any]:
         """All figures of this run, ready for JSON."""
         settings, state = self._settings, self.control.state
-        first = self.stats.first_published_at
+        first, process = self.stats.first_published_at, psutil.Process()
         return {
             **self.pipeline.report(),
             "size": list(settings.size),
@@ -182,10 +193,9 @@ class Live:
             "engine_version": self.pool.engine.version,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
-            "outputs": [
-                {"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self.pipeline.outlets
-            ],
-            "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1),
+            "outputs": [{"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self.pipeline.outlets],
+            "rss_mb": round(process.memory_info().rss / 2**20, 1),
+            "cpu_cores": round(_processor_seconds(process) / max(1e-3, _process_age(now, now)), 2),
             "seconds": round(now - self._began_at, 2),
             "start_s": None if first is None else round(_process_age(now, first), 2),
             "stylecam": __version__,
@@ -296,6 +306,11 @@ class Live:
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.fault(kind, message)
         self._say(message)
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return float(used.user + used.system)
 
 
 def _process_age(now: float, then: float) -> float:

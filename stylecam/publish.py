@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cmath
+import math
 import threading
 from collections.abc import Callable, Sequence
 
@@ -14,37 +16,52 @@ from stylecam.slot import Slot
 from stylecam.stats import Stats
 
 RETRY_S = 1.0
-SLACK_S = 0.005
-"""How long before its tick a frame should be ready: the pacer drifts towards that."""
-DRIFT = 0.01
-"""The most the pacer changes a period by."""
-STEADY = 15
-"""Fresh frames in a row before the pacer trusts their rhythm."""
 
 
 class Pacer:
     """Ticks at a steady rate, and drifts into step with frames that arrive at the same rate.
 
-    Two clocks of equal rate keep whatever distance they started with: a frame may wait a whole period for its tick,
-    or arrive around it and be repeated and dropped in turns. So each period is lengthened or shortened by up to 1 %
-    until frames arrive shortly before their tick.
+    Two clocks of equal rate keep whatever distance they started with: a frame may wait a whole period for its tick, or
+    arrive around it and be repeated and dropped in turns. So the pacer follows how long frames wait for their tick, as
+    an angle on the period's circle (the running mean of unit vectors: its direction is the mean wait, its length says
+    how far waits agree; see Mardia and Jupp, Directional Statistics, 2000), and lengthens or shortens each period by up
+    to 1 % until they arrive a little before it. Frames of another rate point everywhere, and nothing is followed.
     """
+
+    WEIGHT = 0.04
+    """Share of each new frame in the mean: it follows changes within about a second."""
+    COHERENT = 0.6
+    """Length of the mean vector from which the rates are taken to be the same."""
+    GAIN, DRIFT = 0.05, 0.01
+    """Share of the distance made good each period, and the most a period is changed."""
+    LEAST_SLACK_S = 0.003
 
     def __init__(self, fps: float, start: float) -> None:
         self._period = 1 / fps
-        self._fresh = 0
+        self._mean = 0j
         self.deadline = start
 
     def advance(self, now: float, waited_s: float | None) -> None:
         """Set the next deadline. `waited_s` is how long before this tick its frame was ready; None for a repeat."""
         nudge = 0.0
-        self._fresh = 0 if waited_s is None else self._fresh + 1
-        if waited_s is not None and self._fresh > STEADY and waited_s < self._period:
-            limit = DRIFT * self._period
-            nudge = min(limit, max(-limit, (SLACK_S - waited_s) * 0.1))
+        if waited_s is not None:
+            self._mean += self.WEIGHT * (cmath.exp(2j * cmath.pi * waited_s / self._period) - self._mean)
+            nudge = self._nudge()
         self.deadline += self._period + nudge
         if now > self.deadline + self._period:  # the machine slept or starved: go on from here, never race
             self.deadline = now + self._period
+
+    def _nudge(self) -> float:
+        length = abs(self._mean)
+        if length < self.COHERENT:
+            return 0.0
+        turn = self._period / (2 * math.pi)
+        wait = cmath.phase(self._mean) * turn
+        spread = math.sqrt(-2 * math.log(min(1.0, length))) * turn
+        slack = min(self._period / 2, self.LEAST_SLACK_S + 2 * spread)
+        error = (slack - wait + self._period / 2) % self._period - self._period / 2
+        limit = self.DRIFT * self._period
+        return min(limit, max(-limit, self.GAIN * error))
 
 
 class Outlet:

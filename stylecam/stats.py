@@ -51,9 +51,9 @@ class Recent:
     def rate(self, now: float) -> float:
         """Values per second over the window (over the time since the first one while younger than that)."""
         self._forget(now)
-        if len(self._values) < 2:
+        if len(self._values) < 2 or now - self._values[0][0] < 0.2:
             return 0.0
-        return (len(self._values) - 1) / max(1e-9, now - self._values[0][0])
+        return (len(self._values) - 1) / (now - self._values[0][0])
 
     def percentile(self, percent: float, now: float) -> float | None:
         """Percentile of the values in the window; None when it is empty."""
@@ -157,9 +157,7 @@ class Stats:
                 "recent": {
                     "published_fps": round(self._recent_published.rate(now), 2),
                     "styled_fps": round(self._recent_styled.rate(now), 2),
-                    "latency_ms": {
-                        f"p{p}": _rounded(self._recent_latency.percentile(p, now)) for p in (50, 95)
-                    },
+                    "latency_ms": {f"p{p}": _rounded(self._recent_latency.percentile(p, now)) for p in (50, 95)},
                 },
             }
 

@@ -134,7 +134,7 @@ def holders(path: str) -> list[tuple[int, str]]:
             continue
         with contextlib.suppress(OSError):
             for handle in (process / "fd").iterdir():
-                if os.readlink(handle).startswith("/dev/video") and handle.stat().st_rdev == wanted:
+                if str(handle.readlink()).startswith("/dev/video") and handle.stat().st_rdev == wanted:
                     found.append((int(process.name), _process_name(int(process.name))))
                     break
     return found

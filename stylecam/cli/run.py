@@ -49,37 +49,68 @@ Examples:
 \b
 Every option can also be set in the configuration file under [run], or by a variable such as STYLECAM_STYLE.""",
 )
-@click.option("--camera", metavar="WHICH", shell_complete=complete_camera,
-              help="Index, /dev/videoN, part of its name, a video, picture or folder, a URL, or demo. "
-                   "Without: the first camera, or the demo if there is none.")
-@click.option("--style", metavar="NAME", shell_complete=complete_style,
-              help="A style, a blend a:0.6,b:0.4, an .onnx file, or none. Without: the first one.")
+@click.option(
+    "--camera",
+    metavar="WHICH",
+    shell_complete=complete_camera,
+    help="Index, /dev/videoN, part of its name, a video, picture or folder, a URL, or demo. "
+    "Without: the first camera, or the demo if there is none.",
+)
+@click.option(
+    "--style",
+    metavar="NAME",
+    shell_complete=complete_style,
+    help="A style, a blend a:0.6,b:0.4, an .onnx file, or none. Without: the first one.",
+)
 @click.option("--size", default="1280x720", show_default=True, help="Size of the published picture.")
 @click.option("--fps", type=float, default=30.0, show_default=True, help="Frames a second to publish.")
-@click.option("--output", multiple=True, metavar="WHERE",
-              help="virtual[:DEVICE], web[:PORT], window, file:PATH.mp4 or null; may be given several times. "
-                   "Without: the virtual camera, or the web page if there is none.")
+@click.option(
+    "--output",
+    multiple=True,
+    metavar="WHERE",
+    help="virtual[:DEVICE], web[:PORT], window, file:PATH.mp4 or null; may be given several times. "
+    "Without: the virtual camera, or the web page if there is none.",
+)
 @click.option("--engine", default="opencv", show_default=True, help="What runs the network.")
-@click.option("--device", default="auto", show_default=True, metavar="DEVICE",
-              help="auto, cpu, cuda, cuda-fp16 or opencl.")
+@click.option(
+    "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda, cuda-fp16 or opencl."
+)
 @click.option("--threads", type=int, help="Processor threads the network may use. Without: all.")
 @click.option("--strength", type=float, default=1.0, show_default=True, help="0 (camera) to 1 (painting).")
-@click.option("--scale", default="auto", show_default=True,
-              help="Processing size: auto holds the frame rate; 0.25 to 1 fixes a share of the picture's size.")
+@click.option(
+    "--scale",
+    default="auto",
+    show_default=True,
+    help="Processing size: auto holds the frame rate; 0.25 to 1 fixes a share of the picture's size.",
+)
 @click.option("--mirror", is_flag=True, help="Publish the picture mirrored. (The preview window always is a mirror.)")
 @click.option("--hotkeys/--no-hotkeys", default=True, show_default=True, help="Listen to global hotkeys.")
-@click.option("--hotkey", multiple=True, metavar="ORDER=KEYS",
-              help="Change a hotkey: next=ctrl+alt+right, select:1=ctrl+alt+1, quit= for none.")
+@click.option(
+    "--hotkey",
+    multiple=True,
+    metavar="ORDER=KEYS",
+    help="Change a hotkey: next=ctrl+alt+right, select:1=ctrl+alt+1, quit= for none.",
+)
 @click.option("--seconds", type=float, help="Stop after this long.")
-@click.option("--stats", type=click.Path(path_type=Path), metavar="FILE.json",
-              help="Write statistics there every second and at the end.")
+@click.option(
+    "--stats",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="Write statistics there every second and at the end.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the final statistics as JSON on standard output.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more: the governor's reasons, tracebacks.")
-@click.option("--config", is_eager=True, expose_value=False, callback=_load_config,
-              type=click.Path(path_type=Path), metavar="FILE",
-              help=f"Configuration file. Without: {config.default_path()}")
+@click.option(
+    "--config",
+    is_eager=True,
+    expose_value=False,
+    callback=_load_config,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"Configuration file. Without: {config.default_path()}",
+)
 @click.pass_context
-def command(context: click.Context, **given: Any) -> int:
+def command(context: click.Context, /, **given: Any) -> int:
     """Paint the camera and publish it.
 
     While it runs: n and p for the next and previous style, 1 to 9 for a style, b for the plain camera, + and - for the
@@ -116,9 +147,10 @@ def command(context: click.Context, **given: Any) -> int:
     live.open()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: live.quit())
-    for line in greeting(live, catalogue):
-        status.say(line)
     try:
+        live.start()
+        for line in greeting(live, catalogue):
+            status.say(line)
         with status:
             final = live.run(status.show)
     except StylecamError:

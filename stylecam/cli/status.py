@@ -57,7 +57,8 @@ class StatusLine:
         latency, gap = stats["latency_ms"], stats["gap_ms"]
         return (
             f"{stats['seconds']:.0f} s: published {stats['published_fps']:.1f} and painted {stats['styled_fps']:.1f} "
-            f"frames a second, latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])}, longest gap {_ms(gap['max'])}, "
+            f"frames a second, latency p50 {_ms(latency['p50'])} p95 {_ms(latency['p95'])}, "
+            f"longest gap {_ms(gap['max'])}, "
             f"{stats['repeats']} repeats, {stats['drops']} drops, {stats['faults']['total']} faults"
         )
 
@@ -68,7 +69,9 @@ def line(stats: dict[str, Any], verbose: bool = False) -> Text:
     latency = recent["latency_ms"]
     rung = "×".join(map(str, stats["rung"])) if stats["rung"] else "camera picture"
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f" {'❚❚ ' if stats['frozen'] else ''}{'bypass' if stats['bypass'] else stats['style']} ", "bold reverse")
+    text.append(
+        f" {'❚❚ ' if stats['frozen'] else ''}{'bypass' if stats['bypass'] else stats['style']} ", "bold reverse"
+    )
     if stats["strength"] < 1:
         text.append(f" {stats['strength']:.0%}")
     slow = recent["published_fps"] < 0.95 * stats["fps"] and stats["published"] > stats["fps"]
@@ -93,7 +96,7 @@ def greeting(live: Live, catalogue: Catalogue) -> Iterator[str]:
         yield f"output: {entry['name']}"
     names = [f"{number} {card.name}" for number, card in enumerate(catalogue.cards[:9], 1)]
     yield f"styles: {', '.join(names)}"
-    keys = {order: combo for combo, order in live.bindings.items()}
+    keys = {order: combo for combo, order in live.hotkeys.items()}
     yield "keys here: " + ", ".join(f"{a.key} {a.help}" for a in ACTIONS.values() if a.key) + ", 1-9 style"
     if keys:
         yield "hotkeys everywhere: " + ", ".join(_hotkeys(keys))

@@ -27,7 +27,9 @@ def command(as_json: bool) -> None:
     for problem in catalogue.problems:
         click.echo(f"skipped: {problem}", err=True)
     if as_json:
-        click.echo(json.dumps([{**asdict(card), "full_name": card.full_name} for card in catalogue.all_cards], indent=2))
+        click.echo(
+            json.dumps([{**asdict(card), "full_name": card.full_name} for card in catalogue.all_cards], indent=2)
+        )
         return
     table = Table("key", "name", "painting", "artist", "year", "licence", "network", box=None, pad_edge=False)
     for number, card in enumerate(catalogue.cards, 1):

@@ -1,0 +1,1 @@
+"""The hands on the switches: actions, and the keys that stand for them."""

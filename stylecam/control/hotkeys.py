@@ -43,7 +43,7 @@ class GlobalHotkeys:
             self._listener.daemon = True
             self._listener.start()
             self._listener.wait()
-        except Exception as error:  # noqa: BLE001 - each platform's backend raises its own kinds, display errors among them
+        except Exception as error:
             self._listener = None
             raise HotkeysUnavailableError(f"global hotkeys are off: {_reason(error)}") from error
 
@@ -77,7 +77,7 @@ def key_name(key: Any) -> str:
     """One name for a pynput key, whatever modifiers did to it: `n` for ctrl+n and for N, `1` for the keypad's 1."""
     name = getattr(key, "name", None)
     if name is not None:
-        return _MODIFIER_NAMES.get(name, name)
+        return _MODIFIER_NAMES.get(name, str(name))
     code = getattr(key, "vk", None)
     character = getattr(key, "char", None)
     if character and character.isprintable():

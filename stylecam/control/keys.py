@@ -18,10 +18,11 @@ _ALIASES = {
     "pgup": "page_up", "pageup": "page_up", "pgdn": "page_down", "pagedown": "page_down",
     "return": "enter", "escape": "esc", "plus": "+", "minus": "-",
 }  # fmt: skip
-_NAMED = frozenset(
-    "page_up page_down up down left right home end insert delete space tab enter esc backspace pause print_screen "
-    "media_next media_previous media_play_pause".split()
-) | {f"f{i}" for i in range(1, 25)}
+_NAMED = frozenset({
+    "page_up", "page_down", "up", "down", "left", "right", "home", "end", "insert", "delete", "space", "tab", "enter",
+    "esc", "backspace", "pause", "print_screen", "media_next", "media_previous", "media_play_pause",
+    *(f"f{i}" for i in range(1, 25)),
+})  # fmt: skip
 
 DEBOUNCE_S = 0.2
 AUTOREPEAT_S = 0.03

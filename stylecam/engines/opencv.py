@@ -112,8 +112,8 @@ def _missing(device: str) -> str:
             f"runtime (Debian: intel-opencl-icd or mesa-opencl-icd), or use --device cpu"
         )
     return (
-        f"--device {device}: the installed {installed} was built without CUDA (the packages on PyPI all are) or finds no "
-        f"NVIDIA GPU; install an OpenCV built with WITH_CUDA and OPENCV_DNN_CUDA, or use --device cpu"
+        f"--device {device}: the installed {installed} was built without CUDA (the packages on PyPI all are) or finds "
+        f"no NVIDIA GPU; install an OpenCV built with WITH_CUDA and OPENCV_DNN_CUDA, or use --device cpu"
     )
 
 

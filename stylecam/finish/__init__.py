@@ -1,0 +1,1 @@
+"""What happens to a picture after the network."""

@@ -12,7 +12,7 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 def badged(image: Image, text: str) -> Image:
     """A copy of `image` (H×W×3 uint8 BGR) with `text` on a dark plate in the lower left corner."""
-    result = image.copy()
+    result: Image = image.copy()
     height = result.shape[0]
     scale = height / 720 * 0.8
     (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)

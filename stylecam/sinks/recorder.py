@@ -18,7 +18,7 @@ from stylecam.frame import Frame, Image, Size
 from stylecam.sinks.base import Sink
 
 BACKLOG = 8
-"""Frames waiting for the encoder; when it cannot keep up, the newest is left out and its time goes to the one before."""
+"""Frames waiting for the encoder; when it cannot keep up, the newest is left out and the next one shown longer."""
 LEAST_FREE = 64 * 2**20
 _SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
@@ -46,7 +46,9 @@ class Recorder(Sink):
 
     def _open(self, size: Size, fps: float) -> None:
         if self.path.suffix.lower() not in _SUFFIXES:
-            raise SinkUnavailableError(f"{self.path}: recordings are {', '.join(_SUFFIXES)} files; write {self.path}.mp4")
+            raise SinkUnavailableError(
+                f"{self.path}: recordings are {', '.join(_SUFFIXES)} files; write {self.path}.mp4"
+            )
         folder = self.path.parent
         if not folder.is_dir():
             raise SinkUnavailableError(f"{self.path}: there is no folder {folder}; create it first")
@@ -55,7 +57,9 @@ class Recorder(Sink):
         try:
             self._part.open("wb").close()
         except OSError as error:
-            raise SinkUnavailableError(f"{self.path} cannot be written: {error.strerror}; choose another place") from error
+            raise SinkUnavailableError(
+                f"{self.path} cannot be written: {error.strerror}; choose another place"
+            ) from error
         self._failure = None
         try:
             encoder = _encoder(self._part, size, fps)

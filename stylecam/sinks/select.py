@@ -32,9 +32,7 @@ def make_sinks(
     return sinks
 
 
-def _make_sink(
-    text: str, kind: str, argument: str, mirror_preview: bool, stats: Callable[[], dict[str, Any]]
-) -> Sink:
+def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, stats: Callable[[], dict[str, Any]]) -> Sink:
     from stylecam.sinks.recorder import Recorder
     from stylecam.sinks.virtual import VirtualCameraSink
     from stylecam.sinks.window import WindowSink

@@ -63,7 +63,11 @@ class VirtualCameraSink(Sink):
 
     def _write(self, frame: Frame) -> None:
         self._written += 1
-        if self._written % LOOK_EVERY == 0 and str(self.device).startswith("/dev/") and not Path(str(self.device)).exists():
+        if (
+            self._written % LOOK_EVERY == 0
+            and str(self.device).startswith("/dev/")
+            and not Path(str(self.device)).exists()
+        ):
             raise SinkLostError(f"{self.name} has gone; load its driver again")
         try:
             self._camera.send(frame.image)
@@ -110,7 +114,10 @@ def install_hint() -> str:
     if sys.platform == "darwin":
         return "install OBS Studio from obsproject.com, press 'Start Virtual Camera' once, allow it, and stop it"
     load = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=stylecam"
-    if any(Path(p).exists() for p in (f"/lib/modules/{platform.release()}/updates/dkms/v4l2loopback.ko", "/sys/module/v4l2loopback")):
+    if any(
+        Path(p).exists()
+        for p in (f"/lib/modules/{platform.release()}/updates/dkms/v4l2loopback.ko", "/sys/module/v4l2loopback")
+    ):
         return f"run: {load}"
     install = {
         "apt-get": "sudo apt install v4l2loopback-dkms",
@@ -125,7 +132,7 @@ def install_hint() -> str:
 
 
 def _locked(device: str) -> BinaryIO | None:
-    """A lock on `device` for this process, or None if another process has it. Gone with the process, however it ends."""
+    """A lock on `device` for this process, or None if another has it. Gone with the process, however it ends."""
     import fcntl  # POSIX only, and this module must import everywhere
 
     path = Path(tempfile.gettempdir()) / f"stylecam-{Path(device).name}.lock"

@@ -64,7 +64,9 @@ class WebSink(Sink):
                 raise SinkUnavailableError(
                     f"port {self.port} is in use by another program; choose another with --output web:{self.port + 1}"
                 )
-            raise SinkUnavailableError(f"port {self.port} cannot be opened: {failure[0].strerror}; try --output web:8765")
+            raise SinkUnavailableError(
+                f"port {self.port} cannot be opened: {failure[0].strerror}; try --output web:8765"
+            )
         self.name = f"web {self.url}"
 
     def _write(self, frame: Frame) -> None:

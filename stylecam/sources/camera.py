@@ -49,7 +49,7 @@ class CameraSource(Source):
             capture.release()
 
     def describe(self) -> dict[str, object]:
-        """Name, the size and format read back, and the rate measured (the one the driver claims is not to be trusted)."""
+        """Name, size and format as read back, and the rate measured: the one the driver claims is not to be trusted."""
         measured = round(self._rate.rate(self._clock.now()), 1)
         return {"name": self.name, **self._delivered, "measured_fps": measured}
 
@@ -114,14 +114,10 @@ class CameraSource(Source):
         """The camera where it is now: unplugging and plugging in may have given it another number."""
         cameras = [camera for camera in list_cameras() if camera.problem is None]
         mine = self._camera
-        for same in (
-            lambda c: (c.name, c.bus, c.path) == (mine.name, mine.bus, mine.path),
-            lambda c: (c.name, c.bus) == (mine.name, mine.bus),
-            lambda c: c.name == mine.name and not c.virtual,
-        ):
-            found = [camera for camera in cameras if same(camera)]
-            if found:
-                return found[0]
+        same_place = [camera for camera in cameras if (camera.name, camera.bus) == (mine.name, mine.bus)]
+        same_name = [camera for camera in cameras if camera.name == mine.name and camera.virtual == mine.virtual]
+        for camera in sorted(same_place, key=lambda camera: camera.path != mine.path) + same_name:
+            return camera
         raise CameraNotFoundError(f"{mine} is not there any more; plug it in again")
 
     def _refusal(self, camera: Camera) -> CameraBusyError | CameraNotFoundError:
@@ -139,7 +135,7 @@ class CameraSource(Source):
 
 
 def _capture(camera: Camera, size: Size, fps: float) -> cv2.VideoCapture:
-    if sys.platform == "linux":
+    if not camera.backend:  # V4L2, one wish after the other
         capture = cv2.VideoCapture(camera.index, cv2.CAP_V4L2)
         if any(mode.fourcc == "MJPG" for mode in camera.modes) or not camera.modes:
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
@@ -149,12 +145,7 @@ def _capture(camera: Camera, size: Size, fps: float) -> cv2.VideoCapture:
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture
     # DirectShow fixes the pixel format when it opens, so all wishes go in at once.
-    wishes = [
-        cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"),
-        cv2.CAP_PROP_FRAME_WIDTH, size.width,
-        cv2.CAP_PROP_FRAME_HEIGHT, size.height,
-        cv2.CAP_PROP_FPS, round(fps),
-    ]  # fmt: skip
-    if sys.platform == "darwin":
-        wishes = wishes[2:]
+    wishes = [] if sys.platform == "darwin" else [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")]
+    wishes += [cv2.CAP_PROP_FRAME_WIDTH, size.width, cv2.CAP_PROP_FRAME_HEIGHT, size.height]
+    wishes += [cv2.CAP_PROP_FPS, round(fps)]
     return cv2.VideoCapture(camera.index, camera.backend, wishes)

@@ -41,7 +41,9 @@ class PicturesSource(Source):
         if self._path.is_dir():
             self._files = sorted(p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES)
             if not self._files:
-                raise SourceUnreadableError(f"the folder {self._path} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+                raise SourceUnreadableError(
+                    f"the folder {self._path} holds no pictures ({', '.join(sorted(SUFFIXES))})"
+                )
         elif self._path.is_file():
             self._files = [self._path]
         else:

@@ -1,0 +1,1 @@
+"""What to paint with: models, their cards, the catalogue."""

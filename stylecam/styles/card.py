@@ -41,9 +41,7 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     listed = model.metadata.get("styles")
     if listed is None:
         numbered = [bank] if model.styles == 1 else [f"{bank}_{i + 1}" for i in range(model.styles)]
-        return tuple(
-            StyleCard(_slug(name), name, "unknown", None, licence, bank, i) for i, name in enumerate(numbered)
-        )
+        return tuple(StyleCard(_slug(name), name, "unknown", None, licence, bank, i) for i, name in enumerate(numbered))
     try:
         entries = json.loads(listed)
         names = [_slug(str(entry["name"])) for entry in entries]

@@ -146,9 +146,7 @@ def _value_dims(value: Field) -> Dims:
                 if shape.number != _TENSOR_SHAPE:
                     continue
                 for dim in protobuf.fields(shape.data, shape.start):
-                    size = [
-                        part.value for part in protobuf.fields(dim.data, dim.start) if part.number == _DIM_VALUE
-                    ]
+                    size = [part.value for part in protobuf.fields(dim.data, dim.start) if part.number == _DIM_VALUE]
                     dims.append(size[0] if size and isinstance(size[0], int) and size[0] > 0 else None)
     return tuple(dims)
 

@@ -72,11 +72,11 @@ class DemoSource(_Generated):
         t = now - self._started_at
         side = self._portrait.shape[0]
         width, height = self._size
-        # The widest view is the picture's whole width, or height for an upright output; the pan stays inside.
-        span = side * (0.86 + 0.1 * math.sin(t * 0.31)) * min(1.0, width / height)
+        span = side * (0.78 + 0.1 * math.sin(t * 0.31)) * min(1.0, width / height)
         scale = span / width
-        x = (side - span) * (0.5 + 0.45 * math.sin(t * 0.23))
-        y = (side - scale * height) * (0.2 + 0.18 * math.sin(t * 0.17 + 1))
+        # Around the face, which is up and a little left of the middle; the pan never leaves the picture.
+        x = min(side - span, max(0.0, side * (0.44 + 0.06 * math.sin(t * 0.23)) - span / 2))
+        y = min(side - scale * height, side * (0.03 + 0.03 * math.sin(t * 0.17)))
         picture = cv2.warpAffine(
             self._portrait,
             np.array([[scale, 0, x], [0, scale, y]], np.float32),

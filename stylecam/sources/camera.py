@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import cv2
+import numpy as np
 
 from stylecam import v4l2
 from stylecam.clock import Clock
@@ -18,6 +19,7 @@ from stylecam.stats import Recent
 
 FROZEN_S = 3.0
 """A sensor is never this long without noise: the driver repeats its last buffer."""
+COMPARE_S = 0.5
 
 
 class CameraSource(Source):
@@ -38,8 +40,8 @@ class CameraSource(Source):
         self._pending: tuple[Image, float] | None = None
         self._delivered: dict[str, object] = {}
         self._rate = Recent()
-        self._thumb = b""
-        self._thumb_since = 0.0
+        self._compared: Image | None = None
+        self._compare_at = self._still_since = 0.0
         self._reopened_for_stillness = False
 
     def close(self) -> None:
@@ -68,7 +70,7 @@ class CameraSource(Source):
             if capture.get(cv2.CAP_PROP_FOURCC) > 0
             else "",
         }
-        self._thumb = b""
+        self._compared = None
         try:
             self._pending = self._grab()  # a camera that is held elsewhere opens, and then gives nothing
         except SourceLostError:
@@ -101,12 +103,13 @@ class CameraSource(Source):
 
         A closed shutter can look the same, so a picture that is as still after reopening is believed.
         """
-        thumb = image[::16, ::16].tobytes()
-        if thumb != self._thumb:
-            if self._thumb:
-                self._reopened_for_stillness = False
-            self._thumb, self._thumb_since = thumb, now
-        elif now - self._thumb_since > FROZEN_S and not self._reopened_for_stillness:
+        if now < self._compare_at:
+            return
+        self._compare_at = now + COMPARE_S
+        if self._compared is None or not np.array_equal(image, self._compared):
+            self._reopened_for_stillness &= self._compared is None
+            self._compared, self._still_since = image, now
+        elif now - self._still_since > FROZEN_S and not self._reopened_for_stillness:
             self._reopened_for_stillness = True
             raise SourceLostError(f"{self.name} has given the very same picture for {FROZEN_S:.0f} s; opening it again")
 

@@ -38,14 +38,14 @@ class Capture:
         self._size, self._fps = size, fps
         self._attempts = 0
         self._lost = False
-        self._last_frame_at: float | None = None
+        self._last_frame_at = clock.now()
         self._trouble = ""
 
     def notice(self, now: float) -> str | None:
         """What viewers should be told at time `now`: that the camera is lost or silent; None while all is well."""
         if self._lost:
             return "camera busy" if "in use by" in self._trouble else "camera lost"
-        if self._source.live and self._last_frame_at is not None and now - self._last_frame_at > STALLED_S:
+        if self._source.live and now - self._last_frame_at > STALLED_S:
             return "camera stalled"
         return None
 

@@ -18,6 +18,8 @@ HEADROOM = 0.85
 """Share of the frame period that styling may use; the rest is for capture, publishing and the user's call."""
 MARGIN = 0.92
 """A finer rung must be predicted within this share of the budget."""
+START_MARGIN = 0.75
+"""The same for the first rung: a warm-up runs alone, frames share the processor with capture and publishing."""
 CALM_S = 3.0
 WINDOW = 12
 """How many recent frames the lateness test looks at,"""
@@ -116,7 +118,7 @@ class Governor:
     def start(self, rung: Rung, network_ms: float) -> None:
         """Begin from a warm-up's measurement: the finest rung predicted to fit is wanted at once."""
         self._per_megapixel.add(network_ms / rung.megapixels)
-        self._wanted = self._finest_within(self._budget_ms * MARGIN)
+        self._wanted = self._finest_within(self._budget_ms * START_MARGIN)
         if len(self._rungs) > 1:
             self._reason = "starting: from the warm-up's time"
 
@@ -137,8 +139,8 @@ class Governor:
             self._calm_since = now
 
     def disturb(self) -> None:
-        """Forget recent lateness: something known and passing (a session being built) slowed the last frames."""
-        self._late.clear()
+        """Forget recent lateness and calm: they were another time's, or something known and passing caused them."""
+        self._settle()
 
     def choose(self, now: float) -> Decision:
         """The rung wanted at time `now` (s)."""

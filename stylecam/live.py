@@ -113,9 +113,7 @@ class Live:
         if settings.engine != OpenCVEngine.name:
             raise UsageError(f"there is no engine {settings.engine!r}; this version has: {OpenCVEngine.name}")
         state = self._first_state()
-        sinks = make_sinks(
-            settings.outputs, mirror_preview=not settings.mirror, stats=lambda: self.report(self._clock.now())
-        )
+        sinks = make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
         engine = OpenCVEngine(settings.device)
         if settings.threads is not None:
             cv2.setNumThreads(settings.threads)
@@ -201,6 +199,10 @@ class Live:
             "stylecam": __version__,
         }
 
+    def _report_once_open(self) -> dict[str, Any]:
+        """For the web page, which may ask before all is open."""
+        return self.report(self._clock.now()) if hasattr(self, "pipeline") else {}
+
     def _first_state(self) -> LiveState:
         settings = self._settings
         if settings.style is not None:
@@ -241,7 +243,7 @@ class Live:
             virtual.open(self._settings.size, self._settings.fps)
         except SinkUnavailableError as error:
             self._say(f"{error}. Until then the picture is on a web page.")
-            return WebSink(stats=lambda: self.report(self._clock.now()))
+            return WebSink(stats=self._report_once_open)
         return virtual
 
     def _start_hotkeys(self) -> GlobalHotkeys | None:

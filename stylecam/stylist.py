@@ -60,7 +60,7 @@ class Stylist:
         self._models = list(models)
         self._governors: dict[tuple[str, float | None], Governor] = {}
         self._active: dict[str, WarmSession] = {}
-        self._broken: set[str] = set()
+        self._broken: set[tuple[str, Rung]] = set()
         self._morph = Morph(1 / fps)
         self._current: Mix | None = None
         self._last: Image | None = None
@@ -137,13 +137,13 @@ class Stylist:
         assert state.mix is not None
         warm = self._session(state.mix.model, state.scale, now)
         if warm is not None or self._current is None:
+            if self._current is not None and self._current.model.key != state.mix.model.key:
+                self._governor(state.mix.model, state.scale).disturb()
             self._current = state.mix
             return state.mix, warm
         return self._current, self._session(self._current.model, state.scale, now)
 
     def _session(self, model: Model, scale: float | None, now: float) -> WarmSession | None:
-        if model.key in self._broken:
-            return None
         governor = self._governor(model, scale)
         wanted = governor.choose(now).rung
         active = self._active.get(model.key)
@@ -152,9 +152,10 @@ class Stylist:
         try:
             warm = self._pool.get(model, wanted)
         except EngineError as error:
-            self._broken.add(model.key)
-            self._report("engine", str(error))
-            return None
+            if (model.key, wanted) not in self._broken:
+                self._broken.add((model.key, wanted))
+                self._report("engine", str(error))
+            return active
         if warm is None:
             return active
         if governor.predict(wanted) is None:
@@ -182,9 +183,12 @@ class Stylist:
             for neighbour in rungs[max(0, at - 1) : at + 2]:
                 if neighbour != active.rung:
                     self._pool.prefetch(state.mix.model, neighbour)
-        others = [model for model in self._models if model.key != state.mix.model.key]
-        for model in others[:FORESEEN]:
+        others = [model for model in self._models if model.key != state.mix.model.key][:FORESEEN]
+        for model in others:
             self._session(model, state.scale, now)
+        kept = {model.key for model in others} | {state.mix.model.key}
+        kept |= {self._current.model.key} if self._current is not None else set()
+        self._active = {key: warm for key, warm in self._active.items() if key in kept}
 
 
 def _mirrored(image: Image, mirror: bool) -> Image:

@@ -145,8 +145,9 @@ def command(context: click.Context, /, **given: Any) -> int:
     )
     live = Live(settings, catalogue, status.say)
     live.open()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: live.quit())
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two where the system has them
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: live.quit())
     try:
         live.start()
         for line in greeting(live, catalogue):

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import platformdirs
 
 from stylecam import v4l2
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.frame import Frame, Size
 from stylecam.sinks.base import Sink
 
+_READERS = (
+    "chrom", "firefox", "msedge", "brave", "vivaldi", "opera", "zoom", "teams", "discord", "skype", "slack", "webex",
+    "signal", "telegram", "element", "cheese", "guvcview", "snapshot", "pipewire", "wireplumber", "v4l2-ctl",
+)  # fmt: skip
 LOOK_EVERY = 15
 """Frames between two looks at whether the device is still there: a failed write only prints to stderr."""
 
@@ -45,7 +51,7 @@ class VirtualCameraSink(Sink):
                 if self._lock is None:
                     reasons.append(f"{candidate}: another stylecam is using it")
                     continue
-                if not v4l2.holders(candidate):  # nobody at all: then surely no live writer
+                if all(_only_reads(name) for _, name in v4l2.holders(candidate)):
                     v4l2.stream_on_output(candidate)
             try:
                 self._camera = pyvirtualcam.Camera(
@@ -131,15 +137,20 @@ def install_hint() -> str:
     return f"install v4l2loopback with your package manager and run: {load}"
 
 
+def _only_reads(program: str) -> bool:
+    """True for programs known to read cameras and never to write to one; a live writer must not be disturbed."""
+    return any(part in program.lower() for part in _READERS)
+
+
 def _locked(device: str) -> BinaryIO | None:
     """A lock on `device` for this process, or None if another has it. Gone with the process, however it ends."""
     import fcntl  # POSIX only, and this module must import everywhere
 
-    path = Path(tempfile.gettempdir()) / f"stylecam-{Path(device).name}.lock"
     try:
-        handle = path.open("ab")
-    except OSError:  # another user's lock file
-        return None
+        folder = platformdirs.user_cache_path("stylecam", appauthor=False, ensure_exists=True)
+        handle = (folder / f"{Path(device).name}.lock").open("ab")
+    except OSError:  # no home to write to: better unlocked than unusable
+        return Path(os.devnull).open("ab")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -9,6 +9,38 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from stylecam.errors import UsageError
+
+
+def user_path(text: str) -> Path:
+    """The path a user wrote, `~` expanded.
+
+    Raises:
+        UsageError: it names another user's home that is not there, or no file can be called so.
+    """
+    try:
+        path = Path(text).expanduser()
+        path.exists()  # raises for names longer than the system allows, and for NUL bytes
+    except (RuntimeError, OSError, ValueError) as error:
+        raise UsageError(f"{text[:60]!r} is no path: {error}") from error
+    return path
+
+
+def check_writable(path: Path) -> None:
+    """See that `write_json` can write `path`, leaving no trace.
+
+    Raises:
+        UsageError: it is a folder, or its folder is missing or cannot be written.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+    os.close(handle)
+    Path(name).unlink()
+
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` as JSON, whole or not at all.

@@ -26,9 +26,11 @@ WINDOW = 12
 LATE = 5
 """and how many of them must be late to step down."""
 REGRET_S = 8.0
-"""A step down this soon after a step up was a mistake,"""
-LONGEST_CALM_S = 60.0
+"""A step down this soon after a step up (or within the calm asked for, if that is longer) was a mistake,"""
+LONGEST_CALM_S = 600.0
 """and doubles the calm asked for next time, up to this."""
+HOLDING_S = 3.0
+"""For this long the reason for a change is told; then what holds the rung."""
 FRACTIONS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -102,6 +104,7 @@ class Governor:
         self._raised_at: float | None = None
         self._regretted: Rung | None = None
         self._wanted = rungs[0] if len(rungs) == 1 else rungs[max(0, len(rungs) // 2 - 2)]
+        self._changed_at: float | None = None
         self._reason = "fixed" if len(rungs) == 1 else "starting"
 
     @property
@@ -138,6 +141,13 @@ class Governor:
         elif self._calm_since is None:
             self._calm_since = now
 
+    def forbid(self, rung: Rung) -> None:
+        """Never want `rung` or a finer one again: it cannot be built. The coarsest one always stays."""
+        self._rungs = tuple(other for other in self._rungs if other < rung) or self._rungs[:1]
+        self._wanted = min(self._wanted, self._rungs[-1])
+        self._reason = f"{rung.width}x{rung.height} cannot be built"
+        self._settle()
+
     def disturb(self) -> None:
         """Forget recent lateness and calm: they were another time's, or something known and passing caused them."""
         self._settle()
@@ -154,16 +164,17 @@ class Governor:
             self._lower(now, f"{late} of the last {len(self._late)} frames were late")
         elif self._calm_since is not None and now - self._calm_since >= self._calm_for(self._next_finer()):
             self._raise(now)
-        elif self._raised_at is not None and now - self._raised_at > LONGEST_CALM_S:
-            self._raised_at, self._regretted, self._calm_s = None, None, CALM_S
+        else:
+            self._hold(now)
 
     def _lower(self, now: float, why: str) -> None:
-        if self._raised_at is not None and now - self._raised_at <= REGRET_S:
+        if self._raised_at is not None and now - self._raised_at <= max(REGRET_S, self._calm_s):
             self._calm_s = min(LONGEST_CALM_S, self._calm_s * 2)
             self._regretted = self._wanted
         below = [rung for rung in self._rungs if rung < self._wanted]
         fits = self._finest_within(self._budget_ms)
         self._wanted = min(below[-1], fits)
+        self._changed_at = now
         self._reason = f"down: {why}"
         self._settle()
 
@@ -172,9 +183,25 @@ class Governor:
         if finer is None:
             return
         self._wanted = finer
-        self._raised_at = now
+        self._raised_at = self._changed_at = now
         self._reason = f"up: calm, predicted {self.predict(finer):.1f} of {self._budget_ms:.1f} ms"
         self._settle()
+
+    def _hold(self, now: float) -> None:
+        """Nothing to change: forgive a rung that failed once and has now held, and say what holds this one."""
+        held = self._raised_at is not None and now - self._raised_at > max(REGRET_S, self._calm_s)
+        if held and self._regretted is not None and self._wanted >= self._regretted:
+            self._regretted, self._calm_s = None, CALM_S
+        if self._changed_at is None:
+            self._changed_at = now
+        if now - self._changed_at > HOLDING_S:
+            self._reason = self._what_holds(self._next_finer())
+
+    def _what_holds(self, finer: Rung | None) -> str:
+        if finer is None:
+            return "holding: the finest"
+        took = self.predict(finer) or 0.0
+        return f"holding: {finer.width}x{finer.height} would take {took:.1f} of {self._budget_ms:.1f} ms"
 
     def _settle(self) -> None:
         self._late.clear()

@@ -14,7 +14,7 @@ import psutil
 
 from stylecam import __version__
 from stylecam.clock import Clock, SystemClock
-from stylecam.control.actions import Control, Order
+from stylecam.control.actions import Control
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.control.keys import Bindings, bind
 from stylecam.control.state import LiveState
@@ -22,10 +22,11 @@ from stylecam.control.terminal import TerminalKeys, order_for
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
 from stylecam.errors import CameraNotFoundError, HotkeysUnavailableError, SinkUnavailableError, UsageError
-from stylecam.files import write_json
+from stylecam.files import check_writable, write_json
 from stylecam.frame import Size
-from stylecam.pipeline import Pipeline
+from stylecam.pipeline import Pipeline, waiting_frame
 from stylecam.sinks.base import Sink
+from stylecam.sinks.recorder import Recorder
 from stylecam.sinks.select import make_sinks
 from stylecam.sinks.virtual import VirtualCameraSink
 from stylecam.sinks.web import WebSink
@@ -80,14 +81,12 @@ class Settings:
         ):
             if not low <= value <= high:
                 raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
-        if self.stats is not None and (not self.stats.parent.is_dir() or self.stats.is_dir()):
-            raise UsageError(
-                f"--stats {self.stats}: there is no folder {self.stats.parent} to write it in, or it is one"
-            )
+        if self.stats is not None:
+            check_writable(self.stats)
 
 
 class Live:
-    """A live run: `open`, `start`, then `run` from the main thread, which has closed everything when it returns."""
+    """A live run: `open`, then `run` from the main thread, which has closed everything when it returns."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue, say: Say, clock: Clock | None = None) -> None:
         """`say` is told, in one line each, what the user should know."""
@@ -98,11 +97,17 @@ class Live:
         self._began_at = self._clock.now()
         self.stats = Stats()
         self.bindings: Bindings = {}
-        self._told: dict[str, str] = {}
+        self._told: dict[int, tuple[str, str]] = {}
+        self._engine_said: set[str] = set()
         self._hotkeys: GlobalHotkeys | None = None
+        self._interrupted = False
+        self._stats_trouble = False
 
     def open(self) -> None:
-        """Open camera, network and outputs, in that order, each with its fallback.
+        """Open camera, outputs and network, in that order, the first two with their fallbacks.
+
+        The outputs get a first picture before the network is loaded: a virtual camera shows up in other programs with
+        its first frame, and they should find it as soon as can be.
 
         Raises:
             StylecamError: something asked for cannot be had; nothing stays open and no file is left behind.
@@ -121,40 +126,49 @@ class Live:
         self.stylist = Stylist(
             self.pool, settings.size, settings.fps, self._clock, self._engine_fault, self._catalogue.models
         )
-        self.stylist.prepare(state)
+        self.control = Control(self._catalogue, state)
         self.source = self._open_source()
+        opened: list[Sink] = []
         try:
-            self.sinks = self._open_sinks(sinks)
+            self._open_sinks(sinks, opened)
+            card = waiting_frame(settings.size, self._clock.now())
+            for sink in opened:
+                sink.write(card)
+            self.stylist.prepare(state)
         except BaseException:
+            for sink in opened:
+                sink.discard()
             self.source.close()
             self.pool.close()
             raise
-        self.control = Control(self._catalogue, state)
+        self.sinks = opened
         self.pipeline = Pipeline(
             self.source, self.stylist, self.sinks, self.control, self.stats, self._clock, settings.size, settings.fps
         )
-
-    def start(self) -> None:
-        """Start publishing, then listen to keys."""
-        self.pipeline.start()
-        self._terminal = TerminalKeys(self.control.submit)
-        self._terminal.start()
-        self._hotkeys = self._start_hotkeys()
 
     @property
     def hotkeys(self) -> Bindings:
         """The global hotkeys that are listened to; empty where there are none."""
         return self.bindings if self._hotkeys is not None else {}
 
-    def run(self, tick: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
-        """Run until the user, the time or a fault ends it; the final statistics.
+    def run(
+        self, started: Callable[[], None] | None = None, tick: Callable[[dict[str, Any]], None] | None = None
+    ) -> dict[str, Any]:
+        """Run until the user, the time or a fault ends it; the final statistics. Everything is closed afterwards.
 
-        `tick` gets the statistics about four times a second, on this thread.
+        `started` is called once pictures flow and keys are listened to; `tick` gets the statistics about four times a
+        second; both on this thread.
         """
+        terminal = TerminalKeys(self.control.submit)
         try:
+            self.pipeline.start()
+            terminal.start()
+            self._hotkeys = self._start_hotkeys()
+            if started is not None:
+                started()
             self._watch(tick)
         finally:
-            self._terminal.stop()
+            terminal.stop()
             if self._hotkeys is not None:
                 self._hotkeys.stop()
             for sink in self.sinks:
@@ -164,14 +178,12 @@ class Live:
                 self.pipeline.stop()
             finally:
                 self.pool.close()
-                final = self.report(self._clock.now())
-                if self._settings.stats is not None:
-                    write_json(self._settings.stats, final)
-        return final
+                self._write_stats()
+        return self.report(self._clock.now())
 
-    def quit(self) -> None:
-        """End the run; may be called from a signal handler."""
-        self.control.submit(Order("quit"))
+    def interrupt(self) -> None:
+        """End the run, from a signal handler: so it only sets a flag, and takes no lock that `run` may hold."""
+        self._interrupted = True
 
     def report(self, now: float) -> dict[str, Any]:
         """All figures of this run, ready for JSON."""
@@ -224,18 +236,14 @@ class Live:
         source.open(settings.size, settings.fps)
         return source
 
-    def _open_sinks(self, sinks: list[Sink]) -> list[Sink]:
+    def _open_sinks(self, sinks: list[Sink], opened: list[Sink]) -> None:
+        """Open all into `opened`, so that the caller can close those that were when one is refused."""
         settings = self._settings
-        opened: list[Sink] = []
-        try:
-            for sink in sinks or [self._virtual_or_web()]:
-                sink.open(settings.size, settings.fps)
-                opened.append(sink)
-        except BaseException:
-            for sink in opened:
-                sink.discard()
-            raise
-        return opened
+        for sink in sinks or [self._virtual_or_web()]:
+            if isinstance(sink, Recorder) and settings.camera and _same_file(sink.path, settings.camera):
+                raise UsageError(f"--output file:{sink.path} is the video being read; choose another name")
+            sink.open(settings.size, settings.fps)
+            opened.append(sink)
 
     def _virtual_or_web(self) -> Sink:
         virtual = VirtualCameraSink()
@@ -277,13 +285,14 @@ class Live:
                     tick(self.report(now))
             if self._settings.stats is not None and now - written >= STATS_S:
                 written = now
-                write_json(self._settings.stats, self.report(now))
+                self._write_stats()
             self._clock.wait_until(now + (WINDOW_TICK_S if windows else TICK_S / 2), self.control.quitting)
 
     def _ended(self, began: float, windows: list[WindowSink]) -> bool:
         seconds = self._settings.seconds
         return (
-            self.control.quitting.is_set()
+            self._interrupted
+            or self.control.quitting.is_set()
             or self.pipeline.stopping.is_set()
             or (seconds is not None and self._clock.now() - began >= seconds)
             or any(window.closed_by_user for window in windows)
@@ -295,19 +304,42 @@ class Live:
         refused, self.control.refused = self.control.refused, None
         if refused:
             self._say(refused)
-        troubles = {outlet.sink.name: outlet.trouble for outlet in self.pipeline.outlets if outlet.trouble}
+        troubles = {id(o): (o.sink.name, o.trouble) for o in self.pipeline.outlets if o.trouble}
         if self.pipeline.capture.trouble:
-            troubles["source"] = self.pipeline.capture.trouble
-        for key, trouble in troubles.items():
+            troubles[id(self.source)] = ("the camera", self.pipeline.capture.trouble)
+        if self._hotkeys is not None and not self._hotkeys.alive:
+            troubles[id(self._hotkeys)] = ("hotkeys", "global hotkeys have stopped: the display went away")
+        for key, (_, trouble) in troubles.items():
             if key not in self._told:
                 self._say(trouble)
         for key in self._told.keys() - troubles.keys():
-            self._say("the camera is back" if key == "source" else f"{key} is back")
+            self._say(f"{self._told[key][0]} is back")
         self._told = troubles
+
+    def _write_stats(self) -> None:
+        """Write the statistics file; where it cannot be written any more, say so once and go on."""
+        if self._settings.stats is None:
+            return
+        try:
+            write_json(self._settings.stats, self.report(self._clock.now()))
+            self._stats_trouble = False
+        except OSError as error:
+            if not self._stats_trouble:
+                self._say(f"--stats {self._settings.stats} cannot be written any more: {error.strerror or error}")
+            self._stats_trouble = True
 
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.fault(kind, message)
-        self._say(message)
+        if message not in self._engine_said:
+            self._engine_said.add(message)
+            self._say(message)
+
+
+def _same_file(path: Path, camera: str) -> bool:
+    try:
+        return path.samefile(camera)
+    except (OSError, ValueError):
+        return False
 
 
 def _processor_seconds(process: psutil.Process) -> float:

@@ -9,7 +9,6 @@ from typing import Any
 from stylecam.capture import Capture
 from stylecam.clock import Clock
 from stylecam.control.actions import Control
-from stylecam.errors import EngineRunError
 from stylecam.finish.badge import waiting_card
 from stylecam.frame import Frame, Size
 from stylecam.publish import Outlet, Publisher
@@ -25,6 +24,11 @@ FINISH_S = 10.0
 """A recording may need a moment to be finished; without one the publishing thread ends at once."""
 STARTING = -1
 """Index of the card shown before the first frame."""
+
+
+def waiting_frame(size: Size, now: float) -> Frame:
+    """What is published until the first frame comes."""
+    return Frame(waiting_card(size), STARTING, now)
 
 
 class Pipeline:
@@ -55,7 +59,7 @@ class Pipeline:
         self._styled: Slot[tuple[Frame, float]] = Slot()
         self.outlets = [Outlet(sink, size, fps) for sink in sinks]
         self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps)
-        first = Frame(waiting_card(size), STARTING, clock.now())
+        first = waiting_frame(size, clock.now())
         self.publisher = Publisher(
             self._styled, self.outlets, stats, clock, self.stopping, fps, first, self.capture.notice
         )
@@ -92,11 +96,7 @@ class Pipeline:
         if frame is None or state.frozen:
             return
         started = self._clock.now()
-        try:
-            styled = self._stylist.style(frame, state)
-        except EngineRunError as error:
-            self._stats.fault("engine", str(error))
-            return
+        styled = self._stylist.style(frame, state)
         now = self._clock.now()
         self._stats.styled(now, (now - started) * 1000)
         self._styled.put((styled, now))

@@ -32,7 +32,7 @@ class Pacer:
     """Share of each new frame in the mean: it follows changes within about a second."""
     COHERENT = 0.6
     """Length of the mean vector from which the rates are taken to be the same."""
-    GAIN, DRIFT = 0.05, 0.01
+    GAIN, DRIFT = 0.2, 0.01
     """Share of the distance made good each period, and the most a period is changed."""
     LEAST_SLACK_S = 0.003
 
@@ -106,6 +106,19 @@ class Outlet:
         return True
 
 
+def close_all(outlets: Sequence[Outlet], stats: Stats) -> None:
+    """Close every sink, also when closing one fails; the first failure is raised when all are closed."""
+    failures: list[Exception] = []
+    for outlet in outlets:
+        try:
+            outlet.sink.close()
+        except Exception as error:  # noqa: BLE001 - counted and raised below; the other sinks must not stay open for it
+            stats.fault("sink", f"{outlet.sink.name} could not be closed: {error}")
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
 class Publisher:
     """Writes to all outlets at the output rate: the newest styled frame, or the last one again."""
 
@@ -140,8 +153,7 @@ class Publisher:
             while not self._stop.is_set():
                 self.step()
         finally:
-            for outlet in self._outlets:
-                outlet.sink.close()
+            close_all(self._outlets, self._stats)
 
     def step(self) -> None:
         """Wait for the tick and publish one frame."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import cast
 
 import cv2
+import numpy as np
 
 from stylecam.clock import Clock
 from stylecam.control.state import LiveState
 from stylecam.engines.pool import SessionPool, WarmSession
-from stylecam.errors import EngineError
+from stylecam.errors import EngineError, EngineRunError
 from stylecam.finish.blend import blend
 from stylecam.finish.morph import Morph, Step
 from stylecam.frame import Frame, Image, Size
@@ -25,6 +26,8 @@ RIM = 8
 FORESEEN = 4
 """For how many other networks a session is kept warm, so that a switch to them does not wait."""
 TEND_S = 0.5
+GIVE_UP = 3
+"""Failed runs in a row after which a network is not tried again."""
 
 FaultReport = Callable[[str, str], None]
 
@@ -60,9 +63,11 @@ class Stylist:
         self._models = list(models)
         self._governors: dict[tuple[str, float | None], Governor] = {}
         self._active: dict[str, WarmSession] = {}
-        self._broken: set[tuple[str, Rung]] = set()
+        self._failures: dict[str, int] = {}
         self._morph = Morph(1 / fps)
+        self._switch = 0
         self._current: Mix | None = None
+        self._before_switch: Image | None = None
         self._last: Image | None = None
         self._tended_at = float("-inf")
         self.work = Work(False, None, None)
@@ -75,62 +80,84 @@ class Stylist:
         """
         if state.mix is None:
             return
-        governor = self._governor(state.mix.model, state.scale)
-        first = governor.choose(self._clock.now()).rung
-        warm = self._pool.build(state.mix.model, first)
+        model, now = state.mix.model, self._clock.now()
+        governor = self._governor(model, state.scale)
+        first = governor.choose(now).rung
+        self._active[model.key] = warm = self._pool.build(model, first)
         governor.start(first, warm.milliseconds)
-        wanted = governor.choose(self._clock.now()).rung
-        self._active[state.mix.model.key] = self._pool.build(state.mix.model, wanted)
+        if governor.choose(now).rung == first:
+            return
+        try:
+            self._active[model.key] = self._pool.build(model, governor.choose(now).rung)
+        except EngineError as error:
+            governor.forbid(governor.choose(now).rung)
+            self._report("engine", str(error))
 
     def style(self, frame: Frame, state: LiveState) -> Frame:
         """Paint `frame` (any size) for `state`; the result has the output's size and the frame's index and times.
 
-        Raises:
-            EngineRunError: the network failed on this frame.
+        Where no network can be run, it is the camera picture, and `report` was told why.
         """
         started = self._clock.now()
         view = crop(frame.image, self._size)
-        if not state.paints:
+        self._tend(started, state)
+        mix, warm = self._mix_and_session(state, started) if state.paints else (None, None)
+        styled = None
+        if mix is not None and warm is not None:
+            styled = self._paint(mix, warm, view, frame, state, started)
+        if styled is None:
             self._morph.reset()
             self.work = Work(False, None, None)
-            return self._finish(frame, self._plain(view, state))
-        assert state.mix is not None
-        self._tend(started, state)
-        mix, warm = self._mix_and_session(state, started)
-        if warm is None:
-            self.work = Work(False, None, None)
-            return self._finish(frame, self._plain(view, state))
-        governor = self._governor(mix.model, state.scale)
-        step = self._morph.toward(mix, frame.captured_at)
+            styled = self._plain(view, state)
+        self._last = np.ascontiguousarray(styled)
+        return Frame(self._last, frame.index, frame.captured_at)
 
+    def _paint(
+        self, mix: Mix, warm: WarmSession, view: Image, frame: Frame, state: LiveState, started: float
+    ) -> Image | None:
+        """The painted picture, or None if the network failed."""
+        step = self._morph.toward(mix, frame.captured_at)
         tensor = to_tensor(_mirrored(resize(view, warm.rung.size), state.mirror), RIM)
         before = self._clock.now()
-        styled = warm.session.run(tensor, step.weights)
+        try:
+            styled = warm.session.run(tensor, step.weights)
+        except EngineRunError as error:
+            self._failed(mix.model, warm, error)
+            return None
         after = self._clock.now()
+        self._failures.pop(mix.model.key, None)
         image = self._compose(to_image(styled, RIM), view, state, step)
 
+        governor = self._governor(mix.model, state.scale)
         network_ms = (after - before) * 1000
         fixed_ms = (self._clock.now() - started) * 1000 - network_ms
         governor.observe(warm.rung, network_ms, fixed_ms, after)
         if self._pool.building:
             governor.disturb()
         self.work = Work(True, warm.rung, governor.choose(after))
-        return self._finish(frame, image)
+        return image
+
+    def _failed(self, model: Model, warm: WarmSession, error: EngineRunError) -> None:
+        """Count a failed run; after a few in a row this network is not tried again."""
+        self._report("engine", str(error))
+        self._failures[model.key] = self._failures.get(model.key, 0) + 1
+        if self._failures[model.key] == GIVE_UP:
+            self._active.pop(model.key, None)
+            self._report("engine", f"{model.path.name} has failed {GIVE_UP} times; showing the camera picture instead")
 
     def _compose(self, small: Image, view: Image, state: LiveState, step: Step) -> Image:
         image = resize(small, self._size)
         if state.strength < 1:
             image = blend(self._plain(view, state), image, state.strength)
-        if step.fading > 0 and self._last is not None:
-            image = blend(image, self._last, step.fading)
+        if step.switch != self._switch:
+            self._switch, self._before_switch = step.switch, self._last
+        if step.fading > 0 and self._before_switch is not None:
+            return blend(image, self._before_switch, step.fading)
+        self._before_switch = None
         return image
 
     def _plain(self, view: Image, state: LiveState) -> Image:
         return _mirrored(resize(view, self._size), state.mirror)
-
-    def _finish(self, frame: Frame, image: Image) -> Frame:
-        self._last = image
-        return Frame(image, frame.index, frame.captured_at)
 
     def _mix_and_session(self, state: LiveState, now: float) -> tuple[Mix, WarmSession | None]:
         """What to paint with: the mix wanted, or the one before it while the wanted one's network is not ready."""
@@ -144,6 +171,8 @@ class Stylist:
         return self._current, self._session(self._current.model, state.scale, now)
 
     def _session(self, model: Model, scale: float | None, now: float) -> WarmSession | None:
+        if self._failures.get(model.key, 0) >= GIVE_UP:
+            return None
         governor = self._governor(model, scale)
         wanted = governor.choose(now).rung
         active = self._active.get(model.key)
@@ -152,10 +181,13 @@ class Stylist:
         try:
             warm = self._pool.get(model, wanted)
         except EngineError as error:
-            if (model.key, wanted) not in self._broken:
-                self._broken.add((model.key, wanted))
-                self._report("engine", str(error))
+            governor.forbid(wanted)
+            if governor.choose(now).rung == wanted:  # the coarsest: nothing is left to try
+                self._failures[model.key] = GIVE_UP
+            self._report("engine", str(error))
             return active
+        if warm is None and active is not None and wanted < active.rung:
+            warm = self._pool.ready_below(model, active.rung)  # too slow now; any coarser one helps at once
         if warm is None:
             return active
         if governor.predict(wanted) is None:
@@ -171,24 +203,32 @@ class Stylist:
         return self._governors[key]
 
     def _tend(self, now: float, state: LiveState) -> None:
-        """Now and then: have the sessions built that may be wanted next."""
+        """Now and then: have the sessions built that may be wanted next, also while nothing is painted."""
         if now - self._tended_at < TEND_S:
             return
         self._tended_at = now
-        assert state.mix is not None
-        active = self._active.get(state.mix.model.key)
-        if active is not None and state.scale is None:
+        current = state.mix.model if state.mix is not None else None
+        if current is not None and state.scale is None and (active := self._active.get(current.key)) is not None:
             rungs = ladder(self._size)
             at = rungs.index(active.rung) if active.rung in rungs else 0
             for neighbour in rungs[max(0, at - 1) : at + 2]:
                 if neighbour != active.rung:
-                    self._pool.prefetch(state.mix.model, neighbour)
-        others = [model for model in self._models if model.key != state.mix.model.key][:FORESEEN]
-        for model in others:
+                    self._pool.prefetch(current, neighbour)
+        foreseen = self._foreseen(current)
+        for model in foreseen:
             self._session(model, state.scale, now)
-        kept = {model.key for model in others} | {state.mix.model.key}
-        kept |= {self._current.model.key} if self._current is not None else set()
+        shown = self._current.model if self._current is not None else None
+        kept = {model.key for model in (*foreseen, current, shown) if model is not None}
         self._active = {key: warm for key, warm in self._active.items() if key in kept}
+
+    def _foreseen(self, current: Model | None) -> list[Model]:
+        """The networks a few presses of next or previous away, nearest first."""
+        keys = [model.key for model in self._models]
+        at = keys.index(current.key) if current is not None and current.key in keys else -1
+        count = max(1, len(keys))
+        distance = {key: min((i - at) % count, (at - i) % count) for i, key in enumerate(keys)}
+        others = [model for model in self._models if current is None or model.key != current.key]
+        return sorted(others, key=lambda model: distance[model.key])[:FORESEEN]
 
 
 def _mirrored(image: Image, mirror: bool) -> Image:

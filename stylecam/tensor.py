@@ -21,14 +21,16 @@ def to_image(tensor: Tensor, rim: int = 0) -> Image:
     """1×3×H×W float32 RGB 0..1 to H×W×3 uint8 BGR without the rim, rounded and saturated."""
     _, _, height, width = tensor.shape
     inner = tensor[0, ::-1, rim : height - rim, rim : width - rim]
-    return cast(Image, cv2.merge([cv2.convertScaleAbs(plane, alpha=255.0) for plane in inner]))
+    # One saturating pass a plane; convertScaleAbs would turn a negative value into a bright one.
+    return cast(Image, cv2.merge([cv2.addWeighted(plane, 255.0, plane, 0.0, 0.0, dtype=cv2.CV_8U) for plane in inner]))
 
 
 def crop(image: Image, size: Size) -> Image:
     """The largest middle part of `image` with the shape (aspect ratio) of `size`; a view, nothing is copied."""
     height, width = image.shape[:2]
     scale = max(size.width / width, size.height / height)
-    inner_width, inner_height = min(width, round(size.width / scale)), min(height, round(size.height / scale))
+    inner_width = min(width, max(1, round(size.width / scale)))
+    inner_height = min(height, max(1, round(size.height / scale)))
     left, top = (width - inner_width) // 2, (height - inner_height) // 2
     return image[top : top + inner_height, left : left + inner_width]
 

@@ -7,6 +7,7 @@ import json
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from stylecam.v4l2 import Mode
 
@@ -33,7 +34,7 @@ def command(as_json: bool) -> None:
     table = Table("index", "name", "path", "kind", "best sizes and rates", box=None, pad_edge=False)
     for camera in cameras:
         kind = camera.problem or ("virtual" if camera.virtual else "camera")
-        table.add_row(str(camera.index), camera.name, camera.path, kind, _best(camera.modes))
+        table.add_row(*map(Text, (str(camera.index), camera.name, camera.path, kind, _best(camera.modes))))
     Console().print(table)
 
 

@@ -25,11 +25,21 @@ def _load_config(context: click.Context, _: click.Parameter, value: Path | None)
     path = value or config.default_path()
     if value is not None and not path.is_file():
         raise UsageError(f"--config {path}: there is no such file")
-    names = [p.name for p in context.command.params if isinstance(p, click.Option) and p.name not in ("config", "help")]
-    loaded = config.load(path, [name for name in names if name])
-    context.default_map = {**loaded.run}
+    names = {
+        option.removeprefix("--").replace("-", "_"): parameter.name
+        for parameter in context.command.params
+        if isinstance(parameter, click.Option) and parameter.name not in (None, "config", "help")
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    loaded = config.load(path, names)
     context.meta[_META] = path
     context.meta["stylecam.hotkeys"] = loaded.hotkeys
+    several = {p.name for p in context.command.params if p.multiple}
+    values = {names[key]: value for key, value in loaded.run.items()}
+    context.default_map = {
+        name: [value] if name in several and isinstance(value, str) else value for name, value in values.items()
+    }
 
 
 @click.command(
@@ -144,16 +154,19 @@ def command(context: click.Context, /, **given: Any) -> int:
         stats=given["stats"],
     )
     live = Live(settings, catalogue, status.say)
-    live.open()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two where the system has them
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: live.quit())
-    try:
-        live.start()
+
+    def started() -> None:
         for line in greeting(live, catalogue):
             status.say(line)
+        status.start()
+
+    try:
+        live.open()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two where the system has them
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: live.interrupt())
         with status:
-            final = live.run(status.show)
+            final = live.run(started, status.show)
     except StylecamError:
         raise
     except Exception as error:  # noqa: BLE001 - the last stop: everything is closed, now say it in one line

@@ -30,10 +30,13 @@ class StatusLine:
         self._ticks = 0
 
     def __enter__(self) -> StatusLine:
+        return self
+
+    def start(self) -> None:
+        """Show the line from now on, where there is a terminal; leaving the context takes it away."""
         if self._console.is_terminal:
             self._live = RichLive(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
@@ -87,7 +90,7 @@ def line(stats: dict[str, Any], verbose: bool = False) -> Text:
 
 def greeting(live: Live, catalogue: Catalogue) -> Iterator[str]:
     """What runs, where the picture is, and which keys do what."""
-    report = live.report(0.0)
+    report = live.report(live.stats.first_published_at or 0.0)
     source = report["source"]
     delivered = f", {source['size'][0]}x{source['size'][1]} {source['format']}" if "size" in source else ""
     yield f"camera: {source['name']}{delivered}"

@@ -7,7 +7,10 @@ from dataclasses import asdict
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
+
+from stylecam.styles.card import StyleCard
 
 
 @click.command(
@@ -31,11 +34,24 @@ def command(as_json: bool) -> None:
             json.dumps([{**asdict(card), "full_name": card.full_name} for card in catalogue.all_cards], indent=2)
         )
         return
-    table = Table("key", "name", "painting", "artist", "year", "licence", "network", box=None, pad_edge=False)
+    table = Table(
+        "key",
+        Column("name", no_wrap=True),
+        "painting",
+        "artist",
+        "year",
+        "licence",
+        "network",
+        box=None,
+        pad_edge=False,
+    )
     for number, card in enumerate(catalogue.cards, 1):
-        key = str(number) if number <= 9 else ""
-        table.add_row(key, card.name, card.title, card.artist, str(card.year or ""), card.licence, card.bank)
-    others = [card for card in catalogue.all_cards if card not in catalogue.cards]
-    for card in others:
-        table.add_row("", card.full_name, card.title, card.artist, str(card.year or ""), card.licence, card.bank)
+        table.add_row(*_row(str(number) if number <= 9 else "", card.name, card))
+    for card in catalogue.all_cards:
+        if card not in catalogue.cards:
+            table.add_row(*_row("", card.full_name, card))
     Console().print(table)
+
+
+def _row(key: str, name: str, card: StyleCard) -> list[Text]:
+    return [Text(cell) for cell in (key, name, card.title, card.artist, str(card.year or ""), card.licence, card.bank)]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from stylecam.clock import Clock
 from stylecam.control.actions import Order
-from stylecam.control.keys import Combo, KeyMatcher
+from stylecam.control.keys import MODIFIERS, Combo, KeyMatcher
 from stylecam.errors import HotkeysUnavailableError
 
+START_S = 2.0
+
 _MODIFIER_NAMES = {
-    "ctrl": "ctrl", "ctrl_l": "ctrl", "ctrl_r": "ctrl",
-    "alt": "alt", "alt_l": "alt", "alt_r": "alt",
-    "shift": "shift", "shift_l": "shift", "shift_r": "shift",
-    "cmd": "cmd", "cmd_l": "cmd", "cmd_r": "cmd",
-}  # fmt: skip
+    name: name if name.endswith("_r") else f"{name.removesuffix('_l')}_l"
+    for modifier in MODIFIERS
+    for name in (modifier, f"{modifier}_l", f"{modifier}_r")
+}
+"""pynput's names of modifiers to `ctrl_l`, `ctrl_r`, …; `alt_gr` keeps its own, as it makes characters."""
 
 
 class GlobalHotkeys:
@@ -39,13 +43,30 @@ class GlobalHotkeys:
         try:
             # Importing pynput connects to the display, so it cannot stand at the top of the file.
             keyboard = importlib.import_module("pynput.keyboard")
+            logging.getLogger("pynput").addHandler(logging.NullHandler())  # or it prints its tracebacks
             self._listener = keyboard.Listener(on_press=self._pressed, on_release=self._released)
             self._listener.daemon = True
-            self._listener.start()
-            self._listener.wait()
+            self._start_listener()
         except Exception as error:
             self._listener = None
             raise HotkeysUnavailableError(f"global hotkeys are off: {_reason(error)}") from error
+
+    @property
+    def alive(self) -> bool:
+        """False once the listener has died, as when its X server went away."""
+        return self._listener is not None and bool(self._listener.is_alive())
+
+    def _start_listener(self) -> None:
+        """Start the thread and wait until it listens. pynput's own `wait` never returns if its thread dies first."""
+        listener, print_traceback = self._listener, threading.excepthook
+        threading.excepthook = lambda args: None if args.thread is listener else print_traceback(args)
+        listener.start()
+        deadline = self._clock.now() + START_S
+        while not getattr(listener, "_ready", True):
+            if not listener.is_alive() or self._clock.now() > deadline:
+                listener.stop()
+                raise RuntimeError("the keyboard cannot be listened to (an X server without the RECORD extension?)")
+            self._clock.wait_until(self._clock.now() + 0.02)
 
     def warning(self) -> str | None:
         """What will not work although listening started, or None."""

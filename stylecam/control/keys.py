@@ -24,6 +24,10 @@ _NAMED = frozenset({
     *(f"f{i}" for i in range(1, 25)),
 })  # fmt: skip
 
+_TYPING = frozenset({"space", "tab", "enter", "backspace", "delete", "up", "down", "left", "right", "home", "end"})
+_UNSHIFTED = dict(zip("!@#$%^&*()", "1234567890", strict=True)) | dict(zip("&é\"'(-è_çà", "1234567890", strict=True))
+"""The digit on a key that gives something else: with Shift on a US keyboard, without on a French one."""
+
 DEBOUNCE_S = 0.2
 AUTOREPEAT_S = 0.03
 """A release and press of the same key within this time is the keyboard repeating, not a finger."""
@@ -52,7 +56,7 @@ class Combo:
             raise UsageError(
                 f"hotkey {text!r}: {(wrong or [key])[0]!r} is no key; write for instance ctrl+alt+n, ctrl+shift+f9"
             )
-        if len(key) == 1 and not set(modifiers) - {"shift"}:
+        if (len(key) == 1 or key in _TYPING) and not set(modifiers) - {"shift"}:
             raise UsageError(f"hotkey {text!r} would fire while typing; add ctrl, alt or cmd")
         return cls(frozenset(modifiers), key)
 
@@ -99,29 +103,45 @@ class KeyMatcher:
         self._last_event_at = float("-inf")
 
     def press(self, key: str, now: float) -> Order | None:
-        """`key` went down at `now` (s): the order it stands for with exactly the modifiers held, if any."""
+        """`key` went down at `now` (s): the order it stands for with exactly the modifiers held, if any.
+
+        Modifiers come as `ctrl_l`, `shift_r`, …; `alt_gr` counts as one that no combination has.
+        """
         self._forget(now)
-        if key in MODIFIERS:
+        if _modifier(key) is not None:
             self._modifiers.add(key)
             return None
         repeating = key in self._down or now - self._released_at.get(key, float("-inf")) < AUTOREPEAT_S
         self._down.add(key)
-        combo = Combo(frozenset(self._modifiers), key)
-        order = self._bindings.get(combo)
-        if order is None or repeating or now - self._fired_at.get(combo, float("-inf")) < DEBOUNCE_S:
+        combo = self._bound(frozenset(_modifier(name) or name for name in self._modifiers), key)
+        if combo is None or repeating or now - self._fired_at.get(combo, float("-inf")) < DEBOUNCE_S:
             return None
         self._fired_at[combo] = now
-        return order
+        return self._bindings[combo]
 
     def release(self, key: str, now: float) -> None:
         """`key` went up at `now` (s)."""
         self._forget(now)
         self._modifiers.discard(key)
+        if _modifier(key) is None and key not in self._down:
+            self._down.clear()  # a modifier pressed meanwhile has given the key another name
         self._down.discard(key)
         self._released_at[key] = now
+
+    def _bound(self, modifiers: frozenset[str], key: str) -> Combo | None:
+        for name in (key, _UNSHIFTED.get(key)):
+            if name is not None and (combo := Combo(modifiers, name)) in self._bindings:
+                return combo
+        return None
 
     def _forget(self, now: float) -> None:
         if now - self._last_event_at > FORGET_S:
             self._modifiers.clear()
             self._down.clear()
         self._last_event_at = now
+
+
+def _modifier(key: str) -> str | None:
+    """`ctrl` for `ctrl_l`, `ctrl_r` and `ctrl`; None for a key that is no modifier."""
+    name = key.removesuffix("_l").removesuffix("_r")
+    return name if name in MODIFIERS else "alt_gr" if key == "alt_gr" else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from stylecam.control.actions import ACTIONS, Order
 
 POLL_S = 0.2
+_ESCAPES = re.compile(r"\x1b\[200~.*?\x1b\[201~|\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
+"""Arrow and function keys, Alt with a letter, pasted text: none of them is meant for us."""
 
 
 def order_for(key: str) -> Order | None:
@@ -31,7 +34,7 @@ class TerminalKeys:
 
     def start(self) -> bool:
         """Start reading; False where standard input is no terminal."""
-        if not sys.stdin or not sys.stdin.isatty():
+        if not sys.stdin or not sys.stdin.isatty() or not _in_foreground():
             return False
         self._thread = threading.Thread(target=self._read_all, name="stylecam-keys", daemon=True)
         self._thread.start()
@@ -46,12 +49,22 @@ class TerminalKeys:
     def _read_all(self) -> None:
         with _single_keys() as read:
             while not self._stop.is_set():
-                for key in read():
+                for key in _ESCAPES.sub("", read()):
                     order = order_for(key)
                     if order is not None:
                         self._submit(order)
-                if sys.platform == "win32":  # its console cannot be waited on
+                if sys.platform == "win32" or not _in_foreground():  # neither can be waited on
                     self._stop.wait(POLL_S / 4)
+
+
+def _in_foreground() -> bool:
+    """False for a job in the background (`stylecam &`), which the system stops if it touches the terminal."""
+    if sys.platform == "win32":
+        return True
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
@@ -71,6 +84,8 @@ def _single_keys() -> Iterator[Callable[[], str]]:
     before = termios.tcgetattr(descriptor)
 
     def read_posix() -> str:
+        if not _in_foreground():  # put there by the shell while running; the terminal is not ours now
+            return ""
         ready, _, _ = select.select([descriptor], [], [], POLL_S)
         return os.read(descriptor, 64).decode("utf-8", "ignore") if ready else ""
 

@@ -76,6 +76,12 @@ class SessionPool:
         self.prefetch(model, rung)
         return None
 
+    def ready_below(self, model: Model, rung: Rung) -> WarmSession | None:
+        """The finest warm session of `model` coarser than `rung`, or None."""
+        with self._condition:
+            found = [warm for (key, other), warm in self._ready.items() if key == model.key and other < rung]
+        return max(found, key=lambda warm: warm.rung, default=None)
+
     def prefetch(self, model: Model, rung: Rung) -> None:
         """Have the session built some time soon, if it is not there."""
         with self._condition:

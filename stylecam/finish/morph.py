@@ -15,10 +15,17 @@ DURATION_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How to paint one frame: with which weights, and how much of the last picture still lies over it."""
+    """How to paint one frame.
+
+    Attributes:
+        weights: the style weights.
+        fading: 0..1, how much of the picture before the switch still lies over it.
+        switch: counts the switches so far; a new number means that the picture before it is the last one.
+    """
 
     weights: tuple[float, ...]
     fading: float
+    switch: int
 
 
 class Morph:
@@ -32,6 +39,7 @@ class Morph:
         self._weights: tuple[float, ...] = ()
         self._started_at = 0.0
         self._crossing = False
+        self._switch = 0
 
     def toward(self, mix: Mix, now: float) -> Step:
         """The step for the frame at time `now`, moving to `mix` since it was first asked for."""
@@ -39,16 +47,17 @@ class Morph:
             self._origin = mix.weights
             self._target, self._started_at = mix, now - self._duration_s
         elif mix != self._target:
-            self._crossing = mix.model.key != self._target.model.key
+            self._switch += 1
+            self._crossing = self._crossing or mix.model.key != self._target.model.key
             self._origin = mix.weights if self._crossing else self._weights
             # The first frame after a switch is already one frame's way along.
             self._target, self._started_at = mix, now - self._frame_s
         progress = min(1.0, max(0.0, (now - self._started_at) / self._duration_s))
         eased = 1.0 - (1.0 - progress) ** 2  # fast at first: the hand on the key wants an answer
         self._weights = tuple(a + (b - a) * eased for a, b in zip(self._origin, mix.weights, strict=True))
-        if progress >= 1:
-            self._crossing = False
-        return Step(self._weights, 1.0 - eased if self._crossing else 0.0)
+        fading = 1.0 - eased if self._crossing else 0.0
+        self._crossing = self._crossing and progress < 1
+        return Step(self._weights, fading, self._switch)
 
     def reset(self) -> None:
         """Forget the way: the next style starts at once."""

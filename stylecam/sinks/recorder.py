@@ -18,13 +18,15 @@ from stylecam.frame import Frame, Image, Size
 from stylecam.sinks.base import Sink
 
 BACKLOG = 8
-"""Frames waiting for the encoder; when it cannot keep up, the newest is left out and the next one shown longer."""
+"""Frames waiting for the encoder; when it cannot keep up, the newest is left out."""
+DISK_EVERY = 30
+FINISH_S = 8.0
 LEAST_FREE = 64 * 2**20
 _SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
 
 class Recorder(Sink):
-    """Records at a constant frame rate into `path`.
+    """Records at the publishing rate into `path`.
 
     Until it is finished the recording lies beside it as `NAME.part.mp4`; it gets its name when it is whole. With PyAV
     (`pip install "stylecam[video]"`) it is H.264 in fragments, so that even what a power cut leaves can be played;
@@ -37,12 +39,12 @@ class Recorder(Sink):
         super().__init__()
         self.path = path
         self.name = f"file {path}"
-        self._part = path.with_name(f"{path.stem}.part{path.suffix}")
+        self._part = path
         self._discarded = False
-        self._queue: queue.Queue[Image | None] = queue.Queue(BACKLOG)
+        self._count = 0
+        self._queue: queue.Queue[tuple[int, Image] | None] = queue.Queue(BACKLOG)
         self._thread: threading.Thread | None = None
         self._failure: str | None = None
-        self.left_out = 0
 
     def _open(self, size: Size, fps: float) -> None:
         if self.path.suffix.lower() not in _SUFFIXES:
@@ -54,28 +56,39 @@ class Recorder(Sink):
             raise SinkUnavailableError(f"{self.path}: there is no folder {folder}; create it first")
         if self.path.is_dir():
             raise SinkUnavailableError(f"{self.path} is a folder; name a file")
-        try:
-            self._part.open("wb").close()
-        except OSError as error:
-            raise SinkUnavailableError(
-                f"{self.path} cannot be written: {error.strerror}; choose another place"
-            ) from error
-        self._failure = None
+        self._part = self._new_part()
+        self._failure, self._count = None, 0
         try:
             encoder = _encoder(self._part, size, fps)
-        except SinkUnavailableError:
+        except Exception as error:
             self._part.unlink(missing_ok=True)
-            raise
+            if isinstance(error, SinkUnavailableError):
+                raise
+            raise SinkUnavailableError(f"{self.path} cannot be recorded: {error}; update PyAV or remove it") from error
         self._thread = threading.Thread(target=self._encode, args=(encoder,), name="stylecam-recorder", daemon=True)
         self._thread.start()
+
+    def _new_part(self) -> Path:
+        """A new file beside the recording's; what a crash or another stylecam left under such a name stays."""
+        for number in range(1, 100):
+            part = self.path.with_name(f"{self.path.stem}.part{'' if number == 1 else number}{self.path.suffix}")
+            try:
+                part.open("xb").close()
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise SinkUnavailableError(
+                    f"{self.path} cannot be written: {error.strerror}; choose another place"
+                ) from error
+            return part
+        raise SinkUnavailableError(f"{self.path}: 99 unfinished recordings lie beside it; remove them")
 
     def _write(self, frame: Frame) -> None:
         if self._failure is not None:
             raise SinkLostError(self._failure)
-        try:
-            self._queue.put_nowait(frame.image.copy())
-        except queue.Full:
-            self.left_out += 1
+        self._count += 1
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait((self._count, frame.image.copy()))
 
     def discard(self) -> None:
         """See `Sink.discard`: no file is left, and one that was there before stays as it was."""
@@ -83,35 +96,45 @@ class Recorder(Sink):
         self.close()
 
     def _close(self) -> None:
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            while thread.is_alive():
+                with contextlib.suppress(queue.Full):
+                    self._queue.put(None, timeout=0.1)
+                    break
+            thread.join(FINISH_S)
         if self._discarded:
             self._part.unlink(missing_ok=True)
         elif self._part.exists():
             self._part.replace(self.path)
 
     def _encode(self, encoder: _Encoder) -> None:
-        written = 0
-        while (image := self._queue.get()) is not None:
+        encoded = 0
+        while (item := self._queue.get()) is not None:
             if self._failure is not None:
                 continue  # keep taking, so that nobody waits for room
-            repeats, self.left_out = 1 + self.left_out, 0
+            count, image = item
             try:
-                for _ in range(repeats):  # keeps the recording's time true where frames were left out
-                    encoder.write(image)
-                written += repeats
-                if written % 30 < repeats and shutil.disk_usage(self._part.parent).free < LEAST_FREE:
-                    raise OSError("the disk is nearly full")
-            except (OSError, ValueError, RuntimeError, cv2.error) as error:
+                encoder.write(image, count)
+                if count // DISK_EVERY > encoded // DISK_EVERY:
+                    _check_room(self._part.parent)
+            except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; kept, shown and the sink closed
                 self._failure = f"recording {self.path} stopped: {error}; what was recorded until now is kept"
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            encoded = count
+        try:
             encoder.close()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failure = f"recording {self.path} could not be finished: {error}"
+
+
+def _check_room(folder: Path) -> None:
+    if shutil.disk_usage(folder).free < LEAST_FREE:
+        raise OSError("the disk is nearly full")
 
 
 class _Encoder(Protocol):
-    def write(self, image: Image) -> None: ...
+    def write(self, image: Image, number: int) -> None:
+        """Encode `image` as frame `number`, counted from 1; where numbers were left out, time goes on."""
 
     def close(self) -> None: ...
 
@@ -128,12 +151,15 @@ class _OpenCVEncoder:
     """MPEG-4 Part 2, the one encoder every OpenCV package has; playable once closed."""
 
     def __init__(self, path: Path, size: Size, fps: float) -> None:
+        self._written = 0
         self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
         if not self._writer.isOpened():
             raise SinkUnavailableError(f'{path}: OpenCV has no video encoder here; run: pip install "stylecam[video]"')
 
-    def write(self, image: Image) -> None:
-        self._writer.write(image)
+    def write(self, image: Image, number: int) -> None:
+        for _ in range(number - self._written):
+            self._writer.write(image)
+        self._written = number
 
     def close(self) -> None:
         self._writer.release()
@@ -155,13 +181,11 @@ class _AvEncoder:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.thread_count = 1  # the network needs the cores
         self._frame_type = av.VideoFrame
-        self._count = 0
 
-    def write(self, image: Image) -> None:
+    def write(self, image: Image, number: int) -> None:
         frame = self._frame_type.from_ndarray(np.ascontiguousarray(image), format="bgr24")
-        frame.pts = self._count
+        frame.pts = number - 1
         frame.time_base = 1 / self._stream.codec_context.rate
-        self._count += 1
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from stylecam.errors import UsageError
+from stylecam.files import user_path
 from stylecam.sinks.base import NullSink, Sink
 
 KINDS = "virtual[:DEVICE], web[:PORT], window, file:PATH.mp4, null"
@@ -24,12 +24,23 @@ def make_sinks(
     sinks = []
     for text in wanted:
         kind, _, argument = text.strip().partition(":")
-        identity = (kind, str(Path(argument).expanduser().resolve()) if kind == "file" and argument else argument)
+        identity = (kind, _meant(kind, argument))
         if identity in seen:
             raise UsageError(f"--output {text} and --output {seen[identity]} are the same; name each output once")
         seen[identity] = text
         sinks.append(_make_sink(text, kind, argument, mirror_preview, stats))
     return sinks
+
+
+def _meant(kind: str, argument: str) -> str:
+    """What tells two outputs of a kind apart."""
+    if kind == "file" and argument:
+        return str(user_path(argument).resolve())
+    if kind == "web" and not argument:
+        from stylecam.sinks.web import DEFAULT_PORT
+
+        return str(DEFAULT_PORT)
+    return argument
 
 
 def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, stats: Callable[[], dict[str, Any]]) -> Sink:
@@ -48,7 +59,7 @@ def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, stats:
     if kind == "file":
         if not argument:
             raise UsageError(f"--output {text}: name the file, for instance file:recording.mp4")
-        return Recorder(Path(argument).expanduser())
+        return Recorder(user_path(argument))
     if kind in ("window", "null") and not argument:
         return WindowSink(mirror_preview) if kind == "window" else NullSink()
     raise UsageError(f"--output {text} is none of {KINDS}")

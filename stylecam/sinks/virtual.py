@@ -7,10 +7,9 @@ import os
 import platform
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
-
-import platformdirs
 
 from stylecam import v4l2
 from stylecam.errors import SinkLostError, SinkUnavailableError
@@ -44,12 +43,17 @@ class VirtualCameraSink(Sink):
     def _open(self, size: Size, fps: float) -> None:
         import pyvirtualcam
 
+        if sys.platform == "darwin" and size.width % 16:
+            raise SinkUnavailableError(
+                f"size {size}: macOS shows green frames unless the width is a multiple of 16; "
+                f"use --size {size.width // 16 * 16}x{size.height}"
+            )
         reasons = []
         for candidate in self._candidates():
             if candidate is not None and sys.platform == "linux":
                 self._lock = _locked(candidate)
                 if self._lock is None:
-                    reasons.append(f"{candidate}: another stylecam is using it")
+                    reasons.append(f"{candidate}: this or another stylecam is using it")
                     continue
                 if all(_only_reads(name) for _, name in v4l2.holders(candidate)):
                     v4l2.stream_on_output(candidate)
@@ -100,7 +104,7 @@ class VirtualCameraSink(Sink):
             with contextlib.suppress(OSError):
                 if v4l2.capability(path).loopback:
                     found.append(path)
-        return [*found, None]  # last, any backend registered with pyvirtualcam
+        return found or [None]  # None: any other backend registered with pyvirtualcam; ours has nothing to lock
 
     def _check_size(self, size: Size) -> None:
         """v4l2loopback keeps the size a reader already uses, and pyvirtualcam does not notice."""
@@ -146,11 +150,15 @@ def _locked(device: str) -> BinaryIO | None:
     """A lock on `device` for this process, or None if another has it. Gone with the process, however it ends."""
     import fcntl  # POSIX only, and this module must import everywhere
 
+    path = Path(tempfile.gettempdir()) / f"stylecam-{Path(device).name}.lock"
     try:
-        folder = platformdirs.user_cache_path("stylecam", appauthor=False, ensure_exists=True)
-        handle = (folder / f"{Path(device).name}.lock").open("ab")
-    except OSError:  # no home to write to: better unlocked than unusable
-        return Path(os.devnull).open("ab")
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)  # also another user's: to lock, reading is enough
+        except FileNotFoundError:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    except OSError:
+        return None
+    handle = os.fdopen(descriptor, "rb")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -40,9 +40,6 @@ class WebSink(Sink):
         self._stats = stats
         self.port = port or DEFAULT_PORT
         self.name = f"web {self.url}"
-        self._lock = threading.Lock()
-        self._newest: Image | None = None
-        self._clients = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._broadcast: _Broadcast | None = None
@@ -57,7 +54,8 @@ class WebSink(Sink):
         failure: list[OSError] = []
         self._thread = threading.Thread(target=self._serve, args=(ready, failure), name="stylecam-web", daemon=True)
         self._thread.start()
-        ready.wait(5.0)
+        if not ready.wait(5.0):
+            raise SinkUnavailableError(f"the web server on port {self.port} did not start; try --output web:8765")
         if failure:
             self._thread.join(1.0)
             if failure[0].errno == errno.EADDRINUSE:
@@ -108,7 +106,7 @@ class WebSink(Sink):
         for port in ports:
             self.port = port
             try:
-                await web.TCPSite(runner, HOST, port, reuse_address=True).start()
+                await web.TCPSite(runner, HOST, port).start()
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or port == ports[-1]:
                     raise
@@ -123,7 +121,7 @@ class _Broadcast:
         self._lock = threading.Lock()
         self._image: Image | None = None
         self._jpeg = b""
-        self._number = 0
+        self.number = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._encoding = False
         self.clients = 0
@@ -147,14 +145,14 @@ class _Broadcast:
 
     async def next(self, after: int) -> tuple[int, bytes]:
         """The first picture with a number above `after`."""
-        while self._number <= after and not self.closed:
+        while self.number <= after and not self.closed:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.add(waiting)
             try:
                 await waiting
             finally:
                 self._waiting.discard(waiting)
-        return self._number, self._jpeg
+        return self.number, self._jpeg
 
     def close(self) -> None:
         """Let all clients go."""
@@ -169,7 +167,7 @@ class _Broadcast:
                 if image is None:
                     return
                 self._jpeg = await asyncio.get_running_loop().run_in_executor(None, _jpeg, image)
-                self._number += 1
+                self.number += 1
                 self._wake_clients()
         finally:
             self._encoding = False
@@ -197,7 +195,7 @@ def _application(broadcast: _Broadcast, stats: StatsReader) -> web.Application:
     async def snapshot(_: web.Request) -> web.Response:
         broadcast.clients += 1
         try:
-            _number, jpeg = await asyncio.wait_for(broadcast.next(broadcast._number), 3.0)
+            _number, jpeg = await asyncio.wait_for(broadcast.next(broadcast.number), 3.0)
         except asyncio.TimeoutError:  # its own class on Python 3.10
             return web.Response(status=503, text="no picture yet")
         finally:
@@ -213,7 +211,7 @@ def _application(broadcast: _Broadcast, stats: StatsReader) -> web.Application:
         broadcast.clients += 1
         try:
             await response.prepare(request)
-            number = 0
+            number = broadcast.number  # what the last viewer saw may be minutes old
             while not broadcast.closed:
                 number, jpeg = await broadcast.next(number)
                 head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"

@@ -57,11 +57,11 @@ class WindowSink(Sink):
             cv2.imshow(TITLE, image)
         if not self._shown and image is None:
             return None
-        key = cv2.waitKey(1) & 0xFF
+        code = cv2.waitKeyEx(1)  # whole: the low byte of an arrow key is a letter
         if self._shown and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
             self._closed_by_user = True
         self._shown = True
-        return None if key == 0xFF else chr(key)
+        return chr(code) if 32 <= code < 127 else None
 
     @property
     def closed_by_user(self) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from stylecam.clock import Clock
 from stylecam.errors import SourceUnreadableError
+from stylecam.files import user_path
 from stylecam.sources.base import Source
 from stylecam.sources.devices import find_camera, first_camera, list_cameras
 
@@ -36,7 +36,7 @@ def make_source(wanted: str | None, clock: Clock) -> Source:
         return TimestampSource(clock)
     if "://" in text:
         return VideoSource(text, clock)
-    path = Path(text).expanduser()
+    path = user_path(text)
     if text.startswith("/dev/"):
         return CameraSource(find_camera(os.path.realpath(text), list_cameras()), clock)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import cast
 
@@ -15,8 +16,7 @@ from stylecam.sources.base import Source
 NETWORK_TIMEOUT_MS = 4000
 LATE_S = 0.1
 """A file's frame due longer ago than this is skipped: a file plays at its own rate, whatever the machine does."""
-PAUSED_S = 1.0
-"""Later than this, the program was stopped or the machine asleep: go on from here, do not race."""
+MOST_SKIPPED = 4
 
 
 class VideoSource(Source):
@@ -26,7 +26,7 @@ class VideoSource(Source):
         super().__init__()
         self._address = address
         self._is_url = "://" in address
-        self.name = address if self._is_url else Path(address).name
+        self.name = re.sub(r"//[^/@]*@", "//", address) if self._is_url else Path(address).name  # no password shown
         self.live = self._is_url
         self._clock = clock
         self._capture: cv2.VideoCapture | None = None
@@ -53,50 +53,56 @@ class VideoSource(Source):
         if not capture.isOpened() or not capture.grab():
             capture.release()
             raise SourceUnreadableError(
-                f"{self._address} does not answer with a video stream; check the address and that it is running"
+                f"{self.name} does not answer with a video stream; check the address and that it is running"
                 if self._is_url
                 else f"{self._address} holds no video that OpenCV's FFmpeg can read; try it in a player"
             )
         rate = capture.get(cv2.CAP_PROP_FPS)
         self._frame_s = 1 / rate if 0.1 <= rate <= 1000 else 1 / 30
-        self._paced = capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        self._paced = not self._is_url or capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
         self.live = not self._paced
         self._capture = capture
         self._restart()
 
     def _read(self) -> tuple[Image, float] | None:
-        while True:
-            image = self._next()
-            if not self._paced:
-                return image, self._clock.now()
-            due = self._started_at + self._position_s
-            now = self._clock.now()
-            if now - due > PAUSED_S:
-                self._started_at = now - self._position_s
-            elif now - due > LATE_S:
-                continue
-            self._clock.wait_until(due)
-            return image, self._clock.now()
-
-    def _next(self) -> Image:
-        """The next picture; at the end of a file, its first again."""
         assert self._capture is not None
-        ok, image = self._capture.read()
-        if not ok and self._paced:
-            self._rewind()
-            ok, image = self._capture.read()
+        self._advance()
+        if self._paced:
+            for _ in range(MOST_SKIPPED):
+                if self._late_s() <= LATE_S:
+                    break
+                self._advance()
+            if self._late_s() > LATE_S:  # decodes too slowly, or the machine slept: go on from here, never race
+                self._started_at = self._clock.now() - self._position_s
+        try:
+            ok, image = self._capture.retrieve()
+        except cv2.error:
+            ok, image = False, None
         if not ok or image is None:
+            raise SourceLostError(f"{self.name} cannot be decoded any more")
+        if self._paced:
+            self._clock.wait_until(self._started_at + self._position_s)
+        return cast(Image, image), self._clock.now()
+
+    def _late_s(self) -> float:
+        return self._clock.now() - (self._started_at + self._position_s)
+
+    def _advance(self) -> None:
+        """To the next frame, without decoding it to a picture; at the end of a file, to its first again."""
+        assert self._capture is not None
+        if not self._capture.grab() and not (self._paced and self._rewound()):
             raise SourceLostError(f"{self.name} ended or cannot be read any more")
         # Variable frame rates are honoured; where the container has no times, frames are evenly spaced.
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         self._position_s = stamp if stamp > self._position_s else self._position_s + self._frame_s
-        return cast(Image, image)
 
-    def _rewind(self) -> None:
+    def _rewound(self) -> bool:
+        """At the first frame again: by seeking, or where the container cannot, by opening anew."""
         assert self._capture is not None
-        if not self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0):
-            self._capture.open(self._address, cv2.CAP_FFMPEG)
         self._restart()
+        if self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0) and self._capture.grab():
+            return True
+        return self._capture.open(self._address, cv2.CAP_FFMPEG) and self._capture.grab()
 
     def _restart(self) -> None:
         self._position_s = -self._frame_s

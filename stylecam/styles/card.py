@@ -45,7 +45,7 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     try:
         entries = json.loads(listed)
         names = [_slug(str(entry["name"])) for entry in entries]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFormatError(f"{model.path}: its metadata 'styles' is not a list of named styles") from error
     if len(names) != model.styles or len(set(names)) != len(names):
         raise ModelFormatError(

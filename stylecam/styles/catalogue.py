@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
+from stylecam.files import user_path
 from stylecam.styles.card import StyleCard, read_cards
 from stylecam.styles.model import Model
 
@@ -29,32 +30,30 @@ class Mix:
 
 
 class Catalogue:
-    """The styles in reading order, found by name.
+    """The styles in the order they were added, found by name.
 
-    Where two banks hold a style of the same name, the smaller file, which is the faster network, answers to the short
-    name; `bank/name` always finds the other one.
+    Where two banks hold a style of the same name, the first one answers to the short name; `bank/name` always finds
+    the other. Within a folder smaller files, which are faster networks, come first.
     """
 
-    def __init__(self, models: Iterable[Model], problems: Sequence[str] = ()) -> None:
+    def __init__(self, models: Iterable[Model] = ()) -> None:
         self._models: dict[str, Model] = {}
         self._cards: list[StyleCard] = []
-        self.problems: list[str] = list(problems)
-        for model in sorted(models, key=lambda model: len(model.data)):
+        self.problems: list[str] = []
+        for model in models:
             self.add(model)
 
     @classmethod
     def load(cls, folders: Iterable[Path]) -> Catalogue:
-        """Every `.onnx` file in `folders`. A file that is no style is named in `problems` and skipped."""
-        models, problems = [], []
+        """Every `.onnx` file in `folders`, in their order; a file that is no style is named in `problems`."""
+        catalogue = cls()
         for folder in folders:
-            for path in sorted(folder.glob("*.onnx")):
+            for path in sorted(folder.glob("*.onnx"), key=_bytes_then_name):
                 try:
-                    model = Model.read(path)
-                    read_cards(model)
-                    models.append(model)
+                    catalogue.add(Model.read(path))
                 except ModelFormatError as error:
-                    problems.append(str(error))
-        return cls(models, problems)
+                    catalogue.problems.append(str(error))
+        return catalogue
 
     def add(self, model: Model) -> tuple[StyleCard, ...]:
         """Take in one more network and return its cards.
@@ -111,7 +110,7 @@ class Catalogue:
         if text.lower() == "none":
             return None
         if text.endswith(".onnx"):
-            return self.mix_of(self.add(Model.read(Path(text).expanduser()))[0])
+            return self.mix_of(self.add(Model.read(user_path(text)))[0])
         if ":" not in text and "," not in text:
             return self.mix_of(self._find(text)[0])
         return self._parse_blend(text)
@@ -154,6 +153,13 @@ class Catalogue:
         nearest = difflib.get_close_matches(wanted, names, 3, 0.5) or [n for n in names if wanted and wanted in n]
         hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are {', '.join(names) or 'none'}"
         raise StyleNotFoundError(f"no style is called {name.strip()!r}; {hint}", nearest)
+
+
+def _bytes_then_name(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_size, path.name
+    except OSError:
+        return 0, path.name
 
 
 def shipped_models() -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError
@@ -23,7 +24,10 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _INITIALIZER_NAME = 8
 _FLOAT = 1
 
-LARGEST_FILE = 512 * 2**20
+LARGEST_FILE = 256 * 2**20
+MOST_PARTS = 50_000
+"""Nodes, weights and inputs together; style networks have a few hundred."""
+MOST_DIMS = 16
 
 Dims = tuple[int | None, ...]
 
@@ -111,7 +115,9 @@ def _describe(data: memoryview) -> tuple[dict[str, Dims], dict[str, Dims], dict[
             metadata[entry.get(_ENTRY_KEY, "")] = entry.get(_ENTRY_VALUE, "")
         elif top.number == _MODEL_GRAPH:
             constants: set[str] = set()
-            for inner in protobuf.fields(top.data, top.end - len(top.data)):
+            for count, inner in enumerate(protobuf.fields(top.data, top.end - len(top.data))):
+                if count > MOST_PARTS:
+                    raise WireError(f"more than {MOST_PARTS} parts; no style network is like that", inner.start)
                 base = inner.end - len(inner.data) if isinstance(inner.value, memoryview) else inner.end
                 if inner.number == _GRAPH_NODE:
                     nodes += 1
@@ -145,7 +151,7 @@ def _value_dims(value: Field) -> Dims:
             for shape in protobuf.fields(tensor.data, tensor.start):
                 if shape.number != _TENSOR_SHAPE:
                     continue
-                for dim in protobuf.fields(shape.data, shape.start):
+                for dim in islice(protobuf.fields(shape.data, shape.start), MOST_DIMS):
                     size = [part.value for part in protobuf.fields(dim.data, dim.start) if part.number == _DIM_VALUE]
                     dims.append(size[0] if size and isinstance(size[0], int) and size[0] > 0 else None)
     return tuple(dims)

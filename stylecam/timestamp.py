@@ -7,8 +7,6 @@ JPEG, H.264 and scaling.
 
 from __future__ import annotations
 
-import cv2
-
 from stylecam.frame import Image
 
 _BITS, _CHECK, _ROWS = 40, 8, 2
@@ -20,23 +18,18 @@ def draw_timestamp(image: Image, seconds: float) -> None:
     """Write `seconds` (monotonic) into the top rows of `image` (H×W×3 uint8), in place."""
     ticks = int(seconds * _TICKS_PER_S) % (1 << _BITS)
     word = ticks << _CHECK | _checksum(ticks)
-    width, height = _block(image)
     for i in range(_BITS + _CHECK):
-        row, column = divmod(i, _COLUMNS)
-        level = 235 if word >> (_BITS + _CHECK - 1 - i) & 1 else 16
-        left, top = column * width, row * height
-        cv2.rectangle(image, (left, top), (left + width - 1, top + height - 1), (level, level, level), -1)
+        left, top, right, bottom = _block(image, i)
+        image[top:bottom, left:right] = 235 if word >> (_BITS + _CHECK - 1 - i) & 1 else 16
 
 
 def read_timestamp(image: Image) -> float | None:
     """The seconds written into `image` by `draw_timestamp`, or None if there is no intact time stamp."""
-    width, height = _block(image)
     word = 0
     for i in range(_BITS + _CHECK):
-        row, column = divmod(i, _COLUMNS)
-        top, left = row * height, column * width
-        middle = image[top + height // 4 : top + height - height // 4, left + width // 4 : left + width - width // 4]
-        level = float(middle.mean())
+        left, top, right, bottom = _block(image, i)
+        aside, down = (right - left) // 4, (bottom - top) // 4
+        level = float(image[top + down : bottom - down, left + aside : right - aside].mean())
         if 95 < level < 155:
             return None
         word = word << 1 | (level >= 125)
@@ -44,9 +37,14 @@ def read_timestamp(image: Image) -> float | None:
     return ticks / _TICKS_PER_S if check == _checksum(ticks) else None
 
 
-def _block(image: Image) -> tuple[int, int]:
+def _block(image: Image, number: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a block, in proportion to the picture, so that scaled ones are found too."""
     height, width = image.shape[:2]
-    return width // _COLUMNS, max(4, height // 24)
+    row, column = divmod(number, _COLUMNS)
+    tall = max(4.0, height / 24)
+    edges = (column * width / _COLUMNS, row * tall, (column + 1) * width / _COLUMNS, (row + 1) * tall)
+    left, top, right, bottom = (round(edge) for edge in edges)
+    return left, top, right, bottom
 
 
 def _checksum(ticks: int) -> int:

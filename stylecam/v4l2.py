@@ -69,7 +69,7 @@ class Mode:
 
 def device_paths() -> list[str]:
     """All `/dev/videoN`, in numerical order."""
-    found = [path for path in Path("/dev").glob("video*") if path.name[5:].isdigit()]
+    found = [path for path in Path("/dev").glob("video*") if path.name[5:].isdecimal()]
     return [str(path) for path in sorted(found, key=lambda path: int(path.name[5:]))]
 
 

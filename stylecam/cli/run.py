@@ -37,9 +37,7 @@ def _load_config(context: click.Context, _: click.Parameter, value: Path | None)
     context.meta["stylecam.hotkeys"] = loaded.hotkeys
     several = {p.name for p in context.command.params if p.multiple}
     values = {names[key]: value for key, value in loaded.run.items()}
-    context.default_map = {
-        name: [value] if name in several and isinstance(value, str) else value for name, value in values.items()
-    }
+    context.default_map = {name: _as_given(value, name in several) for name, value in values.items()}
 
 
 @click.command(
@@ -181,6 +179,13 @@ def command(context: click.Context, /, **given: Any) -> int:
     sys.stdout.flush()
     given_up = [entry["trouble"] for entry in final["outputs"] if entry["trouble"]]
     return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
+
+
+def _as_given(value: config.Value, several: bool) -> str | bool | list[str]:
+    """A value of the file as if it had been typed: click converts texts, and wants lists for repeated options."""
+    if isinstance(value, bool | list):
+        return value
+    return [str(value)] if several else str(value)
 
 
 def _scale(text: str) -> float | None:

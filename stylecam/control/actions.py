@@ -47,7 +47,7 @@ def _cycle(by: int) -> Apply:
 
 
 def _select(state: LiveState, catalogue: Catalogue, argument: str) -> LiveState:
-    if argument.isdigit():
+    if argument.isdecimal():
         number = int(argument)
         if not 1 <= number <= len(catalogue.cards):
             raise UsageError(f"there is no style {number}, only 1 to {len(catalogue.cards)}")

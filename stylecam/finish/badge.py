@@ -13,14 +13,14 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 def badged(image: Image, text: str) -> Image:
     """A copy of `image` (H×W×3 uint8 BGR) with `text` on a dark plate in the lower left corner."""
     result: Image = image.copy()
-    height = result.shape[0]
-    scale = height / 720 * 0.8
+    height, room = result.shape[:2]
+    scale = min(height, room * 9 / 16) / 720 * 0.8
     (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
-    pad = round(tall * 0.8)
+    pad = max(1, round(tall * 0.8))
     left, bottom = pad * 2, height - pad * 2
     right, top = left + width + pad * 4, bottom - tall - pad * 2
-    plate = result[max(0, top) : bottom, left : min(right, result.shape[1])]
-    plate[:] = cv2.addWeighted(plate, 0.25, np.full_like(plate, 18), 0.75, 0)
+    plate = result[max(0, top) : bottom, left:right]
+    plate[:] = (plate * 0.25 + 13.5).astype(np.uint8)
     dot = (left + pad + pad // 2, (top + bottom) // 2)
     cv2.circle(result, dot, max(2, pad // 2), (70, 90, 235), -1, cv2.LINE_AA)
     origin = (left + pad * 3, bottom - pad)

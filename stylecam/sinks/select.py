@@ -53,7 +53,7 @@ def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, stats:
     if kind == "web":
         from stylecam.sinks.web import WebSink
 
-        if argument and not (argument.isdigit() and 1 <= int(argument) <= 65535):
+        if argument and not (argument.isdecimal() and 1 <= int(argument) <= 65535):
             raise UsageError(f"--output {text}: {argument!r} is no port; write web:8765, a number from 1 to 65535")
         return WebSink(int(argument) if argument else None, stats)
     if kind == "file":

@@ -57,7 +57,7 @@ def find_camera(wanted: str, cameras: Sequence[Camera]) -> Camera:
         CameraNotFoundError: none, or several; names what there is.
     """
     text = wanted.strip()
-    if text.isdigit():
+    if text.isdecimal():
         matches = [camera for camera in cameras if camera.index == int(text)]
     elif text.startswith("/dev/"):
         matches = [camera for camera in cameras if camera.path == text]

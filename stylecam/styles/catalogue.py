@@ -127,8 +127,10 @@ class Catalogue:
                 raise UsageError(f"{part.strip()!r} in the blend {text!r} is not NAME:WEIGHT; write a:0.6,b:0.4")
             parts[name.strip()] = parts.get(name.strip(), 0.0) + value
         total = sum(parts.values())
-        if total <= 0:
-            raise UsageError(f"the weights of the blend {text!r} sum to nothing; at least one must be above 0")
+        if not 0 < total < float("inf"):
+            raise UsageError(
+                f"the weights of the blend {text!r} sum to nothing that can be shared out; write a:0.6,b:0.4"
+            )
         candidates = {name: self._find(name) for name in parts}
         for bank, model in self._models.items():
             chosen = {name: next((c for c in cards if c.bank == bank), None) for name, cards in candidates.items()}

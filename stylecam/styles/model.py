@@ -24,7 +24,7 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _INITIALIZER_NAME = 8
 _FLOAT = 1
 
-LARGEST_FILE = 256 * 2**20
+LARGEST_FILE = 512 * 2**20
 MOST_PARTS = 50_000
 """Nodes, weights and inputs together; style networks have a few hundred."""
 MOST_DIMS = 16

@@ -25,6 +25,8 @@ WINDOW = 12
 """How many recent frames the lateness test looks at,"""
 LATE = 5
 """and how many of them must be late to step down."""
+UNEASY = 2
+"""Late frames among the recent ones that end a calm spell; a single one happens on every desktop."""
 REGRET_S = 8.0
 """A step down this soon after a step up (or within the calm asked for, if that is longer) was a mistake,"""
 LONGEST_CALM_S = 600.0
@@ -132,11 +134,10 @@ class Governor:
         if rung != self._wanted:
             self._late.clear()  # says nothing about the rung we are waiting for
             return
-        late = network_ms + fixed_ms > self._period_ms
-        self._late.append(late)
+        self._late.append(network_ms + fixed_ms > self._period_ms)
         finer = self._next_finer()
         prediction = self.predict(finer) if finer else None
-        if late or prediction is None or prediction > self._budget_ms * MARGIN:
+        if sum(self._late) >= UNEASY or prediction is None or prediction > self._budget_ms * MARGIN:
             self._calm_since = None
         elif self._calm_since is None:
             self._calm_since = now

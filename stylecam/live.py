@@ -178,8 +178,9 @@ class Live:
                 self.pipeline.stop()
             finally:
                 self.pool.close()
-                self._write_stats()
-        return self.report(self._clock.now())
+                final = self.report(self._clock.now())
+                self._write_stats(final)
+        return final
 
     def interrupt(self) -> None:
         """End the run, from a signal handler: so it only sets a flag, and takes no lock that `run` may hold."""
@@ -242,8 +243,8 @@ class Live:
         for sink in sinks or [self._virtual_or_web()]:
             if isinstance(sink, Recorder) and settings.camera and _same_file(sink.path, settings.camera):
                 raise UsageError(f"--output file:{sink.path} is the video being read; choose another name")
-            sink.open(settings.size, settings.fps)
             opened.append(sink)
+            sink.open(settings.size, settings.fps)
 
     def _virtual_or_web(self) -> Sink:
         virtual = VirtualCameraSink()
@@ -285,7 +286,7 @@ class Live:
                     tick(self.report(now))
             if self._settings.stats is not None and now - written >= STATS_S:
                 written = now
-                self._write_stats()
+                self._write_stats(self.report(now))
             self._clock.wait_until(now + (WINDOW_TICK_S if windows else TICK_S / 2), self.control.quitting)
 
     def _ended(self, began: float, windows: list[WindowSink]) -> bool:
@@ -316,12 +317,12 @@ class Live:
             self._say(f"{self._told[key][0]} is back")
         self._told = troubles
 
-    def _write_stats(self) -> None:
+    def _write_stats(self, report: dict[str, Any]) -> None:
         """Write the statistics file; where it cannot be written any more, say so once and go on."""
         if self._settings.stats is None:
             return
         try:
-            write_json(self._settings.stats, self.report(self._clock.now()))
+            write_json(self._settings.stats, report)
             self._stats_trouble = False
         except OSError as error:
             if not self._stats_trouble:

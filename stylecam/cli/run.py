@@ -158,6 +158,7 @@ def command(context: click.Context, /, **given: Any) -> int:
             status.say(line)
         status.start()
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # while opening, both mean: undo and leave
     try:
         live.open()
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two where the system has them

@@ -39,7 +39,7 @@ class Recorder(Sink):
         super().__init__()
         self.path = path
         self.name = f"file {path}"
-        self._part = path
+        self._part: Path | None = None
         self._discarded = False
         self._count = 0
         self._queue: queue.Queue[tuple[int, Image] | None] = queue.Queue(BACKLOG)
@@ -56,16 +56,18 @@ class Recorder(Sink):
             raise SinkUnavailableError(f"{self.path}: there is no folder {folder}; create it first")
         if self.path.is_dir():
             raise SinkUnavailableError(f"{self.path} is a folder; name a file")
-        self._part = self._new_part()
+        part = self._part = self._new_part()
         self._failure, self._count = None, 0
         try:
-            encoder = _encoder(self._part, size, fps)
-        except Exception as error:
-            self._part.unlink(missing_ok=True)
-            if isinstance(error, SinkUnavailableError):
+            encoder = _encoder(part, size, fps)
+        except BaseException as error:  # Ctrl-C too: nothing half-written stays
+            part.unlink(missing_ok=True)
+            if isinstance(error, SinkUnavailableError) or not isinstance(error, Exception):
                 raise
             raise SinkUnavailableError(f"{self.path} cannot be recorded: {error}; update PyAV or remove it") from error
-        self._thread = threading.Thread(target=self._encode, args=(encoder,), name="stylecam-recorder", daemon=True)
+        self._thread = threading.Thread(
+            target=self._encode, args=(encoder, part), name="stylecam-recorder", daemon=True
+        )
         self._thread.start()
 
     def _new_part(self) -> Path:
@@ -103,12 +105,14 @@ class Recorder(Sink):
                     self._queue.put(None, timeout=0.1)
                     break
             thread.join(FINISH_S)
+        if self._part is None:
+            return
         if self._discarded:
             self._part.unlink(missing_ok=True)
         elif self._part.exists():
             self._part.replace(self.path)
 
-    def _encode(self, encoder: _Encoder) -> None:
+    def _encode(self, encoder: _Encoder, part: Path) -> None:
         encoded = 0
         while (item := self._queue.get()) is not None:
             if self._failure is not None:
@@ -117,7 +121,7 @@ class Recorder(Sink):
             try:
                 encoder.write(image, count)
                 if count // DISK_EVERY > encoded // DISK_EVERY:
-                    _check_room(self._part.parent)
+                    _check_room(part.parent)
             except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; kept, shown and the sink closed
                 self._failure = f"recording {self.path} stopped: {error}; what was recorded until now is kept"
             encoded = count

@@ -48,19 +48,20 @@ class WindowSink(Sink):
 
     def show(self) -> str | None:
         """Bring the newest frame to the screen; the key pressed meanwhile, or None. Main thread only."""
+        if self._shown and not _visible():  # before imshow, which would open a closed window again
+            self._closed_by_user = True
+            return None
         with self._lock:
             image, self._newest = self._newest, None
-        if image is not None and not self._closed_by_user:
+        if image is not None:
             if not self._shown:
                 cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
                 cv2.resizeWindow(TITLE, image.shape[1], image.shape[0])
             cv2.imshow(TITLE, image)
-        if not self._shown and image is None:
+            self._shown = True
+        if not self._shown:
             return None
         code = cv2.waitKeyEx(1)  # whole: the low byte of an arrow key is a letter
-        if self._shown and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            self._closed_by_user = True
-        self._shown = True
         return chr(code) if 32 <= code < 127 else None
 
     @property
@@ -73,6 +74,14 @@ class WindowSink(Sink):
         if self._shown:
             cv2.destroyAllWindows()
             self._shown = False
+
+
+def _visible() -> bool:
+    """Whether the window is still there; Qt answers with an exception once its last window was closed."""
+    try:
+        return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:
+        return False
 
 
 def _display_problem() -> str | None:

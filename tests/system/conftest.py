@@ -1,0 +1,115 @@
+"""Fixtures that start real programs. Each is ended again, whatever the test does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.system.outside import PATIENCE_S, Program, environment, run_command
+
+Need = Callable[[str], str]
+
+
+class Start(Protocol):
+    """Starts `stylecam run` with arguments; `display` and `terminal` are what it sees of a desktop, if anything."""
+
+    def __call__(
+        self,
+        *arguments: str,
+        display: str | None = None,
+        command: list[str] | None = None,
+        wait: bool = True,
+        terminal: int | None = None,
+    ) -> Program: ...
+
+
+def unavailable(what: str) -> None:
+    """Skip the test, or fail it where everything is meant to be installed (STYLECAM_NEED_ALL=1)."""
+    if os.environ.get("STYLECAM_NEED_ALL") == "1":
+        pytest.fail(f"{what}, and STYLECAM_NEED_ALL=1 wants every system test to run")
+    pytest.skip(what)
+
+
+@pytest.fixture
+def need() -> Need:
+    """`need("ffmpeg")` gives the program's path, or skips the test with the reason."""
+
+    def look(program: str) -> str:
+        path = shutil.which(program)
+        if path is None:
+            unavailable(f"{program} is not installed")
+        return path or program
+
+    return look
+
+
+@pytest.fixture
+def stylecam(tmp_path: Path) -> Iterator[Start]:
+    """Starts `stylecam run ARGUMENTS --stats FILE` and waits until it has published a picture."""
+    with contextlib.ExitStack() as started:
+
+        def start(
+            *arguments: str,
+            display: str | None = None,
+            command: list[str] | None = None,
+            wait: bool = True,
+            terminal: int | None = None,
+        ) -> Program:
+            number = len(list(tmp_path.glob("run-*"))) + 1
+            folder = tmp_path / f"run-{number}"
+            folder.mkdir()
+            variables = environment(tmp_path) | ({"DISPLAY": display} if display else {})
+            program = Program([*(command or run_command()), *arguments], variables, folder, terminal)
+            started.callback(program.kill)
+            if wait:
+                program.wait_until_published()
+            return program
+
+        yield start
+
+
+@pytest.fixture
+def display(need: Need) -> Iterator[str]:
+    """A real X server without a screen, with a number nobody else has."""
+    read_end, write_end = os.pipe()
+    server = subprocess.Popen(
+        [need("Xvfb"), "-displayfd", str(write_end), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"],
+        pass_fds=[write_end],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write_end)
+    try:
+        with os.fdopen(read_end) as numbers:
+            number = numbers.readline().strip()
+        assert number, "Xvfb did not start"
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def xdo(need: Need, display: str) -> Callable[..., str]:
+    """Runs xdotool on the display: real key events, real windows."""
+    program = need("xdotool")
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [program, *arguments],
+            env={**os.environ, "DISPLAY": display},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return done.stdout.strip()
+
+    return run

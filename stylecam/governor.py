@@ -74,7 +74,7 @@ class Decision:
 
 
 class _Estimate:
-    """Exponential average that an outlier can move by no more than its own size."""
+    """Exponential average; a sample far above it counts as little above it, for most are hiccups."""
 
     def __init__(self, weight: float = 0.12) -> None:
         self._weight = weight
@@ -84,7 +84,7 @@ class _Estimate:
         if self.value is None:
             self.value = sample
         else:
-            self.value += self._weight * (min(sample, 2 * self.value + 0.5) - self.value)
+            self.value += self._weight * (min(sample, 1.4 * self.value + 0.5) - self.value)
 
 
 class Governor:

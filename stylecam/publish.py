@@ -148,7 +148,7 @@ class Publisher:
         self._pacer = Pacer(fps, clock.now())
 
     def run(self) -> None:
-        """Step until stopped or until no outlet is left, then close all sinks."""
+        """Step until stopped, then close all sinks."""
         try:
             while not self._stop.is_set():
                 self.step()

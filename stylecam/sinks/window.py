@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -90,11 +91,13 @@ def _display_problem() -> str | None:
         return "this OpenCV was built without windows (opencv-python-headless)"
     if sys.platform != "linux":
         return None
+    if not os.environ.get("DISPLAY"):
+        return "there is no X display (DISPLAY is not set)"
     from Xlib import display
     from Xlib.error import DisplayError, XauthError
 
     try:
         display.Display().close()
     except (DisplayError, XauthError, OSError, ValueError) as error:
-        return f"no X display answers ({str(error).strip() or 'DISPLAY is not set'})"
+        return f"no X display answers ({str(error).strip()})"
     return None

@@ -33,7 +33,7 @@ class VideoSource(Source):
         self._started_at = 0.0
         self._position_s = 0.0
         self._frame_s = 1 / 30
-        self._paced = False
+        self._paced = self._grabbed = False
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -62,6 +62,7 @@ class VideoSource(Source):
         self._paced = not self._is_url or capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
         self.live = not self._paced
         self._capture = capture
+        self._grabbed = True
         self._restart()
 
     def _read(self) -> tuple[Image, float] | None:
@@ -90,7 +91,9 @@ class VideoSource(Source):
     def _advance(self) -> None:
         """To the next frame, without decoding it to a picture; at the end of a file, to its first again."""
         assert self._capture is not None
-        if not self._capture.grab() and not (self._paced and self._rewound()):
+        if self._grabbed:  # the first frame, taken to see that there is one
+            self._grabbed = False
+        elif not self._capture.grab() and not (self._paced and self._rewound()):
             raise SourceLostError(f"{self.name} ended or cannot be read any more")
         # Variable frame rates are honoured; where the container has no times, frames are evenly spaced.
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000

@@ -1,0 +1,58 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from stylecam import config
+from stylecam.clock import ManualClock
+from stylecam.stats import Stats
+from stylecam.styles.catalogue import Catalogue, shipped_models
+from stylecam.styles.model import Model
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that only moves when someone waits for it."""
+    return ManualClock()
+
+
+@pytest.fixture
+def stop() -> threading.Event:
+    """Set it to end a loop."""
+    return threading.Event()
+
+
+@pytest.fixture
+def stats() -> Stats:
+    """Fresh counters."""
+    return Stats()
+
+
+@pytest.fixture(scope="session")
+def bank() -> Model:
+    """The smallest shipped network: a bank of several styles."""
+    paths = sorted(shipped_models().glob("*.onnx"), key=lambda path: path.stat().st_size)
+    return Model.read(paths[0])
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    """All shipped styles."""
+    return Catalogue.load([shipped_models()])
+
+
+@pytest.fixture
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own: no variable, file or style of whoever runs the tests is seen; the file's path."""
+    home = tmp_path / "home"
+    (home / "styles").mkdir(parents=True)
+    for name in [name for name in os.environ if name.startswith("STYLECAM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(config, "default_path", lambda: home / "config.toml")
+    monkeypatch.setattr(config, "user_styles", lambda: home / "styles")
+    return home / "config.toml"

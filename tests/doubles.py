@@ -1,0 +1,98 @@
+"""Stand-ins the tests of several rooms share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from stylecam.clock import ManualClock
+from stylecam.engines.base import Engine, Session, Tensor
+from stylecam.engines.pool import SessionPool
+from stylecam.errors import EngineError, EngineRunError
+from stylecam.frame import Frame, Image
+from stylecam.governor import Rung
+from stylecam.styles.model import Model
+from stylecam.testing import grey
+
+
+def frame(index: int = 0, captured_at: float = 0.0, image: Image | None = None) -> Frame:
+    """A plain grey frame."""
+    return Frame(grey() if image is None else image, index, captured_at)
+
+
+def model(name: str = "plain", styles: int = 1) -> Model:
+    """A network in name only, for engines that do not look into it."""
+    return Model(Path(f"{name}.onnx"), name.encode(), styles, styles > 1, {}, name)
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Wait for another thread's work to show; False if it does not."""
+    pause = threading.Event()
+    for _ in range(round(seconds / 0.002)):
+        if condition():
+            return True
+        pause.wait(0.002)
+    return condition()
+
+
+class TintSession(Session):
+    """Paints a picture plain: each style has its own grey, and a blend lies between."""
+
+    def __init__(self, engine: TintEngine, model: Model, width: int, height: int) -> None:
+        self._engine, self._model, self._shape = engine, model, (1, 3, height, width)
+
+    def run(self, image: Tensor, weights: tuple[float, ...]) -> Tensor:
+        assert image.shape == self._shape
+        self._engine.runs.append((self._model.key, weights))
+        if self._model.key in self._engine.failing:
+            raise EngineRunError(f"{self._model.key} does not run")
+        if self._engine.clock is not None:
+            self._engine.clock.advance(self._engine.cost_ms(self._shape[2] * self._shape[3] / 1e6) / 1000)
+        levels = self._engine.levels.get(self._model.key, tuple(0.2 * (i + 1) for i in range(len(weights))))
+        level = sum(w * v for w, v in zip(weights, levels, strict=True))
+        return np.full(self._shape, level, np.float32)
+
+
+class TintEngine(Engine):
+    """Runs `TintSession`s; a run takes `cost_ms(megapixels)` on `clock`."""
+
+    name, device, version = "tint", "cpu", "1"
+
+    def __init__(self, clock: ManualClock | None = None, cost_ms: Callable[[float], float] = lambda _: 5.0) -> None:
+        self.clock = clock
+        self.cost_ms = cost_ms
+        self.levels: dict[str, tuple[float, ...]] = {}
+        self.failing: set[str] = set()
+        self.unloadable: set[str] = set()
+        self.loaded: list[tuple[str, int, int]] = []
+        self.runs: list[tuple[str, tuple[float, ...]]] = []
+
+    def session(self, model: Model, width: int, height: int) -> Session:
+        if model.key in self.unloadable:
+            raise EngineRunError(f"{model.key} cannot be loaded")
+        self.loaded.append((model.key, width, height))
+        return TintSession(self, model, width, height)
+
+
+class HandPool(SessionPool):
+    """A pool whose warm-up thread is the test: sessions asked for are built when `work_off` is called."""
+
+    def __init__(self, engine: Engine, rim: int = 0, capacity: int = 8) -> None:
+        super().__init__(engine, rim, capacity)
+        self.asked: list[tuple[Model, Rung]] = []
+
+    def prefetch(self, model: Model, rung: Rung) -> None:
+        key = (model.key, rung)
+        if key not in self._ready and key not in self._failed and key not in [(m.key, r) for m, r in self.asked]:
+            self.asked.append((model, rung))
+
+    def work_off(self) -> None:
+        while self.asked:
+            model, rung = self.asked.pop(0)
+            try:
+                self.build(model, rung)
+            except EngineError as error:
+                self._failed[model.key, rung] = error

@@ -1,0 +1,159 @@
+"""Sessions kept warm, built off the hot path."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from stylecam.engines.base import Session
+from stylecam.engines.pool import WARM_RUNS, SessionPool
+from stylecam.errors import EngineError, EngineRunError
+from stylecam.governor import Rung
+from stylecam.styles.model import Model
+from tests.doubles import TintEngine, model, until
+
+SMALL, LARGE = Rung(128, 72), Rung(256, 144)
+PLAIN = model("plain")
+
+
+class GatedEngine(TintEngine):
+    """Loads a network only once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.threads: list[str] = []
+
+    def session(self, model: Model, width: int, height: int) -> Session:
+        self.threads.append(threading.current_thread().name)
+        self.gate.wait(60)
+        return super().session(model, width, height)
+
+
+@pytest.fixture
+def engine() -> GatedEngine:
+    return GatedEngine()
+
+
+@pytest.fixture
+def pool(engine: GatedEngine) -> Iterator[SessionPool]:
+    pool = SessionPool(engine, rim=8, capacity=3)
+    yield pool
+    engine.gate.set()
+    pool.close()
+
+
+def test_a_session_asked_for_the_first_time_is_not_waited_for(pool: SessionPool) -> None:
+    assert pool.get(PLAIN, SMALL) is None
+
+
+def test_a_session_asked_for_is_there_some_time_later(pool: SessionPool, engine: GatedEngine) -> None:
+    pool.get(PLAIN, SMALL)
+    engine.gate.set()
+    assert until(lambda: pool.get(PLAIN, SMALL) is not None)
+
+
+def test_asking_again_and_again_builds_it_once(pool: SessionPool, engine: GatedEngine) -> None:
+    for _ in range(50):
+        pool.get(PLAIN, SMALL)
+    engine.gate.set()
+    assert until(lambda: pool.get(PLAIN, SMALL) is not None)
+    assert len(engine.loaded) == 1
+
+
+def test_sessions_are_built_on_a_thread_of_their_own(pool: SessionPool, engine: GatedEngine) -> None:
+    pool.prefetch(PLAIN, SMALL)
+    engine.gate.set()
+    assert until(lambda: bool(engine.threads))
+    assert engine.threads[0] != threading.current_thread().name
+
+
+def test_it_says_while_it_is_building(pool: SessionPool, engine: GatedEngine) -> None:
+    assert not pool.building
+    pool.prefetch(PLAIN, SMALL)
+    assert until(lambda: pool.building)
+    engine.gate.set()
+    assert until(lambda: not pool.building)
+
+
+def test_a_session_is_loaded_with_its_rim_and_has_run_before_it_is_handed_out(
+    pool: SessionPool, engine: GatedEngine
+) -> None:
+    engine.gate.set()
+    warm = pool.build(PLAIN, SMALL)
+    assert engine.loaded == [("plain", SMALL.width + 16, SMALL.height + 16)]
+    assert len(engine.runs) == 1 + WARM_RUNS
+    assert warm.rung == SMALL
+
+
+def test_a_session_built_in_advance_is_handed_out_at_once(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    assert pool.get(PLAIN, SMALL) is None or True
+    built = pool.build(PLAIN, LARGE)
+    assert pool.get(PLAIN, LARGE) is built
+
+
+def test_each_rung_has_its_own_session(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    assert pool.build(PLAIN, SMALL) is not pool.build(PLAIN, LARGE)
+
+
+def test_the_session_unused_for_longest_goes_first(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    names = [model(name) for name in "abc"]
+    for network in names:
+        pool.build(network, SMALL)
+    pool.get(names[0], SMALL)
+    pool.build(model("d"), SMALL)
+    loaded = len(engine.loaded)
+    assert pool.get(names[0], SMALL) is not None
+    pool.build(names[1], SMALL)
+    assert len(engine.loaded) == loaded + 1
+
+
+def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    engine.unloadable.add("plain")
+
+    def raised() -> bool:
+        try:
+            return pool.get(PLAIN, SMALL) is not None
+        except EngineRunError:
+            return True
+
+    assert until(raised)
+    with pytest.raises(EngineError, match="plain cannot be loaded"):
+        pool.get(PLAIN, SMALL)
+
+
+def test_one_broken_network_does_not_end_the_building_of_others(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    engine.unloadable.add("plain")
+    pool.prefetch(PLAIN, SMALL)
+    pool.prefetch(model("good"), SMALL)
+    assert until(lambda: pool.get(model("good"), SMALL) is not None)
+
+
+def test_at_the_start_a_network_that_cannot_be_loaded_is_an_error(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    engine.unloadable.add("plain")
+    with pytest.raises(EngineRunError):
+        pool.build(PLAIN, SMALL)
+
+
+def test_a_closed_pool_builds_nothing_more(engine: GatedEngine) -> None:
+    pool = SessionPool(engine)
+    pool.close()
+    pool.prefetch(PLAIN, SMALL)
+    assert engine.threads == []
+
+
+def test_closing_ends_its_thread(engine: GatedEngine) -> None:
+    pool = SessionPool(engine)
+    engine.gate.set()
+    pool.prefetch(PLAIN, SMALL)
+    until(lambda: bool(engine.loaded))
+    pool.close()
+    assert not any(thread.name == "stylecam-warm-up" for thread in threading.enumerate())

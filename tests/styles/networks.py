@@ -1,0 +1,32 @@
+"""ONNX files for the tests, in the contract's form and in others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onnx import TensorProto, helper
+
+Shape = Sequence[int | str]
+WANTED: Mapping[str, Shape] = {"image": (1, 3, "H", "W")}
+
+
+def network(
+    path: Path,
+    inputs: Mapping[str, Shape] = WANTED,
+    output: str = "styled",
+    metadata: Mapping[str, str] | None = None,
+    salt: str = "",
+) -> Path:
+    """Write a network that passes its first input on."""
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [next(iter(inputs), "nothing")], [output])],
+        f"tiny{salt}",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, (1, 3, "H", "W"))],
+    )
+    made: Any = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(made, dict(metadata or {}))
+    path.write_bytes(made.SerializeToString())
+    return path

@@ -1,0 +1,71 @@
+"""Style cards, from a model's metadata."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stylecam.errors import ModelFormatError
+from stylecam.styles.card import read_cards
+from stylecam.styles.catalogue import Catalogue
+from stylecam.styles.model import Model
+from tests.styles.networks import WANTED, network
+
+BANK = {**WANTED, "style": (1, 2)}
+
+
+def model(folder: Path, styles: object, count: int = 2, **metadata: str) -> Model:
+    listed = styles if isinstance(styles, str) else json.dumps(styles)
+    return Model.read(
+        network(folder / "bank.onnx", {**WANTED, "style": (1, count)}, metadata={"styles": listed, **metadata})
+    )
+
+
+def test_every_shipped_style_says_whose_painting_it_is(catalogue: Catalogue) -> None:
+    for card in catalogue.all_cards:
+        assert card.title
+        assert card.artist != "unknown"
+        assert card.licence != "unknown"
+        assert card.year
+
+
+def test_a_card_holds_what_the_metadata_says(tmp_path: Path) -> None:
+    entries = [
+        {"name": "The Wave", "title": "The Great Wave", "artist": "Hokusai", "year": 1831, "licence": "CC0"},
+        {"name": "b"},
+    ]
+    first, second = read_cards(model(tmp_path, entries, licence="MIT"))
+    assert (first.name, first.title, first.artist, first.year, first.licence) == (
+        "the_wave", "The Great Wave", "Hokusai", 1831, "CC0",
+    )  # fmt: skip
+    assert (second.title, second.artist, second.year, second.licence, second.index) == ("b", "unknown", None, "MIT", 1)
+
+
+def test_a_model_that_says_nothing_is_named_after_its_file(tmp_path: Path) -> None:
+    (card,) = read_cards(Model.read(network(tmp_path / "My Style (2).onnx")))
+    assert card.name == "my_style_2"
+
+
+def test_the_styles_of_a_bank_that_says_nothing_are_numbered(tmp_path: Path) -> None:
+    cards = read_cards(Model.read(network(tmp_path / "bank.onnx", BANK)))
+    assert [card.full_name for card in cards] == ["bank/bank_1", "bank/bank_2"]
+
+
+@pytest.mark.parametrize(
+    "styles",
+    [
+        "not json", "{", 5, None, "null", {"a": 1}, ["a", "b"], [{"title": "x"}, {"title": "y"}],
+        [{"name": "a"}], [{"name": "a"}, {"name": "a"}], [{"name": "a"}] * 3, "[" * 100_000,
+    ],
+    ids=lambda styles: str(styles)[:20],
+)  # fmt: skip
+def test_metadata_that_contradicts_the_network_is_refused(tmp_path: Path, styles: object) -> None:
+    with pytest.raises(ModelFormatError, match=r"bank\.onnx"):
+        read_cards(model(tmp_path, styles))
+
+
+def test_a_year_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    first, _ = read_cards(model(tmp_path, [{"name": "a", "year": "about 1900"}, {"name": "b"}]))
+    assert first.year is None

@@ -1,0 +1,266 @@
+"""A live run as a whole: what it falls back to, what it says, and that it lets everything go."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pyvirtualcam
+from pyvirtualcam import camera as pyvirtualcam_camera
+
+from stylecam import live as room
+from stylecam import v4l2
+from stylecam.control.actions import Order
+from stylecam.control.hotkeys import GlobalHotkeys
+from stylecam.errors import (
+    CameraNotFoundError,
+    HotkeysUnavailableError,
+    SinkError,
+    SinkLostError,
+    SinkUnavailableError,
+    StylecamError,
+    UsageError,
+)
+from stylecam.frame import Size
+from stylecam.live import Live, Settings
+from stylecam.sinks import web
+from stylecam.sinks.virtual import install_hint
+from stylecam.sources import select
+from stylecam.styles.catalogue import Catalogue
+from stylecam.testing import CollectingSink
+from tests.doubles import until
+
+SIZE = Size(128, 96)
+
+
+@pytest.fixture(autouse=True)
+def _a_bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No camera, no virtual camera, whatever the machine has that the tests run on."""
+    monkeypatch.setattr(select, "list_cameras", list)
+    monkeypatch.setattr(pyvirtualcam_camera, "BACKENDS", {})
+    monkeypatch.setattr(v4l2, "device_paths", list)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+Make = Callable[..., Live]
+
+
+@pytest.fixture
+def make(catalogue: Catalogue, said: list[str]) -> Iterator[Make]:
+    def build(**changes: Any) -> Live:
+        given = {"camera": "demo", "style": "none", "outputs": ("null",), "size": SIZE, "hotkeys": False}
+        return Live(Settings(**{**given, **changes}), catalogue, said.append)
+
+    yield build
+    names = {thread.name for thread in threading.enumerate() if thread.name.startswith("stylecam")}
+    assert not names, "a run has left threads behind"
+
+
+def play(live: Live, seconds: float = 0.15) -> dict[str, Any]:
+    """Run for a moment, or until the test's own thread ends it."""
+    live.open()
+    timer = threading.Timer(seconds, live.interrupt)
+    timer.start()
+    try:
+        return live.run()
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def test_without_a_camera_the_demo_is_shown_and_it_says_so(make: Make, said: list[str]) -> None:
+    final = play(make(camera=None))
+    assert final["source"]["name"] == "demo"
+    assert "no camera found" in said[0]
+    assert "showing the built-in demo" in said[0]
+
+
+def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make: Make) -> None:
+    with pytest.raises(CameraNotFoundError):
+        make(camera="Logitech").open()
+
+
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "DEFAULT_PORT", 18765)
+
+
+@pytest.mark.usefixtures("free_port")
+def test_without_a_virtual_camera_the_picture_is_on_a_page_and_it_says_the_command(make: Make, said: list[str]) -> None:
+    final = play(make(outputs=()))
+    assert final["outputs"][0]["name"].startswith("web http://127.0.0.1:")
+    assert install_hint() in said[0]
+    assert "Until then the picture is on a web page" in said[0]
+
+
+def test_a_virtual_camera_asked_for_is_not_replaced_by_a_page(make: Make) -> None:
+    with pytest.raises(SinkUnavailableError, match="no virtual camera can be opened"):
+        make(outputs=("virtual",)).open()
+
+
+def test_with_a_virtual_camera_it_is_the_output(make: Make, said: list[str]) -> None:
+    from tests.sinks.test_virtual import Device
+
+    pyvirtualcam.register_backend("test", Device)
+    final = play(make(outputs=()))
+    frames = Device.made[-1].frames
+    Device.made.clear()
+    assert [entry["name"] for entry in final["outputs"]] == ["virtual camera test camera"]
+    assert frames
+    assert said == []
+
+
+def test_without_a_display_the_run_goes_on_and_says_so_once(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise HotkeysUnavailableError("global hotkeys are off: there is no X display")
+
+    monkeypatch.setattr(GlobalHotkeys, "start", refuse)
+    live = make(hotkeys=True)
+    final = play(live)
+    assert said == ["global hotkeys are off: there is no X display"]
+    assert live.hotkeys == {}
+    assert final["published"] > 0
+
+
+def test_the_first_style_is_painted_unless_another_is_asked_for(make: Make, catalogue: Catalogue) -> None:
+    assert play(make(style=None), 0.4)["style"] == catalogue.cards[0].name
+
+
+def test_without_any_style_the_plain_camera_is_shown(said: list[str], make: Make) -> None:
+    live = make(style=None)
+    live._catalogue = Catalogue([])
+    assert play(live)["style"] == "none"
+
+
+def test_the_final_statistics_are_written_whole(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "stats.json"
+    final = play(make(stats=path))
+    written = json.loads(path.read_text())
+    assert written.keys() == final.keys()
+    assert written["published"] == final["published"]
+
+
+def test_the_run_ends_after_the_time_asked_for(make: Make) -> None:
+    live = make(seconds=0.2)
+    live.open()
+    assert live.run()["seconds"] >= 0.2
+
+
+def test_the_status_is_told_while_it_runs(make: Make) -> None:
+    seen: list[dict[str, Any]] = []
+    live = make(seconds=0.6)
+    live.open()
+    live.run(tick=seen.append)
+    assert seen
+    assert seen[0]["size"] == [128, 96]
+
+
+def test_an_impossible_order_is_answered_in_words(make: Make, said: list[str]) -> None:
+    live = make(seconds=0.6)
+    live.open()
+    live.control.submit(Order("select", "99"))
+    live.run()
+    assert any("there is no style 99" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outputs": ("null", "file:missing/a.mp4")},
+        {"outputs": ("file:a.mp4", "file:missing/a.mp4")},
+        {"outputs": ("virtual",)},
+        {"camera": "missing.mp4"},
+        {"style": "no_such_style"},
+        {"engine": "other"},
+        {"device": "gpu"},
+        {"bindings": {"next": "n"}},
+        {"fps": 0.0},
+        {"strength": float("nan")},
+    ],
+    ids=str,
+)
+def test_a_run_that_cannot_be_opened_leaves_nothing_behind(
+    make: Make, change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StylecamError):
+        make(**change).open()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> CollectingSink:
+    """One output, which fails while `failing` holds an error."""
+    failing: list[SinkError] = []
+    sink = CollectingSink(failing=lambda during: failing[0] if failing and during == "write" else None)
+    sink.errors = failing  # type: ignore[attr-defined]
+    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [sink])
+    return sink
+
+
+def test_an_output_that_fails_and_returns_is_told_once_each(
+    make: Make, scripted: CollectingSink, said: list[str]
+) -> None:
+    live = make(fps=60.0)
+    live.open()
+    runner = threading.Thread(target=live.run)
+    runner.start()
+    errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
+    until(lambda: bool(scripted.frames))
+    errors.append(SinkLostError("the device has gone"))
+    until(lambda: "the device has gone" in said)
+    errors.clear()
+    until(lambda: "collected is back" in said)
+    live.interrupt()
+    runner.join()
+    assert said == ["the device has gone", "collected is back"]
+
+
+def test_the_run_ends_when_its_only_output_is_given_up(make: Make, scripted: CollectingSink) -> None:
+    scripted.retries = False
+    errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
+    live = make()
+    live.open()
+    errors.append(SinkLostError("the preview window was closed"))
+    final = live.run()
+    assert final["outputs"] == [{"name": "collected", "trouble": "the preview window was closed"}]
+
+
+def test_a_full_disk_under_the_statistics_does_not_end_the_call(
+    make: Make, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    live = make(stats=tmp_path / "stats.json", seconds=0.3)
+    live.open()
+    monkeypatch.setattr(room, "write_json", full)
+    assert live.run()["seconds"] >= 0.3
+    assert [line for line in said if "No space left on device" in line] == said[:1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fps": 0.5}, {"fps": 121.0}, {"fps": float("nan")}, {"strength": 1.01}, {"scale": 0.2}, {"threads": 0},
+        {"seconds": 0.0}, {"stats": Path("missing/stats.json")}, {"stats": Path()},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Settings(**wrong).check()
+
+
+def test_the_defaults_make_sense() -> None:
+    Settings().check()

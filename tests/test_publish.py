@@ -1,0 +1,347 @@
+"""Publishing: a steady clock, the newest frame or the last one again, and sinks that may fail."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylecam.clock import ManualClock
+from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
+from stylecam.frame import Frame, Image, Size
+from stylecam.publish import RETRY_S, Outlet, Pacer, Publisher
+from stylecam.slot import Slot
+from stylecam.stats import Stats
+from stylecam.testing import CollectingSink
+from tests.doubles import frame
+
+FPS = 30.0
+PERIOD = 1 / FPS
+SIZE = Size(128, 96)
+
+Notice = Callable[[float], str | None]
+
+
+def ticks(pacer: Pacer, count: int, waited_s: float | None = None) -> list[float]:
+    times = []
+    for _ in range(count):
+        times.append(pacer.deadline)
+        pacer.advance(pacer.deadline, waited_s)
+    return times
+
+
+def test_without_fresh_frames_the_pacer_ticks_exactly_at_its_rate() -> None:
+    times = ticks(Pacer(FPS, 5.0), 300)
+    assert times == pytest.approx([5.0 + i * PERIOD for i in range(300)])
+
+
+def follow(offset_s: float, jitter_s: float = 0.0, seconds: float = 30.0, rate: float = FPS) -> list[float | None]:
+    """How long frames that arrive `offset_s` after the first tick waited, tick by tick; None for a repeat."""
+    draw = random.Random(3)
+    pacer, arrived, waits = Pacer(FPS, 0.0), 0, []
+    arrivals = [offset_s + i / rate + draw.uniform(-jitter_s, jitter_s) for i in range(round(seconds * rate) + 10)]
+    while pacer.deadline < seconds:
+        tick, waited = pacer.deadline, None
+        while arrivals[arrived] <= tick:
+            waited = tick - arrivals[arrived]
+            arrived += 1
+        waits.append(waited)
+        pacer.advance(tick, waited)
+    return waits
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 0.001, 0.01, 0.02, 0.032])
+def test_the_pacer_drifts_until_frames_arrive_shortly_before_their_tick(offset_s: float) -> None:
+    settled = [wait for wait in follow(offset_s)[-90:] if wait is not None]
+    assert max(settled) < 0.4 * PERIOD
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 0.01, 0.02, 0.03])
+def test_once_in_step_no_frame_is_repeated_although_arrivals_jitter(offset_s: float) -> None:
+    waits = follow(offset_s, jitter_s=0.002)
+    assert None not in waits[-300:]
+
+
+@pytest.mark.parametrize("rate", [25.0, 24.0, 15.0])
+def test_frames_of_another_rate_do_not_pull_the_tick(rate: float) -> None:
+    assert len(follow(0.01, rate=rate)) == pytest.approx(30 * FPS, abs=2)
+
+
+@given(st.lists(st.none() | st.floats(0, 0.2), max_size=200))
+def test_no_period_is_changed_by_more_than_one_percent(waits: list[float | None]) -> None:
+    pacer = Pacer(FPS, 0.0)
+    for wait in waits:
+        before = pacer.deadline
+        pacer.advance(before, wait)
+        assert pacer.deadline - before == pytest.approx(PERIOD, rel=0.0101)
+
+
+def test_after_a_long_pause_the_pacer_goes_on_from_now_and_does_not_race() -> None:
+    pacer = Pacer(FPS, 0.0)
+    pacer.advance(60.0, None)
+    assert pacer.deadline == pytest.approx(60.0 + PERIOD)
+
+
+def test_a_slightly_late_tick_does_not_move_the_ones_after_it() -> None:
+    pacer = Pacer(FPS, 0.0)
+    pacer.advance(0.7 * PERIOD, None)
+    assert pacer.deadline == pytest.approx(PERIOD)
+
+
+def failing_while(failing: Callable[[], bool], during: str = "write") -> Callable[[str], SinkError | None]:
+    def check(call: str) -> SinkError | None:
+        if call != during or not failing():
+            return None
+        return SinkLostError("the device has gone") if during == "write" else SinkUnavailableError("still gone")
+
+    return check
+
+
+def test_an_outlet_says_once_that_its_sink_failed() -> None:
+    outlet = Outlet(CollectingSink(failing=failing_while(lambda: True)), SIZE, FPS)
+    outlet.open()
+    assert [outlet.write(frame(), 0.0), outlet.write(frame(), 0.1)] == ["the device has gone", None]
+
+
+def test_a_failed_sink_is_closed_until_the_next_attempt() -> None:
+    sink = CollectingSink(failing=failing_while(lambda: True))
+    outlet = Outlet(sink, SIZE, FPS)
+    outlet.open()
+    outlet.write(frame(), 0.0)
+    assert not sink.opened
+    assert outlet.trouble == "the device has gone"
+
+
+def test_a_failed_sink_is_not_opened_again_before_its_time() -> None:
+    broken = [True]
+    sink = CollectingSink(failing=failing_while(lambda: broken[0]))
+    outlet = Outlet(sink, SIZE, FPS)
+    outlet.open()
+    outlet.write(frame(), 0.0)
+    broken[0] = False
+    outlet.write(frame(), RETRY_S * 0.9)
+    assert sink.opened_count == 1
+
+
+def test_a_sink_that_recovers_gets_frames_again_and_its_trouble_is_forgotten() -> None:
+    broken = [True]
+    sink = CollectingSink(failing=failing_while(lambda: broken[0]))
+    outlet = Outlet(sink, SIZE, FPS)
+    outlet.open()
+    outlet.write(frame(0), 0.0)
+    broken[0] = False
+    outlet.write(frame(1), RETRY_S)
+    assert [f.index for f in sink.frames] == [1]
+    assert outlet.trouble is None
+
+
+def test_a_sink_that_cannot_be_opened_again_is_tried_once_a_second() -> None:
+    attempts: list[str] = []
+
+    def refuse(during: str) -> SinkError | None:
+        if during == "write":
+            return SinkLostError("gone")
+        attempts.append(during)
+        return SinkUnavailableError("still gone") if len(attempts) > 1 else None
+
+    outlet = Outlet(CollectingSink(failing=refuse), SIZE, FPS)
+    outlet.open()
+    for tick in range(300):
+        outlet.write(frame(), tick / FPS)
+    assert len(attempts) == pytest.approx(1 + 10, abs=1)
+
+
+def test_a_sink_that_does_not_retry_is_given_up() -> None:
+    sink = CollectingSink(failing=failing_while(lambda: True))
+    sink.retries = False
+    outlet = Outlet(sink, SIZE, FPS)
+    outlet.open()
+    for tick in range(100):
+        outlet.write(frame(), tick / FPS)
+    assert outlet.given_up
+    assert sink.opened_count == 1
+
+
+class Stage:
+    """A publisher with its slot, sinks and clock, stepped by hand."""
+
+    def __init__(self, *sinks: CollectingSink, notice: Notice = lambda _: None) -> None:
+        self.clock = ManualClock()
+        self.slot: Slot[tuple[Frame, float]] = Slot()
+        self.stats = Stats()
+        self.stop = threading.Event()
+        self.outlets = [Outlet(sink, SIZE, FPS) for sink in sinks]
+        for outlet in self.outlets:
+            outlet.open()
+        first = frame(-1, self.clock.now())
+        self.publisher = Publisher(
+            self.slot, self.outlets, self.stats, self.clock, self.stop, FPS, first, lambda now: notice(now)
+        )
+
+    def step(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.publisher.step()
+
+    def offer(self, index: int) -> None:
+        self.slot.put((frame(index, self.clock.now()), self.clock.now()))
+
+
+def test_the_first_card_is_published_until_a_frame_comes() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    stage.step(3)
+    stage.offer(0)
+    stage.step()
+    assert [f.index for f in sink.frames] == [-1, -1, -1, 0]
+
+
+def test_the_last_frame_is_published_again_while_none_comes() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    stage.offer(7)
+    stage.step(4)
+    assert [f.index for f in sink.frames] == [7] * 4
+
+
+def test_repeats_and_fresh_frames_are_told_apart_in_the_statistics() -> None:
+    stage = Stage(CollectingSink())
+    stage.offer(0)
+    stage.step(3)
+    snapshot = stage.stats.snapshot(stage.clock.now())
+    assert (snapshot["published"], snapshot["repeats"]) == (3, 2)
+
+
+def test_of_two_frames_ready_at_a_tick_the_newer_is_published() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    stage.offer(0)
+    stage.offer(1)
+    stage.step()
+    assert [f.index for f in sink.frames] == [1]
+
+
+def test_a_busy_second_never_lowers_the_published_rate() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    for second in range(10):
+        if second not in (3, 4):
+            stage.offer(second)
+        stage.step(round(FPS))
+    assert stage.stats.snapshot(stage.clock.now())["published_fps"] == pytest.approx(FPS, rel=0.01)
+
+
+def test_latency_runs_from_capture_until_all_outputs_have_the_frame() -> None:
+    stage = Stage(CollectingSink())
+    stage.step()
+    stage.slot.put((frame(0, stage.clock.now() - 0.040), stage.clock.now()))
+    stage.step()
+    p50 = stage.stats.snapshot(stage.clock.now())["latency_ms"]["p50"]
+    assert p50 == pytest.approx(40 + PERIOD * 1000, abs=1)
+
+
+def test_one_failing_output_does_not_touch_the_others() -> None:
+    good, bad = CollectingSink(), CollectingSink(failing=failing_while(lambda: True))
+    stage = Stage(bad, good)
+    stage.step(60)
+    assert len(good.frames) == 60
+
+
+def test_a_failing_output_is_a_fault_in_the_statistics() -> None:
+    stage = Stage(CollectingSink(failing=failing_while(lambda: True)))
+    stage.step(5)
+    faults = stage.stats.snapshot(stage.clock.now())["faults"]
+    assert (faults["sink"], faults["last"]) == (1, "the device has gone")
+
+
+def test_an_output_that_fails_for_a_while_comes_back_by_itself() -> None:
+    clock: list[ManualClock] = []
+    sink = CollectingSink(failing=failing_while(lambda: 1001 <= clock[0].now() < 1003))
+    stage = Stage(sink)
+    clock.append(stage.clock)
+    stage.step(round(8 * FPS))
+    assert stage.outlets[0].trouble is None
+    assert len(sink.frames) > 4 * FPS
+
+
+def test_a_notice_is_drawn_on_the_last_picture() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink, notice=lambda _: "camera lost")
+    stage.offer(3)
+    stage.step()
+    changed = np.any(sink.frames[0].image != frame().image, axis=2)
+    assert sink.frames[0].index == 3
+    assert 0 < changed.mean() < 0.5
+
+
+def test_the_notice_goes_with_its_reason() -> None:
+    notes: list[str | None] = ["camera lost"]
+    sink = CollectingSink()
+    stage = Stage(sink, notice=lambda _: notes[0])
+    stage.step()
+    notes[0] = None
+    stage.step()
+    assert np.array_equal(sink.frames[1].image, frame().image)
+
+
+def test_another_notice_replaces_the_first() -> None:
+    notes = ["camera lost"]
+    sink = CollectingSink()
+    stage = Stage(sink, notice=lambda _: notes[0])
+    stage.step()
+    notes[0] = "camera busy"
+    stage.step()
+    assert not np.array_equal(sink.frames[0].image, sink.frames[1].image)
+
+
+def test_a_notice_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stylecam.finish import badge
+
+    drawn: list[str] = []
+
+    def draw(image: Image, text: str) -> Image:
+        drawn.append(text)
+        return badge.badged(image, text)
+
+    monkeypatch.setattr("stylecam.publish.badged", draw)
+    stage = Stage(CollectingSink(), notice=lambda _: "camera lost")
+    stage.step(20)
+    assert drawn == ["camera lost"]
+
+
+def test_nothing_is_published_once_it_was_told_to_stop() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    stage.stop.set()
+    stage.step()
+    assert sink.frames == []
+
+
+def test_when_stopped_all_sinks_are_closed() -> None:
+    sinks = CollectingSink(), CollectingSink()
+    stage = Stage(*sinks)
+    stage.stop.set()
+    stage.publisher.run()
+    assert [sink.closed_count for sink in sinks] == [1, 1]
+
+
+def test_a_slow_output_does_not_make_the_ticks_race_afterwards() -> None:
+    holder: list[Stage] = []
+    times: list[float] = []
+
+    def slow(during: str) -> SinkError | None:
+        if during == "write":
+            times.append(holder[0].clock.now())
+            if len(times) == 10:
+                holder[0].clock.advance(2.0)
+        return None
+
+    stage = Stage(CollectingSink(failing=slow))
+    holder.append(stage)
+    stage.step(30)
+    assert min(b - a for a, b in pairwise(times)) >= PERIOD * 0.98

@@ -1,0 +1,366 @@
+"""The stylist: a camera frame in, a painted frame of the output's size out, never waiting for a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from stylecam.clock import ManualClock
+from stylecam.control.state import LiveState
+from stylecam.errors import EngineError
+from stylecam.frame import Frame, Image, Size
+from stylecam.governor import Rung, ladder
+from stylecam.styles.catalogue import Mix
+from stylecam.styles.model import Model
+from stylecam.stylist import GIVE_UP, RIM, Stylist
+from stylecam.testing import grey
+from tests.doubles import HandPool, TintEngine, model
+
+SIZE = Size(640, 360)
+FPS = 30.0
+
+
+@pytest.fixture(autouse=True)
+def warm_up_times_on_the_manual_clock(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylecam.engines.pool.time", SimpleNamespace(perf_counter=clock.now))
+
+
+def one(network: Model, index: int = 0) -> Mix:
+    weights = tuple(float(i == index) for i in range(network.styles))
+    return Mix(network, weights, f"{network.key}{index}")
+
+
+class Studio:
+    """A stylist with an engine of known cost and a pool whose warm-up thread is the test."""
+
+    def __init__(self, clock: ManualClock, ms_per_megapixel: float = 100.0, models: Sequence[Model] = ()) -> None:
+        self.clock = clock
+        self.engine = TintEngine(clock, lambda megapixels: megapixels * self.ms_per_megapixel)
+        self.ms_per_megapixel = ms_per_megapixel
+        self.pool = HandPool(self.engine, RIM)
+        self.faults: list[str] = []
+        self.stylist = Stylist(self.pool, SIZE, FPS, clock, lambda kind, text: self.faults.append(text), models)
+        self.index = -1
+
+    def paint(self, state: LiveState, image: Image | None = None) -> Frame:
+        """One camera frame, one period after the one before it."""
+        self.clock.advance(1 / FPS)
+        self.index += 1
+        return self.stylist.style(
+            Frame(grey(255, Size(320, 180)) if image is None else image, self.index, self.clock.now()), state
+        )
+
+    def level(self, state: LiveState) -> int:
+        return int(self.paint(state).image[180, 320, 0])
+
+
+@pytest.fixture
+def studio(clock: ManualClock) -> Studio:
+    return Studio(clock)
+
+
+BANK = model("bank", 4)
+OTHER = model("other", 2)
+BROKEN = model("broken")
+LEVEL = {i: 51 * (i + 1) for i in range(4)}
+
+
+def test_a_frame_is_painted_at_the_outputs_size(studio: Studio) -> None:
+    state = LiveState(one(BANK, 2))
+    studio.stylist.prepare(state)
+    painted = studio.paint(state)
+    assert painted.size == SIZE
+    assert painted.image[100, 100, 0] == LEVEL[2]
+
+
+def test_a_painted_frame_keeps_its_number_and_capture_time(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    painted = studio.paint(state)
+    assert painted.index == 0
+    assert painted.captured_at < studio.clock.now()
+
+
+def test_painting_starts_with_the_very_first_frame(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    studio.paint(state)
+    assert studio.stylist.work.painted
+
+
+def test_the_network_sees_the_rung_and_a_rim_around_it(studio: Studio) -> None:
+    state = LiveState(one(BANK), scale=0.5)
+    studio.stylist.prepare(state)
+    studio.paint(state)
+    assert studio.stylist.work.rung == Rung(320, 184) or studio.stylist.work.rung == Rung(320, 176)
+    assert studio.stylist.work.rung is not None
+    assert studio.engine.loaded[-1][1:] == (
+        studio.stylist.work.rung.width + 2 * RIM,
+        studio.stylist.work.rung.height + 2 * RIM,
+    )
+
+
+@pytest.mark.parametrize("state", [LiveState(None), LiveState(one(BANK), bypass=True), LiveState(one(BANK), 0.0)])
+def test_without_a_style_the_camera_picture_is_passed_on(studio: Studio, state: LiveState) -> None:
+    assert studio.level(state) == 255
+    assert not studio.stylist.work.painted
+    assert studio.engine.runs == []
+
+
+def test_a_bypassed_picture_also_has_the_outputs_size_and_shape(studio: Studio) -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[220:260, 300:340] = 255
+    shown = studio.paint(LiveState(None), image)
+    assert shown.size == SIZE
+
+
+def test_half_strength_lies_between_camera_and_painting(studio: Studio) -> None:
+    state = LiveState(one(BANK), strength=0.5)
+    studio.stylist.prepare(state)
+    assert studio.level(state) == pytest.approx((255 + LEVEL[0]) / 2, abs=1)
+
+
+def test_mirroring_exchanges_left_and_right(studio: Studio) -> None:
+    image = np.zeros((180, 320, 3), np.uint8)
+    image[:, :160] = 255
+    shown = studio.paint(LiveState(None, mirror=True), image).image
+    assert (shown[0, 0, 0], shown[0, -1, 0]) == (0, 255)
+
+
+def test_a_mirrored_half_strength_painting_lies_over_the_mirrored_camera(studio: Studio) -> None:
+    image = np.zeros((180, 320, 3), np.uint8)
+    image[:, :160] = 255
+    state = LiveState(one(BANK), strength=0.5, mirror=True)
+    studio.stylist.prepare(state)
+    shown = studio.paint(state, image).image
+    assert shown[0, 0, 0] < shown[0, -1, 0]
+
+
+def test_the_cameras_own_array_is_never_written_to(studio: Studio) -> None:
+    state = LiveState(one(BANK), strength=0.7, mirror=True)
+    studio.stylist.prepare(state)
+    image = grey(77, SIZE)
+    image.flags.writeable = False
+    studio.paint(state, image)
+    assert image.min() == image.max() == 77
+
+
+def test_without_a_warm_session_the_camera_picture_is_shown_meanwhile(studio: Studio) -> None:
+    assert studio.level(LiveState(one(BANK))) == 255
+
+
+def test_painting_begins_once_the_session_is_warm(studio: Studio) -> None:
+    state = LiveState(one(BANK, 1))
+    studio.paint(state)
+    studio.pool.work_off()
+    studio.paint(state)
+    studio.pool.work_off()
+    assert studio.level(state) == LEVEL[1]
+
+
+def test_a_switch_within_a_bank_shows_in_the_next_frame(studio: Studio) -> None:
+    first, second = LiveState(one(BANK, 0)), LiveState(one(BANK, 3))
+    studio.stylist.prepare(first)
+    studio.paint(first)
+    assert LEVEL[0] < studio.level(second) < LEVEL[3]
+
+
+def test_a_switch_within_a_bank_glides_and_arrives(studio: Studio) -> None:
+    first, second = LiveState(one(BANK, 0)), LiveState(one(BANK, 3))
+    studio.stylist.prepare(first)
+    studio.paint(first)
+    levels = [studio.level(second) for _ in range(15)]
+    assert levels == sorted(levels)
+    assert levels[-1] == LEVEL[3]
+
+
+def test_a_switch_to_a_warm_network_fades_the_old_picture_out(clock: ManualClock) -> None:
+    studio = Studio(clock, models=[BANK, OTHER])
+    studio.engine.levels["other"] = (0.9, 0.8)
+    first, second = LiveState(one(BANK, 0)), LiveState(one(OTHER, 0))
+    studio.stylist.prepare(first)
+    for _ in range(40):
+        studio.paint(first)
+        studio.pool.work_off()
+    levels = [studio.level(second) for _ in range(20)]
+    assert LEVEL[0] < levels[0] < round(0.9 * 255)
+    assert levels[-1] == round(0.9 * 255)
+
+
+def test_a_switch_to_a_cold_network_goes_on_with_the_old_one_until_it_is_warm(studio: Studio) -> None:
+    first, second = LiveState(one(BANK, 0)), LiveState(one(OTHER, 1))
+    studio.stylist.prepare(first)
+    studio.paint(first)
+    meanwhile = [studio.level(second) for _ in range(5)]
+    studio.pool.work_off()
+    later = [studio.level(second) for _ in range(30)]
+    studio.pool.work_off()
+    assert meanwhile == [LEVEL[0]] * 5
+    assert later[-1] == LEVEL[1]
+
+
+def test_after_a_bypass_the_style_is_back_at_once(studio: Studio) -> None:
+    state = LiveState(one(BANK, 2))
+    studio.stylist.prepare(state)
+    studio.paint(state)
+    studio.paint(replace(state, bypass=True))
+    assert studio.level(state) == LEVEL[2]
+
+
+def test_a_network_that_cannot_be_loaded_is_reported_and_then_left_alone(studio: Studio) -> None:
+    studio.engine.unloadable.add("broken")
+    first, second = LiveState(one(BANK, 0)), LiveState(one(BROKEN))
+    studio.stylist.prepare(first)
+    for _ in range(200):
+        studio.paint(second)
+        studio.pool.work_off()
+    assert set(studio.faults) == {"broken cannot be loaded"}
+    assert len(studio.faults) <= len(ladder(SIZE))
+
+
+def test_while_a_wanted_network_is_broken_the_one_before_it_goes_on(studio: Studio) -> None:
+    studio.engine.unloadable.add("broken")
+    first, second = LiveState(one(BANK, 1)), LiveState(one(BROKEN))
+    studio.stylist.prepare(first)
+    studio.paint(first)
+    for _ in range(10):
+        studio.paint(second)
+        studio.pool.work_off()
+    assert studio.level(second) == LEVEL[1]
+
+
+def test_at_the_start_a_broken_network_is_an_error(studio: Studio) -> None:
+    studio.engine.unloadable.add("broken")
+    with pytest.raises(EngineError, match="broken cannot be loaded"):
+        studio.stylist.prepare(LiveState(one(BROKEN)))
+
+
+def test_a_network_that_fails_on_a_frame_is_reported_and_the_camera_shown(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    studio.engine.failing.add("bank")
+    assert studio.level(state) == 255
+    assert studio.faults == ["bank does not run"]
+
+
+def test_a_network_that_recovers_paints_again(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    studio.engine.failing.add("bank")
+    studio.paint(state)
+    studio.engine.failing.clear()
+    assert studio.level(state) == LEVEL[0]
+
+
+def test_a_network_that_fails_again_and_again_is_given_up(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    studio.engine.failing.add("bank")
+    before = len(studio.engine.runs)
+    for _ in range(100):
+        studio.paint(state)
+    assert len(studio.engine.runs) - before == GIVE_UP
+    assert "showing the camera picture instead" in studio.faults[-1]
+
+
+def test_another_network_paints_while_one_is_given_up(studio: Studio) -> None:
+    state, other = LiveState(one(BANK)), LiveState(one(OTHER, 1))
+    studio.stylist.prepare(state)
+    studio.engine.failing.add("bank")
+    for _ in range(10):
+        studio.paint(state)
+    for _ in range(30):
+        studio.paint(other)
+        studio.pool.work_off()
+    assert studio.level(other) == LEVEL[1]
+
+
+def test_a_fixed_scale_fixes_the_rung(studio: Studio) -> None:
+    state = LiveState(one(BANK), scale=1.0)
+    studio.stylist.prepare(state)
+    studio.ms_per_megapixel = 1000
+    for _ in range(60):
+        studio.paint(state)
+    assert studio.stylist.work.rung == Rung(640, 360)
+
+
+def _settle(studio: Studio, state: LiveState, frames: int) -> Rung:
+    for _ in range(frames):
+        studio.paint(state)
+        studio.pool.work_off()
+    assert studio.stylist.work.rung is not None
+    return studio.stylist.work.rung
+
+
+def test_a_slower_machine_is_answered_with_a_coarser_rung(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    before = _settle(studio, state, 30)
+    studio.ms_per_megapixel = 300
+    assert _settle(studio, state, 60) < before
+
+
+def test_a_faster_machine_gets_its_detail_back(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.ms_per_megapixel = 400
+    studio.stylist.prepare(state)
+    _settle(studio, state, 30)
+    studio.ms_per_megapixel = 20
+    assert _settle(studio, state, 1000) == ladder(SIZE)[-1]
+
+
+def test_the_published_size_never_changes_with_the_rung(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    sizes = set()
+    for ms in (100, 400, 50):
+        studio.ms_per_megapixel = ms
+        for _ in range(60):
+            sizes.add(studio.paint(state).size)
+            studio.pool.work_off()
+    assert sizes == {SIZE}
+
+
+def test_the_hot_path_never_builds_a_session(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    built = len(studio.engine.loaded)
+    studio.ms_per_megapixel = 400
+    for _ in range(120):
+        studio.paint(state)
+    assert len(studio.engine.loaded) == built
+    assert studio.pool.asked
+
+
+def test_the_rungs_beside_the_present_one_are_warmed_ahead(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    studio.paint(state)
+    rungs = ladder(SIZE)
+    assert studio.stylist.work.rung is not None
+    at = rungs.index(studio.stylist.work.rung)
+    asked = {rung for _, rung in studio.pool.asked}
+    assert {rung for rung in rungs[max(0, at - 1) : at + 2] if rung != rungs[at]} <= asked
+
+
+def test_other_networks_are_warmed_ahead_so_that_a_switch_does_not_wait(clock: ManualClock) -> None:
+    studio = Studio(clock, models=[BANK, OTHER])
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    studio.paint(state)
+    assert "other" in {network.key for network, _ in studio.pool.asked}
+
+
+def test_the_governors_view_is_in_the_work_done(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    studio.paint(state)
+    decision = studio.stylist.work.decision
+    assert decision is not None
+    assert decision.predicted_ms == pytest.approx(
+        decision.rung.megapixels * 100 * (decision.rung.width + 16) / decision.rung.width, rel=0.2
+    )

@@ -139,6 +139,7 @@ def test_a_video_deleted_while_playing_is_a_loss_and_no_crash(
 ) -> None:
     source = VideoSource(str(clip), clock)
     source.open(SIZE, 30)
+    read(source)
 
     class Ended:
         def grab(self, *_: object) -> bool:

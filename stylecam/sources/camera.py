@@ -20,6 +20,8 @@ from stylecam.stats import Recent
 FROZEN_S = 3.0
 """A sensor is never this long without noise: the driver repeats its last buffer."""
 COMPARE_S = 0.5
+MOST_DAMAGED = 30
+"""Pictures in a row that cannot be decoded before the camera counts as lost."""
 
 
 class CameraSource(Source):
@@ -40,6 +42,7 @@ class CameraSource(Source):
         self._pending: tuple[Image, float] | None = None
         self._delivered: dict[str, object] = {}
         self._rate = Recent()
+        self._damaged = 0
         self._compared: Image | None = None
         self._compare_at = self._still_since = 0.0
         self._reopened_for_stillness = False
@@ -70,7 +73,7 @@ class CameraSource(Source):
             if capture.get(cv2.CAP_PROP_FOURCC) > 0
             else "",
         }
-        self._compared = None
+        self._compared, self._damaged = None, 0
         try:
             self._pending = self._grab()  # a camera that is held elsewhere opens, and then gives nothing
         except SourceLostError:
@@ -78,14 +81,14 @@ class CameraSource(Source):
             raise self._refusal(camera) from None
 
     def _read(self) -> tuple[Image, float] | None:
-        if self._pending is not None:
-            taken, self._pending = self._pending, None
-            return taken
-        image, captured_at = self._grab()
-        self._watch_for_stillness(image, captured_at)
-        return image, captured_at
+        first, self._pending = self._pending, None
+        taken = first or self._grab()
+        if taken is not None:
+            self._watch_for_stillness(*taken)
+        return taken
 
-    def _grab(self) -> tuple[Image, float]:
+    def _grab(self) -> tuple[Image, float] | None:
+        """The next picture, or None for one that arrived damaged, as happens on busy USB hubs."""
         if self._capture is None or not self._capture.grab():
             raise SourceLostError(f"{self.name} gives no more pictures; is it still plugged in?")
         captured_at = self._clock.now()
@@ -94,7 +97,11 @@ class CameraSource(Source):
         except cv2.error:  # a damaged JPEG
             ok, image = False, None
         if not ok or image is None or image.ndim != 3 or image.shape[2] != 3:
-            raise SourceLostError(f"{self.name} gave a picture that could not be decoded")
+            self._damaged += 1
+            if self._damaged >= MOST_DAMAGED:
+                raise SourceLostError(f"{self.name} sends only damaged pictures; try another cable or USB port")
+            return None
+        self._damaged = 0
         self._rate.add(captured_at)
         return cast(Image, image), captured_at
 
@@ -145,7 +152,8 @@ def _capture(camera: Camera, size: Size, fps: float) -> cv2.VideoCapture:
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, size.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size.height)
         capture.set(cv2.CAP_PROP_FPS, fps)
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        # One buffer for us, one for the driver to fill meanwhile: more would be old pictures, fewer half the rate.
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
         return capture
     # DirectShow fixes the pixel format when it opens, so all wishes go in at once.
     wishes = [] if sys.platform == "darwin" else [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")]

@@ -1,0 +1,80 @@
+"""What the README tells people to type is typed here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stylecam import config
+from stylecam.cli.run import command as run_command
+from stylecam.control.keys import bind
+from tests.system.outside import environment
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+LACKING = ("no camera answers to", "no virtual camera can be opened", "no preview window")
+"""Refusals that are right on a machine without camera, driver or display."""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def typed(program: str) -> list[str]:
+    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    inline = re.findall(r"`([^`\n]+)`", README)
+    return sorted({line for line in [*lines, *inline] if line.startswith(f"{program} ")})
+
+
+@pytest.mark.parametrize("line", typed("stylecam"))
+def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path) -> None:
+    clip = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30, (320, 240))
+    for level in range(30):
+        clip.write(np.full((240, 320, 3), level * 8, np.uint8))
+    clip.release()
+    words = shlex.split(line)[1:]
+    if words[:1] == ["run"] and "--help" not in words:
+        words += ["--seconds", "1", "--no-hotkeys"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "stylecam", *words],
+        cwd=tmp_path,
+        env={**environment(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    refused = ended.returncode == 2 and any(text in ended.stderr for text in LACKING)
+    assert ended.returncode == 0 or refused, ended.stderr
+
+
+def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
+    (example,) = blocks("toml")
+    path = tmp_path / "config.toml"
+    path.write_text(example, "utf-8")
+    loaded = config.load(path, [name for option in run_command.params if (name := option.name)])
+    assert loaded.run["style"] == "great_wave"
+    assert bind(loaded.hotkeys)
+
+
+def test_the_two_commands_for_strangers_are_one_line_each() -> None:
+    for marker in ("run", "test"):
+        (block,) = re.findall(rf"<!-- {marker} -->\n```sh\n(.*?)```", README, re.DOTALL)
+        assert len(block.strip().splitlines()) == 1
+
+
+def test_the_benchmark_in_the_readme_starts() -> None:
+    assert "python -m benchmarks.live" in README
+    shown = subprocess.run(
+        [sys.executable, "-m", "benchmarks.live", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr

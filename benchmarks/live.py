@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import pty
@@ -109,20 +108,22 @@ def measure(name: str, seconds: float, size: str) -> dict[str, Any]:
     return final
 
 
+_EATER = """
+import os
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {0})
+while True:
+    pass
+"""
+
+
 def _hog(seconds: float) -> None:
     """Keep one core busy in the middle third of `seconds`."""
     time.sleep(seconds / 3)
-    eater = multiprocessing.get_context("spawn").Process(target=_spin, args=(seconds / 3,))
-    eater.start()
-    eater.join()
-
-
-def _spin(seconds: float) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {0})
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        pass
+    eater = subprocess.Popen([sys.executable, "-c", _EATER])
+    time.sleep(seconds / 3)
+    eater.kill()
+    eater.wait()
 
 
 def table(report: dict[str, Any]) -> str:

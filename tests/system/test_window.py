@@ -66,5 +66,5 @@ def test_without_a_display_the_reason_is_one_line(stylecam: Start) -> None:
     program = stylecam("--camera", str(PORTRAIT), "--output", "window", wait=False)
     assert program.finish() == 2
     (line,) = program.errors.splitlines()
-    assert line.startswith("stylecam: no preview window: no X display answers")
+    assert line.startswith("stylecam: no preview window: there is no X display")
     assert line.endswith("use --output web instead")

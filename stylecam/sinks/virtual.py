@@ -49,7 +49,8 @@ class VirtualCameraSink(Sink):
                 f"use --size {size.width // 16 * 16}x{size.height}"
             )
         reasons = []
-        for candidate in self._candidates():
+        candidates = self._candidates()
+        for candidate in candidates:
             if candidate is not None and sys.platform == "linux":
                 self._lock = _locked(candidate)
                 if self._lock is None:
@@ -69,7 +70,9 @@ class VirtualCameraSink(Sink):
             self.name = f"virtual camera {self._camera.device}"
             self._written = 0
             return
-        raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {install_hint()}")
+        there = any(candidate is not None and Path(candidate).exists() for candidate in candidates)
+        hint = "close what holds it, or load its driver again" if there else install_hint()
+        raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {hint}")
 
     def _write(self, frame: Frame) -> None:
         self._written += 1
@@ -94,17 +97,20 @@ class VirtualCameraSink(Sink):
             self._lock = None
 
     def _candidates(self) -> list[str | None]:
-        """Devices to try: the one asked for, or each v4l2loopback device by itself, or whatever pyvirtualcam finds."""
-        if self._wanted is not None:
+        """Devices to try: the one asked for, by path or label; or each v4l2loopback; or what pyvirtualcam finds."""
+        if sys.platform != "linux" or (self._wanted or "").startswith("/dev/"):
             return [self._wanted]
-        if sys.platform != "linux":
-            return [None]
-        found: list[str | None] = []
+        loopbacks = []
         for path in v4l2.device_paths():
             with contextlib.suppress(OSError):
-                if v4l2.capability(path).loopback:
-                    found.append(path)
-        return found or [None]  # None: any other backend registered with pyvirtualcam; ours has nothing to lock
+                loopbacks.append(v4l2.capability(path))
+        loopbacks = [device for device in loopbacks if device.loopback]
+        if self._wanted is not None:
+            named = [device.path for device in loopbacks if device.card.lower() == self._wanted.lower()]
+            return [*named] or [self._wanted]
+        loopbacks.sort(key=lambda device: device.card.lower() != "stylecam")  # the one made for us first
+        # None: any other backend registered with pyvirtualcam; there is nothing of ours to lock then.
+        return [device.path for device in loopbacks] or [None]
 
     def _check_size(self, size: Size) -> None:
         """v4l2loopback keeps the size a reader already uses, and pyvirtualcam does not notice."""

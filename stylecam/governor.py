@@ -171,7 +171,7 @@ class Governor:
     def _lower(self, now: float, why: str) -> None:
         if self._raised_at is not None and now - self._raised_at <= max(REGRET_S, self._calm_s):
             self._calm_s = min(LONGEST_CALM_S, self._calm_s * 2)
-            self._regretted = self._wanted
+            self._regretted, self._raised_at = self._wanted, None  # one step up is one mistake
         below = [rung for rung in self._rungs if rung < self._wanted]
         fits = self._finest_within(self._budget_ms)
         self._wanted = min(below[-1], fits)

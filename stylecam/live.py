@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -19,9 +20,10 @@ from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.control.keys import Bindings, bind
 from stylecam.control.state import LiveState
 from stylecam.control.terminal import TerminalKeys, order_for
+from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
-from stylecam.errors import CameraNotFoundError, HotkeysUnavailableError, SinkUnavailableError, UsageError
+from stylecam.errors import CameraNotFoundError, EngineError, HotkeysUnavailableError, SinkUnavailableError, UsageError
 from stylecam.files import check_writable, write_json
 from stylecam.frame import Size
 from stylecam.pipeline import Pipeline, waiting_frame
@@ -102,6 +104,7 @@ class Live:
         self._hotkeys: GlobalHotkeys | None = None
         self._interrupted = False
         self._stats_trouble = False
+        self._final: dict[str, Any] = {}
 
     def open(self) -> None:
         """Open camera, outputs and network, in that order, the first two with their fallbacks.
@@ -119,13 +122,9 @@ class Live:
             raise UsageError(f"there is no engine {settings.engine!r}; this version has: {OpenCVEngine.name}")
         state = self._first_state()
         sinks = make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
-        engine = OpenCVEngine(settings.device)
         if settings.threads is not None:
             cv2.setNumThreads(settings.threads)
-        self.pool = SessionPool(engine, RIM)
-        self.stylist = Stylist(
-            self.pool, settings.size, settings.fps, self._clock, self._engine_fault, self._catalogue.models
-        )
+        self._use(OpenCVEngine(settings.device))
         self.control = Control(self._catalogue, state)
         self.source = self._open_source()
         opened: list[Sink] = []
@@ -134,7 +133,7 @@ class Live:
             card = waiting_frame(settings.size, self._clock.now())
             for sink in opened:
                 sink.write(card)
-            self.stylist.prepare(state)
+            self._prepare(state)
         except BaseException:
             for sink in opened:
                 sink.discard()
@@ -160,27 +159,28 @@ class Live:
         second; both on this thread.
         """
         terminal = TerminalKeys(self.control.submit)
-        try:
+        with contextlib.ExitStack() as closing:  # in reverse order, each also when another one fails
+            closing.callback(self._finish)
+            closing.callback(self.pool.close)
+            closing.callback(self.pipeline.stop)
+            closing.callback(self.pool.stop_building)
+            for sink in self.sinks:
+                if isinstance(sink, WindowSink):
+                    closing.callback(sink.destroy)
             self.pipeline.start()
+            closing.callback(terminal.stop)
             terminal.start()
             self._hotkeys = self._start_hotkeys()
+            if self._hotkeys is not None:
+                closing.callback(self._hotkeys.stop)
             if started is not None:
                 started()
             self._watch(tick)
-        finally:
-            terminal.stop()
-            if self._hotkeys is not None:
-                self._hotkeys.stop()
-            for sink in self.sinks:
-                if isinstance(sink, WindowSink):
-                    sink.destroy()
-            try:
-                self.pipeline.stop()
-            finally:
-                self.pool.close()
-                final = self.report(self._clock.now())
-                self._write_stats(final)
-        return final
+        return self._final
+
+    def _finish(self) -> None:
+        self._final = self.report(self._clock.now())
+        self._write_stats(self._final)
 
     def interrupt(self) -> None:
         """End the run, from a signal handler: so it only sets a flag, and takes no lock that `run` may hold."""
@@ -211,6 +211,24 @@ class Live:
             "start_s": None if first is None else round(_process_age(now, first), 2),
             "stylecam": __version__,
         }
+
+    def _use(self, engine: Engine) -> None:
+        self.pool = SessionPool(engine, RIM)
+        self.stylist = Stylist(
+            self.pool, self._settings.size, self._settings.fps, self._clock, self._engine_fault, self._catalogue.models
+        )
+
+    def _prepare(self, state: LiveState) -> None:
+        """Load the first network; a graphics card that was found by itself and fails is replaced by the processor."""
+        try:
+            self.stylist.prepare(state)
+        except EngineError as error:
+            if self._settings.device != "auto" or self.pool.engine.device == "cpu":
+                raise
+            self._say(f"{self.pool.engine.device} does not work ({error}); going on with the processor")
+            self.pool.close()
+            self._use(OpenCVEngine("cpu"))
+            self.stylist.prepare(state)
 
     def _report_once_open(self) -> dict[str, Any]:
         """For the web page, which may ask before all is open."""

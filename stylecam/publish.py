@@ -89,8 +89,11 @@ class Outlet:
         try:
             self.sink.write(frame)
         except SinkLostError as error:
-            self.sink.close()
             self.trouble, self._retry_at = str(error), now + RETRY_S
+            try:
+                self.sink.close()
+            except Exception as further:  # noqa: BLE001 - told with the failure it follows from
+                self.trouble += f"; closing it failed too: {further}"
             return self.trouble
         return None
 

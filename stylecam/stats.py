@@ -37,34 +37,35 @@ class Histogram:
 
 
 class Recent:
-    """Values of the last few seconds, for a display that follows what happens now."""
+    """Values of the last few seconds, for a display that follows what happens now; any thread may add and ask."""
 
     def __init__(self, seconds: float = 5.0) -> None:
         self._seconds = seconds
         self._values: deque[tuple[float, float]] = deque()
+        self._lock = threading.Lock()
 
     def add(self, now: float, value: float = 0.0) -> None:
         """Note one value at time `now`."""
-        self._values.append((now, value))
-        self._forget(now)
+        with self._lock:
+            self._values.append((now, value))
+            while self._values[0][0] < now - self._seconds:
+                self._values.popleft()
 
     def rate(self, now: float) -> float:
         """Values per second over the window (over the time since the first one while younger than that)."""
-        self._forget(now)
-        if len(self._values) < 2 or now - self._values[0][0] < 0.2:
+        window = self._window(now)
+        if len(window) < 2 or now - window[0][0] < 0.2:
             return 0.0
-        return (len(self._values) - 1) / (now - self._values[0][0])
+        return (len(window) - 1) / (now - window[0][0])
 
     def percentile(self, percent: float, now: float) -> float | None:
         """Percentile of the values in the window; None when it is empty."""
-        self._forget(now)
-        if not self._values:
-            return None
-        return float(np.percentile([value for _, value in self._values], percent))
+        window = self._window(now)
+        return float(np.percentile([value for _, value in window], percent)) if window else None
 
-    def _forget(self, now: float) -> None:
-        while self._values and self._values[0][0] < now - self._seconds:
-            self._values.popleft()
+    def _window(self, now: float) -> list[tuple[float, float]]:
+        with self._lock:
+            return [entry for entry in self._values if entry[0] >= now - self._seconds]
 
 
 @dataclass(slots=True)

@@ -107,6 +107,7 @@ class Stylist:
             styled = self._paint(mix, warm, view, frame, state, started)
         if styled is None:
             self._morph.reset()
+            self._current = None
             self.work = Work(False, None, None)
             styled = self._plain(view, state)
         self._last = np.ascontiguousarray(styled)
@@ -163,7 +164,8 @@ class Stylist:
         """What to paint with: the mix wanted, or the one before it while the wanted one's network is not ready."""
         assert state.mix is not None
         warm = self._session(state.mix.model, state.scale, now)
-        if warm is not None or self._current is None:
+        given_up = self._failures.get(state.mix.model.key, 0) >= GIVE_UP
+        if warm is not None or given_up or self._current is None:
             if self._current is not None and self._current.model.key != state.mix.model.key:
                 self._governor(state.mix.model, state.scale).disturb()
             self._current = state.mix

@@ -359,3 +359,13 @@ def test_whatever_times_it_sees_it_wants_a_rung_of_the_ladder(times: list[tuple[
         rung = governor.choose(now).rung
         governor.observe(rung, network, fixed, now)
     assert governor.choose(now).rung in ladder(HD)
+
+
+def test_one_burst_of_load_is_one_mistake_and_detail_is_back_soon() -> None:
+    def bursts(now: float) -> float:
+        return 2.5 if any(start <= now < start + 4 for start in (20, 34, 48)) else 1.0
+
+    machine = Machine(bursts, per_megapixel=140).start().play(20)
+    settled = machine.rung
+    machine.play(32 + 40)
+    assert machine.rung == settled

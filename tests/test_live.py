@@ -16,8 +16,11 @@ from stylecam import live as room
 from stylecam import v4l2
 from stylecam.control.actions import Order
 from stylecam.control.hotkeys import GlobalHotkeys
+from stylecam.engines import opencv
+from stylecam.engines.base import Session
 from stylecam.errors import (
     CameraNotFoundError,
+    EngineRunError,
     HotkeysUnavailableError,
     SinkError,
     SinkLostError,
@@ -31,6 +34,7 @@ from stylecam.sinks import web
 from stylecam.sinks.virtual import install_hint
 from stylecam.sources import select
 from stylecam.styles.catalogue import Catalogue
+from stylecam.styles.model import Model
 from stylecam.testing import CollectingSink
 from tests.doubles import until
 
@@ -264,3 +268,20 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_the_defaults_make_sense() -> None:
     Settings().check()
+
+
+def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    real = opencv.OpenCVEngine.session
+
+    def session(engine: opencv.OpenCVEngine, model: Model, width: int, height: int) -> Session:
+        if engine.device == "cuda":
+            raise EngineRunError("no kernel image for this device")
+        return real(engine, model, width, height)
+
+    monkeypatch.setattr(opencv, "available_devices", lambda: ("cuda", "cpu"))
+    monkeypatch.setattr(opencv.OpenCVEngine, "session", session)
+    report = play(make(style=catalogue.cards[0].name))
+    assert report["device"] == "cpu"
+    assert any("cuda does not work (no kernel image" in line for line in said)

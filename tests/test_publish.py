@@ -345,3 +345,18 @@ def test_a_slow_output_does_not_make_the_ticks_race_afterwards() -> None:
     holder.append(stage)
     stage.step(30)
     assert min(b - a for a, b in pairwise(times)) >= PERIOD * 0.98
+
+
+def test_a_failing_output_that_cannot_even_be_closed_does_not_touch_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken, other = CollectingSink(failing=failing_while(lambda: True)), CollectingSink()
+
+    def stuck() -> None:
+        raise OSError("the file is open in a player")
+
+    stage = Stage(broken, other)
+    monkeypatch.setattr(broken, "_close", stuck)
+    stage.step(3)
+    assert len(other.frames) == 3
+    assert "open in a player" in str(stage.outlets[0].trouble)

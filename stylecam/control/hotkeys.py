@@ -64,7 +64,7 @@ class GlobalHotkeys:
         deadline = self._clock.now() + START_S
         while not getattr(listener, "_ready", True):
             if not listener.is_alive() or self._clock.now() > deadline:
-                listener.stop()
+                # Not `listener.stop()`: it too waits for the thread to be ready. The thread is a daemon.
                 raise RuntimeError("the keyboard cannot be listened to (an X server without the RECORD extension?)")
             self._clock.wait_until(self._clock.now() + 0.02)
 
@@ -82,8 +82,11 @@ class GlobalHotkeys:
     def stop(self) -> None:
         """Stop listening."""
         listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.stop()
+        if listener is not None and listener.is_alive():
+            try:
+                listener.stop()
+            except Exception:  # noqa: BLE001 - its display has just gone away, in whatever words of its backend
+                return
 
     def _pressed(self, key: Any, *_: Any) -> None:
         order = self._matcher.press(key_name(key), self._clock.now())

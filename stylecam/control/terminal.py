@@ -47,7 +47,7 @@ class TerminalKeys:
             self._thread.join(1.0)
 
     def _read_all(self) -> None:
-        with _single_keys() as read:
+        with contextlib.suppress(EOFError, OSError), _single_keys() as read:  # until the terminal is hung up
             while not self._stop.is_set():
                 for key in _ESCAPES.sub("", read()):
                     order = order_for(key)
@@ -86,11 +86,22 @@ def _single_keys() -> Iterator[Callable[[], str]]:
     def read_posix() -> str:
         if not _in_foreground():  # put there by the shell while running; the terminal is not ours now
             return ""
+        try:
+            if termios.tcgetattr(descriptor)[3] & termios.ICANON:  # the shell took it back for a while (Ctrl-Z, fg)
+                tty.setcbreak(descriptor)
+        except termios.error as error:
+            raise EOFError from error
         ready, _, _ = select.select([descriptor], [], [], POLL_S)
-        return os.read(descriptor, 64).decode("utf-8", "ignore") if ready else ""
+        if not ready:
+            return ""
+        data = os.read(descriptor, 64)
+        if not data:
+            raise EOFError
+        return data.decode("utf-8", "ignore")
 
     try:
         tty.setcbreak(descriptor)
         yield read_posix
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # hung up meanwhile
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

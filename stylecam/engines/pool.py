@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 import numpy as np
 
 from stylecam.engines.base import Engine, Session
-from stylecam.errors import EngineError
+from stylecam.errors import EngineError, EngineRunError
 from stylecam.governor import Rung
 from stylecam.styles.model import Model
 
@@ -109,14 +109,18 @@ class SessionPool:
         self._keep((model.key, rung), warm)
         return warm
 
-    def close(self) -> None:
-        """Stop building and let all sessions go."""
+    def stop_building(self) -> None:
+        """Build no more sessions; the one being built is still finished."""
         with self._condition:
             self._closed = True
             self._wanted.clear()
             self._condition.notify_all()
+
+    def close(self) -> None:
+        """Stop building and let all sessions go."""
+        self.stop_building()
         if self._thread is not None:
-            self._thread.join(1.0)
+            self._thread.join(0.5)
         with self._condition:
             self._ready.clear()
 
@@ -150,9 +154,10 @@ class SessionPool:
                 key = self._building = (model.key, rung)
             try:
                 self._keep(key, self._warm(model, rung))
-            except EngineError as error:
+            except Exception as error:  # noqa: BLE001 - memory included; told to whoever asks for this session
+                known = error if isinstance(error, EngineError) else EngineRunError(f"{model.path.name}: {error}")
                 with self._condition:
-                    self._failed[key] = error
+                    self._failed[key] = known
             finally:
                 self._building = None
 

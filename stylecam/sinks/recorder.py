@@ -20,7 +20,7 @@ from stylecam.sinks.base import Sink
 BACKLOG = 8
 """Frames waiting for the encoder; when it cannot keep up, the newest is left out."""
 DISK_EVERY = 30
-FINISH_S = 8.0
+FINISH_S, AFTER_FAILURE_S = 8.0, 0.3
 LEAST_FREE = 64 * 2**20
 _SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
@@ -99,20 +99,19 @@ class Recorder(Sink):
 
     def _close(self) -> None:
         thread, self._thread = self._thread, None
-        if thread is not None:
-            while thread.is_alive():
-                with contextlib.suppress(queue.Full):
-                    self._queue.put(None, timeout=0.1)
-                    break
-            thread.join(FINISH_S)
-        if self._part is None:
+        if thread is None:
             return
-        if self._discarded:
-            self._part.unlink(missing_ok=True)
-        elif self._part.exists():
-            self._part.replace(self.path)
+        told = self._failure is not None  # `write` has raised it
+        while thread.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=0.1)
+                break
+        thread.join(AFTER_FAILURE_S if told else FINISH_S)
+        if self._failure is not None and not told and not self._discarded:
+            raise SinkLostError(self._failure)
 
     def _encode(self, encoder: _Encoder, part: Path) -> None:
+        """The encoding thread: frames until None comes, then the recording gets its name if it is whole."""
         encoded = 0
         while (item := self._queue.get()) is not None:
             if self._failure is not None:
@@ -122,13 +121,17 @@ class Recorder(Sink):
                 encoder.write(image, count)
                 if count // DISK_EVERY > encoded // DISK_EVERY:
                     _check_room(part.parent)
+                encoded = count
             except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; kept, shown and the sink closed
                 self._failure = f"recording {self.path} stopped: {error}; what was recorded until now is kept"
-            encoded = count
         try:
             encoder.close()
+            if encoded and not self._discarded:
+                part.replace(self.path)
         except Exception as error:  # noqa: BLE001 - as above
-            self._failure = f"recording {self.path} could not be finished: {error}"
+            self._failure = f"recording {self.path} could not be finished: {error}; what there is lies in {part}"
+            return
+        part.unlink(missing_ok=True)
 
 
 def _check_room(folder: Path) -> None:

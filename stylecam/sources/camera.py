@@ -122,8 +122,11 @@ class CameraSource(Source):
 
     def _locate(self) -> Camera:
         """The camera where it is now: unplugging and plugging in may have given it another number."""
-        cameras = [camera for camera in list_cameras() if camera.problem is None]
-        mine = self._camera
+        mine, found = self._camera, list_cameras()
+        refused = next((camera for camera in found if camera.path == mine.path and camera.problem), None)
+        if refused is not None:
+            raise CameraBusyError(f"{refused.path}: {refused.problem}")
+        cameras = [camera for camera in found if camera.problem is None]
         same_place = [camera for camera in cameras if (camera.name, camera.bus) == (mine.name, mine.bus)]
         same_name = [camera for camera in cameras if camera.name == mine.name and camera.virtual == mine.virtual]
         for camera in sorted(same_place, key=lambda camera: camera.path != mine.path) + same_name:

@@ -39,7 +39,10 @@ class PicturesSource(Source):
     def _open(self, size: Size, fps: float) -> None:
         self._size, self._period = size, 1 / fps
         if self._path.is_dir():
-            self._files = sorted(p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES)
+            try:
+                self._files = sorted(p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES)
+            except OSError as error:
+                raise SourceUnreadableError(f"the folder {self._path} cannot be read: {error.strerror}") from error
             if not self._files:
                 raise SourceUnreadableError(
                     f"the folder {self._path} holds no pictures ({', '.join(sorted(SUFFIXES))})"
@@ -65,7 +68,10 @@ class PicturesSource(Source):
         """To the next picture that can be read."""
         for _ in range(len(self._files)):
             self._at = (self._at + 1) % len(self._files)
-            picture = cv2.imread(str(self._files[self._at]), cv2.IMREAD_COLOR)
+            try:
+                picture = cv2.imread(str(self._files[self._at]), cv2.IMREAD_COLOR)
+            except cv2.error:  # larger than OpenCV takes, or claims to be
+                picture = None
             if picture is not None:
                 self._picture = fit(cast(Image, picture), self._size)
                 self._turn_at = self._clock.now() + SHOWN_S

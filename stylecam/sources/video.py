@@ -100,12 +100,12 @@ class VideoSource(Source):
         self._position_s = stamp if stamp > self._position_s else self._position_s + self._frame_s
 
     def _rewound(self) -> bool:
-        """At the first frame again: by seeking, or where the container cannot, by opening anew."""
+        """At the first frame again: by seeking, or a file by opening it anew; a URL is left to the back-off."""
         assert self._capture is not None
         self._restart()
         if self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0) and self._capture.grab():
             return True
-        return self._capture.open(self._address, cv2.CAP_FFMPEG) and self._capture.grab()
+        return not self._is_url and self._capture.open(self._address, cv2.CAP_FFMPEG) and self._capture.grab()
 
     def _restart(self) -> None:
         self._position_s = -self._frame_s

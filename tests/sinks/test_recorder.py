@@ -276,3 +276,41 @@ def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
 
 def test_a_recording_that_failed_is_not_tried_again() -> None:
     assert Recorder(Path("talk.mp4")).retries is False
+
+
+class Unfinished:
+    """An encoder that takes frames and cannot write its trailer."""
+
+    def __init__(self, path: Path, size: Size, fps: float) -> None:
+        self._path = path
+
+    def write(self, image: Image, number: int) -> None:
+        self._path.write_bytes(b"frames without an index")
+
+    def close(self) -> None:
+        raise OSError("no space left on device")
+
+
+def test_a_recording_that_cannot_be_finished_leaves_the_older_file_alone_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "talk.mp4"
+    path.write_bytes(b"precious")
+    monkeypatch.setattr(room, "_encoder", Unfinished)
+    recorder = Recorder(path)
+    recorder.open(SIZE, 30)
+    recorder.write(coloured(1))
+    with pytest.raises(SinkLostError, match="could not be finished: no space left"):
+        recorder.close()
+    assert path.read_bytes() == b"precious"
+    assert (tmp_path / "talk.part.mp4").exists()
+
+
+def test_a_recording_without_a_frame_leaves_the_older_file_alone(tmp_path: Path, encoder: str) -> None:
+    path = tmp_path / "talk.mp4"
+    path.write_bytes(b"precious")
+    recorder = Recorder(path)
+    recorder.open(SIZE, 30)
+    recorder.close()
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -239,3 +240,9 @@ def test_closing_lets_the_camera_go_and_may_be_done_twice(source: CameraSource) 
 def test_reading_a_closed_camera_is_a_loss_and_no_crash(source: CameraSource) -> None:
     with pytest.raises(SourceLostError):
         source.read()
+
+
+def test_a_camera_without_permission_tells_the_remedy(source: CameraSource, plugged: list[Camera]) -> None:
+    plugged[:] = [replace(camera, problem="no permission; run: sudo usermod") for camera in plugged]
+    with pytest.raises(CameraBusyError, match="no permission; run: sudo usermod"):
+        source.open(SIZE, 30)

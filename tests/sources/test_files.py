@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -289,3 +291,11 @@ def test_the_test_picture_tells_when_it_was_taken(clock: ManualClock) -> None:
     for _ in range(5):
         frame = read(source)
         assert _stamp(frame.image) == pytest.approx(frame.captured_at, abs=2e-4)
+
+
+def test_a_picture_that_claims_to_be_enormous_is_unreadable_and_no_crash(tmp_path: Path, clock: ManualClock) -> None:
+    chunk = b"IHDR" + struct.pack(">2I5B", 100_000, 100_000, 8, 2, 0, 0, 0)
+    path = tmp_path / "huge.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)))
+    with pytest.raises(SourceUnreadableError, match="cannot be read as a picture"):
+        PicturesSource(path, clock).open(SIZE, 30)

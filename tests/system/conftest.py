@@ -75,25 +75,43 @@ def stylecam(tmp_path: Path) -> Iterator[Start]:
         yield start
 
 
-@pytest.fixture
-def display(need: Need) -> Iterator[str]:
+class Display:
     """A real X server without a screen, with a number nobody else has."""
-    read_end, write_end = os.pipe()
-    server = subprocess.Popen(
-        [need("Xvfb"), "-displayfd", str(write_end), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"],
-        pass_fds=[write_end],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write_end)
-    try:
+
+    def __init__(self, program: str, *arguments: str) -> None:
+        read_end, write_end = os.pipe()
+        command = [program, "-displayfd", str(write_end), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
+        self._server = subprocess.Popen(
+            [*command, *arguments], pass_fds=[write_end], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        os.close(write_end)
         with os.fdopen(read_end) as numbers:
             number = numbers.readline().strip()
         assert number, "Xvfb did not start"
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(PATIENCE_S)
+        self.name = f":{number}"
+
+    def stop(self) -> None:
+        self._server.terminate()
+        self._server.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def x_server(need: Need) -> Iterator[Callable[..., Display]]:
+    """Starts X servers with further arguments; all are ended."""
+    with contextlib.ExitStack() as started:
+
+        def start(*arguments: str) -> Display:
+            server = Display(need("Xvfb"), *arguments)
+            started.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def display(x_server: Callable[..., Display]) -> str:
+    """The name of an X display."""
+    return x_server().name
 
 
 @pytest.fixture

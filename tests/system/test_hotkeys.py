@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import Start
+from tests.system.conftest import Display, Start
 from tests.system.outside import (
     PORTRAIT,
     Program,
@@ -176,3 +176,25 @@ def test_without_a_display_one_line_warns_and_the_camera_runs_on(stylecam: Start
     assert len(warnings) == 1
     assert "DISPLAY is not set" in warnings[0]
     assert "Traceback" not in program.errors
+
+
+def test_an_x_server_that_cannot_be_listened_to_costs_a_warning_and_no_more(
+    stylecam: Start, x_server: Callable[..., Display]
+) -> None:
+    display = x_server("-extension", "RECORD").name
+    program = stylecam("--camera", "demo", "--output", "null", "--seconds", "2", display=display)
+    assert program.finish() == 0
+    assert "global hotkeys are off" in program.errors
+    assert "Traceback" not in program.errors
+
+
+def test_an_x_server_that_goes_away_costs_the_hotkeys_and_not_the_recording(
+    stylecam: Start, x_server: Callable[..., Display], tmp_path: Path
+) -> None:
+    server, recording = x_server(), tmp_path / "talk.mp4"
+    program = stylecam("--camera", "demo", "--size", "320x180", "--output", f"file:{recording}", display=server.name)
+    server.stop()
+    wait_for("the loss of the display is told", lambda: "global hotkeys have stopped" in program.errors or None)
+    program.interrupt()
+    assert program.finish() == 0
+    assert recording.stat().st_size > 0

@@ -31,9 +31,15 @@ REGRET_S = 8.0
 """A step down this soon after a step up (or within the calm asked for, if that is longer) was a mistake,"""
 LONGEST_CALM_S = 600.0
 """and doubles the calm asked for next time, up to this."""
+FIRST_WIDTH = 512
+"""The rung the first warm-up is measured at is at most this wide, so that it is quick on any machine."""
 HOLDING_S = 3.0
 """For this long the reason for a change is told; then what holds the rung."""
-FRACTIONS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+FRACTIONS = (0.08, 0.1, 0.125, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+COARSEST = 0.25
+"""The share of the picture's size the ladder goes down to,"""
+LEAST_SIDE = 320
+"""or, for large pictures, the longer side in pixels: 4K must be held by a small machine too."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,8 +66,9 @@ class Rung:
 
 
 def ladder(size: Size) -> tuple[Rung, ...]:
-    """All rungs for an output of `size`, coarsest first, from a quarter of it to the whole."""
-    return tuple(sorted({Rung.at(size, fraction) for fraction in FRACTIONS}))
+    """All rungs for an output of `size`, coarsest first, from a quarter of it (less for large ones) to the whole."""
+    coarsest = min(COARSEST, LEAST_SIDE / max(size))
+    return tuple(sorted({Rung.at(size, fraction) for fraction in FRACTIONS if fraction >= coarsest}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,7 @@ class Governor:
         self._calm_since: float | None = None
         self._raised_at: float | None = None
         self._regretted: Rung | None = None
-        self._wanted = rungs[0] if len(rungs) == 1 else rungs[max(0, len(rungs) // 2 - 2)]
+        self._wanted = max((rung for rung in rungs if rung.width <= FIRST_WIDTH), default=rungs[0])
         self._changed_at: float | None = None
         self._reason = "fixed" if len(rungs) == 1 else "starting"
 

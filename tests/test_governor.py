@@ -369,3 +369,8 @@ def test_one_burst_of_load_is_one_mistake_and_detail_is_back_soon() -> None:
     settled = machine.rung
     machine.play(32 + 40)
     assert machine.rung == settled
+
+
+def test_the_ladder_of_a_large_picture_goes_down_to_what_a_small_machine_can_paint() -> None:
+    coarsest = ladder(Size(3840, 2160))[0]
+    assert 320 <= coarsest.width <= 400

@@ -76,7 +76,7 @@ Every option can also be set in the configuration file under [run], or by a vari
     "--output",
     multiple=True,
     metavar="WHERE",
-    help="virtual[:DEVICE], web[:PORT], window, file:PATH.mp4 or null; may be given several times. "
+    help="virtual[:DEVICE] (path or label), web[:PORT], window, file:PATH.mp4 or null; may be given several times. "
     "Without: the virtual camera, or the web page if there is none.",
 )
 @click.option("--engine", default="opencv", show_default=True, help="What runs the network.")

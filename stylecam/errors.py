@@ -18,6 +18,10 @@ StylecamError
 │   ├── SinkUnavailableError  (OSError)       an output cannot be opened; says why and what to do
 │   ├── SinkLostError         (OSError)       an output stopped taking frames; the publisher tries again
 │   └── SinkClosedError       (ValueError)    written to before it was opened: a mistake in the calling code
+├── TrainingError
+│   ├── TrainingUnavailableError (RuntimeError) PyTorch is not installed; says what to install
+│   ├── TrainingDataError     (ValueError)    a painting, photo folder, perceptual network or checkpoint is no good
+│   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
 └── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
 
 Each message says what happened, why, and what to do next; the command line prints it on one line and exits with 2.
@@ -102,6 +106,22 @@ class SinkLostError(SinkError, OSError):
 
 class SinkClosedError(SinkError, ValueError):
     """A sink was written to while closed."""
+
+
+class TrainingError(StylecamError):
+    """Something about training a style."""
+
+
+class TrainingUnavailableError(TrainingError, RuntimeError):
+    """What training needs is not installed."""
+
+
+class TrainingDataError(TrainingError, ValueError):
+    """What training was given cannot be learned from."""
+
+
+class TrainingFailedError(TrainingError, RuntimeError):
+    """Training began and cannot go on."""
 
 
 class HotkeysUnavailableError(StylecamError, RuntimeError):

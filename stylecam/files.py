@@ -48,11 +48,19 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         OSError: the folder is missing or cannot be written.
     """
+    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all.
+
+    Raises:
+        OSError: the folder is missing or cannot be written, or the disk is full.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=2)
-            file.write("\n")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         Path(name).chmod(0o644)  # mkstemp's own choice keeps other users' dashboards out
         Path(name).replace(path)
     except BaseException:

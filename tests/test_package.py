@@ -95,3 +95,10 @@ def test_no_room_reaches_over_another(room: str) -> None:
     assert paths
     reached = {(path.name, name) for path in paths for name in _imports(path) if name.startswith(_NEVER[room])}
     assert not reached
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_nothing_live_knows_the_training_room(path: Path) -> None:
+    room = path.relative_to(ROOT).as_posix()
+    wrong = [name for name in _imports(path) if name.startswith(("stylecam.training", "torch"))]
+    assert room.startswith("training/") or room == "cli/train.py" or not wrong

@@ -17,6 +17,7 @@ _COMMANDS = {
     "run": "paint the camera and publish it (also plain `stylecam`)",
     "cameras": "list the cameras of this machine",
     "styles": "list the styles",
+    "train": "learn the style of a painting",
 }
 
 

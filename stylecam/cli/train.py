@@ -1,0 +1,244 @@
+"""`stylecam train`: from paintings to a bank of styles."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from stylecam.errors import UsageError
+from stylecam.files import check_writable
+
+if TYPE_CHECKING:
+    from stylecam.training.trainer import Event, Trainer
+
+_FILE = click.Path(path_type=Path)
+_WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
+
+
+@click.command(
+    "train",
+    epilog="""\b
+Examples:
+  stylecam train harvest.jpg -o harvest.onnx --photos ~/Pictures --vgg vgg16.npz --from models/starter-lean.onnx
+      one more style for a shipped bank: minutes on a laptop
+  stylecam train a.jpg b.jpg calm=c.jpg:0.6 -o three.onnx --photos ~/Pictures --minutes 90
+      a new bank of three; `calm` is named, and its style weighs 0.6 of the others'
+  stylecam train *.jpg -o more.onnx --from three.onnx --body free --photos ~/Pictures --photos ~/Faces --steps 20000
+      go on training all of a bank; half of the crops are from the second folder
+  stylecam train --resume -o three.onnx
+      go on after a crash or Ctrl-C, exactly where it was
+\b
+Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.png.""",
+)
+@click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT]...")
+@click.option("-o", "--output", type=_FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
+@click.option(
+    "--photos",
+    type=_FILE,
+    multiple=True,
+    metavar="DIR",
+    help="Photographs to learn on, subfolders included; may be given several times, each is drawn from equally often.",
+)
+@click.option(
+    "--vgg", type=_FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
+)
+@click.option("--from", "start", type=_FILE, metavar="BANK", help="Begin with the weights of this bank.")
+@click.option(
+    "--body",
+    type=click.Choice(["frozen", "free"]),
+    help="With --from: learn only the new styles' norm parameters, or everything.  [default: frozen with --from]",
+)
+@click.option("--steps", type=int, help="How many steps.  [default: 15 minutes with a frozen body, else 60]")
+@click.option("--minutes", type=float, help="Or how long.")
+@click.option("--batch", type=int, default=4, show_default=True, help="Pictures a step.")
+@click.option("--crop", type=int, default=192, show_default=True, help="Side of what the losses see, in pixels.")
+@click.option(
+    "--style-scale",
+    "scale",
+    type=int,
+    default=288,
+    show_default=True,
+    help="Short side of the paintings, in pixels: larger means larger strokes.",
+)
+@click.option("--content", type=float, default=1.0, show_default=True, help="Weight: forms kept (relu3_3).")
+@click.option("--fine", type=float, default=0.15, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
+@click.option("--style", type=float, default=2.5, show_default=True, help="Weight: texture of the painting.")
+@click.option(
+    "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight: total variation, smoothness."
+)
+@click.option("--stability", type=float, default=30.0, show_default=True, help="Weight: no flicker.")
+@click.option("--rate", type=float, default=1.5e-3, show_default=True, help="Highest learning rate.")
+@click.option("--width", type=int, default=48, show_default=True, help="Channels of a new network.")
+@click.option("--blocks", type=int, default=4, show_default=True, help="Residual blocks of a new network.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
+@click.option("--save-every", type=int, default=100, show_default=True, help="Steps between checkpoints.")
+@click.option("--sheet-every", type=float, default=3.0, show_default=True, help="Minutes between sample sheets.")
+@click.option("--sample", "samples", type=_FILE, multiple=True, help="A picture for the sheet; several times.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option(
+    "--bfloat16/--no-bfloat16",
+    "bfloat16",
+    default=None,
+    help="Perceptual network in bfloat16.  [default: where the processor is fast at it]",
+)
+@click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
+@click.option("--install", is_flag=True, help="Copy the result to your own styles, so that `stylecam` lists it.")
+@click.option("--resume", is_flag=True, help="Go on from NAME.checkpoint; all else is kept there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+@click.pass_context
+def command(context: click.Context, /, output: Path, resume: bool, install: bool, as_json: bool, **given: Any) -> None:
+    """Learn the style of one or more paintings."""
+    from stylecam.training.needs import check_installed
+
+    check_installed()
+    check_writable(output)
+    with _stopped_by_ctrl_c() as stop, _Screen() as screen:
+        trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
+        trainer.run()
+    installed = _install(output) if install else None
+    names = [str(entry["name"]) for entry in trainer.entries]
+    if as_json:
+        result = {
+            "bank": str(output),
+            "styles": names,
+            "steps": trainer.step,
+            "losses": screen.losses,
+            "corrupt_photos": screen.corrupt,
+            "stopped_early": stop.is_set(),
+            "installed": str(installed) if installed else None,
+        }
+        click.echo(json.dumps(result, indent=2))
+        return
+    how = "stopped early, go on with --resume" if stop.is_set() else "done"
+    click.echo(f"{how}: {output} after {trainer.step} steps ({', '.join(names)})")
+    if screen.corrupt:
+        click.echo(f"{screen.corrupt} photos could not be read and were passed over", err=True)
+    click.echo(f"try it: stylecam --style {installed.stem + '/' + names[-1] if installed else output}")
+
+
+def _begin(
+    output: Path,
+    stop: threading.Event,
+    listener: Callable[[Event], None],
+    *,
+    paintings: tuple[str, ...],
+    photos: tuple[Path, ...],
+    start: Path | None,
+    body: str | None,
+    **given: Any,
+) -> Trainer:
+    from stylecam.training.painting import Painting
+    from stylecam.training.recipe import Recipe
+    from stylecam.training.trainer import Plan, Trainer
+
+    if not paintings:
+        raise UsageError("name at least one painting to learn from, or --resume")
+    if not photos:
+        raise UsageError("say where photographs to learn on are: --photos DIR")
+    frozen = (body or ("frozen" if start else "free")) == "frozen"
+    if given["steps"] is None and given["minutes"] is None:
+        given["minutes"] = 15.0 if frozen else 60.0
+    other = {name: given.pop(name) for name in ("vgg", "samples", "licence", "device", "bfloat16")}
+    plan = Plan(Recipe(**given, frozen=frozen), tuple(map(Painting.parse, paintings)), photos, **other)
+    return Trainer.begin(plan, output, start, listener=listener, stop=stop)
+
+
+def _resume(context: click.Context, output: Path, stop: threading.Event, listener: Callable[[Event], None]) -> Trainer:
+    from stylecam.training.trainer import Trainer
+
+    changed = [
+        parameter.opts[-1]
+        for parameter in context.command.params
+        if parameter.name not in _WITH_RESUME
+        and parameter.name is not None
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if changed:
+        raise UsageError(f"--resume goes on with the same plan, kept in the checkpoint; leave out {', '.join(changed)}")
+    return Trainer.resume(output, listener=listener, stop=stop)
+
+
+def _install(output: Path) -> Path:
+    from stylecam.config import user_styles
+    from stylecam.files import write_bytes
+
+    target = user_styles() / output.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(target, output.read_bytes())
+    return target
+
+
+@contextmanager
+def _stopped_by_ctrl_c() -> Iterator[threading.Event]:
+    """The first Ctrl-C ends after the current step and saves; the second one ends at once."""
+    stop = threading.Event()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+class _Screen:
+    """Shows progress on standard error; plain lines every minute where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            BarColumn(30),
+            TextColumn("{task.percentage:5.1f} %"),
+            TextColumn("step {task.fields[step]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[losses]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            refresh_per_second=2,
+        )
+        self._task = self._progress.add_task("train", total=1.0, step=0, left="", losses="")
+        self._told_at = 0.0
+        self.losses: dict[str, float] = {}
+        self.corrupt = 0
+
+    def __enter__(self) -> _Screen:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event of the trainer."""
+        from stylecam.training.trainer import Saved
+
+        if isinstance(event, Saved):
+            if event.kind == "sheet":
+                self._console.print(f"samples: {event.path}", highlight=False, soft_wrap=True)
+            return
+        for name, value in event.losses.items():  # a running mean: one step says little
+            self.losses[name] = value if event.number == 1 else 0.95 * self.losses.get(name, value) + 0.05 * value
+        self.corrupt = event.corrupt
+        left = f"{event.left_s / 60:.0f} min left" if event.left_s is not None else ""
+        losses = " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
+        self._progress.update(self._task, completed=event.done, step=event.number, left=left, losses=losses)
+        if self._progress.disable and event.elapsed_s - self._told_at >= 60:
+            self._told_at = event.elapsed_s
+            self._console.print(f"step {event.number} {event.done:.0%} {left} {losses}", highlight=False)

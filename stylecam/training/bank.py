@@ -1,0 +1,174 @@
+"""A bank as an ONNX file, out and in.
+
+The graph is written straight from the weights and keeps the model contract of `stylecam.styles.model`: `image`
+1×3×H×W and `style` 1×N in, `styled` out. The initializers carry the parameters' own names, so that a shipped file is
+also the place to go on training from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from stylecam.errors import ModelFormatError
+from stylecam.files import write_bytes
+from stylecam.styles.model import Model
+from stylecam.training.network import Lean, Residual
+
+OPSET, IR_VERSION = 17, 8
+_EPSILON = 1e-5  # torch's own, of every instance norm
+
+
+@dataclass
+class Bank:
+    """A network and what its file says about itself (`styles` is a JSON list with one entry a style)."""
+
+    network: Lean
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """One entry a style, in the order of the weight vector; each has at least a `name`."""
+        listed = json.loads(self.metadata["styles"]) if "styles" in self.metadata else []
+        if len(listed) != self.network.styles:
+            listed = [{"name": f"style_{i + 1}"} for i in range(self.network.styles)]
+        return list(listed)
+
+
+def write_bank(path: Path, bank: Bank) -> None:
+    """Write `bank` to `path`, whole or not at all.
+
+    Raises:
+        OSError: the folder is missing, cannot be written, or the disk is full.
+    """
+    write_bytes(path, encode(bank))
+
+
+def encode(bank: Bank) -> bytes:
+    """`bank` as the bytes of an ONNX file."""
+    graph = _Graph(bank.network)
+    proto = helper.make_model(
+        graph.finish(), opset_imports=[helper.make_opsetid("", OPSET)], producer_name="stylecam", ir_version=IR_VERSION
+    )
+    helper.set_model_props(proto, bank.metadata)
+    onnx.checker.check_model(proto)
+    return bytes(proto.SerializeToString())
+
+
+def read_bank(path: Path) -> Bank:
+    """Read the weights of a bank in our lean shape.
+
+    Raises:
+        ModelFormatError: unreadable, or a network of another shape.
+    """
+    model = Model.read(path)
+    weights = {
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+        for tensor in onnx.load_from_string(model.data).graph.initializer
+    }
+    advice = "training goes on only from banks that `stylecam train` writes, such as the shipped starter-lean.onnx"
+    blocks = {int(found[1]) for name in weights if (found := re.match(r"body\.(\d+)\.", name))}
+    try:
+        quarter, width = len(weights["h4.c.weight"]), len(weights["h8.c.weight"])
+    except KeyError as error:
+        raise ModelFormatError(f"{path} holds no weight {error}; {advice}") from error
+    network = Lean(model.styles, width, len(blocks), quarter)
+    wanted = network.state_dict()
+    for name, value in wanted.items():
+        if name not in weights or weights[name].shape != value.shape:
+            shape = "×".join(map(str, weights[name].shape)) if name in weights else "not there"
+            raise ModelFormatError(
+                f"{path}: its weight {name} is {shape} and should be {'×'.join(map(str, value.shape))}; {advice}"
+            )
+    if extra := [n for n in weights if n not in wanted and n.endswith((".c.weight", ".n.g"))]:
+        raise ModelFormatError(f"{path} has layers that the lean shape has not ({extra[0]}); {advice}")
+    network.load_state_dict({name: weights[name] for name in wanted})
+    return Bank(network, dict(model.metadata))
+
+
+class _Graph:
+    """Collects the nodes and weights of one network. Names say which layer a value comes out of."""
+
+    def __init__(self, network: Lean) -> None:
+        self._network = network
+        self._nodes: list[Any] = []
+        self._weights: dict[str, Any] = {}
+        for name, value in network.state_dict().items():
+            self._constant(name, value.detach().cpu().float().numpy())
+        self._constant("per_channel", np.array([1, -1, 1, 1], dtype=np.int64))
+        self._constant("doubled", np.array([1, 1, 2, 2], dtype=np.float32))
+
+    def finish(self) -> Any:
+        network = self._network
+        fine = self._layer("h4", network.h4, "image")
+        value = self._layer("h8", network.h8, fine)
+        for number, block in enumerate(network.body):
+            assert isinstance(block, Residual)
+            inner = self._layer(f"body.{number}.a", block.a, value)
+            inner = self._layer(f"body.{number}.b", block.b, inner)
+            value = self._node("Add", [value, inner], f"body.{number}")
+        value = self._node(
+            "Resize",
+            [value, "", "doubled"],
+            "double",
+            coordinate_transformation_mode="asymmetric",
+            mode="nearest",
+            nearest_mode="floor",
+        )
+        value = self._node("Add", [self._layer("u4", network.u4, value), fine], "joined")
+        value = self._convolution("out", network.out, value)
+        value = self._node("DepthToSpace", [value], "shuffled", blocksize=4, mode="CRD")
+        self._nodes.append(helper.make_node("Sigmoid", [value], ["styled"], name="sigmoid"))
+        picture = [1, 3, "height", "width"]
+        return helper.make_graph(
+            self._nodes,
+            "stylecam bank",
+            [
+                helper.make_tensor_value_info("image", TensorProto.FLOAT, picture),
+                helper.make_tensor_value_info("style", TensorProto.FLOAT, [1, network.styles]),
+            ],
+            [helper.make_tensor_value_info("styled", TensorProto.FLOAT, picture)],
+            list(self._weights.values()),
+        )
+
+    def _constant(self, name: str, value: Any) -> str:
+        if name not in self._weights:
+            self._weights[name] = numpy_helper.from_array(value, name)
+        return name
+
+    def _node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        self._nodes.append(helper.make_node(kind, inputs, [f"{name}.value"], name=name, **attributes))
+        return f"{name}.value"
+
+    def _convolution(self, name: str, module: Any, value: str) -> str:
+        (kernel, _), (stride, _), (pad, _) = module.kernel_size, module.stride, module.padding
+        return self._node(
+            "Conv",
+            [value, f"{name}.weight", f"{name}.bias"],
+            name,
+            dilations=[1, 1],
+            group=1,
+            kernel_shape=[kernel] * 2,
+            pads=[pad] * 4,
+            strides=[stride] * 2,
+        )
+
+    def _layer(self, name: str, layer: Any, value: str) -> str:
+        channels = layer.c.out_channels
+        value = self._convolution(f"{name}.c", layer.c, value)
+        ones = self._constant(f"ones.{channels}", np.ones(channels, np.float32))
+        zeros = self._constant(f"zeros.{channels}", np.zeros(channels, np.float32))
+        value = self._node("InstanceNormalization", [value, ones, zeros], f"{name}.n", epsilon=_EPSILON)
+        for kind, rows in (("Mul", "g"), ("Add", "b")):
+            mixed = self._node("MatMul", ["style", f"{name}.n.{rows}"], f"{name}.n.{rows}.mixed")
+            shaped = self._node("Reshape", [mixed, "per_channel"], f"{name}.n.{rows}.shaped")
+            value = self._node(kind, [value, shaped], f"{name}.n.{rows}.applied")
+        return self._node("Relu", [value], f"{name}.rectified") if layer.rectify else value

@@ -1,0 +1,109 @@
+"""The lean style network: one small body for many styles.
+
+A feed-forward network in the manner of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155) with the instance norm of
+Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), made conditional on the style as by Dumoulin et al. 2017
+(https://arxiv.org/abs/1610.07629). Its maps are never larger than a quarter of the picture's side: that, more than
+its arithmetic, makes it fast on a processor.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own custom)
+from torch import Tensor, nn
+
+
+class ConditionalInstanceNorm(nn.Module):
+    """Instance norm whose scale and shift are a mix of N styles' rows: x̂ · (w·γ) + (w·β), Dumoulin 2017, eq. 5."""
+
+    def __init__(self, styles: int, channels: int) -> None:
+        super().__init__()
+        self.g = nn.Parameter(torch.ones(styles, channels))
+        self.b = nn.Parameter(torch.zeros(styles, channels))
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """`x` is B×C×H×W, `weights` B×N; the result is like `x`."""
+        return F.instance_norm(x) * (weights @ self.g)[..., None, None] + (weights @ self.b)[..., None, None]
+
+
+class Layer(nn.Module):
+    """Convolution, conditional instance norm and, unless told otherwise, a rectifier."""
+
+    def __init__(self, styles: int, ins: int, outs: int, kernel: int, stride: int = 1, *, rectify: bool = True) -> None:
+        super().__init__()
+        padding = (kernel - stride) // 2 if stride > 1 else kernel // 2
+        self.c = nn.Conv2d(ins, outs, kernel, stride, padding)
+        self.n = ConditionalInstanceNorm(styles, outs)
+        self.rectify = rectify
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """`x` is B×C×H×W, `weights` B×N."""
+        x = self.n(self.c(x), weights)
+        return F.relu(x) if self.rectify else x
+
+
+class Residual(nn.Module):
+    """Two layers and a way around them (He et al. 2015)."""
+
+    def __init__(self, styles: int, channels: int) -> None:
+        super().__init__()
+        self.a = Layer(styles, channels, channels, 3)
+        self.b = Layer(styles, channels, channels, 3, rectify=False)
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """`x` is B×C×H×W, `weights` B×N; the result is like `x`."""
+        return x + self.b(self.a(x, weights), weights)
+
+
+class Lean(nn.Module):
+    """A bank: strided head to 1/4 and 1/8, a body at 1/8, nearest doubling and a pixel shuffle ×4 out.
+
+    Args:
+        styles: N, the length of the weight vector.
+        width: channels at 1/8 size.
+        blocks: residual blocks there.
+        quarter: channels at 1/4 size.
+    """
+
+    def __init__(self, styles: int, width: int = 48, blocks: int = 4, quarter: int = 32) -> None:
+        super().__init__()
+        self.styles, self.width, self.blocks, self.quarter = styles, width, blocks, quarter
+        self.h4 = Layer(styles, 3, quarter, 8, 4)
+        self.h8 = Layer(styles, quarter, width, 4, 2)
+        self.body = nn.ModuleList(Residual(styles, width) for _ in range(blocks))
+        self.u4 = Layer(styles, width, quarter, 3)
+        self.out = nn.Conv2d(quarter, 48, 3, padding=1)
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8) with `weights` (B×N); the result is like `x`."""
+        fine = self.h4(x, weights)
+        y = self.h8(fine, weights)
+        for block in self.body:
+            y = block(y, weights)
+        y = F.interpolate(y, scale_factor=2.0, mode="nearest")
+        return torch.sigmoid(F.pixel_shuffle(self.out(self.u4(y, weights) + fine), 4))
+
+
+def with_styles(network: Lean, added: int) -> Lean:
+    """A copy of `network` with `added` more styles at the end, each beginning as the mean of those it has."""
+    grown = Lean(network.styles + added, network.width, network.blocks, network.quarter)
+    state = dict(network.state_dict())
+    for name, value in grown.state_dict().items():
+        if value.shape != state[name].shape:
+            fresh = state[name].mean(0, keepdim=True).expand(added, -1)
+            state[name] = torch.cat([state[name], fresh])
+    grown.load_state_dict(state)
+    return grown
+
+
+def learn_only_new_styles(network: Lean, first: int) -> None:
+    """Freeze everything but the norm rows of the styles `first`, `first` + 1, ….
+
+    The rows of older styles get a gradient of zero, which Adam answers with no step at all.
+    """
+    network.requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, ConditionalInstanceNorm):
+            for rows in (module.g, module.b):
+                rows.requires_grad_(True)
+                rows.register_hook(lambda gradient: torch.cat([torch.zeros_like(gradient[:first]), gradient[first:]]))

@@ -1,0 +1,66 @@
+"""A painting to learn from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cv2
+
+from stylecam.errors import TrainingDataError
+from stylecam.frame import Image
+from stylecam.training.photos import read_picture
+
+SMALLEST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """One style to be: its name, the file, and how much more or less than others its style counts."""
+
+    name: str
+    path: Path
+    weight: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> Painting:
+        """`[NAME=]FILE[:WEIGHT]`; without a name, the file's own.
+
+        Raises:
+            TrainingDataError: there is no such file.
+        """
+        name, path, weight = "", text, 1.0
+        if not Path(path).is_file():
+            head, _, tail = path.rpartition(":")
+            try:
+                weight, path = float(tail), head or path
+            except ValueError:
+                weight = 1.0
+        if not Path(path).is_file() and "=" in path:
+            name, _, path = path.partition("=")
+        if not Path(path).is_file():
+            raise TrainingDataError(f"there is no painting {path}")
+        if not 0 < weight < 1000:
+            raise TrainingDataError(f"{text}: the weight must be above 0 and below 1000")
+        slug = re.sub(r"[^a-z0-9_]+", "_", (name or Path(path).stem).lower()).strip("_") or "style"
+        return cls(slug, Path(path), weight)
+
+    def read(self, short_side: int) -> Image:
+        """The picture with its short side at `short_side` pixels, H×W×3 uint8 BGR.
+
+        Raises:
+            TrainingDataError: it is no picture, or smaller than 64 pixels.
+        """
+        image = read_picture(self.path)
+        if image is None:
+            raise TrainingDataError(f"{self.path} is no picture that can be read; save it as JPEG or PNG")
+        height, width = image.shape[:2]
+        if min(height, width) < SMALLEST:
+            raise TrainingDataError(
+                f"{self.path} is {width}×{height}; a painting needs at least {SMALLEST} pixels on its short side"
+            )
+        factor = short_side / min(height, width)
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))

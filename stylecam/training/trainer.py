@@ -1,0 +1,440 @@
+"""The training loop: from paintings and photographs to a bank."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own custom)
+from torch import Tensor, nn
+
+from stylecam import __version__
+from stylecam.clock import Clock, SystemClock
+from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
+from stylecam.frame import Image
+from stylecam.training import losses, network
+from stylecam.training.bank import Bank, read_bank, write_bank
+from stylecam.training.checkpoint import Checkpoint
+from stylecam.training.network import Lean
+from stylecam.training.painting import Painting
+from stylecam.training.perceptual import load_perceptual
+from stylecam.training.photos import Photos, read_picture
+from stylecam.training.plot import write_plot
+from stylecam.training.recipe import Recipe
+from stylecam.training.sheet import fit_cell, write_sheet
+
+SHIFT = 8
+"""Pixels the stability loss may move the picture by: a whole stride of the network, and all that is not one."""
+RIM = 24
+"""Pixels the network sees around what the losses see: blobs in zero padding must not pay."""
+_CLIP = 5.0
+_HISTORY_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train and with what; kept in the checkpoint, so that resuming needs nothing else."""
+
+    recipe: Recipe
+    paintings: tuple[Painting, ...]
+    photos: tuple[Path, ...]
+    vgg: Path | None = None
+    samples: tuple[Path, ...] = ()
+    licence: str | None = None
+    device: str = "auto"
+    bfloat16: bool | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; files by their absolute paths."""
+        return {
+            "recipe": self.recipe.as_dict(),
+            "paintings": [{**asdict(one), "path": str(one.path.absolute())} for one in self.paintings],
+            "photos": [str(folder.absolute()) for folder in self.photos],
+            "vgg": str(self.vgg.absolute()) if self.vgg else None,
+            "samples": [str(path.absolute()) for path in self.samples],
+            "licence": self.licence,
+            "device": self.device,
+            "bfloat16": self.bfloat16,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Plan:
+        """The reverse of `as_dict`."""
+        return cls(
+            Recipe(**values["recipe"]),
+            tuple(Painting(one["name"], Path(one["path"]), one["weight"]) for one in values["paintings"]),
+            tuple(map(Path, values["photos"])),
+            Path(values["vgg"]) if values["vgg"] else None,
+            tuple(map(Path, values["samples"])),
+            values["licence"],
+            values["device"],
+            values["bfloat16"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step is done.
+
+    Attributes:
+        number: steps so far, resumed ones included.
+        done: share of the whole, 0 to 1.
+        elapsed_s, left_s: time spent and expected; `left_s` is None before it can be told.
+        losses: each weighted, and their `total`.
+        corrupt: photographs that could not be read so far.
+    """
+
+    number: int
+    done: float
+    elapsed_s: float
+    left_s: float | None
+    losses: dict[str, float]
+    corrupt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file was written: `kind` is bank, checkpoint, sheet or plot."""
+
+    kind: str
+    path: Path
+
+
+Event = Step | Saved
+Listener = Callable[[Event], None]
+
+
+class Trainer:
+    """Trains one bank. Make one with `begin` or `resume`, then call `run` once.
+
+    Args:
+        plan: what to do.
+        bank: where to begin: the network with a row for each style, and its metadata.
+        rows: for each painting, the number of its style in the bank.
+        output: the ONNX file to be; checkpoint, sheet and plot lie beside it.
+        listener: told of each step and file, from the calling thread.
+        stop: set it to end after the current step; everything is saved.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        bank: Bank,
+        rows: Sequence[int],
+        output: Path,
+        *,
+        listener: Listener = lambda event: None,
+        stop: threading.Event | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._plan, self._bank, self._rows, self._output = plan, bank, tuple(rows), output
+        self._listener, self._stop, self._clock = listener, stop or threading.Event(), clock or SystemClock()
+        self._recipe = recipe = plan.recipe
+        self._device = torch.device(pick_device(plan.device))
+        self._perceptual = load_perceptual(plan.vgg).to(self._device)
+        self._perceptual.bfloat16 = pick_bfloat16(self._device, plan.bfloat16)
+        self._paintings = [painting.read(recipe.scale) for painting in plan.paintings]
+        self._photos = Photos(plan.photos, recipe.crop + 2 * (RIM + SHIFT))
+        self._targets = self._measure_paintings()
+        self._style_weights = torch.tensor([one.weight for one in plan.paintings], device=self._device)
+        self._network: Lean = bank.network.to(self._device, memory_format=torch.channels_last)
+        if recipe.frozen:
+            network.learn_only_new_styles(self._network, min(self._rows))
+        self._learning = [p for p in self._network.parameters() if p.requires_grad]
+        self._adam = torch.optim.Adam(self._learning, recipe.rate)
+        self._chance = np.random.default_rng(recipe.seed)
+        self._samples = self._read_samples()
+        self._step, self._elapsed_s = 0, 0.0
+        self._history: list[dict[str, float]] = []
+        self._recent: list[dict[str, float]] = []
+
+    @classmethod
+    def begin(cls, plan: Plan, output: Path, start: Path | None = None, **extra: Any) -> Trainer:
+        """A fresh run: a new bank, or on from the one in `start`.
+
+        Raises:
+            UsageError, TrainingDataError, ModelFormatError: what was given cannot be trained with.
+        """
+        names = [painting.name for painting in plan.paintings]
+        if len(set(names)) != len(names):
+            raise UsageError("two paintings have the same name; name them: NAME=FILE")
+        if start is None:
+            if plan.recipe.frozen:
+                raise UsageError("a frozen body needs a bank to take it from: --from BANK")
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(plan.recipe.seed)
+                bank = Bank(Lean(len(names), plan.recipe.width, plan.recipe.blocks))
+            entries: list[dict[str, Any]] = []
+        else:
+            bank = read_bank(start)
+            entries = bank.entries
+        known = [str(entry["name"]) for entry in entries]
+        added = [name for name in names if name not in known]
+        if start is not None:
+            _check_kept(plan.recipe.frozen, known, names, start)
+            if added:
+                bank = Bank(network.with_styles(bank.network, len(added)), bank.metadata)
+        entries += [{"name": name, "title": name.replace("_", " ").title()} for name in added]
+        bank.metadata = _metadata(plan, bank.metadata, entries)
+        order = [entry["name"] for entry in entries]
+        return cls(plan, bank, [order.index(name) for name in names], output, **extra)
+
+    @classmethod
+    def resume(cls, output: Path, **extra: Any) -> Trainer:
+        """Go on from the checkpoint beside `output`, as if the run had never stopped.
+
+        Raises:
+            TrainingDataError: there is none, it is damaged, or what it was trained on is gone.
+        """
+        path = checkpoint_path(output)
+        saved = Checkpoint.load(path)
+        try:
+            plan, shape = Plan.from_dict(saved.plan), saved.plan["network"]
+            bank = Bank(Lean(**shape), saved.plan["metadata"])
+            trainer = cls(plan, bank, saved.plan["rows"], output, **extra)
+            trainer._network.load_state_dict(saved.network)
+            trainer._adam.load_state_dict(saved.optimizer)
+            trainer._step, trainer._elapsed_s = saved.progress["step"], saved.progress["elapsed_s"]
+            trainer._history, trainer._recent = saved.progress["history"], saved.progress["recent"]
+            trainer._chance.bit_generator.state = saved.progress["chance"]
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise TrainingDataError(f"{path} does not hold a whole run ({error}); train again") from error
+        return trainer
+
+    @property
+    def step(self) -> int:
+        """Steps done, resumed ones included."""
+        return self._step
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """What the bank says about its styles."""
+        return self._bank.entries
+
+    def run(self) -> None:
+        """Train until it is done or told to stop, then save everything.
+
+        Raises:
+            TrainingFailedError: a loss is no number, memory or disk ran out; the last checkpoint is kept.
+        """
+        try:
+            self._loop()
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, TrainingFailedError) or not _means_memory(error):
+                raise
+            raise TrainingFailedError(
+                f"out of memory at step {self._step}; lower --batch (now {self._recipe.batch}) or --crop (now "
+                f"{self._recipe.crop})" + self._kept()
+            ) from error
+        except OSError as error:
+            raise TrainingFailedError(
+                f"{error.filename or self._output.parent} cannot be written: {error.strerror or error}" + self._kept()
+            ) from error
+
+    def _loop(self) -> None:
+        began, before = self._clock.now(), self._elapsed_s
+        first = done = self._recipe.done(self._step, self._elapsed_s)
+        sheet_at = began + self._recipe.sheet_every * 60
+        while done < 1 and not self._stop.is_set():
+            values = self._learn(done)
+            self._step += 1
+            now = self._clock.now()
+            self._elapsed_s = before + now - began
+            done = self._recipe.done(self._step, self._elapsed_s)
+            self._note(values)
+            left = (now - began) / (done - first) * (1 - done) if done > first else None
+            self._listener(Step(self._step, done, self._elapsed_s, left, values, len(self._photos.corrupt)))
+            if done < 1 and not self._stop.is_set():
+                if self._step % self._recipe.save_every == 0:
+                    self._save()
+                if now >= sheet_at:
+                    self._draw()
+                    sheet_at = now + self._recipe.sheet_every * 60
+        self._save()
+        self._draw()
+
+    def _learn(self, done: float) -> dict[str, float]:
+        """One step of Adam; the weighted losses."""
+        recipe = self._recipe
+        for group in self._adam.param_groups:
+            group["lr"] = recipe.rate_at(self._step, done)
+        seen = recipe.crop + 2 * RIM
+        large = np.stack([self._photos.draw(self._chance) for _ in range(recipe.batch)])
+        photo = torch.from_numpy(large).to(self._device).permute(0, 3, 1, 2)  # a view: already channels last
+        which = torch.from_numpy(self._chance.integers(len(self._rows), size=recipe.batch))
+        rows = torch.tensor(self._rows)[which]
+        weights = F.one_hot(rows, self._network.styles).float().to(self._device)
+        which = which.to(self._device)
+
+        x = photo[:, :, SHIFT : SHIFT + seen, SHIFT : SHIFT + seen]
+        styled = self._network(x, weights)
+        parts: dict[str, Tensor] = {}
+        if recipe.stability:
+            down, right = (int(v) for v in self._chance.integers(-SHIFT, SHIFT + 1, size=2))
+            moved = photo[:, :, SHIFT + down : SHIFT + down + seen, SHIFT + right : SHIFT + right + seen]
+            restyled = self._network(self._disturb(moved), weights)
+            stability = losses.stability_loss(styled, restyled, down, right)
+            parts["stability"] = recipe.stability_at(done) * stability
+        top, left = (int(v) for v in self._chance.integers(RIM // 3, 2 * RIM - RIM // 3 + 1, size=2))
+        x, styled = (t[:, :, top : top + recipe.crop, left : left + recipe.crop] for t in (x, styled))
+        found = self._perceptual(styled)
+        with torch.no_grad():
+            wanted = self._perceptual(x, taps=3)
+        content = losses.content_loss(found, wanted, recipe.fine).mean()
+        style = losses.style_loss(found, [target[which] for target in self._targets])
+        parts["content"] = recipe.content * content
+        parts["style"] = recipe.style * (style * self._style_weights[which]).mean()
+        parts["variation"] = recipe.variation * losses.variation_loss(styled)
+        total = sum(parts.values(), torch.zeros((), device=self._device))
+
+        self._adam.zero_grad()
+        total.backward()
+        slope = nn.utils.clip_grad_norm_(self._learning, _CLIP)
+        if not bool(torch.isfinite(total) & torch.isfinite(slope)):  # before it can spoil the weights
+            wrong = [name for name, part in parts.items() if not bool(torch.isfinite(part))]
+            raise TrainingFailedError(
+                f"the loss is no number any more at step {self._step} ({', '.join(wrong) or 'its gradient'}); lower "
+                "--rate or the weights" + self._kept()
+            )
+        self._adam.step()
+        return {"total": total.item(), **{name: part.item() for name, part in parts.items()}}
+
+    def _disturb(self, picture: Tensor) -> Tensor:
+        """What a camera does between two frames: noise (σ up to 8 levels) and light that changes a little."""
+        noise = self._chance.standard_normal(tuple(picture.shape), dtype=np.float32)
+        sigma, gain, offset = (
+            self._chance.uniform(0, 0.03),
+            self._chance.uniform(0.96, 1.04),
+            self._chance.uniform(-1, 1),
+        )
+        disturbed = picture * gain + 0.02 * offset + torch.from_numpy(noise).to(picture.device) * sigma
+        return disturbed.clamp(0, 1)
+
+    def _measure_paintings(self) -> list[Tensor]:
+        """The Gram matrices of all paintings: one P×C×C tensor a layer."""
+        found: list[list[Tensor]] = []
+        with torch.no_grad():
+            for image in self._paintings:
+                rgb = torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1])).permute(2, 0, 1)[None].float() / 255
+                found.append([losses.gram(features)[0] for features in self._perceptual(rgb.to(self._device))])
+        return [torch.stack(layer) for layer in zip(*found, strict=True)]
+
+    def _read_samples(self) -> list[Image]:
+        samples = []
+        for path in self._plan.samples:
+            image = read_picture(path)
+            if image is None:
+                raise TrainingDataError(f"--sample {path} is no picture that can be read")
+            samples.append(fit_cell(image))
+        if samples:
+            return samples
+        chance = np.random.default_rng(self._recipe.seed)  # its own: the sheet must not change the training
+        drawn = [(self._photos.draw(chance) * 255).round().astype(np.uint8) for _ in range(4)]
+        return [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in drawn]
+
+    def _note(self, values: dict[str, float]) -> None:
+        self._recent.append(values)
+        if self._step % _HISTORY_EVERY == 0:
+            means = {name: float(np.mean([entry.get(name, 0.0) for entry in self._recent])) for name in values}
+            self._history.append({"step": self._step, **means})
+            self._recent = []
+
+    def _save(self) -> None:
+        net = self._network
+        plan = {
+            **self._plan.as_dict(),
+            "network": {"styles": net.styles, "width": net.width, "blocks": net.blocks, "quarter": net.quarter},
+            "rows": list(self._rows),
+            "metadata": self._bank.metadata,
+        }
+        progress = {
+            "step": self._step,
+            "elapsed_s": self._elapsed_s,
+            "chance": self._chance.bit_generator.state,
+            "history": self._history,
+            "recent": self._recent,
+        }
+        checkpoint = checkpoint_path(self._output)
+        Checkpoint(plan, progress, net.state_dict(), self._adam.state_dict()).save(checkpoint)
+        self._listener(Saved("checkpoint", checkpoint))
+        recipe = {**self._recipe.as_dict(), "trained_steps": self._step}
+        write_bank(self._output, Bank(net, {**self._bank.metadata, "recipe": json.dumps(recipe)}))
+        self._listener(Saved("bank", self._output))
+
+    def _draw(self) -> None:
+        sheet, plot = (self._output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
+        pairs = list(zip(self._rows, self._paintings, strict=True))
+        write_sheet(sheet, self._network, self._samples, pairs)
+        self._listener(Saved("sheet", sheet))
+        if write_plot(plot, self._history):
+            self._listener(Saved("plot", plot))
+
+    def _kept(self) -> str:
+        path = checkpoint_path(self._output)
+        return f"; the last good checkpoint is {path}" if path.is_file() else "; nothing was saved yet"
+
+
+def checkpoint_path(output: Path) -> Path:
+    """Where the checkpoint of the bank `output` lies."""
+    return output.with_suffix(".checkpoint")
+
+
+def pick_device(name: str) -> str:
+    """The device meant: `auto` takes cuda, then mps, then cpu.
+
+    Raises:
+        UsageError: unknown, or not on this machine.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
+    if not there.get(name.partition(":")[0], False):
+        usable = ", ".join(kind for kind, is_there in there.items() if is_there)
+        raise UsageError(f"--device {name}: this PyTorch on this machine has {usable}")
+    return name
+
+
+def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:
+    """Whether the perceptual network computes in bfloat16; unless told, where the processor does it fast."""
+    if wanted is not None:
+        return wanted
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public question for it
+    return device.type == "cpu" and fast is not None and bool(fast())
+
+
+def _check_kept(frozen: bool, known: list[str], names: list[str], start: Path) -> None:
+    if frozen and (again := [name for name in names if name in known]):
+        raise UsageError(f"{start} has a style {again[0]} already; name the new one otherwise, or use --body free")
+    if not frozen and (lost := [name for name in known if name not in names]):
+        raise UsageError(
+            f"--body free changes every style of {start}: give the paintings of {', '.join(lost)} too (NAME=FILE), "
+            "or use --body frozen"
+        )
+
+
+def _metadata(plan: Plan, old: dict[str, str], entries: list[dict[str, Any]]) -> dict[str, str]:
+    version = int(old["version"]) + 1 if old.get("version", "").isdecimal() else 0
+    return {
+        **old,
+        "styles": json.dumps(entries, ensure_ascii=False),
+        "licence": plan.licence or old.get("licence", "unknown"),
+        "trained_by": f"stylecam {__version__}",
+        "perceptual_network": "VGG-16 (Simonyan and Zisserman 2014)",
+        "recipe": "",
+        "version": str(version),
+    }
+
+
+def _means_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

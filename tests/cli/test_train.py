@@ -1,0 +1,139 @@
+"""`stylecam train` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from importlib import util
+from pathlib import Path
+
+import click
+import pytest
+
+from stylecam.cli import train as train_module
+from stylecam.cli.group import run_command_line
+from stylecam.training import needs
+
+pytestmark = pytest.mark.usefixtures("own_settings")
+
+OPTIONS = [p for p in train_module.command.params if isinstance(p, click.Option)]
+EXAMPLES = [line for line in (train_module.command.epilog or "").splitlines() if line.startswith("  stylecam train")]
+
+
+@pytest.fixture
+def torch() -> None:
+    for needed in ("torch", "onnx"):
+        pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
+
+
+@pytest.fixture
+def words(tmp_path: Path, torch: None) -> list[str]:
+    """The arguments of a tiny run: three steps of a small network on two paintings."""
+    from tests.training import material
+
+    paintings = [str(material.picture(tmp_path / f"{name}.png", seed)) for seed, name in enumerate(("one", "two"))]
+    places = ["--photos", str(material.photos(tmp_path / "photos")), "--vgg", str(material.vgg(tmp_path / "v.npz"))]
+    sizes = shlex.split("--steps 3 --batch 1 --crop 64 --style-scale 64 --width 16 --blocks 1 --no-bfloat16")
+    return ["train", *paintings, "-o", str(tmp_path / "bank.onnx"), *places, *sizes]
+
+
+def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What it says when it refuses: one line and exit status 2."""
+    assert run_command_line(words) == 2
+    text = capsys.readouterr().err
+    assert text.startswith("stylecam: ")
+    assert len(text.splitlines()) == 1
+    return text
+
+
+def without(words: list[str], option: str) -> list[str]:
+    at = words.index(option)
+    return words[:at] + words[at + 2 :]
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
+def test_every_option_is_explained(option: click.Option) -> None:
+    assert option.help
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
+    train_module.command.make_context("train", shlex.split(line)[2:])
+
+
+@pytest.mark.parametrize("missing", ["torch", "onnx"])
+def test_without_the_extra_it_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find = util.find_spec
+    monkeypatch.setattr(needs, "find_spec", lambda name: None if name == missing else find(name))
+    text = complaint(["train", "a.jpg", "-o", "a.onnx", "--photos", "p"], capsys)
+    assert 'pip install "stylecam[train]"' in text
+    assert missing in text
+
+
+def test_it_trains_installs_and_tells_what_it_made(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line([*words, "--json", "--install"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["styles"], result["steps"], result["stopped_early"]) == (["one", "two"], 3, False)
+    assert set(result["losses"]) == {"total", "stability", "content", "style", "variation"}
+    assert Path(result["installed"]).read_bytes() == Path(result["bank"]).read_bytes()
+    assert run_command_line(["styles", "--json"]) == 0
+    assert {"bank/one", "bank/two"} <= {card["full_name"] for card in json.loads(capsys.readouterr().out)}
+
+
+def test_it_goes_on_from_its_own_checkpoint(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(words) == 0
+    capsys.readouterr()
+    assert run_command_line(["train", "--resume", "-o", words[words.index("-o") + 1]]) == 0
+    assert "after 3 steps" in capsys.readouterr().out
+
+
+def test_resuming_takes_no_other_plan(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    text = complaint(["train", "--resume", "-o", words[words.index("-o") + 1], "--steps", "9"], capsys)
+    assert "leave out --steps" in text
+
+
+def test_a_new_style_for_a_shipped_bank(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from stylecam.styles.catalogue import shipped_models
+
+    words = [*words, "--from", str(shipped_models() / "starter-lean.onnx"), "--steps", "1", "--json"]
+    assert run_command_line(words) == 0
+    names = json.loads(capsys.readouterr().out)["styles"]
+    assert names == ["starry_night", "great_wave", "the_scream", "udnie", "one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"), [("--photos", "--photos DIR"), ("--vgg", "--vgg FILE")], ids=["photos", "vgg"]
+)
+def test_what_is_missing_is_asked_for(
+    words: list[str], lost: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    assert said in complaint(without(words, lost), capsys)
+
+
+def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixture[str], torch: None) -> None:
+    assert "painting" in complaint(["train", "-o", "a.onnx", "--photos", "p"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--photos", "nowhere", "no such folder"),
+        ("--vgg", "nowhere.npz", "cannot be read"),
+        ("--from", "nowhere.onnx", "cannot be read"),
+        ("--sample", "nowhere.png", "--sample"),
+        ("--device", "abacus", "--device"),
+        ("--crop", "9000", "crop"),
+        ("--minutes", "5", "either"),
+        ("-o", "nowhere/a.onnx", "nowhere"),
+    ],
+)
+def test_bad_input_is_one_line(
+    words: list[str], option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = without(words, option) if option in words else words
+    assert said in complaint([*words, option, value], capsys)

@@ -1,0 +1,102 @@
+"""A bank goes out as ONNX and comes back the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from stylecam.errors import ModelFormatError
+from stylecam.styles.card import read_cards
+from stylecam.styles.catalogue import shipped_models
+from stylecam.styles.model import Model
+from stylecam.training.bank import Bank, encode, read_bank, write_bank
+from stylecam.training.network import Lean
+
+LEAN = shipped_models() / "starter-lean.onnx"
+SIZE = (64, 48)
+
+
+@pytest.fixture
+def bank() -> Bank:
+    torch.manual_seed(3)
+    net = Lean(2, 16, 2)
+    for name, value in net.named_parameters():
+        if ".n." in name:
+            torch.nn.init.normal_(value, 0.5, 0.5)
+    return Bank(net, {"styles": json.dumps([{"name": "a"}, {"name": "b"}]), "licence": "CC0-1.0"})
+
+
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).random((1, 3, SIZE[1], SIZE[0]), dtype=np.float32)
+
+
+def through_torch(bank: Bank, weights: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return bank.network(torch.from_numpy(picture()), torch.from_numpy(weights)).numpy()
+
+
+def through_opencv(path: Path, weights: np.ndarray) -> np.ndarray:
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(Model.read(path).at(*SIZE), np.uint8))
+    net.setInput(picture(), "image")
+    net.setInput(weights, "style")
+    return np.asarray(net.forward())
+
+
+@pytest.mark.parametrize("weights", [[1, 0], [0, 1], [0.3, 0.7]], ids=str)
+def test_opencv_paints_what_torch_paints(bank: Bank, tmp_path: Path, weights: list[float]) -> None:
+    write_bank(tmp_path / "b.onnx", bank)
+    mix = np.array([weights], np.float32)
+    assert np.abs(through_opencv(tmp_path / "b.onnx", mix) - through_torch(bank, mix)).max() < 1e-4
+
+
+def test_onnxruntime_paints_what_torch_paints(bank: Bank, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    write_bank(tmp_path / "b.onnx", bank)
+    session = runtime.InferenceSession(str(tmp_path / "b.onnx"), providers=["CPUExecutionProvider"])
+    mix = np.array([[0.6, 0.4]], np.float32)
+    (styled,) = session.run(None, {"image": picture(), "style": mix})
+    assert np.abs(styled - through_torch(bank, mix)).max() < 1e-4
+
+
+def test_reading_and_writing_again_changes_no_byte(bank: Bank, tmp_path: Path) -> None:
+    path = tmp_path / "b.onnx"
+    write_bank(path, bank)
+    again = read_bank(path)
+    assert all(
+        torch.equal(value, again.network.state_dict()[name]) for name, value in bank.network.state_dict().items()
+    )
+    assert again.metadata == bank.metadata
+    assert encode(again) == path.read_bytes()
+
+
+def test_the_catalogue_reads_its_cards(bank: Bank, tmp_path: Path) -> None:
+    write_bank(tmp_path / "b.onnx", bank)
+    assert [(card.full_name, card.licence) for card in read_cards(Model.read(tmp_path / "b.onnx"))] == [
+        ("b/a", "CC0-1.0"),
+        ("b/b", "CC0-1.0"),
+    ]
+
+
+def test_the_shipped_bank_written_again_paints_the_same(tmp_path: Path) -> None:
+    shipped = read_bank(LEAN)
+    write_bank(tmp_path / "again.onnx", shipped)
+    assert [entry["name"] for entry in shipped.entries] == ["starry_night", "great_wave", "the_scream", "udnie"]
+    weights = np.array([[0, 1, 0, 0]], np.float32)
+    before, after = through_opencv(LEAN, weights), through_opencv(tmp_path / "again.onnx", weights)
+    assert np.abs(before - after).max() < 1e-5
+    assert np.abs(through_torch(shipped, weights) - after).max() < 1e-4
+
+
+@pytest.mark.parametrize("other", ["starter.onnx", "nothing"])
+def test_a_bank_of_another_shape_is_refused(other: str, tmp_path: Path) -> None:
+    path = shipped_models() / other
+    if other == "nothing":
+        path = tmp_path / "nothing.onnx"
+        path.write_bytes(b"nothing")
+    with pytest.raises(ModelFormatError):
+        read_bank(path)

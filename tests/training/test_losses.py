@@ -1,0 +1,58 @@
+"""The losses are what the papers say."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from stylecam.training import losses
+
+
+def maps(seed: int, batch: int = 2) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.rand(batch, 4, 16 >> i, 16 >> i, generator=generator) for i in range(4)]
+
+
+def test_the_gram_matrix_is_the_mean_product_of_channels() -> None:
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
+    assert torch.allclose(losses.gram(features), torch.tensor([[[5.0, 11.0], [11.0, 25.0]]]) / 4)
+
+
+def test_the_gram_matrix_forgets_where_things_are() -> None:
+    features = maps(0)[0]
+    assert torch.allclose(losses.gram(features), losses.gram(features.flip(3).roll(3, 2)), atol=1e-6)
+
+
+def test_the_photograph_itself_has_no_content_loss_and_darkness_has_one() -> None:
+    wanted = maps(0)
+    assert losses.content_loss(wanted, wanted, 0.1).tolist() == [0, 0]
+    nothing = [torch.zeros_like(m) for m in wanted]
+    assert losses.content_loss(nothing, wanted, 0.25).tolist() == pytest.approx([1.25, 1.25])
+
+
+def test_the_painting_itself_has_no_style_loss_and_darkness_has_one_a_layer() -> None:
+    found = maps(0)
+    targets = [losses.gram(m) for m in found]
+    assert losses.style_loss(found, targets).tolist() == [0, 0]
+    nothing = [torch.zeros_like(m) for m in found]
+    assert losses.style_loss(nothing, targets).tolist() == pytest.approx([4, 4])
+
+
+def test_losses_do_not_depend_on_how_loud_the_target_is() -> None:
+    found, wanted = maps(0), maps(1)
+    loud = losses.content_loss([3 * m for m in found], [3 * m for m in wanted], 0.1)
+    assert torch.allclose(loud, losses.content_loss(found, wanted, 0.1))
+
+
+def test_a_plain_wall_has_no_variation() -> None:
+    assert losses.variation_loss(torch.full((1, 3, 8, 8), 0.5)) == 0
+    assert losses.variation_loss(torch.rand(1, 3, 8, 8)) > 0
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (3, -5), (-8, 8), (7, 1)])
+def test_a_painting_that_moves_with_the_picture_is_steady(down: int, right: int) -> None:
+    scene = torch.rand(1, 3, 48, 48)
+    still = scene[:, :, 8:40, 8:40]
+    moved = scene[:, :, 8 + down : 40 + down, 8 + right : 40 + right]
+    assert losses.stability_loss(still, moved, down, right) == 0
+    assert losses.stability_loss(still, moved, down + 1, right) > 0

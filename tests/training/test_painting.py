@@ -1,0 +1,53 @@
+"""Paintings as a user names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylecam.errors import TrainingDataError
+from stylecam.training.painting import Painting
+from tests.training import material
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "weight"),
+    [
+        ("{}", "my_painting", 1.0),
+        ("{}:0.6", "my_painting", 0.6),
+        ("calm={}", "calm", 1.0),
+        ("Big Wave={}:2", "big_wave", 2.0),
+    ],
+)
+def test_a_painting_has_a_name_and_a_weight(tmp_path: Path, pattern: str, name: str, weight: float) -> None:
+    path = material.picture(tmp_path / "My painting.png")
+    assert Painting.parse(pattern.format(path)) == Painting(name, path, weight)
+
+
+@pytest.mark.parametrize("text", ["nothing.png", "x=nothing.png:2", ":", "=", ""])
+def test_a_painting_that_is_not_there_is_an_error(text: str) -> None:
+    with pytest.raises(TrainingDataError, match="no painting"):
+        Painting.parse(text)
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf"])
+def test_a_weight_that_cannot_be_meant_is_an_error(tmp_path: Path, weight: str) -> None:
+    with pytest.raises(TrainingDataError, match="weight"):
+        Painting.parse(f"{material.picture(tmp_path / 'a.png')}:{weight}")
+
+
+def test_it_is_read_with_its_short_side_as_asked(tmp_path: Path) -> None:
+    path = material.picture(tmp_path / "a.png", width=200, height=100)
+    assert Painting("a", path).read(64).shape == (64, 128, 3)
+
+
+def test_a_tiny_painting_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="63×200"):
+        Painting("a", material.picture(tmp_path / "a.png", width=63, height=200)).read(64)
+
+
+def test_a_painting_that_is_no_picture_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("no picture")
+    with pytest.raises(TrainingDataError, match="no picture"):
+        Painting("a", tmp_path / "a.jpg").read(64)

@@ -1,0 +1,77 @@
+"""The perceptual network: where its weights come from and what is said when they cannot be had."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stylecam.errors import TrainingDataError
+from stylecam.training.perceptual import load_perceptual
+from tests.training import material
+
+
+def test_four_maps_each_half_the_size_of_the_one_before(tmp_path: Path) -> None:
+    maps = load_perceptual(material.vgg(tmp_path / "v.npz"))(torch.rand(2, 3, 64, 48))
+    assert [tuple(m.shape) for m in maps] == [(2, 4, 64, 48), (2, 6, 32, 24), (2, 8, 16, 12), (2, 8, 8, 6)]
+
+
+def test_fewer_maps_are_the_same_maps(tmp_path: Path) -> None:
+    net, picture = load_perceptual(material.vgg(tmp_path / "v.npz")), torch.rand(1, 3, 64, 64)
+    assert all(torch.equal(a, b) for a, b in zip(net(picture, taps=3), net(picture), strict=False))
+
+
+def test_the_file_is_for_blue_first_minus_its_mean(tmp_path: Path) -> None:
+    """The middle of the first layer's kernel sees exactly what the convention says."""
+    arrays = material.vgg_arrays()
+    arrays["conv1_1.w"][:] = 0
+    for channel in range(3):
+        arrays["conv1_1.w"][channel, channel, 1, 1] = 1
+    arrays["conv1_1.b"][:] = 0
+    np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
+    net = load_perceptual(tmp_path / "v.npz")
+    red = torch.tensor([1.0, 0.8, 0.6])[None, :, None, None].expand(1, 3, 8, 8)
+    seen: list[torch.Tensor] = []
+    net.layers[0].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    net(red)
+    wanted = [0.6 * 255 - 103.939, 0.8 * 255 - 116.779, 255 - 123.68]
+    assert torch.allclose(seen[0][0, :3, 4, 4], torch.tensor(wanted), atol=1e-3)
+
+
+def test_nothing_of_it_learns(tmp_path: Path) -> None:
+    assert not any(p.requires_grad for p in load_perceptual(material.vgg(tmp_path / "v.npz")).parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("conv1_1.w", (4, 3, 5, 5)), ("conv2_1.w", (6, 5, 3, 3)), ("conv3_2.b", (7,))], ids=str
+)
+def test_an_array_of_the_wrong_shape_is_named(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    np.savez(tmp_path / "v.npz", **{**material.vgg_arrays(), name: np.zeros(shape, "f4")})  # type: ignore[arg-type]
+    with pytest.raises(TrainingDataError, match=name[:7]):
+        load_perceptual(tmp_path / "v.npz")
+
+
+def test_a_missing_array_is_named(tmp_path: Path) -> None:
+    arrays = material.vgg_arrays()
+    del arrays["conv4_3.b"]
+    np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(TrainingDataError, match=r"conv4_3\.b"):
+        load_perceptual(tmp_path / "v.npz")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x03\x04 cut off"], ids=repr)
+def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "v.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TrainingDataError, match="cannot be read"):
+        load_perceptual(path)
+
+
+def test_without_any_weights_both_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    with pytest.raises(TrainingDataError, match=r"--vgg FILE.*pip install torchvision"):
+        load_perceptual(None)

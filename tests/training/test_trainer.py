@@ -1,0 +1,341 @@
+"""Training: it learns, it stops when told, and it goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from stylecam.clock import ManualClock
+from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
+from stylecam.styles.card import read_cards
+from stylecam.styles.model import Model
+from stylecam.training import losses
+from stylecam.training import trainer as trainer_module
+from stylecam.training.bank import read_bank
+from stylecam.training.checkpoint import Checkpoint
+from stylecam.training.painting import Painting
+from stylecam.training.trainer import Event, Saved, Step, Trainer, checkpoint_path
+from tests.training import material
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def train(folder: Path, *names: str, start: Path | None = None, out: str = "bank.onnx", **changes: object) -> Path:
+    Trainer.begin(material.plan(folder, *names, **changes), folder / out, start).run()
+    return folder / out
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = (Checkpoint.load(checkpoint_path(path)) for path in (one, other))
+    networks = all(torch.equal(value, b.network[name]) for name, value in a.network.items())
+    moments = all(
+        torch.equal(torch.as_tensor(value), torch.as_tensor(b.optimizer["state"][number][name]))
+        for number, state in a.optimizer["state"].items()
+        for name, value in state.items()
+    )
+    return networks and moments and a.progress["chance"] == b.progress["chance"]
+
+
+def test_a_run_leaves_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    events: list[Event] = []
+    plan = material.plan(tmp_path, "first", "second", steps=12, save_every=100)
+    Trainer.begin(plan, tmp_path / "bank.onnx", listener=events.append).run()
+    assert [event.number for event in events if isinstance(event, Step)] == list(range(1, 13))
+    assert {e.kind: e.path.name for e in events if isinstance(e, Saved)} == {
+        "bank": "bank.onnx",
+        "checkpoint": "bank.checkpoint",
+        "sheet": "bank.sheet.png",
+        "plot": "bank.losses.png",
+    }
+    sheet = cv2.imread(str(tmp_path / "bank.sheet.png"))
+    assert sheet is not None
+    assert sheet.shape == (3 * 256, 5 * 256, 3)
+    assert [card.name for card in read_cards(Model.read(tmp_path / "bank.onnx"))] == ["first", "second"]
+    assert json.loads(Model.read(tmp_path / "bank.onnx").metadata["recipe"])["trained_steps"] == 12
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    totals: list[float] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Step):
+            totals.append(event.losses["total"])
+
+    plan = material.plan(tmp_path, steps=40, rate=5e-3, save_every=1000, stability=0.0)
+    Trainer.begin(plan, tmp_path / "bank.onnx", listener=note).run()
+    assert sum(totals[-8:]) < 0.9 * sum(totals[:8])
+
+
+def test_the_same_seed_trains_the_same_and_another_does_not(tmp_path: Path) -> None:
+    a, b, c = (train(tmp_path, out=f"{name}.onnx", seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert same(a, b)
+    assert not same(a, c)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from stylecam.training.trainer import Saved, Step, Trainer
+from tests.training import material
+torch.set_num_threads(1)
+folder, last = Path(sys.argv[1]), 0
+def listen(event):
+    global last
+    if isinstance(event, Step):
+        last = event.number
+    elif event.kind == "bank" and last == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+Trainer.begin(material.plan(folder, "x", "y", steps=6, save_every=3), folder / "killed.onnx", listener=listen).run()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not_bit_for_bit(tmp_path: Path) -> None:
+    straight = train(tmp_path, "x", "y", out="straight.onnx", steps=6, save_every=3)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment, cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    resumed = Trainer.resume(tmp_path / "killed.onnx")
+    assert resumed.step == 3
+    resumed.run()
+    assert resumed.step == 6
+    assert same(straight, tmp_path / "killed.onnx")
+    assert straight.read_bytes() == (tmp_path / "killed.onnx").read_bytes()
+
+
+def test_told_to_stop_it_saves_a_bank_and_can_go_on(tmp_path: Path) -> None:
+    straight = train(tmp_path, out="straight.onnx", steps=4)
+    stop = threading.Event()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Step) and event.number == 2:
+            stop.set()
+
+    path = tmp_path / "stopped.onnx"
+    stopped = Trainer.begin(material.plan(tmp_path, steps=4, save_every=50), path, listener=listen, stop=stop)
+    stopped.run()
+    assert stopped.step == 2
+    assert Model.read(path).styles == 1
+    Trainer.resume(path).run()
+    assert same(straight, path)
+
+
+def test_minutes_are_those_of_the_clock(tmp_path: Path) -> None:
+    clock = ManualClock()
+    left: list[float | None] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Step):
+            left.append(event.left_s)
+            clock.advance(15)
+
+    plan = material.plan(tmp_path, minutes=1.0)
+    trainer = Trainer.begin(plan, tmp_path / "bank.onnx", listener=listen, clock=clock)
+    trainer.run()
+    assert trainer.step == 5
+    assert left == [None, 45, 30, 15, 0]
+
+
+def test_a_frozen_body_adds_a_style_and_leaves_the_others(tmp_path: Path) -> None:
+    first = train(tmp_path, "old", "older")
+    second = train(tmp_path, "new", start=first, out="second.onnx", frozen=True)
+    before, after = read_bank(first), read_bank(second)
+    assert [entry["name"] for entry in after.entries] == ["old", "older", "new"]
+    photo = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        for style in range(2):
+            old, new = (torch.eye(n)[style : style + 1] for n in (2, 3))
+            assert torch.allclose(before.network(photo, old), after.network(photo, new), atol=1e-6)
+    rows = after.network.h8.n.g
+    assert not torch.allclose(rows[2], rows[:2].mean(0))
+
+
+def test_a_free_body_goes_on_with_every_style(tmp_path: Path) -> None:
+    first = train(tmp_path, "a", "b")
+    second = read_bank(train(tmp_path, "b", "c", "a", start=first, out="second.onnx"))
+    assert [entry["name"] for entry in second.entries] == ["a", "b", "c"]
+    assert not torch.equal(second.network.out.weight, read_bank(first).network.out.weight)
+    assert second.metadata["version"] == "1"
+
+
+def test_a_free_body_without_the_other_paintings_is_refused(tmp_path: Path) -> None:
+    first = train(tmp_path, "a", "b")
+    with pytest.raises(UsageError, match="paintings of a too"):
+        train(tmp_path, "b", "c", start=first, out="second.onnx")
+
+
+def test_a_frozen_body_cannot_learn_a_style_that_is_there(tmp_path: Path) -> None:
+    first = train(tmp_path, "a")
+    with pytest.raises(UsageError, match="has a style a already"):
+        train(tmp_path, "a", start=first, out="second.onnx", frozen=True)
+
+
+def test_a_frozen_body_needs_a_bank(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--from"):
+        train(tmp_path, frozen=True)
+
+
+def test_two_paintings_of_one_name_are_refused(tmp_path: Path) -> None:
+    plan = material.plan(tmp_path)
+    with pytest.raises(UsageError, match="same name"):
+        Trainer.begin(replace(plan, paintings=plan.paintings * 2), tmp_path / "bank.onnx")
+
+
+def spoil(kind: BaseException | None, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From call `at` on, a part of the loss is no number, or raises `kind`."""
+    calls, honest = [0], losses.variation_loss
+
+    def spoiled(picture: torch.Tensor) -> torch.Tensor:
+        calls[0] += 1
+        if calls[0] < at:
+            return honest(picture)
+        if kind is not None:
+            raise kind
+        return honest(picture) * float("nan")
+
+    monkeypatch.setattr(losses, "variation_loss", spoiled)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(None, 3, monkeypatch)
+    with pytest.raises(TrainingFailedError, match=r"step 2 \(variation\).*--rate.*bank\.checkpoint"):
+        train(tmp_path, steps=9)
+    kept = Checkpoint.load(tmp_path / "bank.checkpoint")
+    assert kept.progress["step"] == 2
+    assert all(bool(torch.isfinite(value).all()) for value in kept.network.values())
+    assert Model.read(tmp_path / "bank.onnx").styles == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate"), RuntimeError("can't allocate memory: …")],
+    ids=lambda error: str(error)[:12] or "MemoryError",
+)
+def test_out_of_memory_says_which_option_lowers_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    spoil(error, 1, monkeypatch)
+    with pytest.raises(TrainingFailedError, match=r"--batch \(now 2\) or --crop \(now 64\); nothing was saved"):
+        train(tmp_path)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, save = tmp_path / "bank.onnx", Checkpoint.save
+
+    def full(self: Checkpoint, path: Path) -> None:
+        if self.progress["step"] > 1:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        save(self, path)
+
+    monkeypatch.setattr(Checkpoint, "save", full)
+    with pytest.raises(TrainingFailedError, match="No space left on device; the last good checkpoint"):
+        train(tmp_path)
+    assert Checkpoint.load(checkpoint_path(out)).progress["step"] == 1
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-400])
+
+
+def other_pickle(path: Path) -> None:
+    torch.save({"form": 1, "plan": "{}", "progress": "{}", "network": {}, "optimizer": {}}, path)
+
+
+@pytest.mark.parametrize("damage", [missing, empty, cut_off, other_pickle], ids=lambda damage: damage.__name__)
+def test_a_damaged_checkpoint_is_an_error_of_one_line(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    out = train(tmp_path, steps=1)
+    damage(checkpoint_path(out))
+    with pytest.raises(TrainingDataError, match="checkpoint") as caught:
+        Trainer.resume(out)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "trapped",))
+
+    torch.save({"form": 1, "plan": Trap()}, tmp_path / "bank.checkpoint")
+    with pytest.raises(TrainingDataError):
+        Trainer.resume(tmp_path / "bank.onnx")
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_a_sample_that_is_no_picture_is_an_error(tmp_path: Path) -> None:
+    plan = replace(material.plan(tmp_path), samples=(tmp_path / "vgg.npz",))
+    with pytest.raises(TrainingDataError, match="--sample"):
+        Trainer.begin(plan, tmp_path / "bank.onnx")
+
+
+def test_samples_of_any_size_fit_on_the_sheet(tmp_path: Path) -> None:
+    wide = material.picture(tmp_path / "wide.png", width=701, height=99)
+    plan = replace(
+        material.plan(tmp_path, steps=1), samples=(wide, material.picture(tmp_path / "small.png", 1, 30, 30))
+    )
+    Trainer.begin(plan, tmp_path / "bank.onnx").run()
+    assert cv2.imread(str(tmp_path / "bank.sheet.png")) is not None
+
+
+def test_a_painting_may_weigh_more(tmp_path: Path) -> None:
+    def first_loss(weight: float) -> float:
+        found: list[float] = []
+        plan = material.plan(tmp_path, steps=1)
+        plan = replace(plan, paintings=(Painting("blots", plan.paintings[0].path, weight),))
+        listen = lambda event: found.append(event.losses["style"]) if isinstance(event, Step) else None  # noqa: E731
+        Trainer.begin(plan, tmp_path / "bank.onnx", listener=listen).run()
+        return found[0]
+
+    assert first_loss(2.0) == pytest.approx(2 * first_loss(1.0))
+
+
+@pytest.mark.parametrize("device", ["cuda", "tpu", "cuda:7"])
+def test_a_device_that_is_not_there_names_those_that_are(device: str) -> None:
+    if torch.cuda.is_available() and device.startswith("cuda"):
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(UsageError, match="cpu"):
+        trainer_module.pick_device(device)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"steps": 0}, {"minutes": -1.0}, {"batch": 0}, {"crop": 60}, {"crop": 100}, {"width": 20}, {"rate": float("nan")},
+     {"style": -1.0}, {"seed": -1}],
+    ids=str,
+)  # fmt: skip
+def test_a_number_that_cannot_be_meant_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        material.recipe(**wrong)
+
+
+def test_steps_or_minutes_and_not_both() -> None:
+    with pytest.raises(UsageError, match="either"):
+        replace(material.recipe(), minutes=1.0)

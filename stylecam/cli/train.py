@@ -16,13 +16,21 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stylecam.errors import UsageError
-from stylecam.files import check_writable
+from stylecam.errors import TrainingFailedError, UsageError
+from stylecam.files import check_writable, user_path
 
 if TYPE_CHECKING:
     from stylecam.training.trainer import Event, Trainer
 
-_FILE = click.Path(path_type=Path)
+
+def _expanded(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    """The path or paths as users write them, `~` included."""
+    if value is None or isinstance(value, tuple):
+        return value and tuple(user_path(str(path)) for path in value)
+    return user_path(str(value))
+
+
+_FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _expanded}
 _WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
 
 
@@ -42,18 +50,18 @@ Examples:
 Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.png.""",
 )
 @click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT]...")
-@click.option("-o", "--output", type=_FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
+@click.option("-o", "--output", **_FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
 @click.option(
     "--photos",
-    type=_FILE,
+    **_FILE,
     multiple=True,
     metavar="DIR",
     help="Photographs to learn on, subfolders included; may be given several times, each is drawn from equally often.",
 )
 @click.option(
-    "--vgg", type=_FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
+    "--vgg", **_FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
 )
-@click.option("--from", "start", type=_FILE, metavar="BANK", help="Begin with the weights of this bank.")
+@click.option("--from", "start", **_FILE, metavar="BANK", help="Begin with the weights of this bank.")
 @click.option(
     "--body",
     type=click.Choice(["frozen", "free"]),
@@ -84,7 +92,7 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
 @click.option("--save-every", type=int, default=100, show_default=True, help="Steps between checkpoints.")
 @click.option("--sheet-every", type=float, default=3.0, show_default=True, help="Minutes between sample sheets.")
-@click.option("--sample", "samples", type=_FILE, multiple=True, help="A picture for the sheet; several times.")
+@click.option("--sample", "samples", **_FILE, multiple=True, help="A picture for the sheet; several times.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option(
     "--bfloat16/--no-bfloat16",
@@ -174,8 +182,11 @@ def _install(output: Path) -> Path:
     from stylecam.files import write_bytes
 
     target = user_styles() / output.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(target, output.read_bytes())
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, output.read_bytes())
+    except OSError as error:
+        raise TrainingFailedError(f"{output} is trained, but {target} cannot be written: {error.strerror}") from error
     return target
 
 

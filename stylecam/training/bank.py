@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from stylecam.errors import ModelFormatError
 from stylecam.files import write_bytes
+from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
 from stylecam.training.network import Lean, Residual
 
@@ -70,10 +72,14 @@ def read_bank(path: Path) -> Bank:
         ModelFormatError: unreadable, or a network of another shape.
     """
     model = Model.read(path)
-    weights = {
-        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
-        for tensor in onnx.load_from_string(model.data).graph.initializer
-    }
+    read_cards(model)  # raises when what it says about its styles cannot be
+    try:
+        weights = {
+            tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+            for tensor in onnx.load_from_string(model.data).graph.initializer
+        }
+    except (ValueError, TypeError, DecodeError) as error:
+        raise ModelFormatError(f"{path} holds weights that cannot be read: {error}; get it again") from error
     advice = "training goes on only from banks that `stylecam train` writes, such as the shipped starter-lean.onnx"
     blocks = {int(found[1]) for name in weights if (found := re.match(r"body\.(\d+)\.", name))}
     try:

@@ -32,16 +32,16 @@ class Painting:
             TrainingDataError: there is no such file.
         """
         name, path, weight = "", text, 1.0
-        if not Path(path).is_file():
+        if not _is_file(path):
             head, _, tail = path.rpartition(":")
             try:
                 weight, path = float(tail), head or path
             except ValueError:
                 weight = 1.0
-        if not Path(path).is_file() and "=" in path:
+        if not _is_file(path) and "=" in path:
             name, _, path = path.partition("=")
-        if not Path(path).is_file():
-            raise TrainingDataError(f"there is no painting {path}")
+        if not _is_file(path):
+            raise TrainingDataError(f"there is no painting {path[:200]!r}")
         if not 0 < weight < 1000:
             raise TrainingDataError(f"{text}: the weight must be above 0 and below 1000")
         slug = re.sub(r"[^a-z0-9_]+", "_", (name or Path(path).stem).lower()).strip("_") or "style"
@@ -64,3 +64,10 @@ class Painting:
         factor = short_side / min(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # longer than the system allows, or with a NUL byte
+        return False

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 from importlib import util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
 
 from stylecam.cli import train as train_module
 from stylecam.cli.group import run_command_line
+from stylecam.styles.model import Model
 from stylecam.training import needs
+
+if TYPE_CHECKING:
+    from stylecam.training.trainer import Event
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -89,6 +95,29 @@ def test_it_goes_on_from_its_own_checkpoint(words: list[str], capsys: pytest.Cap
     assert "after 3 steps" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_interrupted_it_leaves_a_usable_bank_and_goes_on_later(
+    words: list[str], number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take = train_module._Screen.__call__
+
+    def interrupt(screen: train_module._Screen, event: Event) -> None:
+        take(screen, event)
+        if getattr(event, "number", 0) == 2:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(train_module._Screen, "__call__", interrupt)
+    handlers = [signal.getsignal(number)]
+    assert run_command_line([*words, "--json"]) == 0
+    handlers.append(signal.getsignal(number))
+    result = json.loads(capsys.readouterr().out)
+    assert (result["steps"], result["stopped_early"]) == (2, True)
+    assert Model.read(Path(result["bank"])).styles == 2
+    assert handlers[0] == handlers[1]
+    assert run_command_line(["train", "--resume", "-o", result["bank"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 3
+
+
 def test_resuming_takes_no_other_plan(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     text = complaint(["train", "--resume", "-o", words[words.index("-o") + 1], "--steps", "9"], capsys)
     assert "leave out --steps" in text
@@ -130,7 +159,10 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
         ("--crop", "9000", "crop"),
         ("--minutes", "5", "either"),
         ("-o", "nowhere/a.onnx", "nowhere"),
+        ("--photos", "a" * 5000, "is no path"),
+        ("-o", "~nobody_of_this_name/a.onnx", "is no path"),
     ],
+    ids=lambda text: text[:20],
 )
 def test_bad_input_is_one_line(
     words: list[str], option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]

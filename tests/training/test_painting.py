@@ -25,7 +25,9 @@ def test_a_painting_has_a_name_and_a_weight(tmp_path: Path, pattern: str, name: 
     assert Painting.parse(pattern.format(path)) == Painting(name, path, weight)
 
 
-@pytest.mark.parametrize("text", ["nothing.png", "x=nothing.png:2", ":", "=", ""])
+@pytest.mark.parametrize(
+    "text", ["nothing.png", "x=nothing.png:2", ":", "=", "", "a\0b", "a" * 5000], ids=lambda text: ascii(text[:9])
+)
 def test_a_painting_that_is_not_there_is_an_error(text: str) -> None:
     with pytest.raises(TrainingDataError, match="no painting"):
         Painting.parse(text)

@@ -114,6 +114,8 @@ def command(context: click.Context, /, output: Path, resume: bool, install: bool
     with _stopped_by_ctrl_c() as stop, _Screen() as screen:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
         trainer.run()
+    if trainer.step == 0:
+        raise click.Abort  # interrupted before the first step: there is nothing to show
     installed = _install(output) if install else None
     names = [str(entry["name"]) for entry in trainer.entries]
     if as_json:

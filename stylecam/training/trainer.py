@@ -240,7 +240,7 @@ class Trainer:
             ) from error
 
     def _loop(self) -> None:
-        began, before = self._clock.now(), self._elapsed_s
+        began, before, began_at = self._clock.now(), self._elapsed_s, self._step
         first = done = self._recipe.done(self._step, self._elapsed_s)
         sheet_at = began + self._recipe.sheet_every * 60
         while done < 1 and not self._stop.is_set():
@@ -258,8 +258,9 @@ class Trainer:
                 if now >= sheet_at:
                     self._draw()
                     sheet_at = now + self._recipe.sheet_every * 60
-        self._save()
-        self._draw()
+        if self._step > began_at:  # nothing learned, nothing to write over an older bank
+            self._save()
+            self._draw()
 
     def _learn(self, done: float) -> dict[str, float]:
         """One step of Adam; the weighted losses."""

@@ -139,6 +139,14 @@ def test_told_to_stop_it_saves_a_bank_and_can_go_on(tmp_path: Path) -> None:
     assert same(straight, path)
 
 
+def test_stopped_before_the_first_step_it_writes_over_nothing(tmp_path: Path) -> None:
+    older, stop = train(tmp_path), threading.Event()
+    before = older.read_bytes()
+    stop.set()
+    Trainer.begin(material.plan(tmp_path, seed=9), older, stop=stop).run()
+    assert older.read_bytes() == before
+
+
 def test_minutes_are_those_of_the_clock(tmp_path: Path) -> None:
     clock = ManualClock()
     left: list[float | None] = []

@@ -44,6 +44,8 @@ Examples:
       a new bank of three; `calm` is named, and its style weighs 0.6 of the others'
   stylecam train *.jpg -o more.onnx --from three.onnx --body free --photos ~/Pictures --photos ~/Faces --steps 20000
       go on training all of a bank; half of the crops are from the second folder
+  torchrun --nproc-per-node 4 -m stylecam train *.jpg -o gallery.onnx --photos ~/Pictures --steps 40000
+      on four graphics cards
   stylecam train --resume -o three.onnx
       go on after a crash or Ctrl-C, exactly where it was
 \b
@@ -114,6 +116,8 @@ def command(context: click.Context, /, output: Path, resume: bool, install: bool
     with _stopped_by_ctrl_c() as stop, _Screen() as screen:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
         trainer.run()
+    if not trainer.leads:
+        return
     if trainer.step == 0:
         raise click.Abort  # interrupted before the first step: there is nothing to show
     installed = _install(output) if install else None

@@ -1,4 +1,8 @@
-"""The training loop: from paintings and photographs to a bank."""
+"""The training loop: from paintings and photographs to a bank.
+
+Started by `torchrun`, several processes train one bank: each draws its own photographs (`batch` each), the gradients
+are averaged, and the first process writes the files.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ from stylecam.frame import Image
 from stylecam.training import losses, network
 from stylecam.training.bank import Bank, read_bank, write_bank
 from stylecam.training.checkpoint import Checkpoint
+from stylecam.training.crew import Crew
 from stylecam.training.network import Lean
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import load_perceptual
@@ -138,7 +143,8 @@ class Trainer:
         self._plan, self._bank, self._rows, self._output = plan, bank, tuple(rows), output
         self._listener, self._stop, self._clock = listener, stop or threading.Event(), clock or SystemClock()
         self._recipe = recipe = plan.recipe
-        self._device = torch.device(pick_device(plan.device))
+        self._crew = Crew.called()
+        self._device = torch.device(pick_device(plan.device, self._crew.local))
         self._perceptual = load_perceptual(plan.vgg).to(self._device)
         self._perceptual.bfloat16 = pick_bfloat16(self._device, plan.bfloat16)
         self._paintings = [painting.read(recipe.scale) for painting in plan.paintings]
@@ -150,7 +156,8 @@ class Trainer:
             network.learn_only_new_styles(self._network, min(self._rows))
         self._learning = [p for p in self._network.parameters() if p.requires_grad]
         self._adam = torch.optim.Adam(self._learning, recipe.rate)
-        self._chance = np.random.default_rng(recipe.seed)
+        self._forward: nn.Module = self._network
+        self._chance = np.random.default_rng((recipe.seed, self._crew.rank) if self._crew.rank else recipe.seed)
         self._samples = self._read_samples()
         self._step, self._elapsed_s = 0, 0.0
         self._history: list[dict[str, float]] = []
@@ -204,7 +211,12 @@ class Trainer:
             trainer._adam.load_state_dict(saved.optimizer)
             trainer._step, trainer._elapsed_s = saved.progress["step"], saved.progress["elapsed_s"]
             trainer._history, trainer._recent = saved.progress["history"], saved.progress["recent"]
-            trainer._chance.bit_generator.state = saved.progress["chance"]
+            states, crew = saved.progress["chances"], trainer._crew
+            if len(states) != crew.size:
+                raise TrainingDataError(
+                    f"{path} is by {len(states)} processes and there are {crew.size} now; start as many with torchrun"
+                )
+            trainer._chance.bit_generator.state = states[crew.rank]
         except (KeyError, TypeError, RuntimeError) as error:
             raise TrainingDataError(f"{path} does not hold a whole run ({error}); train again") from error
         return trainer
@@ -213,6 +225,11 @@ class Trainer:
     def step(self) -> int:
         """Steps done, resumed ones included."""
         return self._step
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process, of those that train together, is the one that writes."""
+        return self._crew.leads
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -226,7 +243,9 @@ class Trainer:
             TrainingFailedError: a loss is no number, memory or disk ran out; the last checkpoint is kept.
         """
         try:
-            self._loop()
+            with self._crew.working(self._device):
+                self._forward = self._crew.sharing(self._network)
+                self._loop()
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, TrainingFailedError) or not _means_memory(error):
                 raise
@@ -243,19 +262,21 @@ class Trainer:
         began, before, began_at = self._clock.now(), self._elapsed_s, self._step
         first = done = self._recipe.done(self._step, self._elapsed_s)
         sheet_at = began + self._recipe.sheet_every * 60
-        while done < 1 and not self._stop.is_set():
+        stopped = any(self._crew.gathered(self._stop.is_set()))
+        while done < 1 and not stopped:
             values = self._learn(done)
             self._step += 1
             now = self._clock.now()
-            self._elapsed_s = before + now - began
+            self._elapsed_s, draws = self._crew.led((before + now - began, now >= sheet_at))
             done = self._recipe.done(self._step, self._elapsed_s)
             self._note(values)
             left = (now - began) / (done - first) * (1 - done) if done > first else None
-            self._listener(Step(self._step, done, self._elapsed_s, left, values, len(self._photos.corrupt)))
-            if done < 1 and not self._stop.is_set():
+            self._tell(Step(self._step, done, self._elapsed_s, left, values, len(self._photos.corrupt)))
+            stopped = any(self._crew.gathered(self._stop.is_set()))
+            if done < 1 and not stopped:
                 if self._step % self._recipe.save_every == 0:
                     self._save()
-                if now >= sheet_at:
+                if draws:
                     self._draw()
                     sheet_at = now + self._recipe.sheet_every * 60
         if self._step > began_at:  # nothing learned, nothing to write over an older bank
@@ -276,12 +297,12 @@ class Trainer:
         which = which.to(self._device)
 
         x = photo[:, :, SHIFT : SHIFT + seen, SHIFT : SHIFT + seen]
-        styled = self._network(x, weights)
+        styled = self._forward(x, weights)
         parts: dict[str, Tensor] = {}
         if recipe.stability:
             down, right = (int(v) for v in self._chance.integers(-SHIFT, SHIFT + 1, size=2))
             moved = photo[:, :, SHIFT + down : SHIFT + down + seen, SHIFT + right : SHIFT + right + seen]
-            restyled = self._network(self._disturb(moved), weights)
+            restyled = self._forward(self._disturb(moved), weights)
             stability = losses.stability_loss(styled, restyled, down, right)
             parts["stability"] = recipe.stability_at(done) * stability
         top, left = (int(v) for v in self._chance.integers(RIM // 3, 2 * RIM - RIM // 3 + 1, size=2))
@@ -359,24 +380,32 @@ class Trainer:
         progress = {
             "step": self._step,
             "elapsed_s": self._elapsed_s,
-            "chance": self._chance.bit_generator.state,
+            "chances": self._crew.gathered(self._chance.bit_generator.state),
             "history": self._history,
             "recent": self._recent,
         }
+        if not self._crew.leads:
+            return
         checkpoint = checkpoint_path(self._output)
         Checkpoint(plan, progress, net.state_dict(), self._adam.state_dict()).save(checkpoint)
-        self._listener(Saved("checkpoint", checkpoint))
+        self._tell(Saved("checkpoint", checkpoint))
         recipe = {**self._recipe.as_dict(), "trained_steps": self._step}
         write_bank(self._output, Bank(net, {**self._bank.metadata, "recipe": json.dumps(recipe)}))
-        self._listener(Saved("bank", self._output))
+        self._tell(Saved("bank", self._output))
 
     def _draw(self) -> None:
+        if not self._crew.leads:
+            return
         sheet, plot = (self._output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
         pairs = list(zip(self._rows, self._paintings, strict=True))
         write_sheet(sheet, self._network, self._samples, pairs)
-        self._listener(Saved("sheet", sheet))
+        self._tell(Saved("sheet", sheet))
         if write_plot(plot, self._history):
-            self._listener(Saved("plot", plot))
+            self._tell(Saved("plot", plot))
+
+    def _tell(self, event: Event) -> None:
+        if self._crew.leads:
+            self._listener(event)
 
     def _kept(self) -> str:
         path = checkpoint_path(self._output)
@@ -388,19 +417,19 @@ def checkpoint_path(output: Path) -> Path:
     return output.with_suffix(".checkpoint")
 
 
-def pick_device(name: str) -> str:
-    """The device meant: `auto` takes cuda, then mps, then cpu.
+def pick_device(name: str, local: int = 0) -> str:
+    """The device meant: `auto` takes cuda, then mps, then cpu; of several cards, the one numbered `local`.
 
     Raises:
         UsageError: unknown, or not on this machine.
     """
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
+        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
     if not there.get(name.partition(":")[0], False):
         usable = ", ".join(kind for kind, is_there in there.items() if is_there)
         raise UsageError(f"--device {name}: this PyTorch on this machine has {usable}")
-    return name
+    return f"cuda:{local}" if name == "cuda" else name
 
 
 def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:

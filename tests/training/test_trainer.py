@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,8 +33,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def train(folder: Path, *names: str, start: Path | None = None, out: str = "bank.onnx", **changes: object) -> Path:
@@ -50,7 +53,7 @@ def same(one: Path, other: Path) -> bool:
         for number, state in a.optimizer["state"].items()
         for name, value in state.items()
     )
-    return networks and moments and a.progress["chance"] == b.progress["chance"]
+    return networks and moments and a.progress["chances"] == b.progress["chances"]
 
 
 def test_a_run_leaves_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> None:

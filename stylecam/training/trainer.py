@@ -455,11 +455,11 @@ def _check_kept(frozen: bool, known: list[str], names: list[str], start: Path) -
 def _metadata(plan: Plan, old: dict[str, str], entries: list[dict[str, Any]]) -> dict[str, str]:
     version = int(old["version"]) + 1 if old.get("version", "").isdecimal() else 0
     return {
+        "perceptual_network": "VGG-16 (Simonyan and Zisserman 2014)",
         **old,
         "styles": json.dumps(entries, ensure_ascii=False),
         "licence": plan.licence or old.get("licence", "unknown"),
         "trained_by": f"stylecam {__version__}",
-        "perceptual_network": "VGG-16 (Simonyan and Zisserman 2014)",
         "recipe": "",
         "version": str(version),
     }

@@ -20,7 +20,8 @@ from stylecam.errors import TrainingFailedError, UsageError
 from stylecam.files import check_writable, user_path
 
 if TYPE_CHECKING:
-    from stylecam.training.trainer import Event, Trainer
+    from stylecam.training.events import Event
+    from stylecam.training.trainer import Trainer
 
 
 def _expanded(_: click.Context, __: click.Parameter, value: Any) -> Any:
@@ -153,8 +154,9 @@ def _begin(
     **given: Any,
 ) -> Trainer:
     from stylecam.training.painting import Painting
+    from stylecam.training.plan import Plan
     from stylecam.training.recipe import Recipe
-    from stylecam.training.trainer import Plan, Trainer
+    from stylecam.training.trainer import Trainer
 
     if not paintings:
         raise UsageError("name at least one painting to learn from, or --resume")
@@ -246,7 +248,7 @@ class _Screen:
 
     def __call__(self, event: Event) -> None:
         """Take in one event of the trainer."""
-        from stylecam.training.trainer import Saved
+        from stylecam.training.events import Saved
 
         if isinstance(event, Saved):
             if event.kind == "sheet":

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,13 @@ from stylecam.training import losses, network
 from stylecam.training.bank import Bank, read_bank, write_bank
 from stylecam.training.checkpoint import Checkpoint
 from stylecam.training.crew import Crew
+from stylecam.training.device import pick_bfloat16, pick_device
+from stylecam.training.events import Event, Listener, Saved, Step
 from stylecam.training.network import Lean
-from stylecam.training.painting import Painting
 from stylecam.training.perceptual import load_perceptual
 from stylecam.training.photos import Photos, read_picture
+from stylecam.training.plan import Plan
 from stylecam.training.plot import write_plot
-from stylecam.training.recipe import Recipe
 from stylecam.training.sheet import fit_cell, write_sheet
 
 SHIFT = 8
@@ -41,79 +41,6 @@ RIM = 24
 """Pixels the network sees around what the losses see: blobs in zero padding must not pay."""
 _CLIP = 5.0
 _HISTORY_EVERY = 10
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to train and with what; kept in the checkpoint, so that resuming needs nothing else."""
-
-    recipe: Recipe
-    paintings: tuple[Painting, ...]
-    photos: tuple[Path, ...]
-    vgg: Path | None = None
-    samples: tuple[Path, ...] = ()
-    licence: str | None = None
-    device: str = "auto"
-    bfloat16: bool | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; files by their absolute paths."""
-        return {
-            "recipe": self.recipe.as_dict(),
-            "paintings": [{**asdict(one), "path": str(one.path.absolute())} for one in self.paintings],
-            "photos": [str(folder.absolute()) for folder in self.photos],
-            "vgg": str(self.vgg.absolute()) if self.vgg else None,
-            "samples": [str(path.absolute()) for path in self.samples],
-            "licence": self.licence,
-            "device": self.device,
-            "bfloat16": self.bfloat16,
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Plan:
-        """The reverse of `as_dict`."""
-        return cls(
-            Recipe(**values["recipe"]),
-            tuple(Painting(one["name"], Path(one["path"]), one["weight"]) for one in values["paintings"]),
-            tuple(map(Path, values["photos"])),
-            Path(values["vgg"]) if values["vgg"] else None,
-            tuple(map(Path, values["samples"])),
-            values["licence"],
-            values["device"],
-            values["bfloat16"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step is done.
-
-    Attributes:
-        number: steps so far, resumed ones included.
-        done: share of the whole, 0 to 1.
-        elapsed_s, left_s: time spent and expected; `left_s` is None before it can be told.
-        losses: each weighted, and their `total`.
-        corrupt: photographs that could not be read so far.
-    """
-
-    number: int
-    done: float
-    elapsed_s: float
-    left_s: float | None
-    losses: dict[str, float]
-    corrupt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A file was written: `kind` is bank, checkpoint, sheet or plot."""
-
-    kind: str
-    path: Path
-
-
-Event = Step | Saved
-Listener = Callable[[Event], None]
 
 
 class Trainer:
@@ -415,31 +342,6 @@ class Trainer:
 def checkpoint_path(output: Path) -> Path:
     """Where the checkpoint of the bank `output` lies."""
     return output.with_suffix(".checkpoint")
-
-
-def pick_device(name: str, local: int = 0) -> str:
-    """The device meant: `auto` takes cuda, then mps, then cpu; of several cards, the one numbered `local`.
-
-    Raises:
-        UsageError: unknown, or not on this machine.
-    """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
-    if not there.get(name.partition(":")[0], False):
-        usable = ", ".join(kind for kind, is_there in there.items() if is_there)
-        raise UsageError(f"--device {name}: this PyTorch on this machine has {usable}")
-    return f"cuda:{local}" if name == "cuda" else name
-
-
-def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:
-    """Whether the perceptual network computes in bfloat16; unless told, where the processor does it fast."""
-    if wanted is not None:
-        return wanted
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public question for it
-    return device.type == "cpu" and fast is not None and bool(fast())
 
 
 def _check_kept(frozen: bool, known: list[str], names: list[str], start: Path) -> None:

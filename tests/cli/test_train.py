@@ -18,7 +18,7 @@ from stylecam.styles.model import Model
 from stylecam.training import needs
 
 if TYPE_CHECKING:
-    from stylecam.training.trainer import Event
+    from stylecam.training.events import Event
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import LAYERS
+from stylecam.training.plan import Plan
 from stylecam.training.recipe import Recipe
-from stylecam.training.trainer import Plan
 
 WIDTHS = {"conv1": 4, "conv2": 6, "conv3": 8, "conv4": 8}
 

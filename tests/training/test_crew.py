@@ -22,7 +22,8 @@ WORKER = """
 import sys, threading
 from pathlib import Path
 import torch
-from stylecam.training.trainer import Step, Trainer
+from stylecam.training.events import Step
+from stylecam.training.trainer import Trainer
 from tests.training import material
 torch.set_num_threads(1)
 folder, what, stop = Path(sys.argv[1]), sys.argv[2], threading.Event()

@@ -22,11 +22,12 @@ from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
 from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
 from stylecam.training import losses
-from stylecam.training import trainer as trainer_module
 from stylecam.training.bank import read_bank
 from stylecam.training.checkpoint import Checkpoint
+from stylecam.training.device import pick_device
+from stylecam.training.events import Event, Saved, Step
 from stylecam.training.painting import Painting
-from stylecam.training.trainer import Event, Saved, Step, Trainer, checkpoint_path
+from stylecam.training.trainer import Trainer, checkpoint_path
 from tests.training import material
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +98,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from stylecam.training.trainer import Saved, Step, Trainer
+from stylecam.training.events import Saved, Step
+from stylecam.training.trainer import Trainer
 from tests.training import material
 torch.set_num_threads(1)
 folder, last = Path(sys.argv[1]), 0
@@ -333,7 +335,7 @@ def test_a_device_that_is_not_there_names_those_that_are(device: str) -> None:
     if torch.cuda.is_available() and device.startswith("cuda"):
         pytest.skip("this machine has CUDA")
     with pytest.raises(UsageError, match="cpu"):
-        trainer_module.pick_device(device)
+        pick_device(device)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""What a training run is to do; kept in its checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stylecam.training.painting import Painting
+from stylecam.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train and with what; kept in the checkpoint, so that resuming needs nothing else."""
+
+    recipe: Recipe
+    paintings: tuple[Painting, ...]
+    photos: tuple[Path, ...]
+    vgg: Path | None = None
+    samples: tuple[Path, ...] = ()
+    licence: str | None = None
+    device: str = "auto"
+    bfloat16: bool | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; files by their absolute paths."""
+        return {
+            "recipe": self.recipe.as_dict(),
+            "paintings": [{**asdict(one), "path": str(one.path.absolute())} for one in self.paintings],
+            "photos": [str(folder.absolute()) for folder in self.photos],
+            "vgg": str(self.vgg.absolute()) if self.vgg else None,
+            "samples": [str(path.absolute()) for path in self.samples],
+            "licence": self.licence,
+            "device": self.device,
+            "bfloat16": self.bfloat16,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Plan:
+        """The reverse of `as_dict`."""
+        return cls(
+            Recipe(**values["recipe"]),
+            tuple(Painting(one["name"], Path(one["path"]), one["weight"]) for one in values["paintings"]),
+            tuple(map(Path, values["photos"])),
+            Path(values["vgg"]) if values["vgg"] else None,
+            tuple(map(Path, values["samples"])),
+            values["licence"],
+            values["device"],
+            values["bfloat16"],
+        )

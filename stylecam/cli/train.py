@@ -52,7 +52,7 @@ Examples:
 \b
 Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.png.""",
 )
-@click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT]...")
+@click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE]...")
 @click.option("-o", "--output", **_FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
 @click.option(
     "--photos",
@@ -88,8 +88,10 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
 @click.option(
     "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight: total variation, smoothness."
 )
-@click.option("--stability", type=float, default=30.0, show_default=True, help="Weight: no flicker.")
-@click.option("--rate", type=float, help="Highest learning rate.  [default: 0.0015, with a frozen body 0.015]")
+@click.option("--stability", type=float, default=30.0, show_default=True, help="Weight: moves with the picture.")
+@click.option("--noise", type=float, default=0.5, show_default=True, help="Weight: no flicker by the camera's noise.")
+@click.option("--rate", type=float, default=0.0015, show_default=True, help="Highest learning rate of convolutions.")
+@click.option("--norm-rate", type=float, help="And of norm rows.  [default: 0.0075, with a frozen body 0.015]")
 @click.option("--width", type=int, default=48, show_default=True, help="Channels of a new network.")
 @click.option("--blocks", type=int, default=4, show_default=True, help="Residual blocks of a new network.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
@@ -163,8 +165,8 @@ def _begin(
     if not photos:
         raise UsageError("say where photographs to learn on are: --photos DIR")
     frozen = (body or ("frozen" if start else "free")) == "frozen"
-    if given["rate"] is None:
-        given["rate"] = 0.015 if frozen else 0.0015  # norm rows alone bear, and need, larger steps
+    if given["norm_rate"] is None:
+        given["norm_rate"] = 0.015 if frozen else 0.0075  # rows alone bear, and need, the largest steps
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = 15.0 if frozen else 60.0
     other = {name: given.pop(name) for name in ("vgg", "samples", "licence", "device", "bfloat16")}

@@ -6,21 +6,68 @@ its target's own size: so one weight serves all photographs and paintings.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
+import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 
 
+class _Gram(torch.autograd.Function):
+    """One product forward and one back, in the features' own type and layout: the step's dearest lines."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        """B×C×h×w to B×C×C."""
+        batch, channels, height, width = features.shape
+        rows = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # no copy where channels are last
+        ctx.save_for_backward(rows)
+        ctx.shape = features.shape
+        return (rows.transpose(1, 2) @ rows).float() / (channels * height * width)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
+        """∂/∂F of F·Fᵀ is (S + Sᵀ)·F."""
+        (rows,) = ctx.saved_tensors
+        batch, channels, height, width = ctx.shape
+        both = (slopes[0] + slopes[0].transpose(1, 2)) / (channels * height * width)
+        return (rows @ both.to(rows.dtype)).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+class _RelativeError(torch.autograd.Function):
+    """Keeps one difference in the features' own type, where plain autograd keeps and casts five maps."""
+
+    @staticmethod
+    def forward(ctx: Any, found: Tensor, wanted: Tensor) -> Tensor:
+        """Two maps B×C×h×w to B values."""
+        difference = found - wanted
+        size = _square(wanted).clamp_min(1e-12 * wanted[0].numel())
+        ctx.save_for_backward(difference, size)
+        return _square(difference) / size
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        """Only the found features learn."""
+        difference, size = ctx.saved_tensors
+        return difference * (2 * slopes[0] / size)[:, None, None, None].to(difference.dtype), None
+
+
+def _square(features: Tensor) -> Tensor:
+    """The sum of squares of each picture's features, float32: along the channels first, in their own type."""
+    return torch.linalg.vector_norm(features, dim=1).float().square().sum((1, 2))
+
+
 def gram(features: Tensor) -> Tensor:
     """The Gram matrices (B×C×C, float32) of `features` (B×C×h×w), divided by C·h·w (Johnson 2016, eq. 3)."""
-    batch, channels, height, width = features.shape
-    flat = features.float().reshape(batch, channels, height * width)
-    return flat @ flat.transpose(1, 2) / (channels * height * width)
+    return cast(Tensor, _Gram.apply(features))
 
 
 def relative_error(found: Tensor, wanted: Tensor) -> Tensor:
-    """The squared error of each picture relative to the wanted features' own square (B values from B×C×h×w)."""
-    found, wanted = found.float(), wanted.float()
-    return (found - wanted).pow(2).mean((1, 2, 3)) / wanted.pow(2).mean((1, 2, 3)).clamp_min(1e-12)
+    """The squared error of each picture relative to the wanted features' own square (B values from B×C×h×w).
+
+    The wanted features count as given: no gradient goes into them.
+    """
+    return cast(Tensor, _RelativeError.apply(found, wanted))
 
 
 def content_loss(found: list[Tensor], wanted: list[Tensor], fine: float) -> Tensor:
@@ -62,3 +109,11 @@ def stability_loss(styled: Tensor, moved: Tensor, down: int, right: int) -> Tens
     and re-lit. Taken on the whole overlap, the rim included, so that no frame is painted around the picture.
     """
     return F.mse_loss(overlap(styled, down, right), overlap(moved, -down, -right))
+
+
+def noise_loss(styled: Tensor, noised: Tensor, sigma: float) -> Tensor:
+    """Flicker: how much of a camera's noise comes through, as output over input variance (1: all of it).
+
+    `styled` and `noised` (B×3×n×n) are the paintings of a picture and of the same with noise of deviation `sigma`.
+    """
+    return F.mse_loss(styled, noised) / sigma**2

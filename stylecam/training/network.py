@@ -96,14 +96,18 @@ def with_styles(network: Lean, added: int) -> Lean:
     return grown
 
 
+def norm_rows(network: nn.Module) -> list[nn.Parameter]:
+    """The scale and shift rows of all conditional instance norms: what belongs to the styles."""
+    norms = [module for module in network.modules() if isinstance(module, ConditionalInstanceNorm)]
+    return [rows for norm in norms for rows in (norm.g, norm.b)]
+
+
 def learn_only_new_styles(network: Lean, first: int) -> None:
     """Freeze everything but the norm rows of the styles `first`, `first` + 1, ….
 
     The rows of older styles get a gradient of zero, which Adam answers with no step at all.
     """
     network.requires_grad_(False)
-    for module in network.modules():
-        if isinstance(module, ConditionalInstanceNorm):
-            for rows in (module.g, module.b):
-                rows.requires_grad_(True)
-                rows.register_hook(lambda gradient: torch.cat([torch.zeros_like(gradient[:first]), gradient[first:]]))
+    for rows in norm_rows(network):
+        rows.requires_grad_(True)
+        rows.register_hook(lambda gradient: torch.cat([torch.zeros_like(gradient[:first]), gradient[first:]]))

@@ -13,25 +13,37 @@ from stylecam.errors import TrainingDataError
 from stylecam.frame import Image
 from stylecam.training.photos import read_picture
 
-SMALLEST = 64
+SMALLEST, LARGEST = 64, 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """One style to be: its name, the file, and how much more or less than others its style counts."""
+    """One style to be.
+
+    Attributes:
+        name: of the style.
+        path: the picture.
+        weight: how much more or less than others its style counts.
+        scale: its short side in pixels, or None for that of the recipe: larger means larger strokes.
+    """
 
     name: str
     path: Path
     weight: float = 1.0
+    scale: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Painting:
-        """`[NAME=]FILE[:WEIGHT]`; without a name, the file's own.
+        """`[NAME=]FILE[:WEIGHT][@SCALE]`; without a name, the file's own.
 
         Raises:
             TrainingDataError: there is no such file.
         """
-        name, path, weight = "", text, 1.0
+        name, path, weight, scale = "", text, 1.0, None
+        if not _is_file(path):
+            head, _, tail = path.rpartition("@")
+            if head and tail.isdecimal():
+                path, scale = head, int(tail[:9])
         if not _is_file(path):
             head, _, tail = path.rpartition(":")
             try:
@@ -44,11 +56,13 @@ class Painting:
             raise TrainingDataError(f"there is no painting {path[:200]!r}")
         if not 0 < weight < 1000:
             raise TrainingDataError(f"{text}: the weight must be above 0 and below 1000")
+        if scale is not None and not SMALLEST <= scale <= LARGEST:
+            raise TrainingDataError(f"{text}: the scale must be between {SMALLEST} and {LARGEST} pixels")
         slug = re.sub(r"[^a-z0-9_]+", "_", (name or Path(path).stem).lower()).strip("_") or "style"
-        return cls(slug, Path(path), weight)
+        return cls(slug, Path(path), weight, scale)
 
-    def read(self, short_side: int) -> Image:
-        """The picture with its short side at `short_side` pixels, H×W×3 uint8 BGR.
+    def read(self, scale: int) -> Image:
+        """The picture with its short side at its own scale, else at `scale` pixels; H×W×3 uint8 BGR.
 
         Raises:
             TrainingDataError: it is no picture, or smaller than 64 pixels.
@@ -61,7 +75,7 @@ class Painting:
             raise TrainingDataError(
                 f"{self.path} is {width}×{height}; a painting needs at least {SMALLEST} pixels on its short side"
             )
-        factor = short_side / min(height, width)
+        factor = (self.scale or scale) / min(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
 

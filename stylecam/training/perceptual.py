@@ -47,21 +47,32 @@ class Perceptual(nn.Module):
         self.layers, self._taps, self._flip, self.source = layers, taps, flip, source
         self.register_buffer("scale", scale[None, :, None, None])
         self.register_buffer("mean", mean[None, :, None, None])
-        self.bfloat16 = False
+        self._bfloat16 = False
         self.requires_grad_(False)
         self.to(memory_format=torch.channels_last)
+
+    @property
+    def bfloat16(self) -> bool:
+        """Whether the features are bfloat16. The weights are cast once: autocast would do it every time."""
+        return self._bfloat16
+
+    @bfloat16.setter
+    def bfloat16(self, wanted: bool) -> None:
+        self._bfloat16 = wanted
+        self.layers.to(torch.bfloat16 if wanted else torch.float32)
 
     def forward(self, x: Tensor, taps: int = 4) -> list[Tensor]:
         """The first `taps` feature maps (B×C×h×w) of `x` (B×3×H×W RGB 0..1)."""
         value = (x.flip(1) if self._flip else x) * self.scale - self.mean
         features: list[Tensor] = []
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16):
-            for index, layer in enumerate(self.layers):
-                value = layer(value)
-                if index in self._taps:
-                    features.append(value)
-                    if len(features) == taps:
-                        break
+        if self.bfloat16:
+            value = value.bfloat16()
+        for index, layer in enumerate(self.layers):
+            value = layer(value)
+            if index in self._taps:
+                features.append(value)
+                if len(features) == taps:
+                    break
         return features
 
 
@@ -93,7 +104,7 @@ def _from_file(file: Path) -> Perceptual:
     before = 3
     for name in steps:
         if name in ("pool", "relu"):
-            layers.append(nn.MaxPool2d(2) if name == "pool" else nn.ReLU())
+            layers.append(nn.MaxPool2d(2) if name == "pool" else nn.ReLU(inplace=True))
             continue
         try:
             weight, bias = arrays[f"{name}.w"], arrays[f"{name}.b"]
@@ -124,9 +135,6 @@ def _from_torchvision() -> Perceptual:
     except (OSError, RuntimeError) as error:  # no internet; a download whose hash is wrong
         raise TrainingDataError(f"no perceptual network: torchvision cannot fetch it ({error}); {_ADVICE}") from error
     steps, taps = _stack()
-    for layer in layers:
-        if isinstance(layer, nn.ReLU):
-            layer.inplace = False  # the taps must keep what they saw
     std = torch.tensor(_IMAGENET_STD)
     return Perceptual(
         layers[: len(steps)], taps, False, 1 / std, torch.tensor(_IMAGENET_MEAN) / std, "VGG-16 from torchvision"

@@ -41,7 +41,7 @@ class Plan:
         """The reverse of `as_dict`."""
         return cls(
             Recipe(**values["recipe"]),
-            tuple(Painting(one["name"], Path(one["path"]), one["weight"]) for one in values["paintings"]),
+            tuple(Painting(**{**one, "path": Path(one["path"])}) for one in values["paintings"]),
             tuple(map(Path, values["photos"])),
             Path(values["vgg"]) if values["vgg"] else None,
             tuple(map(Path, values["samples"])),

@@ -19,8 +19,9 @@ class Recipe:
         batch: pictures a step.
         crop: side of the square the losses see, in pixels; a multiple of 8.
         scale: short side of a painting, in pixels: larger means larger strokes.
-        content, fine, style, variation, stability: weights of the losses (`fine`: relu2_2 within content).
-        rate: the highest learning rate of Adam.
+        content, fine, style, variation, stability, noise: weights of the losses (`fine`: relu2_2 within content).
+        rate: the highest learning rate of Adam, for the convolutions.
+        norm_rate: the same for the norm rows, which bear, and need, larger steps.
         warm_up: steps until it is reached; from there it falls along a cosine to 3 %.
         width, blocks: of a new network; one that is trained further keeps its own.
         frozen: learn only the new styles' norm rows.
@@ -39,7 +40,9 @@ class Recipe:
     style: float = 2.5
     variation: float = 0.5
     stability: float = 30.0
+    noise: float = 0.5
     rate: float = 1.5e-3
+    norm_rate: float = 7.5e-3
     warm_up: int = 100
     width: int = 48
     blocks: int = 4
@@ -65,13 +68,13 @@ class Recipe:
         assert self.minutes is not None
         return min(1.0, elapsed_s / 60 / self.minutes)
 
-    def rate_at(self, step: int, done: float) -> float:
-        """The learning rate: a linear warm-up times a cosine that ends at 3 %."""
-        return self.rate * min(1.0, (step + 1) / self.warm_up) * (0.485 * (1 + math.cos(math.pi * done)) + 0.03)
+    def pace(self, step: int, done: float) -> float:
+        """The share of the learning rates to take: a linear warm-up times a cosine that ends at 3 %."""
+        return min(1.0, (step + 1) / self.warm_up) * (0.485 * (1 + math.cos(math.pi * done)) + 0.03)
 
-    def stability_at(self, done: float) -> float:
-        """The stability weight, ramped in over the first quarter: there must be a style before it can be steady."""
-        return self.stability * min(1.0, done * 4)
+    def steadiness(self, done: float) -> float:
+        """The share of `stability` and `noise`: the first quarter ramps in, for first there must be a style."""
+        return min(1.0, done * 4)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -89,7 +92,9 @@ _RANGES = (
     ("style", 0, 1e6),
     ("variation", 0, 1e6),
     ("stability", 0, 1e6),
+    ("noise", 0, 1e6),
     ("rate", 1e-8, 1),
+    ("norm_rate", 1e-8, 1),
     ("warm_up", 1, 1_000_000),
     ("width", 8, 512),
     ("blocks", 1, 32),

@@ -22,17 +22,18 @@ from stylecam import __version__
 from stylecam.clock import Clock, SystemClock
 from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
 from stylecam.frame import Image
-from stylecam.training import losses, network
+from stylecam.training import camera, losses, network
 from stylecam.training.bank import Bank, read_bank, write_bank
 from stylecam.training.checkpoint import Checkpoint
 from stylecam.training.crew import Crew
-from stylecam.training.device import pick_bfloat16, pick_device
+from stylecam.training.device import keep_memory, naming_memory, pick_bfloat16, pick_device
 from stylecam.training.events import Event, Listener, Saved, Step
 from stylecam.training.network import Lean
 from stylecam.training.perceptual import load_perceptual
 from stylecam.training.photos import Photos, read_picture
 from stylecam.training.plan import Plan
 from stylecam.training.plot import write_plot
+from stylecam.training.recipe import Recipe
 from stylecam.training.sheet import fit_cell, write_sheet
 
 SHIFT = 8
@@ -70,6 +71,7 @@ class Trainer:
         self._plan, self._bank, self._rows, self._output = plan, bank, tuple(rows), output
         self._listener, self._stop, self._clock = listener, stop or threading.Event(), clock or SystemClock()
         self._recipe = recipe = plan.recipe
+        keep_memory()
         self._crew = Crew.called()
         self._device = torch.device(pick_device(plan.device, self._crew.local))
         self._perceptual = load_perceptual(plan.vgg).to(self._device)
@@ -82,7 +84,13 @@ class Trainer:
         if recipe.frozen:
             network.learn_only_new_styles(self._network, min(self._rows))
         self._learning = [p for p in self._network.parameters() if p.requires_grad]
-        self._adam = torch.optim.Adam(self._learning, recipe.rate)
+        norms = set(network.norm_rows(self._network))
+        self._adam = torch.optim.Adam(
+            [
+                {"params": [p for p in self._learning if p not in norms], "highest": recipe.rate},
+                {"params": [p for p in self._learning if p in norms], "highest": recipe.norm_rate},
+            ]
+        )
         self._forward: nn.Module = self._network
         self._chance = np.random.default_rng((recipe.seed, self._crew.rank) if self._crew.rank else recipe.seed)
         self._samples = self._read_samples()
@@ -119,7 +127,8 @@ class Trainer:
         entries += [{"name": name, "title": name.replace("_", " ").title()} for name in added]
         bank.metadata = _metadata(plan, bank.metadata, entries)
         order = [entry["name"] for entry in entries]
-        return cls(plan, bank, [order.index(name) for name in names], output, **extra)
+        with naming_memory(lambda: _less_memory(plan.recipe)):
+            return cls(plan, bank, [order.index(name) for name in names], output, **extra)
 
     @classmethod
     def resume(cls, output: Path, **extra: Any) -> Trainer:
@@ -133,7 +142,8 @@ class Trainer:
         try:
             plan, shape = Plan.from_dict(saved.plan), saved.plan["network"]
             bank = Bank(Lean(**shape), saved.plan["metadata"])
-            trainer = cls(plan, bank, saved.plan["rows"], output, **extra)
+            with naming_memory(lambda: _less_memory(plan.recipe)):
+                trainer = cls(plan, bank, saved.plan["rows"], output, **extra)
             trainer._network.load_state_dict(saved.network)
             trainer._adam.load_state_dict(saved.optimizer)
             trainer._step, trainer._elapsed_s = saved.progress["step"], saved.progress["elapsed_s"]
@@ -144,6 +154,8 @@ class Trainer:
                     f"{path} is by {len(states)} processes and there are {crew.size} now; start as many with torchrun"
                 )
             trainer._chance.bit_generator.state = states[crew.rank]
+        except TrainingFailedError:
+            raise
         except (KeyError, TypeError, RuntimeError) as error:
             raise TrainingDataError(f"{path} does not hold a whole run ({error}); train again") from error
         return trainer
@@ -170,16 +182,9 @@ class Trainer:
             TrainingFailedError: a loss is no number, memory or disk ran out; the last checkpoint is kept.
         """
         try:
-            with self._crew.working(self._device):
+            with naming_memory(lambda: _less_memory(self._recipe) + self._kept()), self._crew.working(self._device):
                 self._forward = self._crew.sharing(self._network)
                 self._loop()
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, TrainingFailedError) or not _means_memory(error):
-                raise
-            raise TrainingFailedError(
-                f"out of memory at step {self._step}; lower --batch (now {self._recipe.batch}) or --crop (now "
-                f"{self._recipe.crop})" + self._kept()
-            ) from error
         except OSError as error:
             raise TrainingFailedError(
                 f"{error.filename or self._output.parent} cannot be written: {error.strerror or error}" + self._kept()
@@ -214,7 +219,7 @@ class Trainer:
         """One step of Adam; the weighted losses."""
         recipe = self._recipe
         for group in self._adam.param_groups:
-            group["lr"] = recipe.rate_at(self._step, done)
+            group["lr"] = group["highest"] * recipe.pace(self._step, done)
         seen = recipe.crop + 2 * RIM
         large = np.stack([self._photos.draw(self._chance) for _ in range(recipe.batch)])
         photo = torch.from_numpy(large).to(self._device).permute(0, 3, 1, 2)  # a view: already channels last
@@ -225,13 +230,7 @@ class Trainer:
 
         x = photo[:, :, SHIFT : SHIFT + seen, SHIFT : SHIFT + seen]
         styled = self._forward(x, weights)
-        parts: dict[str, Tensor] = {}
-        if recipe.stability:
-            down, right = (int(v) for v in self._chance.integers(-SHIFT, SHIFT + 1, size=2))
-            moved = photo[:, :, SHIFT + down : SHIFT + down + seen, SHIFT + right : SHIFT + right + seen]
-            restyled = self._forward(self._disturb(moved), weights)
-            stability = losses.stability_loss(styled, restyled, down, right)
-            parts["stability"] = recipe.stability_at(done) * stability
+        parts = self._steadiness(photo, styled, weights, done)
         top, left = (int(v) for v in self._chance.integers(RIM // 3, 2 * RIM - RIM // 3 + 1, size=2))
         x, styled = (t[:, :, top : top + recipe.crop, left : left + recipe.crop] for t in (x, styled))
         found = self._perceptual(styled)
@@ -256,16 +255,21 @@ class Trainer:
         self._adam.step()
         return {"total": total.item(), **{name: part.item() for name, part in parts.items()}}
 
-    def _disturb(self, picture: Tensor) -> Tensor:
-        """What a camera does between two frames: noise (σ up to 8 levels) and light that changes a little."""
-        noise = self._chance.standard_normal(tuple(picture.shape), dtype=np.float32)
-        sigma, gain, offset = (
-            self._chance.uniform(0, 0.03),
-            self._chance.uniform(0.96, 1.04),
-            self._chance.uniform(-1, 1),
-        )
-        disturbed = picture * gain + 0.02 * offset + torch.from_numpy(noise).to(picture.device) * sigma
-        return disturbed.clamp(0, 1)
+    def _steadiness(self, photo: Tensor, styled: Tensor, weights: Tensor, done: float) -> dict[str, Tensor]:
+        """The stability loss in even steps, the noise loss in odd ones, each twice: one more painting, not two."""
+        recipe, seen = self._recipe, styled.shape[-1]
+        factor = 2 * recipe.steadiness(done)
+        parts = {"stability": styled.new_zeros(()), "noise": styled.new_zeros(())}
+        if self._step % 2 == 0 and recipe.stability:
+            down, right = (int(v) for v in self._chance.integers(-SHIFT, SHIFT + 1, size=2))
+            moved = photo[:, :, SHIFT + down : SHIFT + down + seen, SHIFT + right : SHIFT + right + seen]
+            again = self._forward(camera.disturbed(moved, self._chance), weights)
+            parts["stability"] = recipe.stability * factor * losses.stability_loss(styled, again, down, right)
+        elif self._step % 2 and recipe.noise:
+            still = photo[:, :, SHIFT : SHIFT + seen, SHIFT : SHIFT + seen]
+            again = self._forward(camera.noised(still, self._chance), weights)
+            parts["noise"] = recipe.noise * factor * losses.noise_loss(styled, again, camera.NOISE)
+        return parts
 
     def _measure_paintings(self) -> list[Tensor]:
         """The Gram matrices of all paintings: one P×C×C tensor a layer."""
@@ -367,6 +371,5 @@ def _metadata(plan: Plan, old: dict[str, str], entries: list[dict[str, Any]]) ->
     }
 
 
-def _means_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+def _less_memory(recipe: Recipe) -> str:
+    return f"lower --batch (now {recipe.batch}), --crop (now {recipe.crop}) or --style-scale (now {recipe.scale})"

@@ -28,12 +28,16 @@ def vgg_arrays() -> dict[str, np.ndarray]:
 
 
 def vgg(path: Path) -> Path:
+    if path.exists():  # another process may be reading it
+        return path
     np.savez(path, **vgg_arrays())  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
     return path
 
 
 def picture(path: Path, seed: int = 0, width: int = 120, height: int = 96) -> Path:
     """A picture of soft blots."""
+    if path.exists():
+        return path
     small = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     assert cv2.imwrite(str(path), cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
     return path

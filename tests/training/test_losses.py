@@ -56,3 +56,38 @@ def test_a_painting_that_moves_with_the_picture_is_steady(down: int, right: int)
     moved = scene[:, :, 8 + down : 40 + down, 8 + right : 40 + right]
     assert losses.stability_loss(still, moved, down, right) == 0
     assert losses.stability_loss(still, moved, down + 1, right) > 0
+
+
+def test_the_gradient_of_the_gram_matrix_is_that_of_its_formula() -> None:
+    features = torch.rand(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    layouts = (features, features.contiguous(memory_format=torch.channels_last))
+    weights = torch.rand(2, 3, 3)
+    flat = features.flatten(2)
+    (wanted,) = torch.autograd.grad((flat @ flat.transpose(1, 2) / 60 * weights).sum(), features)
+    for layout in layouts:
+        (found,) = torch.autograd.grad((losses.gram(layout) * weights).sum(), features)
+        assert torch.allclose(found, wanted, atol=1e-6)
+
+
+def test_the_gradient_of_the_relative_error_is_that_of_its_formula() -> None:
+    found = torch.rand(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    wanted, each = torch.rand(2, 3, 4, 5, dtype=torch.float64), torch.tensor([1.0, 3.0])
+    plain = (found - wanted).pow(2).mean((1, 2, 3)) / wanted.pow(2).mean((1, 2, 3))
+    ours = losses.relative_error(found, wanted)
+    assert torch.allclose(ours.double(), plain)
+    slopes = [torch.autograd.grad((value * each).sum(), found)[0] for value in (ours, plain)]
+    assert torch.allclose(*slopes, atol=1e-6)
+
+
+def test_half_precision_changes_the_losses_by_less_than_a_percent() -> None:
+    found, wanted = torch.rand(2, 8, 24, 24), torch.rand(2, 8, 24, 24)
+    for loss in (losses.relative_error, lambda a, b: losses.gram(a - 0.5 * b).mean((1, 2))):
+        assert torch.allclose(loss(found.bfloat16(), wanted.bfloat16()), loss(found, wanted), rtol=0.01)
+
+
+def test_noise_that_comes_through_unchanged_counts_one() -> None:
+    picture = torch.full((1, 3, 64, 64), 0.5)
+    noise = 0.01 * torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
+    assert losses.noise_loss(picture, picture + noise, 0.01).item() == pytest.approx(1, rel=0.05)
+    assert losses.noise_loss(picture, picture + noise / 2, 0.01).item() == pytest.approx(0.25, rel=0.05)
+    assert losses.noise_loss(picture, picture, 0.01) == 0

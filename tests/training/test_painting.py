@@ -12,17 +12,20 @@ from tests.training import material
 
 
 @pytest.mark.parametrize(
-    ("pattern", "name", "weight"),
+    ("pattern", "name", "weight", "scale"),
     [
-        ("{}", "my_painting", 1.0),
-        ("{}:0.6", "my_painting", 0.6),
-        ("calm={}", "calm", 1.0),
-        ("Big Wave={}:2", "big_wave", 2.0),
+        ("{}", "my_painting", 1.0, None),
+        ("{}:0.6", "my_painting", 0.6, None),
+        ("{}@384", "my_painting", 1.0, 384),
+        ("calm={}", "calm", 1.0, None),
+        ("Big Wave={}:2@256", "big_wave", 2.0, 256),
     ],
 )
-def test_a_painting_has_a_name_and_a_weight(tmp_path: Path, pattern: str, name: str, weight: float) -> None:
+def test_a_painting_has_a_name_a_weight_and_a_scale(
+    tmp_path: Path, pattern: str, name: str, weight: float, scale: int | None
+) -> None:
     path = material.picture(tmp_path / "My painting.png")
-    assert Painting.parse(pattern.format(path)) == Painting(name, path, weight)
+    assert Painting.parse(pattern.format(path)) == Painting(name, path, weight, scale)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,17 @@ def test_a_painting_that_is_not_there_is_an_error(text: str) -> None:
 def test_a_weight_that_cannot_be_meant_is_an_error(tmp_path: Path, weight: str) -> None:
     with pytest.raises(TrainingDataError, match="weight"):
         Painting.parse(f"{material.picture(tmp_path / 'a.png')}:{weight}")
+
+
+@pytest.mark.parametrize("scale", ["0", "63", "2049", "99999999999999"])
+def test_a_scale_that_cannot_be_meant_is_an_error(tmp_path: Path, scale: str) -> None:
+    with pytest.raises(TrainingDataError, match="scale"):
+        Painting.parse(f"{material.picture(tmp_path / 'a.png')}@{scale}")
+
+
+def test_its_own_scale_comes_before_that_of_all(tmp_path: Path) -> None:
+    path = material.picture(tmp_path / "a@b.png", width=200, height=100)
+    assert Painting.parse(f"{path}@80").read(64).shape == (80, 160, 3)
 
 
 def test_it_is_read_with_its_short_side_as_asked(tmp_path: Path) -> None:

@@ -75,3 +75,15 @@ def test_without_any_weights_both_ways_are_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     with pytest.raises(TrainingDataError, match=r"--vgg FILE.*pip install torchvision"):
         load_perceptual(None)
+
+
+def test_half_precision_gives_nearly_the_same_and_can_be_taken_back(tmp_path: Path) -> None:
+    perceptual, picture = load_perceptual(material.vgg(tmp_path / "vgg.npz")), torch.rand(1, 3, 32, 32)
+    whole = perceptual(picture)
+    perceptual.bfloat16 = True
+    halves = perceptual(picture)
+    assert {half.dtype for half in halves} == {torch.bfloat16}
+    for half, full in zip(halves, whole, strict=True):
+        assert torch.allclose(half.float(), full, rtol=0.1, atol=0.05 * full.abs().max().item())
+    perceptual.bfloat16 = False
+    assert perceptual(picture)[3].dtype == torch.float32

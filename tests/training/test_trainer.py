@@ -249,7 +249,16 @@ def test_out_of_memory_says_which_option_lowers_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     spoil(error, 1, monkeypatch)
-    with pytest.raises(TrainingFailedError, match=r"--batch \(now 2\) or --crop \(now 64\); nothing was saved"):
+    with pytest.raises(TrainingFailedError, match=r"--batch \(now 2\), --crop \(now 64\) or --style-scale \(now 64\); nothing was saved"):
+        train(tmp_path)
+
+
+def test_out_of_memory_while_getting_ready_says_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gram(features: torch.Tensor) -> torch.Tensor:
+        raise MemoryError
+
+    monkeypatch.setattr(losses, "gram", gram)
+    with pytest.raises(TrainingFailedError, match="out of memory; lower --batch"):
         train(tmp_path)
 
 

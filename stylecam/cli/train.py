@@ -45,6 +45,8 @@ Examples:
       a new bank of three; `calm` is named, and its style weighs 0.6 of the others'
   stylecam train *.jpg -o more.onnx --from three.onnx --body free --photos ~/Pictures --photos ~/Faces --steps 20000
       go on training all of a bank; half of the crops are from the second folder
+  stylecam train models/gallery.toml --paintings ~/Art -o gallery.onnx --photos ~/Pictures --steps 40000
+      the shipped gallery, painting by painting as its file says (weights, scales, crops, cards)
   torchrun --nproc-per-node 4 -m stylecam train *.jpg -o gallery.onnx --photos ~/Pictures --steps 40000
       on four graphics cards
   stylecam train --resume -o three.onnx
@@ -52,8 +54,9 @@ Examples:
 \b
 Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.png.""",
 )
-@click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE]...")
+@click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE] | GALLERY.toml...")
 @click.option("-o", "--output", **_FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
+@click.option("--paintings", "pictures", **_FILE, metavar="DIR", help="Where the pictures of a gallery file are.")
 @click.option(
     "--photos",
     **_FILE,
@@ -150,11 +153,13 @@ def _begin(
     listener: Callable[[Event], None],
     *,
     paintings: tuple[str, ...],
+    pictures: Path | None,
     photos: tuple[Path, ...],
     start: Path | None,
     body: str | None,
     **given: Any,
 ) -> Trainer:
+    from stylecam.training.gallery import read_gallery
     from stylecam.training.painting import Painting
     from stylecam.training.plan import Plan
     from stylecam.training.recipe import Recipe
@@ -170,7 +175,10 @@ def _begin(
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = 15.0 if frozen else 60.0
     other = {name: given.pop(name) for name in ("vgg", "samples", "licence", "device", "bfloat16")}
-    plan = Plan(Recipe(**given, frozen=frozen), tuple(map(Painting.parse, paintings)), photos, **other)
+    named: list[Painting] = []
+    for text in paintings:
+        named += read_gallery(Path(text), pictures) if text.endswith(".toml") else [Painting.parse(text)]
+    plan = Plan(Recipe(**given, frozen=frozen), tuple(named), photos, **other)
     return Trainer.begin(plan, output, start, listener=listener, stop=stop)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -25,12 +25,29 @@ class Painting:
         path: the picture.
         weight: how much more or less than others its style counts.
         scale: its short side in pixels, or None for that of the recipe: larger means larger strokes.
+        crop: left, top, right and bottom of what counts, as shares of the picture: a frame is no style.
+        card: what else is known (title, artist, year, source, licence).
+
+    Raises:
+        TrainingDataError: weight, scale or crop cannot be meant.
     """
 
     name: str
     path: Path
     weight: float = 1.0
     scale: int | None = None
+    crop: tuple[float, float, float, float] | None = None
+    card: dict[str, str | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < 1000:
+            raise TrainingDataError(f"the weight of {self.name} must be above 0 and below 1000")
+        if self.scale is not None and not SMALLEST <= self.scale <= LARGEST:
+            raise TrainingDataError(f"the scale of {self.name} must be between {SMALLEST} and {LARGEST} pixels")
+        if self.crop is not None:
+            ordered = len(self.crop) == 4 and 0 <= self.crop[0] < self.crop[2] <= 1
+            if not ordered or not 0 <= self.crop[1] < self.crop[3] <= 1:
+                raise TrainingDataError(f"the crop of {self.name} must be left, top, right, bottom within 0 to 1")
 
     @classmethod
     def parse(cls, text: str) -> Painting:
@@ -54,12 +71,7 @@ class Painting:
             name, _, path = path.partition("=")
         if not _is_file(path):
             raise TrainingDataError(f"there is no painting {path[:200]!r}")
-        if not 0 < weight < 1000:
-            raise TrainingDataError(f"{text}: the weight must be above 0 and below 1000")
-        if scale is not None and not SMALLEST <= scale <= LARGEST:
-            raise TrainingDataError(f"{text}: the scale must be between {SMALLEST} and {LARGEST} pixels")
-        slug = re.sub(r"[^a-z0-9_]+", "_", (name or Path(path).stem).lower()).strip("_") or "style"
-        return cls(slug, Path(path), weight, scale)
+        return cls(style_name(name or Path(path).stem), Path(path), weight, scale)
 
     def read(self, scale: int) -> Image:
         """The picture with its short side at its own scale, else at `scale` pixels; H×W×3 uint8 BGR.
@@ -71,6 +83,10 @@ class Painting:
         if image is None:
             raise TrainingDataError(f"{self.path} is no picture that can be read; save it as JPEG or PNG")
         height, width = image.shape[:2]
+        if self.crop is not None:
+            left, top, right, bottom = (round(s * n) for s, n in zip(self.crop, (width, height) * 2, strict=True))
+            image = image[top:bottom, left:right]
+            height, width = image.shape[:2]
         if min(height, width) < SMALLEST:
             raise TrainingDataError(
                 f"{self.path} is {width}×{height}; a painting needs at least {SMALLEST} pixels on its short side"
@@ -78,6 +94,11 @@ class Painting:
         factor = (self.scale or scale) / min(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
+
+
+def style_name(text: str) -> str:
+    """`text` as the name of a style: small letters, digits and _."""
+    return re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_") or "style"
 
 
 def _is_file(text: str) -> bool:

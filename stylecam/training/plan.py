@@ -41,7 +41,7 @@ class Plan:
         """The reverse of `as_dict`."""
         return cls(
             Recipe(**values["recipe"]),
-            tuple(Painting(**{**one, "path": Path(one["path"])}) for one in values["paintings"]),
+            tuple(map(_painting, values["paintings"])),
             tuple(map(Path, values["photos"])),
             Path(values["vgg"]) if values["vgg"] else None,
             tuple(map(Path, values["samples"])),
@@ -49,3 +49,8 @@ class Plan:
             values["device"],
             values["bfloat16"],
         )
+
+
+def _painting(values: dict[str, Any]) -> Painting:
+    crop = values.get("crop")
+    return Painting(**{**values, "path": Path(values["path"]), "crop": tuple(crop) if crop else None})

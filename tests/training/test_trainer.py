@@ -249,7 +249,10 @@ def test_out_of_memory_says_which_option_lowers_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     spoil(error, 1, monkeypatch)
-    with pytest.raises(TrainingFailedError, match=r"--batch \(now 2\), --crop \(now 64\) or --style-scale \(now 64\); nothing was saved"):
+    with pytest.raises(
+        TrainingFailedError,
+        match=r"--batch \(now 2\), --crop \(now 64\) or --style-scale \(now 64\); nothing was saved",
+    ):
         train(tmp_path)
 
 

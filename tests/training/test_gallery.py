@@ -1,0 +1,86 @@
+"""Gallery files: paintings with all that is chosen about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylecam.errors import TrainingDataError
+from stylecam.training.gallery import read_gallery
+from stylecam.training.plan import Plan
+from tests.training import material
+
+SHIPPED = Path(__file__).parents[2] / "models" / "gallery.toml"
+
+
+def gallery(folder: Path, text: str) -> Path:
+    material.picture(folder / "wave.png", width=200, height=100)
+    path = folder / "gallery.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_gallery_says_all_about_its_paintings(tmp_path: Path) -> None:
+    text = '[[painting]]\nfile = "wave.png"\ntitle = "The Wave"\nyear = 1831\nweight = 2\nscale = 96\n'
+    text += 'crop = [0.5, 0, 1, 1]\n[[painting]]\nname = "Big Wave"\nfile = "wave.png"\n'
+    first, second = read_gallery(gallery(tmp_path, text))
+    assert (first.name, first.weight, first.card) == ("wave", 2.0, {"title": "The Wave", "year": 1831})
+    assert first.read(64).shape == (96, 96, 3)
+    assert (second.name, second.weight, second.scale, second.card) == ("big_wave", 1.0, None, {})
+
+
+def test_the_pictures_may_be_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "art").mkdir()
+    path = gallery(tmp_path / "art", '[[painting]]\nfile = "wave.png"\n').rename(tmp_path / "gallery.toml")
+    assert read_gallery(path, tmp_path / "art")[0].path == tmp_path / "art" / "wave.png"
+    with pytest.raises(TrainingDataError, match="--paintings"):
+        read_gallery(path)
+
+
+def test_a_plan_keeps_a_gallery_whole(tmp_path: Path) -> None:
+    text = '[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1, 1]\nartist = "H."\n'
+    paintings = read_gallery(gallery(tmp_path, text))
+    plan = Plan(material.recipe(), paintings, (tmp_path,))
+    assert Plan.from_dict(plan.as_dict()).paintings == paintings
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "must hold"),
+        ("x = 1", "must hold"),
+        ("painting = 3", "must hold"),
+        ("painting = [3]", "painting 1 has no file"),
+        ("[[painting]\n", "line 1"),
+        ('[[painting]]\nname = "a"\n', "painting 1 has no file"),
+        ('[[painting]]\nfile = "gone.png"\n', "gone.png"),
+        ('[[painting]]\nfile = "wave.png"\nwieght = 2\n', "'weight'?"),
+        ('[[painting]]\nfile = "wave.png"\nyear = "1831"\n', "year must be int"),
+        ('[[painting]]\nfile = "wave.png"\nscale = true\n', "scale must be int"),
+        ('[[painting]]\nfile = "wave.png"\nweight = 0\n', "weight"),
+        ('[[painting]]\nfile = "wave.png"\nscale = 3\n', "scale"),
+        ('[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1]\n', "crop"),
+        ('[[painting]]\nfile = "wave.png"\ncrop = [0.5, 0, 0.5, 1]\n', "crop"),
+        ('[[painting]]\nfile = "wave.png"\ncrop = ["a", 0, 1, 1]\n', "painting 1"),
+    ],
+)
+def test_a_gallery_that_cannot_be_meant_says_where(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(TrainingDataError, match="gallery.toml.*" + told):
+        read_gallery(gallery(tmp_path, text))
+
+
+def test_a_file_that_is_none_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "gallery.toml").write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "gallery.toml", tmp_path / "none.toml"):
+        with pytest.raises(TrainingDataError, match="cannot be read as a gallery"):
+            read_gallery(path)
+
+
+def test_the_shipped_gallery_says_what_each_work_is_and_where_it_was_found(tmp_path: Path) -> None:
+    for line in SHIPPED.read_text().splitlines():
+        if line.startswith("file = "):
+            material.picture(tmp_path / line.split('"')[1], width=200, height=200)
+    paintings = read_gallery(SHIPPED, tmp_path)
+    assert len({painting.name for painting in paintings}) == len(paintings) >= 16
+    assert all({"title", "artist", "source"} <= set(painting.card) for painting in paintings)

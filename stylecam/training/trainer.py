@@ -36,8 +36,9 @@ from stylecam.training.plot import write_plot
 from stylecam.training.recipe import Recipe
 from stylecam.training.sheet import fit_cell, write_sheet
 
-SHIFT = 8
-"""Pixels the stability loss may move the picture by: a whole stride of the network, and all that is not one."""
+SHIFT = 24
+"""Pixels the stability loss may move the picture by: more than a stride of the network, and all that is not one; and
+so far that a frame painted around the picture would have to move."""
 RIM = 24
 """Pixels the network sees around what the losses see: blobs in zero padding must not pay."""
 _CLIP = 5.0

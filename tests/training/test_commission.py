@@ -84,7 +84,8 @@ def test_it_tells_of_every_iteration_preview_and_picture(tmp_path: Path) -> None
     assert steps[-1].left_s == 0
     last = [e.path for e in events if isinstance(e, Saved)]
     assert last[0].name == "out.preview.png"
-    assert np.array_equal(*(np.asarray(cv2.imread(str(path))) for path in last[1:]))
+    preview, picture = (np.asarray(cv2.imread(str(path))) for path in last[1:])
+    assert np.array_equal(preview, picture)
 
 
 def test_preserving_colours_keeps_the_photographs_chroma_and_changes_its_light(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ Examples:
   stylecam optimize me.jpg --style a.jpg -o print.png --max-size 0 --style-scale 900 --preserve-color --device cuda
       at full size with large strokes, in the photograph's own colours
 \b
-Ctrl-C writes the best picture so far. A network from `stylecam train` paints a thousand times as fast, and not quite
-as well: both strive for the same.""",
+Ctrl-C writes the best picture so far. A network from `stylecam train` strives for the same, in one
+pass a picture.""",
 )
 @click.argument("photo", **FILE, metavar="IMAGE", shell_complete=_complete_file)
 @click.option(

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from stylecam.cli.work import FILE, Screen, stopped_by_ctrl_c
 from stylecam.errors import TrainingFailedError, UsageError
-from stylecam.files import check_writable, user_path
+from stylecam.files import check_writable
 
 if TYPE_CHECKING:
     from stylecam.training.events import Event
     from stylecam.training.trainer import Trainer
 
 
-def _expanded(_: click.Context, __: click.Parameter, value: Any) -> Any:
-    """The path or paths as users write them, `~` included."""
-    if value is None or isinstance(value, tuple):
-        return value and tuple(user_path(str(path)) for path in value)
-    return user_path(str(value))
-
-
-_FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _expanded}
 _WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
 
 
@@ -55,19 +43,19 @@ Examples:
 Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.png.""",
 )
 @click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE] | GALLERY.toml...")
-@click.option("-o", "--output", **_FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
-@click.option("--paintings", "pictures", **_FILE, metavar="DIR", help="Where the pictures of a gallery file are.")
+@click.option("-o", "--output", **FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
+@click.option("--paintings", "pictures", **FILE, metavar="DIR", help="Where the pictures of a gallery file are.")
 @click.option(
     "--photos",
-    **_FILE,
+    **FILE,
     multiple=True,
     metavar="DIR",
     help="Photographs to learn on, subfolders included; may be given several times, each is drawn from equally often.",
 )
 @click.option(
-    "--vgg", **_FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
+    "--vgg", **FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
 )
-@click.option("--from", "start", **_FILE, metavar="BANK", help="Begin with the weights of this bank.")
+@click.option("--from", "start", **FILE, metavar="BANK", help="Begin with the weights of this bank.")
 @click.option(
     "--body",
     type=click.Choice(["frozen", "free"]),
@@ -100,7 +88,7 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
 @click.option("--save-every", type=int, default=100, show_default=True, help="Steps between checkpoints.")
 @click.option("--sheet-every", type=float, default=3.0, show_default=True, help="Minutes between sample sheets.")
-@click.option("--sample", "samples", **_FILE, multiple=True, help="A picture for the sheet; several times.")
+@click.option("--sample", "samples", **FILE, multiple=True, help="A picture for the sheet; several times.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option(
     "--bfloat16/--no-bfloat16",
@@ -119,7 +107,7 @@ def command(context: click.Context, /, output: Path, resume: bool, install: bool
 
     check_installed()
     check_writable(output)
-    with _stopped_by_ctrl_c() as stop, _Screen() as screen:
+    with stopped_by_ctrl_c() as stop, _Screen() as screen:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
         trainer.run()
     if not trainer.leads:
@@ -210,51 +198,12 @@ def _install(output: Path) -> Path:
     return target
 
 
-@contextmanager
-def _stopped_by_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C ends after the current step and saves; the second one ends at once."""
-    stop = threading.Event()
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
-
-
-class _Screen:
-    """Shows progress on standard error; plain lines every minute where that is no terminal."""
+class _Screen(Screen):
+    """Progress, and what is told of at the end."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._progress = Progress(
-            BarColumn(30),
-            TextColumn("{task.percentage:5.1f} %"),
-            TextColumn("step {task.fields[step]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[losses]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            refresh_per_second=2,
-        )
-        self._task = self._progress.add_task("train", total=1.0, step=0, left="", losses="")
-        self._told_at = 0.0
-        self.losses: dict[str, float] = {}
+        super().__init__()
         self.corrupt = 0
-
-    def __enter__(self) -> _Screen:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
 
     def __call__(self, event: Event) -> None:
         """Take in one event of the trainer."""
@@ -262,14 +211,7 @@ class _Screen:
 
         if isinstance(event, Saved):
             if event.kind == "sheet":
-                self._console.print(f"samples: {event.path}", highlight=False, soft_wrap=True)
+                self.note(f"samples: {event.path}")
             return
-        for name, value in event.losses.items():  # a running mean: one step says little
-            self.losses[name] = value if event.number == 1 else 0.95 * self.losses.get(name, value) + 0.05 * value
         self.corrupt = event.corrupt
-        left = f"{event.left_s / 60:.0f} min left" if event.left_s is not None else ""
-        losses = " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
-        self._progress.update(self._task, completed=event.done, step=event.number, left=left, losses=losses)
-        if self._progress.disable and event.elapsed_s - self._told_at >= 60:
-            self._told_at = event.elapsed_s
-            self._console.print(f"step {event.number} {event.done:.0%} {left} {losses}", highlight=False)
+        self.show(event, smooth=0.95)

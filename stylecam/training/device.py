@@ -39,6 +39,12 @@ def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:
     return device.type == "cpu" and fast is not None and bool(fast())
 
 
+def means_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out, of the machine or of its graphics card."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
 def keep_memory() -> None:
     """Let glibc keep the large blocks that a step frees, instead of asking the system for them again.
 
@@ -62,8 +68,6 @@ def naming_memory(advice: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        text = str(error).lower()
-        told = "out of memory" in text or "can't allocate memory" in text
-        if isinstance(error, StylecamError) or not (told or isinstance(error, MemoryError)):
+        if isinstance(error, StylecamError) or not means_memory(error):
             raise
         raise TrainingFailedError(f"out of memory; {advice()}") from error

@@ -22,6 +22,7 @@ from stylecam import __version__
 from stylecam.clock import Clock, SystemClock
 from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
 from stylecam.frame import Image
+from stylecam.tensor import to_tensor
 from stylecam.training import camera, losses, network
 from stylecam.training.bank import Bank, read_bank, write_bank
 from stylecam.training.checkpoint import Checkpoint
@@ -29,7 +30,7 @@ from stylecam.training.crew import Crew
 from stylecam.training.device import keep_memory, naming_memory, pick_bfloat16, pick_device
 from stylecam.training.events import Event, Listener, Saved, Step
 from stylecam.training.network import Lean
-from stylecam.training.perceptual import load_perceptual
+from stylecam.training.perceptual import grams_of, load_perceptual
 from stylecam.training.photos import Photos, read_picture
 from stylecam.training.plan import Plan
 from stylecam.training.plot import write_plot
@@ -276,12 +277,8 @@ class Trainer:
 
     def _measure_paintings(self) -> list[Tensor]:
         """The Gram matrices of all paintings: one P×C×C tensor a layer."""
-        found: list[list[Tensor]] = []
-        with torch.no_grad():
-            for image in self._paintings:
-                rgb = torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1])).permute(2, 0, 1)[None].float() / 255
-                found.append([losses.gram(features)[0] for features in self._perceptual(rgb.to(self._device))])
-        return [torch.stack(layer) for layer in zip(*found, strict=True)]
+        found = [grams_of(self._perceptual, torch.from_numpy(to_tensor(image))) for image in self._paintings]
+        return [torch.cat(layer) for layer in zip(*found, strict=True)]
 
     def _read_samples(self) -> list[Image]:
         samples = []

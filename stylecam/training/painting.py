@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import cv2
 
@@ -37,7 +37,7 @@ class Painting:
     weight: float = 1.0
     scale: int | None = None
     crop: tuple[float, float, float, float] | None = None
-    card: dict[str, str | int] = field(default_factory=dict)
+    card: dict[str, str | int] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.weight < 1000:
@@ -48,6 +48,11 @@ class Painting:
             ordered = len(self.crop) == 4 and 0 <= self.crop[0] < self.crop[2] <= 1
             if not ordered or not 0 <= self.crop[1] < self.crop[3] <= 1:
                 raise TrainingDataError(f"the crop of {self.name} must be left, top, right, bottom within 0 to 1")
+
+    def entry(self, scale: int) -> dict[str, Any]:
+        """What the bank's file is to say of it: its card, and how it was learned where all were given `scale`."""
+        crop = list(self.crop) if self.crop else None
+        return {**self.card, "learned": {"weight": self.weight, "scale": self.scale or scale, "crop": crop}}
 
     @classmethod
     def parse(cls, text: str) -> Painting:

@@ -127,8 +127,8 @@ class Trainer:
             if added:
                 bank = Bank(network.with_styles(bank.network, len(added)), bank.metadata)
         entries += [{"name": name, "title": name.replace("_", " ").title()} for name in added]
-        cards = {painting.name: painting.card for painting in plan.paintings}
-        entries = [{**entry, **cards.get(entry["name"], {})} for entry in entries]
+        known_now = {painting.name: painting.entry(plan.recipe.scale) for painting in plan.paintings}
+        entries = [{**entry, **known_now.get(entry["name"], {})} for entry in entries]
         bank.metadata = _metadata(plan, bank.metadata, entries)
         order = [entry["name"] for entry in entries]
         with naming_memory(lambda: _less_memory(plan.recipe)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from stylecam.errors import TrainingDataError
 from stylecam.training.gallery import read_gallery
 from stylecam.training.plan import Plan
+from stylecam.training.trainer import Trainer
 from tests.training import material
 
 SHIPPED = Path(__file__).parents[2] / "models" / "gallery.toml"
@@ -43,6 +45,16 @@ def test_a_plan_keeps_a_gallery_whole(tmp_path: Path) -> None:
     paintings = read_gallery(gallery(tmp_path, text))
     plan = Plan(material.recipe(), paintings, (tmp_path,))
     assert Plan.from_dict(plan.as_dict()).paintings == paintings
+
+
+def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tmp_path: Path) -> None:
+    text = '[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1, 0.9]\nartist = "H."\nweight = 2\n'
+    plan = material.plan(tmp_path, "blots")
+    plan = replace(plan, paintings=(*plan.paintings, *read_gallery(gallery(tmp_path, text))))
+    blots, wave = Trainer.begin(plan, tmp_path / "bank.onnx").entries
+    assert blots == {"name": "blots", "title": "Blots", "learned": {"weight": 1.0, "scale": 64, "crop": None}}
+    assert wave["learned"] == {"weight": 2.0, "scale": 64, "crop": [0.0, 0.0, 1.0, 0.9]}
+    assert (wave["title"], wave["artist"]) == ("Wave", "H.")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@
     python -m benchmarks.live --only demo hog      # some of it
     python -m benchmarks.live --seconds 20 --json
 
-Scenarios: `demo` (the default style), `starter` (a heavier network), `starter-512` (the same at a fixed rung), `hog`
-(another program eats one core in the middle third), `switch` (a key press changes the style every two seconds),
-`memory` (three minutes; the resident memory's flatness).
+Scenarios: `demo` (the default style), `fixed` (the same, always at half the output's size), `hog` (another program
+eats one core in the middle third), `switch` (a key press changes the style every two seconds), `memory` (three
+minutes; the resident memory's flatness).
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ import psutil
 
 SCENARIOS: dict[str, list[str]] = {
     "demo": [],
-    "starter": ["--style", "starter/starry_night"],
-    "starter-512": ["--style", "starter/starry_night", "--scale", "0.4"],
+    "fixed": ["--scale", "0.5"],
     "hog": [],
     "switch": [],
     "memory": [],

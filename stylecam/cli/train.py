@@ -27,7 +27,7 @@ _WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
     "train",
     epilog="""\b
 Examples:
-  stylecam train harvest.jpg -o harvest.onnx --photos ~/Pictures --vgg vgg16.npz --from models/starter-lean.onnx
+  stylecam train harvest.jpg -o harvest.onnx --photos ~/Pictures --vgg vgg16.npz --from models/gallery.onnx
       one more style for a shipped bank: minutes on a laptop
   stylecam train a.jpg b.jpg calm=c.jpg:0.6 -o three.onnx --photos ~/Pictures --minutes 90
       a new bank of three; `calm` is named, and its style weighs 0.6 of the others'

@@ -80,7 +80,7 @@ def read_bank(path: Path) -> Bank:
         }
     except (ValueError, TypeError, DecodeError) as error:
         raise ModelFormatError(f"{path} holds weights that cannot be read: {error}; get it again") from error
-    advice = "training goes on only from banks that `stylecam train` writes, such as the shipped starter-lean.onnx"
+    advice = "training goes on only from banks that `stylecam train` writes, such as the shipped gallery.onnx"
     blocks = {int(found[1]) for name in weights if (found := re.match(r"body\.(\d+)\.", name))}
     try:
         quarter, width = len(weights["h4.c.weight"]), len(weights["h8.c.weight"])

@@ -49,7 +49,6 @@ def complaint(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
         (["--style", "grate_wave"], "did you mean great_wave"),
         (["--style", "xqzj"], "there are starry_night"),
         (["--style", "great_wave:x"], "write a:0.6,b:0.4"),
-        (["--style", "udnie:1,metzinger:1"], "only styles of one network can"),
         (["--style", "missing.onnx"], "missing.onnx cannot be read"),
         (["--size", "641x480"], "write 642x480"),
         (["--size", "10x10"], "between 64 and 4096"),

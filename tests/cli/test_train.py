@@ -126,10 +126,10 @@ def test_resuming_takes_no_other_plan(words: list[str], capsys: pytest.CaptureFi
 def test_a_new_style_for_a_shipped_bank(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from stylecam.styles.catalogue import shipped_models
 
-    words = [*words, "--from", str(shipped_models() / "starter-lean.onnx"), "--steps", "1", "--json"]
+    words = [*words, "--from", str(shipped_models() / "gallery.onnx"), "--steps", "1", "--json"]
     assert run_command_line(words) == 0
     names = json.loads(capsys.readouterr().out)["styles"]
-    assert names == ["starry_night", "great_wave", "the_scream", "udnie", "one", "two"]
+    assert (names[0], names[-2:]) == ("starry_night", ["one", "two"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,16 @@ from tests.styles.networks import WANTED, network
 NAMES = [card.name for card in Catalogue.load([shipped_models()]).cards]
 
 
+@pytest.fixture
+def two(tmp_path: Path) -> Catalogue:
+    """The shipped styles and, in the same folder, a small network with one of the same name and one of its own."""
+    for path in shipped_models().glob("*.onnx"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    named = json.dumps([{"name": "great_wave"}, {"name": "own"}])
+    network(tmp_path / "small.onnx", {**WANTED, "style": (1, 2)}, metadata={"styles": named})
+    return Catalogue.load([tmp_path])
+
+
 def parsed(catalogue: Catalogue, text: str) -> Mix:
     mix = catalogue.parse(text)
     assert mix is not None
@@ -24,7 +35,7 @@ def parsed(catalogue: Catalogue, text: str) -> Mix:
 
 def test_the_shipped_networks_are_all_in_order(catalogue: Catalogue) -> None:
     assert catalogue.problems == []
-    assert len(catalogue.cards) >= 6
+    assert len(catalogue.cards) >= 16
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,16 +55,15 @@ def test_none_means_the_plain_camera(catalogue: Catalogue) -> None:
     assert catalogue.parse(" None ") is None
 
 
-def test_where_two_networks_hold_a_style_the_smaller_one_answers(catalogue: Catalogue) -> None:
-    sizes = {model.path.stem: len(model.data) for model in catalogue.models}
-    for name in NAMES:
-        banks = [card.bank for card in catalogue.all_cards if card.name == name]
-        assert parsed(catalogue, name).model.path.stem == min(banks, key=lambda bank: sizes[bank])
+def test_where_two_networks_hold_a_style_the_smaller_one_answers(two: Catalogue) -> None:
+    assert parsed(two, "great_wave").model.path.stem == "small"
+    assert parsed(two, "the_scream").model.path.stem == "gallery"
 
 
-def test_a_full_name_finds_the_other_network(catalogue: Catalogue) -> None:
-    for card in catalogue.all_cards:
-        assert parsed(catalogue, card.full_name).model.path.stem == card.bank
+def test_a_full_name_finds_the_other_network(two: Catalogue) -> None:
+    assert "gallery/great_wave" in {card.full_name for card in two.all_cards}
+    for card in two.all_cards:
+        assert parsed(two, card.full_name).model.path.stem == card.bank
 
 
 def test_every_label_finds_its_style_again(catalogue: Catalogue) -> None:
@@ -91,16 +101,15 @@ def test_a_style_named_twice_in_a_blend_counts_twice(catalogue: Catalogue) -> No
     assert max(parsed(catalogue, "great_wave:1,the_scream:1,great_wave:2").weights) == 0.75
 
 
-def test_a_blend_takes_the_one_network_that_holds_all_its_styles(catalogue: Catalogue) -> None:
-    mix = parsed(catalogue, "great_wave:1,composition_vii:1")
-    held = {card.name for card in catalogue.all_cards if catalogue.model_of(card) is mix.model}
-    assert {"great_wave", "composition_vii"} <= held
+@pytest.mark.parametrize(("other", "bank"), [("composition_vii", "gallery"), ("own", "small")])
+def test_a_blend_takes_the_one_network_that_holds_all_its_styles(two: Catalogue, other: str, bank: str) -> None:
+    assert parsed(two, f"great_wave:1,{other}:1").model.path.stem == bank
 
 
-def test_styles_of_different_networks_cannot_be_blended_and_it_says_where_they_are(catalogue: Catalogue) -> None:
+def test_styles_of_different_networks_cannot_be_blended_and_it_says_where_they_are(two: Catalogue) -> None:
     with pytest.raises(UsageError, match="only styles of one network can") as caught:
-        catalogue.parse("udnie:1,metzinger:1")
-    assert "udnie in starter-lean" in str(caught.value)
+        two.parse("udnie:1,own:1")
+    assert "udnie in gallery; own in small" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,22 +13,16 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from stylecam.cli.paths import FILE
+from stylecam.cli.stopping import stopped_by_ctrl_c
 from stylecam.errors import TrainingFailedError, UsageError
-from stylecam.files import check_writable, user_path
+from stylecam.files import check_writable
 
 if TYPE_CHECKING:
     from stylecam.training.events import Event
     from stylecam.training.trainer import Trainer
 
 
-def _expanded(_: click.Context, __: click.Parameter, value: Any) -> Any:
-    """The path or paths as users write them, `~` included."""
-    if value is None or isinstance(value, tuple):
-        return value and tuple(user_path(str(path)) for path in value)
-    return user_path(str(value))
-
-
-_FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _expanded}
 _WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
 
 
@@ -53,18 +44,18 @@ Examples:
 Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.png.""",
 )
 @click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT]...")
-@click.option("-o", "--output", **_FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
+@click.option("-o", "--output", **FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
 @click.option(
     "--photos",
-    **_FILE,
+    **FILE,
     multiple=True,
     metavar="DIR",
     help="Photographs to learn on, subfolders included; may be given several times, each is drawn from equally often.",
 )
 @click.option(
-    "--vgg", **_FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
+    "--vgg", **FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
 )
-@click.option("--from", "start", **_FILE, metavar="BANK", help="Begin with the weights of this bank.")
+@click.option("--from", "start", **FILE, metavar="BANK", help="Begin with the weights of this bank.")
 @click.option(
     "--body",
     type=click.Choice(["frozen", "free"]),
@@ -95,7 +86,7 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
 @click.option("--save-every", type=int, default=100, show_default=True, help="Steps between checkpoints.")
 @click.option("--sheet-every", type=float, default=3.0, show_default=True, help="Minutes between sample sheets.")
-@click.option("--sample", "samples", **_FILE, multiple=True, help="A picture for the sheet; several times.")
+@click.option("--sample", "samples", **FILE, multiple=True, help="A picture for the sheet; several times.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option(
     "--bfloat16/--no-bfloat16",
@@ -114,7 +105,7 @@ def command(context: click.Context, /, output: Path, resume: bool, install: bool
 
     check_installed()
     check_writable(output)
-    with _stopped_by_ctrl_c() as stop, _Screen() as screen:
+    with stopped_by_ctrl_c() as stop, _Screen() as screen:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
         trainer.run()
     if not trainer.leads:
@@ -198,24 +189,6 @@ def _install(output: Path) -> Path:
     except OSError as error:
         raise TrainingFailedError(f"{output} is trained, but {target} cannot be written: {error.strerror}") from error
     return target
-
-
-@contextmanager
-def _stopped_by_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C ends after the current step and saves; the second one ends at once."""
-    stop = threading.Event()
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 class _Screen:

@@ -8,6 +8,7 @@ import platform
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +49,23 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where and with what times were taken."""
+    """Where and with what was measured."""
 
     processor: str
     engine: str
     device: str
     threads: int
     python: str
+    packages: dict[str, str]
 
     @classmethod
     def here(cls, painter: Painter) -> Machine:
         """The machine at hand."""
         engine = painter.engine
-        return cls(_processor(), engine.version, engine.device, cv2.getNumThreads(), platform.python_version())
+        packages = {name: version(name) for name in ("torch", "onnx", "numpy")}
+        return cls(
+            _processor(), engine.version, engine.device, cv2.getNumThreads(), platform.python_version(), packages
+        )
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"

@@ -64,28 +64,43 @@ def flicker(paint: Paint, still: Image, *, frames: int = STILL_FRAMES, sigma: fl
     return float(np.std(painted, axis=0).mean() / max(1e-6, float(np.std(noised, axis=0).mean())))
 
 
-def warped_error(paint: Paint, clip: Sequence[Image]) -> WarpedError:
-    """Paint `clip` frame by frame, each by itself, and compare each with the one before it, moved as the scene moved.
+class Scene:
+    """A moving clip and how it moves, found once for all painters.
 
     The motion is dense inverse search flow (https://arxiv.org/abs/1603.03590) between the camera's grey frames. Pixels
     whose way there and back does not close (Sundaram et al. 2010, as Ruder et al. 2016 use it,
-    https://arxiv.org/abs/1604.08610), or that come from outside the picture, are left out. The error is the mean
-    absolute difference of the rest.
+    https://arxiv.org/abs/1604.08610), or that come from outside the picture, count as not seen in both.
     """
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    greys = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in clip]
-    styled, camera, valid = [], [], []
-    before = paint(clip[0])
-    for number in range(1, len(clip)):
-        now = paint(clip[number])
-        back = cast(Flow, search.calc(greys[number], greys[number - 1], None))  # type: ignore[call-overload]
-        forth = cast(Flow, search.calc(greys[number - 1], greys[number], None))  # type: ignore[call-overload]
-        seen = _seen_in_both(back, forth)
-        styled.append(_difference(before, now, back, seen))
-        camera.append(_difference(clip[number - 1].astype(np.float32), clip[number].astype(np.float32), back, seen))
-        valid.append(float(seen.mean()))
-        before = now
-    return WarpedError(float(np.mean(styled)), float(np.mean(camera)), float(np.mean(valid)))
+
+    def __init__(self, clip: Sequence[Image]) -> None:
+        search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        greys = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in clip]
+        self.clip = tuple(clip)
+        self._backs: list[Flow] = []
+        self._seen: list[Mask] = []
+        for before, now in pairwise(greys):
+            back = cast(Flow, search.calc(now, before, None))  # type: ignore[call-overload]
+            forth = cast(Flow, search.calc(before, now, None))  # type: ignore[call-overload]
+            self._backs.append(back)
+            self._seen.append(_seen_in_both(back, forth))
+        self._camera = self._error(lambda image: image.astype(np.float32))
+
+    def warped_error(self, paint: Paint) -> WarpedError:
+        """Paint each frame by itself and compare it with the painting before it, moved as the scene moved.
+
+        The error is the mean absolute difference over what is seen in both.
+        """
+        valid = float(np.mean([seen.mean() for seen in self._seen]))
+        return WarpedError(self._error(paint), self._camera, valid)
+
+    def _error(self, paint: Paint) -> float:
+        errors = []
+        before = paint(self.clip[0])
+        for frame, back, seen in zip(self.clip[1:], self._backs, self._seen, strict=True):
+            now = paint(frame)
+            errors.append(_difference(before, now, back, seen))
+            before = now
+        return float(np.mean(errors))
 
 
 def read_clip(path: Path, count: int = MOVING_FRAMES, size: Size = SIZE) -> list[Image]:

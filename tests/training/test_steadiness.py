@@ -12,7 +12,7 @@ import pytest
 from stylecam.errors import TrainingDataError
 from stylecam.frame import Image, Size
 from stylecam.training.painter import Levels
-from stylecam.training.steadiness import flicker, read_clip, warped_error
+from stylecam.training.steadiness import Scene, flicker, read_clip
 
 
 def identity(image: Image) -> Levels:
@@ -57,7 +57,7 @@ def test_the_noise_is_as_strong_as_asked_and_whole_levels() -> None:
 
 
 def test_a_moving_picture_itself_has_hardly_any_warped_error() -> None:
-    found = warped_error(identity, wandering())
+    found = Scene(wandering()).warped_error(identity)
     assert found.styled < 1.0
     assert found.camera == pytest.approx(found.styled)
     assert found.valid > 0.8
@@ -65,14 +65,14 @@ def test_a_moving_picture_itself_has_hardly_any_warped_error() -> None:
 
 def test_what_moves_with_the_scene_is_no_error_and_what_stays_is() -> None:
     pattern = np.random.default_rng(2).uniform(0, 255, (96, 160, 3)).astype(np.float32)
-    stuck = warped_error(lambda image: pattern, wandering()).styled
-    assert stuck > 20 * warped_error(identity, wandering()).styled
+    stuck = Scene(wandering()).warped_error(lambda image: pattern).styled
+    assert stuck > 20 * Scene(wandering()).warped_error(identity).styled
 
 
 @pytest.mark.parametrize("jump", [4.0, 20.0])
 def test_a_painter_that_alternates_errs_by_what_it_alternates(jump: float) -> None:
     turns = iter(range(100))
-    found = warped_error(lambda image: constant(image) + jump * (next(turns) % 2), wandering())
+    found = Scene(wandering()).warped_error(lambda image: constant(image) + jump * (next(turns) % 2))
     assert found.styled == pytest.approx(jump, abs=1e-3)
     assert found.camera < 1.0
 
@@ -83,7 +83,7 @@ def test_uncovered_ground_is_left_out() -> None:
         frame = blots()
         cv2.rectangle(frame, (20 + 12 * number, 20), (60 + 12 * number, 76), (255, 255, 255), -1)
         clip.append(frame)
-    assert warped_error(identity, clip).valid < 0.99
+    assert Scene(clip).warped_error(identity).valid < 0.99
 
 
 def write_clip(path: Path, frames: list[Image]) -> Path:

@@ -30,3 +30,9 @@ def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public question for it
     return device.type == "cpu" and fast is not None and bool(fast())
+
+
+def means_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out, of the machine or of its graphics card."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

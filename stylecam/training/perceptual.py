@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stylecam.errors import TrainingDataError
+from stylecam.training.losses import gram
 
 LAYERS = (
     *("conv1_1", "conv1_2", "pool"),
@@ -63,6 +64,13 @@ class Perceptual(nn.Module):
                     if len(features) == taps:
                         break
         return features
+
+
+@torch.no_grad()
+def grams_of(perceptual: Perceptual, picture: Tensor) -> list[Tensor]:
+    """The Gram matrices (B×C×C) of `picture` (B×3×H×W RGB 0..1) at the four layers: its style, as the losses see it."""
+    device = perceptual.scale.device
+    return [gram(features) for features in perceptual(picture.to(device))]
 
 
 def load_perceptual(file: Path | None) -> Perceptual:

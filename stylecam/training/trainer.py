@@ -22,14 +22,15 @@ from stylecam import __version__
 from stylecam.clock import Clock, SystemClock
 from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
 from stylecam.frame import Image
+from stylecam.tensor import to_tensor
 from stylecam.training import losses, network
 from stylecam.training.bank import Bank, read_bank, write_bank
 from stylecam.training.checkpoint import Checkpoint
 from stylecam.training.crew import Crew
-from stylecam.training.device import pick_bfloat16, pick_device
+from stylecam.training.device import means_memory, pick_bfloat16, pick_device
 from stylecam.training.events import Event, Listener, Saved, Step
 from stylecam.training.network import Lean
-from stylecam.training.perceptual import load_perceptual
+from stylecam.training.perceptual import grams_of, load_perceptual
 from stylecam.training.photos import Photos, read_picture
 from stylecam.training.plan import Plan
 from stylecam.training.plot import write_plot
@@ -174,7 +175,7 @@ class Trainer:
                 self._forward = self._crew.sharing(self._network)
                 self._loop()
         except (MemoryError, RuntimeError) as error:
-            if isinstance(error, TrainingFailedError) or not _means_memory(error):
+            if isinstance(error, TrainingFailedError) or not means_memory(error):
                 raise
             raise TrainingFailedError(
                 f"out of memory at step {self._step}; lower --batch (now {self._recipe.batch}) or --crop (now "
@@ -269,12 +270,8 @@ class Trainer:
 
     def _measure_paintings(self) -> list[Tensor]:
         """The Gram matrices of all paintings: one P×C×C tensor a layer."""
-        found: list[list[Tensor]] = []
-        with torch.no_grad():
-            for image in self._paintings:
-                rgb = torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1])).permute(2, 0, 1)[None].float() / 255
-                found.append([losses.gram(features)[0] for features in self._perceptual(rgb.to(self._device))])
-        return [torch.stack(layer) for layer in zip(*found, strict=True)]
+        found = [grams_of(self._perceptual, torch.from_numpy(to_tensor(image))) for image in self._paintings]
+        return [torch.cat(layer) for layer in zip(*found, strict=True)]
 
     def _read_samples(self) -> list[Image]:
         samples = []
@@ -365,8 +362,3 @@ def _metadata(plan: Plan, old: dict[str, str], entries: list[dict[str, Any]]) ->
         "recipe": "",
         "version": str(version),
     }
-
-
-def _means_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -61,7 +61,9 @@ class Evaluation:
         self._painter_of = {id(painter.model): painter for painter in self._painters}
         self._styles, notes = examination.choose([painter.model for painter in self._painters])
         self._album = draw_album(examination.photos, examination.count, examination.seed)
-        self._clips = [(path, steadiness.read_clip(path)) for path in find_clips(examination.clips)]
+        self._clips = [
+            (path, steadiness.read_clip(path, size=steadiness.SIZE)) for path in find_clips(examination.clips)
+        ]
         self._critic = Critic(load_perceptual(examination.vgg), torch.device(pick_device(examination.device)))
         self._judged = [(one, one.painting) for one in self._styles if one.painting is not None]
         for figures, painting in self._judged:

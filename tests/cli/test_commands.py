@@ -36,7 +36,7 @@ def test_every_option_is_explained(option: click.Option, capsys: pytest.CaptureF
     assert all(name in text for name in option.opts)
 
 
-@pytest.mark.parametrize("command", ["run", "cameras", "styles", "train"])
+@pytest.mark.parametrize("command", ["run", "cameras", "styles", "train", "evaluate"])
 def test_every_command_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"  stylecam {command}" in help_of(command, capsys=capsys).split("Examples:")[1]
 

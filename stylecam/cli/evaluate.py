@@ -55,7 +55,7 @@ A painting is found by its style's name (starry_night: van_gogh_starry_night_188
     "--painting", "named", multiple=True, metavar="NAME=FILE", help="The painting of one style; several times."
 )
 @click.option(
-    "--clips", **FILE, multiple=True, metavar="DIR", help="Videos, or folders of them, for warped error and flicker."
+    "--clips", **FILE, multiple=True, metavar="PATH", help="Videos, or folders of them, for warped error and flicker."
 )
 @click.option(
     "--style", "styles", multiple=True, metavar="NAME", shell_complete=complete_style,
@@ -95,7 +95,8 @@ def command(
     """Measure how good styles are.
 
     Content and style loss on photographs, flicker of a still noisy picture, warped error of moving clips, arithmetic
-    and time. Every picture is painted as the live program paints it, by the network alone and on the processor.
+    and time. Every picture is painted by the network as it ships: on the processor, at the picture's own size, and
+    without the reflected rim that the live program puts around it.
     """
     from stylecam.training.needs import check_installed
 
@@ -140,8 +141,8 @@ def command(
     for note in report.notes:
         click.echo(f"note: {note}", err=True)
     if report.stopped:
-        kept = ", cards and sheet left as they were" if write_card or sheet else ""
-        click.echo(f"stopped early: this is what was done so far{kept}", err=True)
+        left = "; no card was written" * write_card + "; no sheet was drawn" * (sheet is not None)
+        click.echo(f"stopped early: this is what was done so far{left}", err=True)
     for path in wrote:
         click.echo(f"wrote {path}", err=True)
 

@@ -43,16 +43,14 @@ def write_chart(path: Path, report: Report) -> None:
     _draw_bars(
         flicker, report.styles, colours, [fmean(one.flickers) if one.flickers else None for one in report.styles]
     )
-    flicker.axvline(1, color="black", linestyle="--", label="the camera's own")
-    flicker.set(xlabel="flicker of a still noisy picture, ÷ the camera's")
+    flicker.axvline(1, color="black", linestyle="--")
+    flicker.set(xlabel="flicker of a still noisy picture, ÷ the camera's", title="- - the camera's own")
     errors = [one.warped_error for one in report.styles]
     _draw_bars(warped, report.styles, colours, [one.styled if one else None for one in errors])
     if known := [one.camera for one in errors if one]:
-        warped.axvline(fmean(known), color="black", linestyle="--", label="the clips' own")
+        warped.axvline(fmean(known), color="black", linestyle="--")
+        warped.set(title="- - the clips' own")
     warped.set(xlabel="warped error of moving clips, levels", yticklabels=[])
-    for axes in (flicker, warped):
-        if axes.get_lines():
-            axes.legend(loc="lower right")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
     write_bytes(path, buffer.getvalue())
@@ -69,15 +67,14 @@ def _draw_losses(axes: Any, report: Report, colours: list[Any]) -> None:
             if descent.optimizer != "adam" or id(descent) in drawn:
                 continue
             drawn.add(id(descent))
-            reached = [(number, descent.after(number)) for number in report.iterations]
-            points = [(number, one) for number, one in reached if one is not None]
-            axes.plot(
-                [one.content for _, one in points], [one.style for _, one in points], "x-", color=colour, alpha=0.7
-            )
-            for number, one in points:
-                axes.annotate(
-                    str(number), (one.content, one.style), fontsize=7, xytext=(3, 3), textcoords="offset points"
-                )
+            points = [number for number in report.iterations if number < len(descent.content)]
+            content, style = descent.content.mean(1), descent.style.mean(1)
+            way = slice(min(points, default=0), max(points, default=0) + 1)
+            axes.plot(content[way], style[way], "-", color=colour, alpha=0.6)
+            axes.plot(content[points], style[points], "x", color=colour)
+            for number in points:
+                where = (content[number], style[number])
+                axes.annotate(str(number), where, fontsize=7, xytext=(3, 3), textcoords="offset points")
     axes.set(
         xlabel="content loss (crops)", ylabel="style loss", yscale="log", title="• network   × Gatys after N (Adam)"
     )

@@ -8,7 +8,7 @@ import platform
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Machine:
     def here(cls, painter: Painter) -> Machine:
         """The machine at hand."""
         engine = painter.engine
-        packages = {name: version(name) for name in ("torch", "onnx", "numpy")}
+        packages = {name: _version(name) for name in ("torch", "onnx", "numpy")}
         return cls(
             _processor(), engine.version, engine.device, cv2.getNumThreads(), platform.python_version(), packages
         )
@@ -129,6 +129,13 @@ def times(painters: Sequence[Painter], size: Size, clock: Clock | None = None) -
 
 def _dims(value: Any) -> tuple[int, ...]:
     return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # built by hand, without its metadata
+        return "unknown"
 
 
 def _processor() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stylecam.errors import TrainingUnavailableError
 from stylecam.files import write_bytes
-from stylecam.training.figures import Figures, Report
+from stylecam.training.figures import Figures, Report, mean_of
 
 
 def check_drawable() -> None:
@@ -57,14 +57,19 @@ def write_chart(path: Path, report: Report) -> None:
 
 
 def _draw_losses(axes: Any, report: Report, colours: list[Any]) -> None:
-    drawn = set()
+    drawn: set[int] = set()
     for figures, colour in zip(report.styles, colours, strict=True):
         judged = figures.crop
         if judged is None:
             continue
         axes.plot(judged.content, judged.style, "o", color=colour, markersize=9, label=figures.label)
         for descent in figures.descents:
-            if descent.optimizer != "adam" or id(descent) in drawn:
+            if descent.optimizer != "adam":
+                continue
+            own = mean_of(figures.crops[: descent.content.shape[1]])
+            assert own is not None
+            axes.plot(own.content, own.style, "o", color=colour, markersize=9, fillstyle="none")
+            if id(descent) in drawn:
                 continue
             drawn.add(id(descent))
             points = [number for number in report.iterations if number < len(descent.content)]
@@ -76,7 +81,10 @@ def _draw_losses(axes: Any, report: Report, colours: list[Any]) -> None:
                 where = (content[number], style[number])
                 axes.annotate(str(number), where, fontsize=7, xytext=(3, 3), textcoords="offset points")
     axes.set(
-        xlabel="content loss (crops)", ylabel="style loss", yscale="log", title="• network   × Gatys after N (Adam)"
+        xlabel="content loss (crops)",
+        ylabel="style loss",
+        yscale="log",
+        title="• network   ○ on those photographs that Gatys painted: × after N (Adam)",
     )
     axes.grid(visible=True, which="both", alpha=0.25)
     if axes.get_legend_handles_labels()[0]:

@@ -127,6 +127,11 @@ def times(painters: Sequence[Painter], size: Size, clock: Clock | None = None) -
     return [statistics.median(kept) for kept in took]
 
 
+def load() -> float:
+    """How many programs have wanted a processor during the last minute, as far as the system tells: else 0."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
 def _dims(value: Any) -> tuple[int, ...]:
     return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
 

@@ -35,6 +35,7 @@ from stylecam.training.perceptual import load_perceptual
 
 OPTIMIZERS = ("adam", "lbfgs")
 _STILLS = 3
+_BUSY = 1.0
 # Rough shares of the work, in seconds of two processor cores: for the progress bar only.
 _COST_S, _BASELINE_S, _STILL_S, _CLIP_S, _LOOK_S, _DESCENT_S = 2.0, 20.0, 0.4, 1.2, 1.5, 0.3
 
@@ -61,6 +62,10 @@ class Evaluation:
         self._painter_of = {id(painter.model): painter for painter in self._painters}
         self._styles, notes = examination.choose([painter.model for painter in self._painters])
         self._album = draw_album(examination.photos, examination.count, examination.seed)
+        if (load := cost.load()) >= _BUSY:
+            notes.append(f"the machine is busy (load {load:.1f}): times are longer than they would be on an idle one")
+        if len(self._album) < examination.count:
+            notes.append(f"only {len(self._album)} photographs could be drawn, not {examination.count}")
         self._clips = [
             (path, steadiness.read_clip(path, size=steadiness.SIZE)) for path in find_clips(examination.clips)
         ]

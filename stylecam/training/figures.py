@@ -49,12 +49,12 @@ class Figures:
     @property
     def crop(self) -> Judgement | None:
         """The mean over the crops."""
-        return _mean(self.crops)
+        return mean_of(self.crops)
 
     @property
     def frame(self) -> Judgement | None:
         """The mean over the whole frames."""
-        return _mean(self.frames)
+        return mean_of(self.frames)
 
     @property
     def warped_error(self) -> WarpedError | None:
@@ -92,7 +92,7 @@ class Figures:
         """Plain values, for JSON."""
         losses = {}
         for name, judged in (("crops", self.crops), ("frames", self.frames)):
-            mean = _mean(judged)
+            mean = mean_of(judged)
             losses[name] = mean and {
                 **asdict(mean),
                 "objective": mean.objective(self.weights),
@@ -157,7 +157,8 @@ class Report:
         }
 
 
-def _mean(judged: Sequence[Judgement]) -> Judgement | None:
+def mean_of(judged: Sequence[Judgement]) -> Judgement | None:
+    """The mean of several judgements."""
     if not judged:
         return None
     return Judgement(fmean(one.content for one in judged), fmean(one.style for one in judged))

@@ -73,6 +73,7 @@ def examination(folder: Path, *banks: Path, **changes: Any) -> Examination:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cost and steadiness at small sizes: what is timed here is the tests."""
     monkeypatch.setattr("stylecam.training.steadiness.SIZE", Size(160, 96))
+    monkeypatch.setattr("stylecam.training.cost.load", lambda: 0.0)
     monkeypatch.setattr("stylecam.training.cost.SIZES", (Size(64, 48), Size(128, 96)))
 
 
@@ -201,6 +202,17 @@ def test_a_style_without_a_painting_gets_steadiness_and_cost_only(tmp_path: Path
     assert second.flickers
     assert second.costs
     assert any(note.startswith("two") for note in report.notes)
+
+
+def test_on_a_busy_machine_times_are_said_to_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylecam.training.cost.load", lambda: 4.2)
+    assert any("load 4.2" in note for note in run(tmp_path, network(tmp_path / "plain.onnx")).notes)
+
+
+def test_fewer_photographs_than_asked_for_are_said(tmp_path: Path) -> None:
+    report = run(tmp_path, network(tmp_path / "plain.onnx"), count=9)
+    assert len(report.photos) == 3
+    assert any("only 3" in note for note in report.notes)
 
 
 def test_on_clips_the_warped_error_is_measured(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stylecam.cli.complete import complete_style
-from stylecam.cli.paths import FILE
-from stylecam.cli.stopping import stopped_by_ctrl_c
+from stylecam.cli.work import FILE, stopped_by_ctrl_c
 from stylecam.errors import UsageError
 from stylecam.files import check_writable
 
@@ -101,6 +100,8 @@ def command(
     from stylecam.training.needs import check_installed
 
     check_installed()
+    if plot is not None:
+        check_installed("matplotlib")
     from stylecam.training import chart
     from stylecam.training.evaluation import Evaluation, write_cards
     from stylecam.training.examination import Examination
@@ -108,8 +109,6 @@ def command(
     for path in (plot, sheet, *(given["banks"] if write_card else ())):
         if path is not None:
             check_writable(path)
-    if plot is not None:
-        chart.check_drawable()
     examination = Examination(gatys_photos=0 if no_gatys else gatys_photos, **given)
     with stopped_by_ctrl_c() as stop, _Screen() as screen:
         evaluation = Evaluation(examination, listener=screen, stop=stop)

@@ -19,6 +19,7 @@ _COMMANDS = {
     "styles": "list the styles",
     "train": "learn the style of a painting",
     "evaluate": "measure how good styles are",
+    "optimize": "paint one picture as well as can be, slowly",
 }
 
 

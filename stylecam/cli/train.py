@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stylecam.cli.paths import FILE
-from stylecam.cli.stopping import stopped_by_ctrl_c
+from stylecam.cli.work import FILE, Screen, stopped_by_ctrl_c
 from stylecam.errors import TrainingFailedError, UsageError
 from stylecam.files import check_writable
 
@@ -191,33 +188,12 @@ def _install(output: Path) -> Path:
     return target
 
 
-class _Screen:
-    """Shows progress on standard error; plain lines every minute where that is no terminal."""
+class _Screen(Screen):
+    """Progress, and what is told of at the end."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._progress = Progress(
-            BarColumn(30),
-            TextColumn("{task.percentage:5.1f} %"),
-            TextColumn("step {task.fields[step]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[losses]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            refresh_per_second=2,
-        )
-        self._task = self._progress.add_task("train", total=1.0, step=0, left="", losses="")
-        self._told_at = 0.0
-        self.losses: dict[str, float] = {}
+        super().__init__()
         self.corrupt = 0
-
-    def __enter__(self) -> _Screen:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
 
     def __call__(self, event: Event) -> None:
         """Take in one event of the trainer."""
@@ -225,14 +201,7 @@ class _Screen:
 
         if isinstance(event, Saved):
             if event.kind == "sheet":
-                self._console.print(f"samples: {event.path}", highlight=False, soft_wrap=True)
+                self.note(f"samples: {event.path}")
             return
-        for name, value in event.losses.items():  # a running mean: one step says little
-            self.losses[name] = value if event.number == 1 else 0.95 * self.losses.get(name, value) + 0.05 * value
         self.corrupt = event.corrupt
-        left = f"{event.left_s / 60:.0f} min left" if event.left_s is not None else ""
-        losses = " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
-        self._progress.update(self._task, completed=event.done, step=event.number, left=left, losses=losses)
-        if self._progress.disable and event.elapsed_s - self._told_at >= 60:
-            self._told_at = event.elapsed_s
-            self._console.print(f"step {event.number} {event.done:.0%} {left} {losses}", highlight=False)
+        self.show(event, smooth=0.95)

@@ -7,23 +7,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from stylecam.errors import TrainingUnavailableError
 from stylecam.files import write_bytes
 from stylecam.training.figures import Figures, Report, mean_of
-
-
-def check_drawable() -> None:
-    """See that matplotlib can be imported.
-
-    Raises:
-        TrainingUnavailableError: it cannot; the message says what to install.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise TrainingUnavailableError(
-            'plots need matplotlib, not installed here; run: pip install "stylecam[train]"'
-        ) from error
 
 
 def write_chart(path: Path, report: Report) -> None:

@@ -24,7 +24,7 @@ class Step:
     elapsed_s: float
     left_s: float | None
     losses: dict[str, float]
-    corrupt: int
+    corrupt: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class GatysRecipe:
 
     Attributes:
         iterations: how many steps of the optimiser.
-        optimizer: `lbfgs`, which goes further with each step, or `adam`, whose steps cost less.
+        optimizer: `lbfgs`, which goes further with each step, or `adam`, which needs less memory.
         rate: Adam's, on pixels of 0 to 1; L-BFGS searches its own.
     """
 

@@ -7,13 +7,13 @@ from importlib.util import find_spec
 from stylecam.errors import TrainingUnavailableError
 
 
-def check_installed() -> None:
-    """See that PyTorch and onnx can be imported.
+def check_installed(*needed: str) -> None:
+    """See that what is `needed` can be imported: unless told, PyTorch and onnx.
 
     Raises:
         TrainingUnavailableError: one is missing; the message says what to install.
     """
-    missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
+    missing = [name for name in needed or ("torch", "onnx") if find_spec(name) is None]
     if missing:
         raise TrainingUnavailableError(
             f'training needs {" and ".join(missing)}, not installed here; run: pip install "stylecam[train]"'

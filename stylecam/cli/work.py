@@ -1,0 +1,102 @@
+"""What the commands that work for minutes or hours share: paths, Ctrl-C, progress."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from stylecam.files import user_path
+
+if TYPE_CHECKING:
+    from stylecam.training.events import Step
+
+_Own = TypeVar("_Own", bound="Screen")
+
+
+def _expanded(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    """The path or paths as users write them, `~` included."""
+    if value is None or isinstance(value, tuple):
+        return value and tuple(user_path(str(path)) for path in value)
+    return user_path(str(value))
+
+
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _expanded}
+"""Of an option or argument that names a file or folder."""
+
+
+@contextmanager
+def stopped_by_ctrl_c() -> Iterator[threading.Event]:
+    """The first Ctrl-C ends after the current step and saves; the second one ends at once."""
+    stop = threading.Event()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+class Screen:
+    """Shows progress on standard error; plain lines every so many seconds where that is no terminal."""
+
+    def __init__(self, unit: str = "step", told_every_s: float = 60.0) -> None:
+        self._unit, self._told_every_s = unit, told_every_s
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            BarColumn(30),
+            TextColumn("{task.percentage:5.1f} %"),
+            TextColumn(unit + " {task.fields[step]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[losses]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            refresh_per_second=2,
+        )
+        self._task = self._progress.add_task("work", total=1.0, step=0, left="", losses="")
+        self._told_at = 0.0
+        self.losses: dict[str, float] = {}
+
+    def __enter__(self: _Own) -> _Own:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def note(self, text: str) -> None:
+        """A line of its own, above the bar."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def show(self, step: Step, smooth: float = 0.0) -> None:
+        """How far it is. With `smooth`, losses are running means of which so much is the past: one step says little."""
+        for name, value in step.losses.items():
+            old = value if step.number == 1 else self.losses.get(name, value)
+            self.losses[name] = smooth * old + (1 - smooth) * value
+        left = _left(step.left_s)
+        losses = " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
+        self._progress.update(self._task, completed=step.done, step=step.number, left=left, losses=losses)
+        if self._progress.disable and step.elapsed_s - self._told_at >= self._told_every_s:
+            self._told_at = step.elapsed_s
+            self.note(f"{self._unit} {step.number} {step.done:.0%} {left} {losses}")
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds / 60:.0f} min left" if seconds >= 100 else f"{seconds:.0f} s left"

@@ -1,0 +1,225 @@
+"""One picture to be painted by optimisation: what was ordered, and the work from files to a file."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import torch
+from torch import Tensor
+
+from stylecam.clock import Clock, SystemClock
+from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
+from stylecam.files import write_bytes
+from stylecam.frame import Image, Size
+from stylecam.tensor import fit, resize, to_image, to_tensor
+from stylecam.training import colors
+from stylecam.training.device import means_memory, pick_bfloat16, pick_device
+from stylecam.training.events import Listener, Saved, Step
+from stylecam.training.gatys import GatysRecipe, Iteration, mix, paint
+from stylecam.training.painting import Painting
+from stylecam.training.perceptual import grams_of, load_perceptual
+from stylecam.training.photos import SUFFIXES, read_picture
+
+SMALLEST = 32
+"""Pixels on the short side below which the perceptual network sees nothing but its own rim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """What is ordered.
+
+    Attributes:
+        photo, output: the picture and where its painting goes.
+        paintings: whose style; their weights say how much of each.
+        recipe: numbers of the optimisation.
+        max_size: the long side of the result at most, in pixels; 0 is the photograph's own.
+        scale: short side of the paintings, in pixels.
+        init: `photo`, `noise`, `painting` (the first one) or a picture's path.
+        preserve_color: paint light and dark only, and keep the photograph's colours.
+        preview_every: iterations between previews; 0 makes none.
+        seed: of the noise.
+    """
+
+    photo: Path
+    paintings: tuple[Painting, ...]
+    output: Path
+    recipe: GatysRecipe
+    max_size: int = 512
+    scale: int = 288
+    init: str = "photo"
+    preserve_color: bool = False
+    preview_every: int = 0
+    seed: int = 0
+    vgg: Path | None = None
+    device: str = "auto"
+    bfloat16: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_output(self.output, [self.photo, *(painting.path for painting in self.paintings)])
+        if not self.paintings:
+            raise UsageError("name at least one painting: --style FILE")
+        if self.max_size and not 64 <= self.max_size <= 16384:
+            raise UsageError(f"max-size is {self.max_size} and must be between 64 and 16384, or 0 for full size")
+        for name, lowest, highest in (("scale", 64, 4096), ("preview_every", 0, 10**6), ("seed", 0, 2**63 - 1)):
+            value = getattr(self, name)
+            if not lowest <= value <= highest:
+                raise UsageError(f"{name} is {value} and must be between {lowest} and {highest}")
+
+    @property
+    def preview(self) -> Path:
+        """Where the previews lie."""
+        return self.output.with_suffix(".preview.png")
+
+
+class Studio:
+    """Does the work of one commission. Make one, call `run` once.
+
+    Args:
+        commission: what to do.
+        listener: told of each iteration and file, from the calling thread.
+        stop: set it to end after the current iteration; the best picture so far is written.
+        clock: tells the time.
+
+    Raises:
+        UsageError, TrainingDataError: what was given cannot be painted.
+        TrainingFailedError: memory does not suffice for the paintings.
+    """
+
+    def __init__(
+        self,
+        commission: Commission,
+        *,
+        listener: Listener = lambda event: None,
+        stop: threading.Event | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._ordered, self._listener = commission, listener
+        self._stop, self._clock = stop or threading.Event(), clock or SystemClock()
+        device = torch.device(pick_device(commission.device))
+        photo = _read(commission.photo, "IMAGE")
+        height, width = photo.shape[:2]
+        factor = min(1.0, commission.max_size / max(height, width)) if commission.max_size else 1.0
+        self.size = Size(round(width * factor), round(height * factor))
+        if min(self.size) < SMALLEST:
+            raise TrainingDataError(
+                f"{commission.photo} would be painted at {self.size}; it needs {SMALLEST} pixels on its short side"
+            )
+        self._photo = torch.from_numpy(to_tensor(resize(photo, self.size))).to(device)
+        self._perceptual = load_perceptual(commission.vgg).to(device)
+        self._perceptual.bfloat16 = pick_bfloat16(device, commission.bfloat16)
+        self._subject = colors.grey(self._photo) if commission.preserve_color else self._photo
+        self._targets = self._measure()
+        self._start = self._begin()
+        self._began_at = 0.0
+        self._last: Iteration | None = None
+
+    @property
+    def iterations(self) -> int:
+        """Those done."""
+        return 0 if self._last is None else self._last.number
+
+    def run(self) -> None:
+        """Paint until it is done or told to stop, and write the picture.
+
+        Raises:
+            TrainingFailedError: a loss is no number, memory or disk ran out; what there is has been written.
+        """
+        self._began_at = self._clock.now()
+        try:
+            paint(
+                self._perceptual,
+                self._subject,
+                self._targets,
+                self._ordered.recipe,
+                start=self._start,
+                listener=self._hear,
+                stop=self._stop,
+            )
+        except TrainingFailedError as error:
+            raise TrainingFailedError(f"{error}{self._rescued()}") from error
+        if self.iterations:  # nothing painted, nothing to write
+            self._write(self._ordered.output, "picture")
+
+    def _measure(self) -> list[Tensor]:
+        found = []
+        for painting in self._ordered.paintings:
+            picture = torch.from_numpy(to_tensor(painting.read(self._ordered.scale))).to(self._photo.device)
+            if self._ordered.preserve_color:
+                picture = colors.lit_like(colors.grey(picture), self._subject)
+            try:
+                found.append(grams_of(self._perceptual, picture))
+            except (MemoryError, RuntimeError) as error:
+                if not means_memory(error):
+                    raise
+                raise TrainingFailedError(f"out of memory at {painting.path}; lower --style-scale") from error
+        return mix(found, [painting.weight for painting in self._ordered.paintings])
+
+    def _begin(self) -> Tensor:
+        init = self._ordered.init
+        if init == "photo":
+            return self._subject
+        if init == "noise":
+            chance = torch.Generator().manual_seed(self._ordered.seed)
+            start = torch.rand(self._photo.shape, generator=chance)
+        else:
+            path = self._ordered.paintings[0].path if init == "painting" else Path(init)
+            start = torch.from_numpy(to_tensor(fit(_read(path, "--init photo, noise, painting or FILE"), self.size)))
+        start = start.to(self._photo.device)
+        return colors.grey(start) if self._ordered.preserve_color else start
+
+    def _hear(self, iteration: Iteration) -> None:
+        self._last = iteration
+        if not iteration.number:
+            return
+        done = iteration.number / self._ordered.recipe.iterations
+        elapsed = self._clock.now() - self._began_at
+        values = {name: getattr(iteration, name).item() for name in ("total", "content", "style", "variation")}
+        self._listener(Step(iteration.number, done, elapsed, elapsed / done * (1 - done), values))
+        every = self._ordered.preview_every
+        if every and iteration.number % every == 0:
+            self._write(self._ordered.preview, "preview")
+
+    def _write(self, path: Path, kind: str) -> None:
+        assert self._last is not None
+        picture = self._last.picture
+        if self._ordered.preserve_color:
+            picture = colors.with_colors(picture, self._photo)
+        try:
+            done, data = cv2.imencode(path.suffix, to_image(picture.cpu().numpy()))
+            if not done:
+                raise TrainingFailedError(f"{path}: OpenCV cannot write this kind of picture; name a .png")
+            write_bytes(path, data.tobytes())
+        except cv2.error as error:  # WebP ends at 16383 pixels
+            raise TrainingFailedError(f"{path} cannot be written at {self.size} ({error.err}); name a .png") from error
+        except OSError as error:
+            raise TrainingFailedError(f"{path} cannot be written: {error.strerror or error}") from error
+        self._listener(Saved(kind, path))
+
+    def _rescued(self) -> str:
+        """Write what there is after a failure; says where."""
+        if not self.iterations:
+            return "; nothing was painted yet"
+        self._write(self._ordered.output, "picture")
+        return f"; the picture after {self.iterations} good iterations is {self._ordered.output}"
+
+
+def check_output(output: Path, inputs: list[Path]) -> None:
+    """See that `output` names a kind of picture and would not take the place of one of `inputs`.
+
+    Raises:
+        UsageError: it does not, or it would.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{output}: a picture's name ends in one of {', '.join(sorted(SUFFIXES))}")
+    if any(output.absolute() == path.absolute() for path in inputs):
+        raise UsageError(f"{output} would take the place of a picture it is made from; choose another name")
+
+
+def _read(path: Path, what: str) -> Image:
+    image = read_picture(path)
+    if image is None:
+        raise TrainingDataError(f"{what}: {path} is no picture that can be read; give a JPEG or PNG")
+    return image

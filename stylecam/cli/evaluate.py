@@ -119,7 +119,7 @@ def command(
                 chart.write_chart(plot, report)
                 wrote.append(plot)
             if sheet is not None and not report.stopped:
-                evaluation.write_gallery(sheet)
+                evaluation.write_exhibition(sheet)
                 wrote.append(sheet)
             if write_card and not report.stopped:
                 wrote += write_cards(report)

@@ -26,7 +26,7 @@ from stylecam.training.descent import Descent, descend
 from stylecam.training.device import pick_device
 from stylecam.training.examination import Examination, find_clips
 from stylecam.training.figures import Figures, Report
-from stylecam.training.gallery import SHOWN, Row, write_gallery
+from stylecam.training.exhibition import SHOWN, Row, write_exhibition
 from stylecam.training.johnson import johnson
 from stylecam.training.meter import Listener, Meter, StoppedError
 from stylecam.training.painter import Paint, Painter
@@ -94,7 +94,7 @@ class Evaluation:
             report.stopped = True
         return report
 
-    def write_gallery(self, path: Path) -> None:
+    def write_exhibition(self, path: Path) -> None:
         """Write a PNG that shows some of the photographs, and what each style makes of them.
 
         Raises:
@@ -105,7 +105,7 @@ class Evaluation:
             Row(one.label, one.painting.read(one.weights.scale) if one.painting else None, self._paint(one))
             for one in self._styles
         ]
-        write_gallery(path, self._album[:SHOWN], rows)
+        write_exhibition(path, self._album[:SHOWN], rows)
 
     def _measure_costs(self) -> None:
         """Of each network; all styles of a bank cost the same."""

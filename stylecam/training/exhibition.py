@@ -31,7 +31,7 @@ class Row:
     paint: Paint
 
 
-def write_gallery(path: Path, photos: Sequence[Photo], rows: Sequence[Row]) -> None:
+def write_exhibition(path: Path, photos: Sequence[Photo], rows: Sequence[Row]) -> None:
     """Write a PNG; the first row shows the photographs themselves.
 
     Raises:

@@ -18,6 +18,7 @@ _COMMANDS = {
     "cameras": "list the cameras of this machine",
     "styles": "list the styles",
     "train": "learn the style of a painting",
+    "evaluate": "measure how good styles are",
     "optimize": "paint one picture as well as can be, slowly",
 }
 

@@ -22,7 +22,11 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(as_json: bool) -> None:
-    """List the styles, numbered as the keys 1 to 9 choose them."""
+    """List the styles, numbered as the keys 1 to 9 choose them.
+
+    Where `stylecam evaluate` has measured a style: the milliseconds of one 640×360 picture on the machine it ran on,
+    and the flicker of a still noisy picture (1 is the camera's own).
+    """
     from stylecam.config import user_styles
     from stylecam.styles.catalogue import Catalogue, shipped_models
 
@@ -34,6 +38,7 @@ def command(as_json: bool) -> None:
             json.dumps([{**asdict(card), "full_name": card.full_name} for card in catalogue.all_cards], indent=2)
         )
         return
+    figures = any(card.measured is not None for card in catalogue.all_cards)
     table = Table(
         "key",
         Column("name", no_wrap=True),
@@ -42,6 +47,7 @@ def command(as_json: bool) -> None:
         "year",
         "licence",
         "network",
+        *((Column("ms", justify="right"), Column("flicker", justify="right")) if figures else ()),
         box=None,
         pad_edge=False,
     )
@@ -54,4 +60,8 @@ def command(as_json: bool) -> None:
 
 
 def _row(key: str, name: str, card: StyleCard) -> list[Text]:
-    return [Text(cell) for cell in (key, name, card.title, card.artist, str(card.year or ""), card.licence, card.bank)]
+    cells = [key, name, card.title, card.artist, str(card.year or ""), card.licence, card.bank]
+    if card.measured is not None:
+        ms, flicker = card.measured.ms, card.measured.flicker
+        cells += ["" if ms is None else f"{ms:.0f}", "" if flicker is None else f"{flicker:.2f}"]
+    return [Text(cell) for cell in cells]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stylecam.errors import ModelFormatError
+from stylecam.styles.measured import Measured
 from stylecam.styles.model import Model
 
 
 @dataclass(frozen=True, slots=True)
 class StyleCard:
-    """One style: its name for the command line, the painting behind it, and where its network keeps it."""
+    """One style: its name for the command line, the painting behind it, and where its network keeps it.
+
+    `measured` are its figures, where `stylecam evaluate` has written them into the file.
+    """
 
     name: str
     title: str
@@ -21,6 +26,7 @@ class StyleCard:
     licence: str
     bank: str
     index: int
+    measured: Measured | None = None
 
     @property
     def full_name(self) -> str:
@@ -60,9 +66,19 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
             str(entry.get("licence", licence)),
             bank,
             i,
+            Measured.from_dict(entry.get("measured")),
         )
         for i, (name, entry) in enumerate(zip(names, entries, strict=True))
     )
+
+
+def metadata_with(model: Model, measured: Mapping[int, Measured]) -> dict[str, str]:
+    """The metadata of `model`, with `measured` put into the cards of those styles; older figures of others stay."""
+    listed = json.loads(model.metadata["styles"]) if "styles" in model.metadata else None
+    entries = listed or [{"name": card.name, "title": card.title} for card in read_cards(model)]
+    for index, figures in measured.items():
+        entries[index]["measured"] = figures.as_dict()
+    return {**model.metadata, "styles": json.dumps(entries, ensure_ascii=False)}
 
 
 def _slug(name: str) -> str:

@@ -103,6 +103,19 @@ class Model:
             parts.append(protobuf.encode(_MODEL_GRAPH, graph))
         return b"".join(parts)
 
+    def with_metadata(self, metadata: dict[str, str]) -> bytes:
+        """The file's bytes with other metadata; every byte of the network itself is the same."""
+        view = memoryview(self.data)
+        kept = [bytes(view[top.start : top.end]) for top in protobuf.fields(view) if top.number != _MODEL_METADATA]
+        told = [
+            protobuf.encode(
+                _MODEL_METADATA,
+                protobuf.encode(_ENTRY_KEY, key.encode()) + protobuf.encode(_ENTRY_VALUE, value.encode()),
+            )
+            for key, value in metadata.items()
+        ]
+        return b"".join([*kept, *told])
+
 
 def _describe(data: memoryview) -> tuple[dict[str, Dims], dict[str, Dims], dict[str, str]]:
     inputs: dict[str, Dims] = {}

@@ -44,7 +44,7 @@ class Photos:
     def __init__(self, folders: Sequence[Path], side: int, cache_bytes: int = _CACHE_BYTES) -> None:
         self.side = side
         self.corrupt: set[Path] = set()
-        self._folders = [_pictures(folder) for folder in folders]
+        self._folders = [pictures_in(folder) for folder in folders]
         self._cache: dict[Path, Image] = {}
         self._room = cache_bytes
 
@@ -100,7 +100,12 @@ class Photos:
         return image
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures_in(folder: Path) -> list[Path]:
+    """All picture files of `folder` and its subfolders, sorted.
+
+    Raises:
+        TrainingDataError: it is missing or holds none.
+    """
     if not folder.is_dir():
         raise TrainingDataError(f"--photos {folder}: there is no such folder")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())

@@ -20,11 +20,26 @@ def network(
     salt: str = "",
 ) -> Path:
     """Write a network that passes its first input on."""
+    nodes = [helper.make_node("Identity", [next(iter(inputs), "nothing")], [output])]
+    return written(path, nodes, [], inputs, output, metadata, salt)
+
+
+def written(
+    path: Path,
+    nodes: Sequence[Any],
+    weights: Sequence[Any] = (),
+    inputs: Mapping[str, Shape] = WANTED,
+    output: str = "styled",
+    metadata: Mapping[str, str] | None = None,
+    salt: str = "",
+) -> Path:
+    """Write a network of these nodes."""
     graph = helper.make_graph(
-        [helper.make_node("Identity", [next(iter(inputs), "nothing")], [output])],
+        list(nodes),
         f"tiny{salt}",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)) for name, shape in inputs.items()],
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, (1, 3, "H", "W"))],
+        list(weights),
     )
     made: Any = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     helper.set_model_props(made, dict(metadata or {}))

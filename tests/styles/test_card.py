@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import ModelFormatError
-from stylecam.styles.card import read_cards
+from stylecam.styles.card import metadata_with, read_cards
 from stylecam.styles.catalogue import Catalogue
+from stylecam.styles.measured import Measured
 from stylecam.styles.model import Model
 from tests.styles.networks import WANTED, network
 
@@ -70,3 +71,42 @@ def test_metadata_that_contradicts_the_network_is_refused(tmp_path: Path, styles
 def test_a_year_that_is_no_number_is_left_out(tmp_path: Path) -> None:
     first, _ = read_cards(model(tmp_path, [{"name": "a", "year": "about 1900"}, {"name": "b"}]))
     assert first.year is None
+
+
+def test_a_card_holds_what_was_measured(tmp_path: Path) -> None:
+    figures = {"content": 1.0, "flicker": 0.5, "ms": 25, "machine": "a laptop", "unheard_of": 3}
+    first, second = read_cards(model(tmp_path, [{"name": "a", "measured": figures}, {"name": "b"}]))
+    assert first.measured == Measured(content=1.0, flicker=0.5, ms=25, machine="a laptop")
+    assert second.measured is None
+
+
+@pytest.mark.parametrize(
+    "figure", ["fast", None, True, -1, float("nan"), float("inf"), [1], {"a": 1}, 10**400], ids=lambda v: repr(v)[:9]
+)
+def test_a_figure_that_is_none_is_left_out(tmp_path: Path, figure: object) -> None:
+    entry = {"name": "a", "measured": {"ms": figure, "flicker": 0.5}}
+    first, _ = read_cards(model(tmp_path, [entry, {"name": "b"}]))
+    assert first.measured == Measured(flicker=0.5)
+
+
+@pytest.mark.parametrize("measured", [None, 5, "fast", [], {}, {"ms": "x"}], ids=repr)
+def test_figures_of_another_form_are_no_figures(tmp_path: Path, measured: object) -> None:
+    first, _ = read_cards(model(tmp_path, [{"name": "a", "measured": measured}, {"name": "b"}]))
+    assert first.measured is None
+
+
+def test_figures_are_put_into_the_cards_and_nothing_else_changes(tmp_path: Path) -> None:
+    before = model(tmp_path, [{"name": "a", "year": 1900, "measured": {"ms": 9}}, {"name": "b"}], licence="CC0")
+    before.path.write_bytes(before.with_metadata(metadata_with(before, {1: Measured(flicker=0.5)})))
+    after = Model.read(before.path)
+    first, second = read_cards(after)
+    assert (first.year, first.measured, second.measured) == (1900, Measured(ms=9), Measured(flicker=0.5))
+    assert after.metadata.keys() == before.metadata.keys()
+    assert after.with_metadata({}) == before.with_metadata({})
+
+
+def test_a_model_without_cards_gets_some_to_put_figures_into(tmp_path: Path) -> None:
+    before = Model.read(network(tmp_path / "bank.onnx", BANK))
+    before.path.write_bytes(before.with_metadata(metadata_with(before, {0: Measured(ms=1)})))
+    cards = read_cards(Model.read(before.path))
+    assert [(card.name, card.measured) for card in cards] == [("bank_1", Measured(ms=1)), ("bank_2", None)]

@@ -78,6 +78,36 @@ def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
 
+def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:
+    for needed in ("torch", "onnx"):
+        pytest.importorskip(needed, reason=f'evaluating needs {needed}: pip install "stylecam[train]"')
+    from tests.styles.networks import network
+    from tests.training import material
+
+    (line,) = [line for block in blocks("text") for line in block.splitlines() if line.startswith("stylecam evaluate")]
+    for name in ("Paintings", "Clips"):
+        (tmp_path / name).mkdir()
+    network(tmp_path / "harvest.onnx")
+    material.photos(tmp_path / "Kept", 1)
+    material.picture(tmp_path / "Paintings" / "bruegel_harvest_1565.png", 9)
+    clip = cv2.VideoWriter(str(tmp_path / "Clips" / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 180))
+    for level in range(24):
+        clip.write(np.full((180, 320, 3), level * 8, np.uint8))
+    clip.release()
+    material.vgg(tmp_path / "vgg16.npz")
+    ended = subprocess.run(
+        [sys.executable, "-m", *shlex.split(line), "--iterations", "1", "--device", "cpu"],
+        cwd=tmp_path,
+        env={**environment(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "harvest" in ended.stdout
+    assert cv2.imread(str(tmp_path / "looks.png")) is not None
+
+
 def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     (example,) = blocks("toml")
     path = tmp_path / "config.toml"

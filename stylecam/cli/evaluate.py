@@ -1,0 +1,183 @@
+"""`stylecam evaluate`: how good styles are, in numbers."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from stylecam.cli.complete import complete_style
+from stylecam.cli.work import FILE, stopped_by_ctrl_c
+from stylecam.errors import UsageError
+from stylecam.files import check_writable
+
+
+def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
+    """`50,100` as numbers in order."""
+    try:
+        found = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a list of numbers such as 50,100") from error
+    if not 1 <= found[0] <= found[-1] <= 100_000:
+        raise click.BadParameter(f"{text!r} must hold numbers from 1 to 100000")
+    return found
+
+
+@click.command(
+    "evaluate",
+    epilog="""\b
+Examples:
+  stylecam evaluate three.onnx --photos ~/Kept --paintings ~/Paintings --vgg vgg16.npz
+      losses, flicker and cost of every style, and how many iterations of Gatys' method each is worth
+  stylecam evaluate old.onnx new.onnx --photos ~/Kept --paintings ~/Paintings --clips ~/Clips --no-gatys --baseline
+      two banks side by side, on moving clips too, and against Johnson's network
+  stylecam evaluate three.onnx --style calm --photos ~/Kept --painting calm=c.jpg --plot calm.png --sheet looks.png
+      one style, as a plot and as a sheet of what it paints
+  stylecam evaluate three.onnx --photos ~/Kept --paintings ~/Paintings --write-card --json
+      keep the figures in the file, where `stylecam styles` shows them
+\b
+A painting is found by its style's name (starry_night: van_gogh_starry_night_1889.jpg). Ctrl-C prints what is done.""",
+)
+@click.argument("banks", **FILE, nargs=-1, required=True, metavar="BANK...")
+@click.option(
+    "--photos", **FILE, multiple=True, required=True, metavar="DIR",
+    help="Photographs that were not trained on, subfolders included; several times for more.",
+)  # fmt: skip
+@click.option("--paintings", **FILE, multiple=True, metavar="DIR", help="Where the styles' paintings lie.")
+@click.option(
+    "--painting", "named", multiple=True, metavar="NAME=FILE", help="The painting of one style; several times."
+)
+@click.option(
+    "--clips", **FILE, multiple=True, metavar="PATH", help="Videos, or folders of them, for warped error and flicker."
+)
+@click.option(
+    "--style", "styles", multiple=True, metavar="NAME", shell_complete=complete_style,
+    help="Only this style; several times.",
+)  # fmt: skip
+@click.option("--count", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Photographs to judge by.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all chance.")
+@click.option(
+    "--vgg", **FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
+)
+@click.option("--fine", type=click.FloatRange(0, 1e6), help="Share of relu2_2 in content.  [default: the bank's own]")
+@click.option(
+    "--style-weight", type=click.FloatRange(0, 1e6, min_open=True), help="Style's weight.  [default: the bank's own]"
+)
+@click.option(
+    "--style-scale", "scale", type=click.IntRange(64, 2048),
+    help="Short side of the paintings, in pixels.  [default: the bank's own]",
+)  # fmt: skip
+@click.option(
+    "--iterations", callback=_numbers, default="50,100,300,500", show_default=True, metavar="LIST",
+    help="Where to tell of Gatys' method; it goes as far as the last.",
+)  # fmt: skip
+@click.option(
+    "--gatys-photos", type=click.IntRange(0, 1000), default=3, show_default=True, help="Photographs it paints."
+)
+@click.option("--no-gatys", is_flag=True, help="Leave it out; it takes most of the time.")
+@click.option("--baseline", is_flag=True, help="Measure Johnson's network beside.")
+@click.option("--device", default="auto", show_default=True, help="Where to judge: auto, cpu, cuda or mps.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on standard output.")
+@click.option("--plot", **FILE, metavar="FILE.png", help="Draw the figures.")
+@click.option("--sheet", **FILE, metavar="FILE.png", help="Show what the styles paint.")
+@click.option("--write-card", is_flag=True, help="Keep the figures in the banks' files, for `stylecam styles`.")
+def command(
+    *, gatys_photos: int, no_gatys: bool, as_json: bool, plot: Path | None, sheet: Path | None, write_card: bool,
+    **given: Any,
+) -> None:  # fmt: skip
+    """Measure how good styles are.
+
+    Content and style loss on photographs, flicker of a still noisy picture, warped error of moving clips, arithmetic
+    and time. Every picture is painted by the network as it ships: on the processor, at the picture's own size, and
+    without the reflected rim that the live program puts around it.
+    """
+    from stylecam.training.needs import check_installed
+
+    check_installed()
+    if plot is not None:
+        check_installed("matplotlib")
+    from stylecam.training import chart
+    from stylecam.training.evaluation import Evaluation, write_cards
+    from stylecam.training.examination import Examination
+
+    for path in (plot, sheet, *(given["banks"] if write_card else ())):
+        if path is not None:
+            check_writable(path)
+    examination = Examination(gatys_photos=0 if no_gatys else gatys_photos, **given)
+    with stopped_by_ctrl_c() as stop, _Screen() as screen:
+        evaluation = Evaluation(examination, listener=screen, stop=stop)
+        report = evaluation.run()
+        wrote: list[Path] = []
+        try:
+            if plot is not None:
+                chart.write_chart(plot, report)
+                wrote.append(plot)
+            if sheet is not None and not report.stopped:
+                evaluation.write_exhibition(sheet)
+                wrote.append(sheet)
+            if write_card and not report.stopped:
+                wrote += write_cards(report)
+        except OSError as error:
+            what = error.filename or "the result"
+            raise UsageError(f"{what} cannot be written: {error.strerror or error}") from error
+    if as_json:
+        click.echo(json.dumps({**report.as_dict(), "wrote": list(map(str, wrote))}, indent=2))
+    else:
+        from stylecam.cli.tables import tables
+
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=160)
+        for table in tables(report):
+            console.print(table)
+            console.print()
+    for note in report.notes:
+        click.echo(f"note: {note}", err=True)
+    if report.stopped:
+        left = "; no card was written" * write_card + "; no sheet was drawn" * (sheet is not None)
+        click.echo(f"stopped early: this is what was done so far{left}", err=True)
+    for path in wrote:
+        click.echo(f"wrote {path}", err=True)
+
+
+class _Screen(AbstractContextManager["_Screen"]):
+    """Shows progress on standard error; plain lines every minute where that is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            BarColumn(30),
+            TextColumn("{task.percentage:5.1f} %"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[what]}", markup=False),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            refresh_per_second=4,
+            transient=True,
+        )
+        self._task = self._progress.add_task("evaluate", total=1.0, left="", what="reading")
+        self._began = self._told_at = monotonic()
+
+    def __enter__(self) -> _Screen:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, done: float, what: str) -> None:
+        """Take in how far it has come."""
+        now = monotonic()
+        left_s = (now - self._began) / done * (1 - done) if done > 0.02 else None
+        left = "" if left_s is None else f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
+        self._progress.update(self._task, completed=done, left=left, what=what)
+        if self._progress.disable and now - self._told_at >= 60:
+            self._told_at = now
+            self._console.print(f"{done:.0%} {left} {what}", highlight=False, markup=False)

@@ -1,0 +1,104 @@
+"""Judges paintings of photographs, by the very losses that networks are trained with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylecam.frame import Image
+from stylecam.styles.model import Model
+from stylecam.tensor import to_tensor
+from stylecam.training import losses
+from stylecam.training.painter import Levels
+from stylecam.training.painting import Painting
+from stylecam.training.perceptual import Perceptual, grams_of
+from stylecam.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What counts how much: objective = content + `style` · style loss.
+
+    Attributes:
+        fine: of relu2_2 within the content loss.
+        style: of the style loss.
+        scale: short side of the painting in pixels, which says how large its strokes are.
+    """
+
+    fine: float
+    style: float
+    scale: int
+
+    @classmethod
+    def of(cls, model: Model, fine: float | None, style: float | None, scale: int | None) -> Weights:
+        """Those given; the others from the recipe in the file, else those of `stylecam train`."""
+        try:
+            stored = json.loads(model.metadata.get("recipe", ""))
+        except (ValueError, RecursionError):  # no recipe, or one for people
+            stored = None
+
+        def told(name: str, usual: float) -> float:
+            value = stored.get(name) if isinstance(stored, dict) else None
+            return value if isinstance(value, int | float) and 0 < value < 1e6 else usual
+
+        usual = Recipe(steps=1)
+        return cls(
+            told("fine", usual.fine) if fine is None else fine,
+            told("style", usual.style) if style is None else style,
+            round(told("scale", usual.scale)) if scale is None else scale,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Of one painted photograph; neither loss is weighted."""
+
+    content: float
+    style: float
+
+    def objective(self, weights: Weights) -> float:
+        """The weighted sum."""
+        return self.content + weights.style * self.style
+
+
+class Critic:
+    """Looks through the perceptual network, in full precision."""
+
+    def __init__(self, perceptual: Perceptual, device: torch.device) -> None:
+        self.perceptual = perceptual.to(device)
+        self.perceptual.bfloat16 = False
+        self._device = device
+        self._targets: dict[tuple[Painting, int], list[Tensor]] = {}
+
+    def targets(self, painting: Painting, scale: int) -> list[Tensor]:
+        """The Gram matrices (1×C×C) that a style of `painting` is to have.
+
+        Raises:
+            TrainingDataError: it cannot be read.
+        """
+        key = (painting, scale)
+        if key not in self._targets:
+            self._targets[key] = grams_of(self.perceptual, torch.from_numpy(to_tensor(painting.read(scale))))
+        return self._targets[key]
+
+    @torch.no_grad()
+    def look(self, photo: Image) -> list[Tensor]:
+        """The features of a photograph that `judge` wants."""
+        return self.perceptual(torch.from_numpy(to_tensor(photo)).to(self._device), taps=3)
+
+    @torch.no_grad()
+    def judge(self, painted: Levels, wanted: list[Tensor], targets: list[Tensor], fine: float) -> Judgement:
+        """The losses of `painted` against the photograph's features and the painting's Gram matrices."""
+        rgb = torch.from_numpy(np.ascontiguousarray(painted[:, :, ::-1])).permute(2, 0, 1)[None] / 255
+        found = self.perceptual(rgb.to(self._device))
+        content = losses.content_loss(found, wanted, fine)
+        return Judgement(content.item(), losses.style_loss(found, targets).item())

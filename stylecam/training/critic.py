@@ -14,6 +14,7 @@ from stylecam.frame import Image
 from stylecam.styles.model import Model
 from stylecam.tensor import to_tensor
 from stylecam.training import losses
+from stylecam.training.learned import Learned
 from stylecam.training.painter import Levels
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import Perceptual, grams_of
@@ -35,8 +36,8 @@ class Weights:
     scale: int
 
     @classmethod
-    def of(cls, model: Model, fine: float | None, style: float | None, scale: int | None) -> Weights:
-        """Those given; the others from the recipe in the file, else those of `stylecam train`."""
+    def of(cls, model: Model, learned: Learned, fine: float | None, style: float | None, scale: int | None) -> Weights:
+        """Those given; else as the style was `learned`, or as the recipe in the file says, or as `stylecam train`."""
         try:
             stored = json.loads(model.metadata.get("recipe", ""))
         except (ValueError, RecursionError):  # no recipe, or one for people
@@ -49,8 +50,8 @@ class Weights:
         usual = Recipe(steps=1)
         return cls(
             told("fine", usual.fine) if fine is None else fine,
-            told("style", usual.style) if style is None else style,
-            round(told("scale", usual.scale)) if scale is None else scale,
+            told("style", usual.style) * learned.weight if style is None else style,
+            (learned.scale or round(told("scale", usual.scale))) if scale is None else scale,
         )
 
     def as_dict(self) -> dict[str, Any]:

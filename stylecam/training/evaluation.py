@@ -25,8 +25,8 @@ from stylecam.training.critic import Critic, Weights
 from stylecam.training.descent import Descent, descend
 from stylecam.training.device import pick_device
 from stylecam.training.examination import Examination, find_clips
-from stylecam.training.figures import Figures, Report
 from stylecam.training.exhibition import SHOWN, Row, write_exhibition
+from stylecam.training.figures import Figures, Report
 from stylecam.training.johnson import johnson
 from stylecam.training.meter import Listener, Meter, StoppedError
 from stylecam.training.painter import Paint, Painter

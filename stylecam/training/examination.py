@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylecam.errors import StyleNotFoundError, TrainingDataError
@@ -13,6 +13,7 @@ from stylecam.styles.model import Model
 from stylecam.training.attribution import attribute
 from stylecam.training.critic import Weights
 from stylecam.training.figures import Figures
+from stylecam.training.learned import Learned
 
 _CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv", ".ts"})
 
@@ -76,9 +77,14 @@ class Examination:
         for model, card in chosen:
             bank = card.bank if stems[card.bank] == 1 else str(model.path.with_suffix(""))
             label = card.name if len(models) == 1 else f"{bank}/{card.name}"
-            weights = Weights.of(model, self.fine, self.style_weight, self.scale)
-            styles.append(Figures(label, card, model, weights, found.paintings.get(card.name)))
-        if len({one.weights for one in styles}) > 1:
+            learned = Learned.of(model, card.index)
+            weights = Weights.of(model, learned, self.fine, self.style_weight, self.scale)
+            painting = found.paintings.get(card.name)
+            if painting is not None:
+                painting = replace(painting, crop=learned.crop)
+            styles.append(Figures(label, card, model, weights, painting))
+        named = [(one.card.name, one.weights) for one in styles]
+        if len(set(named)) > len({name for name, _ in named}):
             found.notes.append(
                 "the banks' recipes weigh differently: to compare objectives, set --fine, --style-weight, --style-scale"
             )

@@ -15,6 +15,7 @@ import pytest
 from stylecam.cli import evaluate as evaluate_module
 from stylecam.cli.group import run_command_line
 from stylecam.styles.catalogue import shipped_models
+from stylecam.styles.model import Model
 from stylecam.training import needs
 
 OPTIONS = [p for p in evaluate_module.command.params if isinstance(p, click.Option)]
@@ -37,7 +38,7 @@ def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.M
     monkeypatch.setattr("stylecam.training.cost.RUNS", 1)
     monkeypatch.setattr("stylecam.training.steadiness.SIZE", Size(160, 96))
     mine = own_settings.parent / "styles" / "mine.onnx"
-    shutil.copy(shipped_models() / "starter-lean.onnx", mine)
+    shutil.copy(shipped_models() / "gallery.onnx", mine)
     (tmp_path / "paintings").mkdir()
     material.picture(tmp_path / "paintings" / "hokusai_great_wave_1831.png", 9)
     places = ["--photos", str(material.photos(tmp_path / "photos")), "--vgg", str(material.vgg(tmp_path / "v.npz"))]
@@ -87,7 +88,13 @@ def test_json_is_all_that_goes_to_standard_output(words: list[str], capsys: pyte
     result = json.loads(capsys.readouterr().out)
     (style,) = result["styles"]
     assert (style["style"], style["gatys"]) == ("great_wave", [])
-    assert style["weights"] == {"fine": 0.2, "style": 1.8, "scale": 288}
+    metadata = Model.read(shipped_models() / "gallery.onnx").metadata
+    recipe, learned = json.loads(metadata["recipe"]), json.loads(metadata["styles"])[1]["learned"]
+    assert style["weights"] == {
+        "fine": recipe["fine"],
+        "style": pytest.approx(recipe["style"] * learned["weight"]),
+        "scale": learned["scale"],
+    }
     assert style["cost"]["640x360"]["gmac"] == pytest.approx(1.17, abs=0.01)
 
 

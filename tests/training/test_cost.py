@@ -45,7 +45,7 @@ def test_johnsons_network_costs_what_everyone_says() -> None:
 
 
 def test_the_shipped_networks_cost_what_their_readme_says(bank: Model) -> None:
-    assert bank.path.name == "starter-lean.onnx"
+    assert bank.path.name == "gallery.onnx"
     assert gmac(bank, Size(640, 480)) == pytest.approx(1.56, abs=0.01)
     assert gmac(bank, Size(640, 360)) == pytest.approx(0.75 * gmac(bank, Size(640, 480)))
 

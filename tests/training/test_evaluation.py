@@ -25,6 +25,7 @@ from stylecam.training.descent import Descent, worth
 from stylecam.training.evaluation import Evaluation, write_cards
 from stylecam.training.examination import Examination
 from stylecam.training.figures import Report
+from stylecam.training.learned import Learned
 from stylecam.training.network import Lean
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import load_perceptual
@@ -127,14 +128,15 @@ def test_worth_is_that_of_the_means_and_of_each_photograph() -> None:
 def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
     recipe = json.dumps({"fine": 0.2, "style": 1.8, "scale": 320, "of_a_later_version": 1})
     model = Model.read(bank(tmp_path / "a.onnx", "a", recipe=recipe))
-    assert Weights.of(model, None, None, None) == Weights(0.2, 1.8, 320)
-    assert Weights.of(model, 0.0, 4.5, 288) == Weights(0.0, 4.5, 288)
+    assert Weights.of(model, Learned(), None, None, None) == Weights(0.2, 1.8, 320)
+    assert Weights.of(model, Learned(0.5, 384), None, None, None) == Weights(0.2, 0.9, 384)
+    assert Weights.of(model, Learned(0.5, 384), 0.0, 4.5, 288) == Weights(0.0, 4.5, 288)
 
 
 @pytest.mark.parametrize("recipe", ["", "see the notes", "[1]", '{"fine": "much"}', '{"style": -1}', "[" * 9999])
 def test_a_recipe_for_people_leaves_the_trainers_weights(recipe: str, tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx", metadata={"recipe": recipe}))
-    assert Weights.of(model, None, None, None) == Weights(0.15, 2.5, 288)
+    assert Weights.of(model, Learned(), None, None, None) == Weights(0.15, 2.5, 288)
 
 
 def test_everything_is_there_as_json(tmp_path: Path) -> None:

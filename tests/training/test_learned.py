@@ -1,0 +1,44 @@
+"""How a style was learned, read back from its bank."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stylecam.styles.model import Model
+from stylecam.training.learned import Learned
+from stylecam.training.painting import Painting
+from tests.styles.networks import network
+
+
+def model(folder: Path, entry: object) -> Model:
+    return Model.read(network(folder / "one.onnx", metadata={"styles": json.dumps([entry])}))
+
+
+def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
+    painting = Painting("a", tmp_path, 2.5, None, (0.0, 0.1, 1.0, 0.9))
+    entry = {"name": "a", **painting.entry(288)}
+    assert Learned.of(model(tmp_path, entry), 0) == Learned(2.5, 288, (0.0, 0.1, 1.0, 0.9))
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        None,
+        3,
+        {},
+        {"weight": "x", "scale": 288, "crop": None},
+        {"weight": 0, "scale": 288, "crop": None},
+        {"weight": 1, "scale": 1e999, "crop": None},
+        {"weight": 1, "scale": 288, "crop": [1]},
+        {"weight": 1, "scale": 288, "crop": [0, 0, None, 1]},
+    ],
+)
+def test_what_cannot_be_meant_counts_as_nothing(tmp_path: Path, learned: object) -> None:
+    assert Learned.of(model(tmp_path, {"name": "a", "learned": learned}), 0) == Learned()
+
+
+def test_a_bank_that_says_nothing_was_learned_in_the_usual_way(tmp_path: Path) -> None:
+    assert Learned.of(Model.read(network(tmp_path / "one.onnx")), 0) == Learned()

@@ -242,7 +242,7 @@ def test_a_broken_file_among_the_users_styles_is_named_and_the_rest_goes_on(
 
 def test_styles_complete_by_their_beginning() -> None:
     context = click.Context(run_module.command)
-    found = [item.value for item in complete_style(context, OPTIONS[0], "gr")]
+    found = [item.value for item in complete_style(context, OPTIONS[0], "gre")]
     assert found == ["great_wave"]
 
 

@@ -74,15 +74,15 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
     help="Short side of the paintings, in pixels: larger means larger strokes.",
 )
 @click.option("--content", type=float, default=1.0, show_default=True, help="Weight: forms kept (relu3_3).")
-@click.option("--fine", type=float, default=0.15, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
-@click.option("--style", type=float, default=2.5, show_default=True, help="Weight: texture of the painting.")
+@click.option("--fine", type=float, default=0.25, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
+@click.option("--style", type=float, default=1.7, show_default=True, help="Weight: texture of the painting.")
 @click.option(
     "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight: total variation, smoothness."
 )
-@click.option("--stability", type=float, default=30.0, show_default=True, help="Weight: moves with the picture.")
-@click.option("--noise", type=float, default=0.5, show_default=True, help="Weight: no flicker by the camera's noise.")
-@click.option("--rate", type=float, default=0.0015, show_default=True, help="Highest learning rate of convolutions.")
-@click.option("--norm-rate", type=float, help="And of norm rows.  [default: 0.0075, with a frozen body 0.015]")
+@click.option("--stability", type=float, default=100.0, show_default=True, help="Weight: moves with the picture.")
+@click.option("--noise", type=float, default=0.4, show_default=True, help="Weight: no flicker by the camera's noise.")
+@click.option("--rate", type=float, default=0.0012, show_default=True, help="Highest learning rate of convolutions.")
+@click.option("--norm-rate", type=float, help="And of norm rows.  [default: 0.005, with a frozen body 0.015]")
 @click.option("--width", type=int, default=48, show_default=True, help="Channels of a new network.")
 @click.option("--blocks", type=int, default=4, show_default=True, help="Residual blocks of a new network.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
@@ -159,7 +159,7 @@ def _begin(
         raise UsageError("say where photographs to learn on are: --photos DIR")
     frozen = (body or ("frozen" if start else "free")) == "frozen"
     if given["norm_rate"] is None:
-        given["norm_rate"] = 0.015 if frozen else 0.0075  # rows alone bear, and need, the largest steps
+        given["norm_rate"] = 0.015 if frozen else 0.005  # rows alone bear, and need, the largest steps
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = 15.0 if frozen else 60.0
     other = {name: given.pop(name) for name in ("vgg", "samples", "licence", "device", "bfloat16")}

@@ -11,7 +11,7 @@ from stylecam.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train; the defaults made the shipped lean bank.
+    """How to train; the defaults made the shipped gallery.
 
     Attributes:
         steps: how many, or None where `minutes` decides.
@@ -36,13 +36,13 @@ class Recipe:
     crop: int = 192
     scale: int = 288
     content: float = 1.0
-    fine: float = 0.15
-    style: float = 2.5
+    fine: float = 0.25
+    style: float = 1.7
     variation: float = 0.5
-    stability: float = 30.0
-    noise: float = 0.5
-    rate: float = 1.5e-3
-    norm_rate: float = 7.5e-3
+    stability: float = 100.0
+    noise: float = 0.4
+    rate: float = 1.2e-3
+    norm_rate: float = 5e-3
     warm_up: int = 100
     width: int = 48
     blocks: int = 4

@@ -16,6 +16,7 @@ from stylecam.cli import train as train_module
 from stylecam.cli.group import run_command_line
 from stylecam.styles.model import Model
 from stylecam.training import needs
+from stylecam.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from stylecam.training.events import Event
@@ -169,3 +170,11 @@ def test_bad_input_is_one_line(
 ) -> None:
     words = without(words, option) if option in words else words
     assert said in complaint([*words, option, value], capsys)
+
+
+def test_the_defaults_are_those_of_the_recipe() -> None:
+    recipe = Recipe(steps=1).as_dict()
+    given = {option.name: option.default for option in train_module.command.params if option.name in recipe}
+    told = {name: value for name, value in given.items() if isinstance(value, int | float)}
+    assert {"style", "stability", "noise", "rate", "batch"} <= set(told)
+    assert told == {name: recipe[name] for name in told}

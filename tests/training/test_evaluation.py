@@ -136,7 +136,7 @@ def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
 @pytest.mark.parametrize("recipe", ["", "see the notes", "[1]", '{"fine": "much"}', '{"style": -1}', "[" * 9999])
 def test_a_recipe_for_people_leaves_the_trainers_weights(recipe: str, tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx", metadata={"recipe": recipe}))
-    assert Weights.of(model, Learned(), None, None, None) == Weights(0.15, 2.5, 288)
+    assert Weights.of(model, Learned(), None, None, None) == Weights(0.25, 1.7, 288)
 
 
 def test_everything_is_there_as_json(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from stylecam.styles.model import Model
 class StyleCard:
     """One style: its name for the command line, the painting behind it, and where its network keeps it.
 
-    `measured` are its figures, where `stylecam evaluate` has written them into the file.
+    `measured` are its figures, where `stylecam evaluate` has written them into the file; `source` says where the
+    painting's photograph was found.
     """
 
     name: str
@@ -27,6 +28,7 @@ class StyleCard:
     bank: str
     index: int
     measured: Measured | None = None
+    source: str = ""
 
     @property
     def full_name(self) -> str:
@@ -67,6 +69,7 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
             bank,
             i,
             Measured.from_dict(entry.get("measured")),
+            str(entry.get("source", "")),
         )
         for i, (name, entry) in enumerate(zip(names, entries, strict=True))
     )

@@ -30,6 +30,7 @@ def test_every_shipped_style_says_whose_painting_it_is(catalogue: Catalogue) -> 
         assert card.title
         assert card.artist != "unknown"
         assert card.licence != "unknown"
+        assert card.source
         assert card.year or re.search(r"\d", card.title)  # some are dated only roughly
 
 

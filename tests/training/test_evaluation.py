@@ -148,7 +148,7 @@ def test_everything_is_there_as_json(tmp_path: Path) -> None:
     first, second = values["styles"]
     assert (first["style"], second["style"]) == ("one", "two")
     crops = first["crops"]
-    assert crops["objective"] == pytest.approx(crops["content"] + 2.5 * crops["style"])
+    assert crops["objective"] == pytest.approx(crops["content"] + first["weights"]["style"] * crops["style"])
     assert (crops["photos"], len(first["frames"]["each"])) == (2, 2)
     assert [(way["optimizer"], [point["iterations"] for point in way["points"]]) for way in first["gatys"]] == [
         ("adam", [1, 3]), ("lbfgs", [1, 3]),

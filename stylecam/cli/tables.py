@@ -94,14 +94,15 @@ def _steadiness_and_cost(report: Report) -> Table:
         cells += [f"{warped.styled:.2f}", f"{worst:.2f}", f"{warped.camera:.2f}"] if warped else ["", "", ""]
         for size in sizes:
             cost = one.costs.get(size)
-            cells += [f"{cost.gmac:.2f}", f"{cost.ms:.1f}"] if cost else ["", ""]
+            cells += ["" if cost is None or cost.gmac is None else f"{cost.gmac:.2f}", f"{cost.ms:.1f}" if cost else ""]
         if report.baseline and sizes:
             last = one.costs.get(sizes[-1])
-            cells += [f"{last.times_less:.1f}", f"{last.times_faster:.1f}"] if last and last.times_less else ["", ""]
+            ratios = (last.times_less, last.times_faster) if last else ()
+            cells += ["" if ratio is None else f"{ratio:.1f}" for ratio in ratios] or ["", ""]
         table.add_row(*map(Text, cells))
     told = [str(report.machine)]
     for size, cost in report.baseline.items():
-        told.append(f"Johnson's network at {size}: {cost.gmac:.1f} GMAC, {cost.ms:.0f} ms")
+        told.append(f"Johnson's network at {size}: {cost.gmac or 0:.1f} GMAC, {cost.ms:.0f} ms")
     table.caption, table.caption_justify = "\n".join(told), "left"
     return table
 

@@ -32,19 +32,20 @@ class Cost:
     """At one size.
 
     Attributes:
-        gmac: billions of multiply-adds in its convolutions.
+        gmac: billions of multiply-adds in its convolutions, where its graph tells.
         ms: the median time of one run.
         times_less, times_faster: Johnson's network's over this one's, where both were measured in the same run.
     """
 
-    gmac: float
+    gmac: float | None
     ms: float
     times_less: float | None = None
     times_faster: float | None = None
 
     def against(self, other: Cost) -> Cost:
         """With the ratios to `other`."""
-        return Cost(self.gmac, self.ms, other.gmac / max(self.gmac, 1e-9), other.ms / max(self.ms, 1e-9))
+        less = other.gmac / max(self.gmac, 1e-9) if self.gmac is not None and other.gmac is not None else None
+        return Cost(self.gmac, self.ms, less, other.ms / max(self.ms, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stylecam.errors import ModelFormatError
 from stylecam.files import write_bytes
-from stylecam.frame import Image
+from stylecam.frame import Image, Size
 from stylecam.styles.card import metadata_with
 from stylecam.styles.model import Model
 from stylecam.tensor import fit
@@ -112,7 +113,7 @@ class Evaluation:
         painters = [*self._painters, Painter(johnson())] if self._examination.baseline else self._painters
         for size in cost.SIZES:
             costs = [
-                Cost(cost.gmac(painter.model, size), ms)
+                Cost(self._gmac(painter.model, size), ms)
                 for painter, ms in zip(painters, cost.times(painters, size), strict=True)
             ]
             if self._examination.baseline:
@@ -123,6 +124,15 @@ class Evaluation:
                     if figures.model is painter.model:
                         figures.costs[size] = one
             self._meter.add(self._cost_s() / len(cost.SIZES), f"cost at {size}")
+
+    def _gmac(self, model: Model, size: Size) -> float | None:
+        """A graph that cannot be followed can still be run, and judged by all else."""
+        try:
+            return cost.gmac(model, size)
+        except ModelFormatError as error:
+            if str(error) not in self._report.notes:
+                self._report.notes.append(str(error))
+            return None
 
     def _measure_flicker(self) -> None:
         for figures in self._styles:

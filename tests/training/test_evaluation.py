@@ -13,10 +13,12 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from stylecam.errors import StyleNotFoundError, TrainingDataError
+from stylecam.cli.tables import tables
+from stylecam.errors import ModelFormatError, StyleNotFoundError, TrainingDataError
 from stylecam.frame import Size
 from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
+from stylecam.training import cost
 from stylecam.training import descent as descent_module
 from stylecam.training import evaluation as evaluation_module
 from stylecam.training.bank import Bank, write_bank
@@ -137,6 +139,20 @@ def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
 def test_a_recipe_for_people_leaves_the_trainers_weights(recipe: str, tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx", metadata={"recipe": recipe}))
     assert Weights.of(model, Learned(), None, None, None) == Weights(0.25, 1.7, 288)
+
+
+def test_arithmetic_that_cannot_be_counted_is_a_note_and_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(model: Model, size: Size) -> float:
+        raise ModelFormatError("its graph cannot be followed")
+
+    monkeypatch.setattr(cost, "gmac", lost)
+    report = run(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=0, baseline=True)
+    assert report.notes.count("its graph cannot be followed") == 1
+    (costs,) = {(one.gmac, one.times_less) for one in report.styles[0].costs.values()}
+    assert costs == (None, None)
+    assert [table.row_count for table in tables(report)] == [1, 1]
 
 
 def test_everything_is_there_as_json(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stylecam.cli.complete import complete_style
 from stylecam.cli.work import FILE, stopped_by_ctrl_c
-from stylecam.errors import UsageError
+from stylecam.errors import StylecamError, TrainingFailedError, UsageError
 from stylecam.files import check_writable
 
 
@@ -106,6 +106,11 @@ def command(
     from stylecam.training.evaluation import Evaluation, write_cards
     from stylecam.training.examination import Examination
 
+    if plot is not None and plot == sheet:
+        raise UsageError(f"--plot and --sheet are both {plot}; name two files")
+    for picture in (plot, sheet):
+        if picture is not None and picture.suffix.lower() != ".png":
+            raise UsageError(f"{picture}: the name of a plot or sheet ends in .png")
     for path in (plot, sheet, *(given["banks"] if write_card else ())):
         if path is not None:
             check_writable(path)
@@ -114,7 +119,8 @@ def command(
         evaluation = Evaluation(examination, listener=screen, stop=stop)
         report = evaluation.run()
         wrote: list[Path] = []
-        try:
+        failed: Exception | None = None
+        try:  # what was found is told in any case: it may have taken hours
             if plot is not None:
                 chart.write_chart(plot, report)
                 wrote.append(plot)
@@ -123,9 +129,8 @@ def command(
                 wrote.append(sheet)
             if write_card and not report.stopped:
                 wrote += write_cards(report)
-        except OSError as error:
-            what = error.filename or "the result"
-            raise UsageError(f"{what} cannot be written: {error.strerror or error}") from error
+        except (OSError, StylecamError) as error:
+            failed = error
     if as_json:
         click.echo(json.dumps({**report.as_dict(), "wrote": list(map(str, wrote))}, indent=2))
     else:
@@ -144,6 +149,11 @@ def command(
         click.echo(f"stopped early: this is what was done so far{left}", err=True)
     for path in wrote:
         click.echo(f"wrote {path}", err=True)
+    if isinstance(failed, OSError):
+        what = failed.filename or "the result"
+        raise TrainingFailedError(f"{what} cannot be written: {failed.strerror or failed}") from failed
+    if failed is not None:
+        raise failed
 
 
 class _Screen(AbstractContextManager["_Screen"]):

@@ -102,7 +102,8 @@ def _steadiness_and_cost(report: Report) -> Table:
         table.add_row(*map(Text, cells))
     told = [str(report.machine)]
     for size, cost in report.baseline.items():
-        told.append(f"Johnson's network at {size}: {cost.gmac or 0:.1f} GMAC, {cost.ms:.0f} ms")
+        counted = "" if cost.gmac is None else f"{cost.gmac:.1f} GMAC, "
+        told.append(f"Johnson's network at {size}: {counted}{cost.ms:.0f} ms")
     table.caption, table.caption_justify = "\n".join(told), "left"
     return table
 

@@ -31,7 +31,7 @@ Examples:
       one more style for a shipped bank: minutes on a laptop
   stylecam train a.jpg b.jpg calm=c.jpg:0.6 -o three.onnx --photos ~/Pictures --minutes 90
       a new bank of three; `calm` is named, and its style weighs 0.6 of the others'
-  stylecam train *.jpg -o more.onnx --from three.onnx --body free --photos ~/Pictures --photos ~/Faces --steps 20000
+  stylecam train [ab].jpg calm=c.jpg -o more.onnx --from three.onnx --body free --photos ~/Pictures --photos ~/Faces
       go on training all of a bank; half of the crops are from the second folder
   stylecam train models/gallery.toml --paintings ~/Art -o gallery.onnx --photos ~/Pictures --steps 40000
       the shipped gallery, painting by painting as its file says (weights, scales, crops, cards)
@@ -97,15 +97,23 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
     help="Perceptual network in bfloat16.  [default: where the processor is fast at it]",
 )
 @click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
-@click.option("--install", is_flag=True, help="Copy the result to your own styles, so that `stylecam` lists it.")
+@click.option(
+    "--install/--no-install",
+    default=None,
+    help="Copy the result to your own styles, so that `stylecam` lists it.  [default: with a frozen body]",
+)
 @click.option("--resume", is_flag=True, help="Go on from NAME.checkpoint; all else is kept there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.pass_context
-def command(context: click.Context, /, output: Path, resume: bool, install: bool, as_json: bool, **given: Any) -> None:
+def command(
+    context: click.Context, /, output: Path, resume: bool, install: bool | None, as_json: bool, **given: Any
+) -> None:
     """Learn the style of one or more paintings."""
     from stylecam.training.needs import check_installed
 
     check_installed()
+    if output.suffix.lower() != ".onnx":
+        raise UsageError(f"{output}: the name of a bank ends in .onnx")
     check_writable(output)
     with stopped_by_ctrl_c() as stop, _Screen() as screen:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
@@ -114,7 +122,7 @@ def command(context: click.Context, /, output: Path, resume: bool, install: bool
         return
     if trainer.step == 0:
         raise click.Abort  # interrupted before the first step: there is nothing to show
-    installed = _install(output) if install else None
+    installed = _install(output) if (trainer.frozen if install is None else install) else None
     names = [str(entry["name"]) for entry in trainer.entries]
     if as_json:
         result = {
@@ -182,7 +190,9 @@ def _resume(context: click.Context, output: Path, stop: threading.Event, listene
     ]
     if changed:
         raise UsageError(f"--resume goes on with the same plan, kept in the checkpoint; leave out {', '.join(changed)}")
-    return Trainer.resume(output, listener=listener, stop=stop)
+    chosen = context.get_parameter_source("device") is ParameterSource.COMMANDLINE
+    device = str(context.params["device"]) if chosen else None
+    return Trainer.resume(output, device, listener=listener, stop=stop)
 
 
 def _install(output: Path) -> Path:

@@ -14,7 +14,7 @@ import torch
 from stylecam.errors import TrainingDataError
 from stylecam.files import write_bytes
 
-_FORM = 1
+_FORM = 2
 
 
 @dataclass

@@ -58,7 +58,7 @@ class Commission:
     bfloat16: bool | None = None
 
     def __post_init__(self) -> None:
-        check_output(self.output, [self.photo, *(painting.path for painting in self.paintings)])
+        check_output(self.output, [self.photo, *(painting.path for painting in self.paintings), Path(self.init)])
         if not self.paintings:
             raise UsageError("name at least one painting: --style FILE")
         if self.max_size and not 64 <= self.max_size <= 16384:
@@ -107,9 +107,11 @@ class Studio:
             raise TrainingDataError(
                 f"{commission.photo} would be painted at {self.size}; it needs {SMALLEST} pixels on its short side"
             )
-        self._photo = torch.from_numpy(to_tensor(resize(photo, self.size))).to(device)
-        self._perceptual = load_perceptual(commission.vgg).to(device)
-        self._perceptual.bfloat16 = pick_bfloat16(device, commission.bfloat16)
+        with naming_memory(lambda: f"lower --max-size (the picture is {self.size} pixels)"):
+            self._photo = torch.from_numpy(to_tensor(resize(photo, self.size))).to(device)
+            self._perceptual = load_perceptual(commission.vgg).to(device)
+        searches = commission.recipe.optimizer == "lbfgs" and commission.bfloat16 is None  # a noisy objective stalls it
+        self._perceptual.bfloat16 = not searches and pick_bfloat16(device, commission.bfloat16)
         self._subject = colors.grey(self._photo) if commission.preserve_color else self._photo
         self._targets = self._measure()
         self._start = self._begin()
@@ -210,7 +212,7 @@ def check_output(output: Path, inputs: list[Path]) -> None:
     """
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output}: a picture's name ends in one of {', '.join(sorted(SUFFIXES))}")
-    if any(output.absolute() == path.absolute() for path in inputs):
+    if any(output.resolve() == path.resolve() for path in inputs):
         raise UsageError(f"{output} would take the place of a picture it is made from; choose another name")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,11 +14,14 @@ from stylecam.frame import Image
 from stylecam.styles.model import Model
 from stylecam.tensor import to_tensor
 from stylecam.training import losses
+from stylecam.training.device import naming_memory
 from stylecam.training.learned import Learned
 from stylecam.training.painter import Levels
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import Perceptual, grams_of
 from stylecam.training.recipe import Recipe
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +46,26 @@ class Weights:
         except (ValueError, RecursionError):  # no recipe, or one for people
             stored = None
 
-        def told(name: str, usual: float) -> float:
+        def told(name: str, usual: float, lowest: float) -> float:
             value = stored.get(name) if isinstance(stored, dict) else None
-            return value if isinstance(value, int | float) and 0 < value < 1e6 else usual
+            return value if isinstance(value, int | float) and lowest <= value < 1e6 else usual
 
         usual = Recipe(steps=1)
         return cls(
-            told("fine", usual.fine) if fine is None else fine,
-            told("style", usual.style) * learned.weight if style is None else style,
-            (learned.scale or round(told("scale", usual.scale))) if scale is None else scale,
+            _first(fine, learned.fine, told("fine", usual.fine, 0)),
+            _first(style, learned.style, told("style", usual.style, 1e-6) / told("content", usual.content, 1e-6)),
+            _first(scale, learned.scale, usual.scale),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+
+def _first(given: _Number | None, learned: _Number | None, usual: _Number) -> _Number:
+    if given is not None:
+        return given
+    return usual if learned is None else learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,8 @@ class Critic:
         """
         key = (painting, scale)
         if key not in self._targets:
-            self._targets[key] = grams_of(self.perceptual, torch.from_numpy(to_tensor(painting.read(scale))))
+            with naming_memory(lambda: f"lower --style-scale (now {scale})"):
+                self._targets[key] = grams_of(self.perceptual, torch.from_numpy(to_tensor(painting.read(scale))))
         return self._targets[key]
 
     @torch.no_grad()

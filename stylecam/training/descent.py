@@ -126,5 +126,5 @@ def descend(
         iterations=iterations, optimizer=optimizer, fine=weights.fine, style=weights.style, variation=0.0
     )
     batch = torch.cat([torch.from_numpy(to_tensor(photo)) for photo in photos])
-    paint(perceptual, batch, targets, recipe, listener=note, stop=stop)
+    paint(perceptual, batch, targets, recipe, listener=note, stop=stop, lower="--gatys-photos")
     return Descent(optimizer, torch.stack(content).double().numpy(), torch.stack(style).double().numpy())

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import cv2
 import torch
 
 from stylecam.errors import StylecamError, TrainingFailedError, UsageError
@@ -26,7 +27,12 @@ def pick_device(name: str, local: int = 0) -> str:
     if not there.get(name.partition(":")[0], False):
         usable = ", ".join(kind for kind, is_there in there.items() if is_there)
         raise UsageError(f"--device {name}: this PyTorch on this machine has {usable}")
-    return f"cuda:{local}" if name == "cuda" else name
+    chosen = f"cuda:{local}" if name == "cuda" else name
+    try:
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:  # no such number
+        raise UsageError(f"--device {name}: {str(error).splitlines()[0]}") from error
+    return chosen
 
 
 def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:
@@ -42,7 +48,8 @@ def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:
 def means_memory(error: BaseException) -> bool:
     """Whether `error` says that memory ran out, of the machine or of its graphics card."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+    told = ("out of memory", "can't allocate memory", "insufficient memory")  # torch's two ways, and OpenCV's
+    return isinstance(error, MemoryError) or any(words in text for words in told)
 
 
 def keep_memory() -> None:
@@ -67,7 +74,7 @@ def naming_memory(advice: Callable[[], str]) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, cv2.error) as error:
         if isinstance(error, StylecamError) or not means_memory(error):
             raise
         raise TrainingFailedError(f"out of memory; {advice()}") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stylecam.errors import ModelFormatError
+from stylecam.errors import ModelFormatError, TrainingFailedError
 from stylecam.files import write_bytes
 from stylecam.frame import Image, Size
 from stylecam.styles.card import metadata_with
@@ -211,9 +211,12 @@ def write_cards(report: Report) -> list[Path]:
 
     Raises:
         OSError: a file cannot be written.
+        TrainingFailedError: a bank is another one by now.
     """
     written = []
     for model in {id(figures.model): figures.model for figures in report.styles}.values():
+        if Model.read(model.path).key != model.key:
+            raise TrainingFailedError(f"{model.path} changed while it was evaluated; evaluate again")
         own = {one.card.index: one.measured(report.machine) for one in report.styles if one.model is model}
         write_bytes(model.path, model.with_metadata(metadata_with(model, own)))
         written.append(model.path)

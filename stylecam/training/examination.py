@@ -81,7 +81,7 @@ class Examination:
             weights = Weights.of(model, learned, self.fine, self.style_weight, self.scale)
             painting = found.paintings.get(card.name)
             if painting is not None:
-                painting = replace(painting, crop=learned.crop)
+                painting = replace(painting, crop=learned.crop, scale=None, weight=1.0)
             styles.append(Figures(label, card, model, weights, painting))
         named = [(one.card.name, one.weights) for one in styles]
         if len(set(named)) > len({name for name, _ in named}):

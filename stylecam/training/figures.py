@@ -81,7 +81,7 @@ class Figures:
             "flicker": fmean(self.flickers) if self.flickers else None,
             "warped_error": warped.styled if warped else None,
             "camera_warped_error": warped.camera if warped else None,
-            "worth": (worth.tried if worth.mean is None else worth.mean) if worth else None,
+            "worth": worth.mean if worth else None,
             "gmac": cost.gmac if cost else None,
             "ms": cost.ms if cost else None,
         }

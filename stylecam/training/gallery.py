@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.errors import TrainingDataError
-from stylecam.training.painting import Painting, style_name
+from stylecam.styles.card import style_name
+from stylecam.training.painting import Painting
 
 if sys.version_info >= (3, 11):
     import tomllib

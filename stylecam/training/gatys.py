@@ -38,8 +38,8 @@ class GatysRecipe:
     optimizer: str = "lbfgs"
     rate: float = 0.02
     content: float = 1.0
-    fine: float = 0.15
-    style: float = 2.5
+    fine: float = 0.25
+    style: float = 1.7
     variation: float = 0.5
 
     def __post_init__(self) -> None:
@@ -101,6 +101,7 @@ def paint(
     start: Tensor | None = None,
     listener: Callable[[Iteration], None] = lambda iteration: None,
     stop: threading.Event | None = None,
+    lower: str = "--max-size",
 ) -> Tensor:
     """The pictures that keep the forms of `photo` and take on the style of `targets`: B×3×H×W RGB 0..1.
 
@@ -116,6 +117,7 @@ def paint(
         start: where to begin, shaped like `photo`; without, the photographs.
         listener: told of the start and of each iteration, from the calling thread.
         stop: set it to end after the current iteration.
+        lower: the option to name where memory runs out.
 
     Raises:
         TrainingFailedError: a loss is no number or memory ran out; the last `Iteration` told of is still good.
@@ -127,7 +129,7 @@ def paint(
     number = 0
     height, width = photo.shape[2:]
     try:
-        with naming_memory(lambda: f"lower --max-size (the picture is {width}×{height} pixels)"):
+        with naming_memory(lambda: f"lower {lower} ({len(photo)} of {width}×{height} pixels)"):
             parts = [slice(None)]
             if recipe.optimizer == "lbfgs":
                 parts = [slice(at, at + 1) for at in range(len(photo))]

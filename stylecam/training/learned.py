@@ -12,9 +12,17 @@ from stylecam.training.painting import Painting
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What `Painting.entry` wrote; None where the file says nothing that can be meant."""
+    """What `Painting.entry` wrote; None where the file says nothing that can be meant.
 
-    weight: float = 1.0
+    Attributes:
+        fine: of relu2_2 within the content loss.
+        style: weight of the style loss beside one of content.
+        scale: short side of the painting, in pixels.
+        crop: of the painting.
+    """
+
+    fine: float | None = None
+    style: float | None = None
     scale: int | None = None
     crop: tuple[float, float, float, float] | None = None
 
@@ -24,7 +32,11 @@ class Learned:
         try:
             told = json.loads(model.metadata["styles"])[index]["learned"]
             crop = tuple(map(float, told["crop"])) if told["crop"] else None
-            checked = Painting("", model.path, float(told["weight"]), int(told["scale"]), crop)  # type: ignore[arg-type]
+            checked = Painting("", model.path, float(told["style"]), int(told["scale"]), crop)  # type: ignore[arg-type]
+            fine = float(told["fine"])
         except (ValueError, TypeError, LookupError, RecursionError, OverflowError, TrainingDataError):
             return cls()
-        return cls(checked.weight, checked.scale, checked.crop)
+        return cls(fine if 0 <= fine < _LARGEST else None, checked.weight, checked.scale, checked.crop)
+
+
+_LARGEST = 1e6

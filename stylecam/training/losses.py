@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class _Gram(torch.autograd.Function):
@@ -26,6 +27,7 @@ class _Gram(torch.autograd.Function):
         return (rows.transpose(1, 2) @ rows).float() / (channels * height * width)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> Tensor:
         """∂/∂F of F·Fᵀ is (S + Sᵀ)·F."""
         (rows,) = ctx.saved_tensors
@@ -46,6 +48,7 @@ class _RelativeError(torch.autograd.Function):
         return _square(difference) / size
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
         """Only the found features learn."""
         difference, size = ctx.saved_tensors

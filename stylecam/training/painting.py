@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +10,9 @@ import cv2
 
 from stylecam.errors import TrainingDataError
 from stylecam.frame import Image
+from stylecam.styles.card import style_name
 from stylecam.training.photos import read_picture
+from stylecam.training.recipe import Recipe
 
 SMALLEST, LARGEST = 64, 2048
 
@@ -49,10 +50,15 @@ class Painting:
             if not ordered or not 0 <= self.crop[1] < self.crop[3] <= 1:
                 raise TrainingDataError(f"the crop of {self.name} must be left, top, right, bottom within 0 to 1")
 
-    def entry(self, scale: int) -> dict[str, Any]:
-        """What the bank's file is to say of it: its card, and how it was learned where all were given `scale`."""
-        crop = list(self.crop) if self.crop else None
-        return {**self.card, "learned": {"weight": self.weight, "scale": self.scale or scale, "crop": crop}}
+    def entry(self, recipe: Recipe) -> dict[str, Any]:
+        """What the bank's file is to say of it: its card, and how it is learned (`Learned`)."""
+        learned = {
+            "fine": recipe.fine,
+            "style": recipe.style * self.weight / (recipe.content or 1),
+            "scale": self.scale or recipe.scale,
+            "crop": list(self.crop) if self.crop else None,
+        }
+        return {**self.card, "learned": learned}
 
     @classmethod
     def parse(cls, text: str) -> Painting:
@@ -99,11 +105,6 @@ class Painting:
         factor = (self.scale or scale) / min(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
-
-
-def style_name(text: str) -> str:
-    """`text` as the name of a style: small letters, digits and _."""
-    return re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_") or "style"
 
 
 def _is_file(text: str) -> bool:

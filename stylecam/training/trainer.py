@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from stylecam import __version__
 from stylecam.clock import Clock, SystemClock
-from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
+from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedError
 from stylecam.frame import Image
+from stylecam.styles.model import Model
 from stylecam.tensor import to_tensor
 from stylecam.training import camera, losses, network
-from stylecam.training.bank import Bank, read_bank, write_bank
+from stylecam.training.bank import Bank, write_bank
+from stylecam.training.beginning import first_bank
 from stylecam.training.checkpoint import Checkpoint
 from stylecam.training.crew import Crew
 from stylecam.training.device import keep_memory, naming_memory, pick_bfloat16, pick_device
@@ -96,7 +98,7 @@ class Trainer:
         self._forward: nn.Module = self._network
         self._chance = np.random.default_rng((recipe.seed, self._crew.rank) if self._crew.rank else recipe.seed)
         self._samples = self._read_samples()
-        self._step, self._elapsed_s = 0, 0.0
+        self._step, self._elapsed_s, self._saved = 0, 0.0, False
         self._history: list[dict[str, float]] = []
         self._recent: list[dict[str, float]] = []
 
@@ -107,36 +109,13 @@ class Trainer:
         Raises:
             UsageError, TrainingDataError, ModelFormatError: what was given cannot be trained with.
         """
-        names = [painting.name for painting in plan.paintings]
-        if len(set(names)) != len(names):
-            raise UsageError("two paintings have the same name; name them: NAME=FILE")
-        if start is None:
-            if plan.recipe.frozen:
-                raise UsageError("a frozen body needs a bank to take it from: --from BANK")
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(plan.recipe.seed)
-                bank = Bank(Lean(len(names), plan.recipe.width, plan.recipe.blocks))
-            entries: list[dict[str, Any]] = []
-        else:
-            bank = read_bank(start)
-            entries = bank.entries
-        known = [str(entry["name"]) for entry in entries]
-        added = [name for name in names if name not in known]
-        if start is not None:
-            _check_kept(plan.recipe.frozen, known, names, start)
-            if added:
-                bank = Bank(network.with_styles(bank.network, len(added)), bank.metadata)
-        entries += [{"name": name, "title": name.replace("_", " ").title()} for name in added]
-        known_now = {painting.name: painting.entry(plan.recipe.scale) for painting in plan.paintings}
-        entries = [{**entry, **known_now.get(entry["name"], {})} for entry in entries]
-        bank.metadata = _metadata(plan, bank.metadata, entries)
-        order = [entry["name"] for entry in entries]
+        bank, rows = first_bank(plan, start)
         with naming_memory(lambda: _less_memory(plan.recipe)):
-            return cls(plan, bank, [order.index(name) for name in names], output, **extra)
+            return cls(plan, bank, rows, output, **extra)
 
     @classmethod
-    def resume(cls, output: Path, **extra: Any) -> Trainer:
-        """Go on from the checkpoint beside `output`, as if the run had never stopped.
+    def resume(cls, output: Path, device: str | None = None, **extra: Any) -> Trainer:
+        """Go on from the checkpoint beside `output`, as if the run had never stopped; on another device if asked.
 
         Raises:
             TrainingDataError: there is none, it is damaged, or what it was trained on is gone.
@@ -145,6 +124,7 @@ class Trainer:
         saved = Checkpoint.load(path)
         try:
             plan, shape = Plan.from_dict(saved.plan), saved.plan["network"]
+            plan = replace(plan, device=device or plan.device)
             bank = Bank(Lean(**shape), saved.plan["metadata"])
             with naming_memory(lambda: _less_memory(plan.recipe)):
                 trainer = cls(plan, bank, saved.plan["rows"], output, **extra)
@@ -158,9 +138,10 @@ class Trainer:
                     f"{path} is by {len(states)} processes and there are {crew.size} now; start as many with torchrun"
                 )
             trainer._chance.bit_generator.state = states[crew.rank]
-        except TrainingFailedError:
+            trainer._saved = True
+        except StylecamError:
             raise
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
             raise TrainingDataError(f"{path} does not hold a whole run ({error}); train again") from error
         return trainer
 
@@ -173,6 +154,11 @@ class Trainer:
     def leads(self) -> bool:
         """Whether this process, of those that train together, is the one that writes."""
         return self._crew.leads
+
+    @property
+    def frozen(self) -> bool:
+        """Whether only new styles' norm rows learn."""
+        return self._recipe.frozen
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -215,8 +201,8 @@ class Trainer:
                 if draws:
                     self._draw()
                     sheet_at = now + self._recipe.sheet_every * 60
-        if self._step > began_at:  # nothing learned, nothing to write over an older bank
-            self._save()
+        if self._step > began_at or (self._step and self._crew.led(not self._is_written())):
+            self._save()  # nothing learned, nothing to write over an older bank: unless killed while it was written
             self._draw()
 
     def _learn(self, done: float) -> dict[str, float]:
@@ -319,10 +305,18 @@ class Trainer:
             return
         checkpoint = checkpoint_path(self._output)
         Checkpoint(plan, progress, net.state_dict(), self._adam.state_dict()).save(checkpoint)
+        self._saved = True
         self._tell(Saved("checkpoint", checkpoint))
         recipe = {**self._recipe.as_dict(), "trained_steps": self._step}
         write_bank(self._output, Bank(net, {**self._bank.metadata, "recipe": json.dumps(recipe)}))
         self._tell(Saved("bank", self._output))
+
+    def _is_written(self) -> bool:
+        """Whether the bank beside the checkpoint is of this very step."""
+        try:
+            return bool(json.loads(Model.read(self._output).metadata["recipe"])["trained_steps"] == self._step)
+        except (StylecamError, ValueError, LookupError, TypeError):
+            return False
 
     def _draw(self) -> None:
         if not self._crew.leads:
@@ -339,36 +333,14 @@ class Trainer:
             self._listener(event)
 
     def _kept(self) -> str:
-        path = checkpoint_path(self._output)
-        return f"; the last good checkpoint is {path}" if path.is_file() else "; nothing was saved yet"
+        if not self._saved:
+            return "; nothing was saved yet"
+        return f"; the last good checkpoint is {checkpoint_path(self._output)}"
 
 
 def checkpoint_path(output: Path) -> Path:
     """Where the checkpoint of the bank `output` lies."""
     return output.with_suffix(".checkpoint")
-
-
-def _check_kept(frozen: bool, known: list[str], names: list[str], start: Path) -> None:
-    if frozen and (again := [name for name in names if name in known]):
-        raise UsageError(f"{start} has a style {again[0]} already; name the new one otherwise, or use --body free")
-    if not frozen and (lost := [name for name in known if name not in names]):
-        raise UsageError(
-            f"--body free changes every style of {start}: give the paintings of {', '.join(lost)} too (NAME=FILE), "
-            "or use --body frozen"
-        )
-
-
-def _metadata(plan: Plan, old: dict[str, str], entries: list[dict[str, Any]]) -> dict[str, str]:
-    version = int(old["version"]) + 1 if old.get("version", "").isdecimal() else 0
-    return {
-        "perceptual_network": "VGG-16 (Simonyan and Zisserman 2014)",
-        **old,
-        "styles": json.dumps(entries, ensure_ascii=False),
-        "licence": plan.licence or old.get("licence", "unknown"),
-        "trained_by": f"stylecam {__version__}",
-        "recipe": "",
-        "version": str(version),
-    }
 
 
 def _less_memory(recipe: Recipe) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import signal
 from importlib import util
 from pathlib import Path
@@ -38,7 +37,9 @@ def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.M
     monkeypatch.setattr("stylecam.training.cost.RUNS", 1)
     monkeypatch.setattr("stylecam.training.steadiness.SIZE", Size(160, 96))
     mine = own_settings.parent / "styles" / "mine.onnx"
-    shutil.copy(shipped_models() / "gallery.onnx", mine)
+    shipped = Model.read(shipped_models() / "gallery.onnx")
+    entries = [{**entry, "measured": None} for entry in json.loads(shipped.metadata["styles"])]
+    mine.write_bytes(shipped.with_metadata({**shipped.metadata, "styles": json.dumps(entries)}))
     (tmp_path / "paintings").mkdir()
     material.picture(tmp_path / "paintings" / "hokusai_great_wave_1831.png", 9)
     places = ["--photos", str(material.photos(tmp_path / "photos")), "--vgg", str(material.vgg(tmp_path / "v.npz"))]
@@ -89,12 +90,8 @@ def test_json_is_all_that_goes_to_standard_output(words: list[str], capsys: pyte
     (style,) = result["styles"]
     assert (style["style"], style["gatys"]) == ("great_wave", [])
     metadata = Model.read(shipped_models() / "gallery.onnx").metadata
-    recipe, learned = json.loads(metadata["recipe"]), json.loads(metadata["styles"])[1]["learned"]
-    assert style["weights"] == {
-        "fine": recipe["fine"],
-        "style": pytest.approx(recipe["style"] * learned["weight"]),
-        "scale": learned["scale"],
-    }
+    learned = json.loads(metadata["styles"])[1]["learned"]
+    assert style["weights"] == {name: learned[name] for name in ("fine", "style", "scale")}
     assert style["cost"]["640x360"]["gmac"] == pytest.approx(1.17, abs=0.01)
 
 
@@ -189,7 +186,8 @@ def test_interrupted_it_prints_what_is_done_and_leaves_the_card(
         ("--count", "0", "--count"),
         ("--style-weight", "0", "--style-weight"),
         ("--plot", "nowhere/a.png", "nowhere"),
-        ("--sheet", "empty", "is a folder"),
+        ("--sheet", "empty", "ends in .png"),
+        ("--plot", "photo.jpg", "ends in .png"),
     ],
 )
 def test_bad_input_is_one_line(

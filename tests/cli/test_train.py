@@ -178,3 +178,33 @@ def test_the_defaults_are_those_of_the_recipe() -> None:
     told = {name: value for name, value in given.items() if isinstance(value, int | float)}
     assert {"style", "stability", "noise", "rate", "batch"} <= set(told)
     assert told == {name: recipe[name] for name in told}
+
+
+def test_a_bank_is_named_onnx_and_never_takes_a_paintings_place(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    painting = Path(words[1])
+    before = painting.read_bytes()
+    words[words.index("-o") + 1] = str(painting)
+    assert "ends in .onnx" in complaint(words, capsys)
+    assert painting.read_bytes() == before
+
+
+def test_a_frozen_body_installs_its_style_unless_told_not_to(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stylecam.styles.catalogue import shipped_models
+
+    words = [*words, "--from", str(shipped_models() / "gallery.onnx"), "--steps", "1", "--json"]
+    assert run_command_line([*words, "--no-install"]) == 0
+    assert json.loads(capsys.readouterr().out)["installed"] is None
+    assert run_command_line(words) == 0
+    assert Path(json.loads(capsys.readouterr().out)["installed"]).is_file()
+
+
+def test_resumed_on_a_device_that_is_not_there_it_says_so(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(words) == 0
+    capsys.readouterr()
+    out = words[words.index("-o") + 1]
+    assert "--device abacus" in complaint(["train", "--resume", "-o", out, "--device", "abacus"], capsys)
+    assert "--device cpu:x" in complaint(["train", "--resume", "-o", out, "--device", "cpu:x"], capsys)

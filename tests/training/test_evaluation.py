@@ -128,11 +128,11 @@ def test_worth_is_that_of_the_means_and_of_each_photograph() -> None:
 
 
 def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
-    recipe = json.dumps({"fine": 0.2, "style": 1.8, "scale": 320, "of_a_later_version": 1})
+    recipe = json.dumps({"fine": 0.0, "style": 1.8, "content": 2, "scale": 999999, "of_a_later_version": 1})
     model = Model.read(bank(tmp_path / "a.onnx", "a", recipe=recipe))
-    assert Weights.of(model, Learned(), None, None, None) == Weights(0.2, 1.8, 320)
-    assert Weights.of(model, Learned(0.5, 384), None, None, None) == Weights(0.2, 0.9, 384)
-    assert Weights.of(model, Learned(0.5, 384), 0.0, 4.5, 288) == Weights(0.0, 4.5, 288)
+    assert Weights.of(model, Learned(), None, None, None) == Weights(0.0, 0.9, 288)
+    assert Weights.of(model, Learned(0.1, 0.5, 384), None, None, None) == Weights(0.1, 0.5, 384)
+    assert Weights.of(model, Learned(0.1, 0.5, 384), 0.0, 4.5, 288) == Weights(0.0, 4.5, 288)
 
 
 @pytest.mark.parametrize("recipe", ["", "see the notes", "[1]", '{"fine": "much"}', '{"style": -1}', "[" * 9999])

@@ -10,6 +10,7 @@ import pytest
 from stylecam.styles.model import Model
 from stylecam.training.learned import Learned
 from stylecam.training.painting import Painting
+from stylecam.training.recipe import Recipe
 from tests.styles.networks import network
 
 
@@ -19,8 +20,8 @@ def model(folder: Path, entry: object) -> Model:
 
 def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
     painting = Painting("a", tmp_path, 2.5, None, (0.0, 0.1, 1.0, 0.9))
-    entry = {"name": "a", **painting.entry(288)}
-    assert Learned.of(model(tmp_path, entry), 0) == Learned(2.5, 288, (0.0, 0.1, 1.0, 0.9))
+    entry = {"name": "a", **painting.entry(Recipe(steps=1, content=4, style=2, fine=0, scale=288))}
+    assert Learned.of(model(tmp_path, entry), 0) == Learned(0.0, 1.25, 288, (0.0, 0.1, 1.0, 0.9))
 
 
 @pytest.mark.parametrize(
@@ -29,11 +30,13 @@ def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
         None,
         3,
         {},
-        {"weight": "x", "scale": 288, "crop": None},
-        {"weight": 0, "scale": 288, "crop": None},
-        {"weight": 1, "scale": 1e999, "crop": None},
-        {"weight": 1, "scale": 288, "crop": [1]},
-        {"weight": 1, "scale": 288, "crop": [0, 0, None, 1]},
+        {"fine": "x", "style": 1, "scale": 288, "crop": None},
+        {"fine": 0.1, "style": 1, "scale": 999999, "crop": None},
+        {"fine": 0.1, "style": "x", "scale": 288, "crop": None},
+        {"fine": 0.1, "style": 0, "scale": 288, "crop": None},
+        {"fine": 0.1, "style": 1, "scale": 1e999, "crop": None},
+        {"fine": 0.1, "style": 1, "scale": 288, "crop": [1]},
+        {"fine": 0.1, "style": 1, "scale": 288, "crop": [0, 0, None, 1]},
     ],
 )
 def test_what_cannot_be_meant_counts_as_nothing(tmp_path: Path, learned: object) -> None:

@@ -22,7 +22,7 @@ from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
 from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
 from stylecam.training import losses
-from stylecam.training.bank import read_bank
+from stylecam.training.bank import read_bank, write_bank
 from stylecam.training.checkpoint import Checkpoint
 from stylecam.training.device import pick_device
 from stylecam.training.events import Event, Saved, Step
@@ -292,10 +292,18 @@ def cut_off(path: Path) -> None:
 
 
 def other_pickle(path: Path) -> None:
-    torch.save({"form": 1, "plan": "{}", "progress": "{}", "network": {}, "optimizer": {}}, path)
+    torch.save({"form": 2, "plan": "{}", "progress": "{}", "network": {}, "optimizer": {}}, path)
 
 
-@pytest.mark.parametrize("damage", [missing, empty, cut_off, other_pickle], ids=lambda damage: damage.__name__)
+def other_optimizer(path: Path) -> None:
+    stored = torch.load(path, weights_only=True)
+    stored["optimizer"]["param_groups"] = stored["optimizer"]["param_groups"][:1]
+    torch.save(stored, path)
+
+
+@pytest.mark.parametrize(
+    "damage", [missing, empty, cut_off, other_pickle, other_optimizer], ids=lambda damage: damage.__name__
+)
 def test_a_damaged_checkpoint_is_an_error_of_one_line(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     out = train(tmp_path, steps=1)
     damage(checkpoint_path(out))
@@ -304,12 +312,42 @@ def test_a_damaged_checkpoint_is_an_error_of_one_line(tmp_path: Path, damage: Ca
     assert "\n" not in str(caught.value)
 
 
+def test_killed_between_checkpoint_and_bank_at_its_end_it_writes_the_bank_when_resumed(tmp_path: Path) -> None:
+    out = train(tmp_path, steps=1)
+    whole = out.read_bytes()
+    out.unlink()
+    Trainer.resume(out).run()
+    assert out.read_bytes() == whole
+
+
+def test_a_finished_run_resumed_leaves_its_bank_alone(tmp_path: Path) -> None:
+    out = train(tmp_path, steps=1)
+    model = Model.read(out)
+    out.write_bytes(model.with_metadata({**model.metadata, "note": "of mine"}))
+    Trainer.resume(out).run()
+    assert Model.read(out).metadata["note"] == "of mine"
+
+
+def test_figures_of_a_network_that_changes_are_forgotten(tmp_path: Path) -> None:
+    bank = read_bank(train(tmp_path, steps=1))
+    old = [{**entry, "measured": {"flicker": 0.5}} for entry in bank.entries]
+    bank.metadata["styles"] = json.dumps(old)
+    write_bank(tmp_path / "old.onnx", bank)
+    plan = material.plan(tmp_path, steps=1)
+    assert "measured" not in Trainer.begin(plan, tmp_path / "b.onnx", tmp_path / "old.onnx").entries[0]
+    (tmp_path / "more").mkdir()
+    more = material.plan(tmp_path / "more", "new", steps=1, frozen=True)
+    kept, added = Trainer.begin(more, tmp_path / "b.onnx", tmp_path / "old.onnx").entries
+    assert kept["measured"] == {"flicker": 0.5}
+    assert added["licence"] == "unknown"
+
+
 def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:
             return (Path.touch, (tmp_path / "trapped",))
 
-    torch.save({"form": 1, "plan": Trap()}, tmp_path / "bank.checkpoint")
+    torch.save({"form": 2, "plan": Trap()}, tmp_path / "bank.checkpoint")
     with pytest.raises(TrainingDataError):
         Trainer.resume(tmp_path / "bank.onnx")
     assert not (tmp_path / "trapped").exists()

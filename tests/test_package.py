@@ -101,4 +101,7 @@ def test_no_room_reaches_over_another(room: str) -> None:
 def test_nothing_live_knows_the_training_room(path: Path) -> None:
     room = path.relative_to(ROOT).as_posix()
     wrong = [name for name in _imports(path) if name.startswith(("stylecam.training", "torch"))]
+    if room == "styles/importers/pytorch.py":  # reads PyTorch's own files, with PyTorch
+        assert set(wrong) == {"torch"}
+        return
     assert room.startswith("training/") or room == "cli/train.py" or not wrong

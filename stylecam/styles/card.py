@@ -41,10 +41,10 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     listed = model.metadata.get("styles")
     if listed is None:
         numbered = [bank] if model.styles == 1 else [f"{bank}_{i + 1}" for i in range(model.styles)]
-        return tuple(StyleCard(_slug(name), name, "unknown", None, licence, bank, i) for i, name in enumerate(numbered))
+        return tuple(StyleCard(slug(name), name, "unknown", None, licence, bank, i) for i, name in enumerate(numbered))
     try:
         entries = json.loads(listed)
-        names = [_slug(str(entry["name"])) for entry in entries]
+        names = [slug(str(entry["name"])) for entry in entries]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFormatError(f"{model.path}: its metadata 'styles' is not a list of named styles") from error
     if len(names) != model.styles or len(set(names)) != len(names):
@@ -65,5 +65,6 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     )
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """`name` as styles are called on the command line: small letters, digits and `_`."""
     return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "style"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,6 +34,18 @@ class Range:
     scale: tuple[float, float, float]
     shift: tuple[float, float, float]
     order: tuple[int, int, int] = (0, 1, 2)
+
+    def ordered(self, order: str | None) -> Range:
+        """The same with the channels in the order `rgb` or `bgr`; None leaves it as it is."""
+        wanted = {"rgb": (0, 1, 2), "bgr": (2, 1, 0), None: self.order}[order]
+        if wanted == self.order:
+            return self
+        return replace(self, scale=self.scale[::-1], shift=self.shift[::-1], order=wanted)
+
+    @property
+    def shown(self) -> str:
+        """As users are told it."""
+        return f"{self.name}, {'BGR' if self.order == (2, 1, 0) else 'RGB'}"
 
     def into(self) -> tuple[Floats, Floats]:
         """Weight (3×3×1×1) and bias of the convolution that makes this of RGB 0..1."""
@@ -73,7 +85,8 @@ class Graph:
     a small hostile file could otherwise mention one large tensor thousands of times.
     """
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, opset: int = OPSET) -> None:
+        self._opset = opset
         self._nodes: list[Any] = []
         self._weights: dict[str, Any] = {}
         self._left = budget
@@ -183,39 +196,57 @@ class Graph:
     def leave(self, value: str, form: Range) -> None:
         """Make `styled` of what the network gives."""
         value = self.convolution(value, *form.back())
-        low, high = (self.constant(f"limit_{limit}", np.array(limit, np.float32)) for limit in (0, 1))
-        self._nodes.append(helper.make_node("Clip", [value, low, high], ["styled"], name="clip"))
+        if self._opset < 11:  # the limits were attributes then
+            limits: list[str] = []
+            attributes = {"min": 0.0, "max": 1.0}
+        else:
+            limits = [self.constant(f"limit_{limit}", np.array(limit, np.float32)) for limit in (0, 1)]
+            attributes = {}
+        self._nodes.append(helper.make_node("Clip", [value, *limits], ["styled"], name="clip", **attributes))
 
-    def encode(self, metadata: Mapping[str, str]) -> bytes:
-        """The ONNX file."""
+    def embed(self, nodes: Iterable[Any], weights: Iterable[Any]) -> None:
+        """Take in nodes and weights of another ONNX graph, whose names must not be ours.
+
+        Raises:
+            ModelFormatError: there are more nodes than any style network has.
+        """
+        self._nodes.extend(nodes)
+        if len(self._nodes) > MOST_NODES:
+            raise ModelFormatError(f"it has {len(self._nodes)} layers; no style network is like that")
+        self._weights |= {tensor.name: tensor for tensor in weights}
+
+    def encode(self, metadata: Mapping[str, str], styles: int | None = None) -> bytes:
+        """The ONNX file; with `styles`, it has the weight vector `style` as its second input.
+
+        Raises:
+            ModelFormatError: its layers do not fit together.
+        """
         picture = [1, 3, "height", "width"]
+        inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, picture)]
+        if styles is not None:
+            inputs.append(helper.make_tensor_value_info("style", TensorProto.FLOAT, [1, styles]))
         graph = helper.make_graph(
             self._nodes,
             "imported style",
-            [helper.make_tensor_value_info("image", TensorProto.FLOAT, picture)],
+            inputs,
             [helper.make_tensor_value_info("styled", TensorProto.FLOAT, picture)],
             list(self._weights.values()),
         )
-        return finish(graph, OPSET, metadata)
+        proto = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", self._opset)],
+            producer_name="stylecam",
+            ir_version=IR_VERSION,
+        )
+        helper.set_model_props(proto, dict(metadata))
+        try:
+            onnx.checker.check_model(proto)
+        except (onnx.checker.ValidationError, ValueError) as error:
+            reason = (str(error).strip() or "no reason given").splitlines()[0]
+            raise ModelFormatError(f"its layers do not fit together: {reason}") from error
+        return bytes(proto.SerializeToString())
 
     def _parameters(self, weight: Floats, bias: Floats | None) -> list[str]:
         number = len(self._nodes)
         names = [self.constant(f"weight_{number}", weight)]
         return names if bias is None else [*names, self.constant(f"bias_{number}", bias)]
-
-
-def finish(graph: Any, opset: int, metadata: Mapping[str, str]) -> bytes:
-    """`graph` as a checked ONNX file with `metadata`.
-
-    Raises:
-        ModelFormatError: its layers do not fit together.
-    """
-    proto = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="stylecam", ir_version=IR_VERSION
-    )
-    helper.set_model_props(proto, dict(metadata))
-    try:
-        onnx.checker.check_model(proto)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        raise ModelFormatError(f"its layers do not fit together: {str(error).strip().splitlines()[0]}") from error
-    return bytes(proto.SerializeToString())

@@ -7,6 +7,7 @@ output `styled` like `image`. Names, licence and painting sit in the file's meta
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -102,6 +103,19 @@ class Model:
             )
             parts.append(protobuf.encode(_MODEL_GRAPH, graph))
         return b"".join(parts)
+
+    def described(self, metadata: Mapping[str, str]) -> bytes:
+        """The file's bytes with `metadata` in place of its own."""
+        view = memoryview(self.data)
+        kept = [view[top.start : top.end] for top in protobuf.fields(view) if top.number != _MODEL_METADATA]
+        entries = [
+            protobuf.encode(
+                _MODEL_METADATA,
+                protobuf.encode(_ENTRY_KEY, key.encode()) + protobuf.encode(_ENTRY_VALUE, value.encode()),
+            )
+            for key, value in metadata.items()
+        ]
+        return b"".join([*kept, *entries])
 
 
 def _describe(data: memoryview) -> tuple[dict[str, Dims], dict[str, Dims], dict[str, str]]:

@@ -10,7 +10,8 @@ StylecamError
 │   └── SourceLostError       (OSError)       it was there and went away; the pipeline recovers from this one
 ├── StyleError
 │   ├── StyleNotFoundError    (LookupError)   unknown name; carries the nearest ones
-│   └── ModelFormatError      (ValueError)    the file is not a network we can run; says why, with a byte offset
+│   ├── ModelFormatError      (ValueError)    the file is not a network we can run; says why, with a byte offset
+│   └── ImporterUnavailableError (RuntimeError) what reads such files is not installed; says what to install
 ├── EngineError
 │   ├── EngineUnavailableError (RuntimeError) the device asked for is not in this OpenCV; says what to install
 │   └── EngineRunError        (RuntimeError)  the network loaded but did not run
@@ -78,6 +79,10 @@ class StyleNotFoundError(StyleError, LookupError):
 
 class ModelFormatError(StyleError, ValueError):
     """The file is not a network we can run."""
+
+
+class ImporterUnavailableError(StyleError, RuntimeError):
+    """What reads this kind of foreign network is not installed."""
 
 
 class EngineError(StylecamError):

@@ -104,4 +104,7 @@ _TRAINS = {f"cli/{name}.py" for name in ("train", "optimize", "evaluate", "table
 def test_nothing_live_knows_the_training_room(path: Path) -> None:
     room = path.relative_to(ROOT).as_posix()
     wrong = [name for name in _imports(path) if name.startswith(("stylecam.training", "torch"))]
+    if room == "styles/importers/pytorch.py":  # reads PyTorch's own files, with PyTorch
+        assert set(wrong) == {"torch"}
+        return
     assert room.startswith("training/") or room in _TRAINS or not wrong

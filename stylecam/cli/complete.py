@@ -16,6 +16,14 @@ def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> li
     return [item for item in [*items, CompletionItem("none")] if item.value.startswith(incomplete)]
 
 
+def complete_own_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of the user's own style files that begin like `incomplete`, broken ones too."""
+    from stylecam.config import user_styles
+
+    names = sorted(path.stem for path in user_styles().glob("*.onnx"))
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Paths of cameras that begin like `incomplete`, `demo`, and files."""
     from stylecam.sources.devices import list_cameras

@@ -16,7 +16,7 @@ from stylecam.errors import StylecamError
 _COMMANDS = {
     "run": "paint the camera and publish it (also plain `stylecam`)",
     "cameras": "list the cameras of this machine",
-    "styles": "list the styles",
+    "styles": "list the styles, add one from a file, rename or remove one",
     "train": "learn the style of a painting",
     "evaluate": "measure how good styles are",
     "optimize": "paint one picture as well as can be, slowly",

@@ -1,4 +1,4 @@
-"""`stylecam styles`: what there is to paint with."""
+"""`stylecam styles`: what there is to paint with, and commands that change it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,32 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from stylecam.cli import own
 from stylecam.styles.card import StyleCard
 
 
-@click.command(
+@click.group(
     "styles",
+    invoke_without_command=True,
+    subcommand_metavar="[show|add|remove|rename]",
+    commands=[own.show, own.add, own.remove, own.rename],
     epilog="""\b
 Examples:
   stylecam styles
-  stylecam styles --json""",
+  stylecam styles --json
+  stylecam styles show the_scream
+  stylecam styles add mosaic.onnx       someone else's network: .t7, .onnx or .pth""",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(as_json: bool) -> None:
-    """List the styles, numbered as the keys 1 to 9 choose them.
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List the styles, numbered as the keys 1 to 9 choose them; add, show, rename or remove one.
 
     Where `stylecam evaluate` has measured a style: the milliseconds of one 640×360 picture on the machine it ran on,
     and the flicker of a still noisy picture (1 is the camera's own).
     """
+    if context.invoked_subcommand is not None:
+        return
     from stylecam.config import user_styles
     from stylecam.styles.catalogue import Catalogue, shipped_models
 

@@ -118,5 +118,5 @@ def _missing(device: str) -> str:
 
 
 def _brief(error: cv2.error) -> str:
-    text = str(getattr(error, "err", "") or error).strip().splitlines()
-    return text[-1][:200] if text else "no reason given"
+    lines = [line.strip("> ") for line in str(getattr(error, "err", "") or error).splitlines()]
+    return next((line[:300] for line in reversed(lines) if line), "no reason given")

@@ -49,12 +49,10 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     listed = model.metadata.get("styles")
     if listed is None:
         numbered = [bank] if model.styles == 1 else [f"{bank}_{i + 1}" for i in range(model.styles)]
-        return tuple(
-            StyleCard(style_name(name), name, "unknown", None, licence, bank, i) for i, name in enumerate(numbered)
-        )
+        return tuple(StyleCard(slug(name), name, "unknown", None, licence, bank, i) for i, name in enumerate(numbered))
     try:
         entries = json.loads(listed)
-        names = [style_name(str(entry["name"])) for entry in entries]
+        names = [slug(str(entry["name"])) for entry in entries]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFormatError(f"{model.path}: its metadata 'styles' is not a list of named styles") from error
     if len(names) != model.styles or len(set(names)) != len(names):
@@ -86,6 +84,6 @@ def metadata_with(model: Model, measured: Mapping[int, Measured]) -> dict[str, s
     return {**model.metadata, "styles": json.dumps(entries, ensure_ascii=False)}
 
 
-def style_name(name: str) -> str:
+def slug(name: str) -> str:
     """`name` as styles are called: small letters, digits and _."""
     return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "style"

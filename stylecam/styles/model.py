@@ -7,6 +7,7 @@ output `styled` like `image`. Names, licence and painting sit in the file's meta
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -103,7 +104,7 @@ class Model:
             parts.append(protobuf.encode(_MODEL_GRAPH, graph))
         return b"".join(parts)
 
-    def with_metadata(self, metadata: dict[str, str]) -> bytes:
+    def with_metadata(self, metadata: Mapping[str, str]) -> bytes:
         """The file's bytes with other metadata; every byte of the network itself is the same."""
         view = memoryview(self.data)
         kept = [bytes(view[top.start : top.end]) for top in protobuf.fields(view) if top.number != _MODEL_METADATA]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.errors import TrainingDataError
-from stylecam.styles.card import style_name
+from stylecam.styles.card import slug
 from stylecam.training.painting import Painting
 
 if sys.version_info >= (3, 11):
@@ -74,7 +74,7 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> Painting:
         raise TrainingDataError(f"{where}: there is no picture {picture}; say where they are with --paintings DIR")
     try:
         return Painting(
-            style_name(table.get("name") or picture.stem),
+            slug(table.get("name") or picture.stem),
             picture,
             float(table.get("weight", 1.0)),
             table.get("scale"),

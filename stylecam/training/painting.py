@@ -10,7 +10,7 @@ import cv2
 
 from stylecam.errors import TrainingDataError
 from stylecam.frame import Image
-from stylecam.styles.card import style_name
+from stylecam.styles.card import slug
 from stylecam.training.photos import read_picture
 from stylecam.training.recipe import Recipe
 
@@ -82,7 +82,7 @@ class Painting:
             name, _, path = path.partition("=")
         if not _is_file(path):
             raise TrainingDataError(f"there is no painting {path[:200]!r}")
-        return cls(style_name(name or Path(path).stem), Path(path), weight, scale)
+        return cls(slug(name or Path(path).stem), Path(path), weight, scale)
 
     def read(self, scale: int) -> Image:
         """The picture with its short side at its own scale, else at `scale` pixels; H×W×3 uint8 BGR.

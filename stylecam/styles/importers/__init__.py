@@ -1,0 +1,1 @@
+"""Other people's networks, turned into the model contract."""

@@ -1,0 +1,148 @@
+"""Any foreign network file into the model contract: which importer reads it, and what is written beside the network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
+from stylecam.styles.card import slug
+from stylecam.styles.importers import torch7
+from stylecam.styles.model import LARGEST_FILE
+
+if TYPE_CHECKING:
+    from stylecam.styles.importers.graph import Graph
+
+    Way = tuple[Graph, int | None, tuple[str, ...]]
+
+Proof = Callable[[bytes], "str | None"]
+"""Paints a photo with an imported network, and says why the result cannot be meant, or None when it can.
+
+Raises:
+    EngineRunError: the network does not run.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the user says about a network; None where the file, or its name, is to tell."""
+
+    name: str | None = None
+    title: str | None = None
+    artist: str | None = None
+    licence: str | None = None
+    layout: str | None = None
+    colours: str | None = None
+    order: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A foreign network in the model contract.
+
+    Attributes:
+        name: of the style, and of the file it should lie in.
+        data: the ONNX file, describing itself.
+        notes: what was read or guessed about the original, one line each.
+    """
+
+    name: str
+    data: bytes
+    notes: tuple[str, ...]
+
+
+def import_style(path: Path, options: ImportOptions, proof: Proof) -> Imported:
+    """Read `path`, whatever its suffix, and give it back in the form that all engines run.
+
+    Where nothing tells how the network counts colours, the first way that passes `proof` is taken.
+
+    Raises:
+        ModelFormatError: unreadable, damaged, not of a known kind, or refused by `proof`; says why, with layer or byte.
+        ImporterUnavailableError: what reads this kind is not installed.
+        UsageError: an option that cannot be meant.
+    """
+    data = _bytes(path)
+    name = slug(options.name or path.stem)
+    refused: list[str] = []
+    try:
+        for kind, (graph, styles, notes) in _ways(data, options):
+            made = graph.encode(_metadata(path, kind, name, styles, notes, options), styles)
+            problem = _problem(made, proof)
+            if problem is None:
+                return Imported(name, made, notes)
+            refused.append(f"{problem} ({'; '.join(notes[1:])})")
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{path}: {error}") from error
+    raise ModelFormatError(
+        f"{path} is refused, tried on a photo: {'; '.join(dict.fromkeys(refused))}; "
+        f"where you know better, say so with --layout, --range or --order"
+    )
+
+
+def _problem(made: bytes, proof: Proof) -> str | None:
+    try:
+        return proof(made)
+    except EngineRunError as error:
+        return f"{error}, or it paints only at a size of its own"
+
+
+def _ways(data: bytes, options: ImportOptions) -> Iterator[tuple[str, Way]]:
+    """Importer and result, once for each form the network may have."""
+    from stylecam.styles.importers import pytorch
+
+    chosen = (options.layout, options.colours, options.order)
+    is_torch7, is_pytorch = torch7.looks_like(data), pytorch.looks_like(data)
+    if (is_torch7 or is_pytorch) and any(chosen):
+        raise UsageError("layout, range and order are known for networks of this kind; leave them out")
+    if is_torch7:
+        from stylecam.styles.importers import johnson
+
+        graph, notes = johnson.convert(data)
+        yield "torch7", (graph, None, notes)
+    elif is_pytorch:
+        graph, notes = pytorch.convert(data)
+        yield "pytorch", (graph, None, notes)
+    else:
+        if data[:1] != b"\x08":  # an ONNX file begins with its version; protobuf has no magic number
+            raise ModelFormatError("neither ONNX nor Torch7 nor PyTorch by its first bytes; get it again")
+        from stylecam.styles.importers import foreign
+
+        for way in foreign.convert(data, *chosen):
+            yield "onnx", way
+
+
+def _bytes(path: Path) -> bytes:
+    if find_spec("onnx") is None:
+        raise ImporterUnavailableError('importing needs onnx, not installed here; run: pip install "stylecam[import]"')
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ModelFormatError(f"{path} is larger than {LARGEST_FILE >> 20} MB; that is no style network")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not data:
+        raise ModelFormatError(f"{path} is empty; download or copy it again")
+    return data
+
+
+def _metadata(
+    path: Path, kind: str, name: str, styles: int | None, notes: tuple[str, ...], options: ImportOptions
+) -> dict[str, str]:
+    title = options.title or name.replace("_", " ")
+    about = {"artist": options.artist or "unknown", "licence": options.licence or "unknown"}
+    if styles is None:
+        entries = [{"name": name, "title": title, **about}]
+    else:
+        numbers = range(1, styles + 1)
+        entries = [{"name": f"{name}_{number}", "title": f"{title} {number}", **about} for number in numbers]
+    return {
+        "styles": json.dumps(entries),
+        "licence": about["licence"],
+        "source": path.name,
+        "importer": kind,
+        "imported": "; ".join(notes),
+    }

@@ -1,0 +1,119 @@
+"""`stylecam styles add, show, rename, remove` as a user types them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stylecam.cli import own
+from stylecam.cli.complete import complete_own_style
+from stylecam.cli.group import run_command_line
+from tests.styles.importers.foreign_files import unit, zoo
+from tests.styles.importers.torch7_files import Maker, instance_norm, saved
+
+Typed = Callable[..., str]
+
+
+@pytest.fixture
+def styles(own_settings: Path) -> Path:
+    """The user's folder of styles."""
+    return own_settings.parent / "styles"
+
+
+@pytest.fixture
+def typed(styles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Run `stylecam styles …`; what it printed, or its one line of complaint where `fails`."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("mosaic.onnx").write_bytes(zoo().saved())
+    Path("dark.onnx").write_bytes(unit().number("Mul", 0).saved())
+    Path("muse.t7").write_bytes(saved(instance_norm(Maker(np.random.default_rng(7)), 1, 1))[:3000])
+
+    def run(*arguments: str, fails: bool = False) -> str:
+        before = sorted((path, path.read_bytes()) for path in styles.iterdir())
+        status = run_command_line(["styles", *arguments])
+        printed = capsys.readouterr()
+        if not fails:
+            assert (status, printed.err) == (0, "")
+            return printed.out
+        assert status == 2
+        assert printed.out == ""
+        assert printed.err.startswith("stylecam: ")
+        assert printed.err.count("\n") == 1
+        assert sorted((path, path.read_bytes()) for path in styles.iterdir()) == before
+        return printed.err
+
+    return run
+
+
+def test_a_style_is_added_shown_renamed_and_removed(typed: Typed, styles: Path) -> None:
+    out = typed("add", "mosaic.onnx", "--artist", "Unknown Roman", "--licence", "BSD-3-Clause")
+    assert "takes 1×3×H×W, 0..255, RGB: nothing in it says" in out
+    assert "try it: stylecam --style mosaic" in out
+    assert "Unknown Roman" in typed("show", "mosaic")
+    assert "BSD-3-Clause" in typed("--json")
+    assert "mosaic is now floor" in typed("rename", "mosaic", "floor")
+    assert [path.name for path in styles.iterdir()] == ["floor.onnx"]
+    assert "removed" in typed("remove", "floor")
+    assert list(styles.iterdir()) == []
+
+
+def test_everything_can_be_had_as_json(typed: Typed) -> None:
+    added = json.loads(typed("add", "mosaic.onnx", "--name", "Stone Floor", "--json"))
+    assert added["added"][0]["full_name"] == "stone_floor/stone_floor"
+    assert len(added["notes"]) == 3
+    shown = json.loads(typed("show", "stone_floor", "--json"))
+    assert (shown["source"], shown["importer"], shown["styles_in_file"]) == ("mosaic.onnx", "onnx", 1)
+    assert json.loads(typed("rename", "stone_floor", "floor", "--json"))["renamed"][0]["name"] == "floor"
+    assert json.loads(typed("remove", "floor", "--json"))["removed"].endswith("floor.onnx")
+
+
+def test_a_shipped_style_is_shown_too(typed: Typed) -> None:
+    assert "Edvard Munch" in typed("show", "the_scream")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["add", "missing.t7"], "missing.t7 cannot be read: No such file"),
+        (["add", "muse.t7"], "at byte"),
+        (["add", "dark.onnx"], "it painted the photo all black"),
+        (["add", "mosaic.onnx", "--range", "0..2"], "'0..2' is no range; there are 0..1, 0..255"),
+        (["add", "mosaic.onnx", "--layout", "chw"], "is no layout"),
+        (["add", "mosaic.onnx", "--order", "gbr"], "is no order of colours"),
+        (["add", "mosaic.onnx", "--range", "0..255:0..1"], "with --layout, --range or --order"),
+        (["add", "mosaic.onnx", "--name", "the_scream"], "called the_scream already"),
+        (["add", "mosaic.onnx", "--name", "none"], "called none already"),
+        (["add", "."], "cannot be read"),
+        (["add"], "Missing argument 'FILE'"),
+        (["show", "grate_wave"], "did you mean great_wave"),
+        (["show", "none"], "no single style"),
+        (["show", "great_wave,the_scream"], "no single style"),
+        (["remove", "the_scream"], "came with stylecam"),
+        (["remove", "nothing"], "there are none"),
+        (["rename", "the_scream", "shout"], "came with stylecam"),
+        (["rename", "nothing", "shout"], "there are none"),
+        (["rename", "nothing"], "Missing argument 'NEW'"),
+        (["paint"], "No such command"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_changes_nothing(typed: Typed, arguments: list[str], says: str) -> None:
+    assert says in typed(*arguments, fails=True)
+
+
+@pytest.mark.parametrize("command", ["show", "add", "remove", "rename"])
+def test_every_command_shows_examples(command: str, typed: Typed) -> None:
+    assert f"  stylecam styles {command} " in typed(command, "--help").split("Examples:")[1]
+
+
+def test_ones_own_styles_complete_by_their_beginning(styles: Path) -> None:
+    for name in ("mosaic", "muse", "broken"):
+        (styles / f"{name}.onnx").write_bytes(b"")
+    context: Any = None
+    assert [item.value for item in complete_own_style(context, context, "m")] == ["mosaic", "muse"]
+    assert own.remove.params[0].shell_complete is not None

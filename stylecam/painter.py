@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import cached_property
 from typing import cast
@@ -92,6 +93,14 @@ class Painter:
         self._strength, self._preserve_color, self._scale = strength, preserve_color, scale
         self._engine = engine or OpenCVEngine(device)
         self._sessions: dict[tuple[str, Size], Session] = {}
+
+    def restyled(self, mix: Mix) -> Painter:
+        """A painter with another style, which shares this one's engine and loaded networks; one thread for both."""
+        other = copy.copy(self)
+        other.mix = mix
+        if mix.model.key != self.mix.model.key:
+            other.__dict__.pop("_norms", None)
+        return other
 
     @cached_property
     def _norms(self) -> Norms:

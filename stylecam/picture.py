@@ -22,7 +22,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from stylecam.errors import SourceUnreadableError, UsageError
+from stylecam.errors import SinkUnavailableError, SourceUnreadableError, UsageError
 from stylecam.files import whole_file
 from stylecam.frame import Image
 
@@ -104,6 +104,17 @@ class Picture:
         with whole_file(target) as file:
             self.encode(file, target.suffix)
 
+    def save(self, target: Path) -> None:
+        """Like `write`, for one result that was asked for by name.
+
+        Raises:
+            SinkUnavailableError: it cannot be written there.
+        """
+        try:
+            self.write(target)
+        except OSError as error:
+            raise SinkUnavailableError(f"{target} cannot be written: {error.strerror or error}") from error
+
     def encode(self, file: IO[bytes], suffix: str = ".png") -> None:
         """Write to an open file, which must be able to seek, in the format of `suffix`."""
         kind, options = _FORMATS[suffix.lower()]
@@ -154,7 +165,7 @@ def _from_pillow(opened: Pillow.Image, name: str) -> Picture:
     transparent = opened.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in opened.info
     image, alpha = _pixels(opened, transparent)
     return Picture(
-        cast(Image, _turned(image, orientation)),
+        _turned(image, orientation),
         None if alpha is None else _turned(alpha, orientation),
         kept,
         profile,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stylecam.cli import painting
 from stylecam.cli.complete import complete_style
 from stylecam.errors import UsageError
 
@@ -38,15 +39,13 @@ Exit status: 0, 1 if some pictures failed, 2 if all did or nothing could be begu
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
 @click.option("-o", "--output", required=True, metavar="OUT", help="A file, a folder, or - for standard output (PNG).")
 @click.option("--style", shell_complete=complete_style, help="A name, bank/name, a blend a:0.6,b:0.4 or an .onnx file.")
-@click.option("--strength", type=float, default=1.0, show_default=True, help="0 (picture) to 1 (painting).")
-@click.option("--preserve-color", is_flag=True, help="Keep the picture's own colours.")
-@click.option(
-    "--scale", type=float, default=1.0, show_default=True, help="Paint reduced so much (0.1 to 1), for larger strokes."
-)
+@painting.strength
+@painting.preserve_color
+@painting.scale
 @click.option("--max-size", type=click.IntRange(16), help="Make pictures with a longer side smaller.")
 @click.option("--overwrite", is_flag=True, help="Replace results that are there already, also the picture itself.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda-fp16 or opencl.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was painted as JSON on standard output.")
+@painting.device
+@painting.as_json
 def command(
     inputs: tuple[str, ...], output: str, overwrite: bool, as_json: bool, max_size: int | None, **given: Any
 ) -> int:
@@ -58,7 +57,7 @@ def command(
     if STDIO in (*inputs, output):
         return _piped(inputs, output, overwrite, as_json, max_size, given)
     jobs = plan([user_path(text) for text in inputs], user_path(output), overwrite)
-    painter = painter_for(**given)
+    painter = painting.painter_for(**given)
     started, outcomes = time.perf_counter(), []
     with Bar("pictures", len(jobs)) as bar:
         for outcome in paint(jobs, painter, max_size, bar.within):
@@ -67,19 +66,6 @@ def command(
             if outcome.error is not None and len(jobs) > 1:
                 bar.say(f"failed: {outcome.error}")
     return _tell(outcomes, painter, time.perf_counter() - started, as_json)
-
-
-def painter_for(style: str | None, **given: Any) -> Painter:
-    """The painter for the options of a command; without a style, for the first of the catalogue."""
-    from stylecam.config import user_styles
-    from stylecam.painter import Painter
-    from stylecam.styles.catalogue import Catalogue, shipped_models
-
-    catalogue = Catalogue.load([shipped_models(), user_styles()])
-    for problem in catalogue.problems:
-        click.echo(f"skipped: {problem}", err=True)
-    mix = catalogue.mix_of(catalogue.cards[0]) if style is None and catalogue.cards else catalogue.parse(style or "")
-    return Painter(mix if mix is not None else "none", **given)
 
 
 def _piped(
@@ -97,7 +83,7 @@ def _piped(
     if target is not None:
         target = target / "stdin.png" if target.is_dir() else target
         plan([Path("stdin.png")], target, overwrite)
-    painter = painter_for(**given)
+    painter = painting.painter_for(**given)
     started = time.perf_counter()
     source = sys.stdin.buffer.read() if inputs[0] == STDIO else user_path(inputs[0])
     picture = painted(Picture.read(source), painter, max_size)
@@ -107,10 +93,7 @@ def _piped(
         sys.stdout.buffer.write(whole.getbuffer())
         sys.stdout.buffer.flush()
         return 0
-    try:
-        picture.write(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror or error}") from error
+    picture.save(target)
     height, width = picture.image.shape[:2]
     entry = {"input": inputs[0], "output": str(target), "size": [width, height]}
     seconds = time.perf_counter() - started

@@ -32,7 +32,6 @@ TILE, MARGIN = 1280, 128
 """Side of a tile, and how much of it is only there for its neighbour's sake: wider than what style networks see."""
 STRIP = 512
 """Rows finished at a time, so that a large picture needs no second copy."""
-MOST_SESSIONS = 4
 
 Progress = Callable[[float], None]
 
@@ -48,8 +47,8 @@ class Painter:
     >>> painting.shape, painting.dtype
     ((90, 160, 3), dtype('uint8'))
 
-    A painter is used by one thread at a time; it keeps its networks loaded, so painting many pictures of a few sizes
-    with one painter is faster than making one for each.
+    A painter is used by one thread at a time; it keeps its networks loaded, so painting many pictures of one size with
+    one painter is faster than making one for each.
 
     A picture of more than about two megapixels is painted in tiles by a network whose instance norms are fixed to the
     statistics of the whole picture (measured on a reduced copy), so that no seams show and memory stays bounded. A
@@ -92,7 +91,7 @@ class Painter:
         self.mix = mix
         self._strength, self._preserve_color, self._scale = strength, preserve_color, scale
         self._engine = engine or OpenCVEngine(device)
-        self._sessions: dict[tuple[str, Size], Session] = {}
+        self._sessions: dict[str, tuple[Size, Session]] = {}
 
     def restyled(self, mix: Mix) -> Painter:
         """A painter with another style, which shares this one's engine and loaded networks; one thread for both."""
@@ -173,12 +172,13 @@ class Painter:
         return painted
 
     def _session(self, model: Model, size: Size) -> Session:
-        key = (model.key, size)
-        if key not in self._sessions:
-            while len(self._sessions) >= MOST_SESSIONS:
-                del self._sessions[next(iter(self._sessions))]
-            self._sessions[key] = self._engine.session(model, *size)
-        return self._sessions[key]
+        """One for each network, for the size it was last asked for: a large one takes hundreds of megabytes."""
+        known = self._sessions.pop(model.key, None)
+        if known is None or known[0] != size:
+            known = None  # the old one goes before the new one comes
+            known = (size, self._engine.session(model, *size))
+        self._sessions[model.key] = known
+        return known[1]
 
     def _finish(self, original: Image, painted: Image) -> None:
         """Colours and strength, in place."""

@@ -85,6 +85,25 @@ class Sheet:
         return max(12, min(28, max(self.cell) // 14))
 
 
+class MovingSheet:
+    """Draws a sheet for each frame of a clip, all laid out for the first.
+
+    Attributes:
+        layout: the sheet, once there was a frame.
+    """
+
+    def __init__(self, painter: Painter, mixes: Sequence[Mix], columns: int | None = None, longer: int = CELL) -> None:
+        self._plan = (painter, mixes, columns, longer)
+        self.layout: Sheet | None = None
+
+    def __call__(self, image: Image) -> Image:
+        """The sheet for `image`, as `Sheet.draw` gives it."""
+        if self.layout is None:
+            painter, mixes, columns, longer = self._plan
+            self.layout = Sheet(painter, mixes, Size(image.shape[1], image.shape[0]), columns, longer)
+        return self.layout.draw(image)
+
+
 def _write(text: str, strip: Image) -> None:
     """Write `text` in the middle of `strip`, as large as fits."""
     height, room = strip.shape[:2]

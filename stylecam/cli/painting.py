@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import click
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
+    from stylecam.clip import Result
     from stylecam.painter import Painter
     from stylecam.styles.catalogue import Catalogue, Mix
 
@@ -69,3 +72,21 @@ def check_new(path: Path, replace: bool) -> None:
     if path.exists() and not path.is_dir() and not replace:
         raise UsageError(f"{path} is there already; --overwrite replaces it")
     check_writable(path)
+
+
+@contextmanager
+def undone_by_sigterm() -> Iterator[None]:
+    """Being ended from outside is like Ctrl-C: what is unfinished is taken away."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def tell_damage(source: Path, result: Result) -> None:
+    """Say on standard error where a clip was not whole."""
+    if result.damaged:
+        click.echo(f"{source}: {result.damaged} damaged pieces were passed over", err=True)
+    if result.cut_off:
+        click.echo(f"{source} claims to be longer than it is: it was cut off", err=True)

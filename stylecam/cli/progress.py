@@ -42,6 +42,13 @@ class Bar:
         """Of the thing at hand, `share` 0..1 is done."""
         self._progress.update(self._task, completed=self._done + min(share, 0.999))
 
+    def reach(self, done: int, total: int | None) -> None:
+        """So many are done, of a total that may only be known now."""
+        self._total = total
+        self._done = done - 1
+        self._progress.update(self._task, total=total)
+        self.advance()
+
     def advance(self) -> None:
         """One more thing is done."""
         self._done += 1

@@ -53,9 +53,29 @@ def test_all_styles_unless_some_are_named(here: Path, catalogue: Catalogue, caps
     assert report["columns"] == 1
 
 
+def test_a_clip_becomes_a_clip_of_sheets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
+    clip = cv2.VideoWriter("clip.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
+    for level in (40, 80, 120):
+        clip.write(grey(level, Size(64, 48)))
+    clip.release()
+    words = ["sheet", "clip.mp4", "-o", "sheet.mp4", "--video", "--style", "udnie", "--columns", "2", "--json"]
+    assert run_command_line(words) == 0
+    report = json.loads(capsys.readouterr().out)
+    made = cv2.VideoCapture("sheet.mp4")
+    assert made.get(cv2.CAP_PROP_FRAME_COUNT) == 3
+    ok, first = made.read()
+    made.release()
+    assert ok
+    assert list(first.shape[1::-1]) == report["size"]
+    assert abs(first[20, 30].astype(int) - 40).max() <= 4  # the first cell is the clip itself
+    assert abs(first[20, 30].astype(int) - first[20, 102]).max() > 4
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["photo.png", "-o", "out.png", "--video"], "clips are written as"),
         (["photo.png", "-o", "photo.png"], "--overwrite"),
         (["photo.png", "-o", "."], ""),
         (["photo.png", "-o", "nowhere/out.png"], "nowhere"),

@@ -1,8 +1,28 @@
 """stylecam: a virtual webcam that paints you live.
 
-Importing this package is cheap: cv2, the web server and the hotkey library are only loaded by the parts that use them.
+`stylecam.Stylist("starry_night")(picture)` paints one picture. Importing this package is cheap: cv2, the web server and
+the hotkey library are only loaded by the parts that use them.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stylecam.painter import Painter as Stylist
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["Stylist", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Stylist":
+        from stylecam.painter import Painter
+
+        return Painter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

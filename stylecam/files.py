@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stylecam.errors import UsageError
 
@@ -57,10 +58,21 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder is missing or cannot be written, or the disk is full.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, which gets the name `path` when the block ends well and is taken away when it does not.
+
+    Raises:
+        OSError: the folder is missing or cannot be written, or the disk is full.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        with os.fdopen(handle, "w+b") as file:
+            yield file
         Path(name).chmod(0o644)  # mkstemp's own choice keeps other users' dashboards out
         Path(name).replace(path)
     except BaseException:

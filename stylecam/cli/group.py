@@ -15,6 +15,9 @@ from stylecam.errors import StylecamError
 
 _COMMANDS = {
     "run": "paint the camera and publish it (also plain `stylecam`)",
+    "image": "paint pictures and folders of them",
+    "video": "paint a clip",
+    "sheet": "show every style on one picture",
     "cameras": "list the cameras of this machine",
     "styles": "list the styles, add one from a file, rename or remove one",
     "train": "learn the style of a painting",

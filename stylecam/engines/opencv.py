@@ -68,7 +68,7 @@ class OpenCVEngine(Engine):
 class _OpenCVSession(Session):
     def __init__(self, model: Model, width: int, height: int, device: str) -> None:
         self._name = model.path.name
-        self._shape = (1, 3, height, width)
+        self._shape = (1, model.figures, 1, 1) if model.figures else (1, 3, height, width)
         self._has_style_input = model.has_style_input
         buffer = np.frombuffer(model.at(width, height), np.uint8)
         try:

@@ -43,6 +43,7 @@ class Model:
         styles: N of the `style` input; 1 when there is none.
         metadata: the ONNX metadata properties.
         key: a short digest of the bytes, the same for the same network wherever it lies.
+        figures: how many numbers `styled` holds where it is no picture (1×N×1×1; see `stylecam.styles.norms`), else 0.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Model:
     has_style_input: bool
     metadata: dict[str, str] = field(repr=False)
     key: str
+    figures: int = 0
 
     @classmethod
     def read(cls, path: Path) -> Model:

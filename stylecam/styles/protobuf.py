@@ -100,6 +100,19 @@ def encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
+def varints(payload: memoryview) -> list[int]:
+    """The numbers of a packed repeated field.
+
+    Raises:
+        WireError: truncated.
+    """
+    numbers, position = [], 0
+    while position < len(payload):
+        value, position = _varint(payload, position, 0)
+        numbers.append(value)
+    return numbers
+
+
 def _varint(message: memoryview, position: int, offset: int) -> tuple[int, int]:
     result = 0
     for count in range(10):

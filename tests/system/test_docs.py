@@ -35,12 +35,22 @@ def typed(program: str) -> list[str]:
     return sorted({line for line in [*lines, *inline] if line.startswith(f"{program} ")})
 
 
-@pytest.mark.parametrize("line", typed("stylecam"))
-def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path) -> None:
+def material(tmp_path: Path) -> None:
+    """The files that the README speaks of."""
     clip = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30, (320, 240))
     for level in range(30):
         clip.write(np.full((240, 320, 3), level * 8, np.uint8))
     clip.release()
+    (tmp_path / "photos").mkdir()
+    for name in ("photo.jpg", "photos/one.jpg"):
+        cv2.imwrite(str(tmp_path / name), np.full((96, 128, 3), 128, np.uint8))
+
+
+@pytest.mark.parametrize("line", typed("stylecam"))
+def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path) -> None:
+    material(tmp_path)
+    line, _, target = line.partition(" > ")
+    line, _, source = line.partition(" < ")
     words = shlex.split(line)[1:]
     if words[:1] == ["run"] and "--help" not in words:
         words += ["--seconds", "1", "--no-hotkeys"]
@@ -48,13 +58,30 @@ def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path
         [sys.executable, "-m", "stylecam", *words],
         cwd=tmp_path,
         env={**environment(tmp_path), "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
+        input=(tmp_path / source).read_bytes() if source else b"",
+        capture_output=True,
+        timeout=60,
+    )
+    complaint = ended.stderr.decode()
+    refused = ended.returncode == 2 and any(text in complaint for text in LACKING)
+    assert ended.returncode == 0 or refused, complaint
+    if target:
+        assert cv2.imdecode(np.frombuffer(ended.stdout, np.uint8), cv2.IMREAD_COLOR) is not None
+
+
+def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
+    material(tmp_path)
+    (example,) = blocks("python")
+    ended = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=tmp_path,
+        env={**environment(tmp_path), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    refused = ended.returncode == 2 and any(text in ended.stderr for text in LACKING)
-    assert ended.returncode == 0 or refused, ended.stderr
+    assert ended.returncode == 0, ended.stderr
+    assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
 
 def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:

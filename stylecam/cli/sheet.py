@@ -1,0 +1,127 @@
+"""`stylecam sheet`: every style on one picture."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stylecam.cli import painting
+from stylecam.cli.complete import complete_style
+
+if TYPE_CHECKING:
+    from stylecam.painter import Painter
+    from stylecam.sheet import Sheet
+    from stylecam.styles.catalogue import Mix
+
+
+@click.command(
+    "sheet",
+    epilog="""\b
+Examples:
+  stylecam sheet photo.jpg -o styles.png
+  stylecam sheet photo.jpg -o three.jpg --style udnie --style "udnie:1,great_wave:1" --style great_wave --columns 2
+  stylecam sheet clip.mp4 -o styles.mp4 --video --cell 320""",
+)
+@click.argument("picture", metavar="IN")
+@click.option("-o", "--output", required=True, metavar="OUT", help="The sheet, for instance OUT.png.")
+@click.option(
+    "--style",
+    "styles",
+    multiple=True,
+    shell_complete=complete_style,
+    help="Show this one; several times.  [default: all]",
+)
+@click.option("--columns", type=click.IntRange(1, 100), help="Pictures side by side.  [default: what suits a screen]")
+@click.option(
+    "--cell",
+    type=click.IntRange(32, 4096),
+    default=480,
+    show_default=True,
+    help="Longer side of one picture, in pixels.",
+)
+@click.option("--video", "moving", is_flag=True, help='IN and OUT are clips. Needs: pip install "stylecam[video]".')
+@painting.strength
+@painting.preserve_color
+@painting.overwrite
+@painting.device
+@painting.as_json
+def command(
+    picture: str,
+    output: str,
+    styles: tuple[str, ...],
+    columns: int | None,
+    cell: int,
+    moving: bool,
+    overwrite: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Show every style on one picture, or on one clip, with names."""
+    from stylecam.files import user_path
+    from stylecam.painter import Painter
+
+    source, target = user_path(picture), user_path(output)
+    _check_suffix(target, moving)
+    painting.check_new(target, overwrite)
+    mixes = painting.mixes(styles)
+    painter = Painter(mixes[0], **given)
+    started = time.perf_counter()
+    draw = _draw_clip if moving else _draw_picture
+    sheet = draw(source, target, painter, mixes, columns, cell)
+    seconds = time.perf_counter() - started
+    if as_json:
+        report = {
+            "output": str(target),
+            "size": sheet.size,
+            "cell": sheet.cell,
+            "columns": sheet.columns,
+            "labels": sheet.labels,
+            "seconds": round(seconds, 3),
+        }
+        click.echo(json.dumps(report, indent=2))
+    else:
+        click.echo(f"{target}: {len(mixes)} styles in {seconds:.1f} s")
+
+
+def _check_suffix(target: Path, moving: bool) -> None:
+    if moving:
+        from stylecam.clip import check_target
+
+        check_target(target)
+    else:
+        from stylecam.picture import check_suffix
+
+        check_suffix(target)
+
+
+def _draw_picture(
+    source: Path, target: Path, painter: Painter, mixes: list[Mix], columns: int | None, cell: int
+) -> Sheet:
+    from stylecam.cli.progress import Bar
+    from stylecam.frame import Size
+    from stylecam.picture import Picture
+    from stylecam.sheet import Sheet
+
+    original = Picture.read(source).image
+    sheet = Sheet(painter, mixes, Size(original.shape[1], original.shape[0]), columns, cell)
+    with Bar("styles", len(mixes)) as bar:
+        drawn = sheet.draw(original, lambda number: bar.reach(number, len(mixes)))
+    Picture(drawn).save(target)
+    return sheet
+
+
+def _draw_clip(source: Path, target: Path, painter: Painter, mixes: list[Mix], columns: int | None, cell: int) -> Sheet:
+    from stylecam.cli.progress import Bar
+    from stylecam.clip import repaint
+    from stylecam.sheet import MovingSheet
+
+    sheets = MovingSheet(painter, mixes, columns, cell)
+    with painting.undone_by_sigterm(), Bar("frames", None) as bar:
+        result = repaint(source, target, sheets, bar.reach)
+    painting.tell_damage(source, result)
+    assert sheets.layout is not None
+    return sheets.layout

@@ -1,0 +1,54 @@
+"""`stylecam video`: a clip, painted."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from stylecam.cli import painting
+from stylecam.cli.complete import complete_style
+
+
+@click.command(
+    "video",
+    epilog="""\b
+Examples:
+  stylecam video clip.mp4 -o painted.mp4 --style great_wave
+  stylecam video clip.mov -o painted.mp4 --style "udnie:1,great_wave:1" --scale 0.5 --strength 0.8
+\b
+Kept: size, sound, length and the time of every frame. Rotation is applied, so the result needs none. While it is
+written the result is called OUT.part.mp4; after Ctrl-C nothing is left. Needs: pip install "stylecam[video]".""",
+)
+@click.argument("clip", metavar="IN")
+@click.option("-o", "--output", required=True, metavar="OUT", help="The clip to write: .mp4, .m4v, .mov or .mkv.")
+@click.option("--style", shell_complete=complete_style, help="A name, bank/name, a blend a:0.6,b:0.4 or an .onnx file.")
+@painting.strength
+@painting.preserve_color
+@painting.scale
+@painting.overwrite
+@painting.device
+@painting.as_json
+def command(clip: str, output: str, overwrite: bool, as_json: bool, **given: Any) -> None:
+    """Paint every frame of a clip."""
+    from stylecam.cli.progress import Bar
+    from stylecam.clip import check_target, repaint
+    from stylecam.files import user_path
+
+    source, target = user_path(clip), user_path(output)
+    check_target(target)
+    painting.check_new(target, overwrite)
+    painter = painting.painter_for(**given)
+    started = time.perf_counter()
+    with painting.undone_by_sigterm(), Bar("frames", None) as bar:
+        result = repaint(source, target, painter, bar.reach)
+    seconds = time.perf_counter() - started
+    if as_json:
+        report = {"input": clip, "output": str(target), "style": painter.mix.label, "took": round(seconds, 3)}
+        click.echo(json.dumps({**report, **asdict(result)}, indent=2))
+    else:
+        click.echo(f"painted {target} with {painter.mix.label}: {result.frames} frames in {seconds:.0f} s")
+    painting.tell_damage(source, result)

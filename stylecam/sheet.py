@@ -1,0 +1,117 @@
+"""A sheet: one picture in many styles side by side, each with its name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from stylecam.errors import UsageError
+from stylecam.frame import Image, Size
+from stylecam.painter import Painter
+from stylecam.styles.catalogue import Mix
+from stylecam.tensor import resize
+
+CELL = 480
+"""Longer side of one picture on a sheet, in pixels, unless asked otherwise."""
+SHAPE = 1.6
+"""A sheet is made about so much wider than high, as screens are."""
+LARGEST = 32_000
+"""Pixels of a sheet's side; JPEG and WebP end not far beyond."""
+UNPAINTED = "picture"
+_FONT, _PAPER, _INK, _GAP = cv2.FONT_HERSHEY_DUPLEX, 248, (50, 50, 50), 8
+
+Progress = Callable[[int], None]
+
+
+class Sheet:
+    """Paints one picture after the other in the same styles and lays each out on a sheet of the same size.
+
+    Attributes:
+        labels: what stands below the cells, row by row; the first is the picture as it is.
+        cell: the size of one picture.
+        columns: how many stand side by side.
+        size: of the whole sheet, both sides even, as video wants them.
+    """
+
+    def __init__(
+        self, painter: Painter, mixes: Sequence[Mix], picture: Size, columns: int | None = None, longer: int = CELL
+    ) -> None:
+        """Lay out a sheet for pictures of size `picture`; none is enlarged.
+
+        Raises:
+            UsageError: no style, or a sheet that would be larger than `LARGEST`.
+        """
+        if not mixes:
+            raise UsageError("there is no style to show; name one with --style")
+        share = min(1.0, longer / max(picture))
+        self.cell = Size(max(1, round(picture.width * share)), max(1, round(picture.height * share)))
+        self.labels = (UNPAINTED, *(mix.label for mix in mixes))
+        count = len(self.labels)
+        wide, high = self.cell.width + _GAP, self.cell.height + _GAP + self._label_height
+        self.columns = min(count, columns or max(1, round(math.sqrt(count * SHAPE * high / wide))))
+        rows = -(-count // self.columns)
+        self.size = Size(*(side + side % 2 for side in (self.columns * wide + _GAP, rows * high + _GAP)))
+        if max(self.size) > LARGEST:
+            raise UsageError(f"the sheet would have {self.size} pixels; choose other --columns or a smaller --cell")
+        self._painters = [painter.restyled(mix) for mix in mixes]
+
+    def draw(self, image: Image, told: Progress | None = None) -> Image:
+        """The sheet for `image` (H×W×3 uint8 BGR, in the shape of `picture`), H×W×3 uint8 BGR of `size`.
+
+        `told(count)` is called after each cell.
+
+        Raises:
+            EngineRunError: a network cannot be loaded or failed.
+        """
+        small = resize(image, self.cell)
+        sheet: Image = np.full((self.size.height, self.size.width, 3), _PAPER, np.uint8)
+        for number, label in enumerate(self.labels):
+            painted = small if number == 0 else self._painters[number - 1](small)
+            row, column = divmod(number, self.columns)
+            top = _GAP + row * (self.cell.height + _GAP + self._label_height)
+            left = _GAP + column * (self.cell.width + _GAP)
+            sheet[top : top + self.cell.height, left : left + self.cell.width] = painted
+            strip = sheet[top + self.cell.height :, left : left + self.cell.width][: self._label_height]
+            _write(label, strip)
+            if told is not None:
+                told(number)
+        return sheet
+
+    @property
+    def _label_height(self) -> int:
+        return max(12, min(28, max(self.cell) // 14))
+
+
+class MovingSheet:
+    """Draws a sheet for each frame of a clip, all laid out for the first.
+
+    Attributes:
+        layout: the sheet, once there was a frame.
+    """
+
+    def __init__(self, painter: Painter, mixes: Sequence[Mix], columns: int | None = None, longer: int = CELL) -> None:
+        self._plan = (painter, mixes, columns, longer)
+        self.layout: Sheet | None = None
+
+    def __call__(self, image: Image) -> Image:
+        """The sheet for `image`, as `Sheet.draw` gives it."""
+        if self.layout is None:
+            painter, mixes, columns, longer = self._plan
+            self.layout = Sheet(painter, mixes, Size(image.shape[1], image.shape[0]), columns, longer)
+        return self.layout.draw(image)
+
+
+def _write(text: str, strip: Image) -> None:
+    """Write `text` in the middle of `strip`, as large as fits."""
+    height, room = strip.shape[:2]
+    scale = height / 38
+    (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    if width > room:
+        scale *= room / width
+        (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    cv2.putText(
+        strip, text, ((room - width) // 2, (height + tall) // 2 - height // 14), _FONT, scale, _INK, 1, cv2.LINE_AA
+    )

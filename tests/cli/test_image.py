@@ -1,0 +1,153 @@
+"""`stylecam image` as a user types it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from stylecam.cli import image as image_module
+from stylecam.cli.group import run_command_line
+from stylecam.cli.progress import Bar
+from stylecam.picture import Picture
+
+pytestmark = pytest.mark.usefixtures("own_settings")
+
+OPTIONS = [p for p in image_module.command.params if isinstance(p, click.Option)]
+EXAMPLES = [line for line in (image_module.command.epilog or "").splitlines() if line.startswith("  stylecam image")]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
+    return path
+
+
+def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert run_command_line(["image", *words]) == 2
+    text = capsys.readouterr().err
+    assert text.startswith("stylecam: ")
+    assert len(text.splitlines()) == 1
+    return text
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
+def test_every_option_is_explained(option: click.Option) -> None:
+    assert option.help
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
+    image_module.command.make_context("image", shlex.split(line.partition(" < ")[0])[2:])
+
+
+def test_one_picture(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.jpg"
+    assert run_command_line(["image", str(photo), "-o", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    assert Picture.read(out).image.shape == (48, 64, 3)
+
+
+def test_a_folder_with_a_bad_picture(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    photo.rename(tmp_path / "in" / "deep" / "photo.png")
+    (tmp_path / "in" / "bad.jpg").write_bytes(b"bad")
+    words = ["image", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--json", "--style", "great_wave"]
+    assert run_command_line(words) == 1
+    shown = capsys.readouterr()
+    report = json.loads(shown.out)
+    assert [entry["size"] for entry in report["painted"]] == [[64, 48]]
+    assert [Path(entry["input"]).name for entry in report["failed"]] == ["bad.jpg"]
+    assert report["style"] == "great_wave"
+    assert "bad.jpg" in shown.err
+    assert "1 of 2 pictures failed" in shown.err
+    assert (tmp_path / "out" / "deep" / "photo.png").is_file()
+
+
+class Piped:
+    def __init__(self, data: bytes = b"") -> None:
+        self.buffer = io.BytesIO(data)
+
+
+def test_from_standard_input_to_standard_output(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, made = Piped(photo.read_bytes()), Piped()
+    monkeypatch.setattr(sys, "stdin", given)
+    monkeypatch.setattr(sys, "stdout", made)
+    assert run_command_line(["image", "-", "-o", "-", "--max-size", "32"]) == 0
+    painted = Pillow.open(made.buffer)
+    assert (painted.format, painted.size) == ("PNG", (32, 24))
+
+
+def test_from_standard_input_to_a_file(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Piped(photo.read_bytes()))
+    assert run_command_line(["image", "-", "-o", str(tmp_path / "out.png"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["painted"][0]["size"] == [64, 48]
+    assert (tmp_path / "out.png").is_file()
+
+
+def test_options_reach_the_painter(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    assert run_command_line(["image", str(photo), "-o", str(out), "--strength", "0"]) == 0
+    np.testing.assert_array_equal(Picture.read(out).image, Picture.read(photo).image)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["photo.png", "-o", "photo.png"], "--overwrite"),
+        (["photo.png", "-o", "out.xyz"], "written as"),
+        (["photo.png", "-o", "nowhere/out.png", "--style", "grate_wave"], "great_wave"),
+        (["photo.png", "-o", "out.png", "--style", "none"], "name a style"),
+        (["photo.png", "-o", "out.png", "--style", "photo.png.onnx"], "cannot be read"),
+        (["photo.png", "-o", "out.png", "--strength", "2"], "strength"),
+        (["photo.png", "-o", "out.png", "--strength", "nan"], "strength"),
+        (["photo.png", "-o", "out.png", "--scale", "0"], "scale"),
+        (["photo.png", "-o", "out.png", "--max-size", "0"], "--max-size"),
+        (["photo.png", "-o", "out.png", "--device", "abacus"], "abacus"),
+        (["nowhere.png", "-o", "out.png"], "there is no file"),
+        (["bad.png", "-o", "out.png"], "no picture"),
+        (["photo.png", "bad.png", "-o", "out.png"], "name a folder"),
+        (["-", "photo.png", "-o", "out.png"], "name one input"),
+        (["photo.png", "-o", "-", "--json"], "both want"),
+        (["a" * 5000, "-o", "out.png"], "is no path"),
+        (["photo.png"], "--output"),
+        (["-o", "out.png"], "IN"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_leaves_no_file(
+    words: list[str],
+    said: str,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    before = sorted(tmp_path.rglob("*"))
+    assert said in complaint(words, capsys)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_a_terminal_the_time_left_is_said_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stylecam.cli.progress.PLAIN_EVERY_S", 0.0)
+    with Bar("pictures", 3) as bar:
+        bar.within(0.5)
+        for _ in range(3):
+            bar.advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["1 of 3 pictures", "2 of 3 pictures"]

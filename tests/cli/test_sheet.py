@@ -1,0 +1,101 @@
+"""`stylecam sheet` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+import cv2
+import pytest
+
+from stylecam.cli import sheet as sheet_module
+from stylecam.cli.group import run_command_line
+from stylecam.frame import Size
+from stylecam.picture import Picture
+from stylecam.styles.catalogue import Catalogue
+from stylecam.testing import grey
+
+pytestmark = pytest.mark.usefixtures("own_settings")
+
+OPTIONS = [p for p in sheet_module.command.params if isinstance(p, click.Option)]
+EXAMPLES = [line for line in (sheet_module.command.epilog or "").splitlines() if line.startswith("  stylecam sheet")]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("photo.png", grey(120, Size(64, 48)))
+    Path("bad.png").write_bytes(b"bad")
+    return tmp_path
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
+def test_every_option_is_explained(option: click.Option) -> None:
+    assert option.help
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
+    sheet_module.command.make_context("sheet", shlex.split(line)[2:])
+
+
+def test_all_styles_unless_some_are_named(here: Path, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["sheet", "photo.png", "-o", "all.png", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["labels"] == ["picture", *(card.name for card in catalogue.cards)]
+    assert list(Picture.read(here / "all.png").image.shape[1::-1]) == report["size"]
+    words = ["sheet", "photo.png", "-o", "two.jpg", "--style", "udnie", "--style", "udnie:1,great_wave:3"]
+    assert run_command_line([*words, "--columns", "1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["labels"] == ["picture", "udnie", "udnie:0.25,great_wave:0.75"]
+    assert report["columns"] == 1
+
+
+def test_a_clip_becomes_a_clip_of_sheets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
+    clip = cv2.VideoWriter("clip.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
+    for level in (40, 80, 120):
+        clip.write(grey(level, Size(64, 48)))
+    clip.release()
+    words = ["sheet", "clip.mp4", "-o", "sheet.mp4", "--video", "--style", "udnie", "--columns", "2", "--json"]
+    assert run_command_line(words) == 0
+    report = json.loads(capsys.readouterr().out)
+    made = cv2.VideoCapture("sheet.mp4")
+    assert made.get(cv2.CAP_PROP_FRAME_COUNT) == 3
+    ok, first = made.read()
+    made.release()
+    assert ok
+    assert list(first.shape[1::-1]) == report["size"]
+    assert abs(first[20, 30].astype(int) - 40).max() <= 4  # the first cell is the clip itself
+    assert abs(first[20, 30].astype(int) - first[20, 102]).max() > 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["photo.png", "-o", "out.png", "--video"], "clips are written as"),
+        (["photo.png", "-o", "photo.png"], "--overwrite"),
+        (["photo.png", "-o", "."], ""),
+        (["photo.png", "-o", "nowhere/out.png"], "nowhere"),
+        (["photo.png", "-o", "out.xyz"], "written as"),
+        (["photo.png", "-o", "out.png", "--style", "grate_wave"], "great_wave"),
+        (["photo.png", "-o", "out.png", "--style", "none"], "name a style"),
+        (["photo.png", "-o", "out.png", "--columns", "0"], "--columns"),
+        (["photo.png", "-o", "out.png", "--strength", "7"], "strength"),
+        (["bad.png", "-o", "out.png"], "no picture"),
+        (["nowhere.png", "-o", "out.png"], "there is no file"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_leaves_no_file(
+    words: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(here.rglob("*"))
+    assert run_command_line(["sheet", *words]) == 2
+    text = capsys.readouterr().err
+    assert text.startswith("stylecam: ")
+    assert said in text
+    assert len(text.splitlines()) == 1
+    assert sorted(here.rglob("*")) == before

@@ -1,0 +1,96 @@
+"""`stylecam video` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+from pathlib import Path
+
+import click
+import cv2
+import pytest
+
+from stylecam import painter
+from stylecam.cli import video as video_module
+from stylecam.cli.group import run_command_line
+from stylecam.frame import Image, Size
+from stylecam.testing import grey
+
+pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
+pytestmark = pytest.mark.usefixtures("own_settings")
+
+OPTIONS = [p for p in video_module.command.params if isinstance(p, click.Option)]
+EXAMPLES = [line for line in (video_module.command.epilog or "").splitlines() if line.startswith("  stylecam video")]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    clip = cv2.VideoWriter("clip.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
+    for level in (40, 80, 120):
+        clip.write(grey(level, Size(64, 48)))
+    clip.release()
+    Path("bad.mp4").write_bytes(b"bad")
+    return tmp_path
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
+def test_every_option_is_explained(option: click.Option) -> None:
+    assert option.help
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
+    video_module.command.make_context("video", shlex.split(line)[2:])
+
+
+def test_it_paints_a_clip_and_tells_what_it_made(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["video", "clip.mp4", "-o", "out.mp4", "--strength", "0", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["size"], report["frames"], report["seconds"]) == ([64, 48], 3, 0.3)
+    made = cv2.VideoCapture(str(here / "out.mp4"))
+    assert made.get(cv2.CAP_PROP_FPS) == 10
+    ok, first = made.read()
+    made.release()
+    assert ok
+    assert abs(first.astype(int) - 40).max() <= 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_stopped_it_leaves_nothing(number: signal.Signals, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, handler = sorted(here.rglob("*")), signal.getsignal(number)
+
+    def stopped(*_: object) -> Image:
+        signal.raise_signal(number)
+        raise AssertionError
+
+    monkeypatch.setattr(painter.Painter, "__call__", stopped)
+    assert run_command_line(["video", "clip.mp4", "-o", "out.mp4"]) == 130
+    assert sorted(here.rglob("*")) == before
+    assert signal.getsignal(number) == handler
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["clip.mp4", "-o", "clip.mp4"], "--overwrite"),
+        (["clip.mp4", "-o", "out.gif"], "write out.mp4"),
+        (["clip.mp4", "-o", "nowhere/out.mp4"], "nowhere"),
+        (["clip.mp4", "-o", "out.mp4", "--style", "grate_wave"], "great_wave"),
+        (["clip.mp4", "-o", "out.mp4", "--scale", "3"], "scale"),
+        (["bad.mp4", "-o", "out.mp4"], "bad.mp4 holds no video"),
+        (["nowhere.mp4", "-o", "out.mp4"], "there is no file"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_leaves_no_file(
+    words: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(here.rglob("*"))
+    assert run_command_line(["video", *words]) == 2
+    text = capsys.readouterr().err
+    assert text.startswith("stylecam: ")
+    assert said in text
+    assert len(text.splitlines()) == 1
+    assert sorted(here.rglob("*")) == before

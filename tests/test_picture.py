@@ -1,0 +1,169 @@
+"""Pictures in files: what is read, what is kept, what is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PIL import ImageCms, ImageOps
+from PIL.ExifTags import IFD
+
+from stylecam.errors import SourceUnreadableError, UsageError
+from stylecam.picture import Picture
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def opened(path: Path) -> Pillow.Image:
+    return Pillow.open(io.BytesIO(path.read_bytes()))
+
+
+def corners(mode: str = "RGB") -> Pillow.Image:
+    """48×32, its four corners red, green, blue and white."""
+    made = Pillow.new("RGB", (48, 32), (128, 128, 128))
+    for place, color in (((0, 0), "red"), ((32, 0), "lime"), ((0, 16), "blue"), ((32, 16), "white")):
+        made.paste(color, (*place, place[0] + 16, place[1] + 16))
+    return made.convert(mode)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_and_not_told_again(orientation: int, tmp_path: Path) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "A maker"
+    made = corners()
+    made.save(tmp_path / "in.png", exif=exif)
+    picture = Picture.read(tmp_path / "in.png")
+    shown = np.asarray(ImageOps.exif_transpose(opened(tmp_path / "in.png")).convert("RGB"))
+    np.testing.assert_array_equal(picture.image[:, :, ::-1], shown)
+    picture.write(tmp_path / "out.jpg")
+    kept = opened(tmp_path / "out.jpg").getexif()
+    assert kept[0x010F] == "A maker"
+    assert 0x0112 not in kept
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_colour_profile_and_exif_come_through(suffix: str, tmp_path: Path) -> None:
+    exif = Pillow.Exif()
+    exif[0x8298] = "The author"
+    exif.get_ifd(0x8769)[0x9003] = "2026:11:22 12:00:00"
+    corners().save(tmp_path / f"in{suffix}", icc_profile=PROFILE, exif=exif)
+    Picture.read(tmp_path / f"in{suffix}").write(tmp_path / f"out{suffix}")
+    kept = opened(tmp_path / f"out{suffix}")
+    assert kept.info["icc_profile"] == PROFILE
+    assert kept.getexif()[0x8298] == "The author"
+    if suffix != ".tif":  # Pillow does not write it into our test's TIFF in the first place
+        assert kept.getexif().get_ifd(0x8769)[0x9003] == "2026:11:22 12:00:00"
+
+
+def test_a_thumbnail_of_the_unpainted_picture_is_not_kept(tmp_path: Path) -> None:
+    directories = [(0x010F, 2, 4, b"Me!\0", 26), (0x0103, 3, 1, b"\x06\0\0\0", 0)]  # the second is the thumbnail's
+    entries = [struct.pack("<HHHI4sI", 1, *entry) for entry in directories]
+    corners().save(tmp_path / "in.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + b"".join(entries))
+    assert opened(tmp_path / "in.jpg").getexif().get_ifd(IFD.IFD1)
+    Picture.read(tmp_path / "in.jpg").write(tmp_path / "out.jpg")
+    kept = opened(tmp_path / "out.jpg").getexif()
+    assert kept[0x010F] == "Me!"
+    assert not kept.get_ifd(IFD.IFD1)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_comes_through(mode: str, tmp_path: Path) -> None:
+    if mode == "P":
+        made = corners().quantize(8)
+        made.save(tmp_path / "in.png", transparency=made.getpixel((0, 0)))
+    else:
+        made = corners(mode)
+        made.putalpha(Pillow.linear_gradient("L").resize((48, 32)))
+        made.save(tmp_path / "in.png")
+    wanted = np.asarray(opened(tmp_path / "in.png").convert("RGBA"))[:, :, 3]
+    assert wanted.min() < wanted.max()
+    Picture.read(tmp_path / "in.png").write(tmp_path / "out.png")
+    np.testing.assert_array_equal(np.asarray(opened(tmp_path / "out.png"))[:, :, 3], wanted)
+
+
+def test_in_a_jpeg_a_transparent_picture_lies_on_white(tmp_path: Path) -> None:
+    Picture(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8)).write(tmp_path / "out.jpg")
+    assert Picture.read(tmp_path / "out.jpg").image.min() > 250
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "CMYK", "P", "RGB"])
+def test_every_kind_of_picture_becomes_a_coloured_one(mode: str, tmp_path: Path) -> None:
+    corners(mode).save(tmp_path / "in.tif")
+    picture = Picture.read(tmp_path / "in.tif")
+    assert picture.image.shape == (32, 48, 3)
+    assert picture.alpha is None
+    assert picture.image[24, 40].min() > 250
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("shape", [(32, 48), (32, 48, 3)], ids=["grey", "colour"])
+def test_sixteen_bits_are_rounded_to_eight(shape: tuple[int, ...], suffix: str, tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / f"in{suffix}"), deep)
+    found = Picture.read(tmp_path / f"in{suffix}").image
+    wanted = deep / 257 if deep.ndim == 3 else np.dstack([deep / 257] * 3)
+    assert np.abs(found - wanted).max() <= 1
+
+
+def test_the_profile_of_greys_is_not_given_to_a_coloured_picture(tmp_path: Path) -> None:
+    grey = PROFILE[:16] + b"GRAY" + PROFILE[20:]
+    corners("L").save(tmp_path / "in.png", icc_profile=grey)
+    assert Picture.read(tmp_path / "in.png").profile is None
+
+
+def png() -> bytes:
+    made = io.BytesIO()
+    Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(made, "PNG")
+    return made.getvalue()
+
+
+def huge() -> bytes:
+    """A PNG of some bytes that claims 2.5 thousand megapixels."""
+    head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"nothing"))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "no picture"),
+        (b"no picture at all", "no picture"),
+        (png()[:2000], "damaged"),
+        (png()[:20], ""),
+        (huge(), "megapixels"),
+    ],
+    ids=["empty", "text", "truncated", "head only", "huge"],
+)
+def test_a_bad_file_is_named(data: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(data)
+    with pytest.raises(SourceUnreadableError, match=r"bad\.png") as raised:
+        Picture.read(tmp_path / "bad.png")
+    assert said in str(raised.value)
+    with pytest.raises(SourceUnreadableError, match="standard input"):
+        Picture.read(data)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadableError, match="there is no file"):
+        Picture.read(tmp_path / "nowhere.png")
+
+
+def test_a_float_picture_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.tif"), np.zeros((8, 8, 3), np.float32))
+    with pytest.raises(SourceUnreadableError, match="float32"):
+        Picture.read(tmp_path / "in.tif")
+
+
+def test_a_suffix_nobody_writes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"write out\.png"):
+        Picture(np.zeros((8, 8, 3), np.uint8)).write(tmp_path / "out.xyz")
+    assert not list(tmp_path.iterdir())

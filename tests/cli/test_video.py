@@ -59,6 +59,8 @@ def test_it_paints_a_clip_and_tells_what_it_made(here: Path, capsys: pytest.Capt
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_stopped_it_leaves_nothing(number: signal.Signals, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A test run started in the background has SIGINT ignored, and so would its tests.
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)
     before, handler = sorted(here.rglob("*")), signal.getsignal(number)
 
     def stopped(*_: object) -> Image:
@@ -69,6 +71,7 @@ def test_stopped_it_leaves_nothing(number: signal.Signals, here: Path, monkeypat
     assert run_command_line(["video", "clip.mp4", "-o", "out.mp4"]) == 130
     assert sorted(here.rglob("*")) == before
     assert signal.getsignal(number) == handler
+    signal.signal(signal.SIGINT, own)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from stylecam.errors import ModelFormatError
+from stylecam.errors import ModelFormatError, StylecamError
 from stylecam.styles.importers.graph import Graph
 from stylecam.styles.importers.guess import Form, Side, guess
 from stylecam.styles.importers.outline import Outline
@@ -34,13 +34,19 @@ def convert(
         ModelFormatError: damaged, not from one picture to another, or with layers that are not standard; names them.
         UsageError: a layout, range or order that there is not.
     """
-    outline = Outline(data)
-    if not 7 <= outline.opset <= _NEWEST_OPSET:
-        raise ModelFormatError(f"it is written in version {outline.opset} of ONNX; 7 to {_NEWEST_OPSET} are known")
-    ports = f"ONNX, input {outline.image.shown}, output {outline.styled.shown}"
-    styles = outline.weights[1] if outline.weights else None
-    for form in guess(outline, layout, colours, order):
-        yield _wrapped(outline, form), styles, (ports, *form.notes)
+    try:
+        outline = Outline(data)
+        if not 7 <= outline.opset <= _NEWEST_OPSET:
+            raise ModelFormatError(f"it is written in version {outline.opset} of ONNX; 7 to {_NEWEST_OPSET} are known")
+        ports = f"ONNX, input {outline.image.shown}, output {outline.styled.shown}"
+        styles = outline.weights[1] if outline.weights else None
+        for form in guess(outline, layout, colours, order):
+            yield _wrapped(outline, form), styles, (ports, *form.notes)
+    except StylecamError:
+        raise
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        # protobuf hands out whatever a damaged file holds: names that are no text, kinds of numbers there are not
+        raise ModelFormatError(f"a damaged ONNX file ({type(error).__name__}: {error}); get it again") from error
 
 
 def _wrapped(outline: Outline, form: Form) -> Graph:

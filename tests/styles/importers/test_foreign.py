@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from stylecam.errors import ModelFormatError, UsageError
 from stylecam.styles.importers.foreign import convert
 from stylecam.styles.importers.outline import Outline
 from stylecam.styles.model import Model
+from tests.styles.importers.damage import mutated
 from tests.styles.importers.foreign_files import Foreign, cartoon, unit, zoo
 from tests.styles.importers.judging import Picture, painted, photo
 
@@ -286,3 +288,16 @@ def test_a_huge_declared_constant_is_not_made() -> None:
     net.weights.append(tensor)
     net.then("Mul", "huge")
     assert Outline(net.saved()).constant("huge") is None
+
+
+def test_thousands_of_damaged_files_become_a_network_or_an_error_of_ours() -> None:
+    chance = random.Random(5)
+    files = [zoo().saved(), cartoon().saved(("N", "H", "W", 3)), unit().saved(more=[("weights", (3,))])]
+    refused = 0
+    for number in range(1500):
+        try:
+            for graph, styles, _ in convert(mutated(files[number % len(files)], chance)):
+                graph.encode({}, styles)
+        except ModelFormatError:
+            refused += 1
+    assert refused > 1000

@@ -14,6 +14,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from stylecam.errors import ModelFormatError, StylecamError
+from stylecam.styles.importers.enlarging import by_factor
 from stylecam.styles.importers.graph import Graph
 from stylecam.styles.importers.guess import Form, Side, guess
 from stylecam.styles.importers.outline import Outline
@@ -77,13 +78,14 @@ def _turned(graph: Graph, value: str, side: Side, permutation: list[int]) -> str
 def _theirs(outline: Outline) -> tuple[list[Any], list[Any]]:
     """Copies of the nodes and weights under names that are not ours."""
     nodes, weights = [], []
-    for original in outline.nodes:
+    theirs, tensors = by_factor(outline)
+    for original in theirs:
         node = copy.deepcopy(original)
         node.input[:] = [name and _PREFIX + name for name in original.input]
         node.output[:] = [name and _PREFIX + name for name in original.output]
         node.name = node.name and _PREFIX + node.name
         nodes.append(node)
-    for tensor in outline.initializers:
+    for tensor in tensors:
         kept = TensorProto()
         kept.CopyFrom(tensor)
         kept.name = _PREFIX + tensor.name

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from stylecam.errors import ModelFormatError
+from stylecam.errors import ModelFormatError, StylecamError
+from stylecam.styles.importers.enlarging import by_factor
 from stylecam.styles.importers.graph import Graph
 from stylecam.styles.importers.guess import Form, Side, guess
 from stylecam.styles.importers.outline import Outline
@@ -34,13 +35,19 @@ def convert(
         ModelFormatError: damaged, not from one picture to another, or with layers that are not standard; names them.
         UsageError: a layout, range or order that there is not.
     """
-    outline = Outline(data)
-    if not 7 <= outline.opset <= _NEWEST_OPSET:
-        raise ModelFormatError(f"it is written in version {outline.opset} of ONNX; 7 to {_NEWEST_OPSET} are known")
-    ports = f"ONNX, input {outline.image.shown}, output {outline.styled.shown}"
-    styles = outline.weights[1] if outline.weights else None
-    for form in guess(outline, layout, colours, order):
-        yield _wrapped(outline, form), styles, (ports, *form.notes)
+    try:
+        outline = Outline(data)
+        if not 7 <= outline.opset <= _NEWEST_OPSET:
+            raise ModelFormatError(f"it is written in version {outline.opset} of ONNX; 7 to {_NEWEST_OPSET} are known")
+        ports = f"ONNX, input {outline.image.shown}, output {outline.styled.shown}"
+        styles = outline.weights[1] if outline.weights else None
+        for form in guess(outline, layout, colours, order):
+            yield _wrapped(outline, form), styles, (ports, *form.notes)
+    except StylecamError:
+        raise
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        # protobuf hands out whatever a damaged file holds: names that are no text, kinds of numbers there are not
+        raise ModelFormatError(f"a damaged ONNX file ({type(error).__name__}: {error}); get it again") from error
 
 
 def _wrapped(outline: Outline, form: Form) -> Graph:
@@ -71,13 +78,14 @@ def _turned(graph: Graph, value: str, side: Side, permutation: list[int]) -> str
 def _theirs(outline: Outline) -> tuple[list[Any], list[Any]]:
     """Copies of the nodes and weights under names that are not ours."""
     nodes, weights = [], []
-    for original in outline.nodes:
+    theirs, tensors = by_factor(outline)
+    for original in theirs:
         node = copy.deepcopy(original)
         node.input[:] = [name and _PREFIX + name for name in original.input]
         node.output[:] = [name and _PREFIX + name for name in original.output]
         node.name = node.name and _PREFIX + node.name
         nodes.append(node)
-    for tensor in outline.initializers:
+    for tensor in tensors:
         kept = TensorProto()
         kept.CopyFrom(tensor)
         kept.name = _PREFIX + tensor.name

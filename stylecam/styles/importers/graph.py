@@ -241,7 +241,7 @@ class Graph:
         helper.set_model_props(proto, dict(metadata))
         try:
             onnx.checker.check_model(proto)
-        except (onnx.checker.ValidationError, ValueError) as error:
+        except (onnx.checker.ValidationError, ValueError, TypeError) as error:
             reason = (str(error).strip() or "no reason given").splitlines()[0]
             raise ModelFormatError(f"its layers do not fit together: {reason}") from error
         return bytes(proto.SerializeToString())

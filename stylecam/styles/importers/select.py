@@ -74,7 +74,8 @@ def import_style(path: Path, options: ImportOptions, proof: Proof) -> Imported:
             problem = _problem(made, proof)
             if problem is None:
                 return Imported(name, made, notes)
-            refused.append(f"{problem} ({'; '.join(notes[1:])})")
+            understood = ", ".join(note.partition(":")[0] for note in notes[1:])
+            refused.append(f"{problem} ({understood})")
     except ModelFormatError as error:
         raise ModelFormatError(f"{path}: {error}") from error
     raise ModelFormatError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from stylecam.errors import ModelFormatError, UsageError
 from stylecam.styles.importers.foreign import convert
 from stylecam.styles.importers.outline import Outline
 from stylecam.styles.model import Model
+from tests.styles.importers.damage import mutated
 from tests.styles.importers.foreign_files import Foreign, cartoon, unit, zoo
 from tests.styles.importers.judging import Picture, painted, photo
 
@@ -212,6 +214,36 @@ def test_sizes_fixed_by_an_exporter_are_freed(automatic: dict[str, Any], tmp_pat
     assert made.shape == (64, 88, 3)
 
 
+def computed(opset: int, exported_for: tuple[int, int]) -> bytes:
+    """Halved, then enlarged to a size divided by the size at hand, as PyTorch exports to opset 9 and 10."""
+    net = Foreign(opset).core().then("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
+    halved = net.last
+    sizes = net.constant(exported_for)
+    ones = net.constant([1, 1])
+    slices = [net.constant([number], np.int64) for number in (2, 4)]
+    net.then("Shape")
+    net = net.then("Slice", starts=[2], ends=[4]) if opset < 10 else net.then("Slice", *slices)
+    net.then("Cast", to=TensorProto.FLOAT).then("Div", first=sizes).then("Concat", first=ones, axis=0)
+    factors, net.last = net.last, halved
+    return net.then("Upsample" if opset < 10 else "Resize", factors, mode="nearest").saved((1, 3, *exported_for))
+
+
+def fixed(opset: int, exported_for: tuple[int, int]) -> bytes:
+    """Halved, then enlarged to a size that is a number in the file."""
+    net = Foreign(opset).core().then("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
+    wanted = net.constant([1, 3, *exported_for], np.int64)
+    nothing = net.constant(np.zeros(0))
+    return net.then("Resize", nothing, nothing, wanted, mode="nearest").saved((1, 3, *exported_for))
+
+
+@pytest.mark.parametrize("data", [computed(9, (240, 320)), computed(10, (224, 224)), fixed(13, (240, 320))])
+def test_enlarging_to_the_size_of_the_export_is_enlarging_by_a_factor(data: bytes, tmp_path: Path) -> None:
+    given, made = through(data, tmp_path)
+    assert made.shape == (56, 72, 3)
+    halved = given.reshape(28, 2, 36, 2, 3).mean((1, 3))
+    np.testing.assert_allclose(made, halved.repeat(2, 0).repeat(2, 1), atol=1e-3)
+
+
 def looping() -> bytes:
     branch = helper.make_graph(
         [helper.make_node("Identity", ["picture"], ["b"])],
@@ -286,3 +318,17 @@ def test_a_huge_declared_constant_is_not_made() -> None:
     net.weights.append(tensor)
     net.then("Mul", "huge")
     assert Outline(net.saved()).constant("huge") is None
+
+
+def test_thousands_of_damaged_files_become_a_network_or_an_error_of_ours() -> None:
+    chance = random.Random(5)
+    files = [zoo().saved(), cartoon().saved(("N", "H", "W", 3)), unit().saved(more=[("weights", (3,))])]
+    files.append(computed(9, (64, 64)))
+    refused = 0
+    for number in range(1500):
+        try:
+            for graph, styles, _ in convert(mutated(files[number % len(files)], chance)):
+                graph.encode({}, styles)
+        except ModelFormatError:
+            refused += 1
+    assert refused > 1000

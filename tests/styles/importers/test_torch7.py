@@ -13,6 +13,7 @@ import pytest
 from stylecam.errors import ModelFormatError
 from stylecam.styles.importers import johnson, torch7
 from stylecam.styles.importers.torch7 import Opaque, Storage, Tensor, TorchObject
+from tests.styles.importers.damage import mutated
 from tests.styles.importers.torch7_files import Made, Maker, eccv16, instance_norm, saved, sequence, trained
 
 
@@ -187,25 +188,6 @@ def test_files_of_both_families_are_read_as_they_were_written(family: object) ->
             assert made == given
 
     same(network, read)
-
-
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """`data` with one to four bytes, or whole 32-bit numbers, changed, repeated or taken out."""
-    out = bytearray(data)
-    for _ in range(chance.randint(1, 4)):
-        at = chance.randrange(len(out) - 8)
-        kind = chance.randrange(5)
-        if kind == 0:
-            out[at] = chance.randrange(256)
-        elif kind == 1:
-            out[at : at + 4] = struct.pack("<i", chance.choice([-1, 0, 1, 3, 4, 8, 2**31 - 1, -(2**31)]))
-        elif kind == 2:
-            out[at : at + 8] = struct.pack("<q", chance.choice([-1, 0, 2**31, 2**62]))
-        elif kind == 3:
-            del out[at : at + chance.randrange(1, 8)]
-        else:
-            out[at:at] = out[at : at + chance.randrange(1, 64)]
-    return bytes(out)
 
 
 @pytest.fixture(scope="module")

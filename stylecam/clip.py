@@ -268,7 +268,7 @@ def _quarter_turns(frame: Any) -> int:
 
 
 def _upright(frame: Any) -> Image:
-    image: Image = np.ascontiguousarray(
-        np.rot90(frame.to_ndarray(format="bgr24", interpolation=_EXACT), _quarter_turns(frame))
-    )
+    # PyAV before 18 goes by the frame's own colour space only when it is told to.
+    shown = frame.reformat(format="bgr24", src_colorspace=frame.colorspace, interpolation=_EXACT)
+    image: Image = np.ascontiguousarray(np.rot90(shown.to_ndarray(), _quarter_turns(frame)))
     return image

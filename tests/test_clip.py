@@ -62,7 +62,10 @@ def sound(path: Path) -> list[bytes]:
 
 def frames(path: Path) -> list[Image]:
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        return [
+            frame.reformat(format="bgr24", src_colorspace=frame.colorspace).to_ndarray()
+            for frame in container.decode(video=0)
+        ]
 
 
 def same(image: Image) -> Image:
@@ -91,7 +94,7 @@ def test_every_frame_keeps_its_time_and_the_sound_is_untouched(suffix: str, tmp_
 def test_colours_come_through(tmp_path: Path) -> None:
     repaint(make(tmp_path / "in.mp4"), tmp_path / "out.mp4", same, quiet)
     before, after = (frames(tmp_path / name)[0].astype(int) for name in ("in.mp4", "out.mp4"))
-    assert np.abs(before - after)[32:, 32:].max() <= 2
+    assert np.abs(before - after)[32:, 32:].max() <= 4
     assert after[4, 4].min() > 240
 
 

@@ -20,6 +20,7 @@ av: Any = pytest.importorskip("av", reason='clips need PyAV: pip install "stylec
 
 TIMES = (0, 40, 80, 200, 240, 600, 640)
 """Of a clip with a variable rate, in milliseconds."""
+EXACT = 0x42004  # bicubic, full chroma, accurate rounding
 COLOUR = (40, 90, 200)
 
 
@@ -63,7 +64,7 @@ def sound(path: Path) -> list[bytes]:
 def frames(path: Path) -> list[Image]:
     with av.open(str(path)) as container:
         return [
-            frame.reformat(format="bgr24", src_colorspace=frame.colorspace).to_ndarray()
+            frame.reformat(format="bgr24", dst_colorspace=5, interpolation=EXACT).to_ndarray()
             for frame in container.decode(video=0)
         ]
 

@@ -22,7 +22,7 @@ SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 INSTALL = 'reading and writing video needs PyAV; run: pip install "stylecam[video]"'
 ENDED_EARLY = 0.9
 """A clip whose last frame comes before this share of the length it claims was cut off."""
-_BT709, _LIMITED = 1, 1
+_BT709, _BT601, _LIMITED = 1, 5, 1
 _EXACT = 0x4 | 0x2000 | 0x40000
 """libswscale's BICUBIC, FULL_CHR_H_INT and ACCURATE_RND: without the last, greys come out tinted by some levels."""
 _QUALITY = {"crf": "18", "preset": "fast", "bf": "0"}
@@ -268,7 +268,7 @@ def _quarter_turns(frame: Any) -> int:
 
 
 def _upright(frame: Any) -> Image:
-    image: Image = np.ascontiguousarray(
-        np.rot90(frame.to_ndarray(format="bgr24", interpolation=_EXACT), _quarter_turns(frame))
-    )
+    # PyAV before 18 goes by the frame's own colour space only where another one is asked for; RGB has none anyway.
+    shown = frame.reformat(format="bgr24", dst_colorspace=_BT601, interpolation=_EXACT)
+    image: Image = np.ascontiguousarray(np.rot90(shown.to_ndarray(), _quarter_turns(frame)))
     return image

@@ -15,6 +15,7 @@ import pytest
 from stylecam import config
 from stylecam.cli.run import command as run_command
 from stylecam.control.keys import bind
+from tests.system.conftest import unavailable
 from tests.system.outside import environment
 
 pytestmark = pytest.mark.system
@@ -38,8 +39,8 @@ def typed(program: str) -> list[str]:
 def material(tmp_path: Path) -> None:
     """The files that the README speaks of."""
     clip = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30, (320, 240))
-    for level in range(30):
-        clip.write(np.full((240, 320, 3), level * 8, np.uint8))
+    for level in range(10):
+        clip.write(np.full((240, 320, 3), level * 24, np.uint8))
     clip.release()
     (tmp_path / "photos").mkdir()
     for name in ("photo.jpg", "photos/one.jpg"):
@@ -64,6 +65,8 @@ def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path
     )
     complaint = ended.stderr.decode()
     refused = ended.returncode == 2 and any(text in complaint for text in LACKING)
+    if "stylecam[video]" in complaint:
+        unavailable("PyAV is not installed")
     assert ended.returncode == 0 or refused, complaint
     if target:
         assert cv2.imdecode(np.frombuffer(ended.stdout, np.uint8), cv2.IMREAD_COLOR) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 # Read by OpenCV's own code when it loads or opens a device; a user's setting wins.
 _OPENCV_ENVIRONMENT = {
@@ -21,4 +22,11 @@ def main() -> None:
         os.environ.setdefault(name, value)
     from stylecam.cli.group import run_command_line
 
-    sys.exit(run_command_line(sys.argv[1:]))
+    status = run_command_line(sys.argv[1:])
+    if any(thread.name.startswith("stylecam-") for thread in threading.enumerate()):
+        # One is still inside the engine, which cannot be interrupted. Leaving the usual way, OpenCV 5 would take down
+        # its own threads under it and abort.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

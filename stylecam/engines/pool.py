@@ -130,7 +130,9 @@ class SessionPool:
         image = np.full((1, 3, height, width), 0.5, np.float32)
         weights = (1.0,) + (0.0,) * (model.styles - 1)
         took = []
-        for _ in range(1 + WARM_RUNS):  # the first one allocates and, on a GPU, compiles
+        for number in range(1 + WARM_RUNS):  # the first one allocates and, on a GPU, compiles
+            if number > 1 and self._closed:
+                break
             started = time.perf_counter()
             session.run(image, weights)
             took.append((time.perf_counter() - started) * 1000)

@@ -51,10 +51,10 @@ def command(context: click.Context, as_json: bool) -> None:
     table = Table(
         "key",
         Column("name", no_wrap=True),
-        "painting",
-        "artist",
+        Column("painting", no_wrap=True, overflow="ellipsis"),
+        Column("artist", no_wrap=True, overflow="ellipsis"),
         "year",
-        "licence",
+        Column("licence", no_wrap=True),
         "network",
         *((Column("ms", justify="right"), Column("flicker", justify="right")) if figures else ()),
         box=None,
@@ -65,7 +65,8 @@ def command(context: click.Context, as_json: bool) -> None:
     for card in catalogue.all_cards:
         if card not in catalogue.cards:
             table.add_row(*_row("", card.full_name, card))
-    Console().print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=160)).print(table)
 
 
 def _row(key: str, name: str, card: StyleCard) -> list[Text]:

@@ -97,10 +97,14 @@ def _mended(graph: Graph, node: Any, weights: list[Any], opset: int) -> list[Any
     """`node`, or what it means in layers that OpenCV computes rightly.
 
     OpenCV 4.14 ignores the far pads of a ConvTranspose, and takes fixed output sizes, as TensorFlow's exporters write
-    them, for good: so it becomes one without pads, and a Slice that takes the rim away.
+    them, for good: so it becomes one without pads, and a Slice that takes the rim away. OpenCV 4.10 wants to be told
+    the size of the kernel, which the standard leaves to the weight.
     """
     if node.op_type != "ConvTranspose":
         return [node]
+    if all(attribute.name != "kernel_shape" for attribute in node.attribute) and (kernel := _kernel(node, weights)):
+        node = copy.deepcopy(node)
+        node.attribute.append(helper.make_attribute("kernel_shape", kernel))
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     pads = _pads(node, attributes, weights)
     if pads is None or (pads[:2] == pads[2:] and not attributes.keys() & {"auto_pad", "output_shape"}):

@@ -109,10 +109,12 @@ def _jobs(source: Path, output: Path, folder: bool) -> Iterator[Job]:
         yield Job(source, output / _writable(source.name) if folder else output)
         return
     results = output.resolve()
+    inside = source.resolve() in results.parents
     for path in sorted(source.rglob("*")):
-        if path.suffix.lower() not in READ or not path.is_file() or path.name.startswith("."):
+        hidden = any(part.startswith(".") for part in path.relative_to(source).parts)  # thumbnail caches among them
+        if path.suffix.lower() not in READ or not path.is_file() or hidden:
             continue
-        if results != source.resolve() and results in path.resolve().parents:
+        if inside and results in path.resolve().parents:
             continue  # what an earlier run painted, with the results inside the folder of pictures
         yield Job(path, output / path.relative_to(source).parent / _writable(path.name))
 

@@ -91,7 +91,8 @@ def repaint(source: Path, target: Path, paint: Paint, told: Progress) -> Result:
         except _pyav().error.FFmpegError as error:
             raise SinkLostError(f"{target} could not be written: {error.strerror}; nothing is kept") from error
         finally:
-            writer.close()
+            with contextlib.suppress(_pyav().error.FFmpegError):  # a full disk, told already
+                writer.close()
         cut_off = clip.length is not None and writer.seconds < ENDED_EARLY * clip.length
         return Result(writer.size, writer.frames, writer.seconds, len(clip.sounds), clip.damaged, cut_off)
 
@@ -207,7 +208,7 @@ class _Writer:
     def _begin(self, size: Size, like: Any) -> None:
         self.size = size
         av = _pyav()
-        self._container = av.open(str(self._path), "w")
+        self._container = av.open(str(self._path.absolute()), "w")
         video = self._video = self._container.add_stream("libx264", rate=self._clip.rate, options=_QUALITY)
         video.width, video.height = size
         video.pix_fmt = "yuv444p" if size.width % 2 or size.height % 2 else "yuv420p"
@@ -237,7 +238,7 @@ def _opened(path: Path) -> Iterator[_Clip]:
     if not path.is_file():
         raise SourceUnreadableError(f"there is no file {path}; check the path")
     try:
-        container = av.open(str(path))
+        container = av.open(str(path.absolute()), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise SourceUnreadableError(f"{path} holds no video that can be read: {error.strerror}") from error
     with container:

@@ -119,6 +119,8 @@ class Painter:
             UsageError: an array of another form.
             EngineRunError: the network cannot be loaded or failed.
         """
+        if not isinstance(image, np.ndarray):
+            raise UsageError(f"the picture is {type(image).__name__}, not an array; did cv2.imread find the file?")
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise UsageError(
                 f"the picture has shape {'×'.join(map(str, image.shape))} and type {image.dtype}; "

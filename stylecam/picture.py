@@ -33,6 +33,9 @@ READ = frozenset((
 """Suffixes by which pictures in a folder are known; a file named outright may have any."""
 LARGEST = 178_956_970
 """Pixels: where Pillow, too, takes a file for an attack."""
+_MOST_EXIF = 65_527
+"""One segment of a JPEG file holds no more."""
+_LARGEST_FILE = 2 * 10**9
 _STRIP = 512
 _ORIENTATION = 0x0112
 _KEPT_TAGS = frozenset((
@@ -127,7 +130,12 @@ class Picture:
         made = Pillow.frombytes("RGB", (width, height), cast(bytes, np.ascontiguousarray(image).data), "raw", "BGR")
         if alpha is not None:
             made.putalpha(Pillow.frombytes("L", (width, height), np.ascontiguousarray(alpha).tobytes()))
-        made.save(file, kind, **options)
+        if kind == "JPEG" and len(options.get("exif") or b"") > _MOST_EXIF:
+            del options["exif"]
+        try:
+            made.save(file, kind, **options)
+        except ValueError as error:  # larger than the format takes
+            raise SinkUnavailableError(f"{width}×{height} cannot be written as {kind}: {error}; name a .png") from error
 
 
 def check_suffix(path: Path) -> None:
@@ -181,8 +189,10 @@ def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray
         strip = opened.crop((0, top, width, min(height, top + _STRIP)))
         rows = slice(top, top + _STRIP)
         if strip.mode.startswith("I;16"):
-            grey = np.asarray(strip).astype(np.float32) / 257
-            image[rows] = np.round(grey).astype(np.uint8)[:, :, None]
+            values = np.asarray(strip)
+            image[rows] = np.round(values.astype(np.float32) / 257).astype(np.uint8)[:, :, None]
+            if alpha is not None:
+                alpha[rows] = np.where(values == opened.info.get("transparency"), 0, 255)
         elif alpha is not None:
             pixels = np.asarray(strip.convert("RGBA"))
             image[rows], alpha[rows] = pixels[:, :, 2::-1], pixels[:, :, 3]
@@ -192,6 +202,8 @@ def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray
 
 
 def _from_opencv(source: Path | bytes, name: str) -> Picture:
+    if isinstance(source, Path) and (not source.is_file() or source.stat().st_size > _LARGEST_FILE):
+        raise SourceUnreadableError(f"{name} is no picture that can be read; open it in a viewer to check")
     data = np.frombuffer(source.read_bytes() if isinstance(source, Path) else source, np.uint8)
     try:
         found = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None

@@ -58,6 +58,19 @@ def test_results_inside_the_folder_are_not_painted_again(album: Path, painter: P
     assert len(plan([album], album / "painted", overwrite=True)) == len(first)
 
 
+def test_a_folder_is_painted_into_the_one_it_lies_in(album: Path) -> None:
+    inner = next(path for path in sorted(album.rglob("*")) if path.is_dir())
+    assert plan([inner], album, overwrite=True)
+
+
+def test_hidden_folders_are_passed_over(album: Path, tmp_path: Path) -> None:
+    before = len(plan([album], tmp_path / "out"))
+    (album / ".thumbs").mkdir()
+    picture = next(path for path in album.rglob("*") if path.is_file())
+    (album / ".thumbs" / picture.name).write_bytes(picture.read_bytes())
+    assert len(plan([album], tmp_path / "out")) == before
+
+
 def test_nothing_is_replaced_unless_asked(album: Path) -> None:
     with pytest.raises(UsageError, match="--overwrite"):
         plan([album / "a.jpg"], album / "a.jpg")

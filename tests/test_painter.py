@@ -144,3 +144,8 @@ def test_what_cannot_be_meant_is_refused() -> None:
         Painter("starry_night", strength=1.5)
     with pytest.raises(UsageError, match="scale"):
         Painter("starry_night", scale=0)
+
+
+def test_a_picture_that_was_not_read_is_said_to_be_none() -> None:
+    with pytest.raises(UsageError, match=r"cv2\.imread"):
+        Painter("starry_night")(None)  # type: ignore[arg-type]

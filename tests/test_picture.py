@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps
 from PIL.ExifTags import IFD
 
-from stylecam.errors import SourceUnreadableError, UsageError
+from stylecam.errors import SinkUnavailableError, SourceUnreadableError, UsageError
 from stylecam.picture import Picture
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -167,3 +167,26 @@ def test_a_suffix_nobody_writes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"write out\.png"):
         Picture(np.zeros((8, 8, 3), np.uint8)).write(tmp_path / "out.xyz")
     assert not list(tmp_path.iterdir())
+
+
+def test_sixteen_bit_greys_of_which_one_is_transparent(tmp_path: Path) -> None:
+    values = np.full((8, 8), 30_000, np.uint16)
+    values[0, 0] = 7
+    Pillow.fromarray(values).save(tmp_path / "a.png", transparency=7)
+    alpha = Picture.read(tmp_path / "a.png").alpha
+    assert alpha is not None
+    assert (alpha[0, 0], int(alpha.min()), int(alpha.sum())) == (0, 0, 63 * 255)
+
+
+def test_more_exif_than_a_jpeg_holds_is_left_out(tmp_path: Path) -> None:
+    exif = Pillow.Exif()
+    exif[0x010E] = "x" * 70_000
+    Pillow.new("RGB", (16, 16)).save(tmp_path / "a.png", exif=exif)
+    Picture.read(tmp_path / "a.png").save(tmp_path / "b.jpg")
+    assert Picture.read(tmp_path / "b.jpg").image.shape == (16, 16, 3)
+
+
+def test_a_picture_larger_than_its_format_takes_names_another(tmp_path: Path) -> None:
+    with pytest.raises(SinkUnavailableError, match=r"16400×2 cannot be written as WEBP.*\.png"):
+        Picture(np.zeros((2, 16_400, 3), np.uint8)).save(tmp_path / "a.webp")
+    assert list(tmp_path.iterdir()) == []

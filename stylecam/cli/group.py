@@ -86,7 +86,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str, context: click.Context | None = None) -> int:
-    line = " ".join(message.split())
+    from stylecam.styles.card import printable
+
+    line = printable(" ".join(message.split()), 4000)
     hint = f" Try: {context.command_path} --help" if context is not None else ""
     click.echo(f"stylecam: {line}{hint}", err=True)
     return 2

@@ -62,14 +62,14 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     return tuple(
         StyleCard(
             name,
-            str(entry.get("title", name)),
-            str(entry.get("artist", "unknown")),
+            printable(str(entry.get("title", name))),
+            printable(str(entry.get("artist", "unknown"))),
             entry["year"] if isinstance(entry.get("year"), int) else None,
-            str(entry.get("licence", licence)),
+            printable(str(entry.get("licence", licence))),
             bank,
             i,
             Measured.from_dict(entry.get("measured")),
-            str(entry.get("source", "")),
+            printable(str(entry.get("source", ""))),
         )
         for i, (name, entry) in enumerate(zip(names, entries, strict=True))
     )
@@ -82,6 +82,11 @@ def metadata_with(model: Model, measured: Mapping[int, Measured]) -> dict[str, s
     for index, figures in measured.items():
         entries[index]["measured"] = figures.as_dict()
     return {**model.metadata, "styles": json.dumps(entries, ensure_ascii=False)}
+
+
+def printable(text: str, most: int = 200) -> str:
+    """`text` without what would steer a terminal or cannot be written, and not longer than `most`."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)[:most]
 
 
 def slug(name: str) -> str:

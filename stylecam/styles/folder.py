@@ -6,6 +6,7 @@ Styles that come with stylecam are read only to see which names are taken; they 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from stylecam.files import write_bytes
 from stylecam.styles.card import StyleCard, read_cards, slug
 from stylecam.styles.catalogue import Catalogue
 from stylecam.styles.model import Model
+
+_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class OwnStyles:
         Raises:
             UsageError: a style or a network is called so already.
         """
+        if len(name) > _LONGEST:
+            raise UsageError(f"{name[:40]}… is too long for a name; {_LONGEST} letters at most")
         there = self.catalogue()
         taken = {"none", *(card.name for card in there.all_cards), *(model.path.stem for model in there.models)}
         if name in taken or self._path(name).exists():
@@ -74,14 +79,17 @@ class OwnStyles:
             StyleNotFoundError: there is none; carries the user's own names.
         """
         files = self._files()
-        wanted = slug(name.rpartition("/")[2].removesuffix(".onnx"))
         for own in files:
-            if name in (own.path.stem, own.path.name) or wanted == slug(own.path.stem):
+            if name in (own.path.stem, own.path.name):
                 return own
-        for own in files:
-            if any(wanted == card.name for card in own.cards):
+        bank, _, short = name.rpartition("/")
+        plain = short.removesuffix(".onnx")
+        wanted = slug(plain) if re.search(r"[a-z0-9]", plain.lower()) else ""
+        near = [own for own in files if wanted and bank in ("", own.path.stem)]
+        for own in [*(own for own in near if wanted == slug(own.path.stem)), *near]:
+            if wanted == slug(own.path.stem) or any(wanted == card.name for card in own.cards):
                 return own
-        if any(wanted in (card.name, slug(card.bank)) for card in Catalogue.load([self._shipped]).all_cards):
+        if wanted and any(wanted in (card.name, slug(card.bank)) for card in Catalogue.load([self._shipped]).all_cards):
             raise UsageError(f"{name} came with stylecam and stays as it is; only your own styles can be changed")
         names = [own.path.stem for own in files]
         raise StyleNotFoundError(
@@ -117,16 +125,19 @@ class OwnStyles:
         """
         own = self.find(old)
         name = slug(new)
+        path = self._path(name)
+        same = path.exists() and path.samefile(own.path)  # also where only capitals differ and the disk sees none
         if slug(own.path.stem) != name:
             self.check_free(name)
+        elif path.exists() and not same:
+            raise UsageError(f"a style is called {name} already; choose another name")
         if len(own.cards) > 1 and old not in (own.path.stem, own.path.name):
             raise UsageError(f"{old} is one of {len(own.cards)} styles in {own.path}, which keep their names")
         model = Model.read(own.path)
         data = _renamed(model, own.cards[0], name) if len(own.cards) == 1 else model.data
-        path = self._path(name)
         try:
             write_bytes(path, data)
-            if own.path != path:
+            if not same:
                 own.path.unlink()
         except OSError as error:
             raise _unwritable(path, error) from error

@@ -62,6 +62,8 @@ class Model:
             ModelFormatError: unreadable, not ONNX, or not in the contract's form; the message says which and where.
         """
         try:
+            if path.exists() and not path.is_file():
+                raise ModelFormatError(f"{path} cannot be read: it is no plain file")
             if path.stat().st_size > LARGEST_FILE:
                 raise ModelFormatError(f"{path} is larger than {LARGEST_FILE >> 20} MB; that is no style network")
             data = path.read_bytes()

@@ -111,3 +111,11 @@ def test_a_model_without_cards_gets_some_to_put_figures_into(tmp_path: Path) -> 
     before.path.write_bytes(before.with_metadata(metadata_with(before, {0: Measured(ms=1)})))
     cards = read_cards(Model.read(before.path))
     assert [(card.name, card.measured) for card in cards] == [("bank_1", Measured(ms=1)), ("bank_2", None)]
+
+
+def test_what_would_steer_a_terminal_is_not_in_a_card(tmp_path: Path) -> None:
+    card, _ = read_cards(
+        model(tmp_path, [{"name": "a", "title": "\x1b[2Jgone\ud800", "artist": "x" * 999}, {"name": "b"}])
+    )
+    assert card.title == "\ufffd[2Jgone\ufffd"
+    assert len(card.artist) == 200

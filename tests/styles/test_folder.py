@@ -136,6 +136,40 @@ def test_a_style_is_not_renamed_to_one_that_is_there(own: OwnStyles, name: str, 
     assert listed(own) == ["muse/muse", "other/other"]
 
 
+def test_a_style_is_not_renamed_onto_one_whose_name_differs_by_capitals_alone(own: OwnStyles, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True, exist_ok=True)
+    network(folder / "La-Muse.onnx")
+    before = network(folder / "la_muse.onnx", salt="other").read_bytes()
+    with pytest.raises(UsageError, match="called la_muse already"):
+        own.rename("La-Muse", "la_muse")
+    assert (folder / "la_muse.onnx").read_bytes() == before
+    assert (folder / "La-Muse.onnx").is_file()
+
+
+def test_the_very_name_goes_before_one_that_is_like_it(own: OwnStyles, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True, exist_ok=True)
+    network(folder / "La-Muse.onnx")
+    network(folder / "la_muse.onnx", salt="other")
+    assert own.remove("la_muse.onnx") == folder / "la_muse.onnx"
+
+
+@pytest.mark.parametrize("name", ["", "ü", "elsewhere/style"])
+def test_a_name_that_says_nothing_removes_nothing(own: OwnStyles, name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True, exist_ok=True)
+    network(folder / "style.onnx")
+    with pytest.raises(StyleNotFoundError):
+        own.remove(name)
+    assert (folder / "style.onnx").is_file()
+
+
+def test_a_name_longer_than_any_disk_takes_is_refused(own: OwnStyles, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="too long"):
+        own.add("b" * 300, network(tmp_path / "a.onnx").read_bytes())
+
+
 def test_new_metadata_replaces_the_old_and_the_network_stays(tmp_path: Path) -> None:
     path = network(tmp_path / "a.onnx", BANK, metadata=styles("one", "two"))
     model = Model.read(path)

@@ -7,6 +7,7 @@ Older exporters divide a wanted size by the size at hand, or write the wanted si
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ _ARITHMETIC = {
     "Shape", "Gather", "Slice", "Concat", "Cast", "Mul", "Div", "Add", "Sub", "Floor", "Ceil", "Unsqueeze", "Squeeze",
     "Constant", "Identity",
 }  # fmt: skip
+_MOST_NUMBERS = 16
 _STUMBLES = (
+    MemoryError,
     onnx.shape_inference.InferenceError,
     RuntimeError,
     ValueError,
@@ -124,7 +127,7 @@ def _worked_out(opset: int, nodes: list[Any], weights: list[Any], shapes: Shapes
     while wanted:
         value = wanted.pop()
         node = makers.get(value)
-        if value in fixed and len(fixed[value].raw_data) <= 64:
+        if value in fixed and math.prod(fixed[value].dims) <= _MOST_NUMBERS:
             constants[value] = fixed[value]
         elif node is None or node.op_type not in _ARITHMETIC or len(steps) > _MOST_STEPS or len(node.input) > 5:
             return None
@@ -135,15 +138,22 @@ def _worked_out(opset: int, nodes: list[Any], weights: list[Any], shapes: Shapes
         elif node not in steps:
             steps.append(node)
             wanted.extend(source for source in node.input if source)
-    if sum(node.op_type in ("Concat", "Gather") for node in steps) > 6:  # which could grow without end
-        return None
-    ordered = [node for node in nodes if any(node is step for step in steps)]
     try:
-        graph = helper.make_graph(
-            ordered, "factor", [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)], [*constants.values()]
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION)
-        return np.asarray(ReferenceEvaluator(model).run(None, {})[0], np.float64)
+        for node in nodes:
+            if not any(node is step for step in steps):
+                continue
+            given = [constants[source] for source in dict.fromkeys(node.input) if source]
+            made = [helper.make_tensor_value_info(out, TensorProto.FLOAT, None) for out in node.output]
+            model = helper.make_model(
+                helper.make_graph([node], "step", [], made, given),
+                opset_imports=[helper.make_opsetid("", opset)],
+                ir_version=IR_VERSION,
+            )
+            for out, value in zip(node.output, ReferenceEvaluator(model).run(None, {}), strict=True):
+                if np.size(value) > _MOST_NUMBERS:  # step by step: products of many axes would grow without end
+                    return None
+                constants[out] = numpy_helper.from_array(np.asarray(value), out)
+        return np.asarray(numpy_helper.to_array(constants[name]), np.float64)
     except _STUMBLES:
         return None
 

@@ -178,7 +178,8 @@ def _first(outline: Outline) -> tuple[Range, str, bool] | None:
         return None
     because = f"its first layers are {', '.join(seen)}"
     size = float(np.max(np.abs(scale)))
-    if size < 0.05 or float(np.max(np.abs(shift))) > 50:  # 1/255, 1/127.5, or minus means of a hundred
+    middle = float(np.max(np.abs(shift) / np.maximum(np.abs(scale), 1e-12)))  # where zero lies in the input's own units
+    if size < 0.05 or middle > 2:  # 1/255, 1/127.5, or minus means of a hundred
         blue_first = shift.size == 3 and abs(shift[0]) < abs(shift[2]) and size > 0.5
         return BYTES.ordered("bgr" if blue_first else None), because, True
     return UNIT, because, True

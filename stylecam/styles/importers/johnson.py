@@ -132,13 +132,16 @@ class _Walk:
         return self._layers[layer.name](layer, value)
 
     def _branches(self, layer: _Layer, value: str) -> list[str]:
-        channels, ends = self.channels, []
+        channels, ends, widths = self.channels, [], set[int | None]()
         for number, inner in enumerate(layer.modules(), 1):
             self.channels = channels
             end = self.through(inner, value, f"{layer.place}.{number}")
             if not isinstance(end, str):
                 raise layer.wrong("has a branch that ends in several pictures")
             ends.append(end)
+            widths.add(self.channels)
+        if len(widths) > 1:
+            raise layer.wrong(f"adds up branches of {' and '.join(sorted(map(str, widths)))} channels")
         return ends
 
     def _sum(self, layer: _Layer, value: str | list[str]) -> str:

@@ -49,6 +49,10 @@ def _weights(data: bytes) -> dict[str, Floats]:
     """The state dict, as float32 arrays."""
     import torch
 
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):  # CVE-2025-32434
+        raise ImporterUnavailableError(
+            'before 2.6, PyTorch could be made to run code hidden in weights; run: pip install -U "torch>=2.6"'
+        )
     _refuse_bombs(data)
     try:
         with warnings.catch_warnings():
@@ -64,6 +68,9 @@ def _weights(data: bytes) -> dict[str, Floats]:
             state = state[name]
     if not isinstance(state, Mapping) or not state:
         raise ModelFormatError("it holds no weights by name; save it with torch.save(net.state_dict(), ...)")
+    claimed = sum(4 * value.numel() for value in state.values() if isinstance(value, torch.Tensor))
+    if claimed > 2 * len(data) + 2**20:
+        raise ModelFormatError(f"it is {len(data)} bytes, and its weights, which share storage, would fill {claimed}")
     return {
         str(name).removeprefix("module."): _array(str(name), value)
         for name, value in state.items()

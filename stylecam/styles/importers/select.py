@@ -78,10 +78,8 @@ def import_style(path: Path, options: ImportOptions, proof: Proof) -> Imported:
             refused.append(f"{problem} ({understood})")
     except ModelFormatError as error:
         raise ModelFormatError(f"{path}: {error}") from error
-    raise ModelFormatError(
-        f"{path} is refused, tried on a photo: {'; '.join(dict.fromkeys(refused))}; "
-        f"where you know better, say so with --layout, --range or --order"
-    )
+    advice = "; where you know better, say so with --layout, --range or --order" if kind == "onnx" else ""
+    raise ModelFormatError(f"{path} is refused, tried on a photo: {'; '.join(dict.fromkeys(refused))}{advice}")
 
 
 def _problem(made: bytes, proof: Proof) -> str | None:
@@ -120,6 +118,8 @@ def _bytes(path: Path) -> bytes:
     if find_spec("onnx") is None:
         raise ImporterUnavailableError('importing needs onnx, not installed here; run: pip install "stylecam[import]"')
     try:
+        if path.exists() and not path.is_file():
+            raise ModelFormatError(f"{path} cannot be read: it is no plain file")
         if path.stat().st_size > LARGEST_FILE:
             raise ModelFormatError(f"{path} is larger than {LARGEST_FILE >> 20} MB; that is no style network")
         data = path.read_bytes()

@@ -152,10 +152,18 @@ def test_a_hostile_file_is_refused_with_the_byte(data: bytes) -> None:
         torch7.read(data)
 
 
-def test_many_tiny_objects_are_too_many() -> None:
-    pair = ints(5, 1, 5, 1)
-    with pytest.raises(ModelFormatError, match="more than 200000 objects"):
-        torch7.read(ints(3, 1, 150_000) + pair * 150_000)
+def test_many_tiny_objects_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch7, "MOST_OBJECTS", 1000)
+    with pytest.raises(ModelFormatError, match="more than 1000 objects"):
+        torch7.read(ints(3, 1, 600) + ints(5, 1, 5, 1) * 600)
+
+
+def test_the_history_of_a_training_beside_the_network_is_not_too_much() -> None:
+    """Johnson's train.lua keeps six losses for each of 40 000 iterations."""
+    number = struct.Struct("<id")
+    pairs = b"".join(number.pack(1, key) + number.pack(1, 0.5) for key in range(1, 240_001))
+    history = torch7.read(ints(3, 1, 240_000) + pairs)
+    assert type(history) is dict
 
 
 def test_a_file_cut_anywhere_is_refused(small: bytes) -> None:

@@ -238,9 +238,11 @@ def _opened(path: Path) -> Iterator[_Clip]:
     if not path.is_file():
         raise SourceUnreadableError(f"there is no file {path}; check the path")
     try:
-        container = av.open(str(path.absolute()), metadata_errors="replace")
+        container = av.open(str(path.absolute()))  # a relative name with a colon in it would be a protocol
     except (av.error.FFmpegError, OSError) as error:
         raise SourceUnreadableError(f"{path} holds no video that can be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SourceUnreadableError(f"{path} has a title that is no UTF-8; ffmpeg -map_metadata -1 removes it") from error
     with container:
         yield _Clip(path, container)
 

@@ -242,7 +242,7 @@ def _opened(path: Path) -> Iterator[_Clip]:
     except (av.error.FFmpegError, OSError) as error:
         raise SourceUnreadableError(f"{path} holds no video that can be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise SourceUnreadableError(f"{path} has a title that is no UTF-8; ffmpeg -map_metadata -1 removes it") from error
+        raise SourceUnreadableError(f"{path} has a title that is not UTF-8; ffmpeg -map_metadata -1 helps") from error
     with container:
         yield _Clip(path, container)
 

@@ -61,16 +61,7 @@ class Model:
         Raises:
             ModelFormatError: unreadable, not ONNX, or not in the contract's form; the message says which and where.
         """
-        try:
-            if path.exists() and not path.is_file():
-                raise ModelFormatError(f"{path} cannot be read: it is no plain file")
-            if path.stat().st_size > LARGEST_FILE:
-                raise ModelFormatError(f"{path} is larger than {LARGEST_FILE >> 20} MB; that is no style network")
-            data = path.read_bytes()
-        except OSError as error:
-            raise ModelFormatError(f"{path} cannot be read: {error.strerror or error}") from error
-        if not data:
-            raise ModelFormatError(f"{path} is empty; download or copy it again")
+        data = network_bytes(path)
         try:
             inputs, outputs, metadata = _describe(memoryview(data))
         except WireError as error:
@@ -120,6 +111,25 @@ class Model:
             for key, value in metadata.items()
         ]
         return b"".join([*kept, *told])
+
+
+def network_bytes(path: Path) -> bytes:
+    """All of the file `path`, of whatever format it is.
+
+    Raises:
+        ModelFormatError: missing, unreadable, empty, no plain file (a pipe might never end), or too large for a style.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise ModelFormatError(f"{path} cannot be read: it is no plain file")
+        if path.stat().st_size > LARGEST_FILE:
+            raise ModelFormatError(f"{path} is larger than {LARGEST_FILE >> 20} MB; that is no style network")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not data:
+        raise ModelFormatError(f"{path} is empty; download or copy it again")
+    return data
 
 
 def _describe(data: memoryview) -> tuple[dict[str, Dims], dict[str, Dims], dict[str, str]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
 from stylecam.styles.card import slug
 from stylecam.styles.importers import torch7
-from stylecam.styles.model import LARGEST_FILE
+from stylecam.styles.model import network_bytes
 
 if TYPE_CHECKING:
     from stylecam.styles.importers.graph import Graph
@@ -117,17 +117,7 @@ def _ways(data: bytes, options: ImportOptions) -> Iterator[tuple[str, Way]]:
 def _bytes(path: Path) -> bytes:
     if find_spec("onnx") is None:
         raise ImporterUnavailableError('importing needs onnx, not installed here; run: pip install "stylecam[import]"')
-    try:
-        if path.exists() and not path.is_file():
-            raise ModelFormatError(f"{path} cannot be read: it is no plain file")
-        if path.stat().st_size > LARGEST_FILE:
-            raise ModelFormatError(f"{path} is larger than {LARGEST_FILE >> 20} MB; that is no style network")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelFormatError(f"{path} cannot be read: {error.strerror or error}") from error
-    if not data:
-        raise ModelFormatError(f"{path} is empty; download or copy it again")
-    return data
+    return network_bytes(path)
 
 
 def _metadata(

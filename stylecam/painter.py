@@ -166,7 +166,7 @@ class Painter:
             top, bottom = max(row.first - RIM, 0), min(row.last - RIM, height)
             for column in columns:
                 left, right = max(column.first - RIM, 0), min(column.last - RIM, width)
-                tile = to_image(session.run(_window(image, row, column), self.mix.weights))
+                tile = to_image(session.run(_window(image, row, column), self.mix.weights, (row.start, column.start)))
                 y, x = row.start - RIM, column.start - RIM
                 painted[top:bottom, left:right] = tile[top - y : bottom - y, left - x : right - x]
                 done += 1

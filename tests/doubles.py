@@ -44,7 +44,7 @@ class TintSession(Session):
     def __init__(self, engine: TintEngine, model: Model, width: int, height: int) -> None:
         self._engine, self._model, self._shape = engine, model, (1, 3, height, width)
 
-    def run(self, image: Tensor, weights: tuple[float, ...]) -> Tensor:
+    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
         assert image.shape == self._shape
         self._engine.runs.append((self._model.key, weights))
         if self._model.key in self._engine.failing:

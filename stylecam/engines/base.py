@@ -17,9 +17,10 @@ class Session(ABC):
     """One network, loaded for one input size, used by one thread at a time."""
 
     @abstractmethod
-    def run(self, image: Tensor, weights: tuple[float, ...]) -> Tensor:
+    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
         """Stylize `image` (1×3×H×W float32 RGB 0..1, of the session's size) with the style `weights`.
 
+        `origin` says how many pixels down and right of a larger picture's corner a tile begins (multiples of 8).
         The result has the same shape and range and is only good until the next call.
 
         Raises:

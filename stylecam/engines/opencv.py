@@ -10,6 +10,7 @@ import numpy as np
 
 from stylecam.engines.base import Engine, Session, Tensor
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
+from stylecam.styles.grain import CELL, grain_map
 from stylecam.styles.model import Model
 
 DEVICES = ("auto", "cpu", "cuda", "cuda-fp16", "opencl")
@@ -70,6 +71,8 @@ class _OpenCVSession(Session):
         self._name = model.path.name
         self._shape = (1, model.figures, 1, 1) if model.figures else (1, 3, height, width)
         self._has_style_input = model.has_style_input
+        self._grain, self._cells = model.grain, (height // CELL, width // CELL)
+        self._origin: tuple[int, int] | None = None
         buffer = np.frombuffer(model.at(width, height), np.uint8)
         try:
             # OpenCV 5's new engine runs on the CPU only; the classic one is what knows CUDA and OpenCL.
@@ -84,8 +87,12 @@ class _OpenCVSession(Session):
         except cv2.error as error:
             raise EngineRunError(f"OpenCV {cv2.__version__} cannot load {self._name}: {_brief(error)}") from error
 
-    def run(self, image: Tensor, weights: tuple[float, ...]) -> Tensor:
+    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
         try:
+            if self._grain and origin != self._origin:
+                top, left = (pixels // CELL for pixels in origin)
+                self._net.setInput(grain_map(self._grain, *self._cells, top, left), "grain")
+                self._origin = origin
             if self._has_style_input:
                 self._net.setInput(np.asarray([weights], np.float32), "style")
             self._net.setInput(image, "image")

@@ -1,7 +1,8 @@
 """The model contract: a style network as an ONNX file that describes itself.
 
-Input `image` 1×3×H×W float32 RGB 0..1 (H, W multiples of 8), optional input `style` 1×N float32 weights (a bank),
-output `styled` like `image`. Names, licence and painting sit in the file's metadata.
+Input `image` 1×3×H×W float32 RGB 0..1 (H, W multiples of 8), optional inputs `style` 1×N float32 weights (a bank) and
+`grain` 1×C×H/8×W/8 float32 (the map of `stylecam.styles.grain`), output `styled` like `image`. Names, licence and
+painting sit in the file's metadata.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from stylecam.errors import ModelFormatError
 from stylecam.styles import protobuf
+from stylecam.styles.grain import CELL
 from stylecam.styles.protobuf import Field, WireError
 
 # Field numbers of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto)
@@ -29,6 +31,8 @@ LARGEST_FILE = 512 * 2**20
 MOST_PARTS = 50_000
 """Nodes, weights and inputs together; style networks have a few hundred."""
 MOST_DIMS = 16
+MOST_GRAIN = 64
+"""Channels of the `grain` input."""
 
 Dims = tuple[int | None, ...]
 
@@ -41,6 +45,7 @@ class Model:
         path: the file.
         data: its bytes.
         styles: N of the `style` input; 1 when there is none.
+        grain: C of the `grain` input; 0 when there is none.
         metadata: the ONNX metadata properties.
         key: a short digest of the bytes, the same for the same network wherever it lies.
         figures: how many numbers `styled` holds where it is no picture (1×N×1×1; see `stylecam.styles.norms`), else 0.
@@ -52,6 +57,7 @@ class Model:
     has_style_input: bool
     metadata: dict[str, str] = field(repr=False)
     key: str
+    grain: int = 0
     figures: int = 0
 
     @classmethod
@@ -68,21 +74,18 @@ class Model:
             raise ModelFormatError(
                 f"{path} is not an ONNX file, or a damaged one: {error} at byte {error.offset}; get it again"
             ) from error
-        has_style, styles = _check_contract(path, inputs, outputs)
-        return cls(path, data, styles, has_style, metadata, hashlib.sha256(data).hexdigest()[:12])
+        has_style, styles, grain = _check_contract(path, inputs, outputs)
+        return cls(path, data, styles, has_style, metadata, hashlib.sha256(data).hexdigest()[:12], grain)
 
     def at(self, width: int, height: int) -> bytes:
-        """The file's bytes with the image input fixed to `width`×`height`.
+        """The file's bytes with the inputs fixed to a picture of `width`×`height`.
 
         OpenCV 4.x loads a bank only when these are fixed numbers; OpenCV 5 and ONNX Runtime do not mind.
         """
-        dims = b"".join(
-            protobuf.encode(_SHAPE_DIM, protobuf.encode_number(_DIM_VALUE, value)) for value in (1, 3, height, width)
-        )
-        tensor = protobuf.encode_number(_TENSOR_KIND, _FLOAT) + protobuf.encode(_TENSOR_SHAPE, dims)
-        value = protobuf.encode(_VALUE_NAME, b"image") + protobuf.encode(
-            _VALUE_TYPE, protobuf.encode(_TYPE_TENSOR, tensor)
-        )
+        fixed = {
+            "image": _input("image", (1, 3, height, width)),
+            "grain": _input("grain", (1, self.grain, height // CELL, width // CELL)),
+        }
         view = memoryview(self.data)
         parts: list[bytes | memoryview] = []
         for top in protobuf.fields(view):
@@ -91,8 +94,8 @@ class Model:
                 continue
             base = top.end - len(top.data)
             graph = b"".join(
-                protobuf.encode(_GRAPH_INPUT, value)
-                if inner.number == _GRAPH_INPUT and _value_name(inner) == "image"
+                fixed.get(_value_name(inner), view[inner.start : inner.end])
+                if inner.number == _GRAPH_INPUT
                 else view[inner.start : inner.end]
                 for inner in protobuf.fields(top.data, base)
             )
@@ -163,6 +166,13 @@ def _describe(data: memoryview) -> tuple[dict[str, Dims], dict[str, Dims], dict[
     return inputs, outputs, metadata
 
 
+def _input(name: str, sizes: tuple[int, ...]) -> bytes:
+    dims = b"".join(protobuf.encode(_SHAPE_DIM, protobuf.encode_number(_DIM_VALUE, size)) for size in sizes)
+    tensor = protobuf.encode_number(_TENSOR_KIND, _FLOAT) + protobuf.encode(_TENSOR_SHAPE, dims)
+    kind = protobuf.encode(_VALUE_TYPE, protobuf.encode(_TYPE_TENSOR, tensor))
+    return protobuf.encode(_GRAPH_INPUT, protobuf.encode(_VALUE_NAME, name.encode()) + kind)
+
+
 def _value_name(value: Field) -> str:
     names = (part.text for part in protobuf.fields(value.data, value.start) if part.number == _VALUE_NAME)
     return next(names, "")
@@ -185,22 +195,29 @@ def _value_dims(value: Field) -> Dims:
     return tuple(dims)
 
 
-def _check_contract(path: Path, inputs: dict[str, Dims], outputs: dict[str, Dims]) -> tuple[bool, int]:
-    """Whether there is a `style` input, and how many styles; raises ModelFormatError for another form."""
-    advice = "stylecam needs input 'image' 1×3×H×W (and 'style' 1×N for a bank) and output 'styled'"
+def _check_contract(path: Path, inputs: dict[str, Dims], outputs: dict[str, Dims]) -> tuple[bool, int, int]:
+    """Whether there is a `style` input, how many styles, and channels of grain; raises ModelFormatError otherwise."""
+    advice = (
+        "stylecam needs input 'image' 1×3×H×W (and 'style' 1×N for a bank, 'grain' 1×C×H/8×W/8 where wanted) and output "
+        "'styled'"
+    )
     image = inputs.get("image")
     if image is None or "styled" not in outputs:
         found = f"inputs {', '.join(map(repr, inputs)) or 'none'}, outputs {', '.join(map(repr, outputs)) or 'none'}"
         raise ModelFormatError(f"{path} is a network of another form ({found}); {advice}")
-    if len(image) != 4 or image[1] not in (3, None) or any(inputs.keys() - {"image", "style"}):
+    if len(image) != 4 or image[1] not in (3, None) or any(inputs.keys() - {"image", "style", "grain"}):
         raise ModelFormatError(f"{path}: its input 'image' has shape {_shown(image)}; {advice}")
+    grain = inputs.get("grain", (1, 0, None, None))
+    channels = grain[1] if len(grain) == 4 else None
+    if channels is None or channels > MOST_GRAIN or ("grain" in inputs and not channels):
+        raise ModelFormatError(f"{path}: its input 'grain' has shape {_shown(grain)}; {advice}")
     if "style" not in inputs:
-        return False, 1
+        return False, 1, channels
     weights = inputs["style"]
     count = weights[1] if len(weights) == 2 else None
     if count is None or not 1 <= count <= 4096:
         raise ModelFormatError(f"{path}: its input 'style' has shape {_shown(weights)}; {advice}")
-    return True, count
+    return True, count, channels
 
 
 def _shown(dims: Dims) -> str:

@@ -1,8 +1,8 @@
 """A bank as an ONNX file, out and in.
 
 The graph is written straight from the weights and keeps the model contract of `stylecam.styles.model`: `image`
-1×3×H×W and `style` 1×N in, `styled` out. The initializers carry the parameters' own names, so that a shipped file is
-also the place to go on training from.
+1×3×H×W, `style` 1×N and `grain` 1×8×H/8×W/8 in, `styled` out. The initializers carry the parameters' own names, so that
+a shipped file is also the place to go on training from.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stylecam.errors import ModelFormatError
 from stylecam.files import write_bytes
 from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
-from stylecam.training.network import Lean, Residual
+from stylecam.training.network import GRAIN, Lean, Residual
 
 OPSET, IR_VERSION = 17, 8
 _EPSILON = 1e-5  # torch's own, of every instance norm
@@ -88,6 +88,8 @@ def read_bank(path: Path) -> Bank:
         raise ModelFormatError(f"{path} holds no weight {error}; {advice}") from error
     network = Lean(model.styles, width, len(blocks), quarter)
     wanted = network.state_dict()
+    if not model.grain:  # trained before there was one
+        wanted = {name: value for name, value in wanted.items() if not name.startswith("grain.")}
     for name, value in wanted.items():
         if name not in weights or weights[name].shape != value.shape:
             shape = "×".join(map(str, weights[name].shape)) if name in weights else "not there"
@@ -96,7 +98,7 @@ def read_bank(path: Path) -> Bank:
             )
     if extra := [n for n in weights if n not in wanted and n.endswith((".c.weight", ".n.g"))]:
         raise ModelFormatError(f"{path} has layers that the lean shape has not ({extra[0]}); {advice}")
-    network.load_state_dict({name: weights[name] for name in wanted})
+    network.load_state_dict({**network.state_dict(), **{name: weights[name] for name in wanted}})
     return Bank(network, dict(model.metadata))
 
 
@@ -116,6 +118,7 @@ class _Graph:
         network = self._network
         fine = self._layer("h4", network.h4, "image")
         value = self._layer("h8", network.h8, fine)
+        value = self._node("Add", [value, self._layer("grain", network.grain, "grain")], "grained")
         for number, block in enumerate(network.body):
             assert isinstance(block, Residual)
             inner = self._layer(f"body.{number}.a", block.a, value)
@@ -140,6 +143,7 @@ class _Graph:
             [
                 helper.make_tensor_value_info("image", TensorProto.FLOAT, picture),
                 helper.make_tensor_value_info("style", TensorProto.FLOAT, [1, network.styles]),
+                helper.make_tensor_value_info("grain", TensorProto.FLOAT, [1, GRAIN, "rows", "columns"]),
             ],
             [helper.make_tensor_value_info("styled", TensorProto.FLOAT, picture)],
             list(self._weights.values()),

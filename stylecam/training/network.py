@@ -3,7 +3,8 @@
 A feed-forward network in the manner of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155) with the instance norm of
 Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), made conditional on the style as by Dumoulin et al. 2017
 (https://arxiv.org/abs/1610.07629). Its maps are never larger than a quarter of the picture's side: that, more than
-its arithmetic, makes it fast on a processor.
+its arithmetic, makes it fast on a processor. The grain (see `stylecam.styles.grain`) keeps plain walls from looking
+like wallpaper.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
+
+from stylecam.styles.grain import CELL, grain_map
+
+GRAIN = 8
+"""Channels of the grain."""
 
 
 class ConditionalInstanceNorm(nn.Module):
@@ -70,14 +76,22 @@ class Lean(nn.Module):
         self.styles, self.width, self.blocks, self.quarter = styles, width, blocks, quarter
         self.h4 = Layer(styles, 3, quarter, 8, 4)
         self.h8 = Layer(styles, quarter, width, 4, 2)
+        self.grain = Layer(styles, GRAIN, width, 1, rectify=False)
+        nn.init.zeros_(self.grain.n.g)  # a bank that knew no grain begins as it was
         self.body = nn.ModuleList(Residual(styles, width) for _ in range(blocks))
         self.u4 = Layer(styles, width, quarter, 3)
         self.out = nn.Conv2d(quarter, 48, 3, padding=1)
 
-    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
-        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8) with `weights` (B×N); the result is like `x`."""
+    def forward(self, x: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
+        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8) with `weights` (B×N); the result is like `x`.
+
+        `grain` is B×`GRAIN`×H/8×W/8; without, that of a picture's upper left corner.
+        """
+        if grain is None:
+            height, width = x.shape[2:]
+            grain = torch.from_numpy(grain_map(GRAIN, height // CELL, width // CELL)).to(x.device)
         fine = self.h4(x, weights)
-        y = self.h8(fine, weights)
+        y = self.h8(fine, weights) + self.grain(grain, weights)
         for block in self.body:
             y = block(y, weights)
         y = F.interpolate(y, scale_factor=2.0, mode="nearest")

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from stylecam.clock import Clock, SystemClock
 from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedError
 from stylecam.frame import Image
+from stylecam.styles.grain import CELL, REACH, Grain, smoothed
 from stylecam.styles.model import Model
 from stylecam.tensor import to_tensor
 from stylecam.training import camera, losses, network
@@ -31,7 +32,7 @@ from stylecam.training.checkpoint import Checkpoint
 from stylecam.training.crew import Crew
 from stylecam.training.device import keep_memory, naming_memory, pick_bfloat16, pick_device
 from stylecam.training.events import Event, Listener, Saved, Step
-from stylecam.training.network import Lean
+from stylecam.training.network import GRAIN, Lean
 from stylecam.training.perceptual import grams_of, load_perceptual
 from stylecam.training.photos import Photos, read_picture
 from stylecam.training.plan import Plan
@@ -219,8 +220,9 @@ class Trainer:
         which = which.to(self._device)
 
         x = photo[:, :, SHIFT : SHIFT + seen, SHIFT : SHIFT + seen]
-        styled = self._forward(x, weights)
-        parts = self._steadiness(photo, styled, weights, done)
+        grain = self._draw_grain(seen)
+        styled = self._forward(x, weights, self._grain_at(grain, seen))
+        parts = self._steadiness(photo, styled, weights, grain, done)
         top, left = (int(v) for v in self._chance.integers(RIM // 3, 2 * RIM - RIM // 3 + 1, size=2))
         x, styled = (t[:, :, top : top + recipe.crop, left : left + recipe.crop] for t in (x, styled))
         found = self._perceptual(styled)
@@ -245,7 +247,20 @@ class Trainer:
         self._adam.step()
         return {"total": total.item(), **{name: part.item() for name, part in parts.items()}}
 
-    def _steadiness(self, photo: Tensor, styled: Tensor, weights: Tensor, done: float) -> dict[str, Tensor]:
+    def _draw_grain(self, seen: int) -> Grain:
+        """White noise for the grain of a batch, as far as the stability loss may move the picture."""
+        cells = seen // CELL + 2 * (REACH + SHIFT // CELL)
+        return self._chance.standard_normal((self._recipe.batch, GRAIN, cells, cells), dtype=np.float32)
+
+    def _grain_at(self, noise: Grain, seen: int, down: int = 0, right: int = 0) -> Tensor:
+        """The grain of pictures of `seen`², moved by so many pixels: it moves with what is painted."""
+        cells = seen // CELL
+        moved = smoothed(noise, cells, cells, (SHIFT + down) / CELL, (SHIFT + right) / CELL)
+        return torch.from_numpy(moved).to(self._device)
+
+    def _steadiness(
+        self, photo: Tensor, styled: Tensor, weights: Tensor, noise: Grain, done: float
+    ) -> dict[str, Tensor]:
         """The stability loss in even steps, the noise loss in odd ones, each twice: one more painting, not two."""
         recipe, seen = self._recipe, styled.shape[-1]
         factor = 2 * recipe.steadiness(done)
@@ -253,11 +268,12 @@ class Trainer:
         if self._step % 2 == 0 and recipe.stability:
             down, right = (int(v) for v in self._chance.integers(-SHIFT, SHIFT + 1, size=2))
             moved = photo[:, :, SHIFT + down : SHIFT + down + seen, SHIFT + right : SHIFT + right + seen]
-            again = self._forward(camera.disturbed(moved, self._chance), weights)
+            grain = self._grain_at(noise, seen, down, right)
+            again = self._forward(camera.disturbed(moved, self._chance), weights, grain)
             parts["stability"] = recipe.stability * factor * losses.stability_loss(styled, again, down, right)
         elif self._step % 2 and recipe.noise:
             still = photo[:, :, SHIFT : SHIFT + seen, SHIFT : SHIFT + seen]
-            again = self._forward(camera.noised(still, self._chance), weights)
+            again = self._forward(camera.noised(still, self._chance), weights, self._grain_at(noise, seen))
             parts["noise"] = recipe.noise * factor * losses.noise_loss(styled, again, camera.NOISE)
         return parts
 

@@ -17,8 +17,10 @@ from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.frame import Size
 from stylecam.styles.catalogue import shipped_models
+from stylecam.styles.grain import grain_map
 from stylecam.styles.model import Model
 from stylecam.tensor import fit, to_tensor
+from tests.styles.networks import WANTED, written
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
@@ -57,10 +59,27 @@ def test_opencv_paints_what_the_reference_paints(path: Path) -> None:
     network = Model.read(path)
     image, weights = portrait(64, 64), only(network, 1)
     painted = OpenCVEngine("cpu").session(network, 64, 64).run(image, weights)
-    expected = ReferenceEvaluator(onnx.load(path)).run(
-        ["styled"], {"image": image, "style": np.asarray([weights], np.float32)}
-    )[0]
+    inputs = {"image": image, "style": np.asarray([weights], np.float32), "grain": grain_map(network.grain, 8, 8)}
+    expected = ReferenceEvaluator(onnx.load(path)).run(["styled"], inputs)[0]
     assert np.abs(np.clip(painted, 0, 1) - np.clip(expected, 0, 1)).max() < 2 / 255
+
+
+def test_a_tile_gets_the_grain_of_its_place(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Slice", ["grain", "first", "last", "channels"], ["three"]),
+        helper.make_node("Resize", ["three", "", "eightfold"], ["styled"], mode="nearest"),
+    ]
+    weights = [
+        helper.make_tensor("first", TensorProto.INT64, [1], [0]),
+        helper.make_tensor("last", TensorProto.INT64, [1], [3]),
+        helper.make_tensor("channels", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("eightfold", TensorProto.FLOAT, [4], [1, 1, 8, 8]),
+    ]
+    inputs = {**WANTED, "grain": (1, 4, "rows", "columns")}
+    session = OpenCVEngine("cpu").session(Model.read(written(tmp_path / "g.onnx", nodes, weights, inputs)), 64, 48)
+    for origin in ((0, 0), (16, 40), (0, 0)):
+        found = session.run(portrait(64, 48), (1.0,), origin)[:, :, ::8, ::8]
+        assert np.allclose(found, grain_map(4, 6, 8, origin[0] // 8, origin[1] // 8)[:, :3], atol=1e-5)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

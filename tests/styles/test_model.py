@@ -61,6 +61,14 @@ def test_a_network_without_a_style_input_is_one_style(tmp_path: Path) -> None:
     assert (model.styles, model.has_style_input) == (1, False)
 
 
+def test_the_grain_is_fixed_to_an_eighth_of_the_picture(tmp_path: Path) -> None:
+    model = Model.read(network(tmp_path / "a.onnx", {**WANTED, "grain": (1, 8, "rows", "columns")}))
+    assert model.grain == 8
+    inputs = onnx.load_from_string(model.at(640, 360)).graph.input
+    dims = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in inputs}
+    assert dims == {"image": [1, 3, 360, 640], "grain": [1, 8, 45, 80]}
+
+
 def test_weights_listed_among_the_inputs_are_not_taken_for_inputs(tmp_path: Path) -> None:
     path = network(tmp_path / "a.onnx", {**WANTED, "weights": (3, 3)})
     proto = onnx.load(path)
@@ -81,6 +89,9 @@ def test_weights_listed_among_the_inputs_are_not_taken_for_inputs(tmp_path: Path
         ({**WANTED, "style": (8,)}, "styled"),
         ({**WANTED, "style": (1, "N")}, "styled"),
         ({**WANTED, "style": (1, 1_000_000_000)}, "styled"),
+        ({**WANTED, "grain": (1, "C", "H", "W")}, "styled"),
+        ({**WANTED, "grain": (1, 1_000_000, "H", "W")}, "styled"),
+        ({**WANTED, "grain": (1, 8)}, "styled"),
     ],
 )
 def test_a_network_of_another_form_is_refused_with_the_form_wanted(

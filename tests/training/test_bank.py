@@ -7,12 +7,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from stylecam.errors import ModelFormatError
 from stylecam.styles.card import read_cards
 from stylecam.styles.catalogue import shipped_models
+from stylecam.styles.grain import grain_map
 from stylecam.styles.model import Model
 from stylecam.training.bank import Bank, encode, read_bank, write_bank
 from stylecam.training.network import Lean
@@ -42,9 +44,12 @@ def through_torch(bank: Bank, weights: np.ndarray) -> np.ndarray:
 
 
 def through_opencv(path: Path, weights: np.ndarray) -> np.ndarray:
-    net = cv2.dnn.readNetFromONNX(np.frombuffer(Model.read(path).at(*SIZE), np.uint8))
+    model = Model.read(path)
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(model.at(*SIZE), np.uint8))
     net.setInput(picture(), "image")
     net.setInput(weights, "style")
+    if model.grain:
+        net.setInput(grain_map(8, SIZE[1] // 8, SIZE[0] // 8), "grain")
     return np.asarray(net.forward())
 
 
@@ -60,7 +65,7 @@ def test_onnxruntime_paints_what_torch_paints(bank: Bank, tmp_path: Path) -> Non
     write_bank(tmp_path / "b.onnx", bank)
     session = runtime.InferenceSession(str(tmp_path / "b.onnx"), providers=["CPUExecutionProvider"])
     mix = np.array([[0.6, 0.4]], np.float32)
-    (styled,) = session.run(None, {"image": picture(), "style": mix})
+    (styled,) = session.run(None, {"image": picture(), "style": mix, "grain": grain_map(8, SIZE[1] // 8, SIZE[0] // 8)})
     assert np.abs(styled - through_torch(bank, mix)).max() < 1e-4
 
 
@@ -91,6 +96,25 @@ def test_the_shipped_bank_written_again_paints_the_same(tmp_path: Path) -> None:
     before, after = through_opencv(GALLERY, weights), through_opencv(tmp_path / "again.onnx", weights)
     assert np.abs(before - after).max() < 1e-5
     assert np.abs(through_torch(shipped, weights) - after).max() < 1e-4
+
+
+def test_a_bank_from_before_the_grain_goes_on_as_it_was(bank: Bank, tmp_path: Path) -> None:
+    torch.nn.init.zeros_(bank.network.grain.n.g)
+    torch.nn.init.zeros_(bank.network.grain.n.b)
+    write_bank(tmp_path / "new.onnx", bank)
+    proto = onnx.load(tmp_path / "new.onnx")
+    graph = proto.graph
+    for entries in (graph.input, graph.initializer, graph.node):
+        kept = [one for one in entries if not one.name.startswith("grain") or one.name == "grained"]
+        del entries[:]
+        entries.extend(kept)
+    added = next(node for node in graph.node if node.name == "grained")
+    added.op_type = "Identity"
+    del added.input[1:]
+    (tmp_path / "old.onnx").write_bytes(proto.SerializeToString())
+    assert not Model.read(tmp_path / "old.onnx").grain
+    again, weights = read_bank(tmp_path / "old.onnx"), np.eye(1, 2, dtype=np.float32)
+    assert np.abs(through_torch(again, weights) - through_torch(bank, weights)).max() < 1e-6
 
 
 def test_a_bank_of_another_shape_is_refused(tmp_path: Path) -> None:

@@ -198,8 +198,8 @@ def _value_dims(value: Field) -> Dims:
 def _check_contract(path: Path, inputs: dict[str, Dims], outputs: dict[str, Dims]) -> tuple[bool, int, int]:
     """Whether there is a `style` input, how many styles, and channels of grain; raises ModelFormatError otherwise."""
     advice = (
-        "stylecam needs input 'image' 1×3×H×W (and 'style' 1×N for a bank, 'grain' 1×C×H/8×W/8 where wanted) and output "
-        "'styled'"
+        "stylecam needs input 'image' 1×3×H×W (and 'style' 1×N for a bank, 'grain' 1×C×H/8×W/8 where wanted) "
+        "and output 'styled'"
     )
     image = inputs.get("image")
     if image is None or "styled" not in outputs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,18 +20,18 @@ class Attribution:
     notes: list[str] = field(default_factory=list)
 
 
-def attribute(names: Iterable[str], folders: Sequence[Path], named: Sequence[str] = ()) -> Attribution:
-    """Find the painting of each style in `names`: the one `named` for it (`NAME=FILE`), else one in `folders`.
+def attribute(styles: Mapping[str, str | None], folders: Sequence[Path], named: Sequence[str] = ()) -> Attribution:
+    """Find the painting of each of `styles`: the one `named` for it (`NAME=FILE`), else one in `folders`.
 
-    There, a file called like the style comes first, then one in whose name the style's stands as whole words, then one
-    that contains it; the shortest name of these, and of equally short ones the last, which is noted. A leading article
-    need not stand in it (the_scream, munch_scream_1893.jpg).
+    There, the file it was learned from comes first (the value of `styles`), then one called like the style, then one in
+    whose name the style's stands as whole words, then one that contains it; the shortest name of these, and of equally
+    short ones the last, which is noted. A leading article need not stand in it (the_scream, munch_scream_1893.jpg).
 
     Raises:
         TrainingDataError: a folder or file is missing.
         UsageError: a name that no style has.
     """
-    names = list(dict.fromkeys(names))
+    names = list(styles)
     found = Attribution()
     for text in named:
         painting = Painting.parse(text)
@@ -46,7 +46,7 @@ def attribute(names: Iterable[str], folders: Sequence[Path], named: Sequence[str
     for name in names:
         if name in found.paintings:
             continue
-        best = _best(name, files)
+        best = [path for path in files if path.name == styles[name]] or _best(name, files)
         if not best:
             found.notes.append(f"{name} has no painting: no content and style loss (--painting {name}=FILE)")
             continue

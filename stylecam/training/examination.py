@@ -67,7 +67,8 @@ class Examination:
         if lost := wanted - {name for _, card in cards for name in (card.name, card.full_name)}:
             known = ", ".join(dict.fromkeys(card.name for _, card in cards))
             raise StyleNotFoundError(f"no style is called {min(lost)!r}; there are {known}")
-        found = attribute([card.name for _, card in chosen], self.paintings, self.named)
+        files = {card.name: Learned.of(model, card.index).file for model, card in chosen}
+        found = attribute(files, self.paintings, self.named)
         if not found.paintings:
             raise TrainingDataError(
                 "none of the styles has a painting: --paintings DIR with files named like them, or --painting NAME=FILE"

@@ -19,12 +19,14 @@ class Learned:
         style: weight of the style loss beside one of content.
         scale: short side of the painting, in pixels.
         crop: of the painting.
+        file: the painting's name, without a folder.
     """
 
     fine: float | None = None
     style: float | None = None
     scale: int | None = None
     crop: tuple[float, float, float, float] | None = None
+    file: str | None = None
 
     @classmethod
     def of(cls, model: Model, index: int) -> Learned:
@@ -33,10 +35,14 @@ class Learned:
             told = json.loads(model.metadata["styles"])[index]["learned"]
             crop = tuple(map(float, told["crop"])) if told["crop"] else None
             checked = Painting("", model.path, float(told["style"]), int(told["scale"]), crop)  # type: ignore[arg-type]
-            fine = float(told["fine"])
+            fine, file = float(told["fine"]), told.get("file")
         except (ValueError, TypeError, LookupError, RecursionError, OverflowError, TrainingDataError):
             return cls()
-        return cls(fine if 0 <= fine < _LARGEST else None, checked.weight, checked.scale, checked.crop)
+        return cls(fine if 0 <= fine < _LARGEST else None, checked.weight, checked.scale, checked.crop, _plain(file))
+
+
+def _plain(file: object) -> str | None:
+    return file if isinstance(file, str) else None
 
 
 _LARGEST = 1e6

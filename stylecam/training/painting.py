@@ -57,6 +57,7 @@ class Painting:
             "style": recipe.style * self.weight / (recipe.content or 1),
             "scale": self.scale or recipe.scale,
             "crop": list(self.crop) if self.crop else None,
+            "file": self.path.name,
         }
         return {**self.card, "learned": learned}
 

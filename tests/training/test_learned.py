@@ -21,7 +21,7 @@ def model(folder: Path, entry: object) -> Model:
 def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
     painting = Painting("a", tmp_path, 2.5, None, (0.0, 0.1, 1.0, 0.9))
     entry = {"name": "a", **painting.entry(Recipe(steps=1, content=4, style=2, fine=0, scale=288))}
-    assert Learned.of(model(tmp_path, entry), 0) == Learned(0.0, 1.25, 288, (0.0, 0.1, 1.0, 0.9))
+    assert Learned.of(model(tmp_path, entry), 0) == Learned(0.0, 1.25, 288, (0.0, 0.1, 1.0, 0.9), tmp_path.name)
 
 
 @pytest.mark.parametrize(

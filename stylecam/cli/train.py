@@ -74,13 +74,13 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
     help="Short side of the paintings, in pixels: larger means larger strokes.",
 )
 @click.option("--content", type=float, default=1.0, show_default=True, help="Weight: forms kept (relu3_3).")
-@click.option("--fine", type=float, default=0.25, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
-@click.option("--style", type=float, default=1.7, show_default=True, help="Weight: texture of the painting.")
+@click.option("--fine", type=float, default=0.22, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
+@click.option("--style", type=float, default=2.6, show_default=True, help="Weight: texture of the painting.")
 @click.option(
     "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight: total variation, smoothness."
 )
-@click.option("--stability", type=float, default=100.0, show_default=True, help="Weight: moves with the picture.")
-@click.option("--noise", type=float, default=0.4, show_default=True, help="Weight: no flicker by the camera's noise.")
+@click.option("--stability", type=float, default=50.0, show_default=True, help="Weight: moves with the picture.")
+@click.option("--noise", type=float, default=0.25, show_default=True, help="Weight: no flicker by the camera's noise.")
 @click.option("--rate", type=float, default=0.0012, show_default=True, help="Highest learning rate of convolutions.")
 @click.option("--norm-rate", type=float, help="And of norm rows.  [default: 0.005, with a frozen body 0.015]")
 @click.option("--width", type=int, default=48, show_default=True, help="Channels of a new network.")

@@ -36,11 +36,11 @@ class Recipe:
     crop: int = 192
     scale: int = 288
     content: float = 1.0
-    fine: float = 0.25
-    style: float = 1.7
+    fine: float = 0.22
+    style: float = 2.6
     variation: float = 0.5
-    stability: float = 100.0
-    noise: float = 0.4
+    stability: float = 50.0
+    noise: float = 0.25
     rate: float = 1.2e-3
     norm_rate: float = 5e-3
     warm_up: int = 100

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.cli import own
-from stylecam.styles.card import StyleCard
+from stylecam.styles.card import StyleCard, printable
 
 
 @click.group(
@@ -74,4 +74,4 @@ def _row(key: str, name: str, card: StyleCard) -> list[Text]:
     if card.measured is not None:
         ms, flicker = card.measured.ms, card.measured.flicker
         cells += ["" if ms is None else f"{ms:.0f}", "" if flicker is None else f"{flicker:.2f}"]
-    return [Text(cell) for cell in cells]
+    return [Text(printable(cell)) for cell in cells]  # a file's own name may steer a terminal too

@@ -53,7 +53,7 @@ class Painter:
     A picture of more than about two megapixels is painted in tiles by a network whose instance norms are fixed to the
     statistics of the whole picture (measured on a reduced copy), so that no seams show and memory stays bounded. A
     network that looks at the whole picture in another way is given a reduced copy and its painting enlarged; `limited`
-    says so.
+    and `limit` say so.
     """
 
     def __init__(
@@ -110,6 +110,16 @@ class Painter:
         """Large pictures are painted from a copy of `WHOLE` pixels, for this network allows no tiles."""
         return not self._norms.can_freeze
 
+    def limit(self, size: Size) -> str | None:
+        """What a picture of `size` loses by such a copy, to be read after its name; None where it loses nothing."""
+        share = _share(_scaled(size, self._scale))
+        if share == 1 or not self.limited:
+            return None
+        return (
+            f"was painted from a copy {share:.0%} as wide and enlarged, for {self.mix.label} looks at whole pictures "
+            f"in a way that allows no tiles"
+        )
+
     def __call__(self, image: Image, progress: Progress | None = None) -> Image:
         """Paint `image`, H×W×3 uint8 BGR; the result is a new array of the same shape. `image` is not changed.
 
@@ -134,7 +144,7 @@ class Painter:
         return painted
 
     def _paint(self, image: Image, told: Progress) -> Image:
-        small = _fitting(image)
+        small = _reduced(image, _share(Size(image.shape[1], image.shape[0])))
         if small is image:
             return self._whole(self.mix.model, image)
         if not self._norms.can_freeze:
@@ -198,19 +208,21 @@ def _load(style: str) -> Mix | None:
     return Catalogue.load([shipped_models(), user_styles()]).parse(style)
 
 
+def _scaled(size: Size, scale: float) -> Size:
+    return Size(*(max(1, round(side * scale)) for side in size))
+
+
 def _reduced(image: Image, scale: float) -> Image:
     """`image` with its sides multiplied by `scale` 0..1; itself for 1."""
-    height, width = image.shape[:2]
-    return resize(image, Size(max(1, round(width * scale)), max(1, round(height * scale))))
+    return resize(image, _scaled(Size(image.shape[1], image.shape[0]), scale))
 
 
-def _fitting(image: Image) -> Image:
-    """`image` reduced until a network takes it at once; itself if it does."""
-    scale = 1.0
-    height, width = image.shape[:2]
-    while (width * scale + 2 * RIM) * (height * scale + 2 * RIM) > WHOLE:
-        scale *= 0.98
-    return image if scale == 1 else _reduced(image, scale)
+def _share(size: Size) -> float:
+    """By how much the sides of a picture of `size` shrink until a network takes it at once; 1 if it does."""
+    share = 1.0
+    while (size.width * share + 2 * RIM) * (size.height * share + 2 * RIM) > WHOLE:
+        share *= 0.98
+    return share
 
 
 def _padded(image: Image) -> Size:

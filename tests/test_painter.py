@@ -11,7 +11,7 @@ import pytest
 import stylecam
 from stylecam import painter as painter_module
 from stylecam.errors import StyleNotFoundError, UsageError
-from stylecam.frame import Image
+from stylecam.frame import Image, Size
 from stylecam.painter import Painter
 from stylecam.styles.catalogue import Mix
 from stylecam.styles.model import Model
@@ -98,6 +98,8 @@ def test_a_network_that_cannot_be_tiled_paints_a_reduced_copy(
     painter = Painter(mix)
     monkeypatch.setattr(painter._norms, "can_freeze", False)
     assert painter.limited
+    assert painter.limit(Size(64, 48)) is None
+    assert "looks at whole pictures" in str(painter.limit(Size(photo.shape[1], photo.shape[0])))
     assert painter(photo).shape == photo.shape
     ((size, _),) = painter._sessions.values()
     assert size.width * size.height <= 210_000

@@ -101,6 +101,10 @@ class Painter:
             other.__dict__.pop("_norms", None)
         return other
 
+    def release(self) -> None:
+        """Let go of the networks that are loaded, here and in painters that share them; the next picture loads anew."""
+        self._sessions.clear()
+
     @cached_property
     def _norms(self) -> Norms:
         return Norms(self.mix.model)

@@ -201,7 +201,8 @@ def _further_pictures(opened: Pillow.Image) -> tuple[str, ...]:
         return ()
     if opened.format == "TIFF":
         return ("has several pages, and only the first was painted",)
-    return ("is animated, and only its first picture was painted; stylecam video paints clips",)
+    advice = "; stylecam video paints all" if opened.format in ("GIF", "PNG") else ""  # FFmpeg reads these as clips
+    return (f"is animated, and only its first picture was painted{advice}",)
 
 
 def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray[np.uint8] | None]:

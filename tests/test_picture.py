@@ -209,9 +209,9 @@ def moving(path: Path, **more: object) -> Path:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("a.gif", ("is animated, and only its first picture was painted; stylecam video paints clips",)),
-        ("a.webp", ("is animated, and only its first picture was painted; stylecam video paints clips",)),
-        ("a.apng", ("is animated, and only its first picture was painted; stylecam video paints clips",)),
+        ("a.gif", ("is animated, and only its first picture was painted; stylecam video paints all",)),
+        ("a.webp", ("is animated, and only its first picture was painted",)),
+        ("a.apng", ("is animated, and only its first picture was painted; stylecam video paints all",)),
         ("a.tif", ("has several pages, and only the first was painted",)),
         ("a.mpo", ()),  # phones keep previews and depths so
     ],

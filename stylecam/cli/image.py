@@ -131,7 +131,7 @@ def _tell(outcomes: list[Outcome], skipped: int, style: str, seconds: float, as_
     if failed and len(outcomes) + skipped == 1:
         raise UsageError(str(failed[0].error))
     if failed:
-        click.echo(f"stylecam: {len(failed)} of {len(outcomes)} pictures failed", err=True)
+        click.echo(f"stylecam: {len(failed)} of {len(outcomes)} pictures failed{'' if done else there}", err=True)
     return 0 if not failed else 1 if done or skipped else 2
 
 

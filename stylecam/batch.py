@@ -18,20 +18,25 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture to paint, and the file to write."""
+    """One picture to paint, and the file to write; `data` is the picture where it lies in no file."""
 
     source: Path
     target: Path
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job: the size painted, or the reason why not; never both."""
+    """What became of a job: the size painted, or the reason why not; never both.
+
+    `notes` tell what of the picture is lost, to be read after its name.
+    """
 
     job: Job
     seconds: float
     size: Size | None = None
     error: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tuple[Job, ...]:
@@ -60,8 +65,13 @@ def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tupl
     there = [job.target for job in jobs if job.target.exists()]
     if there and not overwrite:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise UsageError(f"{there[0]}{more} is there already; --overwrite replaces it")
+        raise UsageError(f"{there[0]}{more} is there already; --overwrite replaces it, --skip-existing keeps it")
     return tuple(jobs)
+
+
+def pending(jobs: Iterable[Job]) -> tuple[Job, ...]:
+    """The jobs whose results are not there yet."""
+    return tuple(job for job in jobs if not job.target.exists())
 
 
 def paint(jobs: Iterable[Job], painter: Painter, max_size: int | None, told: Progress) -> Iterator[Outcome]:
@@ -76,7 +86,7 @@ def paint(jobs: Iterable[Job], painter: Painter, max_size: int | None, told: Pro
     for job in jobs:
         started = time.perf_counter()
         try:
-            picture = painted(Picture.read(job.source), painter, max_size, told)
+            picture = painted(Picture.read(job.source if job.data is None else job.data), painter, max_size, told)
             size = Size(picture.image.shape[1], picture.image.shape[0])
             job.target.parent.mkdir(parents=True, exist_ok=True)
             picture.write(job.target)
@@ -89,7 +99,7 @@ def paint(jobs: Iterable[Job], painter: Painter, max_size: int | None, told: Pro
             reason = f"{job.source} does not fit into memory; make it smaller with --max-size"
             yield Outcome(job, time.perf_counter() - started, error=reason)
         else:
-            yield Outcome(job, time.perf_counter() - started, size=size)
+            yield Outcome(job, time.perf_counter() - started, size=size, notes=picture.notes)
 
 
 def painted(picture: Picture, painter: Painter, max_size: int | None = None, told: Progress | None = None) -> Picture:
@@ -100,6 +110,8 @@ def painted(picture: Picture, painter: Painter, max_size: int | None = None, tol
         picture.image = resize(picture.image, Size(width, height))
         if picture.alpha is not None:
             picture.alpha = resize(picture.alpha, Size(width, height))
+    limit = painter.limit(Size(picture.image.shape[1], picture.image.shape[0]))
+    picture.notes += () if limit is None else (limit,)
     picture.image = painter(picture.image, told)
     return picture
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from stylecam.errors import SinkLostError, SinkUnavailableError, SourceUnreadableError, UsageError
+from stylecam.files import destination
 from stylecam.frame import Image, Size
 from stylecam.tensor import resize
 
@@ -250,8 +251,9 @@ def _opened(path: Path) -> Iterator[_Clip]:
 @contextlib.contextmanager
 def _part_of(target: Path) -> Iterator[Path]:
     """A file beside `target` which gets its name if the block ends well, and is taken away if not."""
-    part = target.with_name(f"{target.stem}.part{target.suffix}")
     try:
+        whole = destination(target)
+        part = whole.with_name(f"{whole.stem}.part{whole.suffix}")
         part.open("xb").close()
     except FileExistsError as error:
         raise SinkUnavailableError(f"{part} is there: another run writes it, or one was killed; remove it") from error
@@ -259,7 +261,7 @@ def _part_of(target: Path) -> Iterator[Path]:
         raise SinkUnavailableError(f"{target} cannot be written: {error.strerror}; choose another place") from error
     try:
         yield part
-        part.replace(target)
+        part.replace(whole)
     finally:
         with contextlib.suppress(OSError):
             part.unlink()

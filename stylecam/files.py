@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -36,11 +38,11 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        trial = _beside(destination(path))
+        trial.open("xb").close()
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
-    os.close(handle)
-    Path(name).unlink()
+    trial.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -66,16 +68,41 @@ def write_bytes(path: Path, data: bytes) -> None:
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to, which gets the name `path` when the block ends well and is taken away when it does not.
 
+    Who may read it is as the user's umask says, or as it was for the file that is replaced; of a link, the file it
+    leads to is written.
+
     Raises:
-        OSError: the folder is missing or cannot be written, or the disk is full.
+        OSError: the folder is missing or cannot be written, the disk is full, or `path` is a device or a pipe.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    target = destination(path)
+    part = _beside(target)
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with part.open("x+b") as file:
             yield file
-        Path(name).chmod(0o644)  # mkstemp's own choice keeps other users' dashboards out
-        Path(name).replace(path)
+        with contextlib.suppress(FileNotFoundError):
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
+        part.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(name).unlink()
+            part.unlink()
         raise
+
+
+def destination(path: Path) -> Path:
+    """The file that is written when `path` is: behind a link, what it leads to.
+
+    Raises:
+        OSError: it is a device or a pipe, which must not be replaced by a file; or links lead in a circle.
+    """
+    try:
+        target = path.resolve() if path.is_symlink() else path
+    except RuntimeError as error:  # before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+    if target.exists() and not target.is_file() and not target.is_dir():
+        raise OSError(errno.EINVAL, "it is no plain file")
+    return target
+
+
+def _beside(path: Path) -> Path:
+    """A name in the folder of `path` that nobody has; hidden, and of no kind that anyone looks for."""
+    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import product
 from typing import cast
 
 import cv2
@@ -30,6 +31,8 @@ WHOLE = 2_600_000
 """About how many pixels a network is given at once, a full-HD picture with its rim; larger ones go in tiles."""
 TILE, MARGIN = 1280, 128
 """Side of a tile, and how much of it is only there for its neighbour's sake: wider than what style networks see."""
+WINDOWS = 3
+"""A large picture's statistics are measured on collages of so many windows times as many."""
 STRIP = 512
 """Rows finished at a time, so that a large picture needs no second copy."""
 
@@ -51,9 +54,9 @@ class Painter:
     one painter is faster than making one for each.
 
     A picture of more than about two megapixels is painted in tiles by a network whose instance norms are fixed to the
-    statistics of the whole picture (measured on a reduced copy), so that no seams show and memory stays bounded. A
-    network that looks at the whole picture in another way is given a reduced copy and its painting enlarged; `limited`
-    says so.
+    statistics of the whole picture (estimated from windows spread over all of it), so that no seams show and memory
+    stays bounded. A network that looks at the whole picture in another way is given a reduced copy and its painting
+    enlarged; `limited` and `limit` say so.
     """
 
     def __init__(
@@ -101,6 +104,10 @@ class Painter:
             other.__dict__.pop("_norms", None)
         return other
 
+    def release(self) -> None:
+        """Let go of the networks that are loaded, here and in painters that share them; the next picture loads anew."""
+        self._sessions.clear()
+
     @cached_property
     def _norms(self) -> Norms:
         return Norms(self.mix.model)
@@ -109,6 +116,16 @@ class Painter:
     def limited(self) -> bool:
         """Large pictures are painted from a copy of `WHOLE` pixels, for this network allows no tiles."""
         return not self._norms.can_freeze
+
+    def limit(self, size: Size) -> str | None:
+        """What a picture of `size` loses by such a copy, to be read after its name; None where it loses nothing."""
+        share = _share(_scaled(size, self._scale))
+        if share == 1 or not self.limited:
+            return None
+        return (
+            f"was painted from a copy {share:.0%} as wide and enlarged, for {self.mix.label} looks at whole pictures "
+            f"in a way that allows no tiles"
+        )
 
     def __call__(self, image: Image, progress: Progress | None = None) -> Image:
         """Paint `image`, H×W×3 uint8 BGR; the result is a new array of the same shape. `image` is not changed.
@@ -134,15 +151,21 @@ class Painter:
         return painted
 
     def _paint(self, image: Image, told: Progress) -> Image:
-        small = _fitting(image)
-        if small is image:
+        size = Size(image.shape[1], image.shape[0])
+        share = _share(size)
+        if share == 1:
             return self._whole(self.mix.model, image)
         if not self._norms.can_freeze:
-            return resize(self._whole(self.mix.model, small), Size(image.shape[1], image.shape[0]))
+            return resize(self._whole(self.mix.model, _reduced(image, share)), size)
         model = self.mix.model
         if self._norms.count:
-            model = self._norms.frozen(self._measure(small))
+            model = self._norms.frozen(self._sampled(image))
         return self._in_tiles(model, image, told)
+
+    def _sampled(self, image: Image) -> Statistics:
+        """The statistics of a picture larger than a network takes at once."""
+        means, variances = np.split(np.array([self._measure(sample) for sample in _samples(image)]), 2, axis=1)
+        return np.concatenate([means.mean(0), variances.mean(0) + means.var(0)])
 
     def _measure(self, image: Image) -> Statistics:
         session = self._session(self._norms.measuring(), _padded(image))
@@ -198,19 +221,47 @@ def _load(style: str) -> Mix | None:
     return Catalogue.load([shipped_models(), user_styles()]).parse(style)
 
 
+def _scaled(size: Size, scale: float) -> Size:
+    return Size(*(max(1, round(side * scale)) for side in size))
+
+
 def _reduced(image: Image, scale: float) -> Image:
     """`image` with its sides multiplied by `scale` 0..1; itself for 1."""
-    height, width = image.shape[:2]
-    return resize(image, Size(max(1, round(width * scale)), max(1, round(height * scale))))
+    return resize(image, _scaled(Size(image.shape[1], image.shape[0]), scale))
 
 
-def _fitting(image: Image) -> Image:
-    """`image` reduced until a network takes it at once; itself if it does."""
-    scale = 1.0
-    height, width = image.shape[:2]
-    while (width * scale + 2 * RIM) * (height * scale + 2 * RIM) > WHOLE:
-        scale *= 0.98
-    return image if scale == 1 else _reduced(image, scale)
+def _share(size: Size) -> float:
+    """By how much the sides of a picture of `size` shrink until a network takes it at once; 1 if it does."""
+    share = 1.0
+    while (size.width * share + 2 * RIM) * (size.height * share + 2 * RIM) > WHOLE:
+        share *= 0.98
+    return share
+
+
+def _samples(image: Image) -> Iterator[Image]:
+    """Collages of windows of `image`, together the size a network takes at once, from four places of each ninth.
+
+    Not reduced copies: their finer detail has larger variances, by which a large picture would come out calmer than a
+    small one. Only where windows would be slivers there is nothing better.
+    """
+    size = Size(image.shape[1], image.shape[0])
+    share = _share(size)
+    width, height = (int(side * share) // WINDOWS for side in size)
+    if min(width, height) < RIM:
+        yield _reduced(image, share)
+        return
+    for y, x in product((0, 1), repeat=2):
+        rows = [
+            np.hstack([image[top : top + height, left : left + width] for left in _places(size.width, width, x)])
+            for top in _places(size.height, height, y)
+        ]
+        yield np.vstack(rows)
+
+
+def _places(length: int, window: int, end: int) -> list[int]:
+    """Where windows start: at the beginning (`end` 0) or the end (1) of each equal part of `length`."""
+    part = length / WINDOWS
+    return [int(number * part + end * (part - window)) for number in range(WINDOWS)]
 
 
 def _padded(image: Image) -> Size:

@@ -52,6 +52,8 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".bmp": ("BMP", {}),
 }
 _WITHOUT_ALPHA = {"JPEG", "BMP"}
+_DAMAGES = (OSError, ValueError, SyntaxError, struct.error, EOFError)
+"""What Pillow raises on damaged files."""
 
 
 @dataclass
@@ -63,12 +65,14 @@ class Picture:
         alpha: H×W uint8, or None where the file has no transparency.
         exif: EXIF bytes without orientation (it is applied) and thumbnail (it would show the unpainted picture).
         profile: the ICC profile of these colours, or None.
+        notes: what of the file is not in here, to be read after its name.
     """
 
     image: Image
     alpha: npt.NDArray[np.uint8] | None = None
     exif: bytes | None = None
     profile: bytes | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, source: Path | bytes) -> Picture:
@@ -79,19 +83,25 @@ class Picture:
         """
         name = str(source) if isinstance(source, Path) else "the picture on standard input"
         try:
-            with _patient(), Pillow.open(source if isinstance(source, Path) else io.BytesIO(source)) as opened:
-                return _from_pillow(opened, name)
+            # A file object, for what Pillow maps into memory by its name (grey TIFF files) it turns the wrong way.
+            with (
+                _patient(),
+                source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file,
+                Pillow.open(file) as opened,
+            ):
+                return _from_pillow(opened, source, name)
         except Pillow.DecompressionBombError as error:
             raise SourceUnreadableError(
                 f"{name} has more than {LARGEST // 10**6} megapixels; make it smaller"
             ) from error
-        except (OSError, ValueError, SyntaxError, struct.error, EOFError, _OtherReaderError) as error:
+        except _DAMAGES as error:
             if isinstance(error, FileNotFoundError):
                 raise SourceUnreadableError(f"there is no file {name}; check the path") from error
             if isinstance(error, IsADirectoryError | PermissionError):
                 raise SourceUnreadableError(f"{name} cannot be read: {error.strerror}") from error
-            if isinstance(error, _OtherReaderError | UnidentifiedImageError):
-                return _from_opencv(source, name)
+            if isinstance(error, UnidentifiedImageError):
+                image, alpha = _by_opencv(source, name)
+                return Picture(image, alpha, notes=("was read without EXIF data and colour profile, if it has any",))
             raise SourceUnreadableError(f"{name} is a damaged picture: {error}") from error
 
     def write(self, target: Path) -> None:
@@ -148,10 +158,6 @@ def check_suffix(path: Path) -> None:
         raise UsageError(f"{path}: pictures are written as {', '.join(_FORMATS)}; write {path.stem or 'picture'}.png")
 
 
-class _OtherReaderError(Exception):
-    """Pillow knows the file but not in this depth; OpenCV may."""
-
-
 @contextlib.contextmanager
 def _patient() -> Iterator[None]:
     """Large pictures are wanted, and odd EXIF is nobody's concern here."""
@@ -160,24 +166,43 @@ def _patient() -> Iterator[None]:
         yield
 
 
-def _from_pillow(opened: Pillow.Image, name: str) -> Picture:
-    if opened.mode in ("I", "F"):
-        raise _OtherReaderError
+def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str) -> Picture:
+    notes = _further_pictures(opened)
     opened.load()
     exif = opened.getexif()
     orientation = exif.get(_ORIENTATION, 1)
     profile = opened.info.get("icc_profile")
-    if opened.mode in ("CMYK", "L", "LA", "I;16", "I;16B") or not _is_rgb(profile):
+    if opened.mode in ("CMYK", "L", "LA", "I", "F", "I;16", "I;16B") or not _is_rgb(profile):
         profile = None  # it describes inks or greys, and the painting has neither
     kept = _kept(exif)
-    transparent = opened.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in opened.info
-    image, alpha = _pixels(opened, transparent)
+    if opened.mode == "F" or (opened.mode == "I" and opened.format != "PPM"):  # as deep as Pillow cannot convert
+        image, alpha = _by_opencv(source, name)
+    else:
+        transparent = opened.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in opened.info
+        image, alpha = _pixels(opened, transparent)
     return Picture(
         _turned(image, orientation),
         None if alpha is None else _turned(alpha, orientation),
         kept,
         profile,
+        notes,
     )
+
+
+def _further_pictures(opened: Pillow.Image) -> tuple[str, ...]:
+    """A note where a file holds more than the picture that is read; a photograph's own previews are none."""
+    if opened.format == "MPO":
+        return ()
+    try:
+        more = getattr(opened, "is_animated", False)
+    except _DAMAGES:  # behind the first picture, which may be fine
+        return ()
+    if not more:
+        return ()
+    if opened.format == "TIFF":
+        return ("has several pages, and only the first was painted",)
+    advice = "; stylecam video paints all" if opened.format in ("GIF", "PNG") else ""  # FFmpeg reads these as clips
+    return (f"is animated, and only its first picture was painted{advice}",)
 
 
 def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray[np.uint8] | None]:
@@ -188,7 +213,7 @@ def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray
     for top in range(0, height, _STRIP):
         strip = opened.crop((0, top, width, min(height, top + _STRIP)))
         rows = slice(top, top + _STRIP)
-        if strip.mode.startswith("I;16"):
+        if strip.mode.startswith("I"):  # 0..65535; of a PGM file Pillow makes that, whatever its own maximum
             values = np.asarray(strip)
             image[rows] = np.round(values.astype(np.float32) / 257).astype(np.uint8)[:, :, None]
             if alpha is not None:
@@ -201,7 +226,8 @@ def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray
     return image, alpha
 
 
-def _from_opencv(source: Path | bytes, name: str) -> Picture:
+def _by_opencv(source: Path | bytes, name: str) -> tuple[Image, npt.NDArray[np.uint8] | None]:
+    """Colours and alpha as they lie in the file, of which OpenCV tells nothing else."""
     if isinstance(source, Path) and (not source.is_file() or source.stat().st_size > _LARGEST_FILE):
         raise SourceUnreadableError(f"{name} is no picture that can be read; open it in a viewer to check")
     data = np.frombuffer(source.read_bytes() if isinstance(source, Path) else source, np.uint8)
@@ -216,9 +242,9 @@ def _from_opencv(source: Path | bytes, name: str) -> Picture:
     if found.dtype != np.uint8:
         raise SourceUnreadableError(f"{name} holds {found.dtype} numbers; save it with 8 or 16 bits a channel")
     if found.ndim == 2:
-        return Picture(cast(Image, cv2.cvtColor(found, cv2.COLOR_GRAY2BGR)))
+        return cast(Image, cv2.cvtColor(found, cv2.COLOR_GRAY2BGR)), None
     alpha = np.ascontiguousarray(found[:, :, 3]) if found.shape[2] == 4 else None
-    return Picture(cast(Image, np.ascontiguousarray(found[:, :, :3])), alpha)
+    return cast(Image, np.ascontiguousarray(found[:, :, :3])), alpha
 
 
 def _is_rgb(profile: bytes | None) -> bool:

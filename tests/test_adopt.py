@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from stylecam.adopt import adopt
-from stylecam.errors import ModelFormatError
+from stylecam.child import Limits
+from stylecam.errors import ModelFormatError, UsageError
 from stylecam.styles.importers.select import ImportOptions
 from tests.styles.importers.foreign_files import Foreign, unit, zoo
 
@@ -47,3 +48,35 @@ def test_a_network_that_does_not_paint_is_refused_with_the_reason(net: Foreign, 
 def test_a_range_said_wrongly_shows(tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match=r"burnt out|white"):
         adopt(written(tmp_path, zoo().saved()), ImportOptions(colours="0..255:0..1"))
+
+
+def swelling(times: int) -> Foreign:
+    """Kilobytes that, run on a photo, fill gigabytes."""
+    net = Foreign().core()
+    for _ in range(times):
+        net.then("Resize", "", net.constant([1, 1, 4, 4]), mode="nearest")
+    for _ in range(times):
+        net.then("MaxPool", kernel_shape=[4, 4], strides=[4, 4])
+    return net
+
+
+def test_a_network_that_wants_all_memory_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, swelling(4).saved())
+    assert path.stat().st_size < 4096
+    with pytest.raises(ModelFormatError, match=r"refused: trying it on a photo wanted more than 300 MB of memory"):
+        adopt(path, ImportOptions(), Limits(100, 300 * 2**20))
+
+
+def test_a_network_that_takes_too_long_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, zoo().saved())
+    with pytest.raises(ModelFormatError, match=r"trying it on a photo took longer than 0\.01 s"):
+        adopt(path, ImportOptions(), Limits(0.01, 2**30))
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [(ImportOptions(order="gbr"), UsageError), (ImportOptions(layout="nhwc"), ModelFormatError)],
+)
+def test_errors_come_back_as_what_they_are(options: ImportOptions, error: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(error):
+        adopt(written(tmp_path, zoo().saved()), options)

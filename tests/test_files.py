@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stylecam.files import write_json
+from stylecam.errors import UsageError
+from stylecam.files import check_writable, write_json
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -40,10 +43,61 @@ def test_a_missing_folder_is_an_os_error(tmp_path: Path) -> None:
         write_json(tmp_path / "missing" / "stats.json", {})
 
 
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Nothing for others, and the group may read."""
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
-def test_other_users_may_read_it(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("umask")
+def test_who_may_read_it_is_as_the_user_has_set(tmp_path: Path) -> None:
     write_json(tmp_path / "stats.json", {})
-    assert os.stat(tmp_path / "stats.json").st_mode & 0o777 == 0o644  # noqa: PTH116
+    assert mode(tmp_path / "stats.json") == 0o640
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_a_private_file_stays_private(tmp_path: Path) -> None:
+    write_json(tmp_path / "stats.json", {})
+    (tmp_path / "stats.json").chmod(0o600)
+    write_json(tmp_path / "stats.json", {})
+    assert mode(tmp_path / "stats.json") == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "stats.json"
+    link.symlink_to(tmp_path / "disk" / "real.json")
+    for value in (1, 2):  # the first makes the file
+        check_writable(link)
+        write_json(link, value)
+        assert link.is_symlink()
+        assert [(path.name, path.read_text()) for path in (tmp_path / "disk").iterdir()] == [
+            ("real.json", f"{value}\n")
+        ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_writable(tmp_path / "a")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no plain file"):
+        write_json(tmp_path / "pipe", {})
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,3 +190,58 @@ def test_a_picture_larger_than_its_format_takes_names_another(tmp_path: Path) ->
     with pytest.raises(SinkUnavailableError, match=r"16400×2 cannot be written as WEBP.*\.png"):
         Picture(np.zeros((2, 16_400, 3), np.uint8)).save(tmp_path / "a.webp")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("maximum", [1023, 4095, 65535])
+def test_greys_of_any_depth_are_as_bright_as_they_say(maximum: int, tmp_path: Path) -> None:
+    numbers = np.linspace(0, maximum, 64).round().astype(">u2").reshape(8, 8)
+    (tmp_path / "a.pgm").write_bytes(b"P5 8 8 %d\n" % maximum + numbers.tobytes())
+    found = Picture.read(tmp_path / "a.pgm").image
+    assert np.abs(found[:, :, 0] - numbers.astype(float) / maximum * 255).max() <= 1
+
+
+def moving(path: Path, **more: object) -> Path:
+    frames = [Pillow.new("RGB", (16, 16), (level, 0, 0)) for level in (50, 150, 250)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], **more)  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a.gif", ("is animated, and only its first picture was painted; stylecam video paints all",)),
+        ("a.webp", ("is animated, and only its first picture was painted",)),
+        ("a.apng", ("is animated, and only its first picture was painted; stylecam video paints all",)),
+        ("a.tif", ("has several pages, and only the first was painted",)),
+        ("a.mpo", ()),  # phones keep previews and depths so
+    ],
+)
+def test_further_pictures_in_a_file_are_not_passed_over_silently(
+    name: str, says: tuple[str, ...], tmp_path: Path
+) -> None:
+    kind = {"format": "PNG"} if name == "a.apng" else {}
+    picture = Picture.read(moving(tmp_path / name, **kind))
+    assert picture.notes == says
+    assert abs(int(picture.image[8, 8, 2]) - 50) < 4  # the first
+
+
+def test_a_picture_by_itself_needs_no_note(tmp_path: Path) -> None:
+    corners().save(tmp_path / "a.gif")
+    assert Picture.read(tmp_path / "a.gif").notes == ()
+
+
+def test_of_formats_that_only_opencv_reads_it_is_said_what_is_lost(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.pam"), np.full((8, 8, 3), 99, np.uint8))
+    picture = Picture.read(tmp_path / "a.pam")
+    assert picture.image[0, 0, 0] == 99
+    assert picture.notes == ("was read without EXIF data and colour profile, if it has any",)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_grey_tiffs_are_turned_once(kind: type[np.uint8 | np.uint16], tmp_path: Path) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    pixels = np.linspace(0, np.iinfo(kind).max, 48).astype(kind).reshape(6, 8)
+    Pillow.fromarray(pixels).save(tmp_path / "a.tif", exif=exif)
+    found = Picture.read(tmp_path / "a.tif").image[:, :, 0]
+    np.testing.assert_allclose(found, np.rot90(pixels, -1) / (np.iinfo(kind).max / 255), atol=1)

@@ -63,3 +63,32 @@ def test_a_sheet_beyond_reason_is_refused(engine: doubles.TintEngine) -> None:
         sheet(engine, Size(480, 480), styles=100, columns=1)
     with pytest.raises(UsageError, match="no style"):
         sheet(engine, Size(480, 480), styles=0)
+
+
+def test_networks_are_let_go_one_after_the_other_and_kept_for_clips(engine: doubles.TintEngine) -> None:
+    banks = [doubles.model(name) for name in ("one", "two", "three")]
+    mixes = [Mix(bank, (1.0,), bank.key) for bank in banks]
+    for keep, held in ((False, ["three"]), (True, ["one", "two", "three"])):
+        painter = Painter(mixes[0], engine=engine)
+        Sheet(painter, mixes, Size(64, 48), keep=keep).draw(grey(90, Size(64, 48)))
+        assert list(painter._sessions) == held
+
+
+def test_a_style_that_fails_has_a_cell_that_says_so_and_the_others_are_painted(engine: doubles.TintEngine) -> None:
+    mixes = [Mix(doubles.model(name), (1.0,), name) for name in ("one", "two", "three")]
+    engine.unloadable.add("two")
+    made = Sheet(Painter(mixes[0], engine=engine), mixes, Size(640, 480), columns=4)
+    for _ in range(2):
+        drawn = made.draw(grey(90, Size(640, 480)))
+        assert made.failed == {"two": "two cannot be loaded"}
+        cells = [
+            drawn[8 : 8 + made.cell.height, 8 + i * (made.cell.width + 8) :][:, : made.cell.width] for i in range(4)
+        ]
+        assert [len(np.unique(cell)) > 2 for cell in cells] == [False, False, True, False]  # only one is written on
+
+
+def test_where_a_picture_is_transparent_the_paper_shows(engine: doubles.TintEngine) -> None:
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[:, 32:] = 255
+    drawn = sheet(engine, Size(64, 48), styles=1).draw(grey(90, Size(64, 48)), None, alpha)
+    assert (drawn[10, 10, 0], drawn[10, 60, 0]) == (248, 90)

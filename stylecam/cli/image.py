@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
     from stylecam.batch import Outcome
-    from stylecam.painter import Painter
 
 STDIO = "-"
 
@@ -30,10 +30,13 @@ Examples:
   stylecam image photo.jpg -o painted.png --style "great_wave:0.6,the_scream:0.4" --preserve-color
   stylecam image ~/Pictures -o ~/Painted --style the_scream --max-size 2048
       a folder and all in it; the same tree is made in the other
+  stylecam image ~/Pictures -o ~/Painted --style the_scream --skip-existing
+      only what is new, or was not reached
   stylecam image - -o - < photo.jpg > painted.png
 \b
 Kept: size, transparency, colour profile, and the EXIF data about the photograph. EXIF orientation is applied, so the
-result needs none. Results have 8 bits a channel, also of 16-bit pictures. From standard input comes PNG.
+result needs none. Results have 8 bits a channel, also of 16-bit pictures. From standard input comes PNG. What cannot be
+kept, as the further pictures of an animation, is said.
 Exit status: 0, 1 if some pictures failed, 2 if all did or nothing could be begun.""",
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
@@ -44,90 +47,99 @@ Exit status: 0, 1 if some pictures failed, 2 if all did or nothing could be begu
 @painting.scale
 @click.option("--max-size", type=click.IntRange(16), help="Make pictures with a longer side smaller.")
 @click.option("--overwrite", is_flag=True, help="Replace results that are there already, also the picture itself.")
+@click.option("--skip-existing", is_flag=True, help="Paint only what has no result yet.")
 @painting.device
 @painting.as_json
 def command(
-    inputs: tuple[str, ...], output: str, overwrite: bool, as_json: bool, max_size: int | None, **given: Any
+    inputs: tuple[str, ...],
+    output: str,
+    overwrite: bool,
+    skip_existing: bool,
+    as_json: bool,
+    max_size: int | None,
+    **given: Any,
 ) -> int:
     """Paint pictures: files, folders, or - for standard input."""
-    from stylecam.batch import paint, plan
+    from stylecam.batch import paint, pending, plan
     from stylecam.cli.progress import Bar
     from stylecam.files import user_path
 
-    if STDIO in (*inputs, output):
-        return _piped(inputs, output, overwrite, as_json, max_size, given)
-    jobs = plan([user_path(text) for text in inputs], user_path(output), overwrite)
+    if overwrite and skip_existing:
+        raise UsageError("--overwrite and --skip-existing contradict each other; give one")
+    if STDIO in (*inputs, output) and len(inputs) > 1:
+        raise UsageError("standard input and output are one picture; name one input")
+    piped = inputs[0] == STDIO
+    if output == STDIO:
+        if as_json or skip_existing:
+            option = "--json" if as_json else "--skip-existing"
+            raise UsageError(f"{option} and -o -, the picture itself on standard output, exclude each other")
+        return _to_stdout(user_path(inputs[0]), piped, max_size, given)
+    sources = [Path("stdin.png")] if piped else [user_path(text) for text in inputs]
+    planned = plan(sources, user_path(output), overwrite or skip_existing)
+    jobs = pending(planned) if skip_existing else planned
     painter = painting.painter_for(**given)
+    if piped:
+        jobs = tuple(replace(job, source=Path(STDIO), data=sys.stdin.buffer.read()) for job in jobs)
     started, outcomes = time.perf_counter(), []
     with Bar("pictures", len(jobs)) as bar:
         for outcome in paint(jobs, painter, max_size, bar.within):
             outcomes.append(outcome)
             bar.advance()
-            if outcome.error is not None and len(jobs) > 1:
+            if outcome.error is not None and len(planned) > 1:
                 bar.say(f"failed: {outcome.error}")
-    return _tell(outcomes, painter, time.perf_counter() - started, as_json)
+            for note in outcome.notes:
+                bar.say(f"{outcome.job.source} {note}")
+    seconds = time.perf_counter() - started
+    return _tell(outcomes, len(planned) - len(jobs), painter.mix.label, seconds, as_json)
 
 
-def _piped(
-    inputs: tuple[str, ...], output: str, overwrite: bool, as_json: bool, max_size: int | None, given: dict[str, Any]
-) -> int:
-    from stylecam.batch import painted, plan
-    from stylecam.files import user_path
+def _to_stdout(source: Path, piped: bool, max_size: int | None, given: dict[str, Any]) -> int:
+    from stylecam.batch import painted
     from stylecam.picture import Picture
 
-    if len(inputs) > 1:
-        raise UsageError("standard input and output are one picture; name one input")
-    if output == STDIO and as_json:
-        raise UsageError("--json and -o - both want standard output; give -o a file")
-    target = None if output == STDIO else user_path(output)
-    if target is not None:
-        target = target / "stdin.png" if target.is_dir() else target
-        plan([Path("stdin.png")], target, overwrite)
     painter = painting.painter_for(**given)
-    started = time.perf_counter()
-    source = sys.stdin.buffer.read() if inputs[0] == STDIO else user_path(inputs[0])
-    picture = painted(Picture.read(source), painter, max_size)
-    if target is None:
-        whole = io.BytesIO()  # whole first: what reads the pipe gets all or nothing
-        picture.encode(whole)
-        sys.stdout.buffer.write(whole.getbuffer())
-        sys.stdout.buffer.flush()
-        return 0
-    picture.save(target)
-    height, width = picture.image.shape[:2]
-    entry = {"input": inputs[0], "output": str(target), "size": [width, height]}
-    seconds = time.perf_counter() - started
-    _print([entry], [], painter, seconds, as_json)
+    picture = painted(Picture.read(sys.stdin.buffer.read() if piped else source), painter, max_size)
+    for note in picture.notes:
+        click.echo(f"{source} {note}", err=True)
+    whole = io.BytesIO()  # whole first: what reads the pipe gets all or nothing
+    picture.encode(whole)
+    sys.stdout.buffer.write(whole.getbuffer())
+    sys.stdout.buffer.flush()
     return 0
 
 
-def _tell(outcomes: list[Outcome], painter: Painter, seconds: float, as_json: bool) -> int:
-    done = [
-        {
-            "input": str(one.job.source),
-            "output": str(one.job.target),
-            "size": one.size,
-            "seconds": round(one.seconds, 3),
-        }
-        for one in outcomes
-        if one.error is None
-    ]
-    failed = [{"input": str(one.job.source), "error": one.error} for one in outcomes if one.error is not None]
-    if len(outcomes) == 1 and failed:
-        raise UsageError(str(failed[0]["error"]))
-    _print(done, failed, painter, seconds, as_json)
-    if failed:
-        click.echo(f"stylecam: {len(failed)} of {len(outcomes)} pictures failed", err=True)
-    return 0 if not failed else 1 if done else 2
-
-
-def _print(
-    done: list[dict[str, Any]], failed: list[dict[str, Any]], painter: Painter, seconds: float, as_json: bool
-) -> None:
+def _tell(outcomes: list[Outcome], skipped: int, style: str, seconds: float, as_json: bool) -> int:
+    """Print what was painted, and give the exit status."""
+    done = [one for one in outcomes if one.error is None]
+    failed = [one for one in outcomes if one.error is not None]
+    there = f"; skipped {skipped} whose results are there" if skipped else ""
     if as_json:
-        report = {"style": painter.mix.label, "seconds": round(seconds, 3), "painted": done, "failed": failed}
+        report = {
+            "style": style,
+            "seconds": round(seconds, 3),
+            "painted": [_described(one) for one in done],
+            "failed": [{"input": str(one.job.source), "error": one.error} for one in failed],
+            "skipped": skipped,
+        }
         click.echo(json.dumps(report, indent=2))
     elif len(done) == 1:
-        click.echo(f"painted {done[0]['output']} with {painter.mix.label} in {seconds:.1f} s")
+        click.echo(f"painted {done[0].job.target} with {style} in {seconds:.1f} s{there}")
     elif done:
-        click.echo(f"painted {len(done)} pictures with {painter.mix.label} in {seconds:.1f} s")
+        click.echo(f"painted {len(done)} pictures with {style} in {seconds:.1f} s{there}")
+    elif not failed:
+        click.echo(f"nothing to paint{there}")
+    if failed and len(outcomes) + skipped == 1:
+        raise UsageError(str(failed[0].error))
+    if failed:
+        click.echo(f"stylecam: {len(failed)} of {len(outcomes)} pictures failed{'' if done else there}", err=True)
+    return 0 if not failed else 1 if done or skipped else 2
+
+
+def _described(one: Outcome) -> dict[str, Any]:
+    return {
+        "input": str(one.job.source),
+        "output": str(one.job.target),
+        "size": one.size,
+        "seconds": round(one.seconds, 3),
+        "notes": one.notes,
+    }

@@ -34,6 +34,8 @@ Examples:
 @_AS_JSON
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of one style."""
+    from stylecam.styles.card import printable
+
     catalogue = _own().catalogue()
     mix = catalogue.parse(name)
     chosen = [index for index, weight in enumerate(mix.weights) if weight] if mix else []
@@ -53,7 +55,7 @@ def show(name: str, as_json: bool) -> None:
         return
     table = Table.grid(padding=(0, 2))
     for key, value in about.items():
-        table.add_row(Text(key.replace("_", " ")), Text("" if value is None else str(value)))
+        table.add_row(Text(key.replace("_", " ")), Text("" if value is None else printable(str(value), 1000)))
     Console().print(table)
 
 
@@ -84,7 +86,7 @@ Ranges: 0..1, 0..255, -1..1, caffe (BGR minus VGG's means), resnet (over ImageNe
 def add(file: Path, as_json: bool, **said: Any) -> None:
     """Add someone else's network to your styles."""
     from stylecam.adopt import adopt
-    from stylecam.styles.card import slug
+    from stylecam.styles.card import printable, slug
     from stylecam.styles.importers.select import ImportOptions
 
     path = user_path(str(file))
@@ -96,7 +98,7 @@ def add(file: Path, as_json: bool, **said: Any) -> None:
         click.echo(json.dumps({"added": [_described(card) for card in cards], "notes": made.notes}, indent=2))
         return
     for note in made.notes:
-        click.echo(note)
+        click.echo(printable(note))
     click.echo(f"added: {', '.join(card.name for card in cards)}")
     click.echo(f"try it: stylecam --style {cards[0].name}")
 

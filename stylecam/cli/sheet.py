@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 Examples:
   stylecam sheet photo.jpg -o styles.png
   stylecam sheet photo.jpg -o three.jpg --style udnie --style "udnie:1,great_wave:1" --style great_wave --columns 2
-  stylecam sheet clip.mp4 -o styles.mp4 --video --cell 320""",
+  stylecam sheet clip.mp4 -o styles.mp4 --video --cell 320
+\b
+The picture's colour profile is kept; where it is transparent the paper shows. A style that cannot be painted has a cell
+that says why. Exit status: 0, 1 if some styles failed, 2 if all did or nothing could be begun.""",
 )
 @click.argument("picture", metavar="IN")
 @click.option("-o", "--output", required=True, metavar="OUT", help="The sheet, for instance OUT.png.")
@@ -59,10 +62,11 @@ def command(
     overwrite: bool,
     as_json: bool,
     **given: Any,
-) -> None:
+) -> int:
     """Show every style on one picture, or on one clip, with names."""
     from stylecam.files import user_path
     from stylecam.painter import Painter
+    from stylecam.styles.card import printable
 
     source, target = user_path(picture), user_path(output)
     _check_suffix(target, moving)
@@ -80,11 +84,15 @@ def command(
             "cell": sheet.cell,
             "columns": sheet.columns,
             "labels": sheet.labels,
+            "failed": sheet.failed,
             "seconds": round(seconds, 3),
         }
         click.echo(json.dumps(report, indent=2))
     else:
-        click.echo(f"{target}: {len(mixes)} styles in {seconds:.1f} s")
+        click.echo(f"{target}: {len(mixes) - len(sheet.failed)} styles in {seconds:.1f} s")
+    for label, reason in sheet.failed.items():
+        click.echo(f"failed: {label}: {printable(reason, 1000)}", err=True)
+    return 0 if not sheet.failed else 1 if len(sheet.failed) < len(mixes) else 2
 
 
 def _check_suffix(target: Path, moving: bool) -> None:
@@ -106,11 +114,11 @@ def _draw_picture(
     from stylecam.picture import Picture
     from stylecam.sheet import Sheet
 
-    original = Picture.read(source).image
-    sheet = Sheet(painter, mixes, Size(original.shape[1], original.shape[0]), columns, cell)
+    original = Picture.read(source)
+    sheet = Sheet(painter, mixes, Size(original.image.shape[1], original.image.shape[0]), columns, cell)
     with Bar("styles", len(mixes)) as bar:
-        drawn = sheet.draw(original, lambda number: bar.reach(number, len(mixes)))
-    Picture(drawn).save(target)
+        drawn = sheet.draw(original.image, lambda number: bar.reach(number, len(mixes)), original.alpha)
+    Picture(drawn, profile=original.profile).save(target)
     return sheet
 
 

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.cli import own
-from stylecam.styles.card import StyleCard
+from stylecam.styles.card import StyleCard, printable
 
 
 @click.group(
@@ -49,14 +49,14 @@ def command(context: click.Context, as_json: bool) -> None:
         return
     figures = any(card.measured is not None for card in catalogue.all_cards)
     table = Table(
-        "key",
+        Column("key", no_wrap=True),
         Column("name", no_wrap=True),
-        Column("painting", no_wrap=True, overflow="ellipsis"),
-        Column("artist", no_wrap=True, overflow="ellipsis"),
-        "year",
+        "painting",  # these two make room where the terminal is narrow
+        "artist",
+        Column("year", no_wrap=True),
         Column("licence", no_wrap=True),
-        "network",
-        *((Column("ms", justify="right"), Column("flicker", justify="right")) if figures else ()),
+        Column("network", no_wrap=True),
+        *(Column(figure, justify="right", no_wrap=True) for figure in (("ms", "flicker") if figures else ())),
         box=None,
         pad_edge=False,
     )
@@ -74,4 +74,5 @@ def _row(key: str, name: str, card: StyleCard) -> list[Text]:
     if card.measured is not None:
         ms, flicker = card.measured.ms, card.measured.flicker
         cells += ["" if ms is None else f"{ms:.0f}", "" if flicker is None else f"{flicker:.2f}"]
-    return [Text(cell) for cell in cells]
+    # a file's own name may steer a terminal too
+    return [Text(printable(cell), no_wrap=True, overflow="ellipsis") for cell in cells]

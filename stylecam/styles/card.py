@@ -45,11 +45,13 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
         ModelFormatError: the metadata names another number of styles than the network has, or is not JSON.
     """
     bank = model.path.stem
-    licence = model.metadata.get("licence", "unknown")
+    licence = printable(model.metadata.get("licence", "unknown"))
     listed = model.metadata.get("styles")
     if listed is None:
         numbered = [bank] if model.styles == 1 else [f"{bank}_{i + 1}" for i in range(model.styles)]
-        return tuple(StyleCard(slug(name), name, "unknown", None, licence, bank, i) for i, name in enumerate(numbered))
+        return tuple(
+            StyleCard(slug(name), printable(name), "unknown", None, licence, bank, i) for i, name in enumerate(numbered)
+        )
     try:
         entries = json.loads(listed)
         names = [slug(str(entry["name"])) for entry in entries]

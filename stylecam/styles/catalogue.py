@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.files import user_path
-from stylecam.styles.card import StyleCard, read_cards
+from stylecam.styles.card import StyleCard, printable, read_cards
 from stylecam.styles.model import Model
 
 
@@ -52,7 +52,7 @@ class Catalogue:
                 try:
                     catalogue.add(Model.read(path))
                 except ModelFormatError as error:
-                    catalogue.problems.append(str(error))
+                    catalogue.problems.append(printable(str(error), 1000))
         return catalogue
 
     def add(self, model: Model) -> tuple[StyleCard, ...]:

@@ -60,16 +60,13 @@ class OwnStyles:
         """
         self.check_free(name)
         path = self._path(name)
+        cards = read_cards(Model.parse(path, data))  # first: once it has its name, others may use it
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_bytes(path, data)
         except OSError as error:
             raise _unwritable(path, error) from error
-        try:
-            return read_cards(Model.read(path))
-        except ModelFormatError:
-            path.unlink()
-            raise
+        return cards
 
     def find(self, name: str) -> OwnFile:
         """The user's file called `name`, with or without `.onnx`, or the one that holds the style of that name.
@@ -135,13 +132,14 @@ class OwnStyles:
             raise UsageError(f"{old} is one of {len(own.cards)} styles in {own.path}, which keep their names")
         model = Model.read(own.path)
         data = _renamed(model, own.cards[0], name) if len(own.cards) == 1 else model.data
+        cards = read_cards(Model.parse(path, data))
         try:
             write_bytes(path, data)
             if not same:
                 own.path.unlink()
         except OSError as error:
             raise _unwritable(path, error) from error
-        return read_cards(Model.read(path))
+        return cards
 
     def _files(self) -> list[OwnFile]:
         found = []

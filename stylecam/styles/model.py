@@ -67,7 +67,15 @@ class Model:
         Raises:
             ModelFormatError: unreadable, not ONNX, or not in the contract's form; the message says which and where.
         """
-        data = network_bytes(path)
+        return cls.parse(path, network_bytes(path))
+
+    @classmethod
+    def parse(cls, path: Path, data: bytes) -> Model:
+        """Check `data`, which is in the file `path` or will be.
+
+        Raises:
+            ModelFormatError: as `read`.
+        """
         try:
             inputs, outputs, metadata = _describe(memoryview(data))
         except WireError as error:

@@ -96,6 +96,45 @@ def test_from_standard_input_to_a_file(
     assert (tmp_path / "out.png").is_file()
 
 
+def test_from_standard_input_to_a_new_folder(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Piped(photo.read_bytes()))
+    assert run_command_line(["image", "-", "-o", str(tmp_path / "new")]) == 0
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["stdin.png"]
+
+
+def test_what_is_there_is_skipped_and_counted(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert run_command_line(["image", str(photo), "-o", str(out)]) == 0
+    (tmp_path / "more.png").write_bytes(photo.read_bytes())
+    before = (out / "photo.png").stat().st_mtime_ns
+    words = ["image", str(photo), str(tmp_path / "more.png"), "-o", str(out), "--skip-existing"]
+    capsys.readouterr()
+    assert run_command_line([*words, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [Path(entry["input"]).name for entry in report["painted"]] == ["more.png"]
+    assert report["skipped"] == 1
+    assert run_command_line(words) == 0
+    assert capsys.readouterr().out == "nothing to paint; skipped 2 whose results are there\n"
+    assert (out / "photo.png").stat().st_mtime_ns == before
+
+
+def test_a_single_failure_is_in_the_json_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    assert run_command_line(["image", str(tmp_path / "bad.png"), "-o", str(tmp_path / "out.png"), "--json"]) == 2
+    shown = capsys.readouterr()
+    assert "no picture" in json.loads(shown.out)["failed"][0]["error"]
+    assert shown.err.startswith("stylecam: ")
+
+
+def test_what_of_a_picture_is_lost_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [Pillow.new("RGB", (16, 16), (level, 0, 0)) for level in (50, 150)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert run_command_line(["image", str(tmp_path / "a.gif"), "-o", str(tmp_path / "out.png"), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert "a.gif is animated, and only its first picture was painted" in shown.err
+    assert "is animated" in json.loads(shown.out)["painted"][0]["notes"][0]
+
+
 def test_options_reach_the_painter(photo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     assert run_command_line(["image", str(photo), "-o", str(out), "--strength", "0"]) == 0
@@ -119,7 +158,9 @@ def test_options_reach_the_painter(photo: Path, tmp_path: Path) -> None:
         (["bad.png", "-o", "out.png"], "no picture"),
         (["photo.png", "bad.png", "-o", "out.png"], "name a folder"),
         (["-", "photo.png", "-o", "out.png"], "name one input"),
-        (["photo.png", "-o", "-", "--json"], "both want"),
+        (["photo.png", "-o", "-", "--json"], "exclude each other"),
+        (["photo.png", "-o", "-", "--skip-existing"], "exclude each other"),
+        (["photo.png", "-o", "out.png", "--skip-existing", "--overwrite"], "contradict"),
         (["a" * 5000, "-o", "out.png"], "is no path"),
         (["photo.png"], "--output"),
         (["-o", "out.png"], "IN"),

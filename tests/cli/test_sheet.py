@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import cv2
 import pytest
+from onnx import helper
+from PIL import ImageCms
 
 from stylecam.cli import sheet as sheet_module
 from stylecam.cli.group import run_command_line
@@ -16,6 +18,7 @@ from stylecam.frame import Size
 from stylecam.picture import Picture
 from stylecam.styles.catalogue import Catalogue
 from stylecam.testing import grey
+from tests.styles.networks import written
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -51,6 +54,24 @@ def test_all_styles_unless_some_are_named(here: Path, catalogue: Catalogue, caps
     report = json.loads(capsys.readouterr().out)
     assert report["labels"] == ["picture", "udnie", "udnie:0.25,great_wave:0.75"]
     assert report["columns"] == 1
+
+
+def test_the_colour_profile_is_kept(here: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Picture(grey(120, Size(64, 48)), profile=profile).save(here / "photo.jpg")
+    assert run_command_line(["sheet", "photo.jpg", "-o", "out.png", "--style", "udnie"]) == 0
+    assert Picture.read(here / "out.png").profile == profile
+
+
+def test_a_failing_style_is_told_and_the_others_are_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    styles = here / "home" / "styles"
+    written(styles / "broken.onnx", [helper.make_node("Nonsense", ["image"], ["styled"])])
+    words = ["sheet", "photo.png", "-o", "out.png", "--json", "--style"]
+    assert run_command_line([*words, "udnie", "--style", "broken"]) == 1
+    shown = capsys.readouterr()
+    assert list(json.loads(shown.out)["failed"]) == ["broken"]
+    assert shown.err.startswith("failed: broken: OpenCV")
+    assert run_command_line([*words, "broken", "--overwrite"]) == 2
 
 
 def test_a_clip_becomes_a_clip_of_sheets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,3 +117,18 @@ def test_ones_own_styles_complete_by_their_beginning(styles: Path) -> None:
     context: Any = None
     assert [item.value for item in complete_own_style(context, context, "m")] == ["mosaic", "muse"]
     assert own.remove.params[0].shell_complete is not None
+
+
+def test_in_a_narrow_terminal_the_names_stay_whole(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    table = typed()
+    assert "composition_viii" in table
+    assert "CC0-1.0" in table
+
+
+def test_a_strangers_names_steer_no_terminal(typed: Typed, styles: Path) -> None:
+    Path("odd.onnx").write_bytes(zoo().saved(("N", 3, "\x1b[2J", "W")))
+    assert "\x1b" not in typed("add", "odd.onnx")
+    (styles / "odd.onnx").rename(styles / "odd\x1b[2J.onnx")
+    assert "\x1b" not in typed("show", "odd") + typed()

@@ -119,3 +119,15 @@ def test_what_would_steer_a_terminal_is_not_in_a_card(tmp_path: Path) -> None:
     )
     assert card.title == "\ufffd[2Jgone\ufffd"
     assert len(card.artist) == 200
+
+
+def test_a_file_without_a_card_steers_no_terminal_either(tmp_path: Path) -> None:
+    path = network(tmp_path / "plain\x1b[2J.onnx", metadata={"licence": "\x1b]0;mine\x07"})
+    (card,) = read_cards(Model.read(path))
+    assert (card.title, card.licence) == ("plain\ufffd[2J", "\ufffd]0;mine\ufffd")
+
+
+def test_a_broken_file_of_such_a_name_is_named_without(tmp_path: Path) -> None:
+    (tmp_path / "x\x1b[2J.onnx").write_bytes(b"")
+    (problem,) = Catalogue.load([tmp_path]).problems
+    assert problem.isprintable()

@@ -62,7 +62,19 @@ def test_a_network_of_another_form_is_not_kept(own: OwnStyles, tmp_path: Path) -
     with pytest.raises(ModelFormatError):
         own.add("muse", network(tmp_path / "x.onnx", {"picture": (1, 3, 9, 9)}).read_bytes())
     assert listed(own) == []
-    assert list((tmp_path / "data" / "styles").iterdir()) == []
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"styles": "no list"}, {"styles": "[]"}], ids=["no list", "none"])
+def test_a_file_gets_its_name_only_when_all_of_it_is_known_to_be_right(
+    own: OwnStyles, wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.add("muse", made(tmp_path, "muse"))
+    named: list[str] = []
+    monkeypatch.setattr(Path, "replace", lambda _, target: named.append(target.name))
+    with pytest.raises(ModelFormatError):
+        own.add("mosaic", network(tmp_path / "x", metadata=wrong).read_bytes())
+    assert named == []
 
 
 def test_a_style_is_removed_by_its_name_and_no_other_is(own: OwnStyles, tmp_path: Path) -> None:

@@ -48,11 +48,13 @@ def by_factor(outline: Outline) -> tuple[list[Any], list[Any]]:
     """The network's nodes and weights, enlarging by factors wherever that can be worked out, without idle nodes."""
     nodes, weights = list(outline.nodes), list(outline.initializers)
     for _ in range(_MOST_ENLARGINGS):
-        open_ones = [index for index, node in enumerate(nodes) if _is_open(outline, node, weights)]
+        fixed = {tensor.name for tensor in weights}
+        open_ones = [index for index, node in enumerate(nodes) if _is_open(outline, node, fixed)]
         if not open_ones:
             break
         shapes = _shapes(outline, nodes, weights)
-        found = ((index, _factor(outline, nodes, weights, shapes, nodes[index])) for index in open_ones)
+        tried = open_ones[:_MOST_ENLARGINGS]
+        found = ((index, _factor(outline, nodes, weights, shapes, nodes[index])) for index in tried)
         index, factor = next(((index, factor) for index, factor in found if factor is not None), (None, None))
         if index is None or factor is None:
             break
@@ -62,14 +64,14 @@ def by_factor(outline: Outline) -> tuple[list[Any], list[Any]]:
     return _reached(nodes, outline.styled.name), weights
 
 
-def _is_open(outline: Outline, node: Any, weights: list[Any]) -> bool:
-    """Whether it enlarges by computed factors, or to a size that is a fixed number."""
+def _is_open(outline: Outline, node: Any, fixed: set[str]) -> bool:
+    """Whether it enlarges by computed factors, or to a size that is a fixed number; `fixed` names the weights."""
     if node.op_type not in ("Upsample", "Resize") or len(node.input) < 2:
         return False
     if len(node.input) == 4 and node.input[3]:
         return outline.constant(node.input[3]) is not None
     factors = node.input[-1]
-    return outline.constant(factors) is None and all(tensor.name != factors for tensor in weights)
+    return outline.constant(factors) is None and factors not in fixed
 
 
 def _shapes(outline: Outline, nodes: list[Any], weights: list[Any]) -> Shapes:

@@ -15,7 +15,7 @@ from stylecam.errors import ModelFormatError
 
 OPSET, IR_VERSION = 13, 8
 """Opset 13 is the newest in which Pad, Slice and Resize mean the same to OpenCV 4.10 as to everyone else."""
-MOST_NODES = 5_000
+MOST_NODES, MOST_WEIGHTS = 5_000, 20_000
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 

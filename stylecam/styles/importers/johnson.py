@@ -21,6 +21,8 @@ DEEPEST = 40
 """Containers within containers; Johnson's networks have five."""
 MOST_VISITS = 5_000
 """Of layers and containers; Johnson's networks have a hundred. A small file can mention one layer without end."""
+MOST_ENLARGED, WIDEST_RIM = 8, 512
+"""Times at once, and pixels; Johnson's networks enlarge by 2 and have a rim of 40. Either makes memory of nothing."""
 
 
 def convert(data: bytes) -> tuple[Graph, tuple[str, ...]]:
@@ -73,11 +75,13 @@ class _Walk:
             "SpatialFullConvolution": self._transposed,
             "SpatialBatchNormalization": self._batch_norm,
             "InstanceNormalization": self._instance_norm,
-            "SpatialUpSamplingNearest": lambda layer, value: graph.enlarge(value, layer.whole("scale_factor", least=1)),
+            "SpatialUpSamplingNearest": lambda layer, value: graph.enlarge(
+                value, layer.whole("scale_factor", least=1, most=MOST_ENLARGED)
+            ),
             "SpatialReflectionPadding": lambda layer, value: graph.pad(value, *layer.rim(), "reflect"),
             "SpatialReplicationPadding": lambda layer, value: graph.pad(value, *layer.rim(), "edge"),
             "SpatialZeroPadding": lambda layer, value: graph.pad(value, *layer.rim(), "constant"),
-            "ShaveImage": lambda layer, value: graph.shave(value, layer.whole("size")),
+            "ShaveImage": lambda layer, value: graph.shave(value, layer.whole("size", most=WIDEST_RIM)),
             "ReLU": lambda _, value: graph.node("Relu", [value]),
             "LeakyReLU": lambda layer, value: graph.node("LeakyRelu", [value], alpha=layer.number("negval")),
             "Tanh": lambda _, value: graph.node("Tanh", [value]),
@@ -173,7 +177,7 @@ class _Walk:
         self._fits(layer, weight.shape[0])
         bias = layer.per_channel("bias", weight.shape[1], optional=True)
         self.channels = weight.shape[1]
-        extra = layer.whole("adjH", 0), layer.whole("adjW", 0)
+        extra = layer.whole("adjH", 0, most=MOST_ENLARGED), layer.whole("adjW", 0, most=MOST_ENLARGED)
         return self._graph.transposed(value, weight, bias, layer.stride(), layer.padding(), extra)
 
     def _batch_norm(self, layer: _Layer, value: str) -> str:
@@ -232,25 +236,26 @@ class _Layer:
             raise self.wrong(f"has no number {name!r}")
         return float(value)
 
-    def whole(self, name: str, default: int | None = None, least: int = 0) -> int:
-        """A whole number from `least` to 4096."""
+    def whole(self, name: str, default: int | None = None, least: int = 0, most: int = 4096) -> int:
+        """A whole number from `least` to `most`."""
         value = self.number(name, default)
-        if value != int(value) or not least <= value <= 4096:
+        if value != int(value) or not least <= value <= most:
             raise self.wrong(f"has {name} = {value:g}")
         return int(value)
 
     def stride(self) -> tuple[int, int]:
-        """Vertical and horizontal."""
-        return self.whole("dH", least=1), self.whole("dW", least=1)
+        """Vertical and horizontal; of a transposed convolution, how often it enlarges."""
+        return self.whole("dH", least=1, most=MOST_ENLARGED), self.whole("dW", least=1, most=MOST_ENLARGED)
 
     def padding(self) -> tuple[int, int]:
         """Vertical and horizontal; old files have one number for both."""
-        both = self.whole("padding", 0)
-        return self.whole("padH", both), self.whole("padW", both)
+        both = self.whole("padding", 0, most=WIDEST_RIM)
+        return self.whole("padH", both, most=WIDEST_RIM), self.whole("padW", both, most=WIDEST_RIM)
 
     def rim(self) -> tuple[int, int, int, int]:
         """Left, right, top, bottom of a padding layer."""
-        return self.whole("pad_l"), self.whole("pad_r"), self.whole("pad_t"), self.whole("pad_b")
+        left, right, top, bottom = (self.whole(f"pad_{side}", most=WIDEST_RIM) for side in "lrtb")
+        return left, right, top, bottom
 
     def weights(self, name: str, *dims: int) -> Floats:
         """A tensor of floating-point numbers, all finite, of as many dimensions as one of `dims`."""

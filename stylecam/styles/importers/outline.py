@@ -12,7 +12,8 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from stylecam.errors import ModelFormatError
-from stylecam.styles.importers.graph import MOST_NODES
+from stylecam.styles.card import printable
+from stylecam.styles.importers.graph import MOST_NODES, MOST_WEIGHTS
 
 MOST_STYLES = 4096
 _SMALL = 64
@@ -32,7 +33,7 @@ class Port:
     @property
     def shown(self) -> str:
         """`'input' 1×3×240×320`."""
-        return f"{self.name!r} {'×'.join('?' if dim is None else str(dim) for dim in self.dims)}"
+        return printable(f"{self.name!r} {'×'.join('?' if dim is None else str(dim) for dim in self.dims)}")
 
 
 class Outline:
@@ -88,6 +89,8 @@ class Outline:
             raise ModelFormatError("not an ONNX file, or one with no network in it; get it again")
         if len(self.nodes) > MOST_NODES:
             raise ModelFormatError(f"it has {len(self.nodes)} layers; no style network is like that")
+        if len(self.initializers) > MOST_WEIGHTS:
+            raise ModelFormatError(f"it has {len(self.initializers)} weights; no style network is like that")
         if model.functions:
             raise ModelFormatError("it defines layers of its own; export it without ONNX functions")
         for tensor in self.initializers:

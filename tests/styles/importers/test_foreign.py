@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 
 from stylecam.errors import ModelFormatError, UsageError
 from stylecam.styles.importers.foreign import convert
+from stylecam.styles.importers.graph import MOST_WEIGHTS
 from stylecam.styles.importers.outline import Outline
 from stylecam.styles.model import Model
 from tests.styles.importers.damage import mutated
@@ -310,6 +311,19 @@ def test_an_option_that_cannot_be_meant_lists_the_ones_there_are(said: dict[str,
         return
     with pytest.raises(UsageError, match=lists):
         imported(zoo().saved(), **said)
+
+
+def test_names_that_would_steer_a_terminal_are_told_without() -> None:
+    _, notes = imported(zoo().saved(("N", 3, "\x1b[2J", "W"), names=("\x1b]0;", "painting")))
+    assert all(note.isprintable() for note in notes)
+
+
+def test_more_weights_than_any_style_has_are_refused() -> None:
+    net = zoo()
+    for _ in range(MOST_WEIGHTS):
+        net.constant(1)
+    with pytest.raises(ModelFormatError, match="20002 weights"):
+        imported(net.saved())
 
 
 def test_a_huge_declared_constant_is_not_made() -> None:

@@ -1,0 +1,170 @@
+"""How fast are `stylecam image` and `stylecam video`, and how much memory do they take? One run, one table.
+
+    python -m benchmarks.pictures                  # everything, about 5 minutes on two cores
+    python -m benchmarks.pictures --only large
+    python -m benchmarks.pictures --photos 2 --seconds 0.5 --megapixels 4 --json
+
+Scenarios: `folder` (photographs of 1920×1080), `clip` (1280×720 at 30 a second, with sound), `large` (one picture of
+50 megapixels, and whether its tiles show). All are made of the demo picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+import stylecam
+from benchmarks.live import machine
+from stylecam.frame import Image, Size
+from stylecam.painter import MARGIN, RIM, TILE
+from stylecam.picture import Picture
+from stylecam.tensor import fit
+from stylecam.tiles import spans
+
+PHOTO, FRAME, FPS = Size(1920, 1080), Size(1280, 720), 30
+_TO_MB = 2**20 if sys.platform == "darwin" else 2**10
+"""The unit in which the system tells a process's largest memory."""
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
+    parser.add_argument("--style", default="starry_night")
+    parser.add_argument("--photos", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--megapixels", type=float, default=50.0)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    results = {}
+    for name in given.only:
+        print(f"{name} ...", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            results[name] = SCENARIOS[name](Path(folder), given)
+    report = {"machine": {**machine(), "av": av.__version__}, "style": given.style, "results": results}
+    print(json.dumps(report, indent=2) if given.json else table(report))
+
+
+def photographs(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """A folder of photographs."""
+    (folder / "photos").mkdir()
+    for number in range(given.photos):
+        cv2.imwrite(str(folder / "photos" / f"{number}.jpg"), seen(PHOTO, number / max(1, given.photos)))
+    taken = run("image", str(folder / "photos"), "-o", str(folder / "painted"), "--style", given.style, "--json")
+    return {**taken, "images": given.photos, "per_second": given.photos / taken["seconds"]}
+
+
+def clip(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """A clip with sound."""
+    frames = max(2, round(given.seconds * FPS))
+    film(folder / "clip.mp4", frames)
+    taken = run("video", str(folder / "clip.mp4"), "-o", str(folder / "out.mp4"), "--style", given.style, "--json")
+    return {**taken, "images": frames, "per_second": frames / taken["seconds"]}
+
+
+def large(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """One large picture, and how much more neighbouring pixels differ across the borders of tiles than elsewhere."""
+    height = round(math.sqrt(given.megapixels * 1e6 * 3 / 4))
+    cv2.imwrite(str(folder / "large.jpg"), seen(Size(round(height * 4 / 3), height), 0))
+    taken = run("image", str(folder / "large.jpg"), "-o", str(folder / "out.png"), "--style", given.style, "--json")
+    painted = Picture.read(folder / "out.png").image
+    return {**taken, "megapixels": painted.shape[0] * painted.shape[1] / 1e6, **seams(painted)}
+
+
+SCENARIOS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
+    "folder": photographs,
+    "clip": clip,
+    "large": large,
+}
+
+
+def seen(size: Size, shift: float) -> Image:
+    """The demo picture at `size`, moved on by `shift` of its height, with a camera's noise."""
+    path = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
+    whole = cast(Image, cv2.imread(str(path)))
+    image = fit(np.roll(whole, round(shift * whole.shape[0]), 0), size)
+    noise = np.random.default_rng(round(shift * 1000)).integers(-7, 8, image.shape, np.int16)
+    return cast(Image, cv2.add(image, noise, dtype=cv2.CV_8U))
+
+
+def film(path: Path, frames: int) -> None:
+    """Write a clip of so many frames, with a tone."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"})
+        video.width, video.height, video.pix_fmt = *FRAME, "yuv420p"
+        sound = container.add_stream("aac", rate=48_000, layout="mono")
+        for number in range(frames):
+            image = seen(FRAME, number / (10 * FPS))
+            container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        times = np.arange(48_000 * frames // FPS, dtype=np.float32) / 48_000
+        tone = av.AudioFrame.from_ndarray(np.sin(2 * np.pi * 440 * times)[None, :], format="fltp", layout="mono")
+        tone.sample_rate = 48_000
+        container.mux([*video.encode(None), *sound.encode(tone), *sound.encode(None)])
+
+
+def run(*arguments: str) -> dict[str, Any]:
+    """Run `stylecam`; its wall time and the most memory it had."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stylecam", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"stylecam {arguments[0]} ended with status {process.returncode}")
+    return {"seconds": time.perf_counter() - started, "peak_mb": used.ru_maxrss / _TO_MB}
+
+
+def seams(painted: Image) -> dict[str, Any]:
+    """The mean difference of neighbours across tile borders, and at the same places of the network's grid elsewhere."""
+    across: list[float] = []
+    inside: list[float] = []
+    for image in (painted, painted.swapaxes(0, 1)):
+        length = image.shape[1]
+        padded = -(-(length + 2 * RIM) // 8) * 8
+        for span in spans(padded, TILE, MARGIN)[1:]:
+            border = span.first - RIM
+            across.append(_step(image, border))
+            inside += [_step(image, border + 8 * way) for way in (-9, -5, 5, 9) if 0 < border + 8 * way < length]
+    if not across:
+        return {}
+    return {"across_borders": float(np.mean(across)), "inside_tiles": float(np.mean(inside))}
+
+
+def _step(image: npt.NDArray[np.uint8], column: int) -> float:
+    one, other = image[:, column - 1], image[:, column]
+    return float(cv2.absdiff(np.ascontiguousarray(one), np.ascontiguousarray(other)).mean())
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report for people."""
+    lines = [", ".join(f"{key} {value}" for key, value in report["machine"].items()), f"style {report['style']}"]
+    for name, one in report["results"].items():
+        told = f"{name:8}{one['seconds']:7.1f} s  peak {one['peak_mb']:5.0f} MB"
+        if "images" in one:
+            told += f"  {one['images']} images, {one['per_second']:.2f} a second"
+        if "megapixels" in one:
+            told += f"  {one['megapixels']:.1f} megapixels"
+        if "across_borders" in one:
+            told += f", neighbours differ by {one['across_borders']:.2f} across tile borders"
+            told += f", by {one['inside_tiles']:.2f} inside"
+        lines.append(told)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ from stylecam.stats import Stats
 from stylecam.styles.catalogue import Catalogue, Mix
 from stylecam.stylist import RIM, Stylist
 from stylecam.testing import CollectingSink, Event, ScriptedSource, grey
-from tests.doubles import HandPool, TintEngine, model, until
+from tests.doubles import HandPool, TintEngine, audience, model, until
 
 SIZE = Size(128, 96)
 BANK = model("bank", 4)
@@ -41,7 +41,7 @@ class Studio:
         self.control = Control(Catalogue([]), state)
         self.source.open(SIZE, 30)
         self.sink.open(SIZE, 30)
-        self.pipeline = Pipeline(self.source, stylist, [self.sink], self.control, self.stats, clock, SIZE, 30)
+        self.pipeline = Pipeline(self.source, stylist, [self.sink], self.control, self.stats, clock, SIZE, 30, audience())
 
     def step(self, count: int = 1) -> None:
         """One frame through all three threads' work."""

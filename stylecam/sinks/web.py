@@ -74,6 +74,9 @@ class WebSink(Sink):
         broadcast.offer(frame.image.copy())
         loop.call_soon_threadsafe(broadcast.wake)
 
+    def _watched(self) -> bool:
+        return self._broadcast is not None and self._broadcast.wanted
+
     def _close(self) -> None:
         loop, thread = self._loop, self._thread
         if loop is not None and thread is not None:

@@ -143,10 +143,10 @@ class Publisher:
         notice: Callable[[float], str | None],
         audience: Audience,
     ) -> None:
-        """`frames` carries styled frames with the time they were ready; `first` is published until one comes, and while
-        nobody watches.
+        """`frames` carries styled frames with the time they were ready.
 
-        `notice(now)` gives words to show on the picture, or None.
+        `first` is published until one comes, and while nobody watches. `notice(now)` gives words to show on the
+        picture, or None.
         """
         self._frames = frames
         self._outlets = outlets

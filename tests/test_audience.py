@@ -16,9 +16,7 @@ MINUTES_S = 600.0
 class House:
     """An audience with two sinks, and a clock in hand."""
 
-    def __init__(
-        self, *taken: bool | None, always_on: bool = False, idle_after_s: float | None = None
-    ) -> None:
+    def __init__(self, *taken: bool | None, always_on: bool = False, idle_after_s: float | None = None) -> None:
         self.now = 50.0
         self.state = LiveState(None)
         self.seats: list[Seat] = [seat(one) for one in taken]
@@ -33,8 +31,8 @@ class House:
             self.audience.look(self.now)
         return self.audience.present
 
-    def order(self, **changes: bool) -> None:
-        self.state = replace(self.state, version=self.state.version + 1, **changes)
+    def order(self, resting: bool = False) -> None:
+        self.state = replace(self.state, version=self.state.version + 1, resting=resting)
 
 
 def test_at_the_start_the_camera_is_on() -> None:

@@ -34,7 +34,9 @@ class Stage:
         self.stop = threading.Event()
         self.seat = seat()
         self.audience = audience(self.seat, now=self.clock.now())
-        self.capture = Capture(self.source, self.slot, self.stats, self.clock, self.stop, Size(128, 96), 30, self.audience)
+        self.capture = Capture(
+            self.source, self.slot, self.stats, self.clock, self.stop, Size(128, 96), 30, self.audience
+        )
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):

@@ -41,7 +41,9 @@ class Studio:
         self.control = Control(Catalogue([]), state)
         self.source.open(SIZE, 30)
         self.sink.open(SIZE, 30)
-        self.pipeline = Pipeline(self.source, stylist, [self.sink], self.control, self.stats, clock, SIZE, 30, audience())
+        self.pipeline = Pipeline(
+            self.source, stylist, [self.sink], self.control, self.stats, clock, SIZE, 30, audience()
+        )
 
     def step(self, count: int = 1) -> None:
         """One frame through all three threads' work."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import struct
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("v4l2loopback is Linux only", allow_module_level=True)
 
-from stylecam import readers, v4l2
+from stylecam import v4l2
 from stylecam.readers import SEARCH_EVERY, DriverReaders, ProcessReaders, readers_of
 
 READER = """
@@ -56,32 +57,39 @@ def device(tmp_path: Path) -> Path:
     return path
 
 
+class Search:
+    """Plays the search of /proc for programs that have the device open."""
+
+    def __init__(self) -> None:
+        self.found: list[Program] = []
+        self.count = 0
+
+    def __call__(self, _: str) -> list[tuple[int, str]]:
+        self.count += 1
+        return [(program.process.pid, "program") for program in self.found]
+
+
 @pytest.fixture
-def searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Program]]:
-    """The programs a search of /proc finds; each search is counted."""
-    found: list[Program] = []
-    counted = []
-    monkeypatch.setattr(
-        v4l2, "holders", lambda _: counted.append(1) or [(one.process.pid, "program") for one in found]
-    )
-    monkeypatch.setattr(readers, "counted", counted, raising=False)
-    yield found
-    for program in found:
+def search(monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]:
+    played = Search()
+    monkeypatch.setattr(v4l2, "holders", played)
+    yield played
+    for program in played.found:
         program.end()
 
 
-def test_a_program_that_only_opens_the_device_does_not_read(device: Path, searches: list[Program]) -> None:
+def test_a_program_that_only_opens_the_device_does_not_read(device: Path, search: Search) -> None:
     watching = ProcessReaders(str(device))
-    searches.append(Program(device))
+    search.found.append(Program(device))
     assert watching.reading() is False
     watching.close()
 
 
-def test_a_program_reads_from_its_start_to_its_end(device: Path, searches: list[Program]) -> None:
+def test_a_program_reads_from_its_start_to_its_end(device: Path, search: Search) -> None:
     watching = ProcessReaders(str(device))
     assert watching.reading() is False
     program = Program(device)
-    searches.append(program)
+    search.found.append(program)
     seen = []
     for order in ("stream", "stop", "stream"):
         program.tell(order)
@@ -93,18 +101,15 @@ def test_a_program_reads_from_its_start_to_its_end(device: Path, searches: list[
     watching.close()
 
 
-def test_processes_are_searched_only_when_somebody_has_opened_the_device(
-    device: Path, searches: list[Program], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_are_searched_only_when_somebody_has_opened_the_device(device: Path, search: Search) -> None:
     watching = ProcessReaders(str(device))
-    counted: list[int] = readers.counted  # type: ignore[attr-defined]
     watching.reading()
     for _ in range(SEARCH_EVERY - 1):
         watching.reading()
-    assert len(counted) == 1
+    assert search.count == 1
     device.open().close()
     watching.reading()
-    assert len(counted) >= 2
+    assert search.count == 2
     watching.close()
 
 
@@ -136,14 +141,14 @@ class Driver:
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     played = Driver()
-    monkeypatch.setattr(readers.fcntl, "ioctl", played.ioctl)
+    monkeypatch.setattr(fcntl, "ioctl", played.ioctl)
     return played
 
 
 def test_the_driver_is_asked_for_its_level_each_time(device: Path, driver: Driver) -> None:
     watching = DriverReaders(str(device))
     seen = []
-    for driver.streaming in (False, True, True, False):  # noqa: B020 - the driver changes without a word
+    for driver.streaming in (False, True, True, False):
         seen.append(watching.reading())
     assert seen == [False, True, True, False]
     watching.close()

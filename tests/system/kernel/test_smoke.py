@@ -1,0 +1,26 @@
+"""The most important cases on a real kernel, in one boot; where there is no guest, it says why it did not run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.system.kernel import guest
+
+CASES = ["pixel_true", "killed_and_started_again", "reader_before_writer"]
+
+
+@pytest.mark.system
+@pytest.mark.timeout(guest.BUILD_S + 900)
+def test_the_camera_appears_with_true_pixels_every_time_on_a_real_kernel() -> None:
+    obstacle = guest.obstacle()
+    if obstacle is None and not guest.built() and not os.environ.get("STYLECAM_BUILD_GUEST"):
+        obstacle = "the guest is not built yet: python -m tests.system.kernel, or set STYLECAM_BUILD_GUEST=1"
+    if obstacle is not None:
+        pytest.skip(f"no run on a real kernel: {obstacle}")
+    if not guest.built():
+        guest.build()
+    results = list(guest.play(CASES, 900))
+    assert len(results) == 2 * len(CASES)
+    assert not [result for result in results if not result.passed]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import struct
 import subprocess
 import sys
@@ -141,7 +140,7 @@ class Driver:
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     played = Driver()
-    monkeypatch.setattr(fcntl, "ioctl", played.ioctl)
+    monkeypatch.setattr("fcntl.ioctl", played.ioctl)
     return played
 
 

@@ -73,10 +73,10 @@ class VirtualCameraSink(Sink):
                 continue
             self.name = f"virtual camera {self._camera.device}"
             self._written = 0
-            if sys.platform == "linux" and candidate is not None:
+            if sys.platform == "linux" and (candidate or "").startswith("/dev/"):
                 from stylecam.readers import readers_of  # Linux only, and this module must import everywhere
 
-                self._readers = readers_of(candidate)
+                self._readers = readers_of(str(candidate))
             return
         there = any(candidate is not None and Path(candidate).exists() for candidate in candidates)
         hint = "close what holds it, or load its driver again" if there else install_hint()

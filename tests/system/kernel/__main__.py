@@ -12,7 +12,16 @@ from tests.system.kernel.cases import CASES
 
 
 @click.command()
-@click.option("--case", "wanted", multiple=True, type=click.Choice(sorted(CASES)), help="Only this one; repeatable.")
+@click.option(
+    "--case",
+    "wanted",
+    multiple=True,
+    type=click.Choice(
+        [*CASES, *(f"{name}:{version}" for name, (_, versions) in CASES.items() for version in versions)]
+    ),
+    metavar="NAME[:VERSION]",
+    help="Only this one; repeatable.",
+)
 @click.option("--list", "only_list", is_flag=True, help="Say what cases there are.")
 @click.option("--rebuild", is_flag=True, help="Build the guest anew, also where it is in the cache.")
 @click.option("--seconds", default=3600.0, show_default=True, help="Stop the guest after this long.")
@@ -20,7 +29,7 @@ def main(wanted: tuple[str, ...], only_list: bool, rebuild: bool, seconds: float
     """Run stylecam in a guest with a real kernel, v4l2loopback and a camera; exit with 1 if a case fails."""
     if only_list:
         for name, (_, versions) in CASES.items():
-            print(name.replace("_", " "), *versions)
+            print(name, *versions)
         return
     obstacle = guest.obstacle()
     if obstacle:
@@ -33,7 +42,7 @@ def main(wanted: tuple[str, ...], only_list: bool, rebuild: bool, seconds: float
         for result in guest.play(list(wanted), seconds):
             failed += not result.passed
             print(
-                f"{'ok' if result.passed else 'FAILED':6} {result.case.replace('_', ' '):40} {result.version:7} "
+                f"{'ok' if result.passed else 'FAILED':6} {result.case:38} {result.version:7} "
                 f"{result.seconds:6.1f} s  {result.saw}",
                 flush=True,
             )

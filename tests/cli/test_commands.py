@@ -12,6 +12,7 @@ from stylecam.cli import cameras as cameras_module
 from stylecam.cli import run as run_module
 from stylecam.cli.complete import complete_camera, complete_style
 from stylecam.cli.group import run_command_line
+from stylecam.cli.status import line
 from stylecam.sources import devices
 from stylecam.sources.devices import Camera
 from stylecam.styles.catalogue import Catalogue

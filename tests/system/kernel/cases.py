@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -88,14 +89,14 @@ class Stylecam:
     """`stylecam run` in a process of its own."""
 
     def __init__(self, *arguments: str, user: str | None = None) -> None:
-        self._stats = Path("/tmp/stats.json")
-        self._stats.unlink(missing_ok=True)
-        self._log = Path("/tmp/stylecam.log")
+        folder = Path(tempfile.mkdtemp(prefix="stylecam-"))
+        folder.chmod(0o777)
+        self._stats, self._log = folder / "stats.json", folder / "log"
         command = [sys.executable, "-m", "stylecam", "run", "--no-hotkeys", "--stats", str(self._stats)]
         if "--size" not in arguments:
             command += ["--size", "{}x{}".format(*SIZE)]
         if user:
-            command = ["setpriv", f"--reuid={user}", "--clear-groups", *command]
+            command = ["env", "HOME=/tmp", "setpriv", f"--reuid={user}", "--clear-groups", *command]
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, "--fps", str(FPS), *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL

@@ -300,6 +300,12 @@ def test_a_signal_ends_the_run_cleanly(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_status_line_says_that_the_camera_waits_for_a_viewer() -> None:
-    stats = {"recent": {"latency_ms": {}}, "rung": None, "frozen": False, "bypass": False, "style": "udnie"}
+    stats: dict[str, object] = {
+        "recent": {"latency_ms": {}},
+        "rung": None,
+        "frozen": False,
+        "bypass": False,
+        "style": "udnie",
+    }
     shown = line({**stats, "strength": 1.0, "waiting_for": "waiting for a viewer"}).plain
     assert shown.strip() == "udnie   waiting for a viewer: the camera is off"

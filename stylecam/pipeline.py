@@ -96,7 +96,7 @@ class Pipeline:
         """Style the newest frame, if one comes soon; carry out what the user asked for meanwhile."""
         frame = self._captured.take(TAKE_S)
         state = self._control.apply()
-        if frame is None or state.frozen:
+        if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
         styled = self._stylist.style(frame, state)

@@ -160,6 +160,11 @@ class Publisher:
         self._badged: tuple[int, str, Frame] | None = None
         self._pacer = Pacer(fps, clock.now())
 
+    @property
+    def shows_card(self) -> bool:
+        """True as long as no picture of the camera has come, at the start or after a rest."""
+        return self._last is self._card
+
     def run(self) -> None:
         """Step until stopped, then close all sinks."""
         try:
@@ -189,7 +194,7 @@ class Publisher:
     def _rest(self) -> None:
         now = self._clock.now()
         self._frames.take()  # painted before the camera went off: nothing that a new viewer should see
-        if self._last is not self._card:
+        if not self.shows_card:
             self._last = self._card
             self._stats.paused()
         if now - self._card_at >= CARD_S:

@@ -75,6 +75,12 @@ def test_a_frame_walks_from_the_camera_painted_to_the_output(studio: Studio) -> 
     assert studio.newest.image[40, 60, 0] == PAINTED
 
 
+def test_frozen_before_there_is_a_picture_it_holds_the_first(studio: Studio) -> None:
+    studio.order("freeze")
+    studio.step(5)
+    assert [frame.index for frame in studio.sink.frames] == [0] * 5
+
+
 def test_frames_are_published_in_order(studio: Studio) -> None:
     studio.step(30)
     indexes = [frame.index for frame in studio.sink.frames]

@@ -107,17 +107,18 @@ class Capture:
         self._clock.wait_until(self._clock.now() + REST_S, self._stop)
 
     def _wake(self) -> None:
-        """Open the source again; one that cannot be had now is lost like any other."""
-        self._resting = False
-        self._last_frame_at = self._clock.now()
-        if not self._source.live and not self._lost:
-            return
+        """Open the source again; one that cannot be had now is lost like any other.
+
+        It rests until then: a camera that takes its time to start has not stalled.
+        """
         try:
-            self._source.open(self._size, self._fps)
+            if self._source.live or self._lost:
+                self._source.open(self._size, self._fps)
         except SourceError as error:
             self._lose(error)
         else:
             self._found()
+        self._resting = False
 
     def _backoff(self) -> float:
         self._attempts += 1

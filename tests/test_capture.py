@@ -286,3 +286,20 @@ def test_a_file_waits_where_it_is_for_the_next_viewer() -> None:
     stage.step(2)
     assert (stage.source.closed, stage.source.opened) == (0, 0)
     assert stage.stats.snapshot(0)["captured"] == 2
+
+
+def test_a_camera_that_takes_its_time_to_start_again_has_not_stalled() -> None:
+    stage = Stage([grey()])
+    stage.step()
+    stage.empty()
+    stage.step()
+    stage.fill()
+    seen = []
+
+    def slow(*_: object) -> None:
+        stage.clock.advance(2 * STALLED_S)
+        seen.append(stage.notice)
+
+    stage.source._open = slow  # type: ignore[method-assign]
+    stage.step()
+    assert [*seen, stage.notice] == [None, None]

@@ -294,9 +294,9 @@ def test_a_camera_that_takes_its_time_to_start_again_has_not_stalled() -> None:
     stage.empty()
     stage.step()
     stage.fill()
-    seen = []
+    seen: list[str | None] = []
 
-    def slow(*_: object) -> None:
+    def slow(size: Size, fps: float) -> None:
         stage.clock.advance(2 * STALLED_S)
         seen.append(stage.notice)
 

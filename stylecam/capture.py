@@ -1,9 +1,10 @@
-"""The capture thread's work: read the source, leave the newest frame, come back from losses."""
+"""The capture thread's work: read the source while anyone watches, leave the newest frame, come back from losses."""
 
 from __future__ import annotations
 
 import threading
 
+from stylecam.audience import Audience
 from stylecam.clock import Clock
 from stylecam.errors import CameraBusyError, SourceError
 from stylecam.frame import Frame, Size
@@ -13,12 +14,17 @@ from stylecam.stats import Stats
 
 BACKOFF_S = (0.2, 0.4, 0.8, 1.0)
 """Waits between attempts to open a lost source again; the last one repeats, so it is back within 2 s of its return."""
+REST_S = 0.05
+"""Wait between two looks whether somebody watches again."""
 STALLED_S = 1.5
 """A live source silent for longer has stalled, even while a read still blocks in the driver."""
 
 
 class Capture:
-    """Reads an opened source until told to stop; a lost one is closed and opened again with back-off."""
+    """Reads an opened source until told to stop; a lost one is closed and opened again with back-off.
+
+    While nobody watches, a camera is closed, so that its light goes out; a file waits where it is.
+    """
 
     def __init__(
         self,
@@ -29,7 +35,9 @@ class Capture:
         stop: threading.Event,
         size: Size,
         fps: float,
+        audience: Audience,
     ) -> None:
+        self._audience = audience
         self._source = source
         self._out = out
         self._stats = stats
@@ -37,12 +45,14 @@ class Capture:
         self._stop = stop
         self._size, self._fps = size, fps
         self._attempts = 0
-        self._lost = False
+        self._lost = self._resting = False
         self._last_frame_at = clock.now()
         self._trouble = ""
 
     def notice(self, now: float) -> str | None:
         """What viewers should be told at time `now`: that the camera is lost or silent; None while all is well."""
+        if self._resting:
+            return None
         if self._lost:
             return "camera busy" if "in use by" in self._trouble else "camera lost"
         if self._source.live and now - self._last_frame_at > STALLED_S:
@@ -63,9 +73,16 @@ class Capture:
             self._source.close()
 
     def step(self) -> None:
-        """Read one frame, or make one attempt to get a lost source back."""
+        """Read one frame, or make one attempt to get a lost source back; or rest for a moment."""
+        if not self._audience.present:
+            self._rest()
+            return
+        if self._resting:
+            self._wake()
+            return
         if self._lost:
-            self._reopen()
+            if self._clock.wait_until(self._clock.now() + self._backoff(), self._stop):
+                self._reopen()
             return
         try:
             frame = self._source.read()
@@ -82,16 +99,40 @@ class Capture:
         self._stats.fault("source", str(error))
         self._source.close()
 
-    def _reopen(self) -> None:
-        wait = BACKOFF_S[min(self._attempts, len(BACKOFF_S) - 1)]
+    def _rest(self) -> None:
+        if not self._resting:
+            self._resting = True
+            if self._source.live:
+                self._source.close()
+        self._clock.wait_until(self._clock.now() + REST_S, self._stop)
+
+    def _wake(self) -> None:
+        """Open the source again; one that cannot be had now is lost like any other.
+
+        It rests until then: a camera that takes its time to start has not stalled.
+        """
+        try:
+            if self._source.live or self._lost:
+                self._source.open(self._size, self._fps)
+        except SourceError as error:
+            self._lose(error)
+        else:
+            self._found()
+        self._resting = False
+
+    def _backoff(self) -> float:
         self._attempts += 1
-        if not self._clock.wait_until(self._clock.now() + wait, self._stop):
-            return
+        return BACKOFF_S[min(self._attempts, len(BACKOFF_S)) - 1]
+
+    def _reopen(self) -> None:
         try:
             self._source.open(self._size, self._fps)
         except SourceError as error:
             if isinstance(error, CameraBusyError):
                 self._trouble = str(error)
             return
+        self._found()
+
+    def _found(self) -> None:
         self._lost = False
         self._last_frame_at = self._clock.now()

@@ -14,6 +14,7 @@ import cv2
 import psutil
 
 from stylecam import __version__
+from stylecam.audience import Audience
 from stylecam.clock import Clock, SystemClock
 from stylecam.control.actions import Control
 from stylecam.control.hotkeys import GlobalHotkeys
@@ -63,6 +64,8 @@ class Settings:
     strength: float = 1.0
     scale: float | None = None
     mirror: bool = False
+    always_on: bool = False
+    idle_after: float | None = None
     hotkeys: bool = True
     bindings: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = None
@@ -79,6 +82,7 @@ class Settings:
             ("--strength", self.strength, 0.0, 1.0),
             ("--scale", self.scale if self.scale is not None else 1.0, 0.25, 1.0),
             ("--threads", float(self.threads if self.threads is not None else 1), 1.0, 512.0),
+            ("--idle-after", self.idle_after if self.idle_after is not None else 1.0, 0.1, 1440.0),
             ("--seconds", self.seconds if self.seconds is not None else 1.0, 0.1, math.inf),
         ):
             if not low <= value <= high:
@@ -141,8 +145,23 @@ class Live:
             self.pool.close()
             raise
         self.sinks = opened
+        audience = Audience(
+            opened,
+            lambda: self.control.state,
+            self._clock.now(),
+            always_on=settings.always_on,
+            idle_after_s=None if settings.idle_after is None else settings.idle_after * 60,
+        )
         self.pipeline = Pipeline(
-            self.source, self.stylist, self.sinks, self.control, self.stats, self._clock, settings.size, settings.fps
+            self.source,
+            self.stylist,
+            self.sinks,
+            self.control,
+            self.stats,
+            self._clock,
+            settings.size,
+            settings.fps,
+            audience,
         )
 
     @property

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stylecam.audience import Audience
 from stylecam.capture import Capture
 from stylecam.clock import Clock
 from stylecam.control.actions import Control
@@ -48,8 +49,10 @@ class Pipeline:
         clock: Clock,
         size: Size,
         fps: float,
+        audience: Audience,
     ) -> None:
-        """`source` and `sinks` are already open; the pipeline closes them."""
+        """`source` and `sinks` are already open; the pipeline closes them. `audience` says whether to paint at all."""
+        self._audience = audience
         self.stopping = threading.Event()
         self._stylist = stylist
         self._control = control
@@ -58,10 +61,10 @@ class Pipeline:
         self._captured: Slot[Frame] = Slot()
         self._styled: Slot[tuple[Frame, float]] = Slot()
         self.outlets = [Outlet(sink, size, fps) for sink in sinks]
-        self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps)
+        self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps, audience)
         first = waiting_frame(size, clock.now())
         self.publisher = Publisher(
-            self._styled, self.outlets, stats, clock, self.stopping, fps, first, self.capture.notice
+            self._styled, self.outlets, stats, clock, self.stopping, fps, first, self.capture.notice, audience
         )
         self._threads: list[threading.Thread] = []
         self._crash: BaseException | None = None
@@ -93,7 +96,7 @@ class Pipeline:
         """Style the newest frame, if one comes soon; carry out what the user asked for meanwhile."""
         frame = self._captured.take(TAKE_S)
         state = self._control.apply()
-        if frame is None or state.frozen:
+        if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
         styled = self._stylist.style(frame, state)
@@ -116,6 +119,7 @@ class Pipeline:
                 "predicted_ms": None if decision.predicted_ms is None else round(decision.predicted_ms, 2),
                 "reason": decision.reason,
             },
+            "waiting_for": self._audience.waiting_for,
             "source_trouble": self.capture.trouble,
         }
 

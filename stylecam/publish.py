@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 
+from stylecam.audience import LOOK_S, Audience
 from stylecam.clock import Clock
 from stylecam.errors import SinkError, SinkLostError
 from stylecam.finish.badge import badged
@@ -16,6 +17,8 @@ from stylecam.slot import Slot
 from stylecam.stats import Stats
 
 RETRY_S = 1.0
+CARD_S = 0.5
+"""Between two placeholders while nobody watches: often enough for programs that list cameras, or just open one."""
 
 
 class Pacer:
@@ -123,7 +126,10 @@ def close_all(outlets: Sequence[Outlet], stats: Stats) -> None:
 
 
 class Publisher:
-    """Writes to all outlets at the output rate: the newest styled frame, or the last one again."""
+    """Writes to all outlets at the output rate: the newest styled frame, or the last one again.
+
+    While nobody watches it writes a still card instead, now and then, and new viewers see it until the camera is there.
+    """
 
     def __init__(
         self,
@@ -135,10 +141,12 @@ class Publisher:
         fps: float,
         first: Frame,
         notice: Callable[[float], str | None],
+        audience: Audience,
     ) -> None:
-        """`frames` carries styled frames with the time they were ready; `first` is published until one comes.
+        """`frames` carries styled frames with the time they were ready.
 
-        `notice(now)` gives words to show on the picture, or None.
+        `first` is published until one comes, and while nobody watches. `notice(now)` gives words to show on the
+        picture, or None.
         """
         self._frames = frames
         self._outlets = outlets
@@ -146,9 +154,16 @@ class Publisher:
         self._clock = clock
         self._stop = stop
         self._notice = notice
-        self._last = first
+        self._last = self._card = first
+        self._audience = audience
+        self._card_at = float("-inf")
         self._badged: tuple[int, str, Frame] | None = None
         self._pacer = Pacer(fps, clock.now())
+
+    @property
+    def shows_card(self) -> bool:
+        """True as long as no picture of the camera has come, at the start or after a rest."""
+        return self._last is self._card
 
     def run(self) -> None:
         """Step until stopped, then close all sinks."""
@@ -159,7 +174,10 @@ class Publisher:
             close_all(self._outlets, self._stats)
 
     def step(self) -> None:
-        """Wait for the tick and publish one frame."""
+        """Wait for the tick and publish one frame; or, while nobody watches, look around."""
+        if not self._audience.look(self._clock.now()):
+            self._rest()
+            return
         if not self._clock.wait_until(self._pacer.deadline, self._stop):
             return
         taken = self._frames.take()
@@ -168,14 +186,27 @@ class Publisher:
         if taken is not None:
             self._last = taken[0]
             waited_s = now - taken[1]
-        frame = self._with_notice(now)
+        self._write(self._with_notice(now), now)
+        done = self._clock.now()
+        self._stats.published(done, None if taken is None else self._last.captured_at)
+        self._pacer.advance(done, waited_s)
+
+    def _rest(self) -> None:
+        now = self._clock.now()
+        self._frames.take()  # painted before the camera went off: nothing that a new viewer should see
+        if not self.shows_card:
+            self._last = self._card
+            self._stats.paused()
+        if now - self._card_at >= CARD_S:
+            self._card_at = now
+            self._write(self._card, now)
+        self._clock.wait_until(now + LOOK_S, self._stop)
+
+    def _write(self, frame: Frame, now: float) -> None:
         for outlet in self._outlets:
             failure = outlet.write(frame, now)
             if failure is not None:
                 self._stats.fault("sink", failure)
-        done = self._clock.now()
-        self._stats.published(done, None if taken is None else self._last.captured_at)
-        self._pacer.advance(done, waited_s)
 
     def _with_notice(self, now: float) -> Frame:
         text = self._notice(now)

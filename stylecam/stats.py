@@ -73,17 +73,23 @@ class _Times:
     first: float | None = None
     last: float | None = None
     count: int = 0
+    _intervals: int = 0
+    _elapsed: float = 0.0
 
     def add(self, now: float) -> None:
         self.first = now if self.first is None else self.first
+        if self.last is not None:
+            self._intervals += 1
+            self._elapsed += now - self.last
         self.last = now
         self.count += 1
 
+    def pause(self) -> None:
+        self.last = None
+
     @property
     def rate(self) -> float:
-        if self.count < 2 or self.first is None or self.last is None:
-            return 0.0
-        return (self.count - 1) / max(1e-9, self.last - self.first)
+        return self._intervals / max(1e-9, self._elapsed)
 
 
 class Stats:
@@ -127,6 +133,12 @@ class Stats:
             else:
                 self._latency.add((now - captured_at) * 1000)
                 self._recent_latency.add(now, (now - captured_at) * 1000)
+
+    def paused(self) -> None:
+        """Nothing is published from now on, on purpose: the time until the next frame is no gap and slows no rate."""
+        with self._lock:
+            self._published.pause()
+            self._styled.pause()
 
     def fault(self, kind: str, message: str) -> None:
         """Something went wrong and was recovered from: `source`, `sink`, `engine`, `style`."""

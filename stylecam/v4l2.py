@@ -24,16 +24,17 @@ _DISCRETE = 1
 _MOST = 256  # a broken driver may enumerate for ever
 
 
-def _ioctl_number(direction: int, number: int, size: int) -> int:
+def ioctl_number(direction: int, number: int, size: int) -> int:
+    """The number of a V4L2 request that writes (1), reads (2) or both (3) a structure of `size` bytes."""
     return direction << 30 | size << 16 | ord("V") << 8 | number
 
 
 _READ, _WRITE = 2, 1
-_QUERYCAP = _ioctl_number(_READ, 0, 104)
-_ENUM_FMT = _ioctl_number(_READ | _WRITE, 2, 64)
-_STREAMON = _ioctl_number(_WRITE, 18, 4)
-_ENUM_FRAMESIZES = _ioctl_number(_READ | _WRITE, 74, 44)
-_ENUM_FRAMEINTERVALS = _ioctl_number(_READ | _WRITE, 75, 52)
+_QUERYCAP = ioctl_number(_READ, 0, 104)
+_ENUM_FMT = ioctl_number(_READ | _WRITE, 2, 64)
+_STREAMON = ioctl_number(_WRITE, 18, 4)
+_ENUM_FRAMESIZES = ioctl_number(_READ | _WRITE, 74, 44)
+_ENUM_FRAMEINTERVALS = ioctl_number(_READ | _WRITE, 75, 52)
 
 
 @dataclass(frozen=True, slots=True)

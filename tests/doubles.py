@@ -8,19 +8,46 @@ from pathlib import Path
 
 import numpy as np
 
+from stylecam.audience import Audience
 from stylecam.clock import ManualClock
+from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine, Session, Tensor
 from stylecam.engines.pool import SessionPool
 from stylecam.errors import EngineError, EngineRunError
-from stylecam.frame import Frame, Image
+from stylecam.frame import Frame, Image, Size
 from stylecam.governor import Rung
+from stylecam.sinks.base import Sink
 from stylecam.styles.model import Model
-from stylecam.testing import grey
+from stylecam.testing import CollectingSink, grey
 
 
 def frame(index: int = 0, captured_at: float = 0.0, image: Image | None = None) -> Frame:
     """A plain grey frame."""
     return Frame(grey() if image is None else image, index, captured_at)
+
+
+class Seat(CollectingSink):
+    """A sink whose viewer is the test's to say: True, False, or None where it cannot be told."""
+
+    def __init__(self, taken: bool | None = True) -> None:
+        super().__init__()
+        self.taken = taken
+
+    def _watched(self) -> bool | None:
+        return self.taken
+
+
+def seat(taken: bool | None = True) -> Seat:
+    """An open `Seat`."""
+    sink = Seat(taken)
+    sink.open(Size(128, 96), 30)
+    return sink
+
+
+def audience(*sinks: Sink, state: LiveState | None = None, now: float = 1000.0) -> Audience:
+    """One that follows `sinks`; without any, somebody always watches."""
+    wanted = state or LiveState(None)
+    return Audience(sinks or [seat()], lambda: wanted, now)
 
 
 def model(name: str = "plain", styles: int = 1) -> Model:

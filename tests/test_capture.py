@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from stylecam.audience import LINGER_S
 from stylecam.capture import BACKOFF_S, STALLED_S, Capture
 from stylecam.clock import ManualClock
 from stylecam.errors import CameraBusyError, CameraNotFoundError, SourceError, SourceLostError
@@ -14,6 +15,7 @@ from stylecam.frame import Frame, Size
 from stylecam.slot import Slot
 from stylecam.stats import Stats
 from stylecam.testing import Event, FaultySource, grey
+from tests.doubles import audience, seat
 
 LOST = SourceLostError("HD Webcam gives no more pictures; is it still plugged in?")
 BUSY = CameraBusyError("HD Webcam is in use by zoom (process 42); close it there and try again")
@@ -30,11 +32,26 @@ class Stage:
         self.slot: Slot[Frame] = Slot()
         self.stats = Stats()
         self.stop = threading.Event()
-        self.capture = Capture(self.source, self.slot, self.stats, self.clock, self.stop, Size(128, 96), 30)
+        self.seat = seat()
+        self.audience = audience(self.seat, now=self.clock.now())
+        self.capture = Capture(
+            self.source, self.slot, self.stats, self.clock, self.stop, Size(128, 96), 30, self.audience
+        )
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):
             self.capture.step()
+
+    def empty(self) -> None:
+        """The last viewer has left, and stays away."""
+        self.seat.taken = False
+        self.clock.advance(LINGER_S)
+        self.audience.look(self.clock.now())
+
+    def fill(self) -> None:
+        self.seat.taken = True
+        self.clock.advance(1)
+        self.audience.look(self.clock.now())
 
     @property
     def notice(self) -> str | None:
@@ -207,3 +224,82 @@ def test_the_source_is_closed_also_when_reading_fails_in_an_unforeseen_way() -> 
     with pytest.raises(ZeroDivisionError):
         stage.capture.run()
     assert stage.source.closed == 1
+
+
+def test_a_camera_is_closed_once_when_nobody_watches_and_not_read() -> None:
+    stage = Stage([grey()])
+    stage.step(2)
+    stage.empty()
+    stage.step(100)
+    assert stage.source.closed == 1
+    assert stage.stats.snapshot(0)["captured"] == 2
+
+
+def test_a_camera_that_rests_is_neither_lost_nor_stalled() -> None:
+    stage = Stage([grey()])
+    stage.step()
+    stage.empty()
+    stage.step(200)
+    assert (stage.notice, stage.capture.trouble) == (None, None)
+
+
+def test_a_viewer_brings_the_camera_back_at_once() -> None:
+    stage = Stage([grey()])
+    stage.step()
+    stage.empty()
+    stage.step(200)
+    stage.fill()
+    before = stage.clock.now()
+    stage.step(2)
+    assert stage.source.opened == 1
+    assert stage.stats.snapshot(0)["captured"] == 2
+    assert stage.clock.now() - before == pytest.approx(1 / 30)
+    assert stage.notice is None
+
+
+def test_a_camera_that_was_taken_meanwhile_is_shown_as_busy_and_waited_for() -> None:
+    stage = Stage([grey()], refusals=[BUSY, BUSY])
+    stage.empty()
+    stage.step()
+    stage.fill()
+    stage.step()
+    assert (stage.notice, stage.capture.trouble) == ("camera busy", str(BUSY))
+    stage.step(2)
+    assert stage.notice is None
+
+
+def test_nobody_looks_for_a_lost_camera_while_nobody_watches() -> None:
+    stage = Stage([LOST], refusals=[GONE] * 100)
+    stage.step(2)
+    attempts = stage.source.opened
+    stage.empty()
+    stage.step(100)
+    assert stage.source.opened == attempts
+
+
+def test_a_file_waits_where_it_is_for_the_next_viewer() -> None:
+    stage = Stage([grey()], live=False)
+    stage.step()
+    stage.empty()
+    stage.step(10)
+    stage.fill()
+    stage.step(2)
+    assert (stage.source.closed, stage.source.opened) == (0, 0)
+    assert stage.stats.snapshot(0)["captured"] == 2
+
+
+def test_a_camera_that_takes_its_time_to_start_again_has_not_stalled() -> None:
+    stage = Stage([grey()])
+    stage.step()
+    stage.empty()
+    stage.step()
+    stage.fill()
+    seen: list[str | None] = []
+
+    def slow(size: Size, fps: float) -> None:
+        stage.clock.advance(2 * STALLED_S)
+        seen.append(stage.notice)
+
+    stage.source._open = slow  # type: ignore[method-assign]
+    stage.step()
+    assert [*seen, stage.notice] == [None, None]

@@ -12,8 +12,8 @@ import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
+from stylecam import audience, v4l2
 from stylecam import live as room
-from stylecam import v4l2
 from stylecam.control.actions import Order
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
@@ -285,3 +285,39 @@ def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
     report = play(make(style=catalogue.cards[0].name))
     assert report["device"] == "cpu"
     assert any("cuda does not work (no kernel image" in line for line in said)
+
+
+@pytest.mark.usefixtures("free_port")
+def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "LINGER_S", 0.05)
+    live = make(outputs=("web",))
+    live.open()
+    running = threading.Thread(target=live.run)
+    running.start()
+
+    def waiting() -> object:
+        return live.report(0.0)["waiting_for"]
+
+    try:
+        assert until(lambda: waiting() == "waiting for a viewer")
+        monkeypatch.setattr(live.sinks[0], "_watched", lambda: True)
+        assert until(lambda: waiting() is None)
+        styled = live.report(0.0)["styled"]
+        assert until(lambda: live.report(0.0)["styled"] > styled)
+    finally:
+        live.interrupt()
+        running.join()
+
+
+def test_always_on_paints_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience, "LINGER_S", 0.01)
+    monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
+    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
+    assert play(make(always_on=True))["styled"] > 0
+
+
+def test_a_time_to_rest_must_make_sense(make: Make) -> None:
+    with pytest.raises(UsageError, match="--idle-after 0 is out of range"):
+        make(idle_after=0.0).open()

@@ -18,7 +18,7 @@ from stylecam.stats import Stats
 from stylecam.styles.catalogue import Catalogue, Mix
 from stylecam.stylist import RIM, Stylist
 from stylecam.testing import CollectingSink, Event, ScriptedSource, grey
-from tests.doubles import HandPool, TintEngine, model, until
+from tests.doubles import HandPool, TintEngine, audience, model, until
 
 SIZE = Size(128, 96)
 BANK = model("bank", 4)
@@ -41,7 +41,9 @@ class Studio:
         self.control = Control(Catalogue([]), state)
         self.source.open(SIZE, 30)
         self.sink.open(SIZE, 30)
-        self.pipeline = Pipeline(self.source, stylist, [self.sink], self.control, self.stats, clock, SIZE, 30)
+        self.pipeline = Pipeline(
+            self.source, stylist, [self.sink], self.control, self.stats, clock, SIZE, 30, audience()
+        )
 
     def step(self, count: int = 1) -> None:
         """One frame through all three threads' work."""
@@ -71,6 +73,12 @@ def test_a_frame_walks_from_the_camera_painted_to_the_output(studio: Studio) -> 
     studio.step()
     assert studio.newest.index == 0
     assert studio.newest.image[40, 60, 0] == PAINTED
+
+
+def test_frozen_before_there_is_a_picture_it_holds_the_first(studio: Studio) -> None:
+    studio.order("freeze")
+    studio.step(5)
+    assert [frame.index for frame in studio.sink.frames] == [0] * 5
 
 
 def test_frames_are_published_in_order(studio: Studio) -> None:

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stylecam.audience import LINGER_S, LOOK_S, Audience
 from stylecam.clock import ManualClock
 from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
 from stylecam.frame import Frame, Image, Size
-from stylecam.publish import RETRY_S, Outlet, Pacer, Publisher
+from stylecam.publish import CARD_S, RETRY_S, Outlet, Pacer, Publisher
 from stylecam.slot import Slot
 from stylecam.stats import Stats
 from stylecam.testing import CollectingSink
-from tests.doubles import frame
+from tests.doubles import audience, frame, seat
 
 FPS = 30.0
 PERIOD = 1 / FPS
@@ -171,7 +172,9 @@ def test_a_sink_that_does_not_retry_is_given_up() -> None:
 class Stage:
     """A publisher with its slot, sinks and clock, stepped by hand."""
 
-    def __init__(self, *sinks: CollectingSink, notice: Notice = lambda _: None) -> None:
+    def __init__(
+        self, *sinks: CollectingSink, notice: Notice = lambda _: None, watching: Audience | None = None
+    ) -> None:
         self.clock = ManualClock()
         self.slot: Slot[tuple[Frame, float]] = Slot()
         self.stats = Stats()
@@ -181,7 +184,15 @@ class Stage:
             outlet.open()
         first = frame(-1, self.clock.now())
         self.publisher = Publisher(
-            self.slot, self.outlets, self.stats, self.clock, self.stop, FPS, first, lambda now: notice(now)
+            self.slot,
+            self.outlets,
+            self.stats,
+            self.clock,
+            self.stop,
+            FPS,
+            first,
+            lambda now: notice(now),
+            watching or audience(),
         )
 
     def step(self, count: int = 1) -> None:
@@ -360,3 +371,66 @@ def test_a_failing_output_that_cannot_even_be_closed_does_not_touch_the_others(
     stage.step(3)
     assert len(other.frames) == 3
     assert "open in a player" in str(stage.outlets[0].trouble)
+
+
+class EmptyHouse(Stage):
+    """A publisher whose only viewer has left."""
+
+    def __init__(self) -> None:
+        self.seat = seat()
+        super().__init__(self.seat, watching=audience(self.seat))
+        self.offer(7)
+        self.step()
+        self.seat.taken = False
+        self.clock.advance(LINGER_S)
+        self.step()
+        self.seat.frames.clear()
+
+    def play(self, seconds: float) -> list[int]:
+        """The numbers of the frames published in the next `seconds`."""
+        end = self.clock.now() + seconds
+        while self.clock.now() < end:
+            self.step()
+        return [f.index for f in self.seat.frames]
+
+
+def test_while_nobody_watches_a_still_card_goes_out_twice_a_second() -> None:
+    numbers = EmptyHouse().play(60)
+    assert set(numbers) == {-1}
+    assert len(numbers) == pytest.approx(60 / CARD_S, rel=0.2)
+
+
+def test_a_new_viewer_is_seen_and_gets_the_full_rate_within_a_moment() -> None:
+    house = EmptyHouse()
+    house.play(10)
+    house.seat.taken = True
+    before = house.clock.now()
+    while not house.seat.frames or house.seat.frames[-1].index < 0:
+        house.offer(8)
+        house.step()
+    assert house.clock.now() - before <= 2 * LOOK_S
+
+
+def test_a_new_viewer_never_sees_what_was_painted_for_the_last_one() -> None:
+    house = EmptyHouse()
+    house.offer(8)
+    house.play(1)
+    house.seat.taken = True
+    assert set(house.play(2)) == {-1}
+
+
+def test_a_rest_is_no_gap_and_lowers_no_rate() -> None:
+    house = EmptyHouse()
+    house.play(3600)
+    house.seat.taken = True
+    house.play(2)
+    snapshot = house.stats.snapshot(house.clock.now())
+    assert snapshot["gap_ms"]["max"] < 1000 * LINGER_S + 100
+    assert snapshot["published"] < 100
+
+
+def test_a_sink_that_fails_while_nobody_watches_is_counted() -> None:
+    house = EmptyHouse()
+    house.seat._failing = lambda during: SinkLostError("gone") if during == "write" else None
+    house.play(1)
+    assert house.stats.snapshot(0)["faults"]["sink"] >= 1

@@ -121,3 +121,14 @@ def test_a_snapshot_is_ready_for_json_at_any_time(count: int) -> None:
     stats = Stats()
     publish(stats, count)
     assert json.loads(json.dumps(stats.snapshot(200), allow_nan=False))["published"] == count
+
+
+def test_a_pause_is_no_gap_and_slows_no_rate() -> None:
+    stats = Stats()
+    publish(stats, 31)
+    stats.paused()
+    publish(stats, 31, start=5000.0)
+    snapshot = stats.snapshot(5001.0)
+    assert snapshot["published_fps"] == pytest.approx(30)
+    assert snapshot["gap_ms"]["max"] < 40
+    assert snapshot["published"] == 62

@@ -92,6 +92,13 @@ Every option can also be set in the configuration file under [run], or by a vari
     help="Processing size: auto holds the frame rate; 0.25 to 1 fixes a share of the picture's size.",
 )
 @click.option("--mirror", is_flag=True, help="Publish the picture mirrored. (The preview window always is a mirror.)")
+@click.option("--always-on", is_flag=True, help="Keep the camera on and paint also while nobody watches.")
+@click.option(
+    "--idle-after",
+    type=float,
+    metavar="MINUTES",
+    help="Where stylecam cannot tell whether anybody watches: rest after so long without a key; any key wakes it.",
+)
 @click.option("--hotkeys/--no-hotkeys", default=True, show_default=True, help="Listen to global hotkeys.")
 @click.option(
     "--hotkey",
@@ -122,7 +129,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     """Paint the camera and publish it.
 
     While it runs: n and p for the next and previous style, 1 to 9 for a style, b for the plain camera, + and - for the
-    strength, f to freeze, q to quit; the same with ctrl+alt from any program.
+    strength, f to freeze, o for the camera off and on, q to quit; the same with ctrl+alt from any program.
     """  # fmt: skip
     from stylecam.cli.status import StatusLine, greeting
     from stylecam.live import Live, Settings
@@ -146,6 +153,8 @@ def command(context: click.Context, /, **given: Any) -> int:
         strength=given["strength"],
         scale=_scale(given["scale"]),
         mirror=given["mirror"],
+        always_on=given["always_on"],
+        idle_after=given["idle_after"],
         hotkeys=given["hotkeys"],
         bindings=bindings,
         seconds=given["seconds"],

@@ -77,6 +77,9 @@ def line(stats: dict[str, Any], verbose: bool = False) -> Text:
     )
     if stats["strength"] < 1:
         text.append(f" {stats['strength']:.0%}")
+    if stats["waiting_for"]:
+        text.append(f"  {stats['waiting_for']}: the camera is off", "bold yellow")
+        return text
     slow = recent["published_fps"] < 0.95 * stats["fps"] and stats["published"] > stats["fps"]
     text.append(f"  {recent['published_fps']:.1f} fps", "bold red" if slow else "bold green")
     text.append(f"  painted {recent['styled_fps']:.1f}  at {rung}  latency {_ms(latency['p50'])}/{_ms(latency['p95'])}")

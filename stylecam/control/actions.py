@@ -70,6 +70,10 @@ def _freeze(state: LiveState, _: Catalogue, __: str) -> LiveState:
     return replace(state, frozen=not state.frozen)
 
 
+def _rest(state: LiveState, _: Catalogue, __: str) -> LiveState:
+    return replace(state, resting=not state.resting)
+
+
 def _quit(state: LiveState, _: Catalogue, __: str) -> LiveState:
     return state
 
@@ -84,6 +88,7 @@ ACTIONS: dict[str, Action] = {
         Action("stronger", "more of the painting", "ctrl+alt+page_up", "+", _strength(+STRENGTH_STEP)),
         Action("weaker", "more of the camera", "ctrl+alt+page_down", "-", _strength(-STRENGTH_STEP)),
         Action("freeze", "hold the picture", "ctrl+alt+f", "f", _freeze),
+        Action("rest", "camera off and on", "ctrl+alt+o", "o", _rest),
         Action("quit", "stop stylecam", "ctrl+alt+q", "q", _quit),
     )
 }

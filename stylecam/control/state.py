@@ -16,6 +16,7 @@ class LiveState:
         strength: 0..1, how much of the painting covers the camera picture.
         bypass: show the camera picture for a moment, keeping the style chosen.
         frozen: keep publishing the picture of the moment.
+        resting: keep the camera off, whoever watches.
         mirror: publish left and right exchanged.
         scale: fixed processing size as a share of the output's, or None for the governor's choice.
         version: grows with each change.
@@ -25,6 +26,7 @@ class LiveState:
     strength: float = 1.0
     bypass: bool = False
     frozen: bool = False
+    resting: bool = False
     mirror: bool = False
     scale: float | None = None
     version: int = 0

@@ -9,12 +9,15 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stylecam import v4l2
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.frame import Frame, Size
 from stylecam.sinks.base import Sink
+
+if TYPE_CHECKING:
+    from stylecam.readers import Readers
 
 _READERS = (
     "chrom", "firefox", "msedge", "brave", "vivaldi", "opera", "zoom", "teams", "discord", "skype", "slack", "webex",
@@ -34,6 +37,7 @@ class VirtualCameraSink(Sink):
         self._camera: Any = None
         self._lock: BinaryIO | None = None
         self._written = 0
+        self._readers: Readers | None = None
 
     @property
     def device(self) -> str | None:
@@ -69,6 +73,10 @@ class VirtualCameraSink(Sink):
                 continue
             self.name = f"virtual camera {self._camera.device}"
             self._written = 0
+            if sys.platform == "linux" and (candidate or "").startswith("/dev/"):
+                from stylecam.readers import readers_of  # Linux only, and this module must import everywhere
+
+                self._readers = readers_of(str(candidate))
             return
         there = any(candidate is not None and Path(candidate).exists() for candidate in candidates)
         hint = "close what holds it, or load its driver again" if there else install_hint()
@@ -87,7 +95,13 @@ class VirtualCameraSink(Sink):
         except (RuntimeError, OSError, ValueError) as error:
             raise SinkLostError(f"{self.name} took no more frames: {error}") from error
 
+    def _watched(self) -> bool | None:
+        return None if self._readers is None else self._readers.reading()
+
     def _close(self) -> None:
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            readers.close()
         camera, self._camera = self._camera, None
         if camera is not None:
             with contextlib.suppress(RuntimeError, OSError):

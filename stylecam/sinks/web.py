@@ -21,6 +21,8 @@ DEFAULT_PORT = 8765
 PORTS_TRIED = 10
 JPEG_QUALITY = 85
 MOST_CLIENTS = 64
+SNAPSHOT_S = 5.0
+"""A snapshot waits this long for the camera, which may have been off."""
 BOUNDARY = "stylecamframe"
 
 StatsReader = Callable[[], dict[str, Any]]
@@ -71,8 +73,11 @@ class WebSink(Sink):
         broadcast, loop = self._broadcast, self._loop
         if broadcast is None or loop is None or not broadcast.wanted:
             return
-        broadcast.offer(frame.image.copy())
+        broadcast.offer(frame.image.copy(), live=frame.index >= 0)
         loop.call_soon_threadsafe(broadcast.wake)
+
+    def _watched(self) -> bool:
+        return self._broadcast is not None and self._broadcast.wanted
 
     def _close(self) -> None:
         loop, thread = self._loop, self._thread
@@ -121,6 +126,7 @@ class _Broadcast:
         self._lock = threading.Lock()
         self._image: Image | None = None
         self._jpeg = b""
+        self._live = self.live = False
         self.number = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._encoding = False
@@ -132,10 +138,10 @@ class _Broadcast:
         """True while somebody waits for pictures."""
         return self.clients > 0
 
-    def offer(self, image: Image) -> None:
-        """Leave a picture to be sent; one not yet encoded is replaced."""
+    def offer(self, image: Image, live: bool) -> None:
+        """Leave a picture to be sent; one not yet encoded is replaced. `live` is false for a card."""
         with self._lock:
-            self._image = image
+            self._image, self._live = image, live
 
     def wake(self) -> None:
         """Start encoding, in the server's loop; while an older picture is being encoded, the newest waits its turn."""
@@ -154,6 +160,13 @@ class _Broadcast:
                 self._waiting.discard(waiting)
         return self.number, self._jpeg
 
+    async def next_live(self) -> bytes:
+        """The next picture that is no card: the camera may have to start first."""
+        number, jpeg = await self.next(self.number)
+        while not self.live and not self.closed:
+            number, jpeg = await self.next(number)
+        return jpeg
+
     def close(self) -> None:
         """Let all clients go."""
         self.closed = True
@@ -163,11 +176,11 @@ class _Broadcast:
         try:
             while True:
                 with self._lock:
-                    image, self._image = self._image, None
+                    image, self._image, live = self._image, None, self._live
                 if image is None:
                     return
                 self._jpeg = await asyncio.get_running_loop().run_in_executor(None, _jpeg, image)
-                self.number += 1
+                self.number, self.live = self.number + 1, live
                 self._wake_clients()
         finally:
             self._encoding = False
@@ -195,7 +208,7 @@ def _application(broadcast: _Broadcast, stats: StatsReader) -> web.Application:
     async def snapshot(_: web.Request) -> web.Response:
         broadcast.clients += 1
         try:
-            _number, jpeg = await asyncio.wait_for(broadcast.next(broadcast.number), 3.0)
+            jpeg = await asyncio.wait_for(broadcast.next_live(), SNAPSHOT_S)
         except asyncio.TimeoutError:  # its own class on Python 3.10
             return web.Response(status=503, text="no picture yet")
         finally:

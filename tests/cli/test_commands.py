@@ -12,6 +12,7 @@ from stylecam.cli import cameras as cameras_module
 from stylecam.cli import run as run_module
 from stylecam.cli.complete import complete_camera, complete_style
 from stylecam.cli.group import run_command_line
+from stylecam.cli.status import line
 from stylecam.sources import devices
 from stylecam.sources.devices import Camera
 from stylecam.styles.catalogue import Catalogue
@@ -296,3 +297,15 @@ def test_a_signal_ends_the_run_cleanly(capsys: pytest.CaptureFixture[str]) -> No
         signal.signal(signal.SIGINT, before[1])
     assert status == 0
     assert "published" in capsys.readouterr().err
+
+
+def test_the_status_line_says_that_the_camera_waits_for_a_viewer() -> None:
+    stats: dict[str, object] = {
+        "recent": {"latency_ms": {}},
+        "rung": None,
+        "frozen": False,
+        "bypass": False,
+        "style": "udnie",
+    }
+    shown = line({**stats, "strength": 1.0, "waiting_for": "waiting for a viewer"}).plain
+    assert shown.strip() == "udnie   waiting for a viewer: the camera is off"

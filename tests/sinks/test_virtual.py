@@ -202,3 +202,34 @@ def test_the_array_may_be_reused_after_writing(sink: VirtualCameraSink) -> None:
     sink.write(Frame(image, 0, 0.0))
     image[:] = 200
     assert Device.made[0].frames[0].max() == 10
+
+
+def test_where_the_backend_does_not_tell_it_does_not_know_whether_anyone_watches(sink: VirtualCameraSink) -> None:
+    sink.open(SIZE, 30)
+    assert sink.watched() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux")
+def test_a_loopback_device_is_watched_while_some_program_reads_it(
+    sink: VirtualCameraSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stylecam import readers
+
+    class Someone(readers.Readers):
+        closed = 0
+
+        def reading(self) -> bool:
+            return True
+
+        def close(self) -> None:
+            self.closed += 1
+
+    someone = Someone()
+    monkeypatch.setattr(readers, "readers_of", lambda _: someone)
+    loopback = v4l2.Capability("/dev/video-none", "stylecam", "v4l2 loopback", "", v4l2.OUTPUT)
+    monkeypatch.setattr(v4l2, "device_paths", lambda: [loopback.path])
+    monkeypatch.setattr(v4l2, "capability", lambda _: loopback)
+    sink.open(SIZE, 30)
+    assert sink.watched() is True
+    sink.close()
+    assert (sink.watched(), someone.closed) == (False, 1)

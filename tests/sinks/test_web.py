@@ -86,6 +86,30 @@ def test_a_snapshot_is_the_picture_published(sink: WebSink) -> None:
     assert abs(float(picture(body).mean()) - 77) < 2
 
 
+def test_a_snapshot_of_a_camera_that_was_off_waits_for_its_first_picture(sink: WebSink) -> None:
+    starting, taken = threading.Event(), []
+    asking = threading.Thread(target=lambda: taken.append(get(sink, "/snapshot.jpg")[1]))
+    asking.start()
+    while not sink.watched():
+        starting.wait(0.005)
+    for _ in range(20):  # the card, as long as the camera starts
+        sink.write(Frame(grey(20, SIZE), -1, 0.0))
+        starting.wait(0.005)
+    with Feeding(sink, 200):
+        asking.join()
+    assert picture(taken[0]).mean() == pytest.approx(200, abs=2)
+
+
+def test_who_has_the_page_open_watches(sink: WebSink) -> None:
+    assert sink.watched() is False
+    connection = http.client.HTTPConnection(HOST, sink.port, timeout=20)
+    connection.request("GET", "/stream.mjpg")
+    with Feeding(sink):
+        connection.getresponse()
+        assert sink.watched() is True
+    connection.close()
+
+
 def test_the_stream_is_one_picture_after_the_other(sink: WebSink) -> None:
     with Feeding(sink, 99):
         connection = http.client.HTTPConnection(HOST, sink.port, timeout=20)

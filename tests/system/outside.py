@@ -52,7 +52,8 @@ class Program:
         self.stats_file = folder / "stats.json"
         with self._errors.open("wb") as errors, self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, "--stats", str(self.stats_file)],
+                # always on: most of these tests watch the statistics, and not the picture
+                [*command, "--always-on", "--stats", str(self.stats_file)],
                 env=dict(environment),
                 cwd=folder,
                 stdin=subprocess.DEVNULL if terminal is None else terminal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -57,8 +58,7 @@ def begin(function: str, argument: str, memory: str) -> None:
     module, _, name = function.partition(":")
     work = getattr(import_module(module), name)
     _bound(int(memory))
-    sys.stdout.write(".")
-    sys.stdout.flush()
+    os.write(sys.stdout.fileno(), b".")
     work(argument)
 
 

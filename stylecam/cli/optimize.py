@@ -84,8 +84,8 @@ pass a picture.""",
 )
 @click.option("--preserve-color", is_flag=True, help="Keep the photograph's colours; paint only light and dark.")
 @click.option("--content", type=float, default=1.0, show_default=True, help="Weight: forms kept (relu3_3).")
-@click.option("--fine", type=float, default=0.25, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
-@click.option("--style-weight", type=float, default=1.7, show_default=True, help="Weight: texture of the painting.")
+@click.option("--fine", type=float, default=0.22, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
+@click.option("--style-weight", type=float, default=2.6, show_default=True, help="Weight: texture of the painting.")
 @click.option(
     "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight: total variation, smoothness."
 )

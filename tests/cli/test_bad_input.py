@@ -166,12 +166,11 @@ def test_a_statistics_file_that_cannot_be_written_is_known_before_the_run(
     complaint: Complain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a read-only folder."""
-    import tempfile
 
-    def refuse(**_: object) -> None:
+    def refuse(self: Path, mode: str = "r", **_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     assert "stats.json" in complaint("--stats", str(tmp_path / "stats.json"))
 
 

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,8 +168,12 @@ def test_a_statistics_file_that_cannot_be_written_is_known_before_the_run(
 ) -> None:
     """As in a read-only folder."""
 
-    def refuse(self: Path, mode: str = "r", **_: object) -> None:
-        raise PermissionError(13, "Permission denied")
+    opened = Path.open
+
+    def refuse(self: Path, mode: str = "r", **how: Any) -> Any:
+        if "x" in mode:
+            raise PermissionError(13, "Permission denied")
+        return opened(self, mode, **how)
 
     monkeypatch.setattr(Path, "open", refuse)
     assert "stats.json" in complaint("--stats", str(tmp_path / "stats.json"))

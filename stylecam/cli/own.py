@@ -71,6 +71,8 @@ Examples:
       the same, said rather than found out
   stylecam styles add candy.pth --name sweet --licence BSD-3-Clause
       weights of PyTorch's fast-neural-style example
+  stylecam styles add friends.onnx
+      what somebody else trained with stylecam train
 \b
 Ranges: 0..1, 0..255, -1..1, caffe (BGR minus VGG's means), resnet (over ImageNet's deviation), or IN:OUT.""",
 )
@@ -100,7 +102,7 @@ def add(file: Path, as_json: bool, **said: Any) -> None:
     for note in made.notes:
         click.echo(printable(note))
     click.echo(f"added: {', '.join(card.name for card in cards)}")
-    click.echo(f"try it: stylecam --style {cards[0].name}")
+    click.echo(f"try it: stylecam --style {cards[0].full_name if len(cards) > 1 else cards[0].name}")
 
 
 @click.command(

@@ -1,10 +1,10 @@
-"""Any foreign network file into the model contract: which importer reads it, and what is written beside the network."""
+"""Any network file into the model contract: which importer reads it, and what is written beside the network."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
 from stylecam.styles.card import slug
 from stylecam.styles.importers import torch7
-from stylecam.styles.model import network_bytes
+from stylecam.styles.model import Model, network_bytes
 
 if TYPE_CHECKING:
     from stylecam.styles.importers.graph import Graph
@@ -42,7 +42,7 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A foreign network in the model contract.
+    """A network in the model contract.
 
     Attributes:
         name: of the style, and of the file it should lie in.
@@ -65,8 +65,12 @@ def import_style(path: Path, options: ImportOptions, proof: Proof) -> Imported:
         ImporterUnavailableError: what reads this kind is not installed.
         UsageError: an option that cannot be meant.
     """
-    data = _bytes(path)
+    data = network_bytes(path)
     name = slug(options.name or path.stem)
+    if _is_ours(path, data):
+        return _as_it_is(path, data, name, options, proof)
+    if find_spec("onnx") is None:
+        raise ImporterUnavailableError('importing needs onnx, not installed here; run: pip install "stylecam[import]"')
     refused: list[str] = []
     try:
         for kind, (graph, styles, notes) in _ways(data, options):
@@ -80,6 +84,23 @@ def import_style(path: Path, options: ImportOptions, proof: Proof) -> Imported:
         raise ModelFormatError(f"{path}: {error}") from error
     advice = "; where you know better, say so with --layout, --range or --order" if kind == "onnx" else ""
     raise ModelFormatError(f"{path} is refused, tried on a photo: {'; '.join(dict.fromkeys(refused))}{advice}")
+
+
+def _is_ours(path: Path, data: bytes) -> bool:
+    """Whether it is a bank in the model contract already, as `stylecam train` writes them."""
+    try:
+        return "styles" in Model.parse(path, data).metadata
+    except ModelFormatError:
+        return False
+
+
+def _as_it_is(path: Path, data: bytes, name: str, options: ImportOptions, proof: Proof) -> Imported:
+    if any(value is not None for key, value in asdict(options).items() if key != "name"):
+        raise UsageError(f"{path} says itself what it holds; of the options only --name can be given")
+    problem = _problem(data, proof)
+    if problem is not None:
+        raise ModelFormatError(f"{path} is refused, tried on a photo: {problem}")
+    return Imported(name, data, ("a bank of stylecam's own: taken as it is",))
 
 
 def _problem(made: bytes, proof: Proof) -> str | None:
@@ -112,12 +133,6 @@ def _ways(data: bytes, options: ImportOptions) -> Iterator[tuple[str, Way]]:
 
         for way in foreign.convert(data, *chosen):
             yield "onnx", way
-
-
-def _bytes(path: Path) -> bytes:
-    if find_spec("onnx") is None:
-        raise ImporterUnavailableError('importing needs onnx, not installed here; run: pip install "stylecam[import]"')
-    return network_bytes(path)
 
 
 def _metadata(

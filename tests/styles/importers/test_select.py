@@ -50,6 +50,19 @@ def test_what_the_user_says_is_on_the_card(tmp_path: Path) -> None:
     assert (card.name, card.title, card.artist, card.licence) == ("muse", "La Muse", "Pablo Picasso", "for research")
 
 
+def test_a_bank_that_was_trained_here_is_taken_as_it_is(bank: Model, tmp_path: Path) -> None:
+    made = import_style(written(tmp_path, bank.data, "friends.onnx"), ImportOptions(name="theirs"), passes)
+    assert made.data == bank.data
+    assert made.name == "theirs"
+    with pytest.raises(ModelFormatError, match=r"friends\.onnx is refused, tried on a photo: all black"):
+        import_style(tmp_path / "friends.onnx", ImportOptions(), lambda _: "all black")
+
+
+def test_of_a_bank_that_was_trained_here_nothing_need_be_said(bank: Model, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="says itself what it holds; of the options only --name"):
+        import_style(written(tmp_path, bank.data), ImportOptions(title="La Muse"), passes)
+
+
 def test_the_styles_of_a_bank_are_numbered(tmp_path: Path) -> None:
     net = Foreign().core()
     data = net.then("Add", net.constant(0.0)).saved(more=[("weights", (3,))])

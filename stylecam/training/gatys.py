@@ -38,8 +38,8 @@ class GatysRecipe:
     optimizer: str = "lbfgs"
     rate: float = 0.02
     content: float = 1.0
-    fine: float = 0.25
-    style: float = 1.7
+    fine: float = 0.22
+    style: float = 2.6
     variation: float = 0.5
 
     def __post_init__(self) -> None:

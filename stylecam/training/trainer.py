@@ -175,7 +175,10 @@ class Trainer:
         try:
             with naming_memory(lambda: _less_memory(self._recipe) + self._kept()), self._crew.working(self._device):
                 self._forward = self._crew.sharing(self._network)
-                self._loop()
+                try:
+                    self._loop()
+                finally:
+                    self._forward = self._network  # what shares holds on to threads that must end with the connection
         except OSError as error:
             raise TrainingFailedError(
                 f"{error.filename or self._output.parent} cannot be written: {error.strerror or error}" + self._kept()

@@ -138,7 +138,7 @@ def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
 @pytest.mark.parametrize("recipe", ["", "see the notes", "[1]", '{"fine": "much"}', '{"style": -1}', "[" * 9999])
 def test_a_recipe_for_people_leaves_the_trainers_weights(recipe: str, tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx", metadata={"recipe": recipe}))
-    assert Weights.of(model, Learned(), None, None, None) == Weights(0.25, 1.7, 288)
+    assert Weights.of(model, Learned(), None, None, None) == Weights(0.22, 2.6, 288)
 
 
 def test_arithmetic_that_cannot_be_counted_is_a_note_and_no_end(

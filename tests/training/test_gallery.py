@@ -52,9 +52,9 @@ def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tm
     plan = material.plan(tmp_path, "blots")
     plan = replace(plan, paintings=(*plan.paintings, *read_gallery(gallery(tmp_path, text))))
     blots, wave = Trainer.begin(plan, tmp_path / "bank.onnx").entries
-    learned = {"fine": 0.25, "style": 1.7, "scale": 64, "crop": None}
-    assert blots == {"name": "blots", "title": "Blots", "learned": learned}
-    assert wave["learned"] == {**learned, "style": 3.4, "crop": [0.0, 0.0, 1.0, 0.9]}
+    learned = {"fine": 0.22, "style": 2.6, "scale": 64, "crop": None}
+    assert blots == {"name": "blots", "title": "Blots", "learned": {**learned, "file": "blots.png"}}
+    assert wave["learned"] == {**learned, "style": 5.2, "crop": [0.0, 0.0, 1.0, 0.9], "file": "wave.png"}
     assert (wave["title"], wave["artist"]) == ("Wave", "H.")
 
 

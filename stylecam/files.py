@@ -98,6 +98,8 @@ def destination(path: Path) -> Path:
         target = path.resolve() if path.is_symlink() else path
     except RuntimeError as error:  # before Python 3.13
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+    if target.is_symlink():  # since: it stops in the circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     if target.exists() and not target.is_file() and not target.is_dir():
         raise OSError(errno.EINVAL, "it is no plain file")
     return target

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 import threading
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import IO
 
@@ -29,6 +30,9 @@ PIPE_BYTES = 2**20
 HD_LINES = 720
 """From this height on, YUV is taken for BT.709 by those who are not told, and below for BT.601."""
 _MARK = "stylecam.camera"
+"""The node's property by which it is told from other cameras, and from another stylecam's."""
+_LAST_READER_LEFT = "all buffers have been removed"
+"""What plugins of PipeWire 1.4 end with when the last reader leaves, taking the camera along. It is made again."""
 _PACKAGES = {
     "apt-get": "sudo apt install gstreamer1.0-pipewire gstreamer1.0-tools gstreamer1.0-plugins-base pipewire-bin",
     "dnf": "sudo dnf install pipewire-gstreamer pipewire-utils gstreamer1 gstreamer1-plugins-base",
@@ -39,94 +43,123 @@ _PACKAGES = {
 class PipeWireSink(Sink):
     """A PipeWire node of class Video/Source and role Camera, there as long as the sink is open.
 
-    A thread feeds the newest frame, always a whole one, to `gst-launch-1.0`; while that does not take any, newer frames
-    replace the one that waits. Frames that nobody reads end there.
+    Its frames are made by `gst-launch-1.0`; `pw-dump` tells whether anybody reads them. Frames that nobody reads end
+    in the first of the two.
     """
 
     name = "PipeWire camera"
 
     def __init__(self) -> None:
         super().__init__()
-        self._camera: Companion | None = None
+        self._pipeline: list[str] = []
+        self._camera: _Camera | None = None
         self._watch: NodeWatch | None = None
-        self._feeder: threading.Thread | None = None
-        self._frames: Slot[Image] = Slot()
-        self._stop = threading.Event()
 
     def _open(self, size: Size, fps: float) -> None:
+        _check_programs()
         mark = f"camera-{secrets.token_hex(6)}"
+        self._pipeline = _pipeline(size, fps, mark)
         try:
-            self._check_programs()
             self._watch = NodeWatch(_MARK, mark)
-            self._await_pipewire(self._watch)
-            self._camera = Companion([PROGRAM, "-q", "-f", *_pipeline(size, fps, mark)], fed=True)
-            self._await_node(self._watch, self._camera)
-        except OSError as error:  # SinkUnavailableError too
+            _await_pipewire(self._watch)
+            self._camera = _Camera(self._pipeline)
+            _await_node(self._watch, self._camera)
+        except BaseException as error:  # Ctrl-C too: no program is left behind
             self._close()
-            if isinstance(error, SinkUnavailableError):
-                raise
-            raise _unavailable(str(error)) from error
-        except BaseException:  # Ctrl-C: no program is left behind
-            self._close()
+            if isinstance(error, OSError) and not isinstance(error, SinkUnavailableError):
+                raise _unavailable(str(error), "use --output virtual or --output web") from error
             raise
-        self._frames, self._stop = Slot(), threading.Event()
-        arguments = (self._camera.input, self._frames, self._stop)
-        self._feeder = threading.Thread(target=_feed, args=arguments, name="stylecam-pipewire", daemon=True)
-        self._feeder.start()
-
-    def _check_programs(self) -> None:
-        if sys.platform != "linux":
-            raise SinkUnavailableError("no PipeWire camera: PipeWire is a part of Linux; use --output virtual")
-        missing = [program for program in (PROGRAM, WATCHER) if shutil.which(program) is None]
-        if missing:
-            plural = "are" if len(missing) > 1 else "is"
-            raise _unavailable(f"{' and '.join(missing)} {plural} not installed", install_hint())
-
-    def _await_pipewire(self, watch: NodeWatch) -> None:
-        if watch.answered(ANSWER_S):
-            return
-        why = "it does not answer" if watch.running else watch.last_words()
-        raise _unavailable(f"PipeWire: {why}", "start it: systemctl --user start pipewire wireplumber")
-
-    def _await_node(self, watch: NodeWatch, camera: Companion) -> None:
-        pause = threading.Event()
-        for _ in range(round(APPEAR_S / LOOK_S)):
-            if watch.state is not None:
-                return
-            if not camera.running:
-                words = camera.last_words()
-                lacking = 'no element "' in words or "no property" in words
-                raise _unavailable(words, install_hint() if lacking else "see whether PipeWire is well")
-            pause.wait(LOOK_S)
-        raise _unavailable(f"GStreamer did not bring it forth within {APPEAR_S:g} s", "see whether PipeWire is well")
 
     def _write(self, frame: Frame) -> None:
         assert self._camera is not None
         assert self._watch is not None
-        if not self._camera.running:
-            raise SinkLostError(f"{self.name} has gone ({self._camera.last_words()}); it comes back with PipeWire")
-        if not self._watch.running:  # old plugins do not notice
+        if not self._watch.running:  # asked first: old plugins go on as if nothing had happened
             raise SinkLostError(f"{self.name} has gone: PipeWire has ended; it comes back with PipeWire")
-        if self._watch.state is None:
-            raise SinkLostError(f"{self.name} was taken away; it is made again")
-        self._frames.put(frame.image.copy())
+        if not self._camera.running:
+            words = self._camera.last_words()
+            if _LAST_READER_LEFT not in words:
+                raise SinkLostError(f"{self.name} has gone ({words}); see whether PipeWire is well")
+            self._camera.close()
+            self._camera = _Camera(self._pipeline)
+        self._camera.show(frame.image.copy())
 
     def _watched(self) -> bool | None:
         return self._watch is not None and self._watch.state == "running"
 
     def _close(self) -> None:
-        self._stop.set()
-        self._frames.close()
         camera, self._camera = self._camera, None
-        feeder, self._feeder = self._feeder, None
-        watch, self._watch = self._watch, None
         if camera is not None:
-            camera.kill()
-        if feeder is not None:
-            feeder.join(PART_S)  # its pipe is broken
-        for program in (camera, watch):
-            if program is not None:
-                program.close()
+            camera.close()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+
+
+class _Camera:
+    """`gst-launch-1.0`, and a thread that feeds it whole frames; while one waits, a newer one takes its place."""
+
+    def __init__(self, pipeline: Sequence[str]) -> None:
+        """Raises OSError if it cannot be started."""
+        self._frames: Slot[Image] = Slot()
+        self._closed = False
+        self._program = Companion([PROGRAM, "-q", "-f", *pipeline], fed=True)
+        self._feeder = threading.Thread(target=self._feed, name="stylecam-pipewire", daemon=True)
+        self._feeder.start()
+
+    @property
+    def running(self) -> bool:
+        return self._program.running
+
+    def last_words(self) -> str:
+        return self._program.last_words()
+
+    def show(self, image: Image) -> None:
+        """Feed `image` next; it is the camera's to keep."""
+        self._frames.put(image)
+
+    def close(self) -> None:
+        self._closed = True
+        self._frames.close()
+        self._program.kill()
+        self._feeder.join(PART_S)  # its pipe is broken
+        self._program.close()
+
+    def _feed(self) -> None:
+        pipe = self._program.input
+        _widen(pipe)
+        with contextlib.suppress(OSError, ValueError):  # the program has ended, which the next `write` finds out
+            while not self._closed:
+                image = self._frames.take(timeout=1.0)
+                rest = memoryview(b"") if image is None else image.data.cast("B")
+                while rest:
+                    rest = rest[pipe.write(rest) :]
+
+
+def _check_programs() -> None:
+    if sys.platform != "linux":
+        raise SinkUnavailableError("no PipeWire camera can be made: PipeWire is a part of Linux; use --output virtual")
+    missing = [program for program in (PROGRAM, WATCHER) if shutil.which(program) is None]
+    if missing:
+        raise _unavailable(f"{' and '.join(missing)} not found", install_hint())
+
+
+def _await_pipewire(watch: NodeWatch) -> None:
+    if not watch.answered(ANSWER_S):
+        why = "it does not answer" if watch.running else watch.last_words()
+        raise _unavailable(f"PipeWire: {why}", "start it: systemctl --user start pipewire wireplumber")
+
+
+def _await_node(watch: NodeWatch, camera: _Camera) -> None:
+    pause = threading.Event()
+    for _ in range(round(APPEAR_S / LOOK_S)):
+        if watch.state is not None:
+            return
+        if not camera.running:
+            words = camera.last_words()
+            lacking = "no element" in words or "no property" in words
+            raise _unavailable(words, install_hint() if lacking else "see whether PipeWire is well")
+        pause.wait(LOOK_S)
+    raise _unavailable(f"it did not appear within {APPEAR_S:g} s", "see whether PipeWire is well")
 
 
 def install_hint() -> str:
@@ -142,7 +175,7 @@ def is_possible() -> bool:
     return sys.platform == "linux" and all(shutil.which(program) is not None for program in (PROGRAM, WATCHER))
 
 
-def _unavailable(why: str, remedy: str = "use --output virtual or --output web") -> SinkUnavailableError:
+def _unavailable(why: str, remedy: str) -> SinkUnavailableError:
     return SinkUnavailableError(f"no PipeWire camera can be made ({why}); {remedy}")
 
 
@@ -170,17 +203,6 @@ def _pipeline(size: Size, fps: float, mark: str) -> list[str]:
         *("joined.", "!", "pipewiresink", "mode=provide", "sync=false", f"client-name={NODE}"),
         f"stream-properties=properties,{node},{_MARK}={mark}",
     ]
-
-
-def _feed(pipe: IO[bytes], frames: Slot[Image], stop: threading.Event) -> None:
-    """The feeding thread: one whole frame after the other until told to stop, or nobody takes them."""
-    _widen(pipe)
-    with contextlib.suppress(OSError, ValueError):  # the program has ended: `write` finds out and says so
-        while not stop.is_set():
-            image = frames.take(timeout=1.0)
-            rest = memoryview(b"") if image is None else image.data.cast("B")
-            while rest:
-                rest = rest[pipe.write(rest) :]
 
 
 def _widen(pipe: IO[bytes]) -> None:

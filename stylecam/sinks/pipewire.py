@@ -197,7 +197,7 @@ def _pipeline(size: Size, fps: float, mark: str) -> list[str]:
     return [
         *("concat", "name=joined"),
         *("videotestsrc", "num-buffers=0", "!", yuy2, "!", "joined."),
-        *("fdsrc", "fd=0", "do-timestamp=true", f"blocksize={2**16}", "!"),
+        *("fdsrc", "fd=0", f"blocksize={2**16}", "!"),
         *("rawvideoparse", "format=bgr", *shape.split(","), "!"),
         *("videoconvert", "!", yuy2, "!", "identity", "drop-allocation=true", "!", "joined."),
         *("joined.", "!", "pipewiresink", "mode=provide", "sync=false", f"client-name={NODE}"),

@@ -185,7 +185,8 @@ def _pipeline(size: Size, fps: float, mark: str) -> list[str]:
     Where the sink hands its buffers to the converter (its "pool"), old plugins (0.3.65 for one) crash at the first
     reader, and frames wait for readers: a new one would see a picture of long ago. So the converter is told to use
     memory of its own. But the plugin learns the size of its buffers only from one who has accepted the pool: a test
-    picture that gives no frame does that, ahead of ours.
+    picture that gives no frame does that, ahead of ours. Times are counted, not taken from the pipeline's clock, which
+    is PipeWire's: in 1.4 it leaps by hours when a reader comes, and readers wait that long for their next frame.
     """
     rate = Fraction(fps).limit_denominator(1001)
     colorimetry = "bt709" if size.height >= HD_LINES else "bt601"

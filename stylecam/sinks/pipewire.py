@@ -80,7 +80,10 @@ class PipeWireSink(Sink):
             if _LAST_READER_LEFT not in words:
                 raise SinkLostError(f"{self.name} has gone ({words}); see whether PipeWire is well")
             self._camera.close()
-            self._camera = _Camera(self._pipeline)
+            try:
+                self._camera = _Camera(self._pipeline)
+            except OSError as error:
+                raise SinkLostError(f"{self.name} could not be made again ({error}); it is tried once more") from error
         self._camera.show(frame.image.copy())
 
     def _watched(self) -> bool | None:

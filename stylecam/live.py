@@ -29,6 +29,7 @@ from stylecam.files import check_writable, write_json
 from stylecam.frame import Size
 from stylecam.pipeline import Pipeline, waiting_frame
 from stylecam.sinks.base import Sink
+from stylecam.sinks.pipewire import is_possible as pipewire_is_possible
 from stylecam.sinks.recorder import Recorder
 from stylecam.sinks.select import make_sinks
 from stylecam.sinks.virtual import VirtualCameraSink
@@ -288,7 +289,12 @@ class Live:
         try:
             virtual.open(self._settings.size, self._settings.fps)
         except SinkUnavailableError as error:
-            self._say(f"{error}. Until then the picture is on a web page.")
+            more = (
+                " --output pipewire needs no driver, for programs that ask PipeWire for cameras."
+                if pipewire_is_possible()
+                else ""
+            )
+            self._say(f"{error}. Until then the picture is on a web page.{more}")
             return WebSink(stats=self._report_once_open)
         return virtual
 

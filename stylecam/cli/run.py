@@ -76,7 +76,8 @@ Every option can also be set in the configuration file under [run], or by a vari
     "--output",
     multiple=True,
     metavar="WHERE",
-    help="virtual[:DEVICE] (path or label), web[:PORT], window, file:PATH.mp4 or null; may be given several times. "
+    help="virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), web[:PORT], window, "
+    "file:PATH.mp4 or null; may be given several times. "
     "Without: the virtual camera, or the web page if there is none.",
 )
 @click.option("--engine", default="opencv", show_default=True, help="What runs the network.")

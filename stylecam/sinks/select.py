@@ -9,7 +9,7 @@ from stylecam.errors import UsageError
 from stylecam.files import user_path
 from stylecam.sinks.base import NullSink, Sink
 
-KINDS = "virtual[:DEVICE], web[:PORT], window, file:PATH.mp4, null"
+KINDS = "virtual[:DEVICE], pipewire, web[:PORT], window, file:PATH.mp4, null"
 
 
 def make_sinks(
@@ -44,6 +44,7 @@ def _meant(kind: str, argument: str) -> str:
 
 
 def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, stats: Callable[[], dict[str, Any]]) -> Sink:
+    from stylecam.sinks.pipewire import PipeWireSink
     from stylecam.sinks.recorder import Recorder
     from stylecam.sinks.virtual import VirtualCameraSink
     from stylecam.sinks.window import WindowSink
@@ -60,6 +61,8 @@ def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, stats:
         if not argument:
             raise UsageError(f"--output {text}: name the file, for instance file:recording.mp4")
         return Recorder(user_path(argument))
+    if kind == "pipewire" and not argument:
+        return PipeWireSink()
     if kind in ("window", "null") and not argument:
         return WindowSink(mirror_preview) if kind == "window" else NullSink()
     raise UsageError(f"--output {text} is none of {KINDS}")

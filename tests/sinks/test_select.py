@@ -8,6 +8,7 @@ import pytest
 
 from stylecam.errors import UsageError
 from stylecam.sinks.base import NullSink
+from stylecam.sinks.pipewire import PipeWireSink
 from stylecam.sinks.recorder import Recorder
 from stylecam.sinks.select import make_sinks
 from stylecam.sinks.virtual import VirtualCameraSink
@@ -16,8 +17,8 @@ from stylecam.sinks.window import WindowSink
 
 
 def test_each_output_has_its_sink() -> None:
-    kinds = [type(sink) for sink in make_sinks(["virtual", "web", "window", "file:a.mp4", "null"])]
-    assert kinds == [VirtualCameraSink, WebSink, WindowSink, Recorder, NullSink]
+    kinds = [type(sink) for sink in make_sinks(["virtual", "pipewire", "web", "window", "file:a.mp4", "null"])]
+    assert kinds == [VirtualCameraSink, PipeWireSink, WebSink, WindowSink, Recorder, NullSink]
 
 
 def test_no_output_is_no_sink() -> None:
@@ -39,6 +40,7 @@ def test_a_device_port_and_file_are_passed_on() -> None:
         ["virtual:/dev/video10", "virtual:/dev/video10"],
         ["web:9000", "web:9000"],
         ["window", "null", "window"],
+        ["pipewire", "pipewire"],
         ["file:a.mp4", "file:./a.mp4"],
         ["file:a.mp4", "file:b/../a.mp4"],
     ],
@@ -54,7 +56,9 @@ def test_different_devices_ports_and_files_may_stand_side_by_side() -> None:
     assert len(make_sinks(wanted)) == 6
 
 
-@pytest.mark.parametrize("text", ["", "virtul", "screen:1", "window:2", "null:x", ":8765", "http://127.0.0.1"])
+@pytest.mark.parametrize(
+    "text", ["", "virtul", "screen:1", "window:2", "pipewire:x", "null:x", ":8765", "http://127.0.0.1"]
+)
 def test_what_is_no_output_is_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(UsageError, match="is none of virtual"):
         make_sinks([text])

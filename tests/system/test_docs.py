@@ -22,8 +22,13 @@ pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-LACKING = ("no camera answers to", "no virtual camera can be opened", "no preview window")
-"""Refusals that are right on a machine without camera, driver or display."""
+LACKING = (
+    "no camera answers to",
+    "no virtual camera can be opened",
+    "no preview window",
+    "no PipeWire camera can be made",
+)
+"""Refusals that are right on a machine without camera, driver, display or PipeWire."""
 
 
 def blocks(language: str) -> list[str]:

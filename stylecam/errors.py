@@ -23,7 +23,9 @@ StylecamError
 │   ├── TrainingUnavailableError (RuntimeError) PyTorch is not installed; says what to install
 │   ├── TrainingDataError     (ValueError)    a painting, photo folder, perceptual network or checkpoint is no good
 │   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
-└── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
+├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
+├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
+└── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
 
 Each message says what happened, why, and what to do next; the command line prints it on one line and exits with 2.
 """
@@ -131,3 +133,11 @@ class TrainingFailedError(TrainingError, RuntimeError):
 
 class HotkeysUnavailableError(StylecamError, RuntimeError):
     """Global hotkeys cannot be had on this system as it is."""
+
+
+class UncheckedError(StylecamError, OSError):
+    """Something of this machine cannot be looked at, so nothing is known of it."""
+
+
+class SetupError(StylecamError, RuntimeError):
+    """The virtual camera's driver cannot be set up here, or a step towards it failed."""

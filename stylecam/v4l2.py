@@ -32,6 +32,7 @@ def ioctl_number(direction: int, number: int, size: int) -> int:
 _READ, _WRITE = 2, 1
 _QUERYCAP = ioctl_number(_READ, 0, 104)
 _ENUM_FMT = ioctl_number(_READ | _WRITE, 2, 64)
+_G_CTRL = ioctl_number(_READ | _WRITE, 27, 8)
 _STREAMON = ioctl_number(_WRITE, 18, 4)
 _ENUM_FRAMESIZES = ioctl_number(_READ | _WRITE, 74, 44)
 _ENUM_FRAMEINTERVALS = ioctl_number(_READ | _WRITE, 75, 52)
@@ -101,6 +102,21 @@ def modes(path: str) -> list[Mode]:
             for width, height in _sizes(device, pixel_format):
                 found.append(Mode(fourcc, width, height, _highest_rate(device, pixel_format, width, height)))
     return found
+
+
+EXPOSURE_TIME, EXPOSURE_MAY_SLOW = 0x009A0902, 0x009A0903
+"""Controls: the exposure in 0.1 ms, and whether the camera may lower its rate to expose longer in low light."""
+
+
+def control(path: str, number: int) -> int | None:
+    """The value of one of a device's controls; None where it has no such control or does not tell."""
+    request = bytearray(struct.pack("<Ii", number, 0))
+    try:
+        with _opened(path) as device:
+            _ioctl(device, _G_CTRL, request)
+    except OSError:
+        return None
+    return int(struct.unpack_from("<i", request, 4)[0])
 
 
 def stream_on_output(path: str) -> None:

@@ -19,6 +19,8 @@ _COMMANDS = {
     "video": "paint a clip",
     "sheet": "show every style on one picture",
     "cameras": "list the cameras of this machine",
+    "doctor": "find out why a camera does not appear, or the picture crawls",
+    "setup": "install and set up the virtual camera's driver",
     "styles": "list the styles, add one from a file, rename or remove one",
     "train": "learn the style of a painting",
     "evaluate": "measure how good styles are",
@@ -72,7 +74,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     try:
         status = group.main(list(arguments), prog_name="stylecam", standalone_mode=False)
     except click.UsageError as error:
-        return _complain(error.format_message() + _origin(error), error.ctx)
+        return _complain(error.format_message() + origin(error), error.ctx)
     except click.ClickException as error:
         return _complain(error.format_message())
     except StylecamError as error:
@@ -94,7 +96,7 @@ def _complain(message: str, context: click.Context | None = None) -> int:
     return 2
 
 
-def _origin(error: click.UsageError) -> str:
+def origin(error: click.UsageError) -> str:
     """Where a wrong value came from, if not from the command line."""
     parameter, context = getattr(error, "param", None), error.ctx
     if parameter is None or context is None:

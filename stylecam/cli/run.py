@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -16,6 +16,9 @@ from stylecam import config
 from stylecam.cli.complete import complete_camera, complete_style
 from stylecam.errors import StylecamError, UsageError
 from stylecam.frame import Size
+
+if TYPE_CHECKING:
+    from stylecam.live import Settings
 
 _META = "stylecam.config"
 
@@ -133,7 +136,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     strength, f to freeze, o for the camera off and on, q to quit; the same with ctrl+alt from any program.
     """  # fmt: skip
     from stylecam.cli.status import StatusLine, greeting
-    from stylecam.live import Live, Settings
+    from stylecam.live import Live
     from stylecam.styles.catalogue import Catalogue, shipped_models
 
     console = Console(stderr=True, highlight=False)
@@ -141,26 +144,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     catalogue = Catalogue.load([shipped_models(), config.user_styles()])
     for problem in catalogue.problems:
         status.say(f"skipped: {problem}")
-    bindings = context.meta["stylecam.hotkeys"] | dict(_assignment(text) for text in given["hotkey"])
-    settings = Settings(
-        camera=given["camera"],
-        style=given["style"],
-        size=Size.parse(given["size"]),
-        fps=given["fps"],
-        outputs=tuple(given["output"]),
-        engine=given["engine"],
-        device=given["device"],
-        threads=given["threads"],
-        strength=given["strength"],
-        scale=_scale(given["scale"]),
-        mirror=given["mirror"],
-        always_on=given["always_on"],
-        idle_after=given["idle_after"],
-        hotkeys=given["hotkeys"],
-        bindings=bindings,
-        seconds=given["seconds"],
-        stats=given["stats"],
-    )
+    settings = settings_of(context)
     live = Live(settings, catalogue, status.say)
 
     def started() -> None:
@@ -190,6 +174,37 @@ def command(context: click.Context, /, **given: Any) -> int:
     sys.stdout.flush()
     given_up = [entry["trouble"] for entry in final["outputs"] if entry["trouble"]]
     return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
+
+
+def settings_of(context: click.Context) -> Settings:
+    """What was asked for, by whatever of flags, variables and file.
+
+    Raises:
+        UsageError: a value that cannot be meant.
+    """
+    from stylecam.live import Settings
+
+    given = context.params
+    bindings = context.meta["stylecam.hotkeys"] | dict(_assignment(text) for text in given["hotkey"])
+    return Settings(
+        camera=given["camera"],
+        style=given["style"],
+        size=Size.parse(given["size"]),
+        fps=given["fps"],
+        outputs=tuple(given["output"]),
+        engine=given["engine"],
+        device=given["device"],
+        threads=given["threads"],
+        strength=given["strength"],
+        scale=_scale(given["scale"]),
+        mirror=given["mirror"],
+        always_on=given["always_on"],
+        idle_after=given["idle_after"],
+        hotkeys=given["hotkeys"],
+        bindings=bindings,
+        seconds=given["seconds"],
+        stats=given["stats"],
+    )
 
 
 def _as_given(value: config.Value, several: bool) -> str | bool | list[str]:

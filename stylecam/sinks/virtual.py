@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import re
 import sys
 import tempfile
@@ -79,7 +78,7 @@ class VirtualCameraSink(Sink):
                 self._readers = readers_of(str(candidate))
             return
         there = any(candidate is not None and Path(candidate).exists() for candidate in candidates)
-        hint = "close what holds it, or load its driver again" if there else install_hint()
+        hint = "close what holds it (stylecam doctor names it)" if there else install_hint()
         raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {hint}")
 
     def _write(self, frame: Frame) -> None:
@@ -143,22 +142,9 @@ def install_hint() -> str:
         return "install OBS Studio from obsproject.com, start its virtual camera once and stop it"
     if sys.platform == "darwin":
         return "install OBS Studio from obsproject.com, press 'Start Virtual Camera' once, allow it, and stop it"
-    load = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=stylecam"
-    if any(
-        Path(p).exists()
-        for p in (f"/lib/modules/{platform.release()}/updates/dkms/v4l2loopback.ko", "/sys/module/v4l2loopback")
-    ):
-        return f"run: {load}"
-    install = {
-        "apt-get": "sudo apt install v4l2loopback-dkms",
-        "dnf": "sudo dnf install v4l2loopback (from RPM Fusion)",
-        "pacman": "sudo pacman -S v4l2loopback-dkms",
-        "zypper": "sudo zypper install v4l2loopback-kmp-default",
-    }
-    for program, command in install.items():
-        if any((Path(folder) / program).exists() for folder in ("/usr/bin", "/bin", "/usr/sbin")):
-            return f"run: {command} && {load}"
-    return f"install v4l2loopback with your package manager and run: {load}"
+    return (
+        "run: stylecam setup (it sets up the driver, and shows every command first); stylecam doctor says what is wrong"
+    )
 
 
 def _only_reads(program: str) -> bool:

@@ -37,7 +37,7 @@ def test_every_option_is_explained(option: click.Option, capsys: pytest.CaptureF
     assert all(name in text for name in option.opts)
 
 
-@pytest.mark.parametrize("command", ["run", "cameras", "styles", "train", "evaluate", "optimize"])
+@pytest.mark.parametrize("command", ["run", "cameras", "doctor", "setup", "styles", "train", "evaluate", "optimize"])
 def test_every_command_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"  stylecam {command}" in help_of(command, capsys=capsys).split("Examples:")[1]
 
@@ -65,7 +65,7 @@ def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
 
 def test_plain_stylecam_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
     text = help_of(capsys=capsys)
-    assert all(f"  {name} " in text for name in ("run", "cameras", "styles", "train", "evaluate", "optimize"))
+    assert all(f"  {name} " in text for name in ("run", "cameras", "doctor", "setup", "styles", "train"))
 
 
 @pytest.mark.parametrize("command", [["run"], []])

@@ -187,7 +187,7 @@ def test_a_camera_held_at_another_size_is_refused_with_that_size(
 
 @pytest.mark.parametrize(
     ("platform", "says"),
-    [("win32", "install OBS Studio"), ("darwin", "Start Virtual Camera"), ("linux", "modprobe v4l2loopback")],
+    [("win32", "install OBS Studio"), ("darwin", "Start Virtual Camera"), ("linux", "stylecam setup")],
 )
 def test_each_system_is_told_how_to_get_a_virtual_camera(
     platform: str, says: str, monkeypatch: pytest.MonkeyPatch

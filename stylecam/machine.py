@@ -74,12 +74,14 @@ class Machine(ABC):
     Attributes:
         platform: as `sys.platform`.
         kernel: its release, as `uname -r` says it.
+        cores: the threads its processor has.
         environment: the user's variables.
         user: who runs this.
     """
 
     platform: str
     kernel: str
+    cores: int
     environment: Mapping[str, str]
     user: User
 
@@ -114,6 +116,7 @@ class ThisMachine(Machine):
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.platform = sys.platform
         self.kernel = platform.release()
+        self.cores = os.cpu_count() or 1
         self.environment = dict(environment)
         self.user = _user(environment)
 

@@ -196,7 +196,7 @@ def _secure_boot(machine: Machine, loaded: bool) -> Iterator[Finding]:
         )
         return
     try:
-        trusted = secure_boot.enrolled(machine, key)
+        trust = secure_boot.trust(machine, key)
     except UncheckedError as error:
         yield TOPIC.warning(
             "Secure Boot",
@@ -205,8 +205,12 @@ def _secure_boot(machine: Machine, loaded: bool) -> Iterator[Finding]:
             secure_boot.enrolling(key),
         )
         return
-    if trusted:
+    if trust is secure_boot.Trust.GIVEN:
         yield TOPIC.ok("Secure Boot", "on, and it trusts drivers built here")
+        return
+    if trust is secure_boot.Trust.ASKED:
+        found = "on, and it will ask at the next start whether to trust drivers built here"
+        yield TOPIC.fault("Secure Boot", found, secure_boot.ENROLLING)
         return
     yield TOPIC.fault(
         "Secure Boot",

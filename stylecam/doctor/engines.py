@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from stylecam.doctor.finding import Finding, Topic
@@ -134,7 +133,7 @@ def _idle_card(machine: Machine, opencv: OpenCV) -> Iterator[Finding]:
 
 def _processor(machine: Machine, opencv: OpenCV) -> Iterator[Finding]:
     allowed = _allowed(machine)
-    cores = os.cpu_count() or 1
+    cores = machine.cores
     features = [name for name in ("AVX2", "AVX512-SKX", "NEON", "NEON_DOTPROD") if name in opencv.features]
     found = f"{cores} threads, OpenCV uses {opencv.threads}" + (f"; {', '.join(features)}" if features else "")
     if allowed is not None and allowed < cores:
@@ -173,7 +172,7 @@ def _load(machine: Machine) -> Iterator[Finding]:
         load = float(words[0])
     except (IndexError, ValueError):
         raise UncheckedError("/proc/loadavg does not say") from None
-    cores = os.cpu_count() or 1
+    cores = machine.cores
     found = f"{load:.1f} programs at work on {cores} processor threads"
     if load > BUSY * cores:
         yield TOPIC.warning("load", found, "close programs that work in the background; `top` shows them")

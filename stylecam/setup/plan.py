@@ -72,12 +72,12 @@ def installation(machine: Machine) -> Plan:
     notes = _conflicts(machine)
     restart = not ready and system.fixed
     if not restart and running is None:
-        asked = _secure_boot(machine, system)
-        steps += asked
-        if asked:
+        enrolling = _enrolling(machine, system, ready)
+        if enrolling is not None:
+            steps += enrolling
             notes.append(
-                "Secure Boot is on, so the driver must be signed with a key that your firmware trusts. You will choose "
-                "a password; after the steps, " + secure_boot.ENROLLING
+                "Secure Boot is on, so the driver must be signed with a key that your firmware trusts. You choose a "
+                "password for that now; after the steps, " + secure_boot.ENROLLING
             )
             restart = True
     if restart:
@@ -166,22 +166,23 @@ def _conflicts(machine: Machine) -> list[str]:
     return [f"{path} also says {'; '.join(lines)}; if it contradicts, remove it" for path, lines in others.items()]
 
 
-def _secure_boot(machine: Machine, system: Distribution) -> list[Step]:
-    """What Secure Boot wants before the driver can be loaded; nothing where it is off or content."""
+def _enrolling(machine: Machine, system: Distribution, ready: bool) -> list[Step] | None:
+    """What Secure Boot wants before a restart, after which the driver can be loaded; None where it wants nothing."""
     try:
         if not secure_boot.on(machine):
-            return []
+            return None
     except UncheckedError:
-        return []  # then loading tells, and `stylecam doctor` says that it could not look
+        return None  # then loading tells, and `stylecam doctor` says that it could not look
+    if system.id == "ubuntu" and not ready:
+        return []  # its packages ask for the password themselves
     path = secure_boot.key(machine)
     if path is not None:
         try:
-            if secure_boot.enrolled(machine, path):
-                return []
+            trust = secure_boot.trust(machine, path)
         except UncheckedError:
-            pass  # enrolling twice does no harm, and mokutil says so
+            trust = secure_boot.Trust.MISSING  # importing a key twice does no harm
+        if trust is not secure_boot.Trust.MISSING:
+            return None if trust is secure_boot.Trust.GIVEN else []
     defaults = {"debian": "/var/lib/dkms/mok.pub", "fedora": "/etc/pki/akmods/certs/public_key.der"}
-    if system.id == "ubuntu":
-        defaults["debian"] = "/var/lib/shim-signed/mok/MOK.der"
-    path = path or defaults.get(system.family)
-    return [] if path is None else [secure_boot.enrolling(path)]
+    path = path or defaults.get(system.family)  # where the packages put it
+    return None if path is None else [secure_boot.enrolling(path)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from stylecam.errors import UncheckedError
 from stylecam.machine import Machine
 from stylecam.setup.steps import Step
@@ -53,14 +55,24 @@ def key(machine: Machine) -> str | None:
     return None
 
 
-def enrolled(machine: Machine, path: str) -> bool:
-    """Whether the firmware trusts the key at `path`. Raises UncheckedError."""
+class Trust(Enum):
+    """What the firmware thinks of a key: it trusts it, will ask about it at the next start, or does not know it."""
+
+    GIVEN = "given"
+    ASKED = "asked"
+    MISSING = "missing"
+
+
+def trust(machine: Machine, path: str) -> Trust:
+    """What the firmware thinks of the key at `path`. Raises UncheckedError."""
     done = machine.run("mokutil", "--test-key", path)
     said = (done.out + done.err).lower()
-    if "already enrolled" in said:
-        return True
+    if "enrollment request" in said:
+        return Trust.ASKED
+    if any(phrase in said for phrase in ("already enrolled", "already in db", "trusted keyring")):
+        return Trust.GIVEN
     if "not enrolled" in said:
-        return False
+        return Trust.MISSING
     raise UncheckedError("mokutil does not say whether the key is enrolled")
 
 

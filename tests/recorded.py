@@ -1,0 +1,214 @@
+"""A machine and its trials as records: what files say, what programs print, what a camera gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from stylecam.doctor.trials import Measured, NetworkRun, OpenCV, Trials
+from stylecam.errors import UncheckedError
+from stylecam.machine import Machine, Node, Ran, User
+from stylecam.sources.devices import Camera
+from stylecam.v4l2 import Mode
+
+_Answer = TypeVar("_Answer")
+
+KERNEL = "6.1.0-18-amd64"
+DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
+UBUNTU = 'PRETTY_NAME="Ubuntu 24.04.1 LTS"\nID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n'
+FEDORA = 'PRETTY_NAME="Fedora Linux 40 (Workstation)"\nID=fedora\nVERSION_ID=40\n'
+ARCH = 'PRETTY_NAME="Arch Linux"\nID=arch\nBUILD_ID=rolling\n'
+LOOPBACK = "/sys/devices/virtual/video4linux/video10"
+MODULE = "/sys/module/v4l2loopback"
+OPTIONS_FILE, BOOT_FILE = "/etc/modprobe.d/stylecam.conf", "/etc/modules-load.d/stylecam.conf"
+OPTIONS = 'options v4l2loopback devices=2 video_nr=10,11 card_label="stylecam,OBS" exclusive_caps=1,1'
+VIDEO = Node("root", "video", 0o660, True)
+EFI_VARIABLE = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+
+class Recorded(Machine):
+    """Answers from dictionaries. A folder is there if anything in it is; an exception among the files is raised."""
+
+    def __init__(self) -> None:
+        self.platform = "linux"
+        self.kernel, self.cores = KERNEL, 8
+        self.environment: dict[str, str] = {"DISPLAY": ":0", "XDG_SESSION_TYPE": "x11", "XDG_CURRENT_DESKTOP": "KDE"}
+        self.user = User("anna", False, frozenset({"anna", "video"}), frozenset({"anna", "video"}), "/home/anna")
+        self.files: dict[str, str | UncheckedError] = {}
+        self.nodes: dict[str, Node] = {}
+        self.programs: dict[tuple[str, ...], Ran | UncheckedError] = {}
+        self.installed = {"sudo"}
+        self.free_bytes: int | UncheckedError = 50 * 2**30
+
+    def read(self, path: str) -> str | None:
+        said = self.files.get(path)
+        if isinstance(said, UncheckedError):
+            raise said
+        return said
+
+    def names(self, folder: str) -> tuple[str, ...] | None:
+        if isinstance(said := self.files.get(folder), UncheckedError):
+            raise said
+        inside = [PurePosixPath(path) for path in [*self.files, *self.nodes] if path.startswith(f"{folder}/")]
+        return tuple(sorted({path.relative_to(folder).parts[0] for path in inside})) or None
+
+    def node(self, path: str) -> Node | None:
+        if path in self.nodes:
+            return self.nodes[path]
+        there = path in self.files or self.names(path) is not None
+        return Node("root", "root", 0o644, True) if there else None
+
+    def program(self, name: str) -> str | None:
+        return f"/usr/bin/{name}" if name in self.installed or self._answers(name) else None
+
+    def run(self, *command: str) -> Ran:
+        said = self.programs.get(command)
+        if isinstance(said, UncheckedError):
+            raise said
+        if said is not None:
+            return said
+        if not self._answers(command[0]):
+            raise UncheckedError(f"{command[0]} is not installed")
+        return Ran(1, "", f"{command[0]}: nobody has recorded an answer to {' '.join(command[1:])}")
+
+    def free(self, folder: str) -> int:
+        if isinstance(self.free_bytes, UncheckedError):
+            raise self.free_bytes
+        return self.free_bytes
+
+    def says(self, *command: str, out: str = "", status: int = 0, err: str = "") -> None:
+        """Record what a program answers."""
+        self.programs[command] = Ran(status, out, err)
+
+    def remove(self, *paths: str) -> None:
+        """Forget files, and everything below folders of that name."""
+        for kept in (self.files, self.nodes):
+            for path in [path for path in kept if any(path == p or path.startswith(f"{p}/") for p in paths)]:
+                del kept[path]
+
+    def _answers(self, program: str) -> bool:
+        return any(command[0] == program for command in self.programs)
+
+
+@dataclass
+class RecordedTrials(Trials):
+    """Answers with what it is made of; an exception is raised."""
+
+    there: list[Camera] | Exception
+    opened: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    measured: Measured | Exception = field(
+        default_factory=lambda: Measured(29.9, 1280, 720, "MJPG", 110.0, 10.0, may_slow=True)
+    )
+    library: OpenCV | Exception = field(
+        default_factory=lambda: OpenCV("4.14.0", "QT5", ("SSE2", "AVX", "AVX2"), 8, ("cpu",))
+    )
+    runs: dict[str, NetworkRun | Exception] = field(
+        default_factory=lambda: {"cpu": NetworkRun("OpenCV 4.14.0", "cpu", 19.0)}
+    )
+    keyboard: str | Exception | None = None
+    packages: dict[str, str | None] = field(
+        default_factory=lambda: {
+            "opencv-python": "4.14.0.94", "numpy": "2.4.6", "pyvirtualcam": "0.15.0", "pynput": "1.8.2",
+            "aiohttp": "3.14.5", "av": None,
+        }
+    )  # fmt: skip
+    catalogue: tuple[int, list[str]] = (18, [])
+    complaint: str | Exception | None = None
+    measurements: int = 0
+
+    def cameras(self) -> list[Camera]:
+        return self._given(self.there)
+
+    def holders(self, path: str) -> list[tuple[int, str]]:
+        return self.opened.get(path, [])
+
+    def measure(self, camera: Camera) -> Measured:
+        self.measurements += 1
+        return self._given(self.measured)
+
+    def opencv(self) -> OpenCV:
+        return self._given(self.library)
+
+    def network(self, device: str) -> NetworkRun:
+        return self._given(self.runs[device])
+
+    def listen(self) -> str | None:
+        return self._given(self.keyboard)
+
+    def versions(self) -> Mapping[str, str | None]:
+        return self.packages
+
+    def styles(self) -> tuple[int, list[str]]:
+        return self.catalogue
+
+    def settings(self) -> str | None:
+        return self._given(self.complaint)
+
+    @property
+    def python(self) -> str:
+        return "/home/anna/.venv/bin/python"
+
+    @property
+    def folders(self) -> Mapping[str, str]:
+        return {"recordings": "/home/anna/Videos"}
+
+    @staticmethod
+    def _given(answer: _Answer | Exception) -> _Answer:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+WEBCAM = Camera(
+    0,
+    "HD Webcam",
+    "/dev/video0",
+    "usb-0000:00:14.0-1",
+    modes=(Mode("MJPG", 1280, 720, 30.0), Mode("MJPG", 1920, 1080, 30.0), Mode("YUYV", 1280, 720, 10.0)),
+)
+SECOND = replace(WEBCAM, index=2, name="Document Camera", path="/dev/video2", bus="usb-0000:00:14.0-2")
+
+
+def healthy() -> tuple[Recorded, RecordedTrials]:
+    """A Debian desktop on which all is well."""
+    machine = Recorded()
+    machine.files |= {
+        "/etc/os-release": DEBIAN,
+        "/proc/modules": "v4l2loopback 49152 0 - Live 0x0\nvideodev 299008 2 v4l2loopback,uvcvideo, Live 0x0\n",
+        "/proc/loadavg": "0.40 0.50 0.60 2/900 12345\n",
+        "/proc/meminfo": "MemTotal:       16000000 kB\nMemFree:          500000 kB\nMemAvailable:    9000000 kB\n",
+        f"/lib/modules/{KERNEL}/modules.dep": "updates/dkms/v4l2loopback.ko: kernel/drivers/media/videodev.ko\n",
+        f"/lib/modules/{KERNEL}/build/Makefile": "",
+        f"{MODULE}/version": "0.12.7\n",
+        f"{MODULE}/parameters/video_nr": "10,11,-1,-1,-1,-1,-1,-1\n",
+        f"{MODULE}/parameters/exclusive_caps": "Y,Y,N,N,N,N,N,N\n",
+        f"{LOOPBACK}/name": "stylecam\n",
+        f"{LOOPBACK}/max_openers": "10\n",
+        "/sys/devices/virtual/video4linux/video11/name": "OBS\n",
+        "/sys/devices/virtual/video4linux/video11/max_openers": "10\n",
+        OPTIONS_FILE: f"# written by stylecam setup; stylecam setup --remove takes it away\n{OPTIONS}\n",
+        BOOT_FILE: "# written by stylecam setup; stylecam setup --remove takes it away\nv4l2loopback\n",
+        "/sys/firmware/efi/fw_platform_size": "64\n",
+        EFI_VARIABLE: "\x06\0\0\0\0",
+        "/sys/firmware/acpi/platform_profile": "balanced\n",
+    }
+    machine.nodes |= dict.fromkeys(("/dev/video0", "/dev/video10", "/dev/video11"), VIDEO)
+    machine.says("modinfo", "-k", KERNEL, "v4l2loopback", out="filename: /lib/modules/…/v4l2loopback.ko\n")
+    machine.says("mokutil", "--sb-state", out="SecureBoot disabled\n")
+    return machine, RecordedTrials([WEBCAM])
+
+
+def unload(machine: Recorded) -> None:
+    """The driver is installed and not loaded."""
+    machine.remove(MODULE, LOOPBACK, "/sys/devices/virtual/video4linux", "/dev/video10", "/dev/video11")
+    machine.files["/proc/modules"] = "videodev 299008 1 uvcvideo, Live 0x0\n"
+
+
+def uninstall(machine: Recorded) -> None:
+    """The driver is not there, and nothing of stylecam's."""
+    unload(machine)
+    machine.remove(OPTIONS_FILE, BOOT_FILE)
+    machine.files[f"/lib/modules/{machine.kernel}/modules.dep"] = "kernel/drivers/media/videodev.ko:\n"
+    machine.says("modinfo", "-k", machine.kernel, "v4l2loopback", status=1, err="modinfo: ERROR: Module not found.\n")

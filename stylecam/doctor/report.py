@@ -28,7 +28,8 @@ _SHORTEST_NAME = 3
 _COMMON_NAMES = ("root", "user", "video", "localhost", "nobody")
 _PRIVATE = (
     (r"\b[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\b", "ADDRESS"),
-    (r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])", "ADDRESS"),
+    # of a URL, or of a home's network; others look like versions
+    (r"(?:(?<=[/@])|(?<![\d.])(?=10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.))(?:\d{1,3}\.){3}\d{1,3}", "ADDRESS"),
     (r"(?<!\w)(?=[A-F0-9]*\d)(?=[A-F0-9]*[A-F])[A-F0-9]{8,}(?!\w)", "SERIAL"),
     (r"(?i)\bserial\b(?: number)?[ :=#_-]*[\w-]{4,}", "serial SERIAL"),
     (r"\S+(?:'|’)s (?=\S)", "somebody's "),  # Anna's iPhone

@@ -121,6 +121,8 @@ def _coloured(text: str, level: Level | None) -> str:
 def _print(text: str) -> None:
     """Also where the terminal lacks some of the letters."""
     encoding = sys.stdout.encoding or "utf-8"
+    if not _encodes(text):
+        text = text.translate(str.maketrans("×–“”’", 'x-""\''))
     click.echo(text.encode(encoding, "replace").decode(encoding))
 
 

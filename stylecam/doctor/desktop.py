@@ -59,6 +59,10 @@ def _hotkeys(machine: Machine, trials: Trials) -> Iterator[Finding]:
     try:
         warning = trials.listen()
     except HotkeysUnavailableError as error:
+        if "X connection" in str(error):
+            found = f"no X server answers at DISPLAY={machine.environment.get('DISPLAY')}, or not to this user"
+            yield TOPIC.fault("hotkeys", found, f"start stylecam in a terminal of the desktop; {_TERMINAL}")
+            return
         yield TOPIC.fault(
             "hotkeys", "the keyboard cannot be heard", str(error).removeprefix("global hotkeys are off: ")
         )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from stylecam import loopback
+from stylecam.doctor import pipewire
 from stylecam.doctor.finding import Finding, Topic
 from stylecam.doctor.permission import permission
 from stylecam.doctor.trials import Trials
@@ -20,6 +21,7 @@ TOPIC = Topic("Virtual camera")
 _BUILD = Step("build the driver for this kernel", ("dkms", "autoinstall"), True)
 _UNLOAD = Step("unload the driver; close programs that use its cameras first", ("modprobe", "-r", NAME), True)
 _LOAD = Step("load the driver", ("modprobe", NAME), True)
+_SETUP = "run stylecam setup, which does this:"
 _WEB = "until then: stylecam run --output web"
 
 
@@ -49,6 +51,7 @@ def check(machine: Machine, trials: Trials) -> Iterator[Finding]:
         yield from TOPIC.careful("camera", _cameras(machine, trials, running, inside))
     if inside is None:
         yield from TOPIC.careful("at start", _at_start(machine, running is not None))
+    yield from TOPIC.careful("PipeWire", pipewire.check(machine))
 
 
 def _absent(machine: Machine, inside: str | None) -> Iterator[Finding]:
@@ -73,7 +76,7 @@ def _absent(machine: Machine, inside: str | None) -> Iterator[Finding]:
         )
     elif loopback.installed(machine):
         steps = plan.installation(machine).steps
-        yield TOPIC.fault("driver", f"{NAME} is installed but not loaded", "stylecam setup does this:", *steps)
+        yield TOPIC.fault("driver", f"{NAME} is installed but not loaded", _SETUP, *steps)
     else:
         yield _not_installed(machine)
 
@@ -86,7 +89,7 @@ def _not_installed(machine: Machine) -> Finding:
         steps = plan.installation(machine).steps
     except SetupError as error:
         return TOPIC.fault("driver", f"{NAME} is not installed", str(error))
-    return TOPIC.fault("driver", f"{NAME} is not installed", "stylecam setup does this:", *steps)
+    return TOPIC.fault("driver", f"{NAME} is not installed", _SETUP, *steps)
 
 
 def _half_built(machine: Machine) -> Finding | None:
@@ -252,6 +255,4 @@ def _at_start(machine: Machine, loaded: bool) -> Iterator[Finding]:
         yield TOPIC.ok("at start", f"loaded when the computer starts ({path})")
     elif loaded:
         steps = plan.configuration(machine)
-        yield TOPIC.warning(
-            "at start", "after a restart the driver will not be loaded", "stylecam setup does this:", *steps
-        )
+        yield TOPIC.warning("at start", "after a restart the driver will not be loaded", _SETUP, *steps)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stylecam.doctor.checkup import first
 from stylecam.doctor.finding import Finding, Level
 from stylecam.machine import User
-from stylecam.setup.steps import shown
+from stylecam.setup.steps import brief
 from stylecam.styles.card import printable
 
 SIGNS = {Level.OK: "✓", Level.WARNING: "!", Level.FAULT: "✗", Level.UNCHECKED: "?"}
@@ -67,7 +67,7 @@ def lines(findings: Sequence[Finding], how: str | None, width: int = 100, plain:
                 None, printable(finding.fix.words, 1000), width, indent + arrow, indent + " " * len(arrow)
             )
             for step in finding.fix.steps:
-                yield Line(None, f"{indent}{' ' * len(arrow)}{printable(shown(step, how), 2000)}")
+                yield Line(None, f"{indent}{' ' * len(arrow)}{printable(brief(step, how), 2000)}")
         yield Line(None, "")
     yield from _summary(findings, width)
 
@@ -108,7 +108,7 @@ def _summary(findings: Sequence[Finding], width: int) -> Iterator[Line]:
     urgent = first(findings)
     if urgent is None or urgent.fix is None:
         return
-    words = urgent.fix.words.rstrip(":")
+    words = urgent.fix.words.rstrip(":").removesuffix(", which does this")
     told = f"First: {urgent.topic.lower()}, {urgent.subject} – {words}."
     yield from _wrapped(None, printable(told, 1000), width, "", "  ")
     if urgent.fix.steps:

@@ -59,6 +59,11 @@ def shown(step: Step, how: str | None) -> str:
     return f"(as root) {line}" if step.root and how is None else line
 
 
+def brief(step: Step, how: str | None) -> str:
+    """The step as a line for reading: of a file only where it lies, else as `shown`."""
+    return shown(step, how) if step.content is None else f"(and the file {step.command[-1]})"
+
+
 def perform(steps: Sequence[Step], how: str | None, say: Callable[[str], None], execute: Execute | None = None) -> None:
     """Run `steps` in their order, and say each before it begins.
 

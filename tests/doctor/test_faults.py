@@ -108,6 +108,13 @@ def label(machine: Recorded, text: str) -> None:
     machine.remove("/sys/devices/virtual/video4linux/video11", OPTIONS_FILE)
 
 
+def pipewire(machine: Recorded, status: int) -> None:
+    machine.installed |= {"gst-launch-1.0", "pw-dump"}
+    machine.environment["XDG_RUNTIME_DIR"] = "/run/user/1000"
+    machine.files["/run/user/1000/pipewire-0"] = ""
+    machine.says("gst-inspect-1.0", "--exists", "pipewiresink", status=status)
+
+
 def refused(machine: Recorded, trials: RecordedTrials) -> None:
     trials.there = [replace(WEBCAM, problem="no permission", modes=())]
     machine.nodes["/dev/video0"] = Node("root", "video", 0o660, False)
@@ -204,6 +211,11 @@ SEEDS = [
          FAULT, "permission", "although", (), "outside"),
     Seed("WSL", lambda m, t: setattr(m, "kernel", "5.15.153.1-microsoft-standard-WSL2"),
          FAULT, "system", "WSL has no cameras", (), "Windows itself"),
+    Seed("PipeWire does not run", lambda m, t: m.installed.update({"gst-launch-1.0", "pw-dump"}),
+         WARNING, "PipeWire", "does not run in this session", ("systemctl --user start pipewire wireplumber",)),
+    Seed("PipeWire without GStreamer's plugin", lambda m, t: pipewire(m, status=1),
+         WARNING, "PipeWire", "plugin for it is missing",
+         ("sudo apt-get install -y gstreamer1.0-pipewire gstreamer1.0-tools gstreamer1.0-plugins-base pipewire-bin",)),
     # cameras
     Seed("no camera", lambda m, t: setattr(t, "there", []), FAULT, "cameras", "none found", (), "--camera demo"),
     Seed("no driver for a USB camera",
@@ -247,6 +259,9 @@ SEEDS = [
     Seed("the keyboard is withheld",
          lambda m, t: setattr(t, "keyboard", HotkeysUnavailableError("global hotkeys are off: no RECORD extension")),
          FAULT, "hotkeys", "cannot be heard", (), "no RECORD extension"),
+    Seed("a display that is gone",
+         lambda m, t: setattr(t, "keyboard", HotkeysUnavailableError("failed to acquire X connection: Can't connect")),
+         FAULT, "hotkeys", "no X server answers at DISPLAY=:0", (), "terminal of the desktop"),
     # painting
     Seed("OpenCV 5", lambda m, t: setattr(t, "library", replace(library(t), version="5.0.0")),
          WARNING, "OpenCV", "5.0.0 works", (f"{PIP} install 'opencv-python>=4.10,<5'",)),
@@ -340,6 +355,14 @@ def test_a_planted_fault_comes_first(seed: Seed) -> None:
     assert urgent is not None
     assert urgent.level is FAULT
     assert seed.says in urgent.found
+
+
+def test_a_pipewire_that_can_be_used_is_said() -> None:
+    machine, trials = healthy()
+    pipewire(machine, status=0)
+    assert [f.level for f in found(machine, trials) if f.subject == "PipeWire"] == [Level.OK]
+    machine.installed.discard("pw-dump")
+    assert any("pw-dump would have to be installed" in f.found for f in found(machine, trials))
 
 
 def test_at_least_fifteen_faults_are_planted() -> None:

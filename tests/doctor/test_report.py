@@ -7,7 +7,7 @@ import pytest
 from stylecam.doctor.finding import Finding, Topic
 from stylecam.doctor.report import anonymous, lines, text
 from stylecam.machine import User
-from stylecam.setup.steps import Step
+from stylecam.setup.steps import Step, write
 
 TOPIC = Topic("Cameras")
 ANNA = User("anna", False, home="/home/anna", personal=("annas-laptop", "Anna Berg"))
@@ -42,6 +42,11 @@ def test_the_end_counts_and_says_what_to_do_first() -> None:
     assert "1 fault, 1 in order, 1 not checked." in text
     assert "First: cameras, in use – close it there." in text
     assert "stylecam doctor --fix" in text
+
+
+def test_a_file_is_named_and_not_spelled_out() -> None:
+    text = shown([TOPIC.fault("driver", "missing", "do this:", write("options", "/etc/a.conf", "options a b=c\n"))])
+    assert "(and the file /etc/a.conf)" in [line.strip() for line in text]
 
 
 def test_a_terminal_without_signs_gets_letters() -> None:

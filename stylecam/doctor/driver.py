@@ -51,7 +51,7 @@ def check(machine: Machine, trials: Trials) -> Iterator[Finding]:
         yield from TOPIC.careful("camera", _cameras(machine, trials, running, inside))
     if inside is None:
         yield from TOPIC.careful("at start", _at_start(machine, running is not None))
-    yield from TOPIC.careful("PipeWire", pipewire.check(machine))
+        yield from TOPIC.careful("PipeWire", pipewire.check(machine))
 
 
 def _absent(machine: Machine, inside: str | None) -> Iterator[Finding]:

@@ -11,12 +11,20 @@ from stylecam.surroundings import distribution
 
 TOPIC = Topic("Virtual camera")
 _PROGRAMS = ("gst-launch-1.0", "pw-dump")
-_INSTALL = {
+_INSTALL: dict[str, list[str]] = {
     "debian": (
-        "apt-get install -y gstreamer1.0-pipewire gstreamer1.0-tools gstreamer1.0-plugins-base pipewire-bin".split()
+        [
+            "apt-get",
+            "install",
+            "-y",
+            "gstreamer1.0-pipewire",
+            "gstreamer1.0-tools",
+            "gstreamer1.0-plugins-base",
+            "pipewire-bin",
+        ]
     ),
-    "fedora": "dnf install -y pipewire-gstreamer pipewire-utils gstreamer1 gstreamer1-plugins-base".split(),
-    "arch": "pacman -S --needed --noconfirm gst-plugin-pipewire gst-plugins-base pipewire".split(),
+    "fedora": ["dnf", "install", "-y", "pipewire-gstreamer", "pipewire-utils", "gstreamer1", "gstreamer1-plugins-base"],
+    "arch": ["pacman", "-S", "--needed", "--noconfirm", "gst-plugin-pipewire", "gst-plugins-base", "pipewire"],
 }
 
 

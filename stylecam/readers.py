@@ -108,7 +108,7 @@ class ProcessReaders(Readers):
         if self._opened() or self._looks % SEARCH_EVERY == 0:
             self._holders = [pid for pid, _ in v4l2.holders(self._path)]
         self._looks += 1
-        if any(_maps(pid, self._path) for pid in self._holders):
+        if any(has_mapped(pid, self._path) for pid in self._holders):
             return True
         return None if self._open > 0 and not self._holders else False
 
@@ -147,7 +147,8 @@ def _watch_openings(device: str) -> int | None:
     return watch
 
 
-def _maps(pid: int, device: str) -> bool:
+def has_mapped(pid: int, device: str) -> bool:
+    """Whether a program has buffers of `device` in its memory; False of one that this user may not look into."""
     try:
         return f" {device}\n" in Path(f"/proc/{pid}/maps").read_text("utf-8", "replace")
     except OSError:  # ended, or not ours to look at

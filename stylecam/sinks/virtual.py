@@ -22,6 +22,7 @@ _READERS = (
     "chrom", "firefox", "msedge", "brave", "vivaldi", "opera", "zoom", "teams", "discord", "skype", "slack", "webex",
     "signal", "telegram", "element", "cheese", "guvcview", "snapshot", "pipewire", "wireplumber", "v4l2-ctl",
 )  # fmt: skip
+_MAPPING_WRITERS = ("gst-", "gstreamer")
 LOOK_EVERY = 15
 """Frames between two looks at whether the device is still there: a failed write only prints to stderr."""
 
@@ -59,7 +60,7 @@ class VirtualCameraSink(Sink):
                 if self._lock is None:
                     reasons.append(f"{candidate}: this or another stylecam is using it")
                     continue
-                if all(_only_reads(name) for _, name in v4l2.holders(candidate)):
+                if all(_only_reads(pid, name, candidate) for pid, name in v4l2.holders(candidate)):
                     v4l2.stream_on_output(candidate)
             try:
                 self._camera = pyvirtualcam.Camera(
@@ -147,9 +148,16 @@ def install_hint() -> str:
     )
 
 
-def _only_reads(program: str) -> bool:
-    """True for programs known to read cameras and never to write to one; a live writer must not be disturbed."""
-    return any(part in program.lower() for part in _READERS)
+def _only_reads(pid: int, program: str, device: str) -> bool:
+    """True if `program` is known to read cameras and never to write to one; a live writer must not be disturbed.
+
+    Of a program nobody knows it is true if it has mapped the device's buffers, as those who read do. Those who write
+    hand over their frames by plain writing; only GStreamer's maps, too.
+    """
+    from stylecam.readers import has_mapped  # Linux only, and this module must import everywhere
+
+    known = any(part in program.lower() for part in _READERS)
+    return known or (not program.startswith(_MAPPING_WRITERS) and has_mapped(pid, device))
 
 
 def _locked(device: str) -> BinaryIO | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from stylecam import v4l2
 from stylecam.errors import SinkClosedError, SinkLostError, SinkUnavailableError
 from stylecam.frame import Frame, Size
 from stylecam.publish import Outlet
+from stylecam.sinks import virtual
 from stylecam.sinks.virtual import VirtualCameraSink, install_hint
 from stylecam.testing import CollectingSink, grey
 from tests.doubles import frame
@@ -233,3 +236,18 @@ def test_a_loopback_device_is_watched_while_some_program_reads_it(
     assert sink.watched() is True
     sink.close()
     assert (sink.watched(), someone.closed) == (False, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is a part of Linux")
+def test_a_program_nobody_knows_only_reads_if_it_has_mapped_the_device(tmp_path: Path) -> None:
+    device = tmp_path / "video10"
+    device.write_bytes(bytes(4096))
+
+    def only_reads(program: str) -> bool:
+        return virtual._only_reads(os.getpid(), program, str(device))
+
+    assert only_reads("zoom")
+    assert not only_reads("myreader")
+    with device.open("r+b") as opened, mmap.mmap(opened.fileno(), 4096):
+        assert only_reads("myreader")
+        assert not only_reads("gst-launch-1.0")

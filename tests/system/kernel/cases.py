@@ -14,8 +14,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
@@ -43,12 +45,12 @@ def case(*versions: str) -> Callable[[Case], Case]:
     return register
 
 
-def load(version: str, exclusive: int = 1) -> None:
+def load(version: str, exclusive: int = 1, label: str = "stylecam") -> None:
     """v4l2loopback afresh, in this version."""
     unload()
     run("modprobe", "videodev")
     run("insmod", f"/opt/loopback/{version}/v4l2loopback.ko", "devices=1", "video_nr=10",
-        f"exclusive_caps={exclusive}", "card_label=stylecam")  # fmt: skip
+        f"exclusive_caps={exclusive}", f"card_label={label}")  # fmt: skip
     wait("the loopback device", lambda: Path(LOOPBACK).exists())
 
 
@@ -68,6 +70,12 @@ def plug() -> None:
 def unplug() -> None:
     """Tear the camera out, also while it is in use."""
     Path("/sys/bus/platform/drivers/vivid/unbind").write_text("vivid.0")
+
+
+def remove_camera() -> None:
+    """As if there had never been one."""
+    if Path("/sys/module/vivid").exists():
+        wait("unloading vivid", lambda: not call("rmmod", "vivid"))
 
 
 def run(*command: str) -> None:
@@ -271,12 +279,13 @@ def reader_before_writer(version: str) -> str:
 def two_readers(version: str) -> str:
     load(version)
     plug()
-    with stylecam(*LIVE) as painted, reader() as one:
+    with stylecam(*LIVE) as painted:
         painted.flows()
-        assert moving(frames(one, 5))
-        with reader() as other:
-            second = other.isOpened() and other.read()[0]
-        assert moving(frames(one, 10)), "the second reader stopped the first"
+        with reader() as one:
+            assert moving(frames(one, 5))
+            with reader() as other:
+                second = other.isOpened() and other.read()[0]
+            assert moving(frames(one, 10)), "the second reader stopped the first"
     assert second == (version == "0.12.7")
     return "both get pictures" if second else "the driver lets only one in; the first is not disturbed"
 
@@ -401,12 +410,115 @@ def no_permission(version: str) -> str:
 @case(*VERSIONS)
 def only_our_own_loopback_is_there(version: str) -> str:
     load(version)
-    if Path("/sys/module/vivid").exists():
-        wait("unloading vivid", lambda: not call("rmmod", "vivid"))
+    remove_camera()
     with stylecam("--style", "none", "--output", "virtual") as painted:
         painted.flows()
         assert "showing the built-in demo" in painted.said
     return "the demo, not its own picture"
+
+
+PAGE = """<script>
+const say = what => fetch("/", {method: "POST", body: JSON.stringify(what)});
+const pause = ms => new Promise(done => setTimeout(done, ms));
+(async () => {
+  const video = document.createElement("video"), canvas = document.createElement("canvas");
+  video.muted = true;
+  video.srcObject = await navigator.mediaDevices.getUserMedia({video: true});
+  const names = (await navigator.mediaDevices.enumerateDevices()).map(device => device.label);
+  await video.play();
+  const context = canvas.getContext("2d", {willReadFrequently: true});
+  let before = null, moved = 0;
+  while (moved < 3) {
+    context.drawImage(video, 0, 0, canvas.width, canvas.height);
+    const now = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    moved += before !== null && now.some((value, index) => Math.abs(value - before[index]) > 8);
+    before = now;
+    await pause(300);
+  }
+  say({names, size: [video.videoWidth, video.videoHeight]});
+})().catch(error => say({error: String(error)}));
+</script>"""
+
+
+@case(*VERSIONS)
+def chromium_shows_it_moving(version: str) -> str:
+    load(version)
+    remove_camera()
+    said: list[dict[str, object]] = []
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(PAGE.encode())
+
+        def do_POST(self) -> None:
+            said.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with stylecam("--camera", "demo", "--style", "none", "--output", "virtual") as painted:
+        painted.wait("a first frame", lambda stats: stats["published"])
+        began = time.monotonic()
+        browser = subprocess.Popen(
+            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+             "--user-data-dir=/tmp/chromium", "--use-fake-ui-for-media-stream", f"http://localhost:{server.server_port}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        try:
+            wait("Chromium's word", lambda: said)
+        finally:
+            browser.kill()
+            browser.wait()
+            server.shutdown()
+    assert "error" not in said[0], said
+    assert said[0]["size"] == [*SIZE], said
+    assert any("stylecam" in str(name) for name in said[0]["names"]), said  # type: ignore[attr-defined]
+    return f"{said[0]['names']}, moving, {time.monotonic() - began:.0f} s after Chromium's start"
+
+
+@case(*VERSIONS)
+def doctor_finds_what_is_wrong(version: str) -> str:
+    load(version)
+    plug()
+    well = doctor()
+    assert f"v4l2loopback {version}, loaded" in well["ok driver"]
+    assert {"ok camera", "ok exclusive_caps", "ok permission"} <= well.keys(), well
+    assert any(CAMERA in found for found in well.values()), f"no word of the camera: {well}"
+    changes: tuple[tuple[Callable[[], None], str, str], ...] = (
+        (lambda: load(version, exclusive=0), "fault exclusive_caps", "modprobe -r v4l2loopback"),
+        (lambda: load(version, label="OBS"), "warning camera", "modprobe -r v4l2loopback"),
+        (unload, "fault driver", ""),
+        (unplug, "fault cameras", ""),
+    )
+    for change, finding, fix in changes:
+        change()
+        sick = doctor()
+        assert fix in sick.get(finding, "nothing of that"), f"{finding}: {sick}"
+    load(version)
+    Path(LOOPBACK).chmod(0o600)
+    sick = doctor(user="65534")
+    assert "fault permission" in sick, sick
+    return "all well said to be well, and five faults found with their fixes"
+
+
+def doctor(user: str | None = None) -> dict[str, str]:
+    """What `stylecam doctor` finds: level and subject, to words and commands."""
+    command = [sys.executable, "-m", "stylecam", "doctor", "--json"]
+    if user:
+        command = ["env", "HOME=/tmp", "setpriv", f"--reuid={user}", "--clear-groups", *command]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode in (0, 1), f"status {done.returncode}: {done.stderr[-500:]}"
+    told: dict[str, str] = {}
+    for one in json.loads(done.stdout):
+        key = f"{one['level']} {one['subject']}"
+        told[key] = f"{told.get(key, '')} {one['found']} {json.dumps(one['fix'])}"
+    return told
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -78,9 +79,7 @@ class VirtualCameraSink(Sink):
 
                 self._readers = readers_of(str(candidate))
             return
-        there = any(candidate is not None and Path(candidate).exists() for candidate in candidates)
-        hint = "close what holds it (stylecam doctor names it)" if there else install_hint()
-        raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {hint}")
+        raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {_remedy(candidates)}")
 
     def _write(self, frame: Frame) -> None:
         self._written += 1
@@ -135,6 +134,19 @@ class VirtualCameraSink(Sink):
                 f"{self._camera.device} is held at {match[1]}x{match[2]} by a program that reads it; "
                 f"close that program or use --size {match[1]}x{match[2]}"
             )
+
+
+def _remedy(candidates: Sequence[str | None]) -> str:
+    """What to do when none of `candidates` can be opened."""
+    if sys.platform != "linux":
+        return install_hint()
+    there = [candidate for candidate in candidates if candidate is not None and Path(candidate).exists()]
+    if any(not os.access(path, os.R_OK | os.W_OK) for path in there or v4l2.device_paths()):
+        return 'you may not use a video device; run: sudo usermod -aG video "$USER", then log out and in; stylecam doctor says more'
+    if not there:
+        return install_hint()
+    holders = {f"{name} (process {pid})" for path in there for pid, name in v4l2.holders(path)}
+    return f"close {' and '.join(sorted(holders)) or 'what holds it'}; stylecam doctor says more"
 
 
 def install_hint() -> str:

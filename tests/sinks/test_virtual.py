@@ -121,6 +121,23 @@ def test_no_virtual_camera_says_why_and_how_to_get_one(sink: VirtualCameraSink) 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
+def test_of_a_held_camera_it_says_who_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Device.refusing.append("not a video output device")
+    monkeypatch.setattr(v4l2, "holders", lambda path: [(412, "ffmpeg")])
+    with pytest.raises(SinkUnavailableError, match=r"close ffmpeg \(process 412\); stylecam doctor says more"):
+        VirtualCameraSink("/dev/null").open(SIZE, 30)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
+def test_without_permission_it_says_how_to_get_it(sink: VirtualCameraSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    Device.refusing.append("missing permissions")
+    monkeypatch.setattr(v4l2, "device_paths", lambda: ["/dev/null"])
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(SinkUnavailableError, match='run: sudo usermod -aG video "\\$USER"'):
+        sink.open(SIZE, 30)
+
+
 def test_a_camera_that_could_not_be_opened_can_be_tried_again(sink: VirtualCameraSink) -> None:
     Device.refusing.append("busy")
     with pytest.raises(SinkUnavailableError):

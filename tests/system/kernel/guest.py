@@ -18,6 +18,9 @@ from pathlib import Path
 
 import platformdirs
 
+from tests.styles.networks import network
+from tests.system.kernel.cases import TINY
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 FOLDER = platformdirs.user_cache_path("stylecam-tests", appauthor=False) / "kernel"
@@ -83,6 +86,7 @@ def play(cases: list[str], seconds: float) -> Iterator[Result]:
         share = Path(name)
         _wheel(share)
         shutil.copy(HERE / "cases.py", share)
+        network(share / TINY)
         install = "pip install -q --no-deps --no-index --no-compile --root-user-action=ignore /host/*.whl"
         (share / "job").write_text(f"{install} && exec python cases.py {shlex.join(cases)}\n")
         results = share / "results.jsonl"

@@ -142,7 +142,10 @@ def _remedy(candidates: Sequence[str | None]) -> str:
         return install_hint()
     there = [candidate for candidate in candidates if candidate is not None and Path(candidate).exists()]
     if any(not os.access(path, os.R_OK | os.W_OK) for path in there or v4l2.device_paths()):
-        return 'you may not use a video device; run: sudo usermod -aG video "$USER", then log out and in; stylecam doctor says more'
+        return (
+            'you may not use a video device; run: sudo usermod -aG video "$USER", then log out and in; '
+            "stylecam doctor says more"
+        )
     if not there:
         return install_hint()
     holders = {f"{name} (process {pid})" for path in there for pid, name in v4l2.holders(path)}

@@ -503,7 +503,8 @@ def doctor_finds_what_is_wrong(version: str) -> str:
     load(version)
     plug()
     well = doctor()
-    assert f"v4l2loopback {version}, loaded" in well.get("ok driver", ""), well
+    named = "of unknown version" if version == "0.12.7" else version  # that one does not say
+    assert f"v4l2loopback {named}, loaded" in well.get("ok driver", ""), well
     assert {"ok camera", "ok exclusive_caps", "ok permission"} <= well.keys(), well
     assert any(CAMERA in found for found in well.values()), f"no word of the camera: {well}"
     changes: tuple[tuple[Callable[[], None], str, str], ...] = (

@@ -116,6 +116,8 @@ class Program:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # Python's fault handler tells where each thread is
+            self.process.wait(PATIENCE_S)
             raise AssertionError(f"still running after {seconds:g} s; stylecam said:\n{self.errors}") from None
 
 
@@ -126,6 +128,7 @@ def environment(home: Path) -> dict[str, str]:
         kept.pop(key, None)
     root = Path(stylecam.__file__).parents[1]
     return kept | {
+        "PYTHONFAULTHANDLER": "1",
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_DATA_HOME": str(home / "data"),

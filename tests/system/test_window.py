@@ -19,9 +19,10 @@ def window(stylecam: Start, display: str, xdo: Xdo) -> tuple[Program, int]:
     """A stylecam with a preview window, and the window's id."""
     still = ("--camera", str(PORTRAIT), "--style", "great_wave", "--size", "320x180", "--scale", "0.5")
     program = stylecam(*still, "--output", "window", "--no-hotkeys", display=display)
-    found = wait_for("a window titled stylecam", lambda: xdo("search", "--name", "^stylecam$"))
     program.wait_until("some pictures in it", lambda stats: stats["published"] >= 15)
-    return program, int(found.splitlines()[-1])
+    found = wait_for("a window titled stylecam", lambda: xdo("search", "--name", "^stylecam$"))
+    (number,) = found.splitlines()
+    return program, int(number)
 
 
 def close_as_its_button_does(display: str, window: int) -> None:

@@ -90,7 +90,8 @@ def play(cases: list[str], seconds: float) -> Iterator[Result]:
         install = "pip install -q --no-deps --no-index --no-compile --root-user-action=ignore /host/*.whl"
         (share / "job").write_text(f"{install} && exec python cases.py {shlex.join(cases)}\n")
         results = share / "results.jsonl"
-        guest = subprocess.Popen(_qemu(share), stdout=subprocess.DEVNULL, stderr=(share / "qemu").open("wb"))
+        with (share / "qemu").open("wb") as complaints:
+            guest = subprocess.Popen(_qemu(share), stdout=subprocess.DEVNULL, stderr=complaints)
         told, end = 0, time.monotonic() + seconds
         try:
             while True:

@@ -33,7 +33,7 @@ def close_as_its_button_does(display: str, window: int) -> None:
     target = connection.create_resource_object("window", window)
     message = protocol.ClientMessage(window=target, client_type=protocols, data=(32, [delete, 0, 0, 0, 0]))
     target.send_event(message)
-    connection.flush()
+    connection.sync()  # not only sent but taken: an X server forgets what a client that is gone had still to say
     connection.close()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ VERSIONS = ("0.12.7", "0.15.0")
 PATIENCE_S = 600.0
 """Long: on a busy machine the guest gets a tenth of a processor."""
 KILLS, UNPLUGS = 2, 20
+STYLECAM = (sys.executable, "-m", "stylecam")
 
 Case = Callable[[str], str]
 CASES: dict[str, tuple[Case, tuple[str, ...]]] = {}
@@ -102,7 +104,7 @@ class Stylecam:
         folder = Path(tempfile.mkdtemp(prefix="stylecam-"))
         folder.chmod(0o777)
         self._stats, self._log = folder / "stats.json", folder / "log"
-        command = [sys.executable, "-m", "stylecam", "run", "--no-hotkeys", "--stats", str(self._stats)]
+        command = [*STYLECAM, "run", "--no-hotkeys", "--stats", str(self._stats)]
         if "--size" not in arguments:
             command += ["--size", "{}x{}".format(*SIZE)]
         if user:
@@ -499,6 +501,33 @@ def chromium_shows_it_moving(version: str) -> str:
 
 
 @case(*VERSIONS)
+def setup_makes_the_camera_appear(version: str) -> str:
+    """From a driver that is only installed; installing packages wants a network, which the guest has not."""
+    unload()
+    installed = Path("/lib/modules") / os.uname().release / "extra"
+    installed.mkdir(exist_ok=True)
+    shutil.copy(f"/opt/loopback/{version}/v4l2loopback.ko", installed)
+    run("depmod")
+    try:
+        run(*STYLECAM, "setup", "--yes")
+        wait("the loopback device", lambda: Path(LOOPBACK).exists())
+        labels = [Path(f"/sys/class/video4linux/video{number}/name").read_text().strip() for number in (10, 11)]
+        assert labels == ["stylecam", "OBS"], labels
+        with stylecam(*show_pattern()) as painted:
+            painted.flows()
+        again = subprocess.run([*STYLECAM, "setup", "--yes"], capture_output=True, text=True, check=True).stdout
+        assert "Everything is set up already" in again, again
+        run(*STYLECAM, "setup", "--remove", "--yes")
+        left = [path for path in ("/etc/modprobe.d/stylecam.conf", "/etc/modules-load.d/stylecam.conf", LOOPBACK)
+                if Path(path).exists()]  # fmt: skip
+        assert not left, left
+    finally:
+        shutil.rmtree(installed)
+        run("depmod")
+    return "devices “stylecam” and “OBS”, pictures go out; set up only once; all gone after --remove"
+
+
+@case(*VERSIONS)
 def doctor_finds_what_is_wrong(version: str) -> str:
     load(version)
     plug()
@@ -526,7 +555,7 @@ def doctor_finds_what_is_wrong(version: str) -> str:
 
 def doctor(user: str | None = None) -> dict[str, str]:
     """What `stylecam doctor` finds: level and subject, to words and commands."""
-    command = [sys.executable, "-m", "stylecam", "doctor", "--json"]
+    command = [*STYLECAM, "doctor", "--json"]
     if user:
         command = ["env", "HOME=/tmp", "setpriv", f"--reuid={user}", "--clear-groups", *command]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)

@@ -11,7 +11,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, Session, Tensor
+from stylecam.engines.base import Engine, Session
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import UsageError
 from stylecam.finish.blend import blend
@@ -20,7 +20,7 @@ from stylecam.frame import Image, Size
 from stylecam.styles.catalogue import Catalogue, Mix, shipped_models
 from stylecam.styles.model import Model
 from stylecam.styles.norms import Norms, Statistics
-from stylecam.tensor import resize, to_image, to_tensor
+from stylecam.tensor import resize, to_tensor
 from stylecam.tiles import Span, spans
 
 RIM = 64
@@ -169,12 +169,12 @@ class Painter:
 
     def _measure(self, image: Image) -> Statistics:
         session = self._session(self._norms.measuring(), _padded(image))
-        figures = session.run(_window(image, *_everything(image)), self.mix.weights)
+        figures = session.run(to_tensor(_window(image, *_everything(image))), self.mix.weights)
         return np.array(figures, np.float32).reshape(-1)
 
     def _whole(self, model: Model, image: Image) -> Image:
         size = _padded(image)
-        painted = to_image(self._session(model, size).run(_window(image, *_everything(image)), self.mix.weights))
+        painted = self._session(model, size).paint(_window(image, *_everything(image)), self.mix.weights)
         height, width = image.shape[:2]
         return np.ascontiguousarray(painted[RIM : RIM + height, RIM : RIM + width])
 
@@ -189,7 +189,7 @@ class Painter:
             top, bottom = max(row.first - RIM, 0), min(row.last - RIM, height)
             for column in columns:
                 left, right = max(column.first - RIM, 0), min(column.last - RIM, width)
-                tile = to_image(session.run(_window(image, row, column), self.mix.weights, (row.start, column.start)))
+                tile = session.paint(_window(image, row, column), self.mix.weights, (row.start, column.start))
                 y, x = row.start - RIM, column.start - RIM
                 painted[top:bottom, left:right] = tile[top - y : bottom - y, left - x : right - x]
                 done += 1
@@ -275,11 +275,11 @@ def _everything(image: Image) -> tuple[Span, Span]:
     return Span(0, size.height, 0, size.height), Span(0, size.width, 0, size.width)
 
 
-def _window(image: Image, row: Span, column: Span) -> Tensor:
-    """The tensor of a window; `row` and `column` count from the rim's corner. What lies outside is reflected."""
+def _window(image: Image, row: Span, column: Span) -> Image:
+    """The picture in a window; `row` and `column` count from the rim's corner. What lies outside is reflected."""
     height, width = image.shape[:2]
     top, bottom = row.start - RIM, row.end - RIM
     left, right = column.start - RIM, column.end - RIM
     inside = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
     edges = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
-    return to_tensor(cast(Image, cv2.copyMakeBorder(inside, *edges, cv2.BORDER_REFLECT_101)))
+    return cast(Image, cv2.copyMakeBorder(inside, *edges, cv2.BORDER_REFLECT_101))

@@ -19,7 +19,7 @@ from stylecam.frame import Frame, Image, Size
 from stylecam.governor import Decision, Governor, Rung, ladder
 from stylecam.styles.catalogue import Mix
 from stylecam.styles.model import Model
-from stylecam.tensor import crop, resize, to_image, to_tensor
+from stylecam.tensor import crop, resize, with_rim
 
 RIM = 8
 """Pixels of reflected picture around a network's input: what networks paint at their border is cropped away."""
@@ -118,16 +118,16 @@ class Stylist:
     ) -> Image | None:
         """The painted picture, or None if the network failed."""
         step = self._morph.toward(mix, frame.captured_at)
-        tensor = to_tensor(_mirrored(resize(view, warm.rung.size), state.mirror), RIM)
+        small = with_rim(_mirrored(resize(view, warm.rung.size), state.mirror), RIM)
         before = self._clock.now()
         try:
-            styled = warm.session.run(tensor, step.weights)
+            styled = warm.session.paint(small, step.weights)
         except EngineRunError as error:
             self._failed(mix.model, warm, error)
             return None
         after = self._clock.now()
         self._failures.pop(mix.model.key, None)
-        image = self._compose(to_image(styled, RIM), view, state, step)
+        image = self._compose(styled[RIM:-RIM, RIM:-RIM], view, state, step)
 
         governor = self._governor(mix.model, state.scale)
         network_ms = (after - before) * 1000

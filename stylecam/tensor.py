@@ -5,24 +5,59 @@ from __future__ import annotations
 from typing import cast
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 
-from stylecam.engines.base import Tensor
 from stylecam.frame import Image, Size
 
+Tensor = npt.NDArray[np.float32]
+"""1×3×H×W float32, RGB, 0..1."""
+Cells = npt.NDArray[np.float32]
+"""1×3c²×H/c×W/c float32: the pixels of each cell of c×c as channels, by row, column and colour (BGR)."""
 
-def to_tensor(image: Image, rim: int = 0) -> Tensor:
-    """H×W×3 uint8 BGR to 1×3×(H+2·rim)×(W+2·rim) float32 RGB 0..1, the rim filled by reflection."""
-    if rim:
-        image = cast(Image, cv2.copyMakeBorder(image, rim, rim, rim, rim, cv2.BORDER_REFLECT_101))
+
+def with_rim(image: Image, rim: int) -> Image:
+    """`image` with `rim` pixels more on each side, filled by reflection."""
+    return cast(Image, cv2.copyMakeBorder(image, rim, rim, rim, rim, cv2.BORDER_REFLECT_101))
+
+
+def to_tensor(image: Image) -> Tensor:
+    """H×W×3 uint8 BGR to 1×3×H×W float32 RGB 0..1."""
     return cast(Tensor, cv2.dnn.blobFromImage(image, 1 / 255.0, swapRB=True))
 
 
-def to_image(tensor: Tensor, rim: int = 0) -> Image:
-    """1×3×H×W float32 RGB 0..1 to H×W×3 uint8 BGR without the rim, rounded and saturated."""
-    _, _, height, width = tensor.shape
-    inner = tensor[0, ::-1, rim : height - rim, rim : width - rim]
-    # One saturating pass a plane; convertScaleAbs would turn a negative value into a bright one.
-    return cast(Image, cv2.merge([cv2.addWeighted(plane, 255.0, plane, 0.0, 0.0, dtype=cv2.CV_8U) for plane in inner]))
+def to_image(tensor: Tensor) -> Image:
+    """1×3×H×W float32 RGB 0..1 to H×W×3 uint8 BGR, rounded and saturated."""
+    return cast(Image, cv2.merge([_levels(plane) for plane in tensor[0, ::-1]]))
+
+
+def to_cells(image: Image, cells: Cells) -> None:
+    """Write H×W×3 uint8 BGR into `cells`, as 0..255."""
+    _, channels, rows, columns = cells.shape
+    side = round((channels / 3) ** 0.5)
+    row = 3 * side
+    for down in range(side):
+        planes = cv2.split(image[down::side].reshape(rows, columns, row))
+        for at, plane in enumerate(planes, down * row):
+            cells[0, at] = plane
+
+
+def from_cells(cells: Cells) -> Image:
+    """Cells of 0..1 as a picture: H×W×3 uint8 BGR, rounded and saturated."""
+    _, channels, rows, columns = cells.shape
+    side = round((channels / 3) ** 0.5)
+    row = 3 * side
+    levels = _levels(cells.reshape(channels, -1)).reshape(channels, rows, columns)
+    image = np.empty((rows * side, columns * side, 3), np.uint8)
+    for down in range(side):
+        merged = cv2.merge(list(levels[down * row : (down + 1) * row]))
+        image[down::side] = merged.reshape(rows, columns * side, 3)
+    return image
+
+
+def _levels(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """0..1 as 0..255 in one saturating pass; convertScaleAbs would turn a negative value into a bright one."""
+    return cast("npt.NDArray[np.uint8]", cv2.addWeighted(values, 255.0, values, 0.0, 0.0, dtype=cv2.CV_8U))
 
 
 def crop(image: Image, size: Size) -> Image:

@@ -11,13 +11,14 @@ import numpy as np
 from stylecam.audience import Audience
 from stylecam.clock import ManualClock
 from stylecam.control.state import LiveState
-from stylecam.engines.base import Engine, Session, Tensor
+from stylecam.engines.base import Engine, Session
 from stylecam.engines.pool import SessionPool
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.frame import Frame, Image, Size
 from stylecam.governor import Rung
 from stylecam.sinks.base import Sink
 from stylecam.styles.model import Model
+from stylecam.tensor import Tensor
 from stylecam.testing import CollectingSink, grey
 
 

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.engines.base import Tensor
 from stylecam.frame import Image, Size
-from stylecam.tensor import crop, fit, resize, to_image, to_tensor
+from stylecam.tensor import Tensor, crop, fit, from_cells, resize, to_cells, to_image, to_tensor, with_rim
 
 
 def noise(width: int = 96, height: int = 64) -> Image:
@@ -25,17 +24,17 @@ def test_a_tensor_is_rgb_from_zero_to_one() -> None:
     assert tensor[0, :, 0, 0] == pytest.approx([0.2, 0.0, 1.0])
 
 
-@pytest.mark.parametrize("rim", [0, 8, 16])
-def test_a_picture_comes_back_unchanged(rim: int) -> None:
+def test_a_picture_comes_back_unchanged() -> None:
     image = noise()
-    assert np.array_equal(to_image(to_tensor(image, rim), rim), image)
+    assert np.array_equal(to_image(to_tensor(image)), image)
 
 
 def test_the_rim_is_the_picture_reflected() -> None:
     image = noise()
-    tensor = to_tensor(image, 8)
-    assert tensor.shape == (1, 3, 80, 112)
-    assert np.allclose(tensor[0, :, 8:-8, 7], tensor[0, :, 8:-8, 9])
+    rimmed = with_rim(image, 8)
+    assert rimmed.shape == (80, 112, 3)
+    assert np.array_equal(rimmed[8:-8, 8:-8], image)
+    assert np.array_equal(rimmed[8:-8, 7], image[:, 1])
 
 
 @given(st.floats(-10, 10, width=32))
@@ -110,3 +109,24 @@ def test_fitting_does_not_distort() -> None:
     fitted = fit(image, Size(1280, 720))[:, :, 0] > 127
     tall, wide = fitted.any(axis=1).sum(), fitted.any(axis=0).sum()
     assert tall == pytest.approx(wide, abs=4)
+
+
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_a_picture_comes_back_from_its_cells(side: int) -> None:
+    image = noise()
+    cells = np.empty((1, 3 * side**2, 64 // side, 96 // side), np.float32)
+    to_cells(image, cells)
+    assert np.array_equal(cells[0, :3, 1, 1], image[side, side])
+    assert np.array_equal(from_cells(cells / np.float32(255)), image)
+
+
+def test_a_view_of_a_picture_has_cells_too() -> None:
+    cells = np.empty((1, 48, 8, 16), np.float32)
+    to_cells(noise()[16:48, 8:72], cells)
+    assert np.array_equal(from_cells(cells / np.float32(255)), noise()[16:48, 8:72])
+
+
+def test_cells_are_rounded_and_saturated() -> None:
+    values = np.array([-0.5, 0.501 / 255, 1.7, np.nan], np.float32)
+    cells = np.repeat(values, 3)[None, :, None, None]
+    assert from_cells(cells)[:, :, 0].ravel().tolist() == [0, 1, 255, 0]

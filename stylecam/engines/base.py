@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import numpy as np
-import numpy.typing as npt
-
+from stylecam.frame import Image
 from stylecam.styles.model import Model
-
-Tensor = npt.NDArray[np.float32]
-"""1×3×H×W float32, RGB, 0..1."""
+from stylecam.tensor import Tensor, to_image, to_tensor
 
 
 class Session(ABC):
@@ -26,6 +22,16 @@ class Session(ABC):
         Raises:
             EngineRunError: the network failed.
         """
+
+    def paint(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+        """The same for pictures: `image` and the result are H×W×3 uint8 BGR; the result belongs to the caller.
+
+        Here by way of `run`; an engine overrides it where its own way is shorter. Rounding apart both give the same.
+
+        Raises:
+            EngineRunError: the network failed.
+        """
+        return to_image(self.run(to_tensor(image), weights, origin))
 
 
 class Engine(ABC):

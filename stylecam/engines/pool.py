@@ -127,14 +127,14 @@ class SessionPool:
     def _warm(self, model: Model, rung: Rung) -> WarmSession:
         width, height = rung.width + 2 * self._rim, rung.height + 2 * self._rim
         session = self._engine.session(model, width, height)
-        image = np.full((1, 3, height, width), 0.5, np.float32)
+        image = np.full((height, width, 3), 128, np.uint8)
         weights = (1.0,) + (0.0,) * (model.styles - 1)
         took = []
         for number in range(1 + WARM_RUNS):  # the first one allocates and, on a GPU, compiles
             if number > 1 and self._closed:
                 break
             started = time.perf_counter()
-            session.run(image, weights)
+            session.paint(image, weights)
             took.append((time.perf_counter() - started) * 1000)
         return WarmSession(session, rung, min(took[1:]))
 

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError
-from stylecam.styles import protobuf
+from stylecam.styles import parts, protobuf
 from stylecam.styles.grain import CELL
 from stylecam.styles.protobuf import Field, WireError
 
@@ -91,14 +91,17 @@ class Model:
         OpenCV 4.x loads a bank only when these are fixed numbers; OpenCV 5 and ONNX Runtime do not mind.
         """
         fixed = {
-            "image": _input("image", (1, 3, height, width)),
-            "grain": _input("grain", (1, self.grain, height // CELL, width // CELL)),
+            name: protobuf.encode(_GRAPH_INPUT, parts.value(name, shape))
+            for name, shape in (
+                ("image", (1, 3, height, width)),
+                ("grain", (1, self.grain, height // CELL, width // CELL)),
+            )
         }
         view = memoryview(self.data)
-        parts: list[bytes | memoryview] = []
+        pieces: list[bytes | memoryview] = []
         for top in protobuf.fields(view):
             if top.number != _MODEL_GRAPH:
-                parts.append(view[top.start : top.end])
+                pieces.append(view[top.start : top.end])
                 continue
             base = top.end - len(top.data)
             graph = b"".join(
@@ -107,8 +110,8 @@ class Model:
                 else view[inner.start : inner.end]
                 for inner in protobuf.fields(top.data, base)
             )
-            parts.append(protobuf.encode(_MODEL_GRAPH, graph))
-        return b"".join(parts)
+            pieces.append(protobuf.encode(_MODEL_GRAPH, graph))
+        return b"".join(pieces)
 
     def with_metadata(self, metadata: Mapping[str, str]) -> bytes:
         """The file's bytes with other metadata; every byte of the network itself is the same."""
@@ -172,13 +175,6 @@ def _describe(data: memoryview) -> tuple[dict[str, Dims], dict[str, Dims], dict[
     if not nodes:
         raise WireError("no network in it", 0)
     return inputs, outputs, metadata
-
-
-def _input(name: str, sizes: tuple[int, ...]) -> bytes:
-    dims = b"".join(protobuf.encode(_SHAPE_DIM, protobuf.encode_number(_DIM_VALUE, size)) for size in sizes)
-    tensor = protobuf.encode_number(_TENSOR_KIND, _FLOAT) + protobuf.encode(_TENSOR_SHAPE, dims)
-    kind = protobuf.encode(_VALUE_TYPE, protobuf.encode(_TYPE_TENSOR, tensor))
-    return protobuf.encode(_GRAPH_INPUT, protobuf.encode(_VALUE_NAME, name.encode()) + kind)
 
 
 def _value_name(value: Field) -> str:

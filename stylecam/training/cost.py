@@ -109,20 +109,22 @@ def gmac(model: Model, size: Size) -> float:
 
 
 def times(painters: Sequence[Painter], size: Size, clock: Clock | None = None) -> list[float]:
-    """The median milliseconds of one run of each, taken turn by turn, so that what else goes on meets all alike.
+    """The median milliseconds of one picture of each, uint8 in and out.
+
+    They take turns, so that what else goes on meets all alike.
 
     Raises:
         EngineRunError: one cannot be run.
     """
     now: Callable[[], float] = (clock or SystemClock()).now
-    image = np.random.default_rng(0).random((1, 3, size.height, size.width), dtype=np.float32)
+    image = np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
     sessions = [painter.session(*size) for painter in painters]
     mixes = [(1.0,) + (0.0,) * (painter.model.styles - 1) for painter in painters]
     took: list[list[float]] = [[] for _ in painters]
     for turn in range(WARM_UPS + RUNS):
         for session, mix, kept in zip(sessions, mixes, took, strict=True):
             began = now()
-            session.run(image, mix)
+            session.paint(image, mix)
             if turn >= WARM_UPS:
                 kept.append((now() - began) * 1000)
     return [statistics.median(kept) for kept in took]

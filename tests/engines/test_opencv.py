@@ -12,14 +12,13 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from stylecam.engines import opencv
-from stylecam.engines.base import Tensor
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.frame import Size
 from stylecam.styles.catalogue import shipped_models
 from stylecam.styles.grain import grain_map
 from stylecam.styles.model import Model
-from stylecam.tensor import fit, to_tensor
+from stylecam.tensor import Tensor, fit, to_tensor
 from tests.styles.networks import WANTED, written
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylecam.engines.base import Tensor
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.styles.catalogue import shipped_models
 from stylecam.styles.model import Model
 from stylecam.styles.norms import Norms
+from stylecam.tensor import Tensor
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
 

@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.engines.base import Tensor
 from stylecam.styles.importers.proof import refusal
-from stylecam.tensor import to_tensor
+from stylecam.tensor import Tensor, to_tensor
 from tests.styles.importers.judging import photo
 
 

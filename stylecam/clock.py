@@ -8,10 +8,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds on a monotonic scale, and waiting on it."""
+    """Seconds on a monotonic scale, waiting on it, and the processor time that this program has used."""
 
     def now(self) -> float:
         """The time in seconds; only differences mean something."""
+        ...
+
+    def busy(self) -> float:
+        """Seconds of processor time used so far by all threads of this process; only differences mean something."""
         ...
 
     def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
@@ -26,6 +30,10 @@ class SystemClock:
         """Seconds of `time.perf_counter`: on Linux the clock all processes share, on Windows one finer than 16 ms."""
         return time.perf_counter()
 
+    def busy(self) -> float:
+        """See `Clock.busy`."""
+        return time.process_time()
+
     def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
         """See `Clock.wait_until`."""
         remaining = deadline - time.perf_counter()
@@ -37,10 +45,11 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock for tests: time passes only when someone waits for it or advances it."""
+    """A clock for tests: time passes only when someone waits for it or advances it, and so does processor time."""
 
     def __init__(self, start: float = 1000.0) -> None:
         self._now = start
+        self._busy = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
@@ -48,10 +57,16 @@ class ManualClock:
         with self._lock:
             return self._now
 
-    def advance(self, seconds: float) -> None:
-        """Let `seconds` pass."""
+    def busy(self) -> float:
+        """The processor time used, as it was last told."""
+        with self._lock:
+            return self._busy
+
+    def advance(self, seconds: float, busy: float = 0.0) -> None:
+        """Let `seconds` pass, in which the process uses `busy` seconds of processor time."""
         with self._lock:
             self._now += seconds
+            self._busy += busy
 
     def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
         """Jump to `deadline` unless `stop` is set."""

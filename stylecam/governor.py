@@ -4,6 +4,10 @@ Style networks cost close to linear in pixels, so one running estimate of millis
 work that does not depend on the rung) predicts every rung. Stepping down is immediate; stepping up waits for a calm
 spell and a margin, and waits longer each time it turns out to have been a mistake, so the rung never hunts.
 
+Two things may run out: the time between two frames, and the share of the processor the user allows, which other
+programs need as well. A step must fit both. Below the coarsest rung with detail (see `stylecam.finish.upsample`) lies
+one more step: the same without.
+
 Pure arithmetic on observed times: no threads, no clock, no frames.
 """
 
@@ -11,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 from stylecam.frame import Size
 
@@ -27,6 +32,8 @@ LATE = 5
 """and how many of them must be late to step down."""
 UNEASY = 2
 """Late frames among the recent ones that end a calm spell; a single one happens on every desktop."""
+OVER = 30
+"""Frames in a row that used more processor time than allowed, on the average, to step down."""
 REGRET_S = 8.0
 """A step down this soon after a step up (or within the calm asked for, if that is longer) was a mistake,"""
 LONGEST_CALM_S = 600.0
@@ -73,11 +80,20 @@ def ladder(size: Size) -> tuple[Rung, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Which rung to use, what a frame is predicted to take there, and why."""
+    """Which rung to use, what a frame is predicted to take there, why, and whether to add detail at full size."""
 
     rung: Rung
     predicted_ms: float | None
     reason: str
+    detail: bool = True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Step:
+    """A rung, with detail or without."""
+
+    rung: Rung
+    detail: bool
 
 
 class _Estimate:
@@ -101,58 +117,92 @@ class Governor:
     session is warm the caller goes on with the old one, and the governor, seeing frames of the old rung, waits.
     """
 
-    def __init__(self, rungs: tuple[Rung, ...], fps: float) -> None:
-        """`rungs` coarsest first, never empty; `fps` is the rate to hold."""
-        self._rungs = rungs
+    def __init__(self, rungs: tuple[Rung, ...], fps: float, busy_budget_ms: float = inf) -> None:
+        """`rungs` coarsest first, never empty; `fps` is the rate to hold.
+
+        `busy_budget_ms` is how much processor time, of all cores together, a frame may take.
+        """
+        self._steps = (_Step(rungs[0], False), *(_Step(rung, True) for rung in rungs))
+        self._fixed_rung = len(rungs) == 1
         self._period_ms = 1000.0 / fps
         self._budget_ms = self._period_ms * HEADROOM
-        self._per_megapixel, self._fixed = _Estimate(), _Estimate()
+        self._busy_budget_ms = busy_budget_ms
+        self._per_megapixel, self._fixed, self._detail = _Estimate(), _Estimate(), _Estimate()
+        self._busy_per_megapixel, self._busy_fixed = _Estimate(), _Estimate()
         self._late: deque[bool] = deque(maxlen=WINDOW)
+        self._over = 0
         self._calm_s = CALM_S
         self._calm_since: float | None = None
         self._raised_at: float | None = None
-        self._regretted: Rung | None = None
-        self._wanted = max((rung for rung in rungs if rung.width <= FIRST_WIDTH), default=rungs[0])
+        self._regretted: _Step | None = None
+        first = max((rung for rung in rungs if rung.width <= FIRST_WIDTH), default=rungs[0])
+        self._wanted = _Step(first, True)
         self._changed_at: float | None = None
-        self._reason = "fixed" if len(rungs) == 1 else "starting"
+        self._reason = "fixed" if self._fixed_rung else "starting"
 
     @property
     def budget_ms(self) -> float:
         """Milliseconds a frame may take to style."""
         return self._budget_ms
 
-    def predict(self, rung: Rung) -> float | None:
+    def predict(self, rung: Rung, detail: bool = True) -> float | None:
         """Predicted milliseconds for a frame at `rung`; None before anything was observed."""
         if self._per_megapixel.value is None:
             return None
-        return (self._fixed.value or 0.0) + self._per_megapixel.value * rung.megapixels
+        finish = (self._fixed.value or 0.0) + (self._detail.value or 0.0) * detail
+        return finish + self._per_megapixel.value * rung.megapixels
+
+    def predict_busy(self, rung: Rung, detail: bool = True) -> float:
+        """Predicted milliseconds of processor time, of all cores together; 0 before anything was observed."""
+        saved = 0.0 if detail else self._detail.value or 0.0  # its own thread's part, at the least
+        others = max(0.0, (self._busy_fixed.value or 0.0) - saved)
+        return others + (self._busy_per_megapixel.value or 0.0) * rung.megapixels
 
     def start(self, rung: Rung, network_ms: float) -> None:
         """Begin from a warm-up's measurement: the finest rung predicted to fit is wanted at once."""
         self._per_megapixel.add(network_ms / rung.megapixels)
-        self._wanted = self._finest_within(self._budget_ms * START_MARGIN)
-        if len(self._rungs) > 1:
+        self._wanted = self._finest_within(START_MARGIN)
+        if not self._fixed_rung:
             self._reason = "starting: from the warm-up's time"
 
-    def observe(self, rung: Rung, network_ms: float, fixed_ms: float, now: float) -> None:
-        """Take in one frame: time in the network, time in all else the stylist did, both in ms; `now` in s."""
+    def observe(
+        self,
+        rung: Rung,
+        network_ms: float,
+        fixed_ms: float,
+        now: float,
+        *,
+        detail_ms: float | None = None,
+        busy_ms: tuple[float, float] | None = None,
+    ) -> None:
+        """Take in one frame: time in the network and in all else the stylist did, both in ms; `now` in s.
+
+        `detail_ms` is what adding detail took, not counted in `fixed_ms`; None if none was added. `busy_ms` is the
+        processor time used by the whole program, during the network and otherwise since the frame before; None where
+        it is not known.
+        """
         self._per_megapixel.add(network_ms / rung.megapixels)
         self._fixed.add(fixed_ms)
-        if rung != self._wanted:
-            self._late.clear()  # says nothing about the rung we are waiting for
+        if detail_ms is not None:
+            self._detail.add(detail_ms)
+        if busy_ms is not None:
+            self._busy_per_megapixel.add(busy_ms[0] / rung.megapixels)
+            self._busy_fixed.add(busy_ms[1])
+        if rung != self._wanted.rung:
+            self._settle()  # says nothing about the rung we are waiting for
             return
-        self._late.append(network_ms + fixed_ms > self._period_ms)
+        self._late.append(network_ms + fixed_ms + (detail_ms or 0.0) > self._period_ms)
+        self._over = self._over + 1 if self._busy_share(self._wanted) > 1 else 0
         finer = self._next_finer()
-        prediction = self.predict(finer) if finer else None
-        if sum(self._late) >= UNEASY or prediction is None or prediction > self._budget_ms * MARGIN:
+        if sum(self._late) >= UNEASY or finer is None or self._share(finer) > MARGIN:
             self._calm_since = None
         elif self._calm_since is None:
             self._calm_since = now
 
     def forbid(self, rung: Rung) -> None:
         """Never want `rung` or a finer one again: it cannot be built. The coarsest one always stays."""
-        self._rungs = tuple(other for other in self._rungs if other < rung) or self._rungs[:1]
-        self._wanted = min(self._wanted, self._rungs[-1])
+        self._steps = tuple(step for step in self._steps if step.rung < rung) or self._steps[:2]
+        self._wanted = min(self._wanted, self._steps[-1])
         self._reason = f"{rung.width}x{rung.height} cannot be built"
         self._settle()
 
@@ -162,14 +212,19 @@ class Governor:
 
     def choose(self, now: float) -> Decision:
         """The rung wanted at time `now` (s)."""
-        if len(self._rungs) > 1:
-            self._step(now)
-        return Decision(self._wanted, self.predict(self._wanted), self._reason)
+        self._step(now)
+        wanted = self._wanted
+        return Decision(wanted.rung, self.predict(wanted.rung, wanted.detail), self._reason, wanted.detail)
 
     def _step(self, now: float) -> None:
         late = sum(self._late)
-        if late >= LATE and self._wanted != self._rungs[0]:
+        if self._wanted == self._steps[0]:
+            late = self._over = 0
+        if late >= LATE:
             self._lower(now, f"{late} of the last {len(self._late)} frames were late")
+        elif self._over >= OVER:
+            share = self._busy_share(self._wanted)
+            self._lower(now, f"{share:.0%} of the processor time allowed were used")
         elif self._calm_since is not None and now - self._calm_since >= self._calm_for(self._next_finer()):
             self._raise(now)
         else:
@@ -179,11 +234,10 @@ class Governor:
         if self._raised_at is not None and now - self._raised_at <= max(REGRET_S, self._calm_s):
             self._calm_s = min(LONGEST_CALM_S, self._calm_s * 2)
             self._regretted, self._raised_at = self._wanted, None  # one step up is one mistake
-        below = [rung for rung in self._rungs if rung < self._wanted]
-        fits = self._finest_within(self._budget_ms)
-        self._wanted = min(below[-1], fits)
+        below = [step for step in self._steps if step < self._wanted]
+        self._wanted = min(below[-1], self._finest_within(1.0))
         self._changed_at = now
-        self._reason = f"down: {why}"
+        self._tell(f"down: {why}")
         self._settle()
 
     def _raise(self, now: float) -> None:
@@ -192,7 +246,7 @@ class Governor:
             return
         self._wanted = finer
         self._raised_at = self._changed_at = now
-        self._reason = f"up: calm, predicted {self.predict(finer):.1f} of {self._budget_ms:.1f} ms"
+        self._tell(f"up: calm, predicted {self._needs(finer)}")
         self._settle()
 
     def _hold(self, now: float) -> None:
@@ -203,27 +257,48 @@ class Governor:
         if self._changed_at is None:
             self._changed_at = now
         if now - self._changed_at > HOLDING_S:
-            self._reason = self._what_holds(self._next_finer())
+            self._tell(self._what_holds(self._next_finer()))
 
-    def _what_holds(self, finer: Rung | None) -> str:
+    def _tell(self, reason: str) -> None:
+        if not self._fixed_rung:
+            self._reason = reason
+
+    def _what_holds(self, finer: _Step | None) -> str:
         if finer is None:
             return "holding: the finest"
-        took = self.predict(finer) or 0.0
-        return f"holding: {finer.width}x{finer.height} would take {took:.1f} of {self._budget_ms:.1f} ms"
+        more = "detail" if not self._wanted.detail else f"{finer.rung.width}x{finer.rung.height}"
+        return f"holding: {more} would take {self._needs(finer)}"
+
+    def _needs(self, step: _Step) -> str:
+        """What there is too little of for `step`, or nearly, and how much it needs."""
+        if self._busy_share(step) > self._time_share(step):
+            return f"{self._busy_share(step):.0%} of the processor time allowed"
+        return f"{self.predict(step.rung, step.detail) or 0.0:.1f} of {self._budget_ms:.1f} ms"
 
     def _settle(self) -> None:
         self._late.clear()
+        self._over = 0
         self._calm_since = None
 
-    def _calm_for(self, rung: Rung | None) -> float:
-        """Calm to wait for before `rung`: longer for one that failed lately, and for all finer ones."""
-        if rung is not None and self._regretted is not None and rung >= self._regretted:
+    def _calm_for(self, step: _Step | None) -> float:
+        """Calm to wait for before `step`: longer for one that failed lately, and for all finer ones."""
+        if step is not None and self._regretted is not None and step >= self._regretted:
             return self._calm_s
         return CALM_S
 
-    def _next_finer(self) -> Rung | None:
-        return next((rung for rung in self._rungs if rung > self._wanted), None)
+    def _next_finer(self) -> _Step | None:
+        return next((step for step in self._steps if step > self._wanted), None)
 
-    def _finest_within(self, milliseconds: float) -> Rung:
-        fitting = [rung for rung in self._rungs if (self.predict(rung) or 0.0) <= milliseconds]
-        return fitting[-1] if fitting else self._rungs[0]
+    def _finest_within(self, share: float) -> _Step:
+        """The finest step that is predicted to need no more than `share` of what it may; else the coarsest."""
+        fitting = [step for step in self._steps if self._share(step) <= share]
+        return fitting[-1] if fitting else self._steps[0]
+
+    def _share(self, step: _Step) -> float:
+        return max(self._time_share(step), self._busy_share(step))
+
+    def _time_share(self, step: _Step) -> float:
+        return (self.predict(step.rung, step.detail) or 0.0) / self._budget_ms
+
+    def _busy_share(self, step: _Step) -> float:
+        return self.predict_busy(step.rung, step.detail) / self._busy_budget_ms

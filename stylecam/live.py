@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +16,13 @@ import cv2
 import psutil
 
 from stylecam import __version__
+from stylecam.allowance import Allowance
 from stylecam.audience import Audience
 from stylecam.clock import Clock, SystemClock
 from stylecam.control.actions import Control
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.control.keys import Bindings, bind
-from stylecam.control.state import LiveState
+from stylecam.control.state import STEADINESS, LiveState
 from stylecam.control.terminal import TerminalKeys, order_for
 from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
@@ -48,6 +51,8 @@ WINDOW_TICK_S = 1 / 60
 TICK_S = 0.25
 STATS_S = 1.0
 FASTEST, SLOWEST = 120.0, 1.0
+CPU_PERCENT = 80.0
+"""The share of the computer's processor time that is used at most, unless told otherwise: a call needs some too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,9 @@ class Settings:
     engine: str = "opencv"
     device: str = "auto"
     threads: int | None = None
+    cpu: float = CPU_PERCENT
     strength: float = 1.0
+    steadiness: float = STEADINESS
     scale: float | None = None
     mirror: bool = False
     always_on: bool = False
@@ -81,6 +88,8 @@ class Settings:
         for name, value, low, high in (
             ("--fps", self.fps, SLOWEST, FASTEST),
             ("--strength", self.strength, 0.0, 1.0),
+            ("--steadiness", self.steadiness, 0.0, 1.0),
+            ("--cpu", self.cpu, 5.0, 100.0),
             ("--scale", self.scale if self.scale is not None else 1.0, 0.25, 1.0),
             ("--threads", float(self.threads if self.threads is not None else 1), 1.0, 512.0),
             ("--idle-after", self.idle_after if self.idle_after is not None else 1.0, 0.1, 1440.0),
@@ -103,6 +112,7 @@ class Live:
         self._clock = clock or SystemClock()
         self._began_at = self._clock.now()
         self.stats = Stats()
+        self._allowance = Allowance(settings.cpu / 100, _cores())
         self.bindings: Bindings = {}
         self._told: dict[int, tuple[str, str]] = {}
         self._engine_said: set[str] = set()
@@ -163,6 +173,7 @@ class Live:
             settings.size,
             settings.fps,
             audience,
+            self._allowance,
         )
 
     @property
@@ -216,12 +227,14 @@ class Live:
             "fps": settings.fps,
             "style": state.label,
             "strength": state.strength,
+            "steadiness": state.steadiness,
             "bypass": state.bypass,
             "frozen": state.frozen,
             "version": state.version,
             "engine": self.pool.engine.name,
             "device": self.pool.engine.device,
             "engine_version": self.pool.engine.version,
+            "cpu_percent": settings.cpu,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
             "outputs": [{"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self.pipeline.outlets],
@@ -235,7 +248,13 @@ class Live:
     def _use(self, engine: Engine) -> None:
         self.pool = SessionPool(engine, RIM)
         self.stylist = Stylist(
-            self.pool, self._settings.size, self._settings.fps, self._clock, self._engine_fault, self._catalogue.models
+            self.pool,
+            self._settings.size,
+            self._settings.fps,
+            self._clock,
+            self._engine_fault,
+            self._catalogue.models,
+            busy_budget_ms=self._allowance.frame_ms(self._settings.fps),
         )
 
     def _prepare(self, state: LiveState) -> None:
@@ -261,7 +280,13 @@ class Live:
         else:
             cards = self._catalogue.cards
             mix = self._catalogue.mix_of(cards[0]) if cards else None
-        return LiveState(mix, strength=settings.strength, mirror=settings.mirror, scale=settings.scale)
+        return LiveState(
+            mix,
+            strength=settings.strength,
+            steadiness=settings.steadiness,
+            mirror=settings.mirror,
+            scale=settings.scale,
+        )
 
     def _open_source(self) -> Source:
         settings = self._settings
@@ -377,6 +402,11 @@ class Live:
         if message not in self._engine_said:
             self._engine_said.add(message)
             self._say(message)
+
+
+def _cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _same_file(path: Path, camera: str) -> bool:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stylecam.allowance import Allowance
 from stylecam.audience import Audience
 from stylecam.capture import Capture
 from stylecam.clock import Clock
@@ -50,9 +51,14 @@ class Pipeline:
         size: Size,
         fps: float,
         audience: Audience,
+        allowance: Allowance,
     ) -> None:
-        """`source` and `sinks` are already open; the pipeline closes them. `audience` says whether to paint at all."""
+        """`source` and `sinks` are already open; the pipeline closes them.
+
+        `audience` says whether to paint at all, `allowance` how much processor time that may take.
+        """
         self._audience = audience
+        self._allowance = allowance
         self.stopping = threading.Event()
         self._stylist = stylist
         self._control = control
@@ -64,7 +70,16 @@ class Pipeline:
         self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps, audience)
         first = waiting_frame(size, clock.now())
         self.publisher = Publisher(
-            self._styled, self.outlets, stats, clock, self.stopping, fps, first, self.capture.notice, audience
+            self._styled,
+            self.outlets,
+            stats,
+            clock,
+            self.stopping,
+            fps,
+            first,
+            self.capture.notice,
+            audience,
+            stylist.stages,
         )
         self._threads: list[threading.Thread] = []
         self._crash: BaseException | None = None
@@ -99,9 +114,12 @@ class Pipeline:
         if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
+        if self._allowance.overdrawn(started, self._clock.busy()) and state.paints:
+            self._stats.spared()
+            return
         styled = self._stylist.style(frame, state)
         now = self._clock.now()
-        self._stats.styled(now, (now - started) * 1000)
+        self._stats.styled(now, (now - started) * 1000, self._stylist.work.reused)
         self._styled.put((styled, now))
 
     def report(self) -> dict[str, Any]:
@@ -111,6 +129,8 @@ class Pipeline:
         return {
             **self._stats.snapshot(self._clock.now()),
             "painting": work.painted,
+            "detail": work.detail,
+            "stages": self._stylist.stages.snapshot(),
             "rung": None if work.rung is None else [work.rung.width, work.rung.height],
             "governor": None
             if decision is None

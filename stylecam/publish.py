@@ -14,6 +14,7 @@ from stylecam.finish.badge import badged
 from stylecam.frame import Frame, Size
 from stylecam.sinks.base import Sink
 from stylecam.slot import Slot
+from stylecam.stages import Stages
 from stylecam.stats import Stats
 
 RETRY_S = 1.0
@@ -142,6 +143,7 @@ class Publisher:
         first: Frame,
         notice: Callable[[float], str | None],
         audience: Audience,
+        stages: Stages,
     ) -> None:
         """`frames` carries styled frames with the time they were ready.
 
@@ -156,6 +158,7 @@ class Publisher:
         self._notice = notice
         self._last = self._card = first
         self._audience = audience
+        self._stages = stages
         self._card_at = float("-inf")
         self._badged: tuple[int, str, Frame] | None = None
         self._pacer = Pacer(fps, clock.now())
@@ -186,7 +189,8 @@ class Publisher:
         if taken is not None:
             self._last = taken[0]
             waited_s = now - taken[1]
-        self._write(self._with_notice(now), now)
+        with self._stages.time("publish"):
+            self._write(self._with_notice(now), now)
         done = self._clock.now()
         self._stats.published(done, None if taken is None else self._last.captured_at)
         self._pacer.advance(done, waited_s)

@@ -9,31 +9,32 @@ from typing import Any
 
 import numpy as np
 
-_BIN_MS = 0.5
-_BINS = 4000  # 2 s; longer times land in the last bin, the exact maximum is kept beside it
+_BINS = 4000
+"""Longer times than they reach land in the last one; the exact maximum is kept beside it."""
 
 
 class Histogram:
-    """Durations of a whole run in bounded memory: 0.5 ms bins up to 2 s, and the exact maximum."""
+    """Durations of a whole run in bounded memory: 4000 bins, of 0.5 ms unless told otherwise, and the exact maximum."""
 
-    def __init__(self) -> None:
+    def __init__(self, bin_ms: float = 0.5) -> None:
+        self._bin_ms = bin_ms
         self._counts = np.zeros(_BINS, np.int64)
         self.count = 0
         self.maximum_ms = 0.0
 
     def add(self, milliseconds: float) -> None:
         """Count one duration."""
-        self._counts[min(_BINS - 1, max(0, int(milliseconds / _BIN_MS)))] += 1
+        self._counts[min(_BINS - 1, max(0, int(milliseconds / self._bin_ms)))] += 1
         self.count += 1
         self.maximum_ms = max(self.maximum_ms, milliseconds)
 
     def percentile(self, percent: float) -> float | None:
-        """The duration in ms that `percent` of all durations do not exceed (to 0.5 ms); None before the first."""
+        """The duration in ms that `percent` of all durations do not exceed (to one bin); None before the first."""
         if not self.count:
             return None
         rank = int(np.ceil(self.count * percent / 100))
         index = int(np.searchsorted(np.cumsum(self._counts), max(1, rank)))
-        return float(min(self.maximum_ms, (index + 1) * _BIN_MS))
+        return round(float(min(self.maximum_ms, (index + 1) * self._bin_ms)), 3)
 
 
 class Recent:
@@ -104,7 +105,7 @@ class Stats:
         self._published, self._styled = _Times(), _Times()
         self._latency, self._gaps, self._style_ms = Histogram(), Histogram(), Histogram()
         self._recent_published, self._recent_styled, self._recent_latency = Recent(), Recent(), Recent()
-        self._captured = self._repeats = self._drops = 0
+        self._captured = self._repeats = self._drops = self._reused = self._spared = 0
         self._faults: Counter[str] = Counter()
         self._last_fault: str | None = None
 
@@ -114,12 +115,18 @@ class Stats:
             self._captured += 1
             self._drops += replaced
 
-    def styled(self, now: float, milliseconds: float) -> None:
-        """The stylist finished a frame in `milliseconds`."""
+    def styled(self, now: float, milliseconds: float, reused: bool = False) -> None:
+        """The stylist finished a frame in `milliseconds`; `reused` if it is the painting before, for nothing moved."""
         with self._lock:
+            self._reused += reused
             self._styled.add(now)
             self._recent_styled.add(now)
             self._style_ms.add(milliseconds)
+
+    def spared(self) -> None:
+        """A frame was let pass unpainted to keep within the processor time allowed."""
+        with self._lock:
+            self._spared += 1
 
     def published(self, now: float, captured_at: float | None) -> None:
         """A frame went to the sinks: a fresh one captured at `captured_at`, or a repeat (None)."""
@@ -166,6 +173,8 @@ class Stats:
                 "published": self._published.count,
                 "repeats": self._repeats,
                 "drops": self._drops,
+                "reused": self._reused,
+                "spared": self._spared,
                 "faults": {**self._faults, "total": self._faults.total(), "last": self._last_fault},
                 "recent": {
                     "published_fps": round(self._recent_published.rate(now), 2),

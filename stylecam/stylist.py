@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from stylecam.clock import Clock
 from stylecam.control.state import LiveState
 from stylecam.engines.pool import SessionPool, WarmSession
 from stylecam.errors import EngineError, EngineRunError
-from stylecam.finish.blend import blend
+from stylecam.finish.finisher import Finisher
 from stylecam.finish.morph import Morph, Step
 from stylecam.frame import Frame, Image, Size
 from stylecam.governor import Decision, Governor, Rung, ladder
+from stylecam.stages import Stages
 from stylecam.styles.catalogue import Mix
 from stylecam.styles.model import Model
-from stylecam.tensor import crop, resize, with_rim
+from stylecam.tensor import with_rim
+from stylecam.view import View
 
 RIM = 8
 """Pixels of reflected picture around a network's input: what networks paint at their border is cropped away."""
@@ -34,26 +35,55 @@ FaultReport = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the stylist did last, for the statistics."""
+    """What the stylist did last, for the statistics.
+
+    Attributes:
+        painted: a painting was shown, not the camera picture.
+        reused: it was the one before, for nothing had moved.
+        rung: the size it was painted at.
+        detail: the camera's detail was added at full size.
+        decision: what the governor wants next.
+    """
 
     painted: bool
-    rung: Rung | None
-    decision: Decision | None
+    rung: Rung | None = None
+    decision: Decision | None = None
+    reused: bool = False
+    detail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """All that a picture depends on beside what the camera sees."""
+
+    state: LiveState
+    step: Step
+    warm: WarmSession
+    detail: bool
 
 
 class Stylist:
     """Paints frames with the style of a `LiveState`, as finely as the governor allows.
 
     Used by one thread. It never waits for a session: until one is warm it goes on with the one it has, and before the
-    first it shows the camera picture.
+    first it shows the camera picture. While nothing moves and nothing is changed, the last painting stays.
     """
 
     def __init__(
-        self, pool: SessionPool, size: Size, fps: float, clock: Clock, report: FaultReport, models: Sequence[Model] = ()
+        self,
+        pool: SessionPool,
+        size: Size,
+        fps: float,
+        clock: Clock,
+        report: FaultReport,
+        models: Sequence[Model] = (),
+        *,
+        busy_budget_ms: float = math.inf,
     ) -> None:
         """`size` is the output's; `fps` the rate to hold; `models` are kept warm as far as `FORESEEN` goes.
 
-        `report(kind, message)` is told once of each network that cannot be run.
+        `report(kind, message)` is told once of each network that cannot be run. `busy_budget_ms` is the processor time,
+        of all cores together, that a frame may take.
         """
         self._pool = pool
         self._size = size
@@ -61,16 +91,19 @@ class Stylist:
         self._clock = clock
         self._report = report
         self._models = list(models)
+        self._busy_budget_ms = busy_budget_ms
         self._governors: dict[tuple[str, float | None], Governor] = {}
         self._active: dict[str, WarmSession] = {}
         self._failures: dict[str, int] = {}
+        self.stages = Stages(clock)
         self._morph = Morph(1 / fps)
-        self._switch = 0
+        self._finisher = Finisher(size, self.stages)
         self._current: Mix | None = None
-        self._before_switch: Image | None = None
         self._last: Image | None = None
+        self._made_with: _Recipe | None = None
+        self._busy_at: float | None = None
         self._tended_at = float("-inf")
-        self.work = Work(False, None, None)
+        self.work = Work(False)
 
     def prepare(self, state: LiveState) -> None:
         """Warm the first session, in the calling thread, so that painting starts with the first frame.
@@ -99,44 +132,71 @@ class Stylist:
         Where no network can be run, it is the camera picture, and `report` was told why.
         """
         started = self._clock.now()
-        view = crop(frame.image, self._size)
+        view = View(frame.image, self._size, state.mirror)
         self._tend(started, state)
         mix, warm = self._mix_and_session(state, started) if state.paints else (None, None)
-        styled = None
+        shown = None
         if mix is not None and warm is not None:
-            styled = self._paint(mix, warm, view, frame, state, started)
-        if styled is None:
+            shown = self._painting(mix, warm, view, frame, state, started)
+        if shown is None:
             self._morph.reset()
-            self._current = None
-            self.work = Work(False, None, None)
-            styled = self._plain(view, state)
-        self._last = np.ascontiguousarray(styled)
-        return Frame(self._last, frame.index, frame.captured_at)
+            self._finisher.reset()
+            self._current = self._made_with = self._busy_at = None
+            self.work = Work(False)
+            shown = np.ascontiguousarray(view.at(self._size))
+        self._last = shown
+        return Frame(shown, frame.index, frame.captured_at)
 
-    def _paint(
-        self, mix: Mix, warm: WarmSession, view: Image, frame: Frame, state: LiveState, started: float
+    def _painting(
+        self, mix: Mix, warm: WarmSession, view: View, frame: Frame, state: LiveState, started: float
     ) -> Image | None:
-        """The painted picture, or None if the network failed."""
+        """The picture to show: a new painting, or the last one while nothing moves; None if the network failed."""
+        governor = self._governor(mix.model, state.scale)
         step = self._morph.toward(mix, frame.captured_at)
-        small = with_rim(_mirrored(resize(view, warm.rung.size), state.mirror), RIM)
-        before = self._clock.now()
+        recipe = _Recipe(state, step, warm, governor.choose(started).detail)
+        with self.stages.time("fit"):
+            small = view.at(warm.rung.size)
+        busy = self._clock.busy()
         try:
-            styled = warm.session.paint(small, step.weights)
+            with self.stages.time("network") as network:
+                painted = warm.session.paint(with_rim(small, RIM), step.weights)
         except EngineRunError as error:
             self._failed(mix.model, warm, error)
             return None
-        after = self._clock.now()
+        busy_in_network = self._clock.busy() - busy
         self._failures.pop(mix.model.key, None)
-        image = self._compose(styled[RIM:-RIM, RIM:-RIM], view, state, step)
-
-        governor = self._governor(mix.model, state.scale)
-        network_ms = (after - before) * 1000
-        fixed_ms = (self._clock.now() - started) * 1000 - network_ms
-        governor.observe(warm.rung, network_ms, fixed_ms, after)
+        finished = self._finisher.finish(
+            painted[RIM:-RIM, RIM:-RIM],
+            view,
+            step,
+            self._last,
+            strength=state.strength,
+        )
+        now = self._clock.now()
+        fixed_ms = (now - started) * 1000 - network.milliseconds - (finished.detail_ms or 0.0)
+        governor.observe(
+            warm.rung,
+            network.milliseconds,
+            fixed_ms,
+            now,
+            detail_ms=finished.detail_ms,
+            busy_ms=self._busy_ms(busy_in_network),
+        )
         if self._pool.building:
             governor.disturb()
-        self.work = Work(True, warm.rung, governor.choose(after))
-        return image
+        self._made_with = recipe
+        self.work = Work(True, warm.rung, governor.choose(now), detail=finished.detail_ms is not None)
+        return finished.image
+
+    def _busy_ms(self, in_network: float) -> tuple[float, float] | None:
+        """Processor time in the network, and otherwise since the painting before; None where there was none before.
+
+        A warm-up beside it says nothing about frames.
+        """
+        before, self._busy_at = self._busy_at, self._clock.busy()
+        if before is None or self._pool.building:
+            return None
+        return in_network * 1000, max(0.0, self._busy_at - before - in_network) * 1000
 
     def _failed(self, model: Model, warm: WarmSession, error: EngineRunError) -> None:
         """Count a failed run; after a few in a row this network is not tried again."""
@@ -145,20 +205,6 @@ class Stylist:
         if self._failures[model.key] == GIVE_UP:
             self._active.pop(model.key, None)
             self._report("engine", f"{model.path.name} has failed {GIVE_UP} times; showing the camera picture instead")
-
-    def _compose(self, small: Image, view: Image, state: LiveState, step: Step) -> Image:
-        image = resize(small, self._size)
-        if state.strength < 1:
-            image = blend(self._plain(view, state), image, state.strength)
-        if step.switch != self._switch:
-            self._switch, self._before_switch = step.switch, self._last
-        if step.fading > 0 and self._before_switch is not None:
-            return blend(image, self._before_switch, step.fading)
-        self._before_switch = None
-        return image
-
-    def _plain(self, view: Image, state: LiveState) -> Image:
-        return _mirrored(resize(view, self._size), state.mirror)
 
     def _mix_and_session(self, state: LiveState, now: float) -> tuple[Mix, WarmSession | None]:
         """What to paint with: the mix wanted, or the one before it while the wanted one's network is not ready."""
@@ -201,7 +247,7 @@ class Stylist:
         key = (model.key, scale)
         if key not in self._governors:
             rungs = ladder(self._size) if scale is None else (Rung.at(self._size, scale),)
-            self._governors[key] = Governor(rungs, self._fps)
+            self._governors[key] = Governor(rungs, self._fps, self._busy_budget_ms)
         return self._governors[key]
 
     def _tend(self, now: float, state: LiveState) -> None:
@@ -231,7 +277,3 @@ class Stylist:
         distance = {key: min((i - at) % count, (at - i) % count) for i, key in enumerate(keys)}
         others = [model for model in self._models if current is None or model.key != current.key]
         return sorted(others, key=lambda model: distance[model.key])[:FORESEEN]
-
-
-def _mirrored(image: Image, mirror: bool) -> Image:
-    return cast(Image, cv2.flip(image, 1)) if mirror else image

@@ -77,6 +77,7 @@ class TintSession(Session):
         self._engine.runs.append((self._model.key, weights))
         if self._model.key in self._engine.failing:
             raise EngineRunError(f"{self._model.key} does not run")
+        self._engine.on_run()
         if self._engine.clock is not None:
             self._engine.clock.advance(self._engine.cost_ms(self._shape[2] * self._shape[3] / 1e6) / 1000)
         levels = self._engine.levels.get(self._model.key, tuple(0.2 * (i + 1) for i in range(len(weights))))
@@ -85,13 +86,14 @@ class TintSession(Session):
 
 
 class TintEngine(Engine):
-    """Runs `TintSession`s; a run takes `cost_ms(megapixels)` on `clock`."""
+    """Runs `TintSession`s; a run calls `on_run` and takes `cost_ms(megapixels)` on `clock`."""
 
     name, device, version = "tint", "cpu", "1"
 
     def __init__(self, clock: ManualClock | None = None, cost_ms: Callable[[float], float] = lambda _: 5.0) -> None:
         self.clock = clock
         self.cost_ms = cost_ms
+        self.on_run: Callable[[], None] = lambda: None
         self.levels: dict[str, tuple[float, ...]] = {}
         self.failing: set[str] = set()
         self.unloadable: set[str] = set()

@@ -374,3 +374,94 @@ def test_one_burst_of_load_is_one_mistake_and_detail_is_back_soon() -> None:
 def test_the_ladder_of_a_large_picture_goes_down_to_what_a_small_machine_can_paint() -> None:
     coarsest = ladder(Size(3840, 2160))[0]
     assert 320 <= coarsest.width <= 400
+
+
+def paid(governor: Governor, seconds: float, *, network: float, busy: tuple[float, float], detail: float = 0.0) -> None:
+    """Frames of a machine that takes `network` ms a megapixel, and `busy` of processor time a megapixel and besides.
+
+    Adding detail takes `detail` ms of time and twice as much of the processor.
+    """
+    for i in range(round(seconds * FPS)):
+        decision = governor.choose(i / FPS)
+        pixels = decision.rung.megapixels
+        other = busy[1] + 2 * detail * decision.detail
+        governor.observe(
+            decision.rung,
+            network * pixels,
+            2.0,
+            i / FPS,
+            detail_ms=detail if decision.detail else None,
+            busy_ms=(busy[0] * pixels, other),
+        )
+
+
+@pytest.mark.parametrize("allowed_ms", [20.0, 35.0, 50.0])
+def test_the_processor_time_allowed_is_kept_even_where_time_is_plenty(allowed_ms: float) -> None:
+    governor = Governor(ladder(HD), FPS, allowed_ms)
+    paid(governor, 60, network=10.0, busy=(100.0, 5.0))
+    rung = governor.choose(60.0).rung
+    finer = ladder(HD)[ladder(HD).index(rung) + 1]
+    assert 100 * rung.megapixels + 5 <= allowed_ms
+    assert 100 * finer.megapixels + 5 > allowed_ms * MARGIN
+
+
+def test_what_holds_the_rung_is_told_in_its_own_terms() -> None:
+    governor = Governor(ladder(HD), FPS, 30.0)
+    paid(governor, 60, network=10.0, busy=(100.0, 5.0))
+    assert "% of the processor time allowed" in governor.choose(60.0).reason
+    free = Governor(ladder(HD), FPS, 3000.0)
+    paid(free, 60, network=100.0, busy=(100.0, 5.0))
+    assert free.choose(60.0).reason.endswith(" ms")
+
+
+def test_processor_time_that_becomes_dearer_costs_detail_and_comes_back() -> None:
+    governor = Governor(ladder(HD), FPS, 40.0)
+    paid(governor, 30, network=10.0, busy=(60.0, 5.0))
+    before = governor.choose(30.0).rung
+    for now, per_megapixel in ((30.0, 120.0), (60.0, 60.0)):
+        for i in range(round(30 * FPS)):
+            decision = governor.choose(now + i / FPS)
+            pixels = decision.rung.megapixels
+            governor.observe(decision.rung, 10 * pixels, 2.0, now + i / FPS, busy_ms=(per_megapixel * pixels, 5.0))
+        if now == 30.0:
+            assert governor.choose(60.0).rung < before
+    assert governor.choose(90.0).rung == before
+
+
+def test_detail_is_added_where_it_fits() -> None:
+    governor = Governor(ladder(HD), FPS)
+    paid(governor, 30, network=60.0, busy=(0.0, 0.0), detail=5.0)
+    decision = governor.choose(30.0)
+    assert decision.detail
+    assert decision.rung > ladder(HD)[0]
+
+
+def test_detail_counts_when_a_rung_is_chosen() -> None:
+    plain, detailed = Governor(ladder(HD), FPS), Governor(ladder(HD), FPS)
+    paid(plain, 60, network=60.0, busy=(0.0, 0.0))
+    paid(detailed, 60, network=60.0, busy=(0.0, 0.0), detail=6.0)
+    assert detailed.choose(60.0).rung < plain.choose(60.0).rung
+
+
+def test_a_machine_too_slow_for_detail_goes_without() -> None:
+    governor = Governor(ladder(HD), FPS)
+    paid(governor, 30, network=450.0, busy=(0.0, 0.0), detail=9.0)
+    assert governor.choose(30.0).rung == ladder(HD)[0]
+    assert not governor.choose(30.0).detail
+
+
+def test_detail_comes_back_when_there_is_time_for_it() -> None:
+    governor = Governor(ladder(HD), FPS)
+    paid(governor, 30, network=450.0, busy=(0.0, 0.0), detail=9.0)
+    for i in range(round(60 * FPS)):
+        decision = governor.choose(30 + i / FPS)
+        governor.observe(decision.rung, 100 * decision.rung.megapixels, 2.0, 30 + i / FPS, detail_ms=3.0)
+    assert governor.choose(90.0).detail
+    assert governor.choose(90.0).rung > ladder(HD)[0]
+
+
+def test_at_a_fixed_rung_only_detail_may_go() -> None:
+    governor = Governor((Rung(640, 360),), FPS)
+    paid(governor, 30, network=120.0, busy=(0.0, 0.0), detail=9.0)
+    decision = governor.choose(30.0)
+    assert (decision.rung, decision.detail, decision.reason) == (Rung(640, 360), False, "fixed")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from stylecam.allowance import Allowance
 from stylecam.clock import ManualClock, SystemClock
 from stylecam.control.actions import Control, Order
 from stylecam.control.state import LiveState
@@ -28,7 +29,13 @@ MIX = Mix(BANK, (1.0, 0.0, 0.0, 0.0), "bank")
 class Studio:
     """A pipeline of doubles; step it by hand, or start it on the system clock."""
 
-    def __init__(self, events: Sequence[Event], clock: ManualClock | SystemClock, mix: Mix | None = MIX) -> None:
+    def __init__(
+        self,
+        events: Sequence[Event],
+        clock: ManualClock | SystemClock,
+        mix: Mix | None = MIX,
+        share: float = 1.0,
+    ) -> None:
         self.clock = clock
         self.source = ScriptedSource(events, clock, fps=60)
         self.sink = CollectingSink()
@@ -42,7 +49,16 @@ class Studio:
         self.source.open(SIZE, 30)
         self.sink.open(SIZE, 30)
         self.pipeline = Pipeline(
-            self.source, stylist, [self.sink], self.control, self.stats, clock, SIZE, 30, audience()
+            self.source,
+            stylist,
+            [self.sink],
+            self.control,
+            self.stats,
+            clock,
+            SIZE,
+            30,
+            audience(),
+            Allowance(share, 1),
         )
 
     def step(self, count: int = 1) -> None:
@@ -232,3 +248,26 @@ def test_a_camera_driver_that_hangs_does_not_hold_up_the_end() -> None:
         assert studio.sink.closed_count == 1
     finally:
         let_go.set()
+
+
+def test_beyond_the_processor_time_allowed_frames_pass_unpainted_and_the_rate_is_held(clock: ManualClock) -> None:
+    studio = Studio([grey(255, SIZE)], clock, share=0.5)
+    studio.engine.on_run = lambda: clock.advance(0, busy=0.033)
+    studio.step(300)
+    report = studio.pipeline.report()
+    assert report["published_fps"] == pytest.approx(30, rel=0.01)
+    assert 0.4 < report["spared"] / 300 < 0.6
+    assert report["spared"] + report["styled"] == 300
+
+
+def test_the_plain_camera_picture_is_never_spared(clock: ManualClock) -> None:
+    studio = Studio([grey(255, SIZE)], clock, mix=None, share=0.05)
+    for _ in range(50):
+        clock.advance(0, busy=1.0)
+        studio.step()
+    assert studio.pipeline.report()["spared"] == 0
+
+
+def test_the_stages_of_a_frame_are_in_the_report(studio: Studio) -> None:
+    studio.step(3)
+    assert studio.pipeline.report()["stages"].keys() >= {"fit", "network", "enlarge", "publish"}

@@ -18,6 +18,7 @@ from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
 from stylecam.frame import Frame, Image, Size
 from stylecam.publish import CARD_S, RETRY_S, Outlet, Pacer, Publisher
 from stylecam.slot import Slot
+from stylecam.stages import Stages
 from stylecam.stats import Stats
 from stylecam.testing import CollectingSink
 from tests.doubles import audience, frame, seat
@@ -193,6 +194,7 @@ class Stage:
             first,
             lambda now: notice(now),
             watching or audience(),
+            Stages(self.clock),
         )
 
     def step(self, count: int = 1) -> None:

@@ -56,6 +56,7 @@ Examples:
   stylecam run --camera clip.mp4 --output file:painted.mp4 --seconds 20
   stylecam run --camera rtsp://192.0.2.7/live --output window
   stylecam run --hotkey next=ctrl+alt+right --hotkey quit=
+  stylecam run --cpu 40                             leave more of the processor to the call
   stylecam run --seconds 60 --stats stats.json --output null --json
 \b
 Every option can also be set in the configuration file under [run], or by a variable such as STYLECAM_STYLE.""",
@@ -88,7 +89,22 @@ Every option can also be set in the configuration file under [run], or by a vari
     "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda, cuda-fp16 or opencl."
 )
 @click.option("--threads", type=int, help="Processor threads the network may use. Without: all.")
+@click.option(
+    "--cpu",
+    type=float,
+    default=80.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Most of the computer's processor time to use; less leaves more to the call and keeps the fan quiet.",
+)
 @click.option("--strength", type=float, default=1.0, show_default=True, help="0 (camera) to 1 (painting).")
+@click.option(
+    "--steadiness",
+    type=float,
+    default=0.8,
+    show_default=True,
+    help="0 (every frame for itself) to 1: how much what stands still is kept from flickering.",
+)
 @click.option(
     "--scale",
     default="auto",
@@ -117,6 +133,7 @@ Every option can also be set in the configuration file under [run], or by a vari
     metavar="FILE.json",
     help="Write statistics there every second and at the end.",
 )
+@click.option("--profile", is_flag=True, help="Print at the end how long each stage of a frame took.")
 @click.option("--json", "as_json", is_flag=True, help="Print the final statistics as JSON on standard output.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more: the governor's reasons, tracebacks.")
 @click.option(
@@ -171,6 +188,8 @@ def command(context: click.Context, /, **given: Any) -> int:
         click.echo(json.dumps(final, indent=2))
     else:
         status.say(status.summary(final))
+    if given["profile"]:
+        status.profile(final)
     sys.stdout.flush()
     given_up = [entry["trouble"] for entry in final["outputs"] if entry["trouble"]]
     return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
@@ -195,7 +214,9 @@ def settings_of(context: click.Context) -> Settings:
         engine=given["engine"],
         device=given["device"],
         threads=given["threads"],
+        cpu=given["cpu"],
         strength=given["strength"],
+        steadiness=given["steadiness"],
         scale=_scale(given["scale"]),
         mirror=given["mirror"],
         always_on=given["always_on"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live as RichLive
+from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.control.actions import ACTIONS
@@ -54,6 +55,13 @@ class StatusLine:
             self._live.update(line(stats, self._verbose), refresh=True)
         elif self._verbose and self._ticks % PLAIN_EVERY == 1:
             self.say(line(stats, True).plain)
+
+    def profile(self, stats: dict[str, Any]) -> None:
+        """How long each stage of a frame took, as a table."""
+        table = Table("stage", *(Column(name, justify="right") for name in ("frames", "p50 ms", "p95 ms", "max ms")))
+        for stage, took in stats["stages"].items():
+            table.add_row(stage, str(took["count"]), *(f"{took[name]:.2f}" for name in ("p50", "p95", "max")))
+        self._console.print(table)
 
     def summary(self, stats: dict[str, Any]) -> str:
         """The run in one line."""

@@ -12,6 +12,7 @@ from stylecam.errors import StylecamError, UsageError
 from stylecam.styles.catalogue import Catalogue, Mix
 
 STRENGTH_STEP = 0.1
+STEADINESS_STEP = 0.2
 
 Apply = Callable[[LiveState, Catalogue, str], LiveState]
 
@@ -57,9 +58,20 @@ def _select(state: LiveState, catalogue: Catalogue, argument: str) -> LiveState:
 
 def _strength(by: float) -> Apply:
     def apply(state: LiveState, _: Catalogue, __: str) -> LiveState:
-        return replace(state, strength=round(min(1.0, max(0.0, state.strength + by)), 3))
+        return replace(state, strength=_moved(state.strength, by))
 
     return apply
+
+
+def _steadiness(by: float) -> Apply:
+    def apply(state: LiveState, _: Catalogue, __: str) -> LiveState:
+        return replace(state, steadiness=_moved(state.steadiness, by))
+
+    return apply
+
+
+def _moved(share: float, by: float) -> float:
+    return round(min(1.0, max(0.0, share + by)), 3)
 
 
 def _bypass(state: LiveState, _: Catalogue, __: str) -> LiveState:
@@ -87,6 +99,8 @@ ACTIONS: dict[str, Action] = {
         Action("bypass", "plain camera on and off", "ctrl+alt+b", "b", _bypass),
         Action("stronger", "more of the painting", "ctrl+alt+page_up", "+", _strength(+STRENGTH_STEP)),
         Action("weaker", "more of the camera", "ctrl+alt+page_down", "-", _strength(-STRENGTH_STEP)),
+        Action("steadier", "calmer picture", "", "]", _steadiness(+STEADINESS_STEP)),
+        Action("livelier", "picture follows faster", "", "[", _steadiness(-STEADINESS_STEP)),
         Action("freeze", "hold the picture", "ctrl+alt+f", "f", _freeze),
         Action("rest", "camera off and on", "ctrl+alt+o", "o", _rest),
         Action("quit", "stop stylecam", "ctrl+alt+q", "q", _quit),

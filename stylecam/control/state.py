@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from stylecam.styles.catalogue import Mix
 
+STEADINESS = 0.8
+"""How much the stabiliser does unless told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
@@ -14,6 +17,7 @@ class LiveState:
     Attributes:
         mix: the style or blend; None for the plain camera picture.
         strength: 0..1, how much of the painting covers the camera picture.
+        steadiness: 0..1, how much what does not move is kept from flickering.
         bypass: show the camera picture for a moment, keeping the style chosen.
         frozen: keep publishing the picture of the moment.
         resting: keep the camera off, whoever watches.
@@ -24,6 +28,7 @@ class LiveState:
 
     mix: Mix | None
     strength: float = 1.0
+    steadiness: float = STEADINESS
     bypass: bool = False
     frozen: bool = False
     resting: bool = False

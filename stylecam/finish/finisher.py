@@ -1,0 +1,67 @@
+"""From the network's painting to the published picture: calm, of full size and detail, as strong as wished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stylecam.finish.blend import blend
+from stylecam.finish.morph import Step
+from stylecam.frame import Image, Size
+from stylecam.stages import Stages
+from stylecam.tensor import resize
+from stylecam.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A finished picture (H×W×3 uint8 BGR, the caller's own), and what adding detail took; None if none was added."""
+
+    image: Image
+    detail_ms: float | None
+
+
+class Finisher:
+    """Finishes the paintings of one stylist, one after the other. Its times go into `stages`."""
+
+    def __init__(self, size: Size, stages: Stages) -> None:
+        """`size` is the output's."""
+        self._size = size
+        self._stages = stages
+        self._switch = 0
+        self._before_switch: Image | None = None
+
+    def reset(self) -> None:
+        """Forget the pictures before: the next painting has nothing to do with them."""
+        self._before_switch = None
+
+    def finish(
+        self,
+        painted: Image,
+        view: View,
+        step: Step,
+        last: Image | None,
+        *,
+        strength: float,
+    ) -> Finish:
+        """Finish `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
+
+        `last` is the picture published before; it fades out after a switch to another network.
+        """
+        with self._stages.time("enlarge"):
+            image = np.ascontiguousarray(resize(painted, self._size))
+        if strength < 1 or step.fading > 0 or step.switch != self._switch:
+            with self._stages.time("compose"):
+                image = self._composed(image, view, step, last, strength)
+        return Finish(image, None)
+
+    def _composed(self, image: Image, view: View, step: Step, last: Image | None, strength: float) -> Image:
+        if strength < 1:
+            image = blend(view.at(self._size), image, strength)
+        if step.switch != self._switch:
+            self._switch, self._before_switch = step.switch, last
+        if step.fading > 0 and self._before_switch is not None:
+            return blend(image, self._before_switch, step.fading)
+        self._before_switch = None
+        return image

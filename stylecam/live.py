@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +20,15 @@ from stylecam.clock import Clock, SystemClock
 from stylecam.control.actions import Control
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.control.keys import Bindings, bind
-from stylecam.control.state import STEADINESS, LiveState
+from stylecam.control.state import LiveState
 from stylecam.control.terminal import TerminalKeys, order_for
 from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
 from stylecam.errors import CameraNotFoundError, EngineError, HotkeysUnavailableError, SinkUnavailableError, UsageError
-from stylecam.files import check_writable, write_json
-from stylecam.frame import Size
+from stylecam.files import write_json
 from stylecam.pipeline import Pipeline, waiting_frame
+from stylecam.settings import Settings
 from stylecam.sinks.base import Sink
 from stylecam.sinks.pipewire import is_possible as pipewire_is_possible
 from stylecam.sinks.recorder import Recorder
@@ -50,55 +48,6 @@ Say = Callable[[str], None]
 WINDOW_TICK_S = 1 / 60
 TICK_S = 0.25
 STATS_S = 1.0
-FASTEST, SLOWEST = 120.0, 1.0
-CPU_PERCENT = 80.0
-"""The share of the computer's processor time that is used at most, unless told otherwise: a call needs some too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a user may ask of a live run; plain values, as the command line reads them."""
-
-    camera: str | None = None
-    style: str | None = None
-    size: Size = field(default_factory=lambda: Size(1280, 720))
-    fps: float = 30.0
-    outputs: tuple[str, ...] = ()
-    engine: str = "opencv"
-    device: str = "auto"
-    threads: int | None = None
-    cpu: float = CPU_PERCENT
-    strength: float = 1.0
-    steadiness: float = STEADINESS
-    scale: float | None = None
-    mirror: bool = False
-    always_on: bool = False
-    idle_after: float | None = None
-    hotkeys: bool = True
-    bindings: Mapping[str, str] = field(default_factory=dict)
-    seconds: float | None = None
-    stats: Path | None = None
-
-    def check(self) -> None:
-        """See that the numbers make sense and the statistics file can be written.
-
-        Raises:
-            UsageError: the first one that does not.
-        """
-        for name, value, low, high in (
-            ("--fps", self.fps, SLOWEST, FASTEST),
-            ("--strength", self.strength, 0.0, 1.0),
-            ("--steadiness", self.steadiness, 0.0, 1.0),
-            ("--cpu", self.cpu, 5.0, 100.0),
-            ("--scale", self.scale if self.scale is not None else 1.0, 0.25, 1.0),
-            ("--threads", float(self.threads if self.threads is not None else 1), 1.0, 512.0),
-            ("--idle-after", self.idle_after if self.idle_after is not None else 1.0, 0.1, 1440.0),
-            ("--seconds", self.seconds if self.seconds is not None else 1.0, 0.1, math.inf),
-        ):
-            if not low <= value <= high:
-                raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
-        if self.stats is not None:
-            check_writable(self.stats)
 
 
 class Live:

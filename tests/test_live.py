@@ -29,7 +29,8 @@ from stylecam.errors import (
     UsageError,
 )
 from stylecam.frame import Size
-from stylecam.live import Live, Settings
+from stylecam.live import Live
+from stylecam.settings import Settings
 from stylecam.sinks import web
 from stylecam.sinks.virtual import install_hint
 from stylecam.sources import select

@@ -18,7 +18,7 @@ from stylecam.errors import StylecamError, UsageError
 from stylecam.frame import Size
 
 if TYPE_CHECKING:
-    from stylecam.live import Settings
+    from stylecam.settings import Settings
 
 _META = "stylecam.config"
 
@@ -201,7 +201,7 @@ def settings_of(context: click.Context) -> Settings:
     Raises:
         UsageError: a value that cannot be meant.
     """
-    from stylecam.live import Settings
+    from stylecam.settings import Settings
 
     given = context.params
     bindings = context.meta["stylecam.hotkeys"] | dict(_assignment(text) for text in given["hotkey"])

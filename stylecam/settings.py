@@ -1,0 +1,63 @@
+"""What a user may ask of a live run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stylecam.control.state import STEADINESS
+from stylecam.errors import UsageError
+from stylecam.files import check_writable
+from stylecam.frame import Size
+
+FASTEST, SLOWEST = 120.0, 1.0
+CPU_PERCENT = 80.0
+"""The share of the computer's processor time that is used at most, unless told otherwise: a call needs some too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may ask of a live run; plain values, as the command line reads them."""
+
+    camera: str | None = None
+    style: str | None = None
+    size: Size = field(default_factory=lambda: Size(1280, 720))
+    fps: float = 30.0
+    outputs: tuple[str, ...] = ()
+    engine: str = "opencv"
+    device: str = "auto"
+    threads: int | None = None
+    cpu: float = CPU_PERCENT
+    strength: float = 1.0
+    steadiness: float = STEADINESS
+    scale: float | None = None
+    mirror: bool = False
+    always_on: bool = False
+    idle_after: float | None = None
+    hotkeys: bool = True
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    seconds: float | None = None
+    stats: Path | None = None
+
+    def check(self) -> None:
+        """See that the numbers make sense and the statistics file can be written.
+
+        Raises:
+            UsageError: the first one that does not.
+        """
+        for name, value, low, high in (
+            ("--fps", self.fps, SLOWEST, FASTEST),
+            ("--strength", self.strength, 0.0, 1.0),
+            ("--steadiness", self.steadiness, 0.0, 1.0),
+            ("--cpu", self.cpu, 5.0, 100.0),
+            ("--scale", self.scale if self.scale is not None else 1.0, 0.25, 1.0),
+            ("--threads", float(self.threads if self.threads is not None else 1), 1.0, 512.0),
+            ("--idle-after", self.idle_after if self.idle_after is not None else 1.0, 0.1, 1440.0),
+            ("--seconds", self.seconds if self.seconds is not None else 1.0, 0.1, math.inf),
+        ):
+            if not low <= value <= high:
+                raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
+        if self.stats is not None:
+            check_writable(self.stats)

@@ -147,7 +147,7 @@ def cut(paint: Paint, strength: float) -> int:
 
 
 def square(paint: Paint, strength: float) -> int:
-    """How far the picture is from the unstabilised one where a square was two frames ago or longer, in levels at most."""
+    """How far the picture is from the unstabilised one where a square was at least two frames ago: levels, at most."""
     steady, background, worst = Steady(), still(), 0
     for number in range(MOVING):
         left, top = 40 + STEP * number, 150

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,9 +23,11 @@ from stylecam.control.terminal import TerminalKeys, order_for
 from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
+from stylecam.engines.select import make_engine
 from stylecam.errors import CameraNotFoundError, EngineError, HotkeysUnavailableError, SinkUnavailableError, UsageError
 from stylecam.files import write_json
 from stylecam.pipeline import Pipeline, waiting_frame
+from stylecam.processor import usable_cores
 from stylecam.settings import Settings
 from stylecam.sinks.base import Sink
 from stylecam.sinks.pipewire import is_possible as pipewire_is_possible
@@ -75,7 +75,7 @@ class Live:
         self._clock = clock or SystemClock()
         self._began_at = self._clock.now()
         self.stats = Stats()
-        self._allowance = Allowance(settings.cpu / 100, _cores())
+        self._allowance = Allowance(settings.cpu / 100, usable_cores())
         self.bindings: Bindings = {}
         self._told: dict[int, tuple[str, str]] = {}
         self._engine_said: set[str] = set()
@@ -96,16 +96,12 @@ class Live:
         settings = self._settings
         settings.check()
         self.bindings = bind(settings.bindings)
-        if settings.engine != OpenCVEngine.name:
-            raise UsageError(f"there is no engine {settings.engine!r}; this version has: {OpenCVEngine.name}")
         state = self._first_state()
-        if self._own_sinks is not None:
-            sinks = list(self._own_sinks)
-        else:
-            sinks = make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
-        if settings.threads is not None:
-            cv2.setNumThreads(settings.threads)
-        self._use(OpenCVEngine(settings.device))
+        sinks = self._wanted_sinks()
+        threads = self._threads()
+        if threads is not None:
+            cv2.setNumThreads(threads)
+        self._use(make_engine(settings.engine, settings.device, threads))
         self.control = Control(self._catalogue, state)
         self.source = self._open_source()
         opened: list[Sink] = []
@@ -239,6 +235,14 @@ class Live:
         """For the web page, which may ask before all is open."""
         return self.report(self._clock.now()) if hasattr(self, "pipeline") else {}
 
+    def _threads(self) -> int | None:
+        """The threads asked for, but no more than there are cores: more would only wait for each other."""
+        asked, cores = self._settings.threads, usable_cores()
+        if asked is not None and asked > cores:
+            self._say(f"--threads {asked}: stylecam may run on {cores} cores; using {cores} threads")
+            return cores
+        return asked
+
     def _first_state(self) -> LiveState:
         settings = self._settings
         if settings.style is not None:
@@ -253,6 +257,12 @@ class Live:
             mirror=settings.mirror,
             scale=settings.scale,
         )
+
+    def _wanted_sinks(self) -> list[Sink]:
+        if self._own_sinks is not None:
+            return list(self._own_sinks)
+        settings = self._settings
+        return make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
 
     def _open_source(self) -> Source:
         settings = self._settings
@@ -339,6 +349,8 @@ class Live:
         refused, self.control.refused = self.control.refused, None
         if refused:
             self._say(refused)
+        if self.pool.engine.trouble is not None and self.pool.engine.trouble not in self._engine_said:
+            self._engine_fault("engine", self.pool.engine.trouble)
         troubles = {id(o): (o.sink.name, o.trouble) for o in self.pipeline.outlets if o.trouble}
         if self.pipeline.capture.trouble:
             troubles[id(self.source)] = ("the camera", self.pipeline.capture.trouble)
@@ -368,11 +380,6 @@ class Live:
         if message not in self._engine_said:
             self._engine_said.add(message)
             self._say(message)
-
-
-def _cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _same_file(path: Path, camera: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,6 +13,7 @@ import psutil
 from stylecam import __version__
 from stylecam.errors import UncheckedError
 from stylecam.machine import Machine
+from stylecam.processor import usable_cores
 
 _PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve")
@@ -46,7 +46,7 @@ class Host:
         name, flags = _processor(machine)
         return cls(
             name or platform.processor() or platform.machine(),
-            cores(),
+            usable_cores(),
             tuple(word for word in _FEATURES if word in flags),
             round(psutil.virtual_memory().total / 2**30, 1),
             f"{platform.system()} {machine.kernel}",
@@ -67,11 +67,6 @@ class Host:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
-
-
-def cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _processor(machine: Machine) -> tuple[str, frozenset[str]]:

@@ -74,13 +74,21 @@ def crop(image: Image, size: Size) -> Image:
     return image[top : top + inner_height, left : left + inner_width]
 
 
-def resize(image: Image, size: Size) -> Image:
-    """`image` at `size`: by area averaging when it shrinks, bicubically when it grows; itself when it fits already."""
+def resize(image: Image, size: Size, quick: bool = False) -> Image:
+    """`image` at `size`: by area averaging when it shrinks, bicubically when it grows; itself when it fits already.
+
+    `quick` shrinks bilinearly down to half: at 720p a sixth of the time for a tenth more of the camera's noise.
+    """
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
-    shrinks = size.width < width or size.height < height
-    return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
+    if size.width >= width and size.height >= height:
+        how = cv2.INTER_CUBIC
+    elif quick and 2 * size.width >= width and 2 * size.height >= height:
+        how = cv2.INTER_LINEAR
+    else:
+        how = cv2.INTER_AREA
+    return cast(Image, cv2.resize(image, size, interpolation=how))
 
 
 def fit(image: Image, size: Size) -> Image:

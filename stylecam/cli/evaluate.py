@@ -102,9 +102,9 @@ def command(
     check_installed()
     if plot is not None:
         check_installed("matplotlib")
-    from stylecam.training import chart
-    from stylecam.training.evaluation import Evaluation, write_cards
-    from stylecam.training.examination import Examination
+    from stylecam.evaluation import chart
+    from stylecam.evaluation.evaluation import Evaluation, write_cards
+    from stylecam.evaluation.examination import Examination
 
     if plot is not None and plot == sheet:
         raise UsageError(f"--plot and --sheet are both {plot}; name two files")

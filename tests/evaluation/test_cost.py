@@ -10,11 +10,11 @@ import pytest
 from onnx import helper, numpy_helper
 
 from stylecam.errors import ModelFormatError
+from stylecam.evaluation.cost import Cost, Machine, gmac, times
+from stylecam.evaluation.johnson import johnson
+from stylecam.evaluation.painter import Painter
 from stylecam.frame import Size
 from stylecam.styles.model import Model
-from stylecam.training.cost import Cost, Machine, gmac, times
-from stylecam.training.johnson import johnson
-from stylecam.training.painter import Painter
 from tests.styles.networks import network, written
 
 

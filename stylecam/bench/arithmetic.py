@@ -16,9 +16,12 @@ Shape = tuple[int, int, int]
 """Channels, height, width."""
 
 _KEEPS = frozenset(
-    "Relu LeakyRelu PRelu Elu Sigmoid Tanh Clip InstanceNormalization BatchNormalization Identity Dropout Cast".split()
+    {
+        *("Relu", "LeakyRelu", "PRelu", "Elu", "Sigmoid", "Tanh", "Clip", "Identity", "Dropout", "Cast"),
+        *("InstanceNormalization", "BatchNormalization"),
+    }
 )
-_JOINS = frozenset("Add Sub Mul Div Max Min".split())
+_JOINS = frozenset(["Add", "Sub", "Mul", "Div", "Max", "Min"])
 
 
 def gmac(model: Model, size: Size) -> float:
@@ -159,4 +162,3 @@ def _ints(node: Node, name: str, count: int, default: int) -> Sequence[int]:
     if isinstance(value, int):
         value = (value,)
     return value if isinstance(value, tuple) and len(value) == count else (default,) * count
-

@@ -6,14 +6,13 @@ import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from stylecam import __version__
-from stylecam.errors import UncheckedError
-from stylecam.machine import Machine
-from stylecam.processor import usable_cores
+from stylecam.processor import model_name, usable_cores
 
 _PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve")
@@ -41,15 +40,14 @@ class Host:
     load: float
 
     @classmethod
-    def here(cls, machine: Machine) -> Host:
-        """This machine, of this moment."""
-        name, flags = _processor(machine)
+    def here(cls) -> Host:
+        """The machine, as it is now."""
         return cls(
-            name or platform.processor() or platform.machine(),
+            model_name(),
             usable_cores(),
-            tuple(word for word in _FEATURES if word in flags),
+            _features(),
             round(psutil.virtual_memory().total / 2**30, 1),
-            f"{platform.system()} {machine.kernel}",
+            f"{platform.system()} {platform.release()}",
             platform.python_version(),
             __version__,
             {name: known for name in _PACKAGES if (known := _version(name)) is not None},
@@ -69,17 +67,13 @@ class Host:
         return asdict(self)
 
 
-def _processor(machine: Machine) -> tuple[str, frozenset[str]]:
-    """Its name and the words for what it can do; empty where the system does not say."""
+def _features() -> tuple[str, ...]:
     try:
-        text = machine.read("/proc/cpuinfo") or ""
-    except UncheckedError:
-        text = ""
-    says: dict[str, str] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        says.setdefault(key.strip(), value.strip())
-    return says.get("model name", ""), frozenset((says.get("flags") or says.get("Features") or "").split())
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:  # no Linux
+        return ()
+    told = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "").split()
+    return tuple(word for word in _FEATURES if word in told)
 
 
 def _version(package: str) -> str | None:

@@ -13,7 +13,7 @@ PATIENCE_S = 60.0
 _SIDE = 1536
 """A product takes some 15 ms then: short enough that the best of many met no other program."""
 _KERNELS = (None, "SkylakeX")
-"""OpenBLAS picks its kernels by the processor's name, and knows the newest ones late: so those for AVX-512 are tried too.
+"""OpenBLAS picks its kernels by the processor's name, and knows the newest ones late: so AVX-512's are tried too.
 
 Where the processor cannot run them, that process ends, and nothing else.
 """

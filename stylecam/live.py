@@ -21,9 +21,11 @@ from stylecam.control.keys import Bindings, bind
 from stylecam.control.state import LiveState
 from stylecam.control.terminal import TerminalKeys, order_for
 from stylecam.engines.base import Engine
+from stylecam.engines.names import AUTO
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
 from stylecam.engines.select import make_engine
+from stylecam.engines.tuning import Tuner, answers_path
 from stylecam.errors import CameraNotFoundError, EngineError, HotkeysUnavailableError, SinkUnavailableError, UsageError
 from stylecam.files import write_json
 from stylecam.pipeline import Pipeline, waiting_frame
@@ -77,6 +79,7 @@ class Live:
         self.stats = Stats()
         self._allowance = Allowance(settings.cpu / 100, usable_cores())
         self.bindings: Bindings = {}
+        self.engine_reason: str | None = None
         self._told: dict[int, tuple[str, str]] = {}
         self._engine_said: set[str] = set()
         self._hotkeys: GlobalHotkeys | None = None
@@ -101,7 +104,7 @@ class Live:
         threads = self._threads()
         if threads is not None:
             cv2.setNumThreads(threads)
-        self._use(make_engine(settings.engine, settings.device, threads))
+        asked = None if settings.engine == AUTO else make_engine(settings.engine, settings.device, threads)
         self.control = Control(self._catalogue, state)
         self.source = self._open_source()
         opened: list[Sink] = []
@@ -110,12 +113,14 @@ class Live:
             card = waiting_frame(settings.size, self._clock.now())
             for sink in opened:
                 sink.write(card)
+            self._use(asked or self._fastest(state, threads))
             self._prepare(state)
         except BaseException:
             for sink in opened:
                 sink.discard()
             self.source.close()
-            self.pool.close()
+            if hasattr(self, "pool"):
+                self.pool.close()
             raise
         self.sinks = opened
         audience = Audience(
@@ -196,6 +201,7 @@ class Live:
             "engine": self.pool.engine.name,
             "device": self.pool.engine.device,
             "engine_version": self.pool.engine.version,
+            "engine_reason": self.engine_reason,
             "cpu_percent": settings.cpu,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
@@ -206,6 +212,16 @@ class Live:
             "start_s": None if first is None else round(_process_age(now, first), 2),
             "stylecam": __version__,
         }
+
+    def _fastest(self, state: LiveState, threads: int | None) -> Engine:
+        """The engine that `auto` stands for, for the first style's network or, without one, any."""
+        models = self._catalogue.models if state.mix is None else [state.mix.model]
+        if not models:
+            return OpenCVEngine()
+        tuner = Tuner(answers_path(), self._clock)
+        choice = tuner.choose(models[0], self._settings.device, threads, again=self._settings.retune)
+        self.engine_reason = choice.reason
+        return choice.engine
 
     def _use(self, engine: Engine) -> None:
         self.pool = SessionPool(engine, RIM)
@@ -220,14 +236,17 @@ class Live:
         )
 
     def _prepare(self, state: LiveState) -> None:
-        """Load the first network; a graphics card that was found by itself and fails is replaced by the processor."""
+        """Load the first network; an engine or device that nobody asked for and that fails is replaced by OpenCV's."""
         try:
             self.stylist.prepare(state)
         except EngineError as error:
-            if self._settings.device != "auto" or self.pool.engine.device == "cpu":
+            settings, engine = self._settings, self.pool.engine
+            asked_for = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
+            if asked_for or (engine.name, engine.device) == ("opencv", "cpu"):
                 raise
-            self._say(f"{self.pool.engine.device} does not work ({error}); going on with the processor")
+            self._say(f"{engine.version} on {engine.device} does not work ({error}); going on with OpenCV")
             self.pool.close()
+            self.engine_reason = None
             self._use(OpenCVEngine("cpu"))
             self.stylist.prepare(state)
 

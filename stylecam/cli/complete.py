@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-from stylecam.engines.names import DEVICES, DEVICES_OF, ENGINES
+from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
 
 
 def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -37,7 +37,7 @@ def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> l
 
 def complete_engine(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Engines that begin like `incomplete`."""
-    return [CompletionItem(name) for name in ENGINES if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in (AUTO, *ENGINES) if name.startswith(incomplete)]
 
 
 def complete_device(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

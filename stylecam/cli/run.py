@@ -87,6 +87,7 @@ Every option can also be set in the configuration file under [run], or by a vari
 )
 @painting.engine
 @painting.device
+@click.option("--retune", is_flag=True, help="With --engine auto: measure the engines again.")
 @click.option("--threads", type=int, help="Processor threads the network may use. Without: all.")
 @click.option(
     "--cpu",
@@ -212,6 +213,7 @@ def settings_of(context: click.Context) -> Settings:
         outputs=tuple(given["output"]),
         engine=given["engine"],
         device=given["device"],
+        retune=given["retune"],
         threads=given["threads"],
         cpu=given["cpu"],
         strength=given["strength"],

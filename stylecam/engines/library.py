@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 from typing import Any
 
 from stylecam.errors import EngineUnavailableError
+
+_ORIGIN = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
+_NOISE = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:", "To facilitate ")
 
 
 def is_installed(module: str) -> bool:
@@ -33,6 +37,7 @@ def load(module: str, title: str) -> Any:
 
 
 def brief(error: Exception) -> str:
-    """What a library says of its failure, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][-300:] if lines else type(error).__name__
+    """What a library says of its failure, on one line, without where in its own code it noticed."""
+    lines = [_ORIGIN.sub("", line).strip(" -") for line in str(error).splitlines()]
+    told = " ".join(line for line in lines if line and not line.startswith(_NOISE))
+    return told[:300] or type(error).__name__

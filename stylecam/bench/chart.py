@@ -55,7 +55,8 @@ def _draw_engines(axes: Any, found: dict[str, Any]) -> None:
         colour = "tab:grey" if row["baseline"] else f"C{row['size'][0] % 7}"
         axes.barh(place, spread["p50"], color=colour, xerr=[[0.0], [max(0.0, spread["p95"] - spread["p50"])]])
         peak = "" if row["of_peak"] is None else f", {row['of_peak']:.0%} of the peak"
-        times = "" if row["times_faster"] is None or row["baseline"] else f", {row['times_faster']:.0f}× Johnson's"
+        ratio = row["picture_times_faster"]
+        times = "" if ratio is None or row["baseline"] else f", {ratio:.0f}× as fast as Johnson's"
         axes.text(spread["p95"], place, f"  {spread['p50']:.1f} ms{peak}{times}", va="center", fontsize=8)
     names = [f"{row['version']} {row['device']}, {row['model']} {row['size'][0]}×{row['size'][1]}" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)

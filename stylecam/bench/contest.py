@@ -18,10 +18,12 @@ from stylecam.styles.model import Model
 from stylecam.tensor import Tensor, to_tensor
 
 LEAST_ROUNDS = 3
+REST_S = 0.03
+"""Between two turns: threads of an engine may spin for a while, in wait of more work."""
 TURN_MS = 60.0
 """Runs of one turn take about so long together,"""
 MOST_RUNS = 5
-"""but are never more. Before them one is not counted: threads of the engine before it may not have come to rest."""
+"""but are never more. One before them is not counted: caches and branch predictors know another program yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,12 @@ class Times:
         """The median of `paint`; None where nothing was measured."""
         return float(np.median(self.paint)) if self.paint else None
 
+    @property
+    def network_ms(self) -> float | None:
+        """What the network takes at most: the smaller median, for some engines have a shorter way for pictures."""
+        known = [float(np.median(took)) for took in (self.paint, self.run) if took]
+        return min(known, default=None)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         engine = self.entry.engine
@@ -93,6 +101,7 @@ def compete(
             turns = (rounds + number / len(players)) / LEAST_ROUNDS
             listener(min(spent, turns, 1.0), f"{player.times.entry.label} at {size}")
             player.turn()
+            clock.wait_until(clock.now() + REST_S)
             if stop.is_set():
                 break
         rounds += 1

@@ -60,24 +60,22 @@ class Ranking:
         }
 
     def _row(self, times: Times) -> dict[str, Any]:
-        work = self.gmac.get((times.entry.model.key, times.size))
-        rate = None if work is None or times.paint_ms is None else work / times.paint_ms * 1000
-        base = self._baseline_ms(times.size)
-        faster = None if base is None or times.paint_ms is None else base / times.paint_ms
+        work, took = self.gmac.get((times.entry.model.key, times.size)), times.network_ms
+        rate = None if work is None or took is None else work / took * 1000
+        base = next((other for other in self.times if other.size == times.size and self._is_baseline(other)), times)
+        known = self._is_baseline(base)
         return {
             **times.as_dict(),
             "baseline": self._is_baseline(times),
             "gmac": _rounded(work, 3),
             "gmac_per_s": _rounded(rate, 1),
             "of_peak": None if rate is None or self.peak is None else round(rate / self.peak, 3),
-            "times_faster": _rounded(faster, 1),
+            "picture_times_faster": _ratio(base.paint_ms, times.paint_ms) if known else None,
+            "network_times_faster": _ratio(base.network_ms, took) if known else None,
         }
 
     def _is_baseline(self, times: Times) -> bool:
         return self.baseline is not None and times.entry.model.key == self.baseline.key
-
-    def _baseline_ms(self, size: Size) -> float | None:
-        return next((t.paint_ms for t in self.times if t.size == size and self._is_baseline(t)), None)
 
 
 def rank(plan: Plan, model: Model, clock: Clock, listener: Listener, stop: threading.Event) -> Ranking:
@@ -148,6 +146,10 @@ def _devices(engine: str) -> Sequence[str]:
 
 def _higher(one: float | None, other: float | None) -> float | None:
     return max((rate for rate in (one, other) if rate is not None), default=None)
+
+
+def _ratio(base: float | None, own: float | None) -> float | None:
+    return None if base is None or not own else round(base / own, 1)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

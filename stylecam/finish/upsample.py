@@ -29,10 +29,10 @@ CORE = 4
 """Levels of difference from the neighbourhood that count as noise: three sigma of a usual camera's, smoothed."""
 SMOOTH = 0.8
 """Sigma, in full-size pixels, of the smoothing that most of the camera's noise does not survive."""
-NEIGHBOURHOOD = 2.0
-"""Sigma, in small pixels, of what an edge is measured against."""
+NEIGHBOURHOOD = (7, 7)
+"""Small pixels that an edge is measured against,"""
 WINDOW = (3, 3)
-"""Small pixels over which a slope is fitted,"""
+"""over which a slope is fitted,"""
 NEARBY = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5))
 """and where the darkest and lightest colours are looked for."""
 
@@ -85,8 +85,7 @@ class Upsampler:
 
     def _find_detail(self, light: Image, slopes: _Floats, view: Image) -> None:
         """How much lighter than its enlargement each pixel of the painting should be, into `_detail`."""
-        around = cv2.GaussianBlur(light, (0, 0), NEIGHBOURHOOD)
-        cv2.resize(around, self._size, dst=self._around)
+        cv2.resize(cv2.blur(light, NEIGHBOURHOOD), self._size, dst=self._around)
         cv2.cvtColor(view, cv2.COLOR_BGR2GRAY, dst=self._light)
         cv2.GaussianBlur(self._light, (3, 3), SMOOTH, dst=self._light)
         np.subtract(self._light, self._around, out=self._edges, dtype=np.int16)
@@ -125,7 +124,8 @@ class _LocalModel:
         cv2.boxFilter(self._products, cv2.CV_32F, WINDOW, dst=self._covariance)
         cv2.boxFilter(light, cv2.CV_32F, WINDOW, dst=self._mean)
         cv2.boxFilter(painted, cv2.CV_32F, WINDOW, dst=self._painted_mean)
-        cv2.sqrBoxFilter(light, cv2.CV_32F, WINDOW, dst=self._variance)
+        cv2.multiply(light, light, dst=self._products, dtype=cv2.CV_16U)
+        cv2.boxFilter(self._products, cv2.CV_32F, WINDOW, dst=self._variance)
         self._painted_mean *= self._mean
         self._covariance -= self._painted_mean
         self._mean *= self._mean

@@ -48,6 +48,7 @@ class Upsampler:
         self._model = _LocalModel(Size(0, 0))
         plane, picture = (size.height, size.width), (size.height, size.width, 3)
         self._light, self._around = np.empty(plane, np.uint8), np.empty(plane, np.uint8)
+        self._levels = np.empty(plane, np.uint8)
         self._edges, self._noise = np.empty(plane, np.int16), np.empty(plane, np.int16)
         self._slopes, self._detail = np.empty(plane, np.float32), np.empty(plane, np.float32)
         self._lift, self._bound = np.empty(picture, np.uint8), np.empty(picture, np.uint8)
@@ -96,8 +97,8 @@ class Upsampler:
 
     def _lifted(self, sign: int) -> Image:
         """The detail of one sign, for all channels; it is only good until the next one."""
-        levels = cv2.addWeighted(self._detail, sign, self._detail, 0, 0, dst=self._around, dtype=cv2.CV_8U)
-        return cast(Image, cv2.cvtColor(levels, cv2.COLOR_GRAY2BGR, dst=self._lift))
+        cv2.addWeighted(self._detail, sign, self._detail, 0, 0, dst=self._levels, dtype=cv2.CV_8U)
+        return cast(Image, cv2.cvtColor(self._levels, cv2.COLOR_GRAY2BGR, dst=self._lift))
 
     def _enlarged(self, image: cv2.typing.MatLike) -> Image:
         """A bound at full size; it is only good until the next one."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import TracebackType
 
 _EATER = """
-parent = os.getppid()
-while os.getppid() == parent:
+import os, sys
+while os.getppid() == int(sys.argv[1]):
     for _ in range(100_000):
         pass
 """
@@ -39,4 +40,5 @@ class Load:
             process.kill()
             process.wait()
         while len(self._processes) < count:
-            self._processes.append(subprocess.Popen([sys.executable, "-I", "-S", "-c", _EATER]))
+            command = [sys.executable, "-I", "-S", "-c", _EATER, str(os.getpid())]
+            self._processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))

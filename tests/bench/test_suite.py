@@ -42,7 +42,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 def test_each_kind_has_its_runs_and_its_figures(jobs: list[Job]) -> None:
     found = Suite(Plan(what=LIVE, folders=FOLDERS)).run().as_dict()
     assert all(found[kind] for kind in LIVE)
-    assert [job.seconds for job in jobs] == [8.0, 60.0, 60.0, 8.0, 8.0, 1800.0]
+    assert [job.seconds for job in jobs] == [6.0, 60.0, 60.0, 6.0, 6.0, 1800.0]
     assert [job.style for job in jobs if job.reads] == ["none", None]
     assert [bool(job.script) for job in jobs] == [False, False, True, False, False, True]
 

@@ -6,7 +6,7 @@
 
 Flicker: a still picture with sensor noise of 3 and 6 levels; the standard deviation of each value over time, averaged
 over the picture, as a share of the camera's own. Warped error: frame after frame against the one before, moved as the
-scene moves, in levels (see stylecam/training/steadiness.py). Cut: the largest difference, after the scene was replaced,
+scene moves, in levels (see stylecam/evaluation/steadiness.py). Cut: the largest difference, after the scene was replaced,
 from the unstabilised picture. Square: the same where a moving square was two frames ago or longer. Times are the
 stabiliser's alone.
 """
@@ -28,13 +28,13 @@ import stylecam
 from benchmarks.live import machine
 from stylecam.control.state import STEADINESS
 from stylecam.engines.opencv import OpenCVEngine
+from stylecam.evaluation.painter import Levels
+from stylecam.evaluation.steadiness import Scene, read_clip
 from stylecam.finish.steady import Steady
 from stylecam.frame import Image, Size
 from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
 from stylecam.tensor import fit, with_rim
-from stylecam.training.painter import Levels
-from stylecam.training.steadiness import Scene, read_clip
 
 SIZE, RIM = Size(640, 360), 8
 SIZES = (Size(512, 288), SIZE, Size(960, 544), Size(1280, 720))
@@ -147,7 +147,7 @@ def cut(paint: Paint, strength: float) -> int:
 
 
 def square(paint: Paint, strength: float) -> int:
-    """How far the picture is from the unstabilised one where a square was two frames ago or longer, in levels at most."""
+    """How far the picture is from the unstabilised one where a square was two frames ago or longer: levels, at most."""
     steady, background, worst = Steady(), still(), 0
     for number in range(MOVING):
         left, top = 40 + STEP * number, 150

@@ -7,8 +7,8 @@
 Flicker: a still picture with sensor noise of 3 and 6 levels; the standard deviation of each value over time, averaged
 over the picture, as a share of the camera's own. Warped error: frame after frame against the one before, moved as the
 scene moves, in levels (see stylecam/evaluation/steadiness.py). Cut: the largest difference, after the scene was
-replaced, from the unstabilised picture. Square: the same where a moving square was two frames ago or longer. Times are the
-stabiliser's alone.
+replaced, from the unstabilised picture. Square: the same where a moving square was two frames ago or longer. Times
+are the stabiliser's alone.
 """
 
 from __future__ import annotations

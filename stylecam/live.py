@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +21,15 @@ from stylecam.control.keys import Bindings, bind
 from stylecam.control.state import LiveState
 from stylecam.control.terminal import TerminalKeys, order_for
 from stylecam.engines.base import Engine
+from stylecam.engines.names import AUTO
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
+from stylecam.engines.select import make_engine
+from stylecam.engines.tuning import Tuner, answers_path
 from stylecam.errors import CameraNotFoundError, EngineError, HotkeysUnavailableError, SinkUnavailableError, UsageError
 from stylecam.files import write_json
 from stylecam.pipeline import Pipeline, waiting_frame
+from stylecam.processor import usable_cores
 from stylecam.settings import Settings
 from stylecam.sinks.base import Sink
 from stylecam.sinks.pipewire import is_possible as pipewire_is_possible
@@ -53,16 +55,31 @@ STATS_S = 1.0
 class Live:
     """A live run: `open`, then `run` from the main thread, which has closed everything when it returns."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, say: Say, clock: Clock | None = None) -> None:
-        """`say` is told, in one line each, what the user should know."""
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        say: Say,
+        clock: Clock | None = None,
+        *,
+        source: Source | None = None,
+        sinks: Sequence[Sink] | None = None,
+    ) -> None:
+        """`say` is told, in one line each, what the user should know.
+
+        `source` and `sinks`, none of them open, take the place of those that the settings name: for measuring, and for
+        programs that bring their own.
+        """
         self._settings = settings
         self._catalogue = catalogue
         self._say = say
+        self._own_source, self._own_sinks = source, sinks
         self._clock = clock or SystemClock()
         self._began_at = self._clock.now()
         self.stats = Stats()
-        self._allowance = Allowance(settings.cpu / 100, _cores())
+        self._allowance = Allowance(settings.cpu / 100, usable_cores())
         self.bindings: Bindings = {}
+        self.engine_reason: str | None = None
         self._told: dict[int, tuple[str, str]] = {}
         self._engine_said: set[str] = set()
         self._hotkeys: GlobalHotkeys | None = None
@@ -82,13 +99,12 @@ class Live:
         settings = self._settings
         settings.check()
         self.bindings = bind(settings.bindings)
-        if settings.engine != OpenCVEngine.name:
-            raise UsageError(f"there is no engine {settings.engine!r}; this version has: {OpenCVEngine.name}")
         state = self._first_state()
-        sinks = make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
-        if settings.threads is not None:
-            cv2.setNumThreads(settings.threads)
-        self._use(OpenCVEngine(settings.device))
+        sinks = self._wanted_sinks()
+        threads = self._threads()
+        if threads is not None:
+            cv2.setNumThreads(threads)
+        asked = None if settings.engine == AUTO else make_engine(settings.engine, settings.device, threads)
         self.control = Control(self._catalogue, state)
         self.source = self._open_source()
         opened: list[Sink] = []
@@ -97,12 +113,14 @@ class Live:
             card = waiting_frame(settings.size, self._clock.now())
             for sink in opened:
                 sink.write(card)
+            self._use(asked or self._fastest(state, threads))
             self._prepare(state)
         except BaseException:
             for sink in opened:
                 sink.discard()
             self.source.close()
-            self.pool.close()
+            if hasattr(self, "pool"):
+                self.pool.close()
             raise
         self.sinks = opened
         audience = Audience(
@@ -183,6 +201,7 @@ class Live:
             "engine": self.pool.engine.name,
             "device": self.pool.engine.device,
             "engine_version": self.pool.engine.version,
+            "engine_reason": self.engine_reason,
             "cpu_percent": settings.cpu,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
@@ -193,6 +212,16 @@ class Live:
             "start_s": None if first is None else round(_process_age(now, first), 2),
             "stylecam": __version__,
         }
+
+    def _fastest(self, state: LiveState, threads: int | None) -> Engine:
+        """The engine that `auto` stands for, for the first style's network or, without one, any."""
+        models = self._catalogue.models if state.mix is None else [state.mix.model]
+        if not models:
+            return OpenCVEngine()
+        tuner = Tuner(answers_path(), self._clock)
+        choice = tuner.choose(models[0], self._settings.device, threads, again=self._settings.retune)
+        self.engine_reason = choice.reason
+        return choice.engine
 
     def _use(self, engine: Engine) -> None:
         self.pool = SessionPool(engine, RIM)
@@ -207,20 +236,31 @@ class Live:
         )
 
     def _prepare(self, state: LiveState) -> None:
-        """Load the first network; a graphics card that was found by itself and fails is replaced by the processor."""
+        """Load the first network; an engine or device that nobody asked for and that fails is replaced by OpenCV's."""
         try:
             self.stylist.prepare(state)
         except EngineError as error:
-            if self._settings.device != "auto" or self.pool.engine.device == "cpu":
+            settings, engine = self._settings, self.pool.engine
+            asked_for = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
+            if asked_for or (engine.name, engine.device) == ("opencv", "cpu"):
                 raise
-            self._say(f"{self.pool.engine.device} does not work ({error}); going on with the processor")
+            self._say(f"{engine.version} on {engine.device} does not work ({error}); going on with OpenCV")
             self.pool.close()
+            self.engine_reason = None
             self._use(OpenCVEngine("cpu"))
             self.stylist.prepare(state)
 
     def _report_once_open(self) -> dict[str, Any]:
         """For the web page, which may ask before all is open."""
         return self.report(self._clock.now()) if hasattr(self, "pipeline") else {}
+
+    def _threads(self) -> int | None:
+        """The threads asked for, but no more than there are cores: more would only wait for each other."""
+        asked, cores = self._settings.threads, usable_cores()
+        if asked is not None and asked > cores:
+            self._say(f"--threads {asked}: stylecam may run on {cores} cores; using {cores} threads")
+            return cores
+        return asked
 
     def _first_state(self) -> LiveState:
         settings = self._settings
@@ -237,10 +277,16 @@ class Live:
             scale=settings.scale,
         )
 
+    def _wanted_sinks(self) -> list[Sink]:
+        if self._own_sinks is not None:
+            return list(self._own_sinks)
+        settings = self._settings
+        return make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
+
     def _open_source(self) -> Source:
         settings = self._settings
         try:
-            source = make_source(settings.camera, self._clock)
+            source = self._own_source or make_source(settings.camera, self._clock)
         except CameraNotFoundError as error:
             if settings.camera is not None:
                 raise
@@ -322,6 +368,8 @@ class Live:
         refused, self.control.refused = self.control.refused, None
         if refused:
             self._say(refused)
+        if self.pool.engine.trouble is not None and self.pool.engine.trouble not in self._engine_said:
+            self._engine_fault("engine", self.pool.engine.trouble)
         troubles = {id(o): (o.sink.name, o.trouble) for o in self.pipeline.outlets if o.trouble}
         if self.pipeline.capture.trouble:
             troubles[id(self.source)] = ("the camera", self.pipeline.capture.trouble)
@@ -351,11 +399,6 @@ class Live:
         if message not in self._engine_said:
             self._engine_said.add(message)
             self._say(message)
-
-
-def _cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _same_file(path: Path, camera: str) -> bool:

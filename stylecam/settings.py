@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecam.control.state import STEADINESS
+from stylecam.engines.names import AUTO, check_names
 from stylecam.errors import UsageError
 from stylecam.files import check_writable
 from stylecam.frame import Size
@@ -26,8 +27,9 @@ class Settings:
     size: Size = field(default_factory=lambda: Size(1280, 720))
     fps: float = 30.0
     outputs: tuple[str, ...] = ()
-    engine: str = "opencv"
-    device: str = "auto"
+    engine: str = AUTO
+    device: str = AUTO
+    retune: bool = False
     threads: int | None = None
     cpu: float = CPU_PERCENT
     strength: float = 1.0
@@ -59,5 +61,6 @@ class Settings:
         ):
             if not low <= value <= high:
                 raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
+        check_names(self.engine, self.device)
         if self.stats is not None:
             check_writable(self.stats)

@@ -187,7 +187,8 @@ def test_an_impossible_order_is_answered_in_words(make: Make, said: list[str]) -
         {"camera": "missing.mp4"},
         {"style": "no_such_style"},
         {"engine": "other"},
-        {"device": "gpu"},
+        {"device": "tpu"},
+        {"engine": "opencv", "device": "gpu"},
         {"bindings": {"next": "n"}},
         {"fps": 0.0},
         {"strength": float("nan")},
@@ -283,9 +284,9 @@ def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
 
     monkeypatch.setattr(opencv, "available_devices", lambda: ("cuda", "cpu"))
     monkeypatch.setattr(opencv.OpenCVEngine, "session", session)
-    report = play(make(style=catalogue.cards[0].name))
+    report = play(make(style=catalogue.cards[0].name, engine="opencv"))
     assert report["device"] == "cpu"
-    assert any("cuda does not work (no kernel image" in line for line in said)
+    assert any("on cuda does not work (no kernel image" in line for line in said)
 
 
 @pytest.mark.usefixtures("free_port")

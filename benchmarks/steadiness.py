@@ -6,9 +6,9 @@
 
 Flicker: a still picture with sensor noise of 3 and 6 levels; the standard deviation of each value over time, averaged
 over the picture, as a share of the camera's own. Warped error: frame after frame against the one before, moved as the
-scene moves, in levels (see stylecam/evaluation/steadiness.py). Cut: the largest difference, after the scene was
-replaced, from the unstabilised picture. Square: the same where a moving square was two frames ago or longer. Times
-are the stabiliser's alone.
+scene moves, in levels (see stylecam/training/steadiness.py). Cut: the largest difference, after the scene was replaced,
+from the unstabilised picture. Square: the same where a moving square was two frames ago or longer. Times are the
+stabiliser's alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 import stylecam
-from benchmarks.live import machine
+from stylecam.bench.host import Host
 from stylecam.control.state import STEADINESS
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.evaluation.painter import Levels
@@ -73,7 +73,7 @@ def main() -> None:
             print(f"{card.name} ...", file=sys.stderr)
             results[card.name] = measure(painter(card.index), given.strength, scenes)
     report = {
-        "machine": {**machine(), "threads": given.threads},
+        "machine": {**Host.here().as_dict(), "threads": given.threads},
         "strength": given.strength,
         "size": list(SIZE),
         "styles": results,
@@ -147,7 +147,7 @@ def cut(paint: Paint, strength: float) -> int:
 
 
 def square(paint: Paint, strength: float) -> int:
-    """How far the picture is from the unstabilised one where a square was two frames ago or longer: levels, at most."""
+    """How far the picture is from the unstabilised one where a square was two frames ago or longer, in levels."""
     steady, background, worst = Steady(), still(), 0
     for number in range(MOVING):
         left, top = 40 + STEP * number, 150

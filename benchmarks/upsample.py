@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stylecam
-from benchmarks.live import machine
+from stylecam.bench.host import Host
 from stylecam.engines.base import Session
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.finish.upsample import Upsampler
@@ -97,7 +97,7 @@ def main() -> None:
         if given.crops is not None and rung == given.rungs[0]:
             cv2.imwrite(str(given.crops), crops(ways, scenes, small, whole, rung))
     report = {
-        "machine": {**machine(), "threads": cv2.getNumThreads(), "stylecam": stylecam.__version__},
+        "machine": {**Host.here().as_dict(), "threads": cv2.getNumThreads()},
         "size": str(given.size),
         "pictures": len(scenes),
         "styles": given.styles,

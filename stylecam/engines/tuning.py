@@ -146,7 +146,7 @@ class Tuner:
         best, others = ranked[0], [f"{one.title} {one.milliseconds:.1f}" for one in ranked[1:]]
         others += [f"without {one.title}: {one.trouble}" for one in measured if one.trouble is not None]
         told = f" ({', '.join(others)})" if others else ""
-        reason = f"{best.title}, {best.milliseconds:.1f} ms at {size.width}×{size.height}{told}"
+        reason = f"{best.milliseconds:.1f} ms at {size.width}×{size.height}{told}"
         return Choice(self.make(best.engine, best.device, threads), reason)
 
     def _measure(

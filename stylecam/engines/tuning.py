@@ -22,7 +22,7 @@ import platformdirs
 from stylecam import __version__
 from stylecam.clock import Clock
 from stylecam.engines.base import Engine, Session
-from stylecam.engines.names import AUTO, PACKAGES, REDUCED, TITLES
+from stylecam.engines.names import AUTO, PACKAGES, REDUCED, TITLES, title
 from stylecam.engines.select import candidates, installed, make_engine
 from stylecam.errors import EngineError, EngineUnavailableError
 from stylecam.files import write_json
@@ -67,8 +67,8 @@ class Measured:
 
     @property
     def title(self) -> str:
-        """What people call it: `OpenVINO bf16`."""
-        return f"{TITLES[self.engine]} {self.device.removeprefix('cpu').removeprefix('-')}".rstrip()
+        """What people call it."""
+        return title(self.engine, self.device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ StylecamError
 │   ├── TrainingDataError     (ValueError)    a painting, photo folder, perceptual network or checkpoint is no good
 │   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
+├── BenchError                (RuntimeError)  something that was to be measured cannot be run here; says why
 ├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
 
@@ -133,6 +134,10 @@ class TrainingFailedError(TrainingError, RuntimeError):
 
 class HotkeysUnavailableError(StylecamError, RuntimeError):
     """Global hotkeys cannot be had on this system as it is."""
+
+
+class BenchError(StylecamError, RuntimeError):
+    """What was to be measured cannot be run here."""
 
 
 class UncheckedError(StylecamError, OSError):

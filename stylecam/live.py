@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,25 @@ STATS_S = 1.0
 class Live:
     """A live run: `open`, then `run` from the main thread, which has closed everything when it returns."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, say: Say, clock: Clock | None = None) -> None:
-        """`say` is told, in one line each, what the user should know."""
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        say: Say,
+        clock: Clock | None = None,
+        *,
+        source: Source | None = None,
+        sinks: Sequence[Sink] | None = None,
+    ) -> None:
+        """`say` is told, in one line each, what the user should know.
+
+        `source` and `sinks`, none of them open, take the place of those that the settings name: for measuring, and for
+        programs that bring their own.
+        """
         self._settings = settings
         self._catalogue = catalogue
         self._say = say
+        self._own_source, self._own_sinks = source, sinks
         self._clock = clock or SystemClock()
         self._began_at = self._clock.now()
         self.stats = Stats()
@@ -86,7 +100,7 @@ class Live:
         settings.check()
         self.bindings = bind(settings.bindings)
         state = self._first_state()
-        sinks = make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
+        sinks = self._wanted_sinks()
         threads = self._threads()
         if threads is not None:
             cv2.setNumThreads(threads)
@@ -265,10 +279,16 @@ class Live:
             scale=settings.scale,
         )
 
+    def _wanted_sinks(self) -> list[Sink]:
+        if self._own_sinks is not None:
+            return list(self._own_sinks)
+        settings = self._settings
+        return make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
+
     def _open_source(self) -> Source:
         settings = self._settings
         try:
-            source = make_source(settings.camera, self._clock)
+            source = self._own_source or make_source(settings.camera, self._clock)
         except CameraNotFoundError as error:
             if settings.camera is not None:
                 raise

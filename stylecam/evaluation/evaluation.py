@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stylecam.bench.baseline import johnson
 from stylecam.errors import ModelFormatError, TrainingFailedError
 from stylecam.evaluation import cost, steadiness
 from stylecam.evaluation.album import draw_album
@@ -22,7 +23,6 @@ from stylecam.evaluation.descent import Descent, descend
 from stylecam.evaluation.examination import Examination, find_clips
 from stylecam.evaluation.exhibition import SHOWN, Row, write_exhibition
 from stylecam.evaluation.figures import Figures, Report
-from stylecam.evaluation.johnson import johnson
 from stylecam.evaluation.meter import Listener, Meter, StoppedError
 from stylecam.evaluation.painter import Paint, Painter
 from stylecam.files import write_bytes

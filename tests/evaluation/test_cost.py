@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
+from stylecam.bench.baseline import johnson
 from stylecam.errors import ModelFormatError
 from stylecam.evaluation.cost import Cost, Machine, gmac, times
-from stylecam.evaluation.johnson import johnson
 from stylecam.evaluation.painter import Painter
 from stylecam.frame import Size
 from stylecam.styles.model import Model

@@ -115,6 +115,8 @@ class Live:
                 sink.write(card)
             self._use(asked or self._fastest(state, threads))
             self._prepare(state)
+            if settings.engine == AUTO and self.pool.engine.name != OpenCVEngine.name:
+                self.pool.spare = OpenCVEngine("cpu")
         except BaseException:
             for sink in opened:
                 sink.discard()
@@ -368,8 +370,11 @@ class Live:
         refused, self.control.refused = self.control.refused, None
         if refused:
             self._say(refused)
-        if self.pool.engine.trouble is not None and self.pool.engine.trouble not in self._engine_said:
-            self._engine_fault("engine", self.pool.engine.trouble)
+        trouble = self.pool.engine.trouble
+        if trouble is not None and trouble not in self._engine_said:
+            self._engine_fault("engine", trouble)
+        while self.pool.notices:
+            self._say(self.pool.notices.popleft())
         troubles = {id(o): (o.sink.name, o.trouble) for o in self.pipeline.outlets if o.trouble}
         if self.pipeline.capture.trouble:
             troubles[id(self.source)] = ("the camera", self.pipeline.capture.trouble)

@@ -23,6 +23,8 @@ StylecamError
 │   ├── TrainingUnavailableError (RuntimeError) PyTorch is not installed; says what to install
 │   ├── TrainingDataError     (ValueError)    a painting, photo folder, perceptual network or checkpoint is no good
 │   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
+├── RefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
+├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
 ├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
@@ -129,6 +131,14 @@ class TrainingDataError(TrainingError, ValueError):
 
 class TrainingFailedError(TrainingError, RuntimeError):
     """Training began and cannot go on."""
+
+
+class RefusedError(StylecamError, RuntimeError):
+    """An order that makes sense and cannot be carried out now."""
+
+
+class ServerUnavailableError(StylecamError, OSError):
+    """The page and the control beside it cannot be served."""
 
 
 class HotkeysUnavailableError(StylecamError, RuntimeError):

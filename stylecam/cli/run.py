@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +17,11 @@ from rich.console import Console
 from stylecam import config
 from stylecam.cli.complete import complete_camera, complete_style
 from stylecam.cli.options import as_given, check_each, options_of, parameters_by_name, settings_from
+from stylecam.control import instance
 from stylecam.errors import StylecamError, UsageError
 
 if TYPE_CHECKING:
+    from stylecam.live import Live
     from stylecam.settings import Settings
 
 FILE, FOUND = "stylecam.path", "stylecam.config"
@@ -158,6 +162,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         status.say(f"skipped: {problem}")
     context.meta[FOUND].check_styles(catalogue.parse)
     settings = settings_of(context)
+    instance.check_free(settings.outputs)
     live = Live(settings, catalogue, status.say)
 
     def started() -> None:
@@ -171,7 +176,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two where the system has them
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), lambda *_: live.interrupt())
-        with status:
+        with status, _findable(live, settings, status.say):
             final = live.run(started, status.show)
     except StylecamError:
         raise
@@ -189,6 +194,18 @@ def command(context: click.Context, /, **given: Any) -> int:
     sys.stdout.flush()
     given_up = [entry["trouble"] for entry in final["outputs"] if entry["trouble"]]
     return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
+
+
+@contextlib.contextmanager
+def _findable(live: Live, settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
+    """Let `stylecam ctl`, and a second `stylecam run`, know of this one; where they cannot, the call goes on."""
+    names = [sink.name for sink in live.sinks]
+    with contextlib.ExitStack() as closing:
+        try:
+            closing.enter_context(instance.published(instance.this_process(settings.outputs, names)))
+        except OSError as error:
+            say(f"stylecam ctl will not find this stylecam: {error}")
+        yield
 
 
 def settings_of(context: click.Context) -> Settings:

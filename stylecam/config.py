@@ -41,7 +41,7 @@ import platformdirs
 
 from stylecam.configuration.lines import Keys, key_lines
 from stylecam.configuration.option import TABLES, Option, Value
-from stylecam.control.presets import Preset
+from stylecam.control.actions import Preset
 from stylecam.errors import ConfigError, StylecamError
 
 if sys.version_info >= (3, 11):

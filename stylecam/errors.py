@@ -25,6 +25,8 @@ StylecamError
 │   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
 ├── AlreadyRunningError       (RuntimeError)  another stylecam publishes there; says how to steer it
 ├── NotRunningError           (LookupError)   there is no stylecam to steer; says how to start one
+├── RefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
+├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
 ├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
@@ -139,6 +141,14 @@ class AlreadyRunningError(StylecamError, RuntimeError):
 
 class NotRunningError(StylecamError, LookupError):
     """No running stylecam can be steered."""
+
+
+class RefusedError(StylecamError, RuntimeError):
+    """An order that makes sense and cannot be carried out now."""
+
+
+class ServerUnavailableError(StylecamError, OSError):
+    """The page and the control beside it cannot be served."""
 
 
 class HotkeysUnavailableError(StylecamError, RuntimeError):

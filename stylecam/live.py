@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from stylecam import __version__
 from stylecam.allowance import Allowance
 from stylecam.audience import Audience
 from stylecam.clock import Clock, SystemClock
-from stylecam.control.actions import Control
+from stylecam.control.actions import Order
+from stylecam.control.control import Control, Ticket
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.control.keys import Bindings, bind
 from stylecam.control.state import LiveState
@@ -67,6 +69,7 @@ class Live:
         self._engine_said: set[str] = set()
         self._hotkeys: GlobalHotkeys | None = None
         self._interrupted = False
+        self._refusals: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stats_trouble = False
         self._final: dict[str, Any] = {}
 
@@ -138,7 +141,7 @@ class Live:
         `started` is called once pictures flow and keys are listened to; `tick` gets the statistics about four times a
         second; both on this thread.
         """
-        terminal = TerminalKeys(self.control.submit)
+        terminal = TerminalKeys(self.press)
         with contextlib.ExitStack() as closing:  # in reverse order, each also when another one fails
             closing.callback(self._finish)
             closing.callback(self.pool.close)
@@ -165,6 +168,14 @@ class Live:
     def interrupt(self) -> None:
         """End the run, from a signal handler: so it only sets a flag, and takes no lock that `run` may hold."""
         self._interrupted = True
+
+    def press(self, order: Order) -> None:
+        """Submit the order of a key, from any thread; a refusal is said."""
+        self.control.submit(order).add_done_callback(self._hear)
+
+    def _hear(self, ticket: Ticket) -> None:
+        if ticket.refusal is not None:
+            self._refusals.put(str(ticket.refusal))
 
     def report(self, now: float) -> dict[str, Any]:
         """All figures of this run, ready for JSON."""
@@ -275,7 +286,7 @@ class Live:
     def _start_hotkeys(self) -> GlobalHotkeys | None:
         if not self._settings.hotkeys or not self.bindings:
             return None
-        hotkeys = GlobalHotkeys(self.bindings, self.control.submit, self._clock)
+        hotkeys = GlobalHotkeys(self.bindings, self.press, self._clock)
         try:
             hotkeys.start()
         except HotkeysUnavailableError as error:
@@ -294,7 +305,7 @@ class Live:
             for window in windows:
                 order = order_for(key) if (key := window.show()) else None
                 if order is not None:
-                    self.control.submit(order)
+                    self.press(order)
             now = self._clock.now()
             if now - ticked >= TICK_S:
                 ticked = now
@@ -304,7 +315,7 @@ class Live:
             if self._settings.stats is not None and now - written >= STATS_S:
                 written = now
                 self._write_stats(self.report(now))
-            self._clock.wait_until(now + (WINDOW_TICK_S if windows else TICK_S / 2), self.control.quitting)
+            self._clock.wait_until(now + (WINDOW_TICK_S if windows else TICK_S / 2), self.control.attention)
 
     def _ended(self, began: float, windows: list[WindowSink]) -> bool:
         seconds = self._settings.seconds
@@ -319,9 +330,8 @@ class Live:
 
     def _pass_on_news(self) -> None:
         """Say what changed for the worse or the better since the last look."""
-        refused, self.control.refused = self.control.refused, None
-        if refused:
-            self._say(refused)
+        while not self._refusals.empty():
+            self._say(self._refusals.get())
         troubles = {id(o): (o.sink.name, o.trouble) for o in self.pipeline.outlets if o.trouble}
         if self.pipeline.capture.trouble:
             troubles[id(self.source)] = ("the camera", self.pipeline.capture.trouble)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stylecam.control.presets import Preset
+from stylecam.control.actions import Preset
 from stylecam.control.state import STEADINESS
 from stylecam.errors import UsageError
 from stylecam.files import check_writable

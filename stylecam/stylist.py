@@ -171,6 +171,7 @@ class Stylist:
             step,
             self._last,
             strength=state.strength,
+            preserve_color=state.preserve_color,
         )
         now = self._clock.now()
         fixed_ms = (now - started) * 1000 - network.milliseconds - (finished.detail_ms or 0.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stylecam import config
 from stylecam.configuration.option import Kind, Option
-from stylecam.control.presets import Preset
+from stylecam.control.actions import Preset
 from stylecam.errors import ConfigError, StyleNotFoundError
 
 KINDS: dict[str, Kind] = {

@@ -173,7 +173,7 @@ def test_the_status_is_told_while_it_runs(make: Make) -> None:
 def test_an_impossible_order_is_answered_in_words(make: Make, said: list[str]) -> None:
     live = make(seconds=0.6)
     live.open()
-    live.control.submit(Order("select", "99"))
+    live.press(Order.parse("select:99"))
     live.run()
     assert any("there is no style 99" in line for line in said)
 

@@ -10,7 +10,8 @@ import pytest
 
 from stylecam.allowance import Allowance
 from stylecam.clock import ManualClock, SystemClock
-from stylecam.control.actions import Control, Order
+from stylecam.control.actions import Order
+from stylecam.control.control import Control
 from stylecam.control.state import LiveState
 from stylecam.errors import SourceLostError
 from stylecam.frame import Frame, Size

@@ -1,4 +1,4 @@
-"""Words on the picture, for those who watch: a badge when the camera is lost, a card before the first frame."""
+"""Words on the picture, for those who watch: a badge when the camera is lost, cards where no camera is shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,20 @@ def badged(image: Image, text: str) -> Image:
 
 def waiting_card(size: Size, text: str = "stylecam is starting") -> Image:
     """A calm dark picture of `size`, published until the first frame is there."""
+    return badged(_dark(size), text)
+
+
+def panic_card(size: Size, text: str = "Back in a moment") -> Image:
+    """A calm dark picture of `size` with `text` in its middle, for when nobody should see anything."""
+    image = _dark(size)
+    scale = min(size.height, size.width * 9 / 16) / 720 * 1.6
+    (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    origin = ((size.width - width) // 2, (size.height + tall) // 2)
+    cv2.putText(image, text, origin, _FONT, scale, (222, 226, 230), max(1, round(scale)), cv2.LINE_AA)
+    return image
+
+
+def _dark(size: Size) -> Image:
     ramp = np.linspace(46, 20, size.height, dtype=np.float32)[:, None]
     plain = np.repeat(ramp, size.width, axis=1).astype(np.uint8)
-    image: Image = np.ascontiguousarray(np.dstack([plain, plain - 4, plain - 8]))
-    return badged(image, text)
+    return np.ascontiguousarray(np.dstack([plain, plain - 4, plain - 8]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylecam.finish.blend import blend
+from stylecam.finish.color import with_colors_of
 from stylecam.finish.morph import Step
 from stylecam.frame import Image, Size
 from stylecam.stages import Stages
@@ -44,6 +45,7 @@ class Finisher:
         last: Image | None,
         *,
         strength: float,
+        preserve_color: bool = False,
     ) -> Finish:
         """Finish `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
 
@@ -51,6 +53,9 @@ class Finisher:
         """
         with self._stages.time("enlarge"):
             image = np.ascontiguousarray(resize(painted, self._size))
+        if preserve_color:
+            with self._stages.time("color"):
+                image = with_colors_of(view.at(self._size), image)
         if strength < 1 or step.fading > 0 or step.switch != self._switch:
             with self._stages.time("compose"):
                 image = self._composed(image, view, step, last, strength)

@@ -24,6 +24,8 @@ StylecamError
 │   ├── TrainingUnavailableError (RuntimeError) PyTorch is not installed; says what to install
 │   ├── TrainingDataError     (ValueError)    a painting, photo folder, perceptual network or checkpoint is no good
 │   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
+├── AlreadyRunningError       (RuntimeError)  another stylecam publishes there; says how to steer it
+├── NotRunningError           (LookupError)   there is no stylecam to steer; says how to start one
 ├── RefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
 ├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
@@ -136,6 +138,14 @@ class TrainingDataError(TrainingError, ValueError):
 
 class TrainingFailedError(TrainingError, RuntimeError):
     """Training began and cannot go on."""
+
+
+class AlreadyRunningError(StylecamError, RuntimeError):
+    """Another stylecam publishes to the same output."""
+
+
+class NotRunningError(StylecamError, LookupError):
+    """No running stylecam can be steered."""
 
 
 class RefusedError(StylecamError, RuntimeError):

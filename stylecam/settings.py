@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stylecam.control.actions import Preset
 from stylecam.control.state import STEADINESS
 from stylecam.errors import UsageError
 from stylecam.files import check_writable
@@ -38,6 +39,7 @@ class Settings:
     idle_after: float | None = None
     hotkeys: bool = True
     bindings: Mapping[str, str] = field(default_factory=dict)
+    presets: Mapping[str, Preset] = field(default_factory=dict)
     seconds: float | None = None
     stats: Path | None = None
 

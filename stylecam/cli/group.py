@@ -21,6 +21,7 @@ _COMMANDS = {
     "cameras": "list the cameras of this machine",
     "doctor": "find out why a camera does not appear, or the picture crawls",
     "setup": "install and set up the virtual camera's driver",
+    "config": "look at the configuration file, or change it",
     "styles": "list the styles, add one from a file, rename or remove one",
     "train": "learn the style of a painting",
     "evaluate": "measure how good styles are",
@@ -103,7 +104,7 @@ def origin(error: click.UsageError) -> str:
         return ""
     source = context.get_parameter_source(parameter.name)
     if source is ParameterSource.DEFAULT_MAP:
-        return f" (set in {context.meta.get('stylecam.config')})"
+        return f" (set in {context.meta.get('stylecam.path')})"
     if source is ParameterSource.ENVIRONMENT:
         return f" (set by the variable STYLECAM_{parameter.name.upper()})"
     return ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,16 @@ from rich.console import Console
 
 from stylecam import config
 from stylecam.cli.complete import complete_camera, complete_style
+from stylecam.cli.options import as_given, check_each, options_of, parameters_by_name, settings_from
+from stylecam.control import instance
 from stylecam.errors import StylecamError, UsageError
-from stylecam.frame import Size
 
 if TYPE_CHECKING:
+    from stylecam.live import Live
     from stylecam.settings import Settings
 
-_META = "stylecam.config"
+FILE, FOUND = "stylecam.path", "stylecam.config"
+"""What the context remembers of the configuration file: where it was looked for, and what was in it."""
 
 
 def _load_config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -28,19 +33,13 @@ def _load_config(context: click.Context, _: click.Parameter, value: Path | None)
     path = value or config.default_path()
     if value is not None and not path.is_file():
         raise UsageError(f"--config {path}: there is no such file")
-    names = {
-        option.removeprefix("--").replace("-", "_"): parameter.name
-        for parameter in context.command.params
-        if isinstance(parameter, click.Option) and parameter.name not in (None, "config", "help")
-        for option in parameter.opts
-        if option.startswith("--")
+    loaded = config.load(path, options_of(context.command))
+    context.meta[FILE], context.meta[FOUND] = path, loaded
+    parameters = parameters_by_name(context.command)
+    context.default_map = {
+        str(parameters[key].name): as_given(value, parameters[key].multiple) for key, value in loaded.run.items()
     }
-    loaded = config.load(path, names)
-    context.meta[_META] = path
-    context.meta["stylecam.hotkeys"] = loaded.hotkeys
-    several = {p.name for p in context.command.params if p.multiple}
-    values = {names[key]: value for key, value in loaded.run.items()}
-    context.default_map = {name: _as_given(value, name in several) for name, value in values.items()}
+    check_each(loaded, context)
 
 
 @click.command(
@@ -161,7 +160,9 @@ def command(context: click.Context, /, **given: Any) -> int:
     catalogue = Catalogue.load([shipped_models(), config.user_styles()])
     for problem in catalogue.problems:
         status.say(f"skipped: {problem}")
+    context.meta[FOUND].check_styles(catalogue.parse)
     settings = settings_of(context)
+    instance.check_free(settings.outputs)
     live = Live(settings, catalogue, status.say)
 
     def started() -> None:
@@ -175,7 +176,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two where the system has them
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), lambda *_: live.interrupt())
-        with status:
+        with status, _findable(live, settings, status.say):
             final = live.run(started, status.show)
     except StylecamError:
         raise
@@ -195,57 +196,22 @@ def command(context: click.Context, /, **given: Any) -> int:
     return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
 
 
+@contextlib.contextmanager
+def _findable(live: Live, settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
+    """Let `stylecam ctl`, and a second `stylecam run`, know of this one; where they cannot, the call goes on."""
+    names = [sink.name for sink in live.sinks]
+    with contextlib.ExitStack() as closing:
+        try:
+            closing.enter_context(instance.published(instance.this_process(settings.outputs, names)))
+        except OSError as error:
+            say(f"stylecam ctl will not find this stylecam: {error}")
+        yield
+
+
 def settings_of(context: click.Context) -> Settings:
     """What was asked for, by whatever of flags, variables and file.
 
     Raises:
         UsageError: a value that cannot be meant.
     """
-    from stylecam.settings import Settings
-
-    given = context.params
-    bindings = context.meta["stylecam.hotkeys"] | dict(_assignment(text) for text in given["hotkey"])
-    return Settings(
-        camera=given["camera"],
-        style=given["style"],
-        size=Size.parse(given["size"]),
-        fps=given["fps"],
-        outputs=tuple(given["output"]),
-        engine=given["engine"],
-        device=given["device"],
-        threads=given["threads"],
-        cpu=given["cpu"],
-        strength=given["strength"],
-        steadiness=given["steadiness"],
-        scale=_scale(given["scale"]),
-        mirror=given["mirror"],
-        always_on=given["always_on"],
-        idle_after=given["idle_after"],
-        hotkeys=given["hotkeys"],
-        bindings=bindings,
-        seconds=given["seconds"],
-        stats=given["stats"],
-    )
-
-
-def _as_given(value: config.Value, several: bool) -> str | bool | list[str]:
-    """A value of the file as if it had been typed: click converts texts, and wants lists for repeated options."""
-    if isinstance(value, bool | list):
-        return value
-    return [str(value)] if several else str(value)
-
-
-def _scale(text: str) -> float | None:
-    if text == "auto":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"--scale {text!r} is neither auto nor a number from 0.25 to 1") from None
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    order, equals, keys = text.partition("=")
-    if not equals:
-        raise UsageError(f"--hotkey {text!r} is not ORDER=KEYS; write for instance next=ctrl+alt+right")
-    return order.strip(), keys
+    return settings_from(context.params, context.meta[FOUND])

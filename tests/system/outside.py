@@ -123,15 +123,22 @@ class Program:
 
 def environment(home: Path) -> dict[str, str]:
     """This process's environment for a user who has no display, no settings and no files of his own."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("STYLECAM_", "XDG_"))}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("STYLECAM_", "XDG_", "NOTIFY_", "WATCHDOG_"))
+    }
     for key in ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"):
         kept.pop(key, None)
     root = Path(stylecam.__file__).parents[1]
+    running = home / "running"
+    running.mkdir(mode=0o700, exist_ok=True)
     return kept | {
         "PYTHONFAULTHANDLER": "1",
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_DATA_HOME": str(home / "data"),
+        "XDG_RUNTIME_DIR": str(running),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", "")))),
         "NO_PROXY": HOST,
         "no_proxy": HOST,

@@ -456,7 +456,7 @@ def test_who_looks_at_the_page_wakes_a_camera_that_nobody_else_watches(
 @pytest.mark.usefixtures("free_port")
 def test_a_snapshot_and_a_recording_from_the_page(make: Make, tmp_path: Path) -> None:
     with served(make(server=True, pictures=tmp_path / "p", videos=tmp_path / "v")) as page:
-        assert until(lambda: page.live.report(0.0)["styled"] > 0)
+        assert until(lambda: page.live.pipeline.publisher.shown.index >= 0)
         picture = page.act("snapshot", name="me")[1]["result"]["file"]
         begun = page.act("record", on=True)[1]
         assert begun["state"]["recording"] == begun["result"]["file"]

@@ -15,6 +15,7 @@ from stylecam.errors import StylecamError
 
 _COMMANDS = {
     "run": "paint the camera and publish it (also plain `stylecam`)",
+    "ctl": "steer the running stylecam",
     "image": "paint pictures and folders of them",
     "video": "paint a clip",
     "sheet": "show every style on one picture",
@@ -89,7 +90,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str, context: click.Context | None = None) -> int:
-    from stylecam.styles.card import printable
+    from stylecam.words import printable
 
     line = printable(" ".join(message.split()), 4000)
     hint = f" Try: {context.command_path} --help" if context is not None else ""

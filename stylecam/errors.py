@@ -18,6 +18,7 @@ StylecamError
 ├── SinkError
 │   ├── SinkUnavailableError  (OSError)       an output cannot be opened; says why and what to do
 │   ├── SinkLostError         (OSError)       an output stopped taking frames; the publisher tries again
+│   ├── TooManyViewersError   (RuntimeError)  the page is sent to as many viewers as it can be
 │   └── SinkClosedError       (ValueError)    written to before it was opened: a mistake in the calling code
 ├── TrainingError
 │   ├── TrainingUnavailableError (RuntimeError) PyTorch is not installed; says what to install
@@ -113,6 +114,10 @@ class SinkUnavailableError(SinkError, OSError):
 
 class SinkLostError(SinkError, OSError):
     """An output that worked stopped taking frames."""
+
+
+class TooManyViewersError(SinkError, RuntimeError):
+    """One viewer more than can be served."""
 
 
 class SinkClosedError(SinkError, ValueError):

@@ -1,0 +1,42 @@
+"""What a server needs of the running program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stylecam.control.control import Control
+from stylecam.control.state import LiveState
+from stylecam.sinks.broadcast import Broadcast
+from stylecam.styles.catalogue import Catalogue
+
+Thumbnail = Callable[[str], tuple[bytes, str] | None]
+"""From a style's name to a JPEG and a tag that changes with it; None while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The running program as a server sees it. All functions may be called from any thread, and return at once.
+
+    Attributes:
+        control: takes orders.
+        catalogue: the styles there are.
+        broadcast: the pictures that are published.
+        describe: a state, with what is true of the program beside it, ready for JSON.
+        report: all figures of this moment, ready for JSON.
+        hotkeys: orders to the global combinations that are listened to.
+        thumbnail: small pictures for the gallery, where something makes them.
+    """
+
+    control: Control
+    catalogue: Catalogue
+    broadcast: Broadcast
+    describe: Callable[[LiveState], dict[str, Any]] = LiveState.describe
+    report: Callable[[], dict[str, Any]] = dict
+    hotkeys: Mapping[str, str] = field(default_factory=dict)
+    thumbnail: Thumbnail | None = None
+
+    def state(self) -> dict[str, Any]:
+        """The state of this moment, ready for JSON."""
+        return self.describe(self.control.state)

@@ -15,8 +15,8 @@ from stylecam.control.actions import Order
 from stylecam.control.instance import Instance, running
 from stylecam.errors import NotRunningError, RefusedError, UsageError
 
-PATIENCE_S = 10.0
-"""How long an answer may take; a snapshot waits for a camera that was off."""
+PATIENCE_S = 15.0
+"""How long an answer may take; the server itself waits twelve seconds for the end of a recording."""
 LARGEST = 4 * 2**20
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 

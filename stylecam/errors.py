@@ -28,6 +28,7 @@ StylecamError
 ├── NotRunningError           (LookupError)   there is no stylecam to steer; says how to start one
 ├── RefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
 ├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
+├── ObsUnavailableError       (RuntimeError)  what follows OBS is not installed; says what to install
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
 ├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
@@ -154,6 +155,10 @@ class RefusedError(StylecamError, RuntimeError):
 
 class ServerUnavailableError(StylecamError, OSError):
     """The page and the control beside it cannot be served."""
+
+
+class ObsUnavailableError(StylecamError, RuntimeError):
+    """What follows OBS is not installed."""
 
 
 class HotkeysUnavailableError(StylecamError, RuntimeError):

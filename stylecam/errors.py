@@ -31,6 +31,7 @@ StylecamError
 ├── ObsUnavailableError       (RuntimeError)  what follows OBS is not installed; says what to install
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
 ├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
+├── ServiceError              (RuntimeError)  what starts programs at login is not there or refuses; in its own words
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
 
 Each message says what happened, why, and what to do next; the command line prints it on one line and exits with 2.
@@ -171,3 +172,7 @@ class UncheckedError(StylecamError, OSError):
 
 class SetupError(StylecamError, RuntimeError):
     """The virtual camera's driver cannot be set up here, or a step towards it failed."""
+
+
+class ServiceError(StylecamError, RuntimeError):
+    """What starts programs at login is not there, or refuses."""

@@ -23,6 +23,7 @@ _COMMANDS = {
     "doctor": "find out why a camera does not appear, or the picture crawls",
     "setup": "install and set up the virtual camera's driver",
     "config": "look at the configuration file, or change it",
+    "service": "start with the computer",
     "styles": "list the styles, add one from a file, rename or remove one",
     "train": "learn the style of a painting",
     "evaluate": "measure how good styles are",

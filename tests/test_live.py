@@ -14,6 +14,7 @@ from pyvirtualcam import camera as pyvirtualcam_camera
 
 from stylecam import audience, v4l2
 from stylecam import live as room
+from stylecam.control import server
 from stylecam.control.actions import Order
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
@@ -31,7 +32,6 @@ from stylecam.errors import (
 from stylecam.frame import Size
 from stylecam.live import Live
 from stylecam.settings import Settings
-from stylecam.sinks import web
 from stylecam.sinks.virtual import install_hint
 from stylecam.sources import select
 from stylecam.styles.catalogue import Catalogue
@@ -61,7 +61,14 @@ Make = Callable[..., Live]
 @pytest.fixture
 def make(catalogue: Catalogue, said: list[str]) -> Iterator[Make]:
     def build(**changes: Any) -> Live:
-        given = {"camera": "demo", "style": "none", "outputs": ("null",), "size": SIZE, "hotkeys": False}
+        given = {
+            "camera": "demo",
+            "style": "none",
+            "outputs": ("null",),
+            "size": SIZE,
+            "hotkeys": False,
+            "server": False,
+        }
         return Live(Settings(**{**given, **changes}), catalogue, said.append)
 
     yield build
@@ -95,12 +102,12 @@ def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make: Make) -> N
 
 @pytest.fixture
 def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "DEFAULT_PORT", 18765)
+    monkeypatch.setattr(server, "DEFAULT_PORT", 18765)
 
 
 @pytest.mark.usefixtures("free_port")
 def test_without_a_virtual_camera_the_picture_is_on_a_page_and_it_says_the_command(make: Make, said: list[str]) -> None:
-    final = play(make(outputs=()))
+    final = play(make(outputs=(), server=True))
     assert final["outputs"][0]["name"].startswith("web http://127.0.0.1:")
     assert install_hint() in said[0]
     assert "Until then the picture is on a web page" in said[0]
@@ -293,7 +300,7 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audience, "LINGER_S", 0.05)
-    live = make(outputs=("web",))
+    live = make(outputs=("web",), server=True)
     live.open()
     running = threading.Thread(target=live.run)
     running.start()

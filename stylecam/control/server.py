@@ -43,6 +43,11 @@ class Server:
         self._lock = threading.Lock()
 
     @property
+    def host(self) -> str:
+        """The host it listens on."""
+        return self.address.host
+
+    @property
     def url(self) -> str:
         """The page's address, without the token."""
         return url(self.address.host, self.port)

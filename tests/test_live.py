@@ -15,7 +15,7 @@ import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
-from stylecam import audience, v4l2
+from stylecam import audience, stats_file, v4l2
 from stylecam import live as room
 from stylecam.control import server
 from stylecam.control.actions import Order, Preset
@@ -199,7 +199,8 @@ def test_an_impossible_order_is_answered_in_words(make: Make, said: list[str]) -
         {"camera": "missing.mp4"},
         {"style": "no_such_style"},
         {"engine": "other"},
-        {"device": "gpu"},
+        {"device": "tpu"},
+        {"engine": "opencv", "device": "gpu"},
         {"bindings": {"next": "n"}},
         {"fps": 0.0},
         {"strength": float("nan")},
@@ -261,7 +262,7 @@ def test_a_full_disk_under_the_statistics_does_not_end_the_call(
 
     live = make(stats=tmp_path / "stats.json", seconds=0.3)
     live.open()
-    monkeypatch.setattr(room, "write_json", full)
+    monkeypatch.setattr(stats_file, "write_json", full)
     assert live.run()["seconds"] >= 0.3
     assert [line for line in said if "No space left on device" in line] == said[:1]
 
@@ -295,9 +296,9 @@ def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
 
     monkeypatch.setattr(opencv, "available_devices", lambda: ("cuda", "cpu"))
     monkeypatch.setattr(opencv.OpenCVEngine, "session", session)
-    report = play(make(style=catalogue.cards[0].name))
+    report = play(make(style=catalogue.cards[0].name, engine="opencv"))
     assert report["device"] == "cpu"
-    assert any("cuda does not work (no kernel image" in line for line in said)
+    assert any("on cuda does not work (no kernel image" in line for line in said)
 
 
 @pytest.mark.usefixtures("free_port")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
+from stylecam.bench.baseline import johnson
 from stylecam.errors import ModelFormatError
+from stylecam.evaluation.cost import Cost, Machine, gmac, times
+from stylecam.evaluation.painter import Painter
 from stylecam.frame import Size
 from stylecam.styles.model import Model
-from stylecam.training.cost import Cost, Machine, gmac, times
-from stylecam.training.johnson import johnson
-from stylecam.training.painter import Painter
 from tests.styles.networks import network, written
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylecam.evaluation.painter import Levels
 from stylecam.frame import Image
 from stylecam.styles.model import Model
 from stylecam.tensor import to_tensor
 from stylecam.training import losses
 from stylecam.training.device import naming_memory
 from stylecam.training.learned import Learned
-from stylecam.training.painter import Levels
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import Perceptual, grams_of
 from stylecam.training.recipe import Recipe

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from stylecam.evaluation.figures import Figures, Report, mean_of
 from stylecam.files import write_bytes
-from stylecam.training.figures import Figures, Report, mean_of
 
 
 def write_chart(path: Path, report: Report) -> None:

@@ -10,11 +10,11 @@ from typing import cast
 import cv2
 import numpy as np
 
+from stylecam.evaluation.album import Photo
+from stylecam.evaluation.painter import Paint
 from stylecam.files import write_bytes
 from stylecam.frame import Image, Size
 from stylecam.tensor import fit
-from stylecam.training.album import Photo
-from stylecam.training.painter import Paint
 
 SHOWN = 6
 """So many photographs fit side by side."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import TrainingDataError, UsageError
-from stylecam.training.attribution import attribute
+from stylecam.evaluation.attribution import attribute
 from tests.training import material
 
 

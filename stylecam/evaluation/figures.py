@@ -9,15 +9,15 @@ from statistics import fmean
 from typing import Any
 
 from stylecam import __version__
+from stylecam.evaluation.cost import Cost, Machine
+from stylecam.evaluation.critic import Judgement, Weights
+from stylecam.evaluation.descent import Descent, Worth
+from stylecam.evaluation.steadiness import SIZE, WarpedError
 from stylecam.frame import Size
 from stylecam.styles.card import StyleCard
 from stylecam.styles.measured import Measured
 from stylecam.styles.model import Model
-from stylecam.training.cost import Cost, Machine
-from stylecam.training.critic import Judgement, Weights
-from stylecam.training.descent import Descent, Worth
 from stylecam.training.painting import Painting
-from stylecam.training.steadiness import SIZE, WarpedError
 
 
 @dataclass

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stylecam.errors import TrainingDataError
+from stylecam.evaluation.painter import Paint
 from stylecam.frame import Image, Size
 from stylecam.tensor import fit
-from stylecam.training.painter import Paint
 
 SIZE = Size(640, 360)
 STILL_FRAMES, SIGMA = 8, 3.0

@@ -13,24 +13,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stylecam.bench.baseline import johnson
 from stylecam.errors import ModelFormatError, TrainingFailedError
+from stylecam.evaluation import cost, steadiness
+from stylecam.evaluation.album import draw_album
+from stylecam.evaluation.cost import Cost, Machine
+from stylecam.evaluation.critic import Critic, Weights
+from stylecam.evaluation.descent import Descent, descend
+from stylecam.evaluation.examination import Examination, find_clips
+from stylecam.evaluation.exhibition import SHOWN, Row, write_exhibition
+from stylecam.evaluation.figures import Figures, Report
+from stylecam.evaluation.meter import Listener, Meter, StoppedError
+from stylecam.evaluation.painter import Paint, Painter
 from stylecam.files import write_bytes
 from stylecam.frame import Image, Size
 from stylecam.styles.card import metadata_with
 from stylecam.styles.model import Model
 from stylecam.tensor import fit
-from stylecam.training import cost, steadiness
-from stylecam.training.album import draw_album
-from stylecam.training.cost import Cost, Machine
-from stylecam.training.critic import Critic, Weights
-from stylecam.training.descent import Descent, descend
 from stylecam.training.device import pick_device
-from stylecam.training.examination import Examination, find_clips
-from stylecam.training.exhibition import SHOWN, Row, write_exhibition
-from stylecam.training.figures import Figures, Report
-from stylecam.training.johnson import johnson
-from stylecam.training.meter import Listener, Meter, StoppedError
-from stylecam.training.painter import Paint, Painter
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import load_perceptual
 

@@ -19,9 +19,9 @@ from google.protobuf.message import DecodeError
 
 from stylecam.clock import Clock, SystemClock
 from stylecam.errors import ModelFormatError
+from stylecam.evaluation.painter import Painter
 from stylecam.frame import Size
 from stylecam.styles.model import Model
-from stylecam.training.painter import Painter
 
 SIZES = (Size(640, 360), Size(640, 480))
 WARM_UPS, RUNS = 2, 11

@@ -15,18 +15,18 @@ from onnx import helper, numpy_helper
 
 from stylecam.cli.tables import tables
 from stylecam.errors import ModelFormatError, StyleNotFoundError, TrainingDataError
+from stylecam.evaluation import cost
+from stylecam.evaluation import descent as descent_module
+from stylecam.evaluation import evaluation as evaluation_module
+from stylecam.evaluation.critic import Critic, Judgement, Weights
+from stylecam.evaluation.descent import Descent, worth
+from stylecam.evaluation.evaluation import Evaluation, write_cards
+from stylecam.evaluation.examination import Examination
+from stylecam.evaluation.figures import Report
 from stylecam.frame import Size
 from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
-from stylecam.training import cost
-from stylecam.training import descent as descent_module
-from stylecam.training import evaluation as evaluation_module
 from stylecam.training.bank import Bank, write_bank
-from stylecam.training.critic import Critic, Judgement, Weights
-from stylecam.training.descent import Descent, worth
-from stylecam.training.evaluation import Evaluation, write_cards
-from stylecam.training.examination import Examination
-from stylecam.training.figures import Report
 from stylecam.training.learned import Learned
 from stylecam.training.network import Lean
 from stylecam.training.painting import Painting
@@ -75,9 +75,9 @@ def examination(folder: Path, *banks: Path, **changes: Any) -> Examination:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cost and steadiness at small sizes: what is timed here is the tests."""
-    monkeypatch.setattr("stylecam.training.steadiness.SIZE", Size(160, 96))
-    monkeypatch.setattr("stylecam.training.cost.load", lambda: 0.0)
-    monkeypatch.setattr("stylecam.training.cost.SIZES", (Size(64, 48), Size(128, 96)))
+    monkeypatch.setattr("stylecam.evaluation.steadiness.SIZE", Size(160, 96))
+    monkeypatch.setattr("stylecam.evaluation.cost.load", lambda: 0.0)
+    monkeypatch.setattr("stylecam.evaluation.cost.SIZES", (Size(64, 48), Size(128, 96)))
 
 
 def run(folder: Path, *banks: Path, **changes: Any) -> Report:
@@ -223,7 +223,7 @@ def test_a_style_without_a_painting_gets_steadiness_and_cost_only(tmp_path: Path
 
 
 def test_on_a_busy_machine_times_are_said_to_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylecam.training.cost.load", lambda: 4.2)
+    monkeypatch.setattr("stylecam.evaluation.cost.load", lambda: 4.2)
     assert any("load 4.2" in note for note in run(tmp_path, network(tmp_path / "plain.onnx")).notes)
 
 
@@ -309,7 +309,7 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
 def test_figures_are_written_into_the_card_and_no_weight_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stylecam.training.figures.SIZE", Size(64, 48))
+    monkeypatch.setattr("stylecam.evaluation.figures.SIZE", Size(64, 48))
     path = bank(tmp_path / "b.onnx", "one", "two", licence="CC0-1.0")
     before = Model.read(path)
     report = run(tmp_path, path, styles=("two",), gatys_photos=1)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylecam.errors import StyleNotFoundError, TrainingDataError
+from stylecam.evaluation.attribution import attribute
+from stylecam.evaluation.critic import Weights
+from stylecam.evaluation.figures import Figures
 from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
-from stylecam.training.attribution import attribute
-from stylecam.training.critic import Weights
-from stylecam.training.figures import Figures
 from stylecam.training.learned import Learned
 
 _CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv", ".ts"})

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stylecam.evaluation.critic import Judgement, Weights
 from stylecam.frame import Image
 from stylecam.tensor import to_tensor
-from stylecam.training.critic import Judgement, Weights
 from stylecam.training.gatys import GatysRecipe, Iteration, paint
 from stylecam.training.perceptual import Perceptual
 

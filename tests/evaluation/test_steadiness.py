@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from stylecam.errors import TrainingDataError
+from stylecam.evaluation.painter import Levels
+from stylecam.evaluation.steadiness import Scene, flicker, read_clip
 from stylecam.frame import Image, Size
-from stylecam.training.painter import Levels
-from stylecam.training.steadiness import Scene, flicker, read_clip
 
 
 def identity(image: Image) -> Levels:

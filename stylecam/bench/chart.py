@@ -72,7 +72,7 @@ def _draw_stages(axes: Any, found: dict[str, Any]) -> None:
         begin += took["mean"]
     axes.axvline(1000 / found["fps"], color="black", linestyle="--")
     axes.set(xlabel="mean ms of a frame; - - the time there is", yticks=[], title="Stages of a frame")
-    axes.legend(fontsize=8, ncols=4)
+    _explain(axes, 4)
 
 
 def _draw_live(axes: Any, rows: list[dict[str, Any]]) -> None:
@@ -89,7 +89,7 @@ def _draw_live(axes: Any, rows: list[dict[str, Any]]) -> None:
     axes.invert_yaxis()
     axes.set(xlabel="latency, ms", title="Live")
     axes.margins(x=0.3)
-    axes.legend(fontsize=8)
+    _explain(axes)
 
 
 def _draw_governor(axes: Any, found: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def _draw_governor(axes: Any, found: dict[str, Any]) -> None:
     late = axes.twinx()
     late.plot([entry["t"] for entry in seen], [entry["repeats"] for entry in seen], color="tab:red", linestyle=":")
     late.set_ylabel("late frames so far (dotted)", color="tab:red")
-    axes.legend(fontsize=8, loc="lower right")
+    _explain(axes)
 
 
 def _draw_latency(axes: Any, rows: list[dict[str, Any]]) -> None:
@@ -112,7 +112,7 @@ def _draw_latency(axes: Any, rows: list[dict[str, Any]]) -> None:
             if pixels.get(key) is not None:
                 axes.plot(pixels[key], place, mark, color=f"C{place}", label=f"{name} {key} {pixels[key]:.1f} ms")
     axes.set(xlabel="ms from capture to output, read from pixels", yticks=[], ylim=(-1, 2), title="Latency")
-    axes.legend(fontsize=8, ncols=2)
+    _explain(axes, 2)
 
 
 def _draw_soak(axes: Any, found: dict[str, Any]) -> None:
@@ -122,7 +122,12 @@ def _draw_soak(axes: Any, found: dict[str, Any]) -> None:
     gaps = axes.twinx()
     gaps.plot(minutes, [entry["longest_gap_ms"] or 0 for entry in found["timeline"]], color="tab:red", linestyle=":")
     gaps.set_ylabel("longest gap so far, ms (dotted)", color="tab:red")
-    axes.legend(fontsize=8, loc="lower right")
+    _explain(axes)
+
+
+def _explain(axes: Any, columns: int = 1) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, ncols=columns, loc="lower right")
 
 
 _DRAW: dict[str, Callable[[Any, Any], None]] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stylecam.bench.plan import Plan
+from stylecam.engines.names import AUTO
 from stylecam.settings import Settings
 
 
@@ -42,7 +43,7 @@ class Job:
     style: str | None = None
     size: tuple[int, int] = (1280, 720)
     fps: float = 30.0
-    engine: str = "opencv"
+    engine: str = AUTO
     device: str = "auto"
     threads: int | None = None
     cpu: float | None = None

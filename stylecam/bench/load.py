@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from types import TracebackType
 
 _EATER = """
-parent = os.getppid()
-while os.getppid() == parent:
-    for _ in range(100_000):
-        pass
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.buffer.raw.read(), os._exit(0)), daemon=True).start()
+while True:
+    pass
 """
-"""Keeps a core busy until it is ended, or its parent is gone."""
+"""Keeps a core busy until its input ends: so it does not outlive who started it, however that one ended."""
 
 
 class Load:
@@ -37,6 +38,12 @@ class Load:
         while len(self._processes) > count:
             process = self._processes.pop()
             process.kill()
+            assert process.stdin is not None
+            with contextlib.suppress(OSError):
+                process.stdin.close()
             process.wait()
         while len(self._processes) < count:
-            self._processes.append(subprocess.Popen([sys.executable, "-I", "-S", "-c", _EATER]))
+            command = [sys.executable, "-I", "-S", "-c", _EATER]
+            self._processes.append(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            )

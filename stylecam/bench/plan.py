@@ -13,10 +13,10 @@ from stylecam.frame import Size
 
 KINDS = {
     "engines": 4.0,
-    "stages": 8.0,
+    "stages": 6.0,
     "live": 60.0,
     "governor": 60.0,
-    "latency": 8.0,
+    "latency": 6.0,
     "soak": 1800.0,
 }
 """What can be measured, and its seconds unless told otherwise: of each size for the engines, of each run for `live`."""

@@ -61,7 +61,7 @@ class Ranking:
 
     def _row(self, times: Times) -> dict[str, Any]:
         work, took = self.gmac.get((times.entry.model.key, times.size)), times.network_ms
-        rate = None if work is None or took is None else work / took * 1000
+        rate = None if work is None or not took else work / took * 1000
         base = next((other for other in self.times if other.size == times.size and self._is_baseline(other)), times)
         known = self._is_baseline(base)
         return {

@@ -84,7 +84,7 @@ Ctrl-C prints what is known so far.""",
 )  # fmt: skip
 @click.option(
     "--seconds", type=click.FloatRange(0.5, 604_800),
-    help="Of each measurement: of a size with engines, of a run with live.  [default: engines 4, stages and latency 8, "
+    help="Of each measurement: of a size with engines, of a run with live.  [default: engines 4, stages and latency 6, "
     "live and governor 60, soak 1800]",
 )  # fmt: skip
 @click.option(

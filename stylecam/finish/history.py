@@ -34,13 +34,20 @@ class History:
         """Hold nothing but `styled` (uint8)."""
         np.copyto(self._painted, styled)
 
-    def carry(self, way: Floats) -> None:
-        """Fetch each pixel from `way` beside it: right and down, in pixels of the painting; resized to its size."""
-        height, width = self.shape[:2]
-        cv2.resize(way, (width, height), self._from)
-        cv2.add(self._from, self._places, self._from)
-        moved(self._painted, self._from, self._spare)
-        self._painted, self._spare = self._spare, self._painted
+    def carry(self, way: Floats, share: Floats) -> None:
+        """Fetch each pixel from `way`, of which `share` (0..1) is taken, beside it: right and down, in its own pixels.
+
+        Both are resized to its size.
+        """
+        rows, columns = _span(share.max(1), self.shape[0]), _span(share.max(0), self.shape[1])
+        if rows.start == rows.stop:
+            return
+        way = way * cv2.resize(share, way.shape[1::-1])[..., None]
+        cv2.resize(way, self.shape[1::-1], self._from)
+        wherefrom, fetched = self._from[rows, columns], self._spare[rows, columns]
+        cv2.add(wherefrom, self._places[rows, columns], wherefrom)
+        moved(self._painted, wherefrom, fetched)
+        np.copyto(self._painted[rows, columns], fetched)
 
     def mix(self, styled: Image, kept: Floats) -> Image:
         """Renew it by `styled` (uint8) but for the share `kept` (0..1, resized to its size); it as it is now, rounded.
@@ -72,6 +79,15 @@ class History:
         mixed = self._spare[rows]
         cv2.blendLinear(floats, bounded, self._renewed[rows], self._kept[rows], mixed)
         cv2.convertScaleAbs(mixed, result)
+
+
+def _span(some: Floats, length: int) -> slice:
+    """The part of `length` that `some` which are not 0 reach when resized to it; empty if all are."""
+    found = np.flatnonzero(some)
+    if not found.size:
+        return slice(0, 0)
+    step = length / len(some)
+    return slice(max(0, int((found[0] - 1) * step)), min(length, int((found[-1] + 2) * step)))
 
 
 def places(shape: tuple[int, ...]) -> Floats:

@@ -26,11 +26,11 @@ _QUIETEST = 0.6
 """Noise assumed even of a camera that has less, in levels of the quarter-size picture: too little to see."""
 _DOUBT, _CERTAIN = 2.5, 6.0
 """A change of so many times the noise's variance begins to be, and surely is, more than noise."""
-_BETTER = 0.5
+_BETTER = 0.8
 """What was painted is carried along where that leaves so small a part of the change, or a smaller one."""
 _INEXACT = 0.35
 """By so many pixels of the quarter-size picture the flow may err before what it carries is given up."""
-_CUT = 0.5
+_CUT = 0.65
 """When that share of the picture cannot be explained by what was before, it shows another scene."""
 _SMALLEST = 48
 """Half-size pictures with a shorter side are not searched for motion."""
@@ -119,7 +119,7 @@ class Steady:
         by_quarters = cv2.resize(way, moving.shape[::-1], interpolation=cv2.INTER_AREA) / 2
         candidate = energy(now.colors - moved(self._seen, by_quarters + self._places))
         carried = np.where(candidate < _BETTER * change, moving, np.float32(0))
-        history.carry(way * cv2.resize(carried, now.grey.shape[::-1])[..., None] * 2)
+        history.carry(way * 2, carried)
         self._seen = moved(self._seen, by_quarters * carried[..., None] + self._places)
         grey = cv2.cvtColor(now.colors, cv2.COLOR_BGR2GRAY)
         across, down = (cv2.Sobel(grey, -1, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))

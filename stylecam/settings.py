@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecam.control.actions import Preset
+from stylecam.control.obs import ObsAddress
 from stylecam.control.state import STEADINESS
 from stylecam.errors import UsageError
 from stylecam.files import check_writable
@@ -40,6 +41,8 @@ class Settings:
     hotkeys: bool = True
     bindings: Mapping[str, str] = field(default_factory=dict)
     presets: Mapping[str, Preset] = field(default_factory=dict)
+    obs: str | None = field(default=None, repr=False)
+    scenes: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = None
     stats: Path | None = None
     server: bool = True
@@ -67,5 +70,7 @@ class Settings:
         ):
             if not low <= value <= high:
                 raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
+        if self.obs is not None:
+            ObsAddress.parse(self.obs)
         if self.stats is not None:
             check_writable(self.stats)

@@ -40,6 +40,8 @@ from stylecam.panic import panic_picture
 from stylecam.pipeline import Pipeline, waiting_frame
 from stylecam.processor import usable_cores
 from stylecam.publish import Outlet
+from stylecam.reload import Reloader
+from stylecam.scenes import Scenes
 from stylecam.serving import serve, web_sink
 from stylecam.settings import Settings
 from stylecam.sinks.base import Sink
@@ -86,11 +88,13 @@ class Live:
         self.stats = Stats()
         self._allowance = Allowance(settings.cpu / 100, usable_cores())
         self.bindings: Bindings = {}
+        self._named_hotkeys: dict[str, str] = {}
         self.server: Server | None = None
         self.engine_reason: str | None = None
         self._news = News(self._say)
         self._hotkeys: GlobalHotkeys | None = None
-        self._interrupted = False
+        self._interrupted = self._reload_asked = False
+        self._reloader: Reloader | None = None
         self._stats_file = StatsFile(settings.stats, self._say)
         self._final: dict[str, Any] = {}
 
@@ -167,6 +171,19 @@ class Live:
             reload=self._reload,
             changed=self._changed,
         )
+        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
+        if self._read_settings is not None:
+            self._reloader = Reloader(
+                settings,
+                self._read_settings,
+                self._catalogue,
+                self.control,
+                rebind=self._rebind,
+                cover_with=self.pipeline.cover_with,
+                follow=self._scenes.replace,
+                press=self.press,
+                say=self._say,
+            )
 
     @property
     def hotkeys(self) -> Bindings:
@@ -174,12 +191,15 @@ class Live:
         return self.bindings if self._hotkeys is not None else {}
 
     def run(
-        self, started: Callable[[], None] | None = None, tick: Callable[[dict[str, Any]], None] | None = None
+        self,
+        started: Callable[[], None] | None = None,
+        tick: Callable[[dict[str, Any]], None] | None = None,
+        stopping: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
         """Run until the user, the time or a fault ends it; the final statistics. Everything is closed afterwards.
 
         `started` is called once pictures flow and keys are listened to; `tick` gets the statistics about four times a
-        second; both on this thread.
+        second; `stopping` is called before anything is closed; all on this thread.
         """
         terminal = TerminalKeys(self.press)
         with contextlib.ExitStack() as closing:  # in reverse order, each also when another one fails
@@ -200,6 +220,10 @@ class Live:
             self._hotkeys = self._start_hotkeys()
             if self._hotkeys is not None:
                 closing.callback(self._hotkeys.stop)
+            closing.callback(self._scenes.stop)
+            self._scenes.start()
+            if stopping is not None:
+                closing.callback(stopping)
             if started is not None:
                 started()
             self._watch(tick)
@@ -212,6 +236,10 @@ class Live:
     def interrupt(self) -> None:
         """End the run, from a signal handler: so it only sets a flag, and takes no lock that `run` may hold."""
         self._interrupted = True
+
+    def ask_reload(self) -> None:
+        """Have the configuration read again, from a signal handler."""
+        self._reload_asked = True
 
     def press(self, order: Order) -> None:
         """Submit the order of a key, from any thread; a refusal is said."""
@@ -307,8 +335,15 @@ class Live:
         return make_sinks(settings.outputs, mirror_preview=not settings.mirror)
 
     def _serve(self, web: WebSink, opened: list[Sink]) -> None:
-        hotkeys = {str(order): str(combo) for combo, order in self.bindings.items()} if self._settings.hotkeys else {}
-        desk = Desk(self.control, self._catalogue, web.broadcast, self.describe, self._report_once_open, hotkeys)
+        self._name_hotkeys()
+        desk = Desk(
+            self.control,
+            self._catalogue,
+            web.broadcast,
+            self.describe,
+            self._report_once_open,
+            self._named_hotkeys,
+        )
         self.server = serve(self._settings, desk, web, opened, self._say)
 
     def _changed(self) -> None:
@@ -321,10 +356,22 @@ class Live:
             self.server.notice(message)
 
     def _reload(self) -> None:
-        if self._read_settings is None:
+        if self._reloader is None:
             raise RefusedError("there is no configuration to read again")
-        self.control.presets = self._read_settings().presets
+        self._reloader.reload()
         self._changed()
+
+    def _rebind(self, bindings: Bindings) -> None:
+        self.bindings = bindings
+        self._name_hotkeys()
+        if self._hotkeys is not None:
+            self._hotkeys.rebind(bindings)
+
+    def _name_hotkeys(self) -> None:
+        """Bring up to date what the server tells of hotkeys."""
+        self._named_hotkeys.clear()
+        if self._settings.hotkeys:
+            self._named_hotkeys.update({str(order): str(combo) for combo, order in self.bindings.items()})
 
     def _start_hotkeys(self) -> GlobalHotkeys | None:
         if not self._settings.hotkeys or not self.bindings:
@@ -350,6 +397,9 @@ class Live:
                 order = order_for(key) if (key := window.show()) else None
                 if order is not None:
                     self.press(order)
+            if self._reload_asked:
+                self._reload_asked = False
+                self.press(Order("reload"))
             self.errands.carry_out()
             now = self._clock.now()
             if (order := cycle.due(self.control.state, now)) is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stylecam.control.actions import Preset
 from stylecam.control.address import Address
+from stylecam.control.obs import ObsAddress
 from stylecam.control.state import STEADINESS
 from stylecam.control.token import check_token
 from stylecam.engines.names import AUTO, check_names
@@ -44,6 +45,8 @@ class Settings:
     hotkeys: bool = True
     bindings: Mapping[str, str] = field(default_factory=dict)
     presets: Mapping[str, Preset] = field(default_factory=dict)
+    obs: str | None = field(default=None, repr=False)
+    scenes: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = None
     stats: Path | None = None
     server: bool = True
@@ -76,5 +79,7 @@ class Settings:
             Address.parse(self.listen)
         if self.token is not None:
             check_token(self.token)
+        if self.obs is not None:
+            ObsAddress.parse(self.obs)
         if self.stats is not None:
             check_writable(self.stats)

@@ -11,29 +11,27 @@ import cv2
 from stylecam import __version__, process
 from stylecam.allowance import Allowance
 from stylecam.audience import Audience
-from stylecam.beginning import first_state, open_source, threads
+from stylecam.beginning import fastest_engine, first_state, open_source, threads
 from stylecam.clock import Clock, SystemClock
 from stylecam.control.actions import Order
 from stylecam.control.control import Control
 from stylecam.control.cycle import AutoCycle
 from stylecam.control.desk import Desk
-from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.control.keys import Bindings, bind
 from stylecam.control.server import Server
 from stylecam.control.state import LiveState
-from stylecam.control.terminal import TerminalKeys, order_for
+from stylecam.control.terminal import order_for
 from stylecam.engines.base import Engine
 from stylecam.engines.names import AUTO
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
 from stylecam.engines.select import make_engine
-from stylecam.engines.tuning import Tuner, answers_path
 from stylecam.errands import Errands
 from stylecam.errors import (
     EngineError,
-    HotkeysUnavailableError,
     RefusedError,
 )
+from stylecam.keyboard import Keyboard
 from stylecam.news import News, Say
 from stylecam.outputs import open_outputs
 from stylecam.panic import panic_picture
@@ -87,12 +85,9 @@ class Live:
         self._began_at = self._clock.now()
         self.stats = Stats()
         self._allowance = Allowance(settings.cpu / 100, usable_cores())
-        self.bindings: Bindings = {}
-        self._named_hotkeys: dict[str, str] = {}
         self.server: Server | None = None
         self.engine_reason: str | None = None
         self._news = News(self._say)
-        self._hotkeys: GlobalHotkeys | None = None
         self._interrupted = self._reload_asked = False
         self._reloader: Reloader | None = None
         self._stats_file = StatsFile(settings.stats, self._say)
@@ -109,9 +104,10 @@ class Live:
         """
         settings = self._settings
         settings.check()
-        self.bindings = bind(settings.bindings)
+        self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
         state = first_state(settings, self._catalogue)
-        sinks = self._wanted_sinks()
+        named = make_sinks(settings.outputs, mirror_preview=not settings.mirror)
+        sinks = named if self._own_sinks is None else self._own_sinks
         web = web_sink(settings, sinks)
         panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
         limit = threads(settings, self._say)
@@ -129,7 +125,9 @@ class Live:
             card = waiting_frame(settings.size, self._clock.now())
             for sink in opened:
                 sink.write(card)
-            self._use(asked or self._fastest(state, limit))
+            if asked is None:
+                asked, self.engine_reason = fastest_engine(settings, self._catalogue, state, limit, self._clock)
+            self._use(asked)
             self._prepare(state)
         except BaseException:
             if self.server is not None:
@@ -178,7 +176,7 @@ class Live:
                 self._read_settings,
                 self._catalogue,
                 self.control,
-                rebind=self._rebind,
+                rebind=self._keyboard.rebind,
                 cover_with=self.pipeline.cover_with,
                 follow=self._scenes.replace,
                 press=self.press,
@@ -188,7 +186,7 @@ class Live:
     @property
     def hotkeys(self) -> Bindings:
         """The global hotkeys that are listened to; empty where there are none."""
-        return self.bindings if self._hotkeys is not None else {}
+        return self._keyboard.hotkeys
 
     def run(
         self,
@@ -201,7 +199,6 @@ class Live:
         `started` is called once pictures flow and keys are listened to; `tick` gets the statistics about four times a
         second; `stopping` is called before anything is closed; all on this thread.
         """
-        terminal = TerminalKeys(self.press)
         with contextlib.ExitStack() as closing:  # in reverse order, each also when another one fails
             closing.callback(self._finish)
             closing.callback(self.pool.close)
@@ -215,11 +212,8 @@ class Live:
                 if isinstance(sink, WindowSink):
                     closing.callback(sink.destroy)
             self.pipeline.start()
-            closing.callback(terminal.stop)
-            terminal.start()
-            self._hotkeys = self._start_hotkeys()
-            if self._hotkeys is not None:
-                closing.callback(self._hotkeys.stop)
+            closing.callback(self._keyboard.stop)
+            self._keyboard.start()
             closing.callback(self._scenes.stop)
             self._scenes.start()
             if stopping is not None:
@@ -283,16 +277,6 @@ class Live:
             "stylecam": __version__,
         }
 
-    def _fastest(self, state: LiveState, limit: int | None) -> Engine:
-        """The engine that `auto` stands for, for the first style's network or, without one, any."""
-        models = self._catalogue.models if state.mix is None else [state.mix.model]
-        if not models:
-            return OpenCVEngine()
-        tuner = Tuner(answers_path(), self._clock)
-        choice = tuner.choose(models[0], self._settings.device, limit, again=self._settings.retune)
-        self.engine_reason = choice.reason
-        return choice.engine
-
     def _use(self, engine: Engine) -> None:
         self.pool = SessionPool(engine, RIM)
         self.stylist = Stylist(
@@ -328,22 +312,9 @@ class Live:
         """For the web page, which may ask before all is open."""
         return self.report(self._clock.now()) if hasattr(self, "pipeline") else {}
 
-    def _wanted_sinks(self) -> list[Sink]:
-        if self._own_sinks is not None:
-            return list(self._own_sinks)
-        settings = self._settings
-        return make_sinks(settings.outputs, mirror_preview=not settings.mirror)
-
     def _serve(self, web: WebSink, opened: list[Sink]) -> None:
-        self._name_hotkeys()
-        desk = Desk(
-            self.control,
-            self._catalogue,
-            web.broadcast,
-            self.describe,
-            self._report_once_open,
-            self._named_hotkeys,
-        )
+        told = (self.describe, self._report_once_open, self._keyboard.names)
+        desk = Desk(self.control, self._catalogue, web.broadcast, *told)
         self.server = serve(self._settings, desk, web, opened, self._say)
 
     def _changed(self) -> None:
@@ -360,32 +331,6 @@ class Live:
             raise RefusedError("there is no configuration to read again")
         self._reloader.reload()
         self._changed()
-
-    def _rebind(self, bindings: Bindings) -> None:
-        self.bindings = bindings
-        self._name_hotkeys()
-        if self._hotkeys is not None:
-            self._hotkeys.rebind(bindings)
-
-    def _name_hotkeys(self) -> None:
-        """Bring up to date what the server tells of hotkeys."""
-        self._named_hotkeys.clear()
-        if self._settings.hotkeys:
-            self._named_hotkeys.update({str(order): str(combo) for combo, order in self.bindings.items()})
-
-    def _start_hotkeys(self) -> GlobalHotkeys | None:
-        if not self._settings.hotkeys or not self.bindings:
-            return None
-        hotkeys = GlobalHotkeys(self.bindings, self.press, self._clock)
-        try:
-            hotkeys.start()
-        except HotkeysUnavailableError as error:
-            self._say(str(error))
-            return None
-        warning = hotkeys.warning()
-        if warning:
-            self._say(warning)
-        return hotkeys
 
     def _watch(self, tick: Callable[[dict[str, Any]], None] | None) -> None:
         windows = [sink for sink in self.sinks if isinstance(sink, WindowSink)]
@@ -443,8 +388,8 @@ class Live:
         troubles = {outlet.sink.name: outlet.trouble for outlet in self.pipeline.outlets if outlet.trouble}
         if self.pipeline.capture.trouble:
             troubles["the camera"] = self.pipeline.capture.trouble
-        if self._hotkeys is not None and not self._hotkeys.alive:
-            troubles["hotkeys"] = "global hotkeys have stopped: the display went away"
+        if self._keyboard.trouble is not None:
+            troubles["hotkeys"] = self._keyboard.trouble
         return troubles
 
     def _engine_fault(self, kind: str, message: str) -> None:

@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -517,15 +518,15 @@ def test_styles_change_by_themselves_while_it_runs(make: Make, catalogue: Catalo
 
 
 def test_the_configuration_is_read_again_while_it_runs(catalogue: Catalogue, said: list[str]) -> None:
-    again = Settings(presets={"soft": Preset(strength=0.4)})
     settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
+    again = replace(settings, presets={"soft": Preset(strength=0.4)})
     live = Live(settings, catalogue, said.append, reload=lambda: again)
     live.open()
     live.press(Order.parse("preset:soft"))
     live.press(Order.parse("reload"))
 
     def once_more() -> None:
-        live.press(Order.parse("preset:soft"))
+        live.control.submit(Order.parse("preset:soft")).wait(20)
         live.press(Order.parse("quit"))
 
     timer = threading.Timer(0.5, once_more)

@@ -28,8 +28,10 @@ StylecamError
 ├── NotRunningError           (LookupError)   there is no stylecam to steer; says how to start one
 ├── RefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
 ├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
+├── ObsUnavailableError       (RuntimeError)  what follows OBS is not installed; says what to install
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
 ├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
+├── ServiceError              (RuntimeError)  what starts programs at login is not there or refuses; in its own words
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
 
 Each message says what happened, why, and what to do next; the command line prints it on one line and exits with 2.
@@ -156,6 +158,10 @@ class ServerUnavailableError(StylecamError, OSError):
     """The page and the control beside it cannot be served."""
 
 
+class ObsUnavailableError(StylecamError, RuntimeError):
+    """What follows OBS is not installed."""
+
+
 class HotkeysUnavailableError(StylecamError, RuntimeError):
     """Global hotkeys cannot be had on this system as it is."""
 
@@ -166,3 +172,7 @@ class UncheckedError(StylecamError, OSError):
 
 class SetupError(StylecamError, RuntimeError):
     """The virtual camera's driver cannot be set up here, or a step towards it failed."""
+
+
+class ServiceError(StylecamError, RuntimeError):
+    """What starts programs at login is not there, or refuses."""

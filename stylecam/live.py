@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import sys
 import time
 from collections.abc import Callable
@@ -19,17 +18,33 @@ from stylecam.allowance import Allowance
 from stylecam.audience import Audience
 from stylecam.clock import Clock, SystemClock
 from stylecam.control.actions import Order
-from stylecam.control.control import Control, Ticket
+from stylecam.control.control import Control
+from stylecam.control.cycle import AutoCycle
+from stylecam.control.desk import Desk
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.control.keys import Bindings, bind
+from stylecam.control.server import Server
 from stylecam.control.state import LiveState
 from stylecam.control.terminal import TerminalKeys, order_for
 from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
-from stylecam.errors import CameraNotFoundError, EngineError, HotkeysUnavailableError, SinkUnavailableError, UsageError
+from stylecam.errands import Errands
+from stylecam.errors import (
+    CameraNotFoundError,
+    EngineError,
+    HotkeysUnavailableError,
+    RefusedError,
+    ServerUnavailableError,
+    SinkUnavailableError,
+    UsageError,
+)
 from stylecam.files import write_json
+from stylecam.news import News, Say
+from stylecam.panic import panic_picture
 from stylecam.pipeline import Pipeline, waiting_frame
+from stylecam.publish import Outlet
+from stylecam.serving import make_server, warning, web_sink
 from stylecam.settings import Settings
 from stylecam.sinks.base import Sink
 from stylecam.sinks.pipewire import is_possible as pipewire_is_possible
@@ -45,8 +60,6 @@ from stylecam.stats import Stats
 from stylecam.styles.catalogue import Catalogue
 from stylecam.stylist import RIM, Stylist
 
-Say = Callable[[str], None]
-
 WINDOW_TICK_S = 1 / 60
 TICK_S = 0.25
 STATS_S = 1.0
@@ -55,21 +68,31 @@ STATS_S = 1.0
 class Live:
     """A live run: `open`, then `run` from the main thread, which has closed everything when it returns."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, say: Say, clock: Clock | None = None) -> None:
-        """`say` is told, in one line each, what the user should know."""
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        say: Say,
+        clock: Clock | None = None,
+        reload: Callable[[], Settings] | None = None,
+    ) -> None:
+        """`say` is told, in one line each, what the user should know.
+
+        `reload` reads the configuration again; what can be changed while it runs is taken from what it gives.
+        """
         self._settings = settings
         self._catalogue = catalogue
-        self._say = say
+        self._tell_user = say
+        self._read_settings = reload
         self._clock = clock or SystemClock()
         self._began_at = self._clock.now()
         self.stats = Stats()
         self._allowance = Allowance(settings.cpu / 100, _cores())
         self.bindings: Bindings = {}
-        self._told: dict[int, tuple[str, str]] = {}
-        self._engine_said: set[str] = set()
+        self.server: Server | None = None
+        self._news = News(self._say)
         self._hotkeys: GlobalHotkeys | None = None
         self._interrupted = False
-        self._refusals: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stats_trouble = False
         self._final: dict[str, Any] = {}
 
@@ -88,26 +111,32 @@ class Live:
         if settings.engine != OpenCVEngine.name:
             raise UsageError(f"there is no engine {settings.engine!r}; this version has: {OpenCVEngine.name}")
         state = self._first_state()
-        sinks = make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
+        sinks = make_sinks(settings.outputs, mirror_preview=not settings.mirror)
+        web = web_sink(settings, sinks)
+        panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
         if settings.threads is not None:
             cv2.setNumThreads(settings.threads)
         self._use(OpenCVEngine(settings.device))
-        self.control = Control(self._catalogue, state)
+        self.control = Control(self._catalogue, state, settings.presets)
         self.source = self._open_source()
         opened: list[Sink] = []
         try:
-            self._open_sinks(sinks, opened)
+            self._open_sinks(sinks, opened, web)
+            self.sinks = tuple(opened)
+            if web is not None:
+                self._serve(web, opened)
             card = waiting_frame(settings.size, self._clock.now())
             for sink in opened:
                 sink.write(card)
             self._prepare(state)
         except BaseException:
+            if self.server is not None:
+                self.server.stop()
             for sink in opened:
                 sink.discard()
             self.source.close()
             self.pool.close()
             raise
-        self.sinks = opened
         audience = Audience(
             opened,
             lambda: self.control.state,
@@ -118,7 +147,7 @@ class Live:
         self.pipeline = Pipeline(
             self.source,
             self.stylist,
-            self.sinks,
+            opened,
             self.control,
             self.stats,
             self._clock,
@@ -126,6 +155,18 @@ class Live:
             settings.fps,
             audience,
             self._allowance,
+            panic,
+        )
+        self.errands = Errands(
+            self.control,
+            self.pipeline.publisher,
+            audience,
+            settings.size,
+            settings.fps,
+            pictures=settings.pictures,
+            videos=settings.videos,
+            reload=self._reload,
+            changed=self._changed,
         )
 
     @property
@@ -145,7 +186,11 @@ class Live:
         with contextlib.ExitStack() as closing:  # in reverse order, each also when another one fails
             closing.callback(self._finish)
             closing.callback(self.pool.close)
+            if self.server is not None:
+                closing.callback(self.server.stop)
             closing.callback(self.pipeline.stop)
+            closing.callback(self.errands.close)
+            closing.callback(self.control.close)
             closing.callback(self.pool.stop_building)
             for sink in self.sinks:
                 if isinstance(sink, WindowSink):
@@ -171,11 +216,17 @@ class Live:
 
     def press(self, order: Order) -> None:
         """Submit the order of a key, from any thread; a refusal is said."""
-        self.control.submit(order).add_done_callback(self._hear)
+        self.control.submit(order).add_done_callback(self._news.hear)
 
-    def _hear(self, ticket: Ticket) -> None:
-        if ticket.refusal is not None:
-            self._refusals.put(str(ticket.refusal))
+    def describe(self, state: LiveState) -> dict[str, Any]:
+        """`state`, and what is true of the run beside it, ready for JSON."""
+        recording = self.errands.recording if hasattr(self, "errands") else None
+        return {
+            **state.describe(),
+            "recording": None if recording is None else str(recording),
+            "presets": list(self.control.presets),
+            "notice": self._news.notice,
+        }
 
     def report(self, now: float) -> dict[str, Any]:
         """All figures of this run, ready for JSON."""
@@ -197,7 +248,7 @@ class Live:
             "cpu_percent": settings.cpu,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
-            "outputs": [{"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self.pipeline.outlets],
+            "outputs": [{"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self._wanted()],
             "rss_mb": round(process.memory_info().rss / 2**20, 1),
             "cpu_cores": round(_processor_seconds(process) / max(1e-3, _process_age(now, now)), 2),
             "seconds": round(now - self._began_at, 2),
@@ -228,6 +279,10 @@ class Live:
             self.pool.close()
             self._use(OpenCVEngine("cpu"))
             self.stylist.prepare(state)
+
+    def _wanted(self) -> list[Outlet]:
+        """The outputs asked for: not the page nobody asked for, and no recording begun meanwhile."""
+        return [outlet for outlet in self.pipeline.outlets if outlet.sink in self.sinks]
 
     def _report_once_open(self) -> dict[str, Any]:
         """For the web page, which may ask before all is open."""
@@ -260,28 +315,71 @@ class Live:
         source.open(settings.size, settings.fps)
         return source
 
-    def _open_sinks(self, sinks: list[Sink], opened: list[Sink]) -> None:
+    def _open_sinks(self, sinks: list[Sink], opened: list[Sink], web: WebSink | None) -> None:
         """Open all into `opened`, so that the caller can close those that were when one is refused."""
         settings = self._settings
-        for sink in sinks or [self._virtual_or_web()]:
+        for sink in sinks or [self._virtual_or(web)]:
             if isinstance(sink, Recorder) and settings.camera and _same_file(sink.path, settings.camera):
                 raise UsageError(f"--output file:{sink.path} is the video being read; choose another name")
             opened.append(sink)
             sink.open(settings.size, settings.fps)
 
-    def _virtual_or_web(self) -> Sink:
+    def _virtual_or(self, web: WebSink | None) -> Sink:
         virtual = VirtualCameraSink()
         try:
             virtual.open(self._settings.size, self._settings.fps)
         except SinkUnavailableError as error:
+            if web is None:
+                raise
             more = (
                 " --output pipewire needs no driver, for programs that ask PipeWire for cameras."
                 if pipewire_is_possible()
                 else ""
             )
             self._say(f"{error}. Until then the picture is on a web page.{more}")
-            return WebSink(stats=self._report_once_open)
+            return web
         return virtual
+
+    def _serve(self, web: WebSink, opened: list[Sink]) -> None:
+        """Start the server. A page that nobody asked for, and whose port nobody chose, may be missing."""
+        settings = self._settings
+        desk = Desk(
+            self.control,
+            self._catalogue,
+            web.broadcast,
+            self.describe,
+            self._report_once_open,
+            {str(order): str(combo) for combo, order in self.bindings.items()} if settings.hotkeys else {},
+        )
+        server = make_server(settings, desk, web)
+        try:
+            server.start()
+        except ServerUnavailableError as error:
+            if web in opened or server.address.port is not None:
+                raise
+            self._say(f"there is no page: {error}")
+            return
+        self.server, web.name = server, f"web {server.url}"
+        if (words := warning(server)) is not None:
+            self._say(words)
+        if web not in opened:
+            opened.append(web)
+            web.open(settings.size, settings.fps)
+
+    def _changed(self) -> None:
+        if self.server is not None:
+            self.server.changed()
+
+    def _say(self, message: str) -> None:
+        self._tell_user(message)
+        if self.server is not None:
+            self.server.notice(message)
+
+    def _reload(self) -> None:
+        if self._read_settings is None:
+            raise RefusedError("there is no configuration to read again")
+        self.control.presets = self._read_settings().presets
+        self._changed()
 
     def _start_hotkeys(self) -> GlobalHotkeys | None:
         if not self._settings.hotkeys or not self.bindings:
@@ -301,17 +399,19 @@ class Live:
         windows = [sink for sink in self.sinks if isinstance(sink, WindowSink)]
         began = self._clock.now()
         ticked = written = float("-inf")
+        cycle = AutoCycle()
         while not self._ended(began, windows):
             for window in windows:
                 order = order_for(key) if (key := window.show()) else None
                 if order is not None:
                     self.press(order)
+            self.errands.carry_out()
             now = self._clock.now()
+            if (order := cycle.due(self.control.state, now)) is not None:
+                self.press(order)
             if now - ticked >= TICK_S:
                 ticked = now
-                self._pass_on_news()
-                if tick is not None:
-                    tick(self.report(now))
+                self._tick(now, tick)
             if self._settings.stats is not None and now - written >= STATS_S:
                 written = now
                 self._write_stats(self.report(now))
@@ -325,24 +425,31 @@ class Live:
             or self.pipeline.stopping.is_set()
             or (seconds is not None and self._clock.now() - began >= seconds)
             or any(window.closed_by_user for window in windows)
-            or all(outlet.given_up for outlet in self.pipeline.outlets)
+            or all(outlet.given_up for outlet in self._wanted())
         )
 
-    def _pass_on_news(self) -> None:
-        """Say what changed for the worse or the better since the last look."""
-        while not self._refusals.empty():
-            self._say(self._refusals.get())
-        troubles = {id(o): (o.sink.name, o.trouble) for o in self.pipeline.outlets if o.trouble}
+    def _tick(self, now: float, tick: Callable[[dict[str, Any]], None] | None) -> None:
+        """Tell what is new, about four times a second."""
+        self.errands.tend()
+        if self._news.tell(self._troubles()):
+            self._changed()
+        listened = self.server is not None and self.server.listened
+        if tick is None and not listened:
+            return
+        report = self.report(now)
+        if tick is not None:
+            tick(report)
+        if self.server is not None:
+            self.server.tell(report)
+
+    def _troubles(self) -> dict[str, str]:
+        """What does not work at this moment, by whom it concerns."""
+        troubles = {outlet.sink.name: outlet.trouble for outlet in self.pipeline.outlets if outlet.trouble}
         if self.pipeline.capture.trouble:
-            troubles[id(self.source)] = ("the camera", self.pipeline.capture.trouble)
+            troubles["the camera"] = self.pipeline.capture.trouble
         if self._hotkeys is not None and not self._hotkeys.alive:
-            troubles[id(self._hotkeys)] = ("hotkeys", "global hotkeys have stopped: the display went away")
-        for key, (_, trouble) in troubles.items():
-            if key not in self._told:
-                self._say(trouble)
-        for key in self._told.keys() - troubles.keys():
-            self._say(f"{self._told[key][0]} is back")
-        self._told = troubles
+            troubles["hotkeys"] = "global hotkeys have stopped: the display went away"
+        return troubles
 
     def _write_stats(self, report: dict[str, Any]) -> None:
         """Write the statistics file; where it cannot be written any more, say so once and go on."""
@@ -358,9 +465,7 @@ class Live:
 
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.fault(kind, message)
-        if message not in self._engine_said:
-            self._engine_said.add(message)
-            self._say(message)
+        self._news.once(message)
 
 
 def _cores() -> int:

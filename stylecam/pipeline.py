@@ -151,6 +151,7 @@ class Pipeline:
                 "reason": decision.reason,
             },
             "waiting_for": self._audience.waiting_for,
+            "beats": self.publisher.beats,
             "source_trouble": self.capture.trouble,
         }
 

@@ -168,6 +168,8 @@ class Publisher:
         self._card_at = float("-inf")
         self._badged: tuple[int, str, Frame] | None = None
         self._pacer = Pacer(fps, clock.now())
+        self.beats = 0
+        """How often it has gone round, resting too: it stands still only while a sink hangs."""
 
     @property
     def outlets(self) -> tuple[Outlet, ...]:
@@ -196,6 +198,7 @@ class Publisher:
         try:
             while not self._stop.is_set():
                 self.step()
+                self.beats += 1
         finally:
             close_all(self._outlets, self._stats)
 

@@ -42,6 +42,12 @@ class Settings:
     presets: Mapping[str, Preset] = field(default_factory=dict)
     seconds: float | None = None
     stats: Path | None = None
+    server: bool = True
+    listen: str | None = None
+    token: str | None = None
+    panic_picture: Path | None = None
+    pictures: Path = field(default_factory=Path)
+    videos: Path = field(default_factory=Path)
 
     def check(self) -> None:
         """See that the numbers make sense and the statistics file can be written.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from stylecam.config import Config
+from stylecam.config import Config, user_pictures, user_videos
 from stylecam.configuration.option import Kind, Option, Value
 from stylecam.errors import StylecamError, UsageError
 from stylecam.frame import Size
@@ -94,7 +94,7 @@ def settings_from(given: Mapping[str, Any], config: Config | None = None) -> Set
     hotkeys = dict(config.hotkeys) if config is not None else {}
     bindings = hotkeys | dict(_assignment(text) for text in given.get("hotkey", ()))
     presets = dict(config.presets) if config is not None else {}
-    return Settings(**plain, bindings=bindings, presets=presets)
+    return Settings(**plain, bindings=bindings, presets=presets, pictures=user_pictures(), videos=user_videos())
 
 
 def source_of(context: click.Context, parameter: click.Parameter) -> str:
@@ -110,7 +110,7 @@ def source_of(context: click.Context, parameter: click.Parameter) -> str:
 
 _PLAIN = (
     "camera", "style", "fps", "engine", "device", "threads", "cpu", "strength", "steadiness", "mirror", "always_on",
-    "idle_after", "hotkeys", "seconds", "stats",
+    "idle_after", "hotkeys", "seconds", "stats", "server", "listen", "token", "panic_picture",
 )  # fmt: skip
 """Parameters that are settings as they are."""
 

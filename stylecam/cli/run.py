@@ -125,6 +125,27 @@ Every option can also be set in the configuration file under [run], or by a vari
     metavar="ORDER=KEYS",
     help="Change a hotkey: next=ctrl+alt+right, select:1=ctrl+alt+1, quit= for none.",
 )
+@click.option(
+    "--server/--no-server",
+    default=True,
+    show_default=True,
+    help="Serve the page with the picture, and what steers from outside: phone, Stream Deck, `stylecam ctl`.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST[:PORT]",
+    help="Where to serve it; 0.0.0.0 lets other computers in. Without: 127.0.0.1, the first free port from 8765.",
+)
+@click.option(
+    "--token",
+    help="What the server wants to see, 8 or more letters and digits, so that links stay good. Without: a random one.",
+)
+@click.option(
+    "--panic-picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What others see after the key x or Ctrl+Alt+X. Without: a card.",
+)
 @click.option("--seconds", type=float, help="Stop after this long.")
 @click.option(
     "--stats",
@@ -202,10 +223,16 @@ def _findable(live: Live, settings: Settings, say: Callable[[str], None]) -> Ite
     names = [sink.name for sink in live.sinks]
     with contextlib.ExitStack() as closing:
         try:
-            closing.enter_context(instance.published(instance.this_process(settings.outputs, names)))
+            closing.enter_context(instance.published(instance.this_process(settings.outputs, names, *_reached(live))))
         except OSError as error:
             say(f"stylecam ctl will not find this stylecam: {error}")
         yield
+
+
+def _reached(live: Live) -> tuple[str, int, str]:
+    """Host, port and token of the server; nothing where there is none."""
+    server = live.server
+    return ("", 0, "") if server is None else (server.host, server.port, server.token)
 
 
 def settings_of(context: click.Context) -> Settings:

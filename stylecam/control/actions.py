@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
 from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
+from stylecam.files import plain_name
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
     from stylecam.styles.catalogue import Catalogue, Mix
@@ -168,6 +169,12 @@ def _same(state: LiveState, _: Arguments, __: Choice) -> LiveState:
     return state
 
 
+def _named_file(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+    if "name" in arguments:
+        plain_name(str(arguments["name"]))
+    return state
+
+
 def _share(meaning: str) -> tuple[Parameter, ...]:
     return (Parameter("value", NUMBER, meaning, low=0.0, high=1.0),)
 
@@ -185,7 +192,7 @@ _PERIOD = Parameter(
     low=0.0,
     high=LONGEST_CYCLE_S,
 )
-_FILE_NAME = Parameter("name", TEXT, "the beginning of the file's name", required=False)
+_FILE_NAME = Parameter("name", TEXT, "how the file's name begins: letters, digits, spaces, - and _", required=False)
 
 ACTIONS: dict[str, Action] = {
     action.name: action
@@ -213,9 +220,9 @@ ACTIONS: dict[str, Action] = {
         Action("freeze", "hold the picture", _toggle("frozen"), (flag("held"),), "ctrl+alt+f", "f"),
         Action("rest", "camera off and on", _toggle("resting"), (flag("camera off"),), "ctrl+alt+o", "o"),
         Action("panic", "a still picture at once", _toggle("panic"), (flag("still picture"),), "ctrl+alt+x", "x"),
-        Action("snapshot", "keep this picture as a file", _same, (_FILE_NAME,), "ctrl+alt+s", "s", errand=True),
+        Action("snapshot", "keep this picture as a file", _named_file, (_FILE_NAME,), "ctrl+alt+s", "s", errand=True),
         Action(
-            "record", "recording on and off", _same, (flag("recording"), _FILE_NAME), key="v", errand=True,
+            "record", "recording on and off", _named_file, (flag("recording"), _FILE_NAME), key="v", errand=True,
         ),
         Action("reload", "read the configuration file again", _same, errand=True),
         Action("quit", "stop stylecam", _same, (), "ctrl+alt+q", "q"),

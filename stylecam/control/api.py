@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -137,11 +138,14 @@ async def ended(ticket: Ticket) -> Ticket:
     """`ticket` once it has ended, or after `ANSWER_S` as it is."""
     loop = asyncio.get_running_loop()
     heard = asyncio.Event()
-    ticket.add_done_callback(lambda _: loop.call_soon_threadsafe(heard.set))
-    try:
+
+    def hear(_: Ticket) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(heard.set)
+
+    ticket.add_done_callback(hear)
+    with contextlib.suppress(asyncio.TimeoutError):  # its own class on Python 3.10
         await asyncio.wait_for(heard.wait(), ANSWER_S)
-    except asyncio.TimeoutError:  # its own class on Python 3.10
-        pass
     return ticket
 
 

@@ -12,17 +12,16 @@ import hmac
 import re
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from stylecam.control.address import Address, is_ip
 from stylecam.errors import UsageError
 
 LARGEST_BODY = 64 * 1024
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def new_token() -> str:
@@ -99,7 +98,7 @@ class Guard:
         return host in self._names or is_ip(host)  # a name that leads here may be anybody's, an address may not
 
 
-def guarded(guard: Guard) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def guarded(guard: Guard) -> Middleware:
     """The middleware: refuses, turns every error into one line of JSON, and adds the headers all answers have."""
 
     @web.middleware

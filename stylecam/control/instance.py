@@ -59,8 +59,9 @@ class Instance:
     @property
     def url(self) -> str:
         """The server's address, without the token."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/"
+        from stylecam.control.address import url  # `stylecam ctl` can do without, mostly
+
+        return url(self.host, self.port)
 
 
 def this_process(

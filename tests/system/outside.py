@@ -27,6 +27,8 @@ PATIENCE_S = 25.0
 """How long anything may take on a busy machine before it counts as broken."""
 LOOK_AGAIN_S = 0.02
 HOST = "127.0.0.1"
+TOKEN = "a-token-of-the-tests"
+STREAM = f"/stream.mjpg?token={TOKEN}"
 PORTRAIT = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
 """A picture that holds still: as a source, what changes in the published picture is what stylecam did."""
 
@@ -53,7 +55,7 @@ class Program:
         with self._errors.open("wb") as errors, self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 # always on: most of these tests watch the statistics, and not the picture
-                [*command, "--always-on", "--stats", str(self.stats_file)],
+                [*command, "--always-on", "--token", TOKEN, "--stats", str(self.stats_file)],
                 env=dict(environment),
                 cwd=folder,
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
@@ -172,7 +174,7 @@ def get(port: int, path: str) -> bytes:
     """The body of `path` on stylecam's page."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
         response = connection.getresponse()
         body = response.read()
         assert response.status == 200, f"{path} answered {response.status}: {body[:200]!r}"
@@ -197,7 +199,7 @@ def stream(port: int) -> Generator[tuple[float, Image], None, None]:
     """Pictures of `/stream.mjpg` as they come, each with the monotonic time its last byte was here."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
     try:
-        connection.request("GET", "/stream.mjpg")
+        connection.request("GET", STREAM)
         response = connection.getresponse()
         assert response.status == 200
         assert response.headers.get_content_type() == "multipart/x-mixed-replace"

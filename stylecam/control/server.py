@@ -135,6 +135,8 @@ class Server:
         application.add_routes(Pages(self._desk.broadcast, guard).routes())
         application.add_routes([web.get("/api/live", self._feed.connect)])
         application.on_shutdown.append(self._feed.close)
+        if self._desk.thumbnails is not None:
+            application.on_shutdown.append(self._desk.thumbnails.close)
         return application
 
     async def _listen(self, runner: web.AppRunner) -> None:

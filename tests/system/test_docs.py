@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from stylecam import config
+from stylecam.cli.options import options_of
 from stylecam.cli.run import command as run_command
 from stylecam.control.keys import bind
 from tests.system.conftest import unavailable
@@ -154,7 +155,7 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     (example,) = blocks("toml")
     path = tmp_path / "config.toml"
     path.write_text(example, "utf-8")
-    loaded = config.load(path, [name for option in run_command.params if (name := option.name)])
+    loaded = config.load(path, options_of(run_command))
     assert loaded.run["style"] == "great_wave"
     assert bind(loaded.hotkeys)
 

@@ -23,8 +23,6 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-from stylecam.training.painter import Levels
-from stylecam.training.steadiness import Scene, read_clip
 
 import stylecam
 from stylecam.bench.host import Host

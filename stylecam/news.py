@@ -22,12 +22,16 @@ class News:
         self._say = say
         self._told: dict[str, str] = {}
         self._once: set[str] = set()
-        self._refusals: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def hear(self, ticket: Ticket) -> None:
         """Remember why an order was refused, to be told; from any thread."""
         if ticket.refusal is not None:
-            self._refusals.put(str(ticket.refusal))
+            self._waiting.put(str(ticket.refusal))
+
+    def put(self, message: str) -> None:
+        """Remember `message`, to be told; from any thread."""
+        self._waiting.put(message)
 
     def once(self, message: str) -> None:
         """Say `message`, unless it has been said before."""
@@ -37,8 +41,8 @@ class News:
 
     def tell(self, troubles: Mapping[str, str]) -> bool:
         """Say what is new in `troubles` (by whom they concern) and who is well again; True if anything changed."""
-        while not self._refusals.empty():
-            self._say(self._refusals.get())
+        while not self._waiting.empty():
+            self._say(self._waiting.get())
         if troubles == self._told:
             return False
         for name, trouble in troubles.items():

@@ -94,6 +94,10 @@ class Pipeline:
         """The sinks with their troubles."""
         return self.publisher.outlets
 
+    def cover_with(self, panic: Image) -> None:
+        """From now on a panic shows `panic`, of the output's size; from any thread."""
+        self._panic = Frame(panic, 0, self._clock.now())
+
     def start(self) -> None:
         """Start publishing, then capturing and styling (`stop` counts on this order)."""
         for name, work in (("publish", self.publisher.run), ("capture", self.capture.run), ("style", self._style_all)):

@@ -94,7 +94,10 @@ def settings_from(given: Mapping[str, Any], config: Config | None = None) -> Set
     hotkeys = dict(config.hotkeys) if config is not None else {}
     bindings = hotkeys | dict(_assignment(text) for text in given.get("hotkey", ()))
     presets = dict(config.presets) if config is not None else {}
-    return Settings(**plain, bindings=bindings, presets=presets, pictures=user_pictures(), videos=user_videos())
+    scenes = dict(config.scenes) if config is not None else {}
+    return Settings(
+        **plain, bindings=bindings, presets=presets, scenes=scenes, pictures=user_pictures(), videos=user_videos()
+    )
 
 
 def source_of(context: click.Context, parameter: click.Parameter) -> str:
@@ -110,7 +113,7 @@ def source_of(context: click.Context, parameter: click.Parameter) -> str:
 
 _PLAIN = (
     "camera", "style", "fps", "engine", "device", "threads", "cpu", "strength", "steadiness", "mirror", "always_on",
-    "idle_after", "hotkeys", "seconds", "stats", "server", "listen", "token", "panic_picture",
+    "idle_after", "retune", "hotkeys", "seconds", "stats", "server", "listen", "token", "panic_picture", "obs",
 )  # fmt: skip
 """Parameters that are settings as they are."""
 

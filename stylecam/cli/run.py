@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import traceback
@@ -15,10 +16,13 @@ import click
 from rich.console import Console
 
 from stylecam import config
+from stylecam.cli import painting
 from stylecam.cli.complete import complete_camera, complete_style
 from stylecam.cli.options import as_given, check_each, options_of, parameters_by_name, settings_from
 from stylecam.control import instance
+from stylecam.control.obs import DEFAULT
 from stylecam.errors import StylecamError, UsageError
+from stylecam.service.notify import Notifier, Watchdog
 
 if TYPE_CHECKING:
     from stylecam.live import Live
@@ -26,6 +30,15 @@ if TYPE_CHECKING:
 
 FILE, FOUND = "stylecam.path", "stylecam.config"
 """What the context remembers of the configuration file: where it was looked for, and what was in it."""
+_WORDS = "stylecam.words"
+
+
+class _Run(click.Command):
+    """Remembers the words it was given, so that they win again when the configuration file is read again."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
 
 def _load_config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -44,6 +57,7 @@ def _load_config(context: click.Context, _: click.Parameter, value: Path | None)
 
 @click.command(
     "run",
+    cls=_Run,
     context_settings={"auto_envvar_prefix": "STYLECAM", "help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
@@ -83,10 +97,9 @@ Every option can also be set in the configuration file under [run], or by a vari
     "file:PATH.mp4 or null; may be given several times. "
     "Without: the virtual camera, or the web page if there is none.",
 )
-@click.option("--engine", default="opencv", show_default=True, help="What runs the network.")
-@click.option(
-    "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda, cuda-fp16 or opencl."
-)
+@painting.engine
+@painting.device
+@click.option("--retune", is_flag=True, help="With --engine auto: measure the engines again.")
 @click.option("--threads", type=int, help="Processor threads the network may use. Without: all.")
 @click.option(
     "--cpu",
@@ -146,6 +159,13 @@ Every option can also be set in the configuration file under [run], or by a vari
     metavar="FILE",
     help="What others see after the key x or Ctrl+Alt+X. Without: a card.",
 )
+@click.option(
+    "--obs",
+    is_flag=False,
+    flag_value=DEFAULT,
+    metavar="[ws://:PASSWORD@HOST:PORT]",
+    help="Let the scenes of OBS choose the style, as the file's [scenes] say. The password is better in the file.",
+)
 @click.option("--seconds", type=float, help="Stop after this long.")
 @click.option(
     "--stats",
@@ -184,21 +204,33 @@ def command(context: click.Context, /, **given: Any) -> int:
     context.meta[FOUND].check_styles(catalogue.parse)
     settings = settings_of(context)
     instance.check_free(settings.outputs)
-    live = Live(settings, catalogue, status.say)
+
+    def reread() -> Settings:
+        again = command.make_context("run", list(context.meta[_WORDS]))
+        again.meta[FOUND].check_styles(catalogue.parse)
+        return settings_of(again)
+
+    live = Live(settings, catalogue, status.say, reload=reread)
+    manager = Notifier.from_environment(os.environ, os.getpid())
+    watchdog = Watchdog(manager)
 
     def started() -> None:
         for line in greeting(live, catalogue):
             status.say(line)
         status.start()
+        manager.ready()
+
+    def tick(report: dict[str, Any]) -> None:
+        status.show(report)
+        manager.tell(report["waiting_for"] or f"painting {report['style']}")
+        watchdog.look(report["beats"], report["seconds"])
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # while opening, both mean: undo and leave
     try:
         live.open()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two where the system has them
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: live.interrupt())
+        _listen_to_signals(live)
         with status, _findable(live, settings, status.say):
-            final = live.run(started, status.show)
+            final = live.run(started, tick, manager.stopping)
     except StylecamError:
         raise
     except Exception as error:  # noqa: BLE001 - the last stop: everything is closed, now say it in one line
@@ -215,6 +247,24 @@ def command(context: click.Context, /, **given: Any) -> int:
     sys.stdout.flush()
     given_up = [entry["trouble"] for entry in final["outputs"] if entry["trouble"]]
     return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
+
+
+def _listen_to_signals(live: Live) -> None:
+    """Ctrl-C ends the run, and so does a terminal that is closed; without one, SIGHUP has the file read again."""
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last on Windows
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: live.interrupt())
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that is nohup's wish
+        hung_up = live.interrupt if _has_terminal() else live.ask_reload
+        signal.signal(signal.SIGHUP, lambda *_: hung_up())
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

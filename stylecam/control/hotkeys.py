@@ -79,6 +79,10 @@ class GlobalHotkeys:
             )
         return None
 
+    def rebind(self, bindings: Mapping[Combo, Order]) -> None:
+        """Listen to `bindings` instead, from the next key on; from any thread."""
+        self._matcher = KeyMatcher(bindings)
+
     def stop(self) -> None:
         """Stop listening."""
         listener, self._listener = self._listener, None

@@ -14,8 +14,9 @@ from stylecam.control.address import Address, url
 from stylecam.control.api import Api
 from stylecam.control.desk import Desk
 from stylecam.control.feed import Feed
-from stylecam.control.guard import LARGEST_BODY, Guard, guarded, new_token
+from stylecam.control.guard import LARGEST_BODY, Guard, guarded
 from stylecam.control.pages import Pages
+from stylecam.control.token import new_token
 from stylecam.errors import ServerUnavailableError
 
 DEFAULT_PORT = 8765

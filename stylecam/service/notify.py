@@ -35,10 +35,6 @@ class Notifier:
         """They still do."""
         self._send("WATCHDOG=1")
 
-    def reloading(self) -> None:
-        """The configuration is read again; `ready` says when that is done."""
-        self._send("RELOADING=1")
-
     def stopping(self) -> None:
         """It ends."""
         self._send("STOPPING=1")

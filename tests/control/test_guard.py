@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import socket
 
 import pytest
 
 from stylecam.control.address import HOST, Address
-from stylecam.control.guard import LARGEST_BODY, check_token, new_token
-from stylecam.errors import UsageError
+from stylecam.control.guard import LARGEST_BODY
 from stylecam.styles.catalogue import Catalogue
 from tests.control.house import TOKEN, Answer, House, free_port
 
@@ -159,15 +157,3 @@ def test_it_listens_on_this_machine_only(house: House) -> None:
     with socket.socket() as other:
         other.settimeout(5)
         assert other.connect_ex(("127.0.0.2", house.server.port)) != 0
-
-
-def test_tokens_are_long_and_never_the_same() -> None:
-    tokens = {new_token() for _ in range(100)}
-    assert len(tokens) == 100
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", check_token(token)) for token in tokens)
-
-
-@pytest.mark.parametrize("text", ["", "short", "with space in it", "päckchen-mit-umlaut", "a&b=c&d=e", "x" * 129])
-def test_a_token_that_cannot_stand_in_an_address_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--token must have"):
-        check_token(text)

@@ -36,9 +36,8 @@ def test_the_manager_hears_what_the_protocol_says(manager: socket.socket) -> Non
     notifier.ready()
     notifier.tell("painting\nudnie")
     notifier.alive()
-    notifier.reloading()
     notifier.stopping()
-    assert heard(manager) == ["READY=1", "STATUS=painting udnie", "WATCHDOG=1", "RELOADING=1", "STOPPING=1"]
+    assert heard(manager) == ["READY=1", "STATUS=painting udnie", "WATCHDOG=1", "STOPPING=1"]
 
 
 def test_the_same_words_are_told_once(manager: socket.socket) -> None:

@@ -154,17 +154,17 @@ export class Gallery {
   async #paint(tile) {
     tile.due = performance.now() + RETRY_MS;
     try {
-      const answer = await fetch(tile.style.thumbnail + location.search, { cache: "no-cache" });
-      if (answer.status === 503) { await new Promise(done => setTimeout(done, LOOK_MS)); return; }
+      const headers = tile.tag ? { "If-None-Match": tile.tag } : {};
+      const answer = await fetch(tile.style.thumbnail + location.search, { headers, cache: "no-store" });
+      if (answer.status === 503) { await new Promise(done => setTimeout(done, RETRY_MS)); return; } // no picture yet
       tile.due = performance.now() + REFRESH_MS;
-      const tag = answer.headers.get("ETag");
-      if (!answer.ok || (tag && tag === tile.tag)) return;
+      if (!answer.ok) return; // 304: as it was
       const url = URL.createObjectURL(await answer.blob());
       tile.picture.src = url;
       await tile.picture.decode();
       tile.picture.classList.add("painted");
       if (tile.url) URL.revokeObjectURL(tile.url);
-      Object.assign(tile, { url, tag });
+      Object.assign(tile, { url, tag: answer.headers.get("ETag") });
     } catch { /* stylecam is gone, or this one cannot be painted; asked for again later */ }
   }
 

@@ -224,6 +224,7 @@ at("use-keys").onchange = event => localStorage.setItem("stylecam-keys", event.t
 /* the connection */
 
 wire.addEventListener("open", async () => {
+  state = null; // one that has started again counts from the beginning
   clearTimeout(lost);
   document.body.classList.remove("lost");
   set_text("veil", "");
@@ -235,7 +236,7 @@ wire.addEventListener("open", async () => {
   } catch { /* the connection went again; it is told, and this is asked again */ }
 });
 wire.addEventListener("state", event => {
-  if (state && event.detail.version < state.version && event.detail.version > 1) return; // older news
+  if (state && event.detail.version < state.version) return; // older news
   const before = state;
   state = event.detail;
   show();

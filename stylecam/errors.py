@@ -30,6 +30,7 @@ StylecamError
 ├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
 ├── ObsUnavailableError       (RuntimeError)  what follows OBS is not installed; says what to install
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
+├── BenchError                (RuntimeError)  something that was to be measured cannot be run here; says why
 ├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
 ├── ServiceError              (RuntimeError)  what starts programs at login is not there or refuses; in its own words
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
@@ -164,6 +165,10 @@ class ObsUnavailableError(StylecamError, RuntimeError):
 
 class HotkeysUnavailableError(StylecamError, RuntimeError):
     """Global hotkeys cannot be had on this system as it is."""
+
+
+class BenchError(StylecamError, RuntimeError):
+    """What was to be measured cannot be run here."""
 
 
 class UncheckedError(StylecamError, OSError):

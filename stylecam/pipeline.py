@@ -34,7 +34,7 @@ def waiting_frame(size: Size, now: float) -> Frame:
 
 
 class Pipeline:
-    """Runs source → stylist → sinks until stopped.
+    """Runs source → stylist → sinks until stopped; `newest` is the last camera frame that came to the stylist.
 
     Whatever goes wrong with a frame, a source or a sink is counted in the statistics and recovered from; an exception
     nobody expected ends the pipeline and is raised again by `stop`.
@@ -84,6 +84,7 @@ class Pipeline:
             stylist.stages,
             self._cover,
         )
+        self.newest: Frame | None = None
         control.wake = self._captured.wake
         self._threads: list[threading.Thread] = []
         self._crash: BaseException | None = None
@@ -124,6 +125,7 @@ class Pipeline:
         """Style the newest frame, if one comes soon; carry out what the user asked for meanwhile."""
         frame = self._captured.take(TAKE_S)
         state = self._control.apply()
+        self.newest = frame or self.newest
         if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()

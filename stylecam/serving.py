@@ -1,4 +1,4 @@
-"""The server of a live run: where it listens, and what it may be told to say."""
+"""The server of a live run: where it listens, whether there is to be one, and what it needs of the run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from stylecam.control.address import Address
 from stylecam.control.desk import Desk
-from stylecam.control.guard import check_token
 from stylecam.control.server import Server
-from stylecam.errors import UsageError
+from stylecam.errors import ServerUnavailableError, UsageError
+from stylecam.news import Say
 from stylecam.settings import Settings
 from stylecam.sinks.base import Sink
 from stylecam.sinks.web import WebSink
@@ -19,43 +19,51 @@ def web_sink(settings: Settings, sinks: Sequence[Sink]) -> WebSink | None:
     """The sink that feeds the server: the one among `sinks`, or one more; None if there is to be no server.
 
     Raises:
-        UsageError: no server is wanted, and a page is.
+        UsageError: no server is wanted, and a page is; or its address or token cannot be meant.
     """
     wanted = next((sink for sink in sinks if isinstance(sink, WebSink)), None)
     if settings.server:
-        return wanted or WebSink()
+        sink = wanted or WebSink()
+        _address(settings, sink)
+        return sink
     if wanted is not None:
         raise UsageError("--output web and --no-server cannot be together; leave one of them out")
     return None
 
 
-def make_server(settings: Settings, desk: Desk, sink: WebSink) -> Server:
-    """The server, not started yet.
+def serve(settings: Settings, desk: Desk, sink: WebSink, opened: list[Sink], say: Say) -> Server | None:
+    """Start the server, and open `sink` if it is not among those `opened`.
+
+    A page that nobody asked for, on a port that nobody chose, may be missing: that is said, and None returned.
 
     Raises:
-        UsageError: an address or token that is none, or two ports at once.
+        ServerUnavailableError: the port or address asked for cannot be had.
     """
-    address = address_of(settings, sink.port)
-    return Server(desk, address, None if settings.token is None else check_token(settings.token))
-
-
-def address_of(settings: Settings, port: int | None) -> Address:
-    """Where to listen; `port` is the one of `--output web:PORT`.
-
-    Raises:
-        UsageError: it is no address, or the two name different ports.
-    """
-    address = Address() if settings.listen is None else Address.parse(settings.listen)
-    if port is not None and address.port not in (None, port):
-        raise UsageError(f"--output web:{port} and --listen {settings.listen} name two ports; there is one page")
-    return address if port is None else replace(address, port=port)
-
-
-def warning(server: Server) -> str | None:
-    """What the user should know of where it listens, or None."""
-    if server.address.private:
+    server = Server(desk, _address(settings, sink), settings.token)
+    try:
+        server.start()
+    except ServerUnavailableError as error:
+        if sink in opened or server.address.port is not None:
+            raise
+        say(f"there is no page: {error}")
         return None
-    return (
-        f"the page can be reached from other computers at port {server.port}, unencrypted: whoever sees its link on "
-        "the network can watch and steer; leave out --listen to keep it on this one"
-    )
+    sink.name = f"web {server.url}"
+    if not server.address.private:
+        say(
+            f"the page can be reached from other computers at port {server.port}, unencrypted: whoever sees its link "
+            "on the network can watch and steer; leave out --listen to keep it on this one"
+        )
+    if sink not in opened:
+        opened.append(sink)
+        sink.open(settings.size, settings.fps)
+    return server
+
+
+def _address(settings: Settings, sink: WebSink) -> Address:
+    """Where to listen: `--listen`, with the port of `--output web:PORT`."""
+    address = Address() if settings.listen is None else Address.parse(settings.listen)
+    if sink.port is None:
+        return address
+    if address.port not in (None, sink.port):
+        raise UsageError(f"--output web:{sink.port} and --listen {settings.listen} name two ports; there is one page")
+    return replace(address, port=sink.port)

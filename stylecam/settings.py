@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecam.control.actions import Preset
+from stylecam.control.address import Address
 from stylecam.control.obs import ObsAddress
 from stylecam.control.state import STEADINESS
+from stylecam.control.token import check_token
+from stylecam.engines.names import AUTO, check_names
 from stylecam.errors import UsageError
 from stylecam.files import check_writable
 from stylecam.frame import Size
@@ -28,8 +31,9 @@ class Settings:
     size: Size = field(default_factory=lambda: Size(1280, 720))
     fps: float = 30.0
     outputs: tuple[str, ...] = ()
-    engine: str = "opencv"
-    device: str = "auto"
+    engine: str = AUTO
+    device: str = AUTO
+    retune: bool = False
     threads: int | None = None
     cpu: float = CPU_PERCENT
     strength: float = 1.0
@@ -53,7 +57,7 @@ class Settings:
     videos: Path = field(default_factory=Path)
 
     def check(self) -> None:
-        """See that the numbers make sense and the statistics file can be written.
+        """See that numbers, address and token make sense and the statistics file can be written.
 
         Raises:
             UsageError: the first one that does not.
@@ -70,6 +74,11 @@ class Settings:
         ):
             if not low <= value <= high:
                 raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
+        check_names(self.engine, self.device)
+        if self.listen is not None:
+            Address.parse(self.listen)
+        if self.token is not None:
+            check_token(self.token)
         if self.obs is not None:
             ObsAddress.parse(self.obs)
         if self.stats is not None:

@@ -16,6 +16,12 @@ from stylecam.styles.catalogue import Catalogue, shipped_models
 from stylecam.styles.model import Model
 
 
+@pytest.fixture(autouse=True)
+def _own_answers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was measured about engines is remembered for the tests, and not where the user's answers lie."""
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path_factory.getbasetemp() / "cache")
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     """A clock that only moves when someone waits for it."""

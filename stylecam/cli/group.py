@@ -27,6 +27,7 @@ _COMMANDS = {
     "styles": "list the styles, add one from a file, rename or remove one",
     "train": "learn the style of a painting",
     "evaluate": "measure how good styles are",
+    "bench": "measure how fast and how steady this machine paints",
     "optimize": "paint one picture as well as can be, slowly",
 }
 

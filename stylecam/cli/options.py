@@ -113,7 +113,7 @@ def source_of(context: click.Context, parameter: click.Parameter) -> str:
 
 _PLAIN = (
     "camera", "style", "fps", "engine", "device", "threads", "cpu", "strength", "steadiness", "mirror", "always_on",
-    "idle_after", "hotkeys", "seconds", "stats", "server", "listen", "token", "panic_picture", "obs",
+    "idle_after", "retune", "hotkeys", "seconds", "stats", "server", "listen", "token", "panic_picture", "obs",
 )  # fmt: skip
 """Parameters that are settings as they are."""
 

@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from stylecam import config
+from stylecam.cli import painting
 from stylecam.cli.complete import complete_camera, complete_style
 from stylecam.cli.options import as_given, check_each, options_of, parameters_by_name, settings_from
 from stylecam.control import instance
@@ -96,10 +97,9 @@ Every option can also be set in the configuration file under [run], or by a vari
     "file:PATH.mp4 or null; may be given several times. "
     "Without: the virtual camera, or the web page if there is none.",
 )
-@click.option("--engine", default="opencv", show_default=True, help="What runs the network.")
-@click.option(
-    "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda, cuda-fp16 or opencl."
-)
+@painting.engine
+@painting.device
+@click.option("--retune", is_flag=True, help="With --engine auto: measure the engines again.")
 @click.option("--threads", type=int, help="Processor threads the network may use. Without: all.")
 @click.option(
     "--cpu",

@@ -50,6 +50,7 @@ that says why. Exit status: 0, 1 if some styles failed, 2 if all did or nothing 
 @painting.strength
 @painting.preserve_color
 @painting.overwrite
+@painting.engine
 @painting.device
 @painting.as_json
 def command(

@@ -16,7 +16,7 @@ from stylecam.control.control import Ticket
 from stylecam.control.desk import Desk
 from stylecam.control.guard import Guard, refused
 from stylecam.control.openapi import describe
-from stylecam.errors import RefusedError, StylecamError, UsageError
+from stylecam.errors import EngineRunError, RefusedError, StylecamError, StyleNotFoundError, UsageError
 
 ANSWER_S = 12.0
 """How long an answer waits for its order to be carried out; the end of a recording takes longest."""
@@ -64,17 +64,19 @@ class Api:
         return web.json_response({"styles": styles})
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if name not in {card.name for card in self._desk.catalogue.cards}:
-            return refused(404, f"no style is called {name[:60]!r}")
-        found = None if self._desk.thumbnail is None else self._desk.thumbnail(name)
+        thumbnails = self._desk.thumbnails
+        try:
+            found = None if thumbnails is None else await thumbnails.of(request.match_info["name"])
+        except StyleNotFoundError as error:
+            return refused(404, str(error))
+        except EngineRunError as error:
+            return refused(409, str(error))
         if found is None:
             return refused(503, "no picture yet")
-        jpeg, tag = found
-        headers = {"ETag": f'"{tag}"'}
+        headers = {"ETag": f'"{found.tag}"'}
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
-        return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
+        return web.Response(body=found.jpeg, content_type="image/jpeg", headers=headers)
 
     async def _actions(self, _: web.Request) -> web.Response:
         hotkeys = self._desk.hotkeys

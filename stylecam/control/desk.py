@@ -8,11 +8,9 @@ from typing import Any
 
 from stylecam.control.control import Control
 from stylecam.control.state import LiveState
+from stylecam.control.thumbnails import Thumbnails
 from stylecam.sinks.broadcast import Broadcast
 from stylecam.styles.catalogue import Catalogue
-
-Thumbnail = Callable[[str], tuple[bytes, str] | None]
-"""From a style's name to a JPEG and a tag that changes with it; None while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Desk:
         describe: a state, with what is true of the program beside it, ready for JSON.
         report: all figures of this moment, ready for JSON.
         hotkeys: orders to the global combinations that are listened to.
-        thumbnail: small pictures for the gallery, where something makes them.
+        thumbnails: you in every style, for the gallery; they belong to the server's event loop.
     """
 
     control: Control
@@ -35,7 +33,7 @@ class Desk:
     describe: Callable[[LiveState], dict[str, Any]] = LiveState.describe
     report: Callable[[], dict[str, Any]] = dict
     hotkeys: Mapping[str, str] = field(default_factory=dict)
-    thumbnail: Thumbnail | None = None
+    thumbnails: Thumbnails | None = None
 
     def state(self) -> dict[str, Any]:
         """The state of this moment, ready for JSON."""

@@ -14,8 +14,9 @@ from stylecam.control.address import Address, url
 from stylecam.control.api import Api
 from stylecam.control.desk import Desk
 from stylecam.control.feed import Feed
-from stylecam.control.guard import LARGEST_BODY, Guard, guarded, new_token
+from stylecam.control.guard import LARGEST_BODY, Guard, guarded
 from stylecam.control.pages import Pages
+from stylecam.control.token import new_token
 from stylecam.errors import ServerUnavailableError
 
 DEFAULT_PORT = 8765
@@ -69,7 +70,7 @@ class Server:
             ServerUnavailableError: the port is taken, or the address is none of this machine's.
         """
         ready: threading.Event = threading.Event()
-        failure: list[OSError] = []
+        failure: list[Exception] = []
         self._thread = threading.Thread(target=self._serve, args=(ready, failure), name="stylecam-server", daemon=True)
         self._thread.start()
         if not ready.wait(START_S):
@@ -107,7 +108,7 @@ class Server:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(work)
 
-    def _serve(self, ready: threading.Event, failure: list[OSError]) -> None:
+    def _serve(self, ready: threading.Event, failure: list[Exception]) -> None:
         loop = asyncio.new_event_loop()
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
         try:
@@ -115,7 +116,7 @@ class Server:
             loop.run_until_complete(self._listen(runner))
             self._desk.broadcast.attach(loop)
             self._loop = loop
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a host name that cannot be one is the latter
             failure.append(error)
         ready.set()
         try:
@@ -134,6 +135,8 @@ class Server:
         application.add_routes(Pages(self._desk.broadcast, guard).routes())
         application.add_routes([web.get("/api/live", self._feed.connect)])
         application.on_shutdown.append(self._feed.close)
+        if self._desk.thumbnails is not None:
+            application.on_shutdown.append(self._desk.thumbnails.close)
         return application
 
     async def _listen(self, runner: web.AppRunner) -> None:
@@ -149,11 +152,11 @@ class Server:
             else:
                 return
 
-    def _reason(self, error: OSError) -> str:
+    def _reason(self, error: Exception) -> str:
         host = self.address.host
-        if error.errno != errno.EADDRINUSE:
-            reason = error.strerror or str(error)
-            return f"{host}, port {self.port}, cannot be listened to: {reason}; try --listen 127.0.0.1"
+        if not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
+            reason = getattr(error, "strerror", None) or "it is no address of this machine"
+            return f"{host[:60]}, port {self.port}, cannot be listened to: {reason}; try --listen 127.0.0.1"
         if self.address.port is None:
             last = DEFAULT_PORT + PORTS_TRIED - 1
             return f"ports {DEFAULT_PORT} to {last} are all in use; choose another with --listen {host}:{last + 1}"

@@ -23,7 +23,7 @@ def make_sinks(wanted: Sequence[str], *, mirror_preview: bool = True) -> list[Si
         kind, _, argument = text.strip().partition(":")
         identity = (kind, _meant(kind, argument))
         if identity in seen:
-            raise UsageError(f"--output {text} and --output {seen[identity]} are the same; name one of them")
+            raise UsageError(f"--output {text} and --output {seen[identity]} are the same; name each output once")
         seen[identity] = text
         sinks.append(_make_sink(text, kind, argument, mirror_preview))
     return sinks

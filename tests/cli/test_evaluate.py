@@ -33,9 +33,9 @@ def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.M
     from stylecam.frame import Size
     from tests.training import material
 
-    monkeypatch.setattr("stylecam.training.cost.SIZES", (Size(640, 360),))
-    monkeypatch.setattr("stylecam.training.cost.RUNS", 1)
-    monkeypatch.setattr("stylecam.training.steadiness.SIZE", Size(160, 96))
+    monkeypatch.setattr("stylecam.evaluation.cost.SIZES", (Size(640, 360),))
+    monkeypatch.setattr("stylecam.evaluation.cost.RUNS", 1)
+    monkeypatch.setattr("stylecam.evaluation.steadiness.SIZE", Size(160, 96))
     mine = own_settings.parent / "styles" / "mine.onnx"
     shipped = Model.read(shipped_models() / "gallery.onnx")
     entries = [{**entry, "measured": None} for entry in json.loads(shipped.metadata["styles"])]

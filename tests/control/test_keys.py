@@ -176,7 +176,9 @@ def test_after_a_pause_the_combination_works_again(keyboard: Keyboard) -> None:
     assert keyboard.type("+ctrl +alt +n") == ["next"]
 
 
-events = st.tuples(st.sampled_from(["ctrl", "alt", "shift", "n", "p", "1"]), st.booleans(), st.floats(0, 8))
+events = st.tuples(
+    st.sampled_from(["ctrl", "alt", "shift", "n", "p", "1"]), st.booleans(), st.floats(0, 8, allow_subnormal=False)
+)
 
 
 @given(st.lists(events, max_size=60))

@@ -49,7 +49,7 @@ def test_a_device_port_and_file_are_passed_on() -> None:
     ids=",".join,
 )
 def test_two_outputs_to_one_place_are_refused(twice: list[str]) -> None:
-    with pytest.raises(UsageError, match="name one of them"):
+    with pytest.raises(UsageError, match="name each output once"):
         make_sinks(twice)
 
 

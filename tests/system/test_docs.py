@@ -65,6 +65,8 @@ def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path
     words = shlex.split(line)[1:]
     if words[:1] == ["run"] and "--help" not in words:
         words += ["--seconds", "1", "--no-hotkeys"]
+    if words[0] == "bench" and "--help" not in words:
+        words += ["--seconds", "0.5", "--size", "320x184"]
     ended = subprocess.run(
         [sys.executable, "-m", "stylecam", *words],
         cwd=tmp_path,

@@ -1,0 +1,198 @@
+"""How still is a painting where nothing moves, and does what moves leave a trail? With and without the stabiliser.
+
+    python -m benchmarks.steadiness                          # every style on the demo picture, about 3 minutes
+    python -m benchmarks.steadiness --styles udnie --json
+    python -m benchmarks.steadiness --clips DIR              # also the warped error, on each clip in DIR
+
+Flicker: a still picture with sensor noise of 3 and 6 levels; the standard deviation of each value over time, averaged
+over the picture, as a share of the camera's own. Warped error: frame after frame against the one before, moved as the
+scene moves, in levels (see stylecam/training/steadiness.py). Cut: the largest difference, after the scene was replaced,
+from the unstabilised picture. Square: the same where a moving square was two frames ago or longer. Times are the
+stabiliser's alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from stylecam.training.painter import Levels
+from stylecam.training.steadiness import Scene, read_clip
+
+import stylecam
+from benchmarks.live import machine
+from stylecam.control.state import STEADINESS
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.finish.steady import Steady
+from stylecam.frame import Image, Size
+from stylecam.styles.card import read_cards
+from stylecam.styles.model import Model
+from stylecam.tensor import fit, with_rim
+
+SIZE, RIM = Size(640, 360), 8
+SIZES = (Size(512, 288), SIZE, Size(960, 544), Size(1280, 720))
+SIGMAS = (3.0, 6.0)
+WARM, MEASURED, MOVING = 12, 24, 30
+SIDE, STEP = 60, 6
+
+Paint = Callable[[Image], Image]
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=Path("models/gallery.onnx"))
+    parser.add_argument("--styles", nargs="+", metavar="NAME")
+    parser.add_argument("--strength", type=float, default=STEADINESS)
+    parser.add_argument("--clips", type=Path, metavar="DIR")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    cv2.setNumThreads(given.threads)
+    model = Model.read(given.model)
+    session = OpenCVEngine("cpu").session(model, SIZE.width + 2 * RIM, SIZE.height + 2 * RIM)
+
+    def painter(index: int) -> Paint:
+        weights = tuple(float(i == index) for i in range(model.styles))
+        return lambda camera: np.ascontiguousarray(session.paint(with_rim(camera, RIM), weights)[RIM:-RIM, RIM:-RIM])
+
+    clips = (
+        sorted(path for path in given.clips.iterdir() if path.suffix in (".mkv", ".mp4", ".avi")) if given.clips else []
+    )
+    scenes = {path.stem: Scene(read_clip(path, MOVING, SIZE)) for path in clips}
+    results = {}
+    for card in read_cards(model):
+        if not given.styles or card.name in given.styles:
+            print(f"{card.name} ...", file=sys.stderr)
+            results[card.name] = measure(painter(card.index), given.strength, scenes)
+    report = {
+        "machine": {**machine(), "threads": given.threads},
+        "strength": given.strength,
+        "size": list(SIZE),
+        "styles": results,
+        "ms": {str(size): milliseconds(size, given.strength) for size in SIZES},
+    }
+    print(json.dumps(report, indent=2) if given.json else table(report))
+
+
+def measure(paint: Paint, strength: float, scenes: dict[str, Scene]) -> dict[str, Any]:
+    """All figures of one style: each without and with the stabiliser."""
+    return {
+        "flicker": {str(sigma): flickers(paint, strength, sigma) for sigma in SIGMAS},
+        "warped": {name: warped(paint, strength, scene) for name, scene in scenes.items()},
+        "cut": cut(paint, strength),
+        "square": square(paint, strength),
+    }
+
+
+def still() -> Image:
+    """The demo picture."""
+    path = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
+    return np.ascontiguousarray(fit(cast(Image, cv2.imread(str(path))), SIZE))
+
+
+def noised(image: Image, sigma: float, count: int) -> Iterator[Image]:
+    """`image` so many times, with a camera's noise."""
+    chance = np.random.default_rng(0)
+    for _ in range(count):
+        noise = sigma * chance.standard_normal(image.shape, dtype=np.float32)
+        yield (image + noise).round().clip(0, 255).astype(np.uint8)
+
+
+def flickers(paint: Paint, strength: float, sigma: float) -> list[float]:
+    """The painting's flicker without and with the stabiliser, as shares of the camera's."""
+    steady = Steady()
+    cameras, without, steadied = [], [], []
+    for camera in noised(still(), sigma, WARM + MEASURED):
+        styled = paint(camera)
+        cameras.append(camera)
+        without.append(styled)
+        steadied.append(steady.apply(styled, camera, strength))
+    own = _deviation(cameras)
+    return [_deviation(without) / own, _deviation(steadied) / own]
+
+
+def _deviation(pictures: list[Image]) -> float:
+    return float(np.std(np.array(pictures[WARM:], np.float32), axis=0).mean())
+
+
+def warped(paint: Paint, strength: float, scene: Scene) -> list[float]:
+    """The warped error without and with the stabiliser, in levels."""
+    steady = Steady()
+
+    def without(camera: Image) -> Levels:
+        return paint(camera).astype(np.float32)
+
+    def steadied(camera: Image) -> Levels:
+        return steady.apply(paint(camera), camera, strength).astype(np.float32)
+
+    return [scene.warped_error(without).styled, scene.warped_error(steadied).styled]
+
+
+def cut(paint: Paint, strength: float) -> int:
+    """How far the first picture after a cut is from the unstabilised one, in levels at most."""
+    steady, before = Steady(), still()
+    for camera in noised(before, SIGMAS[0], WARM):
+        steady.apply(paint(camera), camera, strength)
+    after = np.ascontiguousarray(before[::-1, ::-1])
+    styled = paint(after)
+    return int(cv2.absdiff(steady.apply(styled, after, strength), styled).max())
+
+
+def square(paint: Paint, strength: float) -> int:
+    """How far the picture is from the unstabilised one where a square was two frames ago or longer, in levels at most."""
+    steady, background, worst = Steady(), still(), 0
+    for number in range(MOVING):
+        left, top = 40 + STEP * number, 150
+        camera = background.copy()
+        camera[top : top + SIDE, left : left + SIDE] = (235, 240, 230)
+        styled = paint(camera)
+        behind = (slice(top, top + SIDE), slice(max(0, left - 10 * STEP), left - 2 * STEP))
+        trail = cv2.absdiff(steady.apply(styled, camera, strength), styled)[behind]
+        worst = max(worst, int(trail.max()) if number > WARM else 0)
+    return worst
+
+
+def milliseconds(size: Size, strength: float) -> dict[str, float]:
+    """Median times for a still noisy picture and for one in which a third moves."""
+    shown = np.ascontiguousarray(fit(still(), size))
+    found = {}
+    for name, step in (("still", 0), ("moving", 5)):
+        cameras = []
+        for number, camera in enumerate(noised(shown, SIGMAS[0], MOVING)):
+            middle = slice(size.width // 3, 2 * size.width // 3)
+            camera[:, middle] = np.roll(camera[:, middle], step * number, axis=1)
+            cameras.append(camera)
+        steady, times = Steady(), []
+        for camera in cameras:
+            styled = cv2.bitwise_not(camera).astype(np.uint8)
+            began = time.perf_counter()
+            steady.apply(styled, camera, strength)
+            times.append(1000 * (time.perf_counter() - began))
+        found[name] = float(np.median(times[2:]))
+    return found
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report for people; each pair is without and with."""
+    lines = [", ".join(f"{key} {value}" for key, value in report["machine"].items())]
+    lines.append(f"strength {report['strength']}, {report['size'][0]}x{report['size'][1]}")
+    for name, one in report["styles"].items():
+        told = [f"{name:18}"]
+        told += [f"flicker at {sigma}: {a:.3f} {b:.3f} " for sigma, (a, b) in one["flicker"].items()]
+        told += [f"{clip}: {a:.2f} {b:.2f} " for clip, (a, b) in one["warped"].items()]
+        lines.append(" ".join(told) + f" cut {one['cut']}  square {one['square']}")
+    for size, one in report["ms"].items():
+        lines.append(f"{size:10} still {one['still']:.2f} ms, moving {one['moving']:.2f} ms")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,6 +21,7 @@ from stylecam.control.keys import Bindings, bind
 from stylecam.control.server import Server
 from stylecam.control.state import LiveState
 from stylecam.control.terminal import order_for
+from stylecam.control.thumbnails import Thumbnails
 from stylecam.engines.base import Engine
 from stylecam.engines.names import AUTO
 from stylecam.engines.opencv import OpenCVEngine
@@ -31,6 +32,7 @@ from stylecam.errors import (
     EngineError,
     RefusedError,
 )
+from stylecam.frame import Frame
 from stylecam.keyboard import Keyboard
 from stylecam.news import News, Say
 from stylecam.outputs import open_outputs
@@ -54,6 +56,7 @@ from stylecam.stylist import RIM, Stylist
 
 WINDOW_TICK_S = 1 / 60
 TICK_S = 0.25
+REPORTED = frozenset({"style", "strength", "steadiness", "bypass", "frozen", "panic", "version"})
 
 
 class Live:
@@ -251,18 +254,13 @@ class Live:
 
     def report(self, now: float) -> dict[str, Any]:
         """All figures of this run, ready for JSON."""
-        settings, state = self._settings, self.control.state
+        settings = self._settings
         first = self.stats.first_published_at
         return {
             **self.pipeline.report(),
             "size": list(settings.size),
             "fps": settings.fps,
-            "style": state.label,
-            "strength": state.strength,
-            "steadiness": state.steadiness,
-            "bypass": state.bypass,
-            "frozen": state.frozen,
-            "version": state.version,
+            **{name: value for name, value in self.control.state.describe().items() if name in REPORTED},
             "engine": self.pool.engine.name,
             "device": self.pool.engine.device,
             "engine_version": self.pool.engine.version,
@@ -312,8 +310,12 @@ class Live:
         """For the web page, which may ask before all is open."""
         return self.report(self._clock.now()) if hasattr(self, "pipeline") else {}
 
+    def _newest(self) -> Frame | None:
+        return self.pipeline.newest if hasattr(self, "pipeline") else None
+
     def _serve(self, web: WebSink, opened: list[Sink]) -> None:
-        told = (self.describe, self._report_once_open, self._keyboard.names)
+        thumbnails = Thumbnails(self._catalogue, self._newest, self._clock)
+        told = (self.describe, self._report_once_open, self._keyboard.names, thumbnails)
         desk = Desk(self.control, self._catalogue, web.broadcast, *told)
         self.server = serve(self._settings, desk, web, opened, self._say)
 

@@ -78,8 +78,11 @@ def make(catalogue: Catalogue, said: list[str]) -> Iterator[Make]:
         return Live(Settings(**{**given, **changes}), catalogue, said.append)
 
     yield build
-    names = {thread.name for thread in threading.enumerate() if thread.name.startswith("stylecam")}
-    assert not names, "a run has left threads behind"
+    assert until(lambda: not left_over()), f"a run has left threads behind: {left_over()}"
+
+
+def left_over() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("stylecam")}
 
 
 def play(live: Live, seconds: float = 0.15) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from stylecam.control.address import HOST, Address
 from stylecam.control.control import Control
-from stylecam.control.desk import Desk, Thumbnail
+from stylecam.control.desk import Desk
 from stylecam.control.server import Server
 from stylecam.control.state import LiveState
+from stylecam.control.thumbnails import Thumbnails
 from stylecam.frame import Frame, Size
 from stylecam.sinks.web import WebSink
 from stylecam.styles.catalogue import Catalogue
@@ -48,7 +49,7 @@ class House:
     """A server with a control that is carried out by a thread, as a pipeline does, and an open web sink."""
 
     def __init__(
-        self, catalogue: Catalogue, address: Address | None = None, thumbnail: Thumbnail | None = None
+        self, catalogue: Catalogue, address: Address | None = None, thumbnails: Thumbnails | None = None
     ) -> None:
         self.control = Control(catalogue, LiveState(catalogue.mix_of(catalogue.cards[0])))
         self.sink = WebSink()
@@ -60,7 +61,7 @@ class House:
             self.describe,
             lambda: REPORT,
             {"next": "ctrl+alt+right"},
-            thumbnail,
+            thumbnails,
         )
         self.recording: str | None = None
         self.server = Server(desk, address or Address(HOST, free_port()), TOKEN)

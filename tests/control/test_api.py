@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from stylecam.clock import ManualClock
 from stylecam.control.actions import ACTIONS
+from stylecam.control.thumbnails import Thumbnail, Thumbnails
 from stylecam.errors import RefusedError
 from stylecam.styles.catalogue import Catalogue
 from tests.control.house import REPORT, TOKEN, House
@@ -37,10 +39,20 @@ def test_the_styles_are_told_with_their_numbers_and_pictures(house: House, catal
     }  # fmt: skip
 
 
+class Painted(Thumbnails):
+    """Thumbnails that are there already: one twice, and then another."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        super().__init__(catalogue, lambda: None, ManualClock())
+        self._tags = iter(["one", "one", "two"])
+
+    async def of(self, name: str) -> Thumbnail | None:
+        return Thumbnail(b"jpeg", next(self._tags))
+
+
 def test_a_thumbnail_is_answered_with_a_tag_and_only_when_it_is_new(catalogue: Catalogue) -> None:
-    tags = iter(["one", "one", "two"])
     path = f"/api/styles/{catalogue.cards[0].name}/thumbnail.jpg"
-    with House(catalogue, thumbnail=lambda _: (b"jpeg", next(tags))) as house:
+    with House(catalogue, thumbnails=Painted(catalogue)) as house:
         first = house.ask(path)
         again = house.ask(path, headers={"If-None-Match": first.headers["ETag"]})
         newer = house.ask(path, headers={"If-None-Match": first.headers["ETag"]})
@@ -51,7 +63,8 @@ def test_a_thumbnail_is_answered_with_a_tag_and_only_when_it_is_new(catalogue: C
 
 def test_a_thumbnail_that_is_not_there_yet_or_never_is_said(house: House, catalogue: Catalogue) -> None:
     assert house.ask(f"/api/styles/{catalogue.cards[0].name}/thumbnail.jpg").status == 503
-    assert house.ask("/api/styles/..%2F..%2Fetc%2Fpasswd/thumbnail.jpg").status == 404
+    with House(catalogue, thumbnails=Thumbnails(catalogue, lambda: None, ManualClock())) as other:
+        assert other.ask("/api/styles/..%2F..%2Fetc%2Fpasswd/thumbnail.jpg").status == 404
 
 
 def test_the_actions_are_told_with_the_keys_that_are_listened_to(house: House) -> None:

@@ -1,1 +1,1 @@
-"""Measurements, run by hand: `python -m benchmarks.live`."""
+"""Measurements, run by hand: `python -m benchmarks.pictures`."""

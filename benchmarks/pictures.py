@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stylecam
-from benchmarks.live import machine
+from stylecam.bench.host import Host
 from stylecam.frame import Image, Size
 from stylecam.painter import MARGIN, RIM, TILE
 from stylecam.picture import Picture
@@ -55,7 +55,7 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             results[name] = SCENARIOS[name](Path(folder), given)
-    report = {"machine": {**machine(), "av": av.__version__}, "style": given.style, "results": results}
+    report = {"machine": {**Host.here().as_dict(), "av": av.__version__}, "style": given.style, "results": results}
     print(json.dumps(report, indent=2) if given.json else table(report))
 
 

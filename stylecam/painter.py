@@ -11,8 +11,11 @@ from typing import cast
 import cv2
 import numpy as np
 
+from stylecam.clock import SystemClock
 from stylecam.engines.base import Engine, Session
-from stylecam.engines.opencv import OpenCVEngine
+from stylecam.engines.names import AUTO
+from stylecam.engines.select import make_engine
+from stylecam.engines.tuning import Tuner, answers_path
 from stylecam.errors import UsageError
 from stylecam.finish.blend import blend
 from stylecam.finish.color import with_colors_of
@@ -66,8 +69,8 @@ class Painter:
         strength: float = 1.0,
         preserve_color: bool = False,
         scale: float = 1.0,
-        device: str = "auto",
-        engine: Engine | None = None,
+        device: str = AUTO,
+        engine: Engine | str = "opencv",
     ) -> None:
         """Choose what to paint with.
 
@@ -76,14 +79,15 @@ class Painter:
             strength: 0 (the picture) to 1 (the painting).
             preserve_color: keep the picture's own colours.
             scale: 0.1 to 1: paint a picture reduced so much, for larger strokes in less time; the result has full size.
-            device: `auto`, `cpu`, `cuda`, `cuda-fp16` or `opencl`; see `engine` for another library.
-            engine: runs the network; without, OpenCV on `device`.
+            device: `auto`, `cpu`, or another that the engine has (see `stylecam.engines.names.DEVICES_OF`).
+            engine: runs the network on `device`: `opencv`, `onnxruntime`, `openvino`, or `auto` for the fastest of full
+                precision (see `stylecam.engines.tuning`); or an engine itself.
 
         Raises:
             StyleNotFoundError: no style of this name; carries the nearest.
             ModelFormatError: the file named is no style network.
             UsageError: a number out of range, a blend that is none, or the style `none`.
-            EngineUnavailableError: the device is not there.
+            EngineUnavailableError: the engine is not installed, or the device not there.
         """
         for name, value, low in (("strength", strength, 0.0), ("scale", scale, 0.1)):
             if not low <= value <= 1:
@@ -93,8 +97,13 @@ class Painter:
             raise UsageError("the style 'none' paints nothing; name a style")
         self.mix = mix
         self._strength, self._preserve_color, self._scale = strength, preserve_color, scale
-        self._engine = engine or OpenCVEngine(device)
+        self._engine = engine if isinstance(engine, Engine) else _engine(engine, device, mix.model)
         self._sessions: dict[str, tuple[Size, Session]] = {}
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the networks."""
+        return self._engine
 
     def restyled(self, mix: Mix) -> Painter:
         """A painter with another style, which shares this one's engine and loaded networks; one thread for both."""
@@ -219,6 +228,12 @@ def _load(style: str) -> Mix | None:
     from stylecam.config import user_styles
 
     return Catalogue.load([shipped_models(), user_styles()]).parse(style)
+
+
+def _engine(name: str, device: str, model: Model) -> Engine:
+    if name == AUTO:
+        return Tuner(answers_path(), SystemClock()).choose(model, device, exact=True).engine
+    return make_engine(name, device)
 
 
 def _scaled(size: Size, scale: float) -> Size:

@@ -41,10 +41,11 @@ class Stages:
         return Lap(self._clock, self._histograms.setdefault(stage, Histogram(0.05)))
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
-        """Of each stage, in the order of their first runs: `count`, and `p50`, `p95` and `max` in ms."""
+        """Of each stage, in the order of their first runs: `count`, and `mean`, `p50`, `p95` and `max` in ms."""
         return {
             stage: {
                 "count": histogram.count,
+                "mean": None if histogram.mean_ms is None else round(histogram.mean_ms, 3),
                 "p50": histogram.percentile(50),
                 "p95": histogram.percentile(95),
                 "max": round(histogram.maximum_ms, 2),

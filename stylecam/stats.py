@@ -19,11 +19,18 @@ class Histogram:
     def __init__(self, bin_ms: float = 0.5) -> None:
         self._bin_ms = bin_ms
         self._counts = np.zeros(_BINS, np.int64)
+        self._total_ms = 0.0
         self.count = 0
         self.maximum_ms = 0.0
 
+    @property
+    def mean_ms(self) -> float | None:
+        """The mean of all durations; None before the first."""
+        return self._total_ms / self.count if self.count else None
+
     def add(self, milliseconds: float) -> None:
         """Count one duration."""
+        self._total_ms += milliseconds
         self._counts[min(_BINS - 1, max(0, int(milliseconds / self._bin_ms)))] += 1
         self.count += 1
         self.maximum_ms = max(self.maximum_ms, milliseconds)

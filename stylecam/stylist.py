@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from stylecam.engines.pool import SessionPool, WarmSession
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.finish.finisher import Finisher
 from stylecam.finish.morph import Morph, Step
+from stylecam.finish.stillness import Stillness
 from stylecam.frame import Frame, Image, Size
 from stylecam.governor import Decision, Governor, Rung, ladder
 from stylecam.stages import Stages
@@ -97,6 +98,7 @@ class Stylist:
         self._failures: dict[str, int] = {}
         self.stages = Stages(clock)
         self._morph = Morph(1 / fps)
+        self._stillness = Stillness()
         self._finisher = Finisher(size, self.stages)
         self._current: Mix | None = None
         self._last: Image | None = None
@@ -156,6 +158,11 @@ class Stylist:
         recipe = _Recipe(state, step, warm, governor.choose(started).detail)
         with self.stages.time("fit"):
             small = view.at(warm.rung.size)
+            unmoved = self._stillness.unchanged(small)
+        if unmoved and recipe == self._made_with and self._last is not None:
+            self._busy_at = None
+            self.work = replace(self.work, decision=governor.choose(started), reused=True)
+            return self._last
         busy = self._clock.busy()
         try:
             with self.stages.time("network") as network:
@@ -170,7 +177,10 @@ class Stylist:
             view,
             step,
             self._last,
+            steadiness=state.steadiness,
             strength=state.strength,
+            preserve_color=state.preserve_color,
+            detail=recipe.detail,
         )
         now = self._clock.now()
         fixed_ms = (now - started) * 1000 - network.milliseconds - (finished.detail_ms or 0.0)

@@ -44,13 +44,17 @@ def to_cells(image: Image, cells: Cells) -> None:
 
 def from_cells(cells: Cells) -> Image:
     """Cells of 0..1 as a picture: H×W×3 uint8 BGR, rounded and saturated."""
-    _, channels, rows, columns = cells.shape
+    return in_order(_levels(cells.reshape(cells.shape[1], -1)).reshape(cells.shape))
+
+
+def in_order(levels: npt.NDArray[np.uint8]) -> Image:
+    """Cells of uint8, 1×3c²×H/c×W/c, as the picture H×W×3 they hold."""
+    _, channels, rows, columns = levels.shape
     side = round((channels / 3) ** 0.5)
     row = 3 * side
-    levels = _levels(cells.reshape(channels, -1)).reshape(channels, rows, columns)
     image = np.empty((rows * side, columns * side, 3), np.uint8)
     for down in range(side):
-        merged = cv2.merge(list(levels[down * row : (down + 1) * row]))
+        merged = cv2.merge(list(levels[0, down * row : (down + 1) * row]))
         image[down::side] = merged.reshape(rows, columns * side, 3)
     return image
 
@@ -70,13 +74,21 @@ def crop(image: Image, size: Size) -> Image:
     return image[top : top + inner_height, left : left + inner_width]
 
 
-def resize(image: Image, size: Size) -> Image:
-    """`image` at `size`: by area averaging when it shrinks, bicubically when it grows; itself when it fits already."""
+def resize(image: Image, size: Size, quick: bool = False) -> Image:
+    """`image` at `size`: by area averaging when it shrinks, bicubically when it grows; itself when it fits already.
+
+    `quick` shrinks bilinearly down to half: at 720p a sixth of the time for a tenth more of the camera's noise.
+    """
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
-    shrinks = size.width < width or size.height < height
-    return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
+    if size.width >= width and size.height >= height:
+        how = cv2.INTER_CUBIC
+    elif quick and 2 * size.width >= width and 2 * size.height >= height:
+        how = cv2.INTER_LINEAR
+    else:
+        how = cv2.INTER_AREA
+    return cast(Image, cv2.resize(image, size, interpolation=how))
 
 
 def fit(image: Image, size: Size) -> Image:

@@ -22,6 +22,6 @@ class View:
     def at(self, size: Size) -> Image:
         """The picture at `size`: H×W×3 uint8 BGR, only to be read."""
         if size not in self._made:
-            resized = resize(self._image, size)
+            resized = resize(self._image, size, quick=True)
             self._made[size] = cast(Image, cv2.flip(resized, 1)) if self._mirror else resized
         return self._made[size]

@@ -10,9 +10,16 @@ import pytest
 
 from stylecam import config
 from stylecam.clock import ManualClock
+from stylecam.control import instance
 from stylecam.stats import Stats
 from stylecam.styles.catalogue import Catalogue, shipped_models
 from stylecam.styles.model import Model
+
+
+@pytest.fixture(autouse=True)
+def _own_answers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was measured about engines is remembered for the tests, and not where the user's answers lie."""
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path_factory.getbasetemp() / "cache")
 
 
 @pytest.fixture
@@ -55,4 +62,5 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setattr(config, "default_path", lambda: home / "config.toml")
     monkeypatch.setattr(config, "user_styles", lambda: home / "styles")
+    monkeypatch.setattr(instance, "folder", lambda: home / "running")
     return home / "config.toml"

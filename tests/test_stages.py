@@ -22,6 +22,7 @@ def test_stages_are_told_apart_in_the_order_in_which_they_came(clock: ManualCloc
     shown = stages.snapshot()
     assert list(shown) == ["fit", "network"]
     assert shown["fit"]["count"] == 2
+    assert shown["fit"]["mean"] == pytest.approx(2.0)
     assert shown["fit"]["p50"] == pytest.approx(1.0, abs=0.06)
     assert shown["fit"]["max"] == pytest.approx(3.0)
     assert shown["network"]["p95"] == pytest.approx(10.0, abs=0.06)

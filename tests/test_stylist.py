@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,22 +39,41 @@ def one(network: Model, index: int = 0) -> Mix:
 class Studio:
     """A stylist with an engine of known cost and a pool whose warm-up thread is the test."""
 
-    def __init__(self, clock: ManualClock, ms_per_megapixel: float = 100.0, models: Sequence[Model] = ()) -> None:
+    def __init__(
+        self,
+        clock: ManualClock,
+        ms_per_megapixel: float = 100.0,
+        models: Sequence[Model] = (),
+        *,
+        busy_budget_ms: float = math.inf,
+    ) -> None:
         self.clock = clock
         self.engine = TintEngine(clock, lambda megapixels: megapixels * self.ms_per_megapixel)
         self.ms_per_megapixel = ms_per_megapixel
         self.pool = HandPool(self.engine, RIM)
         self.faults: list[str] = []
-        self.stylist = Stylist(self.pool, SIZE, FPS, clock, lambda kind, text: self.faults.append(text), models)
+        self.stylist = Stylist(
+            self.pool,
+            SIZE,
+            FPS,
+            clock,
+            lambda kind, text: self.faults.append(text),
+            models,
+            busy_budget_ms=busy_budget_ms,
+        )
         self.index = -1
 
     def paint(self, state: LiveState, image: Image | None = None) -> Frame:
-        """One camera frame, one period after the one before it."""
+        """One camera frame, one period after the one before it; without `image` a bright one with something moving."""
         self.clock.advance(1 / FPS)
         self.index += 1
-        return self.stylist.style(
-            Frame(grey(255, Size(320, 180)) if image is None else image, self.index, self.clock.now()), state
-        )
+        return self.stylist.style(Frame(self.lively() if image is None else image, self.index, self.clock.now()), state)
+
+    def lively(self) -> Image:
+        """White, with a dark patch in one of the lower corners."""
+        image = grey(255, Size(320, 180))
+        image[140:, :40] = 0
+        return image if self.index % 2 else np.ascontiguousarray(image[:, ::-1])
 
     def level(self, state: LiveState) -> int:
         return int(self.paint(state).image[180, 320, 0])
@@ -364,3 +385,99 @@ def test_the_governors_view_is_in_the_work_done(studio: Studio) -> None:
     assert decision.predicted_ms == pytest.approx(
         decision.rung.megapixels * 100 * (decision.rung.width + 16) / decision.rung.width, rel=0.2
     )
+
+
+STILL = grey(120, Size(320, 180))
+A_WHILE = 20
+"""Frames after which a still picture is believed to be still."""
+
+
+def test_while_nothing_moves_the_last_painting_stays(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    for _ in range(A_WHILE):
+        first = studio.paint(state, STILL)
+    runs = len(studio.engine.runs)
+    again = studio.paint(state, STILL.copy())
+    assert len(studio.engine.runs) == runs
+    assert studio.stylist.work.reused
+    assert studio.stylist.work.painted
+    assert np.array_equal(again.image, first.image)
+    assert again.index == studio.index
+
+
+def test_what_moves_is_painted(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    for _ in range(A_WHILE):
+        studio.paint(state, STILL)
+    moved = STILL.copy()
+    moved[60:120, 100:200] = 240
+    runs = len(studio.engine.runs)
+    studio.paint(state, moved)
+    assert len(studio.engine.runs) == runs + 1
+    assert not studio.stylist.work.reused
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"strength": 0.5}, {"mix": one(BANK, 3)}, {"steadiness": 0.2}, {"mirror": True}, {"scale": 0.5}],
+    ids=str,
+)
+def test_what_is_changed_shows_on_a_still_picture_too(studio: Studio, change: dict[str, Any]) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    for _ in range(A_WHILE):
+        studio.paint(state, STILL)
+    runs = len(studio.engine.runs)
+    for _ in range(2):
+        studio.paint(replace(state, version=1, **change), STILL)
+        studio.pool.work_off()
+    assert len(studio.engine.runs) > runs
+
+
+def test_a_still_picture_is_painted_as_finely_as_a_moving_one(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.ms_per_megapixel = 400
+    studio.stylist.prepare(state)
+    _settle(studio, state, 30)
+    studio.ms_per_megapixel = 20
+    for _ in range(3000):
+        studio.paint(state, STILL)
+        studio.pool.work_off()
+    assert studio.stylist.work.rung == ladder(SIZE)[-1]
+
+
+def test_detail_is_added_below_full_size(studio: Studio) -> None:
+    state = LiveState(one(BANK), scale=0.5)
+    studio.stylist.prepare(state)
+    studio.paint(state)
+    assert studio.stylist.work.detail
+    assert "detail" in studio.stylist.stages.snapshot()
+
+
+def test_what_is_painted_at_full_size_needs_no_detail(studio: Studio) -> None:
+    state = LiveState(one(BANK), scale=1.0)
+    studio.stylist.prepare(state)
+    studio.paint(state)
+    assert not studio.stylist.work.detail
+
+
+def test_a_machine_that_is_too_slow_even_for_the_coarsest_rung_goes_without_detail(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.stylist.prepare(state)
+    studio.ms_per_megapixel = 5000
+    _settle(studio, state, 200)
+    assert studio.stylist.work.rung == ladder(SIZE)[0]
+    assert not studio.stylist.work.detail
+
+
+def test_an_allowance_of_processor_time_is_kept_by_a_coarser_rung(clock: ManualClock) -> None:
+    free, bound = Studio(clock), Studio(clock, busy_budget_ms=8.0)
+    rungs = []
+    for studio in (free, bound):
+        state = LiveState(one(BANK))
+        studio.stylist.prepare(state)
+        studio.engine.on_run = lambda: clock.advance(0.0, busy=0.015)
+        rungs.append(_settle(studio, state, 200))
+    assert rungs[1] < rungs[0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,7 +40,7 @@ def test_the_rim_is_the_picture_reflected() -> None:
     assert np.array_equal(rimmed[8:-8, 7], image[:, 1])
 
 
-@given(st.floats(-10, 10, width=32))
+@given(st.floats(-10, 10, width=32, allow_subnormal=False))
 def test_values_are_rounded_and_saturated_not_wrapped(value: float) -> None:
     tensor: Tensor = np.full((1, 3, 8, 8), value, np.float32)
     expected = min(255.0, max(0.0, value * 255))
@@ -130,3 +133,15 @@ def test_cells_are_rounded_and_saturated() -> None:
     values = np.array([-0.5, 0.501 / 255, 1.7, np.nan], np.float32)
     cells = np.repeat(values, 3)[None, :, None, None]
     assert from_cells(cells)[:, :, 0].ravel().tolist() == [0, 1, 255, 0]
+
+
+def test_quick_shrinking_moves_nothing_and_keeps_the_brightness() -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (144, 256, 3), np.uint8)
+    picture = cast(Image, cv2.GaussianBlur(noise, (0, 0), 3))
+    quick, careful = resize(picture, Size(160, 90), quick=True), resize(picture, Size(160, 90))
+    assert cv2.absdiff(quick, careful).max() <= 2
+
+
+def test_quick_is_careful_where_it_would_skip_pixels() -> None:
+    picture = np.random.default_rng(5).integers(0, 256, (144, 256, 3), np.uint8)
+    assert np.array_equal(resize(picture, Size(64, 36), quick=True), resize(picture, Size(64, 36)))

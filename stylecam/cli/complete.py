@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
+from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
+
 
 def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of styles that begin like `incomplete`."""
@@ -31,3 +33,14 @@ def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> l
     items = [CompletionItem(camera.path or str(camera.index), help=camera.name) for camera in list_cameras()]
     items = [item for item in [*items, CompletionItem("demo")] if item.value.startswith(incomplete)]
     return items or [CompletionItem(incomplete, type="file")]
+
+
+def complete_engine(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Engines that begin like `incomplete`."""
+    return [CompletionItem(name) for name in (AUTO, *ENGINES) if name.startswith(incomplete)]
+
+
+def complete_device(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Devices that begin like `incomplete`, of the engine that was named before where one was."""
+    devices = DEVICES_OF.get(str(context.params.get("engine")), DEVICES)
+    return [CompletionItem(device) for device in devices if device.startswith(incomplete)]

@@ -42,7 +42,8 @@ Examples:
   stylecam evaluate three.onnx --photos ~/Kept --paintings ~/Paintings --write-card --json
       keep the figures in the file, where `stylecam styles` shows them
 \b
-A painting is found by its style's name (starry_night: van_gogh_starry_night_1889.jpg). Ctrl-C prints what is done.""",
+A painting is found by the name of the file that its style was learned from, else by the style's own. Ctrl-C prints
+what is done.""",
 )
 @click.argument("banks", **FILE, nargs=-1, required=True, metavar="BANK...")
 @click.option(
@@ -102,9 +103,9 @@ def command(
     check_installed()
     if plot is not None:
         check_installed("matplotlib")
-    from stylecam.training import chart
-    from stylecam.training.evaluation import Evaluation, write_cards
-    from stylecam.training.examination import Examination
+    from stylecam.evaluation import chart
+    from stylecam.evaluation.evaluation import Evaluation, write_cards
+    from stylecam.evaluation.examination import Examination
 
     if plot is not None and plot == sheet:
         raise UsageError(f"--plot and --sheet are both {plot}; name two files")

@@ -48,6 +48,7 @@ Exit status: 0, 1 if some pictures failed, 2 if all did or nothing could be begu
 @click.option("--max-size", type=click.IntRange(16), help="Make pictures with a longer side smaller.")
 @click.option("--overwrite", is_flag=True, help="Replace results that are there already, also the picture itself.")
 @click.option("--skip-existing", is_flag=True, help="Paint only what has no result yet.")
+@painting.engine
 @painting.device
 @painting.as_json
 def command(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stylecam.cli.complete import complete_device, complete_engine
+from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +19,22 @@ if TYPE_CHECKING:
     from stylecam.painter import Painter
     from stylecam.styles.catalogue import Catalogue, Mix
 
-device = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda-fp16 or opencl.")
+engine = click.option(
+    "--engine",
+    default=AUTO,
+    show_default=True,
+    metavar="ENGINE",
+    shell_complete=complete_engine,
+    help=f"What runs the network: {', '.join(ENGINES)}, or {AUTO}: the fastest that is installed, measured once.",
+)
+device = click.option(
+    "--device",
+    default=AUTO,
+    show_default=True,
+    metavar="DEVICE",
+    shell_complete=complete_device,
+    help="What it runs on. " + "; ".join(f"{name}: {', '.join(devices)}" for name, devices in DEVICES_OF.items()) + ".",
+)
 strength = click.option("--strength", type=float, default=1.0, show_default=True, help="0 (picture) to 1 (painting).")
 preserve_color = click.option("--preserve-color", is_flag=True, help="Keep the picture's own colours.")
 scale = click.option(

@@ -50,6 +50,7 @@ that says why. Exit status: 0, 1 if some styles failed, 2 if all did or nothing 
 @painting.strength
 @painting.preserve_color
 @painting.overwrite
+@painting.engine
 @painting.device
 @painting.as_json
 def command(
@@ -66,7 +67,7 @@ def command(
     """Show every style on one picture, or on one clip, with names."""
     from stylecam.files import user_path
     from stylecam.painter import Painter
-    from stylecam.styles.card import printable
+    from stylecam.words import printable
 
     source, target = user_path(picture), user_path(output)
     _check_suffix(target, moving)

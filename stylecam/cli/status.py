@@ -105,9 +105,12 @@ def greeting(live: Live, catalogue: Catalogue) -> Iterator[str]:
     source = report["source"]
     delivered = f", {source['size'][0]}x{source['size'][1]} {source['format']}" if "size" in source else ""
     yield f"camera: {source['name']}{delivered}"
-    yield f"engine: {report['engine_version']} on {report['device']}, {report['threads']} threads"
+    reason = f", {report['engine_reason']}" if report["engine_reason"] else ""
+    yield f"engine: {report['engine_version']} on {report['device']}, {report['threads']} threads{reason}"
     for entry in report["outputs"]:
         yield f"output: {entry['name']}"
+    if live.server is not None:
+        yield f"page: {live.server.link} (whoever has this link can watch and steer)"
     names = [f"{number} {card.name}" for number, card in enumerate(catalogue.cards[:9], 1)]
     yield f"styles: {', '.join(names)}"
     keys = {order: combo for combo, order in live.hotkeys.items()}

@@ -10,8 +10,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from stylecam.training.critic import Judgement
-    from stylecam.training.figures import Figures, Report
+    from stylecam.evaluation.critic import Judgement
+    from stylecam.evaluation.figures import Figures, Report
 
 
 def tables(report: Report) -> Iterator[Table]:
@@ -36,8 +36,9 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _losses(report: Report) -> Table:
+    photos = max(len(one.crops) for one in report.styles)
     table = _table(
-        f"Losses on {len(report.styles[0].crops) or max(len(one.crops) for one in report.styles)} photographs",
+        f"Losses on {photos} photograph{'s' if photos != 1 else ''}",
         *(
             "content",
             "style",

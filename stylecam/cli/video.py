@@ -30,6 +30,7 @@ written the result is called OUT.part.mp4; after Ctrl-C nothing is left. Needs: 
 @painting.preserve_color
 @painting.scale
 @painting.overwrite
+@painting.engine
 @painting.device
 @painting.as_json
 def command(clip: str, output: str, overwrite: bool, as_json: bool, **given: Any) -> None:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+
+from stylecam.errors import EngineRunError
 from stylecam.frame import Image
+from stylecam.styles import parts
 from stylecam.styles.model import Model
 from stylecam.tensor import Tensor, to_image, to_tensor
+
+_PROBE = 16
+"""Every so many numbers of an answer it is looked at whether they are any."""
 
 
 class Session(ABC):
@@ -29,9 +36,11 @@ class Session(ABC):
         Here by way of `run`; an engine overrides it where its own way is shorter. Rounding apart both give the same.
 
         Raises:
-            EngineRunError: the network failed.
+            EngineRunError: the network failed, or gave numbers that are none (NaN).
         """
-        return to_image(self.run(to_tensor(image), weights, origin))
+        styled = self.run(to_tensor(image), weights, origin)
+        check_numbers(styled)
+        return to_image(styled)
 
 
 class Engine(ABC):
@@ -39,13 +48,15 @@ class Engine(ABC):
 
     Attributes:
         name: what `--engine` calls it.
-        device: what it really runs on: `cpu`, `cuda`, `cuda-fp16`, `opencl`.
+        device: what it really runs on: `cpu`, `cpu-bf16`, `cuda`, `cuda-fp16`, `opencl`, `directml`, `coreml`, `gpu`.
         version: library and version, for the statistics.
+        trouble: what went wrong with the device while it went on with the processor instead; None where nothing did.
     """
 
     name: str
     device: str
     version: str
+    trouble: str | None = None
 
     @abstractmethod
     def session(self, model: Model, width: int, height: int) -> Session:
@@ -54,3 +65,30 @@ class Engine(ABC):
         Raises:
             EngineRunError: this engine cannot load it.
         """
+
+
+def check_constants(model: Model) -> None:
+    """See that a network's own numbers are numbers: libraries make something of NaN, each something else.
+
+    Raises:
+        EngineRunError: they are not.
+    """
+    for part in parts.graph_parts(model.data):
+        if part.number == parts.GRAPH_INITIALIZER:
+            values = parts.tensor_values(part.data)
+            if values is not None and np.isnan(values).any():
+                name, _ = parts.tensor_head(part.data)
+                raise EngineRunError(f"{model.path.name} is damaged: {name} holds numbers that are none (NaN)")
+
+
+def check_numbers(styled: Tensor) -> None:
+    """See that a network's answer holds numbers.
+
+    NaN (of an overflow, or a division by nothing) spreads over all of a picture with the first instance norm, so a few
+    places tell.
+
+    Raises:
+        EngineRunError: it does not.
+    """
+    if np.isnan(styled[0, :, ::_PROBE, ::_PROBE]).any():
+        raise EngineRunError("the network gave numbers that are none (NaN); try another --engine or --device")

@@ -9,15 +9,16 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, Session
+from stylecam.engines.base import Engine, Session, check_constants, check_numbers
+from stylecam.engines.inputs import Inputs
+from stylecam.engines.names import DEVICES_OF
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.frame import Image
 from stylecam.styles.folded import fold
-from stylecam.styles.grain import CELL, grain_map
 from stylecam.styles.model import Model
 from stylecam.tensor import Cells, Tensor, from_cells, to_cells
 
-DEVICES = ("auto", "cpu", "cuda", "cuda-fp16", "opencl")
+DEVICES = DEVICES_OF["opencv"]
 
 _TARGETS = {
     "cpu": (cv2.dnn.DNN_BACKEND_OPENCV, cv2.dnn.DNN_TARGET_CPU),
@@ -74,6 +75,7 @@ class _OpenCVSession(Session):
     """One of our banks is loaded in the form that is first asked for: whole for `run`, as cells for `paint`."""
 
     def __init__(self, model: Model, width: int, height: int, device: str) -> None:
+        check_constants(model)
         self._model, self._device = model, device
         self._width, self._height = width, height
         self._shape = (1, model.figures, 1, 1) if model.figures else (1, 3, height, width)
@@ -88,17 +90,19 @@ class _OpenCVSession(Session):
         if self._folded is None:
             return super().paint(image, weights, origin)
         to_cells(image, self._cells)
-        return from_cells(self._bare.run(self._cells, weights, origin))
+        styled = self._bare.run(self._cells, weights, origin)
+        check_numbers(styled)
+        return from_cells(styled)
 
     @cached_property
     def _whole(self) -> _Net:
-        return _Net(self._model, self._model.at(self._width, self._height), self._shape, self._grain, self._device)
+        return _Net(self._model, self._model.at(self._width, self._height), self._shape, self._inputs, self._device)
 
     @cached_property
     def _bare(self) -> _Net:
         assert self._folded is not None
         data = self._folded.cells(self._width, self._height)
-        return _Net(self._model, data, self._cells.shape, self._grain, self._device)
+        return _Net(self._model, data, self._cells.shape, self._inputs, self._device)
 
     @cached_property
     def _cells(self) -> Cells:
@@ -107,19 +111,16 @@ class _OpenCVSession(Session):
         return np.empty((1, 3 * side**2, self._height // side, self._width // side), np.float32)
 
     @property
-    def _grain(self) -> tuple[int, int]:
-        return (self._height // CELL, self._width // CELL)
+    def _inputs(self) -> Inputs:
+        return Inputs(self._model, self._width, self._height)
 
 
 class _Net:
     """A network in cv2.dnn: `data` is what is loaded, `shape` what it must answer with."""
 
-    def __init__(self, model: Model, data: bytes, shape: tuple[int, ...], grain: tuple[int, int], device: str) -> None:
+    def __init__(self, model: Model, data: bytes, shape: tuple[int, ...], inputs: Inputs, device: str) -> None:
         self._name = model.path.name
-        self._shape = shape
-        self._has_style_input = model.has_style_input
-        self._grain, self._rows_and_columns = model.grain, grain
-        self._origin: tuple[int, int] | None = None
+        self._shape, self._inputs = shape, inputs
         buffer = np.frombuffer(data, np.uint8)
         try:
             # OpenCV 5's new engine runs on the CPU only; the classic one is what knows CUDA and OpenCL.
@@ -137,12 +138,8 @@ class _Net:
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int]) -> Tensor:
         """The network's answer; it is only good until the next one."""
         try:
-            if self._grain and origin != self._origin:
-                top, left = (pixels // CELL for pixels in origin)
-                self._net.setInput(grain_map(self._grain, *self._rows_and_columns, top, left), "grain")
-                self._origin = origin
-            if self._has_style_input:
-                self._net.setInput(np.asarray([weights], np.float32), "style")
+            for name, values in self._inputs.changed(weights, origin).items():
+                self._net.setInput(values, name)
             self._net.setInput(image, "image")
             styled = cast(Tensor, self._net.forward())
         except cv2.error as error:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylecam.finish.blend import blend
+from stylecam.finish.color import with_colors_of
 from stylecam.finish.morph import Step
+from stylecam.finish.steady import Steady
+from stylecam.finish.upsample import Upsampler
 from stylecam.frame import Image, Size
 from stylecam.stages import Stages
 from stylecam.tensor import resize
@@ -29,11 +32,15 @@ class Finisher:
         """`size` is the output's."""
         self._size = size
         self._stages = stages
+        self._steady = Steady()
+        self._upsampler = Upsampler(size)
+        self._weights: tuple[float, ...] = ()
         self._switch = 0
         self._before_switch: Image | None = None
 
     def reset(self) -> None:
         """Forget the pictures before: the next painting has nothing to do with them."""
+        self._steady.reset()
         self._before_switch = None
 
     def finish(
@@ -43,18 +50,39 @@ class Finisher:
         step: Step,
         last: Image | None,
         *,
+        steadiness: float,
         strength: float,
+        detail: bool,
+        preserve_color: bool = False,
     ) -> Finish:
         """Finish `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
 
         `last` is the picture published before; it fades out after a switch to another network.
         """
-        with self._stages.time("enlarge"):
-            image = np.ascontiguousarray(resize(painted, self._size))
+        height, width = painted.shape[:2]
+        small = view.at(Size(width, height))
+        if step.weights != self._weights:  # on its way to another style, everything is to change
+            self._weights = step.weights
+            self._steady.reset()
+        with self._stages.time("steady"):
+            painted = self._steady.apply(painted, small, steadiness)
+        detail_ms = None
+        if (width, height) == self._size:
+            image = np.ascontiguousarray(painted)
+        elif detail:
+            with self._stages.time("detail") as lap:
+                image = self._upsampler.enlarge(painted, small, view.at(self._size))
+            detail_ms = lap.milliseconds
+        else:
+            with self._stages.time("enlarge"):
+                image = resize(painted, self._size)
+        if preserve_color:
+            with self._stages.time("color"):
+                image = with_colors_of(view.at(self._size), image)
         if strength < 1 or step.fading > 0 or step.switch != self._switch:
             with self._stages.time("compose"):
                 image = self._composed(image, view, step, last, strength)
-        return Finish(image, None)
+        return Finish(image, detail_ms)
 
     def _composed(self, image: Image, view: View, step: Step, last: Image | None, strength: float) -> Image:
         if strength < 1:

@@ -9,7 +9,10 @@ channels put in the order in which the pixels of a cell lie in memory, and the f
 - as `cells`: 1×3c²×H/c×W/c, the pixels of each cell of c×c as channels, so that the strided convolution becomes a plain
   3×3 one, for which engines have their fastest code (Winograd's).
 
-Either way `styled` comes as cells, float32 0..1.
+Either way `styled` comes as cells, float32 0..1. Engines that handle uint8 well need not even be fed floats:
+
+- as `pixels`: `image` is 1×H×W×3 uint8 BGR, as a picture lies in memory, and `styled` is uint8 too, rounded: as cells
+  1×3c²×H/c×W/c, or put in order as 1×H×W×3.
 """
 
 from __future__ import annotations
@@ -21,9 +24,10 @@ import numpy as np
 
 from stylecam.styles import parts, protobuf
 from stylecam.styles.model import Model
-from stylecam.styles.parts import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, GRAPH_OUTPUT, Constant, Node
+from stylecam.styles.parts import FLOAT, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, GRAPH_OUTPUT, UINT8, Constant, Node
 
 _BGR = (2, 1, 0)
+_SCALE, _HALF = "pixels.scale", "pixels.half"
 
 
 @dataclass(frozen=True)
@@ -43,39 +47,87 @@ class Folded:
 
     def picture(self, width: int, height: int) -> bytes:
         """The network for `image` 1×3×`height`×`width` float32 BGR 0..255."""
-        kernel = self._constants[self._head.inputs[1]]
-        return self._at(width, height, self._head.data, kernel[:, _BGR] / np.float32(255), 1)
+        image = parts.value("image", (1, 3, height, width))
+        return self._at(
+            width, height, [self._head.data, *self._nodes], self._by_pixels, image, self._cells_of(width, height)
+        )
 
     def cells(self, width: int, height: int) -> bytes:
         """The network for `image` 1×3c²×`height`/c×`width`/c float32 0..255: channels by row, column, colour (BGR)."""
         plain = Node(
             "Conv", self._head.inputs, self._head.outputs, {"kernel_shape": (3, 3), "pads": (1,) * 4, "strides": (1, 1)}
         )
-        kernel = self._constants[self._head.inputs[1]]
-        return self._at(width, height, plain.encoded(), _by_cells(kernel, self.cell) / np.float32(255), self.cell)
+        name = self._head.inputs[1]
+        constants = self._constants | {name: _by_cells(self._constants[name], self.cell) / np.float32(255)}
+        image = parts.value("image", (1, 3 * self.cell**2, height // self.cell, width // self.cell))
+        return self._at(width, height, [plain.encoded(), *self._nodes], constants, image, self._cells_of(width, height))
 
-    def _at(self, width: int, height: int, head: bytes | memoryview, kernel: Constant, cell: int) -> bytes:
+    def pixels(self, width: int, height: int, *, in_order: bool) -> bytes:
+        """The network for `image` 1×`height`×`width`×3 uint8 BGR; `styled` is uint8 as well.
+
+        In order: 1×`height`×`width`×3; else as cells, which some libraries give sooner and OpenCV puts in order.
+        Numbers that are none (NaN) come as whatever the library makes of them.
+        """
+        *nodes, ending = self._nodes
+        steps = [
+            Node("Transpose", ("image",), ("pixels.planes",), {"perm": (0, 3, 1, 2)}),
+            Node("Cast", ("pixels.planes",), ("pixels.floats",), {"to": FLOAT}),
+        ]
+        last = [Node("Sigmoid", Node.read(memoryview(ending)).inputs, ("pixels.cells",))]
+        if in_order:
+            settings: dict[str, parts.Setting] = {"blocksize": self.cell, "mode": "DCR"}
+            last.append(Node("DepthToSpace", ("pixels.cells",), ("pixels.picture",), settings))
+        last += [
+            Node("Mul", (last[-1].outputs[0], _SCALE), ("pixels.scaled",)),
+            Node("Add", ("pixels.scaled", _HALF), ("pixels.levels",)),  # Cast cuts off: this rounds
+            Node("Cast", ("pixels.levels",), ("pixels.bytes" if in_order else "styled",), {"to": UINT8}),
+        ]
+        if in_order:
+            last.append(Node("Transpose", ("pixels.bytes",), ("styled",), {"perm": (0, 2, 3, 1)}))
+        head = self._head.rewired("Conv", ("pixels.floats", *self._head.inputs[1:]))
+        scaling = {_SCALE: np.array(255, np.float32), _HALF: np.array(0.5, np.float32)}
+        image = parts.value("image", (1, height, width, 3), UINT8)
+        styled = (
+            parts.value("styled", (1, height, width, 3), UINT8) if in_order else self._cells_of(width, height, UINT8)
+        )
+        every = [*(step.encoded() for step in steps), head, *nodes, *(step.encoded() for step in last)]
+        return self._at(width, height, every, self._by_pixels | scaling, image, styled)
+
+    @property
+    def _by_pixels(self) -> dict[str, Constant]:
+        """The constants, for colours BGR 0..255."""
+        name = self._head.inputs[1]
+        return self._constants | {name: self._constants[name][:, _BGR] / np.float32(255)}
+
+    def _cells_of(self, width: int, height: int, element: int = FLOAT) -> bytes:
+        return parts.value("styled", (1, 3 * self.cell**2, height // self.cell, width // self.cell), element)
+
+    def _at(
+        self,
+        width: int,
+        height: int,
+        nodes: Sequence[bytes | memoryview],
+        constants: dict[str, Constant],
+        image: bytes,
+        styled: bytes,
+    ) -> bytes:
         fixed = self.model.at(width, height)
-        constants = self._constants | {self._head.inputs[1]: kernel}
         inputs = [
-            part.data
-            if parts.value_name(part.data) != "image"
-            else parts.value("image", (1, 3 * cell**2, height // cell, width // cell))
+            part.data if parts.value_name(part.data) != "image" else image
             for part in parts.graph_parts(fixed)
             if part.number == GRAPH_INPUT
         ]
-        output = parts.value("styled", (1, 3 * self.cell**2, height // self.cell, width // self.cell))
         kept = [
             part.data
             for part in parts.graph_parts(fixed)
             if part.number == GRAPH_INITIALIZER and parts.tensor_head(part.data)[0] not in constants
         ]
         made = [
-            *(protobuf.encode(GRAPH_NODE, node) for node in (head, *self._nodes)),
+            *(protobuf.encode(GRAPH_NODE, node) for node in nodes),
             *(protobuf.encode(GRAPH_INITIALIZER, data) for data in kept),
             *(protobuf.encode(GRAPH_INITIALIZER, parts.tensor(*entry)) for entry in constants.items()),
             *(protobuf.encode(GRAPH_INPUT, data) for data in inputs),
-            protobuf.encode(GRAPH_OUTPUT, output),
+            protobuf.encode(GRAPH_OUTPUT, styled),
         ]
         return parts.with_graph_parts(fixed, made, (GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT))
 

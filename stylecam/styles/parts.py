@@ -22,7 +22,7 @@ _ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_TEXT, _ATTRIBUTE_INTS, _ATTRIBUTE_KI
 _KIND_INT, _KIND_TEXT, _KIND_INTS = 2, 3, 7
 _TENSOR_DIMS, _TENSOR_KIND, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_ELEMENT, _TENSOR_SHAPE = 1, 2, 1, 1, 2
-_SHAPE_DIM, _DIM_VALUE = 1, 1
+_SHAPE_DIM, _DIM_VALUE, _DIM_NAME = 1, 1, 2
 FLOAT, UINT8 = 1, 2
 
 Setting = int | str | tuple[int, ...]
@@ -149,13 +149,22 @@ def tensor(name: str, values: Constant) -> bytes:
     )
 
 
-def value(name: str, dims: Sequence[int], element: int = FLOAT) -> bytes:
-    """A `ValueInfoProto`: an input or output of the graph with its shape and kind of numbers."""
-    shape = b"".join(protobuf.encode(_SHAPE_DIM, protobuf.encode_number(_DIM_VALUE, size)) for size in dims)
+def value(name: str, dims: Sequence[int | str], element: int = FLOAT) -> bytes:
+    """A `ValueInfoProto`: an input or output of the graph with its shape and kind of numbers.
+
+    A length that is not fixed has a name instead.
+    """
+    shape = b"".join(protobuf.encode(_SHAPE_DIM, _length(size)) for size in dims)
     held = protobuf.encode_number(_TENSOR_ELEMENT, element) + protobuf.encode(_TENSOR_SHAPE, shape)
     return protobuf.encode(_VALUE_NAME, name.encode()) + protobuf.encode(
         _VALUE_TYPE, protobuf.encode(_TYPE_TENSOR, held)
     )
+
+
+def _length(size: int | str) -> bytes:
+    if isinstance(size, str):
+        return protobuf.encode(_DIM_NAME, size.encode())
+    return protobuf.encode_number(_DIM_VALUE, size)
 
 
 def value_name(data: memoryview) -> str:

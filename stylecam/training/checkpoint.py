@@ -70,5 +70,5 @@ class Checkpoint:
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             if isinstance(error, TrainingDataError):
                 raise
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = str(error).splitlines()[0].partition(". ")[0] if str(error) else type(error).__name__
             raise TrainingDataError(f"{path} is no checkpoint of stylecam, or a damaged one: {reason}") from error

@@ -39,6 +39,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "scale": (int,),
     "crop": (list,),
 }
+_WORDS = {str: "a text", int: "a whole number", float: "a number", list: "a list of four numbers"}
 _CARD = ("title", "artist", "year", "source", "licence")
 
 
@@ -67,8 +68,8 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> Painting:
         if key not in _KINDS:
             near = difflib.get_close_matches(key, _KINDS, 1)
             raise TrainingDataError(f"{where} has an unknown key {key!r}" + (f"; {near[0]!r}?" if near else ""))
-        if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
-            raise TrainingDataError(f"{where}: {key} must be {_KINDS[key][-1].__name__}, not {value!r}")
+        if not isinstance(value, _KINDS[key]) or isinstance(value, bool) or (key == "crop" and not _are_numbers(value)):
+            raise TrainingDataError(f"{where}: {key} must be {_WORDS[_KINDS[key][-1]]}, not {value!r}")
     picture = folder / table["file"]
     if not picture.is_file():
         raise TrainingDataError(f"{where}: there is no picture {picture}; say where they are with --paintings DIR")
@@ -83,3 +84,9 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> Painting:
         )
     except (TrainingDataError, ValueError, TypeError) as error:
         raise TrainingDataError(f"{where}: {error}") from error
+
+
+def _are_numbers(values: object) -> bool:
+    if not isinstance(values, list):
+        return False
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)

@@ -16,5 +16,5 @@ def check_installed(*needed: str) -> None:
     missing = [name for name in needed or ("torch", "onnx") if find_spec(name) is None]
     if missing:
         raise TrainingUnavailableError(
-            f'training needs {" and ".join(missing)}, not installed here; run: pip install "stylecam[train]"'
+            f'this needs {" and ".join(missing)}, not installed here; run: pip install "stylecam[train]"'
         )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -102,11 +105,7 @@ def _stack() -> tuple[list[str], tuple[int, ...]]:
 
 
 def _from_file(file: Path) -> Perceptual:
-    try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError, EOFError) as error:
-        raise TrainingDataError(f"--vgg {file} cannot be read as .npz ({error}); {_ADVICE}") from error
+    arrays = _arrays(file)
     steps, taps = _stack()
     layers: list[nn.Module] = []
     before = 3
@@ -123,6 +122,8 @@ def _from_file(file: Path) -> Perceptual:
             raise TrainingDataError(
                 f"--vgg {file}: {name}.w and .b are {found} and should be N×{before}×3×3 and N; {_ADVICE}"
             )
+        if not all(part.dtype.kind in "fiu" and np.isfinite(part).all() for part in (weight, bias)):
+            raise TrainingDataError(f"--vgg {file}: {name}.w or .b holds what is no number; {_ADVICE}")
         layer = nn.Conv2d(before, len(weight), 3, padding=1)
         layer.weight.data = torch.from_numpy(weight.astype(np.float32))
         layer.bias.data = torch.from_numpy(bias.astype(np.float32))
@@ -131,6 +132,20 @@ def _from_file(file: Path) -> Perceptual:
     return Perceptual(
         nn.Sequential(*layers), taps, True, torch.full((3,), 255.0), torch.tensor(_CAFFE_MEAN), "VGG-16 from a file"
     )
+
+
+def _arrays(file: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise TrainingDataError(f"--vgg {file} cannot be read: {error.strerror or error}; {_ADVICE}") from error
+    if not zipfile.is_zipfile(io.BytesIO(data)):  # NumPy would take it for another of its formats, or for a pickle
+        raise TrainingDataError(f"--vgg {file} is no .npz, or only a part of one; {_ADVICE}")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+        raise TrainingDataError(f"--vgg {file} is a damaged .npz ({error}); {_ADVICE}") from error
 
 
 def _from_torchvision() -> Perceptual:

@@ -33,9 +33,9 @@ def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.M
     from stylecam.frame import Size
     from tests.training import material
 
-    monkeypatch.setattr("stylecam.training.cost.SIZES", (Size(640, 360),))
-    monkeypatch.setattr("stylecam.training.cost.RUNS", 1)
-    monkeypatch.setattr("stylecam.training.steadiness.SIZE", Size(160, 96))
+    monkeypatch.setattr("stylecam.evaluation.cost.SIZES", (Size(640, 360),))
+    monkeypatch.setattr("stylecam.evaluation.cost.RUNS", 1)
+    monkeypatch.setattr("stylecam.evaluation.steadiness.SIZE", Size(160, 96))
     mine = own_settings.parent / "styles" / "mine.onnx"
     shipped = Model.read(shipped_models() / "gallery.onnx")
     entries = [{**entry, "measured": None} for entry in json.loads(shipped.metadata["styles"])]
@@ -79,7 +79,7 @@ def test_without_the_extra_it_says_what_to_install(
 def test_it_prints_tables(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(words) == 0
     shown = capsys.readouterr()
-    for said in ("Losses on 1 photographs", "great_wave (lbfgs)", "flicker", "GMAC 640x360", "OpenCV"):
+    for said in ("Losses on 1 photograph ", "great_wave (lbfgs)", "flicker", "GMAC 640x360", "OpenCV"):
         assert said in shown.out
     assert "the_scream" not in shown.out
 

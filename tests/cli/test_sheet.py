@@ -66,7 +66,7 @@ def test_the_colour_profile_is_kept(here: Path) -> None:
 def test_a_failing_style_is_told_and_the_others_are_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     styles = here / "home" / "styles"
     written(styles / "broken.onnx", [helper.make_node("Nonsense", ["image"], ["styled"])])
-    words = ["sheet", "photo.png", "-o", "out.png", "--json", "--style"]
+    words = ["sheet", "photo.png", "-o", "out.png", "--json", "--engine", "opencv", "--style"]
     assert run_command_line([*words, "udnie", "--style", "broken"]) == 1
     shown = capsys.readouterr()
     assert list(json.loads(shown.out)["failed"]) == ["broken"]

@@ -69,13 +69,14 @@ def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tm
         ('[[painting]]\nname = "a"\n', "painting 1 has no file"),
         ('[[painting]]\nfile = "gone.png"\n', "gone.png"),
         ('[[painting]]\nfile = "wave.png"\nwieght = 2\n', "'weight'?"),
-        ('[[painting]]\nfile = "wave.png"\nyear = "1831"\n', "year must be int"),
-        ('[[painting]]\nfile = "wave.png"\nscale = true\n', "scale must be int"),
+        ('[[painting]]\nfile = "wave.png"\nyear = "1831"\n', "year must be a whole number"),
+        ('[[painting]]\nfile = "wave.png"\nscale = true\n', "scale must be a whole number"),
         ('[[painting]]\nfile = "wave.png"\nweight = 0\n', "weight"),
         ('[[painting]]\nfile = "wave.png"\nscale = 3\n', "scale"),
         ('[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1]\n', "crop"),
         ('[[painting]]\nfile = "wave.png"\ncrop = [0.5, 0, 0.5, 1]\n', "crop"),
-        ('[[painting]]\nfile = "wave.png"\ncrop = ["a", 0, 1, 1]\n', "painting 1"),
+        ('[[painting]]\nfile = "wave.png"\ncrop = ["a", 0, 1, 1]\n', "crop must be a list of four numbers"),
+        ('[[painting]]\nfile = "wave.png"\nweight = "heavy"\n', "weight must be a number, not 'heavy'"),
     ],
 )
 def test_a_gallery_that_cannot_be_meant_says_where(tmp_path: Path, text: str, told: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -62,13 +63,40 @@ def test_a_missing_array_is_named(tmp_path: Path) -> None:
         load_perceptual(tmp_path / "v.npz")
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x03\x04 cut off"], ids=repr)
-def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "v.npz"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(TrainingDataError, match="cannot be read"):
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="cannot be read: No such file or directory; give the weights"):
+        load_perceptual(tmp_path / "v.npz")
+
+
+def one_array() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off", b"\x80\x04.", one_array()], ids=repr)
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v.npz").write_bytes(content)
+    with pytest.raises(TrainingDataError, match=r"v\.npz is no \.npz, or only a part of one; give the weights"):
+        load_perceptual(tmp_path / "v.npz")
+
+
+def test_an_archive_with_spoiled_bytes_is_refused(tmp_path: Path) -> None:
+    path = material.vgg(tmp_path / "v.npz")
+    data = bytearray(path.read_bytes())
+    data[400:440] = bytes(40)
+    path.write_bytes(data)
+    with pytest.raises(TrainingDataError, match=r"damaged \.npz"):
         load_perceptual(path)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_named_before_any_step(tmp_path: Path, wrong: float) -> None:
+    arrays = material.vgg_arrays()
+    arrays["conv3_1.w"].flat[5] = wrong
+    np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(TrainingDataError, match=r"conv3_1\.w or \.b holds what is no number"):
+        load_perceptual(tmp_path / "v.npz")
 
 
 def test_without_any_weights_both_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

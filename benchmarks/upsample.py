@@ -1,0 +1,306 @@
+"""How well, and how fast, is a small painting enlarged? Several ways side by side in one run, one table.
+
+    python -m benchmarks.upsample                                # the demo picture, about a minute on two cores
+    python -m benchmarks.upsample --pictures FOLDER --styles udnie the_scream --rungs 640x360
+    python -m benchmarks.upsample --crops crops.png --json
+
+Each picture gets a camera's noise (sigma 3) and is painted at the output's size and at each rung; then
+
+- `ms` is the median time to enlarge one rung's painting, `times` how many of the plain bilinear enlargement's that is;
+- `edges` is the gradient energy (Sobel, of the light) where the camera sees strong edges (a Sobel magnitude of 80 or
+  more), as a share of the full-size painting's: 1 is as sharp as painted at full size, less is blurred;
+- `calm` is the same where the camera sees none (below 12): what is added there is noise or a ghost of the photograph;
+- `flicker` is the mean difference, in levels, of two results that differ in the camera's noise only; then where it
+  sees strong edges and where it sees none. The last line of a rung gives the full-size painting's own.
+
+`guided` is the whole linear model instead of the painting (He and Sun 2015), `bilateral` the joint bilateral
+upsampling of Kopf et al. 2007, both written plainly for reference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+import stylecam
+from stylecam.bench.host import Host
+from stylecam.engines.base import Session
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.finish.upsample import Upsampler
+from stylecam.frame import Image, Size
+from stylecam.sources.pictures import SUFFIXES
+from stylecam.styles.catalogue import Catalogue, shipped_models
+from stylecam.styles.model import Model
+from stylecam.stylist import RIM
+from stylecam.tensor import fit, resize, with_rim
+
+STYLES = ("starry_night", "the_scream", "udnie", "red_chalk", "great_wave")
+RUNGS = ("640x360", "768x432", "960x544")
+NOISE = 3.0
+STRONG, NONE = 80, 12
+"""Sobel magnitudes of the camera's light, in levels: at least, at most."""
+PATIENCE_S = 5.0
+"""A way that took this long in all is not timed further: the bilateral takes a second each."""
+CROP = Size(240, 270)
+
+Enlarge = Callable[[Image, Image, Image], Image]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture as the camera sees it twice, and where it has strong edges and where none."""
+
+    views: tuple[Image, Image]
+    strong: Mask
+    calm: Mask
+
+    @classmethod
+    def of(cls, clean: Image) -> Scene:
+        """The scene of a picture without noise."""
+        steepness = energy(clean)
+        return cls((_noisy(clean, 1), _noisy(clean, 2)), steepness >= STRONG**2, steepness <= NONE**2)
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=Size.parse, default=Size(1280, 720))
+    parser.add_argument("--rungs", nargs="+", type=Size.parse, default=[Size.parse(rung) for rung in RUNGS])
+    parser.add_argument("--styles", nargs="+", default=list(STYLES))
+    parser.add_argument("--pictures", type=Path, help="a folder of pictures instead of the demo's")
+    parser.add_argument("--times", type=int, default=60, help="how often each way is timed")
+    parser.add_argument("--crops", type=Path, help="write crops of the first rung beside each other to this PNG")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    scenes = [Scene.of(picture) for picture in pictures(given.pictures, given.size)]
+    ways = ways_to(given.size)
+    painter = Paintings(given.styles)
+    whole = [painter.paint(scene, given.size) for scene in scenes]
+    rungs: dict[str, Any] = {}
+    for rung in given.rungs:
+        small = [painter.paint(scene, rung) for scene in scenes]
+        found = {name: measure(way, scenes, small, whole, rung) for name, way in ways.items()}
+        milliseconds = timed(ways, scenes[0], small[0][0][0], rung, given.times)
+        for name, figures in found.items():
+            figures |= {"ms": milliseconds[name], "times": milliseconds[name] / milliseconds["bilinear"]}
+        rungs[str(rung)] = found | {"painted at full size": _judged(scenes, whole, whole)}
+        if given.crops is not None and rung == given.rungs[0]:
+            cv2.imwrite(str(given.crops), crops(ways, scenes, small, whole, rung))
+    host = Host.here()
+    report = {
+        "machine": {**host.as_dict(), "threads": cv2.getNumThreads()},
+        "size": str(given.size),
+        "pictures": len(scenes),
+        "styles": given.styles,
+        "rungs": rungs,
+    }
+    print(json.dumps(report, indent=2) if given.json else f"{host}\n{table(report)}")
+
+
+def ways_to(size: Size) -> dict[str, Enlarge]:
+    """The ways to enlarge to `size`, each of (painting, camera at its size, camera at full size)."""
+    return {
+        "bilinear": lambda styled, camera, view: cast(Image, cv2.resize(styled, size)),
+        "bicubic": lambda styled, camera, view: resize(styled, size),
+        "ours": Upsampler(size).enlarge,
+        "guided": guided,
+        "bilateral": joint_bilateral,
+    }
+
+
+def guided(styled: Image, camera: Image, view: Image, radius: int = 1, noise: float = 50.0) -> Image:
+    """The fast guided filter with the light of `view` as its guide."""
+
+    def mean(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return cast("npt.NDArray[Any]", cv2.boxFilter(plane, cv2.CV_32F, (2 * radius + 1,) * 2))
+
+    size = (view.shape[1], view.shape[0])
+    light = _light(camera).astype(np.float32)[..., None]
+    painted = styled.astype(np.float32)
+    middle = mean(light)[..., None]
+    variance = mean(light * light)[..., None] - middle * middle
+    slopes = (mean(light * painted) - middle * mean(painted)) / (variance + noise)
+    offsets = mean(painted) - slopes * middle
+    slope, offset = (cv2.resize(mean(each), size) for each in (slopes, offsets))
+    return _levels(slope * _light(view)[..., None] + offset)
+
+
+def joint_bilateral(
+    styled: Image, camera: Image, view: Image, radius: int = 2, near: float = 0.7, alike: float = 12.0
+) -> Image:
+    """Each pixel the mean of small ones that are near (sigma in small pixels) and alike (in levels of the camera)."""
+    height, width = view.shape[:2]
+    rows, columns = styled.shape[:2]
+    y = (np.arange(height, dtype=np.float32) + 0.5) * rows / height - 0.5
+    x = (np.arange(width, dtype=np.float32) + 0.5) * columns / width - 0.5
+    total = np.zeros(view.shape, np.float32)
+    weights = np.zeros((height, width, 1), np.float32)
+    for down in range(-radius, radius + 1):
+        for right in range(-radius, radius + 1):
+            row, column = np.rint(y).astype(int) + down, np.rint(x).astype(int) + right
+            place = np.ix_(np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1))
+            distance = ((y - row) ** 2)[:, None] + ((x - column) ** 2)[None]
+            unlike = ((camera[place].astype(np.float32) - view) ** 2).mean(axis=2)
+            closeness = np.exp(-distance / (2 * near**2))
+            weight = (closeness * (np.exp(-unlike / (2 * alike**2)) + 1e-6))[..., None]
+            total += weight * styled[place]
+            weights += weight
+    return _levels(total / weights)
+
+
+class Paintings:
+    """Paints scenes in several styles."""
+
+    def __init__(self, styles: Iterable[str]) -> None:
+        catalogue = Catalogue.load([shipped_models()])
+        self._mixes = [mix for mix in map(catalogue.parse, styles) if mix is not None]
+        self._engine = OpenCVEngine("cpu")
+        self._sessions: dict[tuple[str, Size], Session] = {}
+
+    def paint(self, scene: Scene, size: Size) -> list[tuple[Image, Image]]:
+        """For each style both views, painted at `size`."""
+        painted = []
+        for mix in self._mixes:
+            session = self._session(mix.model, size)
+            views = (with_rim(resize(view, size), RIM) for view in scene.views)
+            first, second = (session.paint(view, mix.weights)[RIM:-RIM, RIM:-RIM] for view in views)
+            painted.append((np.ascontiguousarray(first), np.ascontiguousarray(second)))
+        return painted
+
+    def _session(self, model: Model, size: Size) -> Session:
+        if (model.key, size) not in self._sessions:
+            session = self._engine.session(model, size.width + 2 * RIM, size.height + 2 * RIM)
+            self._sessions[model.key, size] = session
+        return self._sessions[model.key, size]
+
+
+def measure(
+    way: Enlarge,
+    scenes: list[Scene],
+    small: list[list[tuple[Image, Image]]],
+    whole: list[list[tuple[Image, Image]]],
+    rung: Size,
+) -> dict[str, float]:
+    """How sharp and how calm one way's results are."""
+    results = []
+    for scene, painted in zip(scenes, small, strict=True):
+        cameras = [resize(view, rung) for view in scene.views]
+        results.append([_both(way, pair, cameras, scene.views) for pair in painted])
+    return _judged(scenes, results, whole)
+
+
+def timed(ways: dict[str, Enlarge], scene: Scene, styled: Image, rung: Size, times: int) -> dict[str, float]:
+    """The median milliseconds of each way, taken in turns so that what else the machine does meets them alike."""
+    view = scene.views[0]
+    camera = resize(view, rung)
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(times):
+        for name, way in ways.items():
+            if sum(taken[name]) < PATIENCE_S:
+                started = time.perf_counter()
+                way(styled, camera, view)
+                taken[name].append(time.perf_counter() - started)
+    return {name: float(np.median(each)) * 1000 for name, each in taken.items()}
+
+
+def energy(image: Image) -> npt.NDArray[np.float32]:
+    """The squared Sobel magnitude of the light at each pixel."""
+    light = _light(image)
+    across, along = cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)
+    return cast("npt.NDArray[np.float32]", across * across + along * along)
+
+
+def pictures(folder: Path | None, size: Size) -> list[Image]:
+    """The pictures of `folder` that can be read, or the demo's, cropped and resized to `size`."""
+    if folder is None:
+        paths = [Path(stylecam.__file__).parent / "data" / "astronaut.jpg"]
+    else:
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    read = [cv2.imread(str(path)) for path in paths]
+    found = [fit(cast(Image, image), size) for image in read if image is not None]
+    if not found:
+        raise SystemExit(f"{folder} holds no pictures")
+    return found
+
+
+def crops(
+    ways: dict[str, Enlarge],
+    scenes: list[Scene],
+    small: list[list[tuple[Image, Image]]],
+    whole: list[list[tuple[Image, Image]]],
+    rung: Size,
+) -> Image:
+    """Row by row a style, column by column the camera, each way and the full-size painting, twice as large."""
+    rows = []
+    for scene, painted, full in zip(scenes, small, whole, strict=True):
+        view = scene.views[0]
+        left, top = (view.shape[1] - CROP.width) // 2, (view.shape[0] - CROP.height) // 3
+        for (styled, _), (finest, _) in zip(painted, full, strict=True):
+            images = [view, *(way(styled, resize(view, rung), view) for way in ways.values()), finest]
+            rows.append(np.hstack([image[top : top + CROP.height, left : left + CROP.width] for image in images]))
+    return cast(Image, cv2.resize(np.vstack(rows), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report for people."""
+    lines = [f"{report['pictures']} pictures, styles {', '.join(report['styles'])}"]
+    for rung, found in report["rungs"].items():
+        lines += ["", f"{rung} to {report['size']:14} ms  times  edges   calm  flicker  at edges  elsewhere"]
+        for name, one in found.items():
+            speed = f"{one['ms']:8.2f}{one['times']:7.1f}" if "ms" in one else " " * 15
+            lines.append(
+                f"{name:21}{speed}{one['edges']:7.2f}{one['calm']:7.2f}"
+                f"{one['flicker']:9.2f}{one['flicker_at_edges']:10.2f}{one['flicker_elsewhere']:11.2f}"
+            )
+    return "\n".join(lines)
+
+
+def _both(
+    way: Enlarge, pair: tuple[Image, Image], cameras: list[Image], views: tuple[Image, Image]
+) -> tuple[Image, Image]:
+    first, second = (way(*each) for each in zip(pair, cameras, views, strict=True))
+    return first, second
+
+
+def _judged(
+    scenes: list[Scene], results: list[list[tuple[Image, Image]]], whole: list[list[tuple[Image, Image]]]
+) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for scene, painted, full in zip(scenes, results, whole, strict=True):
+        for (first, second), (finest, _) in zip(painted, full, strict=True):
+            steepness, wanted, moved = energy(first), energy(finest), cv2.absdiff(first, second).mean(axis=2)
+            for name, value in (
+                ("edges", steepness[scene.strong].mean() / wanted[scene.strong].mean()),
+                ("calm", steepness[scene.calm].mean() / wanted[scene.calm].mean()),
+                ("flicker", moved.mean()),
+                ("flicker_at_edges", moved[scene.strong].mean()),
+                ("flicker_elsewhere", moved[scene.calm].mean()),
+            ):
+                found.setdefault(name, []).append(float(value))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def _noisy(image: Image, seed: int) -> Image:
+    return _levels(image + np.random.default_rng(seed).normal(0, NOISE, image.shape).astype(np.float32))
+
+
+def _light(image: Image) -> Image:
+    return cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+
+
+def _levels(values: npt.NDArray[Any]) -> Image:
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""How fast each installed engine runs the network, against the classic one, and how near the processor's limit."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stylecam.bench.arithmetic import gmac
+from stylecam.bench.baseline import johnson
+from stylecam.bench.contest import Entry, Times, compete
+from stylecam.bench.peak import bf16_peak, matmul_peak
+from stylecam.bench.plan import Listener, Plan, part
+from stylecam.clock import Clock
+from stylecam.engines.base import Engine
+from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.engines.select import installed, make_engine
+from stylecam.errors import EngineUnavailableError, ModelFormatError, UsageError
+from stylecam.frame import Size
+from stylecam.processor import usable_cores
+from stylecam.styles.model import Model
+
+_HALF = "bf16"
+
+
+@dataclass(slots=True)
+class Ranking:
+    """What was found.
+
+    Attributes:
+        times: of each engine at each size, with the classic network's at the smallest.
+        gmac: billions of multiply-adds, by network (its key) and size.
+        peak: billions of float32 multiply-adds a second in a matrix product, the most that was seen.
+        half_peak: the same for bfloat16, where an engine computes with it.
+        problems: engines that were left out, and why.
+    """
+
+    times: list[Times] = field(default_factory=list)
+    baseline: Model | None = None
+    gmac: dict[tuple[str, Size], float] = field(default_factory=dict)
+    peak: float | None = None
+    half_peak: float | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One for each engine, network and size, as plain values."""
+        return [self._row(times) for times in self.times]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "peak_gmac_per_s": _rounded(self.peak, 1),
+            "peak_bf16_gmac_per_s": _rounded(self.half_peak, 1),
+            "rows": self.rows,
+            "problems": self.problems,
+        }
+
+    def _row(self, times: Times) -> dict[str, Any]:
+        work, took = self.gmac.get((times.entry.model.key, times.size)), times.network_ms
+        rate = None if work is None or not took else work / took * 1000
+        base = next((other for other in self.times if other.size == times.size and self._is_baseline(other)), times)
+        known = self._is_baseline(base)
+        return {
+            **times.as_dict(),
+            "baseline": self._is_baseline(times),
+            "gmac": _rounded(work, 3),
+            "gmac_per_s": _rounded(rate, 1),
+            "of_peak": None if rate is None or self.peak is None else round(rate / self.peak, 3),
+            "picture_times_faster": _ratio(base.paint_ms, times.paint_ms) if known else None,
+            "network_times_faster": _ratio(base.network_ms, took) if known else None,
+        }
+
+    def _is_baseline(self, times: Times) -> bool:
+        return self.baseline is not None and times.entry.model.key == self.baseline.key
+
+
+def rank(plan: Plan, model: Model, clock: Clock, listener: Listener, stop: threading.Event) -> Ranking:
+    """Measure the engines of `plan` with `model`; the classic network runs on cv2.dnn, at the smallest size.
+
+    Raises:
+        EngineUnavailableError, UsageError: an engine or device that was asked for is not there.
+    """
+    ranking = Ranking(baseline=johnson())
+    engines = engines_of(plan, ranking.problems)
+    sizes, threads = plan.engine_sizes, plan.threads or usable_cores()
+    seconds = plan.seconds_of("engines")
+    share = 0.9 / len(sizes)
+    for number, size in enumerate(sizes):
+        listener(number * share, "the processor's matrix product")
+        ranking.peak = _higher(ranking.peak, matmul_peak(threads))
+        entries = [Entry(engine, model) for engine in engines]
+        if number == 0 and ranking.baseline is not None:
+            entries.append(Entry(OpenCVEngine("cpu"), ranking.baseline))
+        for entry in entries:
+            with contextlib.suppress(ModelFormatError):  # told as unknown
+                ranking.gmac[entry.model.key, size] = gmac(entry.model, size)
+        ranking.times += compete(entries, size, seconds, clock, part(listener, number * share, share), stop)
+        if stop.is_set():
+            break
+    if not stop.is_set():
+        listener(0.9, "the processor's matrix product")
+        ranking.peak = _higher(ranking.peak, matmul_peak(threads))
+        if any(_HALF in engine.device for engine in engines):
+            ranking.half_peak = bf16_peak(threads)
+    ranking.problems += [engine.trouble for engine in engines if engine.trouble is not None]
+    return ranking
+
+
+def engines_of(plan: Plan, problems: list[str]) -> list[Engine]:
+    """The engines to measure; of those not asked for by name, broken ones go to `problems`.
+
+    Without a device, each runs on the processor, in half precision too where that is a device, and on a graphics card
+    where it finds one.
+
+    Raises:
+        EngineUnavailableError, UsageError: an engine or device that was asked for is not there.
+    """
+    asked = [name for name in plan.engines if name != AUTO]
+    for name in asked:
+        if name not in ENGINES:
+            raise UsageError(f"there is no engine {name!r}; choose {', '.join(ENGINES)}")
+    found: list[Engine] = []
+    for name in asked or installed():
+        devices = [plan.device] if plan.device != AUTO else _devices(name)
+        for number, device in enumerate(devices):
+            try:
+                found.append(make_engine(name, device, plan.threads))
+            except (EngineUnavailableError, UsageError) as error:
+                if name in asked and (plan.device != AUTO or number == 0):
+                    raise
+                if number == 0 and plan.device == AUTO:
+                    problems.append(f"{name}: {error}")
+    if not found:
+        raise UsageError(f"no installed engine has a device {plan.device!r}; choose another, or auto")
+    return found
+
+
+def _devices(engine: str) -> Sequence[str]:
+    """All devices to try, the processor first."""
+    return [device for device in DEVICES_OF[engine] if device != AUTO]
+
+
+def _higher(one: float | None, other: float | None) -> float | None:
+    return max((rate for rate in (one, other) if rate is not None), default=None)
+
+
+def _ratio(base: float | None, own: float | None) -> float | None:
+    return None if base is None or not own else round(base / own, 1)
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,183 @@
+"""`stylecam bench`: how fast and how steady this machine paints."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from stylecam.cli.complete import complete_camera, complete_style
+from stylecam.cli.work import FILE, stopped_by_ctrl_c
+from stylecam.errors import BenchError, UsageError
+from stylecam.files import check_writable
+from stylecam.frame import Size
+
+KINDS = ("engines", "stages", "live", "governor", "latency", "soak")
+
+
+def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """`--what engines,live --what soak` as one list."""
+    named = tuple(part.strip() for text in given for part in text.split(",") if part.strip())
+    for kind in named:
+        if kind not in KINDS:
+            raise click.BadParameter(f"{kind!r} is nothing that can be measured; choose {', '.join(KINDS)}")
+    return tuple(dict.fromkeys(named))
+
+
+def _scales(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[float | None, ...]:
+    try:
+        found = tuple(None if text == "auto" else float(text) for text in given)
+    except ValueError:
+        found = (0.0,)
+    if not all(scale is None or 0.25 <= scale <= 1 for scale in found):
+        raise click.BadParameter(f"{', '.join(given)} must be auto, or numbers from 0.25 to 1")
+    return found
+
+
+@click.command(
+    "bench",
+    epilog="""\b
+Examples:
+  stylecam bench                                      engines, stages of a frame and latency, in about a minute
+  stylecam bench --what engines --seconds 20 --plot engines.png
+      every installed engine in turns at three sizes, against Johnson's network and the processor's own limit
+  stylecam bench --what live --camera demo --camera clip.mp4 --engine opencv --engine openvino
+      four minutes of live painting in one table
+  stylecam bench --what live --scale 0.5 --scale auto --seconds 30
+  stylecam bench --what governor --plot governor.png
+      a busy program comes and goes: which sizes the governor chooses, and how soon
+  stylecam bench --what soak --samples soak.jsonl     half an hour of switches, load and lost cameras
+\b
+Ctrl-C prints what is known so far.""",
+)
+@click.option(
+    "--what", multiple=True, callback=_kinds, metavar="LIST",
+    help=f"What to measure: {', '.join(KINDS)}; several with commas or several times.  [default: engines, stages, "
+    "latency]",
+)  # fmt: skip
+@click.option(
+    "--camera", "cameras", multiple=True, metavar="WHICH", shell_complete=complete_camera,
+    help="As for stylecam run; several times for live runs of each.  [default: demo]",
+)  # fmt: skip
+@click.option(
+    "--engine", "engines", multiple=True, metavar="NAME",
+    help="Only this engine; several times for more. Without: all installed ones, and for live runs the usual one.",
+)  # fmt: skip
+@click.option("--device", default="auto", show_default=True, help="As for stylecam run.")
+@click.option("--threads", type=click.IntRange(1, 512), help="Processor threads the networks may use. Without: all.")
+@click.option("--cpu", type=click.FloatRange(5, 100), metavar="PERCENT", help="As for stylecam run.")
+@click.option("--style", metavar="NAME", shell_complete=complete_style, help="As for stylecam run.")
+@click.option(
+    "--size", metavar="WxH",
+    help="Published size, 1280x720 without; with engines, the size of the pictures, three sizes without.",
+)  # fmt: skip
+@click.option("--fps", type=click.FloatRange(1, 120), default=30.0, show_default=True, help="Rate of live runs.")
+@click.option(
+    "--scale", "scales", multiple=True, callback=_scales, default=("auto",), show_default=True,
+    help="Processing size of live runs, as for stylecam run; several times for runs at each.",
+)  # fmt: skip
+@click.option(
+    "--seconds", type=click.FloatRange(0.5, 604_800),
+    help="Of each measurement: of a size with engines, of a run with live.  [default: engines 4, stages and latency 6, "
+    "live and governor 60, soak 1800]",
+)  # fmt: skip
+@click.option(
+    "--samples", **FILE, metavar="FILE.jsonl", help="Write what is seen of live runs there, line by line as it happens."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on standard output.")
+@click.option("--plot", **FILE, metavar="FILE.png", help="Draw the figures.")
+def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Path | None, **given: Any) -> int:
+    """Measure how fast and how steady this machine paints.
+
+    Engines take turns with each other and with the network everyone compares with, so that the ratios hold whatever
+    else the machine does. Live runs go through the whole program, each in a process of its own, into nothing.
+    """
+    from stylecam.bench import chart
+    from stylecam.bench.plan import QUICK, Plan
+    from stylecam.bench.suite import Suite
+    from stylecam.config import user_styles
+    from stylecam.styles.catalogue import shipped_models
+
+    if plot is not None:
+        if plot.suffix.lower() != ".png":
+            raise UsageError(f"{plot}: the name of a plot ends in .png")
+        check_writable(plot)
+        chart.check_installed()
+    cameras = given.pop("cameras") or ("demo",)
+    plan = Plan(
+        what=what or QUICK,
+        cameras=cameras,
+        size=None if size is None else Size.parse(size),
+        folders=(shipped_models(), user_styles()),
+        **given,
+    )
+    with stopped_by_ctrl_c() as stop, _Screen() as screen:
+        report = Suite(plan, screen, stop).run()
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=2))
+    else:
+        from stylecam.cli.figures import tables
+
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console = Console(width=180, highlight=False)
+        console.print(str(report.host), markup=False, soft_wrap=True)
+        for table, note in tables(report):
+            console.print()
+            console.print(table)
+            if note:
+                console.print(note, markup=False, soft_wrap=True)
+    if report.stopped:
+        click.echo("stopped early: this is what is known so far", err=True)
+    if plot is not None:
+        try:
+            chart.write_chart(plot, report)
+        except OSError as error:
+            raise BenchError(f"{plot} cannot be written: {error.strerror or error}") from error
+        click.echo(f"wrote {plot}", err=True)
+    return 1 if any(run.outcome.crash for run in report.runs) else 0
+
+
+class _Screen(AbstractContextManager["_Screen"]):
+    """Shows progress on standard error; plain lines every half minute where that is no terminal."""
+
+    PLAIN_EVERY_S = 30.0
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            BarColumn(30),
+            TextColumn("{task.percentage:5.1f} %"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[what]}", markup=False),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            refresh_per_second=2,
+            transient=True,
+        )
+        self._task = self._progress.add_task("bench", total=1.0, left="", what="")
+        self._began = self._told_at = monotonic()
+
+    def __enter__(self) -> _Screen:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, done: float, what: str) -> None:
+        """Take in how far it has come."""
+        now = monotonic()
+        left_s = (now - self._began) / done * (1 - done) if done > 0.02 else None
+        left = "" if left_s is None else f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
+        self._progress.update(self._task, completed=done, left=left, what=what)
+        if self._progress.disable and now - self._told_at >= self.PLAIN_EVERY_S:
+            self._told_at = now
+            self._console.print(f"{done:.0%} {left} {what}", markup=False, soft_wrap=True)

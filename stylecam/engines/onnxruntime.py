@@ -1,0 +1,199 @@
+"""Networks through ONNX Runtime, with its providers for the processor, CUDA, DirectML and CoreML."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+from stylecam.engines.base import Engine, Session
+from stylecam.engines.inputs import Inputs
+from stylecam.engines.library import brief, load
+from stylecam.engines.names import DEVICES_OF
+from stylecam.engines.pixels import Array, Loader, Net, PixelSession
+from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
+from stylecam.processor import usable_cores
+from stylecam.styles.model import Model
+
+DEVICES = DEVICES_OF["onnxruntime"]
+
+_PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
+    # Trying all of cuDNN's ways takes seconds for each size; TF32 would round to 10 bits.
+    "cuda": ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}),
+    "directml": ("DmlExecutionProvider", {}),
+    "coreml": ("CoreMLExecutionProvider", {"ModelFormat": "MLProgram", "RequireStaticInputShapes": "1"}),
+    "cpu": ("CPUExecutionProvider", {}),
+}
+_PACKAGES = {"cuda": "onnxruntime-gpu[cuda,cudnn]", "directml": "onnxruntime-directml", "coreml": "onnxruntime"}
+_FATAL = 4
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices this ONNX Runtime was built for, best first; whether a card is there shows when a network is loaded.
+
+    Raises:
+        EngineUnavailableError: it is not installed or cannot be loaded.
+    """
+    built_for = set(load("onnxruntime", "ONNX Runtime").get_available_providers())
+    return tuple(device for device, (provider, _) in _PROVIDERS.items() if provider in built_for)
+
+
+class OnnxRuntimeEngine(Engine, Loader):
+    """ONNX Runtime on one device.
+
+    It silently runs on the processor what a device does not take; so each network is asked what it was given to. Where
+    the device fails, the engine goes on with the processor, and `trouble` says why.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, device: str = "auto", threads: int | None = None) -> None:
+        """`device` is one of `DEVICES`; `auto` takes the first that it was built for. `threads`: None for all cores.
+
+        Raises:
+            EngineUnavailableError: the library or the device is not there; the message says what to install.
+            UsageError: there is no device of that name.
+        """
+        if device not in DEVICES:
+            raise UsageError(f"ONNX Runtime has no device {device!r}; choose {', '.join(DEVICES)}")
+        self._library = load("onnxruntime", "ONNX Runtime")
+        found = available_devices()
+        if device != "auto" and device not in found:
+            raise EngineUnavailableError(
+                f"--device {device}: the installed ONNX Runtime {self._library.__version__} was built without it; "
+                f'exchange it: pip uninstall -y onnxruntime, then pip install "{_PACKAGES[device]}"; '
+                f"or use --device cpu"
+            )
+        self.device = found[0] if device == "auto" else device
+        self.version = f"ONNX Runtime {self._library.__version__}"
+        self._threads = threads or usable_cores()
+        self._errors = _errors(self._library)
+        self._library.set_default_logger_severity(_FATAL)  # failures come as exceptions; it would print them too
+        if self.device == "cuda" and hasattr(self._library, "preload_dlls"):
+            with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+                self._library.preload_dlls()
+
+    def session(self, model: Model, width: int, height: int) -> Session:
+        """See `Engine.session`."""
+        return PixelSession(self, model, width, height)
+
+    @property
+    def in_order(self) -> bool:
+        """See `Loader.in_order`."""
+        return self.device != "cpu"
+
+    def load(self, data: bytes, model: Model, width: int, height: int) -> Net:
+        """See `Loader.load`."""
+        return _Net(self, data, model, width, height)
+
+    def open(self, data: bytes, name: str) -> Any:
+        """An `InferenceSession` that really runs on `device`, or on the processor, which `device` then is.
+
+        Raises:
+            EngineRunError: the network called `name` cannot be loaded.
+        """
+        if self.device != "cpu":
+            try:
+                opened = self._open(data)
+            except self._errors as error:
+                self.give_up_device(brief(error))
+            else:
+                if _PROVIDERS[self.device][0] in opened.get_providers():
+                    return opened
+                self.give_up_device("it finds no such device, or not the libraries that go with it")
+        try:
+            return self._open(data)
+        except self._errors as error:
+            raise EngineRunError(f"{self.version} cannot load {name}: {brief(error)}") from error
+
+    def give_up_device(self, reason: str) -> None:
+        """Use the processor from now on."""
+        self.trouble = f"{self.version} cannot use {self.device} ({reason}); going on with the processor"
+        self.device = "cpu"
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What the library raises."""
+        return self._errors
+
+    def on_device(self, values: Array) -> Any:
+        """`values` in CUDA's memory."""
+        return self._library.OrtValue.ortvalue_from_numpy(values, "cuda", 0)
+
+    def _open(self, data: bytes) -> Any:
+        options = self._library.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _FATAL
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        # Threads that spin while they wait take the processor from the frame's other work, and count as used.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if self.device == "directml":
+            options.enable_mem_pattern = False  # its documentation asks for it
+        names = [self.device] if self.device == "cpu" else [self.device, "cpu"]
+        providers = [_PROVIDERS[name] for name in names]
+        return self._library.InferenceSession(data, options, providers=providers, enable_fallback=0)
+
+
+class _Net(Net):
+    """A network in ONNX Runtime; it moves to the processor when its device fails."""
+
+    def __init__(self, engine: OnnxRuntimeEngine, data: bytes, model: Model, width: int, height: int) -> None:
+        self._engine, self._data, self._model, self._size = engine, data, model, (width, height)
+        self._open()
+
+    def _open(self) -> None:
+        self._session = self._engine.open(self._data, self._model.path.name)
+        self._device = self._engine.device
+        self._inputs = Inputs(self._model, *self._size)
+        self._fed: dict[str, Array] = {}
+        self._bound = _Bound(self._engine, self._session) if self._device == "cuda" else None
+
+    def run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
+        try:
+            return self._run(image, weights, origin)
+        except self._engine.errors as error:
+            if self._device == "cpu":
+                raise EngineRunError(
+                    f"{self._engine.version} cannot run {self._model.path.name}: {brief(error)}"
+                ) from error
+            if self._engine.device == self._device:
+                self._engine.give_up_device(brief(error))
+        self._open()
+        return self.run(image, weights, origin)
+
+    def _run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
+        changed = self._inputs.changed(weights, origin)
+        if self._bound is not None:
+            return self._bound.run({"image": image, **changed})
+        self._fed.update(changed, image=image)
+        styled: Array = self._session.run(["styled"], self._fed)[0]
+        return styled
+
+
+class _Bound:
+    """What goes in and out of a CUDA network stays where it lies in the card's memory: only what is new is copied."""
+
+    def __init__(self, engine: OnnxRuntimeEngine, session: Any) -> None:
+        self._engine, self._session = engine, session
+        self._binding = session.io_binding()
+        self._binding.bind_output("styled", "cuda", 0)
+        self._there: dict[str, Any] = {}
+
+    def run(self, changed: dict[str, Array]) -> Array:
+        for name, values in changed.items():
+            if name in self._there:
+                self._there[name].update_inplace(values)
+            else:
+                self._there[name] = self._engine.on_device(values)
+                self._binding.bind_ortvalue_input(name, self._there[name])
+        self._session.run_with_iobinding(self._binding)
+        styled: Array = self._binding.copy_outputs_to_cpu()[0]
+        return styled
+
+
+def _errors(library: Any) -> tuple[type[Exception], ...]:
+    """What the library raises: classes of its own, which have no common root."""
+    state = library.capi.onnxruntime_pybind11_state
+    own = [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    return (*own, RuntimeError, ValueError)

@@ -1,0 +1,168 @@
+"""Networks through OpenVINO, on Intel's and others' processors (in bfloat16 where they have it) and Intel's GPUs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stylecam.engines.base import Engine, Session
+from stylecam.engines.inputs import Inputs
+from stylecam.engines.library import brief, load
+from stylecam.engines.names import DEVICES_OF
+from stylecam.engines.pixels import Array, Loader, Net, PixelSession
+from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
+from stylecam.processor import usable_cores
+from stylecam.styles.model import Model
+
+DEVICES = DEVICES_OF["openvino"]
+
+_ERRORS = (RuntimeError, ValueError, TypeError)  # what its binding makes of C++ exceptions
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices OpenVINO finds here: `cpu`, `cpu-bf16` where the processor computes with bfloat16, `gpu`.
+
+    Raises:
+        EngineUnavailableError: it is not installed or cannot be loaded.
+    """
+    return _started()[1]
+
+
+class OpenVINOEngine(Engine, Loader):
+    """OpenVINO on one device.
+
+    On a GPU it computes in half precision, as it does by default there. Where the GPU fails, the engine goes on with
+    the processor, and `trouble` says why.
+    """
+
+    name = "openvino"
+
+    def __init__(self, device: str = "auto", threads: int | None = None) -> None:
+        """`device` is one of `DEVICES`; `auto` is the processor in full precision. `threads`: None for all cores.
+
+        Raises:
+            EngineUnavailableError: the library or the device is not there; the message says what to install.
+            UsageError: there is no device of that name.
+        """
+        if device not in DEVICES:
+            raise UsageError(f"OpenVINO has no device {device!r}; choose {', '.join(DEVICES)}")
+        self._library = load("openvino", "OpenVINO")
+        self.version = f"OpenVINO {self._library.__version__.split('-')[0]}"
+        self._core, found = _started()
+        self.device = "cpu" if device == "auto" else device
+        if self.device not in found:
+            raise EngineUnavailableError(f"--device {self.device}: {self.version} {_MISSING[self.device]}")
+        self._threads = threads or usable_cores()
+
+    def session(self, model: Model, width: int, height: int) -> Session:
+        """See `Engine.session`."""
+        return PixelSession(self, model, width, height)
+
+    @property
+    def in_order(self) -> bool:
+        """See `Loader.in_order`."""
+        return True
+
+    def load(self, data: bytes, model: Model, width: int, height: int) -> Net:
+        """See `Loader.load`."""
+        return _Net(self, data, model, width, height)
+
+    def open(self, data: bytes, name: str) -> Any:
+        """An `InferRequest` on `device`, or on the processor, which `device` then is.
+
+        Raises:
+            EngineRunError: the network called `name` cannot be loaded.
+        """
+        if self.device == "gpu":
+            try:
+                return self._open(data)
+            except _ERRORS as error:
+                self.give_up_device(brief(error))
+        try:
+            return self._open(data)
+        except _ERRORS as error:
+            raise EngineRunError(f"{self.version} cannot load {name}: {brief(error)}") from error
+
+    def give_up_device(self, reason: str) -> None:
+        """Use the processor from now on."""
+        self.trouble = f"{self.version} cannot use {self.device} ({reason}); going on with the processor"
+        self.device = "cpu"
+
+    def tensor(self, values: Array) -> Any:
+        """`values` as the library's tensor, which shares their memory."""
+        return self._library.Tensor(values, shared_memory=True)
+
+    def _open(self, data: bytes) -> Any:
+        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if self.device == "gpu":
+            where = "GPU"
+        else:
+            where = "CPU"
+            options["INFERENCE_PRECISION_HINT"] = "bf16" if self.device == "cpu-bf16" else "f32"
+            options["INFERENCE_NUM_THREADS"] = self._threads
+            options["CPU_DENORMALS_OPTIMIZATION"] = True
+        return self._core.compile_model(self._core.read_model(data), where, options).create_infer_request()
+
+
+class _Net(Net):
+    """A network in OpenVINO; it moves to the processor when the GPU fails."""
+
+    def __init__(self, engine: OpenVINOEngine, data: bytes, model: Model, width: int, height: int) -> None:
+        self._engine, self._data, self._model, self._size = engine, data, model, (width, height)
+        self._open()
+
+    def _open(self) -> None:
+        self._request = self._engine.open(self._data, self._model.path.name)
+        self._device = self._engine.device
+        self._inputs = Inputs(self._model, *self._size)
+        self._kept: dict[str, Array] = {}
+        output = self._request.model_outputs[0]
+        self._kind = output.get_element_type().to_dtype()
+        self._shape = tuple(output.get_shape()) if output.get_partial_shape().is_static else None
+
+    def run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
+        try:
+            return self._run(image, weights, origin)
+        except _ERRORS as error:
+            if self._device != "gpu":
+                raise EngineRunError(
+                    f"{self._engine.version} cannot run {self._model.path.name}: {brief(error)}"
+                ) from error
+            if self._engine.device == self._device:
+                self._engine.give_up_device(brief(error))
+        self._open()
+        return self.run(image, weights, origin)
+
+    def _run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
+        for name, values in {"image": image, **self._inputs.changed(weights, origin)}.items():
+            self._kept[name] = np.ascontiguousarray(values)  # its memory is the tensor's
+            self._request.set_tensor(name, self._engine.tensor(self._kept[name]))
+        if self._shape is None:
+            self._request.infer()
+            return np.array(self._request.get_output_tensor(0).data)
+        styled = np.empty(self._shape, self._kind)
+        self._request.set_output_tensor(self._engine.tensor(styled))
+        self._request.infer()
+        return styled
+
+
+_MISSING = {
+    "cpu": "finds no processor it can use; use --engine opencv",
+    "cpu-bf16": "can compute with bfloat16 only on processors that have it, and this one has not; use --device cpu",
+    "gpu": "finds no Intel GPU; install its OpenCL runtime (Debian: intel-opencl-icd), or use --device cpu",
+}
+
+
+def _started() -> tuple[Any, tuple[str, ...]]:
+    """The library's core and the devices it finds."""
+    library = load("openvino", "OpenVINO")
+    try:
+        core = library.Core()
+        names = {name.split(".")[0] for name in core.available_devices}
+        found = ["cpu"] if "CPU" in names else []
+        if found and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            found.append("cpu-bf16")
+    except _ERRORS as error:
+        raise EngineUnavailableError(f"OpenVINO cannot be started: {brief(error)}; use --engine opencv") from error
+    return core, (*found, *(["gpu"] if "GPU" in names else []))

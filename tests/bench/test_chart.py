@@ -1,0 +1,33 @@
+"""The plot."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from stylecam.bench import chart
+from stylecam.errors import BenchError
+from tests.bench.material import cut_short, report
+
+
+def test_each_kind_has_a_panel(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    chart.write_chart(tmp_path / "a.png", report())
+    drawn = cv2.imread(str(tmp_path / "a.png"))
+    assert drawn is not None
+    assert drawn.shape[0] > 2000
+
+
+def test_what_was_cut_short_is_drawn_as_far_as_it_is_known(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    chart.write_chart(tmp_path / "a.png", cut_short())
+    assert (tmp_path / "a.png").stat().st_size > 0
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(BenchError, match=r"pip install \"stylecam\[bench\]\""):
+        chart.check_installed()

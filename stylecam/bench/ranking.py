@@ -119,20 +119,18 @@ def engines_of(plan: Plan, problems: list[str]) -> list[Engine]:
     Raises:
         EngineUnavailableError, UsageError: an engine or device that was asked for is not there.
     """
-    asked = [name for name in plan.engines if name != AUTO]
-    for name in asked:
+    asked = [(name, device) for name, device in plan.named_engines if name != AUTO]
+    found: list[Engine] = []
+    for name, device in asked or [(name, plan.device) for name in installed()]:
         if name not in ENGINES:
             raise UsageError(f"there is no engine {name!r}; choose {', '.join(ENGINES)}")
-    found: list[Engine] = []
-    for name in asked or installed():
-        devices = [plan.device] if plan.device != AUTO else _devices(name)
-        for number, device in enumerate(devices):
+        for number, tried in enumerate(_devices(name) if device == AUTO else [device]):
             try:
-                found.append(make_engine(name, device, plan.threads))
+                found.append(make_engine(name, tried, plan.threads))
             except (EngineUnavailableError, UsageError) as error:
-                if name in asked and (plan.device != AUTO or number == 0):
+                if asked and number == 0:
                     raise
-                if number == 0 and plan.device == AUTO:
+                if number == 0 and device == AUTO:
                     problems.append(f"{name}: {error}")
     if not found:
         raise UsageError(f"no installed engine has a device {plan.device!r}; choose another, or auto")

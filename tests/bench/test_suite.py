@@ -51,7 +51,7 @@ def test_live_runs_are_made_for_each_camera_engine_and_scale(jobs: list[Job]) ->
     plan = Plan(
         what=("live",),
         cameras=("demo", "clip.mp4"),
-        engines=("opencv", "openvino"),
+        engines=("opencv", "openvino:cpu-bf16"),
         scales=(None, 0.5),
         folders=FOLDERS,
     )

@@ -96,14 +96,15 @@ def main() -> None:
         rungs[str(rung)] = found | {"painted at full size": _judged(scenes, whole, whole)}
         if given.crops is not None and rung == given.rungs[0]:
             cv2.imwrite(str(given.crops), crops(ways, scenes, small, whole, rung))
+    host = Host.here()
     report = {
-        "machine": {**Host.here().as_dict(), "threads": cv2.getNumThreads()},
+        "machine": {**host.as_dict(), "threads": cv2.getNumThreads()},
         "size": str(given.size),
         "pictures": len(scenes),
         "styles": given.styles,
         "rungs": rungs,
     }
-    print(json.dumps(report, indent=2) if given.json else table(report))
+    print(json.dumps(report, indent=2) if given.json else f"{host}\n{table(report)}")
 
 
 def ways_to(size: Size) -> dict[str, Enlarge]:
@@ -252,8 +253,7 @@ def crops(
 
 def table(report: dict[str, Any]) -> str:
     """The report for people."""
-    lines = [", ".join(f"{key} {value}" for key, value in report["machine"].items())]
-    lines.append(f"{report['pictures']} pictures, styles {', '.join(report['styles'])}")
+    lines = [f"{report['pictures']} pictures, styles {', '.join(report['styles'])}"]
     for rung, found in report["rungs"].items():
         lines += ["", f"{rung} to {report['size']:14} ms  times  edges   calm  flicker  at edges  elsewhere"]
         for name, one in found.items():

@@ -21,13 +21,10 @@ from stylecam.control.keys import Bindings, bind
 from stylecam.control.state import LiveState
 from stylecam.control.terminal import TerminalKeys, order_for
 from stylecam.engines.base import Engine
-from stylecam.engines.names import AUTO
-from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
-from stylecam.engines.select import make_engine
-from stylecam.engines.tuning import Tuner, answers_path
 from stylecam.errors import CameraNotFoundError, EngineError, HotkeysUnavailableError, SinkUnavailableError, UsageError
 from stylecam.files import write_json
+from stylecam.motor import Motor
 from stylecam.pipeline import Pipeline, waiting_frame
 from stylecam.processor import usable_cores
 from stylecam.settings import Settings
@@ -79,7 +76,6 @@ class Live:
         self.stats = Stats()
         self._allowance = Allowance(settings.cpu / 100, usable_cores())
         self.bindings: Bindings = {}
-        self.engine_reason: str | None = None
         self._told: dict[int, tuple[str, str]] = {}
         self._engine_said: set[str] = set()
         self._hotkeys: GlobalHotkeys | None = None
@@ -101,10 +97,8 @@ class Live:
         self.bindings = bind(settings.bindings)
         state = self._first_state()
         sinks = self._wanted_sinks()
-        threads = self._threads()
-        if threads is not None:
-            cv2.setNumThreads(threads)
-        asked = None if settings.engine == AUTO else make_engine(settings.engine, settings.device, threads)
+        self._motor = Motor(settings, self._clock, self._say)
+        asked = self._motor.asked_for()
         self.control = Control(self._catalogue, state)
         self.source = self._open_source()
         opened: list[Sink] = []
@@ -113,10 +107,10 @@ class Live:
             card = waiting_frame(settings.size, self._clock.now())
             for sink in opened:
                 sink.write(card)
-            self._use(asked or self._fastest(state, threads))
+            if asked is None:
+                asked = self._motor.fastest(self._catalogue.models if state.mix is None else [state.mix.model])
+            self._use(asked)
             self._prepare(state)
-            if settings.engine == AUTO and self.pool.engine.name != OpenCVEngine.name:
-                self.pool.spare = OpenCVEngine("cpu")
         except BaseException:
             for sink in opened:
                 sink.discard()
@@ -203,7 +197,7 @@ class Live:
             "engine": self.pool.engine.name,
             "device": self.pool.engine.device,
             "engine_version": self.pool.engine.version,
-            "engine_reason": self.engine_reason,
+            "engine_reason": self._motor.reason,
             "cpu_percent": settings.cpu,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
@@ -214,16 +208,6 @@ class Live:
             "start_s": None if first is None else round(_process_age(now, first), 2),
             "stylecam": __version__,
         }
-
-    def _fastest(self, state: LiveState, threads: int | None) -> Engine:
-        """The engine that `auto` stands for, for the first style's network or, without one, any."""
-        models = self._catalogue.models if state.mix is None else [state.mix.model]
-        if not models:
-            return OpenCVEngine()
-        tuner = Tuner(answers_path(), self._clock)
-        choice = tuner.choose(models[0], self._settings.device, threads, again=self._settings.retune)
-        self.engine_reason = choice.reason
-        return choice.engine
 
     def _use(self, engine: Engine) -> None:
         self.pool = SessionPool(engine, RIM)
@@ -242,27 +226,15 @@ class Live:
         try:
             self.stylist.prepare(state)
         except EngineError as error:
-            settings, engine = self._settings, self.pool.engine
-            asked_for = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
-            if asked_for or (engine.name, engine.device) == ("opencv", "cpu"):
-                raise
-            self._say(f"{engine.version} on {engine.device} does not work ({error}); going on with OpenCV")
+            other = self._motor.instead_of(self.pool.engine, error)
             self.pool.close()
-            self.engine_reason = None
-            self._use(OpenCVEngine("cpu"))
+            self._use(other)
             self.stylist.prepare(state)
+        self.pool.spare = self._motor.spare_for(self.pool.engine)
 
     def _report_once_open(self) -> dict[str, Any]:
         """For the web page, which may ask before all is open."""
         return self.report(self._clock.now()) if hasattr(self, "pipeline") else {}
-
-    def _threads(self) -> int | None:
-        """The threads asked for, but no more than there are cores: more would only wait for each other."""
-        asked, cores = self._settings.threads, usable_cores()
-        if asked is not None and asked > cores:
-            self._say(f"--threads {asked}: stylecam may run on {cores} cores; using {cores} threads")
-            return cores
-        return asked
 
     def _first_state(self) -> LiveState:
         settings = self._settings

@@ -17,11 +17,11 @@ from stylecam import child
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
 from stylecam.frame import Image, Size
-from stylecam.styles.card import printable
 from stylecam.styles.importers import proof
 from stylecam.styles.importers.select import Imported, ImportOptions, import_style
 from stylecam.styles.model import LARGEST_FILE, Model
 from stylecam.tensor import fit, to_tensor
+from stylecam.words import printable
 
 TRIED_AT = Size(264, 200)
 """Multiples of 8 and of nothing larger, and of no size that networks are exported at."""

@@ -34,13 +34,21 @@ class Audience:
     ) -> None:
         """`state` gives what the user wants at this moment."""
         self.present = True
-        self._sinks = list(sinks)
+        self._sinks = tuple(sinks)
         self._state = state
         self._always_on = always_on
         self._idle_after_s = idle_after_s
         self._looked_at = float("-inf")
         self._watched_at = self._stirred_at = now
         self._version = state().version
+
+    def join(self, sink: Sink) -> None:
+        """Ask `sink` too from now on; from any thread."""
+        self._sinks = (*self._sinks, sink)
+
+    def part(self, sink: Sink) -> None:
+        """Ask `sink` no more."""
+        self._sinks = tuple(one for one in self._sinks if one is not sink)
 
     @property
     def waiting_for(self) -> str | None:

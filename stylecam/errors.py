@@ -18,14 +18,21 @@ StylecamError
 ├── SinkError
 │   ├── SinkUnavailableError  (OSError)       an output cannot be opened; says why and what to do
 │   ├── SinkLostError         (OSError)       an output stopped taking frames; the publisher tries again
+│   ├── TooManyViewersError   (RuntimeError)  the page is sent to as many viewers as it can be
 │   └── SinkClosedError       (ValueError)    written to before it was opened: a mistake in the calling code
 ├── TrainingError
 │   ├── TrainingUnavailableError (RuntimeError) PyTorch is not installed; says what to install
 │   ├── TrainingDataError     (ValueError)    a painting, photo folder, perceptual network or checkpoint is no good
 │   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
+├── AlreadyRunningError       (RuntimeError)  another stylecam publishes there; says how to steer it
+├── NotRunningError           (LookupError)   there is no stylecam to steer; says how to start one
+├── RefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
+├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
+├── ObsUnavailableError       (RuntimeError)  what follows OBS is not installed; says what to install
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
 ├── BenchError                (RuntimeError)  something that was to be measured cannot be run here; says why
 ├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
+├── ServiceError              (RuntimeError)  what starts programs at login is not there or refuses; in its own words
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
 
 Each message says what happened, why, and what to do next; the command line prints it on one line and exits with 2.
@@ -112,6 +119,10 @@ class SinkLostError(SinkError, OSError):
     """An output that worked stopped taking frames."""
 
 
+class TooManyViewersError(SinkError, RuntimeError):
+    """One viewer more than can be served."""
+
+
 class SinkClosedError(SinkError, ValueError):
     """A sink was written to while closed."""
 
@@ -132,6 +143,26 @@ class TrainingFailedError(TrainingError, RuntimeError):
     """Training began and cannot go on."""
 
 
+class AlreadyRunningError(StylecamError, RuntimeError):
+    """Another stylecam publishes to the same output."""
+
+
+class NotRunningError(StylecamError, LookupError):
+    """No running stylecam can be steered."""
+
+
+class RefusedError(StylecamError, RuntimeError):
+    """An order that makes sense and cannot be carried out now."""
+
+
+class ServerUnavailableError(StylecamError, OSError):
+    """The page and the control beside it cannot be served."""
+
+
+class ObsUnavailableError(StylecamError, RuntimeError):
+    """What follows OBS is not installed."""
+
+
 class HotkeysUnavailableError(StylecamError, RuntimeError):
     """Global hotkeys cannot be had on this system as it is."""
 
@@ -146,3 +177,7 @@ class UncheckedError(StylecamError, OSError):
 
 class SetupError(StylecamError, RuntimeError):
     """The virtual camera's driver cannot be set up here, or a step towards it failed."""
+
+
+class ServiceError(StylecamError, RuntimeError):
+    """What starts programs at login is not there, or refuses."""

@@ -29,6 +29,34 @@ def user_path(text: str) -> Path:
     return path
 
 
+def plain_name(text: str) -> str:
+    """`text`, if it can begin a file's name on any system and leads to no other folder.
+
+    Raises:
+        UsageError: it has something else than letters, digits, spaces, - and _.
+    """
+    if not text.strip() or len(text) > 80 or not all(c.isalnum() or c in " -_" for c in text):
+        raise UsageError(f"{text[:60]!r} cannot be a file's name: use up to 80 letters, digits, spaces, - and _")
+    return text.strip()
+
+
+def new_file(folder: Path, stem: str, suffix: str) -> Path:
+    """An empty file in `folder`, made just now: `STEM.SUFFIX`, or with a number where that is taken.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    number = 1
+    while True:
+        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}"
+        try:
+            path.open("xb").close()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
 def check_writable(path: Path) -> None:
     """See that `write_json` can write `path`, leaving no trace.
 

@@ -3,50 +3,58 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
-import psutil
 
-from stylecam import __version__
+from stylecam import __version__, process
 from stylecam.allowance import Allowance
 from stylecam.audience import Audience
+from stylecam.beginning import first_state, open_source
 from stylecam.clock import Clock, SystemClock
-from stylecam.control.actions import Control
-from stylecam.control.hotkeys import GlobalHotkeys
+from stylecam.control.actions import Order
+from stylecam.control.control import Control
+from stylecam.control.cycle import AutoCycle
+from stylecam.control.desk import Desk
 from stylecam.control.keys import Bindings, bind
+from stylecam.control.server import Server
 from stylecam.control.state import LiveState
-from stylecam.control.terminal import TerminalKeys, order_for
+from stylecam.control.terminal import order_for
+from stylecam.control.thumbnails import Thumbnails
 from stylecam.engines.base import Engine
 from stylecam.engines.pool import SessionPool
-from stylecam.errors import CameraNotFoundError, EngineError, HotkeysUnavailableError, SinkUnavailableError, UsageError
-from stylecam.files import write_json
+from stylecam.errands import Errands
+from stylecam.errors import (
+    EngineError,
+    RefusedError,
+)
+from stylecam.frame import Frame
+from stylecam.keyboard import Keyboard
 from stylecam.motor import Motor
+from stylecam.news import News, Say
+from stylecam.outputs import open_outputs
+from stylecam.panic import panic_picture
 from stylecam.pipeline import Pipeline, waiting_frame
 from stylecam.processor import usable_cores
+from stylecam.publish import Outlet
+from stylecam.reload import Reloader
+from stylecam.scenes import Scenes
+from stylecam.serving import serve, web_sink
 from stylecam.settings import Settings
 from stylecam.sinks.base import Sink
-from stylecam.sinks.pipewire import is_possible as pipewire_is_possible
-from stylecam.sinks.recorder import Recorder
 from stylecam.sinks.select import make_sinks
-from stylecam.sinks.virtual import VirtualCameraSink
 from stylecam.sinks.web import WebSink
 from stylecam.sinks.window import WindowSink
 from stylecam.sources.base import Source
-from stylecam.sources.demo import DemoSource
-from stylecam.sources.select import make_source
 from stylecam.stats import Stats
+from stylecam.stats_file import StatsFile
 from stylecam.styles.catalogue import Catalogue
 from stylecam.stylist import RIM, Stylist
 
-Say = Callable[[str], None]
-
 WINDOW_TICK_S = 1 / 60
 TICK_S = 0.25
-STATS_S = 1.0
+REPORTED = frozenset({"style", "strength", "steadiness", "bypass", "frozen", "panic", "version"})
 
 
 class Live:
@@ -61,26 +69,28 @@ class Live:
         *,
         source: Source | None = None,
         sinks: Sequence[Sink] | None = None,
+        reload: Callable[[], Settings] | None = None,
     ) -> None:
         """`say` is told, in one line each, what the user should know.
 
         `source` and `sinks`, none of them open, take the place of those that the settings name: for measuring, and for
-        programs that bring their own.
+        programs that bring their own. `reload` reads the configuration again; what can be changed while it runs is
+        taken from what it gives.
         """
         self._settings = settings
         self._catalogue = catalogue
-        self._say = say
+        self._tell_user = say
         self._own_source, self._own_sinks = source, sinks
+        self._read_settings = reload
         self._clock = clock or SystemClock()
         self._began_at = self._clock.now()
         self.stats = Stats()
         self._allowance = Allowance(settings.cpu / 100, usable_cores())
-        self.bindings: Bindings = {}
-        self._told: dict[int, tuple[str, str]] = {}
-        self._engine_said: set[str] = set()
-        self._hotkeys: GlobalHotkeys | None = None
-        self._interrupted = False
-        self._stats_trouble = False
+        self.server: Server | None = None
+        self._news = News(self._say)
+        self._interrupted = self._reload_asked = False
+        self._reloader: Reloader | None = None
+        self._stats_file = StatsFile(settings.stats, self._say)
         self._final: dict[str, Any] = {}
 
     def open(self) -> None:
@@ -94,16 +104,22 @@ class Live:
         """
         settings = self._settings
         settings.check()
-        self.bindings = bind(settings.bindings)
-        state = self._first_state()
-        sinks = self._wanted_sinks()
+        self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
+        state = first_state(settings, self._catalogue)
+        named = make_sinks(settings.outputs, mirror_preview=not settings.mirror)
+        sinks = named if self._own_sinks is None else self._own_sinks
+        web = web_sink(settings, sinks)
+        panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
         self._motor = Motor(settings, self._clock, self._say)
         asked = self._motor.asked_for()
-        self.control = Control(self._catalogue, state)
-        self.source = self._open_source()
+        self.control = Control(self._catalogue, state, settings.presets)
+        self.source = open_source(settings, self._clock, self._say, self._own_source)
         opened: list[Sink] = []
         try:
-            self._open_sinks(sinks, opened)
+            open_outputs(sinks, opened, web, settings, self._say)
+            self.sinks = tuple(opened)
+            if web is not None:
+                self._serve(web, opened)
             card = waiting_frame(settings.size, self._clock.now())
             for sink in opened:
                 sink.write(card)
@@ -112,13 +128,14 @@ class Live:
             self._use(asked)
             self._prepare(state)
         except BaseException:
+            if self.server is not None:
+                self.server.stop()
             for sink in opened:
                 sink.discard()
             self.source.close()
             if hasattr(self, "pool"):
                 self.pool.close()
             raise
-        self.sinks = opened
         audience = Audience(
             opened,
             lambda: self.control.state,
@@ -129,7 +146,7 @@ class Live:
         self.pipeline = Pipeline(
             self.source,
             self.stylist,
-            self.sinks,
+            opened,
             self.control,
             self.stats,
             self._clock,
@@ -137,36 +154,68 @@ class Live:
             settings.fps,
             audience,
             self._allowance,
+            panic,
         )
+        self.errands = Errands(
+            self.control,
+            self.pipeline.publisher,
+            audience,
+            settings.size,
+            settings.fps,
+            pictures=settings.pictures,
+            videos=settings.videos,
+            reload=self._reload,
+            changed=self._changed,
+        )
+        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
+        if self._read_settings is not None:
+            self._reloader = Reloader(
+                settings,
+                self._read_settings,
+                self._catalogue,
+                self.control,
+                rebind=self._keyboard.rebind,
+                cover_with=self.pipeline.cover_with,
+                follow=self._scenes.replace,
+                press=self.press,
+                say=self._say,
+            )
 
     @property
     def hotkeys(self) -> Bindings:
         """The global hotkeys that are listened to; empty where there are none."""
-        return self.bindings if self._hotkeys is not None else {}
+        return self._keyboard.hotkeys
 
     def run(
-        self, started: Callable[[], None] | None = None, tick: Callable[[dict[str, Any]], None] | None = None
+        self,
+        started: Callable[[], None] | None = None,
+        tick: Callable[[dict[str, Any]], None] | None = None,
+        stopping: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
         """Run until the user, the time or a fault ends it; the final statistics. Everything is closed afterwards.
 
         `started` is called once pictures flow and keys are listened to; `tick` gets the statistics about four times a
-        second; both on this thread.
+        second; `stopping` is called before anything is closed; all on this thread.
         """
-        terminal = TerminalKeys(self.control.submit)
         with contextlib.ExitStack() as closing:  # in reverse order, each also when another one fails
             closing.callback(self._finish)
             closing.callback(self.pool.close)
+            if self.server is not None:
+                closing.callback(self.server.stop)
             closing.callback(self.pipeline.stop)
+            closing.callback(self.errands.close)
+            closing.callback(self.control.close)
             closing.callback(self.pool.stop_building)
             for sink in self.sinks:
                 if isinstance(sink, WindowSink):
                     closing.callback(sink.destroy)
             self.pipeline.start()
-            closing.callback(terminal.stop)
-            terminal.start()
-            self._hotkeys = self._start_hotkeys()
-            if self._hotkeys is not None:
-                closing.callback(self._hotkeys.stop)
+            closing.callback(self._keyboard.stop)
+            self._keyboard.start()
+            closing.callback(self._scenes.stop)
+            self._scenes.start()
+            if stopping is not None:
+                closing.callback(stopping)
             if started is not None:
                 started()
             self._watch(tick)
@@ -174,26 +223,39 @@ class Live:
 
     def _finish(self) -> None:
         self._final = self.report(self._clock.now())
-        self._write_stats(self._final)
+        self._stats_file.write(self._final, self._clock.now())
 
     def interrupt(self) -> None:
         """End the run, from a signal handler: so it only sets a flag, and takes no lock that `run` may hold."""
         self._interrupted = True
 
+    def ask_reload(self) -> None:
+        """Have the configuration read again, from a signal handler."""
+        self._reload_asked = True
+
+    def press(self, order: Order) -> None:
+        """Submit the order of a key, from any thread; a refusal is said."""
+        self.control.submit(order).add_done_callback(self._news.hear)
+
+    def describe(self, state: LiveState) -> dict[str, Any]:
+        """`state`, and what is true of the run beside it, ready for JSON."""
+        recording = self.errands.recording if hasattr(self, "errands") else None
+        return {
+            **state.describe(),
+            "recording": None if recording is None else str(recording),
+            "presets": list(self.control.presets),
+            "notice": self._news.notice,
+        }
+
     def report(self, now: float) -> dict[str, Any]:
         """All figures of this run, ready for JSON."""
-        settings, state = self._settings, self.control.state
-        first, process = self.stats.first_published_at, psutil.Process()
+        settings = self._settings
+        first = self.stats.first_published_at
         return {
             **self.pipeline.report(),
             "size": list(settings.size),
             "fps": settings.fps,
-            "style": state.label,
-            "strength": state.strength,
-            "steadiness": state.steadiness,
-            "bypass": state.bypass,
-            "frozen": state.frozen,
-            "version": state.version,
+            **{name: value for name, value in self.control.state.describe().items() if name in REPORTED},
             "engine": self.pool.engine.name,
             "device": self.pool.engine.device,
             "engine_version": self.pool.engine.version,
@@ -201,11 +263,10 @@ class Live:
             "cpu_percent": settings.cpu,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
-            "outputs": [{"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self.pipeline.outlets],
-            "rss_mb": round(process.memory_info().rss / 2**20, 1),
-            "cpu_cores": round(_processor_seconds(process) / max(1e-3, _process_age(now, now)), 2),
+            "outputs": [{"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self._wanted()],
+            **process.used(now),
             "seconds": round(now - self._began_at, 2),
-            "start_s": None if first is None else round(_process_age(now, first), 2),
+            "start_s": None if first is None else round(process.age(now, first), 2),
             "stylecam": __version__,
         }
 
@@ -232,99 +293,61 @@ class Live:
             self.stylist.prepare(state)
         self.pool.spare = self._motor.spare_for(self.pool.engine)
 
+    def _wanted(self) -> list[Outlet]:
+        """The outputs asked for: not the page nobody asked for, and no recording begun meanwhile."""
+        return [outlet for outlet in self.pipeline.outlets if outlet.sink in self.sinks]
+
     def _report_once_open(self) -> dict[str, Any]:
         """For the web page, which may ask before all is open."""
         return self.report(self._clock.now()) if hasattr(self, "pipeline") else {}
 
-    def _first_state(self) -> LiveState:
-        settings = self._settings
-        if settings.style is not None:
-            mix = self._catalogue.parse(settings.style)
-        else:
-            cards = self._catalogue.cards
-            mix = self._catalogue.mix_of(cards[0]) if cards else None
-        return LiveState(
-            mix,
-            strength=settings.strength,
-            steadiness=settings.steadiness,
-            mirror=settings.mirror,
-            scale=settings.scale,
-        )
+    def _newest(self) -> Frame | None:
+        return self.pipeline.newest if hasattr(self, "pipeline") else None
 
-    def _wanted_sinks(self) -> list[Sink]:
-        if self._own_sinks is not None:
-            return list(self._own_sinks)
-        settings = self._settings
-        return make_sinks(settings.outputs, mirror_preview=not settings.mirror, stats=self._report_once_open)
+    def _serve(self, web: WebSink, opened: list[Sink]) -> None:
+        thumbnails = Thumbnails(self._catalogue, self._newest, self._clock)
+        told = (self.describe, self._report_once_open, self._keyboard.names, thumbnails)
+        desk = Desk(self.control, self._catalogue, web.broadcast, *told)
+        self.server = serve(self._settings, desk, web, opened, self._say)
 
-    def _open_source(self) -> Source:
-        settings = self._settings
-        try:
-            source = self._own_source or make_source(settings.camera, self._clock)
-        except CameraNotFoundError as error:
-            if settings.camera is not None:
-                raise
-            self._say(f"{error}; showing the built-in demo. Choose one with --camera (stylecam cameras lists them).")
-            source = DemoSource(self._clock)
-        source.open(settings.size, settings.fps)
-        return source
+    def _changed(self) -> None:
+        if self.server is not None:
+            self.server.changed()
 
-    def _open_sinks(self, sinks: list[Sink], opened: list[Sink]) -> None:
-        """Open all into `opened`, so that the caller can close those that were when one is refused."""
-        settings = self._settings
-        for sink in sinks or [self._virtual_or_web()]:
-            if isinstance(sink, Recorder) and settings.camera and _same_file(sink.path, settings.camera):
-                raise UsageError(f"--output file:{sink.path} is the video being read; choose another name")
-            opened.append(sink)
-            sink.open(settings.size, settings.fps)
+    def _say(self, message: str) -> None:
+        self._tell_user(message)
+        if self.server is not None:
+            self.server.notice(message)
 
-    def _virtual_or_web(self) -> Sink:
-        virtual = VirtualCameraSink()
-        try:
-            virtual.open(self._settings.size, self._settings.fps)
-        except SinkUnavailableError as error:
-            more = (
-                " --output pipewire needs no driver, for programs that ask PipeWire for cameras."
-                if pipewire_is_possible()
-                else ""
-            )
-            self._say(f"{error}. Until then the picture is on a web page.{more}")
-            return WebSink(stats=self._report_once_open)
-        return virtual
-
-    def _start_hotkeys(self) -> GlobalHotkeys | None:
-        if not self._settings.hotkeys or not self.bindings:
-            return None
-        hotkeys = GlobalHotkeys(self.bindings, self.control.submit, self._clock)
-        try:
-            hotkeys.start()
-        except HotkeysUnavailableError as error:
-            self._say(str(error))
-            return None
-        warning = hotkeys.warning()
-        if warning:
-            self._say(warning)
-        return hotkeys
+    def _reload(self) -> None:
+        if self._reloader is None:
+            raise RefusedError("there is no configuration to read again")
+        self._reloader.reload()
+        self._changed()
 
     def _watch(self, tick: Callable[[dict[str, Any]], None] | None) -> None:
         windows = [sink for sink in self.sinks if isinstance(sink, WindowSink)]
         began = self._clock.now()
-        ticked = written = float("-inf")
+        ticked = float("-inf")
+        cycle = AutoCycle()
         while not self._ended(began, windows):
             for window in windows:
                 order = order_for(key) if (key := window.show()) else None
                 if order is not None:
-                    self.control.submit(order)
+                    self.press(order)
+            if self._reload_asked:
+                self._reload_asked = False
+                self.press(Order("reload"))
+            self.errands.carry_out()
             now = self._clock.now()
+            if (order := cycle.due(self.control.state, now)) is not None:
+                self.press(order)
             if now - ticked >= TICK_S:
                 ticked = now
-                self._pass_on_news()
-                if tick is not None:
-                    tick(self.report(now))
-            if self._settings.stats is not None and now - written >= STATS_S:
-                written = now
-                self._write_stats(self.report(now))
-            self._clock.wait_until(now + (WINDOW_TICK_S if windows else TICK_S / 2), self.control.quitting)
+                self._tick(now, tick)
+            if self._stats_file.due(now):
+                self._stats_file.write(self.report(now), now)
+            self._clock.wait_until(now + (WINDOW_TICK_S if windows else TICK_S / 2), self.control.attention)
 
     def _ended(self, began: float, windows: list[WindowSink]) -> bool:
         seconds = self._settings.seconds
@@ -334,62 +357,37 @@ class Live:
             or self.pipeline.stopping.is_set()
             or (seconds is not None and self._clock.now() - began >= seconds)
             or any(window.closed_by_user for window in windows)
-            or all(outlet.given_up for outlet in self.pipeline.outlets)
+            or all(outlet.given_up for outlet in self._wanted())
         )
 
-    def _pass_on_news(self) -> None:
-        """Say what changed for the worse or the better since the last look."""
-        refused, self.control.refused = self.control.refused, None
-        if refused:
-            self._say(refused)
+    def _tick(self, now: float, tick: Callable[[dict[str, Any]], None] | None) -> None:
+        """Tell what is new, about four times a second."""
+        self.errands.tend()
         trouble = self.pool.engine.trouble
-        if trouble is not None and trouble not in self._engine_said:
-            self._engine_fault("engine", trouble)
+        if trouble is not None and self._news.once(trouble):
+            self.stats.fault("engine", trouble)
         while self.pool.notices:
             self._say(self.pool.notices.popleft())
-        troubles = {id(o): (o.sink.name, o.trouble) for o in self.pipeline.outlets if o.trouble}
-        if self.pipeline.capture.trouble:
-            troubles[id(self.source)] = ("the camera", self.pipeline.capture.trouble)
-        if self._hotkeys is not None and not self._hotkeys.alive:
-            troubles[id(self._hotkeys)] = ("hotkeys", "global hotkeys have stopped: the display went away")
-        for key, (_, trouble) in troubles.items():
-            if key not in self._told:
-                self._say(trouble)
-        for key in self._told.keys() - troubles.keys():
-            self._say(f"{self._told[key][0]} is back")
-        self._told = troubles
-
-    def _write_stats(self, report: dict[str, Any]) -> None:
-        """Write the statistics file; where it cannot be written any more, say so once and go on."""
-        if self._settings.stats is None:
+        if self._news.tell(self._troubles()):
+            self._changed()
+        listened = self.server is not None and self.server.listened
+        if tick is None and not listened:
             return
-        try:
-            write_json(self._settings.stats, report)
-            self._stats_trouble = False
-        except OSError as error:
-            if not self._stats_trouble:
-                self._say(f"--stats {self._settings.stats} cannot be written any more: {error.strerror or error}")
-            self._stats_trouble = True
+        report = self.report(now)
+        if tick is not None:
+            tick(report)
+        if self.server is not None:
+            self.server.tell(report)
+
+    def _troubles(self) -> dict[str, str]:
+        """What does not work at this moment, by whom it concerns."""
+        troubles = {outlet.sink.name: outlet.trouble for outlet in self.pipeline.outlets if outlet.trouble}
+        if self.pipeline.capture.trouble:
+            troubles["the camera"] = self.pipeline.capture.trouble
+        if self._keyboard.trouble is not None:
+            troubles["hotkeys"] = self._keyboard.trouble
+        return troubles
 
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.fault(kind, message)
-        if message not in self._engine_said:
-            self._engine_said.add(message)
-            self._say(message)
-
-
-def _same_file(path: Path, camera: str) -> bool:
-    try:
-        return path.samefile(camera)
-    except (OSError, ValueError):
-        return False
-
-
-def _processor_seconds(process: psutil.Process) -> float:
-    used = process.cpu_times()
-    return float(used.user + used.system)
-
-
-def _process_age(now: float, then: float) -> float:
-    """Seconds from the start of this process to `then` (both monotonic)."""
-    return float(time.time() - psutil.Process().create_time()) - (now - then)
+        self._news.once(message)

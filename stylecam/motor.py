@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 
@@ -13,6 +13,7 @@ from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.select import make_engine
 from stylecam.engines.tuning import Tuner, answers_path
 from stylecam.errors import EngineError
+from stylecam.news import Say
 from stylecam.processor import usable_cores
 from stylecam.settings import Settings
 from stylecam.styles.model import Model
@@ -25,7 +26,7 @@ class Motor:
         reason: why this one; None where there was nothing to choose from.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, clock: Clock, say: Say) -> None:
         """`say` is told in one line what the user should know. OpenCV is given the threads asked for."""
         self._settings, self._clock, self._say = settings, clock, say
         self._threads = self._threads_to_use()

@@ -10,9 +10,9 @@ from stylecam.allowance import Allowance
 from stylecam.audience import Audience
 from stylecam.capture import Capture
 from stylecam.clock import Clock
-from stylecam.control.actions import Control
-from stylecam.finish.badge import waiting_card
-from stylecam.frame import Frame, Size
+from stylecam.control.control import Control
+from stylecam.finish.badge import panic_card, waiting_card
+from stylecam.frame import Frame, Image, Size
 from stylecam.publish import Outlet, Publisher
 from stylecam.sinks.base import Sink
 from stylecam.slot import Slot
@@ -34,7 +34,7 @@ def waiting_frame(size: Size, now: float) -> Frame:
 
 
 class Pipeline:
-    """Runs source → stylist → sinks until stopped.
+    """Runs source → stylist → sinks until stopped; `newest` is the last camera frame that came to the stylist.
 
     Whatever goes wrong with a frame, a source or a sink is counted in the statistics and recovered from; an exception
     nobody expected ends the pipeline and is raised again by `stop`.
@@ -52,10 +52,12 @@ class Pipeline:
         fps: float,
         audience: Audience,
         allowance: Allowance,
+        panic: Image | None = None,
     ) -> None:
         """`source` and `sinks` are already open; the pipeline closes them.
 
-        `audience` says whether to paint at all, `allowance` how much processor time that may take.
+        `audience` says whether to paint at all, `allowance` how much processor time that may take. `panic` is the
+        picture of that action, of the output's size; without, it is a card.
         """
         self._audience = audience
         self._allowance = allowance
@@ -66,12 +68,12 @@ class Pipeline:
         self._clock = clock
         self._captured: Slot[Frame] = Slot()
         self._styled: Slot[tuple[Frame, float]] = Slot()
-        self.outlets = [Outlet(sink, size, fps) for sink in sinks]
+        self._panic = Frame(panic_card(size) if panic is None else panic, 0, clock.now())
         self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps, audience)
         first = waiting_frame(size, clock.now())
         self.publisher = Publisher(
             self._styled,
-            self.outlets,
+            [Outlet(sink, size, fps) for sink in sinks],
             stats,
             clock,
             self.stopping,
@@ -80,9 +82,21 @@ class Pipeline:
             self.capture.notice,
             audience,
             stylist.stages,
+            self._cover,
         )
+        self.newest: Frame | None = None
+        control.wake = self._captured.wake
         self._threads: list[threading.Thread] = []
         self._crash: BaseException | None = None
+
+    @property
+    def outlets(self) -> tuple[Outlet, ...]:
+        """The sinks with their troubles."""
+        return self.publisher.outlets
+
+    def cover_with(self, panic: Image) -> None:
+        """From now on a panic shows `panic`, of the output's size; from any thread."""
+        self._panic = Frame(panic, 0, self._clock.now())
 
     def start(self) -> None:
         """Start publishing, then capturing and styling (`stop` counts on this order)."""
@@ -111,6 +125,7 @@ class Pipeline:
         """Style the newest frame, if one comes soon; carry out what the user asked for meanwhile."""
         frame = self._captured.take(TAKE_S)
         state = self._control.apply()
+        self.newest = frame or self.newest
         if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
@@ -140,8 +155,13 @@ class Pipeline:
                 "reason": decision.reason,
             },
             "waiting_for": self._audience.waiting_for,
+            "beats": self.publisher.beats,
             "source_trouble": self.capture.trouble,
         }
+
+    def _cover(self) -> Frame | None:
+        """What covers the picture now. Asked at every tick, so orders are carried out also while a network is busy."""
+        return self._panic if self._control.apply().panic else None
 
     def _style_all(self) -> None:
         while not self.stopping.is_set():

@@ -130,6 +130,9 @@ class Publisher:
     """Writes to all outlets at the output rate: the newest styled frame, or the last one again.
 
     While nobody watches it writes a still card instead, now and then, and new viewers see it until the camera is there.
+
+    Attributes:
+        shown: the frame published last; nobody writes into it.
     """
 
     def __init__(
@@ -144,24 +147,46 @@ class Publisher:
         notice: Callable[[float], str | None],
         audience: Audience,
         stages: Stages,
+        cover: Callable[[], Frame | None] = lambda: None,
     ) -> None:
         """`frames` carries styled frames with the time they were ready.
 
         `first` is published until one comes, and while nobody watches. `notice(now)` gives words to show on the
-        picture, or None.
+        picture, or None. `cover()` gives a picture to publish instead of whatever there is, or None.
         """
         self._frames = frames
-        self._outlets = outlets
+        self._outlets = tuple(outlets)
+        self._writing = threading.Lock()
+        self._cover = cover
         self._stats = stats
         self._clock = clock
         self._stop = stop
         self._notice = notice
-        self._last = self._card = first
+        self._last = self._card = self.shown = first
         self._audience = audience
         self._stages = stages
         self._card_at = float("-inf")
         self._badged: tuple[int, str, Frame] | None = None
         self._pacer = Pacer(fps, clock.now())
+        self.beats = 0
+        """How often it has gone round, resting too: it stands still only while a sink hangs."""
+
+    @property
+    def outlets(self) -> tuple[Outlet, ...]:
+        """Where frames go."""
+        return self._outlets
+
+    def join(self, outlet: Outlet) -> None:
+        """Write to one more outlet, whose sink is open, from the next frame on; from any thread."""
+        with self._writing:
+            self._outlets = (*self._outlets, outlet)
+
+    def part(self, outlet: Outlet) -> bool:
+        """Write no more to `outlet`, from now on; True if it was one of ours. The caller closes its sink."""
+        with self._writing:
+            before = len(self._outlets)
+            self._outlets = tuple(one for one in self._outlets if one is not outlet)
+            return len(self._outlets) < before
 
     @property
     def shows_card(self) -> bool:
@@ -173,6 +198,7 @@ class Publisher:
         try:
             while not self._stop.is_set():
                 self.step()
+                self.beats += 1
         finally:
             close_all(self._outlets, self._stats)
 
@@ -189,10 +215,11 @@ class Publisher:
         if taken is not None:
             self._last = taken[0]
             waited_s = now - taken[1]
+        cover = self._cover()
         with self._stages.time("publish"):
-            self._write(self._with_notice(now), now)
+            self._write(cover or self._with_notice(now), now)
         done = self._clock.now()
-        self._stats.published(done, None if taken is None else self._last.captured_at)
+        self._stats.published(done, None if taken is None or cover is not None else self._last.captured_at)
         self._pacer.advance(done, waited_s)
 
     def _rest(self) -> None:
@@ -201,16 +228,19 @@ class Publisher:
         if not self.shows_card:
             self._last = self._card
             self._stats.paused()
-        if now - self._card_at >= CARD_S:
+        card = self._cover() or self._card
+        if now - self._card_at >= CARD_S or card is not self.shown:
             self._card_at = now
-            self._write(self._card, now)
+            self._write(card, now)
         self._clock.wait_until(now + LOOK_S, self._stop)
 
     def _write(self, frame: Frame, now: float) -> None:
-        for outlet in self._outlets:
-            failure = outlet.write(frame, now)
-            if failure is not None:
-                self._stats.fault("sink", failure)
+        self.shown = frame
+        with self._writing:
+            for outlet in self._outlets:
+                failure = outlet.write(frame, now)
+                if failure is not None:
+                    self._stats.fault("sink", failure)
 
     def _with_notice(self, now: float) -> Frame:
         text = self._notice(now)

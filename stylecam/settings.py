@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stylecam.control.actions import Preset
+from stylecam.control.address import Address
+from stylecam.control.obs import ObsAddress
 from stylecam.control.state import STEADINESS
+from stylecam.control.token import check_token
 from stylecam.engines.names import AUTO, check_names
 from stylecam.errors import UsageError
 from stylecam.files import check_writable
@@ -40,11 +44,20 @@ class Settings:
     idle_after: float | None = None
     hotkeys: bool = True
     bindings: Mapping[str, str] = field(default_factory=dict)
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+    obs: str | None = field(default=None, repr=False)
+    scenes: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = None
     stats: Path | None = None
+    server: bool = True
+    listen: str | None = None
+    token: str | None = None
+    panic_picture: Path | None = None
+    pictures: Path = field(default_factory=Path)
+    videos: Path = field(default_factory=Path)
 
     def check(self) -> None:
-        """See that the numbers make sense and the statistics file can be written.
+        """See that numbers, address and token make sense and the statistics file can be written.
 
         Raises:
             UsageError: the first one that does not.
@@ -62,5 +75,11 @@ class Settings:
             if not low <= value <= high:
                 raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
         check_names(self.engine, self.device)
+        if self.listen is not None:
+            Address.parse(self.listen)
+        if self.token is not None:
+            check_token(self.token)
+        if self.obs is not None:
+            ObsAddress.parse(self.obs)
         if self.stats is not None:
             check_writable(self.stats)

@@ -17,7 +17,7 @@ class Slot(Generic[T]):
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._item: T | None = None
-        self._closed = False
+        self._closed = self._woken = False
 
     def put(self, item: T) -> bool:
         """Leave `item` for the taker; True if an item nobody took was replaced (a drop)."""
@@ -28,12 +28,19 @@ class Slot(Generic[T]):
         return replaced
 
     def take(self, timeout: float = 0.0) -> T | None:
-        """Take the newest item, waiting up to `timeout` seconds; None if there is none or the slot was closed."""
+        """Take the newest item, waiting up to `timeout` seconds; None if there is none, or the taker was woken."""
         with self._condition:
-            if self._item is None and timeout > 0 and not self._closed:
+            if self._item is None and timeout > 0 and not self._closed and not self._woken:
                 self._condition.wait(timeout)
+            self._woken = False
             item, self._item = self._item, None
             return item
+
+    def wake(self) -> None:
+        """Have the taker return, with or without an item: at once if it waits, else from its next wait."""
+        with self._condition:
+            self._woken = True
+            self._condition.notify_all()
 
     def close(self) -> None:
         """Wake whoever waits; later takes return at once."""

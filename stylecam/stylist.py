@@ -179,6 +179,7 @@ class Stylist:
             self._last,
             steadiness=state.steadiness,
             strength=state.strength,
+            preserve_color=state.preserve_color,
             detail=recipe.detail,
         )
         now = self._clock.now()

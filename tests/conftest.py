@@ -10,6 +10,7 @@ import pytest
 
 from stylecam import config
 from stylecam.clock import ManualClock
+from stylecam.control import instance
 from stylecam.stats import Stats
 from stylecam.styles.catalogue import Catalogue, shipped_models
 from stylecam.styles.model import Model
@@ -61,4 +62,5 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setattr(config, "default_path", lambda: home / "config.toml")
     monkeypatch.setattr(config, "user_styles", lambda: home / "styles")
+    monkeypatch.setattr(instance, "folder", lambda: home / "running")
     return home / "config.toml"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,10 @@ import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
-from stylecam import audience, motor, v4l2
+from stylecam import audience, motor, stats_file, v4l2
 from stylecam import live as room
-from stylecam.control.actions import Order
+from stylecam.control import server
+from stylecam.control.actions import Order, Preset
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
 from stylecam.engines.base import Session
@@ -24,6 +29,7 @@ from stylecam.errors import (
     CameraNotFoundError,
     EngineRunError,
     HotkeysUnavailableError,
+    ServerUnavailableError,
     SinkError,
     SinkLostError,
     SinkUnavailableError,
@@ -34,12 +40,12 @@ from stylecam.frame import Size
 from stylecam.live import Live
 from stylecam.processor import usable_cores
 from stylecam.settings import Settings
-from stylecam.sinks import web
 from stylecam.sinks.virtual import install_hint
 from stylecam.sources import select
 from stylecam.styles.catalogue import Catalogue
 from stylecam.styles.model import Model
 from stylecam.testing import CollectingSink
+from tests.control import house
 from tests.doubles import TintEngine, until
 
 SIZE = Size(128, 96)
@@ -64,12 +70,22 @@ Make = Callable[..., Live]
 @pytest.fixture
 def make(catalogue: Catalogue, said: list[str]) -> Iterator[Make]:
     def build(**changes: Any) -> Live:
-        given = {"camera": "demo", "style": "none", "outputs": ("null",), "size": SIZE, "hotkeys": False}
+        given = {
+            "camera": "demo",
+            "style": "none",
+            "outputs": ("null",),
+            "size": SIZE,
+            "hotkeys": False,
+            "server": False,
+        }
         return Live(Settings(**{**given, **changes}), catalogue, said.append)
 
     yield build
-    names = {thread.name for thread in threading.enumerate() if thread.name.startswith("stylecam")}
-    assert not names, "a run has left threads behind"
+    assert until(lambda: not left_over()), f"a run has left threads behind: {left_over()}"
+
+
+def left_over() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("stylecam")}
 
 
 def play(live: Live, seconds: float = 0.15) -> dict[str, Any]:
@@ -98,12 +114,12 @@ def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make: Make) -> N
 
 @pytest.fixture
 def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "DEFAULT_PORT", 18765)
+    monkeypatch.setattr(server, "DEFAULT_PORT", 18765)
 
 
 @pytest.mark.usefixtures("free_port")
 def test_without_a_virtual_camera_the_picture_is_on_a_page_and_it_says_the_command(make: Make, said: list[str]) -> None:
-    final = play(make(outputs=()))
+    final = play(make(outputs=(), server=True))
     assert final["outputs"][0]["name"].startswith("web http://127.0.0.1:")
     assert install_hint() in said[0]
     assert "Until then the picture is on a web page" in said[0]
@@ -176,7 +192,7 @@ def test_the_status_is_told_while_it_runs(make: Make) -> None:
 def test_an_impossible_order_is_answered_in_words(make: Make, said: list[str]) -> None:
     live = make(seconds=0.6)
     live.open()
-    live.control.submit(Order("select", "99"))
+    live.press(Order.parse("select:99"))
     live.run()
     assert any("there is no style 99" in line for line in said)
 
@@ -253,7 +269,7 @@ def test_a_full_disk_under_the_statistics_does_not_end_the_call(
 
     live = make(stats=tmp_path / "stats.json", seconds=0.3)
     live.open()
-    monkeypatch.setattr(room, "write_json", full)
+    monkeypatch.setattr(stats_file, "write_json", full)
     assert live.run()["seconds"] >= 0.3
     assert [line for line in said if "No space left on device" in line] == said[:1]
 
@@ -378,7 +394,7 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audience, "LINGER_S", 0.05)
-    live = make(outputs=("web",))
+    live = make(outputs=("web",), server=True)
     live.open()
     running = threading.Thread(target=live.run)
     running.start()
@@ -407,3 +423,201 @@ def test_always_on_paints_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch
 def test_a_time_to_rest_must_make_sense(make: Make) -> None:
     with pytest.raises(UsageError, match="--idle-after 0 is out of range"):
         make(idle_after=0.0).open()
+
+
+class Page:
+    """The page of a run that goes on in another thread."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+
+    def ask(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
+        assert self.live.server is not None
+        connection = http.client.HTTPConnection("127.0.0.1", self.live.server.port, timeout=20)
+        headers = {"Authorization": f"Bearer {self.live.server.token}", "Content-Type": "application/json"}
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, json.loads(data) if answer.headers.get_content_type() == "application/json" else data
+
+    def act(self, name: str, /, **arguments: Any) -> tuple[int, Any]:
+        return self.ask(f"/api/actions/{name}", "POST", arguments)
+
+
+@contextlib.contextmanager
+def served(live: Live) -> Iterator[Page]:
+    """Run `live` in another thread for as long as the block lasts."""
+    live.open()
+    running = threading.Thread(target=live.run)
+    running.start()
+    try:
+        yield Page(live)
+    finally:
+        live.interrupt()
+        running.join()
+
+
+@pytest.mark.usefixtures("free_port")
+def test_every_run_has_a_page_that_steers_it(make: Make) -> None:
+    with served(make(server=True)) as page:
+        status, answer = page.act("mirror", on=True)
+        state = page.ask("/api/state?stats=1")[1]
+    assert (status, answer["state"]["mirror"]) == (200, True)
+    assert state["mirror"]
+    assert (state["recording"], state["presets"], state["notice"]) == (None, [], None)
+    assert state["stats"]["outputs"] == [{"name": "null", "trouble": None}]
+
+
+def test_without_a_server_there_is_none(make: Make) -> None:
+    live = make()
+    play(live)
+    assert live.server is None
+
+
+def test_a_page_and_no_server_cannot_be_together(make: Make) -> None:
+    with pytest.raises(UsageError, match="--output web and --no-server"):
+        make(outputs=("web",)).open()
+
+
+def test_without_a_virtual_camera_and_a_server_there_is_nothing_to_run(make: Make) -> None:
+    with pytest.raises(SinkUnavailableError, match="no virtual camera can be opened"):
+        make(outputs=()).open()
+
+
+def test_a_page_that_nobody_asked_for_may_be_missing(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setattr(server, "DEFAULT_PORT", taken.getsockname()[1])
+        monkeypatch.setattr(server, "PORTS_TRIED", 1)
+        assert play(make(server=True))["published"] > 0
+    assert "there is no page" in said[0]
+
+
+def test_a_port_asked_for_that_is_taken_ends_it_before_it_begins(make: Make) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for change in ({"outputs": (f"web:{port}",)}, {"listen": f":{port}"}):
+            with pytest.raises(ServerUnavailableError, match=f"port {port} is in use"):
+                make(server=True, **change).open()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"token": "short"}, "--token must have"),
+        ({"listen": "nowhere:x"}, "--listen"),
+        ({"listen": ":9000", "outputs": ("web:9001",)}, "name two ports"),
+        ({"panic_picture": Path("missing.png")}, "--panic-picture"),
+    ],
+    ids=str,
+)
+def test_a_server_that_cannot_be_meant_is_refused(make: Make, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        make(server=True, **change).open()
+
+
+def test_opened_to_others_it_warns(make: Make, said: list[str]) -> None:
+    with served(make(server=True, listen=f"0.0.0.0:{house.free_port()}")):
+        pass
+    assert "can be reached from other computers" in said[0]
+
+
+@pytest.mark.usefixtures("free_port")
+def test_who_looks_at_the_page_wakes_a_camera_that_nobody_else_watches(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "LINGER_S", 0.05)
+    monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
+    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
+    with served(make(server=True)) as page:
+        assert until(lambda: page.live.report(0.0)["waiting_for"] == "waiting for a viewer")
+        status, picture = page.ask("/snapshot.jpg")
+    assert status == 200
+    assert picture[:2] == b"\xff\xd8"
+
+
+@pytest.mark.usefixtures("free_port")
+def test_a_snapshot_and_a_recording_from_the_page(make: Make, tmp_path: Path) -> None:
+    with served(make(server=True, pictures=tmp_path / "p", videos=tmp_path / "v")) as page:
+        assert until(lambda: page.live.pipeline.publisher.shown.index >= 0)
+        picture = page.act("snapshot", name="me")[1]["result"]["file"]
+        begun = page.act("record", on=True)[1]
+        assert begun["state"]["recording"] == begun["result"]["file"]
+        assert until(lambda: page.live.report(0.0)["published"] > 20)
+        assert page.act("record", on=True)[0] == 409
+        ended = page.act("record", on=False)[1]
+        outputs = page.ask("/api/stats")[1]["outputs"]
+    assert ended["state"]["recording"] is None
+    assert Path(picture).is_file()
+    assert Path(ended["result"]["file"]).is_file()
+    assert outputs == [{"name": "null", "trouble": None}]
+
+
+@pytest.mark.usefixtures("free_port")
+def test_the_page_can_end_the_run(make: Make) -> None:
+    live = make(server=True)
+    live.open()
+    running = threading.Thread(target=live.run)
+    running.start()
+    assert Page(live).act("quit")[0] == 200
+    running.join(20)
+    assert not running.is_alive()
+
+
+@pytest.mark.usefixtures("free_port")
+def test_a_camera_that_is_lost_is_told_on_the_page_and_orders_are_still_carried_out(
+    make: Make, scripted: CollectingSink, said: list[str]
+) -> None:
+    errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
+    with served(make(server=True)) as page:
+        errors.append(SinkLostError("the device has gone"))
+        assert until(lambda: page.ask("/api/state")[1]["notice"] == "the device has gone")
+        assert page.act("freeze")[1]["state"]["frozen"]
+        errors.clear()
+        assert until(lambda: page.ask("/api/state")[1]["notice"] is None)
+    assert said == ["the device has gone", "collected is back"]
+
+
+@pytest.mark.usefixtures("free_port")
+def test_while_the_user_rests_orders_are_carried_out_all_the_same(make: Make) -> None:
+    with served(make(server=True)) as page:
+        page.act("rest", on=True)
+        assert until(lambda: page.live.report(0.0)["waiting_for"] == "camera switched off by hand")
+        assert page.act("mirror")[1]["state"]["mirror"]
+        assert page.act("rest", on=False)[1]["state"]["resting"] is False
+        assert until(lambda: page.live.report(0.0)["waiting_for"] is None)
+
+
+def test_styles_change_by_themselves_while_it_runs(make: Make, catalogue: Catalogue) -> None:
+    live = make(style=catalogue.cards[0].name)
+    live.open()
+    live.press(Order.parse("cycle:1"))
+    timer = threading.Timer(1.6, live.interrupt)
+    timer.start()
+    assert live.run()["style"] == catalogue.cards[1].name
+    timer.join()
+
+
+def test_the_configuration_is_read_again_while_it_runs(catalogue: Catalogue, said: list[str]) -> None:
+    settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
+    again = replace(settings, presets={"soft": Preset(strength=0.4)})
+    live = Live(settings, catalogue, said.append, reload=lambda: again)
+    live.open()
+    live.press(Order.parse("preset:soft"))
+    live.press(Order.parse("reload"))
+
+    def once_more() -> None:
+        live.control.submit(Order.parse("preset:soft")).wait(20)
+        live.press(Order.parse("quit"))
+
+    timer = threading.Timer(0.5, once_more)
+    timer.start()
+    assert live.run()["strength"] == 0.4
+    timer.join()
+    assert any("no preset 'soft'" in line for line in said)

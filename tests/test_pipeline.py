@@ -10,10 +10,11 @@ import pytest
 
 from stylecam.allowance import Allowance
 from stylecam.clock import ManualClock, SystemClock
-from stylecam.control.actions import Control, Order
+from stylecam.control.actions import Order
+from stylecam.control.control import Control
 from stylecam.control.state import LiveState
 from stylecam.errors import SourceLostError
-from stylecam.frame import Frame, Size
+from stylecam.frame import Frame, Image, Size
 from stylecam.pipeline import Pipeline
 from stylecam.stats import Stats
 from stylecam.styles.catalogue import Catalogue, Mix
@@ -35,6 +36,7 @@ class Studio:
         clock: ManualClock | SystemClock,
         mix: Mix | None = MIX,
         share: float = 1.0,
+        panic: Image | None = None,
     ) -> None:
         self.clock = clock
         self.source = ScriptedSource(events, clock, fps=60)
@@ -59,6 +61,7 @@ class Studio:
             30,
             audience(),
             Allowance(share, 1),
+            panic,
         )
 
     def step(self, count: int = 1) -> None:
@@ -271,3 +274,77 @@ def test_the_plain_camera_picture_is_never_spared(clock: ManualClock) -> None:
 def test_the_stages_of_a_frame_are_in_the_report(studio: Studio) -> None:
     studio.step(3)
     assert studio.pipeline.report()["stages"].keys() >= {"fit", "network", "steady", "publish"}
+
+
+def test_an_order_is_carried_out_at_once_by_a_stylist_that_waits_for_the_camera(clock: ManualClock) -> None:
+    studio = Studio([None], clock)
+    styling = threading.Thread(target=studio.pipeline._style_all)
+    styling.start()
+    try:
+        for name in ("freeze", "bypass", "weaker"):
+            assert studio.control.submit(Order.parse(name)).wait(20)
+    finally:
+        studio.pipeline.stopping.set()
+        studio.pipeline._captured.close()
+        styling.join()
+
+
+def test_an_order_is_carried_out_by_the_next_tick_while_a_network_is_busy(studio: Studio) -> None:
+    studio.step()
+    ticket = studio.control.submit(Order.parse("panic"))
+    studio.pipeline.publisher.step()
+    assert ticket.ended
+
+
+def test_in_a_panic_the_still_picture_is_out_with_the_next_tick_and_only_that(studio: Studio) -> None:
+    studio.step(3)
+    studio.order("panic")
+    studio.pipeline.publisher.step()
+    card = studio.newest.image
+    assert card.mean() < 60
+    studio.step(5)
+    assert all((frame.image == card).all() for frame in studio.sink.frames[-5:])
+
+
+def test_after_a_panic_the_picture_of_that_moment_is_shown(studio: Studio) -> None:
+    studio.order("panic")
+    studio.step(5)
+    studio.order("panic")
+    studio.step()
+    assert (studio.newest.index, studio.newest.image[40, 60, 0]) == (5, PAINTED)
+
+
+def test_a_panic_shows_no_badge_and_counts_no_latency(clock: ManualClock) -> None:
+    studio = Studio([grey(255, SIZE), SourceLostError("gone")], clock)
+    studio.order("panic")
+    studio.step(6)
+    shown = {frame.image.tobytes() for frame in studio.sink.frames}
+    assert len(shown) == 1
+    assert studio.pipeline.report()["latency_ms"]["p50"] is None
+
+
+def test_in_a_panic_the_rate_is_held(studio: Studio) -> None:
+    studio.order("panic")
+    studio.step(90)
+    assert studio.pipeline.report()["published_fps"] == pytest.approx(30, rel=0.02)
+
+
+def test_the_chosen_still_picture_is_shown(clock: ManualClock) -> None:
+    studio = Studio([grey(255, SIZE)], clock, panic=grey(77, SIZE))
+    studio.order("panic")
+    studio.step()
+    assert (studio.newest.image == 77).all()
+
+
+def test_mirror_scale_and_colours_are_seen_in_the_next_frame(clock: ManualClock) -> None:
+    half = grey(0, SIZE)
+    half[:, 64:] = (255, 0, 0)
+    studio = Studio([half], clock)
+    studio.order("preserve_color")
+    studio.step()
+    left, right = studio.newest.image[48, 20], studio.newest.image[48, 100]
+    assert int(right[0]) - int(right[2]) > 60  # blue, as the camera has it
+    assert abs(int(left[0]) - int(left[2])) < 10
+    studio.order("mirror")
+    studio.step()
+    assert int(studio.newest.image[48, 20][0]) - int(studio.newest.image[48, 20][2]) > 60

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 
 from stylecam.audience import LINGER_S, LOOK_S, Audience
 from stylecam.clock import ManualClock
+from stylecam.control.state import LiveState
 from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
 from stylecam.frame import Frame, Image, Size
 from stylecam.publish import CARD_S, RETRY_S, Outlet, Pacer, Publisher
 from stylecam.slot import Slot
 from stylecam.stages import Stages
 from stylecam.stats import Stats
-from stylecam.testing import CollectingSink
-from tests.doubles import audience, frame, seat
+from stylecam.testing import CollectingSink, grey
+from tests.doubles import Seat, audience, frame, seat
 
 FPS = 30.0
 PERIOD = 1 / FPS
@@ -75,7 +76,7 @@ def test_frames_of_another_rate_do_not_pull_the_tick(rate: float) -> None:
     assert len(follow(0.01, rate=rate)) == pytest.approx(30 * FPS, abs=2)
 
 
-@given(st.lists(st.none() | st.floats(0, 0.2), max_size=200))
+@given(st.lists(st.none() | st.floats(0, 0.2, allow_subnormal=False), max_size=200))
 def test_no_period_is_changed_by_more_than_one_percent(waits: list[float | None]) -> None:
     pacer = Pacer(FPS, 0.0)
     for wait in waits:
@@ -176,6 +177,7 @@ class Stage:
     def __init__(
         self, *sinks: CollectingSink, notice: Notice = lambda _: None, watching: Audience | None = None
     ) -> None:
+        self.cover: Frame | None = None
         self.clock = ManualClock()
         self.slot: Slot[tuple[Frame, float]] = Slot()
         self.stats = Stats()
@@ -195,6 +197,7 @@ class Stage:
             lambda now: notice(now),
             watching or audience(),
             Stages(self.clock),
+            lambda: self.cover,
         )
 
     def step(self, count: int = 1) -> None:
@@ -436,3 +439,73 @@ def test_a_sink_that_fails_while_nobody_watches_is_counted() -> None:
     house.seat._failing = lambda during: SinkLostError("gone") if during == "write" else None
     house.play(1)
     assert house.stats.snapshot(0)["faults"]["sink"] >= 1
+
+
+def test_what_covers_the_picture_is_all_that_is_published() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink, notice=lambda _: "camera lost")
+    stage.offer(0)
+    stage.step()
+    stage.cover = frame(5, image=grey(9))
+    stage.offer(1)
+    stage.step(2)
+    stage.cover = None
+    stage.step()
+    assert [f.index for f in sink.frames] == [0, 5, 5, 1]
+    assert (sink.frames[1].image == 9).all()
+
+
+def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
+    sink = Seat(taken=False)
+    stage = Stage(sink, watching=Audience([sink], lambda: LiveState(None, resting=True), 1000.0))
+    stage.step(2)
+    stage.cover = frame(5)
+    stage.step()
+    stage.cover = None
+    stage.step()
+    assert [f.index for f in sink.frames] == [-1, 5, -1]
+
+
+def test_what_was_published_last_is_known() -> None:
+    stage = Stage(CollectingSink())
+    assert stage.publisher.shown.index == -1
+    stage.offer(4)
+    stage.step()
+    assert stage.publisher.shown.index == 4
+
+
+def test_one_more_outlet_may_join_and_part_while_it_runs() -> None:
+    first, second = CollectingSink(), CollectingSink()
+    stage = Stage(first)
+    joined = Outlet(second, SIZE, FPS)
+    joined.open()
+    stage.step()
+    stage.publisher.join(joined)
+    stage.step(2)
+    assert stage.publisher.part(joined)
+    stage.step()
+    assert (len(first.frames), len(second.frames)) == (4, 2)
+    assert not stage.publisher.part(joined)
+    assert second.closed_count == 0
+
+
+def test_an_outlet_may_be_closed_as_soon_as_it_has_parted() -> None:
+    sink = CollectingSink()
+    stage = Stage(CollectingSink())
+    stop = threading.Event()
+
+    def publish() -> None:
+        while not stop.is_set():
+            stage.step()
+
+    publishing = threading.Thread(target=publish)
+    publishing.start()
+    for _ in range(50):
+        outlet = Outlet(sink, SIZE, FPS)
+        outlet.open()
+        stage.publisher.join(outlet)
+        stage.publisher.part(outlet)
+        sink.close()
+    stop.set()
+    publishing.join()
+    assert sink.closed_count == 50

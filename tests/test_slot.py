@@ -72,3 +72,21 @@ def test_a_closed_slot_does_not_make_anyone_wait() -> None:
     taker.start()
     taker.join(30)
     assert not taker.is_alive()
+
+
+def test_a_taker_that_waits_can_be_woken_without_an_item() -> None:
+    slot: Slot[int] = Slot()
+    taken: list[int | None] = []
+    taker = threading.Thread(target=lambda: taken.append(slot.take(60)))
+    taker.start()
+    slot.wake()
+    taker.join(20)
+    assert taken == [None]
+
+
+def test_woken_before_it_waits_it_does_not_wait_but_once() -> None:
+    slot: Slot[int] = Slot()
+    slot.wake()
+    assert slot.take(60) is None
+    slot.put(1)
+    assert slot.take(60) == 1

@@ -15,12 +15,16 @@ from stylecam.errors import StylecamError
 
 _COMMANDS = {
     "run": "paint the camera and publish it (also plain `stylecam`)",
+    "ctl": "steer the running stylecam",
+    "obs": "show the picture in OBS",
     "image": "paint pictures and folders of them",
     "video": "paint a clip",
     "sheet": "show every style on one picture",
     "cameras": "list the cameras of this machine",
     "doctor": "find out why a camera does not appear, or the picture crawls",
     "setup": "install and set up the virtual camera's driver",
+    "config": "look at the configuration file, or change it",
+    "service": "start with the computer",
     "styles": "list the styles, add one from a file, rename or remove one",
     "train": "learn the style of a painting",
     "evaluate": "measure how good styles are",
@@ -89,7 +93,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str, context: click.Context | None = None) -> int:
-    from stylecam.styles.card import printable
+    from stylecam.words import printable
 
     line = printable(" ".join(message.split()), 4000)
     hint = f" Try: {context.command_path} --help" if context is not None else ""
@@ -104,7 +108,7 @@ def origin(error: click.UsageError) -> str:
         return ""
     source = context.get_parameter_source(parameter.name)
     if source is ParameterSource.DEFAULT_MAP:
-        return f" (set in {context.meta.get('stylecam.config')})"
+        return f" (set in {context.meta.get('stylecam.path')})"
     if source is ParameterSource.ENVIRONMENT:
         return f" (set by the variable STYLECAM_{parameter.name.upper()})"
     return ""

@@ -34,7 +34,7 @@ Examples:
 @_AS_JSON
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of one style."""
-    from stylecam.styles.card import printable
+    from stylecam.words import printable
 
     catalogue = _own().catalogue()
     mix = catalogue.parse(name)
@@ -88,8 +88,9 @@ Ranges: 0..1, 0..255, -1..1, caffe (BGR minus VGG's means), resnet (over ImageNe
 def add(file: Path, as_json: bool, **said: Any) -> None:
     """Add someone else's network to your styles."""
     from stylecam.adopt import adopt
-    from stylecam.styles.card import printable, slug
+    from stylecam.styles.card import slug
     from stylecam.styles.importers.select import ImportOptions
+    from stylecam.words import printable
 
     path = user_path(str(file))
     own = _own()

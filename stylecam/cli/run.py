@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +18,27 @@ from rich.console import Console
 from stylecam import config
 from stylecam.cli import painting
 from stylecam.cli.complete import complete_camera, complete_style
+from stylecam.cli.options import as_given, check_each, options_of, parameters_by_name, settings_from
+from stylecam.control import instance
+from stylecam.control.obs import DEFAULT
 from stylecam.errors import StylecamError, UsageError
-from stylecam.frame import Size
+from stylecam.service.notify import Notifier, Watchdog
 
 if TYPE_CHECKING:
+    from stylecam.live import Live
     from stylecam.settings import Settings
 
-_META = "stylecam.config"
+FILE, FOUND = "stylecam.path", "stylecam.config"
+"""What the context remembers of the configuration file: where it was looked for, and what was in it."""
+_WORDS = "stylecam.words"
+
+
+class _Run(click.Command):
+    """Remembers the words it was given, so that they win again when the configuration file is read again."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
 
 def _load_config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -29,23 +46,18 @@ def _load_config(context: click.Context, _: click.Parameter, value: Path | None)
     path = value or config.default_path()
     if value is not None and not path.is_file():
         raise UsageError(f"--config {path}: there is no such file")
-    names = {
-        option.removeprefix("--").replace("-", "_"): parameter.name
-        for parameter in context.command.params
-        if isinstance(parameter, click.Option) and parameter.name not in (None, "config", "help")
-        for option in parameter.opts
-        if option.startswith("--")
+    loaded = config.load(path, options_of(context.command))
+    context.meta[FILE], context.meta[FOUND] = path, loaded
+    parameters = parameters_by_name(context.command)
+    context.default_map = {
+        str(parameters[key].name): as_given(value, parameters[key].multiple) for key, value in loaded.run.items()
     }
-    loaded = config.load(path, names)
-    context.meta[_META] = path
-    context.meta["stylecam.hotkeys"] = loaded.hotkeys
-    several = {p.name for p in context.command.params if p.multiple}
-    values = {names[key]: value for key, value in loaded.run.items()}
-    context.default_map = {name: _as_given(value, name in several) for name, value in values.items()}
+    check_each(loaded, context)
 
 
 @click.command(
     "run",
+    cls=_Run,
     context_settings={"auto_envvar_prefix": "STYLECAM", "help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
@@ -126,6 +138,34 @@ Every option can also be set in the configuration file under [run], or by a vari
     metavar="ORDER=KEYS",
     help="Change a hotkey: next=ctrl+alt+right, select:1=ctrl+alt+1, quit= for none.",
 )
+@click.option(
+    "--server/--no-server",
+    default=True,
+    show_default=True,
+    help="Serve the page with the picture, and what steers from outside: phone, Stream Deck, `stylecam ctl`.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST[:PORT]",
+    help="Where to serve it; 0.0.0.0 lets other computers in. Without: 127.0.0.1, the first free port from 8765.",
+)
+@click.option(
+    "--token",
+    help="What the server wants to see, 8 or more letters and digits, so that links stay good. Without: a random one.",
+)
+@click.option(
+    "--panic-picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What others see after the key x or Ctrl+Alt+X. Without: a card.",
+)
+@click.option(
+    "--obs",
+    is_flag=False,
+    flag_value=DEFAULT,
+    metavar="[ws://:PASSWORD@HOST:PORT]",
+    help="Let the scenes of OBS choose the style, as the file's [scenes] say. The password is better in the file.",
+)
 @click.option("--seconds", type=float, help="Stop after this long.")
 @click.option(
     "--stats",
@@ -161,22 +201,36 @@ def command(context: click.Context, /, **given: Any) -> int:
     catalogue = Catalogue.load([shipped_models(), config.user_styles()])
     for problem in catalogue.problems:
         status.say(f"skipped: {problem}")
+    context.meta[FOUND].check_styles(catalogue.parse)
     settings = settings_of(context)
-    live = Live(settings, catalogue, status.say)
+    instance.check_free(settings.outputs)
+
+    def reread() -> Settings:
+        again = command.make_context("run", list(context.meta[_WORDS]))
+        again.meta[FOUND].check_styles(catalogue.parse)
+        return settings_of(again)
+
+    live = Live(settings, catalogue, status.say, reload=reread)
+    manager = Notifier.from_environment(os.environ, os.getpid())
+    watchdog = Watchdog(manager)
 
     def started() -> None:
         for line in greeting(live, catalogue):
             status.say(line)
         status.start()
+        manager.ready()
+
+    def tick(report: dict[str, Any]) -> None:
+        status.show(report)
+        manager.tell(report["waiting_for"] or f"painting {report['style']}")
+        watchdog.look(report["beats"], report["seconds"])
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # while opening, both mean: undo and leave
     try:
         live.open()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last two where the system has them
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: live.interrupt())
-        with status:
-            final = live.run(started, status.show)
+        _listen_to_signals(live)
+        with status, _findable(live, settings, status.say):
+            final = live.run(started, tick, manager.stopping)
     except StylecamError:
         raise
     except Exception as error:  # noqa: BLE001 - the last stop: everything is closed, now say it in one line
@@ -195,58 +249,46 @@ def command(context: click.Context, /, **given: Any) -> int:
     return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
 
 
+def _listen_to_signals(live: Live) -> None:
+    """Ctrl-C ends the run, and so does a terminal that is closed; without one, SIGHUP has the file read again."""
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last on Windows
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: live.interrupt())
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that is nohup's wish
+        hung_up = live.interrupt if _has_terminal() else live.ask_reload
+        signal.signal(signal.SIGHUP, lambda *_: hung_up())
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _findable(live: Live, settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
+    """Let `stylecam ctl`, and a second `stylecam run`, know of this one; where they cannot, the call goes on."""
+    names = [sink.name for sink in live.sinks]
+    with contextlib.ExitStack() as closing:
+        try:
+            closing.enter_context(instance.published(instance.this_process(settings.outputs, names, *_reached(live))))
+        except OSError as error:
+            say(f"stylecam ctl will not find this stylecam: {error}")
+        yield
+
+
+def _reached(live: Live) -> tuple[str, int, str]:
+    """Host, port and token of the server; nothing where there is none."""
+    server = live.server
+    return ("", 0, "") if server is None else (server.host, server.port, server.token)
+
+
 def settings_of(context: click.Context) -> Settings:
     """What was asked for, by whatever of flags, variables and file.
 
     Raises:
         UsageError: a value that cannot be meant.
     """
-    from stylecam.settings import Settings
-
-    given = context.params
-    bindings = context.meta["stylecam.hotkeys"] | dict(_assignment(text) for text in given["hotkey"])
-    return Settings(
-        camera=given["camera"],
-        style=given["style"],
-        size=Size.parse(given["size"]),
-        fps=given["fps"],
-        outputs=tuple(given["output"]),
-        engine=given["engine"],
-        device=given["device"],
-        retune=given["retune"],
-        threads=given["threads"],
-        cpu=given["cpu"],
-        strength=given["strength"],
-        steadiness=given["steadiness"],
-        scale=_scale(given["scale"]),
-        mirror=given["mirror"],
-        always_on=given["always_on"],
-        idle_after=given["idle_after"],
-        hotkeys=given["hotkeys"],
-        bindings=bindings,
-        seconds=given["seconds"],
-        stats=given["stats"],
-    )
-
-
-def _as_given(value: config.Value, several: bool) -> str | bool | list[str]:
-    """A value of the file as if it had been typed: click converts texts, and wants lists for repeated options."""
-    if isinstance(value, bool | list):
-        return value
-    return [str(value)] if several else str(value)
-
-
-def _scale(text: str) -> float | None:
-    if text == "auto":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"--scale {text!r} is neither auto nor a number from 0.25 to 1") from None
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    order, equals, keys = text.partition("=")
-    if not equals:
-        raise UsageError(f"--hotkey {text!r} is not ORDER=KEYS; write for instance next=ctrl+alt+right")
-    return order.strip(), keys
+    return settings_from(context.params, context.meta[FOUND])

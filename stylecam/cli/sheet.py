@@ -67,7 +67,7 @@ def command(
     """Show every style on one picture, or on one clip, with names."""
     from stylecam.files import user_path
     from stylecam.painter import Painter
-    from stylecam.styles.card import printable
+    from stylecam.words import printable
 
     source, target = user_path(picture), user_path(output)
     _check_suffix(target, moving)

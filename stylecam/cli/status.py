@@ -109,6 +109,8 @@ def greeting(live: Live, catalogue: Catalogue) -> Iterator[str]:
     yield f"engine: {report['engine_version']} on {report['device']}, {report['threads']} threads{reason}"
     for entry in report["outputs"]:
         yield f"output: {entry['name']}"
+    if live.server is not None:
+        yield f"page: {live.server.link} (whoever has this link can watch and steer)"
     names = [f"{number} {card.name}" for number, card in enumerate(catalogue.cards[:9], 1)]
     yield f"styles: {', '.join(names)}"
     keys = {order: combo for combo, order in live.hotkeys.items()}

@@ -11,7 +11,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.cli import own
-from stylecam.styles.card import StyleCard, printable
+from stylecam.styles.card import StyleCard
+from stylecam.words import printable
 
 
 @click.group(

@@ -1,20 +1,49 @@
-"""Every action once: its name, what it does, its default keys. All surfaces are adapters that only enqueue."""
+"""Every action once: its name, what it does, what it may be told, its default keys. All surfaces are adapters."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
+from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
 from stylecam.control.state import LiveState
-from stylecam.errors import StylecamError, UsageError
-from stylecam.styles.catalogue import Catalogue, Mix
+from stylecam.errors import UsageError
+from stylecam.files import plain_name
+
+if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
+    from stylecam.styles.catalogue import Catalogue, Mix
 
 STRENGTH_STEP = 0.1
 STEADINESS_STEP = 0.2
+CYCLE_S = 30.0
+"""The period of the automatic change of styles, if none is given."""
+SHORTEST_CYCLE_S, LONGEST_CYCLE_S = 1.0, 86_400.0
+SMALLEST_SCALE = 0.25
 
-Apply = Callable[[LiveState, Catalogue, str], LiveState]
+Arguments = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named way to look; what is None stays as it is."""
+
+    style: str | None = None
+    strength: float | None = None
+    steadiness: float | None = None
+    preserve_color: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What there is to choose from."""
+
+    catalogue: Catalogue
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+
+
+Apply = Callable[[LiveState, Arguments, Choice], LiveState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +51,41 @@ class Action:
     """Something a user can do while stylecam runs.
 
     Attributes:
-        name: for hotkeys, configuration and, later, every other surface.
+        name: for every surface.
         help: what it does, for people.
+        apply: the state after it.
+        parameters: what it may be told, in the order in which people write it.
         hotkey: default global hotkey, empty for none.
-        key: plain key in the terminal and in the preview window.
-        apply: the state after it; pure.
+        key: plain key in the terminal and in the preview window, empty for none.
+        errand: it also does something outside the state, which is left to whoever owns the run.
     """
 
     name: str
     help: str
-    hotkey: str
-    key: str
     apply: Apply
+    parameters: tuple[Parameter, ...] = ()
+    hotkey: str = ""
+    key: str = ""
+    errand: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """Everything about it, ready for JSON."""
+        return {
+            "name": self.name,
+            "help": self.help,
+            "parameters": [parameter.describe() for parameter in self.parameters],
+            "hotkey": self.hotkey,
+            "key": self.key,
+        }
 
 
-def _cycle(by: int) -> Apply:
-    def apply(state: LiveState, catalogue: Catalogue, _: str) -> LiveState:
-        mixes: list[Mix] = [catalogue.mix_of(card) for card in catalogue.cards]
+def _singles(choice: Choice) -> list[Mix]:
+    return [choice.catalogue.mix_of(card) for card in choice.catalogue.cards]
+
+
+def _step(by: int) -> Apply:
+    def apply(state: LiveState, _: Arguments, choice: Choice) -> LiveState:
+        mixes = _singles(choice)
         if not mixes:
             return state
         at = mixes.index(state.mix) if state.mix in mixes else (-1 if by > 0 else 0)
@@ -47,123 +94,210 @@ def _cycle(by: int) -> Apply:
     return apply
 
 
-def _select(state: LiveState, catalogue: Catalogue, argument: str) -> LiveState:
-    if argument.isdecimal():
-        number = int(argument)
-        if not 1 <= number <= len(catalogue.cards):
-            raise UsageError(f"there is no style {number}, only 1 to {len(catalogue.cards)}")
-        return replace(state, mix=catalogue.mix_of(catalogue.cards[number - 1]), bypass=False)
-    return replace(state, mix=catalogue.parse(argument), bypass=False)
+def _random(state: LiveState, _: Arguments, choice: Choice) -> LiveState:
+    others = [mix for mix in _singles(choice) if mix != state.mix]
+    return replace(state, mix=random.choice(others), bypass=False) if others else state
 
 
-def _strength(by: float) -> Apply:
-    def apply(state: LiveState, _: Catalogue, __: str) -> LiveState:
-        return replace(state, strength=_moved(state.strength, by))
+def _select(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
+    return replace(state, mix=_style(str(arguments["style"]), choice), bypass=False)
+
+
+def _style(text: str, choice: Choice) -> Mix | None:
+    if text.isdecimal() and text.isascii():
+        cards = choice.catalogue.cards
+        number = int(text)
+        if not 1 <= number <= len(cards):
+            raise UsageError(f"there is no style {number}, only 1 to {len(cards)}")
+        return choice.catalogue.mix_of(cards[number - 1])
+    if text.lower().endswith(".onnx"):  # reading a network takes longer than a frame, and a page may not name files
+        raise UsageError(f"{text!r} is a file; start with --style {text}, or add it with: stylecam styles add {text}")
+    return choice.catalogue.parse(text)
+
+
+def _blend(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
+    return replace(state, mix=choice.catalogue.parse(str(arguments["weights"])), bypass=False)
+
+
+def _set(name: str) -> Apply:
+    def apply(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+        return replace(state, **{name: arguments["value"]})  # type: ignore[arg-type]
 
     return apply
 
 
-def _steadiness(by: float) -> Apply:
-    def apply(state: LiveState, _: Catalogue, __: str) -> LiveState:
-        return replace(state, steadiness=_moved(state.steadiness, by))
+def _move(name: str, by: float) -> Apply:
+    def apply(state: LiveState, _: Arguments, __: Choice) -> LiveState:
+        return replace(state, **{name: round(min(1.0, max(0.0, getattr(state, name) + by)), 3)})
 
     return apply
 
 
-def _moved(share: float, by: float) -> float:
-    return round(min(1.0, max(0.0, share + by)), 3)
+def _toggle(name: str) -> Apply:
+    def apply(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+        return replace(state, **{name: bool(arguments.get("on", not getattr(state, name)))})  # type: ignore[arg-type]
+
+    return apply
 
 
-def _bypass(state: LiveState, _: Catalogue, __: str) -> LiveState:
-    return replace(state, bypass=not state.bypass)
+def _scale(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+    value = arguments["value"]
+    return replace(state, scale=None if value == "auto" else float(value))
 
 
-def _freeze(state: LiveState, _: Catalogue, __: str) -> LiveState:
-    return replace(state, frozen=not state.frozen)
+def _cycle(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+    seconds = float(arguments.get("seconds", CYCLE_S if state.cycle_s is None else 0.0))
+    return replace(state, cycle_s=max(SHORTEST_CYCLE_S, seconds) if seconds > 0 else None)
 
 
-def _rest(state: LiveState, _: Catalogue, __: str) -> LiveState:
-    return replace(state, resting=not state.resting)
+def _preset(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
+    name = str(arguments["name"])
+    preset = choice.presets.get(name)
+    if preset is None:
+        known = ", ".join(choice.presets) or "none; write [presets.NAME] into the configuration file"
+        raise UsageError(f"there is no preset {name!r}; there are {known}")
+    changed = {
+        key: value
+        for key in ("strength", "steadiness", "preserve_color")
+        if (value := getattr(preset, key)) is not None
+    }
+    mix = state.mix if preset.style is None else _style(preset.style, choice)
+    return replace(state, mix=mix, bypass=False, **changed)
 
 
-def _quit(state: LiveState, _: Catalogue, __: str) -> LiveState:
+def _same(state: LiveState, _: Arguments, __: Choice) -> LiveState:
     return state
 
+
+def _named_file(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+    if "name" in arguments:
+        plain_name(str(arguments["name"]))
+    return state
+
+
+def _share(meaning: str) -> tuple[Parameter, ...]:
+    return (Parameter("value", NUMBER, meaning, low=0.0, high=1.0),)
+
+
+_STYLE = Parameter("style", TEXT, "its number, its name, a blend a:0.6,b:0.4, or none")
+_WEIGHTS = Parameter("weights", WEIGHTS, "styles of one network and their shares")
+_SCALE = Parameter(
+    "value", NUMBER, "auto, or a share of the picture's size", low=SMALLEST_SCALE, high=1.0, choices=("auto",)
+)
+_PERIOD = Parameter(
+    "seconds",
+    NUMBER,
+    f"how long each style stays, at least {SHORTEST_CYCLE_S:g}; 0 for off; without: on and off",
+    required=False,
+    low=0.0,
+    high=LONGEST_CYCLE_S,
+)
+_FILE_NAME = Parameter("name", TEXT, "how the file's name begins: letters, digits, spaces, - and _", required=False)
 
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
-        Action("next", "next style", "ctrl+alt+n", "n", _cycle(+1)),
-        Action("previous", "previous style", "ctrl+alt+p", "p", _cycle(-1)),
-        Action("select", "style by its number or name", "", "", _select),
-        Action("bypass", "plain camera on and off", "ctrl+alt+b", "b", _bypass),
-        Action("stronger", "more of the painting", "ctrl+alt+page_up", "+", _strength(+STRENGTH_STEP)),
-        Action("weaker", "more of the camera", "ctrl+alt+page_down", "-", _strength(-STRENGTH_STEP)),
-        Action("steadier", "calmer picture", "", "]", _steadiness(+STEADINESS_STEP)),
-        Action("livelier", "picture follows faster", "", "[", _steadiness(-STEADINESS_STEP)),
-        Action("freeze", "hold the picture", "ctrl+alt+f", "f", _freeze),
-        Action("rest", "camera off and on", "ctrl+alt+o", "o", _rest),
-        Action("quit", "stop stylecam", "ctrl+alt+q", "q", _quit),
+        Action("next", "next style", _step(+1), hotkey="ctrl+alt+n", key="n"),
+        Action("previous", "previous style", _step(-1), hotkey="ctrl+alt+p", key="p"),
+        Action("random", "any other style", _random, hotkey="ctrl+alt+r", key="r"),
+        Action("select", "style by its number or name", _select, (_STYLE,)),
+        Action("blend", "several styles at once", _blend, (_WEIGHTS,)),
+        Action("preset", "a look from the configuration file", _preset, (Parameter("name", TEXT, "its name"),)),
+        Action("cycle", "styles change by themselves", _cycle, (_PERIOD,), key="a"),
+        Action("bypass", "plain camera on and off", _toggle("bypass"), (flag("plain camera"),), "ctrl+alt+b", "b"),
+        Action("strength", "how much of the painting", _set("strength"), _share("0 (camera) to 1 (painting)")),
+        Action("stronger", "more of the painting", _move("strength", +STRENGTH_STEP), (), "ctrl+alt+page_up", "+"),
+        Action("weaker", "more of the camera", _move("strength", -STRENGTH_STEP), (), "ctrl+alt+page_down", "-"),
+        Action("steadiness", "how calm the picture is", _set("steadiness"), _share("0 (lively) to 1 (calm)")),
+        Action("steadier", "calmer picture", _move("steadiness", +STEADINESS_STEP), key="]"),
+        Action("livelier", "picture follows faster", _move("steadiness", -STEADINESS_STEP), key="["),
+        Action(
+            "preserve_color", "the camera's own colours", _toggle("preserve_color"), (flag("own colours"),),
+            "ctrl+alt+c", "c",
+        ),
+        Action("mirror", "left and right exchanged", _toggle("mirror"), (flag("exchanged"),), key="m"),
+        Action("scale", "how finely to paint", _scale, (_SCALE,)),
+        Action("freeze", "hold the picture", _toggle("frozen"), (flag("held"),), "ctrl+alt+f", "f"),
+        Action("rest", "camera off and on", _toggle("resting"), (flag("camera off"),), "ctrl+alt+o", "o"),
+        Action("panic", "a still picture at once", _toggle("panic"), (flag("still picture"),), "ctrl+alt+x", "x"),
+        Action("snapshot", "keep this picture as a file", _named_file, (_FILE_NAME,), "ctrl+alt+s", "s", errand=True),
+        Action(
+            "record", "recording on and off", _named_file, (flag("recording"), _FILE_NAME), key="v", errand=True,
+        ),
+        Action("reload", "read the configuration file again", _same, errand=True),
+        Action("quit", "stop stylecam", _same, (), "ctrl+alt+q", "q"),
     )
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An action to carry out, with its argument: what a key or a button stands for."""
+    """An action to carry out, with its arguments: what a key or a button stands for.
+
+    Made by `parse`, `read` or `of`, which check names, kinds and ranges; what only a running program knows, such as
+    whether there is a style of that name, is checked when it is carried out.
+    """
 
     action: str
-    argument: str = ""
+    arguments: Arguments = field(default_factory=dict, hash=False)
 
     @classmethod
     def parse(cls, text: str) -> Order:
-        """Read `next` or `select:3`.
+        """Read `next`, `select:3`, `blend:a:0.6,b:0.4`; several arguments stand in their order: `record:on,talk`.
 
         Raises:
-            UsageError: no action has this name, or `select` lacks its argument.
+            UsageError: no action has this name, or it does not take such arguments.
         """
-        name, _, argument = text.strip().partition(":")
-        if name not in ACTIONS:
-            raise UsageError(f"there is no action {name!r}; there are {', '.join(ACTIONS)}")
-        if (name == "select") != bool(argument):
-            raise UsageError(f"{text.strip()!r}: write select:NUMBER or select:NAME, and the others without argument")
-        return cls(name, argument)
+        name, colon, rest = text.strip().partition(":")
+        parameters = _action(name).parameters
+        values = rest.split(",", len(parameters) - 1) if len(parameters) > 1 else [rest]
+        if colon and not parameters:
+            raise UsageError(f"{text.strip()[:80]!r}: {name} takes no argument; write {name}")
+        return cls.read(name, dict(zip([p.name for p in parameters], values, strict=False)) if colon else {})
+
+    @classmethod
+    def read(cls, name: str, texts: Mapping[str, str]) -> Order:
+        """An order whose arguments are given as texts, by name.
+
+        Raises:
+            UsageError: as `parse`.
+        """
+        return cls._checked(name, texts, lambda parameter: parameter.read(texts[parameter.name]))
+
+    @classmethod
+    def of(cls, name: str, arguments: Mapping[str, object]) -> Order:
+        """An order whose arguments are given as JSON has them, by name.
+
+        Raises:
+            UsageError: as `parse`.
+        """
+        return cls._checked(name, arguments, lambda parameter: parameter.check(arguments[parameter.name]))
+
+    @classmethod
+    def _checked(cls, name: str, given: Mapping[str, Any], value: Callable[[Parameter], Value]) -> Order:
+        parameters = _action(name).parameters
+        names = [parameter.name for parameter in parameters]
+        if unknown := next((key for key in given if key not in names), None):
+            raise UsageError(f"{name} takes no {unknown[:60]!r}; it takes {', '.join(names) or 'nothing'}")
+        if missing := next((p for p in parameters if p.required and p.name not in given), None):
+            raise UsageError(f"{name} needs {missing.name}: {missing.allowed}; for instance {name}:{_example(missing)}")
+        return cls(name, {p.name: value(p) for p in parameters if p.name in given})
 
     def __str__(self) -> str:
-        return f"{self.action}:{self.argument}" if self.argument else self.action
+        return ":".join([self.action, *filter(None, [",".join(_written(v) for v in self.arguments.values())])])
 
 
-class Control:
-    """The one hand on the switches: orders come in from any thread, the style thread applies them between frames."""
+def _action(name: str) -> Action:
+    if name not in ACTIONS:
+        raise UsageError(f"there is no action {name[:60]!r}; there are {', '.join(ACTIONS)}")
+    return ACTIONS[name]
 
-    def __init__(self, catalogue: Catalogue, state: LiveState) -> None:
-        self._catalogue = catalogue
-        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
-        self._state = state
-        self.quitting = threading.Event()
-        self.refused: str | None = None
 
-    @property
-    def state(self) -> LiveState:
-        """The state as of the last `apply`."""
-        return self._state
+def _example(parameter: Parameter) -> str:
+    return {NUMBER: "0.5", WEIGHTS: "a:0.6,b:0.4"}.get(parameter.kind, parameter.name.upper())
 
-    def submit(self, order: Order) -> None:
-        """Enqueue `order`; returns at once, from any thread. Quitting does not wait for the next frame."""
-        if order.action == "quit":
-            self.quitting.set()
-        self._orders.put(order)
 
-    def apply(self) -> LiveState:
-        """Carry out all orders waiting; called by the style thread only. An impossible one is noted in `refused`."""
-        while True:
-            try:
-                order = self._orders.get_nowait()
-            except queue.Empty:
-                return self._state
-            try:
-                changed = ACTIONS[order.action].apply(self._state, self._catalogue, order.argument)
-            except StylecamError as error:
-                self.refused = str(error)
-            else:
-                self._state = replace(changed, version=self._state.version + 1)
+def _written(value: Value) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value if isinstance(value, str) else f"{value:g}"

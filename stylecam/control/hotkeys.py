@@ -71,13 +71,20 @@ class GlobalHotkeys:
     def warning(self) -> str | None:
         """What will not work although listening started, or None."""
         if sys.platform == "linux" and os.environ.get("XDG_SESSION_TYPE") == "wayland":
-            return "on Wayland, global hotkeys reach stylecam only from X11 windows; keys in this terminal always work"
+            return (
+                "on Wayland, global hotkeys reach stylecam only from X11 windows; bind `stylecam ctl next` to a key of "
+                "your desktop instead; keys in this terminal always work"
+            )
         if sys.platform == "darwin" and not getattr(self._listener, "IS_TRUSTED", True):
             return (
                 "macOS withholds the keyboard: allow your terminal under System Settings > Privacy & Security > "
                 "Input Monitoring and Accessibility, then start again"
             )
         return None
+
+    def rebind(self, bindings: Mapping[Combo, Order]) -> None:
+        """Listen to `bindings` instead, from the next key on; from any thread."""
+        self._matcher = KeyMatcher(bindings)
 
     def stop(self) -> None:
         """Stop listening."""

@@ -19,7 +19,7 @@ _ESCAPES = re.compile(r"\x1b\[200~.*?\x1b\[201~|\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|
 def order_for(key: str) -> Order | None:
     """What a plain key stands for, in the terminal and in the preview window; `=` is an unshifted plus."""
     if len(key) == 1 and key in "123456789":
-        return Order("select", key)
+        return Order.of("select", {"style": key})
     key = {"=": "+", "_": "-"}.get(key, key.lower())
     return next((Order(action.name) for action in ACTIONS.values() if action.key == key), None)
 

@@ -11,7 +11,7 @@ from stylecam.doctor.checkup import first
 from stylecam.doctor.finding import Finding, Level
 from stylecam.machine import User
 from stylecam.setup.steps import brief
-from stylecam.styles.card import printable
+from stylecam.words import printable
 
 SIGNS = {Level.OK: "✓", Level.WARNING: "!", Level.FAULT: "✗", Level.UNCHECKED: "?"}
 PLAIN_SIGNS = {Level.OK: "ok", Level.WARNING: "!", Level.FAULT: "X", Level.UNCHECKED: "?"}

@@ -1,9 +1,11 @@
-"""Words on the picture, for those who watch: a badge when the camera is lost, a card before the first frame."""
+"""Words on the picture, for those who watch: a badge when the camera is lost, cards where no camera is shown."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 from stylecam.frame import Image, Size
 
@@ -30,7 +32,19 @@ def badged(image: Image, text: str) -> Image:
 
 def waiting_card(size: Size, text: str = "stylecam is starting") -> Image:
     """A calm dark picture of `size`, published until the first frame is there."""
+    return badged(_dark(size), text)
+
+
+def panic_card(size: Size, text: str = "Back in a moment") -> Image:
+    """A calm dark picture of `size` with `text` in its middle, for when nobody should see anything."""
+    drawn = Pillow.fromarray(_dark(size))
+    font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 12))
+    middle = (size.width / 2, size.height / 2)
+    ImageDraw.Draw(drawn).text(middle, text, (222, 226, 230), font, "mm")
+    return np.ascontiguousarray(drawn)
+
+
+def _dark(size: Size) -> Image:
     ramp = np.linspace(46, 20, size.height, dtype=np.float32)[:, None]
     plain = np.repeat(ramp, size.width, axis=1).astype(np.uint8)
-    image: Image = np.ascontiguousarray(np.dstack([plain, plain - 4, plain - 8]))
-    return badged(image, text)
+    return np.ascontiguousarray(np.dstack([plain, plain - 4, plain - 8]))

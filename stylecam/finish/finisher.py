@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylecam.finish.blend import blend
+from stylecam.finish.color import with_colors_of
 from stylecam.finish.morph import Step
 from stylecam.finish.steady import Steady
 from stylecam.finish.upsample import Upsampler
@@ -52,6 +53,7 @@ class Finisher:
         steadiness: float,
         strength: float,
         detail: bool,
+        preserve_color: bool = False,
     ) -> Finish:
         """Finish `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
 
@@ -74,6 +76,9 @@ class Finisher:
         else:
             with self._stages.time("enlarge"):
                 image = resize(painted, self._size)
+        if preserve_color:
+            with self._stages.time("color"):
+                image = with_colors_of(view.at(self._size), image)
         if strength < 1 or step.fading > 0 or step.switch != self._switch:
             with self._stages.time("compose"):
                 image = self._composed(image, view, step, last, strength)

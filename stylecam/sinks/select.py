@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from stylecam.errors import UsageError
 from stylecam.files import user_path
@@ -12,13 +11,11 @@ from stylecam.sinks.base import NullSink, Sink
 KINDS = "virtual[:DEVICE], pipewire, web[:PORT], window, file:PATH.mp4, null"
 
 
-def make_sinks(
-    wanted: Sequence[str], *, mirror_preview: bool = True, stats: Callable[[], dict[str, Any]] = dict
-) -> list[Sink]:
-    """The sinks for `wanted`, none opened yet. `stats` is what the web output answers under `/api/stats`.
+def make_sinks(wanted: Sequence[str], *, mirror_preview: bool = True) -> list[Sink]:
+    """The sinks for `wanted`, none opened yet.
 
     Raises:
-        UsageError: one is no output, or two of them mean the same device, port or file.
+        UsageError: one is no output, or two of them mean the same device or file, or both the page.
     """
     seen: dict[tuple[str, str], str] = {}
     sinks = []
@@ -28,7 +25,7 @@ def make_sinks(
         if identity in seen:
             raise UsageError(f"--output {text} and --output {seen[identity]} are the same; name each output once")
         seen[identity] = text
-        sinks.append(_make_sink(text, kind, argument, mirror_preview, stats))
+        sinks.append(_make_sink(text, kind, argument, mirror_preview))
     return sinks
 
 
@@ -36,14 +33,10 @@ def _meant(kind: str, argument: str) -> str:
     """What tells two outputs of a kind apart."""
     if kind == "file" and argument:
         return str(user_path(argument).resolve())
-    if kind == "web" and not argument:
-        from stylecam.sinks.web import DEFAULT_PORT
-
-        return str(DEFAULT_PORT)
-    return argument
+    return "" if kind == "web" else argument  # there is one page
 
 
-def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, stats: Callable[[], dict[str, Any]]) -> Sink:
+def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool) -> Sink:
     from stylecam.sinks.pipewire import PipeWireSink
     from stylecam.sinks.recorder import Recorder
     from stylecam.sinks.virtual import VirtualCameraSink
@@ -56,7 +49,7 @@ def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, stats:
 
         if argument and not (argument.isdecimal() and 1 <= int(argument) <= 65535):
             raise UsageError(f"--output {text}: {argument!r} is no port; write web:8765, a number from 1 to 65535")
-        return WebSink(int(argument) if argument else None, stats)
+        return WebSink(int(argument) if argument else None)
     if kind == "file":
         if not argument:
             raise UsageError(f"--output {text}: name the file, for instance file:recording.mp4")

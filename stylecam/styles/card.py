@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from stylecam.errors import ModelFormatError
 from stylecam.styles.measured import Measured
 from stylecam.styles.model import Model
+from stylecam.words import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,6 @@ def metadata_with(model: Model, measured: Mapping[int, Measured]) -> dict[str, s
     for index, figures in measured.items():
         entries[index]["measured"] = figures.as_dict()
     return {**model.metadata, "styles": json.dumps(entries, ensure_ascii=False)}
-
-
-def printable(text: str, most: int = 200) -> str:
-    """`text` without what would steer a terminal or cannot be written, and not longer than `most`."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)[:most]
 
 
 def slug(name: str) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.files import user_path
-from stylecam.styles.card import StyleCard, printable, read_cards
+from stylecam.styles.card import StyleCard, read_cards
 from stylecam.styles.model import Model
+from stylecam.words import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ def test_every_option_is_explained(option: click.Option, capsys: pytest.CaptureF
     assert all(name in text for name in option.opts)
 
 
-@pytest.mark.parametrize("command", ["run", "cameras", "doctor", "setup", "styles", "train", "evaluate", "optimize"])
+@pytest.mark.parametrize(
+    "command", ["run", "cameras", "doctor", "setup", "config", "styles", "train", "evaluate", "optimize"]
+)
 def test_every_command_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"  stylecam {command}" in help_of(command, capsys=capsys).split("Examples:")[1]
 
@@ -157,17 +159,20 @@ def test_a_list_in_the_file_is_several_outputs(
 @pytest.mark.parametrize("option", [p for p in OPTIONS if p.name not in ("config", "help")], ids=lambda p: p.opts[0])
 def test_every_long_option_can_be_set_in_the_file_under_its_own_name(option: click.Option, own_settings: Path) -> None:
     name = next(opt for opt in option.opts if opt.startswith("--"))[2:].replace("-", "_")
-    value = '["a=ctrl+a"]' if option.multiple else "true" if option.is_flag else "1"
+    special = {"size": '"64x64"', "cpu": "50", "output": '["null"]', "hotkey": '["next=ctrl+a"]'}
+    special |= {"engine": '"opencv"', "device": '"cpu"', "token": '"12345678"'}
+    value = special.get(name, "true" if option.is_flag else "1")
     own_settings.write_text(f"[run]\n{name} = {value}\n")
     context = run_module.command.make_context("run", [])
-    assert context.params[option.name or ""] in (True, 1, "1", 1.0, ("a=ctrl+a",), Path("1"))
+    assert context.params[option.name or ""] in (
+        (True, 1, "1", 1.0, 50.0, "64x64", ("null",), ("next=ctrl+a",), Path("1"), "opencv", "cpu", "12345678")
+    )
 
 
 def test_hotkeys_in_the_file_and_on_the_command_line_add_up(own_settings: Path) -> None:
     own_settings.write_text('[hotkeys]\nnext = "ctrl+alt+right"\nquit = ""\n')
     context = run_module.command.make_context("run", ["--hotkey", "next=ctrl+alt+up"])
-    assert context.meta["stylecam.hotkeys"] == {"next": "ctrl+alt+right", "quit": ""}
-    assert context.params["hotkey"] == ("next=ctrl+alt+up",)
+    assert run_module.settings_of(context).bindings == {"next": "ctrl+alt+up", "quit": ""}
 
 
 @pytest.fixture

@@ -1,129 +1,205 @@
-"""Every action, and the one hand that carries them out."""
+"""Every action: what it is told, and the state after it."""
 
 from __future__ import annotations
 
-import threading
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stylecam.control.actions import ACTIONS, Control, Order
+from stylecam.control.actions import ACTIONS, CYCLE_S, Choice, Order, Preset
 from stylecam.control.state import LiveState
-from stylecam.errors import UsageError
+from stylecam.errors import StylecamError, UsageError
 from stylecam.styles.catalogue import Catalogue
 
 
+class Hand:
+    """Carries out orders at once."""
+
+    def __init__(self, choice: Choice, state: LiveState) -> None:
+        self.choice, self.state = choice, state
+
+    def after(self, *orders: str | Order) -> LiveState:
+        for one in orders:
+            order = Order.parse(one) if isinstance(one, str) else one
+            self.state = ACTIONS[order.action].apply(self.state, order.arguments, self.choice)
+        return self.state
+
+
+PRESETS = {"calm": Preset("the_scream", 0.4, 1.0, True), "half": Preset(strength=0.5)}
+
+
 @pytest.fixture
-def control(catalogue: Catalogue) -> Control:
-    return Control(catalogue, LiveState(catalogue.mix_of(catalogue.cards[0])))
+def hand(catalogue: Catalogue) -> Hand:
+    return Hand(Choice(catalogue, PRESETS), LiveState(catalogue.mix_of(catalogue.cards[0])))
 
 
-def after(control: Control, *orders: str) -> LiveState:
-    for order in orders:
-        control.submit(Order.parse(order))
-    return control.apply()
-
-
-def test_next_goes_through_all_styles_and_around(control: Control, catalogue: Catalogue) -> None:
-    names = [after(control, "next").label for _ in catalogue.cards]
+def test_next_goes_through_all_styles_and_around(hand: Hand, catalogue: Catalogue) -> None:
+    names = [hand.after("next").label for _ in catalogue.cards]
     assert names == [card.name for card in (*catalogue.cards[1:], catalogue.cards[0])]
 
 
-def test_previous_goes_the_other_way(control: Control, catalogue: Catalogue) -> None:
-    assert after(control, "previous").label == catalogue.cards[-1].name
-    assert after(control, "next").label == catalogue.cards[0].name
+def test_previous_goes_the_other_way(hand: Hand, catalogue: Catalogue) -> None:
+    assert hand.after("previous").label == catalogue.cards[-1].name
+    assert hand.after("next").label == catalogue.cards[0].name
 
 
-def test_from_a_blend_next_goes_to_the_first_style(catalogue: Catalogue) -> None:
-    control = Control(catalogue, LiveState(catalogue.parse("great_wave:1,the_scream:1")))
-    assert after(control, "next").label == catalogue.cards[0].name
+def test_from_a_blend_next_goes_to_the_first_style(hand: Hand, catalogue: Catalogue) -> None:
+    assert hand.after("blend:great_wave:1,the_scream:1", "next").label == catalogue.cards[0].name
 
 
 @pytest.mark.parametrize(("order", "at"), [("next", 0), ("previous", -1)])
-def test_from_the_plain_camera_the_keys_lead_into_the_list(catalogue: Catalogue, order: str, at: int) -> None:
-    assert after(Control(catalogue, LiveState(None)), order).label == catalogue.cards[at].name
+def test_from_the_plain_camera_the_keys_lead_into_the_list(
+    hand: Hand, catalogue: Catalogue, order: str, at: int
+) -> None:
+    assert hand.after("select:none", order).label == catalogue.cards[at].name
 
 
-def test_without_any_style_next_changes_nothing() -> None:
-    assert after(Control(Catalogue([]), LiveState(None)), "next").mix is None
+@pytest.mark.parametrize("order", ["next", "random"])
+def test_without_any_style_another_one_changes_nothing(order: str) -> None:
+    assert Hand(Choice(Catalogue([])), LiveState(None)).after(order).mix is None
 
 
-def test_a_style_is_chosen_by_its_number(control: Control, catalogue: Catalogue) -> None:
-    assert after(control, "select:3").label == catalogue.cards[2].name
+def test_any_style_is_never_the_same_one(hand: Hand, catalogue: Catalogue) -> None:
+    names = {card.name for card in catalogue.cards}
+    for _ in range(50):
+        before = hand.state.label
+        assert hand.after("random").label in names - {before}
+
+
+def test_a_style_is_chosen_by_its_number(hand: Hand, catalogue: Catalogue) -> None:
+    assert hand.after("select:3").label == catalogue.cards[2].name
 
 
 @pytest.mark.parametrize("text", ["the_scream", "great_wave:0.6,the_scream:0.4", "none"])
-def test_a_style_is_chosen_by_what_users_write(control: Control, text: str) -> None:
-    assert after(control, f"select:{text}").label == text
+def test_a_style_is_chosen_by_what_users_write(hand: Hand, text: str) -> None:
+    assert hand.after(f"select:{text}").label == text
 
 
-@pytest.mark.parametrize("text", ["99", "0", "no_such_style", "²"])
-def test_an_impossible_choice_is_refused_in_words_and_changes_nothing(control: Control, text: str) -> None:
-    before = control.state
-    assert after(control, f"select:{text}") == before
-    assert control.refused
+@pytest.mark.parametrize("text", ["99", "0", "no_such_style", "²", "../x.onnx", "/etc/x.ONNX"])
+def test_an_impossible_choice_is_refused_in_words(hand: Hand, text: str) -> None:
+    with pytest.raises(StylecamError, match=r"there is no style|no style is called|is a file"):
+        hand.after(f"select:{text}")
 
 
-def test_orders_after_an_impossible_one_are_carried_out(control: Control) -> None:
-    assert after(control, "select:99", "bypass").bypass
+def test_a_blend_is_given_in_words_or_as_an_object(hand: Hand) -> None:
+    in_words = hand.after("blend:great_wave:0.6,the_scream:0.4")
+    as_object = hand.after(Order.of("blend", {"weights": {"great_wave": 3, "the_scream": 2.0}}))
+    assert in_words == as_object
+    assert in_words.weights == {"great_wave": 0.6, "the_scream": 0.4}
 
 
-def test_bypass_goes_on_and_off(control: Control) -> None:
-    assert [after(control, "bypass").bypass, after(control, "bypass").bypass] == [True, False]
+def test_a_look_of_the_configuration_changes_what_it_names_and_no_more(hand: Hand) -> None:
+    calm = hand.after("bypass", "preset:calm")
+    assert (calm.label, calm.strength, calm.steadiness, calm.preserve_color, calm.bypass) == (
+        "the_scream", 0.4, 1.0, True, False,
+    )  # fmt: skip
+    assert hand.after("preset:half") == replace(calm, strength=0.5)
 
 
-@pytest.mark.parametrize("order", ["next", "previous", "select:2"])
-def test_choosing_a_style_ends_the_bypass(control: Control, order: str) -> None:
-    assert not after(control, "bypass", order).bypass
+def test_an_unknown_look_is_refused_with_those_there_are(hand: Hand) -> None:
+    with pytest.raises(UsageError, match="no preset 'loud'; there are calm, half"):
+        hand.after("preset:loud")
 
 
-def test_freeze_goes_on_and_off(control: Control) -> None:
-    assert [after(control, "freeze").frozen, after(control, "freeze").frozen] == [True, False]
+TOGGLES = {"bypass": "bypass", "freeze": "frozen", "rest": "resting", "mirror": "mirror", "panic": "panic",
+           "preserve_color": "preserve_color"}  # fmt: skip
 
 
-def test_strength_goes_down_and_up_in_tenths_and_stops_at_its_ends(control: Control) -> None:
-    down = [after(control, "weaker").strength for _ in range(12)]
-    up = [after(control, "stronger").strength for _ in range(12)]
-    assert down == [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0, 0.0]
-    assert up == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.0, 1.0]
+@pytest.mark.parametrize(("action", "name"), TOGGLES.items())
+def test_a_toggle_goes_on_and_off_or_where_it_is_told(hand: Hand, action: str, name: str) -> None:
+    orders = [action, action, f"{action}:on", f"{action}:on", f"{action}:off"]
+    assert [getattr(hand.after(order), name) for order in orders] == [True, False, True, True, False]
 
 
-def test_quitting_does_not_wait_for_the_next_frame(control: Control) -> None:
-    control.submit(Order("quit"))
-    assert control.quitting.is_set()
+@pytest.mark.parametrize("order", ["next", "previous", "select:2", "random", "blend:great_wave:1", "preset:half"])
+def test_choosing_a_style_ends_the_bypass(hand: Hand, order: str) -> None:
+    assert not hand.after("bypass", order).bypass
 
 
-def test_orders_wait_until_they_are_applied(control: Control) -> None:
-    before = control.state
-    control.submit(Order("bypass"))
-    assert control.state == before
+@pytest.mark.parametrize(("down", "up", "name"), [("weaker", "stronger", "strength")])
+def test_strength_goes_down_and_up_in_tenths_and_stops_at_its_ends(hand: Hand, down: str, up: str, name: str) -> None:
+    downwards = [getattr(hand.after(down), name) for _ in range(12)]
+    upwards = [getattr(hand.after(up), name) for _ in range(12)]
+    assert downwards == [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0, 0.0]
+    assert upwards == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.0, 1.0]
 
 
-def test_each_order_makes_a_new_version(control: Control) -> None:
-    assert after(control, "bypass", "freeze", "weaker").version == 3
+def test_sliders_set_strength_and_steadiness(hand: Hand) -> None:
+    state = hand.after("strength:0.35", "steadiness:0")
+    assert (state.strength, state.steadiness) == (0.35, 0.0)
 
 
-def test_no_order_is_lost_however_many_hands_press_keys(control: Control) -> None:
-    def press() -> None:
-        for _ in range(100):
-            control.submit(Order("bypass"))
-
-    hands = [threading.Thread(target=press) for _ in range(4)]
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join()
-    assert control.apply().version == 400
+def test_the_size_is_fixed_and_let_go(hand: Hand) -> None:
+    assert [hand.after(order).scale for order in ("scale:0.5", "scale:auto")] == [0.5, None]
 
 
-@pytest.mark.parametrize("text", ["next", "select:3", "select:great_wave", "select:a:0.6,b:0.4"])
+def test_styles_change_by_themselves_with_a_period_or_not(hand: Hand) -> None:
+    orders = ["cycle", "cycle", "cycle:12", "cycle:0.01", "cycle:0"]
+    assert [hand.after(order).cycle_s for order in orders] == [CYCLE_S, None, 12.0, 1.0, None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["next", "select:3", "select:great_wave", "select:a:0.6,b:0.4", "blend:a:0.6,b:0.4", "strength:0.5", "freeze:on",
+     "scale:auto", "record:on,talk", "record:off", "snapshot:me"],
+)  # fmt: skip
 def test_an_order_is_read_as_it_prints(text: str) -> None:
     assert str(Order.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "nxt", "select", "select:", "next:1", "quit:now"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "nxt", "select", "select:", "next:1", "next:", "quit:now", "strength:", "strength:2", "strength:nan",
+     "strength:x", "strength:-0.1", "scale:0.2", "scale:automatic", "freeze:maybe", "cycle:-1", "cycle:1e9",
+     "record:on,a\x00b", "record:talk", "select:" + "a" * 201],
+)  # fmt: skip
 def test_what_is_no_order_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         Order.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [
+        ("strength", {"value": "0.5"}), ("strength", {"value": True}), ("strength", {"value": None}),
+        ("strength", {"value": float("nan")}), ("strength", {"value": 10**400}), ("strength", {}),
+        ("strength", {"value": 0.5, "more": 1}), ("select", {"style": 3}), ("select", {"style": ["a"]}),
+        ("freeze", {"on": "on"}), ("freeze", {"on": 1}), ("blend", {"weights": {}}), ("blend", {"weights": {"a": -1}}),
+        ("blend", {"weights": {"a:b": 1}}), ("blend", {"weights": {"a": True}}), ("blend", {"weights": 3}),
+        ("fly", {}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_arguments_of_a_wrong_kind_or_range_are_refused_before_anything_happens(
+    action: str, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError):
+        Order.of(action, arguments)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(list(ACTIONS.values())), st.data())
+def test_whatever_is_given_is_an_order_or_a_usage_error(action: Any, data: st.DataObject) -> None:
+    names = [parameter.name for parameter in action.parameters] + ["other"]
+    arguments = data.draw(st.dictionaries(st.sampled_from(names), json_values, max_size=3))
+    try:
+        order = Order.of(action.name, arguments)
+    except UsageError:
+        return
+    assert set(order.arguments) == set(arguments)
+    assert all(isinstance(value, str | float | bool) for value in order.arguments.values())
 
 
 def test_no_two_actions_share_a_key_or_hotkey() -> None:
@@ -131,8 +207,20 @@ def test_no_two_actions_share_a_key_or_hotkey() -> None:
         assert len(keys) == len(set(keys))
 
 
-def test_every_action_says_what_it_does() -> None:
+def test_every_action_and_argument_says_what_it_does() -> None:
     assert all(action.help for action in ACTIONS.values())
+    assert all(parameter.help for action in ACTIONS.values() for parameter in action.parameters)
+
+
+def test_all_actions_can_be_told_as_json() -> None:
+    told = json.loads(json.dumps([action.describe() for action in ACTIONS.values()], allow_nan=False))
+    assert [action["name"] for action in told] == list(ACTIONS)
+
+
+def test_a_program_that_only_names_actions_loads_no_picture_library() -> None:
+    code = "import sys, stylecam.control.actions; print(*{'cv2', 'numpy', 'aiohttp'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == ""
 
 
 @pytest.mark.parametrize(
@@ -140,10 +228,21 @@ def test_every_action_says_what_it_does() -> None:
     [({}, True), ({"bypass": True}, False), ({"strength": 0.0}, False), ({"frozen": True}, True)],
     ids=str,
 )
-def test_a_network_runs_only_while_it_is_seen(control: Control, state: dict[str, float], paints: bool) -> None:
-    assert LiveState(control.state.mix, **state).paints is paints  # type: ignore[arg-type]
+def test_a_network_runs_only_while_it_is_seen(hand: Hand, state: dict[str, Any], paints: bool) -> None:
+    assert LiveState(hand.state.mix, **state).paints is paints
 
 
 def test_without_a_style_nothing_is_painted() -> None:
     assert not LiveState(None).paints
-    assert LiveState(None).label == "none"
+    assert (LiveState(None).label, LiveState(None).weights) == ("none", {})
+
+
+def test_the_state_can_be_told_as_json(hand: Hand) -> None:
+    told = json.loads(
+        json.dumps(hand.after("blend:great_wave:0.6,the_scream:0.4", "panic").describe(), allow_nan=False)
+    )
+    assert told == {
+        "version": 0, "style": "great_wave:0.6,the_scream:0.4", "weights": {"great_wave": 0.6, "the_scream": 0.4},
+        "strength": 1.0, "steadiness": 0.8, "preserve_color": False, "bypass": False, "frozen": False,
+        "resting": False, "mirror": False, "scale": None, "panic": True, "cycle_s": None,
+    }  # fmt: skip

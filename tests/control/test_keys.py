@@ -57,7 +57,7 @@ def test_every_default_hotkey_is_bound() -> None:
 
 
 def test_the_first_nine_styles_have_hotkeys() -> None:
-    assert bind({})[Combo.parse("ctrl+alt+9")] == Order("select", "9")
+    assert bind({})[Combo.parse("ctrl+alt+9")] == Order.parse("select:9")
 
 
 def test_a_hotkey_can_be_changed() -> None:
@@ -71,12 +71,12 @@ def test_a_hotkey_can_be_removed() -> None:
 
 
 def test_a_hotkey_can_stand_for_a_style_by_name() -> None:
-    assert Order("select", "great_wave") in bind({"select:great_wave": "ctrl+alt+w"}).values()
+    assert Order.parse("select:great_wave") in bind({"select:great_wave": "ctrl+alt+w"}).values()
 
 
 def test_one_combination_for_two_orders_is_refused() -> None:
     with pytest.raises(UsageError, match="both"):
-        bind({"next": "ctrl+alt+x", "previous": "alt+ctrl+x"})
+        bind({"next": "ctrl+alt+z", "previous": "alt+ctrl+z"})
 
 
 def test_two_orders_may_exchange_their_keys() -> None:
@@ -176,7 +176,9 @@ def test_after_a_pause_the_combination_works_again(keyboard: Keyboard) -> None:
     assert keyboard.type("+ctrl +alt +n") == ["next"]
 
 
-events = st.tuples(st.sampled_from(["ctrl", "alt", "shift", "n", "p", "1"]), st.booleans(), st.floats(0, 8))
+events = st.tuples(
+    st.sampled_from(["ctrl", "alt", "shift", "n", "p", "1"]), st.booleans(), st.floats(0, 8, allow_subnormal=False)
+)
 
 
 @given(st.lists(events, max_size=60))

@@ -25,7 +25,7 @@ def test_every_actions_key_stands_for_it(action: object) -> None:
 
 @pytest.mark.parametrize("digit", list("123456789"))
 def test_a_digit_chooses_a_style(digit: str) -> None:
-    assert order_for(digit) == Order("select", digit)
+    assert order_for(digit) == Order.parse(f"select:{digit}")
 
 
 @pytest.mark.parametrize(("key", "name"), [("=", "stronger"), ("_", "weaker"), ("N", "next"), ("Q", "quit")])
@@ -33,7 +33,7 @@ def test_shift_does_not_matter(key: str, name: str) -> None:
     assert order_for(key) == Order(name)
 
 
-@pytest.mark.parametrize("key", ["0", "x", " ", "\x1b", "\n", "²", "é", "\x00"])
+@pytest.mark.parametrize("key", ["0", "z", " ", "\x1b", "\n", "²", "é", "\x00"])
 def test_other_keys_do_nothing(key: str) -> None:
     assert order_for(key) is None
 
@@ -79,7 +79,7 @@ if sys.platform != "win32":
         return orders
 
     def test_keys_typed_into_the_terminal_are_orders_without_enter(keyboard: int) -> None:
-        assert typed(keyboard, b"nx3+") == ["next", "select:3", "stronger", "quit"]
+        assert typed(keyboard, b"nz3+") == ["next", "select:3", "stronger", "quit"]
 
     @pytest.mark.parametrize("escape", [b"\x1b[A", b"\x1b[1;5P", b"\x1bOP", b"\x1b[200~quit now\x1b[201~"])
     def test_arrows_function_keys_and_pasted_text_are_no_orders(keyboard: int, escape: bytes) -> None:

@@ -8,11 +8,15 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from tests.system.browser import FLAGS
 from tests.system.outside import PATIENCE_S, Program, environment, run_command
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 Need = Callable[[str], str]
 
@@ -73,6 +77,22 @@ def stylecam(tmp_path: Path) -> Iterator[Start]:
             return program
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, without a window. Not longer: Playwright's event loop keeps others from running."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        unavailable("chromium is not installed")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        unavailable("playwright is not installed")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield started
+        started.close()
 
 
 class Display:

@@ -27,6 +27,8 @@ PATIENCE_S = 25.0
 """How long anything may take on a busy machine before it counts as broken."""
 LOOK_AGAIN_S = 0.02
 HOST = "127.0.0.1"
+TOKEN = "a-token-of-the-tests"
+STREAM = f"/stream.mjpg?token={TOKEN}"
 PORTRAIT = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
 """A picture that holds still: as a source, what changes in the published picture is what stylecam did."""
 
@@ -53,7 +55,7 @@ class Program:
         with self._errors.open("wb") as errors, self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 # always on: most of these tests watch the statistics, and not the picture
-                [*command, "--always-on", "--stats", str(self.stats_file)],
+                [*command, "--always-on", "--token", TOKEN, "--stats", str(self.stats_file)],
                 env=dict(environment),
                 cwd=folder,
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
@@ -123,15 +125,22 @@ class Program:
 
 def environment(home: Path) -> dict[str, str]:
     """This process's environment for a user who has no display, no settings and no files of his own."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("STYLECAM_", "XDG_"))}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("STYLECAM_", "XDG_", "NOTIFY_", "WATCHDOG_"))
+    }
     for key in ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"):
         kept.pop(key, None)
     root = Path(stylecam.__file__).parents[1]
+    running = home / "running"
+    running.mkdir(mode=0o700, exist_ok=True)
     return kept | {
         "PYTHONFAULTHANDLER": "1",
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_DATA_HOME": str(home / "data"),
+        "XDG_RUNTIME_DIR": str(running),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", "")))),
         "NO_PROXY": HOST,
         "no_proxy": HOST,
@@ -165,7 +174,7 @@ def get(port: int, path: str) -> bytes:
     """The body of `path` on stylecam's page."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
         response = connection.getresponse()
         body = response.read()
         assert response.status == 200, f"{path} answered {response.status}: {body[:200]!r}"
@@ -190,7 +199,7 @@ def stream(port: int) -> Generator[tuple[float, Image], None, None]:
     """Pictures of `/stream.mjpg` as they come, each with the monotonic time its last byte was here."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
     try:
-        connection.request("GET", "/stream.mjpg")
+        connection.request("GET", STREAM)
         response = connection.getresponse()
         assert response.status == 200
         assert response.headers.get_content_type() == "multipart/x-mixed-replace"

@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from tests.system.conftest import Need, Start
-from tests.system.outside import HOST, PATIENCE_S, difference, free_port, probe, stream
+from tests.system.outside import HOST, PATIENCE_S, STREAM, difference, free_port, probe, stream
 
 pytestmark = pytest.mark.system
 
@@ -23,14 +23,14 @@ def live(stylecam: Start) -> int:
 
 def test_ffprobe_sees_an_mjpeg_stream_of_the_published_size(live: int, need: Need) -> None:
     need("ffprobe")
-    found = probe(f"http://{HOST}:{live}/stream.mjpg")
+    found = probe(f"http://{HOST}:{live}{STREAM}")
     assert found["codec_name"] == "mjpeg"
     assert (found["width"], found["height"]) == (640, 360)
 
 
 def test_ffmpeg_decodes_a_moving_picture_without_complaint(live: int, need: Need) -> None:
     frames = 60
-    command = [need("ffmpeg"), "-nostdin", "-v", "error", "-i", f"http://{HOST}:{live}/stream.mjpg"]
+    command = [need("ffmpeg"), "-nostdin", "-v", "error", "-i", f"http://{HOST}:{live}{STREAM}"]
     command += ["-frames:v", str(frames), "-f", "framehash", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
     seen = [line.split(",")[-1] for line in done.stdout.splitlines() if not line.startswith("#")]

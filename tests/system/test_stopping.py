@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.conftest import Start
-from tests.system.outside import HOST, free_port, port_is_free, snapshot, wait_for
+from tests.system.outside import HOST, STREAM, free_port, port_is_free, snapshot, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -39,7 +39,7 @@ def test_a_signal_ends_the_run_while_readers_hang_on_the_stream(stylecam: Start)
     port = free_port()
     program = stylecam(*DEMO, "--output", f"web:{port}")
     with socket.create_connection((HOST, port)) as reader:
-        reader.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        reader.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         assert reader.recv(100).startswith(b"HTTP/1.1 200")  # and then takes nothing more: the connection fills up
         seen = program.stats()["published"]
         program.wait_until("two seconds more", lambda stats: stats["published"] > seen + 60)
@@ -67,7 +67,9 @@ def test_a_second_stylecam_on_the_same_port_says_so_and_leaves_the_first_alone(s
     second = stylecam(*DEMO, "--output", f"web:{port}", wait=False)
     assert second.finish() == 2
     assert second.errors.splitlines() == [
-        f"stylecam: port {port} is in use by another program; choose another with --output web:{port + 1}"
+        f"stylecam: stylecam is running already (process {first.process.pid}) and publishes to "
+        f"web http://{HOST}:{port}/; steer it with `stylecam ctl` (stylecam ctl next, stylecam ctl --help), end it "
+        "with `stylecam ctl quit`, or give this one another --output"
     ]
     assert first.running
     assert snapshot(port).shape == (180, 320, 3)

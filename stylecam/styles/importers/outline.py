@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from stylecam.errors import ModelFormatError
-from stylecam.styles.card import printable
 from stylecam.styles.importers.graph import MOST_NODES, MOST_WEIGHTS
+from stylecam.words import printable
 
 MOST_STYLES = 4096
 _SMALL = 64

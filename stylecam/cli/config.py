@@ -1,0 +1,187 @@
+"""`stylecam config`: what is set, where, and by what."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stylecam import config as configuration
+from stylecam.cli.options import check_each, long_name, options_of, source_of
+from stylecam.cli.run import FILE, FOUND
+from stylecam.cli.run import command as run_command
+from stylecam.config import Config
+from stylecam.configuration.option import Option
+from stylecam.configuration.template import key, template, toml
+from stylecam.errors import ConfigError, UsageError
+
+_FILE = click.option(
+    "--config", "named", type=click.Path(path_type=Path), metavar="FILE", help="Another file than the usual one."
+)
+
+
+@click.group(
+    "config",
+    epilog="""\b
+Examples:
+  stylecam config init              a file to fill in, with every setting explained
+  stylecam config edit              change it; a mistake is shown with its line
+  stylecam config show              what is in force, and what has set it
+  stylecam config show --fps 25     the same as it would be with this flag
+  stylecam config path              where the file lies""",
+)
+def command() -> None:
+    """Look at the configuration file, or change it.
+
+    A flag wins over a variable such as STYLECAM_STYLE, a variable over the file, and the file over the default.
+    """
+
+
+@command.command("show", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_context
+def show(context: click.Context, as_json: bool) -> None:
+    """Print what is in force and where each value comes from: flag, environment, file or default.
+
+    Flags of `stylecam run` may be given too. Passwords and tokens are not shown.
+    """
+    asked = run_command.make_context("run", list(context.args))
+    loaded: Config = asked.meta[FOUND]
+    _check_styles(loaded)
+    entries = list(_entries(asked, loaded))
+    if as_json:
+        tables: dict[str, Any] = {"file": str(asked.meta[FILE]), "exists": loaded.path is not None, "run": {}}
+        tables["run"] = {option.name: {"value": value, **origin} for option, value, origin in entries}
+        tables["hotkeys"] = loaded.hotkeys
+        tables["presets"] = {name: _given(preset) for name, preset in loaded.presets.items()}
+        tables["scenes"] = loaded.scenes
+        click.echo(json.dumps(tables, indent=2))
+        return
+    click.echo(f"# {asked.meta[FILE]}{'' if loaded.path else ', which is not there'}")
+    _show_options(entries)
+    for table, texts in (("hotkeys", loaded.hotkeys), ("scenes", loaded.scenes)):
+        if texts:
+            click.echo(f"\n[{table}]")
+        for name, text in texts.items():
+            click.echo(_line(f"{key(name)} = {toml(text)}", f"file, line {loaded.lines[(table, name)]}"))
+    for preset_name, preset in loaded.presets.items():
+        click.echo(f"\n[presets.{key(preset_name)}]")
+        for name, value in _given(preset).items():
+            click.echo(_line(f"{name} = {toml(value)}", f"file, line {loaded.lines['presets', preset_name, name]}"))
+
+
+@command.command("path")
+def path() -> None:
+    """Print where the file lies, whether it is there or not."""
+    click.echo(str(configuration.default_path()))
+
+
+@command.command("init")
+@_FILE
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def init(named: Path | None, force: bool) -> None:
+    """Write a file that sets nothing yet and explains every setting."""
+    from stylecam.files import write_bytes
+
+    target = named or configuration.default_path()
+    if target.exists() and not force:
+        raise UsageError(f"{target} is there already; `stylecam config edit` changes it, --force replaces it")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, _template().encode())
+        target.chmod(0o600)  # it may come to hold a token or OBS's password
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror or error}") from error
+    click.echo(f"{target} is written; `stylecam config edit` opens it")
+
+
+@command.command("edit")
+@_FILE
+def edit(named: Path | None) -> None:
+    """Open the file in your editor ($VISUAL, $EDITOR), and see that stylecam understands it.
+
+    The editor gets a draft, which takes the file's place once it is right.
+    """
+    from stylecam.configuration import editing
+
+    target = named or configuration.default_path()
+
+    def check(text: str) -> None:
+        loaded = configuration.parse(text, target, options_of(run_command))
+        check_each(loaded, click.Context(run_command))
+        _check_styles(loaded)
+
+    def again(error: ConfigError) -> bool:
+        click.echo(f"stylecam: {error}", err=True)
+        return sys.stdin.isatty() and click.confirm("Edit it again?", default=True, err=True)
+
+    if editing.edit(target, _template(), editing.editor(os.environ), check, again):
+        click.echo(f"{target} is changed; `stylecam ctl reload` makes a running stylecam read it")
+    else:
+        click.echo(
+            "Nothing was changed. (An editor that returns at once must be told to wait, as in EDITOR='code --wait'.)"
+        )
+
+
+def _template() -> str:
+    from stylecam.control.keys import default_hotkeys
+
+    return template(options_of(run_command), default_hotkeys().items())
+
+
+def _check_styles(loaded: Config) -> None:
+    """Look presets and scenes up, where there are any: reading all networks takes a moment."""
+    if loaded.presets or loaded.scenes:
+        from stylecam.styles.catalogue import Catalogue, shipped_models
+
+        loaded.check_styles(Catalogue.load([shipped_models(), configuration.user_styles()]).parse)
+
+
+def _entries(asked: click.Context, loaded: Config) -> Any:
+    """Each option with its value, None for none or one that must not be shown, and what has set it."""
+    options = {option.name: option for option in options_of(run_command)}
+    for parameter in run_command.params:
+        if not isinstance(parameter, click.Option) or parameter.name in ("config", "help"):
+            continue
+        option = options[long_name(parameter)]
+        value = asked.params[str(parameter.name)]
+        value = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+        origin: dict[str, Any] = {"from": source_of(asked, parameter)}
+        if origin["from"] == "environment":
+            origin["variable"] = f"STYLECAM_{str(parameter.name).upper()}"
+        if origin["from"] == "file":
+            origin["line"] = loaded.lines[loaded.places[option.name]]
+        if option.secret and value:
+            origin["hidden"], value = True, None
+        yield option, value, origin
+
+
+def _show_options(entries: list[tuple[Option, Any, dict[str, Any]]]) -> None:
+    table = ""
+    for option, value, origin in sorted(entries, key=lambda entry: entry[0].place[0] != "run"):
+        if option.place[0] != table:
+            table = option.place[0]
+            click.echo(f"\n[{table}]")
+        source = origin["from"]
+        source += f", line {origin['line']}" if "line" in origin else ""
+        source += f" {origin['variable']}" if "variable" in origin else ""
+        name = key(option.place[1])
+        if origin.get("hidden"):
+            click.echo(_line(f"# {name} is set and not shown", source))
+        elif value is None or value == []:
+            click.echo(_line(f"# {name} is not set", source))
+        else:
+            click.echo(_line(f"{name} = {toml(value)}", source))
+
+
+def _line(setting: str, source: str) -> str:
+    return f"{setting:<40}  # {source}"
+
+
+def _given(preset: Any) -> dict[str, Any]:
+    names = ("style", "strength", "steadiness", "preserve_color")
+    return {name: value for name in names if (value := getattr(preset, name)) is not None}

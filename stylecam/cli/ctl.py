@@ -1,0 +1,145 @@
+"""`stylecam ctl`: steer the running stylecam from a key of the desktop, a script, or a Stream Deck."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from stylecam.control.actions import ACTIONS, Order
+from stylecam.errors import UsageError
+
+LOOKS = {"state": "what is in force now", "watch": "every change, as it happens", "actions": "this list"}
+
+
+def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Actions first, then what the action takes."""
+    words: tuple[str, ...] = context.params.get("words") or ()
+    if not words:
+        items = [CompletionItem(action.name, help=action.help) for action in ACTIONS.values()]
+        items += [CompletionItem(name, help=words) for name, words in LOOKS.items()]
+        return [item for item in items if item.value.startswith(incomplete)]
+    parameters = ACTIONS[words[0]].parameters if words[0] in ACTIONS else ()
+    if len(words) > len(parameters):
+        return []
+    parameter = parameters[len(words) - 1]
+    if parameter.name in ("style", "weights"):
+        from stylecam.cli.complete import complete_style
+
+        return complete_style(context, context.command.params[0], incomplete)
+    if words[0] == "preset":
+        return [CompletionItem(name) for name in _presets() if name.startswith(incomplete)]
+    choices = ("on", "off") if parameter.kind == "flag" else parameter.choices
+    return [CompletionItem(choice) for choice in choices if choice.startswith(incomplete)]
+
+
+@click.command(
+    "ctl",
+    context_settings={"ignore_unknown_options": True},  # a number may be negative, and is refused in better words
+    epilog="""\b
+Examples:
+  stylecam ctl next                       another painting
+  stylecam ctl select great_wave          this one
+  stylecam ctl blend great_wave:0.6,the_scream:0.4
+  stylecam ctl strength 0.5               half camera, half painting
+  stylecam ctl panic on                   a still picture, at once
+  stylecam ctl snapshot                   keep the picture; prints where
+  stylecam ctl state --json               what is in force
+  stylecam ctl watch                      every change, as it happens
+  stylecam ctl actions                    everything that can be done""",
+)
+@click.argument("words", nargs=-1, required=True, metavar="ACTION [ARGUMENT]...", shell_complete=_complete)
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON; of watch, one object per line.")
+@click.option("--stats", is_flag=True, help="With state or watch: the figures too.")
+@click.option("--pid", type=int, metavar="NUMBER", help="Where several run: this process, rather than the newest.")
+def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None) -> None:
+    """Have the running stylecam do something, and print the state after it.
+
+    Toggles take on or off; without, they turn it the other way round. Arguments may also be given as name=value.
+    """
+    name, *arguments = words
+    if name in LOOKS and arguments:
+        raise UsageError(f"{name} takes no argument, and {arguments[0]!r} was given")
+    if name == "actions":
+        _list(as_json)
+        return
+    order = None if name in LOOKS else order_of(name, arguments)
+    from stylecam.control import client
+
+    instance = client.find(pid)
+    if name == "watch":
+        _watch(instance, as_json, stats)
+        return
+    with client.Client(instance) as running:
+        answer = {"state": running.state(stats)} if order is None else running.carry_out(order)
+    if as_json:
+        click.echo(
+            json.dumps(answer["state"] | ({"result": answer["result"]} if answer.get("result") else {}), indent=2)
+        )
+        return
+    result = answer.get("result") or {}
+    click.echo(str(result["file"]) if result.get("file") else ", ".join(client.described(answer["state"])))
+    if stats and answer["state"].get("stats"):
+        click.echo(json.dumps(answer["state"]["stats"], indent=2))
+
+
+def order_of(name: str, arguments: list[str]) -> Order:
+    """The order that these words are; arguments in their order, or as name=value."""
+    if name not in ACTIONS:
+        Order.parse(name)  # says what there is
+    names = [parameter.name for parameter in ACTIONS[name].parameters]
+    given: dict[str, str] = {}
+    for text in arguments:
+        key, equals, value = text.partition("=")
+        if not (equals and key in names):
+            key, value = next((free for free in names if free not in given), ""), text
+        if not key or key in given:
+            takes = f"takes {', '.join(names)}" if names else "takes no argument"
+            raise UsageError(f"{name} {takes}, and {text!r} is too much")
+        given[key] = value
+    return Order.read(name, given)
+
+
+def _watch(instance: Any, as_json: bool, stats: bool) -> None:
+    from stylecam.control import client
+
+    def heard(message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if as_json and (kind != "stats" or stats):
+            click.echo(json.dumps(message))
+        elif kind == "state":
+            click.echo(", ".join(client.described(message["state"])))
+        elif kind == "notice" and message.get("text"):
+            click.echo(str(message["text"]))
+        elif kind == "stats" and stats:
+            click.echo(json.dumps(message["stats"]))
+
+    client.watch(instance, heard)
+    click.echo("stylecam has ended", err=True)
+
+
+def _list(as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([action.describe() for action in ACTIONS.values()], indent=2))
+        return
+    for action in ACTIONS.values():
+        usage = " ".join([action.name, *(_shown(parameter) for parameter in action.parameters)])
+        click.echo(f"{usage:<28}  {action.help}")
+
+
+def _shown(parameter: Any) -> str:
+    name = "on|off" if parameter.kind == "flag" else parameter.name.upper()
+    return name if parameter.required else f"[{name}]"
+
+
+def _presets() -> list[str]:
+    from stylecam.control import client
+    from stylecam.errors import StylecamError
+
+    try:
+        with client.Client(client.find(), 1.0) as running:
+            return [str(name) for name in running.state().get("presets", [])]
+    except StylecamError:  # nothing to choose from while nothing runs
+        return []

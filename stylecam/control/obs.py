@@ -1,0 +1,211 @@
+"""OBS chooses the style: whenever its scene changes, the order that belongs to the scene is submitted.
+
+OBS 28 and later bring obs-websocket 5, whose protocol simpleobsws speaks (by the same authors; the other Python client,
+obsws-python, may only be passed on under the GPL, cannot tell that a connection has ended, and logs the password).
+simpleobsws does not connect again by itself, so that is done here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from stylecam.control.actions import Order
+from stylecam.errors import ObsUnavailableError, UsageError
+
+HOST, PORT = "127.0.0.1", 4455
+DEFAULT = f"ws://{HOST}:{PORT}"
+"""Where obs-websocket listens unless told otherwise."""
+SCENES = 1 << 2
+"""The kind of events that are asked for: EventSubscription::Scenes."""
+WRONG_PASSWORD = 4009
+"""The close code WebSocketCloseCode::AuthenticationFailed."""
+ANSWER_S = 10.0
+STOP_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ObsAddress:
+    """Where OBS listens, and the password it wants."""
+
+    host: str = HOST
+    port: int = PORT
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> ObsAddress:
+        """Read `ws://:password@host:port`; what is left out is as OBS has it by itself.
+
+        Raises:
+            UsageError: it is no such address.
+        """
+        whole = text.strip() if "://" in text else f"ws://{text.strip()}"
+        try:
+            parts = urlsplit(whole)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        if parts.scheme != "ws" or parts.path not in ("", "/") or parts.query or parts.fragment or port == 0:
+            raise UsageError("--obs is no address; write ws://:PASSWORD@127.0.0.1:4455, as OBS shows it")
+        return cls(parts.hostname or HOST, port or PORT, unquote(parts.password or ""))
+
+    @property
+    def url(self) -> str:
+        """The address without the password."""
+        return f"ws://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+class SceneFollower:
+    """Listens to OBS on a thread of its own, from `start` to `stop`; while OBS is away it looks for it now and then."""
+
+    def __init__(
+        self,
+        address: ObsAddress,
+        choose: Callable[[str], Order | None],
+        submit: Callable[[Order], object],
+        say: Callable[[str], None],
+        *,
+        retry_s: float = 1.0,
+        slowest_retry_s: float = 30.0,
+    ) -> None:
+        """`choose` gives the order that belongs to a scene, or None; all three are called from this thread.
+
+        `retry_s` is the first pause before looking for OBS again; each further one is twice as long, up to the slowest.
+        """
+        self._address = address
+        self._choose, self._submit, self._say = choose, submit, say
+        self._retry_s, self._slowest_retry_s = retry_s, slowest_retry_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._library: Any = None
+        self._scene: str | None = None
+        self._said = ""
+        self.connected = False
+
+    def start(self) -> None:
+        """Begin to look for OBS; returns at once.
+
+        Raises:
+            ObsUnavailableError: the library is not installed.
+        """
+        try:
+            self._library = importlib.import_module("simpleobsws")
+        except ImportError as error:
+            raise ObsUnavailableError('following OBS needs one more package: pip install "stylecam[obs]"') from error
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="stylecam-obs", daemon=True)
+        self._thread.start()
+        ready.wait(STOP_S)
+
+    def stop(self) -> None:
+        """Let OBS go. Twice is fine."""
+        loop, stopping, thread = self._loop, self._stopping, self._thread
+        if loop is None or stopping is None or thread is None:
+            return
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            loop.call_soon_threadsafe(stopping.set)
+        thread.join(STOP_S)
+        self._thread = None
+
+    def look_again(self) -> None:
+        """Take the scene as new, because something else belongs to it now; from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._choose_again)
+
+    def _run(self, ready: threading.Event) -> None:
+        async def follow() -> None:
+            self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+            ready.set()
+            await self._follow(self._stopping)
+
+        asyncio.run(follow())
+
+    async def _follow(self, stopping: asyncio.Event) -> None:
+        pause = self._retry_s
+        ended = asyncio.create_task(stopping.wait())
+        while not stopping.is_set():
+            connection = asyncio.create_task(self._converse())
+            await asyncio.wait({connection, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not connection.done():
+                connection.cancel()
+            (outcome,) = await asyncio.gather(connection, return_exceptions=True)
+            was_connected, self.connected = self.connected, False
+            if stopping.is_set():
+                break
+            pause = self._retry_s if was_connected else min(2 * pause, self._slowest_retry_s)
+            self._tell(_words(outcome, self._address.url, was_connected))
+            await asyncio.wait({ended}, timeout=pause)
+
+    async def _converse(self) -> None:
+        """One connection, from its beginning to its end.
+
+        Raises:
+            ConnectionError: it could not be made, or OBS wants another password.
+            Exception: whatever the library raises when the connection breaks.
+        """
+        library = self._library
+        asked = library.IdentificationParameters(eventSubscriptions=SCENES)
+        client = library.WebSocketClient(self._address.url, self._address.password, asked)
+        client.register_event_callback(self._changed, "CurrentProgramSceneChanged")
+        await client.connect()
+        try:
+            identified = asyncio.create_task(client.wait_until_identified(ANSWER_S))
+            await asyncio.wait({identified, client.recv_task}, return_when=asyncio.FIRST_COMPLETED)
+            if not client.is_identified():
+                identified.cancel()
+                if client.ws.close_code == WRONG_PASSWORD:
+                    raise PermissionError(WRONG_PASSWORD, "wrong password")
+                raise ConnectionError("what answers there is no obs-websocket 5")
+            self.connected = True
+            self._tell(f"OBS at {self._address.url} chooses the style")
+            answer = await client.call(library.Request("GetCurrentProgramScene"), ANSWER_S)
+            if answer.ok():
+                await self._changed(answer.responseData)
+            await client.recv_task
+        finally:
+            await _ended(client.disconnect())
+
+    async def _changed(self, data: Any) -> None:
+        scene = data.get("sceneName", data.get("currentProgramSceneName")) if isinstance(data, dict) else None
+        if isinstance(scene, str) and scene != self._scene:
+            self._scene = scene
+            self._choose_again()
+
+    def _choose_again(self) -> None:
+        order = None if self._scene is None else self._choose(self._scene)
+        if order is not None:
+            self._submit(order)
+
+    def _tell(self, words: str) -> None:
+        """Say it, but not again and again while OBS stays away."""
+        if words != self._said:
+            self._said = words
+            self._say(words)
+
+
+def _words(outcome: BaseException | None, url: str, was_connected: bool) -> str:
+    """What became of a connection."""
+    if isinstance(outcome, PermissionError):
+        return f"OBS at {url} wants another password; see its Tools > WebSocket Server Settings > Show Connect Info"
+    if was_connected or outcome is None:
+        return f"OBS at {url} has gone; its scenes are followed again when it is back"
+    return f"OBS at {url} is not there yet ({_reason(outcome)}); its scenes are followed when it is"
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens; is its WebSocket server switched on?"
+    return str(error) or type(error).__name__
+
+
+async def _ended(work: Coroutine[Any, Any, Any]) -> None:
+    """Wait for `work`, whatever a broken connection has it raise."""
+    await asyncio.gather(asyncio.create_task(work), return_exceptions=True)

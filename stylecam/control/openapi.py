@@ -1,0 +1,131 @@
+"""The API's description in OpenAPI 3.1, made from the actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from stylecam.control.actions import Action
+from stylecam.control.parameters import FLAG, LONGEST, NUMBER, TEXT, Parameter
+
+_OBJECT = {"type": "object"}
+
+
+def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
+    """The description, ready for JSON."""
+    paths: dict[str, Any] = {
+        "/api/state": {
+            "get": _operation(
+                "What is set at this moment",
+                {"200": _json(_ref("State"))},
+                [_query("stats", {"type": "boolean"}, "with all figures")],
+            )
+        },
+        "/api/stats": {"get": _operation("All figures of this moment", {"200": _json(_OBJECT)})},
+        "/api/styles": {"get": _operation("The styles there are", {"200": _json(_OBJECT)})},
+        "/api/styles/{name}/thumbnail.jpg": {
+            "get": _operation(
+                "You, painted small in this style",
+                {"200": _jpeg(), "304": {"description": "as it was"}, **_errors(404, 503)},
+                [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
+            )
+        },
+        "/api/actions": {"get": _operation("The actions there are", {"200": _json(_OBJECT)})},
+        "/api/openapi.json": {"get": _operation("This description", {"200": _json(_OBJECT)})},
+        "/snapshot.jpg": {"get": _operation("The picture published now", {"200": _jpeg(), **_errors(503)})},
+    }
+    for action in actions:
+        paths[f"/api/actions/{action.name}"] = {"post": _post(action)}
+        paths[f"/api/do/{action.name}"] = {"get": _get(action)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "stylecam",
+            "version": version,
+            "description": "Steers a running stylecam. Beside these there are the live connection, a WebSocket at "
+            "/api/live, and the picture as it moves, /stream.mjpg.",
+        },
+        "security": [{"address": []}, {"header": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "address": {"type": "apiKey", "in": "query", "name": "token"},
+                "header": {"type": "http", "scheme": "bearer"},
+            },
+            "schemas": {
+                "State": {"type": "object", "required": ["version", "style", "weights", "strength"]},
+                "Done": {
+                    "type": "object",
+                    "required": ["state"],
+                    "properties": {"state": _ref("State"), "result": _OBJECT},
+                },
+                "Error": {
+                    "type": "object",
+                    "required": ["error"],
+                    "properties": {"error": {"type": "string", "description": "one line"}},
+                },
+            },
+        },
+    }
+
+
+def _post(action: Action) -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "properties": {p.name: _schema(p) for p in action.parameters},
+        "required": [p.name for p in action.parameters if p.required],
+        "additionalProperties": False,
+    }
+    required = bool(body["required"])
+    answers = {"200": _json(_ref("Done")), **_errors(400, 409, 413, 415, 422)}
+    operation = _operation(action.help, answers)
+    return {**operation, "requestBody": {"required": required, "content": {"application/json": {"schema": body}}}}
+
+
+def _get(action: Action) -> dict[str, Any]:
+    given = [_query(p.name, _schema(p, words=True), p.help, p.required) for p in action.parameters]
+    return _operation(f"{action.help}, by its address alone", {"200": _json(_ref("Done")), **_errors(409, 422)}, given)
+
+
+def _schema(parameter: Parameter, words: bool = False) -> dict[str, Any]:
+    """What `parameter` may be; in a query string (`words`) weights are text."""
+    told: dict[str, Any] = {"description": f"{parameter.help}: {parameter.allowed}"}
+    if parameter.kind == FLAG:
+        return {"type": "boolean", **told}
+    if parameter.kind == NUMBER:
+        number = {"type": "number", "minimum": parameter.low, "maximum": parameter.high}
+        return {"anyOf": [{"enum": list(parameter.choices)}, number], **told} if parameter.choices else number | told
+    if parameter.kind == TEXT or words:
+        return {"type": "string", "minLength": 1, "maxLength": LONGEST, **told}
+    shares = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}}
+    return {"anyOf": [shares, {"type": "string", "minLength": 1, "maxLength": LONGEST}], **told}
+
+
+def _operation(help_: str, answers: dict[str, Any], parameters: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    responses = {**answers, **_errors(401, 403)}
+    return {"summary": help_, "parameters": parameters or [], "responses": responses}
+
+
+def _query(name: str, schema: dict[str, Any], help_: str, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "description": help_, "schema": schema}
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    words = {
+        400: "not JSON", 401: "no token, or a wrong one", 403: "asked under another name, or from another page",
+        404: "there is none of this name", 409: "cannot be done now", 413: "too large", 415: "not JSON",
+        422: "arguments that cannot be meant", 503: "no picture yet, or too many viewers",
+    }  # fmt: skip
+    return {str(status): {**_json(_ref("Error")), "description": words[status]} for status in statuses}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": "done", "content": {"application/json": {"schema": schema}}}
+
+
+def _jpeg() -> dict[str, Any]:
+    return {"description": "a picture", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}

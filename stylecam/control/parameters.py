@@ -1,0 +1,128 @@
+"""What an action may be told: names, kinds and ranges, checked the same way for every surface."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stylecam.errors import UsageError
+
+Value = str | float | bool
+"""A checked argument. Weights are text: `a:0.6,b:0.4`."""
+
+TEXT, NUMBER, FLAG, WEIGHTS = "text", "number", "flag", "weights"
+LONGEST = 200
+"""Characters of a text; the longest name of a style, preset or file that anyone would type."""
+_YES, _NO = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of an action.
+
+    Attributes:
+        name: in JSON objects and query strings.
+        kind: `text`, `number`, `flag` or `weights` (style names to shares).
+        help: what it means, for people.
+        required: False if the action knows what to do without.
+        low: the least number allowed.
+        high: the greatest number allowed.
+        choices: words allowed in place of a number.
+    """
+
+    name: str
+    kind: str
+    help: str
+    required: bool = True
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: object) -> Value:
+        """`value`, as JSON gives it, in the form that actions take.
+
+        Raises:
+            UsageError: of another kind or out of range; says what is allowed.
+        """
+        if self.kind == FLAG and isinstance(value, bool):
+            return value
+        if self.kind == TEXT and isinstance(value, str) and 0 < len(value.strip()) <= LONGEST and value.isprintable():
+            return value.strip()
+        if self.kind == NUMBER and isinstance(value, str) and value in self.choices:
+            return value
+        if self.kind == NUMBER and isinstance(value, int | float) and not isinstance(value, bool):
+            return self._number(value)
+        if self.kind == WEIGHTS:
+            return self._weights(value)
+        raise self._wrong(value)
+
+    def read(self, text: str) -> Value:
+        """`text`, as people and query strings write it, in the form that actions take.
+
+        Raises:
+            UsageError: it means nothing of this kind, or is out of range; says what is allowed.
+        """
+        word = text.strip().lower()
+        if self.kind == FLAG and word in (*_YES, *_NO):
+            return word in _YES
+        if self.kind == NUMBER and word not in self.choices:
+            try:
+                return self.check(float(word))
+            except ValueError as error:
+                if isinstance(error, UsageError):
+                    raise
+                raise self._wrong(text) from None
+        return self.check(word if self.kind == NUMBER else text)
+
+    @property
+    def allowed(self) -> str:
+        """What may be given, for people: `a number from 0 to 1`."""
+        if self.kind == FLAG:
+            return "true or false"
+        if self.kind == WEIGHTS:
+            return "styles with their shares: a:0.6,b:0.4"
+        if self.kind == TEXT:
+            return f"a text of 1 to {LONGEST} characters"
+        words = "".join(f"{word} or " for word in self.choices)
+        return f"{words}a number from {self.low:g} to {self.high:g}"
+
+    def describe(self) -> dict[str, object]:
+        """Everything about it, ready for JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "help": self.help,
+            "required": self.required,
+            "low": self.low,
+            "high": self.high,
+            "choices": list(self.choices),
+        }
+
+    def _number(self, value: float) -> float:
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        if not low <= value <= high:  # before float(), for which a whole number may be too large; and never for NaN
+            raise self._wrong(value)
+        return float(value)
+
+    def _weights(self, value: object) -> str:
+        if isinstance(value, str) and 0 < len(value.strip()) <= LONGEST and value.isprintable():
+            return value.strip()
+        if not isinstance(value, Mapping) or not value:
+            raise self._wrong(value)
+        for name, share in value.items():
+            plain = isinstance(name, str) and name.isprintable() and not set(name) & set(":,") and name.strip()
+            number = isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1e6
+            if not plain or not number:
+                raise self._wrong(value)
+        return ",".join(f"{name}:{float(share):.6g}" for name, share in value.items())
+
+    def _wrong(self, value: object) -> UsageError:
+        shown = repr(value)
+        return UsageError(f"{self.name} {shown[:60]}{'…' if len(shown) > 60 else ''} cannot be: give {self.allowed}")
+
+
+def flag(meaning: str) -> Parameter:
+    """The optional switch of a toggle: without it, the other way round."""
+    return Parameter("on", FLAG, f"{meaning}; without: the other way round", required=False)

@@ -1,0 +1,201 @@
+// The gallery: you in each style. A picture is fetched again only while its tile can be seen.
+
+const REFRESH_MS = 6000;
+const RETRY_MS = 1500;
+const LOOK_MS = 200;
+const HOLD_MS = 450;
+const QUICK_MS = 60;
+
+const at = id => document.getElementById(id);
+
+export class Gallery {
+  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = []; #ask; #state = null; #sent = 0; #later = 0;
+
+  // `ask(action, arguments)` has stylecam do something.
+  constructor(ask) {
+    this.#ask = ask;
+    this.#sight = new IntersectionObserver(seen => {
+      for (const { target, isIntersecting } of seen) this.#tiles.get(target.dataset.style).seen = isIntersecting;
+    }, { rootMargin: "40px" });
+    this.#list.addEventListener("keydown", event => this.#move(event));
+    at("blending").onclick = () => this.blend(!this.#blending);
+    at("share").oninput = () => this.#slide();
+    this.#tend();
+  }
+
+  get styles() { return [...this.#tiles.values()].map(tile => tile.style); }
+
+  style(name) { return this.#tiles.get(name)?.style; }
+
+  show(styles) {
+    if (JSON.stringify(styles) === JSON.stringify(this.styles)) return;
+    this.#sight.disconnect();
+    this.#tiles.clear();
+    this.#list.replaceChildren(...styles.map(style => this.#hang(style)));
+    at("gallery-title").textContent = styles.length ? `You in ${styles.length} styles` : "There are no styles";
+    if (this.#state) this.mark(this.#state);
+  }
+
+  // Switch "blend two" on or off; off leaves the stronger of the two.
+  blend(on) {
+    this.#blending = on;
+    if (!on && this.#pair.length === 2) this.#ask("select", { style: this.#pair[this.#share() >= 0.5 ? 1 : 0] });
+    this.#pair = on ? Object.keys(this.#state?.weights ?? {}).slice(0, 2) : [];
+    if (this.#state) this.mark(this.#state);
+  }
+
+  get blending() { return this.#blending; }
+
+  mark(state) {
+    this.#state = state;
+    const weights = state.weights ?? {}, names = Object.keys(weights);
+    if (names.length === 2) {
+      this.#blending = true;
+      if (!names.every(name => this.#pair.includes(name))) this.#pair = names;
+    } else if (names.length > 2 || !names.every(name => this.#pair.includes(name))) {
+      this.#pair = this.#blending && names.length === 1 ? names : [];
+    }
+    at("blending").setAttribute("aria-pressed", this.#blending);
+    this.#list.classList.toggle("blending", this.#blending);
+    let current = null;
+    for (const [name, tile] of this.#tiles) {
+      const on = name in weights && !state.bypass, was = tile.button.getAttribute("aria-pressed") === "true";
+      tile.button.setAttribute("aria-pressed", on);
+      const share = names.length > 1 && on ? `${Math.round(weights[name] * 100)} %` : "";
+      if (tile.share.textContent !== share) tile.share.textContent = share;
+      if (on && (!current || weights[name] > weights[current])) current = name;
+      if (on && !was) this.#reveal(tile.button);
+    }
+    if (current && !this.#list.contains(document.activeElement)) this.#reach(current);
+    this.#mark_mixer(weights);
+  }
+
+  #mark_mixer(weights) {
+    const two = this.#pair.length === 2;
+    at("mixer").hidden = !this.#blending;
+    at("share").disabled = !two;
+    const [a, b] = this.#pair.map(name => this.style(name));
+    at("mix-a").textContent = a?.title ?? (this.#blending ? "choose two" : "");
+    at("mix-b").textContent = b?.title ?? "";
+    if (two && performance.now() - this.#sent > 500) {
+      at("share").value = Math.round(100 * (weights[this.#pair[1]] ?? 0));
+    }
+    at("share").style.setProperty("--v", at("share").value + "%");
+    at("share").setAttribute("aria-valuetext", two ? `${100 - at("share").value} % ${a?.title}, ${at("share").value} % ${b?.title}` : "");
+  }
+
+  #share() { return at("share").value / 100; }
+
+  #slide() {
+    this.#sent = performance.now();
+    at("share").style.setProperty("--v", at("share").value + "%");
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => this.#send_blend(), QUICK_MS);
+  }
+
+  #send_blend() {
+    if (this.#pair.length !== 2) return;
+    const [a, b] = this.#pair, share = this.#share();
+    if (share === 0 || share === 1) this.#ask("select", { style: share ? b : a });
+    else this.#ask("blend", { weights: { [a]: +(1 - share).toFixed(2), [b]: +share.toFixed(2) } });
+  }
+
+  #choose(name, together) {
+    if (!together && !this.#blending) return this.#ask("select", { style: name });
+    const pair = this.#pair.length ? this.#pair : Object.keys(this.#state?.weights ?? {}).slice(0, 1);
+    if (pair.includes(name)) {
+      const other = pair.find(one => one !== name);
+      if (other) { this.#pair = [other]; this.#blending = true; this.#ask("select", { style: other }); }
+      return;
+    }
+    this.#blending = true;
+    this.#pair = [pair[0] ?? name, name];
+    if (pair.length === 0) return this.#ask("select", { style: name });
+    at("share").value = 50;
+    this.#sent = performance.now();
+    this.#send_blend();
+  }
+
+  #hang(style) {
+    const make = (tag, of = {}, ...inside) => { const made = Object.assign(document.createElement(tag), of); made.append(...inside); return made; };
+    const picture = make("img", { alt: "", draggable: false });
+    const share = make("span", { className: "share" });
+    const number = style.number && style.number < 10 ? [make("span", { className: "number", ariaHidden: "true" }, String(style.number))] : [];
+    const button = make("button", { type: "button", className: "tile", tabIndex: this.#tiles.size ? -1 : 0 },
+      make("span", { className: "canvas" }, picture, ...number, share),
+      make("span", { className: "name" }, style.title || style.name),
+      make("span", { className: "by" }, known(style.artist)));
+    button.dataset.style = style.name;
+    button.setAttribute("aria-pressed", "false");
+    let held = 0, was_held = false;
+    const let_go = () => clearTimeout(held);
+    button.onpointerdown = () => {
+      was_held = false;
+      held = setTimeout(() => { was_held = true; this.#choose(style.name, true); }, HOLD_MS);
+    };
+    button.onpointerup = button.onpointerleave = button.onpointercancel = let_go;
+    button.oncontextmenu = event => { if (was_held) event.preventDefault(); };
+    button.onclick = event => { let_go(); if (!was_held) this.#choose(style.name, event.shiftKey); was_held = false; };
+    this.#tiles.set(style.name, { style, button, picture, share, seen: false, due: 0, url: "" });
+    this.#sight.observe(button);
+    return make("li", {}, button);
+  }
+
+  // One tile after the other, the one waiting longest first.
+  async #tend() {
+    for (;;) {
+      const now = performance.now();
+      const [next] = document.hidden ? [] : [...this.#tiles.values()].filter(tile => tile.seen && tile.due <= now).sort((a, b) => a.due - b.due);
+      if (next) await this.#paint(next);
+      else await new Promise(done => setTimeout(done, LOOK_MS));
+    }
+  }
+
+  async #paint(tile) {
+    tile.due = performance.now() + RETRY_MS;
+    try {
+      const headers = tile.tag ? { "If-None-Match": tile.tag } : {};
+      const answer = await fetch(tile.style.thumbnail + location.search, { headers, cache: "no-store" });
+      if (answer.status === 503) { await new Promise(done => setTimeout(done, RETRY_MS)); return; } // no picture yet
+      tile.due = performance.now() + REFRESH_MS;
+      if (!answer.ok) return; // 304: as it was
+      const url = URL.createObjectURL(await answer.blob());
+      tile.picture.src = url;
+      await tile.picture.decode();
+      tile.picture.classList.add("painted");
+      if (tile.url) URL.revokeObjectURL(tile.url);
+      Object.assign(tile, { url, tag: answer.headers.get("ETag") });
+    } catch { /* stylecam is gone, or this one cannot be painted; asked for again later */ }
+  }
+
+  #reach(name) {
+    for (const [other, tile] of this.#tiles) tile.button.tabIndex = other === name ? 0 : -1;
+  }
+
+  #reveal(button) {
+    const list = this.#list.getBoundingClientRect(), tile = button.getBoundingClientRect();
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    const top = tile.top < list.top ? tile.top - list.top - 8 : Math.max(0, tile.bottom - list.bottom + 8);
+    const left = tile.left < list.left ? tile.left - list.left - 8 : Math.max(0, tile.right - list.right + 8);
+    if (top || left) this.#list.scrollBy({ top, left, behavior });
+  }
+
+  #move(event) {
+    const buttons = [...this.#tiles.values()].map(tile => tile.button), here = buttons.indexOf(document.activeElement);
+    if (here < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    const row = buttons.filter(button => button.offsetTop === buttons[0].offsetTop).length;
+    const flows = getComputedStyle(this.#list).gridAutoFlow.includes("column");
+    const tall = flows ? buttons.filter(button => button.offsetLeft === buttons[0].offsetLeft).length : 1;
+    const [aside, along] = flows ? [tall, 1] : [1, row];
+    const to = { ArrowLeft: here - aside, ArrowRight: here + aside, ArrowUp: here - along, ArrowDown: here + along, Home: 0, End: buttons.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const target = buttons[Math.max(0, Math.min(buttons.length - 1, to))];
+    this.#reach(target.dataset.style);
+    target.focus({ preventScroll: true });
+    this.#reveal(target);
+  }
+}
+
+// Who painted it, as far as anybody knows.
+export const known = artist => (artist && artist !== "unknown" ? artist : "");

@@ -1,0 +1,74 @@
+// Rate, delay and painting size of the last forty seconds, as lines; in words for those who do not see them.
+
+const KEPT = 160; // forty seconds at four a second
+const SPEAK_MS = 5000;
+
+const at = id => document.getElementById(id);
+const number = (value, digits = 0) => Number.isFinite(value) ? value.toFixed(digits) : "–";
+
+// 768x432 as people write it, in one piece.
+export const sized = rung => rung.replace("x", "\u00a0×\u00a0");
+
+export class Meter {
+  #canvas = at("graph"); #kept = []; #spoke = -Infinity;
+
+  constructor() { new ResizeObserver(() => this.#draw()).observe(this.#canvas); }
+
+  see(stats) {
+    const rung = String(stats.rung ?? "");
+    this.#kept.push({
+      fps: stats.published_fps, painted: stats.painted_fps, latency: stats.latency_p95_ms, rung: Number(rung.split("x")[1]) || 0,
+    });
+    if (this.#kept.length > KEPT) this.#kept.shift();
+    at("fps").textContent = `${number(stats.published_fps)} a second`;
+    at("latency").textContent = `${number(stats.latency_p50_ms)} ms`;
+    at("rung").textContent = sized(rung) || "–";
+    at("latency").title = `worst 5 % ${number(stats.latency_p95_ms)} ms`;
+    at("fps").title = `painted ${number(stats.painted_fps, 1)} a second by ${stats.engine ?? "?"}, ${number(stats.cpu_cores, 1)} cores`;
+    if (!document.hidden) this.#draw();
+    if (performance.now() - this.#spoke > SPEAK_MS) {
+      this.#spoke = performance.now();
+      this.#canvas.setAttribute("aria-label", `The last forty seconds: ${number(stats.published_fps)} pictures a second published, ` +
+        `${number(stats.painted_fps)} painted; delay ${number(stats.latency_p50_ms)} milliseconds, ` +
+        `worst five percent ${number(stats.latency_p95_ms)}; painted at ${rung.replace("x", " by ") || "no size yet"}.`);
+    }
+  }
+
+  #draw() {
+    const canvas = this.#canvas, density = devicePixelRatio || 1;
+    const width = canvas.clientWidth, height = canvas.clientHeight;
+    if (!width || !height) return;
+    canvas.width = Math.round(width * density);
+    canvas.height = Math.round(height * density);
+    const context = canvas.getContext("2d"), style = getComputedStyle(canvas);
+    context.scale(density, density);
+    const kept = this.#kept, step = width / (KEPT - 1), left = width - (kept.length - 1) * step;
+    const most = (key, least) => Math.max(least, ...kept.map(k => k[key] || 0));
+    const path = (key, scale) => {
+      context.beginPath();
+      let pen = false;
+      kept.forEach((k, i) => {
+        if (!Number.isFinite(k[key])) { pen = false; return; }
+        context[pen ? "lineTo" : "moveTo"](left + i * step, height - 2 - (height - 4) * k[key] / scale);
+        pen = true;
+      });
+    };
+    if (kept.length > 1) {
+      path("rung", most("rung", 720) * 1.15);
+      context.lineTo(width, height);
+      context.lineTo(left, height);
+      context.fillStyle = style.getPropertyValue("--wash");
+      context.fill();
+    }
+    context.lineWidth = 1.5;
+    context.lineJoin = "round";
+    context.strokeStyle = style.getPropertyValue("--faint");
+    context.setLineDash([3, 3]);
+    path("latency", most("latency", 120) * 1.15);
+    context.stroke();
+    context.setLineDash([]);
+    context.strokeStyle = style.getPropertyValue("--accent");
+    path("fps", most("fps", 30) * 1.15);
+    context.stroke();
+  }
+}

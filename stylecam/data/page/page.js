@@ -1,0 +1,270 @@
+// The page: shows what stylecam says it is doing, and passes on what a person wants.
+
+import { Gallery, known } from "./gallery.js";
+import { Light } from "./light.js";
+import { Meter, sized } from "./meter.js";
+import { Stream } from "./stream.js";
+import { Wire } from "./wire.js";
+
+const TOAST_MS = 5000;
+const SLIDE_MS = 60; // between two orders of one slider
+const SETTLE_MS = 600; // a slider just let go of does not follow older news
+const GRACE_MS = 700; // a short gap in the connection is nobody's business
+const HIDDEN_MS = 5000; // a page nobody sees lets the camera rest
+
+const at = id => document.getElementById(id);
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const percent = value => `${Math.round(value * 100)} %`;
+
+const wire = new Wire();
+const light = new Light(at("glow"));
+const meter = new Meter();
+const stream = new Stream(at("picture"), see);
+const gallery = new Gallery(ask);
+let state = null, rung = "", lost = 0, ratio = 0;
+
+function see(canvas) {
+  light.see(canvas);
+  if (ratio === canvas.width / canvas.height) return;
+  ratio = canvas.width / canvas.height;
+  at("frame").style.setProperty("--ratio", ratio);
+}
+
+// Has stylecam do something; a refusal is told, and everything shown follows the state that comes back.
+async function ask(action, args) {
+  try { return await wire.ask(action, args); } catch (error) { alarm(error.message); show(); return null; }
+}
+
+/* what is shown */
+
+function show() {
+  if (!state) return;
+  for (const button of all("[data-flag]")) button.setAttribute("aria-pressed", Boolean(state[button.dataset.flag]));
+  for (const slider of sliders) slider.follow(state[slider.name]);
+  follow(at("cycle"), state.cycle_s ?? 0, seconds => `every ${seconds} s`);
+  follow(at("scale"), state.scale ?? "auto", percent);
+  show_presets(state.presets ?? []);
+  gallery.mark(state);
+  const { title, artist } = placard();
+  set_text("title", title);
+  set_text("artist", artist);
+  show_medium();
+  set_text("notice", state.panic ? "Others see a still picture" : state.notice ?? "");
+  at("recording").hidden = !state.recording;
+  at("recording").title = state.recording ?? "";
+  // Words on the picture must be readable; a mirrored card is not.
+  const as_mirror = at("self").getAttribute("aria-pressed") === "true";
+  document.body.classList.toggle("as-mirror", as_mirror !== state.mirror);
+  document.body.classList.toggle("words-on-picture", Boolean(state.panic || state.resting || state.notice));
+  document.body.classList.toggle("panic", state.panic);
+  at("picture").setAttribute("aria-label", `The live picture: ${title}${artist ? `, ${artist}` : ""}`);
+  document.title = `${state.panic ? "still picture" : state.resting ? "camera off" : title} · stylecam`;
+}
+
+function placard() {
+  if (state.resting) return { title: "Camera off", artist: "Nobody sees you" };
+  const parts = Object.entries(state.weights ?? {}).sort((a, b) => b[1] - a[1]);
+  if (state.bypass || !parts.length) return { title: "You", artist: "as you are" };
+  const cards = parts.map(([name, weight]) => ({ weight, ...(gallery.style(name) ?? { title: name.replaceAll("_", " ") }) }));
+  if (cards.length === 1) return { title: cards[0].title, artist: [known(cards[0].artist), cards[0].year].filter(Boolean).join(", ") };
+  return {
+    title: cards.map(card => surname(card.artist) || card.title).join(" × "),
+    artist: cards.map(card => `${percent(card.weight)} ${card.title}`).join(", "),
+  };
+}
+
+// "van Gogh" of Vincent van Gogh.
+const surname = artist => (/unknown/.test(artist ?? "unknown") ? "" : artist.match(/(?:\p{Ll}+ )*\S+$/u)[0]);
+
+// As a museum would say it: oil on canvas, 73 × 92 cm.
+function show_medium() {
+  const painted = !state.bypass && Object.keys(state.weights ?? {}).length && state.strength > 0 && !state.resting;
+  const paint = state.preserve_color ? "Neural brush, your own colours" : "Neural paint";
+  set_text("medium", [painted ? `${paint} on webcam` : "Webcam", painted ? sized(rung) : ""].filter(Boolean).join(", "));
+}
+
+function set_text(id, text) {
+  if (at(id).textContent !== text) at(id).textContent = text;
+}
+
+// Show a value in a list; one that is not in it, set from elsewhere, is added.
+function follow(select, value, words) {
+  if (document.activeElement === select && select.matches(":active")) return;
+  if (![...select.options].some(option => option.value === String(value))) select.add(new Option(words(value), value));
+  select.value = value;
+}
+
+function show_presets(names) {
+  at("preset-choice").hidden = !names.length;
+  const wanted = ["choose …", ...names];
+  if (all("option", at("preset")).map(option => option.textContent).join("\n") === wanted.join("\n")) return;
+  at("preset").replaceChildren(...wanted.map((name, i) => new Option(name, i ? name : "")));
+}
+
+let toasting = 0;
+function toast(text) {
+  set_text("alarm", "");
+  set_text("toast", text);
+  clearTimeout(toasting);
+  toasting = setTimeout(() => set_text("toast", ""), TOAST_MS);
+}
+
+let alarming = 0;
+function alarm(text) {
+  set_text("toast", "");
+  set_text("alarm", text);
+  clearTimeout(alarming);
+  alarming = setTimeout(() => set_text("alarm", ""), TOAST_MS);
+}
+
+/* sliders */
+
+class Slider {
+  #input; #touched = -Infinity; #timer = 0;
+
+  constructor(name) {
+    this.name = name;
+    this.#input = at(name);
+    this.#input.oninput = () => {
+      this.#touched = performance.now();
+      this.#say();
+      this.#timer ||= setTimeout(() => { this.#timer = 0; ask(name, { value: this.#input.value / 100 }); }, SLIDE_MS);
+    };
+  }
+
+  follow(value) {
+    if (this.#input.matches(":active") || performance.now() - this.#touched < SETTLE_MS) {
+      setTimeout(show, SETTLE_MS);
+      return;
+    }
+    this.#input.value = Math.round(value * 100);
+    this.#say();
+  }
+
+  #say() {
+    this.#input.style.setProperty("--v", this.#input.value + "%");
+    set_text(`${this.name}-said`, `${this.#input.value} %`);
+    this.#input.setAttribute("aria-valuetext", `${this.#input.value} percent`);
+  }
+}
+
+const sliders = ["strength", "steadiness"].map(name => new Slider(name));
+
+/* buttons */
+
+// What an action needs to know: a switch is told which way, so that two hands do not undo each other.
+function given(action) {
+  const flag = all("[data-flag]").find(button => button.dataset.action === action)?.dataset.flag;
+  return flag && state ? { on: !state[flag] } : {};
+}
+
+async function carry_out(action) {
+  const answer = await ask(action, given(action));
+  const file = answer?.result?.file;
+  if (file) toast(`${action === "snapshot" ? "Snapshot" : "Recording"}: ${file}`);
+}
+
+for (const button of all("[data-action]")) button.onclick = () => carry_out(button.dataset.action);
+at("cycle").onchange = event => ask("cycle", { seconds: Number(event.target.value) });
+at("scale").onchange = event => ask("scale", { value: event.target.value === "auto" ? "auto" : Number(event.target.value) });
+at("preset").onchange = event => {
+  if (event.target.value) ask("preset", { name: event.target.value });
+  event.target.value = "";
+};
+at("self").onclick = () => {
+  at("self").setAttribute("aria-pressed", at("self").getAttribute("aria-pressed") !== "true");
+  show();
+};
+at("full").onclick = toggle_full;
+
+function toggle_full() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else at("frame").requestFullscreen?.();
+}
+at("picture").ondblclick = toggle_full;
+
+/* keys */
+
+const keys = new Map([
+  ["?", { says: "this list", does: () => at("help").showModal() }],
+  ["g", { says: "blend two, on and off", does: () => gallery.blend(!gallery.blending) }],
+]);
+
+async function learn_keys() {
+  const { actions = [] } = await (await fetch("/api/actions" + location.search)).json();
+  for (const { name, help, key } of actions) {
+    // Ending stylecam is not for a page, where one may have meant another window.
+    if (key && name !== "quit" && !keys.has(key)) keys.set(key, { says: help, does: () => carry_out(name) });
+  }
+  const lines = [["1…9", "a style by its number"], ...[...keys].map(([key, { says }]) => [key, says])];
+  at("keys").replaceChildren(...lines.map(([key, says]) => {
+    const line = document.createElement("div"), term = document.createElement("dt"), what = document.createElement("dd");
+    term.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+    what.textContent = says;
+    line.append(term, what);
+    return line;
+  }));
+}
+
+addEventListener("keydown", event => {
+  const busy = event.ctrlKey || event.metaKey || event.altKey || at("help").open || event.target.matches("select, [type=text]");
+  if (busy || !at("use-keys").checked) return;
+  const numbered = /^[1-9]$/.test(event.key) && gallery.styles.find(style => String(style.number) === event.key);
+  const bound = numbered ? () => ask("select", { style: numbered.name }) : keys.get(event.key)?.does;
+  if (!bound || (event.repeat && !"+-[]".includes(event.key))) return;
+  event.preventDefault();
+  bound();
+});
+
+at("open-help").onclick = () => at("help").showModal();
+at("help").onclick = event => { if (event.target === at("help")) at("help").close(); };
+at("use-keys").checked = localStorage.getItem("stylecam-keys") !== "off";
+at("use-keys").onchange = event => localStorage.setItem("stylecam-keys", event.target.checked ? "on" : "off");
+
+/* the connection */
+
+wire.addEventListener("open", async () => {
+  state = null; // one that has started again counts from the beginning
+  clearTimeout(lost);
+  document.body.classList.remove("lost");
+  set_text("veil", "");
+  if (!document.hidden) stream.restart();
+  try {
+    gallery.show((await (await fetch("/api/styles" + location.search)).json()).styles);
+    show();
+    await learn_keys();
+  } catch { /* the connection went again; it is told, and this is asked again */ }
+});
+wire.addEventListener("state", event => {
+  if (state && event.detail.version < state.version) return; // older news
+  const before = state;
+  state = event.detail;
+  show();
+  if (before?.recording && !state.recording) toast(`Recorded: ${before.recording}`);
+});
+wire.addEventListener("stats", event => {
+  meter.see(event.detail);
+  if (event.detail.rung === rung) return;
+  rung = event.detail.rung ?? "";
+  if (state) show_medium();
+});
+wire.addEventListener("notice", event => { if (event.detail) toast(event.detail); });
+wire.addEventListener("closed", event => {
+  clearTimeout(lost);
+  const words = event.detail
+    ? "This page’s link is from an earlier start. Open the link that stylecam printed this time."
+    : "Connection lost, reconnecting …";
+  lost = setTimeout(() => { document.body.classList.add("lost"); set_text("veil", words); }, document.body.classList.contains("lost") ? 0 : GRACE_MS);
+});
+
+let hiding = 0;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiding);
+  if (document.hidden) { hiding = setTimeout(() => stream.stop(), HIDDEN_MS); return; }
+  wire.hurry();
+  stream.start();
+});
+addEventListener("online", () => wire.hurry());
+
+stream.start();
+wire.connect();

@@ -1,0 +1,55 @@
+// The socket to stylecam: state and figures come in, actions go out, and it reconnects for as long as the page is open.
+
+const RETRY_MS = [250, 500, 1000, 2000];
+
+export class Wire extends EventTarget {
+  #socket = null; #number = 0; #answers = new Map(); #attempt = 0; #timer = 0;
+
+  connect() {
+    clearTimeout(this.#timer);
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = this.#socket = new WebSocket(`${scheme}//${location.host}/api/live${location.search}`);
+    socket.onopen = () => { this.#attempt = 0; this.#tell("open"); };
+    socket.onmessage = event => this.#hear(JSON.parse(event.data));
+    socket.onclose = () => this.#lost(socket);
+  }
+
+  // Resolves when stylecam has done it; rejects with its reason.
+  ask(action, args = {}) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(new Error("not connected"));
+    const id = ++this.#number;
+    this.#socket.send(JSON.stringify({ id, action, arguments: args }));
+    return new Promise((done, refused) => this.#answers.set(id, { done, refused }));
+  }
+
+  // Look at once, for instance because the machine woke up.
+  hurry() {
+    if (this.#socket?.readyState === WebSocket.CLOSED) this.connect();
+  }
+
+  #hear(message) {
+    const answer = this.#answers.get(message.id);
+    this.#answers.delete(message.id);
+    if (message.state) this.#tell("state", message.state);
+    if (message.type === "done") answer?.done(message);
+    else if (message.type === "refused") answer?.refused(new Error(message.error));
+    else if (message.type === "stats") this.#tell("stats", message.stats);
+    else if (message.type === "notice") this.#tell("notice", message.text);
+  }
+
+  async #lost(socket) {
+    if (socket !== this.#socket) return;
+    for (const { refused } of this.#answers.values()) refused(new Error("the connection was lost"));
+    this.#answers.clear();
+    this.#tell("closed", await this.#expired());
+    this.#timer = setTimeout(() => this.connect(), RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)]);
+  }
+
+  // After a restart stylecam may want a token that this page does not have.
+  async #expired() {
+    if (!this.#attempt) return false;
+    try { return (await fetch("/api/state" + location.search, { cache: "no-store" })).status === 401; } catch { return false; }
+  }
+
+  #tell(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
+}

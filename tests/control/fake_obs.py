@@ -1,0 +1,151 @@
+"""An OBS without pictures: the server's side of obs-websocket 5, as its protocol description has it.
+
+https://github.com/obsproject/obs-websocket/blob/master/docs/generated/protocol.md: Hello, Identify with the salted
+SHA-256 answer to a challenge, Identified, requests, and events of the kinds that were subscribed to; in both encodings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import secrets
+import threading
+from typing import Any
+
+import msgpack
+from aiohttp import WSMsgType, web
+
+HOST = "127.0.0.1"
+SCENES = 1 << 2
+NOT_IDENTIFIED, WRONG_PASSWORD, WRONG_VERSION = 4007, 4009, 4010
+SUCCESS, UNKNOWN_REQUEST = 100, 204
+
+
+def _hash(*parts: str) -> str:
+    return base64.b64encode(hashlib.sha256("".join(parts).encode()).digest()).decode()
+
+
+class _Session:
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self._packed = socket.ws_protocol == "obswebsocket.msgpack"
+        self.subscriptions: int | None = None
+
+    async def send(self, operation: int, data: dict[str, Any]) -> None:
+        message = {"op": operation, "d": data}
+        if self._packed:
+            await self._socket.send_bytes(msgpack.packb(message))
+        else:
+            await self._socket.send_str(json.dumps(message))
+
+    async def close(self, code: int) -> None:
+        await self._socket.close(code=code)
+
+    def read(self, data: Any) -> dict[str, Any]:
+        read: dict[str, Any] = msgpack.unpackb(data) if self._packed else json.loads(data)
+        return read
+
+
+class FakeObs:
+    """Starts and stops on one port, as often as wanted."""
+
+    def __init__(self, port: int, password: str = "", scene: str = "Scene") -> None:
+        self.port, self.password, self.scene = port, password, scene
+        self.greeted = self.refused = 0
+        self._sessions: set[_Session] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def identified(self) -> int:
+        """How many clients have proved that they know the password."""
+        return sum(session.subscriptions is not None for session in self._sessions)
+
+    def start(self) -> FakeObs:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, args=(ready,))
+        self._thread.start()
+        assert ready.wait(10)
+        return self
+
+    def stop(self) -> None:
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+            self._loop = self._thread = None
+
+    def switch(self, scene: str) -> None:
+        """The user of OBS takes another scene."""
+        self.scene = scene
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(self._tell("CurrentProgramSceneChanged", {"sceneName": scene}), self._loop)
+
+    def tell(self, event: str, data: dict[str, Any]) -> None:
+        """Any other event of scenes."""
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(self._tell(event, data), self._loop)
+
+    def _serve(self, ready: threading.Event) -> None:
+        self._loop = loop = asyncio.new_event_loop()
+        application = web.Application()
+        application.add_routes([web.get("/", self._talk)])
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        loop.run_until_complete(runner.setup())
+        loop.run_until_complete(web.TCPSite(runner, HOST, self.port).start())
+        ready.set()
+        loop.run_forever()
+        loop.run_until_complete(self._close_all())
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+        self._sessions.clear()
+
+    async def _close_all(self) -> None:
+        for session in list(self._sessions):
+            await session.close(1001)
+
+    async def _tell(self, event: str, data: dict[str, Any]) -> None:
+        for session in self._sessions:
+            if session.subscriptions is not None and session.subscriptions & SCENES:
+                await session.send(5, {"eventType": event, "eventIntent": SCENES, "eventData": data})
+
+    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=("obswebsocket.json", "obswebsocket.msgpack"))
+        await socket.prepare(request)
+        session = _Session(socket)
+        self._sessions.add(session)
+        self.greeted += 1
+        salt, challenge = secrets.token_hex(16), secrets.token_hex(16)
+        hello: dict[str, Any] = {"obsStudioVersion": "31.0.0", "obsWebSocketVersion": "5.5.4", "rpcVersion": 1}
+        if self.password:
+            hello["authentication"] = {"challenge": challenge, "salt": salt}
+        await session.send(0, hello)
+        try:
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    await self._hear(session, session.read(message.data), salt, challenge)
+        finally:
+            self._sessions.discard(session)
+        return socket
+
+    async def _hear(self, session: _Session, message: dict[str, Any], salt: str, challenge: str) -> None:
+        data = message["d"]
+        if message["op"] == 1:
+            if data.get("rpcVersion") != 1:
+                await session.close(WRONG_VERSION)
+            elif self.password and data.get("authentication") != _hash(_hash(self.password, salt), challenge):
+                self.refused += 1
+                await session.close(WRONG_PASSWORD)
+            else:
+                session.subscriptions = data.get("eventSubscriptions", 0x7FF)
+                await session.send(2, {"negotiatedRpcVersion": 1})
+        elif session.subscriptions is None:
+            await session.close(NOT_IDENTIFIED)
+        elif message["op"] == 6:
+            known = data["requestType"] == "GetCurrentProgramScene"
+            status = {"result": known, "code": SUCCESS if known else UNKNOWN_REQUEST}
+            answer = {"requestType": data["requestType"], "requestId": data["requestId"], "requestStatus": status}
+            if known:
+                answer["responseData"] = {"sceneName": self.scene, "currentProgramSceneName": self.scene}
+            await session.send(7, answer)

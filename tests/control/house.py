@@ -1,0 +1,146 @@
+"""A running server, and ways to ask it, for the tests of its rooms."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from stylecam.control.address import HOST, Address
+from stylecam.control.control import Control
+from stylecam.control.desk import Desk
+from stylecam.control.server import Server
+from stylecam.control.state import LiveState
+from stylecam.control.thumbnails import Thumbnails
+from stylecam.frame import Frame, Size
+from stylecam.sinks.web import WebSink
+from stylecam.styles.catalogue import Catalogue
+from stylecam.testing import grey
+
+TOKEN = "a-token-of-the-tests"
+SIZE = Size(128, 96)
+REPORT = {
+    "recent": {"published_fps": 30.0, "styled_fps": 29.5, "latency_ms": {"p50": 40.0, "p95": 55.0}},
+    "style_ms": {"p50": 12.5, "p95": 20.0}, "rung": [768, 432], "size": [1280, 720], "fps": 30.0, "cpu_cores": 1.5,
+    "engine": "opencv", "device": "cpu", "painting": True, "waiting_for": None, "repeats": 3, "drops": 1,
+    "faults": {"total": 0},
+}  # fmt: skip
+PATIENCE_S = 20
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class House:
+    """A server with a control that is carried out by a thread, as a pipeline does, and an open web sink."""
+
+    def __init__(
+        self, catalogue: Catalogue, address: Address | None = None, thumbnails: Thumbnails | None = None
+    ) -> None:
+        self.control = Control(catalogue, LiveState(catalogue.mix_of(catalogue.cards[0])))
+        self.sink = WebSink()
+        self.sink.open(SIZE, 30)
+        desk = Desk(
+            self.control,
+            catalogue,
+            self.sink.broadcast,
+            self.describe,
+            lambda: REPORT,
+            {"next": "ctrl+alt+right"},
+            thumbnails,
+        )
+        self.recording: str | None = None
+        self.server = Server(desk, address or Address(HOST, free_port()), TOKEN)
+        self._woken, self._stopped = threading.Event(), threading.Event()
+        self.control.wake = self._woken.set
+        self._hand = threading.Thread(target=self._carry_out)
+
+    def describe(self, state: LiveState) -> dict[str, Any]:
+        return {**state.describe(), "recording": self.recording, "presets": [], "notice": None}
+
+    def _carry_out(self) -> None:
+        while not self._stopped.is_set():
+            self._woken.wait()
+            self._woken.clear()
+            self.control.apply()
+
+    def __enter__(self) -> House:
+        self.server.start()
+        self._hand.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._woken.set()
+        self._hand.join()
+        self.sink.close()
+        self.server.stop()
+
+    def ask(
+        self,
+        path: str,
+        method: str = "GET",
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = TOKEN,
+    ) -> Answer:
+        """Ask for `path`, with the token as a bearer's unless it is None."""
+        connection = http.client.HTTPConnection(HOST, self.server.port, timeout=PATIENCE_S)
+        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+        try:
+            connection.request(method, path, body, {**bearer, **(headers or {})})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def act(self, name: str, arguments: Any = None) -> Answer:
+        """Carry out an action, as a page would ask for it."""
+        body = None if arguments is None else json.dumps(arguments)
+        return self.ask(f"/api/actions/{name}", "POST", body, {"Content-Type": "application/json"})
+
+    def raw(self, request: str) -> bytes:
+        """The answer to a request as it stands there, until the other end closes."""
+        with socket.create_connection((HOST, self.server.port), timeout=PATIENCE_S) as connection:
+            connection.sendall(request.encode("latin-1"))
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+        return answer
+
+    @contextmanager
+    def publishing(self, level: int = 128, index: int = 0) -> Iterator[None]:
+        """Frames are written from another thread for as long as the block lasts, as the publisher does."""
+        stop = threading.Event()
+
+        def publish() -> None:
+            while not stop.wait(0.005):
+                self.sink.write(Frame(grey(level, SIZE), index, 0.0))
+
+        thread = threading.Thread(target=publish)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,206 @@
+"""OBS's scenes choose the style."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stylecam.control.actions import Order
+from stylecam.control.obs import ObsAddress, SceneFollower
+from stylecam.errors import ObsUnavailableError, UsageError
+from tests.control.served import free_port
+from tests.doubles import until
+
+pytest.importorskip("simpleobsws", reason='following OBS needs one more package: pip install "stylecam[obs]"')
+from tests.control.fake_obs import HOST, FakeObs
+
+STYLES = {"Chat": "great_wave", "Game": "udnie", "Break": "the_scream"}
+
+
+@pytest.fixture
+def obs() -> Iterator[FakeObs]:
+    obs = FakeObs(free_port(), "sécret/@:?", "Chat").start()
+    yield obs
+    obs.stop()
+
+
+class Follow:
+    """A follower, and what it has ordered and said."""
+
+    def __init__(self, port: int, password: str) -> None:
+        self.orders: list[str] = []
+        self.said: list[str] = []
+        address = ObsAddress(HOST, port, password)
+        self.follower = SceneFollower(
+            address, self._choose, self._take, self.said.append, retry_s=0.01, slowest_retry_s=0.05
+        )
+
+    def _choose(self, scene: str) -> Order | None:
+        return Order.of("select", {"style": STYLES[scene]}) if scene in STYLES else None
+
+    def _take(self, order: Order) -> None:
+        self.orders.append(str(order))
+
+
+@pytest.fixture
+def follow() -> Iterator[Callable[..., Follow]]:
+    started: list[Follow] = []
+
+    def start(port: int, password: str = "sécret/@:?") -> Follow:
+        following = Follow(port, password)
+        started.append(following)
+        following.follower.start()
+        return following
+
+    yield start
+    for following in started:
+        following.follower.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name == "stylecam-obs"]
+
+
+def test_the_scene_of_the_moment_and_every_change_choose_the_style(obs: FakeObs, follow: Callable[..., Follow]) -> None:
+    following = follow(obs.port)
+    assert until(lambda: following.orders == ["select:great_wave"])
+    obs.switch("Game")
+    obs.switch("Break")
+    assert until(lambda: following.orders == ["select:great_wave", "select:udnie", "select:the_scream"])
+    assert following.follower.connected
+    assert following.said == [f"OBS at ws://{HOST}:{obs.port} chooses the style"]
+
+
+def test_a_scene_that_nothing_belongs_to_changes_nothing(obs: FakeObs, follow: Callable[..., Follow]) -> None:
+    following = follow(obs.port)
+    obs.switch("Credits")
+    obs.tell("SceneCreated", {"sceneName": "Game"})
+    obs.switch("Game")
+    assert until(lambda: following.orders[-1:] == ["select:udnie"])
+    assert following.orders in (["select:great_wave", "select:udnie"], ["select:udnie"])
+
+
+def test_an_obs_without_a_password_is_followed_too(follow: Callable[..., Follow]) -> None:
+    obs = FakeObs(free_port(), scene="Game").start()
+    following = follow(obs.port, "")
+    assert until(lambda: following.orders == ["select:udnie"])
+    obs.stop()
+
+
+def test_a_wrong_password_is_told_once_and_tried_on(obs: FakeObs, follow: Callable[..., Follow]) -> None:
+    following = follow(obs.port, "guessed")
+    assert until(lambda: obs.refused >= 3)
+    assert following.orders == []
+    assert len(following.said) == 1
+    assert "wants another password" in following.said[0]
+    assert "guessed" not in following.said[0]
+    obs.password = "guessed"
+    assert until(lambda: following.orders == ["select:great_wave"])
+
+
+def test_an_obs_that_starts_later_is_found(follow: Callable[..., Follow]) -> None:
+    port = free_port()
+    following = follow(port)
+    assert until(lambda: bool(following.said))
+    assert following.said == [
+        f"OBS at ws://{HOST}:{port} is not there yet (nobody listens; is its WebSocket server switched on?); its "
+        "scenes are followed when it is"
+    ]
+    obs = FakeObs(port, "sécret/@:?", "Break").start()
+    assert until(lambda: following.orders == ["select:the_scream"])
+    obs.stop()
+
+
+def test_an_obs_that_ends_and_comes_back_is_followed_again(obs: FakeObs, follow: Callable[..., Follow]) -> None:
+    following = follow(obs.port)
+    assert until(lambda: following.orders == ["select:great_wave"])
+    obs.stop()
+    assert until(lambda: "has gone" in following.said[-1])
+    assert not following.follower.connected
+    obs.scene = "Game"
+    obs.start()
+    assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
+    assert following.said[-1] == following.said[0]
+
+
+def test_a_style_chosen_by_hand_stays_when_the_connection_comes_back_to_the_same_scene(
+    obs: FakeObs, follow: Callable[..., Follow]
+) -> None:
+    following = follow(obs.port)
+    assert until(lambda: following.orders == ["select:great_wave"])
+    obs.stop()
+    obs.start()
+    assert until(lambda: following.follower.connected)
+    obs.switch("Game")
+    assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
+
+
+def test_what_belongs_to_the_scene_can_change_while_it_is_on(
+    obs: FakeObs, follow: Callable[..., Follow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = follow(obs.port)
+    assert until(lambda: following.orders == ["select:great_wave"])
+    monkeypatch.setitem(STYLES, "Chat", "udnie")
+    following.follower.look_again()
+    assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
+
+
+def test_another_program_at_the_port_is_told_and_tried_again(follow: Callable[..., Follow]) -> None:
+    with socket.create_server((HOST, 0)) as server:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        following = follow(server.getsockname()[1])
+        thread.join(20)
+        assert until(lambda: bool(following.said))
+        assert "is not there yet" in following.said[0]
+
+
+def test_stopping_does_not_wait_for_an_obs_that_does_not_answer(follow: Callable[..., Follow]) -> None:
+    with socket.create_server((HOST, 0)) as server:
+        following = follow(server.getsockname()[1])
+        connection, _ = server.accept()  # and says nothing
+        with connection:
+            following.follower.stop()
+            following.follower.stop()
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "simpleobsws", None)
+    with pytest.raises(ObsUnavailableError, match=r'pip install "stylecam\[obs\]"'):
+        Follow(1, "").follower.start()
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("ws://127.0.0.1:4455", ObsAddress()),
+        ("ws://:pass%20word@studio:4456", ObsAddress("studio", 4456, "pass word")),
+        ("ws://:p@studio", ObsAddress("studio", 4455, "p")),
+        ("studio:4000", ObsAddress("studio", 4000)),
+        ("ws://[::1]:4455/", ObsAddress("::1")),
+    ],
+)
+def test_an_address_may_leave_out_what_is_usual(text: str, address: ObsAddress) -> None:
+    assert ObsAddress.parse(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["http://a", "ws://a:b", "ws://a:0", "ws://a:99999", "ws://a/b", "ws://a?b", "ws://[a"]
+)
+def test_what_is_no_address_is_refused_without_showing_a_password(text: str) -> None:
+    with pytest.raises(UsageError, match="--obs is no address"):
+        ObsAddress.parse(text)
+
+
+def test_the_password_is_not_shown() -> None:
+    address = ObsAddress.parse("ws://:secret@studio")
+    assert "secret" not in repr(address) + address.url

@@ -30,7 +30,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 AT_FIRST: dict[str, dict[str, object]] = {
     "select": {"style": "great_wave"}, "strength": {"value": 1.0}, "steadiness": {"value": 0.8},
     "preserve_color": {"on": False}, "freeze": {"on": False}, "mirror": {"on": False}, "rest": {"on": False},
-    "panic": {"on": False}, "scale": {"value": 0.5}, "cycle": {"seconds": 0}, "record": {"on": False},
+    "panic": {"on": False}, "scale": {"value": 0.5}, "cycle": {"seconds": 0},
 }  # fmt: skip
 """A small fixed painting size: these tests look at the page, and share the machine with a browser."""
 

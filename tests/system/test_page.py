@@ -75,9 +75,19 @@ def test_the_page_says_when_stylecam_is_gone_and_comes_back_with_it(moving: Visi
     wait_for("the words to go", lambda: moving.text("veil") == "")
     wait_for("the state of the new run", lambda: moving.text("strength-said") == "100 %")
     moving.wait_until_it_moves()
-    moving.host.program.kill()
-    moving.host.start("--token", "another-token")
-    wait_for("the words about the link", lambda: "earlier start" in moving.text("veil"))
+
+
+def test_a_link_of_an_earlier_start_is_said_to_be_one(visit: Visit) -> None:
+    visit.page.context.clear_cookies()  # as good as a cookie of another token
+    visit.drop_connection()
+    wait_for("the words about the link", lambda: "earlier start" in visit.text("veil"))
+
+
+def test_a_lost_connection_is_made_again_before_anybody_worries(visit: Visit) -> None:
+    visit.drop_connection()
+    visit.host.do("strength", value=0.4)
+    wait_for("the news", lambda: visit.text("strength-said") == "40 %")
+    assert visit.text("veil") == ""
 
 
 def test_everything_on_the_page_is_filled_in_without_a_complaint(visit: Visit) -> None:

@@ -23,13 +23,13 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-from stylecam.training.painter import Levels
-from stylecam.training.steadiness import Scene, read_clip
 
 import stylecam
-from benchmarks.live import machine
+from stylecam.bench.host import Host
 from stylecam.control.state import STEADINESS
 from stylecam.engines.opencv import OpenCVEngine
+from stylecam.evaluation.painter import Levels
+from stylecam.evaluation.steadiness import Scene, read_clip
 from stylecam.finish.steady import Steady
 from stylecam.frame import Image, Size
 from stylecam.styles.card import read_cards
@@ -73,7 +73,7 @@ def main() -> None:
             print(f"{card.name} ...", file=sys.stderr)
             results[card.name] = measure(painter(card.index), given.strength, scenes)
     report = {
-        "machine": {**machine(), "threads": given.threads},
+        "machine": {**Host.here().as_dict(), "threads": given.threads},
         "strength": given.strength,
         "size": list(SIZE),
         "styles": results,
@@ -147,7 +147,7 @@ def cut(paint: Paint, strength: float) -> int:
 
 
 def square(paint: Paint, strength: float) -> int:
-    """How far the picture is from the unstabilised one where a square was two frames ago or longer, in levels at most."""
+    """How far the picture is from the unstabilised one where a square was two frames ago or longer, in levels."""
     steady, background, worst = Steady(), still(), 0
     for number in range(MOVING):
         left, top = 40 + STEP * number, 150

@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stylecam
-from benchmarks.live import machine
+from stylecam.bench.host import Host
 from stylecam.engines.base import Session
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.finish.upsample import Upsampler
@@ -48,6 +48,8 @@ RUNGS = ("640x360", "768x432", "960x544")
 NOISE = 3.0
 STRONG, NONE = 80, 12
 """Sobel magnitudes of the camera's light, in levels: at least, at most."""
+PATIENCE_S = 5.0
+"""A way that took this long in all is not timed further: the bilateral takes a second each."""
 CROP = Size(240, 270)
 
 Enlarge = Callable[[Image, Image, Image], Image]
@@ -87,23 +89,22 @@ def main() -> None:
     rungs: dict[str, Any] = {}
     for rung in given.rungs:
         small = [painter.paint(scene, rung) for scene in scenes]
-        found = {
-            name: measure(way, scenes, small, whole, rung) | timed(way, scenes[0], small[0][0][0], rung, given.times)
-            for name, way in ways.items()
-        }
-        for figures in found.values():
-            figures["times"] = figures["ms"] / found["bilinear"]["ms"]
+        found = {name: measure(way, scenes, small, whole, rung) for name, way in ways.items()}
+        milliseconds = timed(ways, scenes[0], small[0][0][0], rung, given.times)
+        for name, figures in found.items():
+            figures |= {"ms": milliseconds[name], "times": milliseconds[name] / milliseconds["bilinear"]}
         rungs[str(rung)] = found | {"painted at full size": _judged(scenes, whole, whole)}
         if given.crops is not None and rung == given.rungs[0]:
             cv2.imwrite(str(given.crops), crops(ways, scenes, small, whole, rung))
+    host = Host.here()
     report = {
-        "machine": {**machine(), "threads": cv2.getNumThreads(), "stylecam": stylecam.__version__},
+        "machine": {**host.as_dict(), "threads": cv2.getNumThreads()},
         "size": str(given.size),
         "pictures": len(scenes),
         "styles": given.styles,
         "rungs": rungs,
     }
-    print(json.dumps(report, indent=2) if given.json else table(report))
+    print(json.dumps(report, indent=2) if given.json else f"{host}\n{table(report)}")
 
 
 def ways_to(size: Size) -> dict[str, Enlarge]:
@@ -198,18 +199,18 @@ def measure(
     return _judged(scenes, results, whole)
 
 
-def timed(way: Enlarge, scene: Scene, styled: Image, rung: Size, times: int) -> dict[str, float]:
-    """The median time of one way."""
+def timed(ways: dict[str, Enlarge], scene: Scene, styled: Image, rung: Size, times: int) -> dict[str, float]:
+    """The median milliseconds of each way, taken in turns so that what else the machine does meets them alike."""
     view = scene.views[0]
     camera = resize(view, rung)
-    taken = []
-    for _ in range(times + 3):
-        started = time.perf_counter()
-        way(styled, camera, view)
-        taken.append(time.perf_counter() - started)
-        if sum(taken) > 10:  # the references take seconds
-            break
-    return {"ms": float(np.median(taken[min(3, len(taken) - 1) :])) * 1000}
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(times):
+        for name, way in ways.items():
+            if sum(taken[name]) < PATIENCE_S:
+                started = time.perf_counter()
+                way(styled, camera, view)
+                taken[name].append(time.perf_counter() - started)
+    return {name: float(np.median(each)) * 1000 for name, each in taken.items()}
 
 
 def energy(image: Image) -> npt.NDArray[np.float32]:
@@ -252,8 +253,7 @@ def crops(
 
 def table(report: dict[str, Any]) -> str:
     """The report for people."""
-    lines = [", ".join(f"{key} {value}" for key, value in report["machine"].items())]
-    lines.append(f"{report['pictures']} pictures, styles {', '.join(report['styles'])}")
+    lines = [f"{report['pictures']} pictures, styles {', '.join(report['styles'])}"]
     for rung, found in report["rungs"].items():
         lines += ["", f"{rung} to {report['size']:14} ms  times  edges   calm  flicker  at edges  elsewhere"]
         for name, one in found.items():

@@ -42,6 +42,11 @@ FIRST_WIDTH = 512
 """The rung the first warm-up is measured at is at most this wide, so that it is quick on any machine."""
 HOLDING_S = 3.0
 """For this long the reason for a change is told; then what holds the rung."""
+FADE = 0.005
+"""Share of detail's estimate that is forgotten with each frame without: half of it in five seconds.
+
+What is not done is not measured; a time taken under load would otherwise hold detail back for ever.
+"""
 FRACTIONS = (0.08, 0.1, 0.125, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 COARSEST = 0.25
 """The share of the picture's size the ladder goes down to,"""
@@ -108,6 +113,10 @@ class _Estimate:
             self.value = sample
         else:
             self.value += self._weight * (min(sample, 1.4 * self.value + 0.5) - self.value)
+
+    def fade(self, share: float) -> None:
+        if self.value is not None:
+            self.value *= 1 - share
 
 
 class Governor:
@@ -185,6 +194,8 @@ class Governor:
         self._fixed.add(fixed_ms)
         if detail_ms is not None:
             self._detail.add(detail_ms)
+        else:
+            self._detail.fade(FADE)
         if busy_ms is not None:
             self._busy_per_megapixel.add(busy_ms[0] / rung.megapixels)
             self._busy_fixed.add(busy_ms[1])

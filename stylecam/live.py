@@ -132,6 +132,8 @@ class Live:
                 asked, self.engine_reason = fastest_engine(settings, self._catalogue, state, limit, self._clock)
             self._use(asked)
             self._prepare(state)
+            if settings.engine == AUTO and self.pool.engine.name != OpenCVEngine.name:
+                self.pool.spare = OpenCVEngine("cpu")
         except BaseException:
             if self.server is not None:
                 self.server.stop()
@@ -372,8 +374,11 @@ class Live:
     def _tick(self, now: float, tick: Callable[[dict[str, Any]], None] | None) -> None:
         """Tell what is new, about four times a second."""
         self.errands.tend()
-        if self.pool.engine.trouble is not None:
-            self._engine_fault("engine", self.pool.engine.trouble)
+        trouble = self.pool.engine.trouble
+        if trouble is not None and self._news.once(trouble):
+            self.stats.fault("engine", trouble)
+        while self.pool.notices:
+            self._say(self.pool.notices.popleft())
         if self._news.tell(self._troubles()):
             self._changed()
         listened = self.server is not None and self.server.listened

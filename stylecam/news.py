@@ -33,11 +33,13 @@ class News:
         """Remember `message`, to be told; from any thread."""
         self._waiting.put(message)
 
-    def once(self, message: str) -> None:
-        """Say `message`, unless it has been said before."""
-        if message not in self._once:
-            self._once.add(message)
-            self._say(message)
+    def once(self, message: str) -> bool:
+        """Say `message`, unless it has been said before; True if it was said."""
+        if message in self._once:
+            return False
+        self._once.add(message)
+        self._say(message)
+        return True
 
     def tell(self, troubles: Mapping[str, str]) -> bool:
         """Say what is new in `troubles` (by whom they concern) and who is well again; True if anything changed."""

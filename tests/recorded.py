@@ -107,6 +107,7 @@ class RecordedTrials(Trials):
     runs: dict[str, NetworkRun | Exception] = field(
         default_factory=lambda: {"cpu": NetworkRun("OpenCV 4.14.0", "cpu", 19.0)}
     )
+    extras: dict[str, tuple[str, ...] | Exception] = field(default_factory=dict)
     keyboard: str | Exception | None = None
     packages: dict[str, str | None] = field(
         default_factory=lambda: {
@@ -131,8 +132,11 @@ class RecordedTrials(Trials):
     def opencv(self) -> OpenCV:
         return self._given(self.library)
 
-    def network(self, device: str) -> NetworkRun:
-        return self._given(self.runs[device])
+    def devices(self, engine: str) -> tuple[str, ...]:
+        return self._given(self.extras[engine])
+
+    def network(self, device: str, engine: str = "opencv") -> NetworkRun:
+        return self._given(self.runs[device if engine == "opencv" else f"{engine} {device}"])
 
     def listen(self) -> str | None:
         return self._given(self.keyboard)

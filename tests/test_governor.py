@@ -465,6 +465,24 @@ def test_detail_comes_back_when_there_is_time_for_it() -> None:
     assert governor.choose(90.0).rung > ladder(HD)[0]
 
 
+def test_a_time_that_detail_took_under_load_does_not_hold_it_back_when_the_load_is_gone() -> None:
+    governor = Governor(ladder(HD), FPS)
+    before = None
+    for i in range(round(90 * FPS)):
+        now = i / FPS
+        load = 6.0 if 30 <= now < 50 else 1.0
+        decision = governor.choose(now)
+        if now < 30:
+            before = decision
+        network, detail = 60.0 * decision.rung.megapixels * load, 6.0 * load
+        governor.observe(decision.rung, network, 2.0, now, detail_ms=detail if decision.detail else None)
+        if 49 <= now < 50:
+            assert not decision.detail, "there was no time for it"
+    after = governor.choose(90.0)
+    assert before is not None
+    assert (after.rung, after.detail) == (before.rung, True)
+
+
 def test_at_a_fixed_rung_only_detail_may_go() -> None:
     governor = Governor((Rung(640, 360),), FPS)
     paid(governor, 30, network=120.0, busy=(0.0, 0.0), detail=9.0)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
@@ -23,6 +24,7 @@ from stylecam.control.actions import Order, Preset
 from stylecam.control.hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
 from stylecam.engines.base import Session
+from stylecam.engines.tuning import Choice, Tuner
 from stylecam.errors import (
     CameraNotFoundError,
     EngineRunError,
@@ -36,6 +38,7 @@ from stylecam.errors import (
 )
 from stylecam.frame import Size
 from stylecam.live import Live
+from stylecam.processor import usable_cores
 from stylecam.settings import Settings
 from stylecam.sinks.virtual import install_hint
 from stylecam.sources import select
@@ -43,7 +46,7 @@ from stylecam.styles.catalogue import Catalogue
 from stylecam.styles.model import Model
 from stylecam.testing import CollectingSink
 from tests.control import house
-from tests.doubles import until
+from tests.doubles import TintEngine, until
 
 SIZE = Size(128, 96)
 
@@ -303,6 +306,87 @@ def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
     report = play(make(style=catalogue.cards[0].name, engine="opencv"))
     assert report["device"] == "cpu"
     assert any("on cuda does not work (no kernel image" in line for line in said)
+
+
+class Broken(TintEngine):
+    """Cannot run anything."""
+
+    name = "openvino"
+
+    def session(self, model: Model, width: int, height: int) -> Session:
+        raise EngineRunError("it fell apart")
+
+
+def test_the_fastest_engine_is_used_and_its_reason_told(
+    make: Make, monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    asked: list[tuple[str, str, int | None, bool]] = []
+
+    def choose(_: Tuner, model: Model, device: str, threads: int | None, *, again: bool) -> Choice:
+        asked.append((model.key, device, threads, again))
+        return Choice(opencv.OpenCVEngine("cpu"), "3.9 ms at 640×360 (OpenCV 12.4)")
+
+    monkeypatch.setattr(Tuner, "choose", choose)
+    report = play(make(style=catalogue.cards[0].name, threads=1, retune=True))
+    assert asked == [(catalogue.models[0].key, "auto", 1, True)]
+    assert report["engine_reason"] == "3.9 ms at 640×360 (OpenCV 12.4)"
+    assert report["engine"] == "opencv"
+
+
+def test_outputs_have_a_first_picture_before_engines_are_measured(
+    make: Make, scripted: CollectingSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[int] = []
+
+    def choose(*_: object, **__: object) -> Choice:
+        there.append(len(scripted.frames))
+        return Choice(opencv.OpenCVEngine("cpu"))
+
+    monkeypatch.setattr(Tuner, "choose", choose)
+    play(make())
+    assert there == [1]
+
+
+def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    monkeypatch.setattr(Tuner, "choose", lambda *_, **__: Choice(Broken(), "the fastest"))
+    report = play(make(style=catalogue.cards[0].name))
+    assert report["engine"] == "opencv"
+    assert report["engine_reason"] is None
+    assert [line for line in said if "it fell apart" in line] == [
+        "1 on cpu does not work (it fell apart); going on with OpenCV"
+    ]
+
+
+def test_an_engine_asked_for_by_name_is_not_replaced(
+    make: Make, monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    monkeypatch.setattr(room, "make_engine", lambda *_: Broken())
+    with pytest.raises(EngineRunError, match="it fell apart"):
+        make(style=catalogue.cards[0].name, engine="openvino").open()
+
+
+def test_a_device_that_gave_way_while_it_ran_is_told_once(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    engine = opencv.OpenCVEngine("cpu")
+    engine.trouble = "it cannot use cuda (launch failure); going on with the processor"
+    monkeypatch.setattr(Tuner, "choose", lambda *_, **__: Choice(engine))
+    play(make(style=catalogue.cards[0].name), 0.8)
+    assert said.count(engine.trouble) == 1
+
+
+def test_more_threads_than_cores_are_not_used_and_it_says_so(make: Make, said: list[str]) -> None:
+    live = make(threads=512, engine="opencv")
+    cores = usable_cores()
+    before = cv2.getNumThreads()
+    try:
+        report = play(live)
+    finally:
+        cv2.setNumThreads(before)
+    assert report["threads"] == min(cores, 512)
+    assert (f"--threads 512: stylecam may run on {cores} cores; using {cores} threads" in said) == (cores < 512)
 
 
 @pytest.mark.usefixtures("free_port")

@@ -10,10 +10,11 @@ import pytest
 
 import stylecam
 from stylecam import painter as painter_module
+from stylecam.engines.names import REDUCED
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.frame import Image, Size
 from stylecam.painter import Painter
-from stylecam.styles.catalogue import Mix
+from stylecam.styles.catalogue import Catalogue, Mix
 from stylecam.styles.model import Model
 from stylecam.tiles import spans
 from tests import doubles
@@ -168,3 +169,15 @@ def test_what_cannot_be_meant_is_refused() -> None:
 def test_a_picture_that_was_not_read_is_said_to_be_none() -> None:
     with pytest.raises(UsageError, match=r"cv2\.imread"):
         Painter("starry_night")(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ["opencv", "auto"])
+def test_an_engine_may_be_named(engine: str, catalogue: Catalogue) -> None:
+    painter = Painter(catalogue.mix_of(catalogue.cards[0]), engine=engine)
+    assert painter.engine.device not in REDUCED
+    assert painter(np.full((48, 64, 3), 128, np.uint8)).shape == (48, 64, 3)
+
+
+def test_an_engine_of_no_such_name_is_refused(catalogue: Catalogue) -> None:
+    with pytest.raises(UsageError, match="there is no engine 'abacus'; choose auto, opencv"):
+        Painter(catalogue.mix_of(catalogue.cards[0]), engine="abacus")

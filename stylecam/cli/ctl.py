@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from stylecam.control.actions import ACTIONS, Order
 from stylecam.errors import UsageError
 
-_LOOKS = {"state": "what is in force now", "watch": "every change, as it happens", "actions": "this list"}
+LOOKS = {"state": "what is in force now", "watch": "every change, as it happens", "actions": "this list"}
 
 
 def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -19,7 +19,7 @@ def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> li
     words: tuple[str, ...] = context.params.get("words") or ()
     if not words:
         items = [CompletionItem(action.name, help=action.help) for action in ACTIONS.values()]
-        items += [CompletionItem(name, help=words) for name, words in _LOOKS.items()]
+        items += [CompletionItem(name, help=words) for name, words in LOOKS.items()]
         return [item for item in items if item.value.startswith(incomplete)]
     parameters = ACTIONS[words[0]].parameters if words[0] in ACTIONS else ()
     if len(words) > len(parameters):
@@ -60,12 +60,12 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
     Toggles take on or off; without, they turn it the other way round. Arguments may also be given as name=value.
     """
     name, *arguments = words
-    if name in _LOOKS and arguments:
+    if name in LOOKS and arguments:
         raise UsageError(f"{name} takes no argument, and {arguments[0]!r} was given")
     if name == "actions":
         _list(as_json)
         return
-    order = None if name in _LOOKS else _order(name, arguments)
+    order = None if name in LOOKS else order_of(name, arguments)
     from stylecam.control import client
 
     instance = client.find(pid)
@@ -85,7 +85,7 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
         click.echo(json.dumps(answer["state"]["stats"], indent=2))
 
 
-def _order(name: str, arguments: list[str]) -> Order:
+def order_of(name: str, arguments: list[str]) -> Order:
     """The order that these words are; arguments in their order, or as name=value."""
     if name not in ACTIONS:
         Order.parse(name)  # says what there is

@@ -11,6 +11,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from stylecam.bench.suite import Report
 
+_TELLING_S = 600.0
+"""A soak of less says little about memory."""
+
 Row = Mapping[str, Any]
 
 
@@ -147,7 +150,8 @@ def _soak(found: Row) -> tuple[Table, str]:
         ("crashes", "none" if found["crash"] is None else str(found["crash"])),
     ):
         table.add_row(Text(name), Text(value))
-    return table, ""
+    short = found["seconds"] < _TELLING_S
+    return table, "memory grows at first, while networks are loaded: ask for ten minutes or more" if short else ""
 
 
 def _run_in_words(found: Row) -> str:

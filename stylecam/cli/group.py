@@ -16,6 +16,7 @@ from stylecam.errors import StylecamError
 _COMMANDS = {
     "run": "paint the camera and publish it (also plain `stylecam`)",
     "ctl": "steer the running stylecam",
+    "obs": "show the picture in OBS",
     "image": "paint pictures and folders of them",
     "video": "paint a clip",
     "sheet": "show every style on one picture",

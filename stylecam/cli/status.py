@@ -105,7 +105,7 @@ def greeting(live: Live, catalogue: Catalogue) -> Iterator[str]:
     source = report["source"]
     delivered = f", {source['size'][0]}x{source['size'][1]} {source['format']}" if "size" in source else ""
     yield f"camera: {source['name']}{delivered}"
-    reason = f"; {report['engine_reason']}" if report["engine_reason"] else ""
+    reason = f", {report['engine_reason']}" if report["engine_reason"] else ""
     yield f"engine: {report['engine_version']} on {report['device']}, {report['threads']} threads{reason}"
     for entry in report["outputs"]:
         yield f"output: {entry['name']}"

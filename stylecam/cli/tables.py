@@ -36,8 +36,9 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _losses(report: Report) -> Table:
+    photos = max(len(one.crops) for one in report.styles)
     table = _table(
-        f"Losses on {len(report.styles[0].crops) or max(len(one.crops) for one in report.styles)} photographs",
+        f"Losses on {photos} photograph{'s' if photos != 1 else ''}",
         *(
             "content",
             "style",

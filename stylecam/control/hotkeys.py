@@ -71,7 +71,10 @@ class GlobalHotkeys:
     def warning(self) -> str | None:
         """What will not work although listening started, or None."""
         if sys.platform == "linux" and os.environ.get("XDG_SESSION_TYPE") == "wayland":
-            return "on Wayland, global hotkeys reach stylecam only from X11 windows; keys in this terminal always work"
+            return (
+                "on Wayland, global hotkeys reach stylecam only from X11 windows; bind `stylecam ctl next` to a key of "
+                "your desktop instead; keys in this terminal always work"
+            )
         if sys.platform == "darwin" and not getattr(self._listener, "IS_TRUSTED", True):
             return (
                 "macOS withholds the keyboard: allow your terminal under System Settings > Privacy & Security > "

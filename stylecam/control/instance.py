@@ -126,8 +126,7 @@ def check_free(wanted: Sequence[str]) -> None:
     """
     for other in running():
         shared = _places(wanted) & _places(other.wanted)
-        taken = [text for text in wanted if _named(text) in other.outputs]
-        if shared or taken:
+        if shared or _devices(wanted) & set(other.outputs):
             raise AlreadyRunningError(
                 f"stylecam is running already (process {other.pid}) and publishes to {', '.join(other.outputs)}; steer "
                 "it with `stylecam ctl` (stylecam ctl next, stylecam ctl --help), end it with `stylecam ctl quit`, or "
@@ -147,10 +146,10 @@ def _places(wanted: Sequence[str]) -> set[str]:
     return places
 
 
-def _named(text: str) -> str:
-    """The name that an output has once it is open, where it can be told from what was asked for."""
-    kind, _, argument = text.strip().partition(":")
-    return f"virtual camera {argument}" if kind == "virtual" and argument else text
+def _devices(wanted: Sequence[str]) -> set[str]:
+    """The names that virtual cameras have once they are open, of those asked for by their device."""
+    parts = [text.strip().partition(":") for text in wanted]
+    return {f"virtual camera {device}" for kind, _, device in parts if kind == "virtual" and device}
 
 
 def _ours(place: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What paints: OpenCV, the devices it really runs networks on, and the processor."""
+"""What paints: OpenCV and the other engines, the devices they really run networks on, and the processor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from stylecam.doctor.finding import Finding, Topic
 from stylecam.doctor.trials import OPENCV_PACKAGES, PICTURE, OpenCV, Trials
-from stylecam.errors import StylecamError, UncheckedError
+from stylecam.engines.names import PACKAGES, TITLES, title
+from stylecam.errors import EngineUnavailableError, StylecamError, UncheckedError
 from stylecam.machine import Machine
 from stylecam.setup.steps import Step
 from stylecam.surroundings import distribution
@@ -42,6 +43,8 @@ def check(machine: Machine, trials: Trials) -> Iterator[Finding]:
         yield TOPIC.warning("windows", "this OpenCV cannot open any", words, remove, install)
     for device in sorted(opencv.devices, key=lambda name: name != "cpu"):
         yield from TOPIC.careful(device, _runs(trials, device))
+    for engine in PACKAGES:
+        yield from TOPIC.careful(TITLES[engine], _extra(trials, engine))
     yield from TOPIC.careful("graphics card", _idle_card(machine, opencv))
     yield from TOPIC.careful("processor", _processor(machine, opencv))
     if machine.platform == "linux":
@@ -96,25 +99,47 @@ def _twice(trials: Trials) -> Iterator[Finding]:
         )
 
 
-def _runs(trials: Trials, device: str) -> Iterator[Finding]:
+def _extra(trials: Trials, engine: str) -> Iterator[Finding]:
+    """An engine that may be installed and need not be."""
+    name, there = TITLES[engine], trials.versions()
+    again = Step(f"install {name}", (*_pip(trials), "--upgrade", "--force-reinstall", f"stylecam[{engine}]"))
+    if not any(there.get(package) for package in PACKAGES[engine]):
+        yield TOPIC.ok(name, f'not installed; it may paint finer in the same time: pip install "stylecam[{engine}]"')
+        return
     try:
-        run = trials.network(device)
+        devices = trials.devices(engine)
+    except EngineUnavailableError as error:
+        yield TOPIC.fault(name, str(error).partition("; ")[0], "install it again:", again)
+        return
+    for device in sorted(devices, key=lambda name: name != "cpu"):
+        yield from TOPIC.careful(title(engine, device), _runs(trials, device, engine))
+
+
+def _runs(trials: Trials, device: str, engine: str = "opencv") -> Iterator[Finding]:
+    subject = device if engine == "opencv" else title(engine, device)
+    try:
+        run = trials.network(device, engine)
     except UncheckedError:
         raise
     except StylecamError as error:
-        other = "stylecam run --device cpu does without" if device != "cpu" else "install stylecam and OpenCV again"
-        yield TOPIC.fault(device, f"no network runs there: {error}", other)
+        if engine != "opencv":
+            other = "stylecam run --engine auto passes it over; --engine opencv does without"
+        elif device != "cpu":
+            other = "stylecam run --device cpu does without"
+        else:
+            other = "install stylecam and OpenCV again"
+        yield TOPIC.fault(subject, f"no network runs there: {error}", other)
         return
     if run.device != device:
-        yield TOPIC.fault(device, f"asked for, and {run.device} ran instead", "use --device cpu, and report this")
+        yield TOPIC.fault(subject, f"asked for, and {run.device} ran instead", "use --device cpu, and report this")
         return
     size = f"{PICTURE[0]}×{PICTURE[1]}"
     found = f"{run.engine} ran a network on it: {run.milliseconds:.0f} ms for {size}"
-    if run.milliseconds > SLOW_MS and device == "cpu":
+    if run.milliseconds > SLOW_MS and (engine, device) == ("opencv", "cpu"):
         words = "stylecam paints coarsely to keep the rate; close other programs, or use --fps 15"
-        yield TOPIC.warning(device, found, words)
+        yield TOPIC.warning(subject, found, words)
     else:
-        yield TOPIC.ok(device, found)
+        yield TOPIC.ok(subject, found)
 
 
 def _idle_card(machine: Machine, opencv: OpenCV) -> Iterator[Finding]:

@@ -14,7 +14,8 @@ from typing import Any
 
 from stylecam import v4l2
 from stylecam.clock import Clock
-from stylecam.errors import SourceError, UncheckedError
+from stylecam.engines.names import PACKAGES
+from stylecam.errors import EngineRunError, SourceError, UncheckedError
 from stylecam.sources.devices import Camera, list_cameras
 
 MEASURED_S = 1.5
@@ -94,7 +95,11 @@ class Trials(ABC):
         """Load OpenCV. Raises ImportError where it cannot be loaded."""
 
     @abstractmethod
-    def network(self, device: str) -> NetworkRun:
+    def devices(self, engine: str) -> tuple[str, ...]:
+        """What an engine that is an extra finds to run networks on. Raises EngineUnavailableError."""
+
+    @abstractmethod
+    def network(self, device: str, engine: str = "opencv") -> NetworkRun:
         """Run a shipped network. Raises StylecamError."""
 
     @abstractmethod
@@ -190,11 +195,17 @@ class RealTrials(Trials):
             cv2.__version__, drawn[1] if drawn else "", features, cv2.getNumThreads(), tuple(available_devices())
         )
 
-    def network(self, device: str) -> NetworkRun:
+    def devices(self, engine: str) -> tuple[str, ...]:
+        """See `Trials.devices`."""
+        from stylecam.engines import onnxruntime, openvino
+
+        return openvino.available_devices() if engine == "openvino" else onnxruntime.available_devices()
+
+    def network(self, device: str, engine: str = "opencv") -> NetworkRun:
         """See `Trials.network`."""
         import numpy as np
 
-        from stylecam.engines.opencv import OpenCVEngine
+        from stylecam.engines.select import make_engine
         from stylecam.styles.catalogue import shipped_models
         from stylecam.styles.model import Model
 
@@ -202,16 +213,18 @@ class RealTrials(Trials):
         if not paths:
             raise UncheckedError("no shipped network is there to try")
         model = Model.read(paths[0])
-        engine = OpenCVEngine(device)
-        session = engine.session(model, *PICTURE)
-        image = np.full((1, 3, PICTURE[1], PICTURE[0]), 0.5, np.float32)
+        runner = make_engine(engine, device)
+        session = runner.session(model, *PICTURE)
+        image = np.random.default_rng(0).integers(0, 256, (PICTURE[1], PICTURE[0], 3), np.uint8)
         weights = (1.0,) + (0.0,) * (model.styles - 1)
         took = []
         for _ in range(4):  # the first one allocates
             began = self._clock.now()
-            session.run(image, weights)
+            session.paint(image, weights)
             took.append(self._clock.now() - began)
-        return NetworkRun(engine.version, engine.device, min(took[1:]) * 1000)
+        if runner.trouble is not None:
+            raise EngineRunError(runner.trouble)
+        return NetworkRun(runner.version, runner.device, min(took[1:]) * 1000)
 
     def listen(self) -> str | None:
         """See `Trials.listen`."""
@@ -226,7 +239,8 @@ class RealTrials(Trials):
 
     def versions(self) -> dict[str, str | None]:
         """See `Trials.versions`."""
-        wanted = (*OPENCV_PACKAGES, "numpy", "pyvirtualcam", "pynput", "aiohttp", "av", "onnx")
+        engines = (package for packages in PACKAGES.values() for package in packages)
+        wanted = (*OPENCV_PACKAGES, *engines, "numpy", "pyvirtualcam", "pynput", "aiohttp", "av", "onnx")
         return {name: _version(name) for name in wanted}
 
     def styles(self) -> tuple[int, list[str]]:

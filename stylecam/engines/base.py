@@ -8,6 +8,7 @@ import numpy as np
 
 from stylecam.errors import EngineRunError
 from stylecam.frame import Image
+from stylecam.styles import parts
 from stylecam.styles.model import Model
 from stylecam.tensor import Tensor, to_image, to_tensor
 
@@ -66,14 +67,28 @@ class Engine(ABC):
         """
 
 
+def check_constants(model: Model) -> None:
+    """See that a network's own numbers are numbers: libraries make something of NaN, each something else.
+
+    Raises:
+        EngineRunError: they are not.
+    """
+    for part in parts.graph_parts(model.data):
+        if part.number == parts.GRAPH_INITIALIZER:
+            values = parts.tensor_values(part.data)
+            if values is not None and np.isnan(values).any():
+                name, _ = parts.tensor_head(part.data)
+                raise EngineRunError(f"{model.path.name} is damaged: {name} holds numbers that are none (NaN)")
+
+
 def check_numbers(styled: Tensor) -> None:
     """See that a network's answer holds numbers.
 
-    NaN (of a damaged file, or of a half-precision overflow) spreads over all of a picture with the first instance norm,
-    so a few places tell.
+    NaN (of an overflow, or a division by nothing) spreads over all of a picture with the first instance norm, so a few
+    places tell.
 
     Raises:
         EngineRunError: it does not.
     """
     if np.isnan(styled[0, :, ::_PROBE, ::_PROBE]).any():
-        raise EngineRunError("the network gave numbers that are none (NaN); its file is damaged, or the device fails")
+        raise EngineRunError("the network gave numbers that are none (NaN); try another --engine or --device")

@@ -21,6 +21,11 @@ PACKAGES = {"onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-direc
 """The packages that bring an engine."""
 
 
+def title(engine: str, device: str) -> str:
+    """What people call an engine on a device: `OpenVINO`, `OpenVINO bf16`, `ONNX Runtime cuda`."""
+    return f"{TITLES[engine]} {device.removeprefix('cpu').removeprefix('-')}".rstrip()
+
+
 def check_names(engine: str, device: str) -> None:
     """See that there are such an engine, or `AUTO`, and such a device of it.
 

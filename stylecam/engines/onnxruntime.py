@@ -126,6 +126,8 @@ class OnnxRuntimeEngine(Engine, Loader):
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        # Threads that spin while they wait take the processor from the frame's other work, and count as used.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if self.device == "directml":
             options.enable_mem_pattern = False  # its documentation asks for it
         names = [self.device] if self.device == "cpu" else [self.device, "cpu"]

@@ -9,7 +9,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, Session, check_numbers
+from stylecam.engines.base import Engine, Session, check_constants, check_numbers
 from stylecam.engines.inputs import Inputs
 from stylecam.engines.names import DEVICES_OF
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
@@ -75,6 +75,7 @@ class _OpenCVSession(Session):
     """One of our banks is loaded in the form that is first asked for: whole for `run`, as cells for `paint`."""
 
     def __init__(self, model: Model, width: int, height: int, device: str) -> None:
+        check_constants(model)
         self._model, self._device = model, device
         self._width, self._height = width, height
         self._shape = (1, model.figures, 1, 1) if model.figures else (1, 3, height, width)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.engines.base import Session
+from stylecam.engines.base import Session, check_constants
 from stylecam.errors import EngineRunError
 from stylecam.frame import Image
 from stylecam.styles.folded import fold
@@ -50,10 +50,12 @@ class PixelSession(Session):
         """For pictures of `width`×`height`.
 
         Raises:
-            EngineRunError: the network cannot be loaded.
+            EngineRunError: the network cannot be loaded, or is damaged.
         """
+        check_constants(model)
         self._loader, self._model, self._width, self._height = loader, model, width, height
         self._folded = fold(model)
+        self._in_order = loader.in_order  # as it is now: a device that is given up must not change it
         self._trusted = False
         if self._folded is None:
             self._whole  # noqa: B018 - there is nothing to wait for
@@ -72,7 +74,7 @@ class PixelSession(Session):
         if self._folded is None:
             return super().paint(image, weights, origin)
         painted = self._pixels.run(np.ascontiguousarray(image)[None], weights, origin)
-        picture = cast(Image, painted[0] if self._loader.in_order else in_order(painted))
+        picture = cast(Image, painted[0] if self._in_order else in_order(painted))
         self._look_at(picture, image, weights, origin)
         return picture
 
@@ -91,5 +93,5 @@ class PixelSession(Session):
     @cached_property
     def _pixels(self) -> Net:
         assert self._folded is not None
-        data = self._folded.pixels(self._width, self._height, in_order=self._loader.in_order)
+        data = self._folded.pixels(self._width, self._height, in_order=self._in_order)
         return self._loader.load(data, self._model, self._width, self._height)

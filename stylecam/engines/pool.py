@@ -36,11 +36,17 @@ class SessionPool:
     """Sessions by (model, rung); the least recently used go when there are too many.
 
     `rim` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
+
+    Attributes:
+        spare: an engine for networks that the engine cannot load or run; None for none.
+        notices: what the user should know of it, in one line each, until somebody takes them out.
     """
 
     def __init__(self, engine: Engine, rim: int = 0, capacity: int = 8) -> None:
         self._engine = engine
         self._rim = rim
+        self.spare: Engine | None = None
+        self.notices: deque[str] = deque()
         self._capacity = capacity
         self._ready: OrderedDict[Key, WarmSession] = OrderedDict()
         self._failed: dict[Key, EngineError] = {}
@@ -125,8 +131,18 @@ class SessionPool:
             self._ready.clear()
 
     def _warm(self, model: Model, rung: Rung) -> WarmSession:
+        try:
+            return self._warmed(self._engine, model, rung)
+        except EngineError as error:
+            if self.spare is None:
+                raise
+            warm = self._warmed(self.spare, model, rung)
+            self.notices.append(f"{error}; {self.spare.version} paints it")
+            return warm
+
+    def _warmed(self, engine: Engine, model: Model, rung: Rung) -> WarmSession:
         width, height = rung.width + 2 * self._rim, rung.height + 2 * self._rim
-        session = self._engine.session(model, width, height)
+        session = engine.session(model, width, height)
         image = np.full((height, width, 3), 128, np.uint8)
         weights = (1.0,) + (0.0,) * (model.styles - 1)
         took = []

@@ -22,7 +22,7 @@ import platformdirs
 from stylecam import __version__
 from stylecam.clock import Clock
 from stylecam.engines.base import Engine, Session
-from stylecam.engines.names import AUTO, PACKAGES, REDUCED, TITLES
+from stylecam.engines.names import AUTO, PACKAGES, REDUCED, TITLES, title
 from stylecam.engines.select import candidates, installed, make_engine
 from stylecam.errors import EngineError, EngineUnavailableError
 from stylecam.files import write_json
@@ -67,8 +67,8 @@ class Measured:
 
     @property
     def title(self) -> str:
-        """What people call it: `OpenVINO bf16`."""
-        return f"{TITLES[self.engine]} {self.device.removeprefix('cpu').removeprefix('-')}".rstrip()
+        """What people call it."""
+        return title(self.engine, self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Tuner:
         best, others = ranked[0], [f"{one.title} {one.milliseconds:.1f}" for one in ranked[1:]]
         others += [f"without {one.title}: {one.trouble}" for one in measured if one.trouble is not None]
         told = f" ({', '.join(others)})" if others else ""
-        reason = f"{best.title}, {best.milliseconds:.1f} ms at {size.width}×{size.height}{told}"
+        reason = f"{best.milliseconds:.1f} ms at {size.width}×{size.height}{told}"
         return Choice(self.make(best.engine, best.device, threads), reason)
 
     def _measure(

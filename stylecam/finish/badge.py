@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 from stylecam.frame import Image, Size
 
@@ -35,12 +37,11 @@ def waiting_card(size: Size, text: str = "stylecam is starting") -> Image:
 
 def panic_card(size: Size, text: str = "Back in a moment") -> Image:
     """A calm dark picture of `size` with `text` in its middle, for when nobody should see anything."""
-    image = _dark(size)
-    scale = min(size.height, size.width * 9 / 16) / 720 * 1.6
-    (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
-    origin = ((size.width - width) // 2, (size.height + tall) // 2)
-    cv2.putText(image, text, origin, _FONT, scale, (222, 226, 230), max(1, round(scale)), cv2.LINE_AA)
-    return image
+    drawn = Pillow.fromarray(_dark(size))
+    font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 12))
+    middle = (size.width / 2, size.height / 2)
+    ImageDraw.Draw(drawn).text(middle, text, (222, 226, 230), font, "mm")
+    return np.ascontiguousarray(drawn)
 
 
 def _dark(size: Size) -> Image:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from stylecam.bench.burden import Burden, phases
+from stylecam.bench.contest import Entry, Times
+from stylecam.bench.endurance import Endurance
+from stylecam.bench.host import Host
 from stylecam.bench.job import Job
 from stylecam.bench.journal import Outcome
+from stylecam.bench.ranking import Ranking
 from stylecam.bench.run import Run
+from stylecam.bench.suite import Report
+from stylecam.frame import Size
+from tests.doubles import TintEngine, model
 
 
 def entry(t: float, **changes: Any) -> dict[str, Any]:
@@ -57,3 +65,40 @@ def run(samples: list[dict[str, Any]], seconds: float = 60.0, **changes: Any) ->
     """A run of which these samples were taken."""
     outcome = Outcome(samples, **{"report": REPORT, **changes})
     return Run(Job("samples.jsonl", seconds), outcome)
+
+
+SIZE, LARGE = Size(64, 48), Size(128, 96)
+
+
+def ranking() -> Ranking:
+    """A network of ours that takes 4 ms, the classic one 100 ms, where ours has 0.2 GMAC and the peak is 100."""
+    ours, classic = model("ours"), model("classic")
+    engine = TintEngine()
+    found = Ranking(baseline=classic, peak=100.0, gmac={(ours.key, SIZE): 0.2, (ours.key, LARGE): 0.8})
+    found.times = [
+        Times(Entry(engine, ours), SIZE, [4.0, 4.0, 9.0], [5.0]),
+        Times(Entry(engine, classic), SIZE, [100.0], [80.0]),
+        Times(Entry(engine, ours), LARGE, [16.0], [16.0]),
+    ]
+    return found
+
+
+def report() -> Report:
+    """All kinds, measured to the end."""
+    samples = [entry(t) for t in range(61)]
+    events = [{"kind": "event", "t": 15.1, "what": "load", "argument": "1"}]
+    pixels = {"count": 90, "p50": 20.0, "p95": 30.0, "p99": 33.0, "max": 40.0, "unreadable": 0, "backwards": 0}
+    seen = run(samples, events=events, pixels=pixels)
+    return Report(
+        Host.here(), "great_wave", (), ranking(), seen, [seen, seen], Burden(seen, phases(60, 2)), [seen, seen],
+        Endurance(seen),
+    )  # fmt: skip
+
+
+def cut_short() -> Report:
+    """All live kinds, each of which crashed at once."""
+    nothing = run([], report=None, crash="it ended with SIGSEGV")
+    return Report(
+        Host.here(), "great_wave", (), None, nothing, [nothing], Burden(nothing, phases(60, 2)), [nothing],
+        Endurance(nothing), stopped=True,
+    )  # fmt: skip

@@ -7,31 +7,16 @@ import threading
 import pytest
 
 from stylecam.bench import ranking as room
-from stylecam.bench.contest import Entry, Times
+from stylecam.bench.contest import Times
 from stylecam.bench.plan import Plan
-from stylecam.bench.ranking import Ranking, engines_of, rank
+from stylecam.bench.ranking import engines_of, rank
 from stylecam.clock import ManualClock
 from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineUnavailableError, UsageError
-from stylecam.frame import Size
 from stylecam.styles.model import Model
-from tests.doubles import TintEngine, model
-
-SIZE, LARGE = Size(64, 48), Size(128, 96)
-
-
-def ranking() -> Ranking:
-    """A network of ours that takes 4 ms, the classic one 100 ms, where ours has 0.2 GMAC and the peak is 100."""
-    ours, classic = model("ours"), model("classic")
-    engine = TintEngine()
-    found = Ranking(baseline=classic, peak=100.0, gmac={(ours.key, SIZE): 0.2, (ours.key, LARGE): 0.8})
-    found.times = [
-        Times(Entry(engine, ours), SIZE, [4.0, 4.0, 9.0], [5.0]),
-        Times(Entry(engine, classic), SIZE, [100.0], [80.0]),
-        Times(Entry(engine, ours), LARGE, [16.0], [16.0]),
-    ]
-    return found
+from tests.bench.material import SIZE, ranking
+from tests.doubles import TintEngine
 
 
 def test_ratios_are_to_the_classic_network_of_the_same_size() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from stylecam.cli import cameras as cameras_module
 from stylecam.cli import run as run_module
-from stylecam.cli.complete import complete_camera, complete_style
+from stylecam.cli.complete import complete_camera, complete_device, complete_engine, complete_style
 from stylecam.cli.group import run_command_line
 from stylecam.cli.status import line
 from stylecam.sources import devices
@@ -254,6 +254,14 @@ def test_styles_complete_by_their_beginning() -> None:
 
 def test_no_style_at_all_completes_too() -> None:
     assert [item.value for item in complete_style(click.Context(run_module.command), OPTIONS[0], "no")] == ["none"]
+
+
+def test_engines_and_the_devices_of_the_engine_that_was_named_complete_by_their_beginning() -> None:
+    context = click.Context(run_module.command)
+    assert [item.value for item in complete_engine(context, OPTIONS[0], "o")] == ["opencv", "onnxruntime", "openvino"]
+    assert [item.value for item in complete_device(context, OPTIONS[0], "cuda")] == ["cuda", "cuda-fp16"]
+    context.params["engine"] = "openvino"
+    assert [item.value for item in complete_device(context, OPTIONS[0], "")] == ["auto", "cpu", "cpu-bf16", "gpu"]
 
 
 @pytest.mark.usefixtures("two_cameras")

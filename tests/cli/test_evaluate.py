@@ -79,7 +79,7 @@ def test_without_the_extra_it_says_what_to_install(
 def test_it_prints_tables(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(words) == 0
     shown = capsys.readouterr()
-    for said in ("Losses on 1 photographs", "great_wave (lbfgs)", "flicker", "GMAC 640x360", "OpenCV"):
+    for said in ("Losses on 1 photograph ", "great_wave (lbfgs)", "flicker", "GMAC 640x360", "OpenCV"):
         assert said in shown.out
     assert "the_scream" not in shown.out
 

@@ -118,7 +118,7 @@ def test_a_second_one_on_the_same_output_is_told_of_the_first(first: list[str], 
     ],
 )
 def test_a_second_one_elsewhere_may_run(first: list[str], second: list[str]) -> None:
-    with published(this_process(first, ["virtual camera /dev/video9"])):
+    with published(this_process(first, ["virtual camera /dev/video9", *first])):
         check_free(second)
 
 

@@ -11,7 +11,7 @@ from stylecam.clock import SystemClock
 from stylecam.doctor.checkup import examine, first
 from stylecam.doctor.finding import Finding, Level
 from stylecam.doctor.trials import Measured, NetworkRun, OpenCV
-from stylecam.errors import CameraBusyError, EngineRunError, HotkeysUnavailableError
+from stylecam.errors import CameraBusyError, EngineRunError, EngineUnavailableError, HotkeysUnavailableError
 from stylecam.machine import Node
 from stylecam.setup.steps import shown
 from stylecam.v4l2 import Mode
@@ -284,6 +284,18 @@ SEEDS = [
          both(lambda m, t: setattr(t, "library", replace(library(t), devices=("cuda", "cpu"))),
               lambda m, t: t.runs.update(cuda=NetworkRun("OpenCV", "cpu", 9.0))),
          FAULT, "cuda", "cpu ran instead", (), "--device cpu"),
+    Seed("an engine that is broken",
+         both(lambda m, t: t.packages.update(onnxruntime="1.32.0"),
+              lambda m, t: t.extras.update(
+                  onnxruntime=EngineUnavailableError("ONNX Runtime is installed and cannot be loaded (no DLL); do"))),
+         FAULT, "ONNX Runtime", "cannot be loaded (no DLL)",
+         (f"{PIP} install --upgrade --force-reinstall 'stylecam[onnxruntime]'",)),
+    Seed("an engine whose GPU fails",
+         both(lambda m, t: t.packages.update(openvino="2026.4.1"),
+              lambda m, t: t.extras.update(openvino=("cpu", "gpu")),
+              lambda m, t: t.runs.update({"openvino cpu": NetworkRun("OpenVINO", "cpu", 6.0),
+                                          "openvino gpu": EngineRunError("cannot use gpu (CL_OUT_OF_RESOURCES)")})),
+         FAULT, "OpenVINO gpu", "no network runs there: cannot use gpu", (), "--engine auto"),
     Seed("a slow processor", lambda m, t: t.runs.update(cpu=NetworkRun("OpenCV", "cpu", 240.0)),
          WARNING, "cpu", "240 ms", (), "--fps 15"),
     Seed("a graphics card that idles",

@@ -12,10 +12,12 @@ import pytest
 from stylecam import v4l2
 from stylecam.clock import ManualClock, SystemClock
 from stylecam.doctor.trials import RealTrials
+from stylecam.engines.names import PACKAGES, TITLES
 from stylecam.errors import SourceError
 from stylecam.frame import Frame
 from stylecam.sources import camera as room
 from stylecam.sources.devices import Camera
+from tests.engines.libraries import need
 from tests.recorded import WEBCAM
 
 
@@ -28,6 +30,16 @@ def test_a_network_really_runs_on_the_processor() -> None:
     assert run.device == "cpu"
     assert run.engine.startswith("OpenCV ")
     assert run.milliseconds > 0
+
+
+@pytest.mark.parametrize("engine", sorted(PACKAGES))
+def test_a_network_really_runs_on_an_engine_that_is_an_extra(engine: str) -> None:
+    need(engine)
+    assert "cpu" in trials().devices(engine)
+    run = trials().network("cpu", engine)
+    assert run.device == "cpu"
+    assert run.engine.startswith(TITLES[engine])
+    assert any(trials().versions()[package] for package in PACKAGES[engine])
 
 
 def test_opencv_tells_what_it_is() -> None:

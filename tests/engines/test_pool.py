@@ -10,8 +10,10 @@ import pytest
 from stylecam.engines.base import Session
 from stylecam.engines.pool import WARM_RUNS, SessionPool
 from stylecam.errors import EngineError, EngineRunError
+from stylecam.frame import Size
 from stylecam.governor import Rung
 from stylecam.styles.model import Model
+from stylecam.testing import grey
 from tests.doubles import TintEngine, model, until
 
 SMALL, LARGE = Rung(128, 72), Rung(256, 144)
@@ -157,3 +159,24 @@ def test_closing_ends_its_thread(engine: GatedEngine) -> None:
     until(lambda: bool(engine.loaded))
     pool.close()
     assert not any(thread.name == "stylecam-warm-up" for thread in threading.enumerate())
+
+
+def test_a_network_the_engine_cannot_load_is_run_by_the_spare_one_and_it_says_so(
+    pool: SessionPool, engine: GatedEngine
+) -> None:
+    engine.gate.set()
+    engine.unloadable.add("plain")
+    pool.spare = TintEngine()
+    warm = pool.build(PLAIN, SMALL)
+    assert warm.session.paint(grey(100, Size(SMALL.width + 16, SMALL.height + 16)), (1.0,)).any()
+    assert list(pool.notices) == ["plain cannot be loaded; 1 paints it"]
+    assert pool.build(model("good"), SMALL)
+    assert len(pool.notices) == 1
+
+
+def test_what_neither_engine_can_load_is_an_error(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    engine.unloadable.add("plain")
+    pool.spare = engine
+    with pytest.raises(EngineRunError, match="plain cannot be loaded"):
+        pool.build(PLAIN, SMALL)

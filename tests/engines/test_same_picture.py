@@ -7,15 +7,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 
+from stylecam import painter
 from stylecam.engines import opencv
 from stylecam.engines.base import Engine
 from stylecam.engines.tuning import LEVELS, REDUCED_LEVELS, apart
 from stylecam.frame import Image, Size
-from stylecam.styles.catalogue import shipped_models
+from stylecam.painter import Painter
+from stylecam.styles.catalogue import Mix, shipped_models
+from stylecam.styles.folded import fold
 from stylecam.styles.model import Model
 from stylecam.tensor import fit, to_tensor
 from tests.engines.libraries import engine_on
+from tests.styles.networks import written
 
 SIZES = [(336, 200), (976, 560)]
 """Coarse, and finer than half of a call's picture; with the live rim, as the stylist asks for them."""
@@ -103,3 +108,45 @@ def test_a_picture_that_is_part_of_another_is_painted_as_its_copy(
     session = engine_and_levels[0].session(bank, 128, 96)
     part = portrait(256, 192)[10:106, 20:148]
     assert np.array_equal(session.paint(part, only(bank, 0)), session.paint(part.copy(), only(bank, 0)))
+
+
+def strangers(folder: Path) -> Model:
+    """A network of another form, as those that went round before: strided, normalised, enlarged, without a style."""
+    rng = np.random.default_rng(5)
+    shapes = {"in": (8, 3, 9, 9), "down": (12, 8, 3, 3), "up": (3, 12, 9, 9)}
+    weights = {name: rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape) for name, shape in shapes.items()}
+    weights |= {"one": np.ones(12), "none": np.zeros(12)}
+    constants = [numpy_helper.from_array(values.astype(np.float32), name) for name, values in weights.items()]
+    constants.append(numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "twice"))
+    nodes = [
+        helper.make_node("Conv", ["image", "in"], ["a"], kernel_shape=[9, 9], pads=[4] * 4),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "down"], ["c"], kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 2]),
+        helper.make_node("InstanceNormalization", ["c", "one", "none"], ["d"]),
+        helper.make_node("Resize", ["d", "", "twice"], ["e"], mode="nearest", nearest_mode="floor",
+                         coordinate_transformation_mode="asymmetric"),
+        helper.make_node("Conv", ["e", "up"], ["f"], kernel_shape=[9, 9], pads=[4] * 4),
+        helper.make_node("Sigmoid", ["f"], ["styled"]),
+    ]  # fmt: skip
+    return Model.read(written(folder / "strangers.onnx", nodes, constants))
+
+
+def test_a_strangers_network_looks_the_same(engine_and_levels: tuple[Engine, int], tmp_path: Path) -> None:
+    engine, levels = engine_and_levels
+    model, image = strangers(tmp_path), portrait(128, 96)
+    assert fold(model) is None
+    painted = engine.session(model, 128, 96).paint(image, (1.0,))
+    assert distance(painted, engine_on("opencv", "cpu").session(model, 128, 96).paint(image, (1.0,)), levels) <= levels
+    assert painted.std() > 10
+
+
+def test_a_large_picture_in_tiles_looks_the_same(
+    bank: Model, engine_and_levels: tuple[Engine, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its networks are made for it: one that measures norms, and one whose norms are fixed."""
+    engine, levels = engine_and_levels
+    monkeypatch.setattr(painter, "WHOLE", 200_000)
+    monkeypatch.setattr(painter, "TILE", 384)
+    image, mix = portrait(640, 480), Mix(bank, only(bank, 0), "first")
+    painted = Painter(mix, engine=engine)(image)
+    assert distance(painted, Painter(mix, engine=engine_on("opencv", "cpu"))(image), levels + 1) <= levels + 1

@@ -100,6 +100,15 @@ def test_another_scene_is_there_at_once() -> None:
     assert apart(steady.apply(painted(camera), camera, 1.0), painted(camera)) <= 2
 
 
+def test_another_scene_replaces_also_what_it_has_in_common_with_the_last() -> None:
+    steady, old, new = Steady(), scene(1), scene(2)
+    new[:, :48] = old[:, :48]
+    for camera in islice(noised(old, 3), 10):
+        steady.apply(painted(camera), camera, 1.0)
+    styled = scene(9)  # a network that looks at the whole picture paints the common part anew, too
+    assert apart(steady.apply(styled, new, 1.0), styled) <= 2
+
+
 @pytest.mark.parametrize("step", [2, 7, 16])
 def test_a_moving_square_leaves_no_trail(step: int) -> None:
     steady, background = Steady(), scene()

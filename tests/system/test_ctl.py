@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,21 @@ def _children(pid: int) -> list[int]:
     import psutil
 
     return [child.pid for child in psutil.Process(pid).children()] or [pid]
+
+
+def test_the_addresses_for_obs_lead_to_the_picture(stylecam: Start, tmp_path: Path) -> None:
+    stylecam(*DEMO[:-3], "web", "--no-hotkeys")
+    told = subprocess.run(
+        [sys.executable, "-m", "stylecam", "obs", "--json"],
+        env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    addresses = json.loads(told.stdout)
+    assert (addresses["width"], addresses["height"], addresses["fps"]) == (128, 96, 30.0)
+    kinds = {}
+    for name in ("browser_source", "media_source"):
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(addresses[name], timeout=20) as answer:
+            kinds[name] = answer.headers.get_content_type()
+    assert kinds == {"browser_source": "text/html", "media_source": "multipart/x-mixed-replace"}
 
 
 def test_the_scenes_of_obs_choose_presets_and_styles(stylecam: Start, tmp_path: Path) -> None:

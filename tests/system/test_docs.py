@@ -8,14 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 import pytest
 
 from stylecam import config
-from stylecam.cli.options import options_of
+from stylecam.cli.ctl import LOOKS, order_of
+from stylecam.cli.options import check_each, options_of
 from stylecam.cli.run import command as run_command
+from stylecam.control.actions import Order
 from stylecam.control.keys import bind
+from stylecam.styles.catalogue import Catalogue, shipped_models
 from tests.system.conftest import unavailable
 from tests.system.outside import environment
 
@@ -32,8 +36,12 @@ LACKING = (
     "cannot load drivers",
     "belongs to the system around it",
     "does not know how",
+    "no stylecam is running",
+    "systemd is not here",
+    "stylecam is no service yet",
 )
-"""Refusals that are right on a machine without camera, driver, display, loadable drivers or a person to ask."""
+"""Refusals that are right on a machine without camera, driver, display, loadable drivers, a person to ask, a running
+stylecam, systemd or service."""
 
 
 def blocks(language: str) -> list[str]:
@@ -70,15 +78,16 @@ def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path
     ended = subprocess.run(
         [sys.executable, "-m", "stylecam", *words],
         cwd=tmp_path,
-        env={**environment(tmp_path), "PYTHONPATH": str(ROOT)},
+        env={**environment(tmp_path), "PYTHONPATH": str(ROOT), "EDITOR": "true", "VISUAL": ""},
         input=(tmp_path / source).read_bytes() if source else b"",
         capture_output=True,
         timeout=60,
     )
     complaint = ended.stderr.decode()
     refused = ended.returncode == 2 and any(text in complaint for text in LACKING)
-    if "stylecam[video]" in complaint:
-        unavailable("PyAV is not installed")
+    for extra in ("video", "obs"):
+        if f"stylecam[{extra}]" in complaint:
+            unavailable(f"what stylecam[{extra}] needs is not installed")
     found_faults = words[0] == "doctor" and ended.returncode == 1 and not complaint
     assert ended.returncode == 0 or refused or found_faults, complaint
     if target:
@@ -158,6 +167,19 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     loaded = config.load(path, options_of(run_command))
     assert loaded.run["style"] == "great_wave"
     assert bind(loaded.hotkeys)
+    check_each(loaded, click.Context(run_command))
+    loaded.check_styles(Catalogue.load([shipped_models()]).parse)
+
+
+@pytest.mark.parametrize("words", sorted(set(re.findall(r"stylecam ctl ([a-z]+(?: [a-z_]+| [0-9.]+)?)", README))))
+def test_every_order_in_the_readme_is_one(words: str) -> None:
+    name, *arguments = words.split()
+    assert name in LOOKS or order_of(name, arguments)
+
+
+def test_the_address_for_a_stream_deck_is_an_order() -> None:
+    (name, query) = re.findall(r"/api/do/(\w+)\?([^`&]+)&token=", README)[0]
+    assert Order.read(name, dict([query.split("=")]))
 
 
 def test_the_two_commands_for_strangers_are_one_line_each() -> None:

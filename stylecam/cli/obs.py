@@ -1,0 +1,51 @@
+"""`stylecam obs`: how OBS gets the picture of the running stylecam."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command(
+    "obs",
+    epilog="""\b
+Examples:
+  stylecam obs                  addresses to paste into OBS
+  stylecam obs --json
+\b
+Style by scene: stylecam run --obs, and a table [scenes] in the configuration file (stylecam config edit).""",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--pid", type=int, metavar="NUMBER", help="Where several run: this process, rather than the newest.")
+def command(as_json: bool, pid: int | None) -> None:
+    """Print what to paste into OBS, to show the running stylecam there without a virtual camera."""
+    from stylecam.control import client
+
+    instance = client.find(pid)
+    with client.Client(instance) as running:
+        stats = running.state(stats=True).get("stats") or {}
+    width, height = stats.get("size", (1280, 720))
+    told = {
+        "browser_source": f"{instance.url}picture?token={instance.token}",
+        "media_source": f"{instance.url}stream.mjpg?token={instance.token}",
+        "width": width,
+        "height": height,
+        "fps": stats.get("fps", 30.0),
+    }
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+        return
+    click.echo(f"""\
+In OBS: Sources > + > Browser
+  URL      {told["browser_source"]}
+  Width    {width}
+  Height   {height}
+  The rest as it is. Only the picture is shown, and what lies around it is transparent.
+
+Or: Sources > + > Media Source, without "Local File"
+  Input         {told["media_source"]}
+  Input Format  mjpeg
+
+The token keeps others out, and is another at each start. To have these addresses stay good, set token and listen
+under [server] in the configuration file: stylecam config edit""")

@@ -78,7 +78,7 @@ export class Gallery {
     const [a, b] = this.#pair.map(name => this.style(name));
     at("mix-a").textContent = a?.title ?? (this.#blending ? "choose two" : "");
     at("mix-b").textContent = b?.title ?? "";
-    if (two && performance.now() - this.#sent > 500) {
+    if (two && !at("share").matches(":active") && performance.now() - this.#sent > 500) {
       at("share").value = Math.round(100 * (weights[this.#pair[1]] ?? 0));
     }
     at("share").style.setProperty("--v", at("share").value + "%");

@@ -26,7 +26,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
         "/api/styles/{name}/thumbnail.jpg": {
             "get": _operation(
                 "You, painted small in this style",
-                {"200": _jpeg(), "304": {"description": "as it was"}, **_errors(404, 503)},
+                {"200": _jpeg(), "304": {"description": "as it was"}, **_errors(404, 409, 503)},
                 [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
             )
         },

@@ -118,6 +118,7 @@ class Live:
             cv2.setNumThreads(limit)
         asked = None if settings.engine == AUTO else make_engine(settings.engine, settings.device, limit)
         self.control = Control(self._catalogue, state, settings.presets)
+        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
         self.source = open_source(settings, self._clock, self._say, self._own_source)
         opened: list[Sink] = []
         try:
@@ -174,7 +175,6 @@ class Live:
             reload=self._reload,
             changed=self._changed,
         )
-        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
         if self._read_settings is not None:
             self._reloader = Reloader(
                 settings,

@@ -17,7 +17,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
         "/api/state": {
             "get": _operation(
                 "What is set at this moment",
-                {"200": _json(_ref("State"))},
+                {"200": _json(_ref("State")), **_errors(422)},
                 [_query("stats", {"type": "boolean"}, "with all figures")],
             )
         },

@@ -112,6 +112,11 @@ def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make: Make) -> N
         make(camera="Logitech").open()
 
 
+def test_where_nobody_wants_the_demo_a_missing_camera_is_a_fault(make: Make) -> None:
+    with pytest.raises(CameraNotFoundError):
+        make(camera=None, demo=False).open()
+
+
 @pytest.fixture
 def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "DEFAULT_PORT", 18765)

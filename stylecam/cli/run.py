@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,16 +205,21 @@ def command(context: click.Context, /, **given: Any) -> int:
         status.say(f"skipped: {problem}")
     context.meta[FOUND].check_styles(catalogue.parse)
     check_variables(context)
-    settings = settings_of(context)
+    manager = Notifier.from_environment(os.environ, os.getpid())
+
+    def wanted(context: click.Context) -> Settings:
+        # A service waits for its camera: it may start before the computer has found it, and nobody wants the demo then.
+        return replace(settings_of(context), demo=not manager.present)
+
+    settings = wanted(context)
     instance.check_free(settings.outputs)
 
     def reread() -> Settings:
         again = command.make_context("run", list(context.meta[_WORDS]))
         again.meta[FOUND].check_styles(catalogue.parse)
-        return settings_of(again)
+        return wanted(again)
 
     live = Live(settings, catalogue, status.say, reload=reread)
-    manager = Notifier.from_environment(os.environ, os.getpid())
     watchdog = Watchdog(manager)
 
     def started() -> None:

@@ -119,7 +119,6 @@ def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
         assert live.server is not None
         loop = asyncio.new_event_loop()
         listener = Listener(live.server.port)
-        loop.run_until_complete(listener.connect())
         ways: dict[str, Callable[[], None]] = {
             "key": lambda: void(os.write(keyboard, b"b")),
             "post": lambda: ask(live, "POST", "/api/actions/bypass"),
@@ -127,6 +126,8 @@ def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
             "socket": lambda: loop.run_until_complete(listener.say({"id": 1, "action": "bypass"})),
         }
         for surface in SURFACES:
+            if surface == "socket":  # only now: one that does not answer pings is let go
+                loop.run_until_complete(listener.connect())
             results[surface] = [sample(watcher, ways[surface]) for _ in range(samples)]
         loop.run_until_complete(listener.close())
         loop.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+
 from stylecam.clock import Clock
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
@@ -38,13 +40,18 @@ def first_state(settings: Settings, catalogue: Catalogue) -> LiveState:
     )
 
 
-def threads(settings: Settings, say: Say) -> int | None:
-    """The threads asked for, but no more than there are cores: more would only wait for each other."""
+def limit_threads(settings: Settings, say: Say) -> int | None:
+    """Hold OpenCV to the threads asked for; their number, None for all.
+
+    No more than there are cores: more would only wait for each other.
+    """
     asked, cores = settings.threads, usable_cores()
-    if asked is not None and asked > cores:
+    if asked is None:
+        return None
+    if asked > cores:
         say(f"--threads {asked}: stylecam may run on {cores} cores; using {cores} threads")
-        return cores
-    return asked
+    cv2.setNumThreads(min(asked, cores))
+    return min(asked, cores)
 
 
 def fastest_engine(

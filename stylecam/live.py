@@ -11,7 +11,7 @@ import cv2
 from stylecam import __version__, process
 from stylecam.allowance import Allowance
 from stylecam.audience import Audience
-from stylecam.beginning import fastest_engine, first_state, open_source, threads
+from stylecam.beginning import fastest_engine, first_state, limit_threads, open_source
 from stylecam.clock import Clock, SystemClock
 from stylecam.control.actions import Order
 from stylecam.control.control import Control
@@ -109,13 +109,10 @@ class Live:
         settings.check()
         self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
         state = first_state(settings, self._catalogue)
-        named = make_sinks(settings.outputs, mirror_preview=not settings.mirror)
-        sinks = named if self._own_sinks is None else self._own_sinks
+        sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
         web = web_sink(settings, sinks)
         panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
-        limit = threads(settings, self._say)
-        if limit is not None:
-            cv2.setNumThreads(limit)
+        limit = limit_threads(settings, self._say)
         asked = None if settings.engine == AUTO else make_engine(settings.engine, settings.device, limit)
         self.control = Control(self._catalogue, state, settings.presets)
         self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
@@ -381,8 +378,7 @@ class Live:
             self._say(self.pool.notices.popleft())
         if self._news.tell(self._troubles()):
             self._changed()
-        listened = self.server is not None and self.server.listened
-        if tick is None and not listened:
+        if tick is None and not (self.server is not None and self.server.listened):
             return
         report = self.report(now)
         if tick is not None:

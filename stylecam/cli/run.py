@@ -192,7 +192,8 @@ def command(context: click.Context, /, **given: Any) -> int:
     """Paint the camera and publish it.
 
     While it runs: n and p for the next and previous style, 1 to 9 for a style, b for the plain camera, + and - for the
-    strength, f to freeze, o for the camera off and on, q to quit; the same with ctrl+alt from any program.
+    strength, f to freeze, x for a still picture at once, o for the camera off and on, q to quit; the same with ctrl+alt
+    from any program. The page it prints steers everything, and so does `stylecam ctl`.
     """  # fmt: skip
     from stylecam.cli.status import StatusLine, greeting
     from stylecam.live import Live

@@ -17,7 +17,7 @@ import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
-from stylecam import audience, stats_file, v4l2
+from stylecam import audience, motor, stats_file, v4l2
 from stylecam import live as room
 from stylecam.control import server
 from stylecam.control.actions import Order, Preset
@@ -362,7 +362,7 @@ def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
 def test_an_engine_asked_for_by_name_is_not_replaced(
     make: Make, monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
 ) -> None:
-    monkeypatch.setattr(room, "make_engine", lambda *_: Broken())
+    monkeypatch.setattr(motor, "make_engine", lambda *_: Broken())
     with pytest.raises(EngineRunError, match="it fell apart"):
         make(style=catalogue.cards[0].name, engine="openvino").open()
 

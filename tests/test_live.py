@@ -523,9 +523,12 @@ def test_a_server_that_cannot_be_meant_is_refused(make: Make, change: dict[str, 
 
 
 def test_opened_to_others_it_warns(make: Make, said: list[str]) -> None:
-    with served(make(server=True, listen=f"0.0.0.0:{house.free_port()}")):
-        pass
+    port = house.free_port()
+    with served(make(server=True, listen=f"0.0.0.0:{port}")) as page:
+        assert page.live.server is not None
+        link = f":{port}/?token={page.live.server.token}"
     assert "can be reached from other computers" in said[0]
+    assert link in said[0]
 
 
 @pytest.mark.usefixtures("free_port")

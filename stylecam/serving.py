@@ -52,7 +52,7 @@ def serve(settings: Settings, desk: Desk, sink: WebSink, opened: list[Sink], say
         host = seen_from_outside(server.host) or "THIS-COMPUTER"
         say(
             f"the page can be reached from other computers and phones: {url(host, server.port)}?token={server.token} "
-            "(unencrypted: whoever sees this link on the network can watch and steer; leave out --listen to keep it off)"
+            "(unencrypted: whoever sees this link on the network can watch and steer; without --listen nobody can)"
         )
     if sink not in opened:
         opened.append(sink)

@@ -1,17 +1,11 @@
-"""What a live run begins with, from what the user asked for: the first state, source, threads and engine."""
+"""What a live run begins with, from what the user asked for: the first state and the source."""
 
 from __future__ import annotations
 
-import cv2
-
 from stylecam.clock import Clock
 from stylecam.control.state import LiveState
-from stylecam.engines.base import Engine
-from stylecam.engines.opencv import OpenCVEngine
-from stylecam.engines.tuning import Tuner, answers_path
 from stylecam.errors import CameraNotFoundError
 from stylecam.news import Say
-from stylecam.processor import usable_cores
 from stylecam.settings import Settings
 from stylecam.sources.base import Source
 from stylecam.sources.demo import DemoSource
@@ -38,34 +32,6 @@ def first_state(settings: Settings, catalogue: Catalogue) -> LiveState:
         mirror=settings.mirror,
         scale=settings.scale,
     )
-
-
-def limit_threads(settings: Settings, say: Say) -> int | None:
-    """Hold OpenCV to the threads asked for; their number, None for all.
-
-    No more than there are cores: more would only wait for each other.
-    """
-    asked, cores = settings.threads, usable_cores()
-    if asked is None:
-        return None
-    if asked > cores:
-        say(f"--threads {asked}: stylecam may run on {cores} cores; using {cores} threads")
-    cv2.setNumThreads(min(asked, cores))
-    return min(asked, cores)
-
-
-def fastest_engine(
-    settings: Settings, catalogue: Catalogue, state: LiveState, limit: int | None, clock: Clock
-) -> tuple[Engine, str | None]:
-    """The engine that `auto` stands for, for the first style's network or, without one, any; and why it is that one.
-
-    `limit` is how many threads it may use.
-    """
-    models = catalogue.models if state.mix is None else [state.mix.model]
-    if not models:
-        return OpenCVEngine(), None
-    choice = Tuner(answers_path(), clock).choose(models[0], settings.device, limit, again=settings.retune)
-    return choice.engine, choice.reason
 
 
 def open_source(settings: Settings, clock: Clock, say: Say, own: Source | None = None) -> Source:

@@ -11,7 +11,7 @@ import cv2
 from stylecam import __version__, process
 from stylecam.allowance import Allowance
 from stylecam.audience import Audience
-from stylecam.beginning import fastest_engine, first_state, limit_threads, open_source
+from stylecam.beginning import first_state, open_source
 from stylecam.clock import Clock, SystemClock
 from stylecam.control.actions import Order
 from stylecam.control.control import Control
@@ -23,10 +23,7 @@ from stylecam.control.state import LiveState
 from stylecam.control.terminal import order_for
 from stylecam.control.thumbnails import Thumbnails
 from stylecam.engines.base import Engine
-from stylecam.engines.names import AUTO
-from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.pool import SessionPool
-from stylecam.engines.select import make_engine
 from stylecam.errands import Errands
 from stylecam.errors import (
     EngineError,
@@ -34,6 +31,7 @@ from stylecam.errors import (
 )
 from stylecam.frame import Frame
 from stylecam.keyboard import Keyboard
+from stylecam.motor import Motor
 from stylecam.news import News, Say
 from stylecam.outputs import open_outputs
 from stylecam.panic import panic_picture
@@ -89,7 +87,6 @@ class Live:
         self.stats = Stats()
         self._allowance = Allowance(settings.cpu / 100, usable_cores())
         self.server: Server | None = None
-        self.engine_reason: str | None = None
         self._news = News(self._say)
         self._interrupted = self._reload_asked = False
         self._reloader: Reloader | None = None
@@ -112,8 +109,8 @@ class Live:
         sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
         web = web_sink(settings, sinks)
         panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
-        limit = limit_threads(settings, self._say)
-        asked = None if settings.engine == AUTO else make_engine(settings.engine, settings.device, limit)
+        self._motor = Motor(settings, self._clock, self._say)
+        asked = self._motor.asked_for()
         self.control = Control(self._catalogue, state, settings.presets)
         self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
         self.source = open_source(settings, self._clock, self._say, self._own_source)
@@ -127,11 +124,9 @@ class Live:
             for sink in opened:
                 sink.write(card)
             if asked is None:
-                asked, self.engine_reason = fastest_engine(settings, self._catalogue, state, limit, self._clock)
+                asked = self._motor.fastest(self._catalogue.models if state.mix is None else [state.mix.model])
             self._use(asked)
             self._prepare(state)
-            if settings.engine == AUTO and self.pool.engine.name != OpenCVEngine.name:
-                self.pool.spare = OpenCVEngine("cpu")
         except BaseException:
             if self.server is not None:
                 self.server.stop()
@@ -263,7 +258,7 @@ class Live:
             "engine": self.pool.engine.name,
             "device": self.pool.engine.device,
             "engine_version": self.pool.engine.version,
-            "engine_reason": self.engine_reason,
+            "engine_reason": self._motor.reason,
             "cpu_percent": settings.cpu,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
@@ -291,15 +286,11 @@ class Live:
         try:
             self.stylist.prepare(state)
         except EngineError as error:
-            settings, engine = self._settings, self.pool.engine
-            asked_for = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
-            if asked_for or (engine.name, engine.device) == ("opencv", "cpu"):
-                raise
-            self._say(f"{engine.version} on {engine.device} does not work ({error}); going on with OpenCV")
+            other = self._motor.instead_of(self.pool.engine, error)
             self.pool.close()
-            self.engine_reason = None
-            self._use(OpenCVEngine("cpu"))
+            self._use(other)
             self.stylist.prepare(state)
+        self.pool.spare = self._motor.spare_for(self.pool.engine)
 
     def _wanted(self) -> list[Outlet]:
         """The outputs asked for: not the page nobody asked for, and no recording begun meanwhile."""

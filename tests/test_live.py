@@ -17,7 +17,7 @@ import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
-from stylecam import audience, stats_file, v4l2
+from stylecam import audience, motor, stats_file, v4l2
 from stylecam import live as room
 from stylecam.control import server
 from stylecam.control.actions import Order, Preset
@@ -367,7 +367,7 @@ def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
 def test_an_engine_asked_for_by_name_is_not_replaced(
     make: Make, monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
 ) -> None:
-    monkeypatch.setattr(room, "make_engine", lambda *_: Broken())
+    monkeypatch.setattr(motor, "make_engine", lambda *_: Broken())
     with pytest.raises(EngineRunError, match="it fell apart"):
         make(style=catalogue.cards[0].name, engine="openvino").open()
 
@@ -528,9 +528,12 @@ def test_a_server_that_cannot_be_meant_is_refused(make: Make, change: dict[str, 
 
 
 def test_opened_to_others_it_warns(make: Make, said: list[str]) -> None:
-    with served(make(server=True, listen=f"0.0.0.0:{house.free_port()}")):
-        pass
+    port = house.free_port()
+    with served(make(server=True, listen=f"0.0.0.0:{port}")) as page:
+        assert page.live.server is not None
+        link = f":{port}/?token={page.live.server.token}"
     assert "can be reached from other computers" in said[0]
+    assert link in said[0]
 
 
 @pytest.mark.usefixtures("free_port")

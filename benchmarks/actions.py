@@ -5,8 +5,9 @@
     python -m benchmarks.actions --only crowd --seconds 8 --json
 
 `latency`: from the moment a key is typed, or a request begins, to the first published frame that is another one; the
-camera shows a still picture, so that any change is the order's. Surfaces: `key` (typed into a terminal), `post`
-(HTTP with JSON), `get` (the address alone, a new connection each time), `socket` (the live connection).
+camera shows a still picture, so that any change is the order's. Surfaces: `key` (typed into a terminal), `ctl` (the
+program `stylecam ctl`, from its start), `post` (HTTP with JSON), `get` (the address alone, a new connection each time),
+`socket` (the live connection).
 `crowd`: published rate and memory alone, and with fifty viewers of the stream of which half never read.
 """
 
@@ -24,6 +25,7 @@ import random
 import selectors
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -36,6 +38,7 @@ import numpy as np
 import psutil
 
 import stylecam
+from stylecam.control.instance import published, this_process
 from stylecam.frame import Frame, Size
 from stylecam.live import Live
 from stylecam.settings import Settings
@@ -44,7 +47,8 @@ from stylecam.styles.catalogue import Catalogue, shipped_models
 
 PORTRAIT = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
 TOKEN = "token-of-the-benchmark"
-SURFACES = ("key", "post", "get", "socket")
+SURFACES = ("key", "ctl", "post", "get", "socket")
+CTL = (sys.executable, "-m", "stylecam", "ctl", "--pid", str(os.getpid()), "bypass")
 VIEWERS, READERS = 50, 25
 APART_S = (0.5, 0.9)
 """Between two orders: longer than a morph takes."""
@@ -117,18 +121,21 @@ def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
     watcher, results = Watcher(), {}
     with os.fdopen(terminal, "r") as sys.stdin, running(size, str(PORTRAIT), watcher) as live:
         assert live.server is not None
+        server = live.server
         loop = asyncio.new_event_loop()
         listener = Listener(live.server.port)
         ways: dict[str, Callable[[], None]] = {
             "key": lambda: void(os.write(keyboard, b"b")),
+            "ctl": lambda: void(subprocess.run(CTL, stdout=subprocess.DEVNULL, check=True)),
             "post": lambda: ask(live, "POST", "/api/actions/bypass"),
             "get": lambda: ask(live, "GET", f"/api/do/bypass?token={TOKEN}"),
             "socket": lambda: loop.run_until_complete(listener.say({"id": 1, "action": "bypass"})),
         }
-        for surface in SURFACES:
-            if surface == "socket":  # only now: one that does not answer pings is let go
-                loop.run_until_complete(listener.connect())
-            results[surface] = [sample(watcher, ways[surface]) for _ in range(samples)]
+        with published(this_process([], [], server.host, server.port, server.token)):
+            for surface in SURFACES:
+                if surface == "socket":  # only now: one that does not answer pings is let go
+                    loop.run_until_complete(listener.connect())
+                results[surface] = [sample(watcher, ways[surface]) for _ in range(samples)]
         loop.run_until_complete(listener.close())
         loop.close()
     os.close(keyboard)

@@ -112,6 +112,7 @@ class Live:
         self._motor = Motor(settings, self._clock, self._say)
         asked = self._motor.asked_for()
         self.control = Control(self._catalogue, state, settings.presets)
+        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
         self.source = open_source(settings, self._clock, self._say, self._own_source)
         opened: list[Sink] = []
         try:
@@ -166,7 +167,6 @@ class Live:
             reload=self._reload,
             changed=self._changed,
         )
-        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
         if self._read_settings is not None:
             self._reloader = Reloader(
                 settings,

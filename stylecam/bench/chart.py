@@ -62,16 +62,16 @@ def _draw_engines(axes: Any, found: dict[str, Any]) -> None:
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="ms of a picture, median and 95 %", title="Engines")
-    axes.margins(x=0.3)
+    axes.set_xlim(right=8 * axes.get_xlim()[1])
 
 
 def _draw_stages(axes: Any, found: dict[str, Any]) -> None:
     begin = 0.0
     for name, took in (found["stages"] or {}).items():
-        axes.barh(0, took["mean"], left=begin, label=f"{name} {took['mean']:.2f} ms")
+        axes.barh(0, took["mean"], 0.5, left=begin, label=f"{name} {took['mean']:.2f} ms")
         begin += took["mean"]
     axes.axvline(1000 / found["fps"], color="black", linestyle="--")
-    axes.set(xlabel="mean ms of a frame; - - the time there is", yticks=[], title="Stages of a frame")
+    axes.set(xlabel="mean ms of a frame; - - the time there is", yticks=[], ylim=(-1, 0.5), title="Stages of a frame")
     _explain(axes, 4)
 
 

@@ -161,4 +161,4 @@ def _spread(took: Sequence[float]) -> dict[str, float | int] | None:
     if not took:
         return None
     p50, p95 = np.percentile(took, (50, 95))
-    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "runs": len(took)}
+    return {"best": round(min(took), 3), "p50": round(float(p50), 3), "p95": round(float(p95), 3), "runs": len(took)}

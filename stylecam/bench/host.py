@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from stylecam import __version__
+from stylecam.clock import Clock
 from stylecam.processor import model_name, usable_cores
 
 _PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
@@ -65,6 +66,29 @@ class Host:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+
+def machine_busy_s() -> float:
+    """Seconds of processor time that all programs of the machine have used so far; only differences mean something."""
+    times = psutil.cpu_times()._asdict()
+    counted_twice = times.get("guest", 0.0) + times.get("guest_nice", 0.0)  # in user and nice already
+    return float(sum(times.values()) - times.get("idle", 0.0) - times.get("iowait", 0.0) - counted_twice)
+
+
+class Others:
+    """How many cores other programs have kept busy since it was made: where they did, figures say less."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = self._now()
+
+    def cores(self) -> float:
+        """On the average until now."""
+        (now, machine, own), (then, machine_then, own_then) = self._now(), self._began
+        return max(0.0, (machine - machine_then) - (own - own_then)) / max(1e-3, now - then)
+
+    def _now(self) -> tuple[float, float, float]:
+        return self._clock.now(), machine_busy_s(), self._clock.busy()
 
 
 def _features() -> tuple[str, ...]:

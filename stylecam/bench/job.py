@@ -58,6 +58,7 @@ class Job:
     @classmethod
     def of(cls, plan: Plan, samples: Path, kind: str, **given: Any) -> Job:
         """What all runs of a plan have in common, and what is `given` for this one."""
+        engine, device = plan.named_engines[0] if plan.engines else (Settings().engine, plan.device)
         common = cls(
             str(samples),
             plan.seconds_of(kind),
@@ -65,8 +66,8 @@ class Job:
             plan.style,
             plan.live_size,
             plan.fps,
-            plan.engines[0] if plan.engines else Settings().engine,
-            plan.device,
+            engine,
+            device,
             plan.threads,
             plan.cpu,
             scale=plan.scales[0],

@@ -86,12 +86,16 @@ class Outcome:
         return float(self.samples[-1]["t"] - self.samples[0]["t"]) if self.samples else 0.0
 
 
-def sample(report: Mapping[str, Any], t: float, busy_s: float) -> Entry:
-    """What is kept of a moment's statistics: at `t` seconds of the run, with the processor time used until then."""
+def sample(report: Mapping[str, Any], t: float, busy_s: float, machine_busy_s: float) -> Entry:
+    """What is kept of a moment's statistics: at `t` seconds of the run.
+
+    `busy_s` is the processor time the run has used until then, `machine_busy_s` that of all programs.
+    """
     recent, governor = report["recent"], report["governor"]
     return {
         "t": round(t, 3),
         "busy_s": round(busy_s, 3),
+        "machine_busy_s": round(machine_busy_s, 3),
         "rss_mb": report["rss_mb"],
         **{name: report[name] for name in ("published", "styled", "repeats", "drops", "reused", "spared")},
         "published_fps": recent["published_fps"],

@@ -24,7 +24,7 @@ QUICK = ("engines", "stages", "latency")
 """What is measured unless told otherwise."""
 ENGINE_SIZES = (Size(640, 360), Size(960, 544), Size(1280, 720))
 LIVE_SIZE = Size(1280, 720)
-LONGEST_S = 7 * 86400.0
+SHORTEST_S, LONGEST_S = 0.5, 7 * 86400.0
 
 Listener = Callable[[float, str], None]
 """Told how much of the work is done, 0..1, and what is at hand."""
@@ -39,7 +39,8 @@ class Plan:
         cameras: as `stylecam run --camera`, each for runs of its own.
         style: None for the first one.
         size: the output's, and for the engines the picture's; None for `LIVE_SIZE` and `ENGINE_SIZES`.
-        engines: by name; empty for all installed ones, or for live runs the usual one.
+        engines: `NAME` or `NAME:DEVICE`; empty for all installed ones, or for live runs the usual one.
+        device: of engines without one of their own.
         scales: processing sizes as shares of the output's, None for the governor's choice; each for runs of its own.
         seconds: in place of those of `KINDS`.
         samples: where to keep what is seen of live runs, as JSON lines, while they run.
@@ -71,12 +72,20 @@ class Plan:
                 raise UsageError(f"--what {kind!r} is nothing that can be measured; choose {', '.join(KINDS)}")
         if len(set(self.what)) < len(self.what) or not self.what:
             raise UsageError("--what names one thing twice; name each once")
-        if self.seconds is not None and not 0.5 <= self.seconds <= LONGEST_S:
-            raise UsageError(f"--seconds {self.seconds:g} is out of range; it goes from 0.5 to {LONGEST_S:g}")
+        if self.seconds is not None and not SHORTEST_S <= self.seconds <= LONGEST_S:
+            raise UsageError(
+                f"--seconds {self.seconds:g} is out of range; it goes from {SHORTEST_S:g} to {LONGEST_S:g}"
+            )
         if not math.isfinite(self.fps):
             raise UsageError(f"--fps {self.fps} is no rate")
         if self.samples is not None:
             check_writable(self.samples)
+
+    @property
+    def named_engines(self) -> tuple[tuple[str, str], ...]:
+        """Name and device of each of `engines`."""
+        split = [text.partition(":") for text in self.engines]
+        return tuple((name, device or self.device) for name, _, device in split)
 
     def seconds_of(self, kind: str) -> float:
         """How long one measurement of a kind takes."""

@@ -11,6 +11,7 @@ from typing import Any
 from stylecam.bench.arithmetic import gmac
 from stylecam.bench.baseline import johnson
 from stylecam.bench.contest import Entry, Times, compete
+from stylecam.bench.host import Others
 from stylecam.bench.peak import bf16_peak, matmul_peak
 from stylecam.bench.plan import Listener, Plan, part
 from stylecam.clock import Clock
@@ -35,6 +36,7 @@ class Ranking:
         gmac: billions of multiply-adds, by network (its key) and size.
         peak: billions of float32 multiply-adds a second in a matrix product, the most that was seen.
         half_peak: the same for bfloat16, where an engine computes with it.
+        others_busy: how many cores other programs kept busy meanwhile, at the busiest size.
         problems: engines that were left out, and why.
     """
 
@@ -43,6 +45,7 @@ class Ranking:
     gmac: dict[tuple[str, Size], float] = field(default_factory=dict)
     peak: float | None = None
     half_peak: float | None = None
+    others_busy: float | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -55,6 +58,7 @@ class Ranking:
         return {
             "peak_gmac_per_s": _rounded(self.peak, 1),
             "peak_bf16_gmac_per_s": _rounded(self.half_peak, 1),
+            "others_busy": _rounded(self.others_busy, 2),
             "rows": self.rows,
             "problems": self.problems,
         }
@@ -98,7 +102,9 @@ def rank(plan: Plan, model: Model, clock: Clock, listener: Listener, stop: threa
         for entry in entries:
             with contextlib.suppress(ModelFormatError):  # told as unknown
                 ranking.gmac[entry.model.key, size] = gmac(entry.model, size)
+        others = Others(clock)
         ranking.times += compete(entries, size, seconds, clock, part(listener, number * share, share), stop)
+        ranking.others_busy = _higher(ranking.others_busy, others.cores())
         if stop.is_set():
             break
     if not stop.is_set():
@@ -119,20 +125,18 @@ def engines_of(plan: Plan, problems: list[str]) -> list[Engine]:
     Raises:
         EngineUnavailableError, UsageError: an engine or device that was asked for is not there.
     """
-    asked = [name for name in plan.engines if name != AUTO]
-    for name in asked:
+    asked = [(name, device) for name, device in plan.named_engines if name != AUTO]
+    found: list[Engine] = []
+    for name, device in asked or [(name, plan.device) for name in installed()]:
         if name not in ENGINES:
             raise UsageError(f"there is no engine {name!r}; choose {', '.join(ENGINES)}")
-    found: list[Engine] = []
-    for name in asked or installed():
-        devices = [plan.device] if plan.device != AUTO else _devices(name)
-        for number, device in enumerate(devices):
+        for number, tried in enumerate(_devices(name) if device == AUTO else [device]):
             try:
-                found.append(make_engine(name, device, plan.threads))
+                found.append(make_engine(name, tried, plan.threads))
             except (EngineUnavailableError, UsageError) as error:
-                if name in asked and (plan.device != AUTO or number == 0):
+                if asked and number == 0:
                     raise
-                if number == 0 and plan.device == AUTO:
+                if number == 0 and device == AUTO:
                     problems.append(f"{name}: {error}")
     if not found:
         raise UsageError(f"no installed engine has a device {plan.device!r}; choose another, or auto")

@@ -23,11 +23,20 @@ class Run:
     @property
     def cores_busy(self) -> float | None:
         """How many cores it kept busy on the average, once it had settled; None where too little was seen."""
+        return self._rate("busy_s")
+
+    @property
+    def others_busy(self) -> float | None:
+        """The same of all other programs, those started for the run's sake included: where many, figures say less."""
+        own, machine = self._rate("busy_s"), self._rate("machine_busy_s")
+        return None if own is None or machine is None else max(0.0, machine - own)
+
+    def _rate(self, name: str) -> float | None:
         settled = [entry for entry in self.outcome.samples if entry["t"] >= min(SETTLED_S, self.job.seconds / 4)]
         if len(settled) < 2:
             return None
         first, last = settled[0], settled[-1]
-        return float(last["busy_s"] - first["busy_s"]) / float(last["t"] - first["t"])
+        return float(last[name] - first[name]) / float(last["t"] - first["t"])
 
     @property
     def rungs(self) -> list[tuple[tuple[int, int], float]]:
@@ -41,7 +50,7 @@ class Run:
         report: Entry = self.outcome.report or {}
         samples = self.outcome.samples
         last: Entry = samples[-1] if samples else {}
-        rungs, cores = self.rungs, self.cores_busy
+        rungs, cores, others = self.rungs, self.cores_busy, self.others_busy
         return {
             "camera": self.job.camera,
             "engine": report.get("engine", self.job.engine),
@@ -61,6 +70,7 @@ class Run:
             "drops": report.get("drops", last.get("drops")),
             "reused": report.get("reused", last.get("reused")),
             "cores_busy": None if cores is None else round(cores, 2),
+            "others_busy": None if others is None else round(others, 2),
             "rss_mb": report.get("rss_mb", last.get("rss_mb")),
             "start_s": report.get("start_s"),
             "stages": report.get("stages"),

@@ -87,10 +87,11 @@ class Suite:
         self._mix = _mix(plan)
         if "engines" in plan.what:
             engines_of(plan, [])
+        usual = Job.of(plan, Path(), "live")
         self._runs = [
-            {"camera": camera, "engine": engine, "scale": scale}
-            for camera, engine, scale in product(
-                plan.cameras, plan.engines or (Job.of(plan, Path(), "live").engine,), plan.scales
+            {"camera": camera, "engine": engine, "device": device, "scale": scale}
+            for camera, (engine, device), scale in product(
+                plan.cameras, plan.named_engines or ((usual.engine, usual.device),), plan.scales
             )
         ]
         if "live" in plan.what and len(self._runs) > ENOUGH_RUNS:

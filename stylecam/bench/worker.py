@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stylecam.bench.faults import FailingSource
+from stylecam.bench.host import machine_busy_s
 from stylecam.bench.job import Event, Job
 from stylecam.bench.journal import EVENT, FINAL, REFUSED, SAID, SAMPLE, Journal, sample
 from stylecam.bench.load import Load
@@ -66,7 +67,7 @@ class Worker:
             self._carry_out(self._script.popleft(), t)
         if now - self._sampled_at >= self._job.every_s - 0.01:
             self._sampled_at = now
-            self._journal.write(SAMPLE, **sample(report, t, self._clock.busy()))
+            self._journal.write(SAMPLE, **sample(report, t, self._clock.busy(), machine_busy_s()))
 
     def _carry_out(self, event: Event, t: float) -> None:
         if event.what == "order":

@@ -12,13 +12,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from stylecam.bench.plan import KINDS, LONGEST_S, QUICK, SHORTEST_S, Plan
 from stylecam.cli.complete import complete_camera, complete_style
 from stylecam.cli.work import FILE, stopped_by_ctrl_c
 from stylecam.errors import BenchError, UsageError
 from stylecam.files import check_writable
 from stylecam.frame import Size
-
-KINDS = ("engines", "stages", "live", "governor", "latency", "soak")
 
 
 def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,8 +57,8 @@ Ctrl-C prints what is known so far.""",
 )
 @click.option(
     "--what", multiple=True, callback=_kinds, metavar="LIST",
-    help=f"What to measure: {', '.join(KINDS)}; several with commas or several times.  [default: engines, stages, "
-    "latency]",
+    help=f"What to measure: {', '.join(KINDS)}; several with commas or several times.  "
+    f"[default: {', '.join(QUICK)}]",
 )  # fmt: skip
 @click.option(
     "--camera", "cameras", multiple=True, metavar="WHICH", shell_complete=complete_camera,
@@ -67,7 +66,8 @@ Ctrl-C prints what is known so far.""",
 )  # fmt: skip
 @click.option(
     "--engine", "engines", multiple=True, metavar="NAME",
-    help="Only this engine; several times for more. Without: all installed ones, and for live runs the usual one.",
+    help="Only this engine, or NAME:DEVICE; several times for more. Without: all installed ones on all devices found, "
+    "and for live runs the usual one.",
 )  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="As for stylecam run.")
 @click.option("--threads", type=click.IntRange(1, 512), help="Processor threads the networks may use. Without: all.")
@@ -83,9 +83,9 @@ Ctrl-C prints what is known so far.""",
     help="Processing size of live runs, as for stylecam run; several times for runs at each.",
 )  # fmt: skip
 @click.option(
-    "--seconds", type=click.FloatRange(0.5, 604_800),
-    help="Of each measurement: of a size with engines, of a run with live.  [default: engines 4, stages and latency 6, "
-    "live and governor 60, soak 1800]",
+    "--seconds", type=click.FloatRange(SHORTEST_S, LONGEST_S),
+    help="Of each measurement: of a size with engines, of a run with live.  "
+    f"[default: {', '.join(f'{kind} {seconds:g}' for kind, seconds in KINDS.items())}]",
 )  # fmt: skip
 @click.option(
     "--samples", **FILE, metavar="FILE.jsonl", help="Write what is seen of live runs there, line by line as it happens."
@@ -99,7 +99,6 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     else the machine does. Live runs go through the whole program, each in a process of its own, into nothing.
     """
     from stylecam.bench import chart
-    from stylecam.bench.plan import QUICK, Plan
     from stylecam.bench.suite import Suite
     from stylecam.config import user_styles
     from stylecam.styles.catalogue import shipped_models

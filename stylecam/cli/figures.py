@@ -11,6 +11,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from stylecam.bench.suite import Report
 
+_QUIET = 0.15
+"""So many cores are always busy with something."""
 _TELLING_S = 600.0
 """A soak of less says little about memory."""
 
@@ -71,7 +73,8 @@ def _peaks(found: Row) -> str:
     ]
     if peak is not None:
         also = "" if half is None else f", {half:.0f} in bfloat16 (PyTorch's)"
-        told.append(f"peak: {peak:.0f} GMAC/s in float32 matrix products (NumPy's){also}")
+        told.append(f"peak: {peak:.0f} GMAC/s in float32 matrix products (NumPy's){also}; bfloat16 may pass float32's")
+    told += [_others(found)] if _others(found) else []
     told += [f"left out: {row['version']} {row['device']}: {row['problem']}" for row in found["rows"] if row["problem"]]
     told += [f"left out: {problem}" for problem in found["problems"]]
     return "\n".join(told)
@@ -89,7 +92,7 @@ def _live(rows: Sequence[Row]) -> tuple[Table, str]:
     table = _table(
         f"Live, {_size(rows[0]['size'])} at {rows[0]['fps']:g}",
         "camera", "engine", "seconds", "published", "painted", "rung", "of the time", "latency p50/p95/p99 ms",
-        "gap p99/max ms", "cores busy", "MB",
+        "gap p99/max ms", "cores busy", "by others", "MB",
     )  # fmt: skip
     for row in rows:
         latency, gap = row["latency_ms"] or {}, row["gap_ms"] or {}
@@ -98,7 +101,8 @@ def _live(rows: Sequence[Row]) -> tuple[Table, str]:
         cells += [_size(row["rung"]), _percent(next(iter(row["rungs"].values()), None))]
         cells += ["/".join(_number(latency.get(key), 0) for key in ("p50", "p95", "p99"))]
         cells += ["/".join(_number(gap.get(key), 0) for key in ("p99", "max"))]
-        cells += [_number(row["cores_busy"], 2), _number(row["rss_mb"], 0)]
+        cells += [_number(row[name], 2) for name in ("cores_busy", "others_busy")]
+        cells.append(_number(row["rss_mb"], 0))
         table.add_row(*map(Text, cells))
     return table, "\n".join(_crashes(rows))
 
@@ -115,7 +119,7 @@ def _governor(found: Row) -> tuple[Table, str]:
         cells += [_number(phase.get("settled_after_s"), 1), str(phase.get("late", ""))]
         cells += [_number(phase.get("published_fps"), 2), _number(phase.get("styled_fps"), 2)]
         table.add_row(*map(Text, cells))
-    return table, _run_in_words(found)
+    return table, _run_in_words({**found, "others_busy": None})
 
 
 def _latency(rows: Sequence[Row]) -> tuple[Table, str]:
@@ -160,7 +164,16 @@ def _run_in_words(found: Row) -> str:
         f"{found['version'] or found['engine']} on {found['device'] or '?'}, {_size(found['size'])}, mostly at "
         f"{_size(found['rung'])}, {_rates(found)} frames a second published and painted{cores}"
     )
+    told = "\n".join([told, _others(found)]).strip()
     return told if found["crash"] is None else f"{told}\ncrashed: {found['crash']}"
+
+
+def _others(found: Row) -> str:
+    """A warning where other programs were busy meanwhile, else nothing."""
+    busy = found["others_busy"]
+    if busy is None or busy < _QUIET:
+        return ""
+    return f"other programs kept {busy:.1f} cores busy meanwhile: the figures of a quiet machine are better"
 
 
 def _crashes(rows: Sequence[Row]) -> list[str]:

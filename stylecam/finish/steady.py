@@ -5,7 +5,8 @@ A recursive filter over the paintings, as renderers smooth their frames over tim
 search flow (Kroeger et al. 2016, https://arxiv.org/abs/1603.03590) on the camera's half-size picture. Whether it still
 fits is seen in the camera's pictures, not in the paintings: a history of them is kept and carried in the same way, and
 where the new one differs from it by more than noise and inexact motion explain, the new painting passes untouched. What
-is left of the old one is held within the range of the new painting's neighbourhood, so nothing ghosts.
+is left of the old one is held within the range of the new painting's neighbourhood, and where a whole area is painted
+lighter or darker than before it passes, so nothing ghosts.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ _KEPT_STILL, _KEPT_MOVING = 0.95, 0.85
 """The share of what was painted before that stays in a still place and in a moving one, at full strength."""
 _QUIETEST = 0.6
 """Noise assumed even of a camera that has less, in levels of the quarter-size picture: too little to see."""
-_DOUBT, _CERTAIN = 2.5, 6.0
+_CHANGED = (2.5, 6.0)
 """A change of so many times the noise's variance begins to be, and surely is, more than noise."""
+_REPAINTED = (1.5, 4.0)
+"""Levels by which an area's mean begins to be, and surely is, another: the network saw something move nearby."""
 _BETTER = 0.8
 """What was painted is carried along where that leaves so small a part of the change, or a smaller one."""
 _INEXACT = 0.35
@@ -62,7 +65,7 @@ class Steady:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._history: History | None = None
         self._before: _Glance | None = None
-        self._uncertainty: Floats = np.ones((1, 1), np.float32)
+        self._seen = self._shown = self._uncertainty = cast(Floats, np.empty(0, np.float32))
         self.reset()
 
     def reset(self) -> None:
@@ -98,13 +101,19 @@ class Steady:
         kept = strength * (1 - strange) * (_KEPT_STILL + (_KEPT_MOVING - _KEPT_STILL) * moving)
         self._seen += (now.colors - self._seen) * (1 - kept)[..., None]
         self._uncertainty = self._uncertainty * kept**2 + (1 - kept) ** 2
-        return history.mix(styled, kept)
+        areas = _areas(styled)
+        repainted = _span(cv2.absdiff(areas, self._shown).max(2), *_REPAINTED)
+        kept *= 1 - cv2.resize(repainted, kept.shape[::-1]) * (1 - moving)
+        steadied = history.mix(styled, kept)
+        self._shown = _areas(steadied)
+        return steadied
 
     def _begin(self, styled: Image, now: _Glance) -> None:
         if self._history is None or self._history.shape != styled.shape:
             self._history = History(styled.shape)
             self._places = places(now.colors.shape)
         self._history.begin(styled)
+        self._shown = _areas(styled)
         self._before, self._seen = now, now.colors.copy()
         self._uncertainty = np.ones(now.colors.shape[:2], np.float32)
 
@@ -129,5 +138,18 @@ class Steady:
 
 def _beyond(change: Floats, noise: Floats) -> Floats:
     """Where `change` is more than `noise`, of which both are variances: 0..1."""
-    found = np.clip((change / noise - _DOUBT) / (_CERTAIN - _DOUBT), 0, 1)
-    return cast(Floats, cv2.dilate(found, _NEIGHBOURS))
+    return cast(Floats, cv2.dilate(_span(change / noise, *_CHANGED), _NEIGHBOURS))
+
+
+def _span(values: Floats, none: float, all_: float) -> Floats:
+    """0 where `values` are `none` or less, 1 where they are `all_` or more."""
+    return np.asarray(np.clip((values - none) / (all_ - none), 0, 1), np.float32)
+
+
+def _areas(painting: Image) -> Floats:
+    """The means of areas much larger than strokes: an eighth of the size, each with its neighbours."""
+    small = painting
+    for _ in range(3):
+        size = (max(1, small.shape[1] // 2), max(1, small.shape[0] // 2))
+        small = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return cast(Floats, cv2.blur(small.astype(np.float32), (3, 3)))

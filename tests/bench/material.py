@@ -23,6 +23,7 @@ def entry(t: float, **changes: Any) -> dict[str, Any]:
         "kind": "sample",
         "t": t,
         "busy_s": t,
+        "machine_busy_s": 1.5 * t,
         "rss_mb": 200.0,
         "published": round(30 * t),
         "styled": round(30 * t),

@@ -80,3 +80,10 @@ def test_a_broken_engine_asked_for_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(room, "make_engine", broken)
     with pytest.raises(EngineUnavailableError, match="broken"):
         engines_of(Plan(engines=("openvino",)), [])
+
+
+def test_an_engine_may_be_asked_for_with_its_device() -> None:
+    plan = Plan(engines=("opencv:cpu", "opencv"), device="cpu")
+    assert [(engine.name, engine.device) for engine in engines_of(plan, [])] == [("opencv", "cpu")] * 2
+    with pytest.raises(UsageError, match="abacus"):
+        engines_of(Plan(engines=("opencv:abacus",)), [])

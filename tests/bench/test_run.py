@@ -13,6 +13,11 @@ def test_cores_are_counted_once_the_run_has_settled() -> None:
     assert run(starting + settled).cores_busy == pytest.approx(0.5)
 
 
+def test_what_other_programs_took_meanwhile_is_told_apart() -> None:
+    samples = [entry(t, busy_s=0.5 * t, machine_busy_s=1.25 * t) for t in range(20)]
+    assert run(samples).others_busy == pytest.approx(0.75)
+
+
 def test_the_rung_used_most_comes_first() -> None:
     samples = [entry(t, rung=[512, 288]) for t in range(3)] + [entry(t) for t in range(3, 12)] + [entry(12, rung=None)]
     assert run(samples).rungs == [((640, 360), 0.75), ((512, 288), 0.25)]

@@ -51,12 +51,13 @@ def test_live_runs_are_made_for_each_camera_engine_and_scale(jobs: list[Job]) ->
     plan = Plan(
         what=("live",),
         cameras=("demo", "clip.mp4"),
-        engines=("opencv", "openvino"),
+        engines=("opencv", "openvino:cpu-bf16"),
         scales=(None, 0.5),
         folders=FOLDERS,
     )
     assert len(Suite(plan).run().as_dict()["live"]) == 8
     assert len({(job.camera, job.engine, job.scale) for job in jobs}) == 8
+    assert {(job.engine, job.device) for job in jobs} == {("opencv", "auto"), ("openvino", "cpu-bf16")}
 
 
 def test_progress_goes_from_nothing_to_the_end_and_never_back(jobs: list[Job]) -> None:

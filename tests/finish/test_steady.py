@@ -178,3 +178,14 @@ def test_a_picture_of_one_size_gives_one_of_that_size() -> None:
         assert picture.shape == (HEIGHT, WIDTH, 3)
         assert picture.dtype == np.uint8
         assert picture.flags.c_contiguous
+
+
+def test_an_area_painted_lighter_for_what_moves_nearby_is_lighter_at_once() -> None:
+    steady, still = Steady(), scene()
+    for camera in islice(noised(still, 3), 12):
+        steady.apply(painted(camera), camera, 0.8)
+    camera = next(noised(still, 3, 9))
+    styled = painted(camera)
+    styled[32:96, 96:192] = cv2.add(styled[32:96, 96:192], (30.0, 30.0, 30.0, 0.0))  # type: ignore[call-overload]
+    inside = (slice(48, 80), slice(112, 176))
+    assert apart(steady.apply(styled, camera, 0.8)[inside], styled[inside]) <= 2

@@ -55,6 +55,19 @@ def test_a_blinking_eye_is_seen(sigma: float) -> None:
     assert not stillness.unchanged(camera)
 
 
+def test_a_gaze_that_moves_is_seen_though_no_area_gets_lighter() -> None:
+    stillness, cameras = settled(0)
+    camera = next(cameras)
+    camera[60:64, 100:102] += 25
+    camera[60:64, 102:104] -= 25
+    assert not stillness.unchanged(camera)
+
+
+def test_a_faint_shadow_is_seen_though_every_spot_of_it_could_be_noise() -> None:
+    stillness, cameras = settled(3)
+    assert not stillness.unchanged(brighter(next(cameras), 1.4))
+
+
 @pytest.mark.parametrize("sigma", [0.0, 3.0])
 def test_a_slow_motion_is_seen_before_it_is_a_pixel_wide(sigma: float) -> None:
     stillness = Stillness()

@@ -27,12 +27,21 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-AT_FIRST: dict[str, dict[str, object]] = {
-    "select": {"style": "great_wave"}, "strength": {"value": 1.0}, "steadiness": {"value": 0.8},
-    "preserve_color": {"on": False}, "freeze": {"on": False}, "mirror": {"on": False}, "rest": {"on": False},
-    "panic": {"on": False}, "scale": {"value": 0.5}, "cycle": {"seconds": 0},
-}  # fmt: skip
-"""A small fixed painting size: these tests look at the page, and share the machine with a browser."""
+AT_FIRST: dict[str, tuple[object, str, dict[str, object]]] = {
+    "weights": ({"great_wave": 1.0}, "select", {"style": "great_wave"}),
+    "bypass": (False, "bypass", {"on": False}),
+    "strength": (1.0, "strength", {"value": 1.0}),
+    "steadiness": (0.8, "steadiness", {"value": 0.8}),
+    "preserve_color": (False, "preserve_color", {"on": False}),
+    "frozen": (False, "freeze", {"on": False}),
+    "mirror": (False, "mirror", {"on": False}),
+    "resting": (False, "rest", {"on": False}),
+    "panic": (False, "panic", {"on": False}),
+    "scale": (0.5, "scale", {"value": 0.5}),
+    "cycle_s": (None, "cycle", {"seconds": 0}),
+}
+"""What is in the state at first, and the order that brings it back. A small fixed painting size: these tests look at
+the page, and share the machine with a browser."""
 
 
 class Host:
@@ -72,8 +81,10 @@ class Host:
 
     def begin_anew(self) -> None:
         """Put all switches where they were at first."""
-        for action, arguments in AT_FIRST.items():
-            self.do(action, **arguments)
+        state = self.state()
+        for key, (value, action, arguments) in AT_FIRST.items():
+            if state[key] != value:
+                self.do(action, **arguments)
 
     def _ask(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE_S)

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.system
 LARGEST_PAGE = 100_000
 STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--style", "great_wave")
 MOVING = ("--camera", "demo", "--size", "640x360", "--scale", "0.5", "--style", "great_wave")
-CLICKS = 20
+CLICKS = 12
 CONFIG = '[presets.calm]\nstyle = "udnie"\nsteadiness = 1.0\n'
 PICTURE = Path(__file__).parents[2] / "stylecam" / "data" / "page"
 

@@ -43,7 +43,7 @@ def open_source(settings: Settings, clock: Clock, say: Say, own: Source | None =
     try:
         source = own or make_source(settings.camera, clock)
     except CameraNotFoundError as error:
-        if settings.camera is not None:
+        if settings.camera is not None or not settings.demo:
             raise
         say(f"{error}; showing the built-in demo. Choose one with --camera (stylecam cameras lists them).")
         source = DemoSource(clock)

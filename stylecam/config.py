@@ -85,7 +85,7 @@ class Config:
         return ConfigError(f"{self.place(keys)}: [{'.'.join(keys[:-1] or keys)}]{key}: {message}")
 
     def check_styles(self, parse: Callable[[str], object]) -> None:
-        """See that presets and scenes name styles that are there; `parse` is the catalogue's.
+        """See that [run], presets and scenes name styles that are there; `parse` is the catalogue's.
 
         Raises:
             ConfigError: the first that does not.
@@ -94,6 +94,9 @@ class Config:
             ("presets", name, "style"): preset.style for name, preset in self.presets.items()
         }
         named |= {("scenes", scene): style for scene, style in self.scenes.items() if style not in self.presets}
+        first = str(self.run.get("style", ""))
+        if first and not first.endswith(".onnx"):  # a file is looked into when it is used
+            named = {self.places["style"]: first, **named}
         for keys, style in named.items():
             if style is None:
                 continue

@@ -23,9 +23,13 @@ HEADROOM = 0.85
 """Share of the frame period that styling may use; the rest is for capture, publishing and the user's call."""
 MARGIN = 0.92
 """A finer rung must be predicted within this share of the budget."""
-START_MARGIN = 0.75
-"""The same for the first rung: a warm-up runs alone, frames share the processor with capture and publishing."""
+START_MARGIN = 0.4
+"""The same for the first rung: a warm-up runs alone, and what frames need beside the network is not known yet."""
+LEAP_MARGIN = 0.7
+"""After a calm spell the finest rung within this share is taken, or the next, whichever is finer."""
 CALM_S = 3.0
+FIRST_CALM_S = 1.0
+"""Calm to wait for before the first change: where it began was chosen with care."""
 WINDOW = 12
 """How many recent frames the lateness test looks at,"""
 LATE = 5
@@ -146,6 +150,7 @@ class Governor:
         self._regretted: _Step | None = None
         first = max((rung for rung in rungs if rung.width <= FIRST_WIDTH), default=rungs[0])
         self._wanted = _Step(first, True)
+        self._changed = False
         self._changed_at: float | None = None
         self._reason = "fixed" if self._fixed_rung else "starting"
 
@@ -247,7 +252,7 @@ class Governor:
             self._regretted, self._raised_at = self._wanted, None  # one step up is one mistake
         below = [step for step in self._steps if step < self._wanted]
         self._wanted = min(below[-1], self._finest_within(1.0))
-        self._changed_at = now
+        self._changed, self._changed_at = True, now
         self._tell(f"down: {why}")
         self._settle()
 
@@ -255,8 +260,11 @@ class Governor:
         finer = self._next_finer()
         if finer is None:
             return
+        if self._regretted is None:  # nothing has gone wrong lately: no need to feel one's way
+            finer = max(finer, self._finest_within(LEAP_MARGIN))
         self._wanted = finer
         self._raised_at = self._changed_at = now
+        self._changed = True
         self._tell(f"up: calm, predicted {self._needs(finer)}")
         self._settle()
 
@@ -293,6 +301,8 @@ class Governor:
 
     def _calm_for(self, step: _Step | None) -> float:
         """Calm to wait for before `step`: longer for one that failed lately, and for all finer ones."""
+        if not self._changed:
+            return FIRST_CALM_S
         if step is not None and self._regretted is not None and step >= self._regretted:
             return self._calm_s
         return CALM_S

@@ -106,13 +106,13 @@ class Live:
         settings.check()
         self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
         state = first_state(settings, self._catalogue)
-        named = make_sinks(settings.outputs, mirror_preview=not settings.mirror)
-        sinks = named if self._own_sinks is None else self._own_sinks
+        sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
         web = web_sink(settings, sinks)
         panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
         self._motor = Motor(settings, self._clock, self._say)
         asked = self._motor.asked_for()
         self.control = Control(self._catalogue, state, settings.presets)
+        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
         self.source = open_source(settings, self._clock, self._say, self._own_source)
         opened: list[Sink] = []
         try:
@@ -167,7 +167,6 @@ class Live:
             reload=self._reload,
             changed=self._changed,
         )
-        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
         if self._read_settings is not None:
             self._reloader = Reloader(
                 settings,
@@ -370,8 +369,7 @@ class Live:
             self._say(self.pool.notices.popleft())
         if self._news.tell(self._troubles()):
             self._changed()
-        listened = self.server is not None and self.server.listened
-        if tick is None and not listened:
+        if tick is None and not (self.server is not None and self.server.listened):
             return
         report = self.report(now)
         if tick is not None:

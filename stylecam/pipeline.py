@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stylecam.allowance import Allowance
@@ -22,6 +23,8 @@ from stylecam.stylist import Stylist
 
 TAKE_S = 0.1
 STOP_S = 0.8
+ORDER_S, LATE_S = 0.4, 0.05
+"""For so long after an order pictures must go on to come, a morph's time; and a camera is late after that much."""
 FINISH_S = 10.0
 """A recording may need a moment to be finished; without one the publishing thread ends at once."""
 STARTING = -1
@@ -85,6 +88,8 @@ class Pipeline:
             self._cover,
         )
         self.newest: Frame | None = None
+        self._held: Frame | None = None
+        self._version, self._settled_at = control.state.version, float("-inf")
         control.wake = self._captured.wake
         self._threads: list[threading.Thread] = []
         self._crash: BaseException | None = None
@@ -123,9 +128,13 @@ class Pipeline:
 
     def style_step(self) -> None:
         """Style the newest frame, if one comes soon; carry out what the user asked for meanwhile."""
-        frame = self._captured.take(TAKE_S)
+        frame = self._captured.take(TAKE_S if self._clock.now() >= self._settled_at else LATE_S)
         state = self._control.apply()
         self.newest = frame or self.newest
+        self._held = (frame or self._held) if self._audience.present else None
+        if state.version != self._version:
+            self._version, self._settled_at = state.version, self._clock.now() + ORDER_S
+        frame = frame or self._again()
         if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
@@ -136,6 +145,14 @@ class Pipeline:
         now = self._clock.now()
         self._stats.styled(now, (now - started) * 1000, self._stylist.work.reused)
         self._styled.put((styled, now))
+
+    def _again(self) -> Frame | None:
+        """The last camera picture once more, while an order is on its way and the camera is slow, or gone."""
+        now = self._clock.now()
+        if self._held is None or now >= self._settled_at or now - self._held.captured_at < LATE_S:
+            return None
+        self._held = replace(self._held, captured_at=now)
+        return self._held
 
     def report(self) -> dict[str, Any]:
         """Figures of this moment: counters, the governor's view, troubles."""

@@ -166,7 +166,7 @@ class Publisher:
         self._audience = audience
         self._stages = stages
         self._card_at = float("-inf")
-        self._badged: tuple[int, str, Frame] | None = None
+        self._badged: tuple[Frame, str, Frame] | None = None
         self._pacer = Pacer(fps, clock.now())
         self.beats = 0
         """How often it has gone round, resting too: it stands still only while a sink hangs."""
@@ -212,6 +212,7 @@ class Publisher:
         taken = self._frames.take()
         now = self._clock.now()
         waited_s = None
+        fresh = taken is not None and taken[0].index != self._last.index  # or the one before, painted once more
         if taken is not None:
             self._last = taken[0]
             waited_s = now - taken[1]
@@ -219,7 +220,7 @@ class Publisher:
         with self._stages.time("publish"):
             self._write(cover or self._with_notice(now), now)
         done = self._clock.now()
-        self._stats.published(done, None if taken is None or cover is not None else self._last.captured_at)
+        self._stats.published(done, self._last.captured_at if fresh and cover is None else None)
         self._pacer.advance(done, waited_s)
 
     def _rest(self) -> None:
@@ -246,7 +247,7 @@ class Publisher:
         text = self._notice(now)
         if text is None:
             return self._last
-        if self._badged is None or self._badged[:2] != (self._last.index, text):
+        if self._badged is None or self._badged[0] is not self._last or self._badged[1] != text:
             image = badged(self._last.image, text)
-            self._badged = (self._last.index, text, Frame(image, self._last.index, self._last.captured_at))
+            self._badged = (self._last, text, Frame(image, self._last.index, self._last.captured_at))
         return self._badged[2]

@@ -20,14 +20,19 @@ class Scenes:
         press: Callable[[Order], None],
         say: Callable[[str], None],
     ) -> None:
-        """Without an `address` nothing is followed. `press` and `say` may be called from any thread."""
+        """Without an `address` nothing is followed. `press` and `say` may be called from any thread.
+
+        Raises:
+            UsageError: the address is none.
+            ObsUnavailableError: the library for it is not installed.
+        """
         self._scenes, self._control = scenes, control
         self._follower: SceneFollower | None = None
         if address is not None:
             self._follower = SceneFollower(ObsAddress.parse(address), self.order_of, press, say)
 
     def start(self) -> None:
-        """Begin to look for OBS; raises ObsUnavailableError where its library is not installed."""
+        """Begin to look for OBS."""
         if self._follower is not None:
             self._follower.start()
 

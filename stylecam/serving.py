@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stylecam.control.address import Address
+from stylecam.control.address import Address, seen_from_outside, url
 from stylecam.control.desk import Desk
 from stylecam.control.server import Server
 from stylecam.errors import ServerUnavailableError, UsageError
@@ -49,9 +49,10 @@ def serve(settings: Settings, desk: Desk, sink: WebSink, opened: list[Sink], say
         return None
     sink.name = f"web {server.url}"
     if not server.address.private:
+        host = seen_from_outside(server.host) or "THIS-COMPUTER"
         say(
-            f"the page can be reached from other computers at port {server.port}, unencrypted: whoever sees its link "
-            "on the network can watch and steer; leave out --listen to keep it on this one"
+            f"the page can be reached from other computers and phones: {url(host, server.port)}?token={server.token} "
+            "(unencrypted: whoever sees this link on the network can watch and steer; without --listen nobody can)"
         )
     if sink not in opened:
         opened.append(sink)

@@ -55,6 +55,8 @@ class Settings:
     panic_picture: Path | None = None
     pictures: Path = field(default_factory=Path)
     videos: Path = field(default_factory=Path)
+    demo: bool = True
+    """Show the demo where no camera was asked for and there is none."""
 
     def check(self) -> None:
         """See that numbers, address and token make sense and the statistics file can be written.

@@ -122,3 +122,12 @@ def test_it_says_what_it_waits_for() -> None:
     assert house.audience.waiting_for is None
     house.after(60)
     assert house.audience.waiting_for == "waiting for a viewer"
+
+
+def test_a_sink_that_joins_is_asked_too_and_one_that_parts_no_more() -> None:
+    house = House(False)
+    recording = seat()
+    house.audience.join(recording)
+    assert house.after(60)
+    house.audience.part(recording)
+    assert not house.after(60)

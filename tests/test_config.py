@@ -109,6 +109,7 @@ def _parse(style: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("[run]\nstyle = 'grate_wave'", "line 2: [run] style: no style is called 'grate_wave'"),
         ("[presets.calm]\nstyle = 'grate_wave'", "line 2: [presets.calm] style: no style is called 'grate_wave'"),
         ("[presets.a]\nstrength = 1\n[scenes]\nx = 'b'", "line 4: [scenes] x: no style is called 'b'; of presets"),
     ],

@@ -123,8 +123,14 @@ def test_the_budget_leaves_headroom_in_the_frame_period() -> None:
 @pytest.mark.parametrize("per_megapixel", [5.0, 40.0, 90.0, 150.0, 260.0])
 def test_under_steady_load_it_settles_and_stays(per_megapixel: float) -> None:
     machine = Machine(per_megapixel=per_megapixel).start().play(60)
-    assert machine.changes(after=5) == 0
-    assert machine.late_share(after=1) == 0
+    assert machine.changes(after=12) == 0
+    assert machine.late_share() == 0
+
+
+def test_it_begins_with_care_and_is_near_the_finest_within_two_seconds() -> None:
+    machine = Machine(per_megapixel=40.0).start().play(2)
+    assert machine.wanted[0][1] < machine.rung
+    assert machine.rung.megapixels > 0.6 * machine.affordable().megapixels
 
 
 @pytest.mark.parametrize("per_megapixel", [5.0, 40.0, 90.0, 150.0, 260.0])
@@ -168,7 +174,7 @@ def test_one_step_down_is_as_deep_as_the_prediction_says() -> None:
 
 def test_a_slow_ramp_is_followed_downhill_only() -> None:
     machine = Machine(noisy(lambda now: 1 + now / 60, 0.03)).start().play(120)
-    rungs = [rung for _, rung in machine.wanted]
+    rungs = [rung for at, rung in machine.wanted if at > 8]
     assert rungs == sorted(rungs, reverse=True)
     assert len(rungs) > 2
     assert machine.late_share() < 0.1
@@ -181,7 +187,7 @@ def spikes(now: float) -> float:
 
 def test_single_slow_frames_change_nothing() -> None:
     machine = Machine(spikes).start().play(60)
-    assert machine.changes() == 0
+    assert machine.changes(after=12) == 0
 
 
 def test_single_slow_frames_do_not_keep_detail_from_coming_back() -> None:

@@ -112,6 +112,11 @@ def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make: Make) -> N
         make(camera="Logitech").open()
 
 
+def test_where_nobody_wants_the_demo_a_missing_camera_is_a_fault(make: Make) -> None:
+    with pytest.raises(CameraNotFoundError):
+        make(camera=None, demo=False).open()
+
+
 @pytest.fixture
 def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "DEFAULT_PORT", 18765)
@@ -523,9 +528,12 @@ def test_a_server_that_cannot_be_meant_is_refused(make: Make, change: dict[str, 
 
 
 def test_opened_to_others_it_warns(make: Make, said: list[str]) -> None:
-    with served(make(server=True, listen=f"0.0.0.0:{house.free_port()}")):
-        pass
+    port = house.free_port()
+    with served(make(server=True, listen=f"0.0.0.0:{port}")) as page:
+        assert page.live.server is not None
+        link = f":{port}/?token={page.live.server.token}"
     assert "can be reached from other computers" in said[0]
+    assert link in said[0]
 
 
 @pytest.mark.usefixtures("free_port")

@@ -19,7 +19,8 @@ FAILED = EngineRunError("it fell apart")
 
 
 def driven(said: list[str] | None = None, **settings: Any) -> Motor:
-    return Motor(Settings(**settings), ManualClock(), [].append if said is None else said.append)
+    lines: list[str] = [] if said is None else said
+    return Motor(Settings(**settings), ManualClock(), lines.append)
 
 
 def engine(name: str, device: str = "cpu") -> Engine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -336,7 +337,7 @@ def test_the_chosen_still_picture_is_shown(clock: ManualClock) -> None:
     assert (studio.newest.image == 77).all()
 
 
-def test_mirror_scale_and_colours_are_seen_in_the_next_frame(clock: ManualClock) -> None:
+def test_mirror_and_colours_are_seen_in_the_next_frame(clock: ManualClock) -> None:
     half = grey(0, SIZE)
     half[:, 64:] = (255, 0, 0)
     studio = Studio([half], clock)
@@ -348,3 +349,62 @@ def test_mirror_scale_and_colours_are_seen_in_the_next_frame(clock: ManualClock)
     studio.order("mirror")
     studio.step()
     assert int(studio.newest.image[48, 20][0]) - int(studio.newest.image[48, 20][2]) > 60
+
+
+def test_while_the_camera_is_lost_an_order_shows_in_the_picture_that_is_held(clock: ManualClock) -> None:
+    studio = Studio([grey(255, SIZE), SourceLostError("gone")], clock)
+    studio.step(3)
+    studio.order("bypass")
+    studio.step()
+    assert (studio.newest.index, studio.newest.image[40, 60, 0]) == (0, 255)
+
+
+def test_with_a_camera_that_delivers_rarely_an_order_does_not_wait_for_its_next_picture(clock: ManualClock) -> None:
+    studio = Studio([grey(255, SIZE), None], clock)
+    studio.step(6)
+    studio.order("bypass")
+    studio.pipeline.style_step()
+    studio.pipeline.publisher.step()
+    assert studio.newest.image[40, 60, 0] == 255
+
+
+def test_a_style_is_reached_also_while_the_camera_is_lost(clock: ManualClock) -> None:
+    other = Mix(BANK, (0.0, 0.0, 0.0, 1.0), "other")
+    studio = Studio([grey(255, SIZE), None], clock)
+    studio.step(6)
+    studio.control._state = replace(studio.control.state, mix=other, version=7)
+    shades = []
+    for _ in range(20):
+        studio.step()
+        shades.append(int(studio.newest.image[40, 60, 0]))
+    assert shades[0] > PAINTED
+    assert shades == sorted(shades)
+    assert shades[-1] == round(0.8 * 255)
+
+
+def test_a_picture_painted_once_more_is_a_repeat(clock: ManualClock) -> None:
+    studio = Studio([grey(255, SIZE), None], clock)
+    studio.step(6)
+    studio.order("bypass")
+    studio.step(2)
+    report = studio.pipeline.report()
+    assert report["published"] - report["repeats"] == 1
+
+
+def test_what_the_camera_saw_before_it_rested_is_never_painted_again(clock: ManualClock) -> None:
+    studio = Studio([grey(255, SIZE), None], clock)
+    studio.step(3)
+    studio.pipeline._audience.present = False
+    studio.pipeline.style_step()
+    studio.pipeline._audience.present = True
+    styled = studio.pipeline.report()["styled"]
+    studio.order("bypass")
+    studio.pipeline.style_step()
+    assert studio.pipeline.report()["styled"] == styled
+
+
+def test_while_pictures_come_as_they_should_an_order_costs_no_further_painting(studio: Studio) -> None:
+    for _ in range(10):
+        studio.order("weaker")
+        studio.step()
+    assert studio.pipeline.report()["styled"] == 10

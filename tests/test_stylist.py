@@ -320,7 +320,7 @@ def _settle(studio: Studio, state: LiveState, frames: int) -> Rung:
 def test_a_slower_machine_is_answered_with_a_coarser_rung(studio: Studio) -> None:
     state = LiveState(one(BANK))
     studio.stylist.prepare(state)
-    before = _settle(studio, state, 30)
+    before = _settle(studio, state, 120)
     studio.ms_per_megapixel = 300
     assert _settle(studio, state, 60) < before
 

@@ -134,8 +134,8 @@ def _template() -> str:
 
 
 def _check_styles(loaded: Config) -> None:
-    """Look presets and scenes up, where there are any: reading all networks takes a moment."""
-    if loaded.presets or loaded.scenes:
+    """Look up the styles that are named, where there are any: reading all networks takes a moment."""
+    if loaded.presets or loaded.scenes or "style" in loaded.run:
         from stylecam.styles.catalogue import Catalogue, shipped_models
 
         loaded.check_styles(Catalogue.load([shipped_models(), configuration.user_styles()]).parse)

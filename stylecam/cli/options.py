@@ -76,6 +76,21 @@ def check_each(config: Config, context: click.Context) -> None:
         raise config.error(("hotkeys",), str(error)) from error
 
 
+def check_variables(context: click.Context) -> None:
+    """See that each value that a variable has set could be meant, so that the variable at fault is named.
+
+    Raises:
+        UsageError: the first that could not.
+    """
+    for parameter in _parameters(context.command):
+        name = str(parameter.name)
+        if source_of(context, parameter) == "environment":
+            try:
+                settings_from({name: context.params[name]}).check()
+            except UsageError as error:
+                raise UsageError(f"{error} (set by the variable STYLECAM_{name.upper()})") from error
+
+
 def settings_from(given: Mapping[str, Any], config: Config | None = None) -> Settings:
     """Settings with the values `given`, by the names of click's parameters; what is not given is as by default.
 

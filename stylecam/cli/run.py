@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,12 @@ from rich.console import Console
 from stylecam import config
 from stylecam.cli import painting
 from stylecam.cli.complete import complete_camera, complete_style
-from stylecam.cli.options import as_given, check_each, options_of, parameters_by_name, settings_from
+from stylecam.cli.options import as_given, check_each, check_variables, options_of, parameters_by_name, settings_from
 from stylecam.control import instance
 from stylecam.control.obs import DEFAULT
-from stylecam.errors import StylecamError, UsageError
+from stylecam.errors import SinkError, SourceError, StylecamError, UsageError
 from stylecam.service.notify import Notifier, Watchdog
+from stylecam.words import printable
 
 if TYPE_CHECKING:
     from stylecam.live import Live
@@ -190,7 +192,8 @@ def command(context: click.Context, /, **given: Any) -> int:
     """Paint the camera and publish it.
 
     While it runs: n and p for the next and previous style, 1 to 9 for a style, b for the plain camera, + and - for the
-    strength, f to freeze, o for the camera off and on, q to quit; the same with ctrl+alt from any program.
+    strength, f to freeze, x for a still picture at once, o for the camera off and on, q to quit; the same with ctrl+alt
+    from any program. The page it prints steers everything, and so does `stylecam ctl`.
     """  # fmt: skip
     from stylecam.cli.status import StatusLine, greeting
     from stylecam.live import Live
@@ -202,16 +205,22 @@ def command(context: click.Context, /, **given: Any) -> int:
     for problem in catalogue.problems:
         status.say(f"skipped: {problem}")
     context.meta[FOUND].check_styles(catalogue.parse)
-    settings = settings_of(context)
+    check_variables(context)
+    manager = Notifier.from_environment(os.environ, os.getpid())
+
+    def wanted(context: click.Context) -> Settings:
+        # A service waits for its camera: it may start before the computer has found it, and nobody wants the demo then.
+        return replace(settings_of(context), demo=not manager.present)
+
+    settings = wanted(context)
     instance.check_free(settings.outputs)
 
     def reread() -> Settings:
         again = command.make_context("run", list(context.meta[_WORDS]))
         again.meta[FOUND].check_styles(catalogue.parse)
-        return settings_of(again)
+        return wanted(again)
 
     live = Live(settings, catalogue, status.say, reload=reread)
-    manager = Notifier.from_environment(os.environ, os.getpid())
     watchdog = Watchdog(manager)
 
     def started() -> None:
@@ -231,6 +240,11 @@ def command(context: click.Context, /, **given: Any) -> int:
         _listen_to_signals(live)
         with status, _findable(live, settings, status.say):
             final = live.run(started, tick, manager.stopping)
+    except (SourceError, SinkError) as error:
+        if not manager.present:
+            raise
+        click.echo(f"stylecam: {printable(str(error), 4000)}", err=True)
+        return 1  # and not 2: what is not there may come, so the manager shall try again
     except StylecamError:
         raise
     except Exception as error:  # noqa: BLE001 - the last stop: everything is closed, now say it in one line

@@ -68,6 +68,8 @@ def edit(
             raise UsageError(f"{path} was changed by another program meanwhile; what you wrote is in {draft}")
         if after != original:
             write_bytes(path, after)
+            if before is None:
+                path.chmod(0o600)  # it may hold a token or a password
         draft.unlink()
     except OSError as error:
         raise UsageError(f"{path} cannot be edited: {error}") from error

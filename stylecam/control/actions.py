@@ -277,8 +277,8 @@ class Order:
     def _checked(cls, name: str, given: Mapping[str, Any], value: Callable[[Parameter], Value]) -> Order:
         parameters = _action(name).parameters
         names = [parameter.name for parameter in parameters]
-        if unknown := next((key for key in given if key not in names), None):
-            raise UsageError(f"{name} takes no {unknown[:60]!r}; it takes {', '.join(names) or 'nothing'}")
+        if unknown := [key for key in given if key not in names]:
+            raise UsageError(f"{name} takes no {unknown[0][:60]!r}; it takes {', '.join(names) or 'nothing'}")
         if missing := next((p for p in parameters if p.required and p.name not in given), None):
             raise UsageError(f"{name} needs {missing.name}: {missing.allowed}; for instance {name}:{_example(missing)}")
         return cls(name, {p.name: value(p) for p in parameters if p.name in given})

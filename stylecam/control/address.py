@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 
 from stylecam.errors import UsageError
@@ -37,19 +38,27 @@ class Address:
         ip = _ip(self.host)
         return ip.is_loopback if ip is not None else self.host.lower() == "localhost"
 
-    @property
-    def everywhere(self) -> bool:
-        """True if it stands for every address of this machine."""
-        ip = _ip(self.host)
-        return ip is not None and ip.is_unspecified
-
 
 def url(host: str, port: int) -> str:
-    """The page's address for people on this machine."""
+    """The page's address for people on this machine, where the server listens on `host`."""
     ip = _ip(host)
     if ip is not None and ip.is_unspecified:
-        host, ip = HOST, None
-    return f"http://{f'[{host}]' if ip is not None and ip.version == 6 else host}:{port}/"
+        host = HOST if ip.version == 4 else "::1"  # a server on :: has IPv6 alone
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def seen_from_outside(host: str) -> str | None:
+    """What others on the network call this machine, where the server listens on `host`; None where that is unknown."""
+    ip = _ip(host)
+    if ip is None or not ip.is_unspecified:
+        return host
+    family, somewhere = (socket.AF_INET, "192.0.2.1") if ip.version == 4 else (socket.AF_INET6, "2001:db8::1")
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((somewhere, 9))  # sends nothing, but chooses the way out
+            return str(probe.getsockname()[0])
+    except OSError:
+        return None
 
 
 def is_ip(host: str) -> bool:

@@ -16,10 +16,14 @@ from stylecam.control.control import Ticket
 from stylecam.control.desk import Desk
 from stylecam.control.guard import Guard, refused
 from stylecam.control.openapi import describe
+from stylecam.control.parameters import FLAG, Parameter
 from stylecam.errors import EngineRunError, RefusedError, StylecamError, StyleNotFoundError, UsageError
 
 ANSWER_S = 12.0
 """How long an answer waits for its order to be carried out; the end of a recording takes longest."""
+
+
+_STATS = Parameter("stats", FLAG, "with all figures", required=False)
 
 
 class Api:
@@ -43,7 +47,10 @@ class Api:
 
     async def _state(self, request: web.Request) -> web.Response:
         state = self._desk.state()
-        wanted = request.query.get("stats", "") not in ("", "0", "false")
+        try:
+            wanted = bool(_STATS.read(request.query.get("stats", "0")))
+        except UsageError as error:
+            return refused(422, str(error))
         return web.json_response({**state, "stats": self._desk.report()} if wanted else state)
 
     async def _stats(self, _: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import stat
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,7 +75,9 @@ def this_process(
 
 def folder() -> Path:
     """Where the files lie; it goes away when the user logs out, where the system has such a place."""
-    return Path(platformdirs.user_runtime_path("stylecam", appauthor=False))
+    with warnings.catch_warnings():  # of a session without such a place, which gets one in /tmp: see `_ours`
+        warnings.simplefilter("ignore")
+        return Path(platformdirs.user_runtime_path("stylecam", appauthor=False))
 
 
 @contextlib.contextmanager

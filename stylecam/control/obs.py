@@ -77,28 +77,26 @@ class SceneFollower:
         """`choose` gives the order that belongs to a scene, or None; all three are called from this thread.
 
         `retry_s` is the first pause before looking for OBS again; each further one is twice as long, up to the slowest.
+
+        Raises:
+            ObsUnavailableError: the library is not installed.
         """
+        try:
+            self._library: Any = importlib.import_module("simpleobsws")
+        except ImportError as error:
+            raise ObsUnavailableError('following OBS needs one more package: pip install "stylecam[obs]"') from error
         self._address = address
         self._choose, self._submit, self._say = choose, submit, say
         self._retry_s, self._slowest_retry_s = retry_s, slowest_retry_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
-        self._library: Any = None
         self._scene: str | None = None
         self._said = ""
         self.connected = False
 
     def start(self) -> None:
-        """Begin to look for OBS; returns at once.
-
-        Raises:
-            ObsUnavailableError: the library is not installed.
-        """
-        try:
-            self._library = importlib.import_module("simpleobsws")
-        except ImportError as error:
-            raise ObsUnavailableError('following OBS needs one more package: pip install "stylecam[obs]"') from error
+        """Begin to look for OBS; returns at once."""
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="stylecam-obs", daemon=True)
         self._thread.start()

@@ -17,7 +17,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
         "/api/state": {
             "get": _operation(
                 "What is set at this moment",
-                {"200": _json(_ref("State"))},
+                {"200": _json(_ref("State")), **_errors(422)},
                 [_query("stats", {"type": "boolean"}, "with all figures")],
             )
         },
@@ -26,7 +26,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
         "/api/styles/{name}/thumbnail.jpg": {
             "get": _operation(
                 "You, painted small in this style",
-                {"200": _jpeg(), "304": {"description": "as it was"}, **_errors(404, 503)},
+                {"200": _jpeg(), "304": {"description": "as it was"}, **_errors(404, 409, 503)},
                 [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
             )
         },

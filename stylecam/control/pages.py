@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 from importlib import resources
 
 from aiohttp import web
@@ -17,6 +16,8 @@ SNAPSHOT_S = 5.0
 STALLED_S = 30.0
 """A viewer that has taken nothing for so long has gone, whatever its connection says."""
 BOUNDARY = "stylecamframe"
+_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
+"""Not asked of the system: on Windows any program may have told it that scripts are plain text."""
 
 
 class Pages:
@@ -58,7 +59,7 @@ class Pages:
     def _file(self, name: str) -> web.Response:
         if name not in self._files:  # read at the start, so no name leads anywhere else
             return refused(404, f"there is no file {name[:60]!r}")
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kind = _KINDS.get(name.rpartition(".")[2], "application/octet-stream")
         return web.Response(body=self._files[name], content_type=kind, charset="utf-8" if "text" in kind else None)
 
     async def _snapshot(self, _: web.Request) -> web.StreamResponse:

@@ -10,6 +10,10 @@ from stylecam.styles.model import Model
 
 Values = npt.NDArray[np.float32]
 
+_NOTHING = 1e-6
+"""Less of a style cannot be seen. Numbers below 1e-38 (denormals) would slow some processors down; the libraries' own
+way to prevent that also changes how the calling thread computes from then on."""
+
 
 class Inputs:
     """The inputs `style` and `grain` of a network for one size, made anew only where they change."""
@@ -28,7 +32,8 @@ class Inputs:
         """
         found = {}
         if self._has_style and weights != self._weights:
-            found["style"] = np.asarray([weights], np.float32)
+            values = np.asarray([weights], np.float32)
+            found["style"] = np.where(np.abs(values) < _NOTHING, np.float32(0), values)
             self._weights = weights
         if self._channels and origin != self._origin:
             top, left = (pixels // CELL for pixels in origin)

@@ -125,7 +125,6 @@ class OnnxRuntimeEngine(Engine, Loader):
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
         # Threads that spin while they wait take the processor from the frame's other work, and count as used.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if self.device == "directml":

@@ -101,7 +101,7 @@ class OpenVINOEngine(Engine, Loader):
             where = "CPU"
             options["INFERENCE_PRECISION_HINT"] = "bf16" if self.device == "cpu-bf16" else "f32"
             options["INFERENCE_NUM_THREADS"] = self._threads
-            options["CPU_DENORMALS_OPTIMIZATION"] = True
+            options["ENABLE_CPU_PINNING"] = False  # a core that the call takes is not waited for
         return self._core.compile_model(self._core.read_model(data), where, options).create_infer_request()
 
 

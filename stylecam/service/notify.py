@@ -27,6 +27,11 @@ class Notifier:
         watchdog_s = int(usec) / 1e6 if meant and usec.isdecimal() and int(usec) > 0 else None
         return cls(environment.get("NOTIFY_SOCKET", ""), watchdog_s)
 
+    @property
+    def present(self) -> bool:
+        """True if a manager has started this and wants to be told."""
+        return bool(self._address)
+
     def ready(self) -> None:
         """Pictures flow."""
         self._send("READY=1")

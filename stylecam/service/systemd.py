@@ -20,15 +20,15 @@ _DESKTOP = "graphical-session.target"
 def unit(command: Sequence[str], target: str) -> str:
     """The text of the unit that runs `command` with `target`.
 
-    Status 2 is a mistake in flags or file, which starting again does not mend.
+    Status 2 is a mistake in flags or file, which starting again does not mend. A camera that is not there may come at
+    any time, so there is no limit to that.
     """
     part_of = f"PartOf={_DESKTOP}\n" if target == _DESKTOP else ""
     return f"""\
 [Unit]
 Description=stylecam, the camera that paints
 After={_DESKTOP} pipewire.service wireplumber.service
-{part_of}StartLimitIntervalSec=120
-StartLimitBurst=5
+{part_of}StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -36,7 +36,7 @@ NotifyAccess=main
 ExecStart={" ".join(quoted(word) for word in command)}
 ExecReload=kill -HUP $MAINPID
 Restart=on-failure
-RestartSec=2
+RestartSec=5
 RestartPreventExitStatus=2
 WatchdogSec={WATCHDOG_S}
 TimeoutStartSec=120

@@ -85,6 +85,7 @@ def complaint(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
         (["--hotkey", "next=ctrl+nn"], "is no key"),
         (["--hotkey", "nxt=ctrl+alt+n"], "there is no action 'nxt'"),
         (["--hotkey", "next=ctrl+alt+p"], "both"),
+        (["--obs", "http://studio"], "--obs is no address"),
         (["--config", "missing.toml"], "there is no such file"),
         (["--nonsense"], "No such option"),
         (["--style"], "requires an argument"),
@@ -198,9 +199,17 @@ def test_a_wrong_configuration_file_is_one_clear_line(
     assert says in complaint(enough=("--camera", "demo", "--style", "none", "--seconds", "0.1", "--size", "64x64"))
 
 
-def test_a_wrong_variable_is_named(complaint: Complain, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STYLECAM_FPS", "fast")
+@pytest.mark.parametrize("value", ["fast", "1000"])
+def test_a_wrong_variable_is_named(complaint: Complain, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("STYLECAM_FPS", value)
     assert "STYLECAM_FPS" in complaint()
+
+
+def test_what_following_obs_needs_is_told_where_it_is_missing(
+    complaint: Complain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "simpleobsws", None)
+    assert 'pip install "stylecam[obs]"' in complaint("--obs", "--style", "none")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such path on Windows")

@@ -34,6 +34,16 @@ def test_each_value_is_shown_with_what_has_set_it(
     assert run["cpu"] == {"value": 80.0, "from": "default"}
 
 
+def test_tokens_and_passwords_are_not_shown(own_settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_settings.write_text('[server]\ntoken = "a-secret-word"\n[obs]\nurl = "ws://:a-secret-word@studio"\n')
+    found = shown(capsys)["run"]
+    assert found["token"] == {"value": None, "from": "file", "line": 2, "hidden": True}
+    assert run_command_line(["config", "show"]) == 0
+    text = capsys.readouterr().out
+    assert "# token is set and not shown" in text
+    assert "secret" not in text + json.dumps(found)
+
+
 def test_hotkeys_presets_and_scenes_are_shown(own_settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own_settings.write_text(
         '[hotkeys]\nquit = ""\n[presets.calm]\nstyle = "great_wave"\nstrength = 0.5\n[scenes]\n"Game" = "calm"\n'

@@ -162,6 +162,8 @@ def test_a_finger_waits_for_no_heavy_library() -> None:
         "import sys; from stylecam.cli.group import run_command_line; run_command_line(['ctl', '--pid', '1', 'next']);"
         "print(*[name for name in ('cv2', 'numpy', 'aiohttp', 'rich', 'onnx', 'asyncio') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    variables = {name: text for name, text in os.environ.items() if name != "XDG_RUNTIME_DIR"}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
     assert "process 1 is no running stylecam" in done.stderr
+    assert done.stderr.count("\n") == 1

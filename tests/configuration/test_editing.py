@@ -79,6 +79,7 @@ def test_without_a_file_the_template_is_edited(tmp_path: Path) -> None:
     appends = [sys.executable, "-c", "import sys; open(sys.argv[-1], 'a').write(' and more')"]
     assert editing.edit(path, "template", appends, check, never)
     assert path.read_text() == "template and more"
+    assert sys.platform == "win32" or path.stat().st_mode & 0o777 == 0o600
 
 
 def test_an_editor_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:

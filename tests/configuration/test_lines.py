@@ -38,10 +38,6 @@ def test_a_key_stands_on_its_line(text: str, keys: tuple[str, ...], line: int) -
     assert key_lines(text)[keys] == line
 
 
-names = st.text(min_size=1, max_size=8)
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12).map(lambda text: f"'''{text}'''")
-
-
 @given(st.lists(st.sampled_from(["a", '"b c"', "'d.e'", "f-g"]), min_size=1, max_size=4, unique=True), st.data())
 def test_every_key_that_toml_reads_has_a_line_and_no_other_has(keys: list[str], data: st.DataObject) -> None:
     values = st.sampled_from(["1", '"x = [1]"', "'#'", "[1,\n 2]", '"""\na = 1\n"""', "true # b = 1", "{ c = 1 }"])

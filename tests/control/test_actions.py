@@ -172,7 +172,7 @@ def test_what_is_no_order_is_refused(text: str) -> None:
         ("strength", {"value": 0.5, "more": 1}), ("select", {"style": 3}), ("select", {"style": ["a"]}),
         ("freeze", {"on": "on"}), ("freeze", {"on": 1}), ("blend", {"weights": {}}), ("blend", {"weights": {"a": -1}}),
         ("blend", {"weights": {"a:b": 1}}), ("blend", {"weights": {"a": True}}), ("blend", {"weights": 3}),
-        ("fly", {}),
+        ("fly", {}), ("next", {"": 1}), ("strength", {"value": 0.5, "": {}}),
     ],
     ids=str,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stylecam.control.address import Address, url
+from stylecam.control.address import Address, is_ip, seen_from_outside, url
 from stylecam.errors import UsageError
 
 
@@ -37,7 +37,18 @@ def test_everything_else_is_not(host: str) -> None:
 
 @pytest.mark.parametrize(
     ("host", "shown"),
-    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "127.0.0.1"), ("pc", "pc")],
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]"), ("pc", "pc")],
 )
 def test_the_page_has_an_address_that_a_browser_takes(host: str, shown: str) -> None:
     assert url(host, 8765) == f"http://{shown}:8765/"
+
+
+@pytest.mark.parametrize("host", ["192.168.1.7", "my-laptop.local"])
+def test_others_use_the_very_address_that_was_asked_for(host: str) -> None:
+    assert seen_from_outside(host) == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_where_it_listens_everywhere_others_are_told_one_address_if_there_is_any(host: str) -> None:
+    seen = seen_from_outside(host)
+    assert seen is None or (is_ip(seen) and seen != host)

@@ -27,6 +27,7 @@ def test_the_state_comes_with_all_figures_on_demand(house: House) -> None:
     assert house.ask("/api/state?stats=1").json["stats"] == REPORT
     assert house.ask("/api/stats").json == REPORT
     assert "stats" not in house.ask("/api/state?stats=0").json
+    assert house.ask("/api/state?stats=perhaps").status == 422
 
 
 def test_the_styles_are_told_with_their_numbers_and_pictures(house: House, catalogue: Catalogue) -> None:

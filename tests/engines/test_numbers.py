@@ -92,3 +92,8 @@ def test_a_bank_run_by_onnx_runtime_with_weights_that_are_none_is_an_error(bank:
     with pytest.raises(EngineRunError, match="gave numbers that are none"):
         session.paint(picture(*SIZE), (float("nan"), *(0.0,) * (bank.styles - 1)))
     assert session.paint(picture(*SIZE), only(bank)).std() > 1
+
+
+def test_painting_leaves_alone_how_the_calling_thread_computes(engine: Engine, bank: Model) -> None:
+    engine.session(bank, *SIZE).paint(picture(*SIZE), only(bank))
+    assert (np.full(64, 1e-40, np.float32) * np.float32(1)).all()

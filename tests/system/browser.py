@@ -30,7 +30,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 AT_FIRST: dict[str, dict[str, object]] = {
     "select": {"style": "great_wave"}, "strength": {"value": 1.0}, "steadiness": {"value": 0.8},
     "preserve_color": {"on": False}, "freeze": {"on": False}, "mirror": {"on": False}, "rest": {"on": False},
-    "panic": {"on": False}, "scale": {"value": 0.5}, "cycle": {"seconds": 0}, "record": {"on": False},
+    "panic": {"on": False}, "scale": {"value": 0.5}, "cycle": {"seconds": 0},
 }  # fmt: skip
 """A small fixed painting size: these tests look at the page, and share the machine with a browser."""
 
@@ -95,6 +95,12 @@ def hosted(folder: Path, *arguments: str) -> Iterator[Host]:
         host.program.kill()
 
 
+_KEEP_SOCKETS = """
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket { constructor(...a) { super(...a); sockets.push(this); } };
+"""
+
+
 class Visit:
     """The page of a running stylecam, open in a browser; every complaint of the browser is kept."""
 
@@ -106,6 +112,7 @@ class Visit:
         page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
+        page.add_init_script(_KEEP_SOCKETS)
         page.goto(host.link, wait_until="domcontentloaded")
         wait_for("the first picture", lambda: self.first_picture_ms() is not None)
         page.wait_for_selector(".tile[aria-pressed=true]")
@@ -114,6 +121,10 @@ class Visit:
         """When the first picture was drawn, from the moment the page was asked for."""
         found = self.page.evaluate("performance.getEntriesByName('first-picture')[0]?.startTime ?? null")
         return None if found is None else float(found)
+
+    def drop_connection(self) -> None:
+        """End the page's live connection under its feet."""
+        self.page.evaluate("sockets.at(-1).close()")
 
     def text(self, name: str) -> str:
         return self.page.inner_text(f"#{name}").strip()

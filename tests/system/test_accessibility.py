@@ -55,6 +55,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 def test_nothing_serious_is_found(browser: Browser, host: Host, axe: str, theme: Any, size: str) -> None:
     width, height = SIZES[size]
     viewport = {"width": width, "height": height}
+    host.begin_anew()
     with visited(browser, host, color_scheme=theme, viewport=viewport, reduced_motion="reduce") as visit:
         visit.page.wait_for_selector("li:nth-child(2) img.painted")
         visit.page.evaluate(axe)

@@ -132,7 +132,7 @@ def _children(pid: int) -> list[int]:
 
 
 def test_the_addresses_for_obs_lead_to_the_picture(stylecam: Start, tmp_path: Path) -> None:
-    stylecam(*DEMO[:-3], "web", "--no-hotkeys")
+    stylecam(*DEMO[:-2], "web", "--no-hotkeys")
     told = subprocess.run(
         [sys.executable, "-m", "stylecam", "obs", "--json"],
         env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=True,

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.system.conftest import Need, unavailable
-from tests.system.outside import PATIENCE_S, environment, wait_for
+from tests.system.outside import PATIENCE_S, PORTRAIT, environment, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -136,6 +136,18 @@ def test_one_that_hangs_is_started_again_by_the_watchdog(installed: Session) -> 
     wait_for("the watchdog to be fed", lambda: installed.shown("WatchdogTimestampMonotonic") not in ("0", fed))
     installed.run("kill", "-STOP", first)
     installed.runs_as_another(first)
+
+
+def test_a_camera_that_is_not_there_yet_is_waited_for(session: Session, tmp_path: Path) -> None:
+    flags = list(FLAGS)
+    flags[1] = str(tmp_path / "late.jpg")
+    assert session.service("install", *flags).returncode == 0
+    refused = session.service("start")
+    assert refused.returncode == 2
+    wait_for("the next try", lambda: session.shown("ActiveState") == "activating")
+    (tmp_path / "late.jpg").write_bytes(PORTRAIT.read_bytes())
+    wait_for("it to run", lambda: session.shown("ActiveState") == "active", 60)
+    assert session.shown("ExecMainStatus") == "0"
 
 
 def test_a_mistake_in_the_file_is_not_tried_again_and_again(installed: Session, tmp_path: Path) -> None:

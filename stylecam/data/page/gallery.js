@@ -9,7 +9,7 @@ const QUICK_MS = 60;
 const at = id => document.getElementById(id);
 
 export class Gallery {
-  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = []; #ask; #state = null; #sent = 0; #later = 0;
+  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = []; #ask; #state = null; #shown = ""; #sent = 0; #later = 0;
 
   // `ask(action, arguments)` has stylecam do something.
   constructor(ask) {
@@ -50,11 +50,12 @@ export class Gallery {
     this.#state = state;
     const weights = state.weights ?? {}, names = Object.keys(weights);
     if (names.length === 2) {
-      this.#blending = true;
+      if (names.join() !== this.#shown) this.#blending = true; // somebody blends
       if (!names.every(name => this.#pair.includes(name))) this.#pair = names;
     } else if (names.length > 2 || !names.every(name => this.#pair.includes(name))) {
       this.#pair = this.#blending && names.length === 1 ? names : [];
     }
+    this.#shown = names.join();
     at("blending").setAttribute("aria-pressed", this.#blending);
     this.#list.classList.toggle("blending", this.#blending);
     let current = null;
@@ -77,7 +78,7 @@ export class Gallery {
     const [a, b] = this.#pair.map(name => this.style(name));
     at("mix-a").textContent = a?.title ?? (this.#blending ? "choose two" : "");
     at("mix-b").textContent = b?.title ?? "";
-    if (two && performance.now() - this.#sent > 500) {
+    if (two && !at("share").matches(":active") && performance.now() - this.#sent > 500) {
       at("share").value = Math.round(100 * (weights[this.#pair[1]] ?? 0));
     }
     at("share").style.setProperty("--v", at("share").value + "%");

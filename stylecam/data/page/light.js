@@ -2,15 +2,16 @@
 
 const EVERY_MS = 400;
 const STILL_EVERY_MS = 5000;
-const COLUMNS = 12, ROWS = 7, BINS = 12;
+const GLOW = [12, 7], POINTS = [32, 18], BINS = 12;
 
 export class Light {
-  #glow; #small; #at = -Infinity; #a = 0; #b = 0; #known = false; #shown = "";
+  #glow; #small; #points; #at = -Infinity; #a = 0; #b = 0; #known = false; #shown = "";
 
   constructor(glow) {
     this.#glow = glow.getContext("2d");
-    this.#small = Object.assign(document.createElement("canvas"), { width: COLUMNS, height: ROWS })
-      .getContext("2d", { willReadFrequently: true });
+    this.#small = canvas(GLOW);
+    this.#points = canvas(POINTS);
+    this.#points.imageSmoothingEnabled = false; // the colours of the brush: averages of them are grey
     this.#small.imageSmoothingQuality = this.#glow.imageSmoothingQuality = "high";
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
@@ -19,11 +20,12 @@ export class Light {
     const now = performance.now();
     if (now - this.#at < (this.still.matches ? STILL_EVERY_MS : EVERY_MS)) return;
     this.#at = now;
-    this.#small.drawImage(picture, 0, 0, COLUMNS, ROWS);
+    this.#small.drawImage(picture, 0, 0, ...GLOW);
+    this.#points.drawImage(picture, 0, 0, ...POINTS);
     this.#glow.globalAlpha = this.#known && !this.still.matches ? 0.4 : 1;
     this.#glow.filter = "saturate(1.7)";
     this.#glow.drawImage(this.#small.canvas, 0, 0, this.#glow.canvas.width, this.#glow.canvas.height);
-    this.#tint(this.#small.getImageData(0, 0, COLUMNS, ROWS).data);
+    this.#tint(this.#points.getImageData(0, 0, ...POINTS).data);
   }
 
   #tint(pixels) {
@@ -50,6 +52,9 @@ export class Light {
     document.documentElement.style.setProperty("--chroma", chroma);
   }
 }
+
+const canvas = ([width, height]) =>
+  Object.assign(document.createElement("canvas"), { width, height }).getContext("2d", { willReadFrequently: true });
 
 // Olive is nobody's favourite wall: where cream and blue are about as strong, it is blue.
 const liking = (a, b) => 1 - 0.85 * Math.exp(-(((Math.atan2(b, a) - 1.9) / 0.5) ** 2));

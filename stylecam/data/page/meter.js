@@ -60,6 +60,12 @@ export class Meter {
       context.fillStyle = style.getPropertyValue("--wash");
       context.fill();
     }
+    context.lineWidth = 1;
+    context.strokeStyle = style.getPropertyValue("--line");
+    context.beginPath();
+    context.moveTo(0, height - 0.5);
+    context.lineTo(width, height - 0.5);
+    context.stroke();
     context.lineWidth = 1.5;
     context.lineJoin = "round";
     context.strokeStyle = style.getPropertyValue("--faint");

@@ -21,7 +21,7 @@ const light = new Light(at("glow"));
 const meter = new Meter();
 const stream = new Stream(at("picture"), see);
 const gallery = new Gallery(ask);
-let state = null, rung = "", lost = 0, ratio = 0;
+let state = null, rung = "", lost = 0, interrupted = false, ratio = 0;
 
 function see(canvas) {
   light.see(canvas);
@@ -74,7 +74,7 @@ function placard() {
 }
 
 // "van Gogh" of Vincent van Gogh.
-const surname = artist => (/unknown/.test(artist ?? "unknown") ? "" : artist.match(/(?:\p{Ll}+ )*\S+$/u)[0]);
+const surname = artist => (/unknown/.test(artist ?? "unknown") ? "" : artist.match(/(?:(?<!\S)\p{Ll}+ )*\S+$/u)[0]);
 
 // As a museum would say it: oil on canvas, 73 × 92 cm.
 function show_medium() {
@@ -120,7 +120,7 @@ function alarm(text) {
 /* sliders */
 
 class Slider {
-  #input; #touched = -Infinity; #timer = 0;
+  #input; #touched = -Infinity; #timer = 0; #later = 0;
 
   constructor(name) {
     this.name = name;
@@ -134,7 +134,7 @@ class Slider {
 
   follow(value) {
     if (this.#input.matches(":active") || performance.now() - this.#touched < SETTLE_MS) {
-      setTimeout(show, SETTLE_MS);
+      this.#later ||= setTimeout(() => { this.#later = 0; show(); }, SETTLE_MS);
       return;
     }
     this.#input.value = Math.round(value * 100);
@@ -228,7 +228,8 @@ wire.addEventListener("open", async () => {
   clearTimeout(lost);
   document.body.classList.remove("lost");
   set_text("veil", "");
-  if (!document.hidden) stream.restart();
+  if (interrupted && !document.hidden) stream.restart();
+  interrupted = false;
   try {
     gallery.show((await (await fetch("/api/styles" + location.search)).json()).styles);
     show();
@@ -250,6 +251,7 @@ wire.addEventListener("stats", event => {
 });
 wire.addEventListener("notice", event => { if (event.detail) toast(event.detail); });
 wire.addEventListener("closed", event => {
+  interrupted = true;
   clearTimeout(lost);
   const words = event.detail
     ? "This page’s link is from an earlier start. Open the link that stylecam printed this time."

@@ -1,0 +1,267 @@
+"""How soon does an order show, and what do many viewers cost? Runs a real live run and asks it from outside.
+
+    python -m benchmarks.actions                     # everything, about 3 minutes
+    python -m benchmarks.actions --only latency --samples 20
+    python -m benchmarks.actions --only crowd --seconds 8 --json
+
+`latency`: from the moment a key is typed, or a request begins, to the first published frame that is another one; the
+camera shows a still picture, so that any change is the order's. Surfaces: `key` (typed into a terminal), `ctl` (the
+program `stylecam ctl`, from its start), `post` (HTTP with JSON), `get` (the address alone, a new connection each time),
+`socket` (the live connection).
+`crowd`: published rate and memory alone, and with fifty viewers of the stream of which half never read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import http.client
+import json
+import multiprocessing
+import os
+import pty
+import random
+import selectors
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import psutil
+
+import stylecam
+from stylecam.control.instance import published, this_process
+from stylecam.frame import Frame, Size
+from stylecam.live import Live
+from stylecam.settings import Settings
+from stylecam.sinks.base import NullSink, Sink
+from stylecam.styles.catalogue import Catalogue, shipped_models
+
+PORTRAIT = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
+TOKEN = "token-of-the-benchmark"
+SURFACES = ("key", "ctl", "post", "get", "socket")
+CTL = (sys.executable, "-m", "stylecam", "ctl", "--pid", str(os.getpid()), "bypass")
+VIEWERS, READERS = 50, 25
+APART_S = (0.5, 0.9)
+"""Between two orders: longer than a morph takes."""
+SETTLE_S, PATIENCE_S = 4.0, 10.0
+
+
+class Watcher(Sink):
+    """Remembers when the published picture last changed."""
+
+    name = "watcher"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: Any = None
+        self.changed = threading.Event()
+        self.changed_at = 0.0
+
+    def _open(self, size: Size, fps: float) -> None:
+        pass
+
+    def _write(self, frame: Frame) -> None:
+        now = time.perf_counter()
+        looked_at = frame.image[::16, ::16].astype(np.int16)
+        if self._last is not None and np.abs(looked_at - self._last).mean() > 0.5 and not self.changed.is_set():
+            self.changed_at = now
+            self.changed.set()
+        self._last = looked_at
+
+    def _close(self) -> None:
+        pass
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=("latency", "crowd"), default=["latency", "crowd"])
+    parser.add_argument("--samples", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    size = Size.parse(given.size)
+    results: dict[str, Any] = {}
+    if "latency" in given.only:
+        results["latency_ms"] = latency(size, given.samples)
+    if "crowd" in given.only:
+        results["crowd"] = crowd(size, given.seconds)
+    print(json.dumps({"size": str(size), **results}, indent=2) if given.json else table(results))
+
+
+@contextlib.contextmanager
+def running(size: Size, camera: str, sink: Sink) -> Iterator[Live]:
+    """A live run with a server, in another thread."""
+    settings = Settings(camera=camera, style="great_wave", size=size, token=TOKEN, hotkeys=False, always_on=True)
+    live = Live(settings, Catalogue.load([shipped_models()]), lambda text: print(text, file=sys.stderr), sinks=[sink])
+    live.open()
+    thread = threading.Thread(target=live.run)
+    thread.start()
+    time.sleep(SETTLE_S)
+    try:
+        yield live
+    finally:
+        live.interrupt()
+        thread.join()
+
+
+def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
+    """Milliseconds from order to changed frame, for each surface."""
+    keyboard, terminal = pty.openpty()
+    watcher, results = Watcher(), {}
+    with os.fdopen(terminal, "r") as sys.stdin, running(size, str(PORTRAIT), watcher) as live:
+        assert live.server is not None
+        server = live.server
+        loop = asyncio.new_event_loop()
+        listener = Listener(live.server.port)
+        ways: dict[str, Callable[[], None]] = {
+            "key": lambda: void(os.write(keyboard, b"b")),
+            "ctl": lambda: void(subprocess.run(CTL, stdout=subprocess.DEVNULL, check=True)),
+            "post": lambda: ask(live, "POST", "/api/actions/bypass"),
+            "get": lambda: ask(live, "GET", f"/api/do/bypass?token={TOKEN}"),
+            "socket": lambda: loop.run_until_complete(listener.say({"id": 1, "action": "bypass"})),
+        }
+        with published(this_process([], [], server.host, server.port, server.token)):
+            for surface in SURFACES:
+                if surface == "socket":  # only now: one that does not answer pings is let go
+                    loop.run_until_complete(listener.connect())
+                results[surface] = [sample(watcher, ways[surface]) for _ in range(samples)]
+        loop.run_until_complete(listener.close())
+        loop.close()
+    os.close(keyboard)
+    return {surface: spread(times) for surface, times in results.items()}
+
+
+def sample(watcher: Watcher, act: Callable[[], None]) -> float:
+    """Milliseconds from one order to the first frame that shows it."""
+    time.sleep(random.uniform(*APART_S))
+    watcher.changed.clear()
+    began = time.perf_counter()
+    act()
+    if not watcher.changed.wait(PATIENCE_S):
+        raise SystemExit("an order did not show")
+    return (watcher.changed_at - began) * 1000
+
+
+def void(_: object) -> None:
+    """Forget a result."""
+
+
+def ask(live: Live, method: str, path: str) -> None:
+    """One request on a connection of its own; returns with the answer."""
+    assert live.server is not None
+    connection = http.client.HTTPConnection("127.0.0.1", live.server.port, timeout=PATIENCE_S)
+    connection.request(method, path, headers={"Authorization": f"Bearer {TOKEN}"})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    if answer.status != 200:
+        raise SystemExit(f"{path} was answered with {answer.status}")
+
+
+class Listener:
+    """One live connection that is kept open."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"ws://127.0.0.1:{port}/api/live?token={TOKEN}"
+
+    async def connect(self) -> None:
+        """Open it."""
+        self._session = aiohttp.ClientSession()
+        self._socket = await self._session.ws_connect(self._url)
+
+    async def say(self, message: dict[str, Any]) -> None:
+        """Say something; returns with its answer."""
+        await self._socket.send_json(message)
+        while (await self._socket.receive_json())["type"] != "done":
+            pass
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._socket.close()
+        await self._session.close()
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    """Percentiles."""
+    ordered = sorted(times)
+    last = len(ordered) - 1
+    return {
+        "p50": round(statistics.median(ordered), 1),
+        "p95": round(ordered[round(0.95 * last)], 1),
+        "max": round(ordered[last], 1),
+    }
+
+
+def crowd(size: Size, seconds: float) -> dict[str, Any]:
+    """Rate and memory without viewers, and with many; the viewers are a process of their own."""
+    with running(size, "demo", NullSink()) as live:
+        assert live.server is not None
+        alone = during(live, seconds)
+        taken = multiprocessing.get_context("spawn").Value("q", 0)
+        viewers = multiprocessing.get_context("spawn").Process(target=view, args=(live.server.port, taken))
+        viewers.start()
+        time.sleep(SETTLE_S)
+        before = taken.value
+        together = during(live, seconds)
+        megabytes = (taken.value - before) / 2**20
+        viewers.terminate()
+        viewers.join()
+    return {"alone": alone, "with_viewers": {**together, "sent_mb_per_s": round(megabytes / seconds, 1)}}
+
+
+def during(live: Live, seconds: float) -> dict[str, float]:
+    """What is published and painted in the next `seconds`, and the most memory in use."""
+    process, began, most = psutil.Process(), time.perf_counter(), 0.0
+    before = live.pipeline.report()
+    while time.perf_counter() - began < seconds:
+        most = max(most, process.memory_info().rss / 2**20)
+        time.sleep(0.25)
+    after, took = live.pipeline.report(), time.perf_counter() - began
+    return {
+        "published_fps": round((after["published"] - before["published"]) / took, 2),
+        "painted_fps": round((after["styled"] - before["styled"]) / took, 2),
+        "latency_p95_ms": after["recent"]["latency_ms"]["p95"],
+        "rung": after["rung"],
+        "rss_mb": round(most),
+    }
+
+
+def view(port: int, taken: Any) -> None:
+    """Open the stream many times; only `READERS` of them read. Counts the bytes taken."""
+    selector, connections = selectors.DefaultSelector(), []
+    for number in range(VIEWERS):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.sendall(f"GET /stream.mjpg?token={TOKEN} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        connections.append(connection)
+        if number < READERS:
+            selector.register(connection, selectors.EVENT_READ)
+    room = bytearray(2**20)
+    while True:
+        for key, _ in selector.select():
+            assert isinstance(key.fileobj, socket.socket)
+            taken.value += key.fileobj.recv_into(room)
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results for people."""
+    lines = []
+    for surface, times in results.get("latency_ms", {}).items():
+        lines.append(f"{surface:<8} p50 {times['p50']:6.1f}  p95 {times['p95']:6.1f}  max {times['max']:6.1f} ms")
+    for name, figures in results.get("crowd", {}).items():
+        lines.append(f"{name:<13}" + "  ".join(f"{key} {value}" for key, value in figures.items()))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

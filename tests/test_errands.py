@@ -85,6 +85,8 @@ def stage(clock: ManualClock, tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(clock, tmp_path)
     yield stage
     stage.errands.close()
+    for outlet in stage.pipeline.outlets:  # a recording that a test has begun ends with it
+        outlet.sink.discard()
 
 
 def test_a_snapshot_is_the_published_picture_to_the_pixel(stage: Stage) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from stylecam.frame import Image
 from tests.system.conftest import Need, Start
-from tests.system.outside import HOST, PATIENCE_S, Program, difference, free_port, snapshot, stream, wait_for
+from tests.system.outside import HOST, PATIENCE_S, STREAM, Program, difference, free_port, snapshot, stream, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -81,7 +81,7 @@ class Relay:
     def __init__(self, start: Start) -> None:
         self._start = start
         self._camera_port, self.port = free_port(), free_port()
-        self.address = f"http://{HOST}:{self._camera_port}/stream.mjpg"
+        self.address = f"http://{HOST}:{self._camera_port}{STREAM}"
         self.camera = self.start_camera()
         self.program = start(
             "--camera", self.address, "--style", "none", "--size", "320x180", "--output", f"web:{self.port}"

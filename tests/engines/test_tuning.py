@@ -225,7 +225,7 @@ def test_a_device_that_gave_way_to_the_processor_is_passed_over(tuner: Tuner, sh
 
 
 @pytest.mark.parametrize(
-    ("device", "levels", "used"), [("cpu", 2, True), ("cpu", 3, False), ("cpu-bf16", 4, True), ("cpu-bf16", 5, False)]
+    ("device", "levels", "used"), [("cpu", 2, True), ("cpu", 3, False), ("cpu-bf16", 6, True), ("cpu-bf16", 7, False)]
 )
 def test_an_engine_that_paints_something_else_is_passed_over(
     device: str, levels: int, used: bool, tuner: Tuner, shelf: Shelf

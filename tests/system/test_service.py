@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.system.conftest import Need, unavailable
+from tests.system.conftest import Need
 from tests.system.outside import PATIENCE_S, PORTRAIT, environment, wait_for
 
 pytestmark = pytest.mark.system
@@ -69,7 +69,7 @@ def session(tmp_path: Path, need: Need) -> Iterator[Session]:
     for program in ("unshare", "nsenter", "systemctl"):
         need(program)
     if not SYSTEMD.exists() or os.getuid() != 0:
-        unavailable("no systemd can be started here: it is not installed, or this is not root")
+        pytest.skip("no systemd can be started here: it is not installed, or this is not root")
     variables = {**environment(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     variables.pop("DBUS_SESSION_BUS_ADDRESS", None)
     log = (tmp_path / "systemd.log").open("wb")
@@ -81,7 +81,7 @@ def session(tmp_path: Path, need: Need) -> Iterator[Session]:
 
         def started() -> Session | None:
             if begun.poll() is not None:
-                unavailable(f"no systemd can be started here: {(tmp_path / 'systemd.log').read_text()[-300:]}")
+                pytest.skip(f"no systemd can be started here: {(tmp_path / 'systemd.log').read_text()[-300:]}")
             children = psutil.Process(begun.pid).children()
             found = Session(children[0].pid, tmp_path, variables) if children else None
             return found if found and found.run("systemctl", "--user", "is-system-running").stdout.strip() else None

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.system.conftest import Need
+from tests.system.conftest import Need, unavailable
 from tests.system.outside import PATIENCE_S, PORTRAIT, environment, wait_for
 
 pytestmark = pytest.mark.system
@@ -68,8 +68,10 @@ class Session:
 def session(tmp_path: Path, need: Need) -> Iterator[Session]:
     for program in ("unshare", "nsenter", "systemctl"):
         need(program)
-    if not SYSTEMD.exists() or os.getuid() != 0:
-        pytest.skip("no systemd can be started here: it is not installed, or this is not root")
+    if not SYSTEMD.exists():
+        unavailable("systemd is not installed")
+    if os.getuid() != 0:
+        pytest.skip("only root can start a systemd of its own")
     variables = {**environment(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     variables.pop("DBUS_SESSION_BUS_ADDRESS", None)
     log = (tmp_path / "systemd.log").open("wb")

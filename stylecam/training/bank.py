@@ -160,6 +160,9 @@ class _Graph:
 
     def _convolution(self, name: str, module: Any, value: str) -> str:
         (kernel, _), (stride, _), (pad, _) = module.kernel_size, module.stride, module.padding
+        if module.padding_mode == "reflect":
+            pads = self._constant(f"around.{pad}", np.array([0, 0, pad, pad] * 2, np.int64))
+            value, pad = self._node("Pad", [value, pads], f"{name}.around", mode="reflect"), 0
         return self._node(
             "Conv",
             [value, f"{name}.weight", f"{name}.bias"],

@@ -7,6 +7,7 @@ title = "The Starry Night"                  # for its card, as are artist, year,
 artist = "Vincent van Gogh"
 year = 1889
 weight = 1.0                                # how much its style counts beside the others'
+share = 1.0                                 # how often it is drawn beside the others
 scale = 288                                 # short side in pixels: larger means larger strokes
 crop = [0.05, 0.0, 0.95, 1.0]               # left, top, right, bottom, as shares: frames and margins are no style
 """
@@ -36,6 +37,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "source": (str,),
     "licence": (str,),
     "weight": (int, float),
+    "share": (int, float),
     "scale": (int,),
     "crop": (list,),
 }
@@ -81,6 +83,7 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> Painting:
             table.get("scale"),
             tuple(float(share) for share in table["crop"]) if "crop" in table else None,  # type: ignore[arg-type]
             {key: table[key] for key in _CARD if key in table},
+            float(table.get("share", 1.0)),
         )
     except (TrainingDataError, ValueError, TypeError) as error:
         raise TrainingDataError(f"{where}: {error}") from error

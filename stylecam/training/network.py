@@ -4,7 +4,8 @@ A feed-forward network in the manner of Johnson et al. 2016 (https://arxiv.org/a
 Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), made conditional on the style as by Dumoulin et al. 2017
 (https://arxiv.org/abs/1610.07629). Its maps are never larger than a quarter of the picture's side: that, more than
 its arithmetic, makes it fast on a processor. The grain (see `stylecam.styles.grain`) keeps plain walls from looking
-like wallpaper.
+like wallpaper. Its body sees the picture mirrored at the border instead of ending in black, or it would paint a frame
+around plain walls.
 """
 
 from __future__ import annotations
@@ -33,12 +34,25 @@ class ConditionalInstanceNorm(nn.Module):
 
 
 class Layer(nn.Module):
-    """Convolution, conditional instance norm and, unless told otherwise, a rectifier."""
+    """Convolution, conditional instance norm and, unless told otherwise, a rectifier.
 
-    def __init__(self, styles: int, ins: int, outs: int, kernel: int, stride: int = 1, *, rectify: bool = True) -> None:
+    Beyond the border lie zeros or, with `mirrored`, the reflected map.
+    """
+
+    def __init__(
+        self,
+        styles: int,
+        ins: int,
+        outs: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        rectify: bool = True,
+        mirrored: bool = False,
+    ) -> None:
         super().__init__()
         padding = (kernel - stride) // 2 if stride > 1 else kernel // 2
-        self.c = nn.Conv2d(ins, outs, kernel, stride, padding)
+        self.c = nn.Conv2d(ins, outs, kernel, stride, padding, padding_mode="reflect" if mirrored else "zeros")
         self.n = ConditionalInstanceNorm(styles, outs)
         self.rectify = rectify
 
@@ -53,8 +67,8 @@ class Residual(nn.Module):
 
     def __init__(self, styles: int, channels: int) -> None:
         super().__init__()
-        self.a = Layer(styles, channels, channels, 3)
-        self.b = Layer(styles, channels, channels, 3, rectify=False)
+        self.a = Layer(styles, channels, channels, 3, mirrored=True)
+        self.b = Layer(styles, channels, channels, 3, rectify=False, mirrored=True)
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """`x` is B×C×H×W, `weights` B×N; the result is like `x`."""

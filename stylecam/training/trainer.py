@@ -84,6 +84,8 @@ class Trainer:
         self._paintings = [painting.read(recipe.scale) for painting in plan.paintings]
         self._photos = Photos(plan.photos, recipe.crop + 2 * (RIM + SHIFT))
         self._targets = self._measure_paintings()
+        shares = np.array([one.share for one in plan.paintings])
+        self._shares = shares / shares.sum()
         self._style_weights = torch.tensor([one.weight for one in plan.paintings], device=self._device)
         self._network: Lean = bank.network.to(self._device, memory_format=torch.channels_last)
         if recipe.frozen:
@@ -217,7 +219,7 @@ class Trainer:
         seen = recipe.crop + 2 * RIM
         large = np.stack([self._photos.draw(self._chance) for _ in range(recipe.batch)])
         photo = torch.from_numpy(large).to(self._device).permute(0, 3, 1, 2)  # a view: already channels last
-        which = torch.from_numpy(self._chance.integers(len(self._rows), size=recipe.batch))
+        which = torch.from_numpy(self._chance.choice(len(self._rows), recipe.batch, p=self._shares))
         rows = torch.tensor(self._rows)[which]
         weights = F.one_hot(rows, self._network.styles).float().to(self._device)
         which = which.to(self._device)

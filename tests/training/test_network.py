@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stylecam.training.network import Lean, learn_only_new_styles, with_styles
+from stylecam.training.network import Lean, Residual, learn_only_new_styles, with_styles
 
 
 def test_the_picture_keeps_its_size_and_range() -> None:
@@ -22,6 +22,19 @@ def test_half_of_each_style_is_a_mix_of_their_rows() -> None:
         {name: value.mean(0, keepdim=True) if ".n." in name else value for name, value in net.state_dict().items()}
     )
     assert torch.allclose(net(photo, torch.full((1, 2), 0.5)), mixed(photo, torch.ones(1, 1)), atol=1e-6)
+
+
+def test_the_body_does_not_see_where_the_picture_ends() -> None:
+    inside = torch.rand(1, 16, 12, 12)
+    mirrored = torch.nn.functional.pad(inside, (6, 6, 6, 6), mode="reflect")
+    symmetric = Residual(1, 16)
+    for layer in (symmetric.a, symmetric.b):  # a kernel that is its own mirror image paints a mirrored map mirrored
+        layer.c.weight.data += layer.c.weight.data.flip(2)
+        layer.c.weight.data += layer.c.weight.data.flip(3)
+        layer.n = torch.nn.Identity()  # type: ignore[assignment]
+        layer.n.forward = lambda x, weights: x  # type: ignore[assignment]
+    alone, among = symmetric(inside, torch.ones(1, 1)), symmetric(mirrored, torch.ones(1, 1))
+    assert torch.allclose(alone, among[:, :, 6:-6, 6:-6], atol=1e-5)
 
 
 def test_more_styles_leave_the_old_ones_as_they_were() -> None:

@@ -57,6 +57,16 @@ def same(one: Path, other: Path) -> bool:
     return networks and moments and a.progress["chances"] == b.progress["chances"]
 
 
+def test_a_painting_with_a_larger_share_is_drawn_more_often(tmp_path: Path) -> None:
+    plan = material.plan(tmp_path, "often", "never", steps=3)
+    often, never = plan.paintings
+    plan = replace(plan, paintings=(replace(often, share=999.0), replace(never, share=1e-9)))
+    Trainer.begin(plan, tmp_path / "bank.onnx").run()
+    rows = read_bank(tmp_path / "bank.onnx").network.h4.n.g
+    assert not torch.equal(rows[0], torch.ones_like(rows[0]))
+    assert torch.equal(rows[1], torch.ones_like(rows[1]))
+
+
 def test_a_run_leaves_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     events: list[Event] = []

@@ -31,8 +31,8 @@ def test_the_body_does_not_see_where_the_picture_ends() -> None:
     for layer in (symmetric.a, symmetric.b):  # a kernel that is its own mirror image paints a mirrored map mirrored
         layer.c.weight.data += layer.c.weight.data.flip(2)
         layer.c.weight.data += layer.c.weight.data.flip(3)
-        layer.n = torch.nn.Identity()  # type: ignore[assignment]
-        layer.n.forward = lambda x, weights: x  # type: ignore[assignment]
+        layer.n = torch.nn.Identity()
+        layer.n.forward = lambda x, weights: x  # type: ignore[method-assign]
     alone, among = symmetric(inside, torch.ones(1, 1)), symmetric(mirrored, torch.ones(1, 1))
     assert torch.allclose(alone, among[:, :, 6:-6, 6:-6], atol=1e-5)
 

@@ -26,6 +26,7 @@ from stylecam.styles.model import Model
 from stylecam.training.network import GRAIN, Lean, Residual
 
 OPSET, IR_VERSION = 17, 8
+_INNER = {"inner.first": [1, 1], "inner.last": [-1, -1], "inner.axes": [2, 3]}
 _EPSILON = 1e-5  # torch's own, of every instance norm
 
 
@@ -161,8 +162,7 @@ class _Graph:
     def _convolution(self, name: str, module: Any, value: str) -> str:
         (kernel, _), (stride, _), (pad, _) = module.kernel_size, module.stride, module.padding
         if module.padding_mode == "reflect":
-            pads = self._constant(f"around.{pad}", np.array([0, 0, pad, pad] * 2, np.int64))
-            value, pad = self._node("Pad", [value, pads], f"{name}.around", mode="reflect"), 0
+            value, pad = self._mirrored(f"{name}.around", value, pad), 0
         return self._node(
             "Conv",
             [value, f"{name}.weight", f"{name}.bias"],
@@ -174,9 +174,17 @@ class _Graph:
             strides=[stride] * 2,
         )
 
+    def _mirrored(self, name: str, value: str, pad: int) -> str:
+        pads = self._constant(f"around.{pad}", np.array([0, 0, pad, pad] * 2, np.int64))
+        return self._node("Pad", [value, pads], name, mode="reflect")
+
     def _layer(self, name: str, layer: Any, value: str) -> str:
         channels = layer.c.out_channels
         value = self._convolution(f"{name}.c", layer.c, value)
+        if layer.trimmed:
+            first, last, axes = (self._constant(key, np.array(at, np.int64)) for key, at in _INNER.items())
+            value = self._node("Slice", [value, first, last, axes], f"{name}.inner")
+            value = self._mirrored(f"{name}.trimmed", value, 1)
         ones = self._constant(f"ones.{channels}", np.ones(channels, np.float32))
         zeros = self._constant(f"zeros.{channels}", np.zeros(channels, np.float32))
         value = self._node("InstanceNormalization", [value, ones, zeros], f"{name}.n", epsilon=_EPSILON)

@@ -4,8 +4,8 @@ A feed-forward network in the manner of Johnson et al. 2016 (https://arxiv.org/a
 Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), made conditional on the style as by Dumoulin et al. 2017
 (https://arxiv.org/abs/1610.07629). Its maps are never larger than a quarter of the picture's side: that, more than
 its arithmetic, makes it fast on a processor. The grain (see `stylecam.styles.grain`) keeps plain walls from looking
-like wallpaper. Its body sees the picture mirrored at the border instead of ending in black, or it would paint a frame
-around plain walls.
+like wallpaper. Its body cannot see where the picture ends, or it would paint a frame around plain walls: whatever met
+the black beyond the border is replaced, and what follows is padded, by mirrored values.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class ConditionalInstanceNorm(nn.Module):
 class Layer(nn.Module):
     """Convolution, conditional instance norm and, unless told otherwise, a rectifier.
 
-    Beyond the border lie zeros or, with `mirrored`, the reflected map.
+    Beyond the border lie zeros or, with `mirrored`, the reflected map. With `trimmed` the outermost values, which were
+    made of what lies beyond it, are the reflected next ones instead.
     """
 
     def __init__(
@@ -49,16 +50,20 @@ class Layer(nn.Module):
         *,
         rectify: bool = True,
         mirrored: bool = False,
+        trimmed: bool = False,
     ) -> None:
         super().__init__()
         padding = (kernel - stride) // 2 if stride > 1 else kernel // 2
         self.c = nn.Conv2d(ins, outs, kernel, stride, padding, padding_mode="reflect" if mirrored else "zeros")
         self.n = ConditionalInstanceNorm(styles, outs)
-        self.rectify = rectify
+        self.rectify, self.trimmed = rectify, trimmed
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """`x` is B×C×H×W, `weights` B×N."""
-        x = self.n(self.c(x), weights)
+        x = self.c(x)
+        if self.trimmed:
+            x = F.pad(x[:, :, 1:-1, 1:-1], (1, 1, 1, 1), mode="reflect")
+        x = self.n(x, weights)
         return F.relu(x) if self.rectify else x
 
 
@@ -89,7 +94,7 @@ class Lean(nn.Module):
         super().__init__()
         self.styles, self.width, self.blocks, self.quarter = styles, width, blocks, quarter
         self.h4 = Layer(styles, 3, quarter, 8, 4)
-        self.h8 = Layer(styles, quarter, width, 4, 2)
+        self.h8 = Layer(styles, quarter, width, 4, 2, trimmed=True)
         self.grain = Layer(styles, GRAIN, width, 1, rectify=False)
         nn.init.zeros_(self.grain.n.g)  # a bank that knew no grain begins as it was
         self.body = nn.ModuleList(Residual(styles, width) for _ in range(blocks))
@@ -97,7 +102,7 @@ class Lean(nn.Module):
         self.out = nn.Conv2d(quarter, 48, 3, padding=1)
 
     def forward(self, x: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
-        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8) with `weights` (B×N); the result is like `x`.
+        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8, at least 32) with `weights` (B×N); the result is like `x`.
 
         `grain` is B×`GRAIN`×H/8×W/8; without, that of a picture's upper left corner.
         """

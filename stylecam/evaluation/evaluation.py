@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stylecam import processor
+from stylecam.bench.arithmetic import gmac
 from stylecam.bench.baseline import johnson
 from stylecam.errors import ModelFormatError, TrainingFailedError
 from stylecam.evaluation import cost, steadiness
@@ -63,7 +65,7 @@ class Evaluation:
         self._painter_of = {id(painter.model): painter for painter in self._painters}
         self._styles, notes = examination.choose([painter.model for painter in self._painters])
         self._album = draw_album(examination.photos, examination.count, examination.seed)
-        if (load := cost.load()) >= _BUSY:
+        if (load := processor.load()) >= _BUSY:
             notes.append(f"the machine is busy (load {load:.1f}): times are longer than they would be on an idle one")
         if len(self._album) < examination.count:
             notes.append(f"only {len(self._album)} photographs could be drawn, not {examination.count}")
@@ -128,7 +130,7 @@ class Evaluation:
     def _gmac(self, model: Model, size: Size) -> float | None:
         """A graph that cannot be followed can still be run, and judged by all else."""
         try:
-            return cost.gmac(model, size)
+            return gmac(model, size)
         except ModelFormatError as error:
             if str(error) not in self._report.notes:
                 self._report.notes.append(str(error))

@@ -15,7 +15,6 @@ from onnx import helper, numpy_helper
 
 from stylecam.cli.tables import tables
 from stylecam.errors import ModelFormatError, StyleNotFoundError, TrainingDataError
-from stylecam.evaluation import cost
 from stylecam.evaluation import descent as descent_module
 from stylecam.evaluation import evaluation as evaluation_module
 from stylecam.evaluation.critic import Critic, Judgement, Weights
@@ -76,7 +75,7 @@ def examination(folder: Path, *banks: Path, **changes: Any) -> Examination:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cost and steadiness at small sizes: what is timed here is the tests."""
     monkeypatch.setattr("stylecam.evaluation.steadiness.SIZE", Size(160, 96))
-    monkeypatch.setattr("stylecam.evaluation.cost.load", lambda: 0.0)
+    monkeypatch.setattr("stylecam.processor.load", lambda: 0.0)
     monkeypatch.setattr("stylecam.evaluation.cost.SIZES", (Size(64, 48), Size(128, 96)))
 
 
@@ -147,7 +146,7 @@ def test_arithmetic_that_cannot_be_counted_is_a_note_and_no_end(
     def lost(model: Model, size: Size) -> float:
         raise ModelFormatError("its graph cannot be followed")
 
-    monkeypatch.setattr(cost, "gmac", lost)
+    monkeypatch.setattr("stylecam.evaluation.evaluation.gmac", lost)
     report = run(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=0, baseline=True)
     assert report.notes.count("its graph cannot be followed") == 1
     (costs,) = {(one.gmac, one.times_less) for one in report.styles[0].costs.values()}
@@ -223,7 +222,7 @@ def test_a_style_without_a_painting_gets_steadiness_and_cost_only(tmp_path: Path
 
 
 def test_on_a_busy_machine_times_are_said_to_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylecam.evaluation.cost.load", lambda: 4.2)
+    monkeypatch.setattr("stylecam.processor.load", lambda: 4.2)
     assert any("load 4.2" in note for note in run(tmp_path, network(tmp_path / "plain.onnx")).notes)
 
 

@@ -67,11 +67,11 @@ def show(context: click.Context, as_json: bool) -> None:
         if texts:
             click.echo(f"\n[{table}]")
         for name, text in texts.items():
-            click.echo(_line(f"{key(name)} = {toml(text)}", f"file, line {loaded.lines[(table, name)]}"))
+            click.echo(_line(f"{key(name)} = {toml(text)}", f"file, line {loaded.line((table, name))}"))
     for preset_name, preset in loaded.presets.items():
         click.echo(f"\n[presets.{key(preset_name)}]")
         for name, value in _given(preset).items():
-            click.echo(_line(f"{name} = {toml(value)}", f"file, line {loaded.lines['presets', preset_name, name]}"))
+            click.echo(_line(f"{name} = {toml(value)}", f"file, line {loaded.line(('presets', preset_name, name))}"))
 
 
 @command.command("path")
@@ -154,7 +154,7 @@ def _entries(asked: click.Context, loaded: Config) -> Any:
         if origin["from"] == "environment":
             origin["variable"] = f"STYLECAM_{str(parameter.name).upper()}"
         if origin["from"] == "file":
-            origin["line"] = loaded.lines[loaded.places[option.name]]
+            origin["line"] = loaded.line(loaded.places[option.name])
         if option.secret and value:
             origin["hidden"], value = True, None
         yield option, value, origin

@@ -82,7 +82,7 @@ def _edited(draft: Path, command: list[str], check: Callable[[str], None]) -> Co
     if ended.returncode != 0:
         raise UsageError(f"{command[0]} ended with status {ended.returncode}; nothing was changed")
     try:
-        check(draft.read_text("utf-8"))
+        check(draft.read_text("utf-8-sig"))
     except ConfigError as error:
         return error
     except UnicodeDecodeError as error:

@@ -84,6 +84,7 @@ def test_what_is_no_request_is_answered_at_once(house: House) -> None:
 def test_silent_connections_do_not_hold_up_the_end(catalogue: Catalogue) -> None:
     with House(catalogue) as house:
         connections = silent(house, 3)
+        assert house.ask("/api/state").status == 200  # they have come, as this one after them has
     assert not any(thread.name == "stylecam-server" for thread in threading.enumerate())
     close(connections)
 

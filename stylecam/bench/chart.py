@@ -21,11 +21,7 @@ def check_installed() -> None:
     Raises:
         BenchError: it is not; the message says what to install.
     """
-    try:
-        there = find_spec("matplotlib") is not None
-    except ValueError:  # taken out of the way
-        there = False
-    if not there:
+    if find_spec("matplotlib") is None:
         raise BenchError('--plot needs matplotlib; install it with: pip install "stylecam[bench]"')
 
 

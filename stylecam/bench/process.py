@@ -29,8 +29,7 @@ def follow(job: Job, clock: Clock, stop: threading.Event, look: Callable[[Entry]
         BenchError: the run could not be opened; the message is the run's own.
     """
     outcome, journal = Outcome(), Follower(Path(job.samples))
-    for _ in journal.news():  # of an earlier run into the same file
-        pass
+    journal.skip()  # an earlier run into the same file
     with tempfile.TemporaryFile() as complaints:
         # In a session of its own: Ctrl-C in the terminal is for us, and it is ended by the end of its input.
         process = subprocess.Popen(

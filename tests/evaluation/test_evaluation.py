@@ -14,7 +14,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from stylecam.cli.tables import tables
-from stylecam.errors import ModelFormatError, StyleNotFoundError, TrainingDataError
+from stylecam.errors import EngineRunError, ModelFormatError, StyleNotFoundError, TrainingDataError, TrainingFailedError
 from stylecam.evaluation import descent as descent_module
 from stylecam.evaluation import evaluation as evaluation_module
 from stylecam.evaluation.critic import Critic, Judgement, Weights
@@ -312,7 +312,7 @@ def test_figures_are_written_into_the_card_and_no_weight_changes(
     path = bank(tmp_path / "b.onnx", "one", "two", licence="CC0-1.0")
     before = Model.read(path)
     report = run(tmp_path, path, styles=("two",), gatys_photos=1)
-    assert write_cards(report) == [path]
+    assert list(write_cards(report)) == [path]
     after = Model.read(path)
     assert after.with_metadata({}) == before.with_metadata({})
     assert after.metadata["licence"] == "CC0-1.0"
@@ -325,3 +325,20 @@ def test_figures_are_written_into_the_card_and_no_weight_changes(
     assert second.measured.ms == pytest.approx(figures.costs[Size(64, 48)].ms, rel=1e-3)
     assert second.measured.worth is not None
     assert second.measured.machine == str(report.machine)
+
+
+def test_what_was_found_is_not_lost_when_gatys_method_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise TrainingFailedError("the memory does not suffice; lower --gatys-photos")
+
+    monkeypatch.setattr("stylecam.evaluation.evaluation.descend", exhausted)
+    report = run(tmp_path, network(tmp_path / "plain.onnx"), gatys_photos=1)
+    assert report.stopped
+    assert report.styles[0].crop is not None
+    assert "lower --gatys-photos" in json.dumps(report.as_dict())
+
+
+def test_a_network_that_cannot_be_run_at_all_is_an_error(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.onnx", [helper.make_node("NoSuchLayer", ["image"], ["styled"])])
+    with pytest.raises(EngineRunError, match=r"a\.onnx"):
+        run(tmp_path, path)

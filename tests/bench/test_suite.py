@@ -91,7 +91,8 @@ def test_a_run_that_cannot_be_opened_does_not_take_the_others_with_it(
     def second(job: Job, *others: Any) -> Outcome:
         if len(jobs) == good:
             raise BenchError("there is no such camera")
-        return follow(job, *others)
+        found: Outcome = follow(job, *others)
+        return found
 
     monkeypatch.setattr(room, "follow", second)
     suite = Suite(Plan(what=("live", "soak"), cameras=("demo", "7"), folders=FOLDERS))

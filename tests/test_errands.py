@@ -196,7 +196,7 @@ def test_what_is_so_already_stays_so_as_with_every_switch(stage: Stage) -> None:
 def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: Stage) -> None:
     stage.step()
     path = stage.file("record:on,talk")
-    with pytest.raises(RefusedError, match="already recording to .*talk"):
+    with pytest.raises(RefusedError, match=r"already recording to .*talk"):
         _ = stage.ask("record:on,walk").state
     stage.step(2)
     assert stage.file("record:off") == path

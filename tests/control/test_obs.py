@@ -14,7 +14,7 @@ import pytest
 from stylecam.control.actions import Order
 from stylecam.control.obs import ObsAddress, SceneFollower
 from stylecam.errors import ObsUnavailableError, UsageError
-from tests.control.served import free_port
+from tests.control.house import free_port
 from tests.doubles import until
 
 pytest.importorskip("simpleobsws", reason='following OBS needs one more package: pip install "stylecam[obs]"')

@@ -7,6 +7,7 @@ What is seen goes to the job's file of samples.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections import deque
@@ -87,7 +88,11 @@ def settings_of(job: Job) -> Settings:
 
 
 def main(lines: IO[bytes]) -> None:
-    """Do the job in the first of `lines`, which are not buffered, until there are no more."""
+    """Do the job in the first of `lines`, which are not buffered, until there are no more.
+
+    Ctrl-C is meant for who started it, who then ends it; so it is ignored where it comes here too, as on Windows.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     job = Job.parse(lines.readline().decode())
     with Path(job.samples).open("a", encoding="utf-8") as file:
         journal = Journal(file)

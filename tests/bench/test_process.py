@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from stylecam.bench.job import Event, Job
@@ -79,6 +81,18 @@ def test_stopped_it_tells_the_statistics_so_far(job: Job, stop: threading.Event)
     assert outcome.report is not None
     assert outcome.crash is None
     assert outcome.report["seconds"] < 600
+
+
+def test_ctrl_c_that_reaches_the_run_too_does_not_cost_its_figures(job: Job, stop: threading.Event) -> None:
+    def look(entry: dict[str, Any]) -> None:
+        if entry["kind"] == "sample" and not stop.is_set():
+            (run,) = psutil.Process().children()
+            run.send_signal(signal.SIGINT)
+            stop.set()
+
+    outcome = follow(replace(job, seconds=600.0), SystemClock(), stop, look)
+    assert outcome.crash is None
+    assert outcome.report is not None
 
 
 def test_a_run_that_cannot_be_opened_says_why(job: Job, stop: threading.Event) -> None:

@@ -14,14 +14,13 @@ from stylecam import config as configuration
 from stylecam.cli.options import check_each, long_name, options_of, source_of
 from stylecam.cli.run import FILE, FOUND
 from stylecam.cli.run import command as run_command
+from stylecam.cli.work import FILE as FILE_OPTION
 from stylecam.config import Config
 from stylecam.configuration.option import Option
 from stylecam.configuration.template import key, template, toml
 from stylecam.errors import ConfigError, UsageError
 
-_FILE = click.option(
-    "--config", "named", type=click.Path(path_type=Path), metavar="FILE", help="Another file than the usual one."
-)
+_FILE = click.option("--config", "named", **FILE_OPTION, metavar="FILE", help="Another file than the usual one.")
 
 
 @click.group(

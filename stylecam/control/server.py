@@ -43,7 +43,7 @@ class Server:
         self._desk = desk
         self._feed = Feed(desk)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event
+        self._stopping = asyncio.Event()
         self._thread: threading.Thread | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
@@ -79,6 +79,7 @@ class Server:
         self._thread = threading.Thread(target=self._serve, args=(ready, failure), name="stylecam-server", daemon=True)
         self._thread.start()
         if not ready.wait(START_S):
+            self._ask_to_stop()
             raise ServerUnavailableError(f"the server did not start on port {self.port}; try --no-server")
         if failure:
             self._thread.join(STOP_S)
@@ -88,13 +89,18 @@ class Server:
     def stop(self) -> None:
         """Let everybody go and give the port back. Also after a failed start, and twice."""
         self._unsubscribe()
+        self._ask_to_stop()
+        if self._thread is not None:
+            self._thread.join(STOP_S)
+            self._thread = None
+
+    def _ask_to_stop(self) -> None:
         with self._lock:
             loop, self._loop = self._loop, None
             if loop is not None:
                 loop.call_soon_threadsafe(self._stopping.set)
-        if self._thread is not None:
-            self._thread.join(STOP_S)
-            self._thread = None
+            else:  # nobody waits for it: it ends as soon as it has begun
+                self._stopping.set()
 
     def changed(self) -> None:
         """Something that the state tells is another now."""
@@ -132,12 +138,15 @@ class Server:
             door = Door(runner.server, MOST_CONNECTIONS, HEAD_S)
             listening = await self._listen(door)
             self._desk.broadcast.attach(asyncio.get_running_loop())
-            self._stopping, self._loop = asyncio.Event(), asyncio.get_running_loop()
+            with self._lock:
+                self._loop = asyncio.get_running_loop()
             ready.set()
             await self._stopping.wait()
             listening.close()
             door.close()
         finally:
+            with self._lock:
+                self._loop = None
             self._desk.broadcast.detach()
             await runner.cleanup()
 

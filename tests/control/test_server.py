@@ -18,6 +18,7 @@ from stylecam.sinks.broadcast import Broadcast
 from stylecam.styles.catalogue import Catalogue
 from tests.control.house import PATIENCE_S, TOKEN, House, free_port
 from tests.control.test_pages import connect
+from tests.doubles import until
 
 
 @pytest.fixture
@@ -91,6 +92,16 @@ def test_when_all_are_taken_it_says_so(desk: Desk, monkeypatch: pytest.MonkeyPat
         with pytest.raises(ServerUnavailableError, match="all in use; choose another with --listen"):
             server.start()
         server.stop()
+
+
+def test_one_that_takes_too_long_to_start_does_not_serve_later_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "START_S", 0.0)
+    server = Server(desk, Address(HOST, free_port()))
+    with pytest.raises(ServerUnavailableError, match=r"did not start .* try --no-server"):
+        server.start()
+    assert until(is_gone)
+    server.changed()
+    server.stop()
 
 
 def test_stopped_it_gives_its_port_back_and_ends_its_thread(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""One live run in a process of its own, so that nothing but it is in the figures: `python -m stylecam.bench.worker`.
+"""One live run in a process of its own, so that nothing but it is in the figures.
 
 The job is a line of JSON on standard input; when that is closed, the run ends, so that none outlives who started it.
 What is seen goes to the job's file of samples.
@@ -116,7 +116,8 @@ def _watch(lines: IO[bytes], live: Live) -> None:
     live.interrupt()
 
 
-if __name__ == "__main__":
+def begin() -> None:
+    """The process's whole life."""
     # Not buffered: a thread that waits in a buffer's lock aborts the interpreter at its end.
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as given:
         main(given)

@@ -52,6 +52,18 @@ def test_what_a_run_saw_is_told_and_kept(job: Job, stop: threading.Event) -> Non
     assert len(Path(job.samples).read_text().splitlines()) == len(looks)
 
 
+def test_the_program_that_was_started_is_measured_wherever_one_stands(
+    job: Job, stop: threading.Event, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stylecam").mkdir()
+    (tmp_path / "stylecam" / "__init__.py").write_text("raise SystemExit('another stylecam')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    outcome = follow(job, SystemClock(), stop, nothing)
+    assert outcome.crash is None
+    assert outcome.report is not None
+
+
 def test_the_script_is_carried_out(job: Job, stop: threading.Event) -> None:
     script = (Event(0.2, "order", "next"), Event(0.3, "fault", "0.2"), Event(0.4, "load", "1"))
     outcome = follow(replace(job, script=script, seconds=2.0), SystemClock(), stop, nothing)

@@ -60,3 +60,13 @@ def test_a_configuration_file_it_would_not_find_is_refused_before_anything_is_in
 ) -> None:
     assert run_command_line(["service", "install", "--config", "own.toml"]) == 2
     assert f"write {tmp_path / 'own.toml'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["flag", "file"])
+def test_a_style_that_is_not_there_is_refused_before_anything_is_installed(
+    wrong: str, own_settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if wrong == "file":
+        own_settings.write_text('[scenes]\n"Game" = "no_such"\n')
+    assert run_command_line(["service", "install", *(["--style", "no_such"] if wrong == "flag" else [])]) == 2
+    assert "no style is called 'no_such'" in capsys.readouterr().err

@@ -16,7 +16,8 @@ import psutil
 _LOOK_EVERY_S = 0.05
 _SPACE = 4
 """Times the memory allowed: libraries and threads reserve far more addresses than they use."""
-_START = "import sys; sys.path[:] = sys.argv[4:]; from stylecam import child; child.begin(*sys.argv[1:4])"
+_START = "import sys; n = int(sys.argv[1]) + 2; sys.path[:], sys.argv[:] = sys.argv[n:], sys.argv[2:n]; "
+_CALL = "from importlib import import_module; getattr(import_module(sys.argv[0]), sys.argv[1])(*sys.argv[2:])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,26 @@ class Limits:
     memory: int
 
 
+def command(function: str, *arguments: str) -> list[str]:
+    """What starts a fresh Python that calls `module:function` with `arguments`.
+
+    It finds the modules that this process finds, and neither variables nor the folder at hand can give it others.
+    """
+    module, _, name = function.partition(":")
+    words = [module, name, *arguments]
+    return [sys.executable, "-I", "-c", _START + _CALL, str(len(words)), *words, *sys.path]
+
+
 def run(function: str, argument: str, limits: Limits) -> str | None:
     """Call `module:function` with `argument` in a fresh Python; None when it returned, else what became of it.
 
-    The child finds the modules that this process finds, and prints nowhere. Its memory is watched from outside, which
+    The child prints nowhere. Its memory is watched from outside, which
     works on every system, and what it took to get ready is not counted. It does not outlive this call.
     """
-    command = [sys.executable, "-I", "-c", _START, function, argument, str(limits.memory), *sys.path]
+    begun = command("stylecam.child:begin", function, argument, str(limits.memory))
     with (
         tempfile.TemporaryFile() as told,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=told) as process,
+        subprocess.Popen(begun, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=told) as process,
     ):
         try:
             assert process.stdout is not None

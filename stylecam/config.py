@@ -74,9 +74,13 @@ class Config:
     places: dict[str, Keys] = field(default_factory=dict)
     lines: Mapping[Keys, int] = field(default_factory=dict)
 
+    def line(self, keys: Keys) -> int | None:
+        """The line of a table's key; of one inside an inline table, the line where that begins."""
+        return next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
+
     def place(self, keys: Keys) -> str:
         """File and line of a table's key, in words."""
-        line = next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
+        line = self.line(keys)
         return str(self.path) if line is None else f"{self.path}, line {line}"
 
     def error(self, keys: Keys, message: str) -> ConfigError:
@@ -138,7 +142,7 @@ def load(path: Path, options: Iterable[Option]) -> Config:
         ConfigError: unreadable, not TOML, or an unknown table, key or kind of value; with the line.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # Windows puts a mark before UTF-8
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:

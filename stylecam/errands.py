@@ -109,13 +109,17 @@ class Errands:
             raise
         return {"file": str(path)}
 
-    def _record(self, errand: Errand) -> dict[str, str]:
-        wanted = bool(errand.order.arguments.get("on", self.recording is None))
-        if wanted and self.recording is not None:
-            raise RefusedError(f"already recording to {self.recording}")
-        if not wanted and self.recording is None:
-            raise RefusedError("nothing is being recorded")
-        return self._start(errand) if wanted else self._stop()
+    def _record(self, errand: Errand) -> dict[str, str] | None:
+        """Begin or end; what is so already stays so, as with every switch, unless a file of another name is wanted."""
+        path = self.recording
+        wanted = bool(errand.order.arguments.get("on", path is None))
+        if path is None:
+            return self._start(errand) if wanted else None
+        if not wanted:
+            return self._stop(path)
+        if "name" in errand.order.arguments:
+            raise RefusedError(f"already recording to {path}; end that first")
+        return {"file": str(path)}
 
     def _start(self, errand: Errand) -> dict[str, str]:
         path = self._new(self._videos, errand, ".mp4")
@@ -131,12 +135,10 @@ class Errands:
         self._changed()
         return {"file": str(path)}
 
-    def _stop(self) -> dict[str, str]:
-        path, outlet = self.recording, self._outlet
-        if path is None or outlet is None:
-            raise RefusedError("nothing is being recorded")
+    def _stop(self, path: Path) -> dict[str, str]:
         try:
-            self._let_go(outlet)
+            if self._outlet is not None:
+                self._let_go(self._outlet)
         except SinkError as error:
             raise RefusedError(str(error)) from error
         if not path.exists():

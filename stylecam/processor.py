@@ -24,3 +24,8 @@ def model_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def load() -> float:
+    """How many programs have wanted a processor during the last minute, as far as the system tells: else 0."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from stylecam import config
 from stylecam.clock import ManualClock
@@ -14,6 +15,11 @@ from stylecam.control import instance
 from stylecam.stats import Stats
 from stylecam.styles.catalogue import Catalogue, shipped_models
 from stylecam.styles.model import Model
+
+# A busy machine is no failure, and neither is a fresh clone, in which the first text takes a second: Hypothesis then
+# makes its table of all characters.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True)

@@ -181,17 +181,25 @@ def test_a_recording_counts_as_a_viewer(stage: Stage) -> None:
     assert not any(isinstance(sink, Recorder) for sink in stage.audience._sinks)
 
 
-@pytest.mark.parametrize(
-    ("first", "then", "words"),
-    [("record:on", "record:on", "already recording"), ("", "record:off", "nothing is")],
-)
-def test_what_makes_no_sense_now_is_refused(stage: Stage, first: str, then: str, words: str) -> None:
+def test_what_is_so_already_stays_so_as_with_every_switch(stage: Stage) -> None:
     stage.step()
-    if first:
-        stage.file(first)
-    with pytest.raises(RefusedError, match=words):
-        _ = stage.ask(then).state
+    ticket = stage.ask("record:off")
+    assert ticket.state
+    assert ticket.result is None
+    path = stage.file("record:on,talk")
     stage.step(2)
+    assert stage.file("record:on") == path
+    assert stage.changes == [path]
+    assert stage.file("record:off") == path
+
+
+def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: Stage) -> None:
+    stage.step()
+    path = stage.file("record:on,talk")
+    with pytest.raises(RefusedError, match=r"already recording to .*talk"):
+        _ = stage.ask("record:on,walk").state
+    stage.step(2)
+    assert stage.file("record:off") == path
 
 
 def test_a_recording_of_nothing_is_said(stage: Stage) -> None:

@@ -21,11 +21,7 @@ def check_installed() -> None:
     Raises:
         BenchError: it is not; the message says what to install.
     """
-    try:
-        there = find_spec("matplotlib") is not None
-    except ValueError:  # taken out of the way
-        there = False
-    if not there:
+    if find_spec("matplotlib") is None:
         raise BenchError('--plot needs matplotlib; install it with: pip install "stylecam[bench]"')
 
 
@@ -76,12 +72,13 @@ def _draw_stages(axes: Any, found: dict[str, Any]) -> None:
 
 
 def _draw_live(axes: Any, rows: list[dict[str, Any]]) -> None:
-    shown = [row for row in rows if row["latency_ms"] is not None]
+    shown = [row for row in rows if row["latency_ms"] is not None and row["latency_ms"]["p99"] is not None]
     for place, row in enumerate(shown):
         latency = row["latency_ms"]
         for name, colour in (("p99", "#c6dbef"), ("p95", "#6baed6"), ("p50", "#2171b5")):
             axes.barh(place, latency[name], color=colour, label=name if place == 0 else None)
-        told = f"  {row['published_fps']:.1f} published, {row['styled_fps']:.1f} painted, {row['cores_busy']} cores"
+        cores = "" if row["cores_busy"] is None else f", {row['cores_busy']} cores"
+        told = f"  {row['published_fps']:.1f} published, {row['styled_fps']:.1f} painted{cores}"
         axes.text(latency["p99"], place, told, va="center", fontsize=8)
     rungs = ["" if not row["rung"] else f" {row['rung'][0]}×{row['rung'][1]}" for row in shown]
     names = [f"{Path(row['camera']).name} {row['engine']}{rung}" for row, rung in zip(shown, rungs, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +12,7 @@ import psutil
 
 from stylecam import __version__
 from stylecam.clock import Clock
-from stylecam.processor import model_name, usable_cores
+from stylecam.processor import load, model_name, usable_cores
 
 _PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve")
@@ -52,7 +51,7 @@ class Host:
             platform.python_version(),
             __version__,
             {name: known for name in _PACKAGES if (known := _version(name)) is not None},
-            round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
+            round(load(), 2),
         )
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,11 @@ class Follower:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._at = 0
+
+    def skip(self) -> None:
+        """Take no account of what is in the file already, whatever that is."""
+        with contextlib.suppress(FileNotFoundError):
+            self._at = self._path.stat().st_size
 
     def news(self) -> Iterator[Entry]:
         """All whole entries since the last look; none while there is no file."""

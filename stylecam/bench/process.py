@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from stylecam import child
 from stylecam.bench.job import Job
 from stylecam.bench.journal import Entry, Follower, Outcome
 from stylecam.clock import Clock
@@ -29,12 +29,11 @@ def follow(job: Job, clock: Clock, stop: threading.Event, look: Callable[[Entry]
         BenchError: the run could not be opened; the message is the run's own.
     """
     outcome, journal = Outcome(), Follower(Path(job.samples))
-    for _ in journal.news():  # of an earlier run into the same file
-        pass
+    journal.skip()  # an earlier run into the same file
     with tempfile.TemporaryFile() as complaints:
         # In a session of its own: Ctrl-C in the terminal is for us, and it is ended by the end of its input.
         process = subprocess.Popen(
-            [sys.executable, "-m", "stylecam.bench.worker"],
+            child.command("stylecam.bench.worker:begin"),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=complaints,

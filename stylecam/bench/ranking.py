@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import cv2
 
 from stylecam.bench.arithmetic import gmac
 from stylecam.bench.baseline import johnson
@@ -68,12 +70,13 @@ class Ranking:
         rate = None if work is None or not took else work / took * 1000
         base = next((other for other in self.times if other.size == times.size and self._is_baseline(other)), times)
         known = self._is_baseline(base)
+        limit = self.peak if times.entry.engine.device.startswith("cpu") else None  # a graphics card has its own
         return {
             **times.as_dict(),
             "baseline": self._is_baseline(times),
             "gmac": _rounded(work, 3),
             "gmac_per_s": _rounded(rate, 1),
-            "of_peak": None if rate is None or self.peak is None else round(rate / self.peak, 3),
+            "of_peak": None if rate is None or limit is None else round(rate / limit, 3),
             "picture_times_faster": _ratio(base.paint_ms, times.paint_ms) if known else None,
             "network_times_faster": _ratio(base.network_ms, took) if known else None,
         }
@@ -90,8 +93,17 @@ def rank(plan: Plan, model: Model, clock: Clock, listener: Listener, stop: threa
     """
     ranking = Ranking(baseline=johnson())
     engines = engines_of(plan, ranking.problems)
-    sizes, threads = plan.engine_sizes, plan.threads or usable_cores()
-    seconds = plan.seconds_of("engines")
+    with _opencv_on(_threads(plan)):
+        _measure(ranking, engines, plan, model, clock, listener, stop)
+    ranking.problems += [engine.trouble for engine in engines if engine.trouble is not None]
+    return ranking
+
+
+def _measure(
+    ranking: Ranking, engines: Sequence[Engine], plan: Plan, model: Model, clock: Clock, listener: Listener,
+    stop: threading.Event,
+) -> None:  # fmt: skip
+    sizes, seconds, threads = plan.engine_sizes, plan.seconds_of("engines"), _threads(plan) or usable_cores()
     share = 0.9 / len(sizes)
     for number, size in enumerate(sizes):
         listener(number * share, "the processor's matrix product")
@@ -112,8 +124,6 @@ def rank(plan: Plan, model: Model, clock: Clock, listener: Listener, stop: threa
         ranking.peak = _higher(ranking.peak, matmul_peak(threads))
         if any(_HALF in engine.device for engine in engines):
             ranking.half_peak = bf16_peak(threads)
-    ranking.problems += [engine.trouble for engine in engines if engine.trouble is not None]
-    return ranking
 
 
 def engines_of(plan: Plan, problems: list[str]) -> list[Engine]:
@@ -132,7 +142,7 @@ def engines_of(plan: Plan, problems: list[str]) -> list[Engine]:
             raise UsageError(f"there is no engine {name!r}; choose {', '.join(ENGINES)}")
         for number, tried in enumerate(_devices(name) if device == AUTO else [device]):
             try:
-                found.append(make_engine(name, tried, plan.threads))
+                found.append(make_engine(name, tried, _threads(plan)))
             except (EngineUnavailableError, UsageError) as error:
                 if asked and number == 0:
                     raise
@@ -141,6 +151,23 @@ def engines_of(plan: Plan, problems: list[str]) -> list[Engine]:
     if not found:
         raise UsageError(f"no installed engine has a device {plan.device!r}; choose another, or auto")
     return found
+
+
+def _threads(plan: Plan) -> int | None:
+    """Those asked for, but no more than there are cores, as for `stylecam run`; None for all."""
+    return None if plan.threads is None else min(plan.threads, usable_cores())
+
+
+@contextlib.contextmanager
+def _opencv_on(threads: int | None) -> Iterator[None]:
+    """Give OpenCV so many threads inside: they are the whole process's, so its engine cannot be told."""
+    before = cv2.getNumThreads()
+    if threads is not None:
+        cv2.setNumThreads(threads)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _devices(engine: str) -> Sequence[str]:

@@ -22,7 +22,7 @@ from stylecam.bench.ranking import Ranking, engines_of, rank
 from stylecam.bench.reader import STRENGTH
 from stylecam.bench.run import Run
 from stylecam.clock import Clock, SystemClock
-from stylecam.errors import UsageError
+from stylecam.errors import StylecamError, UsageError
 from stylecam.processor import usable_cores
 from stylecam.styles.catalogue import Catalogue, Mix
 
@@ -31,7 +31,7 @@ ENOUGH_RUNS = 100
 
 @dataclass(slots=True)
 class Report:
-    """What was found; kinds that were not reached are None or empty."""
+    """What was found; kinds that were not reached are None or empty, because of `failure` or since it was `stopped`."""
 
     host: Host
     style: str
@@ -43,6 +43,7 @@ class Report:
     latency: list[Run] = field(default_factory=list)
     soak: Endurance | None = None
     stopped: bool = False
+    failure: StylecamError | None = None
 
     @property
     def runs(self) -> list[Run]:
@@ -53,6 +54,8 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         found: dict[str, Any] = {"machine": self.host.as_dict(), "style": self.style, "stopped_early": self.stopped}
+        if self.failure is not None:
+            found["failure"] = str(self.failure)
         if self.engines is not None:
             found["engines"] = self.engines.as_dict()
         if self.stages is not None:
@@ -100,8 +103,10 @@ class Suite:
     def run(self) -> Report:
         """Do it all, or as much as there is time for before `stop` is set.
 
+        What is found is not lost when something later fails: that ends it, and is the report's `failure`.
+
         Raises:
-            BenchError: a live run could not be opened.
+            BenchError: the very first live run could not be opened.
             EngineError: an engine that was asked for by name does not work.
         """
         kinds = [kind for kind in KINDS if kind in self._plan.what]
@@ -111,7 +116,13 @@ class Suite:
         for kind in kinds:
             if self._stop.is_set():
                 break
-            _DO[kind](self, report, part(self._listener, done / total, expected[kind] / total))
+            try:
+                _DO[kind](self, report, part(self._listener, done / total, expected[kind] / total))
+            except StylecamError as error:
+                if report.engines is None and not report.runs:
+                    raise
+                report.failure = error
+                break
             done += expected[kind]
         report.stopped = self._stop.is_set()
         return report

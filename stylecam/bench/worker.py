@@ -1,4 +1,4 @@
-"""One live run in a process of its own, so that nothing but it is in the figures: `python -m stylecam.bench.worker`.
+"""One live run in a process of its own, so that nothing but it is in the figures.
 
 The job is a line of JSON on standard input; when that is closed, the run ends, so that none outlives who started it.
 What is seen goes to the job's file of samples.
@@ -7,6 +7,7 @@ What is seen goes to the job's file of samples.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections import deque
@@ -87,7 +88,11 @@ def settings_of(job: Job) -> Settings:
 
 
 def main(lines: IO[bytes]) -> None:
-    """Do the job in the first of `lines`, which are not buffered, until there are no more."""
+    """Do the job in the first of `lines`, which are not buffered, until there are no more.
+
+    Ctrl-C is meant for who started it, who then ends it; so it is ignored where it comes here too, as on Windows.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     job = Job.parse(lines.readline().decode())
     with Path(job.samples).open("a", encoding="utf-8") as file:
         journal = Journal(file)
@@ -111,7 +116,8 @@ def _watch(lines: IO[bytes], live: Live) -> None:
     live.interrupt()
 
 
-if __name__ == "__main__":
+def begin() -> None:
+    """The process's whole life."""
     # Not buffered: a thread that waits in a buffer's lock aborts the interpreter at its end.
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as given:
         main(given)

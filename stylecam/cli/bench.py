@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stylecam.bench.plan import KINDS, LONGEST_S, QUICK, SHORTEST_S, Plan
 from stylecam.cli.complete import complete_camera, complete_style
-from stylecam.cli.work import FILE, stopped_by_ctrl_c
-from stylecam.errors import BenchError, UsageError
-from stylecam.files import check_writable
+from stylecam.cli.progress import ShareBar
+from stylecam.cli.work import FILE, check_picture, console_for_tables, stopped_by_ctrl_c
+from stylecam.errors import BenchError
 from stylecam.frame import Size
+
+PLAIN_EVERY_S = 30.0
+"""Lines of progress, where standard error is no terminal."""
 
 
 def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,10 +102,8 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     from stylecam.config import user_styles
     from stylecam.styles.catalogue import shipped_models
 
+    check_picture(plot)
     if plot is not None:
-        if plot.suffix.lower() != ".png":
-            raise UsageError(f"{plot}: the name of a plot ends in .png")
-        check_writable(plot)
         chart.check_installed()
     cameras = given.pop("cameras") or ("demo",)
     plan = Plan(
@@ -116,16 +113,14 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
         folders=(shipped_models(), user_styles()),
         **given,
     )
-    with stopped_by_ctrl_c() as stop, _Screen() as screen:
+    with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S) as screen:
         report = Suite(plan, screen, stop).run()
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:
         from stylecam.cli.figures import tables
 
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console = Console(width=180, highlight=False)
+        console = console_for_tables(180)
         console.print(str(report.host), markup=False, soft_wrap=True)
         for table, note in tables(report):
             console.print()
@@ -140,43 +135,6 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
         except OSError as error:
             raise BenchError(f"{plot} cannot be written: {error.strerror or error}") from error
         click.echo(f"wrote {plot}", err=True)
+    if report.failure is not None:
+        raise report.failure
     return 1 if any(run.outcome.crash for run in report.runs) else 0
-
-
-class _Screen(AbstractContextManager["_Screen"]):
-    """Shows progress on standard error; plain lines every half minute where that is no terminal."""
-
-    PLAIN_EVERY_S = 30.0
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            BarColumn(30),
-            TextColumn("{task.percentage:5.1f} %"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[what]}", markup=False),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            refresh_per_second=2,
-            transient=True,
-        )
-        self._task = self._progress.add_task("bench", total=1.0, left="", what="")
-        self._began = self._told_at = monotonic()
-
-    def __enter__(self) -> _Screen:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, done: float, what: str) -> None:
-        """Take in how far it has come."""
-        now = monotonic()
-        left_s = (now - self._began) / done * (1 - done) if done > 0.02 else None
-        left = "" if left_s is None else f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
-        self._progress.update(self._task, completed=done, left=left, what=what)
-        if self._progress.disable and now - self._told_at >= self.PLAIN_EVERY_S:
-            self._told_at = now
-            self._console.print(f"{done:.0%} {left} {what}", markup=False, soft_wrap=True)

@@ -14,14 +14,13 @@ from stylecam import config as configuration
 from stylecam.cli.options import check_each, long_name, options_of, source_of
 from stylecam.cli.run import FILE, FOUND
 from stylecam.cli.run import command as run_command
+from stylecam.cli.work import FILE as FILE_OPTION
 from stylecam.config import Config
 from stylecam.configuration.option import Option
 from stylecam.configuration.template import key, template, toml
 from stylecam.errors import ConfigError, UsageError
 
-_FILE = click.option(
-    "--config", "named", type=click.Path(path_type=Path), metavar="FILE", help="Another file than the usual one."
-)
+_FILE = click.option("--config", "named", **FILE_OPTION, metavar="FILE", help="Another file than the usual one.")
 
 
 @click.group(
@@ -67,11 +66,11 @@ def show(context: click.Context, as_json: bool) -> None:
         if texts:
             click.echo(f"\n[{table}]")
         for name, text in texts.items():
-            click.echo(_line(f"{key(name)} = {toml(text)}", f"file, line {loaded.lines[(table, name)]}"))
+            click.echo(_line(f"{key(name)} = {toml(text)}", f"file, line {loaded.line((table, name))}"))
     for preset_name, preset in loaded.presets.items():
         click.echo(f"\n[presets.{key(preset_name)}]")
         for name, value in _given(preset).items():
-            click.echo(_line(f"{name} = {toml(value)}", f"file, line {loaded.lines['presets', preset_name, name]}"))
+            click.echo(_line(f"{name} = {toml(value)}", f"file, line {loaded.line(('presets', preset_name, name))}"))
 
 
 @command.command("path")
@@ -154,7 +153,7 @@ def _entries(asked: click.Context, loaded: Config) -> Any:
         if origin["from"] == "environment":
             origin["variable"] = f"STYLECAM_{str(parameter.name).upper()}"
         if origin["from"] == "file":
-            origin["line"] = loaded.lines[loaded.places[option.name]]
+            origin["line"] = loaded.line(loaded.places[option.name])
         if option.secret and value:
             origin["hidden"], value = True, None
         yield option, value, origin

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stylecam.cli.complete import complete_style
-from stylecam.cli.work import FILE, stopped_by_ctrl_c
+from stylecam.cli.progress import ShareBar
+from stylecam.cli.work import FILE, check_picture, console_for_tables, stopped_by_ctrl_c
 from stylecam.errors import StylecamError, TrainingFailedError, UsageError
 from stylecam.files import check_writable
+
+PLAIN_EVERY_S = 60.0
+"""Lines of progress, where standard error is no terminal."""
 
 
 def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
@@ -109,18 +109,15 @@ def command(
 
     if plot is not None and plot == sheet:
         raise UsageError(f"--plot and --sheet are both {plot}; name two files")
-    for picture in (plot, sheet):
-        if picture is not None and picture.suffix.lower() != ".png":
-            raise UsageError(f"{picture}: the name of a plot or sheet ends in .png")
-    for path in (plot, sheet, *(given["banks"] if write_card else ())):
-        if path is not None:
-            check_writable(path)
+    check_picture(plot, sheet)
+    for path in given["banks"] if write_card else ():
+        check_writable(path)
     examination = Examination(gatys_photos=0 if no_gatys else gatys_photos, **given)
-    with stopped_by_ctrl_c() as stop, _Screen() as screen:
+    with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S, "reading") as screen:
         evaluation = Evaluation(examination, listener=screen, stop=stop)
         report = evaluation.run()
         wrote: list[Path] = []
-        failed: Exception | None = None
+        failed: Exception | None = report.failure
         try:  # what was found is told in any case: it may have taken hours
             if plot is not None:
                 chart.write_chart(plot, report)
@@ -129,17 +126,15 @@ def command(
                 evaluation.write_exhibition(sheet)
                 wrote.append(sheet)
             if write_card and not report.stopped:
-                wrote += write_cards(report)
+                wrote.extend(write_cards(report))  # those before one that cannot be written stay in it
         except (OSError, StylecamError) as error:
-            failed = error
+            failed = failed or error
     if as_json:
         click.echo(json.dumps({**report.as_dict(), "wrote": list(map(str, wrote))}, indent=2))
     else:
         from stylecam.cli.tables import tables
 
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=160)
+        console = console_for_tables(160)
         for table in tables(report):
             console.print(table)
             console.print()
@@ -155,40 +150,3 @@ def command(
         raise TrainingFailedError(f"{what} cannot be written: {failed.strerror or failed}") from failed
     if failed is not None:
         raise failed
-
-
-class _Screen(AbstractContextManager["_Screen"]):
-    """Shows progress on standard error; plain lines every minute where that is no terminal."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._progress = Progress(
-            BarColumn(30),
-            TextColumn("{task.percentage:5.1f} %"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[what]}", markup=False),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            refresh_per_second=4,
-            transient=True,
-        )
-        self._task = self._progress.add_task("evaluate", total=1.0, left="", what="reading")
-        self._began = self._told_at = monotonic()
-
-    def __enter__(self) -> _Screen:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, done: float, what: str) -> None:
-        """Take in how far it has come."""
-        now = monotonic()
-        left_s = (now - self._began) / done * (1 - done) if done > 0.02 else None
-        left = "" if left_s is None else f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
-        self._progress.update(self._task, completed=done, left=left, what=what)
-        if self._progress.disable and now - self._told_at >= 60:
-            self._told_at = now
-            self._console.print(f"{done:.0%} {left} {what}", highlight=False, markup=False)

@@ -1,11 +1,18 @@
-"""A progress bar with the time left, on standard error; plain lines now and then where that is no terminal."""
+"""Progress bars with the time left, on standard error; plain lines now and then where that is no terminal."""
 
 from __future__ import annotations
 
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 PLAIN_EVERY_S = 10.0
@@ -62,3 +69,42 @@ class Bar:
     def say(self, message: str) -> None:
         """A line above the bar."""
         self._console.print(Text(message), soft_wrap=True)
+
+
+class ShareBar:
+    """Shows what share of a long piece of work is done, and what is at hand; call it with both."""
+
+    def __init__(self, plain_every_s: float, first: str = "") -> None:
+        """`first` is at hand until it is told otherwise."""
+        self._plain_every_s = plain_every_s
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            BarColumn(30),
+            TextColumn("{task.percentage:5.1f} %"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[what]}", markup=False),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            refresh_per_second=2,
+            transient=True,
+        )
+        self._task = self._progress.add_task("work", total=1.0, left="", what=first)
+        self._started = self._told = time.monotonic()
+
+    def __enter__(self) -> ShareBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, done: float, what: str) -> None:
+        """So much, 0..1, is done."""
+        now = time.monotonic()
+        left_s = (now - self._started) / done * (1 - done) if done > 0.02 else None
+        left = "" if left_s is None else f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
+        self._progress.update(self._task, completed=done, left=left, what=what)
+        if self._progress.disable and now - self._told >= self._plain_every_s:
+            self._told = now
+            self._console.print(f"{done:.0%} {left} {what}", markup=False, soft_wrap=True)

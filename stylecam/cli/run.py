@@ -23,6 +23,7 @@ from stylecam.cli.options import as_given, check_each, check_variables, options_
 from stylecam.control import instance
 from stylecam.control.obs import DEFAULT
 from stylecam.errors import SinkError, SourceError, StylecamError, UsageError
+from stylecam.files import user_path
 from stylecam.service.notify import Notifier, Watchdog
 from stylecam.words import printable
 
@@ -45,7 +46,7 @@ class _Run(click.Command):
 
 def _load_config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
     """Make the file's values the defaults of all other options."""
-    path = value or config.default_path()
+    path = config.default_path() if value is None else user_path(str(value))
     if value is not None and not path.is_file():
         raise UsageError(f"--config {path}: there is no such file")
     loaded = config.load(path, options_of(context.command))

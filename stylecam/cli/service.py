@@ -34,12 +34,21 @@ def command() -> None:
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[FLAG OF RUN]...")
 def install(flags: tuple[str, ...]) -> None:
     """Have `stylecam run` started at login, with these flags."""
+    from stylecam.cli.run import FILE, FOUND, settings_of
     from stylecam.cli.run import command as run_command
-    from stylecam.cli.run import settings_of
+    from stylecam.config import user_styles
+    from stylecam.service.places import check_places
     from stylecam.service.select import manager
+    from stylecam.styles.catalogue import Catalogue, shipped_models
 
-    settings = settings_of(run_command.make_context("run", list(flags)))
+    asked = run_command.make_context("run", list(flags))
+    settings = settings_of(asked)
     settings.check()
+    check_places(settings, asked.meta[FILE])
+    catalogue = Catalogue.load([shipped_models(), user_styles()])
+    asked.meta[FOUND].check_styles(catalogue.parse)
+    if settings.style is not None:
+        catalogue.parse(settings.style)
     if settings.seconds is not None:
         raise UsageError("--seconds ends the run, and a service is not meant to end; leave it out")
     chosen = manager(os.environ)

@@ -14,7 +14,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stylecam.files import user_path
+from stylecam.errors import UsageError
+from stylecam.files import check_writable, user_path
 
 if TYPE_CHECKING:
     from stylecam.training.events import Step
@@ -31,6 +32,25 @@ def _expanded(_: click.Context, __: click.Parameter, value: Any) -> Any:
 
 FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _expanded}
 """Of an option or argument that names a file or folder."""
+
+
+def check_picture(*paths: Path | None) -> None:
+    """See that plots and sheets can be written there.
+
+    Raises:
+        UsageError: one cannot, or its name is no PNG's.
+    """
+    for path in paths:
+        if path is not None:
+            if path.suffix.lower() != ".png":
+                raise UsageError(f"{path}: the name of a plot or sheet ends in .png")
+            check_writable(path)
+
+
+def console_for_tables(width: int) -> Console:
+    """Standard output; `width` columns of it where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=width, highlight=False)
 
 
 @contextmanager

@@ -90,6 +90,8 @@ def guarded(guard: Guard) -> Middleware:
                 response = await handler(request)
             except web.HTTPException as error:
                 response = refused(error.status, _words(error), error.headers) if error.status >= 400 else error
+            except web.RequestPayloadError:
+                response = refused(400, "the body is not what its headers say")
         elif response.status == 401 and request.path in ("/", "/picture"):
             response = web.Response(status=401, text=_LOCKED, content_type="text/html")
         if not response.prepared:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import importlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -28,6 +28,8 @@ WRONG_PASSWORD = 4009
 """The close code WebSocketCloseCode::AuthenticationFailed."""
 ANSWER_S = 10.0
 STOP_S = 3.0
+GOODBYE_S = 0.5
+"""An OBS that hangs does not answer the goodbye; the library would wait for it for ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class SceneFollower:
         retry_s: float = 1.0,
         slowest_retry_s: float = 30.0,
     ) -> None:
-        """`choose` gives the order that belongs to a scene, or None; all three are called from this thread.
+        """`choose` gives the order that belongs to a scene, or None; all three are called from the thread of its own.
 
         `retry_s` is the first pause before looking for OBS again; each further one is twice as long, up to the slowest.
 
@@ -138,9 +140,11 @@ class SceneFollower:
             was_connected, self.connected = self.connected, False
             if stopping.is_set():
                 break
-            pause = self._retry_s if was_connected else min(2 * pause, self._slowest_retry_s)
+            if was_connected:
+                pause = self._retry_s
             self._tell(_words(outcome, self._address.url, was_connected))
             await asyncio.wait({ended}, timeout=pause)
+            pause = min(2 * pause, self._slowest_retry_s)
 
     async def _converse(self) -> None:
         """One connection, from its beginning to its end.
@@ -169,7 +173,7 @@ class SceneFollower:
                 await self._changed(answer.responseData)
             await client.recv_task
         finally:
-            await _ended(client.disconnect())
+            await _parted(client)
 
     async def _changed(self, data: Any) -> None:
         scene = data.get("sceneName", data.get("currentProgramSceneName")) if isinstance(data, dict) else None
@@ -204,6 +208,13 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-async def _ended(work: Coroutine[Any, Any, Any]) -> None:
-    """Wait for `work`, whatever a broken connection has it raise."""
-    await asyncio.gather(asyncio.create_task(work), return_exceptions=True)
+async def _parted(client: Any) -> None:
+    """Say goodbye, whatever a broken connection has the library raise, and wait a moment for the answer."""
+    transport = getattr(client.ws, "transport", None)
+    goodbye = asyncio.create_task(client.disconnect())
+    await asyncio.wait({goodbye}, timeout=GOODBYE_S)
+    if not goodbye.done():
+        goodbye.cancel()
+        if transport is not None:
+            transport.abort()
+    await asyncio.gather(goodbye, return_exceptions=True)

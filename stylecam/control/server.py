@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from stylecam.control.address import Address, url
 from stylecam.control.api import Api
 from stylecam.control.desk import Desk
+from stylecam.control.door import HEAD_S, MOST_CONNECTIONS, Door
 from stylecam.control.feed import Feed
 from stylecam.control.guard import LARGEST_BODY, Guard, guarded
 from stylecam.control.pages import Pages
@@ -22,6 +24,8 @@ from stylecam.errors import ServerUnavailableError
 DEFAULT_PORT = 8765
 PORTS_TRIED = 20
 START_S, STOP_S = 10.0, 3.0
+KEPT_S = 75.0
+"""A connection whose last request is so long ago is let go."""
 
 
 class Server:
@@ -39,6 +43,7 @@ class Server:
         self._desk = desk
         self._feed = Feed(desk)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
         self._thread: threading.Thread | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
@@ -74,6 +79,7 @@ class Server:
         self._thread = threading.Thread(target=self._serve, args=(ready, failure), name="stylecam-server", daemon=True)
         self._thread.start()
         if not ready.wait(START_S):
+            self._ask_to_stop()
             raise ServerUnavailableError(f"the server did not start on port {self.port}; try --no-server")
         if failure:
             self._thread.join(STOP_S)
@@ -83,13 +89,18 @@ class Server:
     def stop(self) -> None:
         """Let everybody go and give the port back. Also after a failed start, and twice."""
         self._unsubscribe()
-        with self._lock:
-            loop, self._loop = self._loop, None
-            if loop is not None:
-                loop.call_soon_threadsafe(loop.stop)
+        self._ask_to_stop()
         if self._thread is not None:
             self._thread.join(STOP_S)
             self._thread = None
+
+    def _ask_to_stop(self) -> None:
+        with self._lock:
+            loop, self._loop = self._loop, None
+            if loop is not None:
+                loop.call_soon_threadsafe(self._stopping.set)
+            else:  # nobody waits for it: it ends as soon as it has begun
+                self._stopping.set()
 
     def changed(self) -> None:
         """Something that the state tells is another now."""
@@ -109,24 +120,35 @@ class Server:
                 self._loop.call_soon_threadsafe(work)
 
     def _serve(self, ready: threading.Event, failure: list[Exception]) -> None:
-        loop = asyncio.new_event_loop()
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.2)
         try:
-            loop.run_until_complete(runner.setup())
-            loop.run_until_complete(self._listen(runner))
-            self._desk.broadcast.attach(loop)
-            self._loop = loop
+            asyncio.run(self._live(ready))
         except (OSError, UnicodeError) as error:  # a host name that cannot be one is the latter
             failure.append(error)
-        ready.set()
-        try:
-            if not failure:
-                loop.run_forever()
         finally:
+            ready.set()
+
+    async def _live(self, ready: threading.Event) -> None:
+        """From the opening of the port to the last goodbye."""
+        runner = web.AppRunner(
+            self._application(), access_log=None, logger=_LOG, shutdown_timeout=0.2, keepalive_timeout=KEPT_S
+        )
+        await runner.setup()
+        try:
+            assert runner.server is not None
+            door = Door(runner.server, MOST_CONNECTIONS, HEAD_S)
+            listening = await self._listen(door)
+            self._desk.broadcast.attach(asyncio.get_running_loop())
+            with self._lock:
+                self._loop = asyncio.get_running_loop()
+            ready.set()
+            await self._stopping.wait()
+            listening.close()
+            door.close()
+        finally:
+            with self._lock:
+                self._loop = None
             self._desk.broadcast.detach()
-            loop.run_until_complete(runner.cleanup())
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
+            await runner.cleanup()
 
     def _application(self) -> web.Application:
         guard = Guard(self.address, self.token)
@@ -139,18 +161,17 @@ class Server:
             application.on_shutdown.append(self._desk.thumbnails.close)
         return application
 
-    async def _listen(self, runner: web.AppRunner) -> None:
+    async def _listen(self, door: Door) -> asyncio.Server:
         wanted = self.address.port
         ports = [wanted] if wanted else range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)
         for port in ports:
             self.port = port
             try:
-                await web.TCPSite(runner, self.address.host, port).start()
+                return await asyncio.get_running_loop().create_server(door, self.address.host, port)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or port == ports[-1]:
                     raise
-            else:
-                return
+        raise AssertionError("there is always a port to try")
 
     def _reason(self, error: Exception) -> str:
         host = self.address.host
@@ -165,3 +186,13 @@ class Server:
             f"port {self.port} is in use by another program; "
             f"choose another with --listen {host}:{other} or --output web:{other}"
         )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """False for what aiohttp has to say of requests that are none, or end in the middle: whoever sent them was told."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, http_exceptions.HttpProcessingError | web.RequestPayloadError | ConnectionError)
+
+
+_LOG = logging.getLogger("stylecam.server")
+_LOG.addFilter(_is_ours)

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stylecam import child
 from stylecam.clock import Clock
 from stylecam.errors import EngineRunError, StyleNotFoundError
 from stylecam.frame import Frame, Image, Size
@@ -25,7 +25,6 @@ PATIENCE_S = 20.0
 """How long a painting may take; at the lowest priority on a busy machine that is not a moment."""
 TRY_AGAIN_S = 60.0
 """A style that could not be painted is left alone for so long."""
-_START = "import sys; sys.path[:] = sys.argv[1:]; from stylecam.control.miniature import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Thumbnails:
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._leaving: asyncio.TimerHandle | None = None
-        self._farewell: asyncio.Task[None] | None = None
+        self._farewell: asyncio.Task[int] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -89,13 +88,19 @@ class Thumbnails:
 
     async def close(self, _: object = None) -> None:
         """Let the process go; the next painting starts another."""
+        process = self._parted()
+        if process is not None:
+            await process.wait()
+
+    def _parted(self) -> asyncio.subprocess.Process | None:
+        """The process, which was told to end, and which nobody will ask any more."""
         if self._leaving is not None:
             self._leaving.cancel()
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+        return process
 
     async def _renewed(self, name: str, mix: Mix, known: _Known | None) -> _Known | None:
         frame = self._look()
@@ -141,17 +146,20 @@ class Thumbnails:
             self._leaving.cancel()
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-c", _START, *sys.path,
+                *child.command("stylecam.control.miniature:main"),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         self._leaving = asyncio.get_running_loop().call_later(self._idle_s, self._let_go)
         return self._process
 
     def _let_go(self) -> None:
+        """Nobody has looked for a while."""
         if self._turn.locked():  # it is at work
             self._leaving = asyncio.get_running_loop().call_later(self._idle_s, self._let_go)
-        else:
-            self._farewell = asyncio.get_running_loop().create_task(self.close())
+            return
+        process = self._parted()  # at once: in the next turn of the loop somebody may want it again
+        if process is not None:
+            self._farewell = asyncio.get_running_loop().create_task(process.wait())
 
 
 def small(image: Image) -> Image:

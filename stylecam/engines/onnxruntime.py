@@ -6,12 +6,11 @@ import contextlib
 import io
 from typing import Any
 
-from stylecam.engines.base import Engine, Session
-from stylecam.engines.inputs import Inputs
-from stylecam.engines.library import brief, load
+from stylecam.engines.device import DeviceEngine, DeviceNet
+from stylecam.engines.library import load
 from stylecam.engines.names import DEVICES_OF
-from stylecam.engines.pixels import Array, Loader, Net, PixelSession
-from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
+from stylecam.engines.pixels import Array, Net
+from stylecam.errors import EngineUnavailableError, UsageError
 from stylecam.processor import usable_cores
 from stylecam.styles.model import Model
 
@@ -38,7 +37,7 @@ def available_devices() -> tuple[str, ...]:
     return tuple(device for device, (provider, _) in _PROVIDERS.items() if provider in built_for)
 
 
-class OnnxRuntimeEngine(Engine, Loader):
+class OnnxRuntimeEngine(DeviceEngine):
     """ONNX Runtime on one device.
 
     It silently runs on the processor what a device does not take; so each network is asked what it was given to. Where
@@ -67,54 +66,25 @@ class OnnxRuntimeEngine(Engine, Loader):
         self.device = found[0] if device == "auto" else device
         self.version = f"ONNX Runtime {self._library.__version__}"
         self._threads = threads or usable_cores()
-        self._errors = _errors(self._library)
+        self.errors = _errors(self._library)
         self._library.set_default_logger_severity(_FATAL)  # failures come as exceptions; it would print them too
         if self.device == "cuda" and hasattr(self._library, "preload_dlls"):
             with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
                 self._library.preload_dlls()
 
-    def session(self, model: Model, width: int, height: int) -> Session:
-        """See `Engine.session`."""
-        return PixelSession(self, model, width, height)
+    @property
+    def on_processor(self) -> bool:
+        """See `DeviceEngine.on_processor`."""
+        return self.device == "cpu"
 
     @property
     def in_order(self) -> bool:
         """See `Loader.in_order`."""
-        return self.device != "cpu"
+        return not self.on_processor
 
     def load(self, data: bytes, model: Model, width: int, height: int) -> Net:
         """See `Loader.load`."""
         return _Net(self, data, model, width, height)
-
-    def open(self, data: bytes, name: str) -> Any:
-        """An `InferenceSession` that really runs on `device`, or on the processor, which `device` then is.
-
-        Raises:
-            EngineRunError: the network called `name` cannot be loaded.
-        """
-        if self.device != "cpu":
-            try:
-                opened = self._open(data)
-            except self._errors as error:
-                self.give_up_device(brief(error))
-            else:
-                if _PROVIDERS[self.device][0] in opened.get_providers():
-                    return opened
-                self.give_up_device("it finds no such device, or not the libraries that go with it")
-        try:
-            return self._open(data)
-        except self._errors as error:
-            raise EngineRunError(f"{self.version} cannot load {name}: {brief(error)}") from error
-
-    def give_up_device(self, reason: str) -> None:
-        """Use the processor from now on."""
-        self.trouble = f"{self.version} cannot use {self.device} ({reason}); going on with the processor"
-        self.device = "cpu"
-
-    @property
-    def errors(self) -> tuple[type[Exception], ...]:
-        """What the library raises."""
-        return self._errors
 
     def on_device(self, values: Array) -> Any:
         """`values` in CUDA's memory."""
@@ -129,43 +99,28 @@ class OnnxRuntimeEngine(Engine, Loader):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if self.device == "directml":
             options.enable_mem_pattern = False  # its documentation asks for it
-        names = [self.device] if self.device == "cpu" else [self.device, "cpu"]
+        names = ["cpu"] if self.on_processor else [self.device, "cpu"]
         providers = [_PROVIDERS[name] for name in names]
-        return self._library.InferenceSession(data, options, providers=providers, enable_fallback=0)
+        opened = self._library.InferenceSession(data, options, providers=providers, enable_fallback=0)
+        if _PROVIDERS[self.device][0] not in opened.get_providers():
+            raise RuntimeError("it finds no such device, or not the libraries that go with it")
+        return opened
 
 
-class _Net(Net):
-    """A network in ONNX Runtime; it moves to the processor when its device fails."""
+class _Net(DeviceNet):
+    """A network in ONNX Runtime."""
 
-    def __init__(self, engine: OnnxRuntimeEngine, data: bytes, model: Model, width: int, height: int) -> None:
-        self._engine, self._data, self._model, self._size = engine, data, model, (width, height)
-        self._open()
+    _engine: OnnxRuntimeEngine
 
-    def _open(self) -> None:
-        self._session = self._engine.open(self._data, self._model.path.name)
-        self._device = self._engine.device
-        self._inputs = Inputs(self._model, *self._size)
+    def _begin(self, opened: Any) -> None:
+        self._session = opened
         self._fed: dict[str, Array] = {}
-        self._bound = _Bound(self._engine, self._session) if self._device == "cuda" else None
+        self._bound = _Bound(self._engine, opened) if self._device == "cuda" else None
 
-    def run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
-        try:
-            return self._run(image, weights, origin)
-        except self._engine.errors as error:
-            if self._device == "cpu":
-                raise EngineRunError(
-                    f"{self._engine.version} cannot run {self._model.path.name}: {brief(error)}"
-                ) from error
-            if self._engine.device == self._device:
-                self._engine.give_up_device(brief(error))
-        self._open()
-        return self.run(image, weights, origin)
-
-    def _run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
-        changed = self._inputs.changed(weights, origin)
+    def _run(self, changed: dict[str, Array]) -> Array:
         if self._bound is not None:
-            return self._bound.run({"image": image, **changed})
-        self._fed.update(changed, image=image)
+            return self._bound.run(changed)
+        self._fed.update(changed)
         styled: Array = self._session.run(["styled"], self._fed)[0]
         return styled
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from stylecam.engines.base import Engine, Session
-from stylecam.engines.inputs import Inputs
+from stylecam.engines.device import DeviceEngine, DeviceNet
 from stylecam.engines.library import brief, load
 from stylecam.engines.names import DEVICES_OF
-from stylecam.engines.pixels import Array, Loader, Net, PixelSession
-from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
+from stylecam.engines.pixels import Array, Net
+from stylecam.errors import EngineUnavailableError, UsageError
 from stylecam.processor import usable_cores
 from stylecam.styles.model import Model
 
@@ -29,7 +30,7 @@ def available_devices() -> tuple[str, ...]:
     return _started()[1]
 
 
-class OpenVINOEngine(Engine, Loader):
+class OpenVINOEngine(DeviceEngine):
     """OpenVINO on one device.
 
     On a GPU it computes in half precision, as it does by default there. Where the GPU fails, the engine goes on with
@@ -37,6 +38,7 @@ class OpenVINOEngine(Engine, Loader):
     """
 
     name = "openvino"
+    errors = _ERRORS
 
     def __init__(self, device: str = "auto", threads: int | None = None) -> None:
         """`device` is one of `DEVICES`; `auto` is the processor in full precision. `threads`: None for all cores.
@@ -55,9 +57,10 @@ class OpenVINOEngine(Engine, Loader):
             raise EngineUnavailableError(f"--device {self.device}: {self.version} {_MISSING[self.device]}")
         self._threads = threads or usable_cores()
 
-    def session(self, model: Model, width: int, height: int) -> Session:
-        """See `Engine.session`."""
-        return PixelSession(self, model, width, height)
+    @property
+    def on_processor(self) -> bool:
+        """See `DeviceEngine.on_processor`."""
+        return self.device != "gpu"
 
     @property
     def in_order(self) -> bool:
@@ -68,74 +71,35 @@ class OpenVINOEngine(Engine, Loader):
         """See `Loader.load`."""
         return _Net(self, data, model, width, height)
 
-    def open(self, data: bytes, name: str) -> Any:
-        """An `InferRequest` on `device`, or on the processor, which `device` then is.
-
-        Raises:
-            EngineRunError: the network called `name` cannot be loaded.
-        """
-        if self.device == "gpu":
-            try:
-                return self._open(data)
-            except _ERRORS as error:
-                self.give_up_device(brief(error))
-        try:
-            return self._open(data)
-        except _ERRORS as error:
-            raise EngineRunError(f"{self.version} cannot load {name}: {brief(error)}") from error
-
-    def give_up_device(self, reason: str) -> None:
-        """Use the processor from now on."""
-        self.trouble = f"{self.version} cannot use {self.device} ({reason}); going on with the processor"
-        self.device = "cpu"
-
     def tensor(self, values: Array) -> Any:
         """`values` as the library's tensor, which shares their memory."""
         return self._library.Tensor(values, shared_memory=True)
 
     def _open(self, data: bytes) -> Any:
+        """An `InferRequest`."""
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        if self.device == "gpu":
-            where = "GPU"
-        else:
-            where = "CPU"
+        where = "CPU" if self.on_processor else "GPU"
+        if self.on_processor:
             options["INFERENCE_PRECISION_HINT"] = "bf16" if self.device == "cpu-bf16" else "f32"
             options["INFERENCE_NUM_THREADS"] = self._threads
             options["ENABLE_CPU_PINNING"] = False  # a core that the call takes is not waited for
         return self._core.compile_model(self._core.read_model(data), where, options).create_infer_request()
 
 
-class _Net(Net):
-    """A network in OpenVINO; it moves to the processor when the GPU fails."""
+class _Net(DeviceNet):
+    """A network in OpenVINO."""
 
-    def __init__(self, engine: OpenVINOEngine, data: bytes, model: Model, width: int, height: int) -> None:
-        self._engine, self._data, self._model, self._size = engine, data, model, (width, height)
-        self._open()
+    _engine: OpenVINOEngine
 
-    def _open(self) -> None:
-        self._request = self._engine.open(self._data, self._model.path.name)
-        self._device = self._engine.device
-        self._inputs = Inputs(self._model, *self._size)
+    def _begin(self, opened: Any) -> None:
+        self._request = opened
         self._kept: dict[str, Array] = {}
-        output = self._request.model_outputs[0]
+        output = opened.model_outputs[0]
         self._kind = output.get_element_type().to_dtype()
         self._shape = tuple(output.get_shape()) if output.get_partial_shape().is_static else None
 
-    def run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
-        try:
-            return self._run(image, weights, origin)
-        except _ERRORS as error:
-            if self._device != "gpu":
-                raise EngineRunError(
-                    f"{self._engine.version} cannot run {self._model.path.name}: {brief(error)}"
-                ) from error
-            if self._engine.device == self._device:
-                self._engine.give_up_device(brief(error))
-        self._open()
-        return self.run(image, weights, origin)
-
-    def _run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
-        for name, values in {"image": image, **self._inputs.changed(weights, origin)}.items():
+    def _run(self, changed: dict[str, Array]) -> Array:
+        for name, values in changed.items():
             self._kept[name] = np.ascontiguousarray(values)  # its memory is the tensor's
             self._request.set_tensor(name, self._engine.tensor(self._kept[name]))
         if self._shape is None:
@@ -158,7 +122,7 @@ def _started() -> tuple[Any, tuple[str, ...]]:
     """The library's core and the devices it finds."""
     library = load("openvino", "OpenVINO")
     try:
-        core = library.Core()
+        core = _core(library.Core)
         names = {name.split(".")[0] for name in core.available_devices}
         found = ["cpu"] if "CPU" in names else []
         if found and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -166,3 +130,14 @@ def _started() -> tuple[Any, tuple[str, ...]]:
     except _ERRORS as error:
         raise EngineUnavailableError(f"OpenVINO cannot be started: {brief(error)}; use --engine opencv") from error
     return core, (*found, *(["gpu"] if "GPU" in names else []))
+
+
+@cache
+def _core(make: Callable[[], Any]) -> Any:
+    """One core for as long as the process lives.
+
+    Each gives the thread that makes it another stack for its signals, and takes that away again when it goes; with two
+    that go in the order in which they came, the thread is left with one that is gone (2026.4), and dies of the next
+    Ctrl-C.
+    """
+    return make()

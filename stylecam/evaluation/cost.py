@@ -1,27 +1,21 @@
-"""What a network costs: its arithmetic, counted in its graph, and the time it takes here."""
+"""What a network costs: its arithmetic, and the time it takes here."""
 
 from __future__ import annotations
 
-import math
-import os
 import platform
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import onnx
-from google.protobuf.message import DecodeError
 
 from stylecam.clock import Clock, SystemClock
-from stylecam.errors import ModelFormatError
 from stylecam.evaluation.painter import Painter
 from stylecam.frame import Size
-from stylecam.styles.model import Model
+from stylecam.processor import model_name, usable_cores
 
 SIZES = (Size(640, 360), Size(640, 480))
 WARM_UPS, RUNS = 2, 11
@@ -64,9 +58,8 @@ class Machine:
         """The machine at hand."""
         engine = painter.engine
         packages = {name: _version(name) for name in ("torch", "onnx", "numpy")}
-        return cls(
-            _processor(), engine.version, engine.device, cv2.getNumThreads(), platform.python_version(), packages
-        )
+        processor = f"{model_name()} ({usable_cores()} cores)"
+        return cls(processor, engine.version, engine.device, cv2.getNumThreads(), platform.python_version(), packages)
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
@@ -75,37 +68,6 @@ class Machine:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
-
-
-def gmac(model: Model, size: Size) -> float:
-    """Billions of multiply-adds in the convolutions of `model` for a picture of `size`.
-
-    Raises:
-        ModelFormatError: its shapes cannot be followed.
-    """
-    try:
-        proto = onnx.load_from_string(model.at(*size))
-        del proto.graph.output[:]  # some files fix its size, which would contradict the input's
-        del proto.graph.value_info[:]
-        graph = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
-    except (ValueError, TypeError, DecodeError, onnx.shape_inference.InferenceError) as error:
-        raise ModelFormatError(f"{model.path}: its graph cannot be followed ({error})") from error
-    shapes = {value.name: _dims(value) for value in (*graph.value_info, *graph.input)}
-    shapes.update({weight.name: tuple(weight.dims) for weight in graph.initializer})
-    for node in graph.node:
-        if node.op_type in ("Identity", "Constant") and node.output[0] not in shapes:
-            value = next((one.t.dims for one in node.attribute if one.name == "value"), None)
-            shapes[node.output[0]] = tuple(value) if value is not None else shapes.get(node.input[0], ())
-    total = 0
-    for node in graph.node:
-        if node.op_type not in ("Conv", "ConvTranspose"):
-            continue
-        # Each value of a convolution's output, or of a transposed one's input, meets all but one axis of the kernel.
-        kernel, pixels = shapes.get(node.input[1], ()), node.output[0] if node.op_type == "Conv" else node.input[0]
-        if not kernel or not shapes.get(pixels) or 0 in shapes[pixels]:
-            raise ModelFormatError(f"{model.path}: the shape of {pixels!r} cannot be told from its graph")
-        total += math.prod(shapes[pixels]) * math.prod(kernel[1:])
-    return total / 1e9
 
 
 def times(painters: Sequence[Painter], size: Size, clock: Clock | None = None) -> list[float]:
@@ -130,26 +92,8 @@ def times(painters: Sequence[Painter], size: Size, clock: Clock | None = None) -
     return [statistics.median(kept) for kept in took]
 
 
-def load() -> float:
-    """How many programs have wanted a processor during the last minute, as far as the system tells: else 0."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-
-
-def _dims(value: Any) -> tuple[int, ...]:
-    return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
-
-
 def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:  # built by hand, without its metadata
         return "unknown"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-        named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    except OSError:
-        named = []
-    return f"{named[0] if named else platform.processor() or platform.machine()} ({os.cpu_count()} cores)"

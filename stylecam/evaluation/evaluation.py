@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from stylecam import processor
+from stylecam.bench.arithmetic import gmac
 from stylecam.bench.baseline import johnson
-from stylecam.errors import ModelFormatError, TrainingFailedError
+from stylecam.errors import ModelFormatError, StylecamError, TrainingFailedError
 from stylecam.evaluation import cost, steadiness
 from stylecam.evaluation.album import draw_album
 from stylecam.evaluation.cost import Cost, Machine
@@ -63,7 +66,7 @@ class Evaluation:
         self._painter_of = {id(painter.model): painter for painter in self._painters}
         self._styles, notes = examination.choose([painter.model for painter in self._painters])
         self._album = draw_album(examination.photos, examination.count, examination.seed)
-        if (load := cost.load()) >= _BUSY:
+        if (load := processor.load()) >= _BUSY:
             notes.append(f"the machine is busy (load {load:.1f}): times are longer than they would be on an idle one")
         if len(self._album) < examination.count:
             notes.append(f"only {len(self._album)} photographs could be drawn, not {examination.count}")
@@ -80,9 +83,11 @@ class Evaluation:
     def run(self) -> Report:
         """Evaluate.
 
+        What is found is not lost when something later fails, such as Gatys' method for want of memory: that ends it,
+        and is the report's `failure`.
+
         Raises:
-            EngineRunError: a network cannot be run.
-            TrainingFailedError: Gatys' method failed.
+            EngineRunError: a network cannot be run at all.
         """
         report = self._report
         try:
@@ -93,6 +98,10 @@ class Evaluation:
             self._descend()
         except StoppedError:
             report.stopped = True
+        except StylecamError as error:
+            if not any(figures.flickers for figures in report.styles):
+                raise
+            report.stopped, report.failure = True, error
         return report
 
     def write_exhibition(self, path: Path) -> None:
@@ -128,7 +137,7 @@ class Evaluation:
     def _gmac(self, model: Model, size: Size) -> float | None:
         """A graph that cannot be followed can still be run, and judged by all else."""
         try:
-            return cost.gmac(model, size)
+            return gmac(model, size)
         except ModelFormatError as error:
             if str(error) not in self._report.notes:
                 self._report.notes.append(str(error))
@@ -206,21 +215,21 @@ class Evaluation:
         return self._cost_s() + steady + looks * len(self._judged) + descents * steps * photos * _DESCENT_S
 
 
-def write_cards(report: Report) -> list[Path]:
-    """Write each style's figures into its bank's metadata; the networks themselves stay as they are, bit for bit.
+def write_cards(report: Report) -> Iterator[Path]:
+    """Write each style's figures into its bank's metadata, and give each file once it is written.
+
+    The networks themselves stay as they are, bit for bit.
 
     Raises:
         OSError: a file cannot be written.
         TrainingFailedError: a bank is another one by now.
     """
-    written = []
     for model in {id(figures.model): figures.model for figures in report.styles}.values():
         if Model.read(model.path).key != model.key:
             raise TrainingFailedError(f"{model.path} changed while it was evaluated; evaluate again")
         own = {one.card.index: one.measured(report.machine) for one in report.styles if one.model is model}
         write_bytes(model.path, model.with_metadata(metadata_with(model, own)))
-        written.append(model.path)
-    return written
+        yield model.path
 
 
 def _area(image: Image) -> float:

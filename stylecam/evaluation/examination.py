@@ -96,11 +96,15 @@ def find_clips(paths: Sequence[Path]) -> list[Path]:
     """The videos among `paths`: files as they are, folders by what lies in them.
 
     Raises:
-        TrainingDataError: a folder holds none, or there is no such path.
+        TrainingDataError: a folder holds none, or cannot be read.
     """
     clips: list[Path] = []
     for path in paths:
-        inside = sorted(one for one in path.iterdir() if one.suffix.lower() in _CLIP_SUFFIXES) if path.is_dir() else []
+        try:
+            lying = sorted(path.iterdir()) if path.is_dir() else []
+        except OSError as error:
+            raise TrainingDataError(f"--clips {path} cannot be read: {error.strerror or error}") from error
+        inside = [one for one in lying if one.suffix.lower() in _CLIP_SUFFIXES]
         if path.is_dir() and not inside:
             raise TrainingDataError(f"--clips {path} holds no videos ({', '.join(sorted(_CLIP_SUFFIXES))})")
         clips += inside or [path]

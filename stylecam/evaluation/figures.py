@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from stylecam import __version__
+from stylecam.errors import StylecamError
 from stylecam.evaluation.cost import Cost, Machine
 from stylecam.evaluation.critic import Judgement, Weights
 from stylecam.evaluation.descent import Descent, Worth
@@ -131,7 +132,8 @@ class Report:
         photos, clips: what the styles were judged on.
         notes: what the reader should know before believing a figure.
         baseline: Johnson's network's cost by size, where asked for.
-        stopped: whether it was stopped before the end.
+        stopped: whether it ended early.
+        failure: what ended it early, unless it was the user.
     """
 
     styles: list[Figures]
@@ -142,6 +144,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     baseline: dict[Size, Cost] = field(default_factory=dict)
     stopped: bool = False
+    failure: StylecamError | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -149,6 +152,7 @@ class Report:
             "stylecam": __version__,
             "machine": self.machine.as_dict(),
             "stopped_early": self.stopped,
+            **({} if self.failure is None else {"failure": str(self.failure)}),
             "photos": list(map(str, self.photos)),
             "clips": list(map(str, self.clips)),
             "notes": self.notes,

@@ -84,7 +84,7 @@ class Systemd(Manager):
         self._systemctl("disable", "--now", UNIT)
         self._path.unlink(missing_ok=True)
         self._systemctl("daemon-reload")
-        self._systemctl("reset-failed", must=False)
+        self._systemctl("reset-failed", UNIT, must=False)  # without a name, everybody's
         return [f"{self._path} is gone; stylecam starts by itself no more"]
 
     def start(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ class TaskScheduler(Manager):
     def uninstall(self) -> list[str]:
         """See `Manager.uninstall`."""
         installed(self._path)
-        if self.status().running:
+        with contextlib.suppress(ServiceError):  # it does not run; whether it does, is told in the system's language
             self._schtasks("/End", "/TN", NAME)
         self._schtasks("/Delete", "/TN", NAME, "/F")
         self._path.unlink(missing_ok=True)

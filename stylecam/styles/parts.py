@@ -18,12 +18,23 @@ MODEL_GRAPH = 7
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
 
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
-_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_TEXT, _ATTRIBUTE_INTS, _ATTRIBUTE_KIND = 1, 3, 4, 8, 20
+_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_TEXT, _ATTRIBUTE_TENSOR, _ATTRIBUTE_INTS, _ATTRIBUTE_KIND = (
+    1,
+    3,
+    4,
+    5,
+    8,
+    20,
+)
 _KIND_INT, _KIND_TEXT, _KIND_INTS = 2, 3, 7
 _TENSOR_DIMS, _TENSOR_KIND, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_ELEMENT, _TENSOR_SHAPE = 1, 2, 1, 1, 2
 _SHAPE_DIM, _DIM_VALUE, _DIM_NAME = 1, 1, 2
 FLOAT, UINT8 = 1, 2
+_INT32, _INT64 = 6, 7
+_RAW_TYPES = {FLOAT: "<f4", _INT32: "<i4", _INT64: "<i8"}
+_FLOATS, _WHOLE = 4, {_INT32: 5, _INT64: 7}
+"""Where a tensor's numbers stand that are not kept as bytes."""
 
 Setting = int | str | tuple[int, ...]
 Constant = npt.NDArray[np.float32]
@@ -67,6 +78,15 @@ class Node:
         settings = dict(_setting(part.data) for part in parts if part.number == _NODE_ATTRIBUTE)
         known = {name: value for name, value in settings.items() if value is not None}
         return cls("".join(op), inputs, outputs, known, data)
+
+    def tensor(self, name: str) -> memoryview | None:
+        """The bytes of the `TensorProto` that the setting `name` is; None where there is none."""
+        for part in protobuf.fields(self.data):
+            if part.number == _NODE_ATTRIBUTE:
+                inside = list(protobuf.fields(part.data))
+                if any(one.number == _ATTRIBUTE_NAME and one.text == name for one in inside):
+                    return next((one.data for one in inside if one.number == _ATTRIBUTE_TENSOR), None)
+        return None
 
     def encoded(self) -> bytes:
         """A `NodeProto` of the kind, names and settings; it is called after its first result."""
@@ -137,6 +157,30 @@ def tensor_values(data: memoryview) -> Constant | None:
     if kinds != [FLOAT] or raw is None or len(raw) != 4 * int(np.prod(dims)):
         return None
     return np.frombuffer(raw, "<f4").astype(np.float32).reshape(dims)
+
+
+def tensor_numbers(data: memoryview) -> npt.NDArray[np.float32] | npt.NDArray[np.int64] | None:
+    """The numbers of a `TensorProto` of float32, int32 or int64, in its shape; None where it holds others."""
+    _, dims = tensor_head(data)
+    fields = list(protobuf.fields(data))
+    kind = next((part.value for part in fields if part.number == _TENSOR_KIND), None)
+    raw = next((part.data for part in fields if part.number == _TENSOR_RAW), None)
+    if not isinstance(kind, int) or kind not in _RAW_TYPES:
+        return None
+    if raw is not None:
+        found = np.frombuffer(raw, _RAW_TYPES[kind])
+    elif kind == FLOAT:
+        found = np.frombuffer(b"".join(part.data for part in fields if part.number == _FLOATS), "<f4")
+    else:
+        numbers: list[int] = []
+        for part in fields:
+            if part.number == _WHOLE[kind]:
+                numbers += [part.value] if isinstance(part.value, int) else protobuf.varints(part.data)
+        found = np.asarray(numbers, np.uint64).astype(np.int64)  # a negative one is written as if it had no sign
+    if found.size != int(np.prod(dims)):
+        return None
+    shaped = found.reshape(dims)
+    return shaped.astype(np.float32) if kind == FLOAT else shaped.astype(np.int64)
 
 
 def tensor(name: str, values: Constant) -> bytes:

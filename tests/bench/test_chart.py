@@ -10,7 +10,7 @@ import pytest
 
 from stylecam.bench import chart
 from stylecam.errors import BenchError
-from tests.bench.material import cut_short, report
+from tests.bench.material import REPORT, cut_short, report, run
 
 
 def test_each_kind_has_a_panel(tmp_path: Path) -> None:
@@ -24,6 +24,15 @@ def test_each_kind_has_a_panel(tmp_path: Path) -> None:
 def test_what_was_cut_short_is_drawn_as_far_as_it_is_known(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     chart.write_chart(tmp_path / "a.png", cut_short())
+    assert (tmp_path / "a.png").stat().st_size > 0
+
+
+def test_a_run_that_published_no_picture_of_the_camera_is_no_bar(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = report()
+    nothing = {**REPORT, "latency_ms": {"p50": None, "p95": None, "p99": None}}
+    found.live = [run([], report=nothing), *found.live]
+    chart.write_chart(tmp_path / "a.png", found)
     assert (tmp_path / "a.png").stat().st_size > 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from stylecam.bench.job import Event, Job
@@ -50,6 +52,18 @@ def test_what_a_run_saw_is_told_and_kept(job: Job, stop: threading.Event) -> Non
     assert len(Path(job.samples).read_text().splitlines()) == len(looks)
 
 
+def test_the_program_that_was_started_is_measured_wherever_one_stands(
+    job: Job, stop: threading.Event, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stylecam").mkdir()
+    (tmp_path / "stylecam" / "__init__.py").write_text("raise SystemExit('another stylecam')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    outcome = follow(job, SystemClock(), stop, nothing)
+    assert outcome.crash is None
+    assert outcome.report is not None
+
+
 def test_the_script_is_carried_out(job: Job, stop: threading.Event) -> None:
     script = (Event(0.2, "order", "next"), Event(0.3, "fault", "0.2"), Event(0.4, "load", "1"))
     outcome = follow(replace(job, script=script, seconds=2.0), SystemClock(), stop, nothing)
@@ -81,6 +95,18 @@ def test_stopped_it_tells_the_statistics_so_far(job: Job, stop: threading.Event)
     assert outcome.report["seconds"] < 600
 
 
+def test_ctrl_c_that_reaches_the_run_too_does_not_cost_its_figures(job: Job, stop: threading.Event) -> None:
+    def look(entry: dict[str, Any]) -> None:
+        if entry["kind"] == "sample" and not stop.is_set():
+            (run,) = psutil.Process().children()
+            run.send_signal(signal.SIGINT)
+            stop.set()
+
+    outcome = follow(replace(job, seconds=600.0), SystemClock(), stop, look)
+    assert outcome.crash is None
+    assert outcome.report is not None
+
+
 def test_a_run_that_cannot_be_opened_says_why(job: Job, stop: threading.Event) -> None:
     with pytest.raises(BenchError, match=r"there is no file nowhere\.mp4"):
         follow(replace(job, camera="nowhere.mp4"), SystemClock(), stop, nothing)
@@ -94,7 +120,9 @@ def test_a_crash_is_told_in_the_program_s_last_words(job: Job, stop: threading.E
 
 
 def test_samples_of_an_earlier_run_stay_and_are_not_taken_for_this_one_s(job: Job, stop: threading.Event) -> None:
-    Path(job.samples).write_text('{"kind": "sample", "t": 99.0}\n')
+    before = 'notes of mine\n{"kind": "sample", "t": 99.0}\n'
+    Path(job.samples).write_text(before)
     outcome = follow(job, SystemClock(), stop, nothing)
+    assert outcome.samples
     assert all(entry["t"] < 99 for entry in outcome.samples)
-    assert Path(job.samples).read_text().startswith('{"kind": "sample", "t": 99.0}\n')
+    assert Path(job.samples).read_text().startswith(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import pytest
 
 from stylecam.bench import ranking as room
@@ -87,3 +88,28 @@ def test_an_engine_may_be_asked_for_with_its_device() -> None:
     assert [(engine.name, engine.device) for engine in engines_of(plan, [])] == [("opencv", "cpu")] * 2
     with pytest.raises(UsageError, match="abacus"):
         engines_of(Plan(engines=("opencv:abacus",)), [])
+
+
+def test_opencv_has_the_threads_asked_for_while_it_is_measured(
+    bank: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+    monkeypatch.setattr(room, "matmul_peak", lambda count: float(threads.add(count) or 1))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(room, "usable_cores", lambda: 2)
+    monkeypatch.setattr(room, "engines_of", lambda *_: [TintEngine(clock)])
+
+    def listener(_: float, what: str) -> None:
+        if what.startswith("opencv"):
+            threads.add(cv2.getNumThreads())
+
+    before = cv2.getNumThreads()
+    rank(Plan(size=SIZE, seconds=0.5, threads=1), bank, clock, listener, threading.Event())
+    assert threads == {1}
+    assert cv2.getNumThreads() == before
+
+
+def test_a_graphics_card_is_not_held_against_the_processors_limit() -> None:
+    found = ranking()
+    found.times[0].entry.engine.device = "cuda"
+    assert found.rows[0]["gmac_per_s"] == pytest.approx(50.0)
+    assert found.rows[0]["of_peak"] is None

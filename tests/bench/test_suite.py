@@ -14,7 +14,7 @@ from stylecam.bench.journal import Outcome
 from stylecam.bench.plan import KINDS, Plan
 from stylecam.bench.suite import Suite
 from stylecam.clock import Clock
-from stylecam.errors import StyleNotFoundError, UsageError
+from stylecam.errors import BenchError, StyleNotFoundError, UsageError
 from stylecam.frame import Size
 from stylecam.styles.catalogue import shipped_models
 from tests.bench.material import REPORT, entry
@@ -80,6 +80,30 @@ def test_stopped_it_goes_no_further(jobs: list[Job]) -> None:
     assert report.live
     assert report.soak is None
     assert len(jobs) == 2
+
+
+@pytest.mark.parametrize("good", [0, 1])
+def test_a_run_that_cannot_be_opened_does_not_take_the_others_with_it(
+    good: int, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow: Any = vars(room)["follow"]
+
+    def second(job: Job, *others: Any) -> Outcome:
+        if len(jobs) == good:
+            raise BenchError("there is no such camera")
+        found: Outcome = follow(job, *others)
+        return found
+
+    monkeypatch.setattr(room, "follow", second)
+    suite = Suite(Plan(what=("live", "soak"), cameras=("demo", "7"), folders=FOLDERS))
+    if not good:
+        with pytest.raises(BenchError, match="no such camera"):
+            suite.run()
+        return
+    report = suite.run()
+    assert len(report.live) == 1
+    assert report.soak is None
+    assert report.as_dict()["failure"] == "there is no such camera"
 
 
 def test_samples_are_kept_where_the_user_says(jobs: list[Job], tmp_path: Path) -> None:

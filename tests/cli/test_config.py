@@ -34,6 +34,17 @@ def test_each_value_is_shown_with_what_has_set_it(
     assert run["cpu"] == {"value": 80.0, "from": "default"}
 
 
+def test_a_tilde_that_the_shell_left_standing_means_the_home(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert run_command_line(["config", "init", "--config=~/mine.toml"]) == 0
+    (tmp_path / "mine.toml").write_text("[run]\nfps = 25\n")
+    capsys.readouterr()
+    assert shown(capsys, "--config=~/mine.toml")["run"]["fps"]["value"] == 25
+
+
 def test_tokens_and_passwords_are_not_shown(own_settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own_settings.write_text('[server]\ntoken = "a-secret-word"\n[obs]\nurl = "ws://:a-secret-word@studio"\n')
     found = shown(capsys)["run"]

@@ -17,6 +17,7 @@ from stylecam.cli.ctl import command as ctl
 from stylecam.cli.group import run_command_line
 from stylecam.control.actions import ACTIONS
 from stylecam.styles.catalogue import Catalogue
+from tests.control.house import REPORT
 from tests.control.served import Served
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -54,7 +55,7 @@ def test_the_state_can_be_had_as_json(capsys: pytest.CaptureFixture[str]) -> Non
     state = json.loads(capsys.readouterr().out)
     assert (state["strength"], state["version"]) == (0.5, 1)
     assert run_command_line(["ctl", "--json", "state", "--stats"]) == 0
-    assert json.loads(capsys.readouterr().out)["stats"] == {}
+    assert json.loads(capsys.readouterr().out)["stats"] == REPORT
     assert run_command_line(["ctl", "--json", "snapshot"]) == 0
     assert json.loads(capsys.readouterr().out)["result"] == {"file": "/pictures/one.png"}
 

@@ -13,6 +13,8 @@ import pytest
 
 from stylecam.cli import evaluate as evaluate_module
 from stylecam.cli.group import run_command_line
+from stylecam.cli.progress import ShareBar
+from stylecam.errors import TrainingFailedError
 from stylecam.styles.catalogue import shipped_models
 from stylecam.styles.model import Model
 from stylecam.training import needs
@@ -145,11 +147,11 @@ def test_without_matplotlib_a_plot_is_refused_before_work_begins(
 def test_interrupted_it_prints_what_is_done_and_leaves_the_card(
     words: list[str], number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(screen: evaluate_module._Screen, done: float, what: str) -> None:
+    def interrupt(screen: ShareBar, done: float, what: str) -> None:
         if what.endswith("flicker"):
             signal.raise_signal(number)
 
-    monkeypatch.setattr(evaluate_module._Screen, "__call__", interrupt)
+    monkeypatch.setattr(ShareBar, "__call__", interrupt)
     before = Path(words[1]).read_bytes()
     handler = signal.getsignal(number)
     assert run_command_line([*words, "--write-card", "--json"]) == 0
@@ -161,6 +163,23 @@ def test_interrupted_it_prints_what_is_done_and_leaves_the_card(
     assert "stopped early" in shown.err
     assert Path(words[1]).read_bytes() == before
     assert signal.getsignal(number) is handler
+
+
+def test_when_something_fails_after_hours_what_is_known_is_printed_all_the_same(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stylecam.evaluation import evaluation
+
+    def exhausted(*_: object, **__: object) -> None:
+        raise TrainingFailedError("the memory does not suffice; lower --gatys-photos")
+
+    monkeypatch.setattr(evaluation, "descend", exhausted)
+    before = Path(words[1]).read_bytes()
+    assert run_command_line([*words, "--write-card"]) == 2
+    shown = capsys.readouterr()
+    assert "Losses on 1 photograph" in shown.out
+    assert shown.err.splitlines()[-1] == "stylecam: the memory does not suffice; lower --gatys-photos"
+    assert Path(words[1]).read_bytes() == before
 
 
 @pytest.mark.parametrize(

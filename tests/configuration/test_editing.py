@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -71,6 +72,25 @@ def test_a_draft_that_was_given_up_is_gone_on_with(path: Path) -> None:
     appends = [sys.executable, "-c", "import sys; open(sys.argv[-1], 'a').write('done')"]
     assert editing.edit(path, "template", appends, check, never)
     assert path.read_text() == "half done"
+    assert left(path) == {"config.toml"}
+
+
+def test_a_draft_that_the_file_has_overtaken_is_not_taken_for_newer(path: Path) -> None:
+    """Else what somebody has put right by hand meanwhile would be lost."""
+    draft = path.with_name("config.draft.toml")
+    draft.write_text("half ")
+    os.utime(draft, (1, 1))
+    with pytest.raises(UsageError, match=r"newer than what you left in .*config\.draft\.toml"):
+        editing.edit(path, "template", writes("after"), check, never)
+    assert (path.read_text(), draft.read_text()) == ("before", "half ")
+
+
+def test_a_draft_in_which_nothing_was_written_does_not_stay(path: Path) -> None:
+    with pytest.raises(UsageError, match="ended with status 3"):
+        editing.edit(path, "template", [sys.executable, "-c", "raise SystemExit(3)"], check, never)
+    path.write_text("wrong")
+    with pytest.raises(ConfigError, match=r"something wrong.*as it was$"):
+        editing.edit(path, "template", [sys.executable, "-c", ""], check, lambda _: False)
     assert left(path) == {"config.toml"}
 
 

@@ -54,6 +54,7 @@ class FakeObs:
     def __init__(self, port: int, password: str = "", scene: str = "Scene") -> None:
         self.port, self.password, self.scene = port, password, scene
         self.greeted = self.refused = 0
+        self.hangs = False
         self._sessions: set[_Session] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -122,6 +123,8 @@ class FakeObs:
             hello["authentication"] = {"challenge": challenge, "salt": salt}
         await session.send(0, hello)
         try:
+            if self.hangs:  # the connection stands, and nobody is there
+                await asyncio.Event().wait()
             async for message in socket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                     await self._hear(session, session.read(message.data), salt, challenge)

@@ -13,11 +13,13 @@ import pytest
 
 from stylecam.control import client
 from stylecam.control.actions import Order
+from stylecam.control.address import HOST
 from stylecam.control.client import Client
 from stylecam.control.instance import published, this_process
 from stylecam.errors import NotRunningError, RefusedError, UsageError
 from stylecam.styles.catalogue import Catalogue
-from tests.control.served import HOST, Served, free_port
+from tests.control.house import REPORT, free_port
+from tests.control.served import Served
 from tests.doubles import until
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -32,7 +34,7 @@ def served(own_settings: Path, catalogue: Catalogue) -> Iterator[Served]:
 def test_the_state_can_be_asked_for(served: Served) -> None:
     with Client(served.instance) as running:
         assert running.state()["style"] == served.control.state.label
-        assert running.state(stats=True)["stats"] == {}
+        assert running.state(stats=True)["stats"] == REPORT
 
 
 def test_an_order_is_carried_out_before_the_answer_comes(served: Served) -> None:

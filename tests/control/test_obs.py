@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from stylecam.control.actions import Order
 from stylecam.control.obs import ObsAddress, SceneFollower
 from stylecam.errors import ObsUnavailableError, UsageError
-from tests.control.served import free_port
+from tests.control.house import free_port
 from tests.doubles import until
 
 pytest.importorskip("simpleobsws", reason='following OBS needs one more package: pip install "stylecam[obs]"')
@@ -171,6 +173,35 @@ def test_stopping_does_not_wait_for_an_obs_that_does_not_answer(follow: Callable
         with connection:
             following.follower.stop()
             following.follower.stop()
+
+
+def test_stopping_does_not_wait_for_an_obs_that_hangs(
+    obs: FakeObs, follow: Callable[..., Follow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylecam.control.obs.GOODBYE_S", 0.01)
+    obs.hangs = True
+    following = follow(obs.port)
+    assert until(lambda: obs.greeted == 1)
+    following.follower.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name == "stylecam-obs"]
+
+
+def test_it_is_looked_for_soon_at_first_and_then_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    wait = asyncio.wait
+
+    async def waited(tasks: Any, *, timeout: float | None = None, **others: Any) -> Any:
+        if timeout is not None:
+            pauses.append(timeout)
+            timeout = 0.0
+        return await wait(tasks, timeout=timeout, **others)
+
+    monkeypatch.setattr("stylecam.control.obs.asyncio.wait", waited)
+    following = Follow(free_port(), "")
+    following.follower.start()
+    assert until(lambda: len(pauses) >= 5)
+    following.follower.stop()
+    assert pauses[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from stylecam.control import server as room
 from stylecam.control.address import HOST, Address
 from stylecam.control.control import Control
 from stylecam.control.desk import Desk
+from stylecam.control.door import Door
 from stylecam.control.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
@@ -18,6 +20,7 @@ from stylecam.sinks.broadcast import Broadcast
 from stylecam.styles.catalogue import Catalogue
 from tests.control.house import PATIENCE_S, TOKEN, House, free_port
 from tests.control.test_pages import connect
+from tests.doubles import until
 
 
 @pytest.fixture
@@ -93,6 +96,24 @@ def test_when_all_are_taken_it_says_so(desk: Desk, monkeypatch: pytest.MonkeyPat
         server.stop()
 
 
+def test_one_that_takes_too_long_to_start_does_not_serve_later_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def slow(*given: Any) -> Door:
+        assert released.wait(PATIENCE_S)
+        return Door(*given)
+
+    monkeypatch.setattr(room, "START_S", 0.01)
+    monkeypatch.setattr(room, "Door", slow)
+    server = Server(desk, Address(HOST, free_port()))
+    with pytest.raises(ServerUnavailableError, match=r"did not start .* try --no-server"):
+        server.start()
+    released.set()
+    assert until(is_gone)
+    server.changed()
+    server.stop()
+
+
 def test_stopped_it_gives_its_port_back_and_ends_its_thread(desk: Desk) -> None:
     address = Address(HOST, free_port())
     for _ in range(2):
@@ -132,4 +153,5 @@ def test_half_a_request_does_not_hold_up_the_end(catalogue: Catalogue) -> None:
         socket.create_connection((HOST, house.server.port), timeout=PATIENCE_S) as connection,
     ):
         connection.sendall(b"POST /api/actions/next HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
+        assert house.ask("/api/state").status == 200  # it has come, as this one after it has
     assert is_gone()

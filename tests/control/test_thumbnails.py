@@ -161,6 +161,15 @@ def test_the_process_goes_when_nobody_looks_any_more_and_another_comes(use: Use,
     use(body, idle_s=0.2)
 
 
+def test_who_asks_in_the_moment_in_which_it_goes_is_painted_by_another(use: Use) -> None:
+    async def body(thumbnails: Thumbnails) -> None:
+        await thumbnails.of("udnie")
+        thumbnails._let_go()
+        assert await thumbnails.of("great_wave") is not None
+
+    use(body)
+
+
 def test_a_killed_process_costs_one_painting(use: Use, clock: ManualClock) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         await thumbnails.of("udnie")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,16 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
     session = OpenVINOEngine("cpu").session(small(tmp_path), 64, 64)
     with pytest.raises(EngineRunError, match=r"cannot run small\.onnx"):
         session.run(portrait(32, 64), (1.0,))
+
+
+def test_ctrl_c_is_survived_after_engines_have_come_and_gone() -> None:
+    """Cores that went in the order in which they came left the thread no stack for its signals: SIGSEGV."""
+    code = (
+        "import signal; from stylecam.engines.openvino import OpenVINOEngine\n"
+        "first, second = OpenVINOEngine('cpu'), OpenVINOEngine('cpu')\n"
+        "del first; del second\n"
+        "try: signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt: print('heard')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "heard\n"), ended.stderr

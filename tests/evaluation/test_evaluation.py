@@ -14,8 +14,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from stylecam.cli.tables import tables
-from stylecam.errors import ModelFormatError, StyleNotFoundError, TrainingDataError
-from stylecam.evaluation import cost
+from stylecam.errors import EngineRunError, ModelFormatError, StyleNotFoundError, TrainingDataError, TrainingFailedError
 from stylecam.evaluation import descent as descent_module
 from stylecam.evaluation import evaluation as evaluation_module
 from stylecam.evaluation.critic import Critic, Judgement, Weights
@@ -76,7 +75,7 @@ def examination(folder: Path, *banks: Path, **changes: Any) -> Examination:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cost and steadiness at small sizes: what is timed here is the tests."""
     monkeypatch.setattr("stylecam.evaluation.steadiness.SIZE", Size(160, 96))
-    monkeypatch.setattr("stylecam.evaluation.cost.load", lambda: 0.0)
+    monkeypatch.setattr("stylecam.processor.load", lambda: 0.0)
     monkeypatch.setattr("stylecam.evaluation.cost.SIZES", (Size(64, 48), Size(128, 96)))
 
 
@@ -147,7 +146,7 @@ def test_arithmetic_that_cannot_be_counted_is_a_note_and_no_end(
     def lost(model: Model, size: Size) -> float:
         raise ModelFormatError("its graph cannot be followed")
 
-    monkeypatch.setattr(cost, "gmac", lost)
+    monkeypatch.setattr("stylecam.evaluation.evaluation.gmac", lost)
     report = run(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=0, baseline=True)
     assert report.notes.count("its graph cannot be followed") == 1
     (costs,) = {(one.gmac, one.times_less) for one in report.styles[0].costs.values()}
@@ -223,7 +222,7 @@ def test_a_style_without_a_painting_gets_steadiness_and_cost_only(tmp_path: Path
 
 
 def test_on_a_busy_machine_times_are_said_to_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylecam.evaluation.cost.load", lambda: 4.2)
+    monkeypatch.setattr("stylecam.processor.load", lambda: 4.2)
     assert any("load 4.2" in note for note in run(tmp_path, network(tmp_path / "plain.onnx")).notes)
 
 
@@ -313,7 +312,7 @@ def test_figures_are_written_into_the_card_and_no_weight_changes(
     path = bank(tmp_path / "b.onnx", "one", "two", licence="CC0-1.0")
     before = Model.read(path)
     report = run(tmp_path, path, styles=("two",), gatys_photos=1)
-    assert write_cards(report) == [path]
+    assert list(write_cards(report)) == [path]
     after = Model.read(path)
     assert after.with_metadata({}) == before.with_metadata({})
     assert after.metadata["licence"] == "CC0-1.0"
@@ -326,3 +325,20 @@ def test_figures_are_written_into_the_card_and_no_weight_changes(
     assert second.measured.ms == pytest.approx(figures.costs[Size(64, 48)].ms, rel=1e-3)
     assert second.measured.worth is not None
     assert second.measured.machine == str(report.machine)
+
+
+def test_what_was_found_is_not_lost_when_gatys_method_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise TrainingFailedError("the memory does not suffice; lower --gatys-photos")
+
+    monkeypatch.setattr("stylecam.evaluation.evaluation.descend", exhausted)
+    report = run(tmp_path, network(tmp_path / "plain.onnx"), gatys_photos=1)
+    assert report.stopped
+    assert report.styles[0].crop is not None
+    assert "lower --gatys-photos" in json.dumps(report.as_dict())
+
+
+def test_a_network_that_cannot_be_run_at_all_is_an_error(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.onnx", [helper.make_node("NoSuchLayer", ["image"], ["styled"])])
+    with pytest.raises(EngineRunError, match=r"a\.onnx"):
+        run(tmp_path, path)

@@ -95,6 +95,16 @@ def test_installing_writes_the_unit_and_enables_it(tmp_path: Path) -> None:
     assert systemctl.asked[1:] == ["--user daemon-reload", "--user reenable stylecam.service"]
 
 
+def test_uninstalling_leaves_nothing_and_touches_no_other_service(tmp_path: Path) -> None:
+    systemctl = Script()
+    manager = Systemd(tmp_path, systemctl)
+    manager.install(COMMAND)
+    manager.uninstall()
+    assert list(tmp_path.iterdir()) == []
+    for asked in systemctl.asked[3:]:
+        assert asked.endswith("stylecam.service") or asked == "--user daemon-reload"
+
+
 def test_a_system_without_systemd_is_told_what_to_do_and_nothing_is_written(tmp_path: Path) -> None:
     def missing(command: Sequence[str]) -> Ran:
         raise FileNotFoundError(command[0])
@@ -149,6 +159,14 @@ def test_the_task_runs_the_command_without_a_console_and_for_ever() -> None:
     assert root.findtext("t:Settings/t:ExecutionTimeLimit", None, space) == "PT0S"
 
 
+def test_a_task_that_does_not_run_is_deleted_all_the_same(tmp_path: Path) -> None:
+    schtasks = Script(**{"/End": 1})
+    manager = TaskScheduler(tmp_path, "PC\\me", schtasks)
+    manager.install(COMMAND)
+    manager.uninstall()
+    assert "/Delete /TN stylecam /F" in schtasks.asked
+
+
 def test_a_task_is_made_run_ended_and_deleted(tmp_path: Path) -> None:
     schtasks = Script()
     manager = TaskScheduler(tmp_path, "PC\\me", schtasks)
@@ -157,5 +175,5 @@ def test_a_task_is_made_run_ended_and_deleted(tmp_path: Path) -> None:
     manager.stop()
     manager.uninstall()
     words = [asked.split()[0] for asked in schtasks.asked]
-    assert words == ["/Create", "/Run", "/End", "/Query", "/Delete"]
+    assert words == ["/Create", "/Run", "/End", "/End", "/Delete"]
     assert list(tmp_path.iterdir()) == []

@@ -29,7 +29,7 @@ from tests.system.outside import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.system
 
@@ -142,6 +142,20 @@ def test_two_tiles_are_blended_and_a_slider_moves_between_them(visit: Visit) -> 
     visit.page.click("#blending")
     wait_for("the stronger alone", lambda: visit.host.state()["weights"] == {"the_scream": 1.0})
     assert visit.page.is_hidden("#mixer")
+
+
+@pytest.mark.parametrize("artist", ["", " Edvard Munch ", "unknown"])
+def test_a_blend_is_titled_whatever_is_known_of_its_painters(visit: Visit, artist: str) -> None:
+    def signed(route: Route) -> None:
+        styles = route.fetch().json()["styles"]
+        route.fulfill(json={"styles": [{**style, "artist": artist} for style in styles]})
+
+    visit.page.route("**/api/styles", signed)
+    visit.drop_connection()  # so that they are asked for anew
+    visit.host.do("blend", weights={"great_wave": 0.5, "the_scream": 0.5})
+    surname = artist.split()[-1] if artist.strip() and artist != "unknown" else None
+    wait_for("the blend's title", lambda: (surname or "Scream") in visit.text("title") and "×" in visit.text("title"))
+    assert not [words for words in visit.complaints if "WebSocket" not in words]
 
 
 def test_holding_a_tile_blends_it_as_on_a_phone(visit: Visit) -> None:

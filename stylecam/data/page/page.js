@@ -74,7 +74,7 @@ function placard() {
 }
 
 // "van Gogh" of Vincent van Gogh.
-const surname = artist => (/unknown/.test(artist ?? "unknown") ? "" : artist.match(/(?:(?<!\S)\p{Ll}+ )*\S+$/u)[0]);
+const surname = artist => (/unknown/.test(artist) ? "" : artist?.trim().match(/(?:(?<!\S)\p{Ll}+ )*\S+$/u)?.[0] ?? "");
 
 // As a museum would say it: oil on canvas, 73 × 92 cm.
 function show_medium() {

@@ -1,6 +1,7 @@
 // The socket to stylecam: state and figures come in, actions go out, and it reconnects for as long as the page is open.
 
 const RETRY_MS = [250, 500, 1000, 2000];
+const PATIENCE_MS = 3000;
 
 export class Wire extends EventTarget {
   #socket = null; #number = 0; #answers = new Map(); #attempt = 0; #timer = 0;
@@ -41,14 +42,19 @@ export class Wire extends EventTarget {
     if (socket !== this.#socket) return;
     for (const { refused } of this.#answers.values()) refused(new Error("the connection was lost"));
     this.#answers.clear();
-    this.#tell("closed", await this.#expired());
+    const expired = await this.#expired();
+    if (socket !== this.#socket) return; // `hurry` was quicker
+    this.#tell("closed", expired);
     this.#timer = setTimeout(() => this.connect(), RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)]);
   }
 
   // After a restart stylecam may want a token that this page does not have.
   async #expired() {
     if (!this.#attempt) return false;
-    try { return (await fetch("/api/state" + location.search, { cache: "no-store" })).status === 401; } catch { return false; }
+    try {
+      const signal = AbortSignal.timeout(PATIENCE_MS); // a machine that has gone does not even refuse
+      return (await fetch("/api/state" + location.search, { cache: "no-store", signal })).status === 401;
+    } catch { return false; }
   }
 
   #tell(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }

@@ -21,7 +21,7 @@ from stylecam.finish.history import History, moved, places
 from stylecam.finish.noise import Floats, Noise, energy
 from stylecam.frame import Image
 
-_KEPT_STILL, _KEPT_MOVING = 0.95, 0.85
+_KEPT_STILL, _KEPT_MOVING = 0.95, 0.95
 """The share of what was painted before that stays in a still place and in a moving one, at full strength."""
 _QUIETEST = 0.6
 """Noise assumed even of a camera that has less, in levels of the quarter-size picture: too little to see."""
@@ -29,10 +29,9 @@ _CHANGED = (2.5, 6.0)
 """A change of so many times the noise's variance begins to be, and surely is, more than noise."""
 _REPAINTED = (1.5, 4.0)
 """Levels by which an area's mean begins to be, and surely is, another: the network saw something move nearby."""
-_BETTER = 0.8
-"""What was painted is carried along where that leaves so small a part of the change, or a smaller one."""
-_INEXACT = 0.35
-"""By so many pixels of the quarter-size picture the flow may err before what it carries is given up."""
+_INEXACT, _UNSURE = 0.35, 3.0
+"""By so many pixels of the quarter-size picture the flow may err before what it carries is given up, or so many times
+the noise's variance."""
 _CUT = 0.65
 """When that share of the picture cannot be explained by what was before, it shows another scene."""
 _PARTS = 64
@@ -98,7 +97,7 @@ class Steady:
         change = energy(now.colors - self._seen)
         moving = strange = _beyond(change, noise)
         if moving.mean() > _LITTLE and min(now.grey.shape) >= _SMALLEST:
-            change, inexact = self._carry(history, now, before, moving, change)
+            change, inexact = self._carry(history, now, before, moving, change, noise)
             strange = np.minimum(moving, _beyond(change, noise + inexact))
         if strange.mean() > _CUT:
             self._begin(styled, now)
@@ -123,7 +122,7 @@ class Steady:
         self._uncertainty = np.ones(now.colors.shape[:2], np.float32)
 
     def _carry(
-        self, history: History, now: _Glance, before: _Glance, moving: Floats, change: Floats
+        self, history: History, now: _Glance, before: _Glance, moving: Floats, change: Floats, noise: Floats
     ) -> tuple[Floats, Floats]:
         """Move the histories along with what moves, where that brings them nearer to the camera's picture.
 
@@ -131,13 +130,13 @@ class Steady:
         """
         way = self._flow.calc(now.grey, before.grey, None)  # type: ignore[call-overload]
         candidate = energy(now.colors - moved(self._seen, way + self._places))
-        carried = np.where(candidate < _BETTER * change, moving, np.float32(0))
+        carried = np.where(candidate < change, moving, np.float32(0))
         history.carry(way * 4, carried)
         self._seen = moved(self._seen, way * carried[..., None] + self._places)
         grey = cv2.cvtColor(now.colors, cv2.COLOR_BGR2GRAY)
         across, down = (cv2.Sobel(grey, -1, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
         slope = cv2.blur(across**2 + down**2, (3, 3))
-        return energy(now.colors - self._seen), cast(Floats, carried * slope * _INEXACT**2)
+        return energy(now.colors - self._seen), cast(Floats, carried * (slope * _INEXACT**2 + noise * _UNSURE))
 
 
 def _beyond(change: Floats, noise: Floats) -> Floats:

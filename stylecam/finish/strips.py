@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar, cast
 
 import cv2
@@ -58,8 +58,9 @@ class Strips:
             take(own)
         finally:
             todo.clear()
-            for helper in helping:
-                helper.result()
+            wait(helping)
+        for helper in helping:
+            helper.result()
 
 
 def rows(width: int) -> int:

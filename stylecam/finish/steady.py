@@ -21,8 +21,8 @@ from stylecam.finish.history import History, moved, places
 from stylecam.finish.noise import Floats, Noise, energy
 from stylecam.frame import Image
 
-_KEPT_STILL, _KEPT_MOVING = 0.95, 0.95
-"""The share of what was painted before that stays in a still place and in a moving one, at full strength."""
+_KEPT = 0.95
+"""The share of what was painted before that stays, at full strength."""
 _QUIETEST = 0.6
 """Noise assumed even of a camera that has less, in levels of the quarter-size picture: too little to see."""
 _CHANGED = (2.5, 6.0)
@@ -102,7 +102,7 @@ class Steady:
         if strange.mean() > _CUT:
             self._begin(styled, now)
             return styled
-        kept = strength * (1 - strange) * (_KEPT_STILL + (_KEPT_MOVING - _KEPT_STILL) * moving)
+        kept = strength * (1 - strange) * _KEPT
         self._seen += (now.colors - self._seen) * (1 - kept)[..., None]
         self._uncertainty = self._uncertainty * kept**2 + (1 - kept) ** 2
         areas = _areas(styled)

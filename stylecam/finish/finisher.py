@@ -19,7 +19,7 @@ from stylecam.view import View
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """A finished picture (H×W×3 uint8 BGR, the caller's own), and what adding detail took; None if none was added."""
+    """A finished picture (H×W×3 uint8 BGR, only to be read), and what adding detail took; None if none was added."""
 
     image: Image
     detail_ms: float | None

@@ -2,92 +2,145 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from stylecam.finish.noise import Floats
+from stylecam.finish.strips import Strips, enlarged, part, rows
 from stylecam.frame import Image
 
-_MARGIN = (2.0, 2.0, 2.0, 0.0)
+_MARGIN = 2
 """Levels by which the history may leave the range of the new painting's neighbourhood."""
-_STRIP = 96
-"""Rows worked on at once, few enough for the processor's cache."""
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
+_ONE = 256
+"""What a level is in whole numbers: of two bytes the higher one is the level, the lower one what rounding leaves."""
+
+_Values = TypeVar("_Values", bound="npt.NDArray[np.integer[Any] | np.floating[Any]]")
 
 
 class History:
-    """A painting of h×w×3 in fractions of levels, so that rounding never holds it back. All buffers are made once."""
+    """A painting of h×w×3 in whole levels, and what rounding took from each of them, which is given back the next time.
+
+    So nothing sticks a level off, as it does where small changes are rounded away time and again.
+    """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
-        self._places = places(shape)
-        self._from = np.empty_like(self._places)
-        self._painted, self._spare = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        self._kept, self._renewed = np.empty(shape[:2], np.float32), np.empty(shape[:2], np.float32)
-        strip = (_STRIP, *shape[1:])
-        self._floats = np.empty(strip, np.float32), np.empty(strip, np.float32)
-        self._darkest, self._brightest = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+        self._shown: Image = np.empty(shape, np.uint8)
+        self._rest = np.empty(shape, np.uint8)
+        self._strips = Strips()
+        self._scratches: list[_Scratch] = []
+        self._way: Floats | None = None
 
     def begin(self, styled: Image) -> None:
         """Hold nothing but `styled` (uint8)."""
-        np.copyto(self._painted, styled)
+        self._shown = styled.copy()
+        self._rest.fill(_ONE // 2)
+        self._way = None
 
     def carry(self, way: Floats, share: Floats) -> None:
-        """Fetch each pixel from `way`, of which `share` (0..1) is taken, beside it: right and down, in its own pixels.
+        """In the next `mix`, fetch each pixel from `share` (0..1) of `way` beside it: right, down, in its own pixels.
 
-        Both are resized to its size.
+        Both are of one size, and are resized.
         """
-        rows, columns = _span(share.max(1), self.shape[0]), _span(share.max(0), self.shape[1])
-        if rows.start == rows.stop:
-            return
-        way = way * cv2.resize(share, way.shape[1::-1])[..., None]
-        cv2.resize(way, self.shape[1::-1], self._from)
-        wherefrom, fetched = self._from[rows, columns], self._spare[rows, columns]
-        cv2.add(wherefrom, self._places[rows, columns], wherefrom)
-        moved(self._painted, wherefrom, fetched)
-        np.copyto(self._painted[rows, columns], fetched)
+        self._way = way * share[..., None]
+        self._moved = share > 0
 
     def mix(self, styled: Image, kept: Floats) -> Image:
-        """Renew it by `styled` (uint8) but for the share `kept` (0..1, resized to its size); it as it is now, rounded.
+        """Renew it by `styled` (uint8) but for the share `kept` (0..1, resized to its size); it as it is now.
 
-        First it is held within the range of each pixel's neighbours in `styled`.
+        First it is held within the range of each pixel's neighbours in `styled`. The picture is the caller's to keep,
+        but not to write into.
         """
-        height, width = self.shape[:2]
-        cv2.erode(styled, _NEIGHBOURS, self._darkest)
-        cv2.dilate(styled, _NEIGHBOURS, self._brightest)
-        cv2.resize(kept, (width, height), self._kept)
-        np.subtract(1, self._kept, out=self._renewed)
         result: Image = np.empty(self.shape, np.uint8)
-        for top in range(0, height, _STRIP):
-            rows = slice(top, min(height, top + _STRIP))
-            self._mix(styled[rows], rows, result[rows])
-        self._painted, self._spare = self._spare, self._painted
+        shares = np.rint(kept * _ONE).astype(np.uint16)
+        height, width = self.shape[:2]
+
+        def mix(strip: slice, scratch: _Scratch) -> None:
+            known = scratch.bounded(self._known(strip, scratch), styled, strip)
+            share = enlarged(shares, strip, height, width)
+            scratch.mix(styled[strip], known, share, self._rest[strip], result[strip])
+
+        self._strips.each(height, width, self._scratch, mix)
+        self._shown, self._way = result, None
         return result
 
-    def _mix(self, styled: Image, rows: slice, result: Image) -> None:
-        bounded, floats = (buffer[: len(styled)] for buffer in self._floats)
-        darkest, brightest = self._darkest[rows], self._brightest[rows]
-        cv2.subtract(darkest, _MARGIN, darkest)  # type: ignore[call-overload]
-        np.copyto(floats, darkest)
-        cv2.max(self._painted[rows], floats, bounded)
-        cv2.add(brightest, _MARGIN, brightest)  # type: ignore[call-overload]
-        np.copyto(floats, brightest)
-        cv2.min(bounded, floats, bounded)
-        np.copyto(floats, styled)
-        mixed = self._spare[rows]
-        cv2.blendLinear(floats, bounded, self._renewed[rows], self._kept[rows], mixed)
-        cv2.convertScaleAbs(mixed, result)
+    def _known(self, strip: slice, scratch: _Scratch) -> Image:
+        """What was shown, where it is now."""
+        if self._way is None:
+            return self._shown[strip]
+        height, width = self.shape[:2]
+        small = part(strip, height, len(self._way))
+        columns = np.flatnonzero(self._moved[small].any(axis=0))
+        if not columns.size:
+            return self._shown[strip]
+        way = enlarged(self._way, strip, height, width)
+        step = width / self._way.shape[1]
+        span = slice(max(0, int((columns[0] - 1) * step)), min(width, int((columns[-1] + 2) * step)))
+        return scratch.fetched(self._shown, way, strip, span)
+
+    def _scratch(self, count: int) -> list[_Scratch]:
+        while len(self._scratches) < count:
+            self._scratches.append(_Scratch(self.shape))
+        return self._scratches[:count]
 
 
-def _span(some: Floats, length: int) -> slice:
-    """The part of `length` that `some` which are not 0 reach when resized to it; empty if all are."""
-    found = np.flatnonzero(some)
-    if not found.size:
-        return slice(0, 0)
-    step = length / len(some)
-    return slice(max(0, int((found[0] - 1) * step)), min(length, int((found[-1] + 2) * step)))
+class _Scratch:
+    """One thread's arrays for one strip, and what is done in them."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        height, width = min(shape[0], rows(shape[1])), shape[1]
+        self._places = places((height, width))
+        self._from = np.empty_like(self._places)
+        picture = (height, width, 3)
+        self._fetched, self._bounded = np.empty(picture, np.uint8), np.empty(picture, np.uint8)
+        self._extreme = np.empty((height + 2, width, 3), np.uint8)
+        self._margin = np.full(picture, _MARGIN, np.uint8)
+        self._mixed, self._change = np.empty(picture, np.uint16), np.empty(picture, np.uint16)
+
+    def fetched(self, shown: Image, way: Floats, strip: slice, span: slice) -> Image:
+        """The rows `strip` of `shown`, in the columns `span` each pixel from `way` beside it."""
+        fetched, wherefrom = self._fetched[: len(way)], self._from[: len(way), span]
+        np.copyto(fetched, shown[strip])
+        cv2.add(way[:, span], self._places[: len(way), span], wherefrom)
+        cv2.add(wherefrom, (0, strip.start, 0, 0), wherefrom)  # type: ignore[call-overload]
+        moved(shown, wherefrom, fetched[:, span])
+        return fetched
+
+    def bounded(self, known: Image, styled: Image, strip: slice) -> Image:
+        """`known` within the range of the neighbours of its pixels in `styled`, of which it is the rows `strip`."""
+        height = len(known)
+        first = max(0, strip.start - 1)
+        around = styled[first : strip.stop + 1]
+        extreme, bounded, margin = self._extreme[: len(around)], self._bounded[:height], self._margin[:height]
+        inner = extreme[strip.start - first :][:height]
+        cv2.erode(around, _NEIGHBOURS, extreme)
+        cv2.subtract(inner, margin, inner)
+        cv2.max(known, inner, bounded)
+        cv2.dilate(around, _NEIGHBOURS, extreme)
+        cv2.add(inner, margin, inner)
+        return cast(Image, cv2.min(bounded, inner, bounded))
+
+    def mix(
+        self, styled: Image, known: Image, share: npt.NDArray[np.uint16], rest: npt.NDArray[np.uint8], result: Image
+    ) -> None:
+        """The `share` (h×w, of `_ONE`) of `known`, else `styled`, into `result`; `rest` is used up and renewed."""
+        mixed, change = self._mixed[: len(styled)], self._change[: len(styled)]
+        bytes_ = mixed.view(np.uint8).reshape(len(styled), -1, 2)
+        cv2.merge((flat(rest), flat(styled)), bytes_)
+        # What is more than two bytes is lost on the way, but what comes out fits them: a share lies between its two.
+        np.subtract(known, styled, out=change, dtype=np.uint16)
+        np.multiply(change, cv2.cvtColor(share, cv2.COLOR_GRAY2BGR), out=change)
+        mixed += change
+        cv2.split(bytes_, (flat(rest), flat(result)))
+
+
+def flat(image: Image) -> Image:
+    """`image` (h×w×3) as h×3w."""
+    return image.reshape(len(image), -1)
 
 
 def places(shape: tuple[int, ...]) -> Floats:
@@ -96,7 +149,7 @@ def places(shape: tuple[int, ...]) -> Floats:
     return np.dstack([right, down])
 
 
-def moved(image: Floats, wherefrom: Floats, into: Floats | None = None) -> Floats:
+def moved(image: _Values, wherefrom: Floats, into: _Values | None = None) -> _Values:
     """`image` with each pixel fetched from the place `wherefrom` (h×w×2: column, row)."""
     border = cv2.BORDER_REPLICATE
-    return cast(Floats, cv2.remap(image, wherefrom, None, cv2.INTER_LINEAR, into, border))  # type: ignore[call-overload]
+    return cast(_Values, cv2.remap(image, wherefrom, None, cv2.INTER_LINEAR, into, border))  # type: ignore[call-overload]

@@ -2,11 +2,11 @@
 
 A recursive filter over the paintings, as renderers smooth their frames over time (temporal antialiasing; Yang et al.
 2020, https://doi.org/10.1111/cgf.14018). What was painted before is carried along with what moves, by dense inverse
-search flow (Kroeger et al. 2016, https://arxiv.org/abs/1603.03590) on the camera's half-size picture. Whether it still
-fits is seen in the camera's pictures, not in the paintings: a history of them is kept and carried in the same way, and
-where the new one differs from it by more than noise and inexact motion explain, the new painting passes untouched. What
-is left of the old one is held within the range of the new painting's neighbourhood, and where a whole area is painted
-lighter or darker than before it passes, so nothing ghosts.
+search flow (Kroeger et al. 2016, https://arxiv.org/abs/1603.03590) on the camera's picture of a quarter the size.
+Whether it still fits is seen in the camera's pictures, not in the paintings: a history of them is kept and carried in
+the same way, and where the new one differs from it by more than noise and inexact motion explain, the new painting
+passes untouched. What is left of the old one is held within the range of the new painting's neighbourhood, and where a
+whole area is painted lighter or darker than before it passes, so nothing ghosts.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from stylecam.finish.history import History, moved, places
 from stylecam.finish.noise import Floats, Noise, energy
 from stylecam.frame import Image
 
-_KEPT_STILL, _KEPT_MOVING = 0.95, 0.85
-"""The share of what was painted before that stays in a still place and in a moving one, at full strength."""
+_KEPT = 0.95
+"""The share of what was painted before that stays, at full strength."""
 _QUIETEST = 0.6
 """Noise assumed even of a camera that has less, in levels of the quarter-size picture: too little to see."""
 _CHANGED = (2.5, 6.0)
 """A change of so many times the noise's variance begins to be, and surely is, more than noise."""
 _REPAINTED = (1.5, 4.0)
 """Levels by which an area's mean begins to be, and surely is, another: the network saw something move nearby."""
-_BETTER = 0.8
-"""What was painted is carried along where that leaves so small a part of the change, or a smaller one."""
-_INEXACT = 0.35
-"""By so many pixels of the quarter-size picture the flow may err before what it carries is given up."""
+_INEXACT, _UNSURE = 0.35, 3.0
+"""By so many pixels of the quarter-size picture the flow may err before what it carries is given up, or so many times
+the noise's variance."""
 _CUT = 0.65
 """When that share of the picture cannot be explained by what was before, it shows another scene."""
-_SMALLEST = 48
-"""Half-size pictures with a shorter side are not searched for motion."""
+_PARTS = 64
+"""Of a level, which means over four pixels are kept to."""
+_SMALLEST = 24
+"""Quarter-size pictures with a shorter side are not searched for motion."""
 _LITTLE = 0.004
 """Motion in a smaller share of the picture is not searched for where it came from: it passes."""
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
@@ -44,7 +45,7 @@ _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 @dataclass(frozen=True, slots=True)
 class _Glance:
-    """A camera picture as motion is looked for in it: grey at half size (uint8), in colour at a quarter (float32)."""
+    """A camera picture as motion is looked for in it, at a quarter of the size: grey (uint8), in colour (float32)."""
 
     grey: Image
     colors: Floats
@@ -54,8 +55,10 @@ class _Glance:
         height, width = camera.shape[:2]
         half = cv2.resize(camera, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
         quarter = (max(1, width // 4), max(1, height // 4))
-        colors = cv2.resize(np.asarray(half, np.float32), quarter, interpolation=cv2.INTER_AREA)
-        return cls(cast(Image, cv2.cvtColor(half, cv2.COLOR_BGR2GRAY)), cast(Floats, colors))
+        parts = half.astype(np.uint16) * np.uint16(_PARTS)
+        colors = np.asarray(cv2.resize(parts, quarter, interpolation=cv2.INTER_AREA), np.float32) / _PARTS
+        grey = cv2.convertScaleAbs(cv2.cvtColor(colors, cv2.COLOR_BGR2GRAY))
+        return cls(cast(Image, grey), cast(Floats, colors))
 
 
 class Steady:
@@ -63,6 +66,7 @@ class Steady:
 
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow.setFinestScale(1)
         self._history: History | None = None
         self._before: _Glance | None = None
         self._seen = self._shown = self._uncertainty = cast(Floats, np.empty(0, np.float32))
@@ -93,20 +97,20 @@ class Steady:
         change = energy(now.colors - self._seen)
         moving = strange = _beyond(change, noise)
         if moving.mean() > _LITTLE and min(now.grey.shape) >= _SMALLEST:
-            change, inexact = self._carry(history, now, before, moving, change)
+            change, inexact = self._carry(history, now, before, moving, change, noise)
             strange = np.minimum(moving, _beyond(change, noise + inexact))
         if strange.mean() > _CUT:
             self._begin(styled, now)
             return styled
-        kept = strength * (1 - strange) * (_KEPT_STILL + (_KEPT_MOVING - _KEPT_STILL) * moving)
+        kept = strength * (1 - strange) * _KEPT
         self._seen += (now.colors - self._seen) * (1 - kept)[..., None]
         self._uncertainty = self._uncertainty * kept**2 + (1 - kept) ** 2
         areas = _areas(styled)
         repainted = _span(cv2.absdiff(areas, self._shown).max(2), *_REPAINTED)
         kept *= 1 - cv2.resize(repainted, kept.shape[::-1]) * (1 - moving)
-        steadied = history.mix(styled, kept)
-        self._shown = _areas(steadied)
-        return steadied
+        still = cv2.resize(kept * (1 - moving), areas.shape[1::-1])
+        self._shown = areas + (self._shown - areas) * still[..., None]
+        return history.mix(styled, kept)
 
     def _begin(self, styled: Image, now: _Glance) -> None:
         if self._history is None or self._history.shape != styled.shape:
@@ -118,22 +122,21 @@ class Steady:
         self._uncertainty = np.ones(now.colors.shape[:2], np.float32)
 
     def _carry(
-        self, history: History, now: _Glance, before: _Glance, moving: Floats, change: Floats
+        self, history: History, now: _Glance, before: _Glance, moving: Floats, change: Floats, noise: Floats
     ) -> tuple[Floats, Floats]:
         """Move the histories along with what moves, where that brings them nearer to the camera's picture.
 
         Returns how far they are from it then, as `energy`, and how much of that an inexact motion explains.
         """
         way = self._flow.calc(now.grey, before.grey, None)  # type: ignore[call-overload]
-        by_quarters = cv2.resize(way, moving.shape[::-1], interpolation=cv2.INTER_AREA) / 2
-        candidate = energy(now.colors - moved(self._seen, by_quarters + self._places))
-        carried = np.where(candidate < _BETTER * change, moving, np.float32(0))
-        history.carry(way * 2, carried)
-        self._seen = moved(self._seen, by_quarters * carried[..., None] + self._places)
+        candidate = energy(now.colors - moved(self._seen, way + self._places))
+        carried = np.where(candidate < change, moving, np.float32(0))
+        history.carry(way * 4, carried)
+        self._seen = moved(self._seen, way * carried[..., None] + self._places)
         grey = cv2.cvtColor(now.colors, cv2.COLOR_BGR2GRAY)
         across, down = (cv2.Sobel(grey, -1, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
         slope = cv2.blur(across**2 + down**2, (3, 3))
-        return energy(now.colors - self._seen), cast(Floats, carried * slope * _INEXACT**2)
+        return energy(now.colors - self._seen), cast(Floats, carried * (slope * _INEXACT**2 + noise * _UNSURE))
 
 
 def _beyond(change: Floats, noise: Floats) -> Floats:

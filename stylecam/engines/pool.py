@@ -8,9 +8,11 @@ import sys
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 
 import numpy as np
 
+from stylecam import memory
 from stylecam.engines.base import Engine, Session
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.governor import Rung
@@ -19,6 +21,9 @@ from stylecam.styles.model import Model
 Key = tuple[str, Rung]
 
 WARM_RUNS = 2
+ROOM = 2.5
+"""Megapixels of sessions that are kept, all together. What a session takes grows with them: 36 MB each in OpenVINO
+(bfloat16), 92 MB in OpenCV, and 10 MB for being there. This is room for a whole ladder up to 1024×576."""
 
 
 class WarmSession:
@@ -33,22 +38,26 @@ class WarmSession:
 
 
 class SessionPool:
-    """Sessions by (model, rung); the least recently used go when there are too many.
+    """Sessions by (model, rung): those that are held, and as many others as there is room for, the last used ones.
+
+    They are let go where they are built, off the frame path, and their memory is given back to the system then.
 
     `rim` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
 
     Attributes:
+        room: megapixels of sessions to keep, all together; what is held is kept beyond that.
         spare: an engine for networks that the engine cannot load or run; None for none.
         notices: what the user should know of it, in one line each, until somebody takes them out.
     """
 
-    def __init__(self, engine: Engine, rim: int = 0, capacity: int = 8) -> None:
+    def __init__(self, engine: Engine, rim: int = 0, room: float = ROOM) -> None:
         self._engine = engine
         self._rim = rim
         self.spare: Engine | None = None
         self.notices: deque[str] = deque()
-        self._capacity = capacity
+        self.room = room
         self._ready: OrderedDict[Key, WarmSession] = OrderedDict()
+        self._held: set[Key] = set()
         self._failed: dict[Key, EngineError] = {}
         self._wanted: deque[tuple[Model, Rung]] = deque()
         self._building: Key | None = None
@@ -88,6 +97,14 @@ class SessionPool:
             found = [warm for (key, other), warm in self._ready.items() if key == model.key and other < rung]
         return max(found, key=lambda warm: warm.rung, default=None)
 
+    def hold(self, wanted: Sequence[tuple[Model, Rung]]) -> None:
+        """Have these sessions built, if they are not there, and let none of them go until the next call."""
+        with self._condition:
+            self._held = {(model.key, rung) for model, rung in wanted}
+            self._condition.notify()
+        for model, rung in wanted:
+            self.prefetch(model, rung)
+
     def prefetch(self, model: Model, rung: Rung) -> None:
         """Have the session built some time soon, if it is not there."""
         with self._condition:
@@ -113,6 +130,7 @@ class SessionPool:
             return ready
         warm = self._warm(model, rung)
         self._keep((model.key, rung), warm)
+        self._tidy()
         return warm
 
     def stop_building(self) -> None:
@@ -157,27 +175,49 @@ class SessionPool:
     def _keep(self, key: Key, warm: WarmSession) -> None:
         with self._condition:
             self._ready[key] = warm
-            while len(self._ready) > self._capacity:
-                self._ready.popitem(last=False)
+
+    def _crowding(self) -> list[Key]:
+        """What there is no room for, the longest unused first; never the one that was built or asked for last."""
+        taken = sum(rung.megapixels for _, rung in self._ready)
+        found = []
+        for key in list(self._ready)[:-1]:
+            if taken <= self.room:
+                break
+            if key not in self._held:
+                found.append(key)
+                taken -= key[1].megapixels
+        return found
+
+    def _tidy(self) -> None:
+        """Let go of what there is no room for, and give back what was freed, also by building."""
+        with self._condition:
+            gone = [self._ready.pop(key) for key in self._crowding()]
+        gone.clear()
+        memory.give_back()
 
     def _build_all(self) -> None:
         _lower_priority()
         while True:
             with self._condition:
-                while not self._wanted and not self._closed:
+                while not (self._wanted or self._closed or self._crowding()):
                     self._condition.wait()
                 if self._closed:
                     return
-                model, rung = self._wanted.popleft()
-                key = self._building = (model.key, rung)
-            try:
-                self._keep(key, self._warm(model, rung))
-            except Exception as error:  # noqa: BLE001 - memory included; told to whoever asks for this session
-                known = error if isinstance(error, EngineError) else EngineRunError(f"{model.path.name}: {error}")
-                with self._condition:
-                    self._failed[key] = known
-            finally:
-                self._building = None
+                task = self._wanted.popleft() if self._wanted else None
+                self._building = None if task is None else (task[0].key, task[1])
+            if task is not None:
+                self._try(*task)
+            self._tidy()
+            self._building = None
+
+    def _try(self, model: Model, rung: Rung) -> None:
+        key = (model.key, rung)
+        try:
+            self._keep(key, self._warm(model, rung))
+        except Exception as error:  # noqa: BLE001 - memory included; told to whoever asks for this session
+            known = error if isinstance(error, EngineError) else EngineRunError(f"{model.path.name}: {error}")
+            with self._condition:
+                self._failed[key] = known
 
 
 def _lower_priority() -> None:

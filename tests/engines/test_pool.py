@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -41,7 +42,7 @@ def engine() -> GatedEngine:
 
 @pytest.fixture
 def pool(engine: GatedEngine) -> Iterator[SessionPool]:
-    pool = SessionPool(engine, rim=8, capacity=3)
+    pool = SessionPool(engine, rim=8, room=3 * SMALL.megapixels)
     yield pool
     engine.gate.set()
     pool.close()
@@ -113,6 +114,52 @@ def test_the_session_unused_for_longest_goes_first(pool: SessionPool, engine: Ga
     assert pool.get(names[0], SMALL) is not None
     pool.build(names[1], SMALL)
     assert len(engine.loaded) == loaded + 1
+
+
+def test_it_is_megapixels_that_take_room(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    for network in (model("a"), model("b")):
+        pool.build(network, SMALL)
+    large = pool.build(PLAIN, LARGE)
+    assert pool.get(PLAIN, LARGE) is large
+    assert pool.get(model("a"), SMALL) is None
+    assert pool.get(model("b"), SMALL) is None
+
+
+def test_what_is_held_stays_whatever_comes(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    pool.hold([(PLAIN, LARGE), (PLAIN, SMALL)])
+    assert until(lambda: pool.get(PLAIN, LARGE) is not None and pool.get(PLAIN, SMALL) is not None)
+    held = pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)
+    for name in "abcdef":
+        pool.build(model(name), SMALL)
+    assert (pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)) == held
+
+
+def test_what_is_held_no_longer_goes_where_sessions_are_built(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    gone: list[str] = []
+    pool.hold([(PLAIN, LARGE), (model("a"), SMALL)])
+    assert until(lambda: pool.get(PLAIN, LARGE) is not None and pool.get(model("a"), SMALL) is not None)
+    large = pool.get(PLAIN, LARGE)
+    assert large is not None
+    weakref.finalize(large.session, lambda: gone.append(threading.current_thread().name))
+    del large
+    assert pool.get(model("a"), SMALL)
+    pool.hold([(model("a"), SMALL)])
+    assert until(lambda: bool(gone))
+    assert gone == ["stylecam-warm-up"]
+
+
+def test_freed_memory_is_given_back_after_a_session_was_built(
+    pool: SessionPool, engine: GatedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr("stylecam.engines.pool.memory.give_back", lambda: given.append(len(engine.loaded)))
+    engine.gate.set()
+    pool.build(PLAIN, LARGE)
+    pool.build(PLAIN, SMALL)
+    assert given == [1, 2]
 
 
 def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: SessionPool, engine: GatedEngine) -> None:

@@ -87,7 +87,7 @@ class SessionPool:
                 self._ready.move_to_end(key)
                 return self._ready[key]
             if key in self._failed:
-                raise self._failed[key]
+                raise self._failed[key].with_traceback(None)
         self.prefetch(model, rung)
         return None
 
@@ -216,8 +216,9 @@ class SessionPool:
             self._keep(key, self._warm(model, rung))
         except Exception as error:  # noqa: BLE001 - memory included; told to whoever asks for this session
             known = error if isinstance(error, EngineError) else EngineRunError(f"{model.path.name}: {error}")
+            known.__cause__ = known.__context__ = None  # their frames would keep what was built so far
             with self._condition:
-                self._failed[key] = known
+                self._failed[key] = known.with_traceback(None)
 
 
 def _lower_priority() -> None:

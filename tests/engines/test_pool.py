@@ -28,11 +28,14 @@ class GatedEngine(TintEngine):
         super().__init__()
         self.gate = threading.Event()
         self.threads: list[str] = []
+        self.built: list[weakref.ref[Session]] = []
 
     def session(self, model: Model, width: int, height: int) -> Session:
         self.threads.append(threading.current_thread().name)
         self.gate.wait(60)
-        return super().session(model, width, height)
+        session = super().session(model, width, height)
+        self.built.append(weakref.ref(session))
+        return session
 
 
 @pytest.fixture
@@ -175,6 +178,20 @@ def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: Se
     assert until(raised)
     with pytest.raises(EngineError, match="plain cannot be loaded"):
         pool.get(PLAIN, SMALL)
+
+
+def test_nothing_stays_of_a_session_that_did_not_run(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.failing.add("plain")
+    engine.gate.set()
+
+    def failed() -> bool:
+        try:
+            return pool.get(PLAIN, SMALL) is not None
+        except EngineRunError:
+            return True
+
+    assert until(failed)
+    assert [session() for session in engine.built] == [None]
 
 
 def test_one_broken_network_does_not_end_the_building_of_others(pool: SessionPool, engine: GatedEngine) -> None:

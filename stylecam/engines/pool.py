@@ -176,9 +176,12 @@ class SessionPool:
         with self._condition:
             self._ready[key] = warm
 
-    def _crowding(self) -> list[Key]:
-        """What there is no room for, the longest unused first; never the one that was built or asked for last."""
-        taken = sum(rung.megapixels for _, rung in self._ready)
+    def _crowding(self, coming: float = 0.0) -> list[Key]:
+        """What there is no room for, the longest unused first; never the one that was built or asked for last.
+
+        `coming` megapixels are to be built.
+        """
+        taken = coming + sum(rung.megapixels for _, rung in self._ready)
         found = []
         for key in list(self._ready)[:-1]:
             if taken <= self.room:
@@ -188,10 +191,10 @@ class SessionPool:
                 taken -= key[1].megapixels
         return found
 
-    def _tidy(self) -> None:
+    def _tidy(self, coming: float = 0.0) -> None:
         """Let go of what there is no room for, and give back what was freed, also by building."""
         with self._condition:
-            gone = [self._ready.pop(key) for key in self._crowding()]
+            gone = [self._ready.pop(key) for key in self._crowding(coming)]
         gone.clear()
         memory.give_back()
 
@@ -206,6 +209,7 @@ class SessionPool:
                 task = self._wanted.popleft() if self._wanted else None
                 self._building = None if task is None else (task[0].key, task[1])
             if task is not None:
+                self._tidy(task[1].megapixels)  # first, so that the two are never there together
                 self._try(*task)
             self._tidy()
             self._building = None

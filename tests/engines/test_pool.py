@@ -129,6 +129,17 @@ def test_it_is_megapixels_that_take_room(pool: SessionPool, engine: GatedEngine)
     assert pool.get(model("b"), SMALL) is None
 
 
+def test_room_is_made_before_the_next_one_is_built(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    for name in "abc":
+        pool.build(model(name), SMALL)
+    there: list[bool] = []
+    engine.on_run = lambda: there.append(engine.built[0]() is not None)
+    pool.prefetch(PLAIN, SMALL)
+    assert until(lambda: len(there) == 1 + WARM_RUNS)
+    assert there == [False] * (1 + WARM_RUNS)
+
+
 def test_what_is_held_stays_whatever_comes(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     pool.hold([(PLAIN, LARGE), (PLAIN, SMALL)])

@@ -40,7 +40,7 @@ class WarmSession:
 class SessionPool:
     """Sessions by (model, rung): those that are held, and as many others as there is room for, the last used ones.
 
-    They are let go where they are built, off the frame path, and their memory is given back to the system then.
+    They are let go where they are built, off the frame path.
 
     `rim` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
 
@@ -58,6 +58,7 @@ class SessionPool:
         self.room = room
         self._ready: OrderedDict[Key, WarmSession] = OrderedDict()
         self._held: set[Key] = set()
+        self._freed = False
         self._failed: dict[Key, EngineError] = {}
         self._wanted: deque[tuple[Model, Rung]] = deque()
         self._building: Key | None = None
@@ -99,9 +100,11 @@ class SessionPool:
 
     def hold(self, wanted: Sequence[tuple[Model, Rung]]) -> None:
         """Have these sessions built, if they are not there, and let none of them go until the next call."""
+        held = {(model.key, rung) for model, rung in wanted}
         with self._condition:
-            self._held = {(model.key, rung) for model, rung in wanted}
-            self._condition.notify()
+            if held != self._held:
+                self._held, self._freed = held, True  # with another size, the frame path frees something too
+                self._condition.notify()
         for model, rung in wanted:
             self.prefetch(model, rung)
 
@@ -132,6 +135,15 @@ class SessionPool:
         self._keep((model.key, rung), warm)
         self._tidy()
         return warm
+
+    def give_back(self) -> None:
+        """Give the system back what was freed since the last call, if nothing is being built.
+
+        For a thread that frames do not wait for, but not for a lower priority: allocation waits for it meanwhile.
+        """
+        if self._freed and not self.building:
+            self._freed = False
+            memory.give_back()
 
     def stop_building(self) -> None:
         """Build no more sessions; the one being built is still finished."""
@@ -192,11 +204,11 @@ class SessionPool:
         return found
 
     def _tidy(self, coming: float = 0.0) -> None:
-        """Let go of what there is no room for, and give back what was freed, also by building."""
+        """Let go of what there is no room for."""
         with self._condition:
             gone = [self._ready.pop(key) for key in self._crowding(coming)]
+            self._freed = True  # by this, or by building
         gone.clear()
-        memory.give_back()
 
     def _build_all(self) -> None:
         _lower_priority()

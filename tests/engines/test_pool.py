@@ -165,15 +165,42 @@ def test_what_is_held_no_longer_goes_where_sessions_are_built(pool: SessionPool,
     assert gone == ["stylecam-warm-up"]
 
 
-def test_freed_memory_is_given_back_after_a_session_was_built(
-    pool: SessionPool, engine: GatedEngine, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The threads on which memory was given back."""
+    given: list[str] = []
+    monkeypatch.setattr("stylecam.engines.pool.memory.give_back", lambda: given.append(threading.current_thread().name))
+    return given
+
+
+def test_what_was_freed_is_given_back_once_by_the_thread_that_asks(
+    pool: SessionPool, engine: GatedEngine, given_back: list[str]
 ) -> None:
-    given: list[int] = []
-    monkeypatch.setattr("stylecam.engines.pool.memory.give_back", lambda: given.append(len(engine.loaded)))
     engine.gate.set()
+    pool.give_back()
+    assert given_back == []
     pool.build(PLAIN, LARGE)
-    pool.build(PLAIN, SMALL)
-    assert given == [1, 2]
+    pool.give_back()
+    pool.give_back()
+    pool.hold([(PLAIN, LARGE)])
+    pool.give_back()
+    pool.hold([(PLAIN, LARGE)])
+    pool.give_back()
+    assert given_back == [threading.current_thread().name] * 2
+
+
+def test_nothing_is_given_back_while_more_is_about_to_be_freed(
+    pool: SessionPool, engine: GatedEngine, given_back: list[str]
+) -> None:
+    pool.prefetch(PLAIN, SMALL)
+    assert until(lambda: pool.building)
+    pool.hold([(PLAIN, SMALL)])
+    pool.give_back()
+    assert given_back == []
+    engine.gate.set()
+    assert until(lambda: not pool.building)
+    pool.give_back()
+    assert len(given_back) == 1
 
 
 def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: SessionPool, engine: GatedEngine) -> None:

@@ -363,7 +363,7 @@ class Live:
     def _tick(self, now: float, tick: Callable[[dict[str, Any]], None] | None) -> None:
         """Tell what is new, about four times a second."""
         self.errands.tend()
-        self.pool.give_back()
+        self.pool.give_back(now)
         trouble = self.pool.engine.trouble
         if trouble is not None and self._news.once(trouble):
             self.stats.fault("engine", trouble)

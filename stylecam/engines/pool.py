@@ -20,6 +20,9 @@ from stylecam.styles.model import Model
 
 Key = tuple[str, Rung]
 
+GIVE_BACK_S = 30.0
+"""So often memory is given back also where no session came or went: a camera opened again takes some and frees it."""
+
 WARM_RUNS = 2
 ROOM = 2.5
 """Megapixels of sessions that are kept, all together. What a session takes grows with them: 36 MB each in OpenVINO
@@ -59,6 +62,7 @@ class SessionPool:
         self._ready: OrderedDict[Key, WarmSession] = OrderedDict()
         self._held: set[Key] = set()
         self._freed = False
+        self._given_back_at = float("-inf")
         self._failed: dict[Key, EngineError] = {}
         self._wanted: deque[tuple[Model, Rung]] = deque()
         self._building: Key | None = None
@@ -136,13 +140,15 @@ class SessionPool:
         self._tidy()
         return warm
 
-    def give_back(self) -> None:
-        """Give the system back what was freed since the last call, if nothing is being built.
+    def give_back(self, now: float) -> None:
+        """Give the system back what was freed, at `now` (s), if nothing is being built.
+
+        What was freed here is given back with the next call, what others freed every `GIVE_BACK_S`.
 
         For a thread that frames do not wait for, but not for a lower priority: allocation waits for it meanwhile.
         """
-        if self._freed and not self.building:
-            self._freed = False
+        if (self._freed or now - self._given_back_at >= GIVE_BACK_S) and not self.building:
+            self._freed, self._given_back_at = False, now
             memory.give_back()
 
     def stop_building(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from stylecam.engines.base import Session
-from stylecam.engines.pool import WARM_RUNS, SessionPool
+from stylecam.engines.pool import GIVE_BACK_S, WARM_RUNS, SessionPool
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.frame import Size
 from stylecam.governor import Rung
@@ -177,16 +177,20 @@ def test_what_was_freed_is_given_back_once_by_the_thread_that_asks(
     pool: SessionPool, engine: GatedEngine, given_back: list[str]
 ) -> None:
     engine.gate.set()
-    pool.give_back()
-    assert given_back == []
     pool.build(PLAIN, LARGE)
-    pool.give_back()
-    pool.give_back()
+    pool.give_back(0.0)
+    pool.give_back(1.0)
     pool.hold([(PLAIN, LARGE)])
-    pool.give_back()
+    pool.give_back(2.0)
     pool.hold([(PLAIN, LARGE)])
-    pool.give_back()
+    pool.give_back(3.0)
     assert given_back == [threading.current_thread().name] * 2
+
+
+def test_what_others_freed_is_given_back_now_and_then(pool: SessionPool, given_back: list[str]) -> None:
+    for second in range(round(3 * GIVE_BACK_S)):
+        pool.give_back(float(second))
+    assert len(given_back) == 3
 
 
 def test_nothing_is_given_back_while_more_is_about_to_be_freed(
@@ -195,11 +199,11 @@ def test_nothing_is_given_back_while_more_is_about_to_be_freed(
     pool.prefetch(PLAIN, SMALL)
     assert until(lambda: pool.building)
     pool.hold([(PLAIN, SMALL)])
-    pool.give_back()
+    pool.give_back(0.0)
     assert given_back == []
     engine.gate.set()
     assert until(lambda: not pool.building)
-    pool.give_back()
+    pool.give_back(0.0)
     assert len(given_back) == 1
 
 

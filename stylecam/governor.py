@@ -2,7 +2,8 @@
 
 Style networks cost close to linear in pixels, so one running estimate of milliseconds per megapixel (and one of the
 work that does not depend on the rung) predicts every rung. Stepping down is immediate; stepping up waits for a calm
-spell and a margin, and waits longer each time it turns out to have been a mistake, so the rung never hunts.
+spell and a margin, and waits longer each time it turns out to have been a mistake, so the rung never hunts (see
+`stylecam.regret`).
 
 Two things may run out: the time between two frames, and the share of the processor the user allows, which other
 programs need as well. A step must fit both. Below the coarsest rung with detail (see `stylecam.finish.upsample`) lies
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from math import inf
 
 from stylecam.frame import Size
+from stylecam.regret import Regret
 
 HEADROOM = 0.85
 """Share of the frame period that styling may use; the rest is for capture, publishing and the user's call."""
@@ -27,7 +29,8 @@ START_MARGIN = 0.4
 """The same for the first rung: a warm-up runs alone, and what frames need beside the network is not known yet."""
 LEAP_MARGIN = 0.7
 """After a calm spell the finest rung within this share is taken, or the next, whichever is finer."""
-CALM_S = 3.0
+WIDE_MARGIN = 0.5
+"""A finer rung within this share fits by a wide margin."""
 FIRST_CALM_S = 1.0
 """Calm to wait for before the first change: where it began was chosen with care."""
 WINDOW = 12
@@ -38,10 +41,6 @@ UNEASY = 2
 """Late frames among the recent ones that end a calm spell; a single one happens on every desktop."""
 OVER = 30
 """Frames in a row that used more processor time than allowed, on the average, to step down."""
-REGRET_S = 8.0
-"""A step down this soon after a step up (or within the calm asked for, if that is longer) was a mistake,"""
-LONGEST_CALM_S = 600.0
-"""and doubles the calm asked for next time, up to this."""
 FIRST_WIDTH = 512
 """The rung the first warm-up is measured at is at most this wide, so that it is quick on any machine."""
 HOLDING_S = 3.0
@@ -144,10 +143,8 @@ class Governor:
         self._busy_per_megapixel, self._busy_fixed = _Estimate(), _Estimate()
         self._late: deque[bool] = deque(maxlen=WINDOW)
         self._over = 0
-        self._calm_s = CALM_S
         self._calm_since: float | None = None
-        self._raised_at: float | None = None
-        self._regretted: _Step | None = None
+        self._regret: Regret[_Step] = Regret()
         first = max((rung for rung in rungs if rung.width <= FIRST_WIDTH), default=rungs[0])
         self._wanted = _Step(first, True)
         self._changed = False
@@ -163,14 +160,11 @@ class Governor:
         """Predicted milliseconds for a frame at `rung`; None before anything was observed."""
         if self._per_megapixel.value is None:
             return None
-        finish = (self._fixed.value or 0.0) + (self._detail.value or 0.0) * detail
-        return finish + self._per_megapixel.value * rung.megapixels
+        return self._finish(detail) + self._per_megapixel.value * rung.megapixels
 
     def predict_busy(self, rung: Rung, detail: bool = True) -> float:
         """Predicted milliseconds of processor time, of all cores together; 0 before anything was observed."""
-        saved = 0.0 if detail else self._detail.value or 0.0  # its own thread's part, at the least
-        others = max(0.0, (self._busy_fixed.value or 0.0) - saved)
-        return others + (self._busy_per_megapixel.value or 0.0) * rung.megapixels
+        return self._busy_finish(detail) + (self._busy_per_megapixel.value or 0.0) * rung.megapixels
 
     def start(self, rung: Rung, network_ms: float) -> None:
         """Begin from a warm-up's measurement: the finest rung predicted to fit is wanted at once."""
@@ -209,8 +203,11 @@ class Governor:
             return
         self._late.append(network_ms + fixed_ms + (detail_ms or 0.0) > self._period_ms)
         self._over = self._over + 1 if self._busy_share(self._wanted) > 1 else 0
-        finer = self._next_finer()
-        if sum(self._late) >= UNEASY or finer is None or self._share(finer) > MARGIN:
+        self._look_back(network_ms / rung.megapixels, 0.0 if busy_ms is None else busy_ms[0] / rung.megapixels)
+        finer, uneasy = self._next_finer(), sum(self._late) >= UNEASY
+        fits = finer is not None and self._share(finer) <= MARGIN
+        self._regret.look(now, late=uneasy, fits=fits)
+        if uneasy or not fits:
             self._calm_since = None
         elif self._calm_since is None:
             self._calm_since = now
@@ -225,6 +222,7 @@ class Governor:
     def disturb(self) -> None:
         """Forget recent lateness and calm: they were another time's, or something known and passing caused them."""
         self._settle()
+        self._regret.disturb()
 
     def choose(self, now: float) -> Decision:
         """The rung wanted at time `now` (s)."""
@@ -241,38 +239,49 @@ class Governor:
         elif self._over >= OVER:
             share = self._busy_share(self._wanted)
             self._lower(now, f"{share:.0%} of the processor time allowed were used")
-        elif self._calm_since is not None and now - self._calm_since >= self._calm_for(self._next_finer()):
-            self._raise(now)
+        elif (finer := self._next_finer()) is not None and self._may_raise(finer, now):
+            self._raise(finer, now)
         else:
             self._hold(now)
 
+    def _look_back(self, per_megapixel: float, busy_per_megapixel: float) -> None:
+        """After a step down: what the step that did not hold would need if all frames cost what this one did."""
+        step = self._regret.on_trial
+        if step is None:
+            return
+        time = self._finish(step.detail) + per_megapixel * step.rung.megapixels
+        busy = self._busy_finish(step.detail) + busy_per_megapixel * step.rung.megapixels
+        self._regret.look_back(max(time / self._budget_ms, busy / self._busy_budget_ms))
+
     def _lower(self, now: float, why: str) -> None:
-        if self._raised_at is not None and now - self._raised_at <= max(REGRET_S, self._calm_s):
-            self._calm_s = min(LONGEST_CALM_S, self._calm_s * 2)
-            self._regretted, self._raised_at = self._wanted, None  # one step up is one mistake
+        self._regret.fell(self._wanted, now)
         below = [step for step in self._steps if step < self._wanted]
         self._wanted = min(below[-1], self._finest_within(1.0))
         self._changed, self._changed_at = True, now
         self._tell(f"down: {why}")
         self._settle()
 
-    def _raise(self, now: float) -> None:
-        finer = self._next_finer()
-        if finer is None:
-            return
-        if self._regretted is None:  # nothing has gone wrong lately: no need to feel one's way
-            finer = max(finer, self._finest_within(LEAP_MARGIN))
-        self._wanted = finer
-        self._raised_at = self._changed_at = now
-        self._changed = True
+    def _may_raise(self, finer: _Step, now: float) -> bool:
+        if self._calm_since is None:
+            return False
+        calm_s = now - self._calm_since
+        if not self._changed:
+            return calm_s >= FIRST_CALM_S
+        return self._regret.is_over(finer, now, calm_s, wide=self._share(finer) <= WIDE_MARGIN)
+
+    def _raise(self, finer: _Step, now: float) -> None:
+        """To `finer`, the next, or as far beyond as it may leap: not to what failed lately."""
+        failed = self._regret.failed
+        leap = [step for step in self._steps if failed is None or step < failed]
+        self._wanted = finer = max(finer, min(leap[-1], self._finest_within(LEAP_MARGIN)) if leap else finer)
+        self._regret.raised(now)
+        self._changed, self._changed_at = True, now
         self._tell(f"up: calm, predicted {self._needs(finer)}")
         self._settle()
 
     def _hold(self, now: float) -> None:
-        """Nothing to change: forgive a rung that failed once and has now held, and say what holds this one."""
-        held = self._raised_at is not None and now - self._raised_at > max(REGRET_S, self._calm_s)
-        if held and self._regretted is not None and self._wanted >= self._regretted:
-            self._regretted, self._calm_s = None, CALM_S
+        """Nothing to change: say what holds this rung."""
+        self._regret.hold(self._wanted, now)
         if self._changed_at is None:
             self._changed_at = now
         if now - self._changed_at > HOLDING_S:
@@ -299,14 +308,6 @@ class Governor:
         self._over = 0
         self._calm_since = None
 
-    def _calm_for(self, step: _Step | None) -> float:
-        """Calm to wait for before `step`: longer for one that failed lately, and for all finer ones."""
-        if not self._changed:
-            return FIRST_CALM_S
-        if step is not None and self._regretted is not None and step >= self._regretted:
-            return self._calm_s
-        return CALM_S
-
     def _next_finer(self) -> _Step | None:
         return next((step for step in self._steps if step > self._wanted), None)
 
@@ -314,6 +315,13 @@ class Governor:
         """The finest step that is predicted to need no more than `share` of what it may; else the coarsest."""
         fitting = [step for step in self._steps if self._share(step) <= share]
         return fitting[-1] if fitting else self._steps[0]
+
+    def _finish(self, detail: bool) -> float:
+        return (self._fixed.value or 0.0) + (self._detail.value or 0.0) * detail
+
+    def _busy_finish(self, detail: bool) -> float:
+        saved = 0.0 if detail else self._detail.value or 0.0  # its own thread's part, at the least
+        return max(0.0, (self._busy_fixed.value or 0.0) - saved)
 
     def _share(self, step: _Step) -> float:
         return max(self._time_share(step), self._busy_share(step))

@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 
-from stylecam import __version__, process
+from stylecam import __version__, memory, process
 from stylecam.allowance import Allowance
 from stylecam.audience import Audience
 from stylecam.beginning import first_state, open_source
@@ -104,6 +104,7 @@ class Live:
         """
         settings = self._settings
         settings.check()
+        memory.share()
         self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
         state = first_state(settings, self._catalogue)
         sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
@@ -362,6 +363,7 @@ class Live:
     def _tick(self, now: float, tick: Callable[[dict[str, Any]], None] | None) -> None:
         """Tell what is new, about four times a second."""
         self.errands.tend()
+        self.pool.give_back(now)
         trouble = self.pool.engine.trouble
         if trouble is not None and self._news.once(trouble):
             self.stats.fault("engine", trouble)

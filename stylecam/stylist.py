@@ -26,7 +26,9 @@ from stylecam.view import View
 RIM = 8
 """Pixels of reflected picture around a network's input: what networks paint at their border is cropped away."""
 FORESEEN = 4
-"""For how many other networks a session is kept warm, so that a switch to them does not wait."""
+"""For how many other networks a session is kept warm, so that a switch to them does not wait;"""
+NEXT = 2
+"""for so many also where they leave no room for other things: the next and the previous one."""
 TEND_S = 0.5
 GIVE_UP = 3
 """Failed runs in a row after which a network is not tried again."""
@@ -59,7 +61,8 @@ class _Recipe:
 
     state: LiveState
     step: Step
-    warm: WarmSession
+    network: str
+    rung: Rung
     detail: bool
 
 
@@ -155,7 +158,7 @@ class Stylist:
         """The picture to show: a new painting, or the last one while nothing moves; None if the network failed."""
         governor = self._governor(mix.model, state.scale)
         step = self._morph.toward(mix, frame.captured_at)
-        recipe = _Recipe(state, step, warm, governor.choose(started).detail)
+        recipe = _Recipe(state, step, mix.model.key, warm.rung, governor.choose(started).detail)
         with self.stages.time("fit"):
             small = view.at(warm.rung.size)
             unmoved = self._stillness.unchanged(small)
@@ -245,7 +248,8 @@ class Stylist:
             self._report("engine", str(error))
             return active
         if warm is None and active is not None and wanted < active.rung:
-            warm = self._pool.ready_below(model, active.rung)  # too slow now; any coarser one helps at once
+            # Too slow now: any coarser one helps at once, one no finer than wanted helps enough.
+            warm = self._pool.ready_below(model, wanted) or self._pool.ready_below(model, active.rung)
         if warm is None:
             return active
         if governor.predict(wanted) is None:
@@ -266,18 +270,36 @@ class Stylist:
             return
         self._tended_at = now
         current = state.mix.model if state.mix is not None else None
-        if current is not None and state.scale is None and (active := self._active.get(current.key)) is not None:
-            rungs = ladder(self._size)
-            at = rungs.index(active.rung) if active.rung in rungs else 0
-            for neighbour in rungs[max(0, at - 1) : at + 2]:
-                if neighbour != active.rung:
-                    self._pool.prefetch(current, neighbour)
-        foreseen = self._foreseen(current)
-        for model in foreseen:
-            self._session(model, state.scale, now)
         shown = self._current.model if self._current is not None else None
-        kept = {model.key for model in (*foreseen, current, shown) if model is not None}
+        wanted: list[tuple[Model, Rung]] = []
+        if current is not None:
+            wanted += self._needed(current, state.scale, now)
+        if shown is not None and shown is not current:
+            wanted += self._needed(shown, state.scale, now)[:1]
+        for number, model in enumerate(self._foreseen(current)):
+            needed = self._needed(model, state.scale, now)[:1]
+            if number >= NEXT and sum(rung.megapixels for _, rung in (*wanted, *needed)) > self._pool.room:
+                break
+            self._session(model, state.scale, now)
+            wanted += needed
+        self._pool.hold(wanted)
+        kept = {model.key for model, _ in wanted}
         self._active = {key: warm for key, warm in self._active.items() if key in kept}
+
+    def _needed(self, model: Model, scale: float | None, now: float) -> list[tuple[Model, Rung]]:
+        """The sessions of `model` to have at hand: the present one, the next coarser one, and the coarsest.
+
+        A finer one is built when it is wanted; until then the present one does well.
+        """
+        if self._failures.get(model.key, 0) >= GIVE_UP:
+            return []
+        active = self._active.get(model.key)
+        at = self._governor(model, scale).choose(now).rung if active is None else active.rung
+        if scale is not None:
+            return [(model, at)]
+        rungs = ladder(self._size)
+        below = [rung for rung in rungs if rung < at]
+        return [(model, rung) for rung in dict.fromkeys((at, *below[-1:], rungs[0]))]
 
     def _foreseen(self, current: Model | None) -> list[Model]:
         """The networks a few presses of next or previous away, nearest first."""

@@ -12,7 +12,7 @@ from stylecam.audience import Audience
 from stylecam.clock import ManualClock
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine, Session
-from stylecam.engines.pool import SessionPool
+from stylecam.engines.pool import ROOM, SessionPool
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.frame import Frame, Image, Size
 from stylecam.governor import Rung
@@ -110,8 +110,8 @@ class TintEngine(Engine):
 class HandPool(SessionPool):
     """A pool whose warm-up thread is the test: sessions asked for are built when `work_off` is called."""
 
-    def __init__(self, engine: Engine, rim: int = 0, capacity: int = 8) -> None:
-        super().__init__(engine, rim, capacity)
+    def __init__(self, engine: Engine, rim: int = 0, room: float = ROOM) -> None:
+        super().__init__(engine, rim, room)
         self.asked: list[tuple[Model, Rung]] = []
 
     def prefetch(self, model: Model, rung: Rung) -> None:

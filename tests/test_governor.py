@@ -218,6 +218,66 @@ def test_a_rung_that_proved_too_fine_is_tried_less_and_less_often() -> None:
     assert 0 < sum(at >= 300 for at in tries) <= 10
 
 
+def visits(seconds: float, times: int, seed: int) -> Load:
+    """Another program that works for `seconds` of each minute, `times` times, now heavily and now hardly at all."""
+    draw = random.Random(seed)
+    ends, end, heavy = [], 0.0, True
+    while end < seconds:
+        end += draw.uniform(1, 4) if heavy else draw.uniform(3, 8)
+        ends.append((end, 3.0 if heavy else 1.2))
+        heavy = not heavy
+
+    def load(now: float) -> float:
+        minute, second = divmod(now - 15, 60)
+        if not (0 <= minute < times and second < seconds):
+            return 1.0
+        return next(factor for until, factor in ends if second < until)
+
+    return load
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seconds", [20.0, 35.0])
+def test_after_the_tenth_visit_of_a_load_detail_is_back_as_soon_as_after_the_first(seconds: float, seed: int) -> None:
+    machine = Machine(noisy(visits(seconds, 10, seed), 0.05), per_megapixel=70).start()
+    machine.play(15 + 9 * 60 + seconds + 20)
+    assert machine.rung >= machine.affordable()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_load_that_comes_each_minute_leaves_the_minutes_rest_fine(seed: int) -> None:
+    load = visits(20.0, 10, seed)
+    machine = Machine(noisy(load, 0.05), per_megapixel=70).start().play(15 + 600)
+    idle = [rung.megapixels for at, rung, _ in machine.frames if at > 15 and load(at) == 1.0]
+    assert sum(idle) / len(idle) > 0.75 * machine.affordable().megapixels
+    assert machine.changes(after=15) <= 7 * 10
+    assert machine.late_share(after=15) < 0.03
+
+
+def test_a_load_is_not_taken_for_the_fault_of_a_rung_nor_a_rung_for_a_load() -> None:
+    """Beyond 512 pixels this network costs three times what the linear law says, and a load comes each minute."""
+    machine = Machine(fixed_ms=1.0).start()
+    load, cliff = visits(20.0, 100, 0), Rung(512, 288)
+    while machine.now < 1800:
+        machine.per_megapixel = (60 if machine.rung <= cliff else 180) * load(machine.now)
+        machine.play(1 / FPS / 2)
+    tries = [at for at, rung in machine.wanted if rung > cliff]
+    assert sum(at >= 900 for at in tries) <= 10
+    idle = [rung for at, rung, _ in machine.frames if at > 15 and load(at) == 1.0]
+    assert sum(rung >= cliff for rung in idle) > 0.6 * len(idle)
+
+
+@pytest.mark.parametrize("per_megapixel", [60.0, 100.0])
+def test_a_rung_that_fails_though_it_seems_cheap_is_tried_no_more_than_once_a_minute(per_megapixel: float) -> None:
+    machine = Machine(fixed_ms=1.0, per_megapixel=per_megapixel).start()
+    cliff = Rung(384, 216)
+    while machine.now < 900:
+        machine.per_megapixel = per_megapixel if machine.rung <= cliff else 8 * per_megapixel
+        machine.play(1 / FPS / 2)
+    tries = [at for at, rung in machine.wanted if rung > cliff]
+    assert 0 < sum(at >= 300 for at in tries) <= 11
+
+
 def test_a_machine_too_slow_for_everything_stays_on_the_coarsest_rung() -> None:
     machine = Machine(per_megapixel=2000).start().play(60)
     assert machine.rung == ladder(HD)[0]

@@ -185,6 +185,17 @@ def test_the_run_ends_after_the_time_asked_for(make: Make) -> None:
     assert live.run()["seconds"] >= 0.2
 
 
+def test_memory_of_what_was_loaded_is_given_back_while_it_runs_and_not_on_the_threads_of_frames(
+    make: Make, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+    monkeypatch.setattr("stylecam.memory.give_back", lambda: given.append(threading.current_thread().name))
+    live = make(style=catalogue.cards[0].name)
+    live.open()
+    live.run(lambda: None, lambda _: live.interrupt() if given else None)
+    assert set(given) == {threading.current_thread().name}
+
+
 def test_the_status_is_told_while_it_runs(make: Make) -> None:
     seen: list[dict[str, Any]] = []
     live = make(seconds=0.6)

@@ -357,15 +357,67 @@ def test_the_hot_path_never_builds_a_session(studio: Studio) -> None:
     assert studio.pool.asked
 
 
-def test_the_rungs_beside_the_present_one_are_warmed_ahead(studio: Studio) -> None:
+def test_the_next_coarser_rung_and_the_coarsest_are_warmed_ahead_and_no_finer_one(studio: Studio) -> None:
     state = LiveState(one(BANK))
     studio.stylist.prepare(state)
     studio.paint(state)
     rungs = ladder(SIZE)
     assert studio.stylist.work.rung is not None
     at = rungs.index(studio.stylist.work.rung)
-    warm = {warm.rung for warm in studio.pool._ready.values()}
-    assert set(rungs[max(0, at - 1) : at + 2]) <= warm | {rung for _, rung in studio.pool.asked}
+    assert at >= 2
+    assert {rung for _, rung in studio.pool.asked} == {rungs[0], rungs[at - 1]}
+
+
+def test_when_it_must_be_quick_a_warm_rung_that_is_coarse_enough_helps_until_the_right_one_is_built(
+    studio: Studio,
+) -> None:
+    state = LiveState(one(BANK))
+    studio.ms_per_megapixel = 20
+    studio.stylist.prepare(state)
+    _settle(studio, state, 12)
+    assert studio.stylist.work.rung == ladder(SIZE)[-1]
+    studio.pool.room = 0
+    studio.pool.build(BANK, ladder(SIZE)[0])  # what is not held goes
+    studio.ms_per_megapixel = 400
+    shown = []
+    for _ in range(20):
+        studio.paint(state)
+        shown.append(studio.stylist.work.rung)
+    assert ladder(SIZE)[0] in shown
+    wanted = studio.stylist.work.decision
+    assert wanted is not None
+    assert wanted.rung in {rung for _, rung in studio.pool.asked} | set(shown)
+
+
+def test_what_is_painted_with_and_what_helps_in_a_hurry_is_never_let_go(studio: Studio) -> None:
+    state = LiveState(one(BANK))
+    studio.pool.room = 0.05
+    studio.stylist.prepare(state)
+    for number in range(600):
+        studio.ms_per_megapixel = 30 if number % 200 < 100 else 200
+        studio.paint(state)
+        studio.pool.work_off()
+        warm = {warm.rung for warm in studio.pool._ready.values()}
+        assert studio.stylist.work.rung in warm
+    assert ladder(SIZE)[0] in warm
+    assert len(warm) <= 4
+
+
+def test_of_the_networks_around_only_so_many_are_kept_as_there_is_room_for(clock: ManualClock) -> None:
+    others = [model(f"other{number}") for number in range(6)]
+    studio = Studio(clock, models=[BANK, *others])
+    state = LiveState(one(BANK), scale=0.5)
+    studio.pool.room = 0.0
+    studio.stylist.prepare(state)
+    for _ in range(100):
+        studio.paint(state)
+        studio.pool.work_off()
+    assert {key for key, _ in studio.pool._ready} == {"bank", "other0", "other5"}
+    loaded = len(studio.engine.loaded)
+    for _ in range(100):
+        studio.paint(state)
+        studio.pool.work_off()
+    assert len(studio.engine.loaded) == loaded, "none is let go and built again"
 
 
 def test_other_networks_are_warmed_ahead_so_that_a_switch_does_not_wait(clock: ManualClock) -> None:

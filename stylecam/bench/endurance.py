@@ -23,6 +23,9 @@ WARM_UP_S = 300.0
 WARM_UP_SHARE = 0.25
 """or before so much of the run, if that is shorter."""
 
+_MOST_POINTS = 600
+"""Samples are brought together to no more, for all pairs of them are looked at."""
+
 _DRAWN = ("t", "rss_mb", "rung", "longest_gap_ms")
 
 
@@ -36,10 +39,29 @@ def script(seconds: float, cores: int) -> tuple[Event, ...]:
 
 
 def slope(times_s: Sequence[float], megabytes: Sequence[float]) -> float | None:
-    """How much memory grows in ten minutes, by least squares; None for less than three samples."""
+    """How much memory grows in ten minutes; None for less than three samples.
+
+    By the median of the slopes between all pairs (Theil 1950, Sen 1968): what is taken for a moment and given back
+    again, and a last look that happens to fall on it, say nothing about a leak.
+    """
     if len(times_s) < 3:
         return None
-    return float(np.polyfit(np.asarray(times_s) / 600.0, megabytes, 1)[0])
+    size = -(-len(times_s) // _MOST_POINTS)
+    t, mb = (
+        np.array([np.median(values[start : start + size]) for start in range(0, len(values), size)])
+        for values in (times_s, megabytes)
+    )
+    earlier, later = np.triu_indices(len(t), 1)
+    apart = t[later] > t[earlier]
+    return float(np.median((mb[later] - mb[earlier])[apart] / (t[later] - t[earlier])[apart])) * 600.0
+
+
+def rise(megabytes: Sequence[float]) -> float | None:
+    """By how much the last tenth's median is above the first tenth's: steps, which a median slope may hide, show."""
+    if len(megabytes) < 3:
+        return None
+    tenth = -(-len(megabytes) // 10)
+    return float(np.median(megabytes[-tenth:]) - np.median(megabytes[:tenth]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +77,8 @@ class Endurance:
         happened = Counter(event["what"] if event["argument"] != "0" else "relief" for event in outcome.events)
         warm_up_s = min(WARM_UP_S, WARM_UP_SHARE * outcome.seconds)
         judged = [entry for entry in samples if entry["t"] >= warm_up_s]
-        growth = slope([entry["t"] for entry in judged], [entry["rss_mb"] for entry in judged])
+        memory = [entry["rss_mb"] for entry in judged]
+        growth, risen = slope([entry["t"] for entry in judged], memory), rise(memory)
         return {
             **self.run.as_dict(),
             "switches": happened["order"],
@@ -65,8 +88,10 @@ class Endurance:
             "longest_gap_ms": max((entry["longest_gap_ms"] or 0.0 for entry in samples), default=None),
             "warm_up_s": round(warm_up_s, 1),
             "growth_mb_per_10_min": None if growth is None else round(growth, 3),
-            "rss_mb_first": judged[0]["rss_mb"] if judged else None,
-            "rss_mb_last": judged[-1]["rss_mb"] if judged else None,
+            "risen_mb": None if risen is None else round(risen, 1),
+            "rss_mb_first": memory[0] if memory else None,
+            "rss_mb_last": memory[-1] if memory else None,
+            "rss_mb_highest": max(memory, default=None),
             "lost_at_the_end": bool(samples and samples[-1]["trouble"]),
             "timeline": [{name: entry[name] for name in _DRAWN} for entry in samples],
         }

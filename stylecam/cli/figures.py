@@ -151,6 +151,7 @@ def _soak(found: Row) -> tuple[Table, str]:
         ("99 % of gaps, ms", _number(gap.get("p99"), 0)),
         ("memory after warm-up and at the end, MB", _both(found["rss_mb_first"], found["rss_mb_last"], 1)),
         ("growth of memory, MB in ten minutes", _number(found["growth_mb_per_10_min"], 2)),
+        ("from the first tenth to the last, MB", _number(found["risen_mb"], 1)),
         ("crashes", "none" if found["crash"] is None else str(found["crash"])),
     ):
         table.add_row(Text(name), Text(value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from functools import cache
 from typing import Any
 
 from stylecam.engines.device import DeviceEngine, DeviceNet
@@ -95,6 +96,12 @@ class OnnxRuntimeEngine(DeviceEngine):
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
+        if self.device == "cpu":
+            # Of the networks at hand one runs at a time: all work in the same memory, which grows to what the largest
+            # needs, where each would keep its own. Blocks planned ahead (a pattern) would not fit into each other.
+            _share_memory(self._library)
+            options.add_session_config_entry("session.use_env_allocators", "1")
+            options.enable_mem_pattern = False
         # Threads that spin while they wait take the processor from the frame's other work, and count as used.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if self.device == "directml":
@@ -144,6 +151,12 @@ class _Bound:
         self._session.run_with_iobinding(self._binding)
         styled: Array = self._binding.copy_outputs_to_cpu()[0]
         return styled
+
+
+@cache
+def _share_memory(library: Any) -> None:
+    kind, place = library.OrtAllocatorType.ORT_ARENA_ALLOCATOR, library.OrtMemType.DEFAULT
+    library.create_and_register_allocator(library.OrtMemoryInfo("Cpu", kind, 0, place), None)
 
 
 def _errors(library: Any) -> tuple[type[Exception], ...]:

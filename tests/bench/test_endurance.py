@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stylecam.bench.endurance import Endurance, script, slope
+from stylecam.bench.endurance import Endurance, rise, script, slope
 from tests.bench.material import entry, run
 
 
@@ -34,6 +34,30 @@ def test_growth_is_the_slope_of_memory() -> None:
     memory = [300 + 2.0 * t / 600 + n for t, n in zip(times, noise, strict=True)]
     assert slope(times, memory) == pytest.approx(2.0, abs=0.3)
     assert slope([1.0, 2.0], [1.0, 2.0]) is None
+
+
+def test_what_is_taken_for_a_moment_is_no_growth_and_what_grows_beneath_it_is() -> None:
+    times = np.arange(0.0, 1500.0)
+    moments = np.where(times % 60 > 45, 40.0, 0.0) + np.where(times > 1490, 60.0, 0.0)
+    assert slope(times.tolist(), (300 + moments).tolist()) == pytest.approx(0.0, abs=0.01)
+    assert slope(times.tolist(), (300 + moments + 1.5 * times / 600).tolist()) == pytest.approx(1.5, abs=0.3)
+
+
+def test_a_leak_in_steps_of_pages_is_growth() -> None:
+    times = np.arange(0.0, 1500.0)
+    assert slope(times.tolist(), (300 + 4.0 * np.floor(times / 300)).tolist()) == pytest.approx(8.0, abs=1.0)
+
+
+def test_a_run_of_days_is_judged_too() -> None:
+    times = np.arange(0.0, 200_000.0)
+    assert slope(times.tolist(), (300 + times / 600).tolist()) == pytest.approx(1.0, abs=0.01)
+
+
+def test_one_step_up_that_a_median_slope_hides_is_told_beside_it() -> None:
+    memory = [300.0] * 600 + [340.0] * 300
+    assert slope(list(range(900)), memory) == pytest.approx(0.0, abs=0.01)
+    assert rise(memory) == 40.0
+    assert rise([1.0]) is None
 
 
 def test_the_warm_up_s_growth_does_not_count() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
 from stylecam.engines.base import Session
-from stylecam.engines.pool import WARM_RUNS, SessionPool
+from stylecam.engines.pool import GIVE_BACK_S, WARM_RUNS, SessionPool
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.frame import Size
 from stylecam.governor import Rung
@@ -27,11 +28,14 @@ class GatedEngine(TintEngine):
         super().__init__()
         self.gate = threading.Event()
         self.threads: list[str] = []
+        self.built: list[weakref.ref[Session]] = []
 
     def session(self, model: Model, width: int, height: int) -> Session:
         self.threads.append(threading.current_thread().name)
         self.gate.wait(60)
-        return super().session(model, width, height)
+        session = super().session(model, width, height)
+        self.built.append(weakref.ref(session))
+        return session
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def engine() -> GatedEngine:
 
 @pytest.fixture
 def pool(engine: GatedEngine) -> Iterator[SessionPool]:
-    pool = SessionPool(engine, rim=8, capacity=3)
+    pool = SessionPool(engine, rim=8, room=3 * SMALL.megapixels)
     yield pool
     engine.gate.set()
     pool.close()
@@ -115,6 +119,94 @@ def test_the_session_unused_for_longest_goes_first(pool: SessionPool, engine: Ga
     assert len(engine.loaded) == loaded + 1
 
 
+def test_it_is_megapixels_that_take_room(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    for network in (model("a"), model("b")):
+        pool.build(network, SMALL)
+    large = pool.build(PLAIN, LARGE)
+    assert pool.get(PLAIN, LARGE) is large
+    assert pool.get(model("a"), SMALL) is None
+    assert pool.get(model("b"), SMALL) is None
+
+
+def test_room_is_made_before_the_next_one_is_built(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    for name in "abc":
+        pool.build(model(name), SMALL)
+    there: list[bool] = []
+    engine.on_run = lambda: there.append(engine.built[0]() is not None)
+    pool.prefetch(PLAIN, SMALL)
+    assert until(lambda: len(there) == 1 + WARM_RUNS)
+    assert there == [False] * (1 + WARM_RUNS)
+
+
+def test_what_is_held_stays_whatever_comes(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    pool.hold([(PLAIN, LARGE), (PLAIN, SMALL)])
+    assert until(lambda: pool.get(PLAIN, LARGE) is not None and pool.get(PLAIN, SMALL) is not None)
+    held = pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)
+    for name in "abcdef":
+        pool.build(model(name), SMALL)
+    assert (pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)) == held
+
+
+def test_what_is_held_no_longer_goes_where_sessions_are_built(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.gate.set()
+    gone: list[str] = []
+    pool.hold([(PLAIN, LARGE), (model("a"), SMALL)])
+    assert until(lambda: pool.get(PLAIN, LARGE) is not None and pool.get(model("a"), SMALL) is not None)
+    large = pool.get(PLAIN, LARGE)
+    assert large is not None
+    weakref.finalize(large.session, lambda: gone.append(threading.current_thread().name))
+    del large
+    assert pool.get(model("a"), SMALL)
+    pool.hold([(model("a"), SMALL)])
+    assert until(lambda: bool(gone))
+    assert gone == ["stylecam-warm-up"]
+
+
+@pytest.fixture
+def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The threads on which memory was given back."""
+    given: list[str] = []
+    monkeypatch.setattr("stylecam.engines.pool.memory.give_back", lambda: given.append(threading.current_thread().name))
+    return given
+
+
+def test_what_was_freed_is_given_back_once_by_the_thread_that_asks(
+    pool: SessionPool, engine: GatedEngine, given_back: list[str]
+) -> None:
+    engine.gate.set()
+    pool.build(PLAIN, LARGE)
+    pool.give_back(0.0)
+    pool.give_back(1.0)
+    pool.hold([(PLAIN, LARGE)])
+    pool.give_back(2.0)
+    pool.hold([(PLAIN, LARGE)])
+    pool.give_back(3.0)
+    assert given_back == [threading.current_thread().name] * 2
+
+
+def test_what_others_freed_is_given_back_now_and_then(pool: SessionPool, given_back: list[str]) -> None:
+    for second in range(round(3 * GIVE_BACK_S)):
+        pool.give_back(float(second))
+    assert len(given_back) == 3
+
+
+def test_nothing_is_given_back_while_more_is_about_to_be_freed(
+    pool: SessionPool, engine: GatedEngine, given_back: list[str]
+) -> None:
+    pool.prefetch(PLAIN, SMALL)
+    assert until(lambda: pool.building)
+    pool.hold([(PLAIN, SMALL)])
+    pool.give_back(0.0)
+    assert given_back == []
+    engine.gate.set()
+    assert until(lambda: not pool.building)
+    pool.give_back(0.0)
+    assert len(given_back) == 1
+
+
 def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     engine.unloadable.add("plain")
@@ -128,6 +220,20 @@ def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: Se
     assert until(raised)
     with pytest.raises(EngineError, match="plain cannot be loaded"):
         pool.get(PLAIN, SMALL)
+
+
+def test_nothing_stays_of_a_session_that_did_not_run(pool: SessionPool, engine: GatedEngine) -> None:
+    engine.failing.add("plain")
+    engine.gate.set()
+
+    def failed() -> bool:
+        try:
+            return pool.get(PLAIN, SMALL) is not None
+        except EngineRunError:
+            return True
+
+    assert until(failed)
+    assert [session() for session in engine.built] == [None]
 
 
 def test_one_broken_network_does_not_end_the_building_of_others(pool: SessionPool, engine: GatedEngine) -> None:

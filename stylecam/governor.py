@@ -23,7 +23,7 @@ from stylecam.regret import Regret
 
 HEADROOM = 0.85
 """Share of the frame period that styling may use; the rest is for capture, publishing and the user's call."""
-MARGIN = 0.92
+MARGIN = 0.95
 """A finer rung must be predicted within this share of the budget."""
 START_MARGIN = 0.4
 """The same for the first rung: a warm-up runs alone, and what frames need beside the network is not known yet."""
@@ -50,7 +50,7 @@ FADE = 0.005
 
 What is not done is not measured; a time taken under load would otherwise hold detail back for ever.
 """
-FRACTIONS = (0.08, 0.1, 0.125, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+FRACTIONS = (0.08, 0.1, 0.125, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0)
 COARSEST = 0.25
 """The share of the picture's size the ladder goes down to,"""
 LEAST_SIDE = 320

@@ -11,6 +11,7 @@ _OPENCV_ENVIRONMENT = {
     "OPENCV_LOG_LEVEL": "FATAL",  # stylecam says what failed, once and in words
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
     "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "2",  # seconds; the default of 10 hides an unplugged camera for as long
+    "OPENCV_THREAD_POOL_ACTIVE_WAIT_WORKER": "0",  # workers that spin for more work take a tenth of the processor time
     "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS": "0",  # opening a camera on Windows takes 4 to 12 s with it
     "QT_LOGGING_RULES": "*.debug=false;*.warning=false",
 }

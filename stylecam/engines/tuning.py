@@ -40,9 +40,9 @@ SPELL_S = 0.07
 """Each engine runs for so long at a time,"""
 TURNS = 2
 """so many times, in turns, so that a busy moment of the computer does not decide."""
-LEVELS, REDUCED_LEVELS = 2, 6
+LEVELS, REDUCED_LEVELS = 2, 4
 """How far apart, of 255, the same picture may be by full and by reduced precision."""
-OUTLIERS = 1e-5
+OUTLIERS = 2e-4
 """Reduced precision may leave this share of the numbers further off: sums of rounding errors have no hard limit."""
 KEPT = 24
 """Answers in the file."""

@@ -26,7 +26,7 @@ SIZES = [(336, 200), (976, 560)]
 """Coarse, and finer than half of a call's picture; with the live rim, as the stylist asks for them."""
 
 
-FARTHEST = 12
+FARTHEST = 16
 """Levels of 255 that no number may be off by, at any precision."""
 
 
@@ -50,7 +50,7 @@ def only(model: Model, index: int) -> tuple[float, ...]:
 
 
 def distance(one: Image, other: Image, levels: int) -> int:
-    """In levels of 255; at reduced precision one number in 100,000 may be further off, but not by much."""
+    """In levels of 255; at reduced precision two numbers in 10,000 may be further off, but not by much."""
     farthest = int(cv2.absdiff(one, other).max())
     return apart(one, other) if levels > LEVELS and farthest <= FARTHEST else farthest
 

@@ -102,7 +102,7 @@ class Lean(nn.Module):
         self.out = nn.Conv2d(quarter, 48, 3, padding=1)
 
     def forward(self, x: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
-        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8, at least 32) with `weights` (B×N); the result is like `x`.
+        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8, ≥ 32) with `weights` (B×N); the result is like `x`.
 
         `grain` is B×`GRAIN`×H/8×W/8; without, that of a picture's upper left corner.
         """

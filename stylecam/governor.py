@@ -27,7 +27,7 @@ MARGIN = 0.95
 """A finer rung must be predicted within this share of the budget."""
 START_MARGIN = 0.4
 """The same for the first rung: a warm-up runs alone, and what frames need beside the network is not known yet."""
-LEAP_MARGIN = 0.7
+LEAP_MARGIN = 0.8
 """After a calm spell the finest rung within this share is taken, or the next, whichever is finer."""
 WIDE_MARGIN = 0.5
 """A finer rung within this share fits by a wide margin."""

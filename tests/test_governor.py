@@ -195,7 +195,7 @@ def test_single_slow_frames_do_not_keep_detail_from_coming_back() -> None:
     assert machine.rung >= machine.affordable()
 
 
-@pytest.mark.parametrize(("period_s", "most"), [(1.0, 0), (4.0, 2), (10.0, 10), (20.0, 16), (45.0, 24)])
+@pytest.mark.parametrize(("period_s", "most"), [(1.0, 0), (4.0, 2), (10.0, 10), (20.0, 16), (45.0, 20)])
 def test_a_load_that_comes_and_goes_does_not_make_it_pump(period_s: float, most: int) -> None:
     machine = Machine(lambda now: 2.0 if now % period_s < period_s / 2 else 1.0).start().play(400)
     assert machine.changes(after=200) <= most

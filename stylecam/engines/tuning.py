@@ -42,7 +42,7 @@ TURNS = 2
 """so many times, in turns, so that a busy moment of the computer does not decide."""
 LEVELS, REDUCED_LEVELS = 2, 4
 """How far apart, of 255, the same picture may be by full and by reduced precision."""
-OUTLIERS = 2e-4
+OUTLIERS = 1e-5
 """Reduced precision may leave this share of the numbers further off: sums of rounding errors have no hard limit."""
 KEPT = 24
 """Answers in the file."""
@@ -225,11 +225,11 @@ def answers_path() -> Path:
     return platformdirs.user_cache_path("stylecam", appauthor=False) / "engines.json"
 
 
-def apart(one: Image, other: Image) -> int:
-    """How many levels of 255 two pictures differ at most, `OUTLIERS` of their numbers apart."""
+def apart(one: Image, other: Image, outliers: float = OUTLIERS) -> int:
+    """How many levels of 255 two pictures differ at most, a share of `outliers` of their numbers apart."""
     counts = np.bincount(cv2.absdiff(one, other).ravel(), minlength=256)
     further = counts.sum() - np.cumsum(counts)
-    return int(np.argmax(further <= OUTLIERS * counts.sum()))
+    return int(np.argmax(further <= outliers * counts.sum()))
 
 
 class _Runner:

@@ -207,17 +207,18 @@ def test_nothing_is_given_back_while_more_is_about_to_be_freed(
     assert len(given_back) == 1
 
 
+def refused(pool: SessionPool) -> bool:
+    try:
+        pool.get(PLAIN, SMALL)
+    except EngineRunError:
+        return True
+    return False
+
+
 def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     engine.unloadable.add("plain")
-
-    def raised() -> bool:
-        try:
-            return pool.get(PLAIN, SMALL) is not None
-        except EngineRunError:
-            return True
-
-    assert until(raised)
+    assert until(lambda: refused(pool))
     with pytest.raises(EngineError, match="plain cannot be loaded"):
         pool.get(PLAIN, SMALL)
 
@@ -225,14 +226,7 @@ def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: Se
 def test_nothing_stays_of_a_session_that_did_not_run(pool: SessionPool, engine: GatedEngine) -> None:
     engine.failing.add("plain")
     engine.gate.set()
-
-    def failed() -> bool:
-        try:
-            return pool.get(PLAIN, SMALL) is not None
-        except EngineRunError:
-            return True
-
-    assert until(failed)
+    assert until(lambda: refused(pool))
     assert [session() for session in engine.built] == [None]
 
 

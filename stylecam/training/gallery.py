@@ -8,6 +8,7 @@ artist = "Vincent van Gogh"
 year = 1889
 weight = 1.0                                # how much its style counts beside the others'
 share = 1.0                                 # how often it is drawn beside the others
+stability = 1.0                             # how much its steadiness counts beside the others'
 scale = 288                                 # short side in pixels: larger means larger strokes
 crop = [0.05, 0.0, 0.95, 1.0]               # left, top, right, bottom, as shares: frames and margins are no style
 """
@@ -38,6 +39,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "licence": (str,),
     "weight": (int, float),
     "share": (int, float),
+    "stability": (int, float),
     "scale": (int,),
     "crop": (list,),
 }
@@ -84,6 +86,7 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> Painting:
             tuple(float(share) for share in table["crop"]) if "crop" in table else None,  # type: ignore[arg-type]
             {key: table[key] for key in _CARD if key in table},
             float(table.get("share", 1.0)),
+            float(table.get("stability", 1.0)),
         )
     except (TrainingDataError, ValueError, TypeError) as error:
         raise TrainingDataError(f"{where}: {error}") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -106,17 +105,17 @@ def overlap(picture: Tensor, down: int, right: int) -> Tensor:
 
 
 def stability_loss(styled: Tensor, moved: Tensor, down: int, right: int) -> Tensor:
-    """Steadiness: the painting of a window moved by (`down`, `right`) is the painting, moved.
+    """Steadiness: the painting of a window moved by (`down`, `right`) is the painting, moved; one value a picture (B).
 
     `styled` and `moved` are B×3×n×n; the second comes from a window that lies so much further down and right, noised
     and re-lit. Taken on the whole overlap, the rim included, so that no frame is painted around the picture.
     """
-    return F.mse_loss(overlap(styled, down, right), overlap(moved, -down, -right))
+    return (overlap(styled, down, right) - overlap(moved, -down, -right)).square().mean((1, 2, 3))
 
 
 def noise_loss(styled: Tensor, noised: Tensor, sigma: float) -> Tensor:
-    """Flicker: how much of a camera's noise comes through, as output over input variance (1: all of it).
+    """Flicker: how much of a camera's noise comes through, as output over input variance (1: all of it), B values.
 
     `styled` and `noised` (B×3×n×n) are the paintings of a picture and of the same with noise of deviation `sigma`.
     """
-    return F.mse_loss(styled, noised) / sigma**2
+    return (styled - noised).square().mean((1, 2, 3)) / sigma**2

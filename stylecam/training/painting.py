@@ -26,12 +26,13 @@ class Painting:
         path: the picture.
         weight: how much more or less than others its style counts.
         share: how much more or less often than others it is drawn.
+        stability: how much more or less than others its stability and noise losses count.
         scale: its short side in pixels, or None for that of the recipe: larger means larger strokes.
         crop: left, top, right and bottom of what counts, as shares of the picture: a frame is no style.
         card: what else is known (title, artist, year, source, licence).
 
     Raises:
-        TrainingDataError: weight, share, scale or crop cannot be meant.
+        TrainingDataError: weight, share, stability, scale or crop cannot be meant.
     """
 
     name: str
@@ -41,9 +42,10 @@ class Painting:
     crop: tuple[float, float, float, float] | None = None
     card: dict[str, str | int] = field(default_factory=dict, hash=False)
     share: float = 1.0
+    stability: float = 1.0
 
     def __post_init__(self) -> None:
-        for what in ("weight", "share"):
+        for what in ("weight", "share", "stability"):
             if not 0 < getattr(self, what) < 1000:
                 raise TrainingDataError(f"the {what} of {self.name} must be above 0 and below 1000")
         if self.scale is not None and not SMALLEST <= self.scale <= LARGEST:

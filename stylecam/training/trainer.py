@@ -86,7 +86,10 @@ class Trainer:
         self._targets = self._measure_paintings()
         shares = np.array([one.share for one in plan.paintings])
         self._shares = shares / shares.sum()
-        self._style_weights = torch.tensor([one.weight for one in plan.paintings], device=self._device)
+        self._style_weights, self._stability_weights = (
+            torch.tensor(each, device=self._device)
+            for each in zip(*((one.weight, one.stability) for one in plan.paintings), strict=True)
+        )
         self._network: Lean = bank.network.to(self._device, memory_format=torch.channels_last)
         if recipe.frozen:
             network.learn_only_new_styles(self._network, min(self._rows))
@@ -227,7 +230,7 @@ class Trainer:
         x = photo[:, :, SHIFT : SHIFT + seen, SHIFT : SHIFT + seen]
         grain = self._draw_grain(seen)
         styled = self._forward(x, weights, self._grain_at(grain, seen))
-        parts = self._steadiness(photo, styled, weights, grain, done)
+        parts = self._steadiness(photo, styled, weights, self._stability_weights[which], grain, done)
         top, left = (int(v) for v in self._chance.integers(RIM // 3, 2 * RIM - RIM // 3 + 1, size=2))
         x, styled = (t[:, :, top : top + recipe.crop, left : left + recipe.crop] for t in (x, styled))
         found = self._perceptual(styled)
@@ -264,7 +267,7 @@ class Trainer:
         return torch.from_numpy(moved).to(self._device)
 
     def _steadiness(
-        self, photo: Tensor, styled: Tensor, weights: Tensor, noise: Grain, done: float
+        self, photo: Tensor, styled: Tensor, weights: Tensor, counts: Tensor, noise: Grain, done: float
     ) -> dict[str, Tensor]:
         """The stability loss in even steps, the noise loss in odd ones, each twice: one more painting, not two."""
         recipe, seen = self._recipe, styled.shape[-1]
@@ -275,11 +278,13 @@ class Trainer:
             moved = photo[:, :, SHIFT + down : SHIFT + down + seen, SHIFT + right : SHIFT + right + seen]
             grain = self._grain_at(noise, seen, down, right)
             again = self._forward(camera.disturbed(moved, self._chance), weights, grain)
-            parts["stability"] = recipe.stability * factor * losses.stability_loss(styled, again, down, right)
+            moved_on = losses.stability_loss(styled, again, down, right)
+            parts["stability"] = recipe.stability * factor * (counts * moved_on).mean()
         elif self._step % 2 and recipe.noise:
             still = photo[:, :, SHIFT : SHIFT + seen, SHIFT : SHIFT + seen]
             again = self._forward(camera.noised(still, self._chance), weights, self._grain_at(noise, seen))
-            parts["noise"] = recipe.noise * factor * losses.noise_loss(styled, again, camera.NOISE)
+            flicker = losses.noise_loss(styled, again, camera.NOISE)
+            parts["noise"] = recipe.noise * factor * (counts * flicker).mean()
         return parts
 
     def _measure_paintings(self) -> list[Tensor]:

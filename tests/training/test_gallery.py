@@ -25,12 +25,13 @@ def gallery(folder: Path, text: str) -> Path:
 
 def test_a_gallery_says_all_about_its_paintings(tmp_path: Path) -> None:
     text = '[[painting]]\nfile = "wave.png"\ntitle = "The Wave"\nyear = 1831\nweight = 2\nshare = 3\nscale = 96\n'
-    text += 'crop = [0.5, 0, 1, 1]\n[[painting]]\nname = "Big Wave"\nfile = "wave.png"\n'
+    text += 'stability = 0.5\ncrop = [0.5, 0, 1, 1]\n[[painting]]\nname = "Big Wave"\nfile = "wave.png"\n'
     first, second = read_gallery(gallery(tmp_path, text))
-    assert (first.name, first.weight, first.share) == ("wave", 2.0, 3.0)
+    assert (first.name, first.weight, first.share, first.stability) == ("wave", 2.0, 3.0, 0.5)
     assert first.card == {"title": "The Wave", "year": 1831}
     assert first.read(64).shape == (96, 96, 3)
-    assert (second.name, second.weight, second.share, second.scale, second.card) == ("big_wave", 1.0, 1.0, None, {})
+    assert (second.name, second.weight, second.share, second.stability) == ("big_wave", 1.0, 1.0, 1.0)
+    assert (second.scale, second.card) == (None, {})
 
 
 def test_the_pictures_may_be_elsewhere(tmp_path: Path) -> None:
@@ -74,6 +75,7 @@ def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tm
         ('[[painting]]\nfile = "wave.png"\nscale = true\n', "scale must be a whole number"),
         ('[[painting]]\nfile = "wave.png"\nweight = 0\n', "weight"),
         ('[[painting]]\nfile = "wave.png"\nshare = 0\n', "share"),
+        ('[[painting]]\nfile = "wave.png"\nstability = -1\n', "stability"),
         ('[[painting]]\nfile = "wave.png"\nscale = 3\n', "scale"),
         ('[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1]\n', "crop"),
         ('[[painting]]\nfile = "wave.png"\ncrop = [0.5, 0, 0.5, 1]\n', "crop"),

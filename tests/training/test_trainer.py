@@ -67,6 +67,21 @@ def test_a_painting_with_a_larger_share_is_drawn_more_often(tmp_path: Path) -> N
     assert torch.equal(rows[1], torch.ones_like(rows[1]))
 
 
+def test_a_painting_may_count_less_in_the_losses_of_steadiness(tmp_path: Path) -> None:
+    plan = material.plan(tmp_path, "calm", steps=3)
+    plan = replace(plan, recipe=replace(plan.recipe, stability=25.0, noise=0.5))
+    found: list[tuple[float, float]] = []
+    for stability in (1.0, 0.1):
+        seen: list[Event] = []
+        lesser = replace(plan, paintings=(replace(plan.paintings[0], stability=stability),))
+        Trainer.begin(lesser, tmp_path / "bank.onnx", listener=seen.append).run()
+        _, second, third = (event.losses for event in seen if isinstance(event, Step))
+        found.append((second["noise"], third["stability"]))
+    (noise, stability), (less_noise, less_stability) = found
+    assert less_noise == pytest.approx(noise / 10) != 0  # until then nothing else was different
+    assert 0 < less_stability < stability / 5
+
+
 def test_a_run_leaves_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     events: list[Event] = []

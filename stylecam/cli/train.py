@@ -63,8 +63,8 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
 )
 @click.option("--steps", type=int, help="How many steps.  [default: 15 minutes with a frozen body, else 60]")
 @click.option("--minutes", type=float, help="Or how long.")
-@click.option("--batch", type=int, default=4, show_default=True, help="Pictures a step.")
-@click.option("--crop", type=int, default=192, show_default=True, help="Side of what the losses see, in pixels.")
+@click.option("--batch", type=int, default=2, show_default=True, help="Pictures a step.")
+@click.option("--crop", type=int, default=272, show_default=True, help="Side of what the losses see, in pixels.")
 @click.option(
     "--style-scale",
     "scale",
@@ -79,8 +79,8 @@ Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.p
 @click.option(
     "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight: total variation, smoothness."
 )
-@click.option("--stability", type=float, default=50.0, show_default=True, help="Weight: moves with the picture.")
-@click.option("--noise", type=float, default=0.25, show_default=True, help="Weight: no flicker by the camera's noise.")
+@click.option("--stability", type=float, default=28.0, show_default=True, help="Weight: moves with the picture.")
+@click.option("--noise", type=float, default=0.15, show_default=True, help="Weight: no flicker by the camera's noise.")
 @click.option("--rate", type=float, default=0.0012, show_default=True, help="Highest learning rate of convolutions.")
 @click.option("--norm-rate", type=float, help="And of norm rows.  [default: 0.005, with a frozen body 0.015]")
 @click.option("--width", type=int, default=48, show_default=True, help="Channels of a new network.")

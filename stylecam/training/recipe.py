@@ -17,7 +17,8 @@ class Recipe:
         steps: how many, or None where `minutes` decides.
         minutes: how long, summed over resumed runs.
         batch: pictures a step.
-        crop: side of the square the losses see, in pixels; a multiple of 8.
+        crop: side of the square the losses see, in pixels; a multiple of 8. Two large ones teach more than four small
+            ones: a whole painting's strokes find room in none that is much smaller than the painting.
         scale: short side of a painting, in pixels: larger means larger strokes.
         content, fine, style, variation, stability, noise: weights of the losses (`fine`: relu2_2 within content).
         rate: the highest learning rate of Adam, for the convolutions.
@@ -32,15 +33,15 @@ class Recipe:
 
     steps: int | None = None
     minutes: float | None = None
-    batch: int = 4
-    crop: int = 192
+    batch: int = 2
+    crop: int = 272
     scale: int = 288
     content: float = 1.0
     fine: float = 0.22
     style: float = 2.6
     variation: float = 0.5
-    stability: float = 50.0
-    noise: float = 0.25
+    stability: float = 28.0
+    noise: float = 0.15
     rate: float = 1.2e-3
     norm_rate: float = 5e-3
     warm_up: int = 100

@@ -104,6 +104,10 @@ class Picture:
                 return Picture(image, alpha, notes=("was read without EXIF data and colour profile, if it has any",))
             raise SourceUnreadableError(f"{name} is a damaged picture: {error}") from error
 
+    def on_white(self) -> Image:
+        """`image` as it would look on white paper; itself where nothing is transparent."""
+        return self.image if self.alpha is None else _on_white(self.image, self.alpha)
+
     def write(self, target: Path) -> None:
         """Write to `target`, in the format its suffix names, whole or not at all.
 
@@ -134,7 +138,7 @@ class Picture:
         extra = {"exif": self.exif, "icc_profile": self.profile}
         options = {**options, **{name: value for name, value in extra.items() if value}}
         alpha = None if self.alpha is None or kind in _WITHOUT_ALPHA else self.alpha
-        image = self.image if self.alpha is None or alpha is not None else _on_white(self.image, self.alpha)
+        image = self.image if alpha is not None else self.on_white()
         height, width = image.shape[:2]
         # Pillow's raw decoder swaps the channels on the way, so no second array is needed.
         made = Pillow.frombytes("RGB", (width, height), cast(bytes, np.ascontiguousarray(image).data), "raw", "BGR")

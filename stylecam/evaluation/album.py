@@ -48,8 +48,11 @@ def draw_album(folders: Sequence[Path], count: int, seed: int) -> list[Photo]:
     paths = sorted({path for folder in folders for path in pictures_in(folder)})
     album: list[Photo] = []
     for index in np.random.default_rng(seed).permutation(len(paths)):
-        image = read_picture(paths[index])
-        if image is not None and min(image.shape[:2]) >= _SMALLEST:
+        try:
+            image = read_picture(paths[index])
+        except TrainingDataError:
+            continue
+        if min(image.shape[:2]) >= _SMALLEST:
             album.append(Photo.of(paths[index], image))
             if len(album) == count:
                 break

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecam.errors import TrainingDataError, UsageError
+from stylecam.picture import READ
 from stylecam.training.painting import Painting
-from stylecam.training.photos import SUFFIXES
 
 
 @dataclass
@@ -42,7 +42,7 @@ def attribute(styles: Mapping[str, str | None], folders: Sequence[Path], named: 
     for folder in folders:
         if not folder.is_dir():
             raise TrainingDataError(f"--paintings {folder}: there is no such folder")
-        files += sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        files += sorted(path for path in folder.rglob("*") if path.suffix.lower() in READ and path.is_file())
     for name in names:
         if name in found.paintings:
             continue

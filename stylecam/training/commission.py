@@ -6,14 +6,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import torch
 from torch import Tensor
 
 from stylecam.clock import Clock, SystemClock
 from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
-from stylecam.files import write_bytes
 from stylecam.frame import Image, Size
+from stylecam.picture import Picture, check_suffix
 from stylecam.tensor import fit, resize, to_image, to_tensor
 from stylecam.training import colors
 from stylecam.training.device import naming_memory, pick_bfloat16, pick_device
@@ -21,7 +20,7 @@ from stylecam.training.events import Listener, Saved, Step
 from stylecam.training.gatys import GatysRecipe, Iteration, mix, paint
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import grams_of, load_perceptual
-from stylecam.training.photos import SUFFIXES, read_picture
+from stylecam.training.photos import read_picture
 
 SMALLEST = 32
 """Pixels on the short side below which the perceptual network sees nothing but its own rim."""
@@ -99,7 +98,8 @@ class Studio:
         self._ordered, self._listener = commission, listener
         self._stop, self._clock = stop or threading.Event(), clock or SystemClock()
         device = torch.device(pick_device(commission.device))
-        photo = _read(commission.photo, "IMAGE")
+        whole = Picture.read(commission.photo)
+        photo, self._exif, self._profile = whole.on_white(), whole.exif, whole.profile
         height, width = photo.shape[:2]
         factor = min(1.0, commission.max_size / max(height, width)) if commission.max_size else 1.0
         self.size = Size(round(width * factor), round(height * factor))
@@ -164,7 +164,7 @@ class Studio:
             start = torch.rand(self._photo.shape, generator=chance)
         else:
             path = self._ordered.paintings[0].path if init == "painting" else Path(init)
-            start = torch.from_numpy(to_tensor(fit(_read(path, "--init photo, noise, painting or FILE"), self.size)))
+            start = torch.from_numpy(to_tensor(fit(_start(path), self.size)))
         start = start.to(self._photo.device)
         return colors.grey(start) if self._ordered.preserve_color else start
 
@@ -185,13 +185,9 @@ class Studio:
         picture = self._last.picture
         if self._ordered.preserve_color:
             picture = colors.with_colors(picture, self._photo)
+        image = to_image(picture.cpu().numpy())
         try:
-            done, data = cv2.imencode(path.suffix, to_image(picture.cpu().numpy()))
-            if not done:
-                raise TrainingFailedError(f"{path}: OpenCV cannot write this kind of picture; name a .png")
-            write_bytes(path, data.tobytes())
-        except cv2.error as error:  # WebP ends at 16383 pixels
-            raise TrainingFailedError(f"{path} cannot be written at {self.size} ({error.err}); name a .png") from error
+            Picture(image, exif=self._exif, profile=self._profile).write(path)
         except OSError as error:
             raise TrainingFailedError(f"{path} cannot be written: {error.strerror or error}") from error
         self._listener(Saved(kind, path))
@@ -210,14 +206,21 @@ def check_output(output: Path, inputs: list[Path]) -> None:
     Raises:
         UsageError: it does not, or it would.
     """
-    if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output}: a picture's name ends in one of {', '.join(sorted(SUFFIXES))}")
-    if any(output.resolve() == path.resolve() for path in inputs):
+    check_suffix(output)
+    if any(_same(output, path) for path in inputs):
         raise UsageError(f"{output} would take the place of a picture it is made from; choose another name")
 
 
-def _read(path: Path, what: str) -> Image:
-    image = read_picture(path)
-    if image is None:
-        raise TrainingDataError(f"{what}: {path} is no picture that can be read; give a JPEG or PNG")
-    return image
+def _same(one: Path, other: Path) -> bool:
+    """Whether both are the same file, by whatever name: links, and capitals where the disk sees none."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one is not there
+        return False
+
+
+def _start(path: Path) -> Image:
+    try:
+        return read_picture(path)
+    except TrainingDataError as error:
+        raise TrainingDataError(f"--init photo, noise, painting or FILE: {error}") from error

@@ -11,7 +11,7 @@ import cv2
 from stylecam.errors import TrainingDataError
 from stylecam.frame import Image
 from stylecam.styles.card import slug
-from stylecam.training.photos import read_picture
+from stylecam.training.photos import is_file, read_picture
 from stylecam.training.recipe import Recipe
 
 SMALLEST, LARGEST = 64, 2048
@@ -74,19 +74,19 @@ class Painting:
             TrainingDataError: there is no such file.
         """
         name, path, weight, scale = "", text, 1.0, None
-        if not _is_file(path):
+        if not is_file(Path(path)):
             head, _, tail = path.rpartition("@")
             if head and tail.isdecimal():
                 path, scale = head, int(tail[:9])
-        if not _is_file(path):
+        if not is_file(Path(path)):
             head, _, tail = path.rpartition(":")
             try:
                 weight, path = float(tail), head or path
             except ValueError:
                 weight = 1.0
-        if not _is_file(path) and "=" in path:
+        if not is_file(Path(path)) and "=" in path:
             name, _, path = path.partition("=")
-        if not _is_file(path):
+        if not is_file(Path(path)):
             raise TrainingDataError(f"there is no painting {path[:200]!r}")
         return cls(slug(name or Path(path).stem), Path(path), weight, scale)
 
@@ -97,8 +97,6 @@ class Painting:
             TrainingDataError: it is no picture, or smaller than 64 pixels.
         """
         image = read_picture(self.path)
-        if image is None:
-            raise TrainingDataError(f"{self.path} is no picture that can be read; save it as JPEG or PNG")
         height, width = image.shape[:2]
         if self.crop is not None:
             left, top, right, bottom = (round(s * n) for s, n in zip(self.crop, (width, height) * 2, strict=True))
@@ -111,10 +109,3 @@ class Painting:
         factor = (self.scale or scale) / min(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # longer than the system allows, or with a NUL byte
-        return False

@@ -10,20 +10,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.errors import TrainingDataError
+from stylecam.errors import SourceUnreadableError, TrainingDataError
 from stylecam.frame import Image
+from stylecam.picture import READ, Picture
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _CACHE_BYTES = 512 * 2**20
 
 
-def read_picture(path: Path) -> Image | None:
-    """The picture in `path`, H×W×3 uint8 BGR, or None if there is none that can be decoded."""
+def read_picture(path: Path) -> Image:
+    """The picture in `path` the right way up, on white where it is transparent: H×W×3 uint8 BGR.
+
+    Raises:
+        TrainingDataError: missing, damaged, cut off, too large or no picture; names the file.
+    """
     try:
-        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        return None
-    return cast("Image | None", image)
+        return Picture.read(path).on_white()
+    except SourceUnreadableError as error:
+        raise TrainingDataError(str(error)) from error
 
 
 class Photos:
@@ -87,7 +90,10 @@ class Photos:
             return self._cache[path]
         if path in self.corrupt:
             return None
-        image = read_picture(path)
+        try:
+            image = read_picture(path)
+        except TrainingDataError:
+            image = None
         if image is None or min(image.shape[:2]) < 8:
             self.corrupt.add(path)
             return None
@@ -101,17 +107,29 @@ class Photos:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """All picture files of `folder` and its subfolders, sorted.
+    """All picture files of `folder` and its subfolders, sorted; not the hidden ones that macOS leaves beside them.
 
     Raises:
         TrainingDataError: it is missing or holds none.
     """
     if not folder.is_dir():
         raise TrainingDataError(f"--photos {folder}: there is no such folder")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in READ and not path.name.startswith(".") and is_file(path)
+    )
     if not found:
         raise TrainingDataError(
-            f"--photos {folder} holds no pictures ({', '.join(sorted(SUFFIXES))}); some hundreds of people, rooms "
-            "and landscapes are good"
+            f"--photos {folder} holds no pictures that can be read, such as .jpg or .png (.heic cannot); some hundreds "
+            "of people, rooms and landscapes are good"
         )
     return found
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file `path`; what may not be looked at, and what no file can be called, is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

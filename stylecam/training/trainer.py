@@ -295,10 +295,10 @@ class Trainer:
     def _read_samples(self) -> list[Image]:
         samples = []
         for path in self._plan.samples:
-            image = read_picture(path)
-            if image is None:
-                raise TrainingDataError(f"--sample {path} is no picture that can be read")
-            samples.append(fit_cell(image))
+            try:
+                samples.append(fit_cell(read_picture(path)))
+            except TrainingDataError as error:
+                raise TrainingDataError(f"--sample: {error}") from error
         if samples:
             return samples
         chance = np.random.default_rng(self._recipe.seed)  # its own: the sheet must not change the training

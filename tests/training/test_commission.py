@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
+from PIL import ImageCms
 
 from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
+from stylecam.picture import Picture
 from stylecam.training import colors, commission, losses
 from stylecam.training.commission import Commission, Studio
 from stylecam.training.events import Event, Saved, Step
@@ -22,6 +25,9 @@ from tests.training import material
 
 FAR = GatysRecipe(15, content=0.1, style=20.0)
 """With noise to begin with: it ends somewhere else than it began."""
+
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +71,25 @@ def test_the_picture_keeps_its_shape(tmp_path: Path, longest: int, size: tuple[i
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".WEBP", ".tiff"])
 def test_it_is_written_as_its_name_says(tmp_path: Path, suffix: str) -> None:
     assert painted(ordered(tmp_path, output=tmp_path / f"out{suffix}", recipe=GatysRecipe(1))).shape == (48, 72, 3)
+
+
+def test_it_is_painted_the_right_way_up_and_keeps_whose_it_is(tmp_path: Path) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112], exif[0x8298] = 6, "The author"
+    picture = Pillow.open(material.picture(tmp_path / "plain.png", 1, 96, 64))
+    picture.save(tmp_path / "turned.webp", exif=exif, icc_profile=PROFILE)
+    order = ordered(tmp_path, photo=tmp_path / "turned.webp", output=tmp_path / "out.jpg", recipe=GatysRecipe(1))
+    assert painted(order).shape == (72, 48, 3)
+    with Pillow.open(order.output) as out:
+        assert out.getexif()[0x8298] == "The author"
+        assert out.info["icc_profile"] == PROFILE
+
+
+def test_no_other_name_of_a_picture_it_is_made_from_is_written_over(tmp_path: Path) -> None:
+    order = ordered(tmp_path)
+    (tmp_path / "PHOTO.png").hardlink_to(order.photo)  # a disk that sees no capitals has one file of two names too
+    with pytest.raises(UsageError, match="take the place"):
+        ordered(tmp_path, output=tmp_path / "PHOTO.png")
 
 
 def test_it_tells_of_every_iteration_preview_and_picture(tmp_path: Path) -> None:
@@ -152,10 +177,10 @@ def test_a_failure_before_the_first_iteration_writes_nothing(tmp_path: Path, mon
 
 
 def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes) -> None:
+    def full(painted: Picture, path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(commission, "write_bytes", full)
+    monkeypatch.setattr(Picture, "write", full)
     with pytest.raises(TrainingFailedError, match=r"out\.png cannot be written: No space"):
         Studio(ordered(tmp_path)).run()
 

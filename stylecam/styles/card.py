@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -88,5 +89,6 @@ def metadata_with(model: Model, measured: Mapping[int, Measured]) -> dict[str, s
 
 
 def slug(name: str) -> str:
-    """`name` as styles are called: small letters, digits and _."""
+    """`name` as styles are called: small letters without accents, digits and _."""
+    name = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
     return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "style"

@@ -28,17 +28,16 @@ def first_bank(plan: Plan, start: Path | None) -> tuple[Bank, list[int]]:
     """
     names = [painting.name for painting in plan.paintings]
     if len(set(names)) != len(names):
-        raise UsageError("two paintings have the same name; name them: NAME=FILE")
-    if start is None:
-        if plan.recipe.frozen:
-            raise UsageError("a frozen body needs a bank to take it from: --from BANK")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(plan.recipe.seed)
-            bank = Bank(Lean(len(names), plan.recipe.width, plan.recipe.blocks))
-        entries: list[dict[str, Any]] = []
-    else:
-        bank = read_bank(start)
-        entries = bank.entries
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"two paintings have the same name, {twice}; name them in letters a to z: NAME=FILE")
+    if "none" in names:
+        raise UsageError("a style cannot be called none: that is the picture unpainted; name it: NAME=FILE")
+    if start is None and plan.recipe.frozen:
+        raise UsageError("a frozen body needs a bank to take it from: --from BANK")
+    with torch.random.fork_rng(devices=[]):  # also a bank that is read gets what it had not from chance: its grain
+        torch.manual_seed(plan.recipe.seed)
+        bank = read_bank(start) if start else Bank(Lean(len(names), plan.recipe.width, plan.recipe.blocks))
+    entries = bank.entries if start else []
     known = [str(entry["name"]) for entry in entries]
     added = [name for name in names if name not in known]
     if start is not None:
@@ -46,7 +45,7 @@ def first_bank(plan: Plan, start: Path | None) -> tuple[Bank, list[int]]:
         if added:
             bank = Bank(network.with_styles(bank.network, len(added)), bank.metadata)
     own = {"licence": plan.licence or "unknown"} if start is not None and plan.recipe.frozen else {}
-    entries += [{"name": name, "title": name.replace("_", " ").title(), **own} for name in added]
+    entries += [{"name": one.name, "title": one.title, **own} for one in plan.paintings if one.name in added]
     told = {painting.name: painting.entry(plan.recipe) for painting in plan.paintings}
     entries = [{**_unmeasured(entry), **told[entry["name"]]} if entry["name"] in told else entry for entry in entries]
     bank.metadata = _metadata(plan, bank.metadata, entries)

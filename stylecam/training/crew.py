@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import distributed, nn
 
+from stylecam.errors import TrainingFailedError
+
 
 @dataclass(frozen=True)
 class Crew:
@@ -39,13 +41,25 @@ class Crew:
 
     @contextmanager
     def working(self, device: torch.device) -> Iterator[None]:
-        """Be connected to the others."""
+        """Be connected to the others.
+
+        Raises:
+            TrainingFailedError: they cannot be reached.
+        """
         if self.size == 1:
             yield
             return
-        distributed.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo", rank=self.rank, world_size=self.size
-        )
+        if device.type == "cuda":
+            torch.cuda.set_device(device)  # where NCCL gathers plain values: else all on the first card
+        try:
+            distributed.init_process_group(
+                "nccl" if device.type == "cuda" else "gloo", rank=self.rank, world_size=self.size
+            )
+        except (RuntimeError, ValueError) as error:
+            raise TrainingFailedError(
+                f"the other {self.size - 1} processes cannot be reached ({str(error).splitlines()[0]}); start all of "
+                "them with torchrun, or unset WORLD_SIZE to train alone"
+            ) from error
         try:
             yield
         finally:

@@ -48,7 +48,8 @@ def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:
 def means_memory(error: BaseException) -> bool:
     """Whether `error` says that memory ran out, of the machine or of its graphics card."""
     text = str(error).lower()
-    told = ("out of memory", "can't allocate memory", "insufficient memory")  # torch's two ways, and OpenCV's
+    # torch's ways on graphics cards, Linux and Windows, cuBLAS's and cuDNN's, and OpenCV's
+    told = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed", "insufficient memory")
     return isinstance(error, MemoryError) or any(words in text for words in told)
 
 

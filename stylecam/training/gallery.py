@@ -23,6 +23,7 @@ from typing import Any
 from stylecam.errors import TrainingDataError
 from stylecam.styles.card import slug
 from stylecam.training.painting import Painting
+from stylecam.training.photos import is_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -55,8 +56,8 @@ def read_gallery(path: Path, folder: Path | None = None) -> tuple[Painting, ...]
             or a picture that is not there.
     """
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        tables = tomllib.loads(path.read_text("utf-8-sig"))  # Windows' Notepad marks its files
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainingDataError(f"{path} cannot be read as a gallery: {error}") from error
     listed = tables.get("painting")
     if set(tables) != {"painting"} or not isinstance(listed, list) or not listed:
@@ -75,7 +76,7 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> Painting:
         if not isinstance(value, _KINDS[key]) or isinstance(value, bool) or (key == "crop" and not _are_numbers(value)):
             raise TrainingDataError(f"{where}: {key} must be {_WORDS[_KINDS[key][-1]]}, not {value!r}")
     picture = folder / table["file"]
-    if not picture.is_file():
+    if not is_file(picture):
         raise TrainingDataError(f"{where}: there is no picture {picture}; say where they are with --paintings DIR")
     try:
         return Painting(
@@ -88,7 +89,7 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> Painting:
             float(table.get("share", 1.0)),
             float(table.get("stability", 1.0)),
         )
-    except (TrainingDataError, ValueError, TypeError) as error:
+    except (TrainingDataError, ValueError, TypeError, OverflowError) as error:
         raise TrainingDataError(f"{where}: {error}") from error
 
 

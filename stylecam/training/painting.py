@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -9,10 +10,12 @@ from typing import Any, cast
 import cv2
 
 from stylecam.errors import TrainingDataError
+from stylecam.files import user_path
 from stylecam.frame import Image
 from stylecam.styles.card import slug
-from stylecam.training.photos import is_file, read_picture
+from stylecam.training.photos import is_file, is_folder, read_picture
 from stylecam.training.recipe import Recipe
+from stylecam.words import printable
 
 SMALLEST, LARGEST = 64, 2048
 
@@ -55,6 +58,13 @@ class Painting:
             if not ordered or not 0 <= self.crop[1] < self.crop[3] <= 1:
                 raise TrainingDataError(f"the crop of {self.name} must be left, top, right, bottom within 0 to 1")
 
+    @property
+    def title(self) -> str:
+        """What to call it where nothing else is known: as its name says, or its file where that says more."""
+        stem = self.path.stem
+        more = not stem.isascii() and slug(stem) == self.name
+        return printable(unicodedata.normalize("NFC", stem) if more else self.name).replace("_", " ").title()
+
     def entry(self, recipe: Recipe) -> dict[str, Any]:
         """What the bank's file is to say of it: its card, and how it is learned (`Learned`)."""
         learned = {
@@ -62,7 +72,7 @@ class Painting:
             "style": recipe.style * self.weight / (recipe.content or 1),
             "scale": self.scale or recipe.scale,
             "crop": list(self.crop) if self.crop else None,
-            "file": self.path.name,
+            "file": printable(self.path.name),
         }
         return {**self.card, "learned": learned}
 
@@ -72,6 +82,7 @@ class Painting:
 
         Raises:
             TrainingDataError: there is no such file.
+            UsageError: it is in the home of somebody unknown.
         """
         name, path, weight, scale = "", text, 1.0, None
         if not is_file(Path(path)):
@@ -86,8 +97,12 @@ class Painting:
                 weight = 1.0
         if not is_file(Path(path)) and "=" in path:
             name, _, path = path.partition("=")
+        if not is_file(Path(path)) and path.startswith("~"):  # of NAME=~/FILE no shell makes a path
+            path = str(user_path(path))
         if not is_file(Path(path)):
-            raise TrainingDataError(f"there is no painting {path[:200]!r}")
+            if path and is_folder(Path(path)):
+                raise TrainingDataError(f"{path} is a folder; name the paintings in it, one by one")
+            raise TrainingDataError(f"there is no painting '{path[:200]}'; check where it is and how it is spelled")
         return cls(slug(name or Path(path).stem), Path(path), weight, scale)
 
     def read(self, scale: int) -> Image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -129,7 +129,16 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def is_file(path: Path) -> bool:
     """Whether there is a file `path`; what may not be looked at, and what no file can be called, is none."""
+    return _holds(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """The same of a folder."""
+    return _holds(path.is_dir)
+
+
+def _holds(question: Callable[[], bool]) -> bool:
     try:
-        return path.is_file()
+        return question()
     except (OSError, ValueError):
         return False

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import LAYERS
@@ -41,6 +42,21 @@ def picture(path: Path, seed: int = 0, width: int = 120, height: int = 96) -> Pa
     small = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     assert cv2.imwrite(str(path), cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
     return path
+
+
+def without_grain(path: Path) -> Path:
+    """The bank in `path` as banks were before they had a grain, beside it."""
+    proto = onnx.load(path)
+    for entries in (proto.graph.input, proto.graph.initializer, proto.graph.node):
+        kept = [one for one in entries if not one.name.startswith("grain") or one.name == "grained"]
+        del entries[:]
+        entries.extend(kept)
+    added = next(node for node in proto.graph.node if node.name == "grained")
+    added.op_type = "Identity"
+    del added.input[1:]
+    older = path.with_name("older.onnx")
+    older.write_bytes(proto.SerializeToString())
+    return older
 
 
 def photos(folder: Path, count: int = 3) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylecam.errors import TrainingDataError
+from stylecam.errors import TrainingDataError, TrainingFailedError
 from stylecam.training.checkpoint import Checkpoint
 from stylecam.training.crew import Crew
 from stylecam.training.trainer import Trainer
@@ -81,6 +81,13 @@ def test_two_processes_train_one_network_and_go_on_as_if_never_stopped(tmp_path:
     assert straight.progress["chances"][0] != straight.progress["chances"][1]
     with pytest.raises(TrainingDataError, match="by 2 processes and there are 1"):
         Trainer.resume(tmp_path / "stopped.onnx")
+
+
+def test_others_that_cannot_be_reached_are_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    said = r"the other 3 processes cannot be reached .*torchrun"
+    with pytest.raises(TrainingFailedError, match=said), Crew(1, 4, 1).working(torch.device("cpu")):
+        pass
 
 
 def test_alone_there_is_nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,12 @@ def test_a_gallery_says_all_about_its_paintings(tmp_path: Path) -> None:
     assert (second.scale, second.card) == (None, {})
 
 
+def test_a_gallery_may_begin_with_the_mark_that_windows_sets(tmp_path: Path) -> None:
+    path = gallery(tmp_path, "")
+    path.write_text('[[painting]]\nfile = "wave.png"\n', "utf-8-sig")
+    assert read_gallery(path)[0].name == "wave"
+
+
 def test_the_pictures_may_be_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "art").mkdir()
     path = gallery(tmp_path / "art", '[[painting]]\nfile = "wave.png"\n').rename(tmp_path / "gallery.toml")
@@ -68,6 +74,9 @@ def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tm
         ("painting = 3", "must hold"),
         ("painting = [3]", "painting 1 has no file"),
         ("[[painting]\n", "line 1"),
+        ("x = " + "[" * 5000, "cannot be read as a gallery"),
+        ('[[painting]]\nfile = "' + "a" * 5000 + '"\n', "there is no picture"),
+        ('[[painting]]\nfile = "wave.png"\nweight = 1' + "0" * 400 + "\n", "painting 1"),
         ('[[painting]]\nname = "a"\n', "painting 1 has no file"),
         ('[[painting]]\nfile = "gone.png"\n', "gone.png"),
         ('[[painting]]\nfile = "wave.png"\nwieght = 2\n', "'weight'?"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from stylecam.errors import TrainingDataError
 from stylecam.training.painting import Painting
+from stylecam.training.recipe import Recipe
 from tests.training import material
 
 
@@ -34,6 +37,40 @@ def test_a_painting_has_a_name_a_weight_and_a_scale(
 def test_a_painting_that_is_not_there_is_an_error(text: str) -> None:
     with pytest.raises(TrainingDataError, match="no painting"):
         Painting.parse(text)
+
+
+def test_a_folder_is_no_painting(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="is a folder; name the paintings in it"):
+        Painting.parse(f"calm={tmp_path}")
+
+
+def test_home_is_found_where_no_shell_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    path = material.picture(tmp_path / "a.png")
+    assert Painting.parse("calm=~/a.png:0.6") == Painting("calm", path, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "title"),
+    [
+        ("Frühling.png", "fruhling", "Frühling"),
+        (unicodedata.normalize("NFD", "Frühling.png"), "fruhling", "Frühling"),
+        ("Жатва 2.png", "2", "Жатва 2"),
+        ("van_gogh-harvest (1).png", "van_gogh_harvest_1", "Van Gogh Harvest 1"),
+    ],
+    ids=["accent", "accent as macOS writes it", "other letters", "plain"],
+)
+def test_a_painting_is_called_as_its_file(tmp_path: Path, file: str, name: str, title: str) -> None:
+    (tmp_path / file).write_bytes(b"")
+    painting = Painting.parse(str(tmp_path / file))
+    assert (painting.name, painting.title) == (name, title)
+
+
+def test_what_no_text_can_hold_of_a_files_name_does_not_get_into_the_bank() -> None:
+    painting = Painting("spring", Path("fr\udcfchling.png"))  # as Python names a file that is not called in UTF-8
+    json.dumps(painting.entry(Recipe(steps=1)), ensure_ascii=False).encode()
+    painting.title.encode()
 
 
 @pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf"])

@@ -234,8 +234,20 @@ def test_a_frozen_body_needs_a_bank(tmp_path: Path) -> None:
 
 def test_two_paintings_of_one_name_are_refused(tmp_path: Path) -> None:
     plan = material.plan(tmp_path)
-    with pytest.raises(UsageError, match="same name"):
+    with pytest.raises(UsageError, match="same name, blots; name them in letters a to z"):
         Trainer.begin(replace(plan, paintings=plan.paintings * 2), tmp_path / "bank.onnx")
+
+
+def test_a_style_cannot_be_called_as_the_picture_unpainted_is(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be called none"):
+        train(tmp_path, "none")
+
+
+def test_what_an_older_bank_had_not_comes_from_the_seed(tmp_path: Path) -> None:
+    older = material.without_grain(train(tmp_path, "old", steps=1))
+    begun = [Trainer.begin(material.plan(tmp_path, "old"), tmp_path / "b.onnx", older) for _ in "ab"]
+    grains = [trainer._network.grain.c.weight for trainer in begun]
+    assert torch.equal(*grains)
 
 
 def spoil(kind: BaseException | None, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,8 +279,14 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate"), RuntimeError("can't allocate memory: …")],
-    ids=lambda error: str(error)[:12] or "MemoryError",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:116] data. DefaultCPUAllocator: not enough memory: you tried to"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["Python", "card", "Linux", "Windows", "cuBLAS"],
 )
 def test_out_of_memory_says_which_option_lowers_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException

@@ -31,7 +31,7 @@ class Examination:
         iterations: at which Gatys' method is told of; it goes as far as the last.
         gatys_photos: how many photographs it paints; none with 0.
         baseline: whether Johnson's network is measured beside.
-        vgg: the perceptual network's weights; None lets torchvision fetch them.
+        vgg: the perceptual network's weights; None fetches the official ones.
         device: where judging computes.
     """
 

@@ -14,6 +14,8 @@ import torch
 from stylecam.errors import TrainingDataError
 from stylecam.files import write_bytes
 
+DAMAGES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, EOFError, pickle.UnpicklingError)
+"""What `torch.load` and looking into what it gave raise on files that are damaged, or not what they should be."""
 _FORM = 2
 
 
@@ -67,7 +69,7 @@ class Checkpoint:
             return cls(
                 json.loads(stored["plan"]), json.loads(stored["progress"]), stored["network"], stored["optimizer"]
             )
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        except (OSError, *DAMAGES) as error:
             if isinstance(error, TrainingDataError):
                 raise
             reason = str(error).splitlines()[0].partition(". ")[0] if str(error) else type(error).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from stylecam.errors import TrainingDataError
+from stylecam.training.checkpoint import DAMAGES
 from stylecam.training.losses import gram
 
 LAYERS = (
@@ -27,10 +29,12 @@ TAPS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
 
 _CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR, 0..255
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, 0..1
+_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 _ADVICE = (
-    "give the weights with --vgg FILE (an .npz with conv1_1.w, conv1_1.b … conv4_3.b, for BGR 0..255 minus its mean), "
-    "or `pip install torchvision` and let it fetch the official ones from the internet"
+    f"fetch {_URL} (torchvision's official weights, 528 MB) on a computer that reaches it and give it with --vgg FILE; "
+    "or give an .npz with conv1_1.w, conv1_1.b … conv4_3.b, for BGR 0..255 minus its mean"
 )
+_Arrays = dict[str, npt.NDArray[Any]]
 
 
 class Perceptual(nn.Module):
@@ -44,11 +48,9 @@ class Perceptual(nn.Module):
         mean: subtracted after scaling, one a channel.
     """
 
-    def __init__(
-        self, layers: nn.Sequential, taps: tuple[int, ...], flip: bool, scale: Tensor, mean: Tensor, source: str
-    ) -> None:
+    def __init__(self, layers: nn.Sequential, taps: tuple[int, ...], flip: bool, scale: Tensor, mean: Tensor) -> None:
         super().__init__()
-        self.layers, self._taps, self._flip, self.source = layers, taps, flip, source
+        self.layers, self._taps, self._flip = layers, taps, flip
         self.register_buffer("scale", scale[None, :, None, None])
         self.register_buffer("mean", mean[None, :, None, None])
         self._bfloat16 = False
@@ -88,77 +90,91 @@ def grams_of(perceptual: Perceptual, picture: Tensor) -> list[Tensor]:
 
 
 def load_perceptual(file: Path | None) -> Perceptual:
-    """VGG-16 from `file`, or torchvision's official weights.
+    """VGG-16 from `file`, or torchvision's official weights, which are fetched once.
 
     Raises:
-        TrainingDataError: neither can be had, or the file's weights do not fit.
+        TrainingDataError: neither can be had, or the weights do not fit.
     """
-    return _from_torchvision() if file is None else _from_file(file)
-
-
-def _stack() -> tuple[list[str], tuple[int, ...]]:
-    """The names of all steps, rectifiers included, and where the taps are."""
-    steps: list[str] = []
-    for name in LAYERS:
-        steps += [name] if name == "pool" else [name, "relu"]
-    return steps, tuple(steps.index(name) + 1 for name in TAPS)
-
-
-def _from_file(file: Path) -> Perceptual:
-    arrays = _arrays(file)
-    steps, taps = _stack()
-    layers: list[nn.Module] = []
+    official = file is None or file.suffix.lower() in (".pth", ".pt")
+    name = f"--vgg {file}"
+    if file is None:
+        file = _fetched()
+        name = str(file)
+    stored = _state(name, file) if official else _arrays(name, file)
+    steps: list[nn.Module] = []
+    taps: list[int] = []
     before = 3
-    for name in steps:
-        if name in ("pool", "relu"):
-            layers.append(nn.MaxPool2d(2) if name == "pool" else nn.ReLU(inplace=True))
+    for layer in LAYERS:
+        if layer == "pool":
+            steps.append(nn.MaxPool2d(2))
             continue
-        try:
-            weight, bias = arrays[f"{name}.w"], arrays[f"{name}.b"]
-        except KeyError as error:
-            raise TrainingDataError(f"--vgg {file} holds no array {error}; {_ADVICE}") from error
-        if weight.ndim != 4 or weight.shape[1:] != (before, 3, 3) or bias.shape != weight.shape[:1]:
-            found = f"{'×'.join(map(str, weight.shape))} and {'×'.join(map(str, bias.shape))}"
-            raise TrainingDataError(
-                f"--vgg {file}: {name}.w and .b are {found} and should be N×{before}×3×3 and N; {_ADVICE}"
-            )
-        if not all(part.dtype.kind in "fiu" and np.isfinite(part).all() for part in (weight, bias)):
-            raise TrainingDataError(f"--vgg {file}: {name}.w or .b holds what is no number; {_ADVICE}")
-        layer = nn.Conv2d(before, len(weight), 3, padding=1)
-        layer.weight.data = torch.from_numpy(weight.astype(np.float32))
-        layer.bias.data = torch.from_numpy(bias.astype(np.float32))
-        layers.append(layer)
-        before = len(weight)
-    return Perceptual(
-        nn.Sequential(*layers), taps, True, torch.full((3,), 255.0), torch.tensor(_CAFFE_MEAN), "VGG-16 from a file"
-    )
+        there = f"features.{len(steps)}"
+        keys = (f"{there}.weight", f"{there}.bias") if official else (f"{layer}.w", f"{layer}.b")
+        convolution = _convolution(name, stored, keys, before)
+        steps += [convolution, nn.ReLU(inplace=True)]
+        before = convolution.out_channels
+        if layer in TAPS:
+            taps.append(len(steps) - 1)
+    if not official:
+        return Perceptual(nn.Sequential(*steps), tuple(taps), True, torch.full((3,), 255.0), torch.tensor(_CAFFE_MEAN))
+    std = torch.tensor(_IMAGENET_STD)
+    return Perceptual(nn.Sequential(*steps), tuple(taps), False, 1 / std, torch.tensor(_IMAGENET_MEAN) / std)
 
 
-def _arrays(file: Path) -> dict[str, npt.NDArray[Any]]:
+def _convolution(name: str, stored: _Arrays, keys: tuple[str, str], before: int) -> nn.Conv2d:
+    """One layer of 3×3 kernels, checked."""
+    try:
+        weight, bias = (stored[key] for key in keys)
+    except KeyError as error:
+        raise TrainingDataError(f"{name} holds no array {error}; {_ADVICE}") from error
+    if weight.ndim != 4 or weight.shape[1:] != (before, 3, 3) or bias.shape != weight.shape[:1]:
+        found = f"{'×'.join(map(str, weight.shape))} and {'×'.join(map(str, bias.shape))}"
+        raise TrainingDataError(
+            f"{name}: {keys[0]} and {keys[1]} are {found} and should be N×{before}×3×3 and N; {_ADVICE}"
+        )
+    if not all(part.dtype.kind in "fiu" and np.isfinite(part).all() for part in (weight, bias)):
+        raise TrainingDataError(f"{name}: {keys[0]} or {keys[1]} holds what is no number; {_ADVICE}")
+    layer = nn.Conv2d(before, len(weight), 3, padding=1)
+    layer.weight.data = torch.from_numpy(weight.astype(np.float32))
+    layer.bias.data = torch.from_numpy(bias.astype(np.float32))
+    return layer
+
+
+def _arrays(name: str, file: Path) -> _Arrays:
+    """What is in an .npz."""
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise TrainingDataError(f"--vgg {file} cannot be read: {error.strerror or error}; {_ADVICE}") from error
+        raise TrainingDataError(f"{name} cannot be read: {error.strerror or error}; {_ADVICE}") from error
     if not zipfile.is_zipfile(io.BytesIO(data)):  # NumPy would take it for another of its formats, or for a pickle
-        raise TrainingDataError(f"--vgg {file} is no .npz, or only a part of one; {_ADVICE}")
+        raise TrainingDataError(f"{name} is no .npz, or only a part of one; {_ADVICE}")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
-        raise TrainingDataError(f"--vgg {file} is a damaged .npz ({error}); {_ADVICE}") from error
+        raise TrainingDataError(f"{name} is a damaged .npz ({error}); {_ADVICE}") from error
 
 
-def _from_torchvision() -> Perceptual:
+def _state(name: str, file: Path) -> _Arrays:
+    """The convolutions in a state dictionary of PyTorch's; nothing else is accepted from the file."""
     try:
-        from torchvision.models import VGG16_Weights, vgg16
+        stored = torch.load(file, map_location="cpu", weights_only=True)
+        return {key: value.detach().numpy() for key, value in stored.items() if key.startswith("features.")}
+    except OSError as error:
+        raise TrainingDataError(f"{name} cannot be read: {error.strerror or error}; {_ADVICE}") from error
+    except DAMAGES as error:
+        raise TrainingDataError(f"{name} is no state dictionary of VGG-16, or a damaged one; {_ADVICE}") from error
 
-        layers = vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features
-    except ImportError as error:
-        raise TrainingDataError(f"no perceptual network: torchvision is not installed; {_ADVICE}") from error
-    except (OSError, RuntimeError) as error:  # no internet; a download whose hash is wrong
-        raise TrainingDataError(f"no perceptual network: torchvision cannot fetch it ({error}); {_ADVICE}") from error
-    steps, taps = _stack()
-    std = torch.tensor(_IMAGENET_STD)
-    return Perceptual(
-        layers[: len(steps)], taps, False, 1 / std, torch.tensor(_IMAGENET_MEAN) / std, "VGG-16 from torchvision"
-    )
+
+def _fetched() -> Path:
+    """The official weights where PyTorch and torchvision keep what they fetch; from the internet the first time."""
+    file = Path(torch.hub.get_dir()) / "checkpoints" / _URL.rpartition("/")[2]
+    if not file.is_file():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(_URL, str(file), file.stem.rpartition("-")[2])  # whole or not at all
+        except (OSError, RuntimeError, HTTPException) as error:  # no internet, no room; another hash; cut off
+            raise TrainingDataError(
+                f"the perceptual network, VGG-16, cannot be fetched ({error or type(error).__name__}); {_ADVICE}"
+            ) from error
+    return file

@@ -137,11 +137,17 @@ def test_a_new_style_for_a_shipped_bank(words: list[str], tmp_path: Path, capsys
     ("lost", "said"), [("--photos", "--photos DIR"), ("--vgg", "--vgg FILE")], ids=["photos", "vgg"]
 )
 def test_what_is_missing_is_asked_for(
-    words: list[str], lost: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    lost: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    import sys
+    from stylecam.training import perceptual
 
-    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(perceptual, "_URL", "http://127.0.0.1:9/vgg16-397923af.pth")  # nobody answers there
     assert said in complaint(without(words, lost), capsys)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 import torch
 
 from stylecam.errors import TrainingDataError
-from stylecam.training.perceptual import load_perceptual
+from stylecam.training import perceptual as perceptual_module
+from stylecam.training.perceptual import LAYERS, load_perceptual
 from tests.training import material
 
 
@@ -64,7 +64,7 @@ def test_a_missing_array_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match="cannot be read: No such file or directory; give the weights"):
+    with pytest.raises(TrainingDataError, match="cannot be read: No such file or directory; fetch https://"):
         load_perceptual(tmp_path / "v.npz")
 
 
@@ -77,7 +77,7 @@ def one_array() -> bytes:
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off", b"\x80\x04.", one_array()], ids=repr)
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.npz").write_bytes(content)
-    with pytest.raises(TrainingDataError, match=r"v\.npz is no \.npz, or only a part of one; give the weights"):
+    with pytest.raises(TrainingDataError, match=r"v\.npz is no \.npz, or only a part of one; fetch https://"):
         load_perceptual(tmp_path / "v.npz")
 
 
@@ -95,14 +95,76 @@ def test_weights_that_are_no_numbers_are_named_before_any_step(tmp_path: Path, w
     arrays = material.vgg_arrays()
     arrays["conv3_1.w"].flat[5] = wrong
     np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
-    with pytest.raises(TrainingDataError, match=r"conv3_1\.w or \.b holds what is no number"):
+    with pytest.raises(TrainingDataError, match=r"conv3_1\.w or conv3_1\.b holds what is no number"):
         load_perceptual(tmp_path / "v.npz")
 
 
-def test_without_any_weights_both_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision.models", None)
-    with pytest.raises(TrainingDataError, match=r"--vgg FILE.*pip install torchvision"):
+def official(path: Path, **options: bool) -> Path:
+    """The same network in the form of torchvision's file, which holds more than is needed of it."""
+    state: dict[str, torch.Tensor] = {}
+    index = 0
+    for name in LAYERS:
+        if name == "pool":
+            index += 1
+            continue
+        weight, bias = (torch.from_numpy(material.vgg_arrays()[f"{name}.{part}"]).float() for part in "wb")
+        state |= {f"features.{index}.weight": weight, f"features.{index}.bias": bias}
+        index += 2
+    torch.save({**state, "classifier.0.weight": torch.zeros(2, 2)}, path, **options)
+    return path
+
+
+@pytest.mark.parametrize("archive", [True, False], ids=["as PyTorch writes it now", "as it wrote it in 2017"])
+def test_torchvisions_own_file_may_be_given_too(tmp_path: Path, archive: bool) -> None:
+    """Its weights are for red first, minus ImageNet's mean and over its deviation; the other file's are not."""
+    path = official(tmp_path / "vgg16-397923af.pth", _use_new_zipfile_serialization=archive)
+    theirs, ours = load_perceptual(path), load_perceptual(material.vgg(tmp_path / "v.npz"))
+    photo = torch.rand(1, 3, 32, 32)
+    mean, deviation = (torch.tensor(v)[None, :, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    caffe = torch.tensor((103.939, 116.779, 123.68))[None, :, None, None]
+    same = (((photo - mean) / deviation + caffe) / 255).flip(1)  # what the other must be shown to see the same
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(theirs(photo), ours(same), strict=True))
+
+
+def test_a_model_that_was_saved_whole_runs_no_code(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "trapped",))
+
+    torch.save({"features.0.weight": Trap()}, tmp_path / "v.pth")
+    with pytest.raises(TrainingDataError, match=r"v\.pth is no state dictionary of VGG-16"):
+        load_perceptual(tmp_path / "v.pth")
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04 cut off", b"\x80\x02."], ids=repr)
+def test_a_damaged_state_dictionary_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v.pth").write_bytes(content)
+    with pytest.raises(TrainingDataError, match=r"no state dictionary of VGG-16, or a damaged one; fetch https://"):
+        load_perceptual(tmp_path / "v.pth")
+
+
+def test_another_networks_state_dictionary_is_refused(tmp_path: Path) -> None:
+    torch.save({"features.0.weight": torch.zeros(4, 3, 3, 3), "features.0.bias": torch.zeros(4)}, tmp_path / "v.pth")
+    with pytest.raises(TrainingDataError, match=r"holds no array 'features\.2\.weight'"):
+        load_perceptual(tmp_path / "v.pth")
+
+
+def test_what_was_fetched_once_needs_no_internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    official(tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth")
+    assert len(load_perceptual(None)(torch.rand(1, 3, 32, 32))) == 4
+
+
+def test_without_internet_it_says_what_to_fetch_and_where_to_give_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(perceptual_module, "_URL", "http://127.0.0.1:9/vgg16-397923af.pth")  # nobody answers there
+    with pytest.raises(TrainingDataError, match=r"cannot be fetched \(.*\); fetch https://.*vgg16.*--vgg FILE.*\.npz"):
         load_perceptual(None)
+    assert not list(tmp_path.rglob("*.pth"))
 
 
 def test_half_precision_gives_nearly_the_same_and_can_be_taken_back(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from stylecam.cli import objective
 from stylecam.cli.work import FILE, Screen, stopped_by_ctrl_c
 from stylecam.files import check_writable
 
 if TYPE_CHECKING:
     from stylecam.training.commission import Commission
-    from stylecam.training.events import Event
 
 _INITS = ("photo", "noise", "painting")
 
@@ -57,14 +57,7 @@ pass a picture.""",
 @click.option(
     "--max-size", type=int, default=512, show_default=True, help="Long side of the result in pixels; 0: full size."
 )
-@click.option(
-    "--style-scale",
-    "scale",
-    type=int,
-    default=288,
-    show_default=True,
-    help="Short side of the paintings, in pixels: larger means larger strokes.",
-)
+@objective.scale
 @click.option("--iterations", type=int, default=300, show_default=True, help="How many.")
 @click.option(
     "--optimizer",
@@ -83,24 +76,15 @@ pass a picture.""",
     help="Where to begin.",
 )
 @click.option("--preserve-color", is_flag=True, help="Keep the photograph's colours; paint only light and dark.")
-@click.option("--content", type=float, default=1.0, show_default=True, help="Weight: forms kept (relu3_3).")
-@click.option("--fine", type=float, default=0.22, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
-@click.option("--style-weight", type=float, default=2.6, show_default=True, help="Weight: texture of the painting.")
-@click.option(
-    "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight: total variation, smoothness."
-)
+@objective.content
+@objective.fine
+@click.option("--style-weight", type=float, default=2.6, show_default=True, help="Weight: the painting's texture.")
+@objective.variation
 @click.option("--preview-every", type=int, default=0, help="Iterations between previews, OUTPUT's name.preview.png.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the noise.")
-@click.option(
-    "--vgg", **FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-@click.option(
-    "--bfloat16/--no-bfloat16",
-    "bfloat16",
-    default=None,
-    help="Perceptual network in bfloat16.  [default: where the processor is fast at it]",
-)
+@objective.vgg
+@objective.device
+@objective.bfloat16
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 def command(output: Path, as_json: bool, **given: Any) -> None:
     """Paint one picture, optimising its very pixels.
@@ -113,9 +97,11 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
     check_installed("torch")
     from stylecam.training.commission import Studio
 
-    with stopped_by_ctrl_c() as stop, _Screen() as screen:
+    screen = Screen("iteration", 15.0, {"preview": "preview"})
+    with stopped_by_ctrl_c() as stop:
         studio = Studio(_order(output, **given), listener=screen, stop=stop)
-        studio.run()
+        with screen:
+            studio.run()
     if not studio.iterations:
         raise click.Abort  # interrupted before the first one: there is nothing to show
     if as_json:
@@ -123,14 +109,14 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
             "picture": str(output),
             "size": list(studio.size),
             "iterations": studio.iterations,
-            "seconds": round(screen.seconds, 3),
+            "seconds": round(screen.elapsed_s, 3),
             "losses": screen.losses,
-            "stopped_early": stop.is_set(),
+            "stopped_early": studio.iterations < given["iterations"],
         }
         click.echo(json.dumps(result, indent=2))
         return
-    how = "stopped early, the best so far" if stop.is_set() else "done"
-    click.echo(f"{how}: {output} ({studio.size}) after {studio.iterations} iterations, {screen.seconds:.0f} s")
+    how = "stopped early, the best so far" if studio.iterations < given["iterations"] else "done"
+    click.echo(f"{how}: {output} ({studio.size}) after {studio.iterations} iterations, {screen.elapsed_s:.0f} s")
 
 
 def _order(output: Path, styles: tuple[str, ...], style_weight: float, **given: Any) -> Commission:
@@ -143,22 +129,3 @@ def _order(output: Path, styles: tuple[str, ...], style_weight: float, **given: 
     ordered = Commission(paintings=tuple(map(Painting.parse, styles)), output=output, recipe=recipe, **given)
     check_writable(output)
     return ordered
-
-
-class _Screen(Screen):
-    """Progress, and what is told of at the end."""
-
-    def __init__(self) -> None:
-        super().__init__("iteration", 15.0)
-        self.seconds = 0.0
-
-    def __call__(self, event: Event) -> None:
-        """Take in one event of the studio."""
-        from stylecam.training.events import Saved
-
-        if isinstance(event, Saved):
-            if event.kind == "preview":
-                self.note(f"preview: {event.path}")
-            return
-        self.seconds = event.elapsed_s
-        self.show(event)

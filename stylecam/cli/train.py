@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from stylecam.cli import objective
 from stylecam.cli.work import FILE, Screen, stopped_by_ctrl_c
 from stylecam.errors import TrainingFailedError, UsageError
 from stylecam.files import check_writable
@@ -27,8 +28,8 @@ _WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
     "train",
     epilog="""\b
 Examples:
-  stylecam train harvest.jpg -o harvest.onnx --photos ~/Pictures --vgg vgg16.npz --from models/gallery.onnx
-      one more style for a shipped bank: minutes on a laptop
+  stylecam train harvest.jpg -o harvest.onnx --photos ~/Pictures --from gallery
+      one more style for the shipped gallery: a quarter of an hour on a laptop
   stylecam train a.jpg b.jpg calm=c.jpg:0.6 -o three.onnx --photos ~/Pictures --minutes 90
       a new bank of three; `calm` is named, and its style weighs 0.6 of the others'
   stylecam train [ab].jpg calm=c.jpg -o more.onnx --from three.onnx --body free --photos ~/Pictures --photos ~/Faces
@@ -40,107 +41,128 @@ Examples:
   stylecam train --resume -o three.onnx
       go on after a crash or Ctrl-C, exactly where it was
 \b
-Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples) and NAME.losses.png.""",
+Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples, to see how it comes along) and
+NAME.losses.png (the lower the better). What it paints looks wrong? More of the photograph with a
+smaller --style, more of the painting with a larger one; larger strokes with a larger --style-scale.""",
 )
 @click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE] | GALLERY.toml...")
-@click.option("-o", "--output", **FILE, required=True, metavar="NAME.onnx", help="Where the bank goes.")
-@click.option("--paintings", "pictures", **FILE, metavar="DIR", help="Where the pictures of a gallery file are.")
 @click.option(
-    "--photos",
-    **FILE,
-    multiple=True,
-    metavar="DIR",
-    help="Photographs to learn on, subfolders included; may be given several times, each is drawn from equally often.",
+    "-o", "--output", **FILE, required=True, metavar="NAME.onnx", help="Where the bank goes: a network with its styles."
+)
+@click.option("--paintings", "pictures", **FILE, metavar="DIR", help="Where the pictures of a GALLERY.toml are.")
+@click.option(
+    "--photos", **FILE, multiple=True, metavar="DIR",
+    help="Photographs to learn on, some hundreds, subfolders included; may be given several times, each is drawn from "
+    "equally often.",
+)  # fmt: skip
+@click.option(
+    "--from", "start", **FILE, metavar="BANK",
+    help="Begin with what this bank has learned: a file, or the name of one that `stylecam` knows, such as gallery.",
+)  # fmt: skip
+@click.option(
+    "--body", type=click.Choice(["frozen", "free"]),
+    help="With --from: frozen adds styles and leaves all else as it is; free trains the whole network further, and "
+    "wants the paintings of all its styles.  [default: frozen with --from]",
+)  # fmt: skip
+@objective.vgg
+@click.option("--minutes", type=float, help="How long.  [default: 15 with a frozen body, else 60]")
+@click.option("--steps", type=int, help="Or how many steps.")
+@click.option(
+    "--install/--no-install", default=None,
+    help="Copy the result to your own styles, so that `stylecam` lists it.  [default: with a frozen body]",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on from NAME.checkpoint; all else is kept there.")
+@click.option("--overwrite", is_flag=True, help="Begin anew though NAME.checkpoint holds a run that is not finished.")
+@objective.device
+@click.option("--sample", "samples", **FILE, multiple=True, help="A picture for the samples; several times.")
+@click.option("--sheet-every", type=float, default=3.0, show_default=True, help="Minutes between sheets of samples.")
+@click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
+@objective.scale
+@click.option("--style", type=float, default=2.6, show_default=True, help="Weight: the painting's texture.")
+@objective.content
+@objective.fine
+@objective.variation
+@click.option(
+    "--stability", type=float, default=28.0, show_default=True, help="Weight: the painting moves with the picture."
 )
 @click.option(
-    "--vgg", **FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
+    "--noise", type=float, default=0.15, show_default=True, help="Weight: the camera's noise does not make it flicker."
 )
-@click.option("--from", "start", **FILE, metavar="BANK", help="Begin with the weights of this bank.")
-@click.option(
-    "--body",
-    type=click.Choice(["frozen", "free"]),
-    help="With --from: learn only the new styles' norm parameters, or everything.  [default: frozen with --from]",
-)
-@click.option("--steps", type=int, help="How many steps.  [default: 15 minutes with a frozen body, else 60]")
-@click.option("--minutes", type=float, help="Or how long.")
 @click.option("--batch", type=int, default=2, show_default=True, help="Pictures a step.")
-@click.option("--crop", type=int, default=272, show_default=True, help="Side of what the losses see, in pixels.")
-@click.option(
-    "--style-scale",
-    "scale",
-    type=int,
-    default=288,
-    show_default=True,
-    help="Short side of the paintings, in pixels: larger means larger strokes.",
-)
-@click.option("--content", type=float, default=1.0, show_default=True, help="Weight: forms kept (relu3_3).")
-@click.option("--fine", type=float, default=0.22, show_default=True, help="Share of relu2_2 in it: eyes and mouths.")
-@click.option("--style", type=float, default=2.6, show_default=True, help="Weight: texture of the painting.")
-@click.option(
-    "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight: total variation, smoothness."
-)
-@click.option("--stability", type=float, default=28.0, show_default=True, help="Weight: moves with the picture.")
-@click.option("--noise", type=float, default=0.15, show_default=True, help="Weight: no flicker by the camera's noise.")
+@click.option("--crop", type=int, default=272, show_default=True, help="Side of what is judged of each, in pixels.")
 @click.option("--rate", type=float, default=0.0012, show_default=True, help="Highest learning rate of convolutions.")
-@click.option("--norm-rate", type=float, help="And of norm rows.  [default: 0.005, with a frozen body 0.015]")
+@click.option(
+    "--norm-rate", type=float,
+    help="The same of the styles' own numbers, the norm rows.  [default: 0.005, with a frozen body 0.015]",
+)  # fmt: skip
 @click.option("--width", type=int, default=48, show_default=True, help="Channels of a new network.")
 @click.option("--blocks", type=int, default=4, show_default=True, help="Residual blocks of a new network.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
 @click.option("--save-every", type=int, default=100, show_default=True, help="Steps between checkpoints.")
-@click.option("--sheet-every", type=float, default=3.0, show_default=True, help="Minutes between sample sheets.")
-@click.option("--sample", "samples", **FILE, multiple=True, help="A picture for the sheet; several times.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-@click.option(
-    "--bfloat16/--no-bfloat16",
-    "bfloat16",
-    default=None,
-    help="Perceptual network in bfloat16.  [default: where the processor is fast at it]",
-)
-@click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
-@click.option(
-    "--install/--no-install",
-    default=None,
-    help="Copy the result to your own styles, so that `stylecam` lists it.  [default: with a frozen body]",
-)
-@click.option("--resume", is_flag=True, help="Go on from NAME.checkpoint; all else is kept there.")
+@objective.bfloat16
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.pass_context
 def command(
     context: click.Context, /, output: Path, resume: bool, install: bool | None, as_json: bool, **given: Any
 ) -> None:
-    """Learn the style of one or more paintings."""
+    """Learn the style of one or more paintings.
+
+    All it needs is the painting, a name for the result, a folder of photographs and, for a good style in a quarter of
+    an hour rather than a night, --from gallery. It shows how long it still takes and what it paints meanwhile, and says
+    at the end how to paint with it.
+    """
     from stylecam.training.needs import check_installed
 
     check_installed()
     if output.suffix.lower() != ".onnx":
-        raise UsageError(f"{output}: the name of a bank ends in .onnx")
+        raise UsageError(f"{output}: the name of a bank ends in .onnx, such as {output.stem}.onnx")
     check_writable(output)
-    with stopped_by_ctrl_c() as stop, _Screen() as screen:
+    screen = Screen("step", 60.0, {"sheet": "samples"}, smooth=0.95)
+    with stopped_by_ctrl_c() as stop:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
-        trainer.run()
+        installs = trainer.frozen if install is None else install
+        if installs:
+            _check_name(output)
+        with screen:
+            trainer.run()
     if not trainer.leads:
         return
     if trainer.step == 0:
         raise click.Abort  # interrupted before the first step: there is nothing to show
-    installed = _install(output) if (trainer.frozen if install is None else install) else None
-    names = [str(entry["name"]) for entry in trainer.entries]
+    installed = _install(output) if installs else None
     if as_json:
         result = {
             "bank": str(output),
-            "styles": names,
+            "styles": [str(entry["name"]) for entry in trainer.entries],
             "steps": trainer.step,
             "losses": screen.losses,
-            "corrupt_photos": screen.corrupt,
-            "stopped_early": stop.is_set(),
+            "corrupt_photos": len(trainer.corrupt),
+            "stopped_early": not trainer.finished,
             "installed": str(installed) if installed else None,
         }
         click.echo(json.dumps(result, indent=2))
         return
-    how = "stopped early, go on with --resume" if stop.is_set() else "done"
-    click.echo(f"{how}: {output} after {trainer.step} steps ({', '.join(names)})")
-    if screen.corrupt:
-        click.echo(f"{screen.corrupt} photos could not be read and were passed over", err=True)
-    click.echo(f"try it: stylecam --style {installed.stem + '/' + names[-1] if installed else output}")
+    if trainer.corrupt:
+        some = [path.name for path in trainer.corrupt[:3]] + ["…"] * (len(trainer.corrupt) > 3)
+        click.echo(
+            f"photos that could not be read and were passed over: {len(trainer.corrupt)} ({', '.join(some)})", err=True
+        )
+    how = "done" if trainer.finished else "stopped early"
+    click.echo(f"{how}: {output} after {trainer.step} steps ({', '.join(trainer.learned)})")
+    if not trainer.finished:
+        click.echo(f"go on: stylecam train --resume -o {_typed(output)}")
+    if installed:
+        named = _typed(f"{installed.stem}/{trainer.learned[-1]}")
+        click.echo(f"try it: stylecam --style {named} (a stylecam that runs already knows it once started anew)")
+    elif len(trainer.entries) == 1:
+        click.echo(f"try it: stylecam --style {_typed(output)}")
+    else:
+        click.echo(f"to paint with it: stylecam styles add {_typed(output)}")
+
+
+def _typed(word: object) -> str:
+    """`word` as it is typed in any shell."""
+    return f'"{word}"' if " " in str(word) else str(word)
 
 
 def _begin(
@@ -153,18 +175,24 @@ def _begin(
     photos: tuple[Path, ...],
     start: Path | None,
     body: str | None,
+    overwrite: bool,
     **given: Any,
 ) -> Trainer:
+    from stylecam.training.checkpoint import check_free
     from stylecam.training.gallery import read_gallery
     from stylecam.training.painting import Painting
     from stylecam.training.plan import Plan
     from stylecam.training.recipe import Recipe
     from stylecam.training.trainer import Trainer
 
+    if pictures is not None and not any(text.endswith(".toml") for text in paintings):
+        raise UsageError("--paintings says where the pictures of a GALLERY.toml are; name paintings without it")
     if not paintings:
         raise UsageError("name at least one painting to learn from, or --resume")
     if not photos:
         raise UsageError("say where photographs to learn on are: --photos DIR")
+    if not overwrite:
+        check_free(output)
     frozen = (body or ("frozen" if start else "free")) == "frozen"
     if given["norm_rate"] is None:
         given["norm_rate"] = 0.015 if frozen else 0.005  # rows alone bear, and need, the largest steps
@@ -175,7 +203,18 @@ def _begin(
     for text in paintings:
         named += read_gallery(Path(text), pictures) if text.endswith(".toml") else [Painting.parse(text)]
     plan = Plan(Recipe(**given, frozen=frozen), tuple(named), photos, **other)
-    return Trainer.begin(plan, output, start, listener=listener, stop=stop)
+    return Trainer.begin(plan, output, start and _bank(start), listener=listener, stop=stop)
+
+
+def _bank(start: Path) -> Path:
+    """The file that --from means: of a plain name, the network that is called so."""
+    from stylecam.config import user_styles
+    from stylecam.styles.catalogue import shipped_models
+
+    if start.suffix or start.parent != Path():
+        return start
+    known = [folder / f"{start}.onnx" for folder in (shipped_models(), user_styles())]
+    return next((path for path in known if path.is_file()), start)
 
 
 def _resume(context: click.Context, output: Path, stop: threading.Event, listener: Callable[[Event], None]) -> Trainer:
@@ -195,6 +234,21 @@ def _resume(context: click.Context, output: Path, stop: threading.Event, listene
     return Trainer.resume(output, device, listener=listener, stop=stop)
 
 
+def _check_name(output: Path) -> None:
+    """See that the result would be found among the styles.
+
+    Raises:
+        UsageError: a network of that name comes with stylecam.
+    """
+    from stylecam.styles.catalogue import shipped_models
+
+    if any(path.stem.lower() == output.stem.lower() for path in shipped_models().glob("*.onnx")):
+        raise UsageError(
+            f"-o {output}: a network called {output.stem} comes with stylecam, and would be taken for yours; choose "
+            "another name, or --no-install"
+        )
+
+
 def _install(output: Path) -> Path:
     from stylecam.config import user_styles
     from stylecam.files import write_bytes
@@ -206,22 +260,3 @@ def _install(output: Path) -> Path:
     except OSError as error:
         raise TrainingFailedError(f"{output} is trained, but {target} cannot be written: {error.strerror}") from error
     return target
-
-
-class _Screen(Screen):
-    """Progress, and what is told of at the end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.corrupt = 0
-
-    def __call__(self, event: Event) -> None:
-        """Take in one event of the trainer."""
-        from stylecam.training.events import Saved
-
-        if isinstance(event, Saved):
-            if event.kind == "sheet":
-                self.note(f"samples: {event.path}")
-            return
-        self.corrupt = event.corrupt
-        self.show(event, smooth=0.95)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,11 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stylecam.errors import UsageError
 from stylecam.files import check_writable, user_path
-
-if TYPE_CHECKING:
-    from stylecam.training.events import Step
-
-_Own = TypeVar("_Own", bound="Screen")
+from stylecam.training.events import Event, Missed, Step
 
 
 def _expanded(_: click.Context, __: click.Parameter, value: Any) -> Any:
@@ -62,6 +60,8 @@ def stopped_by_ctrl_c() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
+        with contextlib.suppress(OSError):  # straight to the terminal: a handler may come amidst another line
+            os.write(2, b"\nstopping when this step is done; Ctrl-C again stops at once, and nothing is saved\n")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -72,10 +72,21 @@ def stopped_by_ctrl_c() -> Iterator[threading.Event]:
 
 
 class Screen:
-    """Shows progress on standard error; plain lines every so many seconds where that is no terminal."""
+    """Shows progress on standard error; plain lines every so many seconds where that is no terminal.
 
-    def __init__(self, unit: str = "step", told_every_s: float = 60.0) -> None:
-        self._unit, self._told_every_s = unit, told_every_s
+    Args:
+        unit: what is counted.
+        told_every_s: seconds between plain lines.
+        smooth: losses are running means of which so much is the past, where one step says little.
+        files: the kinds of `Saved` that are told of, and in which words.
+
+    Attributes:
+        losses: the last.
+        elapsed_s: time spent so far.
+    """
+
+    def __init__(self, unit: str, told_every_s: float, files: Mapping[str, str], *, smooth: float = 0.0) -> None:
+        self._unit, self._told_every_s, self._files, self._smooth = unit, told_every_s, files, smooth
         self._console = Console(stderr=True)
         self._progress = Progress(
             BarColumn(30),
@@ -91,29 +102,39 @@ class Screen:
         self._task = self._progress.add_task("work", total=1.0, step=0, left="", losses="")
         self._told_at = 0.0
         self.losses: dict[str, float] = {}
+        self.elapsed_s = 0.0
 
-    def __enter__(self: _Own) -> _Own:
+    def __enter__(self) -> Screen:
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def note(self, text: str) -> None:
-        """A line of its own, above the bar."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+    def __call__(self, event: Event) -> None:
+        """Take in what a trainer or a studio tells."""
+        if isinstance(event, Step):
+            self._show(event)
+        elif isinstance(event, Missed):
+            self._note(f"{event.path} cannot be written now ({event.reason}); going on without it")
+        elif event.kind in self._files:
+            self._note(f"{self._files[event.kind]}: {event.path}")
 
-    def show(self, step: Step, smooth: float = 0.0) -> None:
-        """How far it is. With `smooth`, losses are running means of which so much is the past: one step says little."""
+    def _note(self, text: str) -> None:
+        """A line of its own, above the bar."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _show(self, step: Step) -> None:
+        self.elapsed_s = step.elapsed_s
         for name, value in step.losses.items():
             old = value if step.number == 1 else self.losses.get(name, value)
-            self.losses[name] = smooth * old + (1 - smooth) * value
+            self.losses[name] = self._smooth * old + (1 - self._smooth) * value
         left = _left(step.left_s)
         losses = " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
         self._progress.update(self._task, completed=step.done, step=step.number, left=left, losses=losses)
         if self._progress.disable and step.elapsed_s - self._told_at >= self._told_every_s:
             self._told_at = step.elapsed_s
-            self.note(f"{self._unit} {step.number} {step.done:.0%} {left} {losses}")
+            self._note(f"{self._unit} {step.number} {step.done:.0%} {left} {losses}")
 
 
 def _left(seconds: float | None) -> str:

@@ -11,12 +11,37 @@ from typing import Any
 
 import torch
 
-from stylecam.errors import TrainingDataError
+from stylecam.errors import TrainingDataError, UsageError
 from stylecam.files import write_bytes
+from stylecam.training.recipe import Recipe
 
 DAMAGES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, EOFError, pickle.UnpicklingError)
 """What `torch.load` and looking into what it gave raise on files that are damaged, or not what they should be."""
 _FORM = 2
+
+
+def checkpoint_path(output: Path) -> Path:
+    """Where the checkpoint of the bank `output` lies."""
+    return output.with_suffix(".checkpoint")
+
+
+def check_free(output: Path) -> None:
+    """See that no unfinished run lies beside `output`: a new one would soon write over hours of work.
+
+    Raises:
+        UsageError: one does; says how to go on with it.
+    """
+    path = checkpoint_path(output)
+    try:
+        saved = Checkpoint.load(path)
+        done = Recipe(**saved.plan["recipe"]).done(saved.progress["step"], saved.progress["elapsed_s"])
+    except (TrainingDataError, UsageError, *DAMAGES):  # there is none, or none to go on with
+        return
+    if done < 1:
+        raise UsageError(
+            f"{path} holds a run that was stopped when {done:.0%} of it was done; go on with it: stylecam train "
+            f"--resume -o {output}; or begin anew in its place: --overwrite"
+        )
 
 
 @dataclass

@@ -16,12 +16,14 @@ from stylecam.picture import Picture, check_suffix
 from stylecam.tensor import fit, resize, to_image, to_tensor
 from stylecam.training import colors
 from stylecam.training.device import naming_memory, pick_bfloat16, pick_device
-from stylecam.training.events import Listener, Saved, Step
+from stylecam.training.events import Listener, Saved, Step, sparing
 from stylecam.training.gatys import GatysRecipe, Iteration, mix, paint
 from stylecam.training.painting import Painting
 from stylecam.training.perceptual import grams_of, load_perceptual
 from stylecam.training.photos import read_picture
+from stylecam.training.ranges import check_ranges
 
+_RANGES = (("scale", 64, 4096), ("preview_every", 0, 10**6), ("seed", 0, 2**63 - 1))
 SMALLEST = 32
 """Pixels on the short side below which the perceptual network sees nothing but its own rim."""
 
@@ -57,15 +59,14 @@ class Commission:
     bfloat16: bool | None = None
 
     def __post_init__(self) -> None:
-        check_output(self.output, [self.photo, *(painting.path for painting in self.paintings), Path(self.init)])
+        inputs = [self.photo, *(painting.path for painting in self.paintings), Path(self.init)]
+        for path in (self.output, self.preview) if self.preview_every else (self.output,):
+            check_output(path, inputs)
         if not self.paintings:
             raise UsageError("name at least one painting: --style FILE")
         if self.max_size and not 64 <= self.max_size <= 16384:
-            raise UsageError(f"max-size is {self.max_size} and must be between 64 and 16384, or 0 for full size")
-        for name, lowest, highest in (("scale", 64, 4096), ("preview_every", 0, 10**6), ("seed", 0, 2**63 - 1)):
-            value = getattr(self, name)
-            if not lowest <= value <= highest:
-                raise UsageError(f"{name} is {value} and must be between {lowest} and {highest}")
+            raise UsageError(f"--max-size is {self.max_size} and must be between 64 and 16384, or 0 for full size")
+        check_ranges(self, _RANGES, {"scale": "--style-scale"})
 
     @property
     def preview(self) -> Path:
@@ -143,7 +144,7 @@ class Studio:
         except TrainingFailedError as error:
             raise TrainingFailedError(f"{error}{self._rescued()}") from error
         if self.iterations:  # nothing painted, nothing to write
-            self._write(self._ordered.output, "picture")
+            self._finish()
 
     def _measure(self) -> list[Tensor]:
         found = []
@@ -178,25 +179,29 @@ class Studio:
         self._listener(Step(iteration.number, done, elapsed, elapsed / done * (1 - done), values))
         every = self._ordered.preview_every
         if every and iteration.number % every == 0:
-            self._write(self._ordered.preview, "preview")
+            with sparing(self._ordered.preview, self._listener):
+                self._write(self._ordered.preview, "preview")
+
+    def _finish(self) -> None:
+        output = self._ordered.output
+        try:
+            self._write(output, "picture")
+        except OSError as error:
+            raise TrainingFailedError(f"{output} cannot be written: {error.strerror or error}") from error
 
     def _write(self, path: Path, kind: str) -> None:
         assert self._last is not None
         picture = self._last.picture
         if self._ordered.preserve_color:
             picture = colors.with_colors(picture, self._photo)
-        image = to_image(picture.cpu().numpy())
-        try:
-            Picture(image, exif=self._exif, profile=self._profile).write(path)
-        except OSError as error:
-            raise TrainingFailedError(f"{path} cannot be written: {error.strerror or error}") from error
+        Picture(to_image(picture.cpu().numpy()), exif=self._exif, profile=self._profile).write(path)
         self._listener(Saved(kind, path))
 
     def _rescued(self) -> str:
         """Write what there is after a failure; says where."""
         if not self.iterations:
             return "; nothing was painted yet"
-        self._write(self._ordered.output, "picture")
+        self._finish()
         return f"; the picture after {self.iterations} good iterations is {self._ordered.output}"
 
 

@@ -18,6 +18,7 @@ from stylecam.errors import TrainingFailedError, UsageError
 from stylecam.training import losses
 from stylecam.training.device import naming_memory
 from stylecam.training.perceptual import Perceptual
+from stylecam.training.ranges import check_ranges
 
 OPTIMIZERS = ("lbfgs", "adam")
 _MEMORY = 20  # pairs of gradients that L-BFGS keeps: more brings little and costs two pictures each
@@ -45,10 +46,7 @@ class GatysRecipe:
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise UsageError(f"there is no optimizer {self.optimizer!r}; choose {' or '.join(OPTIMIZERS)}")
-        for name, lowest, highest in _RANGES:
-            value = getattr(self, name)
-            if not lowest <= value <= highest:
-                raise UsageError(f"{name} is {value:g} and must be between {lowest:g} and {highest:g}")
+        check_ranges(self, _RANGES, {"style": "--style-weight", "variation": "--tv"})
 
 
 _RANGES = (

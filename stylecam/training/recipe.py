@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stylecam.errors import UsageError
+from stylecam.training.ranges import check_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
-            raise UsageError("say how long to train: either a number of steps or a number of minutes")
-        for name, lowest, highest in _RANGES:
+            raise UsageError("say how long to train: either --steps or --minutes")
+        check_ranges(self, _RANGES, {"scale": "--style-scale", "variation": "--tv"})
+        for name in ("crop", "width"):
             value = getattr(self, name)
-            if value is not None and not lowest <= value <= highest:
-                raise UsageError(f"{name} is {value:g} and must be between {lowest:g} and {highest:g}")
-        if self.crop % 8 or self.width % 8:
-            raise UsageError(f"crop ({self.crop}) and width ({self.width}) must be multiples of 8")
+            if value % 8:
+                raise UsageError(f"--{name} is {value} and must be a multiple of 8, such as {value // 8 * 8}")
 
     def done(self, step: int, elapsed_s: float) -> float:
         """The share of the whole that is behind us after `step` steps and `elapsed_s` seconds, 0 to 1."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ from stylecam.tensor import to_tensor
 from stylecam.training import camera, losses, network
 from stylecam.training.bank import Bank, write_bank
 from stylecam.training.beginning import first_bank
-from stylecam.training.checkpoint import Checkpoint
+from stylecam.training.checkpoint import Checkpoint, checkpoint_path
 from stylecam.training.crew import Crew
 from stylecam.training.device import keep_memory, naming_memory, pick_bfloat16, pick_device
-from stylecam.training.events import Event, Listener, Saved, Step
+from stylecam.training.events import Event, Listener, Saved, Step, sparing
 from stylecam.training.network import GRAIN, Lean
 from stylecam.training.perceptual import grams_of, load_perceptual
 from stylecam.training.photos import Photos, read_picture
@@ -167,9 +168,24 @@ class Trainer:
         return self._recipe.frozen
 
     @property
+    def finished(self) -> bool:
+        """Whether all that was planned is done."""
+        return self._recipe.done(self._step, self._elapsed_s) >= 1
+
+    @property
     def entries(self) -> list[dict[str, Any]]:
         """What the bank says about its styles."""
         return self._bank.entries
+
+    @property
+    def learned(self) -> list[str]:
+        """The names of the styles that learn, in the order of their paintings."""
+        return [painting.name for painting in self._plan.paintings]
+
+    @property
+    def corrupt(self) -> list[Path]:
+        """The photographs that were to be seen and could not be read."""
+        return sorted(self._photos.corrupt)
 
     def run(self) -> None:
         """Train until it is done or told to stop, then save everything.
@@ -177,17 +193,12 @@ class Trainer:
         Raises:
             TrainingFailedError: a loss is no number, memory or disk ran out; the last checkpoint is kept.
         """
-        try:
-            with naming_memory(lambda: _less_memory(self._recipe) + self._kept()), self._crew.working(self._device):
-                self._forward = self._crew.sharing(self._network)
-                try:
-                    self._loop()
-                finally:
-                    self._forward = self._network  # what shares holds on to threads that must end with the connection
-        except OSError as error:
-            raise TrainingFailedError(
-                f"{error.filename or self._output.parent} cannot be written: {error.strerror or error}" + self._kept()
-            ) from error
+        with naming_memory(lambda: _less_memory(self._recipe) + self._kept()), self._crew.working(self._device):
+            self._forward = self._crew.sharing(self._network)
+            try:
+                self._loop()
+            finally:
+                self._forward = self._network  # what shares holds on to threads that must end with the connection
 
     def _loop(self) -> None:
         began, before, began_at = self._clock.now(), self._elapsed_s, self._step
@@ -202,7 +213,7 @@ class Trainer:
             done = self._recipe.done(self._step, self._elapsed_s)
             self._note(values)
             left = (now - began) / (done - first) * (1 - done) if done > first else None
-            self._tell(Step(self._step, done, self._elapsed_s, left, values, len(self._photos.corrupt)))
+            self._tell(Step(self._step, done, self._elapsed_s, left, values))
             stopped = any(self._crew.gathered(self._stop.is_set()))
             if done < 1 and not stopped:
                 if self._step % self._recipe.save_every == 0:
@@ -249,8 +260,8 @@ class Trainer:
         if not bool(torch.isfinite(total) & torch.isfinite(slope)):  # before it can spoil the weights
             wrong = [name for name, part in parts.items() if not bool(torch.isfinite(part))]
             raise TrainingFailedError(
-                f"the loss is no number any more at step {self._step} ({', '.join(wrong) or 'its gradient'}); lower "
-                "--rate or the weights" + self._kept()
+                f"the loss is no number any more at step {self._step} ({', '.join(wrong) or 'its gradient'}); begin "
+                "again with a lower --rate or weights" + self._kept("")
             )
         self._adam.step()
         return {"total": total.item(), **{name: part.item() for name, part in parts.items()}}
@@ -330,11 +341,13 @@ class Trainer:
         if not self._crew.leads:
             return
         checkpoint = checkpoint_path(self._output)
-        Checkpoint(plan, progress, net.state_dict(), self._adam.state_dict()).save(checkpoint)
+        with self._needing(checkpoint):
+            Checkpoint(plan, progress, net.state_dict(), self._adam.state_dict()).save(checkpoint)
         self._saved = True
         self._tell(Saved("checkpoint", checkpoint))
         recipe = {**self._recipe.as_dict(), "trained_steps": self._step}
-        write_bank(self._output, Bank(net, {**self._bank.metadata, "recipe": json.dumps(recipe)}))
+        with self._needing(self._output):
+            write_bank(self._output, Bank(net, {**self._bank.metadata, "recipe": json.dumps(recipe)}))
         self._tell(Saved("bank", self._output))
 
     def _is_written(self) -> bool:
@@ -349,24 +362,28 @@ class Trainer:
             return
         sheet, plot = (self._output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
         pairs = list(zip(self._rows, self._paintings, strict=True))
-        write_sheet(sheet, self._network, self._samples, pairs)
-        self._tell(Saved("sheet", sheet))
-        if write_plot(plot, self._history):
-            self._tell(Saved("plot", plot))
+        with sparing(sheet, self._tell):
+            write_sheet(sheet, self._network, self._samples, pairs)
+            self._tell(Saved("sheet", sheet))
+        with sparing(plot, self._tell):
+            if write_plot(plot, self._history):
+                self._tell(Saved("plot", plot))
+
+    @contextmanager
+    def _needing(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TrainingFailedError(f"{path} cannot be written: {error.strerror or error}{self._kept()}") from error
 
     def _tell(self, event: Event) -> None:
         if self._crew.leads:
             self._listener(event)
 
-    def _kept(self) -> str:
+    def _kept(self, use: str = ", from which --resume goes on") -> str:
         if not self._saved:
             return "; nothing was saved yet"
-        return f"; the last good checkpoint is {checkpoint_path(self._output)}"
-
-
-def checkpoint_path(output: Path) -> Path:
-    """Where the checkpoint of the bank `output` lies."""
-    return output.with_suffix(".checkpoint")
+        return f"; the last good checkpoint is {checkpoint_path(self._output)}{use}"
 
 
 def _less_memory(recipe: Recipe) -> str:

@@ -18,6 +18,7 @@ import pytest
 from stylecam.cli import optimize as optimize_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.optimize import complete_init
+from stylecam.cli.work import Screen
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -149,7 +150,7 @@ def test_where_no_terminal_is_it_tells_of_progress_in_lines(
 ) -> None:
     from stylecam.training.events import Step
 
-    screen = optimize_module._Screen()
+    screen = Screen("iteration", 15.0, {})
     for number, elapsed in ((1, 1.0), (20, 16.0), (21, 17.0)):
         screen(Step(number, number / 100, elapsed, 300.0, {"total": 1.5}))
     assert capsys.readouterr().err.splitlines() == ["iteration 20 20% 5 min left total 1.500"]
@@ -176,12 +177,13 @@ def test_where_no_terminal_is_it_tells_of_progress_in_lines(
         ("--init", "{tmp}/text.png", "--init"),
         ("--vgg", "nowhere.npz", "cannot be read"),
         ("--device", "abacus", "--device"),
-        ("--max-size", "3", "max-size"),
+        ("--max-size", "3", "--max-size"),
+        ("--tv", "-1", "--tv is"),
         ("--iterations", "0", "iterations"),
         ("--optimizer", "sgd", "--optimizer"),
         ("--rate", "nan", "rate"),
-        ("--style-weight", "-1", "style"),
-        ("--style-scale", "1", "scale"),
+        ("--style-weight", "-1", "--style-weight is"),
+        ("--style-scale", "1", "--style-scale is"),
     ],
     ids=lambda text: text[:24],
 )

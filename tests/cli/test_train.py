@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 from importlib import util
@@ -14,8 +15,10 @@ import pytest
 
 from stylecam.cli import train as train_module
 from stylecam.cli.group import run_command_line
+from stylecam.cli.work import Screen
 from stylecam.styles.model import Model
 from stylecam.training import needs
+from stylecam.training.events import Missed, Saved
 from stylecam.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -100,14 +103,14 @@ def test_it_goes_on_from_its_own_checkpoint(words: list[str], capsys: pytest.Cap
 def test_interrupted_it_leaves_a_usable_bank_and_goes_on_later(
     words: list[str], number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    take = train_module._Screen.__call__
+    take = Screen.__call__
 
-    def interrupt(screen: train_module._Screen, event: Event) -> None:
+    def interrupt(screen: Screen, event: Event) -> None:
         take(screen, event)
         if getattr(event, "number", 0) == 2:
             signal.raise_signal(number)
 
-    monkeypatch.setattr(train_module._Screen, "__call__", interrupt)
+    monkeypatch.setattr(Screen, "__call__", interrupt)
     handlers = [signal.getsignal(number)]
     assert run_command_line([*words, "--json"]) == 0
     handlers.append(signal.getsignal(number))
@@ -117,6 +120,90 @@ def test_interrupted_it_leaves_a_usable_bank_and_goes_on_later(
     assert handlers[0] == handlers[1]
     assert run_command_line(["train", "--resume", "-o", result["bank"], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 3
+
+
+def test_a_run_that_was_stopped_is_not_written_over_unless_told_to(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take = Screen.__call__
+
+    def interrupt(screen: Screen, event: Event) -> None:
+        take(screen, event)
+        if getattr(event, "number", 0) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Screen, "__call__", interrupt)
+        assert run_command_line(words) == 0
+    out = words[words.index("-o") + 1]
+    said = capsys.readouterr().out
+    assert f"stopped early: {out} after 2 steps (one, two)\ngo on: stylecam train --resume -o {out}\n" in said
+    assert "stopped when 67% of it was done; go on with it: stylecam train --resume -o" in complaint(words, capsys)
+    assert run_command_line([*words, "--overwrite", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 3
+    assert run_command_line(words) == 0  # that one was finished
+
+
+def test_told_to_stop_when_all_is_done_it_says_that_all_is_done(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    take = Screen.__call__
+
+    def interrupt(screen: Screen, event: Event) -> None:
+        take(screen, event)
+        if getattr(event, "number", 0) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Screen, "__call__", interrupt)
+    assert run_command_line([*words, "--json"]) == 0
+    said = capfd.readouterr()
+    assert not json.loads(said.out)["stopped_early"]
+    assert "Ctrl-C again stops at once" in said.err
+
+
+def test_at_the_end_it_says_how_to_paint_with_what_it_learned(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = words[words.index("-o") + 1]
+    for extra, said in (
+        (["--from", "gallery", "--steps", "1"], "try it: stylecam --style bank/two ("),
+        (["--from", "gallery", "--steps", "1", "--no-install"], f"to paint with it: stylecam styles add {out}"),
+    ):
+        assert run_command_line([*words, *extra]) == 0
+        shown = capsys.readouterr().out
+        assert said in shown
+        assert "(one, two)" in shown
+    assert run_command_line([*words[:2], *words[3:]]) == 0
+    assert f"try it: stylecam --style {out}" in capsys.readouterr().out
+
+
+def test_a_bank_that_would_be_hidden_by_a_shipped_one_is_not_installed(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words[words.index("-o") + 1] = str(tmp_path / "Gallery.onnx")
+    words += ["--from", "gallery"]
+    assert "a network called Gallery comes with stylecam" in complaint(words, capsys)
+    assert not (tmp_path / "Gallery.onnx").exists()
+    assert run_command_line([*words, "--steps", "1", "--no-install"]) == 0
+
+
+def test_photos_that_cannot_be_read_are_named(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    photos = Path(words[words.index("--photos") + 1])
+    for number in range(30):
+        (photos / f"broken_{number:02}.jpg").write_bytes(b"nothing")
+    assert run_command_line(words) == 0
+    assert re.search(r"passed over: \d+ \(broken_\d\d\.jpg, .*, …\)\n", capsys.readouterr().err)
+
+
+def test_brackets_in_a_path_are_told_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen("step", 60.0, {"sheet": "samples"})(Saved("sheet", Path("[art]/my[/b].png")))
+    assert "samples: [art]" in capsys.readouterr().err
+
+
+def test_what_is_done_without_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen("step", 60.0, {})(Missed(Path("a.sheet.png"), "Permission denied"))
+    said = "a.sheet.png cannot be written now (Permission denied); going on without it\n"
+    assert capsys.readouterr().err == said
 
 
 def test_resuming_takes_no_other_plan(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,7 +251,13 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
         ("--sample", "nowhere.png", "--sample"),
         ("--device", "abacus", "--device"),
         ("--crop", "9000", "crop"),
-        ("--minutes", "5", "either"),
+        ("--minutes", "5", "either --steps or --minutes"),
+        ("--tv", "-1", "--tv is -1.0"),
+        ("--style-scale", "9000", "--style-scale is 9000"),
+        ("--width", "20", "--width is 20 and must be a multiple of 8, such as 16"),
+        ("--seed", "1" * 400, "--seed is 111"),
+        ("--paintings", "nowhere", "name paintings without it"),
+        ("--from", "no_such_bank", "no_such_bank cannot be read"),
         ("-o", "nowhere/a.onnx", "nowhere"),
         ("--photos", "a" * 5000, "is no path"),
         ("-o", "~nobody_of_this_name/a.onnx", "is no path"),

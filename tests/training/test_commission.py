@@ -18,7 +18,7 @@ from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
 from stylecam.picture import Picture
 from stylecam.training import colors, commission, losses
 from stylecam.training.commission import Commission, Studio
-from stylecam.training.events import Event, Saved, Step
+from stylecam.training.events import Event, Missed, Saved, Step
 from stylecam.training.gatys import GatysRecipe
 from stylecam.training.painting import Painting
 from tests.training import material
@@ -95,7 +95,7 @@ def test_no_other_name_of_a_picture_it_is_made_from_is_written_over(tmp_path: Pa
 def test_it_tells_of_every_iteration_preview_and_picture(tmp_path: Path) -> None:
     events: list[Event] = []
     Studio(ordered(tmp_path, preview_every=2), listener=events.append).run()
-    assert [e.number if isinstance(e, Step) else e.kind for e in events] == [
+    assert [e.kind if isinstance(e, Saved) else getattr(e, "number", e) for e in events] == [
         1,
         2,
         "preview",
@@ -183,6 +183,22 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(Picture, "write", full)
     with pytest.raises(TrainingFailedError, match=r"out\.png cannot be written: No space"):
         Studio(ordered(tmp_path)).run()
+
+
+def test_a_preview_that_cannot_be_written_does_not_end_the_painting(tmp_path: Path) -> None:
+    (tmp_path / "out.preview.png").mkdir()  # as good as a viewer on Windows that holds the file open
+    events: list[Event] = []
+    order = ordered(tmp_path, preview_every=2)
+    Studio(order, listener=events.append).run()
+    assert [event.path for event in events if isinstance(event, Missed)] == [order.preview] * 2
+    assert cv2.imread(str(order.output)) is not None
+
+
+def test_no_preview_takes_the_place_of_the_photo(tmp_path: Path) -> None:
+    photo = material.picture(tmp_path / "out.preview.png", 1, 96, 64)
+    ordered(tmp_path, photo=photo)
+    with pytest.raises(UsageError, match="take the place"):
+        ordered(tmp_path, photo=photo, preview_every=2)
 
 
 def test_a_painting_too_large_for_memory_names_its_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

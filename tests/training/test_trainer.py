@@ -23,11 +23,11 @@ from stylecam.styles.card import read_cards
 from stylecam.styles.model import Model
 from stylecam.training import losses
 from stylecam.training.bank import read_bank, write_bank
-from stylecam.training.checkpoint import Checkpoint
+from stylecam.training.checkpoint import Checkpoint, check_free, checkpoint_path
 from stylecam.training.device import pick_device
-from stylecam.training.events import Event, Saved, Step
+from stylecam.training.events import Event, Missed, Saved, Step
 from stylecam.training.painting import Painting
-from stylecam.training.trainer import Trainer, checkpoint_path
+from stylecam.training.trainer import Trainer
 from tests.training import material
 
 ROOT = Path(__file__).parents[2]
@@ -308,6 +308,9 @@ def test_out_of_memory_while_getting_ready_says_so_too(tmp_path: Path, monkeypat
         train(tmp_path)
 
 
+_LEFT = r"/bank\.checkpoint cannot be written: No space left on device; the last good .*, from which --resume goes on"
+
+
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, save = tmp_path / "bank.onnx", Checkpoint.save
 
@@ -317,9 +320,32 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: py
         save(self, path)
 
     monkeypatch.setattr(Checkpoint, "save", full)
-    with pytest.raises(TrainingFailedError, match="No space left on device; the last good checkpoint"):
+    with pytest.raises(TrainingFailedError, match=_LEFT):
         train(tmp_path)
     assert Checkpoint.load(checkpoint_path(out)).progress["step"] == 1
+
+
+def test_a_sheet_or_plot_that_cannot_be_written_does_not_end_the_training(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for kind in ("sheet", "losses"):
+        (tmp_path / f"bank.{kind}.png").mkdir()  # as good as a viewer on Windows that holds the file open
+    events: list[Event] = []
+    Trainer.begin(material.plan(tmp_path), tmp_path / "bank.onnx", listener=events.append).run()
+    assert [event.path.name for event in events if isinstance(event, Missed)] == ["bank.sheet.png", "bank.losses.png"]
+    assert read_bank(tmp_path / "bank.onnx").network.styles == 1
+    assert not list(tmp_path.glob(".bank*"))
+
+
+def test_only_a_run_that_can_go_on_stands_in_the_way_of_a_new_one(tmp_path: Path) -> None:
+    out = train(tmp_path, steps=1)
+    check_free(out)
+    stored = torch.load(checkpoint_path(out), weights_only=True)
+    progress = json.loads(stored["progress"])
+    torch.save({**stored, "progress": json.dumps({**progress, "step": 0})}, checkpoint_path(out))
+    with pytest.raises(UsageError, match="--resume"):
+        check_free(out)
+    cut_off(checkpoint_path(out))
+    check_free(out)
 
 
 def missing(path: Path) -> None:

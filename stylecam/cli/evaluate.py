@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from stylecam.cli import objective
 from stylecam.cli.complete import complete_style
 from stylecam.cli.progress import ShareBar
 from stylecam.cli.work import FILE, check_picture, console_for_tables, stopped_by_ctrl_c
@@ -63,9 +64,7 @@ what is done.""",
 )  # fmt: skip
 @click.option("--count", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Photographs to judge by.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all chance.")
-@click.option(
-    "--vgg", **FILE, metavar="FILE", help="VGG-16's weights as .npz. Without: torchvision's, from the internet."
-)
+@objective.vgg
 @click.option("--fine", type=click.FloatRange(0, 1e6), help="Share of relu2_2 in content.  [default: the bank's own]")
 @click.option(
     "--style-weight", type=click.FloatRange(0, 1e6, min_open=True), help="Style's weight.  [default: the bank's own]"

@@ -1,4 +1,4 @@
-"""The options that `train` and `optimize` share: what both strive for, what judges it, and where it is computed."""
+"""The options that `train`, `optimize` and `evaluate` share: what is striven for, what judges it, and where."""
 
 from __future__ import annotations
 

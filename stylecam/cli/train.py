@@ -207,14 +207,20 @@ def _begin(
 
 
 def _bank(start: Path) -> Path:
-    """The file that --from means: of a plain name, the network that is called so."""
+    """The file that --from means: of a plain name, the network that is called so.
+
+    Raises:
+        UsageError: there is none.
+    """
     from stylecam.config import user_styles
     from stylecam.styles.catalogue import shipped_models
 
-    if start.suffix or start.parent != Path():
+    if start.exists():
         return start
-    known = [folder / f"{start}.onnx" for folder in (shipped_models(), user_styles())]
-    return next((path for path in known if path.is_file()), start)
+    known = {path.stem: path for folder in (user_styles(), shipped_models()) for path in folder.glob("*.onnx")}
+    if str(start) not in known:
+        raise UsageError(f"--from {start}: there is no such file; known by their names are {', '.join(known)}")
+    return known[str(start)]
 
 
 def _resume(context: click.Context, output: Path, stop: threading.Event, listener: Callable[[Event], None]) -> Trainer:

@@ -44,7 +44,7 @@ class Crew:
         """Be connected to the others.
 
         Raises:
-            TrainingFailedError: they cannot be reached.
+            TrainingFailedError: they cannot be reached, or one of them ended.
         """
         if self.size == 1:
             yield
@@ -62,6 +62,12 @@ class Crew:
             ) from error
         try:
             yield
+        except RuntimeError as error:
+            if "gloo" not in str(error) and not isinstance(error, distributed.DistError):
+                raise
+            raise TrainingFailedError(
+                f"another of the {self.size} processes ended; what it said itself tells why"
+            ) from error
         finally:
             distributed.destroy_process_group()
 

@@ -119,7 +119,8 @@ class Painting:
             height, width = image.shape[:2]
         if min(height, width) < SMALLEST:
             raise TrainingDataError(
-                f"{self.path} is {width}×{height}; a painting needs at least {SMALLEST} pixels on its short side"
+                f"{self.path} is {width}×{height}; a painting needs at least {SMALLEST} pixels on its short side, and "
+                "some hundreds to learn from: find a larger copy"
             )
         factor = (self.scale or scale) / min(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))

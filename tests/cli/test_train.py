@@ -247,7 +247,7 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
     [
         ("--photos", "nowhere", "no such folder"),
         ("--vgg", "nowhere.npz", "cannot be read"),
-        ("--from", "nowhere.onnx", "cannot be read"),
+        ("--from", "nowhere.onnx", "there is no such file"),
         ("--sample", "nowhere.png", "--sample"),
         ("--device", "abacus", "--device"),
         ("--crop", "9000", "crop"),
@@ -257,7 +257,7 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
         ("--width", "20", "--width is 20 and must be a multiple of 8, such as 16"),
         ("--seed", "1" * 400, "--seed is 111"),
         ("--paintings", "nowhere", "name paintings without it"),
-        ("--from", "no_such_bank", "no_such_bank cannot be read"),
+        ("--from", "no_such_bank", "no_such_bank: there is no such file; known by their names are gallery"),
         ("-o", "nowhere/a.onnx", "nowhere"),
         ("--photos", "a" * 5000, "is no path"),
         ("-o", "~nobody_of_this_name/a.onnx", "is no path"),

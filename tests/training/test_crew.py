@@ -22,12 +22,15 @@ WORKER = """
 import sys, threading
 from pathlib import Path
 import torch
+from stylecam.errors import TrainingFailedError
 from stylecam.training.events import Step
 from stylecam.training.trainer import Trainer
 from tests.training import material
 torch.set_num_threads(1)
 folder, what, stop = Path(sys.argv[1]), sys.argv[2], threading.Event()
 def listen(event):
+    if what == "fail" and isinstance(event, Step):
+        raise SystemExit(3)
     if what == "stop" and isinstance(event, Step) and event.number == 2:
         stop.set()
 out = folder / ("straight.onnx" if what == "straight" else "stopped.onnx")
@@ -35,7 +38,11 @@ if what == "resume":
     trainer = Trainer.resume(out)
 else:
     trainer = Trainer.begin(material.plan(folder, "x", "y", steps=4, save_every=9), out, listener=listen, stop=stop)
-trainer.run()
+try:
+    trainer.run()
+except TrainingFailedError as error:
+    print("rank says", error, flush=True)
+    raise SystemExit(2)
 weights = sum(p.detach().double().sum() for p in trainer._network.parameters())
 print("rank", "leads" if trainer.leads else "follows", trainer.step, float(weights))
 """
@@ -49,7 +56,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def work(folder: Path, what: str) -> list[str]:
+def work(folder: Path, what: str, status: int = 0) -> list[str]:
     """Two processes on the processor (gloo); what each says at its end."""
     script = folder / "worker.py"
     script.write_text(WORKER)
@@ -62,7 +69,7 @@ def work(folder: Path, what: str) -> list[str]:
         timeout=100,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     return sorted(line for line in done.stdout.splitlines() if line.startswith("rank "))
 
 
@@ -81,6 +88,12 @@ def test_two_processes_train_one_network_and_go_on_as_if_never_stopped(tmp_path:
     assert straight.progress["chances"][0] != straight.progress["chances"][1]
     with pytest.raises(TrainingDataError, match="by 2 processes and there are 1"):
         Trainer.resume(tmp_path / "stopped.onnx")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no gloo over TCP in all builds")
+def test_when_one_of_them_ends_the_others_say_so(tmp_path: Path) -> None:
+    material.plan(tmp_path, "x", "y")
+    assert work(tmp_path, "fail", 1) == ["rank says another of the 2 processes ended; what it said itself tells why"]
 
 
 def test_others_that_cannot_be_reached_are_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

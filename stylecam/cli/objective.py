@@ -25,7 +25,9 @@ vgg = click.option(
     help="The network that judges forms and texture, VGG-16: torchvision's vgg16-397923af.pth, or an .npz.  "
     "[default: fetched from the internet once, 528 MB]",
 )  # fmt: skip
-device = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+device = click.option(
+    "--device", default="auto", show_default=True, help="Where to compute: auto, cpu, cuda (NVIDIA) or mps (Apple)."
+)
 bfloat16 = click.option(
     "--bfloat16/--no-bfloat16", "bfloat16", default=None,
     help="That network in bfloat16, less exact and faster.  [default: where the processor is fast at it]",

@@ -49,7 +49,7 @@ pass a picture.""",
     "styles",
     multiple=True,
     required=True,
-    metavar="PAINTING[:WEIGHT]",
+    metavar="PAINTING[:WEIGHT][@SCALE]",
     shell_complete=_complete_file,
     help="Whose style; several times for a style between them.",
 )
@@ -58,15 +58,15 @@ pass a picture.""",
     "--max-size", type=int, default=512, show_default=True, help="Long side of the result in pixels; 0: full size."
 )
 @objective.scale
-@click.option("--iterations", type=int, default=300, show_default=True, help="How many.")
+@click.option("--iterations", type=int, default=300, show_default=True, help="How many steps.")
 @click.option(
     "--optimizer",
     type=click.Choice(["lbfgs", "adam"]),
     default="lbfgs",
     show_default=True,
-    help="L-BFGS ends lower; Adam needs less memory.",
+    help="lbfgs goes further with each step; adam needs less memory.",
 )
-@click.option("--rate", type=float, default=0.02, show_default=True, help="Adam's, on pixels of 0 to 1.")
+@click.option("--rate", type=float, default=0.02, show_default=True, help="How far adam goes, of 0 to 1.")
 @click.option(
     "--init",
     default="photo",
@@ -81,7 +81,7 @@ pass a picture.""",
 @click.option("--style-weight", type=float, default=2.6, show_default=True, help="Weight: the painting's texture.")
 @objective.variation
 @click.option("--preview-every", type=int, default=0, help="Iterations between previews, OUTPUT's name.preview.png.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the noise.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the chance in --init noise.")
 @objective.vgg
 @objective.device
 @objective.bfloat16

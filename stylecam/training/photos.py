@@ -17,14 +17,16 @@ from stylecam.picture import READ, Picture
 _CACHE_BYTES = 512 * 2**20
 
 
-def read_picture(path: Path) -> Image:
+def read_picture(path: Path, enough: int | None = None) -> Image:
     """The picture in `path` the right way up, on white where it is transparent: H×W×3 uint8 BGR.
+
+    It may be smaller than in the file, where no side becomes shorter than `enough`.
 
     Raises:
         TrainingDataError: missing, damaged, cut off, too large or no picture; names the file.
     """
     try:
-        return Picture.read(path).on_white()
+        return Picture.read(path, enough).on_white()
     except SourceUnreadableError as error:
         raise TrainingDataError(str(error)) from error
 
@@ -91,7 +93,7 @@ class Photos:
         if path in self.corrupt:
             return None
         try:
-            image = read_picture(path)
+            image = read_picture(path, 2 * self.side)
         except TrainingDataError:
             image = None
         if image is None or min(image.shape[:2]) < 8:

@@ -29,7 +29,7 @@ from stylecam.tensor import to_tensor
 from stylecam.training import camera, losses, network
 from stylecam.training.bank import Bank, write_bank
 from stylecam.training.beginning import first_bank
-from stylecam.training.checkpoint import Checkpoint, checkpoint_path
+from stylecam.training.checkpoint import DAMAGES, Checkpoint, checkpoint_path
 from stylecam.training.crew import Crew
 from stylecam.training.device import keep_memory, naming_memory, pick_bfloat16, pick_device
 from stylecam.training.events import Event, Listener, Saved, Step, sparing
@@ -148,7 +148,7 @@ class Trainer:
             trainer._saved = True
         except StylecamError:
             raise
-        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        except DAMAGES as error:
             raise TrainingDataError(f"{path} does not hold a whole run ({error}); train again") from error
         return trainer
 

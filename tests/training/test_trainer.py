@@ -364,6 +364,12 @@ def other_pickle(path: Path) -> None:
     torch.save({"form": 2, "plan": "{}", "progress": "{}", "network": {}, "optimizer": {}}, path)
 
 
+def other_plan(path: Path) -> None:
+    stored = torch.load(path, weights_only=True)
+    plan = json.loads(stored["plan"])
+    torch.save({**stored, "plan": json.dumps({**plan, "paintings": ["one"]})}, path)
+
+
 def other_optimizer(path: Path) -> None:
     stored = torch.load(path, weights_only=True)
     stored["optimizer"]["param_groups"] = stored["optimizer"]["param_groups"][:1]
@@ -371,7 +377,7 @@ def other_optimizer(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [missing, empty, cut_off, other_pickle, other_optimizer], ids=lambda damage: damage.__name__
+    "damage", [missing, empty, cut_off, other_pickle, other_plan, other_optimizer], ids=lambda damage: damage.__name__
 )
 def test_a_damaged_checkpoint_is_an_error_of_one_line(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     out = train(tmp_path, steps=1)

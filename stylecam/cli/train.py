@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ def command(
         installs = trainer.frozen if install is None else install
         if installs:
             _check_name(output)
-        with screen:
+        with screen if trainer.leads else nullcontext():
             trainer.run()
     if not trainer.leads:
         return

@@ -40,16 +40,20 @@ class Photos:
     Args:
         folders: searched with their subfolders.
         side: of the square crops, in pixels.
+        apart: pictures that are none of them, though they may lie there: what the run itself writes, or the same
+            chance would draw others when it is resumed.
         cache_bytes: how much memory decoded pictures may keep.
 
     Raises:
         TrainingDataError: a folder is missing or holds no picture.
     """
 
-    def __init__(self, folders: Sequence[Path], side: int, cache_bytes: int = _CACHE_BYTES) -> None:
+    def __init__(
+        self, folders: Sequence[Path], side: int, apart: Sequence[Path] = (), cache_bytes: int = _CACHE_BYTES
+    ) -> None:
         self.side = side
         self.corrupt: set[Path] = set()
-        self._folders = [pictures_in(folder) for folder in folders]
+        self._folders = [pictures_in(folder, apart) for folder in folders]
         self._cache: dict[Path, Image] = {}
         self._room = cache_bytes
 
@@ -108,18 +112,24 @@ class Photos:
         return image
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """All picture files of `folder` and its subfolders, sorted; not the hidden ones that macOS leaves beside them.
+def pictures_in(folder: Path, apart: Sequence[Path] = ()) -> list[Path]:
+    """All picture files of `folder` and its subfolders, sorted, without those `apart`.
+
+    Nor are hidden ones among them, as macOS leaves beside photographs.
 
     Raises:
         TrainingDataError: it is missing or holds none.
     """
     if not folder.is_dir():
         raise TrainingDataError(f"--photos {folder}: there is no such folder")
+    names = {path.name for path in apart}  # asked first: to resolve each of many thousand paths takes long
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in READ and not path.name.startswith(".") and is_file(path)
+        if path.suffix.lower() in READ
+        and not path.name.startswith(".")
+        and not (path.name in names and path.resolve() in [other.resolve() for other in apart])
+        and is_file(path)
     )
     if not found:
         raise TrainingDataError(

@@ -83,7 +83,8 @@ class Trainer:
         self._perceptual = load_perceptual(plan.vgg).to(self._device)
         self._perceptual.bfloat16 = pick_bfloat16(self._device, plan.bfloat16)
         self._paintings = [painting.read(recipe.scale) for painting in plan.paintings]
-        self._photos = Photos(plan.photos, recipe.crop + 2 * (RIM + SHIFT))
+        self._sheet, self._plot = (output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
+        self._photos = Photos(plan.photos, recipe.crop + 2 * (RIM + SHIFT), (self._sheet, self._plot))
         self._targets = self._measure_paintings()
         shares = np.array([one.share for one in plan.paintings])
         self._shares = shares / shares.sum()
@@ -360,14 +361,13 @@ class Trainer:
     def _draw(self) -> None:
         if not self._crew.leads:
             return
-        sheet, plot = (self._output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
         pairs = list(zip(self._rows, self._paintings, strict=True))
-        with sparing(sheet, self._tell):
-            write_sheet(sheet, self._network, self._samples, pairs)
-            self._tell(Saved("sheet", sheet))
-        with sparing(plot, self._tell):
-            if write_plot(plot, self._history):
-                self._tell(Saved("plot", plot))
+        with sparing(self._sheet, self._tell):
+            write_sheet(self._sheet, self._network, self._samples, pairs)
+            self._tell(Saved("sheet", self._sheet))
+        with sparing(self._plot, self._tell):
+            if write_plot(self._plot, self._history):
+                self._tell(Saved("plot", self._plot))
 
     @contextmanager
     def _needing(self, path: Path) -> Iterator[None]:

@@ -42,7 +42,7 @@ def test_what_follows_depends_on_the_generator_alone(tmp_path: Path, cache_bytes
         whole.draw(source)
     again = chance()
     again.bit_generator.state = source.bit_generator.state
-    fresh = Photos([folder], 64, cache_bytes)  # knows nothing of what was drawn or corrupt
+    fresh = Photos([folder], 64, cache_bytes=cache_bytes)  # knows nothing of what was drawn or corrupt
     assert all(np.array_equal(whole.draw(source), fresh.draw(again)) for _ in range(8))
 
 

@@ -169,6 +169,21 @@ def test_told_to_stop_it_saves_a_bank_and_can_go_on(tmp_path: Path) -> None:
     assert same(straight, path)
 
 
+def test_what_it_draws_into_its_photo_folder_changes_nothing_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = train(tmp_path, out="straight.onnx", steps=4)
+    monkeypatch.chdir(tmp_path)
+    stop = threading.Event()
+    plan = material.plan(tmp_path, steps=4)
+    plan = replace(plan, photos=(Path("photos"),))
+    out = Path("photos") / "stopped.onnx"
+    Trainer.begin(plan, out, listener=lambda event: stop.set() if isinstance(event, Step) else None, stop=stop).run()
+    assert out.with_suffix(".sheet.png").is_file()
+    Trainer.resume(out.absolute()).run()
+    assert same(straight, out)
+
+
 def test_stopped_before_the_first_step_it_writes_over_nothing(tmp_path: Path) -> None:
     older, stop = train(tmp_path), threading.Event()
     before = older.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -128,6 +129,28 @@ def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
+
+
+def test_the_training_in_the_readme_makes_the_style_that_it_goes_on_to_name(tmp_path: Path) -> None:
+    for needed in ("torch", "onnx"):
+        pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
+    from tests.training import material
+
+    block = next(block.splitlines() for block in blocks("text") if block.startswith("stylecam train"))
+    material.picture(tmp_path / "harvest.jpg")
+    material.photos(tmp_path / "Pictures", 1)
+    quick = ["--vgg", str(material.vgg(tmp_path / "vgg16.npz")), "--steps", "1", "--crop", "64", "--device", "cpu"]
+    for words in ([*shlex.split(block[0]), *quick], ["stylecam", "styles", "--json"]):
+        ended = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=tmp_path,
+            env={**environment(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+        assert ended.returncode == 0, ended.stderr
+    assert shlex.split(block[1])[-1] in {card["full_name"] for card in json.loads(ended.stdout)}
 
 
 def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stylecam.training.trainer import Trainer
 
 
+_FEW = 50
 _WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
 
 
@@ -124,6 +125,8 @@ def command(
         installs = trainer.frozen if install is None else install
         if installs:
             _check_name(output)
+        if trainer.leads and trainer.photographs < _FEW:
+            click.echo(f"only {trainer.photographs} photographs to learn on; some hundreds are better", err=True)
         with screen if trainer.leads else nullcontext():
             trainer.run()
     if not trainer.leads:

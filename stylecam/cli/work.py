@@ -140,4 +140,6 @@ class Screen:
 def _left(seconds: float | None) -> str:
     if seconds is None:
         return ""
+    if seconds >= 3 * 3600:
+        return f"{seconds / 3600:.0f} h left"
     return f"{seconds / 60:.0f} min left" if seconds >= 100 else f"{seconds:.0f} s left"

@@ -59,7 +59,7 @@ def _unmeasured(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _check_kept(frozen: bool, known: list[str], names: list[str], start: Path) -> None:
     if frozen and (again := [name for name in names if name in known]):
-        raise UsageError(f"{start} has a style {again[0]} already; name the new one otherwise, or use --body free")
+        raise UsageError(f"{start} has a style {again[0]} already; name the new one otherwise (NAME=FILE)")
     if not frozen and (lost := [name for name in known if name not in names]):
         raise UsageError(
             f"--body free changes every style of {start}: give the paintings of {', '.join(lost)} too (NAME=FILE), "

@@ -27,4 +27,4 @@ def check_ranges(
         value = getattr(owner, name)
         if value is not None and not lowest <= value <= highest:
             option = options.get(name, "--" + name.replace("_", "-"))
-            raise UsageError(f"{option} is {value} and must be between {lowest:g} and {highest:g}")
+            raise UsageError(f"{option} is {value} and must be between {lowest:.15g} and {highest:,.15g}")

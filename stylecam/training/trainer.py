@@ -184,6 +184,11 @@ class Trainer:
         return [painting.name for painting in self._plan.paintings]
 
     @property
+    def photographs(self) -> int:
+        """How many there are to learn on, readable or not."""
+        return self._photos.count
+
+    @property
     def corrupt(self) -> list[Path]:
         """The photographs that were to be seen and could not be read."""
         return sorted(self._photos.corrupt)

@@ -18,7 +18,7 @@ from stylecam.cli.group import run_command_line
 from stylecam.cli.work import Screen
 from stylecam.styles.model import Model
 from stylecam.training import needs
-from stylecam.training.events import Missed, Saved
+from stylecam.training.events import Missed, Saved, Step
 from stylecam.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -187,6 +187,27 @@ def test_a_bank_that_would_be_hidden_by_a_shipped_one_is_not_installed(
     assert run_command_line([*words, "--steps", "1", "--no-install"]) == 0
 
 
+def test_few_photographs_are_told_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.training import material
+
+    folder = Path(words[words.index("--photos") + 1])
+    assert run_command_line(words) == 0
+    assert "only 3 photographs to learn on" in capsys.readouterr().err
+    for number in range(47):
+        (folder / f"again_{number}.png").write_bytes(material.picture(folder / "0.png").read_bytes())
+    assert run_command_line(words) == 0
+    assert "photographs to learn on" not in capsys.readouterr().err
+
+
+def test_a_long_time_left_is_told_in_hours(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen("step", 1.0, {})
+    for left in (5.0, 600.0, 36000.0):
+        screen(Step(1, 0.5, left, left, {}))
+    assert [line.split("% ")[1].strip() for line in capsys.readouterr().err.splitlines()] == [
+        "5 s left", "10 min left", "10 h left",
+    ]  # fmt: skip
+
+
 def test_photos_that_cannot_be_read_are_named(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     photos = Path(words[words.index("--photos") + 1])
     for number in range(30):
@@ -255,6 +276,8 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
         ("--tv", "-1", "--tv is -1.0"),
         ("--style-scale", "9000", "--style-scale is 9000"),
         ("--width", "20", "--width is 20 and must be a multiple of 8, such as 16"),
+        ("--batch", "0", "--batch is 0 and must be between 1 and 256"),
+        ("--save-every", "0", "--save-every is 0 and must be between 1 and 1,000,000"),
         ("--seed", "1" * 400, "--seed is 111"),
         ("--paintings", "nowhere", "name paintings without it"),
         ("--from", "no_such_bank", "no_such_bank: there is no such file; known by their names are gallery"),

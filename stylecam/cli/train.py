@@ -146,6 +146,11 @@ def command(
         }
         click.echo(json.dumps(result, indent=2))
         return
+    _tell(trainer, output, installed)
+
+
+def _tell(trainer: Trainer, output: Path, installed: Path | None) -> None:
+    """What was made, and what to type next."""
     if trainer.corrupt:
         some = [path.name for path in trainer.corrupt[:3]] + ["…"] * (len(trainer.corrupt) > 3)
         click.echo(

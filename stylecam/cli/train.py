@@ -151,6 +151,8 @@ def command(
 
 def _tell(trainer: Trainer, output: Path, installed: Path | None) -> None:
     """What was made, and what to type next."""
+    from stylecam.styles.card import slug
+
     if trainer.corrupt:
         some = [path.name for path in trainer.corrupt[:3]] + ["…"] * (len(trainer.corrupt) > 3)
         click.echo(
@@ -160,13 +162,15 @@ def _tell(trainer: Trainer, output: Path, installed: Path | None) -> None:
     click.echo(f"{how}: {output} after {trainer.step} steps ({', '.join(trainer.learned)})")
     if not trainer.finished:
         click.echo(f"go on: stylecam train --resume -o {_typed(output)}")
+    style = trainer.learned[-1]
     if installed:
-        named = _typed(f"{installed.stem}/{trainer.learned[-1]}")
+        named = _typed(f"{installed.stem}/{style}")
         click.echo(f"try it: stylecam --style {named} (a stylecam that runs already knows it once started anew)")
     elif len(trainer.entries) == 1:
         click.echo(f"try it: stylecam --style {_typed(output)}")
     else:
-        click.echo(f"to paint with it: stylecam styles add {_typed(output)}")
+        added = f"{slug(output.stem)}/{style}"
+        click.echo(f"to paint with it: stylecam styles add {_typed(output)}; then: stylecam --style {added}")
 
 
 def _typed(word: object) -> str:

@@ -84,7 +84,7 @@ class Studio:
         clock: tells the time.
 
     Raises:
-        UsageError, TrainingDataError: what was given cannot be painted.
+        UsageError, TrainingDataError, SourceUnreadableError: what was given cannot be painted.
         TrainingFailedError: memory does not suffice for the paintings.
     """
 

@@ -167,7 +167,10 @@ def test_at_the_end_it_says_how_to_paint_with_what_it_learned(
     out = words[words.index("-o") + 1]
     for extra, said in (
         (["--from", "gallery", "--steps", "1"], "try it: stylecam --style bank/two ("),
-        (["--from", "gallery", "--steps", "1", "--no-install"], f"to paint with it: stylecam styles add {out}"),
+        (
+            ["--from", "gallery", "--steps", "1", "--no-install"],
+            f"to paint with it: stylecam styles add {out}; then: stylecam --style bank/two",
+        ),
     ):
         assert run_command_line([*words, *extra]) == 0
         shown = capsys.readouterr().out

@@ -110,12 +110,15 @@ class Studio:
             )
         with naming_memory(lambda: f"lower --max-size (the picture is {self.size} pixels)"):
             self._photo = torch.from_numpy(to_tensor(resize(photo, self.size))).to(device)
+        self._subject = colors.grey(self._photo) if commission.preserve_color else self._photo
+        self._start = self._begin()
+        paintings = [painting.read(commission.scale) for painting in commission.paintings]
+        # Last of what may be missing: it may be fetched.
+        with naming_memory(lambda: f"lower --max-size (the picture is {self.size} pixels)"):
             self._perceptual = load_perceptual(commission.vgg).to(device)
         searches = commission.recipe.optimizer == "lbfgs" and commission.bfloat16 is None  # a noisy objective stalls it
         self._perceptual.bfloat16 = not searches and pick_bfloat16(device, commission.bfloat16)
-        self._subject = colors.grey(self._photo) if commission.preserve_color else self._photo
-        self._targets = self._measure()
-        self._start = self._begin()
+        self._targets = self._measure(paintings)
         self._began_at = 0.0
         self._last: Iteration | None = None
 
@@ -146,10 +149,10 @@ class Studio:
         if self.iterations:  # nothing painted, nothing to write
             self._finish()
 
-    def _measure(self) -> list[Tensor]:
+    def _measure(self, paintings: list[Image]) -> list[Tensor]:
         found = []
-        for painting in self._ordered.paintings:
-            picture = torch.from_numpy(to_tensor(painting.read(self._ordered.scale))).to(self._photo.device)
+        for painting in paintings:
+            picture = torch.from_numpy(to_tensor(painting)).to(self._photo.device)
             if self._ordered.preserve_color:
                 picture = colors.lit_like(colors.grey(picture), self._subject)
             with naming_memory(lambda: f"lower --style-scale (now {self._ordered.scale})"):

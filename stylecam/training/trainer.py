@@ -80,11 +80,12 @@ class Trainer:
         keep_memory()
         self._crew = Crew.called()
         self._device = torch.device(pick_device(plan.device, self._crew.local))
-        self._perceptual = load_perceptual(plan.vgg).to(self._device)
-        self._perceptual.bfloat16 = pick_bfloat16(self._device, plan.bfloat16)
         self._paintings = [painting.read(recipe.scale) for painting in plan.paintings]
         self._sheet, self._plot = (output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
         self._photos = Photos(plan.photos, recipe.crop + 2 * (RIM + SHIFT), (self._sheet, self._plot))
+        self._samples = self._read_samples()
+        self._perceptual = load_perceptual(plan.vgg).to(self._device)  # last of what may be missing: it may be fetched
+        self._perceptual.bfloat16 = pick_bfloat16(self._device, plan.bfloat16)
         self._targets = self._measure_paintings()
         shares = np.array([one.share for one in plan.paintings])
         self._shares = shares / shares.sum()
@@ -105,7 +106,6 @@ class Trainer:
         )
         self._forward: nn.Module = self._network
         self._chance = np.random.default_rng((recipe.seed, self._crew.rank) if self._crew.rank else recipe.seed)
-        self._samples = self._read_samples()
         self._step, self._elapsed_s, self._saved = 0, 0.0, False
         self._history: list[dict[str, float]] = []
         self._recent: list[dict[str, float]] = []

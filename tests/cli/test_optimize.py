@@ -207,6 +207,16 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path != tmp_path} == there
 
 
+def test_nothing_is_fetched_before_all_else_is_there(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    words[words.index("--vgg") + 1] = "nowhere.npz"
+    assert "nowhere.npz" in complaint(words, capsys)
+    for option in ("--style", "--init"):
+        assert "text.png" in complaint([*words, option, str(tmp_path / "text.png")], capsys)
+
+
 def test_the_start_is_completed_as_a_word_or_a_file() -> None:
     context = click.Context(optimize_module.command)
     option = OPTIONS[0]

@@ -262,6 +262,13 @@ def test_what_is_missing_is_asked_for(
     assert said in complaint(without(words, lost), capsys)
 
 
+def test_nothing_is_fetched_before_all_else_is_there(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*without(words, "--vgg"), "--vgg", "nowhere.npz"]
+    assert "nowhere.npz" in complaint(words, capsys)
+    for option, value, said in (("--photos", "gone", "gone"), ("--sample", "gone.png", "gone.png")):
+        assert said in complaint([*words, option, value], capsys)
+
+
 def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixture[str], torch: None) -> None:
     assert "painting" in complaint(["train", "-o", "a.onnx", "--photos", "p"], capsys)
 

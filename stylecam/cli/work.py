@@ -53,7 +53,7 @@ def console_for_tables(width: int) -> Console:
 
 @contextmanager
 def stopped_by_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C ends after the current step and saves; the second one ends at once."""
+    """The first Ctrl-C, or closing the terminal, ends after the current step and saves; the second one ends at once."""
     stop = threading.Event()
 
     def handle(number: int, _: FrameType | None) -> None:
@@ -63,7 +63,11 @@ def stopped_by_ctrl_c() -> Iterator[threading.Event]:
         with contextlib.suppress(OSError):  # straight to the terminal: a handler may come amidst another line
             os.write(2, b"\nstopping when this step is done; Ctrl-C again stops at once, and nothing is saved\n")
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has no such signal
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # which is how `nohup` is told
+        numbers.append(hangup)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield stop
     finally:

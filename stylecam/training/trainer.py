@@ -267,7 +267,7 @@ class Trainer:
             wrong = [name for name, part in parts.items() if not bool(torch.isfinite(part))]
             raise TrainingFailedError(
                 f"the loss is no number any more at step {self._step} ({', '.join(wrong) or 'its gradient'}); begin "
-                "again with a lower --rate or weights" + self._kept("")
+                "again, with --overwrite and a lower --rate or lower weights" + self._kept("")
             )
         self._adam.step()
         return {"total": total.item(), **{name: part.item() for name, part in parts.items()}}

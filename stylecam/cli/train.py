@@ -104,9 +104,7 @@ smaller --style, more of the painting with a larger one; larger strokes with a l
 @objective.bfloat16
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.pass_context
-def command(
-    context: click.Context, /, output: Path, resume: bool, install: bool | None, as_json: bool, **given: Any
-) -> None:
+def command(context: click.Context, /, output: Path, resume: bool, as_json: bool, **given: Any) -> None:
     """Learn the style of one or more paintings.
 
     All it needs is the painting, a name for the result, a folder of photographs and, for a good style in a quarter of
@@ -122,7 +120,7 @@ def command(
     screen = Screen("step", 60.0, {"sheet": "samples"}, smooth=0.95)
     with stopped_by_ctrl_c() as stop:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
-        installs = trainer.frozen if install is None else install
+        installs = trainer.installs if given["install"] is None else bool(given["install"])
         if installs:
             _check_name(output)
         if trainer.leads and trainer.photographs < _FEW:
@@ -211,7 +209,7 @@ def _begin(
         given["norm_rate"] = 0.015 if frozen else 0.005  # rows alone bear, and need, the largest steps
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = 15.0 if frozen else 60.0
-    other = {name: given.pop(name) for name in ("vgg", "samples", "licence", "device", "bfloat16")}
+    other = {name: given.pop(name) for name in ("vgg", "samples", "licence", "device", "bfloat16", "install")}
     named: list[Painting] = []
     for text in paintings:
         named += read_gallery(Path(text), pictures) if text.endswith(".toml") else [Painting.parse(text)]

@@ -12,7 +12,10 @@ from stylecam.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train and with what; kept in the checkpoint, so that resuming needs nothing else."""
+    """What to train and with what; kept in the checkpoint, so that resuming needs nothing else.
+
+    `install` says whether the result is to become one of the user's own styles; None: with a frozen body.
+    """
 
     recipe: Recipe
     paintings: tuple[Painting, ...]
@@ -22,6 +25,7 @@ class Plan:
     licence: str | None = None
     device: str = "auto"
     bfloat16: bool | None = None
+    install: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; files by their absolute paths."""
@@ -34,6 +38,7 @@ class Plan:
             "licence": self.licence,
             "device": self.device,
             "bfloat16": self.bfloat16,
+            "install": self.install,
         }
 
     @classmethod
@@ -48,6 +53,7 @@ class Plan:
             values["licence"],
             values["device"],
             values["bfloat16"],
+            values.get("install"),
         )
 
 

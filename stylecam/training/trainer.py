@@ -164,9 +164,9 @@ class Trainer:
         return self._crew.leads
 
     @property
-    def frozen(self) -> bool:
-        """Whether only new styles' norm rows learn."""
-        return self._recipe.frozen
+    def installs(self) -> bool:
+        """Whether the result is to become one of the user's own styles."""
+        return self._recipe.frozen if self._plan.install is None else self._plan.install
 
     @property
     def finished(self) -> bool:

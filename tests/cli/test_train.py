@@ -328,8 +328,12 @@ def test_a_frozen_body_installs_its_style_unless_told_not_to(
     from stylecam.styles.catalogue import shipped_models
 
     words = [*words, "--from", str(shipped_models() / "gallery.onnx"), "--steps", "1", "--json"]
-    assert run_command_line([*words, "--no-install"]) == 0
-    assert json.loads(capsys.readouterr().out)["installed"] is None
+    resumed = ["train", "--resume", "-o", words[words.index("-o") + 1], "--json"]
+    for again in ([*words, "--no-install"], resumed):
+        assert run_command_line(again) == 0
+        assert json.loads(capsys.readouterr().out)["installed"] is None
+    assert run_command_line([*resumed, "--install"]) == 0
+    assert Path(json.loads(capsys.readouterr().out)["installed"]).is_file()
     assert run_command_line(words) == 0
     assert Path(json.loads(capsys.readouterr().out)["installed"]).is_file()
 

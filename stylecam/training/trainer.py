@@ -198,6 +198,7 @@ class Trainer:
 
         Raises:
             TrainingFailedError: a loss is no number, memory or disk ran out; the last checkpoint is kept.
+            TrainingDataError: no photograph can be read any more, or several processes have gone on differently.
         """
         with naming_memory(lambda: _less_memory(self._recipe) + self._kept()), self._crew.working(self._device):
             self._forward = self._crew.sharing(self._network)
@@ -207,6 +208,9 @@ class Trainer:
                 self._forward = self._network  # what shares holds on to threads that must end with the connection
 
     def _loop(self) -> None:
+        steps = self._crew.gathered(self._step)
+        if len(set(steps)) > 1:
+            raise TrainingDataError(f"the processes go on from different steps, {steps}; give all one checkpoint")
         began, before, began_at = self._clock.now(), self._elapsed_s, self._step
         first = done = self._recipe.done(self._step, self._elapsed_s)
         sheet_at = began + self._recipe.sheet_every * 60

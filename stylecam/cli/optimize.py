@@ -95,9 +95,10 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
     from stylecam.training.needs import check_installed
 
     check_installed("torch")
+    screen = Screen("iteration", 15.0, {"preview": "preview"})
+    screen.wait()
     from stylecam.training.commission import Studio
 
-    screen = Screen("iteration", 15.0, {"preview": "preview"})
     with stopped_by_ctrl_c() as stop:
         studio = Studio(_order(output, **given), listener=screen, stop=stop)
         with screen:

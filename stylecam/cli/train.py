@@ -118,6 +118,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
         raise UsageError(f"{output}: the name of a bank ends in .onnx, such as {output.stem}.onnx")
     check_writable(output)
     screen = Screen("step", 60.0, {"sheet": "samples"}, smooth=0.95)
+    screen.wait()
     with stopped_by_ctrl_c() as stop:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
         installs = trainer.installs if given["install"] is None else bool(given["install"])

@@ -115,6 +115,11 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
+    def wait(self) -> None:
+        """On a terminal, say that some seconds pass before the first step: PyTorch alone takes a few to load."""
+        if self._console.is_terminal:
+            self._note("getting ready …")
+
     def __call__(self, event: Event) -> None:
         """Take in what a trainer or a studio tells."""
         if isinstance(event, Step):

@@ -56,6 +56,18 @@ def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return text
 
 
+def interrupt(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals = signal.SIGINT) -> None:
+    """Send the signal to the run when that step is done."""
+    take = Screen.__call__
+
+    def interrupted(screen: Screen, event: Event) -> None:
+        take(screen, event)
+        if getattr(event, "number", 0) == step:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(Screen, "__call__", interrupted)
+
+
 def without(words: list[str], option: str) -> list[str]:
     at = words.index(option)
     return words[:at] + words[at + 2 :]
@@ -103,14 +115,7 @@ def test_it_goes_on_from_its_own_checkpoint(words: list[str], capsys: pytest.Cap
 def test_interrupted_it_leaves_a_usable_bank_and_goes_on_later(
     words: list[str], number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    take = Screen.__call__
-
-    def interrupt(screen: Screen, event: Event) -> None:
-        take(screen, event)
-        if getattr(event, "number", 0) == 2:
-            signal.raise_signal(number)
-
-    monkeypatch.setattr(Screen, "__call__", interrupt)
+    interrupt(monkeypatch, 2, number)
     handlers = [signal.getsignal(number)]
     assert run_command_line([*words, "--json"]) == 0
     handlers.append(signal.getsignal(number))
@@ -125,15 +130,8 @@ def test_interrupted_it_leaves_a_usable_bank_and_goes_on_later(
 def test_a_run_that_was_stopped_is_not_written_over_unless_told_to(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    take = Screen.__call__
-
-    def interrupt(screen: Screen, event: Event) -> None:
-        take(screen, event)
-        if getattr(event, "number", 0) == 2:
-            signal.raise_signal(signal.SIGINT)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Screen, "__call__", interrupt)
+        interrupt(patch, 2)
         assert run_command_line(words) == 0
     out = words[words.index("-o") + 1]
     said = capsys.readouterr().out
@@ -147,14 +145,7 @@ def test_a_run_that_was_stopped_is_not_written_over_unless_told_to(
 def test_told_to_stop_when_all_is_done_it_says_that_all_is_done(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    take = Screen.__call__
-
-    def interrupt(screen: Screen, event: Event) -> None:
-        take(screen, event)
-        if getattr(event, "number", 0) == 3:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Screen, "__call__", interrupt)
+    interrupt(monkeypatch, 3)
     assert run_command_line([*words, "--json"]) == 0
     said = capfd.readouterr()
     assert not json.loads(said.out)["stopped_early"]

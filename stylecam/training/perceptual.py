@@ -29,10 +29,11 @@ TAPS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
 
 _CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR, 0..255
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, 0..1
-_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
+_OFFICIAL = "vgg16-397923af.pth"
 _ADVICE = (
-    f"fetch {_URL} (torchvision's official weights, 528 MB) on a computer that reaches it and give it with --vgg FILE; "
-    "or give an .npz with conv1_1.w, conv1_1.b … conv4_3.b, for BGR 0..255 minus its mean"
+    f"give torchvision's official weights with --vgg FILE ({_OFFICIAL}, 528 MB; a computer with internet that has "
+    "trained has it in .cache/torch/hub/checkpoints of its home folder), or an .npz with conv1_1.w, conv1_1.b … "
+    "conv4_3.b, for BGR 0..255 minus its mean"
 )
 _Arrays = dict[str, npt.NDArray[Any]]
 
@@ -168,13 +169,24 @@ def _state(name: str, file: Path) -> _Arrays:
 
 def _fetched() -> Path:
     """The official weights where PyTorch and torchvision keep what they fetch; from the internet the first time."""
-    file = Path(torch.hub.get_dir()) / "checkpoints" / _URL.rpartition("/")[2]
+    file = Path(torch.hub.get_dir()) / "checkpoints" / _OFFICIAL
     if not file.is_file():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(_URL, str(file), file.stem.rpartition("-")[2])  # whole or not at all
+            torch.hub.download_url_to_file(_address(), str(file), file.stem.rpartition("-")[2])  # whole or not at all
         except (OSError, RuntimeError, HTTPException) as error:  # no internet, no room; another hash; cut off
             raise TrainingDataError(
                 f"the perceptual network, VGG-16, cannot be fetched ({error or type(error).__name__}); {_ADVICE}"
             ) from error
     return file
+
+
+def _address() -> str:
+    """Where the official weights are."""
+    try:
+        from torchvision.models import VGG16_Weights
+    except ImportError as error:
+        raise TrainingDataError(
+            f'torchvision, which knows where VGG-16 is, is not installed; pip install "stylecam[train]", or {_ADVICE}'
+        ) from error
+    return str(VGG16_Weights.IMAGENET1K_V1.url)

@@ -249,7 +249,7 @@ def test_what_is_missing_is_asked_for(
     from stylecam.training import perceptual
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(perceptual, "_URL", "http://127.0.0.1:9/vgg16-397923af.pth")  # nobody answers there
+    monkeypatch.setattr(perceptual, "_address", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
     assert said in complaint(without(words, lost), capsys)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_a_missing_array_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match="cannot be read: No such file or directory; fetch https://"):
+    with pytest.raises(TrainingDataError, match="cannot be read: No such file or directory; give torchvision"):
         load_perceptual(tmp_path / "v.npz")
 
 
@@ -77,7 +78,7 @@ def one_array() -> bytes:
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off", b"\x80\x04.", one_array()], ids=repr)
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.npz").write_bytes(content)
-    with pytest.raises(TrainingDataError, match=r"v\.npz is no \.npz, or only a part of one; fetch https://"):
+    with pytest.raises(TrainingDataError, match=r"v\.npz is no \.npz, or only a part of one; give torchvision"):
         load_perceptual(tmp_path / "v.npz")
 
 
@@ -140,7 +141,7 @@ def test_a_model_that_was_saved_whole_runs_no_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04 cut off", b"\x80\x02."], ids=repr)
 def test_a_damaged_state_dictionary_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.pth").write_bytes(content)
-    with pytest.raises(TrainingDataError, match=r"no state dictionary of VGG-16, or a damaged one; fetch https://"):
+    with pytest.raises(TrainingDataError, match=r"no state dictionary of VGG-16, or a damaged one; give torchvision"):
         load_perceptual(tmp_path / "v.pth")
 
 
@@ -161,10 +162,17 @@ def test_without_internet_it_says_what_to_fetch_and_where_to_give_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(perceptual_module, "_URL", "http://127.0.0.1:9/vgg16-397923af.pth")  # nobody answers there
-    with pytest.raises(TrainingDataError, match=r"cannot be fetched \(.*\); fetch https://.*vgg16.*--vgg FILE.*\.npz"):
+    monkeypatch.setattr(perceptual_module, "_address", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
+    with pytest.raises(TrainingDataError, match=r"cannot be fetched \(.*\); give .*--vgg FILE .vgg16-3.*\.npz"):
         load_perceptual(None)
     assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_without_torchvision_it_says_how_to_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    with pytest.raises(TrainingDataError, match=r'pip install "stylecam\[train\]", or give .*--vgg FILE'):
+        load_perceptual(None)
 
 
 def test_half_precision_gives_nearly_the_same_and_can_be_taken_back(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ SIZES = [(336, 200), (976, 560)]
 """Coarse, and finer than half of a call's picture; with the live rim, as the stylist asks for them."""
 
 
-FARTHEST = 16
+FARTHEST = 14
 """Levels of 255 that no number may be off by, at any precision."""
-OUTLIERS = 1e-3
+OUTLIERS = 8e-4
 """At reduced precision, which is chosen by itself only where far fewer are, this share of a style's numbers may be
 further off than its levels allow."""
 

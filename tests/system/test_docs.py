@@ -110,6 +110,20 @@ def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
 
+def said_by(words: list[str], folder: Path) -> str:
+    """What `stylecam …` prints, run in `folder` as in a home of its own; it must succeed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env={**environment(folder), "HOME": str(folder), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
 def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
     for needed in ("torch", "onnx"):
         pytest.importorskip(needed, reason=f'optimizing needs {needed}: pip install "stylecam[train]"')
@@ -119,15 +133,7 @@ def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
     for number, name in enumerate(("me.jpg", "harvest.jpg")):
         material.picture(tmp_path / name, number)
     material.vgg(tmp_path / "vgg16.npz")
-    ended = subprocess.run(
-        [sys.executable, "-m", *shlex.split(line), "--iterations", "2", "--max-size", "64", "--device", "cpu"],
-        cwd=tmp_path,
-        env={**environment(tmp_path), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    assert ended.returncode == 0, ended.stderr
+    said_by([*shlex.split(line), "--iterations", "2", "--max-size", "64", "--device", "cpu"], tmp_path)
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
 
@@ -141,16 +147,8 @@ def test_the_training_in_the_readme_makes_the_style_that_it_goes_on_to_name(tmp_
     material.photos(tmp_path / "Pictures", 1)
     quick = ["--vgg", str(material.vgg(tmp_path / "vgg16.npz")), "--steps", "1", "--crop", "64", "--device", "cpu"]
     for words in ([*shlex.split(block[0]), *quick], ["stylecam", "styles", "--json"]):
-        ended = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=tmp_path,
-            env={**environment(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
-        assert ended.returncode == 0, ended.stderr
-    assert shlex.split(block[1])[-1] in {card["full_name"] for card in json.loads(ended.stdout)}
+        told = said_by(words, tmp_path)
+    assert shlex.split(block[1])[-1] in {card["full_name"] for card in json.loads(told)}
 
 
 def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:
@@ -170,16 +168,8 @@ def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:
         clip.write(np.full((180, 320, 3), level * 8, np.uint8))
     clip.release()
     material.vgg(tmp_path / "vgg16.npz")
-    ended = subprocess.run(
-        [sys.executable, "-m", *shlex.split(line), "--iterations", "1", "--device", "cpu"],
-        cwd=tmp_path,
-        env={**environment(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "harvest" in ended.stdout
+    told = said_by([*shlex.split(line), "--iterations", "1", "--device", "cpu"], tmp_path)
+    assert "harvest" in told
     assert cv2.imread(str(tmp_path / "looks.png")) is not None
 
 

@@ -38,14 +38,14 @@ import numpy as np
 import psutil
 
 import stylecam
-from stylecam.control.instance import published, this_process
-from stylecam.frame import Frame, Size
-from stylecam.live import Live
-from stylecam.settings import Settings
-from stylecam.sinks.base import NullSink, Sink
-from stylecam.styles.catalogue import Catalogue, shipped_models
+from stylecam.control.http.instances import published, this_process
+from stylecam.live.session import Live
+from stylecam.live.settings import Settings
+from stylecam.media.frame import Frame, Size
+from stylecam.media.sinks.base import NullSink, Sink
+from stylecam.models.catalog import Catalogue, shipped_models
 
-PORTRAIT = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
+PORTRAIT = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
 TOKEN = "token-of-the-benchmark"
 SURFACES = ("key", "ctl", "post", "get", "socket")
 CTL = (sys.executable, "-m", "stylecam", "ctl", "--pid", str(os.getpid()), "bypass")

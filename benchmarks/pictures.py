@@ -28,12 +28,12 @@ import numpy as np
 import numpy.typing as npt
 
 import stylecam
-from stylecam.bench.host import Host
-from stylecam.frame import Image, Size
-from stylecam.painter import MARGIN, RIM, TILE
-from stylecam.picture import Picture
-from stylecam.tensor import fit
-from stylecam.tiles import spans
+from stylecam.evaluation.host import Host
+from stylecam.media.frame import Image, Size
+from stylecam.media.image_file import Picture
+from stylecam.media.transforms import fit
+from stylecam.stylize.image import MARGIN, RIM, TILE
+from stylecam.stylize.tiling import spans
 
 PHOTO, FRAME, FPS = Size(1920, 1080), Size(1280, 720), 30
 _TO_MB = 2**20 if sys.platform == "darwin" else 2**10
@@ -94,7 +94,7 @@ SCENARIOS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
 
 def seen(size: Size, shift: float) -> Image:
     """The demo picture at `size`, moved on by `shift` of its height, with a camera's noise."""
-    path = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
+    path = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
     whole = cast(Image, cv2.imread(str(path)))
     image = fit(np.roll(whole, round(shift * whole.shape[0]), 0), size)
     noise = np.random.default_rng(round(shift * 1000)).integers(-7, 8, image.shape, np.int16)

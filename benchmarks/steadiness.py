@@ -25,16 +25,16 @@ import cv2
 import numpy as np
 
 import stylecam
-from stylecam.bench.host import Host
 from stylecam.control.state import STEADINESS
 from stylecam.engines.opencv import OpenCVEngine
-from stylecam.evaluation.painter import Levels
-from stylecam.evaluation.steadiness import Scene, read_clip
-from stylecam.finish.steady import Steady
-from stylecam.frame import Image, Size
-from stylecam.styles.card import read_cards
-from stylecam.styles.model import Model
-from stylecam.tensor import fit, with_rim
+from stylecam.evaluation.host import Host
+from stylecam.evaluation.quality.model_runner import Levels
+from stylecam.evaluation.quality.temporal import Scene, read_clip
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import fit, with_rim
+from stylecam.models.card import read_cards
+from stylecam.models.model import Model
+from stylecam.stylize.postprocess.temporal_filter import Steady
 
 SIZE, RIM = Size(640, 360), 8
 SIZES = (Size(512, 288), SIZE, Size(960, 544), Size(1280, 720))
@@ -94,7 +94,7 @@ def measure(paint: Paint, strength: float, scenes: dict[str, Scene]) -> dict[str
 
 def still() -> Image:
     """The demo picture."""
-    path = Path(stylecam.__file__).parent / "data" / "astronaut.jpg"
+    path = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
     return np.ascontiguousarray(fit(cast(Image, cv2.imread(str(path))), SIZE))
 
 

@@ -32,16 +32,16 @@ import numpy as np
 import numpy.typing as npt
 
 import stylecam
-from stylecam.bench.host import Host
 from stylecam.engines.base import Session
 from stylecam.engines.opencv import OpenCVEngine
-from stylecam.finish.upsample import Upsampler
-from stylecam.frame import Image, Size
-from stylecam.sources.pictures import SUFFIXES
-from stylecam.styles.catalogue import Catalogue, shipped_models
-from stylecam.styles.model import Model
-from stylecam.stylist import RIM
-from stylecam.tensor import fit, resize, with_rim
+from stylecam.evaluation.host import Host
+from stylecam.media.frame import Image, Size
+from stylecam.media.sources.images import SUFFIXES
+from stylecam.media.transforms import fit, resize, with_rim
+from stylecam.models.catalog import Catalogue, shipped_models
+from stylecam.models.model import Model
+from stylecam.stylize.live import RIM
+from stylecam.stylize.postprocess.guided_upsample import Upsampler
 
 STYLES = ("starry_night", "the_scream", "udnie", "red_chalk", "great_wave")
 RUNGS = ("640x360", "768x432", "960x544")
@@ -223,7 +223,7 @@ def energy(image: Image) -> npt.NDArray[np.float32]:
 def pictures(folder: Path | None, size: Size) -> list[Image]:
     """The pictures of `folder` that can be read, or the demo's, cropped and resized to `size`."""
     if folder is None:
-        paths = [Path(stylecam.__file__).parent / "data" / "astronaut.jpg"]
+        paths = [Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"]
     else:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     read = [cv2.imread(str(path)) for path in paths]

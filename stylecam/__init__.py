@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from stylecam.painter import Painter as Stylist
+from stylecam._version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from stylecam.stylize.image import Painter as Stylist
 
 __all__ = ["Stylist", "__version__"]
 
 
 def __getattr__(name: str) -> object:
     if name == "Stylist":
-        from stylecam.painter import Painter
+        from stylecam.stylize.image import Painter
 
         return Painter
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

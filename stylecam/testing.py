@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from stylecam.clock import Clock
 from stylecam.errors import SinkError, SourceError
-from stylecam.frame import Frame, Image, Size
-from stylecam.sinks.base import Sink
-from stylecam.sources.base import Source
+from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.sinks.base import Sink
+from stylecam.media.sources.base import Source
+from stylecam.utils.clock import Clock
 
 Event = Image | SourceError | None
 

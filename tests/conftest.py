@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from stylecam import config
-from stylecam.clock import ManualClock
-from stylecam.control import instance
-from stylecam.stats import Stats
-from stylecam.styles.catalogue import Catalogue, shipped_models
-from stylecam.styles.model import Model
+from stylecam.control.http import instances as instance
+from stylecam.live.stats import Stats
+from stylecam.models.catalog import Catalogue, shipped_models
+from stylecam.models.model import Model
+from stylecam.utils import paths
+from stylecam.utils.clock import ManualClock
 
 # A busy machine is no failure, and neither is a fresh clone, in which the first text takes a second: Hypothesis then
 # makes its table of all characters.
@@ -66,7 +66,7 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "styles").mkdir(parents=True)
     for name in [name for name in os.environ if name.startswith("STYLECAM_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(config, "default_path", lambda: home / "config.toml")
-    monkeypatch.setattr(config, "user_styles", lambda: home / "styles")
+    monkeypatch.setattr(paths, "config_file", lambda: home / "config.toml")
+    monkeypatch.setattr(paths, "user_styles", lambda: home / "styles")
     monkeypatch.setattr(instance, "folder", lambda: home / "running")
     return home / "config.toml"

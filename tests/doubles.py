@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from stylecam.audience import Audience
-from stylecam.clock import ManualClock
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine, Session
-from stylecam.engines.pool import ROOM, SessionPool
 from stylecam.errors import EngineError, EngineRunError
-from stylecam.frame import Frame, Image, Size
-from stylecam.governor import Rung
-from stylecam.sinks.base import Sink
-from stylecam.styles.model import Model
-from stylecam.tensor import Tensor
+from stylecam.live.viewers import Audience
+from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.sinks.base import Sink
+from stylecam.media.transforms import Tensor
+from stylecam.models.model import Model
+from stylecam.stylize.governor import Rung
+from stylecam.stylize.session_pool import ROOM, SessionPool
 from stylecam.testing import CollectingSink, grey
+from stylecam.utils.clock import ManualClock
 
 
 def frame(index: int = 0, captured_at: float = 0.0, image: Image | None = None) -> Frame:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from stylecam.doctor.trials import Measured, NetworkRun, OpenCV, Trials
 from stylecam.errors import UncheckedError
-from stylecam.machine import Machine, Node, Ran, User
-from stylecam.sources.devices import Camera
-from stylecam.v4l2 import Mode
+from stylecam.media.sources.devices import Camera
+from stylecam.media.v4l2 import Mode
+from stylecam.system.doctor.trials import Measured, NetworkRun, OpenCV, Trials
+from stylecam.system.probe import Machine, Node, Ran, User
 
 _Answer = TypeVar("_Answer")
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from stylecam.bench.plan import KINDS, LONGEST_S, QUICK, SHORTEST_S, Plan
-from stylecam.cli.complete import complete_camera, complete_style
-from stylecam.cli.progress import ShareBar
-from stylecam.cli.work import FILE, check_picture, console_for_tables, stopped_by_ctrl_c
+from stylecam.cli.completion import complete_camera, complete_style
+from stylecam.cli.progress import FILE, ShareBar, check_picture, console_for_tables, stopped_by_ctrl_c
 from stylecam.errors import BenchError
-from stylecam.frame import Size
+from stylecam.evaluation.performance.config import KINDS, LONGEST_S, QUICK, SHORTEST_S, Plan
+from stylecam.media.frame import Size
 
 PLAIN_EVERY_S = 30.0
 """Lines of progress, where standard error is no terminal."""
@@ -97,10 +96,10 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     Engines take turns with each other and with the network everyone compares with, so that the ratios hold whatever
     else the machine does. Live runs go through the whole program, each in a process of its own, into nothing.
     """
-    from stylecam.bench import chart
-    from stylecam.bench.suite import Suite
-    from stylecam.config import user_styles
-    from stylecam.styles.catalogue import shipped_models
+    from stylecam.evaluation.performance import chart
+    from stylecam.evaluation.performance.suite import Suite
+    from stylecam.models.catalog import shipped_models
+    from stylecam.utils import paths
 
     check_picture(plot)
     if plot is not None:
@@ -110,7 +109,7 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
         what=what or QUICK,
         cameras=cameras,
         size=None if size is None else Size.parse(size),
-        folders=(shipped_models(), user_styles()),
+        folders=(shipped_models(), paths.user_styles()),
         **given,
     )
     with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S) as screen:

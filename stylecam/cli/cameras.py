@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stylecam.v4l2 import Mode
+from stylecam.media.v4l2 import Mode
 
 
 @click.command(
@@ -22,7 +22,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every size and rate.")
 def command(as_json: bool) -> None:
     """List cameras with their sizes and rates; virtual ones are marked."""
-    from stylecam.sources.devices import list_cameras
+    from stylecam.media.sources.devices import list_cameras
 
     cameras = list_cameras()
     if as_json:

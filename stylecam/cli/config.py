@@ -10,15 +10,16 @@ from typing import Any
 
 import click
 
-from stylecam import config as configuration
 from stylecam.cli.options import check_each, long_name, options_of, source_of
+from stylecam.cli.progress import FILE as FILE_OPTION
 from stylecam.cli.run import FILE, FOUND
 from stylecam.cli.run import command as run_command
-from stylecam.cli.work import FILE as FILE_OPTION
-from stylecam.config import Config
-from stylecam.configuration.option import Option
-from stylecam.configuration.template import key, template, toml
 from stylecam.errors import ConfigError, UsageError
+from stylecam.live.config import file as configuration
+from stylecam.live.config.file import Config
+from stylecam.live.config.option import Option
+from stylecam.live.config.template import key, template, toml
+from stylecam.utils import paths
 
 _FILE = click.option("--config", "named", **FILE_OPTION, metavar="FILE", help="Another file than the usual one.")
 
@@ -76,7 +77,7 @@ def show(context: click.Context, as_json: bool) -> None:
 @command.command("path")
 def path() -> None:
     """Print where the file lies, whether it is there or not."""
-    click.echo(str(configuration.default_path()))
+    click.echo(str(paths.config_file()))
 
 
 @command.command("init")
@@ -84,9 +85,9 @@ def path() -> None:
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def init(named: Path | None, force: bool) -> None:
     """Write a file that sets nothing yet and explains every setting."""
-    from stylecam.files import write_bytes
+    from stylecam.utils.files import write_bytes
 
-    target = named or configuration.default_path()
+    target = named or paths.config_file()
     if target.exists() and not force:
         raise UsageError(f"{target} is there already; `stylecam config edit` changes it, --force replaces it")
     try:
@@ -105,9 +106,9 @@ def edit(named: Path | None) -> None:
 
     The editor gets a draft, which takes the file's place once it is right.
     """
-    from stylecam.configuration import editing
+    from stylecam.live.config import editor as editing
 
-    target = named or configuration.default_path()
+    target = named or paths.config_file()
 
     def check(text: str) -> None:
         loaded = configuration.parse(text, target, options_of(run_command))
@@ -127,7 +128,7 @@ def edit(named: Path | None) -> None:
 
 
 def _template() -> str:
-    from stylecam.control.keys import default_hotkeys
+    from stylecam.control.keyboard.bindings import default_hotkeys
 
     return template(options_of(run_command), default_hotkeys().items())
 
@@ -135,9 +136,9 @@ def _template() -> str:
 def _check_styles(loaded: Config) -> None:
     """Look up the styles that are named, where there are any: reading all networks takes a moment."""
     if loaded.presets or loaded.scenes or "style" in loaded.run:
-        from stylecam.styles.catalogue import Catalogue, shipped_models
+        from stylecam.models.catalog import Catalogue, shipped_models
 
-        loaded.check_styles(Catalogue.load([shipped_models(), configuration.user_styles()]).parse)
+        loaded.check_styles(Catalogue.load([shipped_models(), paths.user_styles()]).parse)
 
 
 def _entries(asked: click.Context, loaded: Config) -> Any:

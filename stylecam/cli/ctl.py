@@ -26,7 +26,7 @@ def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> li
         return []
     parameter = parameters[len(words) - 1]
     if parameter.name in ("style", "weights"):
-        from stylecam.cli.complete import complete_style
+        from stylecam.cli.completion import complete_style
 
         return complete_style(context, context.command.params[0], incomplete)
     if words[0] == "preset":
@@ -66,7 +66,7 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
         _list(as_json)
         return
     order = None if name in LOOKS else order_of(name, arguments)
-    from stylecam.control import client
+    from stylecam.control.http import client
 
     instance = client.find(pid)
     if name == "watch":
@@ -103,7 +103,7 @@ def order_of(name: str, arguments: list[str]) -> Order:
 
 
 def _watch(instance: Any, as_json: bool, stats: bool) -> None:
-    from stylecam.control import client
+    from stylecam.control.http import client
 
     def heard(message: dict[str, Any]) -> None:
         kind = message.get("type")
@@ -135,7 +135,7 @@ def _shown(parameter: Any) -> str:
 
 
 def _presets() -> list[str]:
-    from stylecam.control import client
+    from stylecam.control.http import client
     from stylecam.errors import StylecamError
 
     try:

@@ -14,8 +14,8 @@ import click
 from stylecam.errors import StylecamError, UsageError
 
 if TYPE_CHECKING:
-    from stylecam.doctor.finding import Finding, Level
-    from stylecam.setup.steps import Step
+    from stylecam.system.doctor.finding import Finding, Level
+    from stylecam.system.setup.steps import Step
 
 
 @click.command(
@@ -38,13 +38,13 @@ def command(as_json: bool, report: bool, fix: bool, yes: bool) -> int:
 
     Nothing is changed without --fix. Your camera's light goes on for two seconds, as its rate is measured.
     """
-    from stylecam.clock import SystemClock
-    from stylecam.doctor import checkup
-    from stylecam.doctor import report as texts
-    from stylecam.doctor.finding import Level
-    from stylecam.doctor.trials import RealTrials
-    from stylecam.machine import ThisMachine
-    from stylecam.setup.steps import elevation
+    from stylecam.system.doctor import checkup
+    from stylecam.system.doctor import report as texts
+    from stylecam.system.doctor.finding import Level
+    from stylecam.system.doctor.trials import RealTrials
+    from stylecam.system.probe import ThisMachine
+    from stylecam.system.setup.steps import elevation
+    from stylecam.utils.clock import SystemClock
 
     if as_json + report + fix > 1:
         raise UsageError("--json, --report and --fix exclude each other; choose one")
@@ -70,10 +70,10 @@ def _settings() -> str | None:
     """What `stylecam run` would complain of before it begins; None where it would not."""
     from stylecam.cli.run import command as run
     from stylecam.cli.run import settings_of
-    from stylecam.config import user_styles
-    from stylecam.control.keys import bind
+    from stylecam.control.keyboard.bindings import bind
     from stylecam.errors import UncheckedError
-    from stylecam.styles.catalogue import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.utils import paths
 
     try:
         with run.make_context("run", []) as context:
@@ -81,7 +81,7 @@ def _settings() -> str | None:
         settings.check()
         bind(settings.bindings)
         if settings.style is not None:
-            Catalogue.load([shipped_models(), user_styles()]).parse(settings.style)
+            Catalogue.load([shipped_models(), paths.user_styles()]).parse(settings.style)
     except ImportError as error:
         raise UncheckedError(f"what reads them cannot be loaded: {error}") from error
     except click.UsageError as error:

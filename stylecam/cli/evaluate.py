@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from stylecam.cli import objective
-from stylecam.cli.complete import complete_style
-from stylecam.cli.progress import ShareBar
-from stylecam.cli.work import FILE, check_picture, console_for_tables, stopped_by_ctrl_c
+from stylecam.cli import loss_options as objective
+from stylecam.cli.completion import complete_style
+from stylecam.cli.progress import FILE, ShareBar, check_picture, console_for_tables, stopped_by_ctrl_c
 from stylecam.errors import StylecamError, TrainingFailedError, UsageError
-from stylecam.files import check_writable
+from stylecam.utils.files import check_writable
 
 PLAIN_EVERY_S = 60.0
 """Lines of progress, where standard error is no terminal."""
@@ -97,14 +96,14 @@ def command(
     and time. Every picture is painted by the network as it ships: on the processor, at the picture's own size, and
     without the reflected rim that the live program puts around it.
     """
-    from stylecam.training.needs import check_installed
+    from stylecam.utils.optional import check_installed
 
     check_installed()
     if plot is not None:
         check_installed("matplotlib")
-    from stylecam.evaluation import chart
-    from stylecam.evaluation.evaluation import Evaluation, write_cards
-    from stylecam.evaluation.examination import Examination
+    from stylecam.evaluation import plots as chart
+    from stylecam.evaluation.quality.config import Examination
+    from stylecam.evaluation.quality.evaluator import Evaluation, write_cards
 
     if plot is not None and plot == sheet:
         raise UsageError(f"--plot and --sheet are both {plot}; name two files")

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from stylecam.bench.suite import Report
+    from stylecam.evaluation.performance.suite import Report
 
 _QUIET = 0.15
 """So many cores are always busy with something."""

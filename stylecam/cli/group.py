@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 from click.core import ParameterSource
 
-from stylecam import __version__
+from stylecam._version import __version__
 from stylecam.errors import StylecamError
 
 _COMMANDS = {
@@ -93,7 +93,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str, context: click.Context | None = None) -> int:
-    from stylecam.words import printable
+    from stylecam.utils.text import printable
 
     line = printable(" ".join(message.split()), 4000)
     hint = f" Try: {context.command_path} --help" if context is not None else ""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylecam.cli import painting
-from stylecam.cli.complete import complete_style
+from stylecam.cli import paint_options as painting
+from stylecam.cli.completion import complete_style
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
-    from stylecam.batch import Outcome
+    from stylecam.stylize.batch import Outcome
 
 STDIO = "-"
 
@@ -61,9 +61,9 @@ def command(
     **given: Any,
 ) -> int:
     """Paint pictures: files, folders, or - for standard input."""
-    from stylecam.batch import paint, pending, plan
     from stylecam.cli.progress import Bar
-    from stylecam.files import user_path
+    from stylecam.stylize.batch import paint, pending, plan
+    from stylecam.utils.files import user_path
 
     if overwrite and skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other; give one")
@@ -95,8 +95,8 @@ def command(
 
 
 def _to_stdout(source: Path, piped: bool, max_size: int | None, given: dict[str, Any]) -> int:
-    from stylecam.batch import painted
-    from stylecam.picture import Picture
+    from stylecam.media.image_file import Picture
+    from stylecam.stylize.batch import painted
 
     painter = painting.painter_for(**given)
     picture = painted(Picture.read(sys.stdin.buffer.read() if piped else source), painter, max_size)

@@ -20,7 +20,7 @@ Style by scene: stylecam run --obs, and a table [scenes] in the configuration fi
 @click.option("--pid", type=int, metavar="NUMBER", help="Where several run: this process, rather than the newest.")
 def command(as_json: bool, pid: int | None) -> None:
     """Print what to paste into OBS, to show the running stylecam there without a virtual camera."""
-    from stylecam.control import client
+    from stylecam.control.http import client
 
     instance = client.find(pid)
     with client.Client(instance) as running:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from stylecam.cli import objective
-from stylecam.cli.work import FILE, Screen, stopped_by_ctrl_c
-from stylecam.files import check_writable
+from stylecam.cli import loss_options as objective
+from stylecam.cli.progress import FILE, Screen, stopped_by_ctrl_c
+from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:
-    from stylecam.training.commission import Commission
+    from stylecam.training.optimize_image import Commission
 
 _INITS = ("photo", "noise", "painting")
 
@@ -92,12 +92,12 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
     Gatys' method of 2015: no network is trained; instead the picture itself is changed, step by step, until it has the
     forms of the photograph and the style of the painting.
     """
-    from stylecam.training.needs import check_installed
+    from stylecam.utils.optional import check_installed
 
     check_installed("torch")
     screen = Screen("iteration", 15.0, {"preview": "preview"})
     screen.wait()
-    from stylecam.training.commission import Studio
+    from stylecam.training.optimize_image import Studio
 
     with stopped_by_ctrl_c() as stop:
         studio = Studio(_order(output, **given), listener=screen, stop=stop)
@@ -121,9 +121,9 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
 
 
 def _order(output: Path, styles: tuple[str, ...], style_weight: float, **given: Any) -> Commission:
-    from stylecam.training.commission import Commission
     from stylecam.training.gatys import GatysRecipe
-    from stylecam.training.painting import Painting
+    from stylecam.training.optimize_image import Commission
+    from stylecam.training.style_image import Painting
 
     names = ("iterations", "optimizer", "rate", "content", "fine", "variation")
     recipe = GatysRecipe(style=style_weight, **{name: given.pop(name) for name in names})

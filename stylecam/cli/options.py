@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from stylecam.config import Config, user_pictures, user_videos
-from stylecam.configuration.option import Kind, Option, Value
 from stylecam.errors import StylecamError, UsageError
-from stylecam.frame import Size
+from stylecam.live.config.file import Config
+from stylecam.live.config.option import Kind, Option, Value
+from stylecam.media.frame import Size
+from stylecam.utils import paths
 
 if TYPE_CHECKING:
-    from stylecam.settings import Settings
+    from stylecam.live.settings import Settings
 
 NOT_IN_THE_FILE = ("config", "help")
 
@@ -51,7 +52,7 @@ def check_each(config: Config, context: click.Context) -> None:
         ConfigError: the first that could not.
     """
     from stylecam.control.actions import Order
-    from stylecam.control.keys import Combo, bind
+    from stylecam.control.keyboard.bindings import Combo, bind
 
     parameters = parameters_by_name(context.command)
     for name, value in config.run.items():
@@ -97,7 +98,7 @@ def settings_from(given: Mapping[str, Any], config: Config | None = None) -> Set
     Raises:
         UsageError: a value that cannot be meant.
     """
-    from stylecam.settings import Settings
+    from stylecam.live.settings import Settings
 
     plain = {name: given[name] for name in _PLAIN if name in given}
     if "size" in given:
@@ -111,7 +112,12 @@ def settings_from(given: Mapping[str, Any], config: Config | None = None) -> Set
     presets = dict(config.presets) if config is not None else {}
     scenes = dict(config.scenes) if config is not None else {}
     return Settings(
-        **plain, bindings=bindings, presets=presets, scenes=scenes, pictures=user_pictures(), videos=user_videos()
+        **plain,
+        bindings=bindings,
+        presets=presets,
+        scenes=scenes,
+        pictures=paths.user_pictures(),
+        videos=paths.user_videos(),
     )
 
 

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stylecam.cli.complete import complete_own_style, complete_style
+from stylecam.cli.completion import complete_own_style, complete_style
 from stylecam.errors import UsageError
-from stylecam.files import user_path
+from stylecam.utils.files import user_path
 
 if TYPE_CHECKING:
-    from stylecam.styles.card import StyleCard
-    from stylecam.styles.folder import OwnStyles
+    from stylecam.models.card import StyleCard
+    from stylecam.models.user_styles import OwnStyles
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 
@@ -34,7 +34,7 @@ Examples:
 @_AS_JSON
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of one style."""
-    from stylecam.words import printable
+    from stylecam.utils.text import printable
 
     catalogue = _own().catalogue()
     mix = catalogue.parse(name)
@@ -87,10 +87,10 @@ Ranges: 0..1, 0..255, -1..1, caffe (BGR minus VGG's means), resnet (over ImageNe
 @_AS_JSON
 def add(file: Path, as_json: bool, **said: Any) -> None:
     """Add someone else's network to your styles."""
-    from stylecam.adopt import adopt
-    from stylecam.styles.card import slug
-    from stylecam.styles.importers.select import ImportOptions
-    from stylecam.words import printable
+    from stylecam.models.card import slug
+    from stylecam.models.importers.detect import ImportOptions
+    from stylecam.stylize.import_check import adopt
+    from stylecam.utils.text import printable
 
     path = user_path(str(file))
     own = _own()
@@ -139,11 +139,11 @@ def rename(old: str, new: str, as_json: bool) -> None:
 
 
 def _own() -> OwnStyles:
-    from stylecam import config
-    from stylecam.styles.catalogue import shipped_models
-    from stylecam.styles.folder import OwnStyles
+    from stylecam.models.catalog import shipped_models
+    from stylecam.models.user_styles import OwnStyles
+    from stylecam.utils import paths
 
-    return OwnStyles(config.user_styles(), shipped_models())
+    return OwnStyles(paths.user_styles(), shipped_models())
 
 
 def _described(card: StyleCard) -> dict[str, Any]:

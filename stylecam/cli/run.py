@@ -16,20 +16,21 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from stylecam import config
-from stylecam.cli import painting
-from stylecam.cli.complete import complete_camera, complete_style
+from stylecam.cli import paint_options as painting
+from stylecam.cli.completion import complete_camera, complete_style
 from stylecam.cli.options import as_given, check_each, check_variables, options_of, parameters_by_name, settings_from
-from stylecam.control import instance
+from stylecam.control.http import instances as instance
 from stylecam.control.obs import DEFAULT
 from stylecam.errors import SinkError, SourceError, StylecamError, UsageError
-from stylecam.files import user_path
-from stylecam.service.notify import Notifier, Watchdog
-from stylecam.words import printable
+from stylecam.live.config import file as config
+from stylecam.system.service.notify import Notifier, Watchdog
+from stylecam.utils import paths
+from stylecam.utils.files import user_path
+from stylecam.utils.text import printable
 
 if TYPE_CHECKING:
-    from stylecam.live import Live
-    from stylecam.settings import Settings
+    from stylecam.live.session import Live
+    from stylecam.live.settings import Settings
 
 FILE, FOUND = "stylecam.path", "stylecam.config"
 """What the context remembers of the configuration file: where it was looked for, and what was in it."""
@@ -46,7 +47,7 @@ class _Run(click.Command):
 
 def _load_config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
     """Make the file's values the defaults of all other options."""
-    path = config.default_path() if value is None else user_path(str(value))
+    path = paths.config_file() if value is None else user_path(str(value))
     if value is not None and not path.is_file():
         raise UsageError(f"--config {path}: there is no such file")
     loaded = config.load(path, options_of(context.command))
@@ -186,7 +187,7 @@ Every option can also be set in the configuration file under [run], or by a vari
     callback=_load_config,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help=f"Configuration file. Without: {config.default_path()}",
+    help=f"Configuration file. Without: {paths.config_file()}",
 )
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> int:
@@ -197,12 +198,12 @@ def command(context: click.Context, /, **given: Any) -> int:
     from any program. The page it prints steers everything, and so does `stylecam ctl`.
     """  # fmt: skip
     from stylecam.cli.status import StatusLine, greeting
-    from stylecam.live import Live
-    from stylecam.styles.catalogue import Catalogue, shipped_models
+    from stylecam.live.session import Live
+    from stylecam.models.catalog import Catalogue, shipped_models
 
     console = Console(stderr=True, highlight=False)
     status = StatusLine(console, given["verbose"])
-    catalogue = Catalogue.load([shipped_models(), config.user_styles()])
+    catalogue = Catalogue.load([shipped_models(), paths.user_styles()])
     for problem in catalogue.problems:
         status.say(f"skipped: {problem}")
     context.meta[FOUND].check_styles(catalogue.parse)

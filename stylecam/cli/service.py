@@ -36,16 +36,16 @@ def install(flags: tuple[str, ...]) -> None:
     """Have `stylecam run` started at login, with these flags."""
     from stylecam.cli.run import FILE, FOUND, settings_of
     from stylecam.cli.run import command as run_command
-    from stylecam.config import user_styles
-    from stylecam.service.places import check_places
-    from stylecam.service.select import manager
-    from stylecam.styles.catalogue import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.system.service.places import check_places
+    from stylecam.system.service.select import manager
+    from stylecam.utils import paths
 
     asked = run_command.make_context("run", list(flags))
     settings = settings_of(asked)
     settings.check()
     check_places(settings, asked.meta[FILE])
-    catalogue = Catalogue.load([shipped_models(), user_styles()])
+    catalogue = Catalogue.load([shipped_models(), paths.user_styles()])
     asked.meta[FOUND].check_styles(catalogue.parse)
     if settings.style is not None:
         catalogue.parse(settings.style)
@@ -60,7 +60,7 @@ def install(flags: tuple[str, ...]) -> None:
 @command.command("start")
 def start() -> None:
     """Start it now, and wait until pictures flow."""
-    from stylecam.service.select import manager
+    from stylecam.system.service.select import manager
 
     _say(manager(os.environ).start())
 
@@ -68,7 +68,7 @@ def start() -> None:
 @command.command("stop")
 def stop() -> None:
     """Stop it until the next login."""
-    from stylecam.service.select import manager
+    from stylecam.system.service.select import manager
 
     _say(manager(os.environ).stop())
 
@@ -77,7 +77,7 @@ def stop() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def status(as_json: bool) -> int:
     """Say whether it is installed and runs; the exit status is 0 if it runs, else 3."""
-    from stylecam.service.select import manager
+    from stylecam.system.service.select import manager
 
     found = manager(os.environ).status()
     if as_json:
@@ -90,7 +90,7 @@ def status(as_json: bool) -> int:
 @command.command("uninstall")
 def uninstall() -> None:
     """Stop it and take it away."""
-    from stylecam.service.select import manager
+    from stylecam.system.service.select import manager
 
     _say(manager(os.environ).uninstall())
 

@@ -12,7 +12,7 @@ import click
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
-    from stylecam.setup.steps import Step
+    from stylecam.system.setup.steps import Step
 
 
 @click.command(
@@ -33,9 +33,9 @@ def command(dry_run: bool, remove: bool, yes: bool) -> None:
     OBS. Every command is shown before anything is done. On Windows and macOS, where OBS brings the camera, the steps
     are printed.
     """
-    from stylecam.machine import ThisMachine
-    from stylecam.setup import plan as plans
-    from stylecam.setup.steps import elevation
+    from stylecam.system.probe import ThisMachine
+    from stylecam.system.setup import plan as plans
+    from stylecam.system.setup.steps import elevation
 
     if dry_run and yes:
         raise UsageError("--dry-run does nothing, so there is nothing to say --yes to; leave one out")
@@ -70,7 +70,7 @@ def carry_out(steps: Sequence[Step], how: str | None, yes: bool) -> None:
         SetupError: a step failed.
         click.Abort: the answer was no.
     """
-    from stylecam.setup.steps import perform
+    from stylecam.system.setup.steps import perform
 
     show(steps, how)
     if not yes:
@@ -82,7 +82,7 @@ def carry_out(steps: Sequence[Step], how: str | None, yes: bool) -> None:
 
 def show(steps: Sequence[Step], how: str | None) -> None:
     """Every command with what it is for, to be read or pasted."""
-    from stylecam.setup.steps import shown
+    from stylecam.system.setup.steps import shown
 
     for step in steps:
         click.echo(f"# {step.why}")

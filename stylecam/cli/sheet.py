@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylecam.cli import painting
-from stylecam.cli.complete import complete_style
+from stylecam.cli import paint_options as painting
+from stylecam.cli.completion import complete_style
 
 if TYPE_CHECKING:
-    from stylecam.painter import Painter
-    from stylecam.sheet import Sheet
-    from stylecam.styles.catalogue import Mix
+    from stylecam.models.catalog import Mix
+    from stylecam.stylize.contact_sheet import Sheet
+    from stylecam.stylize.image import Painter
 
 
 @click.command(
@@ -65,9 +65,9 @@ def command(
     **given: Any,
 ) -> int:
     """Show every style on one picture, or on one clip, with names."""
-    from stylecam.files import user_path
-    from stylecam.painter import Painter
-    from stylecam.words import printable
+    from stylecam.stylize.image import Painter
+    from stylecam.utils.files import user_path
+    from stylecam.utils.text import printable
 
     source, target = user_path(picture), user_path(output)
     _check_suffix(target, moving)
@@ -98,11 +98,11 @@ def command(
 
 def _check_suffix(target: Path, moving: bool) -> None:
     if moving:
-        from stylecam.clip import check_target
+        from stylecam.media.video_file import check_target
 
         check_target(target)
     else:
-        from stylecam.picture import check_suffix
+        from stylecam.media.image_file import check_suffix
 
         check_suffix(target)
 
@@ -111,9 +111,9 @@ def _draw_picture(
     source: Path, target: Path, painter: Painter, mixes: list[Mix], columns: int | None, cell: int
 ) -> Sheet:
     from stylecam.cli.progress import Bar
-    from stylecam.frame import Size
-    from stylecam.picture import Picture
-    from stylecam.sheet import Sheet
+    from stylecam.media.frame import Size
+    from stylecam.media.image_file import Picture
+    from stylecam.stylize.contact_sheet import Sheet
 
     original = Picture.read(source)
     sheet = Sheet(painter, mixes, Size(original.image.shape[1], original.image.shape[0]), columns, cell)
@@ -125,8 +125,8 @@ def _draw_picture(
 
 def _draw_clip(source: Path, target: Path, painter: Painter, mixes: list[Mix], columns: int | None, cell: int) -> Sheet:
     from stylecam.cli.progress import Bar
-    from stylecam.clip import repaint
-    from stylecam.sheet import MovingSheet
+    from stylecam.media.video_file import repaint
+    from stylecam.stylize.contact_sheet import MovingSheet
 
     sheets = MovingSheet(painter, mixes, columns, cell)
     with painting.undone_by_sigterm(), Bar("frames", None) as bar:

@@ -11,11 +11,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.control.actions import ACTIONS
-from stylecam.control.keys import Combo
-from stylecam.styles.catalogue import Catalogue
+from stylecam.control.keyboard.bindings import Combo
+from stylecam.models.catalog import Catalogue
 
 if TYPE_CHECKING:
-    from stylecam.live import Live
+    from stylecam.live.session import Live
 
 PLAIN_EVERY = 40
 """Where nobody watches a terminal, one status line per this many ticks (10 s), with -v only."""

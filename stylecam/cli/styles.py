@@ -11,8 +11,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.cli import own
-from stylecam.styles.card import StyleCard
-from stylecam.words import printable
+from stylecam.models.card import StyleCard
+from stylecam.utils.text import printable
 
 
 @click.group(
@@ -37,10 +37,10 @@ def command(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from stylecam.config import user_styles
-    from stylecam.styles.catalogue import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.utils import paths
 
-    catalogue = Catalogue.load([shipped_models(), user_styles()])
+    catalogue = Catalogue.load([shipped_models(), paths.user_styles()])
     for problem in catalogue.problems:
         click.echo(f"skipped: {problem}", err=True)
     if as_json:

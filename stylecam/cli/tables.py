@@ -10,8 +10,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from stylecam.evaluation.critic import Judgement
-    from stylecam.evaluation.figures import Figures, Report
+    from stylecam.evaluation.quality.losses import Judgement
+    from stylecam.evaluation.quality.report import Figures, Report
 
 
 def tables(report: Report) -> Iterator[Table]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from stylecam.cli import objective
-from stylecam.cli.work import FILE, Screen, stopped_by_ctrl_c
+from stylecam.cli import loss_options as objective
+from stylecam.cli.progress import FILE, Screen, stopped_by_ctrl_c
 from stylecam.errors import TrainingFailedError, UsageError
-from stylecam.files import check_writable
+from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:
     from stylecam.training.events import Event
@@ -111,7 +111,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     an hour rather than a night, --from gallery. It shows how long it still takes and what it paints meanwhile, and says
     at the end how to paint with it.
     """
-    from stylecam.training.needs import check_installed
+    from stylecam.utils.optional import check_installed
 
     check_installed()
     if output.suffix.lower() != ".onnx":
@@ -150,7 +150,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
 
 def _tell(trainer: Trainer, output: Path, installed: Path | None) -> None:
     """What was made, and what to type next."""
-    from stylecam.styles.card import slug
+    from stylecam.models.card import slug
 
     if trainer.corrupt:
         some = [path.name for path in trainer.corrupt[:3]] + ["…"] * (len(trainer.corrupt) > 3)
@@ -191,10 +191,10 @@ def _begin(
     **given: Any,
 ) -> Trainer:
     from stylecam.training.checkpoint import check_free
+    from stylecam.training.config import Plan
     from stylecam.training.gallery import read_gallery
-    from stylecam.training.painting import Painting
-    from stylecam.training.plan import Plan
-    from stylecam.training.recipe import Recipe
+    from stylecam.training.hyperparameters import Recipe
+    from stylecam.training.style_image import Painting
     from stylecam.training.trainer import Trainer
 
     if pictures is not None and not any(text.endswith(".toml") for text in paintings):
@@ -224,12 +224,12 @@ def _bank(start: Path) -> Path:
     Raises:
         UsageError: there is none.
     """
-    from stylecam.config import user_styles
-    from stylecam.styles.catalogue import shipped_models
+    from stylecam.models.catalog import shipped_models
+    from stylecam.utils import paths
 
     if start.exists():
         return start
-    known = {path.stem: path for folder in (user_styles(), shipped_models()) for path in folder.glob("*.onnx")}
+    known = {path.stem: path for folder in (paths.user_styles(), shipped_models()) for path in folder.glob("*.onnx")}
     if str(start) not in known:
         raise UsageError(f"--from {start}: there is no such file; known by their names are {', '.join(known)}")
     return known[str(start)]
@@ -258,7 +258,7 @@ def _check_name(output: Path) -> None:
     Raises:
         UsageError: a network of that name comes with stylecam.
     """
-    from stylecam.styles.catalogue import shipped_models
+    from stylecam.models.catalog import shipped_models
 
     if any(path.stem.lower() == output.stem.lower() for path in shipped_models().glob("*.onnx")):
         raise UsageError(
@@ -268,10 +268,10 @@ def _check_name(output: Path) -> None:
 
 
 def _install(output: Path) -> Path:
-    from stylecam.config import user_styles
-    from stylecam.files import write_bytes
+    from stylecam.utils import paths
+    from stylecam.utils.files import write_bytes
 
-    target = user_styles() / output.name
+    target = paths.user_styles() / output.name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(target, output.read_bytes())

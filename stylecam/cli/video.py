@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from stylecam.cli import painting
-from stylecam.cli.complete import complete_style
+from stylecam.cli import paint_options as painting
+from stylecam.cli.completion import complete_style
 
 
 @click.command(
@@ -36,8 +36,8 @@ written the result is called OUT.part.mp4; after Ctrl-C nothing is left. Needs: 
 def command(clip: str, output: str, overwrite: bool, as_json: bool, **given: Any) -> None:
     """Paint every frame of a clip."""
     from stylecam.cli.progress import Bar
-    from stylecam.clip import check_target, repaint
-    from stylecam.files import user_path
+    from stylecam.media.video_file import check_target, repaint
+    from stylecam.utils.files import user_path
 
     source, target = user_path(clip), user_path(output)
     check_target(target)

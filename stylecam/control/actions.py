@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
 from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
-from stylecam.files import plain_name
+from stylecam.utils.files import plain_name
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.styles.catalogue import Catalogue, Mix
+    from stylecam.models.catalog import Catalogue, Mix
 
 STRENGTH_STEP = 0.1
 STEADINESS_STEP = 0.2

@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from stylecam.errors import EngineRunError
-from stylecam.frame import Image
-from stylecam.styles import parts
-from stylecam.styles.model import Model
-from stylecam.tensor import Tensor, to_image, to_tensor
+from stylecam.media.frame import Image
+from stylecam.media.transforms import Tensor, to_image, to_tensor
+from stylecam.models.model import Model
+from stylecam.models.onnx import proto as parts
 
 _PROBE = 16
 """Every so many numbers of an answer it is looked at whether they are any."""

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from stylecam.engines.base import Engine, Session, check_constants, check_numbers
-from stylecam.engines.inputs import Inputs
+from stylecam.engines.extra_inputs import Inputs
 from stylecam.engines.names import DEVICES_OF
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
-from stylecam.frame import Image
-from stylecam.styles.folded import fold
-from stylecam.styles.model import Model
-from stylecam.tensor import Cells, Tensor, from_cells, to_cells
+from stylecam.media.frame import Image
+from stylecam.media.transforms import Cells, Tensor, from_cells, to_cells
+from stylecam.models.model import Model
+from stylecam.models.rewrite.uint8_io import fold
 
 DEVICES = DEVICES_OF["opencv"]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from stylecam.engines.device import DeviceEngine, DeviceNet
-from stylecam.engines.library import brief, load
+from stylecam.engines.cpu_fallback import DeviceEngine, DeviceNet
 from stylecam.engines.names import DEVICES_OF
-from stylecam.engines.pixels import Array, Net
+from stylecam.engines.uint8_session import Array, Net
 from stylecam.errors import EngineUnavailableError, UsageError
-from stylecam.processor import usable_cores
-from stylecam.styles.model import Model
+from stylecam.models.model import Model
+from stylecam.utils.optional import brief, load
+from stylecam.utils.resources import usable_cores
 
 DEVICES = DEVICES_OF["openvino"]
 

@@ -1,6 +1,6 @@
 """A bank as an ONNX file, out and in.
 
-The graph is written straight from the weights and keeps the model contract of `stylecam.styles.model`: `image`
+The graph is written straight from the weights and keeps the model contract of `stylecam.models.model`: `image`
 1×3×H×W, `style` 1×N and `grain` 1×8×H/8×W/8 in, `styled` out. The initializers carry the parameters' own names, so that
 a shipped file is also the place to go on training from.
 """
@@ -19,12 +19,16 @@ import torch
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
-from stylecam.errors import ModelFormatError
-from stylecam.files import write_bytes
-from stylecam.styles.card import read_cards
-from stylecam.styles.model import Model
+from stylecam._version import __version__
+from stylecam.errors import ModelFormatError, UsageError
+from stylecam.models.card import read_cards
+from stylecam.models.model import Model
+from stylecam.training import network
+from stylecam.training.config import Plan
 from stylecam.training.network import GRAIN, Lean, Residual
+from stylecam.utils.files import write_bytes
 
+# ---- training.bank
 OPSET, IR_VERSION = 17, 8
 _INNER = {"inner.first": [1, 1], "inner.last": [-1, -1], "inner.axes": [2, 3]}
 _EPSILON = 1e-5  # torch's own, of every instance norm
@@ -193,3 +197,69 @@ class _Graph:
             shaped = self._node("Reshape", [mixed, "per_channel"], f"{name}.n.{rows}.shaped")
             value = self._node(kind, [value, shaped], f"{name}.n.{rows}.applied")
         return self._node("Relu", [value], f"{name}.rectified") if layer.rectify else value
+
+
+# ---- training.beginning
+def first_bank(plan: Plan, start: Path | None) -> tuple[Bank, list[int]]:
+    """A new bank, or the one in `start` with rows added for the new paintings; and the row of each painting.
+
+    What was measured of styles that are to change is forgotten. A style that is added has its own licence: the
+    painting is the user's, whatever the bank's is.
+
+    Raises:
+        UsageError: the paintings do not go together with each other or with `start`.
+        ModelFormatError: `start` is no bank that training can go on from.
+    """
+    names = [painting.name for painting in plan.paintings]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"two paintings have the same name, {twice}; name them in letters a to z: NAME=FILE")
+    if "none" in names:
+        raise UsageError("a style cannot be called none: that is the picture unpainted; name it: NAME=FILE")
+    if start is None and plan.recipe.frozen:
+        raise UsageError("a frozen body needs a bank to take it from: --from BANK")
+    with torch.random.fork_rng(devices=[]):  # also a bank that is read gets what it had not from chance: its grain
+        torch.manual_seed(plan.recipe.seed)
+        bank = read_bank(start) if start else Bank(Lean(len(names), plan.recipe.width, plan.recipe.blocks))
+    entries = bank.entries if start else []
+    known = [str(entry["name"]) for entry in entries]
+    added = [name for name in names if name not in known]
+    if start is not None:
+        _check_kept(plan.recipe.frozen, known, names, start)
+        if added:
+            bank = Bank(network.with_styles(bank.network, len(added)), bank.metadata)
+    own = {"licence": plan.licence or "unknown"} if start is not None and plan.recipe.frozen else {}
+    entries += [{"name": one.name, "title": one.title, **own} for one in plan.paintings if one.name in added]
+    told = {painting.name: painting.entry(plan.recipe) for painting in plan.paintings}
+    entries = [{**_unmeasured(entry), **told[entry["name"]]} if entry["name"] in told else entry for entry in entries]
+    bank.metadata = _metadata(plan, bank.metadata, entries)
+    order = [entry["name"] for entry in entries]
+    return bank, [order.index(name) for name in names]
+
+
+def _unmeasured(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "measured"}
+
+
+def _check_kept(frozen: bool, known: list[str], names: list[str], start: Path) -> None:
+    if frozen and (again := [name for name in names if name in known]):
+        raise UsageError(f"{start} has a style {again[0]} already; name the new one otherwise (NAME=FILE)")
+    if not frozen and (lost := [name for name in known if name not in names]):
+        raise UsageError(
+            f"--body free changes every style of {start}: give the paintings of {', '.join(lost)} too (NAME=FILE), "
+            "or use --body frozen"
+        )
+
+
+def _metadata(plan: Plan, old: dict[str, str], entries: list[dict[str, Any]]) -> dict[str, str]:
+    version = int(old["version"]) + 1 if old.get("version", "").isdecimal() else 0
+    given = None if plan.recipe.frozen and old else plan.licence  # a frozen body's other styles keep theirs
+    return {
+        "perceptual_network": "VGG-16 (Simonyan and Zisserman 2014)",
+        **old,
+        "styles": json.dumps(entries, ensure_ascii=False),
+        "licence": given or old.get("licence", "unknown"),
+        "trained_by": f"stylecam {__version__}",
+        "recipe": "",
+        "version": str(version),
+    }

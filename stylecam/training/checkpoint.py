@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from stylecam.errors import TrainingDataError, UsageError
-from stylecam.files import write_bytes
-from stylecam.training.recipe import Recipe
+from stylecam.training.hyperparameters import Recipe
+from stylecam.utils.files import write_bytes
 
 DAMAGES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, EOFError, pickle.UnpicklingError)
 """What `torch.load` and looking into what it gave raise on files that are damaged, or not what they should be."""

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.errors import TrainingDataError
-from stylecam.styles.card import slug
-from stylecam.training.painting import Painting
-from stylecam.training.photos import is_file
+from stylecam.models.card import slug
+from stylecam.training.dataset import is_file
+from stylecam.training.style_image import Painting
 
 if sys.version_info >= (3, 11):
     import tomllib

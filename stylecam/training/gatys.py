@@ -17,8 +17,8 @@ from torch import Tensor
 from stylecam.errors import TrainingFailedError, UsageError
 from stylecam.training import losses
 from stylecam.training.device import naming_memory
-from stylecam.training.perceptual import Perceptual
-from stylecam.training.ranges import check_ranges
+from stylecam.training.vgg import Perceptual
+from stylecam.utils.validation import check_ranges
 
 OPTIMIZERS = ("lbfgs", "adam")
 _MEMORY = 20  # pairs of gradients that L-BFGS keeps: more brings little and costs two pictures each

@@ -3,7 +3,7 @@
 A feed-forward network in the manner of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155) with the instance norm of
 Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), made conditional on the style as by Dumoulin et al. 2017
 (https://arxiv.org/abs/1610.07629). Its maps are never larger than a quarter of the picture's side: that, more than
-its arithmetic, makes it fast on a processor. The grain (see `stylecam.styles.grain`) keeps plain walls from looking
+its arithmetic, makes it fast on a processor. The grain (see `stylecam.models.grain`) keeps plain walls from looking
 like wallpaper. Its body cannot see where the picture ends, or it would paint a frame around plain walls: whatever met
 the black beyond the border is replaced, and what follows is padded, by mirrored values.
 """
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from stylecam.styles.grain import CELL, grain_map
+from stylecam.models.grain import CELL, grain_map
 
 GRAIN = 8
 """Channels of the grain."""

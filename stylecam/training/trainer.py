@@ -20,26 +20,26 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from stylecam.clock import Clock, SystemClock
 from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedError
-from stylecam.frame import Image
-from stylecam.styles.grain import CELL, REACH, Grain, smoothed
-from stylecam.styles.model import Model
-from stylecam.tensor import to_tensor
-from stylecam.training import camera, losses, network
-from stylecam.training.bank import Bank, write_bank
-from stylecam.training.beginning import first_bank
+from stylecam.media.frame import Image
+from stylecam.media.transforms import to_tensor
+from stylecam.models.grain import CELL, REACH, Grain, smoothed
+from stylecam.models.model import Model
+from stylecam.training import augmentation as camera
+from stylecam.training import losses, network
+from stylecam.training.bank import Bank, first_bank, write_bank
 from stylecam.training.checkpoint import DAMAGES, Checkpoint, checkpoint_path
-from stylecam.training.crew import Crew
+from stylecam.training.config import Plan
+from stylecam.training.dataset import Photos, read_picture
 from stylecam.training.device import keep_memory, naming_memory, pick_bfloat16, pick_device
+from stylecam.training.distributed import Crew
 from stylecam.training.events import Event, Listener, Saved, Step, sparing
+from stylecam.training.hyperparameters import Recipe
 from stylecam.training.network import GRAIN, Lean
-from stylecam.training.perceptual import grams_of, load_perceptual
-from stylecam.training.photos import Photos, read_picture
-from stylecam.training.plan import Plan
-from stylecam.training.plot import write_plot
-from stylecam.training.recipe import Recipe
-from stylecam.training.sheet import fit_cell, write_sheet
+from stylecam.training.plots import write_plot
+from stylecam.training.samples import fit_cell, write_sheet
+from stylecam.training.vgg import grams_of, load_perceptual
+from stylecam.utils.clock import Clock, SystemClock
 
 SHIFT = 24
 """Pixels the stability loss may move the picture by: more than a stride of the network, and all that is not one; and

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from stylecam.cli.group import run_command_line
-from stylecam.sources import devices, select
-from stylecam.sources.devices import Camera
+from stylecam.media.sources import devices
+from stylecam.media.sources import factory as select
+from stylecam.media.sources.devices import Camera
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -146,7 +147,7 @@ def test_a_broken_network_is_named(complaint: Complain, data: bytes, tmp_path: P
 
 
 def test_a_foreign_network_is_named_with_the_form_wanted(complaint: Complain, tmp_path: Path) -> None:
-    from tests.styles.networks import network
+    from tests.models.networks import network
 
     network(tmp_path / "here" / "foreign.onnx", {"input": (1, 3, "H", "W")}, "output")
     assert "stylecam needs input 'image'" in complaint("--style", "foreign.onnx")

@@ -10,13 +10,13 @@ import pytest
 
 from stylecam.cli import cameras as cameras_module
 from stylecam.cli import run as run_module
-from stylecam.cli.complete import complete_camera, complete_device, complete_engine, complete_style
+from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style
 from stylecam.cli.group import run_command_line
 from stylecam.cli.status import line
-from stylecam.sources import devices
-from stylecam.sources.devices import Camera
-from stylecam.styles.catalogue import Catalogue
-from stylecam.v4l2 import Mode
+from stylecam.media.sources import devices
+from stylecam.media.sources.devices import Camera
+from stylecam.media.v4l2 import Mode
+from stylecam.models.catalog import Catalogue
 from tests.doubles import until
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -274,7 +274,7 @@ def test_cameras_complete_by_their_path() -> None:
 def test_an_unforeseen_failure_ends_in_one_line_and_another_status(
     known: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stylecam.stylist import Stylist
+    from stylecam.stylize.live import Stylist
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")

@@ -16,7 +16,7 @@ from stylecam.cli.ctl import _complete
 from stylecam.cli.ctl import command as ctl
 from stylecam.cli.group import run_command_line
 from stylecam.control.actions import ACTIONS
-from stylecam.styles.catalogue import Catalogue
+from stylecam.models.catalog import Catalogue
 from tests.control.house import REPORT
 from tests.control.served import Served
 
@@ -105,7 +105,7 @@ def test_everything_that_can_be_done_is_listed(capsys: pytest.CaptureFixture[str
 def test_watching_prints_every_change_until_the_end(catalogue: Catalogue, as_json: bool) -> None:
     with Served(catalogue).running() as served:
         code = (
-            "import sys; from pathlib import Path; from stylecam.control import instance;"
+            "import sys; from pathlib import Path; from stylecam.control.http import instances as instance;"
             f"instance.folder = lambda: Path({str(_folder())!r});"
             "from stylecam.cli.group import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
         )
@@ -129,7 +129,7 @@ def test_watching_prints_every_change_until_the_end(catalogue: Catalogue, as_jso
 
 
 def _folder() -> object:
-    from stylecam.control import instance
+    from stylecam.control.http import instances as instance
 
     return instance.folder()
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from stylecam import machine as machines
 from stylecam.cli.doctor import _settings
 from stylecam.cli.group import run_command_line
-from stylecam.doctor import trials as rooms
-from stylecam.setup import steps
+from stylecam.system import probe as machines
+from stylecam.system.doctor import trials as rooms
+from stylecam.system.setup import steps
 from tests.recorded import Recorded, RecordedTrials, healthy, unload
 
 pytestmark = pytest.mark.usefixtures("own_settings")

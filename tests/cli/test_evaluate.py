@@ -15,9 +15,9 @@ from stylecam.cli import evaluate as evaluate_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import ShareBar
 from stylecam.errors import TrainingFailedError
-from stylecam.styles.catalogue import shipped_models
-from stylecam.styles.model import Model
-from stylecam.training import needs
+from stylecam.models.catalog import shipped_models
+from stylecam.models.model import Model
+from stylecam.utils import optional as needs
 
 OPTIONS = [p for p in evaluate_module.command.params if isinstance(p, click.Option)]
 EXAMPLES = [line for line in (evaluate_module.command.epilog or "").splitlines() if line.startswith("  stylecam ")]
@@ -32,12 +32,12 @@ def torch() -> None:
 @pytest.fixture
 def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The arguments of a tiny evaluation: one style of a copy of a shipped bank among the user's own."""
-    from stylecam.frame import Size
+    from stylecam.media.frame import Size
     from tests.training import material
 
-    monkeypatch.setattr("stylecam.evaluation.cost.SIZES", (Size(640, 360),))
-    monkeypatch.setattr("stylecam.evaluation.cost.RUNS", 1)
-    monkeypatch.setattr("stylecam.evaluation.steadiness.SIZE", Size(160, 96))
+    monkeypatch.setattr("stylecam.evaluation.quality.speed.SIZES", (Size(640, 360),))
+    monkeypatch.setattr("stylecam.evaluation.quality.speed.RUNS", 1)
+    monkeypatch.setattr("stylecam.evaluation.quality.temporal.SIZE", Size(160, 96))
     mine = own_settings.parent / "styles" / "mine.onnx"
     shipped = Model.read(shipped_models() / "gallery.onnx")
     entries = [{**entry, "measured": None} for entry in json.loads(shipped.metadata["styles"])]
@@ -114,7 +114,7 @@ def test_the_card_is_written_and_listed(words: list[str], capsys: pytest.Capture
 def test_styles_without_figures_have_no_columns_for_them(
     own_settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stylecam.styles import catalogue
+    from stylecam.models import catalog as catalogue
 
     (own_settings.parent / "shipped").mkdir()
     monkeypatch.setattr(catalogue, "shipped_models", lambda: own_settings.parent / "shipped")
@@ -124,7 +124,7 @@ def test_styles_without_figures_have_no_columns_for_them(
 
 def test_plot_and_sheet_are_drawn(words: list[str], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    from stylecam.training.photos import read_picture
+    from stylecam.training.dataset import read_picture
 
     plot, sheet = tmp_path / "plot.png", tmp_path / "sheet.png"
     assert run_command_line([*words, "--plot", str(plot), "--sheet", str(sheet)]) == 0
@@ -168,7 +168,7 @@ def test_interrupted_it_prints_what_is_done_and_leaves_the_card(
 def test_when_something_fails_after_hours_what_is_known_is_printed_all_the_same(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stylecam.evaluation import evaluation
+    from stylecam.evaluation.quality import evaluator as evaluation
 
     def exhausted(*_: object, **__: object) -> None:
         raise TrainingFailedError("the memory does not suffice; lower --gatys-photos")

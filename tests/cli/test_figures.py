@@ -6,9 +6,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from stylecam.bench.suite import Report
 from stylecam.cli.figures import tables
-from tests.bench.material import cut_short, ranking, report
+from stylecam.evaluation.performance.suite import Report
+from tests.evaluation.performance.material import cut_short, ranking, report
 
 
 def shown(found: Report) -> str:

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from stylecam.cli import image as image_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import Bar
-from stylecam.picture import Picture
+from stylecam.media.image_file import Picture
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stylecam.cli.group import run_command_line
-from stylecam.styles.catalogue import Catalogue
+from stylecam.models.catalog import Catalogue
 from tests.control.served import Served
 
 pytestmark = pytest.mark.usefixtures("own_settings")

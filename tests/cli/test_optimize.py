@@ -18,7 +18,7 @@ import pytest
 from stylecam.cli import optimize as optimize_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.optimize import complete_init
-from stylecam.cli.work import Screen
+from stylecam.cli.progress import Screen
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -81,7 +81,7 @@ def test_the_weights_are_those_of_train() -> None:
 def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stylecam.training import needs
+    from stylecam.utils import optional as needs
 
     monkeypatch.setattr(needs, "find_spec", lambda name: None)
     text = complaint(["optimize", "a.jpg", "--style", "b.jpg", "-o", "c.png"], capsys)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stylecam import machine as machines
 from stylecam.cli.group import run_command_line
-from stylecam.setup import steps
+from stylecam.system import probe as machines
+from stylecam.system.setup import steps
 from tests.recorded import OPTIONS_FILE, Recorded, healthy, uninstall
 
 

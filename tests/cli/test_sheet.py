@@ -14,11 +14,11 @@ from PIL import ImageCms
 
 from stylecam.cli import sheet as sheet_module
 from stylecam.cli.group import run_command_line
-from stylecam.frame import Size
-from stylecam.picture import Picture
-from stylecam.styles.catalogue import Catalogue
+from stylecam.media.frame import Size
+from stylecam.media.image_file import Picture
+from stylecam.models.catalog import Catalogue
 from stylecam.testing import grey
-from tests.styles.networks import written
+from tests.models.networks import written
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from stylecam.cli import own
-from stylecam.cli.complete import complete_own_style
+from stylecam.cli.completion import complete_own_style
 from stylecam.cli.group import run_command_line
-from tests.styles.importers.foreign_files import unit, zoo
-from tests.styles.importers.torch7_files import Maker, instance_norm, saved
+from tests.models.importers.foreign_files import unit, zoo
+from tests.models.importers.torch7_files import Maker, instance_norm, saved
 
 Typed = Callable[..., str]
 

@@ -15,11 +15,11 @@ import pytest
 
 from stylecam.cli import train as train_module
 from stylecam.cli.group import run_command_line
-from stylecam.cli.work import Screen
-from stylecam.styles.model import Model
-from stylecam.training import needs
+from stylecam.cli.progress import Screen
+from stylecam.models.model import Model
 from stylecam.training.events import Missed, Saved, Step
-from stylecam.training.recipe import Recipe
+from stylecam.training.hyperparameters import Recipe
+from stylecam.utils import optional as needs
 
 if TYPE_CHECKING:
     from stylecam.training.events import Event
@@ -227,7 +227,7 @@ def test_resuming_takes_no_other_plan(words: list[str], capsys: pytest.CaptureFi
 
 
 def test_a_new_style_for_a_shipped_bank(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from stylecam.styles.catalogue import shipped_models
+    from stylecam.models.catalog import shipped_models
 
     words = [*words, "--from", str(shipped_models() / "gallery.onnx"), "--steps", "1", "--json"]
     assert run_command_line(words) == 0
@@ -246,7 +246,7 @@ def test_what_is_missing_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from stylecam.training import perceptual
+    from stylecam.training import vgg as perceptual
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(perceptual, "_address", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
@@ -316,7 +316,7 @@ def test_a_bank_is_named_onnx_and_never_takes_a_paintings_place(
 def test_a_frozen_body_installs_its_style_unless_told_not_to(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stylecam.styles.catalogue import shipped_models
+    from stylecam.models.catalog import shipped_models
 
     words = [*words, "--from", str(shipped_models() / "gallery.onnx"), "--steps", "1", "--json"]
     resumed = ["train", "--resume", "-o", words[words.index("-o") + 1], "--json"]

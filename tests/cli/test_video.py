@@ -11,10 +11,10 @@ import click
 import cv2
 import pytest
 
-from stylecam import painter
 from stylecam.cli import video as video_module
 from stylecam.cli.group import run_command_line
-from stylecam.frame import Image, Size
+from stylecam.media.frame import Image, Size
+from stylecam.stylize import image as painter
 from stylecam.testing import grey
 
 pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')

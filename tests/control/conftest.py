@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stylecam.styles.catalogue import Catalogue
+from stylecam.models.catalog import Catalogue
 from tests.control.house import House
 
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from stylecam.control.address import HOST, Address
-from stylecam.control.control import Control
-from stylecam.control.desk import Desk
-from stylecam.control.server import Server
+from stylecam.control.commands import Control
+from stylecam.control.http.address import HOST, Address
+from stylecam.control.http.context import Desk
+from stylecam.control.http.server import Server
+from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
-from stylecam.control.thumbnails import Thumbnails
-from stylecam.frame import Frame, Size
-from stylecam.sinks.web import WebSink
-from stylecam.styles.catalogue import Catalogue
+from stylecam.media.frame import Frame, Size
+from stylecam.media.sinks.mjpeg import WebSink
+from stylecam.models.catalog import Catalogue
 from stylecam.testing import grey
 
 TOKEN = "a-token-of-the-tests"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from stylecam.control.actions import Preset
-from stylecam.control.address import HOST
-from stylecam.control.instance import Instance, published, this_process
+from stylecam.control.http.address import HOST
+from stylecam.control.http.instances import Instance, published, this_process
 from stylecam.control.state import LiveState
 from stylecam.errors import RefusedError
-from stylecam.styles.catalogue import Catalogue
+from stylecam.models.catalog import Catalogue
 from tests.control.house import House
 
 

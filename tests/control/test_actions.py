@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stylecam.control.actions import ACTIONS, CYCLE_S, Choice, Order, Preset
 from stylecam.control.state import LiveState
 from stylecam.errors import StylecamError, UsageError
-from stylecam.styles.catalogue import Catalogue
+from stylecam.models.catalog import Catalogue
 
 
 class Hand:

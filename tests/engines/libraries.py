@@ -8,8 +8,8 @@ import pytest
 
 from stylecam.engines import openvino
 from stylecam.engines.base import Engine
-from stylecam.engines.library import is_installed
-from stylecam.engines.select import make_engine
+from stylecam.engines.factory import make_engine
+from stylecam.utils.optional import is_installed
 
 
 def need(library: str) -> None:

@@ -11,13 +11,13 @@ from onnx import helper, numpy_helper
 
 from stylecam.engines.base import Engine
 from stylecam.errors import EngineRunError
-from stylecam.frame import Size
-from stylecam.styles.model import Model
+from stylecam.media.frame import Size
+from stylecam.models.model import Model
 from stylecam.testing import grey
 from tests.engines.libraries import engine_on
 from tests.engines.test_opencv import only, portrait
 from tests.engines.test_same_picture import portrait as picture
-from tests.styles.networks import written
+from tests.models.networks import written
 
 SIZE = Size(64, 48)
 

@@ -11,8 +11,8 @@ import pytest
 from stylecam.engines import onnxruntime as room
 from stylecam.engines.onnxruntime import OnnxRuntimeEngine
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
-from stylecam.frame import Size
-from stylecam.styles.model import Model
+from stylecam.media.frame import Size
+from stylecam.models.model import Model
 from stylecam.testing import grey
 from tests.engines.libraries import need
 from tests.engines.test_opencv import only, portrait, small

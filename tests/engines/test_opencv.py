@@ -14,18 +14,18 @@ from onnx.reference import ReferenceEvaluator
 from stylecam.engines import opencv
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
-from stylecam.frame import Size
-from stylecam.styles.catalogue import shipped_models
-from stylecam.styles.grain import grain_map
-from stylecam.styles.model import Model
-from stylecam.tensor import Tensor, fit, to_tensor
-from tests.styles.networks import WANTED, written
+from stylecam.media.frame import Size
+from stylecam.media.transforms import Tensor, fit, to_tensor
+from stylecam.models.catalog import shipped_models
+from stylecam.models.grain import grain_map
+from stylecam.models.model import Model
+from tests.models.networks import WANTED, written
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
 
 def portrait(width: int, height: int) -> Tensor:
-    picture = cv2.imread(str(Path(opencv.__file__).parents[1] / "data" / "astronaut.jpg"))
+    picture = cv2.imread(str(Path(opencv.__file__).parents[1] / "assets" / "astronaut.jpg"))
     return to_tensor(fit(picture, Size(width, height)))  # type: ignore[arg-type]
 
 

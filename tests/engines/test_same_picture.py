@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from stylecam import painter
 from stylecam.engines import opencv
+from stylecam.engines.autotune import LEVELS, REDUCED_LEVELS, apart
 from stylecam.engines.base import Engine
-from stylecam.engines.tuning import LEVELS, REDUCED_LEVELS, apart
-from stylecam.frame import Image, Size
-from stylecam.painter import Painter
-from stylecam.styles.catalogue import Mix, shipped_models
-from stylecam.styles.folded import fold
-from stylecam.styles.model import Model
-from stylecam.tensor import fit, to_tensor
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import fit, to_tensor
+from stylecam.models.catalog import Mix, shipped_models
+from stylecam.models.model import Model
+from stylecam.models.rewrite.uint8_io import fold
+from stylecam.stylize import image as painter
+from stylecam.stylize.image import Painter
 from tests.engines.libraries import engine_on
-from tests.styles.networks import written
+from tests.models.networks import written
 
 SIZES = [(336, 200), (976, 560)]
 """Coarse, and finer than half of a call's picture; with the live rim, as the stylist asks for them."""
@@ -44,7 +44,7 @@ def engine_and_levels(request: pytest.FixtureRequest) -> tuple[Engine, int]:
 
 
 def portrait(width: int, height: int) -> Image:
-    picture = cv2.imread(str(Path(opencv.__file__).parents[1] / "data" / "astronaut.jpg"))
+    picture = cv2.imread(str(Path(opencv.__file__).parents[1] / "assets" / "astronaut.jpg"))
     return fit(picture, Size(width, height))  # type: ignore[arg-type]
 
 

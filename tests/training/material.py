@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import onnx
 
-from stylecam.training.painting import Painting
-from stylecam.training.perceptual import LAYERS
-from stylecam.training.plan import Plan
-from stylecam.training.recipe import Recipe
+from stylecam.training.config import Plan
+from stylecam.training.hyperparameters import Recipe
+from stylecam.training.style_image import Painting
+from stylecam.training.vgg import LAYERS
 
 WIDTHS = {"conv1": 4, "conv2": 6, "conv3": 8, "conv4": 8}
 

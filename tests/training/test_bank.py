@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from stylecam.errors import ModelFormatError
-from stylecam.styles.card import read_cards
-from stylecam.styles.catalogue import shipped_models
-from stylecam.styles.grain import grain_map
-from stylecam.styles.model import Model
+from stylecam.models.card import read_cards
+from stylecam.models.catalog import shipped_models
+from stylecam.models.grain import grain_map
+from stylecam.models.model import Model
 from stylecam.training.bank import Bank, encode, read_bank, write_bank
 from stylecam.training.network import Lean
-from tests.styles.networks import network
+from tests.models.networks import network
 from tests.training import material
 
 GALLERY = shipped_models() / "gallery.onnx"

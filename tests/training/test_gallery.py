@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import TrainingDataError
+from stylecam.training.config import Plan
 from stylecam.training.gallery import read_gallery
-from stylecam.training.plan import Plan
 from stylecam.training.trainer import Trainer
 from tests.training import material
 

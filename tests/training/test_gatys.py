@@ -13,7 +13,7 @@ from torch import Tensor
 from stylecam.errors import TrainingFailedError, UsageError
 from stylecam.training import gatys, losses
 from stylecam.training.gatys import GatysRecipe, Iteration, mix, paint
-from stylecam.training.perceptual import Perceptual, grams_of, load_perceptual
+from stylecam.training.vgg import Perceptual, grams_of, load_perceptual
 from tests.training import material
 
 

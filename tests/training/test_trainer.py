@@ -17,17 +17,17 @@ import cv2
 import pytest
 import torch
 
-from stylecam.clock import ManualClock
 from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
-from stylecam.styles.card import read_cards
-from stylecam.styles.model import Model
+from stylecam.models.card import read_cards
+from stylecam.models.model import Model
 from stylecam.training import losses
 from stylecam.training.bank import read_bank, write_bank
 from stylecam.training.checkpoint import Checkpoint, check_free, checkpoint_path
 from stylecam.training.device import pick_device
 from stylecam.training.events import Event, Missed, Saved, Step
-from stylecam.training.painting import Painting
+from stylecam.training.style_image import Painting
 from stylecam.training.trainer import Trainer
+from stylecam.utils.clock import ManualClock
 from tests.training import material
 
 ROOT = Path(__file__).parents[2]

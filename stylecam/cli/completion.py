@@ -1,0 +1,46 @@
+"""Tab completion of styles and cameras."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import CompletionItem
+
+from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
+
+
+def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of styles that begin like `incomplete`."""
+    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.utils import paths
+
+    cards = Catalogue.load([shipped_models(), paths.user_styles()]).cards
+    items = [CompletionItem(card.name, help=f"{card.title}, {card.artist}") for card in cards]
+    return [item for item in [*items, CompletionItem("none")] if item.value.startswith(incomplete)]
+
+
+def complete_own_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of the user's own style files that begin like `incomplete`, broken ones too."""
+    from stylecam.utils import paths
+
+    names = sorted(path.stem for path in paths.user_styles().glob("*.onnx"))
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Paths of cameras that begin like `incomplete`, `demo`, and files."""
+    from stylecam.media.sources.devices import list_cameras
+
+    items = [CompletionItem(camera.path or str(camera.index), help=camera.name) for camera in list_cameras()]
+    items = [item for item in [*items, CompletionItem("demo")] if item.value.startswith(incomplete)]
+    return items or [CompletionItem(incomplete, type="file")]
+
+
+def complete_engine(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Engines that begin like `incomplete`."""
+    return [CompletionItem(name) for name in (AUTO, *ENGINES) if name.startswith(incomplete)]
+
+
+def complete_device(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Devices that begin like `incomplete`, of the engine that was named before where one was."""
+    devices = DEVICES_OF.get(str(context.params.get("engine")), DEVICES)
+    return [CompletionItem(device) for device in devices if device.startswith(incomplete)]

@@ -1,0 +1,167 @@
+"""Who is let in: the right name, the right origin, the right token.
+
+A page of anybody's may make a browser send requests to this machine. What it cannot do is to name our host as its own
+(DNS rebinding: the `Host` it sends is its own name), to hide where it comes from (`Origin`, `Sec-Fetch-Site`), or to
+know the token. So all three are looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import socket
+from collections.abc import Mapping
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from stylecam.control.http.address import Address, is_ip
+from stylecam.errors import UsageError
+
+# ---- control.guard
+LARGEST_BODY = 64 * 1024
+
+
+class Guard:
+    """Looks at every request before anybody else does."""
+
+    def __init__(self, address: Address, token: str) -> None:
+        self._address = address
+        self._token = token.encode()
+        # Not the token itself: browsers send cookies to every port of a host.
+        self._cookie = hashlib.sha256(b"stylecam cookie " + self._token).hexdigest()
+        name = socket.gethostname().lower()
+        self._names = {"localhost"} if address.private else {"localhost", name, f"{name}.local"}
+        self._names.add(address.host.lower())
+
+    def refusal(self, request: web.Request) -> web.Response | None:
+        """Why `request` is not let in; None if it is."""
+        host = request.headers.get("Host", "")
+        if not self._ours(host):
+            return refused(403, f"this is served as {self._address.host} only, not as {host[:60]!r}")
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.partition("://")[2].lower() != host.lower():
+            return refused(403, f"requests from {origin[:60]!r} are not answered")
+        if not self._known(request):
+            return refused(401, "the token is missing or wrong; open the link that stylecam prints")
+        if (request.content_length or 0) > LARGEST_BODY:
+            return refused(413, f"the body is larger than {LARGEST_BODY // 1024} KiB")
+        return None
+
+    def has_token(self, request: web.Request) -> bool:
+        """True if the request itself carries the token, in its address or in `Authorization`, not only a cookie."""
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        given = [request.query.get("token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
+        return any(_equal(text, self._token) for text in given)
+
+    def remember(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Have the browser send a cookie from now on, so that the token need not stand in addresses."""
+        response.set_cookie(self._cookie_name(request), self._cookie, httponly=True, samesite="Strict", path="/")
+
+    def _known(self, request: web.Request) -> bool:
+        if self.has_token(request):
+            return True
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            return False  # a page on another port of this machine; the browser sends the cookie with its requests too
+        return _equal(request.cookies.get(self._cookie_name(request), ""), self._cookie.encode())
+
+    def _cookie_name(self, request: web.Request) -> str:
+        """Each port its own: two programs must not overwrite each other's."""
+        port = re.search(r":(\d+)$", request.headers.get("Host", ""))
+        return f"stylecam-{port[1] if port else 80}"
+
+    def _ours(self, header: str) -> bool:
+        match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?", header.strip())
+        if match is None:
+            return False
+        host = match[1].strip("[]").lower()
+        if self._address.private:
+            return host in self._names or host in ("127.0.0.1", "::1")
+        return host in self._names or is_ip(host)  # a name that leads here may be anybody's, an address may not
+
+
+def guarded(guard: Guard) -> Middleware:
+    """The middleware: refuses, turns every error into one line of JSON, and adds the headers all answers have."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response: web.StreamResponse | None = guard.refusal(request)
+        if response is None:
+            try:
+                response = await handler(request)
+            except web.HTTPException as error:
+                response = refused(error.status, _words(error), error.headers) if error.status >= 400 else error
+            except web.RequestPayloadError:
+                response = refused(400, "the body is not what its headers say")
+        elif response.status == 401 and request.path in ("/", "/picture"):
+            response = web.Response(status=401, text=_LOCKED, content_type="text/html")
+        if not response.prepared:
+            response.headers.update(HEADERS)
+        return response
+
+    return middleware
+
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+
+_LOCKED = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>stylecam</title>
+<h1>stylecam</h1>
+<p>This page opens with the link that stylecam prints when it starts. It holds a token, new at each start,
+which keeps others from steering your camera.</p>
+</html>
+"""
+
+
+def refused(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An error, as all of them are told: `{"error": "one line"}`."""
+    kept = {"Allow": headers["Allow"]} if headers is not None and "Allow" in headers else None
+    return web.json_response({"error": " ".join(words.split())}, status=status, headers=kept)
+
+
+def _words(error: web.HTTPException) -> str:
+    known = {
+        404: "there is nothing here; see /api/openapi.json",
+        405: f"this is not how to ask; allowed: {error.headers.get('Allow', '')}",
+        413: f"the body is larger than {LARGEST_BODY // 1024} KiB",
+    }
+    return known.get(error.status, error.reason)
+
+
+def _equal(given: str, wanted: bytes) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted)
+
+
+# ---- control.token
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}")
+
+
+def new_token() -> str:
+    """A token nobody can guess: 128 bits."""
+    return secrets.token_urlsafe(16)
+
+
+def check_token(text: str) -> str:
+    """`text` as a token that can stand in an address.
+
+    Raises:
+        UsageError: too short, too long, or with other characters.
+    """
+    if not _TOKEN.fullmatch(text):
+        raise UsageError("--token must have 8 to 128 letters, digits, - or _; leave it out for a random one")
+    return text

@@ -1,0 +1,177 @@
+"""Talking to a running stylecam: what `stylecam ctl` and other programs of this computer do.
+
+Nothing heavy is imported: a key of the desktop is bound to this, and a finger waits for it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+from urllib.parse import quote
+
+from stylecam.control.actions import Order
+from stylecam.control.http.instances import Instance, running
+from stylecam.errors import NotRunningError, RefusedError, UsageError
+
+PATIENCE_S = 15.0
+"""How long an answer may take; the server itself waits twelve seconds for the end of a recording."""
+LARGEST = 4 * 2**20
+_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def find(pid: int | None = None) -> Instance:
+    """The running stylecam to talk to: the newest, or the one of this process number.
+
+    Raises:
+        NotRunningError: there is none, or it runs without its server.
+    """
+    found = [instance for instance in running() if pid is None or instance.pid == pid]
+    if not found and pid is not None:
+        raise NotRunningError(f"process {pid} is no running stylecam of yours; leave it out to reach the newest")
+    if not found:
+        raise NotRunningError("no stylecam is running; start one with `stylecam run`, in another terminal")
+    served = [instance for instance in found if instance.port]
+    if not served:
+        raise NotRunningError(
+            f"the running stylecam (process {found[0].pid}) cannot be reached, as it was started with --no-server"
+        )
+    return served[0]
+
+
+class Client:
+    """One running stylecam, over its server. Not for several threads at once."""
+
+    def __init__(self, instance: Instance, timeout_s: float = PATIENCE_S) -> None:
+        self.instance = instance
+        host = _EVERYWHERE.get(instance.host, instance.host)
+        self._connection = http.client.HTTPConnection(host, instance.port, timeout=timeout_s)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._connection.close()
+
+    def state(self, stats: bool = False) -> dict[str, Any]:
+        """The state as `LiveState.describe` gives it, with what the server knows beside it."""
+        return self._ask("GET", "/api/state?stats=1" if stats else "/api/state")
+
+    def styles(self) -> list[dict[str, Any]]:
+        """What there is to paint with."""
+        return cast("list[dict[str, Any]]", self._ask("GET", "/api/styles")["styles"])
+
+    def carry_out(self, order: Order) -> dict[str, Any]:
+        """Have `order` carried out: the `state` after it, and a `result` where there is one.
+
+        Raises:
+            UsageError: it cannot be meant; the server's own line.
+            RefusedError: it cannot be done now; the server's own line.
+            NotRunningError: nobody answers.
+        """
+        return self._ask("POST", f"/api/actions/{quote(order.action, safe='')}", order.arguments)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.instance.token}", "Accept": "application/json"}
+        data = None
+        if body is not None:
+            data = json.dumps(dict(body)).encode()
+            headers["Content-Type"] = "application/json"
+        try:
+            self._connection.request(method, path, data, headers)
+            response = self._connection.getresponse()
+            answer = _object(response.read(LARGEST))
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise NotRunningError(
+                f"stylecam (process {self.instance.pid}) does not answer at {self.instance.url}: "
+                f"{str(error) or type(error).__name__}; start it anew if it hangs"
+            ) from error
+        if answer is None:
+            raise NotRunningError(f"what answers at {self.instance.url} is no stylecam")
+        if response.status == http.client.OK:
+            return answer
+        complaint = str(answer.get("error") or f"the server answered {response.status}")
+        if response.status in (http.client.CONFLICT, http.client.SERVICE_UNAVAILABLE):
+            raise RefusedError(complaint)
+        raise UsageError(complaint)
+
+
+def watch(instance: Instance, heard: Callable[[dict[str, Any]], None]) -> None:
+    """Give `heard` every message of the running stylecam, the state first, until it ends.
+
+    Raises:
+        NotRunningError: nobody answers, or it is no stylecam.
+    """
+    import asyncio
+
+    asyncio.run(_watch(instance, heard))
+
+
+async def _watch(instance: Instance, heard: Callable[[dict[str, Any]], None]) -> None:
+    import aiohttp
+
+    host = _EVERYWHERE.get(instance.host, instance.host)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{instance.port}/api/live"
+    headers = {"Authorization": f"Bearer {instance.token}"}
+    try:
+        async with (
+            aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(connect=PATIENCE_S)) as session,
+            session.ws_connect(address, heartbeat=PATIENCE_S) as socket,
+        ):
+            async for message in _texts(socket):
+                heard(message)
+    except (aiohttp.ClientError, OSError) as error:
+        raise NotRunningError(
+            f"stylecam (process {instance.pid}) does not answer at {instance.url}: {str(error) or type(error).__name__}"
+        ) from error
+
+
+async def _texts(socket: Any) -> Any:
+    async for message in socket:
+        answer = _object(message.data) if isinstance(message.data, str) else None
+        if answer is not None:
+            yield answer
+
+
+def _object(data: bytes | str) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def described(state: Mapping[str, Any]) -> Iterator[str]:
+    """The state in words, what is out of the ordinary last."""
+    yield str(state.get("style", ""))
+    if state.get("strength", 1) != 1:
+        yield f"strength {state['strength']:g}"
+    if "steadiness" in state:
+        yield f"steadiness {state['steadiness']:g}"
+    for name, words in _FLAGS.items():
+        if state.get(name):
+            yield words
+    if state.get("scale") is not None:
+        yield f"scale {state['scale']:g}"
+    if state.get("cycle_s") is not None:
+        yield f"changes every {state['cycle_s']:g} s"
+    if state.get("recording"):
+        yield f"recording {state['recording']}"
+    if state.get("notice"):
+        yield str(state["notice"])
+
+
+_FLAGS = {
+    "preserve_color": "own colours",
+    "mirror": "mirrored",
+    "bypass": "plain camera",
+    "frozen": "frozen",
+    "resting": "camera off",
+    "panic": "panic picture",
+}

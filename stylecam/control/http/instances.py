@@ -1,0 +1,179 @@
+"""Which stylecams of this user are running, and how to reach them.
+
+Each writes a small file that only its user can read, with its process, its address and the token that its server wants.
+A file whose process is gone, after a crash or a power cut, counts for nothing and is taken away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import stat
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+import psutil
+
+from stylecam.errors import AlreadyRunningError
+
+STARTED_S = 2.0
+"""How far apart two readings of one process's start may lie: the system's idea of when it booted moves a little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running stylecam.
+
+    Attributes:
+        pid: its process.
+        started: when that process began, in seconds since 1970: a number that is used again is another process.
+        wanted: the outputs as they were asked for; empty for the usual one.
+        outputs: the names of the outputs it has.
+        host: where its server listens; empty without a server.
+        port: 0 without a server.
+        token: what the server wants to see.
+    """
+
+    pid: int
+    started: float
+    wanted: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    host: str = ""
+    port: int = 0
+    token: str = ""
+
+    @property
+    def alive(self) -> bool:
+        """True while the very process runs."""
+        try:
+            return abs(float(psutil.Process(self.pid).create_time()) - self.started) < STARTED_S
+        except psutil.AccessDenied:
+            return True
+        except (psutil.Error, ValueError, OverflowError):
+            return False
+
+    @property
+    def url(self) -> str:
+        """The server's address, without the token."""
+        from stylecam.control.http.address import url  # `stylecam ctl` can do without, mostly
+
+        return url(self.host, self.port)
+
+
+def this_process(
+    wanted: Sequence[str], outputs: Sequence[str], host: str = "", port: int = 0, token: str = ""
+) -> Instance:
+    """The one that this process is."""
+    started = float(psutil.Process().create_time())
+    return Instance(os.getpid(), started, tuple(wanted), tuple(outputs), host, port, token)
+
+
+def folder() -> Path:
+    """Where the files lie; it goes away when the user logs out, where the system has such a place."""
+    with warnings.catch_warnings():  # of a session without such a place, which gets one in /tmp: see `_ours`
+        warnings.simplefilter("ignore")
+        return Path(platformdirs.user_runtime_path("stylecam", appauthor=False))
+
+
+@contextlib.contextmanager
+def published(instance: Instance) -> Iterator[Path]:
+    """Others find `instance` inside this block, in the file given.
+
+    Raises:
+        OSError: the file cannot be written, or its folder belongs to somebody else.
+    """
+    place = folder()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _ours(place):
+        raise PermissionError(f"{place} belongs to somebody else, or can be written by others")
+    path = place / f"instance-{instance.pid}.json"
+    part = place / f".{path.name}.{secrets.token_hex(4)}"
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(instance), file)
+        part.replace(path)
+        yield path
+    finally:
+        for left in (part, path):
+            with contextlib.suppress(OSError):
+                left.unlink()
+
+
+def running() -> list[Instance]:
+    """Those that run now, the newest first; what others have left behind is taken away."""
+    place = folder()
+    if not _ours(place):
+        return []
+    found = []
+    for path in sorted(place.glob("instance-*.json")):
+        instance = _read(path)
+        if instance is not None and instance.alive:
+            found.append(instance)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return sorted(found, key=lambda instance: instance.started, reverse=True)
+
+
+def check_free(wanted: Sequence[str]) -> None:
+    """See that no running stylecam publishes where this one is asked to.
+
+    Raises:
+        AlreadyRunningError: one does; says how to steer it.
+    """
+    for other in running():
+        shared = _places(wanted) & _places(other.wanted)
+        if shared or _devices(wanted) & set(other.outputs):
+            raise AlreadyRunningError(
+                f"stylecam is running already (process {other.pid}) and publishes to {', '.join(other.outputs)}; steer "
+                "it with `stylecam ctl` (stylecam ctl next, stylecam ctl --help), end it with `stylecam ctl quit`, or "
+                "give this one another --output"
+            )
+
+
+def _places(wanted: Sequence[str]) -> set[str]:
+    """What no two can have at once, of outputs as users write them; without any, the first virtual camera is meant."""
+    places = set()
+    for text in wanted or ["virtual"]:
+        kind, _, argument = text.strip().partition(":")
+        if kind == "file":
+            places.add(f"file:{Path(argument).expanduser().resolve()}")
+        elif kind == "virtual" or (kind == "web" and argument):
+            places.add(f"{kind}:{argument}")
+    return places
+
+
+def _devices(wanted: Sequence[str]) -> set[str]:
+    """The names that virtual cameras have once they are open, of those asked for by their device."""
+    parts = [text.strip().partition(":") for text in wanted]
+    return {f"virtual camera {device}" for kind, _, device in parts if kind == "virtual" and device}
+
+
+def _ours(place: Path) -> bool:
+    """True for a folder that this user alone can write: where the system has none of his own, it lies in /tmp."""
+    try:
+        facts = place.lstat()
+    except OSError:
+        return False
+    if os.name != "posix":
+        return stat.S_ISDIR(facts.st_mode)
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o022
+
+
+def _read(path: Path) -> Instance | None:
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        instance = Instance(**{**values, "wanted": tuple(values["wanted"]), "outputs": tuple(values["outputs"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    texts = (instance.host, instance.token, *instance.wanted, *instance.outputs)
+    numbers = (instance.pid, instance.port)
+    if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
+        return None
+    return instance if isinstance(instance.started, float | int) else None

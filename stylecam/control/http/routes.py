@@ -1,0 +1,160 @@
+"""The API: state, styles, statistics, and every action, as JSON over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from stylecam._version import __version__
+from stylecam.control.actions import ACTIONS, Order
+from stylecam.control.commands import Ticket
+from stylecam.control.http.auth import Guard, refused
+from stylecam.control.http.context import Desk
+from stylecam.control.http.openapi import describe
+from stylecam.control.parameters import FLAG, Parameter
+from stylecam.errors import EngineRunError, RefusedError, StylecamError, StyleNotFoundError, UsageError
+
+ANSWER_S = 12.0
+"""How long an answer waits for its order to be carried out; the end of a recording takes longest."""
+
+
+_STATS = Parameter("stats", FLAG, "with all figures", required=False)
+
+
+class Api:
+    """The handlers of `/api/...`, but for the live connection."""
+
+    def __init__(self, desk: Desk, guard: Guard) -> None:
+        self._desk, self._guard = desk, guard
+
+    def routes(self) -> list[web.RouteDef]:
+        """What leads where."""
+        return [
+            web.get("/api/state", self._state),
+            web.get("/api/stats", self._stats),
+            web.get("/api/styles", self._styles),
+            web.get("/api/styles/{name}/thumbnail.jpg", self._thumbnail),
+            web.get("/api/actions", self._actions),
+            web.post("/api/actions/{name}", self._act),
+            web.get("/api/do/{name}", self._do, allow_head=False),
+            web.get("/api/openapi.json", self._openapi),
+        ]
+
+    async def _state(self, request: web.Request) -> web.Response:
+        state = self._desk.state()
+        try:
+            wanted = bool(_STATS.read(request.query.get("stats", "0")))
+        except UsageError as error:
+            return refused(422, str(error))
+        return web.json_response({**state, "stats": self._desk.report()} if wanted else state)
+
+    async def _stats(self, _: web.Request) -> web.Response:
+        return web.json_response(self._desk.report())
+
+    async def _styles(self, _: web.Request) -> web.Response:
+        styles = [
+            {
+                "name": card.name,
+                "number": number,
+                "title": card.title,
+                "artist": card.artist,
+                "year": card.year,
+                "thumbnail": f"/api/styles/{card.name}/thumbnail.jpg",
+            }
+            for number, card in enumerate(self._desk.catalogue.cards, 1)
+        ]
+        return web.json_response({"styles": styles})
+
+    async def _thumbnail(self, request: web.Request) -> web.Response:
+        thumbnails = self._desk.thumbnails
+        try:
+            found = None if thumbnails is None else await thumbnails.of(request.match_info["name"])
+        except StyleNotFoundError as error:
+            return refused(404, str(error))
+        except EngineRunError as error:
+            return refused(409, str(error))
+        if found is None:
+            return refused(503, "no picture yet")
+        headers = {"ETag": f'"{found.tag}"'}
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=found.jpeg, content_type="image/jpeg", headers=headers)
+
+    async def _actions(self, _: web.Request) -> web.Response:
+        hotkeys = self._desk.hotkeys
+        told = [{**action.describe(), "hotkey": hotkeys.get(action.name, "")} for action in ACTIONS.values()]
+        return web.json_response({"actions": told})
+
+    async def _openapi(self, _: web.Request) -> web.Response:
+        return web.json_response(describe(ACTIONS.values(), __version__))
+
+    async def _act(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in ACTIONS:
+            return _unknown(name)
+        body = await request.read()
+        if body and request.content_type != "application/json":
+            return refused(415, f"the body is {request.content_type[:60]}; send application/json")
+        try:
+            arguments = json.loads(body) if body else {}
+        except (ValueError, RecursionError):
+            return refused(400, "the body is not JSON")
+        if not isinstance(arguments, dict):
+            return refused(422, 'the body must be an object with the arguments, such as {"value": 0.5}')
+        return await self._carry_out(lambda: Order.of(name, arguments))
+
+    async def _do(self, request: web.Request) -> web.Response:
+        """The same for whatever can only open an address, as a Stream Deck's website button does."""
+        if not self._guard.has_token(request):  # a cookie is not enough: any page could have the browser ask this
+            return refused(401, "an action by its address needs the token in it: ?token=…")
+        name = request.match_info["name"]
+        if name not in ACTIONS:
+            return _unknown(name)
+        texts: Mapping[str, str] = {key: text for key, text in request.query.items() if key != "token"}
+        return await self._carry_out(lambda: Order.read(name, texts))
+
+    async def _carry_out(self, make: Callable[[], Order]) -> web.Response:
+        try:
+            ticket = await ended(self._desk.control.submit(make()))
+            answer: dict[str, Any] = {"state": self._desk.describe(ticket.state)}
+        except RefusedError as error:
+            return refused(409, str(error))
+        except StylecamError as error:
+            return refused(422, str(error))
+        return web.json_response(answer if ticket.result is None else {**answer, "result": ticket.result})
+
+
+def order_of(message: Any) -> Order:
+    """The order in a message of the live connection: `{"action": NAME, "arguments": {...}}`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    arguments = message.get("arguments", {}) if isinstance(message, dict) else None
+    if not isinstance(message, dict) or not isinstance(message.get("action"), str) or not isinstance(arguments, dict):
+        raise UsageError('a message must be {"id": …, "action": NAME, "arguments": {…}}')
+    return Order.of(message["action"], arguments)
+
+
+async def ended(ticket: Ticket) -> Ticket:
+    """`ticket` once it has ended, or after `ANSWER_S` as it is."""
+    loop = asyncio.get_running_loop()
+    heard = asyncio.Event()
+
+    def hear(_: Ticket) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(heard.set)
+
+    ticket.add_done_callback(hear)
+    with contextlib.suppress(asyncio.TimeoutError):  # its own class on Python 3.10
+        await asyncio.wait_for(heard.wait(), ANSWER_S)
+    return ticket
+
+
+def _unknown(name: str) -> web.Response:
+    return refused(404, f"there is no action {name[:60]!r}; there are {', '.join(ACTIONS)}")

@@ -1,0 +1,197 @@
+"""The server: the page and the API on a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import http_exceptions, web
+
+from stylecam.control.http.address import Address, url
+from stylecam.control.http.auth import LARGEST_BODY, Guard, guarded, new_token
+from stylecam.control.http.connection_limit import HEAD_S, MOST_CONNECTIONS, Door
+from stylecam.control.http.context import Desk
+from stylecam.control.http.routes import Api
+from stylecam.control.http.static import Pages
+from stylecam.control.http.websocket import Feed
+from stylecam.errors import ServerUnavailableError
+
+DEFAULT_PORT = 8765
+PORTS_TRIED = 20
+START_S, STOP_S = 10.0, 3.0
+KEPT_S = 75.0
+"""A connection whose last request is so long ago is let go."""
+
+
+class Server:
+    """Serves one `Desk`, from `start` to `stop`; whoever has the link may look and steer.
+
+    Its thread only waits for the network. What the program tells it, from any thread, is handed over and never waited
+    for.
+    """
+
+    def __init__(self, desk: Desk, address: Address | None = None, token: str | None = None) -> None:
+        """`address` without a port takes the first free one from 8765 on; without `token` it is a random one."""
+        self.address = address or Address()
+        self.port = self.address.port or DEFAULT_PORT
+        self.token = token or new_token()
+        self._desk = desk
+        self._feed = Feed(desk)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
+        self._thread: threading.Thread | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+
+    @property
+    def host(self) -> str:
+        """The host it listens on."""
+        return self.address.host
+
+    @property
+    def url(self) -> str:
+        """The page's address, without the token."""
+        return url(self.address.host, self.port)
+
+    @property
+    def link(self) -> str:
+        """The page's address with the token: who has it, steers."""
+        return f"{self.url}?token={self.token}"
+
+    @property
+    def listened(self) -> bool:
+        """True while anybody has the page open, and wants figures."""
+        return self._feed.listened
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ServerUnavailableError: the port is taken, or the address is none of this machine's.
+        """
+        ready: threading.Event = threading.Event()
+        failure: list[Exception] = []
+        self._thread = threading.Thread(target=self._serve, args=(ready, failure), name="stylecam-server", daemon=True)
+        self._thread.start()
+        if not ready.wait(START_S):
+            self._ask_to_stop()
+            raise ServerUnavailableError(f"the server did not start on port {self.port}; try --no-server")
+        if failure:
+            self._thread.join(STOP_S)
+            raise ServerUnavailableError(self._reason(failure[0]))
+        self._unsubscribe = self._desk.control.subscribe(lambda _: self.changed())
+
+    def stop(self) -> None:
+        """Let everybody go and give the port back. Also after a failed start, and twice."""
+        self._unsubscribe()
+        self._ask_to_stop()
+        if self._thread is not None:
+            self._thread.join(STOP_S)
+            self._thread = None
+
+    def _ask_to_stop(self) -> None:
+        with self._lock:
+            loop, self._loop = self._loop, None
+            if loop is not None:
+                loop.call_soon_threadsafe(self._stopping.set)
+            else:  # nobody waits for it: it ends as soon as it has begun
+                self._stopping.set()
+
+    def changed(self) -> None:
+        """Something that the state tells is another now."""
+        self._hand_over(self._feed.changed)
+
+    def tell(self, report: dict[str, Any]) -> None:
+        """The figures of this moment, as `Desk.report` gives them."""
+        self._hand_over(lambda: self._feed.tell(report))
+
+    def notice(self, text: str) -> None:
+        """Something that the user should know, in one line."""
+        self._hand_over(lambda: self._feed.notice(text))
+
+    def _hand_over(self, work: Callable[[], None]) -> None:
+        with self._lock:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(work)
+
+    def _serve(self, ready: threading.Event, failure: list[Exception]) -> None:
+        try:
+            asyncio.run(self._live(ready))
+        except (OSError, UnicodeError) as error:  # a host name that cannot be one is the latter
+            failure.append(error)
+        finally:
+            ready.set()
+
+    async def _live(self, ready: threading.Event) -> None:
+        """From the opening of the port to the last goodbye."""
+        runner = web.AppRunner(
+            self._application(), access_log=None, logger=_LOG, shutdown_timeout=0.2, keepalive_timeout=KEPT_S
+        )
+        await runner.setup()
+        try:
+            assert runner.server is not None
+            door = Door(runner.server, MOST_CONNECTIONS, HEAD_S)
+            listening = await self._listen(door)
+            self._desk.broadcast.attach(asyncio.get_running_loop())
+            with self._lock:
+                self._loop = asyncio.get_running_loop()
+            ready.set()
+            await self._stopping.wait()
+            listening.close()
+            door.close()
+        finally:
+            with self._lock:
+                self._loop = None
+            self._desk.broadcast.detach()
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        guard = Guard(self.address, self.token)
+        application = web.Application(middlewares=[guarded(guard)], client_max_size=LARGEST_BODY)
+        application.add_routes(Api(self._desk, guard).routes())
+        application.add_routes(Pages(self._desk.broadcast, guard).routes())
+        application.add_routes([web.get("/api/live", self._feed.connect)])
+        application.on_shutdown.append(self._feed.close)
+        if self._desk.thumbnails is not None:
+            application.on_shutdown.append(self._desk.thumbnails.close)
+        return application
+
+    async def _listen(self, door: Door) -> asyncio.Server:
+        wanted = self.address.port
+        ports = [wanted] if wanted else range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)
+        for port in ports:
+            self.port = port
+            try:
+                return await asyncio.get_running_loop().create_server(door, self.address.host, port)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or port == ports[-1]:
+                    raise
+        raise AssertionError("there is always a port to try")
+
+    def _reason(self, error: Exception) -> str:
+        host = self.address.host
+        if not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
+            reason = getattr(error, "strerror", None) or "it is no address of this machine"
+            return f"{host[:60]}, port {self.port}, cannot be listened to: {reason}; try --listen 127.0.0.1"
+        if self.address.port is None:
+            last = DEFAULT_PORT + PORTS_TRIED - 1
+            return f"ports {DEFAULT_PORT} to {last} are all in use; choose another with --listen {host}:{last + 1}"
+        other = self.port % 65535 + 1
+        return (
+            f"port {self.port} is in use by another program; "
+            f"choose another with --listen {host}:{other} or --output web:{other}"
+        )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """False for what aiohttp has to say of requests that are none, or end in the middle: whoever sent them was told."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, http_exceptions.HttpProcessingError | web.RequestPayloadError | ConnectionError)
+
+
+_LOG = logging.getLogger("stylecam.server")
+_LOG.addFilter(_is_ours)

@@ -1,0 +1,102 @@
+"""A process of its own that paints small pictures, for `stylecam.control.http.thumbnails`.
+
+It takes orders on its standard input, one line of JSON followed by the picture's bytes, and answers on its standard
+output, one line of JSON followed by a JPEG. It paints on one thread with the lowest priority there is: OpenCV keeps one
+pool of threads for a process, and a small painting in it would hold up the frames of the live picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import numpy as np
+import psutil
+
+from stylecam.engines.base import Session
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.errors import StylecamError
+from stylecam.media.frame import Image
+from stylecam.media.transforms import with_rim
+from stylecam.models.model import Model
+
+RIM = 8
+"""As the live picture has it, so that both look alike."""
+JPEG_QUALITY = 84
+MOST_SESSIONS = 4
+
+
+class Miniaturist:
+    """Paints pictures whose sides are multiples of 8; networks it has used lately stay loaded."""
+
+    def __init__(self) -> None:
+        self._engine = OpenCVEngine("cpu")
+        self._sessions: OrderedDict[tuple[str, int, int], Session] = OrderedDict()
+
+    def paint(self, path: str, weights: tuple[float, ...], image: Image) -> bytes:
+        """`image` (H×W×3 uint8 BGR) by the network in `path` with style `weights`, as JPEG.
+
+        Raises:
+            ModelFormatError: the file is no network any more.
+            EngineRunError: OpenCV cannot run it.
+        """
+        padded = with_rim(image, RIM)
+        painted = self._session(path, padded).paint(padded, weights)[RIM:-RIM, RIM:-RIM]
+        _, data = cv2.imencode(".jpg", painted, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        return data.tobytes()
+
+    def _session(self, path: str, padded: Image) -> Session:
+        height, width = padded.shape[:2]
+        key = (path, width, height)
+        if key not in self._sessions:
+            while len(self._sessions) >= MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+            self._sessions[key] = self._engine.session(Model.read(Path(path)), width, height)
+        self._sessions.move_to_end(key)
+        return self._sessions[key]
+
+
+def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
+    """Paint what is ordered until no more orders come."""
+    miniaturist = Miniaturist()
+    while line := orders.readline():
+        order: dict[str, Any] = json.loads(line)
+        width, height = order["size"]
+        data = orders.read(width * height * 3)
+        if len(data) < width * height * 3:
+            return
+        image = np.frombuffer(data, np.uint8).reshape(height, width, 3)
+        try:
+            jpeg = miniaturist.paint(order["path"], tuple(order["weights"]), image)
+            answer: dict[str, Any] = {"bytes": len(jpeg)}
+        except StylecamError as error:
+            jpeg, answer = b"", {"error": str(error)}
+        answers.write(json.dumps(answer).encode() + b"\n" + jpeg)
+        answers.flush()
+
+
+def main() -> None:
+    """The process's whole life."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the program, which then ends this one
+    give_way()
+    cv2.setNumThreads(1)
+    with contextlib.suppress(BrokenPipeError):
+        serve(sys.stdin.buffer, answers)
+
+
+def give_way() -> None:
+    """Let everything else go first.
+
+    In the session of the program, for Linux compares niceness within one session only (autogroups).
+    """
+    with contextlib.suppress(OSError, psutil.Error):
+        psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)

@@ -1,0 +1,1 @@
+"""Keys: bindings, global hotkeys, and keys typed in the terminal."""

@@ -1,0 +1,97 @@
+"""Sessions of libraries that handle uint8 well: a bank is given the picture as it lies in memory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from stylecam.engines.base import Session, check_constants
+from stylecam.errors import EngineRunError
+from stylecam.media.frame import Image
+from stylecam.media.transforms import Tensor, in_order
+from stylecam.models.model import Model
+from stylecam.models.rewrite.uint8_io import fold
+
+_PROBE = 32
+"""Every so many pixels it is looked at whether a picture is one single colour."""
+
+Array = npt.NDArray[Any]
+
+
+class Net(ABC):
+    """A network in a library, for one size."""
+
+    @abstractmethod
+    def run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int]) -> Array:
+        """Its answer, which belongs to the caller. Raises EngineRunError."""
+
+
+class Loader(ABC):
+    """What loads networks into a library."""
+
+    @property
+    @abstractmethod
+    def in_order(self) -> bool:
+        """Whether pictures come sooner in order than as cells (see `Folded.pixels`)."""
+
+    @abstractmethod
+    def load(self, data: bytes, model: Model, width: int, height: int) -> Net:
+        """The network in the ONNX file `data`, a form of `model`, for `width`×`height`. Raises EngineRunError."""
+
+
+class PixelSession(Session):
+    """Our banks are run as pixels for `paint`, whole for `run`, as other networks are; each is loaded when needed."""
+
+    def __init__(self, loader: Loader, model: Model, width: int, height: int) -> None:
+        """For pictures of `width`×`height`.
+
+        Raises:
+            EngineRunError: the network cannot be loaded, or is damaged.
+        """
+        check_constants(model)
+        self._loader, self._model, self._width, self._height = loader, model, width, height
+        self._folded = fold(model)
+        self._in_order = loader.in_order  # as it is now: a device that is given up must not change it
+        self._trusted = False
+        if self._folded is None:
+            self._whole  # noqa: B018 - there is nothing to wait for
+
+    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
+        """See `Session.run`."""
+        figures = self._model.figures
+        wanted = (1, figures, 1, 1) if figures else (1, 3, self._height, self._width)
+        styled = self._whole.run(image, weights, origin)
+        if styled.shape != wanted:
+            raise EngineRunError(f"{self._model.path.name} gave shape {styled.shape} where {wanted} was expected")
+        return cast(Tensor, styled)
+
+    def paint(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+        """See `Session.paint`."""
+        if self._folded is None:
+            return super().paint(image, weights, origin)
+        painted = self._pixels.run(np.ascontiguousarray(image)[None], weights, origin)
+        picture = cast(Image, painted[0] if self._in_order else in_order(painted))
+        self._look_at(picture, image, weights, origin)
+        return picture
+
+    def _look_at(self, picture: Image, image: Image, weights: tuple[float, ...], origin: tuple[int, int]) -> None:
+        """See that a picture of one single colour was meant: NaN, which spreads over all of it, makes one too."""
+        probe = picture[::_PROBE, ::_PROBE]
+        uniform = bool(probe.min() == probe.max())
+        if uniform and not self._trusted:
+            super().paint(image, weights, origin)
+        self._trusted = uniform  # until the next other picture
+
+    @cached_property
+    def _whole(self) -> Net:
+        return self._loader.load(self._model.at(self._width, self._height), self._model, self._width, self._height)
+
+    @cached_property
+    def _pixels(self) -> Net:
+        assert self._folded is not None
+        data = self._folded.pixels(self._width, self._height, in_order=self._in_order)
+        return self._loader.load(data, self._model, self._width, self._height)

@@ -1,0 +1,106 @@
+"""What was measured on: the machine, and the versions of all that computes."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from stylecam._version import __version__
+from stylecam.utils.clock import Clock
+from stylecam.utils.resources import load, model_name, usable_cores
+
+_PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve")
+"""Words of `/proc/cpuinfo` that decide how fast networks run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine at hand.
+
+    Attributes:
+        cores: how many of the processor's threads this process may use.
+        features: what its arithmetic knows, as far as the system tells.
+        load: how many programs have wanted a processor during the last minute, before the measurement; 0 if unknown.
+    """
+
+    processor: str
+    cores: int
+    features: tuple[str, ...]
+    memory_gb: float
+    system: str
+    python: str
+    stylecam: str
+    packages: dict[str, str]
+    load: float
+
+    @classmethod
+    def here(cls) -> Host:
+        """The machine, as it is now."""
+        return cls(
+            model_name(),
+            usable_cores(),
+            _features(),
+            round(psutil.virtual_memory().total / 2**30, 1),
+            f"{platform.system()} {platform.release()}",
+            platform.python_version(),
+            __version__,
+            {name: known for name in _PACKAGES if (known := _version(name)) is not None},
+            round(load(), 2),
+        )
+
+    def __str__(self) -> str:
+        packages = ", ".join(f"{name} {number}" for name, number in self.packages.items())
+        features = f" ({' '.join(self.features)})" if self.features else ""
+        return (
+            f"{self.processor}{features}, {self.cores} core{'s' if self.cores != 1 else ''}, {self.memory_gb:g} GB, "
+            f"{self.system}, load {self.load:g}\nstylecam {self.stylecam}, Python {self.python}, {packages}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def machine_busy_s() -> float:
+    """Seconds of processor time that all programs of the machine have used so far; only differences mean something."""
+    times = psutil.cpu_times()._asdict()
+    counted_twice = times.get("guest", 0.0) + times.get("guest_nice", 0.0)  # in user and nice already
+    return float(sum(times.values()) - times.get("idle", 0.0) - times.get("iowait", 0.0) - counted_twice)
+
+
+class Others:
+    """How many cores other programs have kept busy since it was made: where they did, figures say less."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = self._now()
+
+    def cores(self) -> float:
+        """On the average until now."""
+        (now, machine, own), (then, machine_then, own_then) = self._now(), self._began
+        return max(0.0, (machine - machine_then) - (own - own_then)) / max(1e-3, now - then)
+
+    def _now(self) -> tuple[float, float, float]:
+        return self._clock.now(), machine_busy_s(), self._clock.busy()
+
+
+def _features() -> tuple[str, ...]:
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:  # no Linux
+        return ()
+    told = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "").split()
+    return tuple(word for word in _FEATURES if word in told)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

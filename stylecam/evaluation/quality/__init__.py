@@ -1,0 +1,1 @@
+"""Judge how good the shipped styles look: losses, steadiness, speed, style cards."""

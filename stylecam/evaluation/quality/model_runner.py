@@ -1,0 +1,64 @@
+"""Pictures painted by a network as it ships: through our own engine, as the live program does."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from stylecam.engines.base import Engine, Session
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.media.frame import Image
+from stylecam.media.transforms import to_tensor
+from stylecam.models.model import Model
+
+Levels = npt.NDArray[np.float32]
+"""A painted picture before it is rounded: H×W×3 float32, BGR, 0..255."""
+Paint = Callable[[Image], Levels]
+"""Paints one picture whose sides are multiples of 8."""
+
+_SESSIONS = 4
+
+
+class Painter:
+    """Paints with one network, at whatever sizes are asked for.
+
+    The network sees the picture alone: no rim of reflected pixels is put around it and cut off again, as the stylist
+    does, and nothing is scaled. What it paints badly at the border is therefore seen by every measure.
+    """
+
+    def __init__(self, model: Model, engine: Engine | None = None) -> None:
+        self.model = model
+        self.engine = engine or OpenCVEngine("cpu")
+        self._sessions: OrderedDict[tuple[int, int], Session] = OrderedDict()
+
+    def style(self, index: int) -> Paint:
+        """Painting with the style of that number, alone.
+
+        Raises (when painting):
+            EngineRunError: the engine cannot load or run the network.
+        """
+        weights = tuple(float(i == index) for i in range(self.model.styles))
+
+        def paint(image: Image) -> Levels:
+            height, width = image.shape[:2]
+            styled = self.session(width, height).run(to_tensor(image), weights)
+            return np.ascontiguousarray(styled[0, ::-1].transpose(1, 2, 0)) * np.float32(255)
+
+        return paint
+
+    def session(self, width: int, height: int) -> Session:
+        """The network loaded for pictures of this size.
+
+        Raises:
+            EngineRunError: the engine cannot load it.
+        """
+        size = (width, height)
+        if size not in self._sessions:
+            self._sessions[size] = self.engine.session(self.model, width, height)
+            if len(self._sessions) > _SESSIONS:
+                self._sessions.popitem(last=False)
+        self._sessions.move_to_end(size)
+        return self._sessions[size]

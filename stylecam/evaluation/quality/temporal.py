@@ -1,0 +1,162 @@
+"""How steady a style is: on a still picture that a camera noises, and on one that moves.
+
+Needs no PyTorch: a way to paint, numpy and OpenCV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stylecam.errors import TrainingDataError
+from stylecam.evaluation.quality.model_runner import Paint
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import fit
+
+SIZE = Size(640, 360)
+STILL_FRAMES, SIGMA = 8, 3.0
+MOVING_FRAMES = 20
+_SEARCHED = 900
+"""Frames of a clip that are looked through for the stretch that moves most."""
+_CUT = 30.0
+"""Two consecutive thumbnails that differ by more levels than this show another scene, not motion."""
+_THUMBNAIL = Size(80, 45)
+
+Mask = npt.NDArray[np.bool_]
+Flow = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class WarpedError:
+    """What changes from frame to frame though nothing in the scene does, in levels of 0..255.
+
+    Attributes:
+        styled: of the painted clip.
+        camera: of the clip itself, by the same measure: what no painter can be blamed for.
+        valid: the share of pixels seen in both frames, which alone count.
+    """
+
+    styled: float
+    camera: float
+    valid: float
+
+
+def flicker(paint: Paint, still: Image, *, frames: int = STILL_FRAMES, sigma: float = SIGMA, seed: int = 0) -> float:
+    """How much a still picture's sensor noise shows in the painting: 1 as much as in the camera's own picture.
+
+    Gaussian noise of `sigma` levels, rounded to whole levels as a camera does; then the standard deviation of each
+    value over time, averaged over the picture, of the painting (before it is rounded) over that of the input.
+    """
+    chance = np.random.default_rng(seed)
+    noised, painted = [], []
+    for _ in range(frames):
+        noise = sigma * chance.standard_normal(still.shape, dtype=np.float32)
+        frame = (still + noise).round().clip(0, 255).astype(np.uint8)
+        noised.append(frame.astype(np.float32))
+        painted.append(paint(frame))
+    return float(np.std(painted, axis=0).mean() / max(1e-6, float(np.std(noised, axis=0).mean())))
+
+
+class Scene:
+    """A moving clip and how it moves, found once for all painters.
+
+    The motion is dense inverse search flow (https://arxiv.org/abs/1603.03590) between the camera's grey frames. Pixels
+    whose way there and back does not close (Sundaram et al. 2010, as Ruder et al. 2016 use it,
+    https://arxiv.org/abs/1604.08610), or that come from outside the picture, count as not seen in both.
+    """
+
+    def __init__(self, clip: Sequence[Image]) -> None:
+        search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        greys = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in clip]
+        self.clip = tuple(clip)
+        self._backs: list[Flow] = []
+        self._seen: list[Mask] = []
+        for before, now in pairwise(greys):
+            back = cast(Flow, search.calc(now, before, None))  # type: ignore[call-overload]
+            forth = cast(Flow, search.calc(before, now, None))  # type: ignore[call-overload]
+            self._backs.append(back)
+            self._seen.append(_seen_in_both(back, forth))
+        self._camera = self._error(lambda image: image.astype(np.float32))
+
+    def warped_error(self, paint: Paint) -> WarpedError:
+        """Paint each frame by itself and compare it with the painting before it, moved as the scene moved.
+
+        The error is the mean absolute difference over what is seen in both.
+        """
+        valid = float(np.mean([seen.mean() for seen in self._seen]))
+        return WarpedError(self._error(paint), self._camera, valid)
+
+    def _error(self, paint: Paint) -> float:
+        errors = []
+        before = paint(self.clip[0])
+        for frame, back, seen in zip(self.clip[1:], self._backs, self._seen, strict=True):
+            now = paint(frame)
+            errors.append(_difference(before, now, back, seen))
+            before = now
+        return float(np.mean(errors))
+
+
+def read_clip(path: Path, count: int = MOVING_FRAMES, size: Size = SIZE) -> list[Image]:
+    """`count` consecutive frames of the video `path`: the stretch, without a cut, that moves most.
+
+    The middle of each frame is cropped to the shape of `size` and resized to it.
+
+    Raises:
+        TrainingDataError: it cannot be read, or is too short.
+    """
+    thumbnails = [cv2.cvtColor(fit(frame, _THUMBNAIL), cv2.COLOR_BGR2GRAY) for frame in _frames(path, 0, _SEARCHED)]
+    if len(thumbnails) < count:
+        raise TrainingDataError(f"{path} has {len(thumbnails)} frames; a clip needs at least {count}")
+    changes = np.array([cv2.absdiff(a, b).mean() for a, b in pairwise(thumbnails)])
+    motion = [np.median(changes[at : at + count - 1]) for at in range(len(thumbnails) - count + 1)]
+    whole = [changes[at : at + count - 1].max(initial=0) <= _CUT for at in range(len(motion))]
+    start = int(np.argmax(np.where(whole, motion, -1.0) if any(whole) else motion))
+    return [np.ascontiguousarray(fit(frame, size)) for frame in _frames(path, start, count)]
+
+
+def _frames(path: Path, start: int, count: int) -> Iterator[Image]:
+    """Decoded from the beginning: seeking lands on other frames with some files."""
+    if not path.is_file():
+        raise TrainingDataError(f"--clips {path}: there is no such file")
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    decoded = 0
+    try:
+        while decoded < start + count and capture.grab():
+            decoded += 1
+            if decoded > start:
+                done, frame = capture.retrieve()
+                if not done:
+                    break
+                yield cast(Image, frame)
+    finally:
+        capture.release()
+    if not decoded:
+        raise TrainingDataError(f"--clips {path} holds no video that OpenCV's FFmpeg can read; try it in a player")
+
+
+def _grid(flow: Flow) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    height, width = flow.shape[:2]
+    down, right = np.mgrid[0:height, 0:width].astype(np.float32)
+    return right + flow[..., 0], down + flow[..., 1]
+
+
+def _seen_in_both(back: Flow, forth: Flow) -> Mask:
+    height, width = back.shape[:2]
+    right, down = _grid(back)
+    inside = (right >= 0) & (right <= width - 1) & (down >= 0) & (down <= height - 1)
+    returned = cv2.remap(forth, right, down, cv2.INTER_LINEAR)
+    gap = np.square(back + returned).sum(2)
+    longest = np.square(back).sum(2) + np.square(returned).sum(2)
+    return cast(Mask, inside & (gap <= 0.01 * longest + 0.5))
+
+
+def _difference(before: npt.NDArray[np.float32], now: npt.NDArray[np.float32], back: Flow, seen: Mask) -> float:
+    moved = cv2.remap(before, *_grid(back), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return float(np.abs(moved - now)[seen].mean()) if seen.any() else 0.0

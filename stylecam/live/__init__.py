@@ -1,0 +1,1 @@
+"""The running webcam: capture, pipeline, publisher, session and its settings."""

@@ -1,0 +1,218 @@
+"""The configuration file: defaults for `stylecam run`, hotkeys, presets and what follows OBS.
+
+[run]                       # any long option of `stylecam run`, with _ for -
+style = "great_wave"
+output = ["virtual", "window"]
+
+[hotkeys]                   # order = "combination"; an empty one removes it
+next = "ctrl+alt+right"
+"preset:calm" = "ctrl+alt+c"
+
+[presets.calm]              # a look with a name; what is left out stays as it is
+style = "water_lilies"
+strength = 0.7
+steadiness = 1.0
+preserve_color = true
+
+[scenes]                    # OBS scene = style or preset
+"Just chatting" = "calm"
+"Game" = "none"
+
+[server]
+listen = "127.0.0.1:8765"
+
+[panic]
+picture = "~/Pictures/back-soon.png"
+
+Checked by hand, as the options themselves say what they take: a validation library would want each of them declared a
+second time, and none tells the line of a wrong value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stylecam.control.actions import Preset
+from stylecam.errors import ConfigError, StylecamError
+from stylecam.live.config.option import TABLES, Option, Value
+from stylecam.live.config.toml_lines import Keys, key_lines
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the file says.
+
+    Attributes:
+        path: the file; None where there is none.
+        run: option to value, from whichever table.
+        hotkeys: order to combination.
+        presets: name to look.
+        scenes: OBS scene to style or preset.
+        places: option to the table and key that set it.
+        lines: table and key to line.
+    """
+
+    path: Path | None = None
+    run: dict[str, Value] = field(default_factory=dict)
+    hotkeys: dict[str, str] = field(default_factory=dict)
+    presets: dict[str, Preset] = field(default_factory=dict)
+    scenes: dict[str, str] = field(default_factory=dict)
+    places: dict[str, Keys] = field(default_factory=dict)
+    lines: Mapping[Keys, int] = field(default_factory=dict)
+
+    def line(self, keys: Keys) -> int | None:
+        """The line of a table's key; of one inside an inline table, the line where that begins."""
+        return next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
+
+    def place(self, keys: Keys) -> str:
+        """File and line of a table's key, in words."""
+        line = self.line(keys)
+        return str(self.path) if line is None else f"{self.path}, line {line}"
+
+    def error(self, keys: Keys, message: str) -> ConfigError:
+        """`message` about the value of `keys`, with file, line and key in front."""
+        key = f" {keys[-1]}" if len(keys) > 1 else ""
+        return ConfigError(f"{self.place(keys)}: [{'.'.join(keys[:-1] or keys)}]{key}: {message}")
+
+    def check_styles(self, parse: Callable[[str], object]) -> None:
+        """See that [run], presets and scenes name styles that are there; `parse` is the catalogue's.
+
+        Raises:
+            ConfigError: the first that does not.
+        """
+        named: dict[Keys, str | None] = {
+            ("presets", name, "style"): preset.style for name, preset in self.presets.items()
+        }
+        named |= {("scenes", scene): style for scene, style in self.scenes.items() if style not in self.presets}
+        first = str(self.run.get("style", ""))
+        if first and not first.endswith(".onnx"):  # a file is looked into when it is used
+            named = {self.places["style"]: first, **named}
+        for keys, style in named.items():
+            if style is None:
+                continue
+            try:
+                parse(style)
+            except StylecamError as error:
+                presets = f"; of presets there are {', '.join(self.presets)}" if self.presets else ""
+                raise self.error(keys, f"{error}{presets if keys[0] == 'scenes' else ''}") from error
+
+
+def load(path: Path, options: Iterable[Option]) -> Config:
+    """Read `path`; an empty configuration when there is no such file.
+
+    Args:
+        path: the TOML file.
+        options: what may be set.
+
+    Raises:
+        ConfigError: unreadable, not TOML, or an unknown table, key or kind of value; with the line.
+    """
+    try:
+        text = path.read_text("utf-8-sig")  # Windows puts a mark before UTF-8
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    return parse(text, path, options)
+
+
+def parse(text: str, path: Path, options: Iterable[Option]) -> Config:
+    """The configuration that `text` is, for a file called `path`; raises as `load`."""
+    try:
+        tables = tomllib.loads(text)
+        lines = key_lines(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return _Reader(Config(path, lines=lines), tables, {option.name: option for option in options}).read()
+
+
+class _Reader:
+    """Takes the tables apart, into `config`."""
+
+    def __init__(self, config: Config, tables: dict[str, Any], options: dict[str, Option]) -> None:
+        self._config, self._tables, self._options = config, tables, options
+
+    def read(self) -> Config:
+        config = self._config
+        small: dict[str, dict[str, str]] = {}
+        for name, (table, key) in TABLES.items():
+            if name in self._options:
+                small.setdefault(table, {})[key] = name
+        self._check_names((), self._tables, ("run", "hotkeys", "presets", "scenes", *small))
+        self._read_options(("run",), {name: name for name in self._options})
+        for table, names in small.items():
+            self._read_options((table,), names)
+        config.hotkeys.update(self._texts("hotkeys", 'a text like "ctrl+alt+n"'))
+        config.scenes.update(self._texts("scenes", "the name of a style or preset"))
+        for name, table in self._table(("presets",)).items():
+            config.presets[name] = self._preset(name, table)
+        return config
+
+    def _read_options(self, table: Keys, names: Mapping[str, str]) -> None:
+        """Take in a table whose keys set options; `names` says which key sets which."""
+        values = self._table(table)
+        self._check_names(table, values, names)
+        for key, value in values.items():
+            option, keys = self._options[names[key]], (*table, key)
+            if not option.takes(value):
+                raise self._config.error(keys, f"must be {option.wanted}")
+            if option.name in self._config.places:
+                other = self._config.places[option.name]
+                raise self._config.error(keys, f"is set by [{other[0]}] {other[1]} as well; take one of them away")
+            self._config.run[option.name] = value
+            self._config.places[option.name] = keys
+
+    def _preset(self, name: str, value: object) -> Preset:
+        keys = ("presets", name)
+        if not isinstance(value, dict):
+            raise self._config.error(keys, f"must be a table; write [presets.{name}] on a line of its own")
+        if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+            raise self._config.error(keys, f"a preset's name has 1 to {LONGEST_NAME} letters that can be shown")
+        self._check_names(keys, value, ("style", "strength", "steadiness", "preserve_color"))
+        if not value:
+            raise self._config.error(keys, "sets nothing; give it style, strength, steadiness or preserve_color")
+        for key, given in value.items():
+            if key == "style" and not isinstance(given, str):
+                raise self._config.error((*keys, key), "must be the name of a style")
+            if key == "preserve_color" and not isinstance(given, bool):
+                raise self._config.error((*keys, key), "must be true or false")
+            if key in ("strength", "steadiness") and (isinstance(given, bool) or not _is_share(given)):
+                raise self._config.error((*keys, key), "must be a number from 0 to 1")
+        return Preset(**value)
+
+    def _texts(self, table: str, wanted: str) -> dict[str, str]:
+        values = self._table((table,))
+        for key, value in values.items():
+            if not isinstance(value, str):
+                raise self._config.error((table, key), f"must be {wanted}")
+        return values
+
+    def _table(self, keys: Keys) -> dict[str, Any]:
+        table = self._tables.get(keys[0], {})
+        if not isinstance(table, dict):
+            raise self._config.error(keys, f"{keys[0]} must be a table; write [{keys[0]}] on a line of its own")
+        return table
+
+    def _check_names(self, table: Keys, given: Iterable[str], allowed: Collection[str]) -> None:
+        for name in given:
+            if name not in allowed:
+                near = difflib.get_close_matches(name, allowed, 1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(allowed)}"
+                kind = "such key" if table else "such table"
+                raise self._config.error((*table, name), f"there is no {kind}; {hint}")
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1

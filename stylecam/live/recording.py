@@ -1,0 +1,160 @@
+"""What orders want beside a change of state: pictures kept, recordings made, the configuration read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+
+from stylecam.control.commands import Control, Errand
+from stylecam.errors import RefusedError, SinkError, StylecamError
+from stylecam.live.publisher import Outlet, Publisher
+from stylecam.live.viewers import Audience
+from stylecam.media.frame import Frame, Size
+from stylecam.media.sinks.recorder import Recorder
+from stylecam.utils.files import new_file, write_bytes
+
+
+class Errands:
+    """Carries out the errands of one run. Files are written on a thread of its own, one after the other."""
+
+    def __init__(
+        self,
+        control: Control,
+        publisher: Publisher,
+        audience: Audience,
+        size: Size,
+        fps: float,
+        *,
+        pictures: Path,
+        videos: Path,
+        reload: Callable[[], None] | None = None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`pictures` and `videos` are the folders for new files, made when there is one.
+
+        `reload` reads the configuration again, or raises a StylecamError; `changed` is called when `recording` is
+        another, from any thread.
+        """
+        self._control = control
+        self._publisher, self._audience = publisher, audience
+        self._size, self._fps = size, fps
+        self._pictures, self._videos = pictures, videos
+        self._reload, self._changed = reload, changed
+        self._worker = ThreadPoolExecutor(1, "stylecam-errands")
+        self._working: list[Future[None]] = []
+        self._outlet: Outlet | None = None
+
+    @property
+    def recording(self) -> Path | None:
+        """The file being recorded to, or None."""
+        outlet = self._outlet
+        if outlet is None or outlet.given_up or not isinstance(outlet.sink, Recorder):
+            return None
+        return outlet.sink.path
+
+    def carry_out(self) -> None:
+        """Take up all errands that wait; by the thread that runs the program. Files are written after it returns."""
+        for errand in self._control.errands():
+            if errand.order.action == "reload":
+                self._try(errand, self._read_again)
+            elif errand.order.action == "snapshot":
+                self._hand_over(self._try, errand, self._keep, self._publisher.shown)
+            else:
+                self._hand_over(self._try, errand, self._record)
+
+    def tend(self) -> None:
+        """Now and then: let go of a recording that has stopped by itself; raise what nobody expected."""
+        if self._outlet is not None and self._outlet.given_up:
+            self._hand_over(self._let_go, self._outlet)
+        for done in [work for work in self._working if work.done()]:
+            self._working.remove(done)
+            done.result()
+
+    def close(self) -> None:
+        """Finish what is being written. A recording is finished by the publisher, with all its outputs."""
+        self._worker.shutdown()
+
+    def _hand_over(self, work: Callable[..., None], *given: object) -> None:
+        self._working.append(self._worker.submit(work, *given))
+
+    def _try(self, errand: Errand, work: Callable[..., dict[str, str] | None], *given: object) -> None:
+        try:
+            result = work(errand, *given)
+        except StylecamError as error:
+            errand.ticket.refuse(error)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            errand.ticket.refuse(RefusedError(f"{where}{error.strerror or error}"))
+        else:
+            errand.ticket.finish(self._control.state, result)
+
+    def _read_again(self, _: Errand) -> None:
+        if self._reload is None:
+            raise RefusedError("there is no configuration to read again")
+        self._reload()
+
+    def _keep(self, errand: Errand, shown: Frame) -> dict[str, str]:
+        if shown.index < 0:
+            raise RefusedError("there is no picture yet")
+        data = cv2.imencode(".png", shown.image)[1].tobytes()
+        path = self._new(self._pictures, errand, ".png")
+        try:
+            write_bytes(path, data)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return {"file": str(path)}
+
+    def _record(self, errand: Errand) -> dict[str, str] | None:
+        """Begin or end; what is so already stays so, as with every switch, unless a file of another name is wanted."""
+        path = self.recording
+        wanted = bool(errand.order.arguments.get("on", path is None))
+        if path is None:
+            return self._start(errand) if wanted else None
+        if not wanted:
+            return self._stop(path)
+        if "name" in errand.order.arguments:
+            raise RefusedError(f"already recording to {path}; end that first")
+        return {"file": str(path)}
+
+    def _start(self, errand: Errand) -> dict[str, str]:
+        path = self._new(self._videos, errand, ".mp4")
+        path.unlink()  # the recorder makes its own, which gets this name when it is whole
+        outlet = Outlet(Recorder(path), self._size, self._fps)
+        try:
+            outlet.open()
+        except SinkError as error:
+            raise RefusedError(str(error)) from error
+        self._publisher.join(outlet)
+        self._audience.join(outlet.sink)
+        self._outlet = outlet
+        self._changed()
+        return {"file": str(path)}
+
+    def _stop(self, path: Path) -> dict[str, str]:
+        try:
+            if self._outlet is not None:
+                self._let_go(self._outlet)
+        except SinkError as error:
+            raise RefusedError(str(error)) from error
+        if not path.exists():
+            raise RefusedError("there was nothing to record")
+        return {"file": str(path)}
+
+    def _let_go(self, outlet: Outlet) -> None:
+        if self._outlet is not outlet:
+            return
+        self._outlet = None
+        self._audience.part(outlet.sink)
+        if self._publisher.part(outlet):
+            outlet.sink.close()
+        self._changed()
+
+    def _new(self, folder: Path, errand: Errand, suffix: str) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = str(errand.order.arguments.get("name", "stylecam"))
+        return new_file(folder, f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}", suffix)

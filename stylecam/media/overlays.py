@@ -1,0 +1,85 @@
+"""The still picture for a panic, from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from stylecam.errors import SourceUnreadableError, UsageError
+from stylecam.media.frame import Image, Size
+from stylecam.media.image_file import Picture
+from stylecam.media.transforms import resize
+
+# ---- panic
+_BACK = (24, 20, 16)
+"""What lies around a picture of another shape, and behind one that is transparent: BGR."""
+
+
+def panic_picture(path: Path, size: Size) -> Image:
+    """The whole picture of `path`, as large as it can be in one of `size`: H×W×3 uint8 BGR.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        picture = Picture.read(path.expanduser())
+    except SourceUnreadableError as error:
+        raise UsageError(f"--panic-picture: {error}") from error
+    image = picture.image
+    if picture.alpha is not None:
+        share = picture.alpha[:, :, None] / 255
+        image = (image * share + np.array(_BACK) * (1 - share)).round().astype(np.uint8)
+    height, width = image.shape[:2]
+    scale = min(size.width / width, size.height / height)
+    fitted = resize(image, Size(max(1, round(width * scale)), max(1, round(height * scale))))
+    whole = np.empty((size.height, size.width, 3), np.uint8)
+    whole[:] = _BACK
+    top, left = (size.height - fitted.shape[0]) // 2, (size.width - fitted.shape[1]) // 2
+    whole[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+    return whole
+
+
+# ---- finish.badge
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+
+
+def badged(image: Image, text: str) -> Image:
+    """A copy of `image` (H×W×3 uint8 BGR) with `text` on a dark plate in the lower left corner."""
+    result: Image = image.copy()
+    height, room = result.shape[:2]
+    scale = min(height, room * 9 / 16) / 720 * 0.8
+    (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    pad = max(1, round(tall * 0.8))
+    left, bottom = pad * 2, height - pad * 2
+    right, top = left + width + pad * 4, bottom - tall - pad * 2
+    plate = result[max(0, top) : bottom, left:right]
+    plate[:] = (plate * 0.25 + 13.5).astype(np.uint8)
+    dot = (left + pad + pad // 2, (top + bottom) // 2)
+    cv2.circle(result, dot, max(2, pad // 2), (70, 90, 235), -1, cv2.LINE_AA)
+    origin = (left + pad * 3, bottom - pad)
+    cv2.putText(result, text, origin, _FONT, scale, (240, 240, 240), 1, cv2.LINE_AA)
+    return result
+
+
+def waiting_card(size: Size, text: str = "stylecam is starting") -> Image:
+    """A calm dark picture of `size`, published until the first frame is there."""
+    return badged(_dark(size), text)
+
+
+def panic_card(size: Size, text: str = "Back in a moment") -> Image:
+    """A calm dark picture of `size` with `text` in its middle, for when nobody should see anything."""
+    drawn = Pillow.fromarray(_dark(size))
+    font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 12))
+    middle = (size.width / 2, size.height / 2)
+    ImageDraw.Draw(drawn).text(middle, text, (222, 226, 230), font, "mm")
+    return np.ascontiguousarray(drawn)
+
+
+def _dark(size: Size) -> Image:
+    ramp = np.linspace(46, 20, size.height, dtype=np.float32)[:, None]
+    plain = np.repeat(ramp, size.width, axis=1).astype(np.uint8)
+    return np.ascontiguousarray(np.dstack([plain, plain - 4, plain - 8]))

@@ -1,0 +1,61 @@
+"""From what a user writes after `--output` to a sink."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stylecam.errors import UsageError
+from stylecam.media.sinks.base import NullSink, Sink
+from stylecam.utils.files import user_path
+
+KINDS = "virtual[:DEVICE], pipewire, web[:PORT], window, file:PATH.mp4, null"
+
+
+def make_sinks(wanted: Sequence[str], *, mirror_preview: bool = True) -> list[Sink]:
+    """The sinks for `wanted`, none opened yet.
+
+    Raises:
+        UsageError: one is no output, or two of them mean the same device or file, or both the page.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    sinks = []
+    for text in wanted:
+        kind, _, argument = text.strip().partition(":")
+        identity = (kind, _meant(kind, argument))
+        if identity in seen:
+            raise UsageError(f"--output {text} and --output {seen[identity]} are the same; name each output once")
+        seen[identity] = text
+        sinks.append(_make_sink(text, kind, argument, mirror_preview))
+    return sinks
+
+
+def _meant(kind: str, argument: str) -> str:
+    """What tells two outputs of a kind apart."""
+    if kind == "file" and argument:
+        return str(user_path(argument).resolve())
+    return "" if kind == "web" else argument  # there is one page
+
+
+def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool) -> Sink:
+    from stylecam.media.sinks.pipewire import PipeWireSink
+    from stylecam.media.sinks.recorder import Recorder
+    from stylecam.media.sinks.virtual_camera import VirtualCameraSink
+    from stylecam.media.sinks.window import WindowSink
+
+    if kind == "virtual":
+        return VirtualCameraSink(argument or None)
+    if kind == "web":
+        from stylecam.media.sinks.mjpeg import WebSink
+
+        if argument and not (argument.isdecimal() and 1 <= int(argument) <= 65535):
+            raise UsageError(f"--output {text}: {argument!r} is no port; write web:8765, a number from 1 to 65535")
+        return WebSink(int(argument) if argument else None)
+    if kind == "file":
+        if not argument:
+            raise UsageError(f"--output {text}: name the file, for instance file:recording.mp4")
+        return Recorder(user_path(argument))
+    if kind == "pipewire" and not argument:
+        return PipeWireSink()
+    if kind in ("window", "null") and not argument:
+        return WindowSink(mirror_preview) if kind == "window" else NullSink()
+    raise UsageError(f"--output {text} is none of {KINDS}")

@@ -1,0 +1,200 @@
+"""Recording to an MP4 file on a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import shutil
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from stylecam.errors import SinkLostError, SinkUnavailableError
+from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.sinks.base import Sink
+
+BACKLOG = 8
+"""Frames waiting for the encoder; when it cannot keep up, the newest is left out."""
+DISK_EVERY = 30
+FINISH_S, AFTER_FAILURE_S = 8.0, 0.3
+LEAST_FREE = 64 * 2**20
+_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+
+
+class Recorder(Sink):
+    """Records at the publishing rate into `path`.
+
+    Until it is finished the recording lies beside it as `NAME.part.mp4`; it gets its name when it is whole. With PyAV
+    (`pip install "stylecam[video]"`) it is H.264 in fragments, so that even what a power cut leaves can be played;
+    without, MPEG-4 through OpenCV.
+    """
+
+    retries = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.name = f"file {path}"
+        self._part: Path | None = None
+        self._discarded = False
+        self._count = 0
+        self._queue: queue.Queue[tuple[int, Image] | None] = queue.Queue(BACKLOG)
+        self._thread: threading.Thread | None = None
+        self._failure: str | None = None
+
+    def _open(self, size: Size, fps: float) -> None:
+        if self.path.suffix.lower() not in _SUFFIXES:
+            raise SinkUnavailableError(
+                f"{self.path}: recordings are {', '.join(_SUFFIXES)} files; write {self.path}.mp4"
+            )
+        folder = self.path.parent
+        if not folder.is_dir():
+            raise SinkUnavailableError(f"{self.path}: there is no folder {folder}; create it first")
+        if self.path.is_dir():
+            raise SinkUnavailableError(f"{self.path} is a folder; name a file")
+        part = self._part = self._new_part()
+        self._failure, self._count = None, 0
+        try:
+            encoder = _encoder(part, size, fps)
+        except BaseException as error:  # Ctrl-C too: nothing half-written stays
+            part.unlink(missing_ok=True)
+            if isinstance(error, SinkUnavailableError) or not isinstance(error, Exception):
+                raise
+            raise SinkUnavailableError(f"{self.path} cannot be recorded: {error}; update PyAV or remove it") from error
+        self._thread = threading.Thread(
+            target=self._encode, args=(encoder, part), name="stylecam-recorder", daemon=True
+        )
+        self._thread.start()
+
+    def _new_part(self) -> Path:
+        """A new file beside the recording's; what a crash or another stylecam left under such a name stays."""
+        for number in range(1, 100):
+            part = self.path.with_name(f"{self.path.stem}.part{'' if number == 1 else number}{self.path.suffix}")
+            try:
+                part.open("xb").close()
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise SinkUnavailableError(
+                    f"{self.path} cannot be written: {error.strerror}; choose another place"
+                ) from error
+            return part
+        raise SinkUnavailableError(f"{self.path}: 99 unfinished recordings lie beside it; remove them")
+
+    def _write(self, frame: Frame) -> None:
+        if self._failure is not None:
+            raise SinkLostError(self._failure)
+        self._count += 1
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait((self._count, frame.image.copy()))
+
+    def discard(self) -> None:
+        """See `Sink.discard`: no file is left, and one that was there before stays as it was."""
+        self._discarded = True
+        self.close()
+
+    def _close(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        told = self._failure is not None  # `write` has raised it
+        while thread.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=0.1)
+                break
+        thread.join(AFTER_FAILURE_S if told else FINISH_S)
+        if self._failure is not None and not told and not self._discarded:
+            raise SinkLostError(self._failure)
+
+    def _encode(self, encoder: _Encoder, part: Path) -> None:
+        """The encoding thread: frames until None comes, then the recording gets its name if it is whole."""
+        encoded = 0
+        while (item := self._queue.get()) is not None:
+            if self._failure is not None:
+                continue  # keep taking, so that nobody waits for room
+            count, image = item
+            try:
+                encoder.write(image, count)
+                if count // DISK_EVERY > encoded // DISK_EVERY:
+                    _check_room(part.parent)
+                encoded = count
+            except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; kept, shown and the sink closed
+                self._failure = f"recording {self.path} stopped: {error}; what was recorded until now is kept"
+        try:
+            encoder.close()
+            if encoded and not self._discarded:
+                part.replace(self.path)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failure = f"recording {self.path} could not be finished: {error}; what there is lies in {part}"
+            return
+        part.unlink(missing_ok=True)
+
+
+def _check_room(folder: Path) -> None:
+    if shutil.disk_usage(folder).free < LEAST_FREE:
+        raise OSError("the disk is nearly full")
+
+
+class _Encoder(Protocol):
+    def write(self, image: Image, number: int) -> None:
+        """Encode `image` as frame `number`, counted from 1; where numbers were left out, time goes on."""
+
+    def close(self) -> None: ...
+
+
+def _encoder(path: Path, size: Size, fps: float) -> _Encoder:
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return _OpenCVEncoder(path, size, fps)
+    return _AvEncoder(path, size, fps)
+
+
+class _OpenCVEncoder:
+    """MPEG-4 Part 2, the one encoder every OpenCV package has; playable once closed."""
+
+    def __init__(self, path: Path, size: Size, fps: float) -> None:
+        self._written = 0
+        self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+        if not self._writer.isOpened():
+            raise SinkUnavailableError(f'{path}: OpenCV has no video encoder here; run: pip install "stylecam[video]"')
+
+    def write(self, image: Image, number: int) -> None:
+        for _ in range(number - self._written):
+            self._writer.write(image)
+        self._written = number
+
+    def close(self) -> None:
+        self._writer.release()
+
+
+class _AvEncoder:
+    """H.264, 4:2:0, in fragments of about a second."""
+
+    def __init__(self, path: Path, size: Size, fps: float) -> None:
+        import av
+
+        options = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"} if path.suffix != ".mkv" else {}
+        self._container: Any = av.open(str(path), "w", options=options)
+        rate = Fraction(fps).limit_denominator(1001)
+        self._stream: Any = self._container.add_stream(
+            "libx264", rate=rate, options={"preset": "ultrafast", "crf": "20", "g": str(max(1, round(fps)))}
+        )
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.thread_count = 1  # the network needs the cores
+        self._frame_type = av.VideoFrame
+
+    def write(self, image: Image, number: int) -> None:
+        frame = self._frame_type.from_ndarray(np.ascontiguousarray(image), format="bgr24")
+        frame.pts = number - 1
+        frame.time_base = 1 / self._stream.codec_context.rate
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()

@@ -1,0 +1,103 @@
+"""A preview window. Frames come from the publisher; the window itself lives on the main thread."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import cv2
+
+from stylecam.errors import SinkLostError, SinkUnavailableError
+from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.sinks.base import Sink
+
+TITLE = "stylecam"
+
+
+class WindowSink(Sink):
+    """Shows the picture mirrored, as people know themselves; what is published is not.
+
+    `show` must be called from the main thread, often: window systems insist on it.
+    """
+
+    name = "window"
+    retries = False
+
+    def __init__(self, mirrored: bool = True) -> None:
+        super().__init__()
+        self._mirrored = mirrored
+        self._lock = threading.Lock()
+        self._newest: Image | None = None
+        self._shown = False
+        self._closed_by_user = False
+
+    def _open(self, size: Size, fps: float) -> None:
+        problem = _display_problem()
+        if problem:
+            raise SinkUnavailableError(f"no preview window: {problem}; use --output web instead")
+
+    def _write(self, frame: Frame) -> None:
+        if self._closed_by_user:
+            raise SinkLostError("the preview window was closed")
+        image = cv2.flip(frame.image, 1) if self._mirrored else frame.image.copy()
+        with self._lock:
+            self._newest = image  # type: ignore[assignment]
+
+    def _close(self) -> None:
+        self._newest = None
+
+    def show(self) -> str | None:
+        """Bring the newest frame to the screen; the key pressed meanwhile, or None. Main thread only."""
+        if self._shown and not _visible():  # before imshow, which would open a closed window again
+            self._closed_by_user = True
+            return None
+        with self._lock:
+            image, self._newest = self._newest, None
+        if image is not None:
+            if not self._shown:
+                cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                cv2.resizeWindow(TITLE, image.shape[1], image.shape[0])
+            cv2.imshow(TITLE, image)
+            self._shown = True
+        if not self._shown:
+            return None
+        code = cv2.waitKeyEx(1)  # whole: the low byte of an arrow key is a letter
+        return chr(code) if 32 <= code < 127 else None
+
+    @property
+    def closed_by_user(self) -> bool:
+        """True once the user has closed the window: reason to stop."""
+        return self._closed_by_user
+
+    def destroy(self) -> None:
+        """Take the window off the screen. Main thread only."""
+        if self._shown:
+            cv2.destroyAllWindows()
+            self._shown = False
+
+
+def _visible() -> bool:
+    """Whether the window is still there; Qt answers with an exception once its last window was closed."""
+    try:
+        return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:
+        return False
+
+
+def _display_problem() -> str | None:
+    """Why no window can be opened, or None. Qt ends the whole process where it finds no display, so look first."""
+    if not hasattr(cv2, "imshow") or "GUI:                           NONE" in cv2.getBuildInformation():
+        return "this OpenCV was built without windows (opencv-python-headless)"
+    if sys.platform != "linux":
+        return None
+    if not os.environ.get("DISPLAY"):
+        return "there is no X display (DISPLAY is not set)"
+    from Xlib import display
+    from Xlib.error import DisplayError, XauthError
+
+    try:
+        display.Display().close()
+    except (DisplayError, XauthError, OSError, ValueError) as error:
+        return f"no X display answers ({str(error).strip()})"
+    return None

@@ -1,0 +1,79 @@
+"""A still picture, or a folder of them shown in turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import cv2
+
+from stylecam.errors import SourceUnreadableError
+from stylecam.media.frame import Image, Size
+from stylecam.media.sources.base import Source
+from stylecam.media.transforms import fit
+from stylecam.utils.clock import Clock
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm"})
+SHOWN_S = 5.0
+
+
+class PicturesSource(Source):
+    """Delivers each picture of `path` for five seconds, again and again, at the rate wished for."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        super().__init__()
+        self.name = path.name or str(path)
+        self._path = path
+        self._clock = clock
+        self._files: list[Path] = []
+        self._at = 0
+        self._size = Size(1280, 720)
+        self._picture: Image | None = None
+        self._period = 1 / 30
+        self._due = self._turn_at = 0.0
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._picture = None
+
+    def _open(self, size: Size, fps: float) -> None:
+        self._size, self._period = size, 1 / fps
+        if self._path.is_dir():
+            try:
+                self._files = sorted(p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES)
+            except OSError as error:
+                raise SourceUnreadableError(f"the folder {self._path} cannot be read: {error.strerror}") from error
+            if not self._files:
+                raise SourceUnreadableError(
+                    f"the folder {self._path} holds no pictures ({', '.join(sorted(SUFFIXES))})"
+                )
+        elif self._path.is_file():
+            self._files = [self._path]
+        else:
+            raise SourceUnreadableError(f"there is no file {self._path}; check the path")
+        self._due = self._clock.now()
+        self._at = -1
+        self._turn()
+
+    def _read(self) -> tuple[Image, float] | None:
+        self._clock.wait_until(self._due)
+        now = self._clock.now()
+        self._due = max(self._due + self._period, now)
+        if now >= self._turn_at and len(self._files) > 1:
+            self._turn()
+        assert self._picture is not None
+        return self._picture, now
+
+    def _turn(self) -> None:
+        """To the next picture that can be read."""
+        for _ in range(len(self._files)):
+            self._at = (self._at + 1) % len(self._files)
+            try:
+                picture = cv2.imread(str(self._files[self._at]), cv2.IMREAD_COLOR)
+            except cv2.error:  # larger than OpenCV takes, or claims to be
+                picture = None
+            if picture is not None:
+                self._picture = fit(cast(Image, picture), self._size)
+                self._turn_at = self._clock.now() + SHOWN_S
+                return
+        raise SourceUnreadableError(f"{self._path} cannot be read as a picture; open it in a viewer to check")

@@ -1,0 +1,112 @@
+"""Video files, which play at their own rate and loop, and network streams, which are read as they come."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import cast
+
+import cv2
+
+from stylecam.errors import SourceLostError, SourceUnreadableError
+from stylecam.media.frame import Image, Size
+from stylecam.media.sources.base import Source
+from stylecam.utils.clock import Clock
+
+NETWORK_TIMEOUT_MS = 4000
+LATE_S = 0.1
+"""A file's frame due longer ago than this is skipped: a file plays at its own rate, whatever the machine does."""
+MOST_SKIPPED = 4
+
+
+class VideoSource(Source):
+    """A video file or a stream URL (RTSP, HTTP, MJPEG), decoded by OpenCV's FFmpeg."""
+
+    def __init__(self, address: str, clock: Clock) -> None:
+        super().__init__()
+        self._address = address
+        self._is_url = "://" in address
+        self.name = re.sub(r"//[^/@]*@", "//", address) if self._is_url else Path(address).name  # no password shown
+        self.live = self._is_url
+        self._clock = clock
+        self._capture: cv2.VideoCapture | None = None
+        self._started_at = 0.0
+        self._position_s = 0.0
+        self._frame_s = 1 / 30
+        self._paced = self._grabbed = False
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
+
+    def _open(self, size: Size, fps: float) -> None:
+        self.close()
+        if not self._is_url and not Path(self._address).is_file():
+            raise SourceUnreadableError(f"there is no file {self._address}; check the path")
+        timeouts = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, NETWORK_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC, NETWORK_TIMEOUT_MS,
+        ]  # fmt: skip
+        capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, timeouts if self._is_url else [])
+        if not capture.isOpened() or not capture.grab():
+            capture.release()
+            raise SourceUnreadableError(
+                f"{self.name} does not answer with a video stream; check the address and that it is running"
+                if self._is_url
+                else f"{self._address} holds no video that OpenCV's FFmpeg can read; try it in a player"
+            )
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        self._frame_s = 1 / rate if 0.1 <= rate <= 1000 else 1 / 30
+        self._paced = not self._is_url or capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        self.live = not self._paced
+        self._capture = capture
+        self._grabbed = True
+        self._restart()
+
+    def _read(self) -> tuple[Image, float] | None:
+        assert self._capture is not None
+        self._advance()
+        if self._paced:
+            for _ in range(MOST_SKIPPED):
+                if self._late_s() <= LATE_S:
+                    break
+                self._advance()
+            if self._late_s() > LATE_S:  # decodes too slowly, or the machine slept: go on from here, never race
+                self._started_at = self._clock.now() - self._position_s
+        try:
+            ok, image = self._capture.retrieve()
+        except cv2.error:
+            ok, image = False, None
+        if not ok or image is None:
+            raise SourceLostError(f"{self.name} cannot be decoded any more")
+        if self._paced:
+            self._clock.wait_until(self._started_at + self._position_s)
+        return cast(Image, image), self._clock.now()
+
+    def _late_s(self) -> float:
+        return self._clock.now() - (self._started_at + self._position_s)
+
+    def _advance(self) -> None:
+        """To the next frame, without decoding it to a picture; at the end of a file, to its first again."""
+        assert self._capture is not None
+        if self._grabbed:  # the first frame, taken to see that there is one
+            self._grabbed = False
+        elif not self._capture.grab() and not (self._paced and self._rewound()):
+            raise SourceLostError(f"{self.name} ended or cannot be read any more")
+        # Variable frame rates are honoured; where the container has no times, frames are evenly spaced.
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        self._position_s = stamp if stamp > self._position_s else self._position_s + self._frame_s
+
+    def _rewound(self) -> bool:
+        """At the first frame again: by seeking, or a file by opening it anew; a URL is left to the back-off."""
+        assert self._capture is not None
+        self._restart()
+        if self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0) and self._capture.grab():
+            return True
+        return not self._is_url and self._capture.open(self._address, cv2.CAP_FFMPEG) and self._capture.grab()
+
+    def _restart(self) -> None:
+        self._position_s = -self._frame_s
+        self._started_at = self._clock.now() + self._frame_s

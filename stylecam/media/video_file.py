@@ -1,0 +1,279 @@
+"""Clips: a video file in, one with every frame painted out, with the same times and the same sound.
+
+PyAV (extra `video`) reads and writes, for OpenCV knows neither sound nor the times frames really have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylecam.errors import SinkLostError, SinkUnavailableError, SourceUnreadableError, UsageError
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import resize
+from stylecam.utils.files import destination
+
+SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+INSTALL = 'reading and writing video needs PyAV; run: pip install "stylecam[video]"'
+ENDED_EARLY = 0.9
+"""A clip whose last frame comes before this share of the length it claims was cut off."""
+_BT709, _BT601, _LIMITED = 1, 5, 1
+_EXACT = 0x4 | 0x2000 | 0x40000
+"""libswscale's BICUBIC, FULL_CHR_H_INT and ACCURATE_RND: without the last, greys come out tinted by some levels."""
+_QUALITY = {"crf": "18", "preset": "fast", "bf": "0"}
+
+Paint = Callable[[Image], Image]
+Progress = Callable[[int, "int | None"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was written.
+
+    Attributes:
+        size: of the frames, as they are shown.
+        frames: how many.
+        seconds: from the first frame's time to the end of the last.
+        sounds: audio streams taken over as they were.
+        damaged: pieces of the clip that could not be decoded and were passed over.
+        cut_off: the clip ended well before the length it claims.
+    """
+
+    size: Size
+    frames: int
+    seconds: float
+    sounds: int
+    damaged: int
+    cut_off: bool
+
+
+def check_target(path: Path) -> None:
+    """See that a clip can be written as `path` is called.
+
+    Raises:
+        SinkUnavailableError: PyAV is not installed; says what to install.
+        UsageError: another suffix than `SUFFIXES`.
+    """
+    _pyav()
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path}: clips are written as {', '.join(SUFFIXES)}; write {path.stem or 'clip'}.mp4")
+
+
+def repaint(source: Path, target: Path, paint: Paint, told: Progress) -> Result:
+    """Write `target`: `source` with `paint` applied to each frame as it is shown (H×W×3 uint8 BGR).
+
+    Frames keep their times, also where the rate varies; rotation is applied, so the result needs none; audio streams
+    are copied. All frames `paint` gives must have the first one's size. Until it is whole the result lies beside
+    `target` as `NAME.part.mp4`; if anything ends the work, that file is taken away.
+
+    `told(frames, total)` is called after each frame; the total is an estimate, or None.
+
+    Raises:
+        SourceUnreadableError: missing, or no video that can be read.
+        SinkUnavailableError: it cannot be written there, or its sound does not fit into such a file.
+        SinkLostError: writing failed on the way (disk full); nothing is kept.
+    """
+    check_target(target)
+    with _opened(source) as clip, _part_of(target) as part:
+        writer = _Writer(clip, part)
+        try:
+            for image, frame in clip.frames(writer.sound):
+                writer.write(paint(image), frame)
+                told(writer.frames, clip.expected)
+            if not writer.frames:
+                raise SourceUnreadableError(f"{source} holds no video frame that can be read; try it in a player")
+            writer.finish()
+        except _pyav().error.FFmpegError as error:
+            raise SinkLostError(f"{target} could not be written: {error.strerror}; nothing is kept") from error
+        finally:
+            with contextlib.suppress(_pyav().error.FFmpegError):  # a full disk, told already
+                writer.close()
+        cut_off = clip.length is not None and writer.seconds < ENDED_EARLY * clip.length
+        return Result(writer.size, writer.frames, writer.seconds, len(clip.sounds), clip.damaged, cut_off)
+
+
+def _pyav() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise SinkUnavailableError(INSTALL) from error
+    return av
+
+
+class _Clip:
+    """The reading side."""
+
+    def __init__(self, path: Path, container: Any) -> None:
+        if not container.streams.video:
+            raise SourceUnreadableError(f"{path} holds no video; `stylecam image` paints pictures")
+        self.path = path
+        self._container = container
+        self.video = container.streams.video[0]
+        self.video.thread_type = "AUTO"
+        self.sounds = list(container.streams.audio)
+        self.rate = Fraction(self.video.average_rate or self.video.guessed_rate or 30)
+        own = self.video.duration * self.video.time_base if self.video.duration else None
+        whole = Fraction(container.duration, 1_000_000) if container.duration else None
+        length = own or whole
+        self.length = None if length is None else float(length)
+        self.expected = self.video.frames or (None if length is None else round(length * self.rate)) or None
+        self.damaged = 0
+
+    def frames(self, sound: Callable[[Any], None]) -> Iterator[tuple[Image, Any]]:
+        """Each frame as it is shown, with PyAV's own; packets of sound are handed to `sound` on the way."""
+        error = _pyav().error.FFmpegError
+        packets = self._container.demux(self.video, *self.sounds)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except error:  # the file ends in the middle of something
+                self.damaged += 1
+                return
+            if packet.stream.type == "audio":
+                sound(packet)
+                continue
+            try:
+                frames = packet.decode()
+            except error:
+                self.damaged += 1
+                continue
+            for frame in frames:
+                yield _upright(frame), frame
+
+
+class _Writer:
+    """The writing side; the file begins with the first frame, whose size it takes."""
+
+    def __init__(self, clip: _Clip, path: Path) -> None:
+        self._clip, self._path = clip, path
+        self._container: Any = None
+        self._video: Any = None
+        self._sounds: dict[int, Any] = {}
+        self._early: list[Any] = []
+        self._first = self._last = 0
+        self._end = Fraction(0)
+        self.frames = 0
+        self.size = Size(0, 0)
+
+    @property
+    def seconds(self) -> float:
+        return float(self._end - self._first * self._clip.video.time_base) if self.frames else 0.0
+
+    def write(self, image: Image, like: Any) -> None:
+        """Encode `image` at the time of the frame `like`."""
+        if self._container is None:
+            self._begin(Size(image.shape[1], image.shape[0]), like)
+        base = self._clip.video.time_base
+        one = max(1, round(1 / (self._clip.rate * base)))
+        at = like.pts if like.pts is not None else self._last + one
+        if self.frames and at <= self._last:  # broken times; an encoder takes only growing ones
+            at = self._last + 1
+        frame = _pyav().VideoFrame.from_ndarray(np.ascontiguousarray(resize(image, self.size)), format="bgr24")
+        frame = frame.reformat(
+            format=self._video.pix_fmt, dst_colorspace=_BT709, dst_color_range=_LIMITED, interpolation=_EXACT
+        )
+        frame.pts, frame.time_base, frame.duration = at, base, like.duration or one
+        self._first = at if not self.frames else self._first
+        self._last, self._end = at, (at + frame.duration) * base
+        self.frames += 1
+        self._container.mux(self._video.encode(frame))
+
+    def sound(self, packet: Any) -> None:
+        """Take over a packet of sound as it is."""
+        if packet.dts is None:  # the end
+            return
+        if self._container is None:
+            self._early.append(packet)
+            return
+        packet.stream = self._sounds[packet.stream.index]
+        self._container.mux(packet)
+
+    def finish(self) -> None:
+        """Encode what is left and write the file's end."""
+        self._container.mux(self._video.encode(None))
+        self.close()
+
+    def close(self) -> None:
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def _begin(self, size: Size, like: Any) -> None:
+        self.size = size
+        av = _pyav()
+        self._container = av.open(str(self._path.absolute()), "w")
+        video = self._video = self._container.add_stream("libx264", rate=self._clip.rate, options=_QUALITY)
+        video.width, video.height = size
+        video.pix_fmt = "yuv444p" if size.width % 2 or size.height % 2 else "yuv420p"
+        video.codec_context.time_base = video.time_base = self._clip.video.time_base
+        video.codec_context.colorspace = video.codec_context.color_primaries = video.codec_context.color_trc = _BT709
+        video.codec_context.color_range = _LIMITED
+        aspect = self._clip.video.sample_aspect_ratio
+        if aspect and aspect != 1:
+            video.codec_context.sample_aspect_ratio = 1 / aspect if _quarter_turns(like) % 2 else aspect
+        try:
+            for stream in self._clip.sounds:
+                self._sounds[stream.index] = self._container.add_stream_from_template(stream)
+            self._container.start_encoding()
+        except (av.error.FFmpegError, ValueError) as error:
+            kinds = ", ".join(stream.codec_context.name for stream in self._clip.sounds)
+            raise SinkUnavailableError(
+                f"the sound of {self._clip.path} ({kinds}) does not fit into {self._path.suffix}; write .mkv"
+            ) from error
+        early, self._early = self._early, []
+        for packet in early:
+            self.sound(packet)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[_Clip]:
+    av = _pyav()
+    if not path.is_file():
+        raise SourceUnreadableError(f"there is no file {path}; check the path")
+    try:
+        container = av.open(str(path.absolute()))  # a relative name with a colon in it would be a protocol
+    except (av.error.FFmpegError, OSError) as error:
+        raise SourceUnreadableError(f"{path} holds no video that can be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SourceUnreadableError(f"{path} has a title that is not UTF-8; ffmpeg -map_metadata -1 helps") from error
+    with container:
+        yield _Clip(path, container)
+
+
+@contextlib.contextmanager
+def _part_of(target: Path) -> Iterator[Path]:
+    """A file beside `target` which gets its name if the block ends well, and is taken away if not."""
+    try:
+        whole = destination(target)
+        part = whole.with_name(f"{whole.stem}.part{whole.suffix}")
+        part.open("xb").close()
+    except FileExistsError as error:
+        raise SinkUnavailableError(f"{part} is there: another run writes it, or one was killed; remove it") from error
+    except OSError as error:
+        raise SinkUnavailableError(f"{target} cannot be written: {error.strerror}; choose another place") from error
+    try:
+        yield part
+        part.replace(whole)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _quarter_turns(frame: Any) -> int:
+    """How many quarter turns against the clock bring the frame upright, as its display matrix says."""
+    return round(int(frame.rotation) / 90) % 4
+
+
+def _upright(frame: Any) -> Image:
+    # PyAV before 18 goes by the frame's own colour space only where another one is asked for; RGB has none anyway.
+    shown = frame.reformat(format="bgr24", dst_colorspace=_BT601, interpolation=_EXACT)
+    image: Image = np.ascontiguousarray(np.rot90(shown.to_ndarray(), _quarter_turns(frame)))
+    return image

@@ -1,0 +1,171 @@
+"""All styles at hand: the ones shipped with stylecam and the user's own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
+from stylecam.models.card import StyleCard, read_cards
+from stylecam.models.model import Model
+from stylecam.utils.files import user_path
+from stylecam.utils.text import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What to paint with: one network and its style weights (one for a plain style, several for a blend).
+
+    Attributes:
+        model: the network.
+        weights: one per style of the network, summing to 1.
+        label: how the user would write it, `starry_night` or `great_wave:0.6,the_scream:0.4`.
+    """
+
+    model: Model
+    weights: tuple[float, ...]
+    label: str
+
+
+class Catalogue:
+    """The styles in the order they were added, found by name.
+
+    Where two banks hold a style of the same name, the first one answers to the short name; `bank/name` always finds
+    the other. Within a folder smaller files, which are faster networks, come first.
+    """
+
+    def __init__(self, models: Iterable[Model] = ()) -> None:
+        self._models: dict[str, Model] = {}
+        self._cards: list[StyleCard] = []
+        self.problems: list[str] = []
+        for model in models:
+            self.add(model)
+
+    @classmethod
+    def load(cls, folders: Iterable[Path]) -> Catalogue:
+        """Every `.onnx` file in `folders`, in their order; a file that is no style is named in `problems`."""
+        catalogue = cls()
+        for folder in folders:
+            for path in sorted(folder.glob("*.onnx"), key=_bytes_then_name):
+                try:
+                    catalogue.add(Model.read(path))
+                except ModelFormatError as error:
+                    catalogue.problems.append(printable(str(error), 1000))
+        return catalogue
+
+    def add(self, model: Model) -> tuple[StyleCard, ...]:
+        """Take in one more network and return its cards.
+
+        Raises:
+            ModelFormatError: its metadata contradicts its network, or a bank of that name is already there.
+        """
+        cards = read_cards(model)
+        known = self._models.get(model.path.stem)
+        if known is not None and known.key != model.key:
+            raise ModelFormatError(f"{model.path}: a bank named {model.path.stem!r} is already there; rename the file")
+        if known is None:
+            self._models[model.path.stem] = model
+            self._cards.extend(cards)
+        return cards
+
+    @property
+    def cards(self) -> tuple[StyleCard, ...]:
+        """One card per short name, in cycling order."""
+        first: dict[str, StyleCard] = {}
+        for card in self._cards:
+            first.setdefault(card.name, card)
+        return tuple(first.values())
+
+    @property
+    def all_cards(self) -> tuple[StyleCard, ...]:
+        """Every card, also those whose short name another bank answers to."""
+        return tuple(self._cards)
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """Every network."""
+        return tuple(self._models.values())
+
+    def model_of(self, card: StyleCard) -> Model:
+        """The network that holds `card`."""
+        return self._models[card.bank]
+
+    def mix_of(self, card: StyleCard) -> Mix:
+        """`card` alone."""
+        model = self.model_of(card)
+        weights = tuple(float(i == card.index) for i in range(model.styles))
+        return Mix(model, weights, card.name if card in self.cards else card.full_name)
+
+    def parse(self, text: str) -> Mix | None:
+        """Read a style as users write it: `NAME`, `bank/NAME`, a blend `a:0.6,b:0.4`, a file, or `none` (None).
+
+        Raises:
+            StyleNotFoundError: an unknown name; carries the nearest.
+            UsageError: a blend that is no blend, or of styles that share no network.
+            ModelFormatError: the file named is no style.
+        """
+        text = text.strip()
+        if text.lower() == "none":
+            return None
+        if text.endswith(".onnx"):
+            return self.mix_of(self.add(Model.read(user_path(text)))[0])
+        if ":" not in text and "," not in text:
+            return self.mix_of(self._find(text)[0])
+        return self._parse_blend(text)
+
+    def _parse_blend(self, text: str) -> Mix:
+        parts: dict[str, float] = {}
+        for part in text.split(","):
+            name, _, weight = part.partition(":")
+            try:
+                value = float(weight or 1)
+            except ValueError:
+                value = -1.0
+            if not name.strip() or not 0 <= value < float("inf"):
+                raise UsageError(f"{part.strip()!r} in the blend {text!r} is not NAME:WEIGHT; write a:0.6,b:0.4")
+            parts[name.strip()] = parts.get(name.strip(), 0.0) + value
+        total = sum(parts.values())
+        if not 0 < total < float("inf"):
+            raise UsageError(
+                f"the weights of the blend {text!r} sum to nothing that can be shared out; write a:0.6,b:0.4"
+            )
+        candidates = {name: self._find(name) for name in parts}
+        for bank, model in self._models.items():
+            chosen = {name: next((c for c in cards if c.bank == bank), None) for name, cards in candidates.items()}
+            if all(chosen.values()):
+                weights = [0.0] * model.styles
+                for name, card in chosen.items():
+                    assert card is not None
+                    weights[card.index] += parts[name] / total
+                label = ",".join(f"{name}:{round(value / total, 3):g}" for name, value in parts.items())
+                return Mix(model, tuple(weights), label)
+        banks = "; ".join(f"{name} in {', '.join(c.bank for c in cards)}" for name, cards in candidates.items())
+        raise UsageError(f"{text!r} cannot be blended, only styles of one network can: {banks}")
+
+    def _find(self, name: str) -> list[StyleCard]:
+        """All cards answering to `name`, the preferred one first."""
+        wanted = name.strip().lower().replace("-", "_").replace(" ", "_")
+        found = [card for card in self._cards if wanted == card.name]
+        found += [card for card in self._cards if name.strip().lower() == card.full_name.lower()]
+        if found:
+            return found
+        names = [card.name for card in self.cards]
+        nearest = difflib.get_close_matches(wanted, names, 3, 0.5) or [n for n in names if wanted and wanted in n]
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are {', '.join(names) or 'none'}"
+        raise StyleNotFoundError(f"no style is called {name.strip()!r}; {hint}", nearest)
+
+
+def _bytes_then_name(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_size, path.name
+    except OSError:
+        return 0, path.name
+
+
+def shipped_models() -> Path:
+    """The folder of networks that come with stylecam: inside the installed package, or beside it in a checkout."""
+    installed = Path(str(resources.files("stylecam"))) / "assets" / "models"
+    return installed if installed.is_dir() else installed.parents[2] / "models"

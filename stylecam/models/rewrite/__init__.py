@@ -1,0 +1,1 @@
+"""Change a network so that it runs faster without changing its picture."""

@@ -1,0 +1,1 @@
+"""Stylize one picture or one frame: look, governor, session pool, post-processing."""

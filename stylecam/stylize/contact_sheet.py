@@ -1,0 +1,155 @@
+"""A sheet: one picture in many styles side by side, each with its name."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stylecam.errors import EngineError, StyleError, UsageError
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import resize
+from stylecam.models.catalog import Mix
+from stylecam.stylize.image import Painter
+
+CELL = 480
+"""Longer side of one picture on a sheet, in pixels, unless asked otherwise."""
+SHAPE = 1.6
+"""A sheet is made about so much wider than high, as screens are."""
+LARGEST = 32_000
+"""Pixels of a sheet's side; JPEG and WebP end not far beyond."""
+UNPAINTED = "picture"
+_FONT, _PAPER, _INK, _GAP = cv2.FONT_HERSHEY_DUPLEX, 248, (50, 50, 50), 8
+
+Progress = Callable[[int], None]
+Alpha = npt.NDArray[np.uint8]
+
+
+class Sheet:
+    """Paints one picture after the other in the same styles and lays each out on a sheet of the same size.
+
+    Attributes:
+        labels: what stands below the cells, row by row; the first is the picture as it is.
+        cell: the size of one picture.
+        columns: how many stand side by side.
+        size: of the whole sheet, both sides even, as video wants them.
+        failed: labels of styles that cannot be painted, and why; their cells say so.
+    """
+
+    def __init__(
+        self,
+        painter: Painter,
+        mixes: Sequence[Mix],
+        picture: Size,
+        columns: int | None = None,
+        longer: int = CELL,
+        *,
+        keep: bool = False,
+    ) -> None:
+        """Lay out a sheet for pictures of size `picture`; none is enlarged.
+
+        With `keep`, all networks stay loaded from one picture to the next; otherwise there is one at a time.
+
+        Raises:
+            UsageError: no style, or a sheet that would be larger than `LARGEST`.
+        """
+        if not mixes:
+            raise UsageError("there is no style to show; name one with --style")
+        share = min(1.0, longer / max(picture))
+        self.cell = Size(max(1, round(picture.width * share)), max(1, round(picture.height * share)))
+        self.labels = (UNPAINTED, *(mix.label for mix in mixes))
+        count = len(self.labels)
+        wide, high = self.cell.width + _GAP, self.cell.height + _GAP + self._label_height
+        self.columns = min(count, columns or max(1, round(math.sqrt(count * SHAPE * high / wide))))
+        rows = -(-count // self.columns)
+        self.size = Size(*(side + side % 2 for side in (self.columns * wide + _GAP, rows * high + _GAP)))
+        if max(self.size) > LARGEST:
+            raise UsageError(f"the sheet would have {self.size} pixels; choose other --columns or a smaller --cell")
+        self._painters = [painter.restyled(mix) for mix in mixes]
+        self._keep = keep
+        self.failed: dict[str, str] = {}
+
+    def draw(self, image: Image, told: Progress | None = None, alpha: Alpha | None = None) -> Image:
+        """The sheet for `image` (H×W×3 uint8 BGR, in the shape of `picture`), H×W×3 uint8 BGR of `size`.
+
+        `told(count)` is called after each cell. Where there is `alpha` (H×W uint8), the paper shows through.
+        """
+        small = resize(image, self.cell)
+        veil = None if alpha is None else resize(alpha, self.cell)[:, :, None].astype(np.float32) / 255
+        sheet: Image = np.full((self.size.height, self.size.width, 3), _PAPER, np.uint8)
+        for number, label in enumerate(self.labels):
+            painted = small if number == 0 else self._painted(number, small)
+            row, column = divmod(number, self.columns)
+            top = _GAP + row * (self.cell.height + _GAP + self._label_height)
+            left = _GAP + column * (self.cell.width + _GAP)
+            cell = sheet[top : top + self.cell.height, left : left + self.cell.width]
+            if painted is None:
+                _explain(self.failed[label], cell)
+            else:
+                cell[:] = painted if veil is None else np.round(cell + veil * (painted - cell.astype(np.float32)))
+            strip = sheet[top + self.cell.height :, left : left + self.cell.width][: self._label_height]
+            _write(label, strip)
+            if told is not None:
+                told(number)
+        return sheet
+
+    def _painted(self, number: int, small: Image) -> Image | None:
+        """What the style of that number makes of `small`, or None where it cannot."""
+        label, painter = self.labels[number], self._painters[number - 1]
+        if label in self.failed:
+            return None
+        if not self._keep and number > 1 and painter.mix.model.key != self._painters[number - 2].mix.model.key:
+            painter.release()
+        try:
+            return painter(small)
+        except (EngineError, StyleError) as error:
+            self.failed[label] = str(error)
+            return None
+
+    @property
+    def _label_height(self) -> int:
+        return max(12, min(28, max(self.cell) // 14))
+
+
+class MovingSheet:
+    """Draws a sheet for each frame of a clip, all laid out for the first.
+
+    Attributes:
+        layout: the sheet, once there was a frame.
+    """
+
+    def __init__(self, painter: Painter, mixes: Sequence[Mix], columns: int | None = None, longer: int = CELL) -> None:
+        self._plan = (painter, mixes, columns, longer)
+        self.layout: Sheet | None = None
+
+    def __call__(self, image: Image) -> Image:
+        """The sheet for `image`, as `Sheet.draw` gives it."""
+        if self.layout is None:
+            painter, mixes, columns, longer = self._plan
+            self.layout = Sheet(painter, mixes, Size(image.shape[1], image.shape[0]), columns, longer, keep=True)
+        return self.layout.draw(image)
+
+
+def _write(text: str, strip: Image) -> None:
+    """Write `text` in the middle of `strip`, as large as fits."""
+    height, room = strip.shape[:2]
+    scale = height / 38
+    (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    if width > room:
+        scale *= room / width
+        (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    cv2.putText(
+        strip, text, ((room - width) // 2, (height + tall) // 2 - height // 14), _FONT, scale, _INK, 1, cv2.LINE_AA
+    )
+
+
+def _explain(reason: str, cell: Image) -> None:
+    """Write `reason` into `cell`, as much of it as fits."""
+    scale, line = 0.4, 16
+    room = max(1, cell.shape[1] // 8)
+    for number, text in enumerate(textwrap.wrap(f"cannot be painted: {reason}", room)[: cell.shape[0] // line], 1):
+        cv2.putText(cell, text, (4, number * line - 4), _FONT, scale, _INK, 1, cv2.LINE_AA)

@@ -1,0 +1,103 @@
+"""Taking in other people's networks: imported, then tried on a photo before anyone sees them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+import cv2
+
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import fit, to_tensor
+from stylecam.models.importers import sanity_check as proof
+from stylecam.models.importers.detect import Imported, ImportOptions, import_style
+from stylecam.models.model import LARGEST_FILE, Model
+from stylecam.utils import sandbox as child
+from stylecam.utils.text import printable
+
+TRIED_AT = Size(264, 200)
+"""Multiples of 8 and of nothing larger, and of no size that networks are exported at."""
+SECONDS = 120.0
+"""An honest network takes one or two."""
+MEMORY, TIMES_THE_FILE = 2 * 2**30, 8
+"""Bytes that trying a network may take, and how often its file may lie in memory on top."""
+_ERRORS = {error.__name__: error for error in (ModelFormatError, ImporterUnavailableError, UsageError)}
+_REQUEST, _ANSWER, _NETWORK = "request.json", "answer.json", "imported.onnx"
+
+
+def adopt(path: Path, options: ImportOptions, limits: child.Limits | None = None) -> Imported:
+    """The network in `path` in the model contract, proven on a photo; nothing is written anywhere that lasts.
+
+    All that is done with the file happens in a process of its own within `limits`, so that a file made to harm, or one
+    over which the engine stumbles, ends there.
+
+    Raises:
+        ModelFormatError: not a network we can run, or what it paints cannot be meant; says why.
+        ImporterUnavailableError: what reads this kind of file is not installed.
+        UsageError: an option that cannot be meant.
+    """
+    limits = limits or _limits(path)
+    with tempfile.TemporaryDirectory(prefix="stylecam-") as name:
+        folder = Path(name)
+        (folder / _REQUEST).write_text(json.dumps({"path": str(path), "options": asdict(options)}))
+        ended = child.run("stylecam.stylize.import_check:attempt", name, limits)
+        if ended is not None:
+            raise ModelFormatError(f"{path} is refused: trying it on a photo {printable(ended)}")
+        answer = json.loads((folder / _ANSWER).read_text())
+        if "error" in answer:
+            raise _ERRORS[answer["error"]](answer["message"])
+        return Imported(answer["name"], (folder / _NETWORK).read_bytes(), tuple(answer["notes"]))
+
+
+def attempt(name: str) -> None:
+    """What the child does: read the request in the folder `name`, and leave network and answer there."""
+    folder = Path(name)
+    request = json.loads((folder / _REQUEST).read_text())
+    answer: Mapping[str, object]
+    try:
+        made = import_style(Path(request["path"]), ImportOptions(**request["options"]), painted_wrongly)
+    except tuple(_ERRORS.values()) as error:
+        answer = {"error": type(error).__name__, "message": str(error)}
+    else:
+        (folder / _NETWORK).write_bytes(made.data)
+        answer = {"name": made.name, "notes": made.notes}
+    (folder / _ANSWER).write_text(json.dumps(answer))
+
+
+def painted_wrongly(data: bytes) -> str | None:
+    """Why what the network `data` makes of a photo cannot be meant, or None.
+
+    Raises:
+        EngineRunError: it does not run.
+        ModelFormatError: it does not keep the model contract.
+        MemoryError: it wants more than there is, and would in any other form.
+    """
+    photo = to_tensor(fit(_photo(), TRIED_AT))
+    model = Model.parse(Path(_NETWORK), data)
+    session = OpenCVEngine("cpu").session(model, *TRIED_AT)
+    weights = (1.0, *[0.0] * (model.styles - 1))
+    try:
+        return proof.refusal(photo, session.run(photo, weights))
+    except EngineRunError as error:
+        if isinstance(error.__cause__, cv2.error) and error.__cause__.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
+        raise
+
+
+def _limits(path: Path) -> child.Limits:
+    size = 0
+    with contextlib.suppress(OSError):  # the reader says why
+        size = path.stat().st_size
+    return child.Limits(SECONDS, MEMORY + TIMES_THE_FILE * min(size, LARGEST_FILE))
+
+
+def _photo() -> Image:
+    return cast(Image, cv2.imread(str(resources.files("stylecam") / "assets" / "astronaut.jpg")))

@@ -1,0 +1,94 @@
+"""From the network's painting to the published picture: calm, of full size and detail, as strong as wished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import resize
+from stylecam.stylize.frame_view import View
+from stylecam.stylize.postprocess.color import blend, with_colors_of
+from stylecam.stylize.postprocess.guided_upsample import Upsampler
+from stylecam.stylize.postprocess.temporal_filter import Steady
+from stylecam.stylize.postprocess.transition import Step
+from stylecam.utils.metrics import Stages
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A finished picture (H×W×3 uint8 BGR, only to be read), and what adding detail took; None if none was added."""
+
+    image: Image
+    detail_ms: float | None
+
+
+class Finisher:
+    """Finishes the paintings of one stylist, one after the other. Its times go into `stages`."""
+
+    def __init__(self, size: Size, stages: Stages) -> None:
+        """`size` is the output's."""
+        self._size = size
+        self._stages = stages
+        self._steady = Steady()
+        self._upsampler = Upsampler(size)
+        self._weights: tuple[float, ...] = ()
+        self._switch = 0
+        self._before_switch: Image | None = None
+
+    def reset(self) -> None:
+        """Forget the pictures before: the next painting has nothing to do with them."""
+        self._steady.reset()
+        self._before_switch = None
+
+    def finish(
+        self,
+        painted: Image,
+        view: View,
+        step: Step,
+        last: Image | None,
+        *,
+        steadiness: float,
+        strength: float,
+        detail: bool,
+        preserve_color: bool = False,
+    ) -> Finish:
+        """Finish `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
+
+        `last` is the picture published before; it fades out after a switch to another network.
+        """
+        height, width = painted.shape[:2]
+        small = view.at(Size(width, height))
+        if step.weights != self._weights:  # on its way to another style, everything is to change
+            self._weights = step.weights
+            self._steady.reset()
+        with self._stages.time("steady"):
+            painted = self._steady.apply(painted, small, steadiness)
+        detail_ms = None
+        if (width, height) == self._size:
+            image = np.ascontiguousarray(painted)
+        elif detail:
+            with self._stages.time("detail") as lap:
+                image = self._upsampler.enlarge(painted, small, view.at(self._size))
+            detail_ms = lap.milliseconds
+        else:
+            with self._stages.time("enlarge"):
+                image = resize(painted, self._size)
+        if preserve_color:
+            with self._stages.time("color"):
+                image = with_colors_of(view.at(self._size), image)
+        if strength < 1 or step.fading > 0 or step.switch != self._switch:
+            with self._stages.time("compose"):
+                image = self._composed(image, view, step, last, strength)
+        return Finish(image, detail_ms)
+
+    def _composed(self, image: Image, view: View, step: Step, last: Image | None, strength: float) -> Image:
+        if strength < 1:
+            image = blend(view.at(self._size), image, strength)
+        if step.switch != self._switch:
+            self._switch, self._before_switch = step.switch, last
+        if step.fading > 0 and self._before_switch is not None:
+            return blend(image, self._before_switch, step.fading)
+        self._before_switch = None
+        return image

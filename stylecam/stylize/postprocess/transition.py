@@ -1,0 +1,65 @@
+"""The short way from one style to the next.
+
+Within a bank the weight vector moves (Dumoulin 2017: a mix of instance-norm parameters is itself a style), so every
+frame on the way is a painting. Between networks the old picture fades out over the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stylecam.models.catalog import Mix
+
+DURATION_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How to paint one frame.
+
+    Attributes:
+        weights: the style weights.
+        fading: 0..1, how much of the picture before the switch still lies over it.
+        switch: counts the switches so far; a new number means that the picture before it is the last one.
+    """
+
+    weights: tuple[float, ...]
+    fading: float
+    switch: int
+
+
+class Morph:
+    """Follows the mix asked for, a frame at a time. Times are seconds on the frames' clock."""
+
+    def __init__(self, frame_s: float, duration_s: float = DURATION_S) -> None:
+        self._frame_s = frame_s
+        self._duration_s = max(frame_s, duration_s)
+        self._target: Mix | None = None
+        self._origin: tuple[float, ...] = ()
+        self._weights: tuple[float, ...] = ()
+        self._started_at = 0.0
+        self._crossing = False
+        self._switch = 0
+
+    def toward(self, mix: Mix, now: float) -> Step:
+        """The step for the frame at time `now`, moving to `mix` since it was first asked for."""
+        if self._target is None:
+            self._origin = mix.weights
+            self._target, self._started_at = mix, now - self._duration_s
+        elif mix != self._target:
+            self._switch += 1
+            self._crossing = self._crossing or mix.model.key != self._target.model.key
+            self._origin = mix.weights if self._crossing else self._weights
+            # The first frame after a switch is already one frame's way along.
+            self._target, self._started_at = mix, now - self._frame_s
+        progress = min(1.0, max(0.0, (now - self._started_at) / self._duration_s))
+        eased = 1.0 - (1.0 - progress) ** 2  # fast at first: the hand on the key wants an answer
+        self._weights = tuple(a + (b - a) * eased for a, b in zip(self._origin, mix.weights, strict=True))
+        fading = 1.0 - eased if self._crossing else 0.0
+        self._crossing = self._crossing and progress < 1
+        return Step(self._weights, fading, self._switch)
+
+    def reset(self) -> None:
+        """Forget the way: the next style starts at once."""
+        self._target = None
+        self._crossing = False

@@ -1,0 +1,1 @@
+"""The operating system: probes, driver, doctor, setup, service."""

@@ -1,8 +1,0 @@
-"""Foreign text, before it is shown."""
-
-from __future__ import annotations
-
-
-def printable(text: str, most: int = 200) -> str:
-    """`text` without what would steer a terminal or cannot be written, and not longer than `most`."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)[:most]

@@ -1,0 +1,157 @@
+"""The server's beginning and end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from stylecam.control.commands import Control
+from stylecam.control.http import server as room
+from stylecam.control.http.address import HOST, Address
+from stylecam.control.http.connection_limit import Door
+from stylecam.control.http.context import Desk
+from stylecam.control.http.server import Server
+from stylecam.control.state import LiveState
+from stylecam.errors import ServerUnavailableError
+from stylecam.media.sinks.mjpeg import Broadcast
+from stylecam.models.catalog import Catalogue
+from tests.control.house import PATIENCE_S, TOKEN, House, free_port
+from tests.control.http.test_static import connect
+from tests.doubles import until
+
+
+@pytest.fixture
+def desk(catalogue: Catalogue) -> Desk:
+    return Desk(Control(catalogue, LiveState(None)), catalogue, Broadcast())
+
+
+def is_gone() -> bool:
+    return not any(thread.name == "stylecam-server" for thread in threading.enumerate())
+
+
+def test_the_link_opens_the_page(house: House) -> None:
+    assert house.server.url == f"http://{HOST}:{house.server.port}/"
+    assert house.server.link == f"{house.server.url}?token={TOKEN}"
+
+
+def test_a_token_of_its_own_is_another_each_time(desk: Desk) -> None:
+    assert Server(desk).token != Server(desk).token
+
+
+def test_a_port_in_use_is_refused_with_another_to_try(desk: Desk) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = Server(desk, Address(HOST, port))
+        with pytest.raises(ServerUnavailableError, match=rf"port {port} is in use .*--output web:{port + 1}"):
+            server.start()
+        server.stop()
+    assert is_gone()
+
+
+def test_an_address_that_is_none_of_this_machines_is_refused(desk: Desk) -> None:
+    server = Server(desk, Address("192.0.2.1", free_port()))
+    with pytest.raises(ServerUnavailableError, match=r"192.0.2.1, port \d+, cannot be listened to"):
+        server.start()
+    server.stop()
+    assert is_gone()
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 300, "a..b"])
+def test_a_name_that_leads_nowhere_is_refused(desk: Desk, host: str) -> None:
+    server = Server(desk, Address(host, free_port()))
+    with pytest.raises(ServerUnavailableError, match="cannot be listened to"):
+        server.start()
+    server.stop()
+    assert is_gone()
+
+
+def test_without_a_wish_the_next_free_port_is_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        monkeypatch.setattr(room, "DEFAULT_PORT", taken.getsockname()[1])
+        server = Server(desk)
+        server.start()
+        try:
+            assert server.port > taken.getsockname()[1]
+            assert str(server.port) in server.link
+        finally:
+            server.stop()
+
+
+def test_when_all_are_taken_it_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        monkeypatch.setattr(room, "DEFAULT_PORT", taken.getsockname()[1])
+        monkeypatch.setattr(room, "PORTS_TRIED", 1)
+        server = Server(desk)
+        with pytest.raises(ServerUnavailableError, match="all in use; choose another with --listen"):
+            server.start()
+        server.stop()
+
+
+def test_one_that_takes_too_long_to_start_does_not_serve_later_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def slow(*given: Any) -> Door:
+        assert released.wait(PATIENCE_S)
+        return Door(*given)
+
+    monkeypatch.setattr(room, "START_S", 0.01)
+    monkeypatch.setattr(room, "Door", slow)
+    server = Server(desk, Address(HOST, free_port()))
+    with pytest.raises(ServerUnavailableError, match=r"did not start .* try --no-server"):
+        server.start()
+    released.set()
+    assert until(is_gone)
+    server.changed()
+    server.stop()
+
+
+def test_stopped_it_gives_its_port_back_and_ends_its_thread(desk: Desk) -> None:
+    address = Address(HOST, free_port())
+    for _ in range(2):
+        server = Server(desk, address, TOKEN)
+        server.start()
+        server.stop()
+        server.stop()
+    assert is_gone()
+
+
+def test_what_is_told_after_the_end_goes_nowhere(desk: Desk) -> None:
+    server = Server(desk, Address(HOST, free_port()), TOKEN)
+    server.start()
+    server.stop()
+    server.changed()
+    server.notice("too late")
+    server.tell({})
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_viewers_do_not_hold_up_the_end(catalogue: Catalogue, reads: bool) -> None:
+    with House(catalogue) as house:
+        connections = [connect(house) for _ in range(3)]
+        with house.publishing():
+            for connection in connections:
+                response = connection.getresponse()
+                if reads:
+                    response.readline()
+    assert is_gone()
+    for connection in connections:
+        connection.close()
+
+
+def test_half_a_request_does_not_hold_up_the_end(catalogue: Catalogue) -> None:
+    with (
+        House(catalogue) as house,
+        socket.create_connection((HOST, house.server.port), timeout=PATIENCE_S) as connection,
+    ):
+        connection.sendall(b"POST /api/actions/next HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
+        assert house.ask("/api/state").status == 200  # it has come, as this one after it has
+    assert is_gone()

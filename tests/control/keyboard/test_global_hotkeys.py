@@ -1,0 +1,170 @@
+"""Global hotkeys: one name for each key, and no display is no crash."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stylecam.control.actions import Order
+from stylecam.control.keyboard.bindings import bind
+from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys, key_name
+from stylecam.errors import HotkeysUnavailableError
+from stylecam.utils.clock import ManualClock
+
+
+def special(name: str) -> Any:
+    """A key as pynput's `Key.page_up`."""
+    return SimpleNamespace(name=name)
+
+
+def code(char: str | None = None, vk: int | None = None) -> Any:
+    """A key as pynput's `KeyCode`."""
+    return SimpleNamespace(char=char, vk=vk)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (special("ctrl"), "ctrl_l"),
+        (special("ctrl_r"), "ctrl_r"),
+        (special("alt_l"), "alt_l"),
+        (special("alt_gr"), "alt_gr"),
+        (special("shift_r"), "shift_r"),
+        (special("cmd"), "cmd_l"),
+        (special("page_up"), "page_up"),
+        (special("f9"), "f9"),
+        (code("n"), "n"),
+        (code("N"), "n"),
+        (code("\x0e"), "n"),
+        (code("\x01"), "a"),
+        (code("1", 0x31), "1"),
+        (code("+"), "+"),
+        (code(None, 78), "n"),
+        (code(None, 49), "1"),
+        (code(None, 200), "<200>"),
+        (code(None, None), ""),
+        (None, ""),
+    ],
+)
+def test_a_key_has_one_name_whatever_modifiers_did_to_it(key: Any, name: str) -> None:
+    assert key_name(key) == name
+
+
+@pytest.mark.parametrize(("platform", "vk"), [("linux", 0xFFB1), ("win32", 97)])
+def test_the_keypads_digits_are_digits(platform: str, vk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert key_name(code(None, vk)) == "1"
+
+
+class Listener:
+    """Stands in for pynput's."""
+
+    newest: Listener
+
+    def __init__(self, on_press: Any, on_release: Any) -> None:
+        self.on_press, self.on_release = on_press, on_release
+        self.running = False
+        Listener.newest = self
+
+    def start(self) -> None:
+        self.running = True
+
+    def wait(self) -> None:
+        pass
+
+    def is_alive(self) -> bool:
+        return self.running
+
+    def stop(self) -> None:
+        self.running = False
+
+
+@pytest.fixture
+def orders() -> list[Order]:
+    return []
+
+
+@pytest.fixture
+def hotkeys(clock: ManualClock, orders: list[Order], monkeypatch: pytest.MonkeyPatch) -> GlobalHotkeys:
+    monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(Listener=Listener))
+    return GlobalHotkeys(bind({}), orders.append, clock)
+
+
+def test_a_combination_typed_anywhere_submits_its_order(hotkeys: GlobalHotkeys, orders: list[Order]) -> None:
+    hotkeys.start()
+    for key in (special("ctrl_l"), special("alt_l"), code("n")):
+        Listener.newest.on_press(key)
+    assert orders == [Order("next")]
+
+
+def test_newer_pynputs_extra_arguments_are_taken(hotkeys: GlobalHotkeys, orders: list[Order]) -> None:
+    hotkeys.start()
+    for key in (special("ctrl_l"), special("alt_l"), code("n")):
+        Listener.newest.on_press(key, False)
+        Listener.newest.on_release(key, False)
+    assert orders == []
+
+
+def test_stopping_stops_the_listener_and_may_be_done_twice(hotkeys: GlobalHotkeys) -> None:
+    hotkeys.start()
+    hotkeys.stop()
+    hotkeys.stop()
+    assert not Listener.newest.running
+
+
+def _refused(hotkeys: GlobalHotkeys, error: Exception, monkeypatch: pytest.MonkeyPatch) -> str:
+    def fail(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(HotkeysUnavailableError) as caught:
+        hotkeys.start()
+    return str(caught.value)
+
+
+def test_no_display_is_one_line_that_says_what_still_works(
+    hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    message = _refused(hotkeys, ImportError("this platform is not supported:\n\nTry one of..."), monkeypatch)
+    assert "no X display" in message
+    assert "keys in this terminal work" in message
+    assert "\n" not in message
+
+
+def test_a_missing_pynput_is_named(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    message = _refused(hotkeys, ModuleNotFoundError("No module named 'pynput'", name="pynput"), monkeypatch)
+    assert "pip install pynput" in message
+
+
+def test_any_other_failure_is_one_line(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    message = _refused(hotkeys, RuntimeError("a\nvery\nlong\n" * 50), monkeypatch)
+    assert "\n" not in message
+    assert len(message) < 260
+
+
+def test_on_wayland_the_limits_are_said(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
+    assert "Wayland" in (hotkeys.warning() or "")
+
+
+def test_on_macos_a_missing_permission_is_said(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    hotkeys.start()
+    Listener.newest.IS_TRUSTED = False  # type: ignore[attr-defined]
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert "Input Monitoring" in (hotkeys.warning() or "")
+
+
+def test_otherwise_there_is_nothing_to_warn_of(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_SESSION_TYPE", "x11")
+    hotkeys.start()
+    assert hotkeys.warning() is None

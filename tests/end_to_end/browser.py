@@ -1,0 +1,169 @@
+"""A stylecam that runs for many tests, and its page in a real browser."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylecam.media.frame import Image
+from tests.end_to_end.outside import (
+    HOST,
+    PATIENCE_S,
+    TOKEN,
+    Program,
+    decoded,
+    difference,
+    environment,
+    free_port,
+    run_command,
+    wait_for,
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+AT_FIRST: dict[str, tuple[object, str, dict[str, object]]] = {
+    "weights": ({"great_wave": 1.0}, "select", {"style": "great_wave"}),
+    "bypass": (False, "bypass", {"on": False}),
+    "strength": (1.0, "strength", {"value": 1.0}),
+    "steadiness": (0.8, "steadiness", {"value": 0.8}),
+    "preserve_color": (False, "preserve_color", {"on": False}),
+    "frozen": (False, "freeze", {"on": False}),
+    "mirror": (False, "mirror", {"on": False}),
+    "resting": (False, "rest", {"on": False}),
+    "panic": (False, "panic", {"on": False}),
+    "scale": (0.5, "scale", {"value": 0.5}),
+    "cycle_s": (None, "cycle", {"seconds": 0}),
+}
+"""What is in the state at first, and the order that brings it back. A small fixed painting size: these tests look at
+the page, and share the machine with a browser."""
+
+
+class Host:
+    """A running stylecam with a page, and the hand of somebody else on its switches."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder, self.port = folder, free_port()
+        self._arguments = arguments
+        self._runs = 0
+        self.program = self.start()
+
+    @property
+    def link(self) -> str:
+        return f"http://{HOST}:{self.port}/?token={TOKEN}"
+
+    def start(self, *more: str) -> Program:
+        """Start it, again if need be, on the same port."""
+        self._runs += 1
+        place = self.folder / f"run-{self._runs}"
+        place.mkdir()
+        self.program = Program(
+            run_command(*self._arguments, "--no-hotkeys", "--output", f"web:{self.port}", *more),
+            environment(self.folder),
+            place,
+        )
+        self.program.wait_until_published()
+        return self.program
+
+    def do(self, action: str, **arguments: object) -> dict[str, Any]:
+        """Carry out an action as another program would; the state after it."""
+        answer = self._ask("POST", f"/api/actions/{action}", json.dumps(arguments))
+        assert "state" in answer, f"{action} was refused: {answer}"
+        return dict(answer["state"])
+
+    def state(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/state")
+
+    def begin_anew(self) -> None:
+        """Put all switches where they were at first."""
+        state = self.state()
+        for key, (value, action, arguments) in AT_FIRST.items():
+            if state[key] != value:
+                self.do(action, **arguments)
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE_S)
+        try:
+            headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+            connection.request(method, path, body, headers)
+            return dict(json.loads(connection.getresponse().read()))
+        finally:
+            connection.close()
+
+
+@contextmanager
+def hosted(folder: Path, *arguments: str) -> Iterator[Host]:
+    """A `Host` for as long as the block lasts."""
+    host = Host(folder, *arguments)
+    try:
+        yield host
+    finally:
+        host.program.kill()
+
+
+_KEEP_SOCKETS = """
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket { constructor(...a) { super(...a); sockets.push(this); } };
+"""
+
+
+class Visit:
+    """The page of a running stylecam, open in a browser; every complaint of the browser is kept."""
+
+    def __init__(self, page: Page, host: Host) -> None:
+        self.page, self.host = page, host
+        self.complaints: list[str] = []
+        self.asked: list[str] = []
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.add_init_script(_KEEP_SOCKETS)
+        page.goto(host.link, wait_until="domcontentloaded")
+        wait_for("the first picture", lambda: self.first_picture_ms() is not None)
+        page.wait_for_selector(".tile[aria-pressed=true]")
+
+    def first_picture_ms(self) -> float | None:
+        """When the first picture was drawn, from the moment the page was asked for."""
+        found = self.page.evaluate("performance.getEntriesByName('first-picture')[0]?.startTime ?? null")
+        return None if found is None else float(found)
+
+    def drop_connection(self) -> None:
+        """End the page's live connection under its feet."""
+        self.page.evaluate("sockets.at(-1).close()")
+
+    def text(self, name: str) -> str:
+        return self.page.inner_text(f"#{name}").strip()
+
+    def pressed(self, selector: str) -> bool:
+        return self.page.get_attribute(selector, "aria-pressed") == "true"
+
+    def picture(self) -> Image:
+        """The pixels of the picture as the page shows it now."""
+        return decoded(self.page.locator("#picture").screenshot())
+
+    def wait_until_it_moves(self) -> None:
+        """Wait until two looks at the picture differ as a live one does."""
+
+        def look() -> bool:
+            before = self.picture()
+            self.page.wait_for_timeout(200)
+            now = self.picture()
+            return now.shape == before.shape and difference(before, now) > 0.5
+
+        wait_for("a moving picture on the page", look)
+
+
+@contextmanager
+def visited(browser: Browser, host: Host, **options: Any) -> Iterator[Visit]:
+    """A `Visit` in a window of its own; `options` are the window's."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+    try:
+        yield Visit(context.new_page(), host)
+    finally:
+        context.close()

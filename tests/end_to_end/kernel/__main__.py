@@ -1,0 +1,56 @@
+"""`python -m tests.end_to_end.kernel`: every case on a real kernel, as a table of case × result × time."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from tests.end_to_end.kernel import guest
+from tests.end_to_end.kernel.cases import CASES
+
+
+@click.command()
+@click.option(
+    "--case",
+    "wanted",
+    multiple=True,
+    type=click.Choice(
+        [*CASES, *(f"{name}:{version}" for name, (_, versions) in CASES.items() for version in versions)]
+    ),
+    metavar="NAME[:VERSION]",
+    help="Only this one; repeatable.",
+)
+@click.option("--list", "only_list", is_flag=True, help="Say what cases there are.")
+@click.option("--rebuild", is_flag=True, help="Build the guest anew, also where it is in the cache.")
+@click.option("--seconds", default=3600.0, show_default=True, help="Stop the guest after this long.")
+def main(wanted: tuple[str, ...], only_list: bool, rebuild: bool, seconds: float) -> None:
+    """Run stylecam in a guest with a real kernel, v4l2loopback and a camera; exit with 1 if a case fails."""
+    if only_list:
+        for name, (_, versions) in CASES.items():
+            print(name, *versions)
+        return
+    obstacle = guest.obstacle()
+    if obstacle:
+        raise click.ClickException(obstacle)
+    try:
+        if rebuild or not guest.built():
+            print(f"building the guest in {guest.FOLDER}", flush=True)
+            guest.build()
+        began, failed = time.monotonic(), 0
+        for result in guest.play(list(wanted), seconds):
+            failed += not result.passed
+            print(
+                f"{'ok' if result.passed else 'FAILED':6} {result.case:38} {result.version:7} "
+                f"{result.seconds:6.1f} s  {result.saw}",
+                flush=True,
+            )
+    except guest.GuestError as error:
+        raise click.ClickException(str(error)) from error
+    print(f"{time.monotonic() - began:.0f} s with boot and installation")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""Looking at a running stylecam from outside: its process, its files, its page and its streams."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import cv2
+import numpy as np
+
+import stylecam
+from stylecam.media.frame import Image
+
+T = TypeVar("T")
+
+PATIENCE_S = 25.0
+"""How long anything may take on a busy machine before it counts as broken."""
+LOOK_AGAIN_S = 0.02
+HOST = "127.0.0.1"
+TOKEN = "a-token-of-the-tests"
+STREAM = f"/stream.mjpg?token={TOKEN}"
+PORTRAIT = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
+"""A picture that holds still: as a source, what changes in the published picture is what stylecam did."""
+
+
+def wait_for(what: str, look: Callable[[], T | None], seconds: float = PATIENCE_S) -> T:
+    """The first true thing `look` gives; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain for {what}")
+        time.sleep(LOOK_AGAIN_S)
+    return found
+
+
+class Program:
+    """One started `stylecam run`, and what it says and writes."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, terminal: int | None = None
+    ) -> None:
+        """`terminal` is the descriptor of a terminal it runs in; without one its output is kept."""
+        self._errors, self._output = folder / "stderr.txt", folder / "stdout.txt"
+        self.stats_file = folder / "stats.json"
+        with self._errors.open("wb") as errors, self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                # always on: most of these tests watch the statistics, and not the picture
+                [*command, "--always-on", "--token", TOKEN, "--stats", str(self.stats_file)],
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=output if terminal is None else terminal,
+                stderr=errors if terminal is None else terminal,
+                start_new_session=terminal is not None,  # it must not take the tests' own terminal for its own
+            )
+
+    @property
+    def errors(self) -> str:
+        """All it has written to standard error."""
+        return self._errors.read_text("utf-8")
+
+    @property
+    def output(self) -> str:
+        """All it has written to standard output."""
+        return self._output.read_text("utf-8")
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def stats(self) -> dict[str, Any]:
+        """Its statistics file, empty before there is one."""
+        with contextlib.suppress(FileNotFoundError):
+            return cast(dict[str, Any], json.loads(self.stats_file.read_text("utf-8")))
+        return {}
+
+    def wait_until(
+        self, what: str, holds: Callable[[dict[str, Any]], object], seconds: float = PATIENCE_S
+    ) -> dict[str, Any]:
+        """The first statistics of which `holds` is true; fails with its error output if it ends before."""
+
+        def look() -> dict[str, Any] | None:
+            running, stats = self.running, self.stats()
+            if stats and holds(stats):
+                return stats
+            assert running, f"stylecam ended with {self.process.returncode} before {what}:\n{self.errors}"
+            return None
+
+        return wait_for(f"{what}; stylecam said:\n{self.errors}", look, seconds)
+
+    def wait_until_published(self) -> dict[str, Any]:
+        """Wait until styled pictures go out, not only the card shown before the first."""
+        return self.wait_until("the first picture", lambda stats: stats["published"] - stats["repeats"] > 0)
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a power cut would, and wait until it is gone."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+    def finish(self, seconds: float = PATIENCE_S) -> int:
+        """Wait for its end; its exit status."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # Python's fault handler tells where each thread is
+            self.process.wait(PATIENCE_S)
+            raise AssertionError(f"still running after {seconds:g} s; stylecam said:\n{self.errors}") from None
+
+
+def environment(home: Path) -> dict[str, str]:
+    """This process's environment for a user who has no display, no settings and no files of his own."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("STYLECAM_", "XDG_", "NOTIFY_", "WATCHDOG_"))
+    }
+    for key in ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"):
+        kept.pop(key, None)
+    root = Path(stylecam.__file__).parents[1]
+    running = home / "running"
+    running.mkdir(mode=0o700, exist_ok=True)
+    return kept | {
+        "PYTHONFAULTHANDLER": "1",
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_RUNTIME_DIR": str(running),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", "")))),
+        "NO_PROXY": HOST,
+        "no_proxy": HOST,
+    }
+
+
+def run_command(*arguments: str) -> list[str]:
+    """The command line of `stylecam run` with `arguments`."""
+    return [sys.executable, "-m", "stylecam", "run", *arguments]
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def port_is_free(port: int) -> bool:
+    """True if a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def get(port: int, path: str) -> bytes:
+    """The body of `path` on stylecam's page."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
+        response = connection.getresponse()
+        body = response.read()
+        assert response.status == 200, f"{path} answered {response.status}: {body[:200]!r}"
+        return body
+    finally:
+        connection.close()
+
+
+def snapshot(port: int) -> Image:
+    """The picture published now."""
+    return decoded(get(port, "/snapshot.jpg"))
+
+
+def decoded(jpeg: bytes) -> Image:
+    """A JPEG's pixels."""
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None, f"{len(jpeg)} bytes are no picture"
+    return cast(Image, image)
+
+
+def stream(port: int) -> Generator[tuple[float, Image], None, None]:
+    """Pictures of `/stream.mjpg` as they come, each with the monotonic time its last byte was here."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", STREAM)
+        response = connection.getresponse()
+        assert response.status == 200
+        assert response.headers.get_content_type() == "multipart/x-mixed-replace"
+        boundary = f"--{response.headers.get_param('boundary')}".encode()
+        while True:
+            assert response.readline().strip() == boundary
+            length = 0
+            while line := response.readline().strip():
+                name, _, value = line.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            jpeg = response.read(length)
+            arrived = time.monotonic()
+            assert response.readline() == b"\r\n"
+            yield arrived, decoded(jpeg)
+    finally:
+        connection.close()
+
+
+def difference(one: Image, other: Image) -> float:
+    """How far two pictures are apart: mean absolute difference, in levels of 0..255."""
+    return float(cv2.absdiff(one, other).mean())
+
+
+ALIKE, CHANGED = 1.5, 6.0
+"""Levels: what JPEG and rounding leave between two equal pictures, and what nobody overlooks."""
+
+
+def shows_change(port: int, before: Image) -> Image:
+    """Wait until the published picture is clearly another than `before`; that picture."""
+
+    def look() -> list[Image]:
+        now = snapshot(port)
+        return [now] if difference(before, now) > CHANGED else []
+
+    return wait_for("a changed picture", look)[0]
+
+
+def shows_again(port: int, earlier: Image) -> None:
+    """Wait until the published picture is `earlier` again."""
+    wait_for("the earlier picture", lambda: difference(earlier, snapshot(port)) < ALIKE)
+
+
+def settled(port: int) -> Image:
+    """The published picture once it holds still: switching morphs over several frames."""
+
+    def look() -> list[Image]:
+        one, other = snapshot(port), snapshot(port)
+        return [other] if difference(one, other) < ALIKE / 5 else []
+
+    return wait_for("a picture that holds still", look)[0]
+
+
+def probe(address: str | Path, *more: str) -> dict[str, Any]:
+    """What ffprobe says of a file's or stream's first video track."""
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-select_streams",
+        "v:0",
+        *more,
+        "-show_streams",
+        "-show_format",
+        "-of",
+        "json",
+    ]
+    shown = subprocess.run(
+        [*command, str(address)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    found = json.loads(shown.stdout)
+    return {**found.get("format", {}), **found["streams"][0]}
+
+
+def complaints(path: Path) -> str:
+    """What ffmpeg finds wrong with a file while decoding all of it; empty for a sound one."""
+    done = subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-f", "null", "-"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    return done.stderr.strip() or ("" if done.returncode == 0 else f"ffmpeg ended with {done.returncode}")

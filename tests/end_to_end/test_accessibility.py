@@ -1,0 +1,88 @@
+"""What axe-core, the checker that browsers' own tools are built on, finds on the page."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.end_to_end.browser import Host, hosted, visited
+from tests.end_to_end.conftest import unavailable
+from tests.end_to_end.outside import PORTRAIT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.system
+
+AXE = "axe-core@4.10.3"
+INSTALL_S = 60.0
+STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--style", "the_scream")
+THEMES = ("light", "dark")
+SIZES = {"desk": (1280, 800), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def axe(pytestconfig: pytest.Config) -> str:
+    """The checker's source, from npm once and then from pytest's cache."""
+    cache = pytestconfig.cache
+    assert cache is not None
+    folder = cache.mkdir("axe-core")
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            unavailable("npm is not installed")
+        command = [npm or "npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", AXE]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+        if done.returncode != 0:
+            unavailable(f"npm cannot install {AXE}: {done.stderr.strip().splitlines()[-1:]}")
+    return script.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    with hosted(tmp_path_factory.mktemp("host"), *STILL) as host:
+        yield host
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_serious_is_found(browser: Browser, host: Host, axe: str, theme: Any, size: str) -> None:
+    width, height = SIZES[size]
+    viewport = {"width": width, "height": height}
+    host.begin_anew()
+    with visited(browser, host, color_scheme=theme, viewport=viewport, reduced_motion="reduce") as visit:
+        visit.page.wait_for_selector("li:nth-child(2) img.painted")
+        visit.page.evaluate(axe)
+        found = _problems(visit.page.evaluate("axe.run()"))
+        visit.page.click(".tile[data-style=starry_night]", modifiers=["Shift"])
+        visit.page.wait_for_selector("#mixer:visible")
+        visit.page.click("#open-help")
+        visit.page.wait_for_selector("#help[open]")
+        found += _problems(visit.page.evaluate("axe.run()"))
+        visit.page.keyboard.press("Escape")
+        visit.page.click("#blending")
+    assert found == []
+
+
+def _problems(report: dict[str, Any]) -> list[str]:
+    return [
+        f"{violation['impact']}: {violation['help']}: {node['html'][:120]} {node.get('failureSummary', '')}"
+        for violation in report["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+def test_the_checker_finds_what_is_wrong(browser: Browser, axe: str, tmp_path: Path) -> None:
+    """It is not the checker that is silent."""
+    page = browser.new_page()
+    page.set_content("<html lang=en><title>x</title><main><button></button><img src=data:,></main>")
+    page.evaluate(axe)
+    assert _problems(page.evaluate("axe.run()"))
+    page.close()

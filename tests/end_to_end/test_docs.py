@@ -1,0 +1,209 @@
+"""What the README tells people to type is typed here."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+import pytest
+
+from stylecam.cli.ctl import LOOKS, order_of
+from stylecam.cli.options import check_each, options_of
+from stylecam.cli.run import command as run_command
+from stylecam.control.actions import Order
+from stylecam.control.keyboard.bindings import bind
+from stylecam.live.config import file as config
+from stylecam.models.catalog import Catalogue, shipped_models
+from tests.end_to_end.conftest import unavailable
+from tests.end_to_end.outside import environment
+
+pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+LACKING = (
+    "no camera answers to",
+    "no virtual camera can be opened",
+    "no preview window",
+    "no PipeWire camera can be made",
+    "nobody can be asked here",
+    "cannot load drivers",
+    "belongs to the system around it",
+    "does not know how",
+    "no stylecam is running",
+    "systemd is not here",
+    "stylecam is no service yet",
+)
+"""Refusals that are right on a machine without camera, driver, display, loadable drivers, a person to ask, a running
+stylecam, systemd or service."""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def typed(program: str) -> list[str]:
+    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    inline = re.findall(r"`([^`\n]+)`", README)
+    return sorted({line for line in [*lines, *inline] if line.startswith(f"{program} ")})
+
+
+def material(tmp_path: Path) -> None:
+    """The files that the README speaks of."""
+    clip = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30, (320, 240))
+    for level in range(10):
+        clip.write(np.full((240, 320, 3), level * 24, np.uint8))
+    clip.release()
+    (tmp_path / "photos").mkdir()
+    for name in ("photo.jpg", "photos/one.jpg"):
+        cv2.imwrite(str(tmp_path / name), np.full((96, 128, 3), 128, np.uint8))
+
+
+@pytest.mark.parametrize("line", typed("stylecam"))
+def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path) -> None:
+    material(tmp_path)
+    line, _, target = line.partition(" > ")
+    line, _, source = line.partition(" < ")
+    words = shlex.split(line)[1:]
+    if words[:1] == ["run"] and "--help" not in words:
+        words += ["--seconds", "1", "--no-hotkeys"]
+    if words[0] == "bench" and "--help" not in words:
+        words += ["--seconds", "0.5", "--size", "320x184"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "stylecam", *words],
+        cwd=tmp_path,
+        env={**environment(tmp_path), "PYTHONPATH": str(ROOT), "EDITOR": "true", "VISUAL": ""},
+        input=(tmp_path / source).read_bytes() if source else b"",
+        capture_output=True,
+        timeout=60,
+    )
+    complaint = ended.stderr.decode()
+    refused = ended.returncode == 2 and any(text in complaint for text in LACKING)
+    for extra in ("video", "obs"):
+        if f"stylecam[{extra}]" in complaint:
+            unavailable(f"what stylecam[{extra}] needs is not installed")
+    found_faults = words[0] == "doctor" and ended.returncode == 1 and not complaint
+    assert ended.returncode == 0 or refused or found_faults, complaint
+    if target:
+        assert cv2.imdecode(np.frombuffer(ended.stdout, np.uint8), cv2.IMREAD_COLOR) is not None
+
+
+def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
+    material(tmp_path)
+    (example,) = blocks("python")
+    ended = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=tmp_path,
+        env={**environment(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert cv2.imread(str(tmp_path / "painted.png")) is not None
+
+
+def said_by(words: list[str], folder: Path) -> str:
+    """What `stylecam …` prints, run in `folder` as in a home of its own; it must succeed."""
+    ended = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env={**environment(folder), "HOME": str(folder), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
+    for needed in ("torch", "onnx"):
+        pytest.importorskip(needed, reason=f'optimizing needs {needed}: pip install "stylecam[train]"')
+    from tests.training import material
+
+    (line,) = [line for block in blocks("text") for line in block.splitlines() if line.startswith("stylecam optimize")]
+    for number, name in enumerate(("me.jpg", "harvest.jpg")):
+        material.picture(tmp_path / name, number)
+    material.vgg(tmp_path / "vgg16.npz")
+    said_by([*shlex.split(line), "--iterations", "2", "--max-size", "64", "--device", "cpu"], tmp_path)
+    assert cv2.imread(str(tmp_path / "painted.png")) is not None
+
+
+def test_the_training_in_the_readme_makes_the_style_that_it_goes_on_to_name(tmp_path: Path) -> None:
+    for needed in ("torch", "onnx"):
+        pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
+    from tests.training import material
+
+    block = next(block.splitlines() for block in blocks("text") if block.startswith("stylecam train"))
+    material.picture(tmp_path / "harvest.jpg")
+    material.photos(tmp_path / "Pictures", 1)
+    quick = ["--vgg", str(material.vgg(tmp_path / "vgg16.npz")), "--steps", "1", "--crop", "64", "--device", "cpu"]
+    for words in ([*shlex.split(block[0]), *quick], ["stylecam", "styles", "--json"]):
+        told = said_by(words, tmp_path)
+    assert shlex.split(block[1])[-1] in {card["full_name"] for card in json.loads(told)}
+
+
+def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:
+    for needed in ("torch", "onnx"):
+        pytest.importorskip(needed, reason=f'evaluating needs {needed}: pip install "stylecam[train]"')
+    from tests.models.networks import network
+    from tests.training import material
+
+    (line,) = [line for block in blocks("text") for line in block.splitlines() if line.startswith("stylecam evaluate")]
+    for name in ("Paintings", "Clips"):
+        (tmp_path / name).mkdir()
+    network(tmp_path / "harvest.onnx")
+    material.photos(tmp_path / "Kept", 1)
+    material.picture(tmp_path / "Paintings" / "bruegel_harvest_1565.png", 9)
+    clip = cv2.VideoWriter(str(tmp_path / "Clips" / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 180))
+    for level in range(24):
+        clip.write(np.full((180, 320, 3), level * 8, np.uint8))
+    clip.release()
+    material.vgg(tmp_path / "vgg16.npz")
+    told = said_by([*shlex.split(line), "--iterations", "1", "--device", "cpu"], tmp_path)
+    assert "harvest" in told
+    assert cv2.imread(str(tmp_path / "looks.png")) is not None
+
+
+def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
+    (example,) = blocks("toml")
+    path = tmp_path / "config.toml"
+    path.write_text(example, "utf-8")
+    loaded = config.load(path, options_of(run_command))
+    assert loaded.run["style"] == "great_wave"
+    assert bind(loaded.hotkeys)
+    check_each(loaded, click.Context(run_command))
+    loaded.check_styles(Catalogue.load([shipped_models()]).parse)
+
+
+@pytest.mark.parametrize("words", sorted(set(re.findall(r"stylecam ctl ([a-z]+(?: [a-z_]+| [0-9.]+)?)", README))))
+def test_every_order_in_the_readme_is_one(words: str) -> None:
+    name, *arguments = words.split()
+    assert name in LOOKS or order_of(name, arguments)
+
+
+def test_the_address_for_a_stream_deck_is_an_order() -> None:
+    (name, query) = re.findall(r"/api/do/(\w+)\?([^`&]+)&token=", README)[0]
+    assert Order.read(name, dict([query.split("=")]))
+
+
+def test_the_two_commands_for_strangers_are_one_line_each() -> None:
+    for marker in ("run", "test"):
+        (block,) = re.findall(rf"<!-- {marker} -->\n```sh\n(.*?)```", README, re.DOTALL)
+        assert len(block.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"python -m (benchmarks\.\w+)", README))))
+def test_the_benchmarks_in_the_readme_start(name: str) -> None:
+    if name == "benchmarks.pictures":
+        pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
+    shown = subprocess.run([sys.executable, "-m", name, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr

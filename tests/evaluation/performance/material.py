@@ -1,0 +1,102 @@
+"""What a run might have seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stylecam.evaluation.host import Host
+from stylecam.evaluation.performance.engines import Entry, Ranking, Times
+from stylecam.evaluation.performance.live_run import Job, Outcome, Run
+from stylecam.evaluation.performance.load_test import Burden, phases
+from stylecam.evaluation.performance.soak_test import Endurance
+from stylecam.evaluation.performance.suite import Report
+from stylecam.media.frame import Size
+from tests.doubles import TintEngine, model
+
+
+def entry(t: float, **changes: Any) -> dict[str, Any]:
+    """A sample at `t` of a run at 30 frames a second that keeps one core busy."""
+    return {
+        "kind": "sample",
+        "t": t,
+        "busy_s": t,
+        "machine_busy_s": 1.5 * t,
+        "rss_mb": 200.0,
+        "published": round(30 * t),
+        "styled": round(30 * t),
+        "repeats": 0,
+        "drops": 0,
+        "reused": 0,
+        "spared": 0,
+        "published_fps": 30.0,
+        "styled_fps": 30.0,
+        "latency_ms": {"p50": 20.0, "p95": 30.0},
+        "longest_gap_ms": 36.0,
+        "rung": [640, 360],
+        "detail": True,
+        "style": "great_wave",
+        "reason": "holding",
+        "faults": 0,
+        "trouble": None,
+        **changes,
+    }
+
+
+REPORT: dict[str, Any] = {
+    "engine": "opencv",
+    "device": "cpu",
+    "engine_version": "OpenCV 4.14.0",
+    "published_fps": 30.0,
+    "styled_fps": 29.5,
+    "latency_ms": {"p50": 20.0, "p95": 30.0, "p99": 40.0},
+    "gap_ms": {"p99": 35.0, "max": 41.0},
+    "repeats": 3,
+    "drops": 2,
+    "reused": 0,
+    "rss_mb": 210.0,
+    "start_s": 1.5,
+    "stages": {"network": {"count": 100, "mean": 12.0, "p50": 11.5, "p95": 14.0, "max": 20.0}},
+}
+
+
+def run(samples: list[dict[str, Any]], seconds: float = 60.0, **changes: Any) -> Run:
+    """A run of which these samples were taken."""
+    outcome = Outcome(samples, **{"report": REPORT, **changes})
+    return Run(Job("samples.jsonl", seconds), outcome)
+
+
+SIZE, LARGE = Size(64, 48), Size(128, 96)
+
+
+def ranking() -> Ranking:
+    """A network of ours that takes 4 ms, the classic one 100 ms, where ours has 0.2 GMAC and the peak is 100."""
+    ours, classic = model("ours"), model("classic")
+    engine = TintEngine()
+    found = Ranking(baseline=classic, peak=100.0, gmac={(ours.key, SIZE): 0.2, (ours.key, LARGE): 0.8})
+    found.times = [
+        Times(Entry(engine, ours), SIZE, [4.0, 4.0, 9.0], [5.0]),
+        Times(Entry(engine, classic), SIZE, [100.0], [80.0]),
+        Times(Entry(engine, ours), LARGE, [16.0], [16.0]),
+    ]
+    return found
+
+
+def report() -> Report:
+    """All kinds, measured to the end."""
+    samples = [entry(t) for t in range(61)]
+    events = [{"kind": "event", "t": 15.1, "what": "load", "argument": "1"}]
+    pixels = {"count": 90, "p50": 20.0, "p95": 30.0, "p99": 33.0, "max": 40.0, "unreadable": 0, "backwards": 0}
+    seen = run(samples, events=events, pixels=pixels)
+    return Report(
+        Host.here(), "great_wave", (), ranking(), seen, [seen, seen], Burden(seen, phases(60, 2)), [seen, seen],
+        Endurance(seen),
+    )  # fmt: skip
+
+
+def cut_short() -> Report:
+    """All live kinds, each of which crashed at once."""
+    nothing = run([], report=None, crash="it ended with SIGSEGV")
+    return Report(
+        Host.here(), "great_wave", (), None, nothing, [nothing], Burden(nothing, phases(60, 2)), [nothing],
+        Endurance(nothing), stopped=True,
+    )  # fmt: skip

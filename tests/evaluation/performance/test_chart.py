@@ -1,0 +1,42 @@
+"""The plot."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from stylecam.errors import BenchError
+from stylecam.evaluation.performance import chart
+from tests.evaluation.performance.material import REPORT, cut_short, report, run
+
+
+def test_each_kind_has_a_panel(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    chart.write_chart(tmp_path / "a.png", report())
+    drawn = cv2.imread(str(tmp_path / "a.png"))
+    assert drawn is not None
+    assert drawn.shape[0] > 2000
+
+
+def test_what_was_cut_short_is_drawn_as_far_as_it_is_known(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    chart.write_chart(tmp_path / "a.png", cut_short())
+    assert (tmp_path / "a.png").stat().st_size > 0
+
+
+def test_a_run_that_published_no_picture_of_the_camera_is_no_bar(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = report()
+    nothing = {**REPORT, "latency_ms": {"p50": None, "p95": None, "p99": None}}
+    found.live = [run([], report=nothing), *found.live]
+    chart.write_chart(tmp_path / "a.png", found)
+    assert (tmp_path / "a.png").stat().st_size > 0
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(BenchError, match=r"pip install \"stylecam\[bench\]\""):
+        chart.check_installed()

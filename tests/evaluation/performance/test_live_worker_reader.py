@@ -1,0 +1,68 @@
+"""Latency read from pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from stylecam.evaluation.performance.live_worker import STRENGTH, ReadingSink
+from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.timestamp import draw_timestamp, read_timestamp
+from stylecam.testing import grey
+from stylecam.utils.clock import ManualClock
+
+SIZE = Size(640, 360)
+
+
+def stamped(seconds: float, index: int = 0) -> Frame:
+    image = grey(90, SIZE)
+    draw_timestamp(image, seconds)
+    return Frame(image, index, seconds)
+
+
+@pytest.fixture
+def sink(clock: ManualClock) -> ReadingSink:
+    made = ReadingSink(clock)
+    made.open(SIZE, 30)
+    return made
+
+
+def test_the_time_from_capture_to_the_output_is_measured(sink: ReadingSink, clock: ManualClock) -> None:
+    for index in range(10):
+        sink.write(stamped(clock.now() - 0.020, index))
+        clock.advance(1 / 30)
+    seen = sink.snapshot()
+    assert seen["count"] == 10
+    assert seen["p50"] == pytest.approx(20.0, abs=0.3)
+    assert (seen["unreadable"], seen["backwards"]) == (0, 0)
+
+
+def test_a_repeat_is_no_new_picture(sink: ReadingSink, clock: ManualClock) -> None:
+    frame = stamped(clock.now())
+    sink.write(frame)
+    clock.advance(5.0)
+    sink.write(frame)
+    assert sink.snapshot()["max"] < 1.0
+
+
+def test_cards_are_not_read_and_spoilt_pictures_counted(sink: ReadingSink) -> None:
+    sink.write(Frame(grey(), -1, 0.0))
+    sink.write(Frame(grey(), 3, 0.0))
+    assert sink.snapshot()["unreadable"] == 1
+    assert sink.snapshot()["count"] == 0
+
+
+def test_pictures_out_of_order_are_counted(sink: ReadingSink, clock: ManualClock) -> None:
+    for ago in (0.02, 0.03):
+        sink.write(stamped(clock.now() - ago))
+    assert sink.snapshot()["backwards"] == 1
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_time_painted_over_can_still_be_read(level: int) -> None:
+    frame = stamped(1234.5)
+    painted: Image = cv2.addWeighted(frame.image, 1 - STRENGTH, grey(level, SIZE), STRENGTH, 0.0)  # type: ignore[assignment]
+    noise = np.random.default_rng(0).integers(-6, 7, painted.shape, np.int16)
+    noisy = np.clip(painted.astype(np.int16) + noise, 0, 255).astype(np.uint8)
+    assert read_timestamp(noisy) == pytest.approx(1234.5, abs=1e-4)

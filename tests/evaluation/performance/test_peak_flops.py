@@ -1,0 +1,34 @@
+"""The processor's limit."""
+
+from __future__ import annotations
+
+import pytest
+
+from stylecam.evaluation.performance import peak_flops as peak
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peak, "_SIDE", 32)
+
+
+def test_a_matrix_product_is_really_multiplied() -> None:
+    found = peak.matmul_peak(1, 0.01)
+    assert found is not None
+    assert found > 0
+
+
+@pytest.mark.parametrize("program", ["import os; os.abort()", "raise SystemExit(1)", "import os; os.write(1, b'x')"])
+def test_where_it_does_not_run_nothing_is_known(program: str) -> None:
+    assert peak._run(program, 1, 0.01, None) is None
+
+
+def test_the_best_kernel_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {None: 10.0, "SkylakeX": 20.0}
+    monkeypatch.setattr(peak, "_run", lambda *given: rates[given[-1]])
+    assert peak.matmul_peak(2) == 20.0
+
+
+def test_the_threads_asked_for_are_what_the_library_gets() -> None:
+    program = "import os, sys; sys.stdout.write(os.environ['OPENBLAS_NUM_THREADS'])"
+    assert peak._run(program, 7, 0.01, None) == 7.0

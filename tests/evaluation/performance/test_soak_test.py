@@ -1,0 +1,87 @@
+"""A long run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from stylecam.evaluation.performance.soak_test import Endurance, rise, script, slope
+from tests.evaluation.performance.material import entry, run
+
+
+def test_the_script_of_half_an_hour() -> None:
+    events = script(1800.0, 2)
+    counted = Counter((event.what, event.argument) for event in events)
+    assert counted["order", "next"] == 179
+    assert counted["load", "1"] == counted["load", "0"] == 30
+    assert counted["fault", "2.5"] == 30
+    assert [event.at_s for event in events] == sorted(event.at_s for event in events)
+
+
+def test_a_load_never_outlasts_its_part() -> None:
+    running = 0
+    for event in script(600.0, 4):
+        running = int(event.argument) if event.what == "load" else running
+        assert running in (0, 2)
+    assert running == 0
+
+
+def test_growth_is_the_slope_of_memory() -> None:
+    times = list(range(0, 1500, 5))
+    noise = np.random.default_rng(0).normal(0, 0.5, len(times))
+    memory = [300 + 2.0 * t / 600 + n for t, n in zip(times, noise, strict=True)]
+    assert slope(times, memory) == pytest.approx(2.0, abs=0.3)
+    assert slope([1.0, 2.0], [1.0, 2.0]) is None
+
+
+def test_what_is_taken_for_a_moment_is_no_growth_and_what_grows_beneath_it_is() -> None:
+    times = np.arange(0.0, 1500.0)
+    moments = np.where(times % 60 > 45, 40.0, 0.0) + np.where(times > 1490, 60.0, 0.0)
+    assert slope(times.tolist(), (300 + moments).tolist()) == pytest.approx(0.0, abs=0.01)
+    assert slope(times.tolist(), (300 + moments + 1.5 * times / 600).tolist()) == pytest.approx(1.5, abs=0.3)
+
+
+def test_a_leak_in_steps_of_pages_is_growth() -> None:
+    times = np.arange(0.0, 1500.0)
+    assert slope(times.tolist(), (300 + 4.0 * np.floor(times / 300)).tolist()) == pytest.approx(8.0, abs=1.0)
+
+
+def test_a_run_of_days_is_judged_too() -> None:
+    times = np.arange(0.0, 200_000.0)
+    assert slope(times.tolist(), (300 + times / 600).tolist()) == pytest.approx(1.0, abs=0.01)
+
+
+def test_one_step_up_that_a_median_slope_hides_is_told_beside_it() -> None:
+    memory = [300.0] * 600 + [340.0] * 300
+    assert slope(list(range(900)), memory) == pytest.approx(0.0, abs=0.01)
+    assert rise(memory) == 40.0
+    assert rise([1.0]) is None
+
+
+def test_the_warm_up_s_growth_does_not_count() -> None:
+    samples = [entry(t, rss_mb=min(300.0, 100 + t)) for t in range(1801)]
+    shown = Endurance(run(samples, 1800.0)).as_dict()
+    assert shown["warm_up_s"] == 300.0
+    assert shown["growth_mb_per_10_min"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_what_happened_is_counted_and_the_longest_gap_told() -> None:
+    samples = [entry(t, longest_gap_ms=40.0 if t < 30 else 120.0, faults=t // 30) for t in range(61)]
+    events = [
+        {"t": 10.0, "what": "order", "argument": "next"},
+        {"t": 15.0, "what": "load", "argument": "1"},
+        {"t": 35.0, "what": "load", "argument": "0"},
+        {"t": 45.0, "what": "fault", "argument": "2.5"},
+    ]
+    shown = Endurance(run(samples, events=events)).as_dict()
+    assert (shown["switches"], shown["loads"], shown["faults"], shown["faults_seen"]) == (1, 1, 1, 2)
+    assert shown["longest_gap_ms"] == 120.0
+    assert not shown["lost_at_the_end"]
+
+
+def test_a_run_that_crashed_at_once_can_be_told() -> None:
+    shown = Endurance(run([], report=None, crash="it ended with SIGABRT")).as_dict()
+    assert shown["crash"] == "it ended with SIGABRT"
+    assert shown["growth_mb_per_10_min"] is None

@@ -1,0 +1,344 @@
+"""Evaluating styles, on networks whose figures are known beforehand."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from onnx import helper, numpy_helper
+
+from stylecam.cli.tables import tables
+from stylecam.errors import EngineRunError, ModelFormatError, StyleNotFoundError, TrainingDataError, TrainingFailedError
+from stylecam.evaluation.quality import evaluator as evaluation_module
+from stylecam.evaluation.quality import gatys_baseline as descent_module
+from stylecam.evaluation.quality.config import Examination
+from stylecam.evaluation.quality.evaluator import Evaluation, write_cards
+from stylecam.evaluation.quality.gatys_baseline import Descent, worth
+from stylecam.evaluation.quality.losses import Critic, Judgement, Weights
+from stylecam.evaluation.quality.report import Report
+from stylecam.media.frame import Size
+from stylecam.models.card import read_cards
+from stylecam.models.model import Model
+from stylecam.training.bank import Bank, write_bank
+from stylecam.training.dataset import read_picture
+from stylecam.training.network import Lean
+from stylecam.training.style_image import Painting
+from stylecam.training.style_metadata import Learned
+from stylecam.training.vgg import load_perceptual
+from tests.models.networks import network, written
+from tests.training import material
+
+WEIGHTS = Weights(0.5, 2.0, 64)
+
+
+def bank(path: Path, *names: str, **metadata: str) -> Path:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        entries = json.dumps([{"name": name} for name in names])
+        write_bank(path, Bank(Lean(len(names), 16, 1), {"styles": entries, **metadata}))
+    return path
+
+
+def constant(path: Path) -> Path:
+    nodes = [
+        helper.make_node("Mul", ["image", "zero"], ["black"]),
+        helper.make_node("Add", ["black", "half"], ["styled"]),
+    ]
+    weights = [numpy_helper.from_array(np.float32(value), name) for name, value in (("zero", 0), ("half", 0.5))]
+    return written(path, nodes, weights)
+
+
+def examination(folder: Path, *banks: Path, **changes: Any) -> Examination:
+    """An examination of `banks`, everything it needs made in `folder`; the painting of each style is of chance."""
+    paintings, photos, vgg = folder / "paintings", folder / "photos", folder / "vgg.npz"
+    if not photos.is_dir():
+        paintings.mkdir()
+        for seed, path in enumerate(banks):
+            for card in read_cards(Model.read(path)):
+                material.picture(paintings / f"{card.name}.png", 50 + seed)
+        material.photos(photos)
+        material.vgg(vgg)
+    values: dict[str, Any] = {
+        "photos": (photos,), "paintings": (paintings,), "vgg": vgg, "count": 2, "iterations": (1, 3), "device": "cpu",
+        "gatys_photos": 0, **changes,
+    }  # fmt: skip
+    return Examination(banks, **values)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cost and steadiness at small sizes: what is timed here is the tests."""
+    monkeypatch.setattr("stylecam.evaluation.quality.temporal.SIZE", Size(160, 96))
+    monkeypatch.setattr("stylecam.utils.resources.load", lambda: 0.0)
+    monkeypatch.setattr("stylecam.evaluation.quality.speed.SIZES", (Size(64, 48), Size(128, 96)))
+
+
+def run(folder: Path, *banks: Path, **changes: Any) -> Report:
+    return Evaluation(examination(folder, *banks, **changes)).run()
+
+
+def test_a_network_that_changes_nothing_keeps_all_content_and_all_flicker(tmp_path: Path) -> None:
+    (figures,) = run(tmp_path, network(tmp_path / "plain.onnx"), gatys_photos=2).styles
+    assert figures.crop is not None
+    assert figures.crop.content == pytest.approx(0, abs=1e-9)
+    assert figures.crop.style > 0
+    assert figures.flickers == pytest.approx([1.0, 1.0], abs=1e-3)
+    assert figures.descents[0].content[0] == pytest.approx(0, abs=1e-9)  # Gatys begins where this network stays
+    assert figures.descents[0].style[0].mean() == pytest.approx(figures.crop.style, rel=1e-5)
+
+
+def test_a_network_that_paints_one_grey_keeps_nothing_and_is_steady(tmp_path: Path) -> None:
+    (figures,) = run(tmp_path, constant(tmp_path / "grey.onnx")).styles
+    assert figures.crop is not None
+    assert figures.crop.content > 0.05
+    assert figures.flickers == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_the_painting_itself_has_all_of_its_style(tmp_path: Path) -> None:
+    painting = Painting("a", material.picture(tmp_path / "a.png"))
+    critic = Critic(load_perceptual(material.vgg(tmp_path / "v.npz")), torch.device("cpu"))
+    image = painting.read(64)
+    found = critic.judge(image.astype(np.float32), critic.look(image), critic.targets(painting, 64), 0.5)
+    assert (found.content, found.style) == pytest.approx((0, 0), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("objective", "wanted"), [(9.0, 0.0), (8.0, 0.0), (6.0, 1.0), (7.0, 0.5), (2.5, 2.75), (2.0, 3.0), (1.9, None)]
+)
+def test_worth_is_read_off_the_curve_between_iterations(objective: float, wanted: float | None) -> None:
+    assert worth([8.0, 6.0, 4.0, 2.0], objective) == wanted
+
+
+def test_worth_is_that_of_the_means_and_of_each_photograph() -> None:
+    way = Descent("adam", np.zeros((3, 2)), np.array([[4.0, 8.0], [2.0, 4.0], [1.0, 2.0]]))
+    found = way.worth([Judgement(0, 2.0), Judgement(4.0, 4.0)], WEIGHTS)
+    assert found.each == (1.0, 0.5)
+    assert found.mean == pytest.approx((12 - 8) / (12 - 6))
+    assert str(way.worth([Judgement(0, 0), Judgement(0, 0)], WEIGHTS)) == ">2"
+    assert way.as_dict((1, 2, 5), WEIGHTS)["points"][1] == {
+        "iterations": 2, "content": 0, "style": 1.5, "objective": 3.0,
+    }  # fmt: skip
+
+
+def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
+    recipe = json.dumps({"fine": 0.0, "style": 1.8, "content": 2, "scale": 999999, "of_a_later_version": 1})
+    model = Model.read(bank(tmp_path / "a.onnx", "a", recipe=recipe))
+    assert Weights.of(model, Learned(), None, None, None) == Weights(0.0, 0.9, 288)
+    assert Weights.of(model, Learned(0.1, 0.5, 384), None, None, None) == Weights(0.1, 0.5, 384)
+    assert Weights.of(model, Learned(0.1, 0.5, 384), 0.0, 4.5, 288) == Weights(0.0, 4.5, 288)
+
+
+@pytest.mark.parametrize("recipe", ["", "see the notes", "[1]", '{"fine": "much"}', '{"style": -1}', "[" * 9999])
+def test_a_recipe_for_people_leaves_the_trainers_weights(recipe: str, tmp_path: Path) -> None:
+    model = Model.read(network(tmp_path / "a.onnx", metadata={"recipe": recipe}))
+    assert Weights.of(model, Learned(), None, None, None) == Weights(0.22, 2.6, 288)
+
+
+def test_arithmetic_that_cannot_be_counted_is_a_note_and_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(model: Model, size: Size) -> float:
+        raise ModelFormatError("its graph cannot be followed")
+
+    monkeypatch.setattr("stylecam.evaluation.quality.evaluator.gmac", lost)
+    report = run(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=0, baseline=True)
+    assert report.notes.count("its graph cannot be followed") == 1
+    (costs,) = {(one.gmac, one.times_less) for one in report.styles[0].costs.values()}
+    assert costs == (None, None)
+    assert [table.row_count for table in tables(report)] == [1, 1]
+
+
+def test_everything_is_there_as_json(tmp_path: Path) -> None:
+    report = run(tmp_path, bank(tmp_path / "b.onnx", "one", "two"), gatys_photos=1, baseline=True)
+    values = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    assert values["machine"]["engine"] == f"OpenCV {cv2.__version__}"
+    assert set(values["machine"]["packages"]) == {"torch", "onnx", "numpy"}
+    assert len(values["photos"]) == 2
+    first, second = values["styles"]
+    assert (first["style"], second["style"]) == ("one", "two")
+    crops = first["crops"]
+    assert crops["objective"] == pytest.approx(crops["content"] + first["weights"]["style"] * crops["style"])
+    assert (crops["photos"], len(first["frames"]["each"])) == (2, 2)
+    assert [(way["optimizer"], [point["iterations"] for point in way["points"]]) for way in first["gatys"]] == [
+        ("adam", [1, 3]), ("lbfgs", [1, 3]),
+    ]  # fmt: skip
+    cost = first["cost"]["128x96"]
+    assert cost["times_less"] == pytest.approx(values["baseline"]["128x96"]["gmac"] / cost["gmac"])
+
+
+def test_losses_are_of_what_the_engine_paints_at_both_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    judge = Critic.judge
+
+    def note(self: Critic, painted: Any, *others: Any) -> Judgement:
+        seen.append(painted.shape)
+        return judge(self, painted, *others)
+
+    monkeypatch.setattr(Critic, "judge", note)
+    run(tmp_path, bank(tmp_path / "b.onnx", "one"))
+    assert seen == [(256, 256, 3), (96, 120, 3)] * 2
+
+
+def test_banks_that_share_painting_and_weights_share_the_descent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def descend(*given: Any, **options: Any) -> Descent:
+        calls.append(given[4])
+        return descent_module.descend(*given, **options)
+
+    monkeypatch.setattr(evaluation_module, "descend", descend)
+    (tmp_path / "other").mkdir()
+    banks = [bank(tmp_path / "b.onnx", "one"), bank(tmp_path / "other" / "b.onnx", "one", licence="other")]
+    report = run(tmp_path, *banks, gatys_photos=1)
+    assert calls == ["adam", "lbfgs"]
+    assert len({figures.label for figures in report.styles}) == 2
+
+
+def test_banks_with_other_weights_are_said_not_to_compare(tmp_path: Path) -> None:
+    banks = [bank(tmp_path / "a.onnx", "one"), bank(tmp_path / "b.onnx", "one", recipe='{"style": 4.5}')]
+    assert any("--style-weight" in note for note in run(tmp_path, *banks).notes)
+    assert run(tmp_path, *banks, style_weight=3.0).notes == []
+
+
+def test_a_style_without_a_painting_gets_steadiness_and_cost_only(tmp_path: Path) -> None:
+    path = bank(tmp_path / "b.onnx", "one", "two")
+    asked = examination(tmp_path, path)
+    (tmp_path / "paintings" / "two.png").unlink()
+    report = Evaluation(asked).run()
+    first, second = report.styles
+    assert len(first.crops) == 2
+    assert (second.crops, second.crop, second.worth("adam")) == ([], None, None)
+    assert second.flickers
+    assert second.costs
+    assert any(note.startswith("two") for note in report.notes)
+
+
+def test_on_a_busy_machine_times_are_said_to_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylecam.utils.resources.load", lambda: 4.2)
+    assert any("load 4.2" in note for note in run(tmp_path, network(tmp_path / "plain.onnx")).notes)
+
+
+def test_fewer_photographs_than_asked_for_are_said(tmp_path: Path) -> None:
+    report = run(tmp_path, network(tmp_path / "plain.onnx"), count=9)
+    assert len(report.photos) == 3
+    assert any("only 3" in note for note in report.notes)
+
+
+def test_on_clips_the_warped_error_is_measured(tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "c.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 180))
+    picture = read_picture(material.picture(tmp_path / "p.png"))
+    assert picture is not None
+    large = cv2.resize(picture, (480, 270))
+    for number in range(22):
+        writer.write(np.ascontiguousarray(large[:180, 4 * number : 4 * number + 320]))
+    writer.release()
+    report = run(tmp_path, network(tmp_path / "plain.onnx"), constant(tmp_path / "grey.onnx"), clips=(tmp_path,))
+    plain, grey = (figures.warped_error for figures in report.styles)
+    assert plain is not None
+    assert grey is not None
+    assert plain.styled == pytest.approx(plain.camera, rel=1e-3)
+    assert 0 < plain.camera < 2
+    assert grey.styled == 0
+    assert [path.name for path in report.clips] == ["c.avi"]
+
+
+def test_only_the_styles_asked_for(tmp_path: Path) -> None:
+    report = run(tmp_path, bank(tmp_path / "b.onnx", "one", "two"), styles=("b/two",))
+    assert [figures.card.name for figures in report.styles] == ["two"]
+
+
+def test_an_unknown_style_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StyleNotFoundError, match="three"):
+        run(tmp_path, bank(tmp_path / "b.onnx", "one", "two"), styles=("three",))
+
+
+def test_without_any_painting_there_is_nothing_to_say(tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="--paintings DIR"):
+        run(tmp_path, bank(tmp_path / "b.onnx", "one"), paintings=())
+
+
+def test_stopped_it_reports_what_is_done(tmp_path: Path) -> None:
+    stop = threading.Event()
+    told = []
+
+    def listener(done: float, what: str) -> None:
+        told.append(done)
+        if what.endswith("flicker"):
+            stop.set()
+
+    report = Evaluation(
+        examination(tmp_path, bank(tmp_path / "b.onnx", "one", "two")), listener=listener, stop=stop
+    ).run()
+    assert report.stopped
+    assert report.styles[0].flickers
+    assert not report.styles[0].crops
+    assert told == sorted(told)
+    assert json.dumps(report.as_dict())
+
+
+def test_stopped_within_gatys_it_keeps_the_way_so_far(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def listener(done: float, what: str) -> None:
+        if what.endswith("adam 2"):
+            stop.set()
+
+    asked = examination(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=1, iterations=(1, 50))
+    report = Evaluation(asked, listener=listener, stop=stop).run()
+    (way,) = report.styles[0].descents
+    assert (len(way.content), way.after(50)) == (3, None)
+
+
+def test_progress_reaches_the_end(tmp_path: Path) -> None:
+    told: list[float] = []
+    asked = examination(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=1, baseline=True)
+    Evaluation(asked, listener=lambda done, what: told.append(done)).run()
+    assert told[-1] == pytest.approx(1.0)
+    assert told[-2] < 1
+
+
+def test_figures_are_written_into_the_card_and_no_weight_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylecam.evaluation.quality.report.SIZE", Size(64, 48))
+    path = bank(tmp_path / "b.onnx", "one", "two", licence="CC0-1.0")
+    before = Model.read(path)
+    report = run(tmp_path, path, styles=("two",), gatys_photos=1)
+    assert list(write_cards(report)) == [path]
+    after = Model.read(path)
+    assert after.with_metadata({}) == before.with_metadata({})
+    assert after.metadata["licence"] == "CC0-1.0"
+    first, second = read_cards(after)
+    assert first.measured is None
+    assert second.measured is not None
+    figures = report.styles[0]
+    assert figures.crop is not None
+    assert second.measured.content == pytest.approx(figures.crop.content, rel=1e-3)
+    assert second.measured.ms == pytest.approx(figures.costs[Size(64, 48)].ms, rel=1e-3)
+    assert second.measured.worth is not None
+    assert second.measured.machine == str(report.machine)
+
+
+def test_what_was_found_is_not_lost_when_gatys_method_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise TrainingFailedError("the memory does not suffice; lower --gatys-photos")
+
+    monkeypatch.setattr("stylecam.evaluation.quality.evaluator.descend", exhausted)
+    report = run(tmp_path, network(tmp_path / "plain.onnx"), gatys_photos=1)
+    assert report.stopped
+    assert report.styles[0].crop is not None
+    assert "lower --gatys-photos" in json.dumps(report.as_dict())
+
+
+def test_a_network_that_cannot_be_run_at_all_is_an_error(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.onnx", [helper.make_node("NoSuchLayer", ["image"], ["styled"])])
+    with pytest.raises(EngineRunError, match=r"a\.onnx"):
+        run(tmp_path, path)

@@ -1,0 +1,42 @@
+"""What was measured on."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import pytest
+
+import stylecam
+from stylecam.evaluation import host
+from stylecam.evaluation.host import Host
+from stylecam.evaluation.performance.load_test import Load
+from stylecam.utils.clock import ManualClock
+from stylecam.utils.resources import usable_cores
+from tests.doubles import until
+
+
+def test_machine_and_versions_are_told() -> None:
+    here = Host.here()
+    assert here.cores == usable_cores()
+    assert here.packages["numpy"] == version("numpy")
+    assert here.memory_gb > 0
+    assert here.as_dict()["python"] == platform.python_version()
+    for said in (stylecam.__version__, version("numpy"), f"{here.cores} core"):
+        assert said in str(here)
+
+
+def test_other_programs_are_told_from_this_one(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = [100.0]
+    monkeypatch.setattr(host, "machine_busy_s", lambda: machine[0])
+    others = host.Others(clock)
+    clock.advance(10.0, busy=4.0)
+    machine[0] += 9.0
+    assert others.cores() == pytest.approx(0.5)
+
+
+def test_a_busy_machine_s_time_grows() -> None:
+    before = host.machine_busy_s()
+    with Load() as load:
+        load.set(1)
+        assert until(lambda: host.machine_busy_s() > before + 0.1)

@@ -1,0 +1,33 @@
+"""The classic network, made here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.evaluation.johnson import johnson
+from stylecam.evaluation.macs import gmac
+from stylecam.media.frame import Size
+
+
+def test_it_takes_as_much_arithmetic_as_the_networks_everyone_uses() -> None:
+    assert gmac(johnson(), Size(640, 360)) == pytest.approx(35.4, abs=0.1)
+    assert gmac(johnson(), Size(640, 480)) == pytest.approx(47.2, abs=0.1)
+
+
+def test_it_paints_a_picture_of_its_size() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    painted = OpenCVEngine("cpu").session(johnson(), 64, 48).paint(image, (1.0,))
+    assert painted.shape == image.shape
+    assert painted.std() > 1
+
+
+def test_it_is_a_valid_onnx_file() -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(johnson().data)
+    onnx.checker.check_model(model, full_check=True)
+
+
+def test_it_is_the_same_network_each_time() -> None:
+    assert johnson().key == johnson().key

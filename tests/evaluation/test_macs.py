@@ -1,0 +1,196 @@
+"""Multiply-adds counted in a graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stylecam.errors import ModelFormatError
+from stylecam.evaluation.johnson import johnson
+from stylecam.evaluation.macs import gmac
+from stylecam.media.frame import Size
+from stylecam.models.model import Model
+
+SIZE = Size(64, 48)
+pytest.importorskip("onnx")
+from onnx import TensorProto, helper, load_from_string, numpy_helper, shape_inference  # noqa: E402
+
+from tests.models.networks import network, written  # noqa: E402
+
+
+def counted_by_onnx(model: Model, size: Size) -> float:
+    """The same by the shapes that the onnx library infers."""
+    proto = load_from_string(model.at(*size))
+    del proto.graph.output[:]  # some say another size
+    graph = shape_inference.infer_shapes(proto, data_prop=True).graph
+    shapes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.input)
+    }
+    shapes |= {weight.name: list(weight.dims) for weight in graph.initializer}
+    total = 0
+    for node in graph.node:
+        if node.op_type in ("Conv", "ConvTranspose"):
+            pixels = shapes[node.output[0] if node.op_type == "Conv" else node.input[0]]
+            assert math.prod(pixels)
+            total += math.prod(pixels) * math.prod(shapes[node.input[1]][1:])
+    return total / 1e9
+
+
+def around(steps: Sequence[Any], path: Path, ins: int, outs: int, **weights: Any) -> Model:
+    """The nodes `steps`, from x to y, between two convolutions of 1×1: from 3 channels to `ins`, from `outs` to 3."""
+    known = {"a": np.ones((ins, 3, 1, 1), np.float32), "b": np.ones((3, outs, 1, 1), np.float32), **weights}
+    nodes = [
+        helper.make_node("Conv", ["image", "a"], ["x"]),
+        *steps,
+        helper.make_node("Conv", ["y", "b"], ["styled"]),
+    ]
+    return Model.read(written(path, nodes, [numpy_helper.from_array(np.asarray(v), k) for k, v in known.items()]))
+
+
+def node(op: str, *inputs: str, to: str = "y", **settings: Any) -> Any:
+    return helper.make_node(op, ["x", *inputs] if to == "y" else list(inputs), [to], **settings)
+
+
+def longs(*numbers: int) -> Any:
+    return np.array(numbers, np.int64)
+
+
+@pytest.mark.parametrize("size", [Size(640, 360), Size(1280, 720)], ids=str)
+def test_our_networks_count_as_the_onnx_library_counts(bank: Model, size: Size) -> None:
+    assert gmac(bank, size) == pytest.approx(counted_by_onnx(bank, size))
+    assert gmac(johnson(), size) == pytest.approx(counted_by_onnx(johnson(), size))
+
+
+def test_the_shipped_networks_cost_what_their_readme_says(bank: Model) -> None:
+    assert bank.path.name == "gallery.onnx"
+    assert gmac(bank, Size(640, 480)) == pytest.approx(1.56, abs=0.01)
+    assert gmac(bank, Size(640, 360)) == pytest.approx(0.75 * gmac(bank, Size(640, 480)))
+
+
+def test_a_network_without_convolutions_costs_none(tmp_path: Path) -> None:
+    assert gmac(Model.read(network(tmp_path / "a.onnx")), SIZE) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "kernel", "attributes", "wanted"),
+    [
+        ("Conv", (16, 3, 5, 5), {"pads": [2, 2, 2, 2]}, 16 * 3 * 25 * 64 * 48),
+        ("Conv", (16, 3, 4, 4), {"strides": [4, 4]}, 16 * 3 * 16 * 16 * 12),
+        ("Conv", (6, 1, 3, 3), {"pads": [1, 1, 1, 1], "group": 3}, 6 * 9 * 64 * 48),
+        ("Conv", (4, 3, 3, 3), {"strides": [2, 2], "auto_pad": "SAME_UPPER"}, 4 * 3 * 9 * 32 * 24),
+        ("ConvTranspose", (3, 8, 2, 2), {"strides": [2, 2]}, 3 * 8 * 4 * 64 * 48),
+    ],
+    ids=["padded", "strided", "grouped", "padded by itself", "transposed"],
+)
+def test_multiply_adds_are_counted_exactly(
+    kind: str, kernel: tuple[int, ...], attributes: dict[str, Any], wanted: int, tmp_path: Path
+) -> None:
+    made = helper.make_node(kind, ["image", "w"], ["styled"], **attributes)
+    path = written(tmp_path / "a.onnx", [made], [numpy_helper.from_array(np.zeros(kernel, np.float32), "w")])
+    assert gmac(Model.read(path), SIZE) == pytest.approx(wanted / 1e9, rel=1e-12)
+
+
+PADS = longs(0, 0, 4, 4, 0, 0, 4, 4)
+STEPS: dict[str, Callable[[Path], Model]] = {
+    "a transposed convolution": lambda path: around(
+        [node("ConvTranspose", "k", strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])],
+        path, 4, 5, k=np.ones((4, 5, 3, 3), np.float32),
+    ),
+    "pixels shuffled up": lambda path: around([node("DepthToSpace", blocksize=2)], path, 8, 2),
+    "pixels shuffled down": lambda path: around([node("SpaceToDepth", blocksize=2)], path, 2, 8),
+    "enlarged": lambda path: around(
+        [node("Resize", "", "s", mode="nearest")], path, 4, 4, s=np.array([1, 1, 2, 2], np.float32)
+    ),
+    "enlarged to a size": lambda path: around(
+        [node("Resize", "", "", "s", mode="nearest")], path, 4, 4, s=longs(1, 4, 96, 128)
+    ),
+    "joined": lambda path: around([node("Concat", "x", axis=-3)], path, 4, 8),
+    "padded by reflection": lambda path: around([node("Pad", "p", mode="reflect")], path, 4, 4, p=PADS),
+    "padded by a number in a node": lambda path: around(
+        [node("Constant", to="p", value=numpy_helper.from_array(PADS)), node("Pad", "p")], path, 4, 4
+    ),
+    "cropped": lambda path: around(
+        [node("Slice", "s", "e", "ax")], path, 4, 4, s=longs(2, 2), e=longs(-2, -2), ax=longs(2, 3)
+    ),
+    "pooled": lambda path: around([node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)], path, 4, 4),
+    "turned and back": lambda path: around(
+        [
+            helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
+            helper.make_node("Softmax", ["t"], ["u"], axis=-1),
+            helper.make_node("Transpose", ["u"], ["y"], perm=[0, 3, 1, 2]),
+        ],
+        path, 4, 4,
+    ),
+    "less its mean": lambda path: around(
+        [
+            helper.make_node("ReduceMean", ["x"], ["m"], axes=[-1, -2]),
+            helper.make_node("Sub", ["x", "m"], ["y"]),
+        ],
+        path, 4, 4,
+    ),
+    "groups of its own": lambda path: around(
+        [helper.make_node("Reshape", ["x", "s"], ["r"]), helper.make_node("Reshape", ["r", "back"], ["y"])],
+        path, 4, 4, s=longs(0, 2, -1), back=longs(1, 4, 48, 64),
+    ),
+    "a kernel under another name": lambda path: around(
+        [helper.make_node("Identity", ["k"], ["same"]), node("Conv", "same")],
+        path, 4, 2, k=np.ones((2, 4, 3, 3), np.float32),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("made", STEPS.values(), ids=STEPS)
+def test_steps_of_other_networks_are_followed(made: Callable[[Path], Model], tmp_path: Path) -> None:
+    model = made(tmp_path / "a.onnx")
+    assert gmac(model, SIZE) == pytest.approx(counted_by_onnx(model, SIZE), rel=1e-12)
+
+
+def test_paddings_that_a_graph_computes_are_followed(tmp_path: Path) -> None:
+    """As PyTorch's exporter writes (1, 2, 3, 4), left to bottom; the onnx library's inference gives up there."""
+    path = tmp_path / "a.onnx"
+    model = around(
+        [
+            node("ConstantOfShape", "four", to="zeros", value=numpy_helper.from_array(longs(0))),
+            node("Concat", "given", "zeros", to="all", axis=0),
+            node("Reshape", "all", "pairs", to="table"),
+            node("Slice", "table", "last", "least", "zero", "back", to="reversed"),
+            node("Transpose", "reversed", to="turned", perm=[1, 0]),
+            node("Reshape", "turned", "flat", to="row"),
+            helper.make_node("Cast", ["row"], ["p"], to=TensorProto.INT64),
+            node("Pad", "p", mode="reflect"),
+        ],
+        path,
+        4,
+        4,
+        four=longs(4),
+        given=longs(1, 2, 3, 4),
+        pairs=longs(-1, 2),
+        last=longs(-1),
+        least=longs(-(2**63)),
+        zero=longs(0),
+        back=longs(-1),
+        flat=longs(-1),
+    )
+    assert gmac(model, SIZE) == pytest.approx((3 * 4 * 64 * 48 + 4 * 3 * (64 + 1 + 2) * (48 + 3 + 4)) / 1e9, rel=1e-12)
+
+
+def test_a_step_that_cannot_be_followed_is_named(tmp_path: Path) -> None:
+    strange = helper.make_node("Strange", ["x"], ["y"], domain="elsewhere")
+    with pytest.raises(ModelFormatError, match=r"a\.onnx: .*Strange at 'y'"):
+        gmac(around([strange], tmp_path / "a.onnx", 3, 3), SIZE)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [node("Pad", "nowhere"), node("Conv", "nowhere"), node("Resize", "", "nowhere"), node("Concat", axis=7)],
+    ids=lambda step: step.op_type,
+)
+def test_a_graph_that_does_not_tell_enough_is_refused_in_one_line(step: Any, tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError, match="cannot be counted"):
+        gmac(around([step], tmp_path / "a.onnx", 3, 3), SIZE)

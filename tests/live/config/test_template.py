@@ -1,0 +1,56 @@
+"""The commented file that `stylecam config init` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stylecam.cli.options import check_each, options_of
+from stylecam.cli.run import command as run_command
+from stylecam.control.keyboard.bindings import default_hotkeys
+from stylecam.live.config import file as config
+from stylecam.live.config.template import template
+
+OPTIONS = options_of(run_command)
+
+
+def text() -> str:
+    return template(OPTIONS, default_hotkeys().items())
+
+
+def uncommented() -> str:
+    return "\n".join(line.removeprefix("# ") for line in text().splitlines() if not line.startswith("##"))
+
+
+def test_as_written_it_sets_nothing() -> None:
+    loaded = config.parse(text(), Path("config.toml"), OPTIONS)
+    assert [loaded.run, loaded.hotkeys, loaded.presets, loaded.scenes] == [{}, {}, {}, {}]
+
+
+def test_with_all_comments_taken_away_every_value_in_it_could_be_meant() -> None:
+    loaded = config.parse(uncommented(), Path("config.toml"), OPTIONS)
+    check_each(loaded, click.Context(run_command))
+    assert loaded.presets
+    assert loaded.scenes
+
+
+def test_every_option_and_every_hotkey_stands_in_it() -> None:
+    loaded = config.parse(uncommented(), Path("config.toml"), OPTIONS)
+    assert loaded.run.keys() == {option.name for option in OPTIONS}
+    assert loaded.hotkeys == default_hotkeys()
+
+
+def test_what_an_option_is_by_default_is_what_the_file_shows() -> None:
+    loaded = config.parse(uncommented(), Path("config.toml"), OPTIONS)
+    shown = {option.name: loaded.run[option.name] for option in OPTIONS if option.default is not None}
+    assert shown == {option.name: option.default for option in OPTIONS if option.default is not None}
+
+
+def test_every_option_is_explained_in_its_own_words() -> None:
+    words = " ".join(text().replace("## ", "").split())
+    assert all(" ".join(option.help.split()) in words for option in OPTIONS)
+
+
+def test_no_line_is_too_long_to_read() -> None:
+    assert max(map(len, text().splitlines())) <= 105

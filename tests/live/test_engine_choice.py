@@ -1,0 +1,78 @@
+"""Which engine drives a live run: never another than the one asked for, and always one that works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stylecam.engines.base import Engine
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.errors import EngineError, EngineRunError, EngineUnavailableError
+from stylecam.live import engine_choice as motor
+from stylecam.live.engine_choice import Motor
+from stylecam.live.settings import Settings
+from stylecam.utils.clock import ManualClock
+from tests.doubles import TintEngine
+
+FAILED = EngineRunError("it fell apart")
+
+
+def driven(said: list[str] | None = None, **settings: Any) -> Motor:
+    lines: list[str] = [] if said is None else said
+    return Motor(Settings(**settings), ManualClock(), lines.append)
+
+
+def engine(name: str, device: str = "cpu") -> Engine:
+    made = TintEngine()
+    made.name, made.device, made.version = name, device, name.title()
+    return made
+
+
+def test_auto_asks_for_none_by_name() -> None:
+    assert driven().asked_for() is None
+
+
+def test_without_any_network_opencv_does() -> None:
+    found = driven()
+    assert found.fastest([]).name == "opencv"
+    assert found.reason is None
+
+
+def test_an_engine_that_is_not_installed_is_refused_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> Engine:
+        raise EngineUnavailableError("OpenVINO is not installed")
+
+    monkeypatch.setattr(motor, "make_engine", missing)
+    with pytest.raises(EngineUnavailableError):
+        driven(engine="openvino").asked_for()
+
+
+@pytest.mark.parametrize(
+    ("settings", "failing"),
+    [({}, engine("openvino")), ({}, engine("opencv", "cuda")), ({"device": "cuda"}, engine("onnxruntime", "cuda")),
+     ({"engine": "opencv"}, engine("opencv", "cuda"))],
+    ids=["the fastest", "its card", "the fastest on a device", "a card found by itself"],
+)  # fmt: skip
+def test_what_nobody_asked_for_and_fails_gives_way_to_opencv(settings: dict[str, Any], failing: Engine) -> None:
+    said: list[str] = []
+    other = driven(said, **settings).instead_of(failing, FAILED)
+    assert (other.name, other.device) == ("opencv", "cpu")
+    assert said == [f"{failing.version} on {failing.device} does not work (it fell apart); going on with OpenCV"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "failing"),
+    [({"engine": "openvino"}, engine("openvino")), ({"engine": "opencv", "device": "cuda"}, engine("opencv", "cuda")),
+     ({}, engine("opencv"))],
+    ids=["an engine", "a device", "the last resort"],
+)  # fmt: skip
+def test_what_was_asked_for_or_is_the_last_resort_is_not_replaced(settings: dict[str, Any], failing: Engine) -> None:
+    with pytest.raises(EngineError, match="it fell apart"):
+        driven(**settings).instead_of(failing, FAILED)
+
+
+def test_the_fastest_has_a_spare_one_for_networks_it_cannot_run_and_one_asked_for_has_none() -> None:
+    assert isinstance(driven().spare_for(engine("openvino")), OpenCVEngine)
+    assert driven().spare_for(engine("opencv")) is None
+    assert driven(engine="openvino").spare_for(engine("openvino")) is None

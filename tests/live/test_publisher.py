@@ -1,0 +1,511 @@
+"""Publishing: a steady clock, the newest frame or the last one again, and sinks that may fail."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylecam.control.state import LiveState
+from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
+from stylecam.live.publisher import CARD_S, RETRY_S, Outlet, Pacer, Publisher
+from stylecam.live.stats import Stats
+from stylecam.live.viewers import LINGER_S, LOOK_S, Audience
+from stylecam.media.frame import Frame, Image, Size
+from stylecam.testing import CollectingSink, grey
+from stylecam.utils.clock import ManualClock
+from stylecam.utils.latest import Slot
+from stylecam.utils.metrics import Stages
+from tests.doubles import Seat, audience, frame, seat
+
+FPS = 30.0
+PERIOD = 1 / FPS
+SIZE = Size(128, 96)
+
+Notice = Callable[[float], str | None]
+
+
+def ticks(pacer: Pacer, count: int, waited_s: float | None = None) -> list[float]:
+    times = []
+    for _ in range(count):
+        times.append(pacer.deadline)
+        pacer.advance(pacer.deadline, waited_s)
+    return times
+
+
+def test_without_fresh_frames_the_pacer_ticks_exactly_at_its_rate() -> None:
+    times = ticks(Pacer(FPS, 5.0), 300)
+    assert times == pytest.approx([5.0 + i * PERIOD for i in range(300)])
+
+
+def follow(offset_s: float, jitter_s: float = 0.0, seconds: float = 30.0, rate: float = FPS) -> list[float | None]:
+    """How long frames that arrive `offset_s` after the first tick waited, tick by tick; None for a repeat."""
+    draw = random.Random(3)
+    pacer, arrived, waits = Pacer(FPS, 0.0), 0, []
+    arrivals = [offset_s + i / rate + draw.uniform(-jitter_s, jitter_s) for i in range(round(seconds * rate) + 10)]
+    while pacer.deadline < seconds:
+        tick, waited = pacer.deadline, None
+        while arrivals[arrived] <= tick:
+            waited = tick - arrivals[arrived]
+            arrived += 1
+        waits.append(waited)
+        pacer.advance(tick, waited)
+    return waits
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 0.001, 0.01, 0.02, 0.032])
+def test_the_pacer_drifts_until_frames_arrive_shortly_before_their_tick(offset_s: float) -> None:
+    settled = [wait for wait in follow(offset_s)[-90:] if wait is not None]
+    assert max(settled) < 0.4 * PERIOD
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 0.01, 0.02, 0.03])
+def test_once_in_step_no_frame_is_repeated_although_arrivals_jitter(offset_s: float) -> None:
+    waits = follow(offset_s, jitter_s=0.002)
+    assert None not in waits[-300:]
+
+
+@pytest.mark.parametrize("rate", [25.0, 24.0, 15.0])
+def test_frames_of_another_rate_do_not_pull_the_tick(rate: float) -> None:
+    assert len(follow(0.01, rate=rate)) == pytest.approx(30 * FPS, abs=2)
+
+
+@given(st.lists(st.none() | st.floats(0, 0.2, allow_subnormal=False), max_size=200))
+def test_no_period_is_changed_by_more_than_one_percent(waits: list[float | None]) -> None:
+    pacer = Pacer(FPS, 0.0)
+    for wait in waits:
+        before = pacer.deadline
+        pacer.advance(before, wait)
+        assert pacer.deadline - before == pytest.approx(PERIOD, rel=0.0101)
+
+
+def test_after_a_long_pause_the_pacer_goes_on_from_now_and_does_not_race() -> None:
+    pacer = Pacer(FPS, 0.0)
+    pacer.advance(60.0, None)
+    assert pacer.deadline == pytest.approx(60.0 + PERIOD)
+
+
+def test_a_slightly_late_tick_does_not_move_the_ones_after_it() -> None:
+    pacer = Pacer(FPS, 0.0)
+    pacer.advance(0.7 * PERIOD, None)
+    assert pacer.deadline == pytest.approx(PERIOD)
+
+
+def failing_while(failing: Callable[[], bool], during: str = "write") -> Callable[[str], SinkError | None]:
+    def check(call: str) -> SinkError | None:
+        if call != during or not failing():
+            return None
+        return SinkLostError("the device has gone") if during == "write" else SinkUnavailableError("still gone")
+
+    return check
+
+
+def test_an_outlet_says_once_that_its_sink_failed() -> None:
+    outlet = Outlet(CollectingSink(failing=failing_while(lambda: True)), SIZE, FPS)
+    outlet.open()
+    assert [outlet.write(frame(), 0.0), outlet.write(frame(), 0.1)] == ["the device has gone", None]
+
+
+def test_a_failed_sink_is_closed_until_the_next_attempt() -> None:
+    sink = CollectingSink(failing=failing_while(lambda: True))
+    outlet = Outlet(sink, SIZE, FPS)
+    outlet.open()
+    outlet.write(frame(), 0.0)
+    assert not sink.opened
+    assert outlet.trouble == "the device has gone"
+
+
+def test_a_failed_sink_is_not_opened_again_before_its_time() -> None:
+    broken = [True]
+    sink = CollectingSink(failing=failing_while(lambda: broken[0]))
+    outlet = Outlet(sink, SIZE, FPS)
+    outlet.open()
+    outlet.write(frame(), 0.0)
+    broken[0] = False
+    outlet.write(frame(), RETRY_S * 0.9)
+    assert sink.opened_count == 1
+
+
+def test_a_sink_that_recovers_gets_frames_again_and_its_trouble_is_forgotten() -> None:
+    broken = [True]
+    sink = CollectingSink(failing=failing_while(lambda: broken[0]))
+    outlet = Outlet(sink, SIZE, FPS)
+    outlet.open()
+    outlet.write(frame(0), 0.0)
+    broken[0] = False
+    outlet.write(frame(1), RETRY_S)
+    assert [f.index for f in sink.frames] == [1]
+    assert outlet.trouble is None
+
+
+def test_a_sink_that_cannot_be_opened_again_is_tried_once_a_second() -> None:
+    attempts: list[str] = []
+
+    def refuse(during: str) -> SinkError | None:
+        if during == "write":
+            return SinkLostError("gone")
+        attempts.append(during)
+        return SinkUnavailableError("still gone") if len(attempts) > 1 else None
+
+    outlet = Outlet(CollectingSink(failing=refuse), SIZE, FPS)
+    outlet.open()
+    for tick in range(300):
+        outlet.write(frame(), tick / FPS)
+    assert len(attempts) == pytest.approx(1 + 10, abs=1)
+
+
+def test_a_sink_that_does_not_retry_is_given_up() -> None:
+    sink = CollectingSink(failing=failing_while(lambda: True))
+    sink.retries = False
+    outlet = Outlet(sink, SIZE, FPS)
+    outlet.open()
+    for tick in range(100):
+        outlet.write(frame(), tick / FPS)
+    assert outlet.given_up
+    assert sink.opened_count == 1
+
+
+class Stage:
+    """A publisher with its slot, sinks and clock, stepped by hand."""
+
+    def __init__(
+        self, *sinks: CollectingSink, notice: Notice = lambda _: None, watching: Audience | None = None
+    ) -> None:
+        self.cover: Frame | None = None
+        self.clock = ManualClock()
+        self.slot: Slot[tuple[Frame, float]] = Slot()
+        self.stats = Stats()
+        self.stop = threading.Event()
+        self.outlets = [Outlet(sink, SIZE, FPS) for sink in sinks]
+        for outlet in self.outlets:
+            outlet.open()
+        first = frame(-1, self.clock.now())
+        self.publisher = Publisher(
+            self.slot,
+            self.outlets,
+            self.stats,
+            self.clock,
+            self.stop,
+            FPS,
+            first,
+            lambda now: notice(now),
+            watching or audience(),
+            Stages(self.clock),
+            lambda: self.cover,
+        )
+
+    def step(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.publisher.step()
+
+    def offer(self, index: int) -> None:
+        self.slot.put((frame(index, self.clock.now()), self.clock.now()))
+
+
+def test_the_first_card_is_published_until_a_frame_comes() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    stage.step(3)
+    stage.offer(0)
+    stage.step()
+    assert [f.index for f in sink.frames] == [-1, -1, -1, 0]
+
+
+def test_the_last_frame_is_published_again_while_none_comes() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    stage.offer(7)
+    stage.step(4)
+    assert [f.index for f in sink.frames] == [7] * 4
+
+
+def test_repeats_and_fresh_frames_are_told_apart_in_the_statistics() -> None:
+    stage = Stage(CollectingSink())
+    stage.offer(0)
+    stage.step(3)
+    snapshot = stage.stats.snapshot(stage.clock.now())
+    assert (snapshot["published"], snapshot["repeats"]) == (3, 2)
+
+
+def test_of_two_frames_ready_at_a_tick_the_newer_is_published() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    stage.offer(0)
+    stage.offer(1)
+    stage.step()
+    assert [f.index for f in sink.frames] == [1]
+
+
+def test_a_busy_second_never_lowers_the_published_rate() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    for second in range(10):
+        if second not in (3, 4):
+            stage.offer(second)
+        stage.step(round(FPS))
+    assert stage.stats.snapshot(stage.clock.now())["published_fps"] == pytest.approx(FPS, rel=0.01)
+
+
+def test_latency_runs_from_capture_until_all_outputs_have_the_frame() -> None:
+    stage = Stage(CollectingSink())
+    stage.step()
+    stage.slot.put((frame(0, stage.clock.now() - 0.040), stage.clock.now()))
+    stage.step()
+    p50 = stage.stats.snapshot(stage.clock.now())["latency_ms"]["p50"]
+    assert p50 == pytest.approx(40 + PERIOD * 1000, abs=1)
+
+
+def test_one_failing_output_does_not_touch_the_others() -> None:
+    good, bad = CollectingSink(), CollectingSink(failing=failing_while(lambda: True))
+    stage = Stage(bad, good)
+    stage.step(60)
+    assert len(good.frames) == 60
+
+
+def test_a_failing_output_is_a_fault_in_the_statistics() -> None:
+    stage = Stage(CollectingSink(failing=failing_while(lambda: True)))
+    stage.step(5)
+    faults = stage.stats.snapshot(stage.clock.now())["faults"]
+    assert (faults["sink"], faults["last"]) == (1, "the device has gone")
+
+
+def test_an_output_that_fails_for_a_while_comes_back_by_itself() -> None:
+    clock: list[ManualClock] = []
+    sink = CollectingSink(failing=failing_while(lambda: 1001 <= clock[0].now() < 1003))
+    stage = Stage(sink)
+    clock.append(stage.clock)
+    stage.step(round(8 * FPS))
+    assert stage.outlets[0].trouble is None
+    assert len(sink.frames) > 4 * FPS
+
+
+def test_a_notice_is_drawn_on_the_last_picture() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink, notice=lambda _: "camera lost")
+    stage.offer(3)
+    stage.step()
+    changed = np.any(sink.frames[0].image != frame().image, axis=2)
+    assert sink.frames[0].index == 3
+    assert 0 < changed.mean() < 0.5
+
+
+def test_the_notice_goes_with_its_reason() -> None:
+    notes: list[str | None] = ["camera lost"]
+    sink = CollectingSink()
+    stage = Stage(sink, notice=lambda _: notes[0])
+    stage.step()
+    notes[0] = None
+    stage.step()
+    assert np.array_equal(sink.frames[1].image, frame().image)
+
+
+def test_another_notice_replaces_the_first() -> None:
+    notes = ["camera lost"]
+    sink = CollectingSink()
+    stage = Stage(sink, notice=lambda _: notes[0])
+    stage.step()
+    notes[0] = "camera busy"
+    stage.step()
+    assert not np.array_equal(sink.frames[0].image, sink.frames[1].image)
+
+
+def test_a_notice_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stylecam.media import overlays as badge
+
+    drawn: list[str] = []
+
+    def draw(image: Image, text: str) -> Image:
+        drawn.append(text)
+        return badge.badged(image, text)
+
+    monkeypatch.setattr("stylecam.live.publisher.badged", draw)
+    stage = Stage(CollectingSink(), notice=lambda _: "camera lost")
+    stage.step(20)
+    assert drawn == ["camera lost"]
+
+
+def test_nothing_is_published_once_it_was_told_to_stop() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink)
+    stage.stop.set()
+    stage.step()
+    assert sink.frames == []
+
+
+def test_when_stopped_all_sinks_are_closed() -> None:
+    sinks = CollectingSink(), CollectingSink()
+    stage = Stage(*sinks)
+    stage.stop.set()
+    stage.publisher.run()
+    assert [sink.closed_count for sink in sinks] == [1, 1]
+
+
+def test_a_slow_output_does_not_make_the_ticks_race_afterwards() -> None:
+    holder: list[Stage] = []
+    times: list[float] = []
+
+    def slow(during: str) -> SinkError | None:
+        if during == "write":
+            times.append(holder[0].clock.now())
+            if len(times) == 10:
+                holder[0].clock.advance(2.0)
+        return None
+
+    stage = Stage(CollectingSink(failing=slow))
+    holder.append(stage)
+    stage.step(30)
+    assert min(b - a for a, b in pairwise(times)) >= PERIOD * 0.98
+
+
+def test_a_failing_output_that_cannot_even_be_closed_does_not_touch_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken, other = CollectingSink(failing=failing_while(lambda: True)), CollectingSink()
+
+    def stuck() -> None:
+        raise OSError("the file is open in a player")
+
+    stage = Stage(broken, other)
+    monkeypatch.setattr(broken, "_close", stuck)
+    stage.step(3)
+    assert len(other.frames) == 3
+    assert "open in a player" in str(stage.outlets[0].trouble)
+
+
+class EmptyHouse(Stage):
+    """A publisher whose only viewer has left."""
+
+    def __init__(self) -> None:
+        self.seat = seat()
+        super().__init__(self.seat, watching=audience(self.seat))
+        self.offer(7)
+        self.step()
+        self.seat.taken = False
+        self.clock.advance(LINGER_S)
+        self.step()
+        self.seat.frames.clear()
+
+    def play(self, seconds: float) -> list[int]:
+        """The numbers of the frames published in the next `seconds`."""
+        end = self.clock.now() + seconds
+        while self.clock.now() < end:
+            self.step()
+        return [f.index for f in self.seat.frames]
+
+
+def test_while_nobody_watches_a_still_card_goes_out_twice_a_second() -> None:
+    numbers = EmptyHouse().play(60)
+    assert set(numbers) == {-1}
+    assert len(numbers) == pytest.approx(60 / CARD_S, rel=0.2)
+
+
+def test_a_new_viewer_is_seen_and_gets_the_full_rate_within_a_moment() -> None:
+    house = EmptyHouse()
+    house.play(10)
+    house.seat.taken = True
+    before = house.clock.now()
+    while not house.seat.frames or house.seat.frames[-1].index < 0:
+        house.offer(8)
+        house.step()
+    assert house.clock.now() - before <= 2 * LOOK_S
+
+
+def test_a_new_viewer_never_sees_what_was_painted_for_the_last_one() -> None:
+    house = EmptyHouse()
+    house.offer(8)
+    house.play(1)
+    house.seat.taken = True
+    assert set(house.play(2)) == {-1}
+
+
+def test_a_rest_is_no_gap_and_lowers_no_rate() -> None:
+    house = EmptyHouse()
+    house.play(3600)
+    house.seat.taken = True
+    house.play(2)
+    snapshot = house.stats.snapshot(house.clock.now())
+    assert snapshot["gap_ms"]["max"] < 1000 * LINGER_S + 100
+    assert snapshot["published"] < 100
+
+
+def test_a_sink_that_fails_while_nobody_watches_is_counted() -> None:
+    house = EmptyHouse()
+    house.seat._failing = lambda during: SinkLostError("gone") if during == "write" else None
+    house.play(1)
+    assert house.stats.snapshot(0)["faults"]["sink"] >= 1
+
+
+def test_what_covers_the_picture_is_all_that_is_published() -> None:
+    sink = CollectingSink()
+    stage = Stage(sink, notice=lambda _: "camera lost")
+    stage.offer(0)
+    stage.step()
+    stage.cover = frame(5, image=grey(9))
+    stage.offer(1)
+    stage.step(2)
+    stage.cover = None
+    stage.step()
+    assert [f.index for f in sink.frames] == [0, 5, 5, 1]
+    assert (sink.frames[1].image == 9).all()
+
+
+def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
+    sink = Seat(taken=False)
+    stage = Stage(sink, watching=Audience([sink], lambda: LiveState(None, resting=True), 1000.0))
+    stage.step(2)
+    stage.cover = frame(5)
+    stage.step()
+    stage.cover = None
+    stage.step()
+    assert [f.index for f in sink.frames] == [-1, 5, -1]
+
+
+def test_what_was_published_last_is_known() -> None:
+    stage = Stage(CollectingSink())
+    assert stage.publisher.shown.index == -1
+    stage.offer(4)
+    stage.step()
+    assert stage.publisher.shown.index == 4
+
+
+def test_one_more_outlet_may_join_and_part_while_it_runs() -> None:
+    first, second = CollectingSink(), CollectingSink()
+    stage = Stage(first)
+    joined = Outlet(second, SIZE, FPS)
+    joined.open()
+    stage.step()
+    stage.publisher.join(joined)
+    stage.step(2)
+    assert stage.publisher.part(joined)
+    stage.step()
+    assert (len(first.frames), len(second.frames)) == (4, 2)
+    assert not stage.publisher.part(joined)
+    assert second.closed_count == 0
+
+
+def test_an_outlet_may_be_closed_as_soon_as_it_has_parted() -> None:
+    sink = CollectingSink()
+    stage = Stage(CollectingSink())
+    stop = threading.Event()
+
+    def publish() -> None:
+        while not stop.is_set():
+            stage.step()
+
+    publishing = threading.Thread(target=publish)
+    publishing.start()
+    for _ in range(50):
+        outlet = Outlet(sink, SIZE, FPS)
+        outlet.open()
+        stage.publisher.join(outlet)
+        stage.publisher.part(outlet)
+        sink.close()
+    stop.set()
+    publishing.join()
+    assert sink.closed_count == 50

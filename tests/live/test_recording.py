@@ -1,0 +1,266 @@
+"""Pictures kept, recordings made and the configuration read again while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stylecam.control.actions import Order
+from stylecam.control.commands import Control, Ticket
+from stylecam.control.state import LiveState
+from stylecam.errors import ConfigError, RefusedError, StylecamError, UsageError
+from stylecam.live import recording as room
+from stylecam.live.cpu_budget import Allowance
+from stylecam.live.pipeline import Pipeline
+from stylecam.live.recording import Errands
+from stylecam.live.stats import Stats
+from stylecam.live.viewers import Audience
+from stylecam.media.frame import Size
+from stylecam.media.sinks.recorder import Recorder
+from stylecam.models.catalog import Catalogue
+from stylecam.stylize.live import RIM, Stylist
+from stylecam.testing import CollectingSink, ScriptedSource, grey
+from stylecam.utils.clock import ManualClock
+from tests.doubles import HandPool, TintEngine, audience, until
+
+SIZE = Size(128, 96)
+
+
+class Stage:
+    """A pipeline stepped by hand, with errands that write into a folder."""
+
+    def __init__(self, clock: ManualClock, folder: Path, reload: Callable[[], None] | None = None) -> None:
+        self.control = Control(Catalogue([]), LiveState(None))
+        stats = Stats()
+        source, sink = ScriptedSource([grey(200, SIZE)], clock), CollectingSink()
+        source.open(SIZE, 30)
+        sink.open(SIZE, 30)
+        self.audience: Audience = audience(sink)
+        stylist = Stylist(HandPool(TintEngine(), RIM), SIZE, 30, clock, stats.fault)
+        self.pipeline = Pipeline(
+            source, stylist, [sink], self.control, stats, clock, SIZE, 30, self.audience, Allowance(1.0, 1)
+        )
+        self.changes: list[Path | None] = []
+        self.pictures, self.videos = folder / "pictures", folder / "videos"
+        self.errands = Errands(
+            self.control,
+            self.pipeline.publisher,
+            self.audience,
+            SIZE,
+            30,
+            pictures=self.pictures,
+            videos=self.videos,
+            reload=reload,
+            changed=lambda: self.changes.append(self.errands.recording),
+        )
+
+    def step(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.pipeline.capture.step()
+            self.pipeline.style_step()
+            self.pipeline.publisher.step()
+
+    def ask(self, order: str) -> Ticket:
+        """The ticket of an order, once it has ended."""
+        ticket = self.control.submit(Order.parse(order))
+        self.control.apply()
+        self.errands.carry_out()
+        assert until(lambda: ticket.ended)
+        return ticket
+
+    def file(self, order: str) -> Path:
+        """The file that an order has made."""
+        ticket = self.ask(order)
+        assert ticket.state
+        assert ticket.result is not None
+        return Path(ticket.result["file"])
+
+
+@pytest.fixture
+def stage(clock: ManualClock, tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(clock, tmp_path)
+    yield stage
+    stage.errands.close()
+    for outlet in stage.pipeline.outlets:  # a recording that a test has begun ends with it
+        outlet.sink.discard()
+
+
+def test_a_snapshot_is_the_published_picture_to_the_pixel(stage: Stage) -> None:
+    stage.step()
+    path = stage.file("snapshot")
+    assert path.parent == stage.pictures
+    assert path.name.startswith("stylecam-20")
+    image = cv2.imread(str(path))
+    assert image is not None
+    assert np.array_equal(image, stage.pipeline.publisher.shown.image)
+
+
+def test_a_snapshot_in_a_panic_shows_what_others_see(stage: Stage) -> None:
+    stage.step()
+    stage.control.submit(Order.parse("panic"))
+    stage.step()
+    image = cv2.imread(str(stage.file("snapshot:me")))
+    assert image is not None
+    assert image.mean() < 100
+
+
+def test_pictures_of_one_second_get_names_of_their_own(stage: Stage) -> None:
+    stage.step()
+    paths = [stage.file("snapshot:me and you") for _ in range(3)]
+    assert len(set(paths)) == 3
+    assert all(path.name.startswith("me and you-") and path.stat().st_size for path in paths)
+
+
+def test_before_there_is_a_picture_none_can_be_kept(stage: Stage) -> None:
+    with pytest.raises(RefusedError, match="no picture yet"):
+        _ = stage.ask("snapshot").state
+    assert not stage.pictures.exists()
+
+
+@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/b", "a\\b", "..", "a.png", "C:x", "x" * 81])
+@pytest.mark.parametrize("action", ["snapshot:", "record:on,"])
+def test_a_name_that_leads_elsewhere_is_refused(stage: Stage, action: str, name: str) -> None:
+    stage.step()
+    with pytest.raises(UsageError, match="cannot be a file's name"):
+        _ = stage.ask(action + name).state
+    assert not stage.pictures.exists()
+    assert not stage.videos.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said(stage: Stage) -> None:
+    stage.step()
+    stage.pictures.write_text("a file in its place")
+    with pytest.raises(RefusedError, match=r"pictures: .*exists"):
+        _ = stage.ask("snapshot").state
+
+
+def test_a_full_disk_leaves_no_half_picture(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    stage.step()
+    monkeypatch.setattr(room, "write_bytes", full)
+    with pytest.raises(RefusedError, match="No space left"):
+        _ = stage.ask("snapshot").state
+    assert list(stage.pictures.iterdir()) == []
+
+
+def test_a_recording_begins_and_ends_while_it_runs(stage: Stage) -> None:
+    stage.step(2)
+    path = stage.file("record:on,talk")
+    assert path.parent == stage.videos
+    assert path.name.startswith("talk-")
+    stage.step(6)
+    assert not path.exists()
+    assert stage.file("record:off") == path
+    clip = cv2.VideoCapture(str(path))
+    frames = int(clip.get(cv2.CAP_PROP_FRAME_COUNT))
+    clip.release()
+    assert frames == 6
+    assert stage.changes == [path, None]
+    assert [entry.name for entry in stage.videos.iterdir()] == [path.name]
+
+
+def test_one_key_begins_and_ends_it(stage: Stage) -> None:
+    stage.step()
+    began = stage.file("record")
+    stage.step(3)
+    assert stage.file("record") == began
+
+
+def test_a_recording_counts_as_a_viewer(stage: Stage) -> None:
+    stage.step()
+    stage.file("record:on")
+    assert any(isinstance(sink, Recorder) for sink in stage.audience._sinks)
+    stage.step()
+    stage.file("record:off")
+    assert not any(isinstance(sink, Recorder) for sink in stage.audience._sinks)
+
+
+def test_what_is_so_already_stays_so_as_with_every_switch(stage: Stage) -> None:
+    stage.step()
+    ticket = stage.ask("record:off")
+    assert ticket.state
+    assert ticket.result is None
+    path = stage.file("record:on,talk")
+    stage.step(2)
+    assert stage.file("record:on") == path
+    assert stage.changes == [path]
+    assert stage.file("record:off") == path
+
+
+def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: Stage) -> None:
+    stage.step()
+    path = stage.file("record:on,talk")
+    with pytest.raises(RefusedError, match=r"already recording to .*talk"):
+        _ = stage.ask("record:on,walk").state
+    stage.step(2)
+    assert stage.file("record:off") == path
+
+
+def test_a_recording_of_nothing_is_said(stage: Stage) -> None:
+    stage.file("record:on")
+    with pytest.raises(RefusedError, match="nothing to record"):
+        _ = stage.ask("record:off").state
+    assert list(stage.videos.iterdir()) == []
+
+
+def test_a_recording_that_fails_on_the_way_is_let_go(stage: Stage) -> None:
+    stage.step()
+    stage.file("record:on")
+    (recorder,) = [o.sink for o in stage.pipeline.outlets if isinstance(o.sink, Recorder)]
+    recorder._failure = "the disk is nearly full"
+    stage.step(2)
+    assert stage.errands.recording is None
+    stage.errands.tend()
+    assert until(lambda: len(stage.pipeline.outlets) == 1)
+    stage.errands.tend()
+    assert stage.file("record:on")
+
+
+def test_the_end_of_the_run_finishes_a_recording(stage: Stage) -> None:
+    stage.step()
+    path = stage.file("record:on")
+    stage.step(5)
+    stage.control.close()
+    stage.errands.close()
+    stage.pipeline.stopping.set()
+    stage.pipeline.publisher.run()
+    assert path.exists()
+
+
+def test_the_configuration_is_read_again(clock: ManualClock, tmp_path: Path) -> None:
+    read: list[bool] = []
+    stage = Stage(clock, tmp_path, lambda: read.append(True))
+    assert stage.ask("reload").state
+    assert read == [True]
+    stage.errands.close()
+
+
+@pytest.mark.parametrize("reload", [None, "wrong"])
+def test_a_configuration_that_cannot_be_read_is_said(clock: ManualClock, tmp_path: Path, reload: str | None) -> None:
+    def wrong() -> None:
+        raise ConfigError("config.toml, line 3: no such key")
+
+    stage = Stage(clock, tmp_path, wrong if reload else None)
+    with pytest.raises(StylecamError, match="line 3" if reload else "no configuration"):
+        _ = stage.ask("reload").state
+    stage.errands.close()
+
+
+def test_a_mistake_of_ours_ends_the_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    stage.step()
+    monkeypatch.setattr(room, "new_file", broken)
+    stage.control.submit(Order.parse("snapshot"))
+    stage.control.apply()
+    stage.errands.carry_out()
+    until(lambda: all(work.done() for work in stage.errands._working))
+    with pytest.raises(ZeroDivisionError):
+        stage.errands.tend()

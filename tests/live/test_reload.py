@@ -1,0 +1,158 @@
+"""A configuration that is read again while stylecam runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from stylecam.control.actions import Order, Preset
+from stylecam.control.commands import Control
+from stylecam.control.keyboard.bindings import Bindings
+from stylecam.control.state import LiveState
+from stylecam.errors import ConfigError, StylecamError
+from stylecam.live.reload import AS_ORDERS, AT_ONCE, Reloader, changes
+from stylecam.live.settings import Settings
+from stylecam.media.frame import Image, Size
+from stylecam.models.catalog import Catalogue
+
+START = Settings(size=Size(128, 96), style="udnie")
+
+
+@pytest.mark.parametrize(
+    ("new", "orders"),
+    [
+        ({"style": "great_wave"}, ["select:great_wave"]),
+        ({"strength": 0.5, "steadiness": 0.2}, ["strength:0.5", "steadiness:0.2"]),
+        ({"mirror": True}, ["mirror:on"]),
+        ({"scale": 0.5}, ["scale:0.5"]),
+        ({"style": None}, []),
+        ({"presets": {"calm": Preset("udnie")}}, []),
+        ({}, []),
+    ],
+)
+def test_what_an_order_can_change_is_ordered(new: dict[str, Any], orders: list[str]) -> None:
+    found = changes(START, replace(START, **new))
+    assert [str(order) for order in found.orders] == orders
+    assert set(found.at_once) == new.keys()
+    assert found.later == ()
+
+
+def test_a_fixed_size_that_is_taken_away_is_the_governors_again() -> None:
+    assert [str(order) for order in changes(replace(START, scale=0.5), START).orders] == ["scale:auto"]
+
+
+def test_what_needs_a_new_start_is_named_and_stays_as_it_is() -> None:
+    found = changes(START, replace(START, fps=25.0, outputs=("null",), strength=0.5))
+    assert found.later == ("fps", "output")
+    assert found.settings == replace(START, strength=0.5)
+    assert str(found) == (
+        "the configuration is read again; new from now on: strength; new at the next start: fps, output"
+    )
+
+
+def test_without_any_change_it_says_so() -> None:
+    assert str(changes(START, START)).endswith("nothing in it has changed")
+
+
+def test_every_setting_that_an_order_changes_has_one_that_is_understood() -> None:
+    values = {"style": "udnie", "strength": 0.5, "steadiness": 0.5, "mirror": True, "scale": 0.5}
+    assert values.keys() == AS_ORDERS.keys()
+    for name, value in values.items():
+        action, argument = AS_ORDERS[name]
+        Order.of(action, {argument: value})
+        assert name in AT_ONCE
+
+
+@dataclass
+class Run:
+    """The parts of a run that a reload reaches, and what has reached them."""
+
+    control: Control
+    reloader: Reloader = field(init=False)
+    bindings: list[Bindings] = field(default_factory=list)
+    covers: list[Image] = field(default_factory=list)
+    scenes: list[Mapping[str, str]] = field(default_factory=list)
+    orders: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    file: Settings | StylecamError = START
+
+    def read(self) -> Settings:
+        if isinstance(self.file, StylecamError):
+            raise self.file
+        return self.file
+
+
+@pytest.fixture
+def run(catalogue: Catalogue) -> Run:
+    parts = Run(Control(catalogue, LiveState(None)))
+    take: Callable[[Order], None] = lambda order: parts.orders.append(str(order))  # noqa: E731
+    parts.reloader = Reloader(
+        START, parts.read, catalogue, parts.control,
+        rebind=parts.bindings.append, cover_with=parts.covers.append, follow=parts.scenes.append,
+        press=take, say=parts.said.append,
+    )  # fmt: skip
+    return parts
+
+
+def test_presets_scenes_hotkeys_and_style_are_taken(run: Run) -> None:
+    presets = {"calm": Preset("great_wave")}
+    run.file = replace(
+        START, style="great_wave", presets=presets, scenes={"Game": "calm"}, bindings={"next": "ctrl+alt+right"}
+    )
+    run.reloader.reload()
+    assert run.control.presets == presets
+    assert run.scenes == [{"Game": "calm"}]
+    assert "ctrl+alt+right" in [str(combo) for combo in run.bindings[-1]]
+    assert run.orders == ["select:great_wave"]
+    assert run.said == ["the configuration is read again; new from now on: style, hotkeys, presets, scenes"]
+
+
+def test_a_panic_picture_is_taken_and_without_one_it_is_the_card_again(run: Run, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "back.png"), np.full((96, 128, 3), 77, np.uint8))
+    run.file = replace(START, panic_picture=tmp_path / "back.png")
+    run.reloader.reload()
+    assert (run.covers[-1] == 77).all()
+    run.file = START
+    run.reloader.reload()
+    assert run.covers[-1].shape == (96, 128, 3)
+    assert not (run.covers[-1] == 77).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ConfigError("config.toml, line 3: [run] fps: must be a number"),
+        replace(START, strength=2.0, presets={"calm": Preset("udnie")}),
+        replace(START, style="no_such_style", presets={"calm": Preset("udnie")}),
+        replace(START, bindings={"next": "n"}, presets={"calm": Preset("udnie")}),
+        replace(START, panic_picture=Path("missing.png"), presets={"calm": Preset("udnie")}),
+    ],
+    ids=["file", "range", "style", "hotkey", "picture"],
+)
+def test_where_anything_is_wrong_nothing_is_changed(run: Run, wrong: Settings | StylecamError) -> None:
+    run.file = wrong
+    with pytest.raises(StylecamError):
+        run.reloader.reload()
+    assert run.control.presets == {}
+    assert [run.bindings, run.covers, run.scenes, run.orders, run.said] == [[], [], [], [], []]
+
+
+def test_what_was_refused_and_put_right_is_taken_the_next_time(run: Run) -> None:
+    run.file = ConfigError("broken")
+    with pytest.raises(ConfigError):
+        run.reloader.reload()
+    run.file = replace(START, strength=0.5)
+    run.reloader.reload()
+    run.reloader.reload()
+    assert run.orders == ["strength:0.5"]
+
+
+def test_what_the_user_changed_by_hand_stays_as_long_as_the_file_says_the_same(run: Run) -> None:
+    run.reloader.reload()
+    assert run.orders == []

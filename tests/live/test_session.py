@@ -1,0 +1,646 @@
+"""A live run as a whole: what it falls back to, what it says, and that it lets everything go."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import pyvirtualcam
+from pyvirtualcam import camera as pyvirtualcam_camera
+
+from stylecam.control.actions import Order, Preset
+from stylecam.control.http import server
+from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
+from stylecam.engines import opencv
+from stylecam.engines.autotune import Choice, Tuner
+from stylecam.engines.base import Session
+from stylecam.errors import (
+    CameraNotFoundError,
+    EngineRunError,
+    HotkeysUnavailableError,
+    ServerUnavailableError,
+    SinkError,
+    SinkLostError,
+    SinkUnavailableError,
+    StylecamError,
+    UsageError,
+)
+from stylecam.live import engine_choice as motor
+from stylecam.live import session as room
+from stylecam.live import stats as stats_file
+from stylecam.live import viewers as audience
+from stylecam.live.session import Live
+from stylecam.live.settings import Settings
+from stylecam.media import v4l2
+from stylecam.media.frame import Size
+from stylecam.media.sinks.virtual_camera import install_hint
+from stylecam.media.sources import factory as select
+from stylecam.models.catalog import Catalogue
+from stylecam.models.model import Model
+from stylecam.testing import CollectingSink
+from stylecam.utils.resources import usable_cores
+from tests.control import house
+from tests.doubles import TintEngine, until
+
+SIZE = Size(128, 96)
+
+
+@pytest.fixture(autouse=True)
+def _a_bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No camera, no virtual camera, whatever the machine has that the tests run on."""
+    monkeypatch.setattr(select, "list_cameras", list)
+    monkeypatch.setattr(pyvirtualcam_camera, "BACKENDS", {})
+    monkeypatch.setattr(v4l2, "device_paths", list)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+Make = Callable[..., Live]
+
+
+@pytest.fixture
+def make(catalogue: Catalogue, said: list[str]) -> Iterator[Make]:
+    def build(**changes: Any) -> Live:
+        given = {
+            "camera": "demo",
+            "style": "none",
+            "outputs": ("null",),
+            "size": SIZE,
+            "hotkeys": False,
+            "server": False,
+        }
+        return Live(Settings(**{**given, **changes}), catalogue, said.append)
+
+    yield build
+    assert until(lambda: not left_over()), f"a run has left threads behind: {left_over()}"
+
+
+def left_over() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("stylecam")}
+
+
+def play(live: Live, seconds: float = 0.15) -> dict[str, Any]:
+    """Run for a moment, or until the test's own thread ends it."""
+    live.open()
+    timer = threading.Timer(seconds, live.interrupt)
+    timer.start()
+    try:
+        return live.run()
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def test_without_a_camera_the_demo_is_shown_and_it_says_so(make: Make, said: list[str]) -> None:
+    final = play(make(camera=None))
+    assert final["source"]["name"] == "demo"
+    assert "no camera found" in said[0]
+    assert "showing the built-in demo" in said[0]
+
+
+def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make: Make) -> None:
+    with pytest.raises(CameraNotFoundError):
+        make(camera="Logitech").open()
+
+
+def test_where_nobody_wants_the_demo_a_missing_camera_is_a_fault(make: Make) -> None:
+    with pytest.raises(CameraNotFoundError):
+        make(camera=None, demo=False).open()
+
+
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "DEFAULT_PORT", 18765)
+
+
+@pytest.mark.usefixtures("free_port")
+def test_without_a_virtual_camera_the_picture_is_on_a_page_and_it_says_the_command(make: Make, said: list[str]) -> None:
+    final = play(make(outputs=(), server=True))
+    assert final["outputs"][0]["name"].startswith("web http://127.0.0.1:")
+    assert install_hint() in said[0]
+    assert "Until then the picture is on a web page" in said[0]
+
+
+def test_a_virtual_camera_asked_for_is_not_replaced_by_a_page(make: Make) -> None:
+    with pytest.raises(SinkUnavailableError, match="no virtual camera can be opened"):
+        make(outputs=("virtual",)).open()
+
+
+def test_with_a_virtual_camera_it_is_the_output(make: Make, said: list[str]) -> None:
+    from tests.media.sinks.test_virtual_camera import Device
+
+    pyvirtualcam.register_backend("test", Device)
+    final = play(make(outputs=()))
+    frames = Device.made[-1].frames
+    Device.made.clear()
+    assert [entry["name"] for entry in final["outputs"]] == ["virtual camera test camera"]
+    assert frames
+    assert said == []
+
+
+def test_without_a_display_the_run_goes_on_and_says_so_once(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise HotkeysUnavailableError("global hotkeys are off: there is no X display")
+
+    monkeypatch.setattr(GlobalHotkeys, "start", refuse)
+    live = make(hotkeys=True)
+    final = play(live)
+    assert said == ["global hotkeys are off: there is no X display"]
+    assert live.hotkeys == {}
+    assert final["published"] > 0
+
+
+def test_the_first_style_is_painted_unless_another_is_asked_for(make: Make, catalogue: Catalogue) -> None:
+    assert play(make(style=None), 0.4)["style"] == catalogue.cards[0].name
+
+
+def test_without_any_style_the_plain_camera_is_shown(said: list[str], make: Make) -> None:
+    live = make(style=None)
+    live._catalogue = Catalogue([])
+    assert play(live)["style"] == "none"
+
+
+def test_the_final_statistics_are_written_whole(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "stats.json"
+    final = play(make(stats=path))
+    written = json.loads(path.read_text())
+    assert written.keys() == final.keys()
+    assert written["published"] == final["published"]
+
+
+def test_the_run_ends_after_the_time_asked_for(make: Make) -> None:
+    live = make(seconds=0.2)
+    live.open()
+    assert live.run()["seconds"] >= 0.2
+
+
+def test_memory_of_what_was_loaded_is_given_back_while_it_runs_and_not_on_the_threads_of_frames(
+    make: Make, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+    monkeypatch.setattr("stylecam.utils.malloc.give_back", lambda: given.append(threading.current_thread().name))
+    live = make(style=catalogue.cards[0].name)
+    live.open()
+    live.run(lambda: None, lambda _: live.interrupt() if given else None)
+    assert set(given) == {threading.current_thread().name}
+
+
+def test_the_status_is_told_while_it_runs(make: Make) -> None:
+    seen: list[dict[str, Any]] = []
+    live = make(seconds=0.6)
+    live.open()
+    live.run(tick=seen.append)
+    assert seen
+    assert seen[0]["size"] == [128, 96]
+
+
+def test_an_impossible_order_is_answered_in_words(make: Make, said: list[str]) -> None:
+    live = make(seconds=0.6)
+    live.open()
+    live.press(Order.parse("select:99"))
+    live.run()
+    assert any("there is no style 99" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outputs": ("null", "file:missing/a.mp4")},
+        {"outputs": ("file:a.mp4", "file:missing/a.mp4")},
+        {"outputs": ("virtual",)},
+        {"camera": "missing.mp4"},
+        {"style": "no_such_style"},
+        {"engine": "other"},
+        {"device": "tpu"},
+        {"engine": "opencv", "device": "gpu"},
+        {"bindings": {"next": "n"}},
+        {"fps": 0.0},
+        {"strength": float("nan")},
+    ],
+    ids=str,
+)
+def test_a_run_that_cannot_be_opened_leaves_nothing_behind(
+    make: Make, change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StylecamError):
+        make(**change).open()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> CollectingSink:
+    """One output, which fails while `failing` holds an error."""
+    failing: list[SinkError] = []
+    sink = CollectingSink(failing=lambda during: failing[0] if failing and during == "write" else None)
+    sink.errors = failing  # type: ignore[attr-defined]
+    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [sink])
+    return sink
+
+
+def test_an_output_that_fails_and_returns_is_told_once_each(
+    make: Make, scripted: CollectingSink, said: list[str]
+) -> None:
+    live = make(fps=60.0)
+    live.open()
+    runner = threading.Thread(target=live.run)
+    runner.start()
+    errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
+    until(lambda: bool(scripted.frames))
+    errors.append(SinkLostError("the device has gone"))
+    until(lambda: "the device has gone" in said)
+    errors.clear()
+    until(lambda: "collected is back" in said)
+    live.interrupt()
+    runner.join()
+    assert said == ["the device has gone", "collected is back"]
+
+
+def test_the_run_ends_when_its_only_output_is_given_up(make: Make, scripted: CollectingSink) -> None:
+    scripted.retries = False
+    errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
+    live = make()
+    live.open()
+    errors.append(SinkLostError("the preview window was closed"))
+    final = live.run()
+    assert final["outputs"] == [{"name": "collected", "trouble": "the preview window was closed"}]
+
+
+def test_a_full_disk_under_the_statistics_does_not_end_the_call(
+    make: Make, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    live = make(stats=tmp_path / "stats.json", seconds=0.3)
+    live.open()
+    monkeypatch.setattr(stats_file, "write_json", full)
+    assert live.run()["seconds"] >= 0.3
+    assert [line for line in said if "No space left on device" in line] == said[:1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fps": 0.5}, {"fps": 121.0}, {"fps": float("nan")}, {"strength": 1.01}, {"scale": 0.2}, {"threads": 0},
+        {"seconds": 0.0}, {"stats": Path("missing/stats.json")}, {"stats": Path()},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Settings(**wrong).check()
+
+
+def test_the_defaults_make_sense() -> None:
+    Settings().check()
+
+
+def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    real = opencv.OpenCVEngine.session
+
+    def session(engine: opencv.OpenCVEngine, model: Model, width: int, height: int) -> Session:
+        if engine.device == "cuda":
+            raise EngineRunError("no kernel image for this device")
+        return real(engine, model, width, height)
+
+    monkeypatch.setattr(opencv, "available_devices", lambda: ("cuda", "cpu"))
+    monkeypatch.setattr(opencv.OpenCVEngine, "session", session)
+    report = play(make(style=catalogue.cards[0].name, engine="opencv"))
+    assert report["device"] == "cpu"
+    assert any("on cuda does not work (no kernel image" in line for line in said)
+
+
+class Broken(TintEngine):
+    """Cannot run anything."""
+
+    name = "openvino"
+
+    def session(self, model: Model, width: int, height: int) -> Session:
+        raise EngineRunError("it fell apart")
+
+
+def test_the_fastest_engine_is_used_and_its_reason_told(
+    make: Make, monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    asked: list[tuple[str, str, int | None, bool]] = []
+
+    def choose(_: Tuner, model: Model, device: str, threads: int | None, *, again: bool) -> Choice:
+        asked.append((model.key, device, threads, again))
+        return Choice(opencv.OpenCVEngine("cpu"), "3.9 ms at 640×360 (OpenCV 12.4)")
+
+    monkeypatch.setattr(Tuner, "choose", choose)
+    report = play(make(style=catalogue.cards[0].name, threads=1, retune=True))
+    assert asked == [(catalogue.models[0].key, "auto", 1, True)]
+    assert report["engine_reason"] == "3.9 ms at 640×360 (OpenCV 12.4)"
+    assert report["engine"] == "opencv"
+
+
+def test_outputs_have_a_first_picture_before_engines_are_measured(
+    make: Make, scripted: CollectingSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[int] = []
+
+    def choose(*_: object, **__: object) -> Choice:
+        there.append(len(scripted.frames))
+        return Choice(opencv.OpenCVEngine("cpu"))
+
+    monkeypatch.setattr(Tuner, "choose", choose)
+    play(make())
+    assert there == [1]
+
+
+def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    monkeypatch.setattr(Tuner, "choose", lambda *_, **__: Choice(Broken(), "the fastest"))
+    report = play(make(style=catalogue.cards[0].name))
+    assert report["engine"] == "opencv"
+    assert report["engine_reason"] is None
+    assert [line for line in said if "it fell apart" in line] == [
+        "1 on cpu does not work (it fell apart); going on with OpenCV"
+    ]
+
+
+def test_an_engine_asked_for_by_name_is_not_replaced(
+    make: Make, monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    monkeypatch.setattr(motor, "make_engine", lambda *_: Broken())
+    with pytest.raises(EngineRunError, match="it fell apart"):
+        make(style=catalogue.cards[0].name, engine="openvino").open()
+
+
+def test_a_device_that_gave_way_while_it_ran_is_told_once(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+) -> None:
+    engine = opencv.OpenCVEngine("cpu")
+    engine.trouble = "it cannot use cuda (launch failure); going on with the processor"
+    monkeypatch.setattr(Tuner, "choose", lambda *_, **__: Choice(engine))
+    play(make(style=catalogue.cards[0].name), 0.8)
+    assert said.count(engine.trouble) == 1
+
+
+def test_more_threads_than_cores_are_not_used_and_it_says_so(make: Make, said: list[str]) -> None:
+    live = make(threads=512, engine="opencv")
+    cores = usable_cores()
+    before = cv2.getNumThreads()
+    try:
+        report = play(live)
+    finally:
+        cv2.setNumThreads(before)
+    assert report["threads"] == min(cores, 512)
+    assert (f"--threads 512: stylecam may run on {cores} cores; using {cores} threads" in said) == (cores < 512)
+
+
+@pytest.mark.usefixtures("free_port")
+def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "LINGER_S", 0.05)
+    live = make(outputs=("web",), server=True)
+    live.open()
+    running = threading.Thread(target=live.run)
+    running.start()
+
+    def waiting() -> object:
+        return live.report(0.0)["waiting_for"]
+
+    try:
+        assert until(lambda: waiting() == "waiting for a viewer")
+        monkeypatch.setattr(live.sinks[0], "_watched", lambda: True)
+        assert until(lambda: waiting() is None)
+        styled = live.report(0.0)["styled"]
+        assert until(lambda: live.report(0.0)["styled"] > styled)
+    finally:
+        live.interrupt()
+        running.join()
+
+
+def test_always_on_paints_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience, "LINGER_S", 0.01)
+    monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
+    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
+    assert play(make(always_on=True))["styled"] > 0
+
+
+def test_a_time_to_rest_must_make_sense(make: Make) -> None:
+    with pytest.raises(UsageError, match="--idle-after 0 is out of range"):
+        make(idle_after=0.0).open()
+
+
+class Page:
+    """The page of a run that goes on in another thread."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+
+    def ask(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
+        assert self.live.server is not None
+        connection = http.client.HTTPConnection("127.0.0.1", self.live.server.port, timeout=20)
+        headers = {"Authorization": f"Bearer {self.live.server.token}", "Content-Type": "application/json"}
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, json.loads(data) if answer.headers.get_content_type() == "application/json" else data
+
+    def act(self, name: str, /, **arguments: Any) -> tuple[int, Any]:
+        return self.ask(f"/api/actions/{name}", "POST", arguments)
+
+
+@contextlib.contextmanager
+def served(live: Live) -> Iterator[Page]:
+    """Run `live` in another thread for as long as the block lasts."""
+    live.open()
+    running = threading.Thread(target=live.run)
+    running.start()
+    try:
+        yield Page(live)
+    finally:
+        live.interrupt()
+        running.join()
+
+
+@pytest.mark.usefixtures("free_port")
+def test_every_run_has_a_page_that_steers_it(make: Make) -> None:
+    with served(make(server=True)) as page:
+        status, answer = page.act("mirror", on=True)
+        state = page.ask("/api/state?stats=1")[1]
+    assert (status, answer["state"]["mirror"]) == (200, True)
+    assert state["mirror"]
+    assert (state["recording"], state["presets"], state["notice"]) == (None, [], None)
+    assert state["stats"]["outputs"] == [{"name": "null", "trouble": None}]
+
+
+def test_without_a_server_there_is_none(make: Make) -> None:
+    live = make()
+    play(live)
+    assert live.server is None
+
+
+def test_a_page_and_no_server_cannot_be_together(make: Make) -> None:
+    with pytest.raises(UsageError, match="--output web and --no-server"):
+        make(outputs=("web",)).open()
+
+
+def test_without_a_virtual_camera_and_a_server_there_is_nothing_to_run(make: Make) -> None:
+    with pytest.raises(SinkUnavailableError, match="no virtual camera can be opened"):
+        make(outputs=()).open()
+
+
+def test_a_page_that_nobody_asked_for_may_be_missing(
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setattr(server, "DEFAULT_PORT", taken.getsockname()[1])
+        monkeypatch.setattr(server, "PORTS_TRIED", 1)
+        assert play(make(server=True))["published"] > 0
+    assert "there is no page" in said[0]
+
+
+def test_a_port_asked_for_that_is_taken_ends_it_before_it_begins(make: Make) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for change in ({"outputs": (f"web:{port}",)}, {"listen": f":{port}"}):
+            with pytest.raises(ServerUnavailableError, match=f"port {port} is in use"):
+                make(server=True, **change).open()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"token": "short"}, "--token must have"),
+        ({"listen": "nowhere:x"}, "--listen"),
+        ({"listen": ":9000", "outputs": ("web:9001",)}, "name two ports"),
+        ({"panic_picture": Path("missing.png")}, "--panic-picture"),
+    ],
+    ids=str,
+)
+def test_a_server_that_cannot_be_meant_is_refused(make: Make, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        make(server=True, **change).open()
+
+
+def test_opened_to_others_it_warns(make: Make, said: list[str]) -> None:
+    port = house.free_port()
+    with served(make(server=True, listen=f"0.0.0.0:{port}")) as page:
+        assert page.live.server is not None
+        link = f":{port}/?token={page.live.server.token}"
+    assert "can be reached from other computers" in said[0]
+    assert link in said[0]
+
+
+@pytest.mark.usefixtures("free_port")
+def test_who_looks_at_the_page_wakes_a_camera_that_nobody_else_watches(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "LINGER_S", 0.05)
+    monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
+    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
+    with served(make(server=True)) as page:
+        assert until(lambda: page.live.report(0.0)["waiting_for"] == "waiting for a viewer")
+        status, picture = page.ask("/snapshot.jpg")
+    assert status == 200
+    assert picture[:2] == b"\xff\xd8"
+
+
+@pytest.mark.usefixtures("free_port")
+def test_a_snapshot_and_a_recording_from_the_page(make: Make, tmp_path: Path) -> None:
+    with served(make(server=True, pictures=tmp_path / "p", videos=tmp_path / "v")) as page:
+        assert until(lambda: page.live.pipeline.publisher.shown.index >= 0)
+        picture = page.act("snapshot", name="me")[1]["result"]["file"]
+        begun = page.act("record", on=True)[1]
+        assert begun["state"]["recording"] == begun["result"]["file"]
+        assert until(lambda: page.live.report(0.0)["published"] > 20)
+        assert page.act("record", on=True)[0] == 200  # it is on
+        assert page.act("record", on=True, name="another")[0] == 409
+        ended = page.act("record", on=False)[1]
+        outputs = page.ask("/api/stats")[1]["outputs"]
+    assert ended["state"]["recording"] is None
+    assert Path(picture).is_file()
+    assert Path(ended["result"]["file"]).is_file()
+    assert outputs == [{"name": "null", "trouble": None}]
+
+
+@pytest.mark.usefixtures("free_port")
+def test_the_page_can_end_the_run(make: Make) -> None:
+    live = make(server=True)
+    live.open()
+    running = threading.Thread(target=live.run)
+    running.start()
+    assert Page(live).act("quit")[0] == 200
+    running.join(20)
+    assert not running.is_alive()
+
+
+@pytest.mark.usefixtures("free_port")
+def test_a_camera_that_is_lost_is_told_on_the_page_and_orders_are_still_carried_out(
+    make: Make, scripted: CollectingSink, said: list[str]
+) -> None:
+    errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
+    with served(make(server=True)) as page:
+        errors.append(SinkLostError("the device has gone"))
+        assert until(lambda: page.ask("/api/state")[1]["notice"] == "the device has gone")
+        assert page.act("freeze")[1]["state"]["frozen"]
+        errors.clear()
+        assert until(lambda: page.ask("/api/state")[1]["notice"] is None)
+    assert said == ["the device has gone", "collected is back"]
+
+
+@pytest.mark.usefixtures("free_port")
+def test_while_the_user_rests_orders_are_carried_out_all_the_same(make: Make) -> None:
+    with served(make(server=True)) as page:
+        page.act("rest", on=True)
+        assert until(lambda: page.live.report(0.0)["waiting_for"] == "camera switched off by hand")
+        assert page.act("mirror")[1]["state"]["mirror"]
+        assert page.act("rest", on=False)[1]["state"]["resting"] is False
+        assert until(lambda: page.live.report(0.0)["waiting_for"] is None)
+
+
+def test_styles_change_by_themselves_while_it_runs(make: Make, catalogue: Catalogue) -> None:
+    live = make(style=catalogue.cards[0].name)
+    live.open()
+    live.press(Order.parse("cycle:1"))
+    timer = threading.Timer(1.6, live.interrupt)
+    timer.start()
+    assert live.run()["style"] == catalogue.cards[1].name
+    timer.join()
+
+
+def test_the_configuration_is_read_again_while_it_runs(catalogue: Catalogue, said: list[str]) -> None:
+    settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
+    again = replace(settings, presets={"soft": Preset(strength=0.4)})
+    live = Live(settings, catalogue, said.append, reload=lambda: again)
+    live.open()
+    live.press(Order.parse("preset:soft"))
+    live.press(Order.parse("reload"))
+
+    def once_more() -> None:
+        live.control.submit(Order.parse("preset:soft")).wait(20)
+        live.press(Order.parse("quit"))
+
+    timer = threading.Timer(0.5, once_more)
+    timer.start()
+    assert live.run()["strength"] == 0.4
+    timer.join()
+    assert any("no preset 'soft'" in line for line in said)

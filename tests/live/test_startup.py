@@ -1,0 +1,125 @@
+"""The server of a live run: whether there is one, and where."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stylecam.control.commands import Control
+from stylecam.control.http import server as room
+from stylecam.control.http.context import Desk
+from stylecam.control.http.server import Server
+from stylecam.control.state import LiveState
+from stylecam.errors import ServerUnavailableError, UsageError
+from stylecam.live.settings import Settings
+from stylecam.live.startup import serve, web_sink
+from stylecam.media.frame import Size
+from stylecam.media.sinks.base import NullSink, Sink
+from stylecam.media.sinks.mjpeg import WebSink
+from stylecam.models.catalog import Catalogue
+from tests.control.house import free_port
+
+TOKEN = "a-token-of-the-tests"
+
+
+class Place:
+    """Serves what settings ask for; whatever was started is stopped."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.said: list[str] = []
+        self.opened: list[Sink] = []
+        self.servers: list[Server] = []
+
+    def serve(self, *sinks: Sink, **given: Any) -> Server | None:
+        settings = Settings(size=Size(128, 96), token=TOKEN, **given)
+        self.opened = list(sinks)
+        web = web_sink(settings, sinks)
+        if web is None:
+            return None
+        desk = Desk(Control(self.catalogue, LiveState(None)), self.catalogue, web.broadcast)
+        server = serve(settings, desk, web, self.opened, self.said.append)
+        self.servers += [server] if server is not None else []
+        return server
+
+
+@pytest.fixture
+def place(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setattr(room, "DEFAULT_PORT", free_port())
+    place = Place(catalogue)
+    yield place
+    for server in place.servers:
+        server.stop()
+
+
+def test_every_run_has_one_and_an_output_that_feeds_it(place: Place) -> None:
+    server = place.serve(NullSink())
+    assert server is not None
+    assert server.token == TOKEN
+    assert [sink.name for sink in place.opened] == ["null", f"web {server.url}"]
+    assert place.opened[1].opened
+
+
+def test_a_page_asked_for_is_that_output(place: Place) -> None:
+    wanted = WebSink(free_port())
+    server = place.serve(wanted)
+    assert server is not None
+    assert place.opened == [wanted]
+    assert (server.port, wanted.name) == (wanted.port, f"web {server.url}")
+
+
+def test_unwanted_there_is_none(place: Place) -> None:
+    assert place.serve(NullSink(), server=False) is None
+
+
+def test_host_and_port_may_come_from_two_places(place: Place) -> None:
+    port = free_port()
+    server = place.serve(WebSink(port), listen="localhost")
+    assert server is not None
+    assert (server.host, server.port) == ("localhost", port)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"server": False}, "cannot be together"),
+        ({"listen": ":9000"}, "name two ports"),
+        ({"listen": "a:b"}, "--listen"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_meant_is_refused(place: Place, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        place.serve(WebSink(9001), **given)
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The only port there is, and another program has it."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setattr(room, "DEFAULT_PORT", other.getsockname()[1])
+        monkeypatch.setattr(room, "PORTS_TRIED", 1)
+        yield other.getsockname()[1]
+
+
+def test_a_page_that_nobody_asked_for_may_be_missing(place: Place, taken: int) -> None:
+    assert place.serve(NullSink()) is None
+    assert [sink.name for sink in place.opened] == ["null"]
+    assert f"there is no page: ports {taken} to {taken} are all in use" in place.said[0]
+
+
+@pytest.mark.parametrize("how", ["output", "output with port", "listen"])
+def test_a_page_asked_for_may_not(place: Place, taken: int, how: str) -> None:
+    sink: Sink = {"output": WebSink(), "output with port": WebSink(taken), "listen": NullSink()}[how]
+    with pytest.raises(ServerUnavailableError, match="in use"):
+        place.serve(sink, listen=f":{taken}" if how == "listen" else None)
+
+
+def test_on_this_computer_alone_there_is_nothing_to_say(place: Place) -> None:
+    place.serve(NullSink())
+    assert place.said == []

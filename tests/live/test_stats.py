@@ -1,0 +1,135 @@
+"""Counters and percentiles."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylecam.live.stats import Stats
+from stylecam.utils.metrics import Histogram, Recent
+
+
+def publish(stats: Stats, count: int, fps: float = 30.0, start: float = 100.0, latency: float | None = 0.05) -> None:
+    for i in range(count):
+        now = start + i / fps
+        stats.published(now, None if latency is None else now - latency)
+
+
+@given(st.lists(st.floats(0, 1999, allow_subnormal=False), min_size=1), st.sampled_from([50, 95, 99]))
+def test_a_histogram_gives_percentiles_to_half_a_millisecond(values: list[float], percent: int) -> None:
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    exact = sorted(values)[max(0, int(np.ceil(len(values) * percent / 100)) - 1)]
+    assert histogram.percentile(percent) == pytest.approx(exact, abs=0.5)
+
+
+def test_an_empty_histogram_knows_nothing() -> None:
+    assert Histogram().percentile(50) is None
+
+
+def test_a_histogram_keeps_the_exact_maximum_beyond_its_bins() -> None:
+    histogram = Histogram()
+    histogram.add(123_456.7)
+    assert histogram.maximum_ms == 123_456.7
+
+
+def test_the_recent_rate_follows_the_last_seconds_only() -> None:
+    recent = Recent(5.0)
+    for i in range(100):
+        recent.add(i / 10)
+    for i in range(150):
+        recent.add(10 + i / 30)
+    assert recent.rate(15.0) == pytest.approx(30, abs=0.5)
+
+
+def test_the_recent_rate_falls_to_nothing_when_frames_stop() -> None:
+    recent = Recent(5.0)
+    for i in range(100):
+        recent.add(i / 30)
+    assert recent.rate(60.0) == 0.0
+
+
+def test_a_recent_percentile_forgets_old_values() -> None:
+    recent = Recent(5.0)
+    recent.add(0.0, 1000.0)
+    recent.add(10.0, 20.0)
+    assert recent.percentile(95, 10.0) == 20.0
+
+
+def test_nothing_recent_has_no_percentile() -> None:
+    assert Recent().percentile(50, 0.0) is None
+
+
+def test_the_published_rate_counts_frames_over_time() -> None:
+    stats = Stats()
+    publish(stats, 301)
+    assert stats.snapshot(110)["published_fps"] == pytest.approx(30.0)
+
+
+def test_latency_is_measured_on_fresh_frames_only() -> None:
+    stats = Stats()
+    publish(stats, 100, latency=0.05)
+    publish(stats, 100, start=104, latency=None)
+    snapshot = stats.snapshot(108)
+    assert snapshot["latency_ms"]["p95"] == pytest.approx(50, abs=0.5)
+    assert snapshot["repeats"] == 100
+
+
+def test_a_gap_in_publishing_is_the_maximum_shown() -> None:
+    stats = Stats()
+    publish(stats, 30)
+    publish(stats, 30, start=102.0)
+    assert stats.snapshot(103)["gap_ms"]["max"] == pytest.approx((2 - 29 / 30) * 1000, abs=0.01)
+
+
+def test_frames_replaced_before_styling_are_drops() -> None:
+    stats = Stats()
+    for replaced in (False, True, True, False):
+        stats.captured(replaced)
+    snapshot = stats.snapshot(0)
+    assert (snapshot["captured"], snapshot["drops"]) == (4, 2)
+
+
+def test_faults_are_counted_by_kind_with_the_last_message() -> None:
+    stats = Stats()
+    for kind, message in (("sink", "a"), ("source", "b"), ("sink", "c")):
+        stats.fault(kind, message)
+    assert stats.snapshot(0)["faults"] == {"sink": 2, "source": 1, "total": 3, "last": "c"}
+
+
+def test_styled_frames_are_counted_with_their_time() -> None:
+    stats = Stats()
+    for i in range(61):
+        stats.styled(i / 20, 25.0)
+    snapshot = stats.snapshot(3)
+    assert (snapshot["styled"], snapshot["styled_fps"], snapshot["style_ms"]["p50"]) == (61, 20.0, 25.0)
+
+
+def test_the_first_publication_is_remembered() -> None:
+    stats = Stats()
+    assert stats.first_published_at is None
+    publish(stats, 3)
+    assert stats.first_published_at == 100.0
+
+
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_a_snapshot_is_ready_for_json_at_any_time(count: int) -> None:
+    stats = Stats()
+    publish(stats, count)
+    assert json.loads(json.dumps(stats.snapshot(200), allow_nan=False))["published"] == count
+
+
+def test_a_pause_is_no_gap_and_slows_no_rate() -> None:
+    stats = Stats()
+    publish(stats, 31)
+    stats.paused()
+    publish(stats, 31, start=5000.0)
+    snapshot = stats.snapshot(5001.0)
+    assert snapshot["published_fps"] == pytest.approx(30)
+    assert snapshot["gap_ms"]["max"] < 40
+    assert snapshot["published"] == 62

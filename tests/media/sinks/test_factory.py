@@ -1,0 +1,82 @@
+"""From `--output` to sinks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylecam.errors import UsageError
+from stylecam.media.sinks.base import NullSink
+from stylecam.media.sinks.factory import make_sinks
+from stylecam.media.sinks.mjpeg import WebSink
+from stylecam.media.sinks.pipewire import PipeWireSink
+from stylecam.media.sinks.recorder import Recorder
+from stylecam.media.sinks.virtual_camera import VirtualCameraSink
+from stylecam.media.sinks.window import WindowSink
+
+
+def test_each_output_has_its_sink() -> None:
+    kinds = [type(sink) for sink in make_sinks(["virtual", "pipewire", "web", "window", "file:a.mp4", "null"])]
+    assert kinds == [VirtualCameraSink, PipeWireSink, WebSink, WindowSink, Recorder, NullSink]
+
+
+def test_no_output_is_no_sink() -> None:
+    assert make_sinks([]) == []
+
+
+def test_a_device_port_and_file_are_passed_on() -> None:
+    virtual, web, file = make_sinks(["virtual:/dev/video10", "web:9000", "file:talk.mp4"])
+    assert isinstance(virtual, VirtualCameraSink)
+    assert isinstance(web, WebSink)
+    assert isinstance(file, Recorder)
+    assert (virtual.device, web.port, file.path) == ("/dev/video10", 9000, Path("talk.mp4"))
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        ["virtual", "virtual"],
+        ["virtual:/dev/video10", "virtual:/dev/video10"],
+        ["web:9000", "web:9000"],
+        ["web:9000", "web:9001"],
+        ["web", "web:9000"],
+        ["window", "null", "window"],
+        ["pipewire", "pipewire"],
+        ["file:a.mp4", "file:./a.mp4"],
+        ["file:a.mp4", "file:b/../a.mp4"],
+    ],
+    ids=",".join,
+)
+def test_two_outputs_to_one_place_are_refused(twice: list[str]) -> None:
+    with pytest.raises(UsageError, match="name each output once"):
+        make_sinks(twice)
+
+
+def test_different_devices_ports_and_files_may_stand_side_by_side() -> None:
+    wanted = ["virtual:/dev/video10", "virtual:/dev/video11", "web:9000", "file:a.mp4", "file:b.mp4"]
+    assert len(make_sinks(wanted)) == 5
+
+
+@pytest.mark.parametrize(
+    "text", ["", "virtul", "screen:1", "window:2", "pipewire:x", "null:x", ":8765", "http://127.0.0.1"]
+)
+def test_what_is_no_output_is_refused_with_those_there_are(text: str) -> None:
+    with pytest.raises(UsageError, match="is none of virtual"):
+        make_sinks([text])
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "80.5", "99999999999", "²", "8765/"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with pytest.raises(UsageError, match="is no port"):
+        make_sinks([f"web:{port}"])
+
+
+def test_a_file_without_a_name_is_refused() -> None:
+    with pytest.raises(UsageError, match="name the file"):
+        make_sinks(["file:"])
+
+
+def test_nothing_is_opened_or_written_by_choosing(tmp_path: Path) -> None:
+    make_sinks([f"file:{tmp_path / 'a.mp4'}", "web:9000"])
+    assert list(tmp_path.iterdir()) == []

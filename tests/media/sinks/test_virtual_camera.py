@@ -1,0 +1,270 @@
+"""The virtual camera, through the real pyvirtualcam with a backend of the test's own."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import pyvirtualcam
+from pyvirtualcam import camera as pyvirtualcam_camera
+
+from stylecam.errors import SinkClosedError, SinkLostError, SinkUnavailableError
+from stylecam.live.publisher import Outlet
+from stylecam.media import v4l2
+from stylecam.media.frame import Frame, Size
+from stylecam.media.sinks import virtual_camera as virtual
+from stylecam.media.sinks.virtual_camera import VirtualCameraSink, install_hint
+from stylecam.testing import CollectingSink, grey
+from tests.doubles import frame
+
+SIZE = Size(128, 96)
+
+
+class Device:
+    """A pyvirtualcam backend that keeps what it is sent. Its contract is `pyvirtualcam.Backend`."""
+
+    made: ClassVar[list[Device]] = []
+    refusing: ClassVar[list[str]] = []
+    failing: ClassVar[list[Exception]] = []
+
+    def __init__(self, *, width: int, height: int, fps: float, fourcc: int, device: str | None, **_: Any) -> None:
+        if self.refusing:
+            raise RuntimeError(self.refusing[0])
+        self.size, self.fps, self._device = Size(width, height), fps, device or "test camera"
+        self.frames: list[Any] = []
+        self.closed = 0
+        self.made.append(self)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def send(self, frame: Any) -> None:
+        if self.failing:
+            raise self.failing[0]
+        self.frames.append(frame.reshape(self.size.height, self.size.width, 3).copy())
+
+    def device(self) -> str:
+        return self._device
+
+    def native_fourcc(self) -> int | None:
+        return None
+
+
+@pytest.fixture(autouse=True)
+def _only_the_tests_own_backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No real device of the machine the tests run on is touched."""
+    monkeypatch.setattr(pyvirtualcam_camera, "BACKENDS", {})
+    monkeypatch.setattr(v4l2, "device_paths", list)
+    pyvirtualcam.register_backend("test", Device)
+    yield
+    for kept in (Device.made, Device.refusing, Device.failing):
+        kept.clear()
+
+
+@pytest.fixture
+def sink() -> Iterator[VirtualCameraSink]:
+    sink = VirtualCameraSink()
+    yield sink
+    sink.close()
+
+
+def test_frames_arrive_unchanged_and_in_order(sink: VirtualCameraSink) -> None:
+    sink.open(SIZE, 30)
+    images = [np.random.default_rng(i).integers(0, 256, (96, 128, 3), np.uint8) for i in range(3)]
+    for i, image in enumerate(images):
+        sink.write(Frame(image, i, 0.0))
+    assert all(np.array_equal(sent, image) for sent, image in zip(Device.made[0].frames, images, strict=True))
+
+
+def test_the_camera_has_the_size_and_rate_asked_for(sink: VirtualCameraSink) -> None:
+    sink.open(SIZE, 25)
+    assert (Device.made[0].size, Device.made[0].fps) == (SIZE, 25)
+
+
+def test_opened_it_is_named_after_its_device(sink: VirtualCameraSink) -> None:
+    sink.open(SIZE, 30)
+    assert sink.name == "virtual camera test camera"
+    assert sink.device == "test camera"
+
+
+def test_a_device_asked_for_by_name_is_the_one_used() -> None:
+    sink = VirtualCameraSink("My Camera")
+    sink.open(SIZE, 30)
+    sink.close()
+    assert Device.made[0].device() == "My Camera"
+
+
+def test_closing_closes_the_device_once(sink: VirtualCameraSink) -> None:
+    sink.open(SIZE, 30)
+    sink.close()
+    sink.close()
+    assert Device.made[0].closed == 1
+
+
+def test_writing_before_opening_is_a_mistake(sink: VirtualCameraSink) -> None:
+    with pytest.raises(SinkClosedError):
+        sink.write(frame())
+
+
+def test_no_virtual_camera_says_why_and_how_to_get_one(sink: VirtualCameraSink) -> None:
+    Device.refusing.append("no such\n  device")
+    with pytest.raises(SinkUnavailableError) as caught:
+        sink.open(SIZE, 30)
+    assert "'test' backend: no such device" in str(caught.value)
+    assert install_hint() in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
+def test_of_a_held_camera_it_says_who_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Device.refusing.append("not a video output device")
+    monkeypatch.setattr(v4l2, "holders", lambda path: [(412, "ffmpeg")])
+    with pytest.raises(SinkUnavailableError, match=r"close ffmpeg \(process 412\); stylecam doctor says more"):
+        VirtualCameraSink("/dev/null").open(SIZE, 30)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
+def test_without_permission_it_says_how_to_get_it(sink: VirtualCameraSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    Device.refusing.append("missing permissions")
+    monkeypatch.setattr(v4l2, "device_paths", lambda: ["/dev/null"])
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(SinkUnavailableError, match='run: sudo usermod -aG video "\\$USER"'):
+        sink.open(SIZE, 30)
+
+
+def test_a_camera_that_could_not_be_opened_can_be_tried_again(sink: VirtualCameraSink) -> None:
+    Device.refusing.append("busy")
+    with pytest.raises(SinkUnavailableError):
+        sink.open(SIZE, 30)
+    Device.refusing.clear()
+    sink.open(SIZE, 30)
+    assert sink.opened
+
+
+@pytest.mark.parametrize("error", [RuntimeError("device gone"), OSError("device gone"), ValueError("device gone")])
+def test_a_failing_write_says_that_the_camera_took_no_more(sink: VirtualCameraSink, error: Exception) -> None:
+    sink.open(SIZE, 30)
+    Device.failing.append(error)
+    with pytest.raises(SinkLostError, match="test camera took no more frames: device gone"):
+        sink.write(frame())
+
+
+def test_a_camera_that_fails_for_a_while_comes_back_and_the_others_go_on(sink: VirtualCameraSink) -> None:
+    other = CollectingSink()
+    outlets = [Outlet(sink, SIZE, 30), Outlet(other, SIZE, 30)]
+    for outlet in outlets:
+        outlet.open()
+    for tick in range(150):
+        if tick == 30:
+            Device.failing.append(RuntimeError("device gone"))
+        if tick == 75:
+            Device.failing.clear()
+        for outlet in outlets:
+            outlet.write(frame(tick), tick / 30)
+    assert len(other.frames) == 150
+    assert outlets[0].trouble is None
+    assert len(Device.made[-1].frames) > 30
+
+
+def test_a_failed_camera_is_let_go_before_it_is_opened_again(sink: VirtualCameraSink) -> None:
+    outlet = Outlet(sink, SIZE, 30)
+    outlet.open()
+    Device.failing.append(RuntimeError("device gone"))
+    outlet.write(frame(), 0.0)
+    assert Device.made[0].closed == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has device files")
+def test_a_device_file_that_went_away_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = VirtualCameraSink()
+    sink.open(SIZE, 30)
+    monkeypatch.setattr(Device, "device", lambda _: "/dev/no-such-video-device")
+
+    def write_for_two_seconds() -> None:
+        for _ in range(60):
+            sink.write(frame())
+
+    with pytest.raises(SinkLostError, match="has gone"):
+        write_for_two_seconds()
+    sink.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux")
+def test_a_camera_held_at_another_size_is_refused_with_that_size(
+    sink: VirtualCameraSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(v4l2, "loopback_format", lambda _: "YU12:640x480@30/1")
+    with pytest.raises(SinkUnavailableError, match="use --size 640x480"):
+        sink.open(SIZE, 30)
+    assert Device.made[0].closed == 1
+
+
+@pytest.mark.parametrize(
+    ("platform", "says"),
+    [("win32", "install OBS Studio"), ("darwin", "Start Virtual Camera"), ("linux", "stylecam setup")],
+)
+def test_each_system_is_told_how_to_get_a_virtual_camera(
+    platform: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert says in install_hint()
+
+
+def test_the_array_may_be_reused_after_writing(sink: VirtualCameraSink) -> None:
+    sink.open(SIZE, 30)
+    image = grey(10, SIZE)
+    sink.write(Frame(image, 0, 0.0))
+    image[:] = 200
+    assert Device.made[0].frames[0].max() == 10
+
+
+def test_where_the_backend_does_not_tell_it_does_not_know_whether_anyone_watches(sink: VirtualCameraSink) -> None:
+    sink.open(SIZE, 30)
+    assert sink.watched() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux")
+def test_a_loopback_device_is_watched_while_some_program_reads_it(
+    sink: VirtualCameraSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stylecam.media import v4l2_readers as readers
+
+    class Someone(readers.Readers):
+        closed = 0
+
+        def reading(self) -> bool:
+            return True
+
+        def close(self) -> None:
+            self.closed += 1
+
+    someone = Someone()
+    monkeypatch.setattr(readers, "readers_of", lambda _: someone)
+    loopback = v4l2.Capability("/dev/video-none", "stylecam", "v4l2 loopback", "", v4l2.OUTPUT)
+    monkeypatch.setattr(v4l2, "device_paths", lambda: [loopback.path])
+    monkeypatch.setattr(v4l2, "capability", lambda _: loopback)
+    sink.open(SIZE, 30)
+    assert sink.watched() is True
+    sink.close()
+    assert (sink.watched(), someone.closed) == (False, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is a part of Linux")
+def test_a_program_nobody_knows_only_reads_if_it_has_mapped_the_device(tmp_path: Path) -> None:
+    device = tmp_path / "video10"
+    device.write_bytes(bytes(4096))
+
+    def only_reads(program: str) -> bool:
+        return virtual._only_reads(os.getpid(), program, str(device))
+
+    assert only_reads("zoom")
+    assert not only_reads("myreader")
+    with device.open("r+b") as opened, mmap.mmap(opened.fileno(), 4096):
+        assert only_reads("myreader")
+        assert not only_reads("gst-launch-1.0")

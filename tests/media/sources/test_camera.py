@@ -1,0 +1,248 @@
+"""A physical camera, played by a stand-in for cv2.VideoCapture."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import pytest
+
+from stylecam.errors import CameraBusyError, CameraNotFoundError, SourceLostError
+from stylecam.media import v4l2
+from stylecam.media.frame import Image, Size
+from stylecam.media.sources import camera as room
+from stylecam.media.sources.camera import FROZEN_S, MOST_DAMAGED, CameraSource
+from stylecam.media.sources.devices import Camera
+from stylecam.media.v4l2 import Mode
+from stylecam.utils.clock import ManualClock
+
+SIZE = Size(1280, 720)
+WEBCAM = Camera(0, "HD Webcam", "/dev/video0", "usb-1", modes=(Mode("MJPG", 1280, 720, 30.0),))
+
+
+class Lens:
+    """Stands in for cv2.VideoCapture: what is plugged in, and what it gives."""
+
+    made: ClassVar[list[Lens]] = []
+    opens = True
+    gives = True
+    noise = True
+    picture: ClassVar[Any] = None
+    size: ClassVar[tuple[int, int]] = (1280, 720)
+
+    def __init__(self, index: int, backend: int, wishes: list[int] | None = None) -> None:
+        self.index, self.released, self.count = index, False, 0
+        self.set_calls: list[int] = []
+        Lens.made.append(self)
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self.opens
+
+    def set(self, key: int, _: float) -> bool:
+        self.set_calls.append(key)
+        return True
+
+    def get(self, key: int) -> float:
+        return {
+            cv2.CAP_PROP_FRAME_WIDTH: float(self.size[0]),
+            cv2.CAP_PROP_FRAME_HEIGHT: float(self.size[1]),
+            cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*"MJPG")),
+        }.get(key, 0.0)
+
+    def grab(self) -> bool:
+        self.count += 1
+        return self.gives
+
+    def retrieve(self) -> tuple[bool, Image | None]:
+        if isinstance(Lens.picture, Exception):
+            raise Lens.picture
+        if Lens.picture is not None:
+            given: tuple[bool, Image | None] = Lens.picture
+            return given
+        image = np.full((72, 128, 3), 90, np.uint8)
+        if self.noise:
+            image[:] = self.count % 200
+        return True, image
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.fixture(autouse=True)
+def plugged(monkeypatch: pytest.MonkeyPatch) -> list[Camera]:
+    """The cameras plugged in; the test may change the list."""
+    plugged = [WEBCAM]
+    for name, value in (("made", []), ("opens", True), ("gives", True), ("noise", True), ("picture", None)):
+        monkeypatch.setattr(Lens, name, value)
+    monkeypatch.setattr(cv2, "VideoCapture", Lens)
+    monkeypatch.setattr(room, "list_cameras", lambda: list(plugged))
+    monkeypatch.setattr(v4l2, "holders", lambda _: [])
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    return plugged
+
+
+@pytest.fixture
+def source(clock: ManualClock) -> CameraSource:
+    return CameraSource(WEBCAM, clock)
+
+
+def test_pictures_come_numbered_and_timed(source: CameraSource, clock: ManualClock) -> None:
+    source.open(SIZE, 30)
+    frames = []
+    for _ in range(3):
+        clock.advance(1 / 30)
+        frames.append(source.read())
+    assert [frame.index for frame in frames if frame] == [0, 1, 2]
+    assert frames[2] is not None
+    assert frames[2].captured_at == clock.now()
+
+
+def test_motion_jpeg_is_asked_for_before_size_and_rate(source: CameraSource) -> None:
+    source.open(SIZE, 30)
+    asked = Lens.made[0].set_calls
+    assert asked[:4] == [
+        cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS,
+    ]  # fmt: skip
+
+
+def test_what_the_camera_really_delivers_is_described(source: CameraSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lens, "size", (640, 480))
+    source.open(SIZE, 30)
+    described = source.describe()
+    assert described["name"] == "HD Webcam (/dev/video0)"
+    assert (described["size"], described["format"]) == ([640, 480], "MJPG")
+
+
+def test_the_rate_is_measured_and_not_believed(source: CameraSource, clock: ManualClock) -> None:
+    source.open(SIZE, 30)
+    for _ in range(40):
+        clock.advance(0.1)
+        source.read()
+    assert source.describe()["measured_fps"] == pytest.approx(10, abs=0.5)
+
+
+def test_an_unplugged_camera_is_lost(source: CameraSource) -> None:
+    source.open(SIZE, 30)
+    source.read()
+    Lens.gives = False
+    with pytest.raises(SourceLostError, match="still plugged in"):
+        source.read()
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [(False, None), (True, np.zeros((72, 128), np.uint8)), cv2.error("bad JPEG")],
+    ids=["none", "grey", "jpeg"],
+)
+def test_a_damaged_picture_is_passed_over_and_many_are_a_loss(source: CameraSource, picture: Any) -> None:
+    source.open(SIZE, 30)
+    source.read()
+    whole, Lens.picture = Lens.picture, picture
+    assert source.read() is None
+    Lens.picture = whole
+    assert source.read() is not None
+    Lens.picture = picture
+    for _ in range(MOST_DAMAGED - 1):
+        assert source.read() is None
+    with pytest.raises(SourceLostError, match="only damaged pictures"):
+        source.read()
+
+
+def test_a_camera_that_is_gone_is_not_found_again(source: CameraSource, plugged: list[Camera]) -> None:
+    plugged.clear()
+    with pytest.raises(CameraNotFoundError, match="plug it in again"):
+        source.open(SIZE, 30)
+
+
+def test_a_camera_plugged_in_elsewhere_is_found_under_its_name(source: CameraSource, plugged: list[Camera]) -> None:
+    plugged[:] = [Camera(1, "Other", "/dev/video1", "usb-9"), Camera(4, "HD Webcam", "/dev/video4", "usb-7")]
+    source.open(SIZE, 30)
+    assert Lens.made[-1].index == 4
+    assert source.name == "HD Webcam (/dev/video4)"
+
+
+def test_of_two_of_the_same_name_the_one_at_the_same_plug_is_taken(source: CameraSource, plugged: list[Camera]) -> None:
+    plugged[:] = [Camera(3, "HD Webcam", "/dev/video3", "usb-2"), Camera(4, "HD Webcam", "/dev/video4", "usb-1")]
+    source.open(SIZE, 30)
+    assert Lens.made[-1].index == 4
+
+
+@pytest.mark.parametrize("how", ["opens", "gives"])
+def test_a_busy_camera_names_the_program_that_holds_it(
+    source: CameraSource, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lens, how, False)
+    monkeypatch.setattr(v4l2, "holders", lambda _: [(42, "zoom")])
+    with pytest.raises(CameraBusyError, match=r"in use by zoom \(process 42\)"):
+        source.open(SIZE, 30)
+    assert Lens.made[-1].released
+
+
+def test_a_camera_that_gives_nothing_without_a_known_holder_gets_a_hint(source: CameraSource) -> None:
+    Lens.gives = False
+    with pytest.raises(CameraBusyError, match="another program may hold it"):
+        source.open(SIZE, 30)
+
+
+def read_for(source: CameraSource, clock: ManualClock, seconds: float) -> None:
+    for _ in range(round(seconds * 10)):
+        clock.advance(0.1)
+        source.read()
+
+
+def test_a_picture_that_never_changes_means_the_driver_repeats_itself(source: CameraSource, clock: ManualClock) -> None:
+    source.open(SIZE, 30)
+    read_for(source, clock, 1)
+    Lens.noise = False
+    with pytest.raises(SourceLostError, match="the very same picture"):
+        read_for(source, clock, FROZEN_S + 2)
+
+
+def test_a_closed_shutter_is_believed_after_opening_once_more(source: CameraSource, clock: ManualClock) -> None:
+    Lens.noise = False
+    source.open(SIZE, 30)
+    with pytest.raises(SourceLostError):
+        read_for(source, clock, FROZEN_S + 2)
+    source.close()
+    source.open(SIZE, 30)
+    read_for(source, clock, 5 * FROZEN_S)
+    assert len(Lens.made) == 2
+
+
+def test_after_the_shutter_was_opened_a_repeating_driver_is_noticed_again(
+    source: CameraSource, clock: ManualClock
+) -> None:
+    Lens.noise = False
+    source.open(SIZE, 30)
+    with pytest.raises(SourceLostError):
+        read_for(source, clock, FROZEN_S + 2)
+    source.open(SIZE, 30)
+    Lens.noise = True
+    read_for(source, clock, 1)
+    Lens.noise = False
+    with pytest.raises(SourceLostError):
+        read_for(source, clock, FROZEN_S + 2)
+
+
+def test_closing_lets_the_camera_go_and_may_be_done_twice(source: CameraSource) -> None:
+    source.close()
+    source.open(SIZE, 30)
+    source.close()
+    source.close()
+    assert Lens.made[0].released
+
+
+def test_reading_a_closed_camera_is_a_loss_and_no_crash(source: CameraSource) -> None:
+    with pytest.raises(SourceLostError):
+        source.read()
+
+
+def test_a_camera_without_permission_tells_the_remedy(source: CameraSource, plugged: list[Camera]) -> None:
+    plugged[:] = [replace(camera, problem="no permission; run: sudo usermod") for camera in plugged]
+    with pytest.raises(CameraBusyError, match="no permission; run: sudo usermod"):
+        source.open(SIZE, 30)

@@ -1,0 +1,130 @@
+"""Finding a camera by what a user calls it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from stylecam.errors import CameraNotFoundError
+from stylecam.media import v4l2
+from stylecam.media.sources import devices
+from stylecam.media.sources.devices import Camera, find_camera, first_camera, list_cameras
+from stylecam.media.v4l2 import Capability, Mode
+
+WEBCAM = Camera(0, "HD Webcam", "/dev/video0", "usb-1")
+PRO = Camera(2, "HD Webcam Pro", "/dev/video2", "usb-2")
+LOOPBACK = Camera(10, "stylecam", "/dev/video10", virtual=True)
+LOCKED = Camera(4, "/dev/video4", "/dev/video4", problem="no permission")
+ALL = [WEBCAM, PRO, LOOPBACK, LOCKED]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("0", WEBCAM),
+        (" 2 ", PRO),
+        ("/dev/video10", LOOPBACK),
+        ("HD Webcam", WEBCAM),
+        ("hd webcam", WEBCAM),
+        ("pro", PRO),
+        ("stylecam", LOOPBACK),
+    ],
+)
+def test_a_camera_is_found_by_index_path_name_or_part_of_it(wanted: str, found: Camera) -> None:
+    assert find_camera(wanted, ALL) is found
+
+
+@pytest.mark.parametrize("wanted", ["7", "/dev/video7", "Logitech", "²"])
+def test_an_unknown_camera_names_those_there_are(wanted: str) -> None:
+    with pytest.raises(CameraNotFoundError) as caught:
+        find_camera(wanted, ALL)
+    assert all(str(camera) in str(caught.value) for camera in ALL)
+
+
+def test_without_any_camera_it_says_so() -> None:
+    with pytest.raises(CameraNotFoundError, match="no camera at all"):
+        find_camera("0", [])
+
+
+def test_an_ambiguous_name_lists_its_candidates_only() -> None:
+    with pytest.raises(CameraNotFoundError, match="fits several cameras") as caught:
+        find_camera("webc", ALL)
+    assert "/dev/video0" in str(caught.value)
+    assert "/dev/video2" in str(caught.value)
+    assert "/dev/video10" not in str(caught.value)
+
+
+def test_the_first_camera_is_a_real_one_that_can_be_used() -> None:
+    assert first_camera([LOOPBACK, LOCKED, PRO, WEBCAM]) is PRO
+
+
+def test_when_none_can_be_used_each_ones_reason_is_given() -> None:
+    with pytest.raises(CameraNotFoundError) as caught:
+        first_camera([LOOPBACK, LOCKED])
+    assert "stylecam (/dev/video10): a virtual camera" in str(caught.value)
+    assert "no permission" in str(caught.value)
+
+
+def test_a_camera_is_ready_for_json() -> None:
+    camera = Camera(0, "HD Webcam", "/dev/video0", modes=(Mode("MJPG", 1280, 720, 30.0),))
+    assert json.loads(json.dumps(camera.as_dict()))["modes"][0]["fourcc"] == "MJPG"
+
+
+class Machine:
+    """Video devices as the kernel would describe them."""
+
+    def __init__(self) -> None:
+        self.says: dict[str, Capability | OSError] = {}
+
+    def add(self, path: str, card: str, driver: str = "uvcvideo", flags: int = v4l2.CAPTURE) -> None:
+        self.says[path] = Capability(path, card, driver, "usb-1", flags)
+
+    def capability(self, path: str) -> Capability:
+        answer = self.says[path]
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine()
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(v4l2, "device_paths", lambda: list(machine.says))
+    monkeypatch.setattr(v4l2, "capability", machine.capability)
+    monkeypatch.setattr(v4l2, "modes", lambda _: [Mode("MJPG", 1280, 720, 30.0)])
+    return machine
+
+
+def test_devices_that_give_no_pictures_are_no_cameras(machine: Machine) -> None:
+    machine.add("/dev/video0", "HD Webcam")
+    machine.add("/dev/video1", "HD Webcam", flags=0x00800000)  # its metadata device
+    assert [camera.path for camera in list_cameras()] == ["/dev/video0"]
+
+
+def test_a_loopback_device_is_marked_as_virtual(machine: Machine) -> None:
+    machine.add("/dev/video10", "stylecam", "v4l2 loopback", v4l2.OUTPUT)
+    assert [camera.virtual for camera in list_cameras()] == [True]
+
+
+def test_a_camera_one_may_not_open_is_listed_with_the_remedy(machine: Machine) -> None:
+    machine.says["/dev/video0"] = PermissionError(13, "Permission denied")
+    (camera,) = list_cameras()
+    assert "usermod -aG video" in (camera.problem or "")
+
+
+def test_a_camera_unplugged_while_looking_is_left_out(machine: Machine) -> None:
+    machine.says["/dev/video0"] = OSError(19, "No such device")
+    machine.add("/dev/video2", "HD Webcam")
+    assert [camera.index for camera in list_cameras()] == [2]
+
+
+def test_a_cameras_sizes_and_rates_are_listed(machine: Machine) -> None:
+    machine.add("/dev/video0", "HD Webcam")
+    assert list_cameras()[0].modes == (Mode("MJPG", 1280, 720, 30.0),)
+
+
+def test_listing_the_cameras_of_this_machine_never_fails() -> None:
+    assert all(isinstance(camera, Camera) for camera in devices.list_cameras())

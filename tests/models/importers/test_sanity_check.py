@@ -1,0 +1,55 @@
+"""What a photo may look like after painting, and what shows that its network was misunderstood."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from stylecam.media.transforms import Tensor, to_tensor
+from stylecam.models.importers.sanity_check import refusal
+from tests.models.importers.judging import photo
+
+
+@pytest.fixture(scope="module")
+def given() -> Tensor:
+    return to_tensor(photo(264, 200))
+
+
+def made(value: object) -> Tensor:
+    return np.asarray(value, np.float32)
+
+
+def test_a_painting_like_its_photo_is_taken(given: Tensor) -> None:
+    strokes = 0.15 * np.random.default_rng(1).standard_normal(given.shape)
+    for picture in (given, given**2, given[:, ::-1] * 0.7, (given + strokes).clip(0, 1), 0.4 + 0.2 * given):
+        assert refusal(given, made(picture)) is None
+
+
+def test_a_woodcut_is_taken(given: Tensor) -> None:
+    cut = made([cv2.blur(plane, (3, 3)) for plane in (given[0] > 0.45).astype(np.float32)])[None]
+    assert refusal(given, cut) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda x: x[..., :-8], "a picture of 1×3×200×256 for one of 1×3×200×264"),
+        (lambda x: x * np.float32(np.nan), "not numbers"),
+        (lambda x: x * 0, "all black"),
+        (lambda x: x / 255, "all black"),
+        (lambda x: x * 0 + 1, "all white"),
+        (lambda x: (x * 255).clip(0, 1), "all white|burnt out"),
+        (lambda x: x * 0 + 0.5, "one even colour"),
+        (lambda x: (x * 20 - 10).clip(0, 1), "burnt out"),
+        (lambda x: 1 - x, "inverted"),
+        (lambda x: np.random.default_rng(1).random(x.shape), "nothing of the photo"),
+    ],
+)  # fmt: skip
+def test_a_misunderstood_network_shows(given: Tensor, change: object, says: str) -> None:
+    import re
+
+    assert callable(change)
+    reason = refusal(given, made(change(given)))
+    assert reason is not None
+    assert re.search(says, reason)

@@ -1,0 +1,78 @@
+"""Instance norms measured on one picture and frozen for its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.media.transforms import Tensor
+from stylecam.models.catalog import shipped_models
+from stylecam.models.model import Model
+from stylecam.models.rewrite.freeze_norms import Norms
+
+SHIPPED = sorted(shipped_models().glob("*.onnx"))
+
+
+def run(model: Model, image: Tensor) -> Tensor:
+    weights = (1.0,) + (0.0,) * (model.styles - 1)
+    session = OpenCVEngine("cpu").session(model, image.shape[3], image.shape[2])
+    return np.array(session.run(image, weights))
+
+
+@pytest.fixture
+def picture() -> Tensor:
+    return np.random.default_rng(1).random((1, 3, 96, 128), np.float32)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_frozen_to_its_own_picture_a_network_paints_it_just_the_same(path: Path, picture: Tensor) -> None:
+    model = Model.read(path)
+    norms = Norms(model)
+    assert norms.can_freeze
+    assert norms.count > 0
+    statistics = run(norms.measuring(), picture)
+    assert statistics.shape == (1, norms.values, 1, 1)
+    frozen = norms.frozen(statistics.reshape(-1))
+    np.testing.assert_allclose(run(frozen, picture), run(model, picture), atol=5e-4)
+
+
+def test_frozen_it_takes_no_notice_of_the_rest_of_the_picture(bank: Model, picture: Tensor) -> None:
+    norms = Norms(bank)
+    frozen = norms.frozen(run(norms.measuring(), picture).reshape(-1))
+    other = picture.copy()
+    other[..., 400 // 4 :] = 0  # the right quarter
+    as_it_is, changed = run(bank, picture), run(bank, other)
+    assert np.abs(as_it_is - changed)[..., :8].max() > 0.01
+    assert np.abs(run(frozen, picture) - run(frozen, other))[..., :8].max() < 1e-3
+
+
+def test_the_variance_is_the_one_of_the_picture(tmp_path: Path, picture: Tensor) -> None:
+    made = one_norm(tmp_path / "one.onnx")
+    statistics = run(Norms(made).measuring(), picture).reshape(-1)
+    np.testing.assert_allclose(statistics[:3], picture.mean((0, 2, 3)), rtol=1e-4)
+    np.testing.assert_allclose(statistics[3:], picture.var((0, 2, 3)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("operation", ["GlobalAveragePool", "ReduceMean"])
+def test_a_network_that_looks_at_the_whole_picture_otherwise_cannot_be_frozen(operation: str, tmp_path: Path) -> None:
+    assert not Norms(one_norm(tmp_path / "one.onnx", operation)).can_freeze
+
+
+def one_norm(path: Path, extra: str | None = None) -> Model:
+    """An instance norm alone, or with another operation beside it whose result nobody reads."""
+    onnx = pytest.importorskip("onnx", reason="onnx writes the network of this test")
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    nodes = [helper.make_node("InstanceNormalization", ["image", "scale", "shift"], ["styled"], epsilon=1e-5)]
+    if extra is not None:
+        nodes.insert(0, helper.make_node(extra, ["image"], ["unread"]))
+    values = [helper.make_tensor_value_info(name, 1, [1, 3, "H", "W"]) for name in ("image", "styled")]
+    weights = [
+        numpy_helper.from_array(np.full(3, level, np.float32), name) for name, level in (("scale", 1), ("shift", 0))
+    ]
+    graph = helper.make_graph(nodes, "one", values[:1], values[1:], weights)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(made.SerializeToString())
+    return Model.read(path)

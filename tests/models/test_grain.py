@@ -1,0 +1,43 @@
+"""The grain: the same for ever, smooth, and one map whatever part of it is asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stylecam.models.grain import REACH, grain_map, smoothed
+
+
+def test_it_is_the_map_that_shipped_networks_were_made_for() -> None:
+    expected = [[0.13675, -0.74179], [-0.93970, -1.17363]]
+    assert np.allclose(grain_map(8, 2, 2)[0, 0], expected, atol=1e-4)
+
+
+def test_it_has_mean_zero_and_deviation_one() -> None:
+    found = grain_map(4, 90, 160)
+    assert found.shape == (1, 4, 90, 160)
+    assert found.dtype == np.float32
+    assert abs(float(found.mean())) < 0.05
+    assert float(found.std()) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(("top", "left"), [(5, 7), (250, 0), (1000, 1000)])
+def test_a_part_is_a_part_of_the_whole(top: int, left: int) -> None:
+    rows, columns = top % 256 + 10, left % 256 + 12
+    whole = grain_map(2, rows, columns)[:, :, -10:, -12:]
+    assert np.allclose(grain_map(2, 10, 12, top, left), whole, atol=1e-5)
+
+
+def test_neighbours_are_alike_and_channels_are_not() -> None:
+    found = grain_map(2, 200, 200)[0]
+    assert np.mean(found[:, 1:] * found[:, :-1]) > 0.4
+    assert abs(np.mean(found[0] * found[1])) < 0.05
+
+
+def test_it_moves_by_parts_of_a_cell_without_growing_fainter() -> None:
+    noise = np.random.default_rng(0).standard_normal((8, 60, 60), dtype=np.float32)
+    maps = [smoothed(noise, 40, 40, REACH + part, 2) for part in (0.0, 0.25, 0.5, 1.0)]
+    assert np.allclose(maps[3][:, :-1], maps[0][:, 1:], atol=1e-5)
+    assert [float(one.std()) for one in maps] == pytest.approx([1] * 4, abs=0.06)
+    apart = [float(np.abs(one - maps[0]).mean()) for one in maps]
+    assert apart == sorted(apart)

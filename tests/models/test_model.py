@@ -1,0 +1,228 @@
+"""The model contract: good files are read, all others are refused with the reason, quickly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stylecam.errors import ModelFormatError
+from stylecam.models.catalog import Catalogue, shipped_models
+from stylecam.models.model import LARGEST_FILE, Model
+from stylecam.models.onnx import wire as protobuf
+from tests.models.networks import WANTED, network
+
+SHIPPED = sorted(shipped_models().glob("*.onnx"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_network_keeps_the_contract(path: Path) -> None:
+    model = Model.read(path)
+    assert model.has_style_input
+    assert model.metadata["licence"]
+    onnx.checker.check_model(onnx.load(path))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_what_is_read_agrees_with_the_onnx_library(path: Path) -> None:
+    model, truth = Model.read(path), onnx.load(path)
+    assert model.metadata == {entry.key: entry.value for entry in truth.metadata_props}
+    style = next(value for value in truth.graph.input if value.name == "style")
+    assert model.styles == style.type.tensor_type.shape.dim[1].dim_value
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_fixing_the_size_changes_the_image_input_and_nothing_else(path: Path) -> None:
+    fixed, truth = onnx.load_from_string(Model.read(path).at(176, 104)), onnx.load(path)
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in fixed.graph.input}
+    assert shapes["image"] == [1, 3, 104, 176]
+    for proto in (fixed, truth):
+        del proto.graph.input[:]
+    assert fixed == truth
+
+
+def test_the_same_bytes_have_the_same_key_wherever_they_lie(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(SHIPPED[0].read_bytes())
+    assert Model.read(copy).key == Model.read(SHIPPED[0]).key
+
+
+def test_other_bytes_have_another_key() -> None:
+    assert len({Model.read(path).key for path in SHIPPED}) == len(SHIPPED)
+
+
+def test_a_network_without_a_style_input_is_one_style(tmp_path: Path) -> None:
+    model = Model.read(network(tmp_path / "a.onnx"))
+    assert (model.styles, model.has_style_input) == (1, False)
+
+
+def test_the_grain_is_fixed_to_an_eighth_of_the_picture(tmp_path: Path) -> None:
+    model = Model.read(network(tmp_path / "a.onnx", {**WANTED, "grain": (1, 8, "rows", "columns")}))
+    assert model.grain == 8
+    inputs = onnx.load_from_string(model.at(640, 360)).graph.input
+    dims = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in inputs}
+    assert dims == {"image": [1, 3, 360, 640], "grain": [1, 8, 45, 80]}
+
+
+def test_weights_listed_among_the_inputs_are_not_taken_for_inputs(tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", {**WANTED, "weights": (3, 3)})
+    proto = onnx.load(path)
+    proto.graph.initializer.append(onnx.helper.make_tensor("weights", onnx.TensorProto.FLOAT, (3, 3), [0.0] * 9))
+    path.write_bytes(proto.SerializeToString())
+    assert not Model.read(path).has_style_input
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output"),
+    [
+        ({"input": (1, 3, "H", "W")}, "styled"),
+        (WANTED, "output"),
+        ({"image": (1, "H", "W")}, "styled"),
+        ({"image": (1, 1, "H", "W")}, "styled"),
+        ({"image": (1, "H", "W", 3)}, "styled"),
+        ({**WANTED, "noise": (1, 8)}, "styled"),
+        ({**WANTED, "style": (8,)}, "styled"),
+        ({**WANTED, "style": (1, "N")}, "styled"),
+        ({**WANTED, "style": (1, 1_000_000_000)}, "styled"),
+        ({**WANTED, "grain": (1, "C", "H", "W")}, "styled"),
+        ({**WANTED, "grain": (1, 1_000_000, "H", "W")}, "styled"),
+        ({**WANTED, "grain": (1, 8)}, "styled"),
+    ],
+)
+def test_a_network_of_another_form_is_refused_with_the_form_wanted(
+    tmp_path: Path, inputs: dict[str, tuple[int | str, ...]], output: str
+) -> None:
+    if inputs == {"image": (1, "H", "W", 3)}:
+        inputs = {"image": (1, 240, 320, 3)}
+    with pytest.raises(ModelFormatError, match="stylecam needs input 'image'") as caught:
+        Model.read(network(tmp_path / "foreign.onnx", inputs, output))
+    assert "foreign.onnx" in str(caught.value)
+
+
+def truncated(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def one_byte(data: bytes) -> bytes:
+    return data[:1]
+
+
+def zero_bytes(data: bytes) -> bytes:
+    return b""
+
+
+def only_zeros(data: bytes) -> bytes:
+    return bytes(4096)
+
+
+def wrong_magic(data: bytes) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + data[8:]
+
+
+def a_web_page(data: bytes) -> bytes:
+    return b"<!DOCTYPE html><html><body>404: not found</body></html>"
+
+
+def huge_claim(data: bytes) -> bytes:
+    """A graph that says it is an exabyte long."""
+    return protobuf.encode_varint(7 << 3 | 2) + protobuf.encode_varint(1 << 60) + data[:100]
+
+
+def endless_number(data: bytes) -> bytes:
+    return b"\xff" * 4096
+
+
+def no_network(data: bytes) -> bytes:
+    return protobuf.encode_number(1, 8)
+
+
+def git_pointer(data: bytes) -> bytes:
+    return b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+DAMAGES = [
+    truncated, one_byte, zero_bytes, only_zeros, wrong_magic, a_web_page, huge_claim, endless_number, no_network,
+    git_pointer,
+]  # fmt: skip
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_model_is_named_and_refused_at_once(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(damage(SHIPPED[0].read_bytes()))
+    with pytest.raises(ModelFormatError, match=r"broken\.onnx"):
+        Model.read(path)
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_model_leaves_the_catalogue_untouched(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(damage(SHIPPED[0].read_bytes()))
+    catalogue = Catalogue.load([shipped_models(), tmp_path])
+    assert catalogue.all_cards == Catalogue.load([shipped_models()]).all_cards
+    assert len(catalogue.problems) == 1
+
+
+def test_a_damage_is_located_by_its_byte(tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(SHIPPED[0].read_bytes()[:-7])
+    with pytest.raises(ModelFormatError, match=r"at byte \d+"):
+        Model.read(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError, match="cannot be read"):
+        Model.read(tmp_path / "missing.onnx")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError, match="cannot be read"):
+        Model.read(tmp_path)
+
+
+def test_an_enormous_file_is_refused_without_reading_it(tmp_path: Path) -> None:
+    path = tmp_path / "enormous.onnx"
+    with path.open("wb") as file:
+        os.truncate(file.fileno(), LARGEST_FILE + 1)
+    with pytest.raises(ModelFormatError, match=f"larger than {LARGEST_FILE >> 20} MB"):
+        Model.read(path)
+
+
+DATA = SHIPPED[0].read_bytes()
+TAIL = len(DATA) - 4096
+"""The last bytes hold shapes and metadata; weights, which any value suits, fill the middle."""
+positions = st.integers(0, 4096) | st.integers(TAIL, len(DATA) - 1) | st.integers(0, len(DATA) - 1)
+changes = st.lists(st.tuples(positions, st.integers(0, 255)), min_size=1, max_size=6)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes, st.none() | positions)
+def test_a_file_with_some_bytes_changed_is_read_or_refused(
+    tmp_path: Path, changes: list[tuple[int, int]], end: int | None
+) -> None:
+    damaged = bytearray(DATA)
+    for position, value in changes:
+        damaged[position] = value
+    path = tmp_path / "mutant.onnx"
+    path.write_bytes(damaged[:end])
+    try:
+        model = Model.read(path)
+        Catalogue([model])
+    except ModelFormatError:
+        return
+    assert 1 <= model.styles <= 4096
+    assert model.at(64, 64)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300))
+def test_random_bytes_are_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "noise.onnx"
+    path.write_bytes(data)
+    with pytest.raises(ModelFormatError, match=r"noise\.onnx"):
+        Model.read(path)

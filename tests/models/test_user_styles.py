@@ -1,0 +1,193 @@
+"""The user's own styles: added, found, renamed and removed, and the shipped ones left alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
+from stylecam.models.model import Model
+from stylecam.models.user_styles import OwnStyles
+from tests.models.networks import WANTED, network
+
+BANK = {**WANTED, "style": (1, 2)}
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    network(folder / "gallery.onnx", BANK, metadata=styles("wave", "scream"))
+    return folder
+
+
+@pytest.fixture
+def own(tmp_path: Path, shipped: Path) -> OwnStyles:
+    return OwnStyles(tmp_path / "data" / "styles", shipped)
+
+
+def styles(*names: str) -> dict[str, str]:
+    return {"styles": json.dumps([{"name": name, "title": name.title(), "year": 1889} for name in names])}
+
+
+def made(folder: Path, *names: str, salt: str = "") -> bytes:
+    path = network(folder / "made", BANK if len(names) > 1 else WANTED, metadata=styles(*names), salt=salt)
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def listed(own: OwnStyles) -> list[str]:
+    return sorted(card.full_name for card in own.catalogue().all_cards if card.bank != "gallery")
+
+
+def test_the_first_style_makes_the_folder(own: OwnStyles, tmp_path: Path) -> None:
+    (card,) = own.add("muse", made(tmp_path, "muse"))
+    assert (card.name, card.year) == ("muse", 1889)
+    assert [path.name for path in (tmp_path / "data" / "styles").iterdir()] == ["muse.onnx"]
+
+
+@pytest.mark.parametrize("name", ["wave", "gallery", "none", "muse"])
+def test_a_name_that_is_taken_is_refused_and_nothing_changes(own: OwnStyles, name: str, tmp_path: Path) -> None:
+    own.add("muse", made(tmp_path, "muse"))
+    before = (tmp_path / "data" / "styles" / "muse.onnx").read_bytes()
+    with pytest.raises(UsageError, match=f"called {name} already"):
+        own.add(name, made(tmp_path, name, salt="other"))
+    assert [path.read_bytes() for path in (tmp_path / "data" / "styles").iterdir()] == [before]
+
+
+def test_a_network_of_another_form_is_not_kept(own: OwnStyles, tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError):
+        own.add("muse", network(tmp_path / "x.onnx", {"picture": (1, 3, 9, 9)}).read_bytes())
+    assert listed(own) == []
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"styles": "no list"}, {"styles": "[]"}], ids=["no list", "none"])
+def test_a_file_gets_its_name_only_when_all_of_it_is_known_to_be_right(
+    own: OwnStyles, wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.add("muse", made(tmp_path, "muse"))
+    named: list[str] = []
+    monkeypatch.setattr(Path, "replace", lambda _, target: named.append(target.name))
+    with pytest.raises(ModelFormatError):
+        own.add("mosaic", network(tmp_path / "x", metadata=wrong).read_bytes())
+    assert named == []
+
+
+def test_a_style_is_removed_by_its_name_and_no_other_is(own: OwnStyles, tmp_path: Path) -> None:
+    own.add("muse", made(tmp_path, "muse"))
+    own.add("mosaic", made(tmp_path, "mosaic", salt="other"))
+    own.remove("muse")
+    assert listed(own) == ["mosaic/mosaic"]
+
+
+@pytest.mark.parametrize("name", ["broken", "broken.onnx"])
+def test_a_broken_file_can_be_removed(own: OwnStyles, name: str, tmp_path: Path) -> None:
+    own.add("muse", made(tmp_path, "muse"))
+    broken = tmp_path / "data" / "styles" / "broken.onnx"
+    broken.write_bytes(b"")
+    assert "broken.onnx is empty" in own.catalogue().problems[0]
+    assert own.remove(name) == broken
+    assert listed(own) == ["muse/muse"]
+
+
+@pytest.mark.parametrize("name", ["wave", "gallery", "gallery/wave"])
+def test_shipped_styles_stay(own: OwnStyles, name: str, shipped: Path) -> None:
+    for change in (lambda: own.remove(name), lambda: own.rename(name, "mine")):
+        with pytest.raises(UsageError, match="came with stylecam"):
+            change()
+    assert [path.name for path in shipped.iterdir()] == ["gallery.onnx"]
+
+
+@pytest.mark.parametrize("name", ["../shipped/gallery", "/etc/passwd", "muze"])
+def test_a_name_that_is_none_of_ones_own_lists_them(own: OwnStyles, name: str, tmp_path: Path) -> None:
+    own.add("muse", made(tmp_path, "muse"))
+    with pytest.raises((StyleNotFoundError, UsageError), match=r"muse|came with"):
+        own.remove(name)
+    assert listed(own) == ["muse/muse"]
+
+
+def test_a_renamed_style_keeps_all_that_is_known_of_it(own: OwnStyles, tmp_path: Path) -> None:
+    own.add("muse", made(tmp_path, "muse"))
+    (card,) = own.rename("muse", "La Muse!")
+    assert (card.name, card.title, card.year, card.bank) == ("la_muse", "Muse", 1889, "la_muse")
+    assert listed(own) == ["la_muse/la_muse"]
+
+
+def test_a_style_without_a_card_gets_one_with_its_name(own: OwnStyles, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True)
+    network(folder / "Muse.onnx")
+    (card,) = own.rename("Muse", "other")
+    assert card.name == "other"
+
+
+def test_a_file_of_several_styles_is_renamed_whole(own: OwnStyles, tmp_path: Path) -> None:
+    own.add("pair", made(tmp_path, "one", "two"))
+    own.rename("pair", "couple")
+    assert listed(own) == ["couple/one", "couple/two"]
+
+
+def test_one_of_several_styles_in_a_file_is_neither_removed_nor_renamed(own: OwnStyles, tmp_path: Path) -> None:
+    own.add("pair", made(tmp_path, "one", "two"))
+    for change in (lambda: own.remove("one"), lambda: own.rename("one", "three")):
+        with pytest.raises(UsageError, match="one of 2 styles"):
+            change()
+    assert listed(own) == ["pair/one", "pair/two"]
+
+
+@pytest.mark.parametrize("name", ["wave", "other", "none"])
+def test_a_style_is_not_renamed_to_one_that_is_there(own: OwnStyles, name: str, tmp_path: Path) -> None:
+    own.add("muse", made(tmp_path, "muse"))
+    own.add("other", made(tmp_path, "other", salt="other"))
+    with pytest.raises(UsageError, match="already"):
+        own.rename("muse", name)
+    assert listed(own) == ["muse/muse", "other/other"]
+
+
+def test_a_style_is_not_renamed_onto_one_whose_name_differs_by_capitals_alone(own: OwnStyles, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True, exist_ok=True)
+    network(folder / "La-Muse.onnx")
+    before = network(folder / "la_muse.onnx", salt="other").read_bytes()
+    with pytest.raises(UsageError, match="called la_muse already"):
+        own.rename("La-Muse", "la_muse")
+    assert (folder / "la_muse.onnx").read_bytes() == before
+    assert (folder / "La-Muse.onnx").is_file()
+
+
+def test_the_very_name_goes_before_one_that_is_like_it(own: OwnStyles, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True, exist_ok=True)
+    network(folder / "La-Muse.onnx")
+    network(folder / "la_muse.onnx", salt="other")
+    assert own.remove("la_muse.onnx") == folder / "la_muse.onnx"
+
+
+@pytest.mark.parametrize("name", ["", "ü", "elsewhere/style"])
+def test_a_name_that_says_nothing_removes_nothing(own: OwnStyles, name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True, exist_ok=True)
+    network(folder / "style.onnx")
+    with pytest.raises(StyleNotFoundError):
+        own.remove(name)
+    assert (folder / "style.onnx").is_file()
+
+
+def test_a_name_longer_than_any_disk_takes_is_refused(own: OwnStyles, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="too long"):
+        own.add("b" * 300, network(tmp_path / "a.onnx").read_bytes())
+
+
+def test_new_metadata_replaces_the_old_and_the_network_stays(tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", BANK, metadata=styles("one", "two"))
+    model = Model.read(path)
+    path.write_bytes(model.with_metadata({"licence": "CC0", "ü": "ö"}))
+    again = Model.read(path)
+    assert again.metadata == {"licence": "CC0", "ü": "ö"}
+    assert again.styles == 2
+    path.write_bytes(again.with_metadata(model.metadata))
+    assert Model.read(path).metadata == model.metadata

@@ -1,0 +1,140 @@
+"""What happens to a picture after the network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylecam.media.frame import Size
+from stylecam.media.overlays import badged, waiting_card
+from stylecam.models.catalog import Mix
+from stylecam.stylize.postprocess.color import blend
+from stylecam.stylize.postprocess.transition import DURATION_S, Morph
+from stylecam.testing import grey
+from tests.doubles import model
+
+BANK = model("bank", 3)
+A = Mix(BANK, (1.0, 0.0, 0.0), "a")
+B = Mix(BANK, (0.0, 1.0, 0.0), "b")
+C = Mix(BANK, (0.0, 0.0, 1.0), "c")
+OTHER = Mix(model("other", 2), (0.0, 1.0), "other")
+FRAME = 1 / 30
+
+
+@pytest.mark.parametrize(("opacity", "level"), [(0.25, 75), (0.5, 100), (0.75, 125)])
+def test_a_blend_lies_between_its_pictures(opacity: float, level: int) -> None:
+    assert blend(grey(50), grey(150), opacity)[0, 0, 0] == level
+
+
+@pytest.mark.parametrize(("opacity", "all_of"), [(0.0, 0), (-1.0, 0), (1.0, 1), (2.0, 1)])
+def test_where_one_picture_is_all_nothing_is_computed(opacity: float, all_of: int) -> None:
+    pictures = grey(50), grey(150)
+    assert blend(*pictures, opacity) is pictures[all_of]
+
+
+def test_blending_changes_neither_picture() -> None:
+    below, above = grey(50), grey(150)
+    blend(below, above, 0.5)
+    assert below.max() == 50
+    assert above.min() == 150
+
+
+def test_a_badge_lies_in_the_lower_left_corner_of_a_copy() -> None:
+    image = grey(128, Size(1280, 720))
+    changed = np.any(badged(image, "camera lost") != image, axis=2)
+    rows, columns = np.nonzero(changed)
+    assert image.min() == image.max() == 128
+    assert rows.min() > 600
+    assert columns.max() < 400
+
+
+@pytest.mark.parametrize("size", [(64, 64), (64, 4096), (4096, 64), (128, 96), (4096, 2160)], ids=str)
+def test_a_badge_fits_every_size(size: tuple[int, int]) -> None:
+    image = grey(128, Size(*size))
+    badge = badged(image, "camera stalled")
+    assert badge.shape == image.shape
+    assert (badge != image).any()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (1280, 720), (4096, 2160)], ids=str)
+def test_the_waiting_card_is_dark_and_has_the_outputs_size(size: tuple[int, int]) -> None:
+    card = waiting_card(Size(*size))
+    assert card.shape == (size[1], size[0], 3)
+    assert card.dtype == np.uint8
+    assert card.mean() < 60
+
+
+def test_the_first_style_is_there_at_once() -> None:
+    step = Morph(FRAME).toward(A, 5.0)
+    assert (step.weights, step.fading) == (A.weights, 0.0)
+
+
+def test_a_switch_shows_in_its_first_frame() -> None:
+    morph = Morph(FRAME)
+    morph.toward(A, 5.0)
+    assert morph.toward(B, 5.0 + FRAME).weights[1] > 0.1
+
+
+def test_a_switch_is_complete_after_its_time() -> None:
+    morph = Morph(FRAME)
+    morph.toward(A, 5.0)
+    morph.toward(B, 6.0)
+    assert morph.toward(B, 6.0 + DURATION_S).weights == B.weights
+
+
+def test_a_switch_on_the_way_starts_from_where_it_is() -> None:
+    morph = Morph(FRAME)
+    morph.toward(A, 5.0)
+    half = morph.toward(B, 6.0)
+    turned = morph.toward(C, 6.0)
+    assert turned.weights[2] > 0
+    assert turned.weights[1] == pytest.approx(half.weights[1] * (1 - turned.weights[2]))
+
+
+def test_between_networks_the_old_picture_fades_out() -> None:
+    morph = Morph(FRAME)
+    morph.toward(A, 5.0)
+    fading = [morph.toward(OTHER, 6.0 + i * FRAME).fading for i in range(15)]
+    assert fading[0] > 0.5
+    assert fading == sorted(fading, reverse=True)
+    assert fading[-1] == 0.0
+
+
+def test_between_networks_the_new_one_paints_with_its_own_weights_from_the_start() -> None:
+    morph = Morph(FRAME)
+    morph.toward(A, 5.0)
+    assert morph.toward(OTHER, 6.0).weights == OTHER.weights
+
+
+def test_within_a_bank_nothing_is_faded() -> None:
+    morph = Morph(FRAME)
+    morph.toward(A, 5.0)
+    assert morph.toward(B, 6.0).fading == 0.0
+
+
+def test_after_a_reset_the_next_style_is_there_at_once() -> None:
+    morph = Morph(FRAME)
+    morph.toward(A, 5.0)
+    morph.reset()
+    assert morph.toward(B, 6.0).weights == B.weights
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([A, B, C, replace(A, weights=(0.5, 0.3, 0.2))]), st.floats(0, 0.2, allow_subnormal=False)
+        ),
+        min_size=1,
+    )
+)
+def test_the_weights_sum_to_one_whatever_keys_are_pressed(steps: list[tuple[Mix, float]]) -> None:
+    morph, now = Morph(FRAME), 0.0
+    for mix, wait in steps:
+        now += wait
+        weights = morph.toward(mix, now).weights
+        assert sum(weights) == pytest.approx(1)
+        assert min(weights) >= -1e-9

@@ -1,0 +1,381 @@
+"""Faults planted in a healthy machine, one at a time: each is found, with its level and the very commands that help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from stylecam.errors import CameraBusyError, EngineRunError, EngineUnavailableError, HotkeysUnavailableError
+from stylecam.media.v4l2 import Mode
+from stylecam.system.doctor.checkup import examine, first
+from stylecam.system.doctor.finding import Finding, Level
+from stylecam.system.doctor.trials import Measured, NetworkRun, OpenCV
+from stylecam.system.probe import Node
+from stylecam.system.setup.steps import shown
+from stylecam.utils.clock import SystemClock
+from tests.recorded import (
+    ARCH,
+    BOOT_FILE,
+    EFI_VARIABLE,
+    FEDORA,
+    KERNEL,
+    LOOPBACK,
+    MODULE,
+    OPTIONS,
+    OPTIONS_FILE,
+    UBUNTU,
+    WEBCAM,
+    Recorded,
+    RecordedTrials,
+    healthy,
+    uninstall,
+    unload,
+)
+
+Plant = Callable[[Recorded, RecordedTrials], object]
+FAULT, WARNING = Level.FAULT, Level.WARNING
+
+HEADER = "'# written by stylecam setup; stylecam setup --remove takes it away'"
+
+
+def written(package: str = "") -> str:
+    brought = f"'# installed with it: {package}' " if package else ""
+    quoted = f"'{OPTIONS}'"
+    return f"printf '%s\\n' {HEADER} {brought}{quoted} | sudo tee {OPTIONS_FILE} > /dev/null"
+
+
+AT_BOOT = f"printf '%s\\n' {HEADER} v4l2loopback | sudo tee {BOOT_FILE} > /dev/null"
+LOAD, UNLOAD = "sudo modprobe v4l2loopback", "sudo modprobe -r v4l2loopback"
+PIP = "/home/anna/.venv/bin/python -m pip"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A fault, how it is planted, and what must be said."""
+
+    name: str
+    plant: Plant
+    level: Level
+    subject: str
+    says: str
+    commands: tuple[str, ...] = ()
+    words: str = ""
+
+
+def both(*plants: Plant) -> Plant:
+    def plant(machine: Recorded, trials: RecordedTrials) -> None:
+        for one in plants:
+            one(machine, trials)
+
+    return plant
+
+
+def not_installed(machine: Recorded, system: str, kernel: str = KERNEL) -> None:
+    machine.kernel = kernel
+    machine.files["/etc/os-release"] = system
+    machine.files[f"/lib/modules/{kernel}/build/Makefile"] = ""
+    uninstall(machine)
+
+
+def dkms(machine: Recorded, said: str, headers: bool) -> None:
+    uninstall(machine)
+    machine.says("dkms", "status", "v4l2loopback", out=said)
+    if not headers:
+        machine.remove(f"/lib/modules/{KERNEL}/build")
+
+
+def secure_boot(machine: Recorded, key: str, answer: str) -> None:
+    unload(machine)
+    machine.files[EFI_VARIABLE] = "\x06\0\0\0\x01"
+    machine.says("mokutil", "--sb-state", out="SecureBoot enabled\n")
+    machine.files[key] = "key"
+    machine.says("mokutil", "--test-key", key, out=answer)
+
+
+def forget_group(machine: Recorded, listed: bool = False) -> None:
+    machine.user = replace(
+        machine.user,
+        groups=frozenset({"anna"}),
+        listed=frozenset({"anna", "video"} if listed else {"anna"}),
+    )
+    machine.nodes["/dev/video10"] = Node("root", "video", 0o660, False)
+
+
+def label(machine: Recorded, text: str) -> None:
+    machine.files[f"{LOOPBACK}/name"] = f"{text}\n"
+    machine.remove("/sys/devices/virtual/video4linux/video11", OPTIONS_FILE)
+
+
+def pipewire(machine: Recorded, status: int) -> None:
+    machine.installed |= {"gst-launch-1.0", "pw-dump"}
+    machine.environment["XDG_RUNTIME_DIR"] = "/run/user/1000"
+    machine.files["/run/user/1000/pipewire-0"] = ""
+    machine.says("gst-inspect-1.0", "--exists", "pipewiresink", status=status)
+
+
+def refused(machine: Recorded, trials: RecordedTrials) -> None:
+    trials.there = [replace(WEBCAM, problem="no permission", modes=())]
+    machine.nodes["/dev/video0"] = Node("root", "video", 0o660, False)
+    machine.user = replace(machine.user, groups=frozenset(), listed=frozenset())
+
+
+def dim(trials: RecordedTrials, **changed: object) -> None:
+    facts: dict[str, object] = {"exposure_ms": 62.5, "may_slow": True, "brightness": 70.0, **changed}
+    trials.measured = replace(Measured(15.0, 1280, 720, "MJPG", 70.0), **facts)  # type: ignore[arg-type]
+
+
+def library(trials: RecordedTrials) -> OpenCV:
+    assert isinstance(trials.library, OpenCV)
+    return trials.library
+
+
+def raw_only(trials: RecordedTrials, *modes: Mode) -> None:
+    trials.there = [replace(WEBCAM, modes=modes)]
+    trials.measured = Measured(modes[0].fps, modes[0].width, modes[0].height, "YUYV", 110.0)
+
+
+SEEDS = [
+    # the driver
+    Seed("nothing installed, Debian", lambda m, t: not_installed(m, '\n\nID=debian\nVERSION_ID="12"\n'),
+         FAULT, "driver", "v4l2loopback is not installed",
+         ("sudo apt-get update", "sudo apt-get install -y linux-headers-amd64 v4l2loopback-dkms",
+          written("v4l2loopback-dkms"), AT_BOOT, LOAD), "stylecam setup"),
+    Seed("nothing installed, Ubuntu", lambda m, t: not_installed(m, UBUNTU, "6.8.0-45-generic"),
+         FAULT, "driver", "v4l2loopback is not installed",
+         ("sudo apt-get update", "sudo apt-get install -y linux-headers-generic v4l2loopback-dkms",
+          written("v4l2loopback-dkms"), AT_BOOT, LOAD)),
+    Seed("nothing installed, Fedora", lambda m, t: not_installed(m, FEDORA, "6.9.7-200.fc40.x86_64"),
+         FAULT, "driver", "v4l2loopback is not installed",
+         ("sudo dnf install -y https://mirrors.rpmfusion.org/free/fedora/rpmfusion-free-release-40.noarch.rpm",
+          "sudo dnf install -y akmod-v4l2loopback", "sudo akmods --force --kernels 6.9.7-200.fc40.x86_64",
+          written("akmod-v4l2loopback"), AT_BOOT, LOAD)),
+    Seed("nothing installed, Arch", lambda m, t: not_installed(m, ARCH, "6.9.7-arch1-1"),
+         FAULT, "driver", "v4l2loopback is not installed",
+         ("sudo pacman -S --needed --noconfirm linux-headers v4l2loopback-dkms",
+          written("v4l2loopback-dkms"), AT_BOOT, LOAD)),
+    Seed("nothing installed, unknown", lambda m, t: not_installed(m, "ID=void\nPRETTY_NAME=Void\n"),
+         FAULT, "driver", "v4l2loopback is not installed", (), "with its package manager"),
+    Seed("not loaded", lambda m, t: unload(m), FAULT, "driver", "installed but not loaded", (LOAD,)),
+    Seed("kernel updated, not restarted", both(lambda m, t: uninstall(m),
+         lambda m, t: m.remove(f"/lib/modules/{KERNEL}")),
+         FAULT, "driver", "are gone, as after an update", (), "restart the computer"),
+    Seed("a kernel that loads nothing", both(lambda m, t: uninstall(m), lambda m, t: m.remove("/proc/modules")),
+         FAULT, "driver", "cannot load any", (), "--output web"),
+    Seed("DKMS without headers", lambda m, t: dkms(m, "v4l2loopback/0.12.7: added\n", headers=False),
+         FAULT, "driver", "0.12.7 is not built for kernel 6.1.0-18-amd64, whose headers are missing",
+         ("sudo apt-get install -y linux-headers-amd64 linux-headers-6.1.0-18-amd64", "sudo dkms autoinstall", LOAD)),
+    Seed("DKMS failed", lambda m, t: dkms(m, "v4l2loopback, 0.12.5, 6.1.0-17-amd64, x86_64: installed\n", headers=True),
+         FAULT, "driver", "0.12.5 is not built for kernel 6.1.0-18-amd64; it is built for 6.1.0-17-amd64",
+         ("sudo dkms autoinstall", LOAD), "/var/lib/dkms/v4l2loopback/0.12.5/build/make.log"),
+    Seed("Secure Boot, Debian", lambda m, t: secure_boot(m, "/var/lib/dkms/mok.pub", "mok.pub is not enrolled\n"),
+         FAULT, "Secure Boot", "does not trust drivers built here",
+         ("sudo mokutil --import /var/lib/dkms/mok.pub",), "Enroll MOK"),
+    Seed("Secure Boot, waiting",
+         lambda m, t: secure_boot(m, "/var/lib/dkms/mok.pub", "mok.pub is already in the enrollment request\n"),
+         FAULT, "Secure Boot", "will ask at the next start", (), "Enroll MOK"),
+    Seed("Secure Boot, mokutil odd", lambda m, t: secure_boot(m, "/var/lib/shim-signed/mok/MOK.der", "???"),
+         WARNING, "Secure Boot", "was not checked: mokutil does not say",
+         ("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der",), "Key was rejected"),
+    Seed("forbidden", lambda m, t: m.files.update({"/etc/modprobe.d/no.conf": "install v4l2loopback /bin/false\n"}),
+         FAULT, "options", "/etc/modprobe.d/no.conf forbids the driver",
+         ("sudo sed -E -i '/^[[:space:]]*(blacklist|install)[[:space:]]+v4l2loopback/d' /etc/modprobe.d/no.conf",)),
+    Seed("blacklisted", lambda m, t: m.files.update({"/etc/modprobe.d/b.conf": "# x\n  blacklist\tv4l2loopback\n"}),
+         WARNING, "options", "/etc/modprobe.d/b.conf: blacklist v4l2loopback",
+         ("sudo sed -E -i '/^[[:space:]]*(blacklist|install)[[:space:]]+v4l2loopback/d' /etc/modprobe.d/b.conf",)),
+    Seed("options twice",
+         lambda m, t: m.files.update({"/etc/modprobe.d/obs.conf": "options v4l2loopback exclusive_caps=0\n"}),
+         WARNING, "options", "set in 2 files", ("sudo mv /etc/modprobe.d/obs.conf /etc/modprobe.d/obs.conf.off",)),
+    Seed("not at start", lambda m, t: m.remove(BOOT_FILE), WARNING, "at start", "after a restart", (AT_BOOT,)),
+    Seed("no device", lambda m, t: m.remove("/sys/devices/virtual/video4linux"),
+         FAULT, "camera", "has no device", (UNLOAD, LOAD)),
+    Seed("another label", lambda m, t: label(m, "Dummy video device (0x0000)"),
+         WARNING, "camera", "“Dummy video device (0x0000)”", (written(), UNLOAD, LOAD)),
+    Seed("exclusive_caps off",
+         lambda m, t: m.files.update({f"{MODULE}/parameters/exclusive_caps": "N,N,N\n"}),
+         FAULT, "exclusive_caps", "Chrome, Zoom and others do not list it", (UNLOAD, LOAD)),
+    Seed("no device file", lambda m, t: m.remove("/dev/video10"), FAULT, "camera", "/dev/video10 is missing",
+         ("sudo udevadm trigger --action=add --subsystem-match=video4linux",)),
+    Seed("no device file in a container",
+         both(lambda m, t: m.remove("/dev/video10"), lambda m, t: m.files.update({"/.dockerenv": ""})),
+         FAULT, "camera", "missing in this container", (), "--device /dev/video10"),
+    Seed("not in the group", lambda m, t: forget_group(m), FAULT, "permission", "you are not in video",
+         ("sudo usermod -aG video anna",), "log out and in"),
+    Seed("in the group since today", lambda m, t: forget_group(m, listed=True), FAULT, "permission",
+         "this session does not know", (), "log out and in again"),
+    Seed("nobody's device", lambda m, t: m.nodes.update({"/dev/video10": Node("root", "root", 0o600, False)}),
+         FAULT, "permission", "root:root, mode 600",
+         ("sudo chgrp video /dev/video10", "sudo chmod 660 /dev/video10")),
+    Seed("a sandbox", lambda m, t: m.nodes.update({"/dev/video10": Node("root", "video", 0o660, False)}),
+         FAULT, "permission", "although", (), "outside"),
+    Seed("WSL", lambda m, t: setattr(m, "kernel", "5.15.153.1-microsoft-standard-WSL2"),
+         FAULT, "system", "WSL has no cameras", (), "Windows itself"),
+    Seed("PipeWire does not run", lambda m, t: m.installed.update({"gst-launch-1.0", "pw-dump"}),
+         WARNING, "PipeWire", "does not run in this session", ("systemctl --user start pipewire wireplumber",)),
+    Seed("PipeWire without GStreamer's plugin", lambda m, t: pipewire(m, status=1),
+         WARNING, "PipeWire", "plugin for it is missing",
+         ("sudo apt-get install -y gstreamer1.0-pipewire gstreamer1.0-tools gstreamer1.0-plugins-base pipewire-bin",)),
+    # cameras
+    Seed("no camera", lambda m, t: setattr(t, "there", []), FAULT, "cameras", "none found", (), "--camera demo"),
+    Seed("no driver for a USB camera",
+         both(lambda m, t: setattr(t, "there", []),
+              lambda m, t: m.files.update({"/sys/bus/usb/devices/1-1:1.0/bInterfaceClass": "0e\n"})),
+         FAULT, "cameras", "no driver has taken it", ("sudo modprobe uvcvideo",)),
+    Seed("no permission for the camera", refused, FAULT, "permission", "you are not in video",
+         ("sudo usermod -aG video anna",)),
+    Seed("in use", lambda m, t: t.opened.update({"/dev/video0": [(4711, "zoom"), (4712, "chrome")]}),
+         FAULT, "in use", "/dev/video0 by zoom (process 4711) and chrome (process 4712)", (), "kill 4711 4712"),
+    Seed("a laptop's bare sensor",
+         lambda m, t: setattr(t, "there", [replace(WEBCAM, name="Intel IPU6 ISYS Capture 0")]),
+         FAULT, "Intel IPU6 ISYS Capture 0", "raw sensor data", (), "another camera"),
+    Seed("raw only", lambda m, t: raw_only(t, Mode("YUYV", 1280, 720, 10.0), Mode("YUYV", 640, 480, 30.0)),
+         WARNING, "formats", "no MJPG; raw pictures of 1280×720 at 10 a second", (), "stylecam run --size 640x480"),
+    Seed("raw and slow", lambda m, t: raw_only(t, Mode("YUYV", 1280, 720, 5.0)),
+         WARNING, "formats", "at 5 a second", (), "USB 3"),
+    Seed("gives no picture",
+         lambda m, t: setattr(t, "measured", CameraBusyError("HD Webcam opens but gives no picture; unplug it")),
+         FAULT, "pictures", "gives none", (), "unplug it"),
+    Seed("light-limited", lambda m, t: dim(t), WARNING, "rate", "15.0 of 30 pictures a second", (), "lamp"),
+    Seed("light-limited, v4l2-ctl there", both(lambda m, t: dim(t), lambda m, t: m.installed.add("v4l2-ctl")),
+         WARNING, "rate", "the room is dark",
+         ("v4l2-ctl -d /dev/video0 --set-ctrl exposure_dynamic_framerate=0",), "lamp"),
+    Seed("light-limited, an older kernel",
+         both(lambda m, t: dim(t),
+              lambda m, t: m.says("v4l2-ctl", "-d", "/dev/video0", "--list-ctrls", out="exposure_auto_priority 0x0")),
+         WARNING, "rate", "the room is dark", ("v4l2-ctl -d /dev/video0 --set-ctrl exposure_auto_priority=0",), "lamp"),
+    Seed("dark, by the picture only", lambda m, t: dim(t, exposure_ms=None, may_slow=None, brightness=20.0),
+         WARNING, "rate", "the room is dark", (), "lamp"),
+    Seed("slow in good light", lambda m, t: dim(t, exposure_ms=5.0, brightness=120.0),
+         WARNING, "rate", "15.0 of 30", (), "another USB port"),
+    Seed("slow and raw", lambda m, t: dim(t, exposure_ms=5.0, fourcc="YUYV", width=800),
+         WARNING, "rate", "15.0 of 30", (), "smaller --size"),
+    # keys
+    Seed("no display", lambda m, t: m.environment.clear(), WARNING, "desktop", "DISPLAY is not set", (), "terminal"),
+    Seed("over ssh", lambda m, t: setattr(m, "environment", {"SSH_CONNECTION": "a"}),
+         WARNING, "desktop", "as over ssh", (), "on the desktop"),
+    Seed("Wayland", lambda m, t: m.environment.update(WAYLAND_DISPLAY="wayland-0", XDG_CURRENT_DESKTOP="GNOME"),
+         WARNING, "desktop", "Wayland (GNOME): hotkeys are heard in X11 windows only", (), "X11 session"),
+    Seed("the keyboard is withheld",
+         lambda m, t: setattr(t, "keyboard", HotkeysUnavailableError("global hotkeys are off: no RECORD extension")),
+         FAULT, "hotkeys", "cannot be heard", (), "no RECORD extension"),
+    Seed("a display that is gone",
+         lambda m, t: setattr(t, "keyboard", HotkeysUnavailableError("failed to acquire X connection: Can't connect")),
+         FAULT, "hotkeys", "no X server answers at DISPLAY=:0", (), "terminal of the desktop"),
+    # painting
+    Seed("OpenCV 5", lambda m, t: setattr(t, "library", replace(library(t), version="5.0.0")),
+         WARNING, "OpenCV", "5.0.0 works", (f"{PIP} install 'opencv-python>=4.10,<5'",)),
+    Seed("OpenCV too old", lambda m, t: setattr(t, "library", replace(library(t), version="4.8.1")),
+         FAULT, "OpenCV", "4.8.1 is too old", (f"{PIP} install 'opencv-python>=4.10,<5'",)),
+    Seed("OpenCV without libGL",
+         lambda m, t: setattr(t, "library", ImportError("libGL.so.1: cannot open shared object file")),
+         FAULT, "OpenCV", "libGL.so.1", ("sudo apt-get install -y libgl1 libglib2.0-0",)),
+    Seed("OpenCV broken", lambda m, t: setattr(t, "library", ImportError("No module named 'cv2'")),
+         FAULT, "OpenCV", "No module named", (f"{PIP} install --force-reinstall 'opencv-python<5'",)),
+    Seed("OpenCV twice", lambda m, t: t.packages.update({"opencv-python-headless": "4.12.0"}),
+         FAULT, "OpenCV", "opencv-python, opencv-python-headless",
+         (f"{PIP} uninstall -y opencv-python opencv-python-headless", f"{PIP} install 'opencv-python<5'")),
+    Seed("OpenCV without windows", lambda m, t: setattr(t, "library", replace(library(t), windows="NONE")),
+         WARNING, "windows", "cannot open any",
+         (f"{PIP} uninstall -y opencv-python-headless", f"{PIP} install 'opencv-python<5'")),
+    Seed("the network does not run", lambda m, t: t.runs.update(cpu=EngineRunError("bad layer")),
+         FAULT, "cpu", "no network runs there: bad layer", (), "again"),
+    Seed("CUDA that is none",
+         both(lambda m, t: setattr(t, "library", replace(library(t), devices=("cuda", "cpu"))),
+              lambda m, t: t.runs.update(cuda=NetworkRun("OpenCV", "cpu", 9.0))),
+         FAULT, "cuda", "cpu ran instead", (), "--device cpu"),
+    Seed("an engine that is broken",
+         both(lambda m, t: t.packages.update(onnxruntime="1.32.0"),
+              lambda m, t: t.extras.update(
+                  onnxruntime=EngineUnavailableError("ONNX Runtime is installed and cannot be loaded (no DLL); do"))),
+         FAULT, "ONNX Runtime", "cannot be loaded (no DLL)",
+         (f"{PIP} install --upgrade --force-reinstall 'stylecam[onnxruntime]'",)),
+    Seed("an engine whose GPU fails",
+         both(lambda m, t: t.packages.update(openvino="2026.4.1"),
+              lambda m, t: t.extras.update(openvino=("cpu", "gpu")),
+              lambda m, t: t.runs.update({"openvino cpu": NetworkRun("OpenVINO", "cpu", 6.0),
+                                          "openvino gpu": EngineRunError("cannot use gpu (CL_OUT_OF_RESOURCES)")})),
+         FAULT, "OpenVINO gpu", "no network runs there: cannot use gpu", (), "--engine auto"),
+    Seed("a slow processor", lambda m, t: t.runs.update(cpu=NetworkRun("OpenCV", "cpu", 240.0)),
+         WARNING, "cpu", "240 ms", (), "--fps 15"),
+    Seed("a graphics card that idles",
+         lambda m, t: m.says("nvidia-smi", "--query-gpu=name", "--format=csv,noheader", out="NVIDIA T4\n"),
+         WARNING, "graphics card", "NVIDIA T4 is not used", (), "CUDA"),
+    Seed("a container's limit", lambda m, t: m.files.update({"/sys/fs/cgroup/cpu.max": "150000 100000\n"}),
+         WARNING, "processor", "may use 1.5", (), "--cpus"),
+    Seed("one thread", lambda m, t: setattr(t, "library", replace(library(t), threads=1)),
+         WARNING, "processor", "uses 1", (), "OMP_NUM_THREADS"),
+    Seed("an old processor", lambda m, t: setattr(t, "library", replace(library(t), features=("SSE2", "AVX"))),
+         WARNING, "processor", "without AVX2", (), "--fps 15"),
+    Seed("power saver",
+         both(lambda m, t: m.files.update({"/sys/firmware/acpi/platform_profile": "low-power\n"}),
+              lambda m, t: m.installed.add("powerprofilesctl")),
+         WARNING, "power", "saves power (low-power)", ("powerprofilesctl set balanced",)),
+    Seed("busy", lambda m, t: m.files.update({"/proc/loadavg": "30.1 20 10 9/900 1\n"}),
+         WARNING, "load", "30.1 programs at work on 8", (), "close programs"),
+    # files
+    Seed("disk full", lambda m, t: setattr(m, "free_bytes", 30 * 2**20), FAULT, "disk", "30 MB free", (), "make room"),
+    Seed("disk nearly full", lambda m, t: setattr(m, "free_bytes", 600 * 2**20), WARNING, "disk", "600 MB", (), "room"),
+    Seed("a folder of somebody else's",
+         lambda m, t: m.nodes.update({"/home/anna/Videos": Node("root", "root", 0o755, False)}),
+         WARNING, "disk", "cannot be written", (), "yours"),
+    Seed("wrong settings",
+         lambda m, t: setattr(t, "complaint", "config.toml: [run] has no 'styel'; did you mean style?"),
+         FAULT, "settings", "did you mean style?", (), "correct"),
+    Seed("a damaged style", lambda m, t: setattr(t, "catalogue", (18, ["/home/anna/styles/muse.onnx is empty"])),
+         WARNING, "styles", "muse.onnx is empty", (), "stylecam styles remove muse"),
+    Seed("no style at all", lambda m, t: setattr(t, "catalogue", (0, [])), FAULT, "styles", "there are none",
+         (f"{PIP} install --force-reinstall stylecam",)),
+    Seed("a missing package", lambda m, t: t.packages.update(pyvirtualcam=None),
+         FAULT, "packages", "missing: pyvirtualcam>=0.12", (f"{PIP} install 'pyvirtualcam>=0.12'",)),
+    Seed("little memory", lambda m, t: m.files.update({"/proc/meminfo": "MemAvailable:   200000 kB\n"}),
+         WARNING, "memory", "195 MB available", (), "close programs"),
+]  # fmt: skip
+
+
+def found(machine: Recorded, trials: RecordedTrials) -> list[Finding]:
+    return examine(machine, trials, SystemClock())
+
+
+def test_on_a_healthy_machine_all_is_in_order() -> None:
+    findings = found(*healthy())
+    assert {finding.level for finding in findings} == {Level.OK}
+    assert first(findings) is None
+    assert len(findings) > 20
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed.name)
+def test_a_planted_fault_is_found_with_its_fix(seed: Seed) -> None:
+    machine, trials = healthy()
+    seed.plant(machine, trials)
+    findings = found(machine, trials)
+    matching = [finding for finding in findings if finding.subject == seed.subject and seed.says in finding.found]
+    assert len(matching) == 1, "\n".join(f"{f.subject}: {f.found}" for f in findings if f.level is not Level.OK)
+    (finding,) = matching
+    assert finding.level is seed.level
+    assert finding.fix is not None
+    assert tuple(shown(step, "sudo") for step in finding.fix.steps) == seed.commands
+    assert seed.words in finding.fix.words
+
+
+@pytest.mark.parametrize("seed", [seed for seed in SEEDS if seed.level is FAULT], ids=lambda seed: seed.name)
+def test_a_planted_fault_comes_first(seed: Seed) -> None:
+    machine, trials = healthy()
+    seed.plant(machine, trials)
+    findings = found(machine, trials)
+    urgent = first(findings)
+    assert urgent is not None
+    assert urgent.level is FAULT
+    assert seed.says in urgent.found
+
+
+def test_a_pipewire_that_can_be_used_is_said() -> None:
+    machine, trials = healthy()
+    pipewire(machine, status=0)
+    assert [f.level for f in found(machine, trials) if f.subject == "PipeWire"] == [Level.OK]
+    machine.installed.discard("pw-dump")
+    assert any("pw-dump would have to be installed" in f.found for f in found(machine, trials))
+
+
+def test_at_least_fifteen_faults_are_planted() -> None:
+    assert len({seed.name for seed in SEEDS}) == len(SEEDS) >= 15

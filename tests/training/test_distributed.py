@@ -1,0 +1,120 @@
+"""Several processes train one bank, as `torchrun` starts them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylecam.errors import TrainingDataError, TrainingFailedError
+from stylecam.training.checkpoint import Checkpoint
+from stylecam.training.distributed import Crew
+from stylecam.training.trainer import Trainer
+from tests.training import material
+
+ROOT = Path(__file__).parents[2]
+WORKER = """
+import os, sys, threading
+from pathlib import Path
+import torch
+from stylecam.errors import TrainingError
+from stylecam.training.events import Step
+from stylecam.training.trainer import Trainer
+from tests.training import material
+torch.set_num_threads(1)
+folder, what, stop = Path(sys.argv[1]), sys.argv[2], threading.Event()
+def listen(event):
+    if what == "fail" and isinstance(event, Step):
+        raise SystemExit(3)
+    if what == "stop" and isinstance(event, Step) and event.number == 2:
+        stop.set()
+out = folder / ("straight.onnx" if what == "straight" else "stopped.onnx")
+if what == "unequal" and os.environ["RANK"] == "1":
+    out = folder / "straight.onnx"
+if what in ("resume", "unequal"):
+    trainer = Trainer.resume(out)
+else:
+    trainer = Trainer.begin(material.plan(folder, "x", "y", steps=4, save_every=9), out, listener=listen, stop=stop)
+try:
+    trainer.run()
+except TrainingError as error:
+    print("rank says", error, flush=True)
+    raise SystemExit(2)
+weights = sum(p.detach().double().sum() for p in trainer._network.parameters())
+print("rank", "leads" if trainer.leads else "follows", trainer.step, float(weights))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def work(folder: Path, what: str, status: int = 0) -> list[str]:
+    """Two processes on the processor (gloo); what each says at its end."""
+    script = folder / "worker.py"
+    script.write_text(WORKER)
+    launched = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run(
+        [*launched, str(folder), what],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return sorted(line for line in done.stdout.splitlines() if line.startswith("rank "))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no gloo over TCP in all builds")
+def test_two_processes_train_one_network_and_go_on_as_if_never_stopped(tmp_path: Path) -> None:
+    material.plan(tmp_path, "x", "y")  # makes the files before both look for them
+    ends = {what: work(tmp_path, what) for what in ("straight", "stop")}
+    assert "different steps, [2, 4]; give all one checkpoint" in work(tmp_path, "unequal", 1)[0]
+    ends["resume"] = work(tmp_path, "resume")
+    for what, steps in (("straight", "4"), ("stop", "2"), ("resume", "4")):
+        follows, leads = (line.split() for line in ends[what])
+        assert (follows[1], leads[1]) == ("follows", "leads")
+        assert follows[2:] == leads[2:]  # the same steps, the same weights
+        assert leads[2] == steps
+    straight, resumed = (Checkpoint.load(tmp_path / f"{name}.checkpoint") for name in ("straight", "stopped"))
+    assert all(torch.equal(value, resumed.network[name]) for name, value in straight.network.items())
+    assert straight.progress["chances"] == resumed.progress["chances"]
+    assert straight.progress["chances"][0] != straight.progress["chances"][1]
+    with pytest.raises(TrainingDataError, match="by 2 processes and there are 1"):
+        Trainer.resume(tmp_path / "stopped.onnx")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no gloo over TCP in all builds")
+def test_when_one_of_them_ends_the_others_say_so(tmp_path: Path) -> None:
+    material.plan(tmp_path, "x", "y")
+    assert work(tmp_path, "fail", 1) == ["rank says another of the 2 processes ended; what it said itself tells why"]
+
+
+def test_others_that_cannot_be_reached_are_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    said = r"the other 3 processes cannot be reached .*torchrun"
+    with pytest.raises(TrainingFailedError, match=said), Crew(1, 4, 1).working(torch.device("cpu")):
+        pass
+
+
+def test_alone_there_is_nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    crew = Crew.called()
+    assert crew.leads
+    assert crew.gathered(3) == [3]
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert Crew.called() == Crew(2, 4, 1)
+    assert not Crew.called().leads

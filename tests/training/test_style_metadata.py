@@ -1,0 +1,47 @@
+"""How a style was learned, read back from its bank."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stylecam.models.model import Model
+from stylecam.training.hyperparameters import Recipe
+from stylecam.training.style_image import Painting
+from stylecam.training.style_metadata import Learned
+from tests.models.networks import network
+
+
+def model(folder: Path, entry: object) -> Model:
+    return Model.read(network(folder / "one.onnx", metadata={"styles": json.dumps([entry])}))
+
+
+def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
+    painting = Painting("a", tmp_path, 2.5, None, (0.0, 0.1, 1.0, 0.9))
+    entry = {"name": "a", **painting.entry(Recipe(steps=1, content=4, style=2, fine=0, scale=288))}
+    assert Learned.of(model(tmp_path, entry), 0) == Learned(0.0, 1.25, 288, (0.0, 0.1, 1.0, 0.9), tmp_path.name)
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        None,
+        3,
+        {},
+        {"fine": "x", "style": 1, "scale": 288, "crop": None},
+        {"fine": 0.1, "style": 1, "scale": 999999, "crop": None},
+        {"fine": 0.1, "style": "x", "scale": 288, "crop": None},
+        {"fine": 0.1, "style": 0, "scale": 288, "crop": None},
+        {"fine": 0.1, "style": 1, "scale": 1e999, "crop": None},
+        {"fine": 0.1, "style": 1, "scale": 288, "crop": [1]},
+        {"fine": 0.1, "style": 1, "scale": 288, "crop": [0, 0, None, 1]},
+    ],
+)
+def test_what_cannot_be_meant_counts_as_nothing(tmp_path: Path, learned: object) -> None:
+    assert Learned.of(model(tmp_path, {"name": "a", "learned": learned}), 0) == Learned()
+
+
+def test_a_bank_that_says_nothing_was_learned_in_the_usual_way(tmp_path: Path) -> None:
+    assert Learned.of(Model.read(network(tmp_path / "one.onnx")), 0) == Learned()

@@ -1,0 +1,133 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stylecam.errors import UsageError
+from stylecam.utils.files import check_writable, new_file, plain_name, write_json
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    write_json(tmp_path / "stats.json", {"style": "great_wave", "rung": [512, 288]})
+    assert json.loads((tmp_path / "stats.json").read_text()) == {"style": "great_wave", "rung": [512, 288]}
+
+
+def test_a_file_that_was_there_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "stats.json").write_text("x" * 10_000)
+    write_json(tmp_path / "stats.json", {})
+    assert (tmp_path / "stats.json").read_text() == "{}\n"
+
+
+def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
+    write_json(tmp_path / "stats.json", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["stats.json"]
+
+
+def test_when_writing_fails_the_old_file_stays_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "stats.json").write_text("old")
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "stats.json", {"a": 1, "b": object()})
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"stats.json": "old"}
+
+
+def test_a_missing_folder_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="missing"):
+        write_json(tmp_path / "missing" / "stats.json", {})
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Nothing for others, and the group may read."""
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+@pytest.mark.usefixtures("umask")
+def test_who_may_read_it_is_as_the_user_has_set(tmp_path: Path) -> None:
+    write_json(tmp_path / "stats.json", {})
+    assert mode(tmp_path / "stats.json") == 0o640
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_a_private_file_stays_private(tmp_path: Path) -> None:
+    write_json(tmp_path / "stats.json", {})
+    (tmp_path / "stats.json").chmod(0o600)
+    write_json(tmp_path / "stats.json", {})
+    assert mode(tmp_path / "stats.json") == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "stats.json"
+    link.symlink_to(tmp_path / "disk" / "real.json")
+    for value in (1, 2):  # the first makes the file
+        check_writable(link)
+        write_json(link, value)
+        assert link.is_symlink()
+        assert [(path.name, path.read_text()) for path in (tmp_path / "disk").iterdir()] == [
+            ("real.json", f"{value}\n")
+        ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_writable(tmp_path / "a")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no plain file"):
+        write_json(tmp_path / "pipe", {})
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the moment the new file gets its name it is already complete."""
+    seen = []
+    replace = Path.replace
+
+    def watched(self: Path, target: Path) -> Path:
+        seen.append(json.loads(self.read_text()))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    write_json(tmp_path / "stats.json", list(range(1000)))
+    assert seen == [list(range(1000))]
+
+
+@pytest.mark.parametrize("text", ["me", "me and you", "Büro-2", "一", "a_b"])
+def test_a_plain_name_is_taken_as_it_is(text: str) -> None:
+    assert plain_name(f" {text} ") == text
+
+
+WRONG = ["", " ", "a/b", "a\\b", "..", ".hidden", "a.b", "a:b", "a\0b", "a\nb", "x" * 81, "*"]
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_name_that_could_lead_elsewhere_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a file's name"):
+        plain_name(text)
+
+
+def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    names = [new_file(tmp_path, "me", ".png").name for _ in range(3)]
+    assert names == ["me.png", "me-2.png", "me-3.png"]

@@ -1,0 +1,88 @@
+"""Memory given back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from stylecam.utils import malloc as memory
+
+MB = 2**20
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    memory._function.cache_clear()
+    yield
+    memory._function.cache_clear()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what other threads freed")
+def test_what_another_thread_had_and_freed_is_given_back() -> None:
+    held = threading.Event(), threading.Event()
+
+    def work() -> None:
+        pieces = [bytearray(64 * 1024) for _ in range(1600)]
+        last = bytearray(64 * 1024)  # above them all: what lies below a used piece is not given back by itself
+        pieces.clear()
+        held[0].set()
+        held[1].wait(60)
+        del last
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    held[0].wait(60)
+    before = psutil.Process().memory_info().rss
+    assert memory.give_back()
+    after = psutil.Process().memory_info().rss
+    held[1].set()
+    thread.join()
+    assert before - after > 50 * MB
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_elsewhere_it_does_nothing(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(ctypes, "CDLL", None)
+    assert (memory.give_back(), memory.share()) == (False, False)
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(ctypes, "CDLL", None)
+    assert (memory.give_back(), memory.share()) == (False, False)
+
+
+_MANY_THREADS = """
+import ctypes, threading
+from stylecam.utils import malloc as memory
+heard = memory.share()
+places, done, ready = set(), threading.Event(), threading.Barrier(17)
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+def work():
+    places.add(libc.malloc(5000) >> 26)  # arenas lie in pieces of 64 MB
+    ready.wait()
+    done.wait()
+threads = [threading.Thread(target=work) for _ in range(16)]
+for thread in threads: thread.start()
+ready.wait(); done.set()
+for thread in threads: thread.join()
+print(heard, len(places))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's arenas")
+def test_many_threads_share_few_arenas() -> None:
+    told = subprocess.run([sys.executable, "-c", _MANY_THREADS], capture_output=True, text=True, check=True).stdout
+    heard, places = told.split()
+    assert heard == "True"
+    assert int(places) <= 2

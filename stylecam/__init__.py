@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stylecam._version import __version__
+from stylecam.utils.version import __version__
 
 if TYPE_CHECKING:
     from stylecam.stylize.image import Painter as Stylist

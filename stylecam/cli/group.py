@@ -10,8 +10,8 @@ from importlib import import_module
 import click
 from click.core import ParameterSource
 
-from stylecam._version import __version__
 from stylecam.errors import StylecamError
+from stylecam.utils.version import __version__
 
 _COMMANDS = {
     "run": "paint the camera and publish it (also plain `stylecam`)",

@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 import platformdirs
 
-from stylecam._version import __version__
 from stylecam.engines.base import Engine, Session
 from stylecam.engines.factory import candidates, installed, make_engine
 from stylecam.engines.names import AUTO, PACKAGES, REDUCED, TITLES, title
@@ -30,6 +29,7 @@ from stylecam.models.model import Model
 from stylecam.utils.clock import Clock
 from stylecam.utils.files import write_json
 from stylecam.utils.resources import model_name, usable_cores
+from stylecam.utils.version import __version__
 
 SIZE = Size(640, 360)
 """What is measured: a picture fine enough for a call,"""

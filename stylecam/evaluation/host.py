@@ -10,9 +10,9 @@ from typing import Any
 
 import psutil
 
-from stylecam._version import __version__
 from stylecam.utils.clock import Clock
 from stylecam.utils.resources import load, model_name, usable_cores
+from stylecam.utils.version import __version__
 
 _PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve")

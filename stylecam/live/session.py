@@ -8,7 +8,6 @@ from typing import Any
 
 import cv2
 
-from stylecam._version import __version__
 from stylecam.control.actions import Order
 from stylecam.control.auto_cycle import AutoCycle
 from stylecam.control.commands import Control
@@ -48,6 +47,7 @@ from stylecam.utils import resources as process
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.resources import usable_cores
 from stylecam.utils.text import Say
+from stylecam.utils.version import __version__
 
 WINDOW_TICK_S = 1 / 60
 TICK_S = 0.25

@@ -19,7 +19,6 @@ import torch
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
-from stylecam._version import __version__
 from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
@@ -27,6 +26,7 @@ from stylecam.training import network
 from stylecam.training.config import Plan
 from stylecam.training.network import GRAIN, Lean, Residual
 from stylecam.utils.files import write_bytes
+from stylecam.utils.version import __version__
 
 # ---- training.bank
 OPSET, IR_VERSION = 17, 8

@@ -10,7 +10,6 @@ from typing import Any
 
 from aiohttp import web
 
-from stylecam._version import __version__
 from stylecam.control.actions import ACTIONS, Order
 from stylecam.control.commands import Ticket
 from stylecam.control.http.auth import Guard, refused
@@ -18,6 +17,7 @@ from stylecam.control.http.context import Desk
 from stylecam.control.http.openapi import describe
 from stylecam.control.parameters import FLAG, Parameter
 from stylecam.errors import EngineRunError, RefusedError, StylecamError, StyleNotFoundError, UsageError
+from stylecam.utils.version import __version__
 
 ANSWER_S = 12.0
 """How long an answer waits for its order to be carried out; the end of a recording takes longest."""

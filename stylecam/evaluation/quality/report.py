@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from stylecam._version import __version__
 from stylecam.errors import StylecamError
 from stylecam.evaluation.quality.gatys_baseline import Descent, Worth
 from stylecam.evaluation.quality.losses import Judgement, Weights
@@ -18,6 +17,7 @@ from stylecam.media.frame import Size
 from stylecam.models.card import Measured, StyleCard
 from stylecam.models.model import Model
 from stylecam.training.style_image import Painting
+from stylecam.utils.version import __version__
 
 
 @dataclass

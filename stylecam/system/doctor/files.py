@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from stylecam._version import __version__
 from stylecam.errors import UncheckedError
 from stylecam.system.distribution import distribution, guest
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.doctor.trials import OPENCV_PACKAGES, Trials
 from stylecam.system.probe import Machine
 from stylecam.system.setup.steps import Step
+from stylecam.utils.version import __version__
 
 TOPIC = Topic("Files and versions")
 LITTLE, TOO_LITTLE = 2**30, 100 * 2**20

@@ -26,12 +26,12 @@ StylecamError
 │   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
 ├── AlreadyRunningError       (RuntimeError)  another stylecam publishes there; says how to steer it
 ├── NotRunningError           (LookupError)   there is no stylecam to steer; says how to start one
-├── CommandRefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
+├── RefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
 ├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
 ├── ObsUnavailableError       (RuntimeError)  what follows OBS is not installed; says what to install
 ├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
 ├── BenchError                (RuntimeError)  something that was to be measured cannot be run here; says why
-├── ProbeError            (OSError)       something of this machine cannot be looked at; says why
+├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
 ├── ServiceError              (RuntimeError)  what starts programs at login is not there or refuses; in its own words
 └── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
 
@@ -151,7 +151,7 @@ class NotRunningError(StylecamError, LookupError):
     """No running stylecam can be steered."""
 
 
-class CommandRefusedError(StylecamError, RuntimeError):
+class RefusedError(StylecamError, RuntimeError):
     """An order that makes sense and cannot be carried out now."""
 
 
@@ -171,7 +171,7 @@ class BenchError(StylecamError, RuntimeError):
     """What was to be measured cannot be run here."""
 
 
-class ProbeError(StylecamError, OSError):
+class UncheckedError(StylecamError, OSError):
     """Something of this machine cannot be looked at, so nothing is known of it."""
 
 

@@ -18,29 +18,29 @@ from stylecam.media.transforms import Tensor
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.stylize.session_pool import ROOM, SessionPool
-from stylecam.testing import CollectingSink, gray_image
+from stylecam.testing import CollectingSink, grey
 from stylecam.utils.clock import ManualClock
 
 
 def frame(index: int = 0, captured_at: float = 0.0, image: Image | None = None) -> Frame:
     """A plain grey frame."""
-    return Frame(gray_image() if image is None else image, index, captured_at)
+    return Frame(grey() if image is None else image, index, captured_at)
 
 
-class ViewedSink(CollectingSink):
+class Seat(CollectingSink):
     """A sink whose viewer is the test's to say: True, False, or None where it cannot be told."""
 
     def __init__(self, taken: bool | None = True) -> None:
         super().__init__()
         self.taken = taken
 
-    def _has_viewers(self) -> bool | None:
+    def _watched(self) -> bool | None:
         return self.taken
 
 
-def viewed_sink(taken: bool | None = True) -> ViewedSink:
-    """An open `ViewedSink`."""
-    sink = ViewedSink(taken)
+def seat(taken: bool | None = True) -> Seat:
+    """An open `Seat`."""
+    sink = Seat(taken)
     sink.open(Size(128, 96), 30)
     return sink
 
@@ -48,7 +48,7 @@ def viewed_sink(taken: bool | None = True) -> ViewedSink:
 def audience(*sinks: Sink, state: LiveState | None = None, now: float = 1000.0) -> Audience:
     """One that follows `sinks`; without any, somebody always watches."""
     wanted = state or LiveState(None)
-    return Audience(sinks or [viewed_sink()], lambda: wanted, now)
+    return Audience(sinks or [seat()], lambda: wanted, now)
 
 
 def model(name: str = "plain", styles: int = 1) -> Model:
@@ -107,8 +107,8 @@ class TintEngine(Engine):
         return TintSession(self, model, width, height)
 
 
-class ManualSessionPool(SessionPool):
-    """A pool whose warm-up thread is the test: sessions asked for are built when `build_requested` is called."""
+class HandPool(SessionPool):
+    """A pool whose warm-up thread is the test: sessions asked for are built when `work_off` is called."""
 
     def __init__(self, engine: Engine, rim: int = 0, room: float = ROOM) -> None:
         super().__init__(engine, rim, room)
@@ -119,7 +119,7 @@ class ManualSessionPool(SessionPool):
         if key not in self._ready and key not in self._failed and key not in [(m.key, r) for m, r in self.asked]:
             self.asked.append((model, rung))
 
-    def build_requested(self) -> None:
+    def work_off(self) -> None:
         while self.asked:
             model, rung = self.asked.pop(0)
             try:

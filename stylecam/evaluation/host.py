@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from stylecam.utils.clock import Clock
-from stylecam.utils.resources import load, processor_name, usable_cores
+from stylecam.utils.resources import load, model_name, usable_cores
 from stylecam.utils.version import __version__
 
 _PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
@@ -43,7 +43,7 @@ class Host:
     def here(cls) -> Host:
         """The machine, as it is now."""
         return cls(
-            processor_name(),
+            model_name(),
             usable_cores(),
             _features(),
             round(psutil.virtual_memory().total / 2**30, 1),

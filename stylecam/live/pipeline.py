@@ -14,12 +14,12 @@ from stylecam.live.publisher import Outlet, Publisher
 from stylecam.live.stats import Stats
 from stylecam.live.viewers import Audience
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.media.overlays import panic_cover, starting_cover
+from stylecam.media.overlays import panic_card, waiting_card
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
 from stylecam.stylize.live import Stylist
 from stylecam.utils.clock import Clock
-from stylecam.utils.latest import Latest
+from stylecam.utils.latest import Slot
 
 TAKE_S = 0.1
 STOP_S = 0.8
@@ -33,7 +33,7 @@ STARTING = -1
 
 def waiting_frame(size: Size, now: float) -> Frame:
     """What is published until the first frame comes."""
-    return Frame(starting_cover(size), STARTING, now)
+    return Frame(waiting_card(size), STARTING, now)
 
 
 class Pipeline:
@@ -69,9 +69,9 @@ class Pipeline:
         self._control = control
         self._stats = stats
         self._clock = clock
-        self._captured: Latest[Frame] = Latest()
-        self._styled: Latest[tuple[Frame, float]] = Latest()
-        self._panic = Frame(panic_cover(size) if panic is None else panic, 0, clock.now())
+        self._captured: Slot[Frame] = Slot()
+        self._styled: Slot[tuple[Frame, float]] = Slot()
+        self._panic = Frame(panic_card(size) if panic is None else panic, 0, clock.now())
         self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps, audience)
         first = waiting_frame(size, clock.now())
         self.publisher = Publisher(

@@ -20,7 +20,7 @@ from stylecam.control.keyboard.terminal import order_for
 from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
-from stylecam.errors import EngineError, CommandRefusedError
+from stylecam.errors import EngineError, RefusedError
 from stylecam.live.cpu_budget import Allowance
 from stylecam.live.engine_choice import Motor
 from stylecam.live.notifications import News
@@ -33,10 +33,10 @@ from stylecam.live.startup import first_state, open_outputs, open_source, serve,
 from stylecam.live.stats import Stats, StatsFile
 from stylecam.live.viewers import Audience
 from stylecam.media.frame import Frame
-from stylecam.media.overlays import panic_cover_from_file
+from stylecam.media.overlays import panic_picture
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.factory import make_sinks
-from stylecam.media.sinks.mjpeg import MjpegSink
+from stylecam.media.sinks.mjpeg import WebSink
 from stylecam.media.sinks.window import WindowSink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalogue
@@ -106,7 +106,7 @@ class Live:
         state = first_state(settings, self._catalogue)
         sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
         web = web_sink(settings, sinks)
-        panic = None if settings.panic_picture is None else panic_cover_from_file(settings.panic_picture, settings.size)
+        panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
         self._motor = Motor(settings, self._clock, self._say)
         asked = self._motor.asked_for()
         self.control = Control(self._catalogue, state, settings.presets)
@@ -301,7 +301,7 @@ class Live:
     def _newest(self) -> Frame | None:
         return self.pipeline.newest if hasattr(self, "pipeline") else None
 
-    def _serve(self, web: MjpegSink, opened: list[Sink]) -> None:
+    def _serve(self, web: WebSink, opened: list[Sink]) -> None:
         thumbnails = Thumbnails(self._catalogue, self._newest, self._clock)
         told = (self.describe, self._report_once_open, self._keyboard.names, thumbnails)
         desk = Desk(self.control, self._catalogue, web.broadcast, *told)
@@ -318,7 +318,7 @@ class Live:
 
     def _reload(self) -> None:
         if self._reloader is None:
-            raise CommandRefusedError("there is no configuration to read again")
+            raise RefusedError("there is no configuration to read again")
         self._reloader.reload()
         self._changed()
 

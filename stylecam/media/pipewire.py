@@ -6,12 +6,12 @@ import json
 import threading
 from typing import Any
 
-from stylecam.utils.process import ChildProcess
+from stylecam.utils.process import Companion
 
 PROGRAM = "pw-dump"
 
 
-class NodeMonitor:
+class NodeWatch:
     """Follows the node that carries the property `key` with `value`.
 
     `pw-dump` costs nothing while nothing changes, and prints each change as a JSON list whose last line is a bracket.
@@ -26,7 +26,7 @@ class NodeMonitor:
         self._state: str | None = None
         self._told = self._ended = False
         self._news = threading.Event()
-        self._program = ChildProcess([PROGRAM, "--monitor"], self._hear)
+        self._program = Companion([PROGRAM, "--monitor"], self._hear)
 
     @property
     def running(self) -> bool:
@@ -44,7 +44,7 @@ class NodeMonitor:
         return self._told
 
     def last_words(self) -> str:
-        """See `ChildProcess.last_words`."""
+        """See `Companion.last_words`."""
         return self._program.last_words()
 
     def close(self) -> None:

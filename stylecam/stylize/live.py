@@ -10,7 +10,7 @@ import numpy as np
 
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.media.transforms import pad_by_reflection
+from stylecam.media.transforms import with_rim
 from stylecam.models.catalog import Mix
 from stylecam.models.model import Model
 from stylecam.stylize.frame_view import View
@@ -21,7 +21,7 @@ from stylecam.stylize.postprocess.change_detection import Stillness
 from stylecam.stylize.postprocess.transition import Morph, Step
 from stylecam.stylize.session_pool import SessionPool, WarmSession
 from stylecam.utils.clock import Clock
-from stylecam.utils.metrics import StageTimes
+from stylecam.utils.metrics import Stages
 
 RIM = 8
 """Pixels of reflected picture around a network's input: what networks paint at their border is cropped away."""
@@ -99,7 +99,7 @@ class Stylist:
         self._governors: dict[tuple[str, float | None], Governor] = {}
         self._active: dict[str, WarmSession] = {}
         self._failures: dict[str, int] = {}
-        self.stages = StageTimes(clock)
+        self.stages = Stages(clock)
         self._morph = Morph(1 / fps)
         self._stillness = Stillness()
         self._finisher = Finisher(size, self.stages)
@@ -169,7 +169,7 @@ class Stylist:
         busy = self._clock.busy()
         try:
             with self.stages.time("network") as network:
-                painted = warm.session.paint(pad_by_reflection(small, RIM), step.weights)
+                painted = warm.session.paint(with_rim(small, RIM), step.weights)
         except EngineRunError as error:
             self._failed(mix.model, warm, error)
             return None

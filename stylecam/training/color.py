@@ -16,7 +16,7 @@ def luminance(picture: Tensor) -> Tensor:
     return (picture * torch.tensor(_SHARES, device=picture.device)[None, :, None, None]).sum(1, keepdim=True)
 
 
-def gray_image(picture: Tensor) -> Tensor:
+def grey(picture: Tensor) -> Tensor:
     """`picture` without its colours."""
     return luminance(picture).expand(-1, 3, -1, -1).contiguous()
 

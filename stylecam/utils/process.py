@@ -15,7 +15,7 @@ PART_S = 0.5
 """How long to wait for the thread that listens once the program is gone."""
 
 
-class ChildProcess:
+class Companion:
     """One started program. All it says is read by a thread, so that it never waits for us, and not kept.
 
     It is the first of a session of its own: Ctrl-C in the terminal is not meant for it.

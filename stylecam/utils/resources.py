@@ -34,7 +34,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def processor_name() -> str:
+def model_name() -> str:
     """What the processor is called, as far as the system tells without asking another program."""
     if sys.platform == "linux":
         try:

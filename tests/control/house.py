@@ -17,9 +17,9 @@ from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
 from stylecam.media.frame import Frame, Size
-from stylecam.media.sinks.mjpeg import MjpegSink
+from stylecam.media.sinks.mjpeg import WebSink
 from stylecam.models.catalog import Catalogue
-from stylecam.testing import gray_image
+from stylecam.testing import grey
 
 TOKEN = "a-token-of-the-tests"
 SIZE = Size(128, 96)
@@ -52,7 +52,7 @@ class House:
         self, catalogue: Catalogue, address: Address | None = None, thumbnails: Thumbnails | None = None
     ) -> None:
         self.control = Control(catalogue, LiveState(catalogue.mix_of(catalogue.cards[0])))
-        self.sink = MjpegSink()
+        self.sink = WebSink()
         self.sink.open(SIZE, 30)
         desk = Desk(
             self.control,
@@ -132,7 +132,7 @@ class House:
 
         def publish() -> None:
             while not stop.wait(0.005):
-                self.sink.write(Frame(gray_image(level, SIZE), index, 0.0))
+                self.sink.write(Frame(grey(level, SIZE), index, 0.0))
 
         thread = threading.Thread(target=publish)
         thread.start()

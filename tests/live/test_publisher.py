@@ -18,11 +18,11 @@ from stylecam.live.publisher import CARD_S, RETRY_S, Outlet, Pacer, Publisher
 from stylecam.live.stats import Stats
 from stylecam.live.viewers import LINGER_S, LOOK_S, Audience
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.testing import CollectingSink, gray_image
+from stylecam.testing import CollectingSink, grey
 from stylecam.utils.clock import ManualClock
-from stylecam.utils.latest import Latest
-from stylecam.utils.metrics import StageTimes
-from tests.doubles import ViewedSink, audience, frame, viewed_sink
+from stylecam.utils.latest import Slot
+from stylecam.utils.metrics import Stages
+from tests.doubles import Seat, audience, frame, seat
 
 FPS = 30.0
 PERIOD = 1 / FPS
@@ -179,7 +179,7 @@ class Stage:
     ) -> None:
         self.cover: Frame | None = None
         self.clock = ManualClock()
-        self.slot: Latest[tuple[Frame, float]] = Latest()
+        self.slot: Slot[tuple[Frame, float]] = Slot()
         self.stats = Stats()
         self.stop = threading.Event()
         self.outlets = [Outlet(sink, SIZE, FPS) for sink in sinks]
@@ -196,7 +196,7 @@ class Stage:
             first,
             lambda now: notice(now),
             watching or audience(),
-            StageTimes(self.clock),
+            Stages(self.clock),
             lambda: self.cover,
         )
 
@@ -322,9 +322,9 @@ def test_a_notice_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.Monkey
 
     def draw(image: Image, text: str) -> Image:
         drawn.append(text)
-        return badge.with_badge(image, text)
+        return badge.badged(image, text)
 
-    monkeypatch.setattr("stylecam.live.publisher.with_badge", draw)
+    monkeypatch.setattr("stylecam.live.publisher.badged", draw)
     stage = Stage(CollectingSink(), notice=lambda _: "camera lost")
     stage.step(20)
     assert drawn == ["camera lost"]
@@ -382,21 +382,21 @@ class EmptyHouse(Stage):
     """A publisher whose only viewer has left."""
 
     def __init__(self) -> None:
-        self.viewed_sink = viewed_sink()
-        super().__init__(self.viewed_sink, watching=audience(self.viewed_sink))
+        self.seat = seat()
+        super().__init__(self.seat, watching=audience(self.seat))
         self.offer(7)
         self.step()
-        self.viewed_sink.taken = False
+        self.seat.taken = False
         self.clock.advance(LINGER_S)
         self.step()
-        self.viewed_sink.frames.clear()
+        self.seat.frames.clear()
 
     def play(self, seconds: float) -> list[int]:
         """The numbers of the frames published in the next `seconds`."""
         end = self.clock.now() + seconds
         while self.clock.now() < end:
             self.step()
-        return [f.index for f in self.viewed_sink.frames]
+        return [f.index for f in self.seat.frames]
 
 
 def test_while_nobody_watches_a_still_card_goes_out_twice_a_second() -> None:
@@ -408,9 +408,9 @@ def test_while_nobody_watches_a_still_card_goes_out_twice_a_second() -> None:
 def test_a_new_viewer_is_seen_and_gets_the_full_rate_within_a_moment() -> None:
     house = EmptyHouse()
     house.play(10)
-    house.viewed_sink.taken = True
+    house.seat.taken = True
     before = house.clock.now()
-    while not house.viewed_sink.frames or house.viewed_sink.frames[-1].index < 0:
+    while not house.seat.frames or house.seat.frames[-1].index < 0:
         house.offer(8)
         house.step()
     assert house.clock.now() - before <= 2 * LOOK_S
@@ -420,14 +420,14 @@ def test_a_new_viewer_never_sees_what_was_painted_for_the_last_one() -> None:
     house = EmptyHouse()
     house.offer(8)
     house.play(1)
-    house.viewed_sink.taken = True
+    house.seat.taken = True
     assert set(house.play(2)) == {-1}
 
 
 def test_a_rest_is_no_gap_and_lowers_no_rate() -> None:
     house = EmptyHouse()
     house.play(3600)
-    house.viewed_sink.taken = True
+    house.seat.taken = True
     house.play(2)
     snapshot = house.stats.snapshot(house.clock.now())
     assert snapshot["gap_ms"]["max"] < 1000 * LINGER_S + 100
@@ -436,7 +436,7 @@ def test_a_rest_is_no_gap_and_lowers_no_rate() -> None:
 
 def test_a_sink_that_fails_while_nobody_watches_is_counted() -> None:
     house = EmptyHouse()
-    house.viewed_sink._failing = lambda during: SinkLostError("gone") if during == "write" else None
+    house.seat._failing = lambda during: SinkLostError("gone") if during == "write" else None
     house.play(1)
     assert house.stats.snapshot(0)["faults"]["sink"] >= 1
 
@@ -446,7 +446,7 @@ def test_what_covers_the_picture_is_all_that_is_published() -> None:
     stage = Stage(sink, notice=lambda _: "camera lost")
     stage.offer(0)
     stage.step()
-    stage.cover = frame(5, image=gray_image(9))
+    stage.cover = frame(5, image=grey(9))
     stage.offer(1)
     stage.step(2)
     stage.cover = None
@@ -456,7 +456,7 @@ def test_what_covers_the_picture_is_all_that_is_published() -> None:
 
 
 def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
-    sink = ViewedSink(taken=False)
+    sink = Seat(taken=False)
     stage = Stage(sink, watching=Audience([sink], lambda: LiveState(None, resting=True), 1000.0))
     stage.step(2)
     stage.cover = frame(5)

@@ -423,7 +423,7 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
 
     try:
         assert until(lambda: waiting() == "waiting for a viewer")
-        monkeypatch.setattr(live.sinks[0], "_has_viewers", lambda: True)
+        monkeypatch.setattr(live.sinks[0], "_watched", lambda: True)
         assert until(lambda: waiting() is None)
         styled = live.report(0.0)["styled"]
         assert until(lambda: live.report(0.0)["styled"] > styled)
@@ -434,7 +434,7 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
 
 def test_always_on_paints_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audience, "LINGER_S", 0.01)
-    monkeypatch.setattr(CollectingSink, "_has_viewers", lambda _: False)
+    monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
     monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
     assert play(make(always_on=True))["styled"] > 0
 
@@ -555,7 +555,7 @@ def test_who_looks_at_the_page_wakes_a_camera_that_nobody_else_watches(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audience, "LINGER_S", 0.05)
-    monkeypatch.setattr(CollectingSink, "_has_viewers", lambda _: False)
+    monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
     monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
     with served(make(server=True)) as page:
         assert until(lambda: page.live.report(0.0)["waiting_for"] == "waiting for a viewer")

@@ -8,7 +8,7 @@ import pytest
 
 from stylecam.control.state import LiveState
 from stylecam.live.viewers import LINGER_S, LOOK_S, Audience
-from tests.doubles import ViewedSink, viewed_sink
+from tests.doubles import Seat, seat
 
 MINUTES_S = 600.0
 
@@ -19,7 +19,7 @@ class House:
     def __init__(self, *taken: bool | None, always_on: bool = False, idle_after_s: float | None = None) -> None:
         self.now = 50.0
         self.state = LiveState(None)
-        self.seats: list[ViewedSink] = [viewed_sink(one) for one in taken]
+        self.seats: list[Seat] = [seat(one) for one in taken]
         self.audience = Audience(
             self.seats, lambda: self.state, self.now, always_on=always_on, idle_after_s=idle_after_s
         )
@@ -67,7 +67,7 @@ def test_a_program_that_closes_and_opens_it_every_few_seconds_never_turns_it_off
 def test_sinks_are_asked_at_most_ten_times_a_second() -> None:
     house = House(False)
     asked = []
-    house.seats[0]._has_viewers = lambda: bool(asked.append(1))  # type: ignore[method-assign, func-returns-value]
+    house.seats[0]._watched = lambda: bool(asked.append(1))  # type: ignore[method-assign, func-returns-value]
     for _ in range(100):
         house.now += LOOK_S / 10
         house.audience.look(house.now)
@@ -126,7 +126,7 @@ def test_it_says_what_it_waits_for() -> None:
 
 def test_a_sink_that_joins_is_asked_too_and_one_that_parts_no_more() -> None:
     house = House(False)
-    recording = viewed_sink()
+    recording = seat()
     house.audience.join(recording)
     assert house.after(60)
     house.audience.part(recording)

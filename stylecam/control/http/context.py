@@ -9,7 +9,7 @@ from typing import Any
 from stylecam.control.commands import Control
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
-from stylecam.media.sinks.mjpeg import JpegBroadcast
+from stylecam.media.sinks.mjpeg import Broadcast
 from stylecam.models.catalog import Catalogue
 
 
@@ -29,7 +29,7 @@ class Desk:
 
     control: Control
     catalogue: Catalogue
-    broadcast: JpegBroadcast
+    broadcast: Broadcast
     describe: Callable[[LiveState], dict[str, Any]] = LiveState.describe
     report: Callable[[], dict[str, Any]] = dict
     hotkeys: Mapping[str, str] = field(default_factory=dict)

@@ -15,8 +15,8 @@ from stylecam.media.sinks.base import Sink
 
 
 # ---- sinks.web
-class MjpegSink(Sink):
-    """Leaves frames to a `JpegBroadcast`, which a server sends on; watched while somebody looks there.
+class WebSink(Sink):
+    """Leaves frames to a `Broadcast`, which a server sends on; watched while somebody looks there.
 
     Attributes:
         port: the one asked for, or None for any.
@@ -28,7 +28,7 @@ class MjpegSink(Sink):
     def __init__(self, port: int | None = None) -> None:
         super().__init__()
         self.port = port
-        self.broadcast = JpegBroadcast()
+        self.broadcast = Broadcast()
 
     def _open(self, size: Size, fps: float) -> None:
         self.broadcast.open()
@@ -37,7 +37,7 @@ class MjpegSink(Sink):
         if self.broadcast.wanted:
             self.broadcast.offer(frame.image.copy(), live=frame.index >= 0)
 
-    def _has_viewers(self) -> bool:
+    def _watched(self) -> bool:
         return self.broadcast.wanted
 
     def _close(self) -> None:
@@ -46,10 +46,10 @@ class MjpegSink(Sink):
 
 # ---- sinks.broadcast
 JPEG_QUALITY = 85
-MAX_VIEWERS = 64
+MOST_CLIENTS = 64
 
 
-class JpegBroadcast:
+class Broadcast:
     """Encodes a picture once, and only while somebody waits for one; each viewer gets the newest when it is ready.
 
     So slow viewers skip pictures and hold up nobody. `offer`, `open` and `close` may be called from any thread; the
@@ -108,10 +108,10 @@ class JpegBroadcast:
         """Count one viewer for as long as the block lasts.
 
         Raises:
-            TooManyViewersError: there are `MAX_VIEWERS` already.
+            TooManyViewersError: there are `MOST_CLIENTS` already.
         """
-        if self._clients >= MAX_VIEWERS:
-            raise TooManyViewersError(f"{MAX_VIEWERS} viewers already; close one")
+        if self._clients >= MOST_CLIENTS:
+            raise TooManyViewersError(f"{MOST_CLIENTS} viewers already; close one")
         self._clients += 1
         try:
             yield

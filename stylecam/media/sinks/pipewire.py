@@ -14,10 +14,10 @@ from typing import IO
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.pipewire import PROGRAM as WATCHER
-from stylecam.media.pipewire import NodeMonitor
+from stylecam.media.pipewire import NodeWatch
 from stylecam.media.sinks.base import Sink
-from stylecam.utils.latest import Latest
-from stylecam.utils.process import PART_S, ChildProcess
+from stylecam.utils.latest import Slot
+from stylecam.utils.process import PART_S, Companion
 
 PROGRAM = "gst-launch-1.0"
 NODE = "stylecam"
@@ -53,14 +53,14 @@ class PipeWireSink(Sink):
         super().__init__()
         self._pipeline: list[str] = []
         self._camera: _Camera | None = None
-        self._watch: NodeMonitor | None = None
+        self._watch: NodeWatch | None = None
 
     def _open(self, size: Size, fps: float) -> None:
         _check_programs()
         mark = f"camera-{secrets.token_hex(6)}"
         self._pipeline = _pipeline(size, fps, mark)
         try:
-            self._watch = NodeMonitor(_MARK, mark)
+            self._watch = NodeWatch(_MARK, mark)
             _await_pipewire(self._watch)
             self._camera = _Camera(self._pipeline)
             _await_node(self._watch, self._camera)
@@ -86,7 +86,7 @@ class PipeWireSink(Sink):
                 raise SinkLostError(f"{self.name} could not be made again ({error}); it is tried once more") from error
         self._camera.show(frame.image.copy())
 
-    def _has_viewers(self) -> bool | None:
+    def _watched(self) -> bool | None:
         return self._watch is not None and self._watch.state == "running"
 
     def _close(self) -> None:
@@ -103,9 +103,9 @@ class _Camera:
 
     def __init__(self, pipeline: Sequence[str]) -> None:
         """Raises OSError if it cannot be started."""
-        self._frames: Latest[Image] = Latest()
+        self._frames: Slot[Image] = Slot()
         self._closed = False
-        self._program = ChildProcess([PROGRAM, "-q", "-f", *pipeline], fed=True)
+        self._program = Companion([PROGRAM, "-q", "-f", *pipeline], fed=True)
         self._feeder = threading.Thread(target=self._feed, name="stylecam-pipewire", daemon=True)
         self._feeder.start()
 
@@ -146,13 +146,13 @@ def _check_programs() -> None:
         raise _unavailable(f"{' and '.join(missing)} not found", install_hint())
 
 
-def _await_pipewire(watch: NodeMonitor) -> None:
+def _await_pipewire(watch: NodeWatch) -> None:
     if not watch.answered(ANSWER_S):
         why = "it does not answer" if watch.running else watch.last_words()
         raise _unavailable(f"PipeWire: {why}", "start it: systemctl --user start pipewire wireplumber")
 
 
-def _await_node(watch: NodeMonitor, camera: _Camera) -> None:
+def _await_node(watch: NodeWatch, camera: _Camera) -> None:
     pause = threading.Event()
     for _ in range(round(APPEAR_S / LOOK_S)):
         if watch.state is not None:
@@ -173,7 +173,7 @@ def install_hint() -> str:
     return "install GStreamer's tools and base plugins, its PipeWire plugin, and PipeWire's tools"
 
 
-def is_available() -> bool:
+def is_possible() -> bool:
     """Whether the programs are there, for a hint; PipeWire itself is only asked when the sink is opened."""
     return sys.platform == "linux" and all(shutil.which(program) is not None for program in (PROGRAM, WATCHER))
 

@@ -16,7 +16,7 @@ from stylecam.control.http.context import Desk
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
-from stylecam.media.sinks.mjpeg import JpegBroadcast
+from stylecam.media.sinks.mjpeg import Broadcast
 from stylecam.models.catalog import Catalogue
 from tests.control.house import PATIENCE_S, TOKEN, House, free_port
 from tests.control.http.test_static import connect
@@ -25,7 +25,7 @@ from tests.doubles import until
 
 @pytest.fixture
 def desk(catalogue: Catalogue) -> Desk:
-    return Desk(Control(catalogue, LiveState(None)), catalogue, JpegBroadcast())
+    return Desk(Control(catalogue, LiveState(None)), catalogue, Broadcast())
 
 
 def is_gone() -> bool:

@@ -83,11 +83,11 @@ def test_without_a_picture_a_snapshot_is_refused_after_a_while(house: House, mon
 
 
 def test_who_has_the_stream_open_watches(house: House) -> None:
-    assert house.sink.has_viewers() is False
+    assert house.sink.watched() is False
     connection = connect(house)
     with house.publishing():
         connection.getresponse()
-        assert house.sink.has_viewers() is True
+        assert house.sink.watched() is True
     connection.close()
 
 
@@ -108,7 +108,7 @@ def test_the_stream_is_one_picture_after_the_other(house: House) -> None:
 
 
 def test_one_viewer_too_many_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "MAX_VIEWERS", 1)
+    monkeypatch.setattr(broadcast, "MOST_CLIENTS", 1)
     with house.publishing():
         connection = connect(house)
         connection.getresponse()
@@ -123,5 +123,5 @@ def test_a_viewer_that_takes_nothing_for_long_is_let_go(house: House, monkeypatc
     connection = connect(house)
     with house.publishing():
         assert until(lambda: house.sink.broadcast.number > 1)
-        assert until(lambda: not house.sink.has_viewers())
+        assert until(lambda: not house.sink.watched())
     connection.close()

@@ -14,26 +14,26 @@ import pytest
 from stylecam.errors import TooManyViewersError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks import mjpeg as room
-from stylecam.media.sinks.mjpeg import MjpegSink
-from stylecam.testing import gray_image
+from stylecam.media.sinks.mjpeg import WebSink
+from stylecam.testing import grey
 
 SIZE = Size(128, 96)
 T = TypeVar("T")
 
 
 @pytest.fixture
-def sink() -> Iterator[MjpegSink]:
-    sink = MjpegSink()
+def sink() -> Iterator[WebSink]:
+    sink = WebSink()
     sink.open(SIZE, 30)
     yield sink
     sink.close()
 
 
-def write(sink: MjpegSink, level: int = 128, index: int = 0) -> None:
-    sink.write(Frame(gray_image(level, SIZE), index, 0.0))
+def write(sink: WebSink, level: int = 128, index: int = 0) -> None:
+    sink.write(Frame(grey(level, SIZE), index, 0.0))
 
 
-def watch(sink: MjpegSink, work: Callable[[], Awaitable[T]]) -> T:
+def watch(sink: WebSink, work: Callable[[], Awaitable[T]]) -> T:
     """The result of `work`, done as a viewer in an event loop that serves the sink."""
 
     async def looking() -> T:
@@ -54,7 +54,7 @@ def level(jpeg: bytes) -> float:
     return float(image.mean())
 
 
-def test_a_viewer_gets_the_picture_as_a_jpeg(sink: MjpegSink) -> None:
+def test_a_viewer_gets_the_picture_as_a_jpeg(sink: WebSink) -> None:
     async def look() -> bytes:
         write(sink, 77)
         return (await sink.broadcast.next(0))[1]
@@ -62,7 +62,7 @@ def test_a_viewer_gets_the_picture_as_a_jpeg(sink: MjpegSink) -> None:
     assert level(watch(sink, look)) == pytest.approx(77, abs=2)
 
 
-def test_a_slow_viewer_skips_to_the_newest_picture(sink: MjpegSink) -> None:
+def test_a_slow_viewer_skips_to_the_newest_picture(sink: WebSink) -> None:
     async def look() -> tuple[int, bytes]:
         number = 0
         for shade in range(10, 210, 20):
@@ -75,7 +75,7 @@ def test_a_slow_viewer_skips_to_the_newest_picture(sink: MjpegSink) -> None:
     assert level(jpeg) == pytest.approx(190, abs=2)
 
 
-def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink: MjpegSink) -> None:
+def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink: WebSink) -> None:
     async def look() -> int:
         for shade in range(100):
             write(sink, shade)
@@ -87,7 +87,7 @@ def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink
     assert watch(sink, look) <= 3
 
 
-def test_who_waits_for_the_camera_is_not_shown_a_card(sink: MjpegSink) -> None:
+def test_who_waits_for_the_camera_is_not_shown_a_card(sink: WebSink) -> None:
     async def look() -> bytes:
         waiting = asyncio.create_task(sink.broadcast.next_live())
         for shade, index in ((20, -1), (20, -1), (200, 0)):
@@ -99,7 +99,7 @@ def test_who_waits_for_the_camera_is_not_shown_a_card(sink: MjpegSink) -> None:
     assert level(watch(sink, look)) == pytest.approx(200, abs=2)
 
 
-def test_while_nobody_looks_nothing_is_encoded(sink: MjpegSink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_nobody_looks_nothing_is_encoded(sink: WebSink, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[Image] = []
 
     def encode(image: Image) -> bytes:
@@ -117,16 +117,16 @@ def test_while_nobody_looks_nothing_is_encoded(sink: MjpegSink, monkeypatch: pyt
     assert encoded == []
 
 
-def test_who_looks_watches(sink: MjpegSink) -> None:
+def test_who_looks_watches(sink: WebSink) -> None:
     async def look() -> bool | None:
-        return sink.has_viewers()
+        return sink.watched()
 
-    assert sink.has_viewers() is False
+    assert sink.watched() is False
     assert watch(sink, look) is True
-    assert sink.has_viewers() is False
+    assert sink.watched() is False
 
 
-def test_closing_lets_viewers_go(sink: MjpegSink) -> None:
+def test_closing_lets_viewers_go(sink: WebSink) -> None:
     async def look() -> tuple[int, bytes]:
         waiting = asyncio.create_task(sink.broadcast.next(0))
         await asyncio.sleep(0)
@@ -136,16 +136,16 @@ def test_closing_lets_viewers_go(sink: MjpegSink) -> None:
     assert watch(sink, look) == (0, b"")
 
 
-def test_one_viewer_too_many_is_refused(sink: MjpegSink) -> None:
+def test_one_viewer_too_many_is_refused(sink: WebSink) -> None:
     with contextlib.ExitStack() as seats:
-        for _ in range(room.MAX_VIEWERS):
+        for _ in range(room.MOST_CLIENTS):
             seats.enter_context(sink.broadcast.viewer())
         with pytest.raises(TooManyViewersError, match="64 viewers"):
             seats.enter_context(sink.broadcast.viewer())
     with sink.broadcast.viewer():
-        assert sink.has_viewers()
+        assert sink.watched()
 
 
-def test_without_a_server_it_takes_pictures_and_forgets_them(sink: MjpegSink) -> None:
+def test_without_a_server_it_takes_pictures_and_forgets_them(sink: WebSink) -> None:
     write(sink)
-    assert sink.has_viewers() is False
+    assert sink.watched() is False

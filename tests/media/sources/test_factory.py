@@ -14,7 +14,7 @@ from stylecam.media.sources.camera import CameraSource
 from stylecam.media.sources.demo import DemoSource, TimestampSource
 from stylecam.media.sources.devices import Camera
 from stylecam.media.sources.factory import make_source
-from stylecam.media.sources.images import ImageSource
+from stylecam.media.sources.images import PicturesSource
 from stylecam.media.sources.video import VideoSource
 from stylecam.utils.clock import ManualClock
 
@@ -48,9 +48,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("http://127.0.0.1:8765/stream.mjpg", VideoSource, "http://127.0.0.1:8765/stream.mjpg"),
         ("clip.mp4", VideoSource, "clip.mp4"),
         ("clip.xyz", VideoSource, "clip.xyz"),
-        ("face.JPG", ImageSource, "face.JPG"),
-        ("holiday", ImageSource, "holiday"),
-        (".", ImageSource, "."),
+        ("face.JPG", PicturesSource, "face.JPG"),
+        ("holiday", PicturesSource, "holiday"),
+        (".", PicturesSource, "."),
     ],
 )
 def test_what_a_user_writes_has_its_source(

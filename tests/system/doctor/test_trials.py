@@ -113,5 +113,5 @@ def test_a_camera_that_gives_nothing_is_closed_and_said(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="V4L2 is Linux")
 def test_a_device_without_controls_has_none() -> None:
-    assert v4l2.read_control("/dev/null", v4l2.EXPOSURE_TIME) is None
-    assert v4l2.read_control("/dev/no-such-device", v4l2.EXPOSURE_TIME) is None
+    assert v4l2.control("/dev/null", v4l2.EXPOSURE_TIME) is None
+    assert v4l2.control("/dev/no-such-device", v4l2.EXPOSURE_TIME) is None

@@ -43,7 +43,7 @@ from stylecam.live.session import Live
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.base import NullSink, Sink
-from stylecam.models.catalog import Catalogue, shipped_models
+from stylecam.models.catalog import Catalog, shipped_models
 
 PORTRAIT = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
 TOKEN = "token-of-the-benchmark"
@@ -103,7 +103,7 @@ def main() -> None:
 def running(size: Size, camera: str, sink: Sink) -> Iterator[Live]:
     """A live run with a server, in another thread."""
     settings = Settings(camera=camera, style="great_wave", size=size, token=TOKEN, hotkeys=False, always_on=True)
-    live = Live(settings, Catalogue.load([shipped_models()]), lambda text: print(text, file=sys.stderr), sinks=[sink])
+    live = Live(settings, Catalog.load([shipped_models()]), lambda text: print(text, file=sys.stderr), sinks=[sink])
     live.open()
     thread = threading.Thread(target=live.run)
     thread.start()

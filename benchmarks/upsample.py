@@ -38,7 +38,7 @@ from stylecam.evaluation.host import Host
 from stylecam.media.frame import Image, Size
 from stylecam.media.sources.images import SUFFIXES
 from stylecam.media.transforms import fit, resize, with_rim
-from stylecam.models.catalog import Catalogue, shipped_models
+from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
 from stylecam.stylize.live import RIM
 from stylecam.stylize.postprocess.guided_upsample import Upsampler
@@ -162,8 +162,8 @@ class Paintings:
     """Paints scenes in several styles."""
 
     def __init__(self, styles: Iterable[str]) -> None:
-        catalogue = Catalogue.load([shipped_models()])
-        self._mixes = [mix for mix in map(catalogue.parse, styles) if mix is not None]
+        catalog = Catalog.load([shipped_models()])
+        self._mixes = [mix for mix in map(catalog.parse, styles) if mix is not None]
         self._engine = OpenCVEngine("cpu")
         self._sessions: dict[tuple[str, Size], Session] = {}
 

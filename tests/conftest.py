@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from stylecam.control.http import instances as instance
 from stylecam.live.stats import Stats
-from stylecam.models.catalog import Catalogue, shipped_models
+from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
 from stylecam.utils import paths
 from stylecam.utils.clock import ManualClock
@@ -54,9 +54,9 @@ def bank() -> Model:
 
 
 @pytest.fixture
-def catalogue() -> Catalogue:
+def catalog() -> Catalog:
     """All shipped styles."""
-    return Catalogue.load([shipped_models()])
+    return Catalog.load([shipped_models()])
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ class RecordedTrials(Trials):
             "aiohttp": "3.14.5", "av": None,
         }
     )  # fmt: skip
-    catalogue: tuple[int, list[str]] = (18, [])
+    catalog: tuple[int, list[str]] = (18, [])
     complaint: str | Exception | None = None
     measurements: int = 0
 
@@ -145,7 +145,7 @@ class RecordedTrials(Trials):
         return self.packages
 
     def styles(self) -> tuple[int, list[str]]:
-        return self.catalogue
+        return self.catalog
 
     def settings(self) -> str | None:
         return self._given(self.complaint)

@@ -10,10 +10,10 @@ from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
 
 def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of styles that begin like `incomplete`."""
-    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.utils import paths
 
-    cards = Catalogue.load([shipped_models(), paths.user_styles()]).cards
+    cards = Catalog.load([shipped_models(), paths.user_styles()]).cards
     items = [CompletionItem(card.name, help=f"{card.title}, {card.artist}") for card in cards]
     return [item for item in [*items, CompletionItem("none")] if item.value.startswith(incomplete)]
 

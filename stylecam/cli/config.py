@@ -136,9 +136,9 @@ def _template() -> str:
 def _check_styles(loaded: Config) -> None:
     """Look up the styles that are named, where there are any: reading all networks takes a moment."""
     if loaded.presets or loaded.scenes or "style" in loaded.run:
-        from stylecam.models.catalog import Catalogue, shipped_models
+        from stylecam.models.catalog import Catalog, shipped_models
 
-        loaded.check_styles(Catalogue.load([shipped_models(), paths.user_styles()]).parse)
+        loaded.check_styles(Catalog.load([shipped_models(), paths.user_styles()]).parse)
 
 
 def _entries(asked: click.Context, loaded: Config) -> Any:

@@ -72,7 +72,7 @@ def _settings() -> str | None:
     from stylecam.cli.run import settings_of
     from stylecam.control.keyboard.bindings import bind
     from stylecam.errors import UncheckedError
-    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.utils import paths
 
     try:
@@ -81,7 +81,7 @@ def _settings() -> str | None:
         settings.check()
         bind(settings.bindings)
         if settings.style is not None:
-            Catalogue.load([shipped_models(), paths.user_styles()]).parse(settings.style)
+            Catalog.load([shipped_models(), paths.user_styles()]).parse(settings.style)
     except ImportError as error:
         raise UncheckedError(f"what reads them cannot be loaded: {error}") from error
     except click.UsageError as error:

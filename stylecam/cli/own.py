@@ -18,7 +18,7 @@ from stylecam.utils.files import user_path
 
 if TYPE_CHECKING:
     from stylecam.models.card import StyleCard
-    from stylecam.models.user_styles import OwnStyles
+    from stylecam.models.user_styles import UserStyles
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 
@@ -36,13 +36,13 @@ def show(name: str, as_json: bool) -> None:
     """Show all that is known of one style."""
     from stylecam.utils.text import printable
 
-    catalogue = _own().catalogue()
-    mix = catalogue.parse(name)
+    catalog = _own().catalog()
+    mix = catalog.parse(name)
     chosen = [index for index, weight in enumerate(mix.weights) if weight] if mix else []
     if mix is None or len(chosen) != 1:
         raise UsageError(f"{name!r} is no single style; stylecam styles lists them")
     model = mix.model
-    card = next(c for c in catalogue.all_cards if catalogue.model_of(c) is model and c.index == chosen[0])
+    card = next(c for c in catalog.all_cards if catalog.model_of(c) is model and c.index == chosen[0])
     about: dict[str, Any] = {
         **_described(card),
         "file": str(model.path),
@@ -138,12 +138,12 @@ def rename(old: str, new: str, as_json: bool) -> None:
     click.echo(f"renamed: {old} is now {', '.join(card.name for card in cards)} in {cards[0].bank}.onnx")
 
 
-def _own() -> OwnStyles:
+def _own() -> UserStyles:
     from stylecam.models.catalog import shipped_models
-    from stylecam.models.user_styles import OwnStyles
+    from stylecam.models.user_styles import UserStyles
     from stylecam.utils import paths
 
-    return OwnStyles(paths.user_styles(), shipped_models())
+    return UserStyles(paths.user_styles(), shipped_models())
 
 
 def _described(card: StyleCard) -> dict[str, Any]:

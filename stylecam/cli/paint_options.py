@@ -16,7 +16,7 @@ from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
     from stylecam.media.video_file import Result
-    from stylecam.models.catalog import Catalogue, Mix
+    from stylecam.models.catalog import Catalog, StyleMix
     from stylecam.stylize.image import Painter
 
 engine = click.option(
@@ -44,24 +44,24 @@ overwrite = click.option("--overwrite", is_flag=True, help="Replace a result tha
 as_json = click.option("--json", "as_json", is_flag=True, help="Print what was painted as JSON on standard output.")
 
 
-def catalogue() -> Catalogue:
+def catalog() -> Catalog:
     """All styles; files that are none are named on standard error."""
-    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.utils import paths
 
-    found = Catalogue.load([shipped_models(), paths.user_styles()])
+    found = Catalog.load([shipped_models(), paths.user_styles()])
     for problem in found.problems:
         click.echo(f"skipped: {problem}", err=True)
     return found
 
 
-def mixes(styles: Sequence[str]) -> list[Mix]:
+def mixes(styles: Sequence[str]) -> list[StyleMix]:
     """The styles named, or all there are.
 
     Raises:
-        StyleNotFoundError, UsageError, ModelFormatError: as `Catalogue.parse`; the style `none` is not among them.
+        StyleNotFoundError, UsageError, ModelFormatError: as `Catalog.parse`; the style `none` is not among them.
     """
-    known = catalogue()
+    known = catalog()
     named = [known.parse(style) for style in styles] or [known.mix_of(card) for card in known.cards]
     found = [mix for mix in named if mix is not None]
     if len(found) < len(named) or not found:
@@ -70,10 +70,10 @@ def mixes(styles: Sequence[str]) -> list[Mix]:
 
 
 def painter_for(style: str | None, **given: Any) -> Painter:
-    """The painter for the options of a command; without a style, for the first of the catalogue."""
+    """The painter for the options of a command; without a style, for the first of the catalog."""
     from stylecam.stylize.image import Painter
 
-    styles = catalogue()
+    styles = catalog()
     mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else styles.parse(style or "")
     return Painter(mix if mix is not None else "none", **given)
 

@@ -199,14 +199,14 @@ def command(context: click.Context, /, **given: Any) -> int:
     """  # fmt: skip
     from stylecam.cli.status import StatusLine, greeting
     from stylecam.live.session import Live
-    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalog, shipped_models
 
     console = Console(stderr=True, highlight=False)
     status = StatusLine(console, given["verbose"])
-    catalogue = Catalogue.load([shipped_models(), paths.user_styles()])
-    for problem in catalogue.problems:
+    catalog = Catalog.load([shipped_models(), paths.user_styles()])
+    for problem in catalog.problems:
         status.say(f"skipped: {problem}")
-    context.meta[FOUND].check_styles(catalogue.parse)
+    context.meta[FOUND].check_styles(catalog.parse)
     check_variables(context)
     manager = Notifier.from_environment(os.environ, os.getpid())
 
@@ -219,14 +219,14 @@ def command(context: click.Context, /, **given: Any) -> int:
 
     def reread() -> Settings:
         again = command.make_context("run", list(context.meta[_WORDS]))
-        again.meta[FOUND].check_styles(catalogue.parse)
+        again.meta[FOUND].check_styles(catalog.parse)
         return wanted(again)
 
-    live = Live(settings, catalogue, status.say, reload=reread)
+    live = Live(settings, catalog, status.say, reload=reread)
     watchdog = Watchdog(manager)
 
     def started() -> None:
-        for line in greeting(live, catalogue):
+        for line in greeting(live, catalog):
             status.say(line)
         status.start()
         manager.ready()

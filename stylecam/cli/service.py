@@ -36,7 +36,7 @@ def install(flags: tuple[str, ...]) -> None:
     """Have `stylecam run` started at login, with these flags."""
     from stylecam.cli.run import FILE, FOUND, settings_of
     from stylecam.cli.run import command as run_command
-    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.system.service.places import check_places
     from stylecam.system.service.select import manager
     from stylecam.utils import paths
@@ -45,10 +45,10 @@ def install(flags: tuple[str, ...]) -> None:
     settings = settings_of(asked)
     settings.check()
     check_places(settings, asked.meta[FILE])
-    catalogue = Catalogue.load([shipped_models(), paths.user_styles()])
-    asked.meta[FOUND].check_styles(catalogue.parse)
+    catalog = Catalog.load([shipped_models(), paths.user_styles()])
+    asked.meta[FOUND].check_styles(catalog.parse)
     if settings.style is not None:
-        catalogue.parse(settings.style)
+        catalog.parse(settings.style)
     if settings.seconds is not None:
         raise UsageError("--seconds ends the run, and a service is not meant to end; leave it out")
     chosen = manager(os.environ)

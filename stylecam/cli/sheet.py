@@ -13,7 +13,7 @@ from stylecam.cli import paint_options as painting
 from stylecam.cli.completion import complete_style
 
 if TYPE_CHECKING:
-    from stylecam.models.catalog import Mix
+    from stylecam.models.catalog import StyleMix
     from stylecam.stylize.contact_sheet import Sheet
     from stylecam.stylize.image import Painter
 
@@ -108,7 +108,7 @@ def _check_suffix(target: Path, moving: bool) -> None:
 
 
 def _draw_picture(
-    source: Path, target: Path, painter: Painter, mixes: list[Mix], columns: int | None, cell: int
+    source: Path, target: Path, painter: Painter, mixes: list[StyleMix], columns: int | None, cell: int
 ) -> Sheet:
     from stylecam.cli.progress import Bar
     from stylecam.media.frame import Size
@@ -123,7 +123,9 @@ def _draw_picture(
     return sheet
 
 
-def _draw_clip(source: Path, target: Path, painter: Painter, mixes: list[Mix], columns: int | None, cell: int) -> Sheet:
+def _draw_clip(
+    source: Path, target: Path, painter: Painter, mixes: list[StyleMix], columns: int | None, cell: int
+) -> Sheet:
     from stylecam.cli.progress import Bar
     from stylecam.media.video_file import repaint
     from stylecam.stylize.contact_sheet import MovingSheet

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from stylecam.control.actions import ACTIONS
 from stylecam.control.keyboard.bindings import Combo
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 
 if TYPE_CHECKING:
     from stylecam.live.session import Live
@@ -99,7 +99,7 @@ def line(stats: dict[str, Any], verbose: bool = False) -> Text:
     return text
 
 
-def greeting(live: Live, catalogue: Catalogue) -> Iterator[str]:
+def greeting(live: Live, catalog: Catalog) -> Iterator[str]:
     """What runs, where the picture is, and which keys do what."""
     report = live.report(live.stats.first_published_at or 0.0)
     source = report["source"]
@@ -111,7 +111,7 @@ def greeting(live: Live, catalogue: Catalogue) -> Iterator[str]:
         yield f"output: {entry['name']}"
     if live.server is not None:
         yield f"page: {live.server.link} (whoever has this link can watch and steer)"
-    names = [f"{number} {card.name}" for number, card in enumerate(catalogue.cards[:9], 1)]
+    names = [f"{number} {card.name}" for number, card in enumerate(catalog.cards[:9], 1)]
     yield f"styles: {', '.join(names)}"
     keys = {order: combo for combo, order in live.hotkeys.items()}
     yield "keys here: " + ", ".join(f"{a.key} {a.help}" for a in ACTIONS.values() if a.key) + ", 1-9 style"

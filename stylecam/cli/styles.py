@@ -37,18 +37,16 @@ def command(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from stylecam.models.catalog import Catalogue, shipped_models
+    from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.utils import paths
 
-    catalogue = Catalogue.load([shipped_models(), paths.user_styles()])
-    for problem in catalogue.problems:
+    catalog = Catalog.load([shipped_models(), paths.user_styles()])
+    for problem in catalog.problems:
         click.echo(f"skipped: {problem}", err=True)
     if as_json:
-        click.echo(
-            json.dumps([{**asdict(card), "full_name": card.full_name} for card in catalogue.all_cards], indent=2)
-        )
+        click.echo(json.dumps([{**asdict(card), "full_name": card.full_name} for card in catalog.all_cards], indent=2))
         return
-    figures = any(card.measured is not None for card in catalogue.all_cards)
+    figures = any(card.measured is not None for card in catalog.all_cards)
     table = Table(
         Column("key", no_wrap=True),
         Column("name", no_wrap=True),
@@ -61,10 +59,10 @@ def command(context: click.Context, as_json: bool) -> None:
         box=None,
         pad_edge=False,
     )
-    for number, card in enumerate(catalogue.cards, 1):
+    for number, card in enumerate(catalog.cards, 1):
         table.add_row(*_row(str(number) if number <= 9 else "", card.name, card))
-    for card in catalogue.all_cards:
-        if card not in catalogue.cards:
+    for card in catalog.all_cards:
+        if card not in catalog.cards:
             table.add_row(*_row("", card.full_name, card))
     console = Console()
     (console if console.is_terminal else Console(width=160)).print(table)

@@ -13,7 +13,7 @@ from stylecam.errors import UsageError
 from stylecam.utils.files import plain_name
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.models.catalog import Catalogue, Mix
+    from stylecam.models.catalog import Catalog, StyleMix
 
 STRENGTH_STEP = 0.1
 STEADINESS_STEP = 0.2
@@ -39,7 +39,7 @@ class Preset:
 class Choice:
     """What there is to choose from."""
 
-    catalogue: Catalogue
+    catalog: Catalog
     presets: Mapping[str, Preset] = field(default_factory=dict)
 
 
@@ -79,8 +79,8 @@ class Action:
         }
 
 
-def _singles(choice: Choice) -> list[Mix]:
-    return [choice.catalogue.mix_of(card) for card in choice.catalogue.cards]
+def _singles(choice: Choice) -> list[StyleMix]:
+    return [choice.catalog.mix_of(card) for card in choice.catalog.cards]
 
 
 def _step(by: int) -> Apply:
@@ -103,20 +103,20 @@ def _select(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState
     return replace(state, mix=_style(str(arguments["style"]), choice), bypass=False)
 
 
-def _style(text: str, choice: Choice) -> Mix | None:
+def _style(text: str, choice: Choice) -> StyleMix | None:
     if text.isdecimal() and text.isascii():
-        cards = choice.catalogue.cards
+        cards = choice.catalog.cards
         number = int(text)
         if not 1 <= number <= len(cards):
             raise UsageError(f"there is no style {number}, only 1 to {len(cards)}")
-        return choice.catalogue.mix_of(cards[number - 1])
+        return choice.catalog.mix_of(cards[number - 1])
     if text.lower().endswith(".onnx"):  # reading a network takes longer than a frame, and a page may not name files
         raise UsageError(f"{text!r} is a file; start with --style {text}, or add it with: stylecam styles add {text}")
-    return choice.catalogue.parse(text)
+    return choice.catalog.parse(text)
 
 
 def _blend(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
-    return replace(state, mix=choice.catalogue.parse(str(arguments["weights"])), bypass=False)
+    return replace(state, mix=choice.catalog.parse(str(arguments["weights"])), bypass=False)
 
 
 def _set(name: str) -> Apply:

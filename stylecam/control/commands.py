@@ -13,7 +13,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import RefusedError, StylecamError
 
 if TYPE_CHECKING:
-    from stylecam.models.catalog import Catalogue
+    from stylecam.models.catalog import Catalog
 
 Listener = Callable[[LiveState], None]
 
@@ -110,12 +110,12 @@ class Control:
         wake: called when there are orders; brings a thread that waits for frames to `apply`.
     """
 
-    def __init__(self, catalogue: Catalogue, state: LiveState, presets: Mapping[str, Preset] | None = None) -> None:
+    def __init__(self, catalog: Catalog, state: LiveState, presets: Mapping[str, Preset] | None = None) -> None:
         self.presets: Mapping[str, Preset] = presets or {}
         self.quitting = threading.Event()
         self.attention = threading.Event()
         self.wake: Callable[[], None] = lambda: None
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._state = state
         self._orders: queue.SimpleQueue[Errand] = queue.SimpleQueue()
         self._errands: queue.SimpleQueue[Errand] = queue.SimpleQueue()
@@ -185,7 +185,7 @@ class Control:
         order, ticket = errand.order, errand.ticket
         action = ACTIONS[order.action]
         try:
-            changed = action.apply(self._state, order.arguments, Choice(self._catalogue, self.presets))
+            changed = action.apply(self._state, order.arguments, Choice(self._catalog, self.presets))
         except StylecamError as error:
             ticket.refuse(error)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.models.grain import CELL, grain_map
+from stylecam.models.grain import CELL_SIZE, grain_map
 from stylecam.models.model import Model
 
 Values = npt.NDArray[np.float32]
@@ -21,7 +21,7 @@ class Inputs:
     def __init__(self, model: Model, width: int, height: int) -> None:
         """For pictures of `width`×`height`, both multiples of 8."""
         self._has_style, self._channels = model.has_style_input, model.grain
-        self._rows, self._columns = height // CELL, width // CELL
+        self._rows, self._columns = height // CELL_SIZE, width // CELL_SIZE
         self._weights: tuple[float, ...] | None = None
         self._origin: tuple[int, int] | None = None
 
@@ -36,7 +36,7 @@ class Inputs:
             found["style"] = np.where(np.abs(values) < _NOTHING, np.float32(0), values)
             self._weights = weights
         if self._channels and origin != self._origin:
-            top, left = (pixels // CELL for pixels in origin)
+            top, left = (pixels // CELL_SIZE for pixels in origin)
             found["grain"] = grain_map(self._channels, self._rows, self._columns, top, left)
             self._origin = origin
         return found

@@ -78,7 +78,7 @@ class _OpenCVSession(Session):
         check_constants(model)
         self._model, self._device = model, device
         self._width, self._height = width, height
-        self._shape = (1, model.figures, 1, 1) if model.figures else (1, 3, height, width)
+        self._shape = (1, model.statistics_count, 1, 1) if model.statistics_count else (1, 3, height, width)
         self._folded = fold(model)
         if self._folded is None:
             self._whole  # noqa: B018 - there is nothing to wait for

@@ -62,7 +62,7 @@ class PixelSession(Session):
 
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
         """See `Session.run`."""
-        figures = self._model.figures
+        figures = self._model.statistics_count
         wanted = (1, figures, 1, 1) if figures else (1, 3, self._height, self._width)
         styled = self._whole.run(image, weights, origin)
         if styled.shape != wanted:

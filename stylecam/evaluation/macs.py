@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from stylecam.errors import ModelFormatError
 from stylecam.media.frame import Size
-from stylecam.models.grain import CELL
+from stylecam.models.grain import CELL_SIZE
 from stylecam.models.model import Model
 from stylecam.models.onnx import proto as parts
 from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_NODE, Node
@@ -37,7 +37,7 @@ class _Walk:
         self._numbers = Numbers([part.data for part in fields if part.number == GRAPH_INITIALIZER])
         self._shapes: dict[str, Shape] = {
             "image": (1, 3, size.height, size.width),
-            "grain": (1, model.grain, size.height // CELL, size.width // CELL),
+            "grain": (1, model.grain, size.height // CELL_SIZE, size.width // CELL_SIZE),
         }
 
     def total(self) -> int:

@@ -12,7 +12,7 @@ from stylecam.control.keyboard.bindings import Bindings, bind
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image
 from stylecam.media.overlays import panic_card, panic_picture
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 
 AS_ORDERS = {
     "style": ("select", "style"),
@@ -77,7 +77,7 @@ class Reloader:
         self,
         settings: Settings,
         read: Callable[[], Settings],
-        catalogue: Catalogue,
+        catalog: Catalog,
         control: Control,
         *,
         rebind: Callable[[Bindings], None],
@@ -92,7 +92,7 @@ class Reloader:
         orders that the file stands for, and `say` what has become of it.
         """
         self._settings, self._read = settings, read
-        self._catalogue, self._control = catalogue, control
+        self._catalog, self._control = catalog, control
         self._rebind, self._cover_with, self._follow = rebind, cover_with, follow
         self._press, self._say = press, say
 
@@ -107,7 +107,7 @@ class Reloader:
         bindings = bind(new.bindings)
         panic = panic_card(new.size) if new.panic_picture is None else panic_picture(new.panic_picture, new.size)
         if new.style is not None:
-            self._catalogue.parse(new.style)
+            self._catalog.parse(new.style)
         found = changes(self._settings, new)
         self._settings = found.settings
         self._control.presets = new.presets

@@ -39,7 +39,7 @@ from stylecam.media.sinks.factory import make_sinks
 from stylecam.media.sinks.mjpeg import WebSink
 from stylecam.media.sinks.window import WindowSink
 from stylecam.media.sources.base import Source
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import RIM, Stylist
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc as memory
@@ -60,7 +60,7 @@ class Live:
     def __init__(
         self,
         settings: Settings,
-        catalogue: Catalogue,
+        catalog: Catalog,
         say: Say,
         clock: Clock | None = None,
         *,
@@ -75,7 +75,7 @@ class Live:
         taken from what it gives.
         """
         self._settings = settings
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._tell_user = say
         self._own_source, self._own_sinks = source, sinks
         self._read_settings = reload
@@ -103,13 +103,13 @@ class Live:
         settings.check()
         memory.share()
         self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
-        state = first_state(settings, self._catalogue)
+        state = first_state(settings, self._catalog)
         sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
         web = web_sink(settings, sinks)
         panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
         self._motor = Motor(settings, self._clock, self._say)
         asked = self._motor.asked_for()
-        self.control = Control(self._catalogue, state, settings.presets)
+        self.control = Control(self._catalog, state, settings.presets)
         self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
         self.source = open_source(settings, self._clock, self._say, self._own_source)
         opened: list[Sink] = []
@@ -122,7 +122,7 @@ class Live:
             for sink in opened:
                 sink.write(card)
             if asked is None:
-                asked = self._motor.fastest(self._catalogue.models if state.mix is None else [state.mix.model])
+                asked = self._motor.fastest(self._catalog.models if state.mix is None else [state.mix.model])
             self._use(asked)
             self._prepare(state)
         except BaseException:
@@ -169,7 +169,7 @@ class Live:
             self._reloader = Reloader(
                 settings,
                 self._read_settings,
-                self._catalogue,
+                self._catalog,
                 self.control,
                 rebind=self._keyboard.rebind,
                 cover_with=self.pipeline.cover_with,
@@ -275,7 +275,7 @@ class Live:
             self._settings.fps,
             self._clock,
             self._engine_fault,
-            self._catalogue.models,
+            self._catalog.models,
             busy_budget_ms=self._allowance.frame_ms(self._settings.fps),
         )
 
@@ -302,9 +302,9 @@ class Live:
         return self.pipeline.newest if hasattr(self, "pipeline") else None
 
     def _serve(self, web: WebSink, opened: list[Sink]) -> None:
-        thumbnails = Thumbnails(self._catalogue, self._newest, self._clock)
+        thumbnails = Thumbnails(self._catalog, self._newest, self._clock)
         told = (self.describe, self._report_once_open, self._keyboard.names, thumbnails)
-        desk = Desk(self.control, self._catalogue, web.broadcast, *told)
+        desk = Desk(self.control, self._catalog, web.broadcast, *told)
         self.server = serve(self._settings, desk, web, opened, self._say)
 
     def _changed(self) -> None:

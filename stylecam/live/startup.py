@@ -20,7 +20,7 @@ from stylecam.media.sinks.virtual_camera import VirtualCameraSink
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.factory import make_source
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.utils.clock import Clock
 from stylecam.utils.text import Say
 
@@ -82,7 +82,7 @@ def _address(settings: Settings, sink: WebSink) -> Address:
 
 
 # ---- beginning
-def first_state(settings: Settings, catalogue: Catalogue) -> LiveState:
+def first_state(settings: Settings, catalog: Catalog) -> LiveState:
     """The state before the first order; without a style asked for, the first one there is.
 
     Raises:
@@ -91,9 +91,9 @@ def first_state(settings: Settings, catalogue: Catalogue) -> LiveState:
         ModelFormatError: the file asked for is no style.
     """
     if settings.style is not None:
-        mix = catalogue.parse(settings.style)
+        mix = catalog.parse(settings.style)
     else:
-        mix = catalogue.mix_of(catalogue.cards[0]) if catalogue.cards else None
+        mix = catalog.mix_of(catalog.cards[0]) if catalog.cards else None
     return LiveState(
         mix,
         strength=settings.strength,

@@ -1,1 +1,1 @@
-"""What to paint with: models, their cards, the catalogue."""
+"""What to paint with: models, their cards, the catalog."""

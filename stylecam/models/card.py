@@ -30,7 +30,7 @@ class StyleCard:
     licence: str
     bank: str
     index: int
-    measured: Measured | None = None
+    measured: CardMetrics | None = None
     source: str = ""
 
     @property
@@ -73,14 +73,14 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
             printable(str(entry.get("licence", licence))),
             bank,
             i,
-            Measured.from_dict(entry.get("measured")),
+            CardMetrics.from_dict(entry.get("measured")),
             printable(str(entry.get("source", ""))),
         )
         for i, (name, entry) in enumerate(zip(names, entries, strict=True))
     )
 
 
-def metadata_with(model: Model, measured: Mapping[int, Measured]) -> dict[str, str]:
+def metadata_with(model: Model, measured: Mapping[int, CardMetrics]) -> dict[str, str]:
     """The metadata of `model`, with `measured` put into the cards of those styles; older figures of others stay."""
     listed = json.loads(model.metadata["styles"]) if "styles" in model.metadata else None
     entries = listed or [{"name": card.name, "title": card.title} for card in read_cards(model)]
@@ -97,7 +97,7 @@ def slug(name: str) -> str:
 
 # ---- styles.measured
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CardMetrics:
     """Figures of one style; None where one is not known.
 
     Attributes:
@@ -120,7 +120,7 @@ class Measured:
     machine: str | None = None
 
     @classmethod
-    def from_dict(cls, values: object) -> Measured | None:
+    def from_dict(cls, values: object) -> CardMetrics | None:
         """Read the metadata's own; a figure that is none is left out, and None returned where nothing remains."""
         if not isinstance(values, dict):
             return None

@@ -16,7 +16,7 @@ from stylecam.utils.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class StyleMix:
     """What to paint with: one network and its style weights (one for a plain style, several for a blend).
 
     Attributes:
@@ -30,7 +30,7 @@ class Mix:
     label: str
 
 
-class Catalogue:
+class Catalog:
     """The styles in the order they were added, found by name.
 
     Where two banks hold a style of the same name, the first one answers to the short name; `bank/name` always finds
@@ -45,16 +45,16 @@ class Catalogue:
             self.add(model)
 
     @classmethod
-    def load(cls, folders: Iterable[Path]) -> Catalogue:
+    def load(cls, folders: Iterable[Path]) -> Catalog:
         """Every `.onnx` file in `folders`, in their order; a file that is no style is named in `problems`."""
-        catalogue = cls()
+        catalog = cls()
         for folder in folders:
             for path in sorted(folder.glob("*.onnx"), key=_bytes_then_name):
                 try:
-                    catalogue.add(Model.read(path))
+                    catalog.add(Model.read(path))
                 except ModelFormatError as error:
-                    catalogue.problems.append(printable(str(error), 1000))
-        return catalogue
+                    catalog.problems.append(printable(str(error), 1000))
+        return catalog
 
     def add(self, model: Model) -> tuple[StyleCard, ...]:
         """Take in one more network and return its cards.
@@ -93,13 +93,13 @@ class Catalogue:
         """The network that holds `card`."""
         return self._models[card.bank]
 
-    def mix_of(self, card: StyleCard) -> Mix:
+    def mix_of(self, card: StyleCard) -> StyleMix:
         """`card` alone."""
         model = self.model_of(card)
         weights = tuple(float(i == card.index) for i in range(model.styles))
-        return Mix(model, weights, card.name if card in self.cards else card.full_name)
+        return StyleMix(model, weights, card.name if card in self.cards else card.full_name)
 
-    def parse(self, text: str) -> Mix | None:
+    def parse(self, text: str) -> StyleMix | None:
         """Read a style as users write it: `NAME`, `bank/NAME`, a blend `a:0.6,b:0.4`, a file, or `none` (None).
 
         Raises:
@@ -116,7 +116,7 @@ class Catalogue:
             return self.mix_of(self._find(text)[0])
         return self._parse_blend(text)
 
-    def _parse_blend(self, text: str) -> Mix:
+    def _parse_blend(self, text: str) -> StyleMix:
         parts: dict[str, float] = {}
         for part in text.split(","):
             name, _, weight = part.partition(":")
@@ -141,7 +141,7 @@ class Catalogue:
                     assert card is not None
                     weights[card.index] += parts[name] / total
                 label = ",".join(f"{name}:{round(value / total, 3):g}" for name, value in parts.items())
-                return Mix(model, tuple(weights), label)
+                return StyleMix(model, tuple(weights), label)
         banks = "; ".join(f"{name} in {', '.join(c.bank for c in cards)}" for name, cards in candidates.items())
         raise UsageError(f"{text!r} cannot be blended, only styles of one network can: {banks}")
 

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError
-from stylecam.models.grain import CELL
+from stylecam.models.grain import CELL_SIZE
 from stylecam.models.onnx import proto as parts
 from stylecam.models.onnx import wire as protobuf
 from stylecam.models.onnx.wire import Field, WireError
@@ -28,7 +28,7 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _INITIALIZER_NAME = 8
 _FLOAT = 1
 
-LARGEST_FILE = 512 * 2**20
+MAX_FILE_BYTES = 512 * 2**20
 MOST_PARTS = 50_000
 """Nodes, weights and inputs together; style networks have a few hundred."""
 MOST_DIMS = 16
@@ -49,7 +49,7 @@ class Model:
         grain: C of the `grain` input; 0 when there is none.
         metadata: the ONNX metadata properties.
         key: a short digest of the bytes, the same for the same network wherever it lies.
-        figures: how many numbers `styled` holds where it is no picture (1×N×1×1; see
+        statistics_count: how many numbers `styled` holds where it is no picture (1×N×1×1; see
             `stylecam.models.rewrite.freeze_norms`), else 0.
     """
 
@@ -60,7 +60,7 @@ class Model:
     metadata: dict[str, str] = field(repr=False)
     key: str
     grain: int = 0
-    figures: int = 0
+    statistics_count: int = 0
 
     @classmethod
     def read(cls, path: Path) -> Model:
@@ -69,7 +69,7 @@ class Model:
         Raises:
             ModelFormatError: unreadable, not ONNX, or not in the contract's form; the message says which and where.
         """
-        return cls.parse(path, network_bytes(path))
+        return cls.parse(path, read_model_file(path))
 
     @classmethod
     def parse(cls, path: Path, data: bytes) -> Model:
@@ -96,7 +96,7 @@ class Model:
             name: protobuf.encode(_GRAPH_INPUT, parts.value(name, shape))
             for name, shape in (
                 ("image", (1, 3, height, width)),
-                ("grain", (1, self.grain, height // CELL, width // CELL)),
+                ("grain", (1, self.grain, height // CELL_SIZE, width // CELL_SIZE)),
             )
         }
         view = memoryview(self.data)
@@ -129,7 +129,7 @@ class Model:
         return b"".join([*kept, *told])
 
 
-def network_bytes(path: Path) -> bytes:
+def read_model_file(path: Path) -> bytes:
     """All of the file `path`, of whatever format it is.
 
     Raises:
@@ -138,8 +138,8 @@ def network_bytes(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise ModelFormatError(f"{path} cannot be read: it is no plain file")
-        if path.stat().st_size > LARGEST_FILE:
-            raise ModelFormatError(f"{path} is larger than {LARGEST_FILE >> 20} MB; that is no style network")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ModelFormatError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; that is no style network")
         data = path.read_bytes()
     except OSError as error:
         raise ModelFormatError(f"{path} cannot be read: {error.strerror or error}") from error

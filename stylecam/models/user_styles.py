@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards, slug
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.utils.files import write_bytes
 
@@ -20,23 +20,23 @@ _LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class OwnFile:
+class UserStyleFile:
     """A file in the user's folder, and its styles; none when it is broken."""
 
     path: Path
     cards: tuple[StyleCard, ...]
 
 
-class OwnStyles:
+class UserStyles:
     """The styles in `folder`, beside those in `shipped`."""
 
     def __init__(self, folder: Path, shipped: Path) -> None:
         self._folder = folder
         self._shipped = shipped
 
-    def catalogue(self) -> Catalogue:
+    def catalog(self) -> Catalog:
         """All styles there are."""
-        return Catalogue.load([self._shipped, self._folder])
+        return Catalog.load([self._shipped, self._folder])
 
     def check_free(self, name: str) -> None:
         """See that a style, and its file, may be called `name`.
@@ -46,7 +46,7 @@ class OwnStyles:
         """
         if len(name) > _LONGEST:
             raise UsageError(f"{name[:40]}… is too long for a name; {_LONGEST} letters at most")
-        there = self.catalogue()
+        there = self.catalog()
         taken = {"none", *(card.name for card in there.all_cards), *(model.path.stem for model in there.models)}
         if name in taken or self._path(name).exists():
             raise UsageError(f"a style is called {name} already; choose another name")
@@ -68,7 +68,7 @@ class OwnStyles:
             raise _unwritable(path, error) from error
         return cards
 
-    def find(self, name: str) -> OwnFile:
+    def find(self, name: str) -> UserStyleFile:
         """The user's file called `name`, with or without `.onnx`, or the one that holds the style of that name.
 
         Raises:
@@ -86,7 +86,7 @@ class OwnStyles:
         for own in [*(own for own in near if wanted == slug(own.path.stem)), *near]:
             if wanted == slug(own.path.stem) or any(wanted == card.name for card in own.cards):
                 return own
-        if wanted and any(wanted in (card.name, slug(card.bank)) for card in Catalogue.load([self._shipped]).all_cards):
+        if wanted and any(wanted in (card.name, slug(card.bank)) for card in Catalog.load([self._shipped]).all_cards):
             raise UsageError(f"{name} came with stylecam and stays as it is; only your own styles can be changed")
         names = [own.path.stem for own in files]
         raise StyleNotFoundError(
@@ -141,14 +141,14 @@ class OwnStyles:
             raise _unwritable(path, error) from error
         return cards
 
-    def _files(self) -> list[OwnFile]:
+    def _files(self) -> list[UserStyleFile]:
         found = []
         for path in sorted(self._folder.glob("*.onnx")):
             try:
                 cards = read_cards(Model.read(path))
             except ModelFormatError:
                 cards = ()
-            found.append(OwnFile(path, cards))
+            found.append(UserStyleFile(path, cards))
         return found
 
     def _path(self, name: str) -> Path:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stylecam.errors import EngineError, StyleError, UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
-from stylecam.models.catalog import Mix
+from stylecam.models.catalog import StyleMix
 from stylecam.stylize.image import Painter
 
 CELL = 480
@@ -43,7 +43,7 @@ class Sheet:
     def __init__(
         self,
         painter: Painter,
-        mixes: Sequence[Mix],
+        mixes: Sequence[StyleMix],
         picture: Size,
         columns: int | None = None,
         longer: int = CELL,
@@ -122,7 +122,9 @@ class MovingSheet:
         layout: the sheet, once there was a frame.
     """
 
-    def __init__(self, painter: Painter, mixes: Sequence[Mix], columns: int | None = None, longer: int = CELL) -> None:
+    def __init__(
+        self, painter: Painter, mixes: Sequence[StyleMix], columns: int | None = None, longer: int = CELL
+    ) -> None:
         self._plan = (painter, mixes, columns, longer)
         self.layout: Sheet | None = None
 

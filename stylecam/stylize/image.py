@@ -18,9 +18,9 @@ from stylecam.engines.names import AUTO
 from stylecam.errors import UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize, to_tensor
-from stylecam.models.catalog import Catalogue, Mix, shipped_models
+from stylecam.models.catalog import Catalog, StyleMix, shipped_models
 from stylecam.models.model import Model
-from stylecam.models.rewrite.freeze_norms import Norms, Statistics
+from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
 from stylecam.stylize.postprocess.color import blend, with_colors_of
 from stylecam.stylize.tiling import Span, spans
 from stylecam.utils.clock import SystemClock
@@ -63,7 +63,7 @@ class Painter:
 
     def __init__(
         self,
-        style: str | Mix,
+        style: str | StyleMix,
         *,
         strength: float = 1.0,
         preserve_color: bool = False,
@@ -91,7 +91,7 @@ class Painter:
         for name, value, low in (("strength", strength, 0.0), ("scale", scale, 0.1)):
             if not low <= value <= 1:
                 raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to 1")
-        mix = style if isinstance(style, Mix) else _load(style)
+        mix = style if isinstance(style, StyleMix) else _load(style)
         if mix is None:
             raise UsageError("the style 'none' paints nothing; name a style")
         self.mix = mix
@@ -104,7 +104,7 @@ class Painter:
         """What runs the networks."""
         return self._engine
 
-    def restyled(self, mix: Mix) -> Painter:
+    def restyled(self, mix: StyleMix) -> Painter:
         """A painter with another style, which shares this one's engine and loaded networks; one thread for both."""
         other = copy.copy(self)
         other.mix = mix
@@ -117,8 +117,8 @@ class Painter:
         self._sessions.clear()
 
     @cached_property
-    def _norms(self) -> Norms:
-        return Norms(self.mix.model)
+    def _norms(self) -> InstanceNorms:
+        return InstanceNorms(self.mix.model)
 
     @property
     def limited(self) -> bool:
@@ -167,16 +167,16 @@ class Painter:
             return resize(self._whole(self.mix.model, _reduced(image, share)), size)
         model = self.mix.model
         if self._norms.count:
-            model = self._norms.frozen(self._sampled(image))
+            model = self._norms.frozen_model(self._sampled(image))
         return self._in_tiles(model, image, told)
 
-    def _sampled(self, image: Image) -> Statistics:
+    def _sampled(self, image: Image) -> NormStatistics:
         """The statistics of a picture larger than a network takes at once."""
         means, variances = np.split(np.array([self._measure(sample) for sample in _samples(image)]), 2, axis=1)
         return np.concatenate([means.mean(0), variances.mean(0) + means.var(0)])
 
-    def _measure(self, image: Image) -> Statistics:
-        session = self._session(self._norms.measuring(), _padded(image))
+    def _measure(self, image: Image) -> NormStatistics:
+        session = self._session(self._norms.measuring_model(), _padded(image))
         figures = session.run(to_tensor(_window(image, *_everything(image))), self.mix.weights)
         return np.array(figures, np.float32).reshape(-1)
 
@@ -223,10 +223,10 @@ class Painter:
                 above[:] = blend(below, above, self._strength)
 
 
-def _load(style: str) -> Mix | None:
+def _load(style: str) -> StyleMix | None:
     from stylecam.utils import paths
 
-    return Catalogue.load([shipped_models(), paths.user_styles()]).parse(style)
+    return Catalog.load([shipped_models(), paths.user_styles()]).parse(style)
 
 
 def _engine(name: str, device: str, model: Model) -> Engine:

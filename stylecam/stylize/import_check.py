@@ -19,7 +19,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, to_tensor
 from stylecam.models.importers import sanity_check as proof
 from stylecam.models.importers.detect import Imported, ImportOptions, import_style
-from stylecam.models.model import LARGEST_FILE, Model
+from stylecam.models.model import MAX_FILE_BYTES, Model
 from stylecam.utils import sandbox as child
 from stylecam.utils.text import printable
 
@@ -96,7 +96,7 @@ def _limits(path: Path) -> child.Limits:
     size = 0
     with contextlib.suppress(OSError):  # the reader says why
         size = path.stat().st_size
-    return child.Limits(SECONDS, MEMORY + TIMES_THE_FILE * min(size, LARGEST_FILE))
+    return child.Limits(SECONDS, MEMORY + TIMES_THE_FILE * min(size, MAX_FILE_BYTES))
 
 
 def _photo() -> Image:

@@ -11,7 +11,7 @@ import numpy as np
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import with_rim
-from stylecam.models.catalog import Mix
+from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.frame_view import View
 from stylecam.stylize.governor import Decision, Governor, Rung, ladder
@@ -103,7 +103,7 @@ class Stylist:
         self._morph = Morph(1 / fps)
         self._stillness = Stillness()
         self._finisher = Finisher(size, self.stages)
-        self._current: Mix | None = None
+        self._current: StyleMix | None = None
         self._last: Image | None = None
         self._made_with: _Recipe | None = None
         self._busy_at: float | None = None
@@ -153,7 +153,7 @@ class Stylist:
         return Frame(shown, frame.index, frame.captured_at)
 
     def _painting(
-        self, mix: Mix, warm: WarmSession, view: View, frame: Frame, state: Look, started: float
+        self, mix: StyleMix, warm: WarmSession, view: View, frame: Frame, state: Look, started: float
     ) -> Image | None:
         """The picture to show: a new painting, or the last one while nothing moves; None if the network failed."""
         governor = self._governor(mix.model, state.scale)
@@ -219,7 +219,7 @@ class Stylist:
             self._active.pop(model.key, None)
             self._report("engine", f"{model.path.name} has failed {GIVE_UP} times; showing the camera picture instead")
 
-    def _mix_and_session(self, state: Look, now: float) -> tuple[Mix, WarmSession | None]:
+    def _mix_and_session(self, state: Look, now: float) -> tuple[StyleMix, WarmSession | None]:
         """What to paint with: the mix wanted, or the one before it while the wanted one's network is not ready."""
         assert state.mix is not None
         warm = self._session(state.mix.model, state.scale, now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.models.catalog import Mix
+    from stylecam.models.catalog import StyleMix
 
 DEFAULT_STEADINESS = 0.8
 
@@ -25,7 +25,7 @@ class Look:
         scale: fixed processing size as a share of the output's, or None for the governor's choice.
     """
 
-    mix: Mix | None
+    mix: StyleMix | None
     strength: float = 1.0
     steadiness: float = DEFAULT_STEADINESS
     preserve_color: bool = False

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from stylecam.models.grain import CELL, grain_map
+from stylecam.models.grain import CELL_SIZE, grain_map
 
 GRAIN = 8
 """Channels of the grain."""
@@ -108,7 +108,7 @@ class Lean(nn.Module):
         """
         if grain is None:
             height, width = x.shape[2:]
-            grain = torch.from_numpy(grain_map(GRAIN, height // CELL, width // CELL)).to(x.device)
+            grain = torch.from_numpy(grain_map(GRAIN, height // CELL_SIZE, width // CELL_SIZE)).to(x.device)
         fine = self.h4(x, weights)
         y = self.h8(fine, weights) + self.grain(grain, weights)
         for block in self.body:

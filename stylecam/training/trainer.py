@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
-from stylecam.models.grain import CELL, REACH, Grain, smoothed
+from stylecam.models.grain import CELL_SIZE, KERNEL_RADIUS, Grain, smooth_noise
 from stylecam.models.model import Model
 from stylecam.training import augmentation as camera
 from stylecam.training import losses, network
@@ -278,13 +278,13 @@ class Trainer:
 
     def _draw_grain(self, seen: int) -> Grain:
         """White noise for the grain of a batch, as far as the stability loss may move the picture."""
-        cells = seen // CELL + 2 * (REACH + SHIFT // CELL)
+        cells = seen // CELL_SIZE + 2 * (KERNEL_RADIUS + SHIFT // CELL_SIZE)
         return self._chance.standard_normal((self._recipe.batch, GRAIN, cells, cells), dtype=np.float32)
 
     def _grain_at(self, noise: Grain, seen: int, down: int = 0, right: int = 0) -> Tensor:
         """The grain of pictures of `seen`², moved by so many pixels: it moves with what is painted."""
-        cells = seen // CELL
-        moved = smoothed(noise, cells, cells, (SHIFT + down) / CELL, (SHIFT + right) / CELL)
+        cells = seen // CELL_SIZE
+        moved = smooth_noise(noise, cells, cells, (SHIFT + down) / CELL_SIZE, (SHIFT + right) / CELL_SIZE)
         return torch.from_numpy(moved).to(self._device)
 
     def _steadiness(

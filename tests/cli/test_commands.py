@@ -16,7 +16,7 @@ from stylecam.cli.status import line
 from stylecam.media.sources import devices
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.doubles import until
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -219,20 +219,20 @@ def test_only_the_three_largest_sizes_are_shown() -> None:
 
 
 def test_styles_are_listed_with_their_keys_and_painters(
-    catalogue: Catalogue, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert run_command_line(["styles"]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
-    assert len(lines) == len(catalogue.all_cards)
+    assert len(lines) == len(catalog.all_cards)
     assert lines[0].startswith("1")
-    assert catalogue.cards[0].artist in lines[0]
+    assert catalog.cards[0].artist in lines[0]
 
 
-def test_styles_can_be_had_as_json(catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
+def test_styles_can_be_had_as_json(catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["styles", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert [style["full_name"] for style in listed] == [card.full_name for card in catalogue.all_cards]
+    assert [style["full_name"] for style in listed] == [card.full_name for card in catalog.all_cards]
 
 
 def test_a_broken_file_among_the_users_styles_is_named_and_the_rest_goes_on(

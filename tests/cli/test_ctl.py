@@ -16,7 +16,7 @@ from stylecam.cli.ctl import _complete
 from stylecam.cli.ctl import command as ctl
 from stylecam.cli.group import run_command_line
 from stylecam.control.actions import ACTIONS
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.house import REPORT
 from tests.control.served import Served
 
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
-def served(own_settings: Path, catalogue: Catalogue) -> Iterator[Served]:
-    with Served(catalogue).running() as running:
+def served(own_settings: Path, catalog: Catalog) -> Iterator[Served]:
+    with Served(catalog).running() as running:
         yield running
 
 
@@ -102,8 +102,8 @@ def test_everything_that_can_be_done_is_listed(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_watching_prints_every_change_until_the_end(catalogue: Catalogue, as_json: bool) -> None:
-    with Served(catalogue).running() as served:
+def test_watching_prints_every_change_until_the_end(catalog: Catalog, as_json: bool) -> None:
+    with Served(catalog).running() as served:
         code = (
             "import sys; from pathlib import Path; from stylecam.control.http import instances as instance;"
             f"instance.folder = lambda: Path({str(_folder())!r});"

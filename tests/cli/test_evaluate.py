@@ -114,10 +114,10 @@ def test_the_card_is_written_and_listed(words: list[str], capsys: pytest.Capture
 def test_styles_without_figures_have_no_columns_for_them(
     own_settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stylecam.models import catalog as catalogue
+    from stylecam.models import catalog as catalog
 
     (own_settings.parent / "shipped").mkdir()
-    monkeypatch.setattr(catalogue, "shipped_models", lambda: own_settings.parent / "shipped")
+    monkeypatch.setattr(catalog, "shipped_models", lambda: own_settings.parent / "shipped")
     assert run_command_line(["styles"]) == 0
     assert "flicker" not in capsys.readouterr().out
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from stylecam.cli.group import run_command_line
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.served import Served
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
-def served(own_settings: Path, catalogue: Catalogue) -> Iterator[Served]:
-    with Served(catalogue).running() as running:
+def served(own_settings: Path, catalog: Catalog) -> Iterator[Served]:
+    with Served(catalog).running() as running:
         yield running
 
 

@@ -16,7 +16,7 @@ from stylecam.cli import sheet as sheet_module
 from stylecam.cli.group import run_command_line
 from stylecam.media.frame import Size
 from stylecam.media.image_file import Picture
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.testing import grey
 from tests.models.networks import written
 
@@ -44,10 +44,10 @@ def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
     sheet_module.command.make_context("sheet", shlex.split(line)[2:])
 
 
-def test_all_styles_unless_some_are_named(here: Path, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_styles_unless_some_are_named(here: Path, catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["sheet", "photo.png", "-o", "all.png", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["labels"] == ["picture", *(card.name for card in catalogue.cards)]
+    assert report["labels"] == ["picture", *(card.name for card in catalog.cards)]
     assert list(Picture.read(here / "all.png").image.shape[1::-1]) == report["size"]
     words = ["sheet", "photo.png", "-o", "two.jpg", "--style", "udnie", "--style", "udnie:1,great_wave:3"]
     assert run_command_line([*words, "--columns", "1", "--json"]) == 0

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.house import House
 
 
 @pytest.fixture
-def house(catalogue: Catalogue) -> Iterator[House]:
-    with House(catalogue) as house:
+def house(catalog: Catalog) -> Iterator[House]:
+    with House(catalog) as house:
         yield house

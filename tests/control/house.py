@@ -18,7 +18,7 @@ from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.mjpeg import WebSink
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.testing import grey
 
 TOKEN = "a-token-of-the-tests"
@@ -48,15 +48,13 @@ class Answer:
 class House:
     """A server with a control that is carried out by a thread, as a pipeline does, and an open web sink."""
 
-    def __init__(
-        self, catalogue: Catalogue, address: Address | None = None, thumbnails: Thumbnails | None = None
-    ) -> None:
-        self.control = Control(catalogue, LiveState(catalogue.mix_of(catalogue.cards[0])))
+    def __init__(self, catalog: Catalog, address: Address | None = None, thumbnails: Thumbnails | None = None) -> None:
+        self.control = Control(catalog, LiveState(catalog.mix_of(catalog.cards[0])))
         self.sink = WebSink()
         self.sink.open(SIZE, 30)
         desk = Desk(
             self.control,
-            catalogue,
+            catalog,
             self.sink.broadcast,
             self.describe,
             lambda: REPORT,

@@ -11,15 +11,15 @@ from stylecam.control.http.address import HOST
 from stylecam.control.http.instances import Instance, published, this_process
 from stylecam.control.state import LiveState
 from stylecam.errors import RefusedError
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.house import House
 
 
 class Served(House):
     """With presets, and errands that are carried out: a snapshot gives a file, a recording is refused."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        super().__init__(catalogue)
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog)
         self.control.presets = {"calm": Preset("great_wave", strength=0.5), "wild": Preset("the_scream")}
 
     @property

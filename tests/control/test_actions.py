@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stylecam.control.actions import ACTIONS, CYCLE_S, Choice, Order, Preset
 from stylecam.control.state import LiveState
 from stylecam.errors import StylecamError, UsageError
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 
 
 class Hand:
@@ -35,45 +35,43 @@ PRESETS = {"calm": Preset("the_scream", 0.4, 1.0, True), "half": Preset(strength
 
 
 @pytest.fixture
-def hand(catalogue: Catalogue) -> Hand:
-    return Hand(Choice(catalogue, PRESETS), LiveState(catalogue.mix_of(catalogue.cards[0])))
+def hand(catalog: Catalog) -> Hand:
+    return Hand(Choice(catalog, PRESETS), LiveState(catalog.mix_of(catalog.cards[0])))
 
 
-def test_next_goes_through_all_styles_and_around(hand: Hand, catalogue: Catalogue) -> None:
-    names = [hand.after("next").label for _ in catalogue.cards]
-    assert names == [card.name for card in (*catalogue.cards[1:], catalogue.cards[0])]
+def test_next_goes_through_all_styles_and_around(hand: Hand, catalog: Catalog) -> None:
+    names = [hand.after("next").label for _ in catalog.cards]
+    assert names == [card.name for card in (*catalog.cards[1:], catalog.cards[0])]
 
 
-def test_previous_goes_the_other_way(hand: Hand, catalogue: Catalogue) -> None:
-    assert hand.after("previous").label == catalogue.cards[-1].name
-    assert hand.after("next").label == catalogue.cards[0].name
+def test_previous_goes_the_other_way(hand: Hand, catalog: Catalog) -> None:
+    assert hand.after("previous").label == catalog.cards[-1].name
+    assert hand.after("next").label == catalog.cards[0].name
 
 
-def test_from_a_blend_next_goes_to_the_first_style(hand: Hand, catalogue: Catalogue) -> None:
-    assert hand.after("blend:great_wave:1,the_scream:1", "next").label == catalogue.cards[0].name
+def test_from_a_blend_next_goes_to_the_first_style(hand: Hand, catalog: Catalog) -> None:
+    assert hand.after("blend:great_wave:1,the_scream:1", "next").label == catalog.cards[0].name
 
 
 @pytest.mark.parametrize(("order", "at"), [("next", 0), ("previous", -1)])
-def test_from_the_plain_camera_the_keys_lead_into_the_list(
-    hand: Hand, catalogue: Catalogue, order: str, at: int
-) -> None:
-    assert hand.after("select:none", order).label == catalogue.cards[at].name
+def test_from_the_plain_camera_the_keys_lead_into_the_list(hand: Hand, catalog: Catalog, order: str, at: int) -> None:
+    assert hand.after("select:none", order).label == catalog.cards[at].name
 
 
 @pytest.mark.parametrize("order", ["next", "random"])
 def test_without_any_style_another_one_changes_nothing(order: str) -> None:
-    assert Hand(Choice(Catalogue([])), LiveState(None)).after(order).mix is None
+    assert Hand(Choice(Catalog([])), LiveState(None)).after(order).mix is None
 
 
-def test_any_style_is_never_the_same_one(hand: Hand, catalogue: Catalogue) -> None:
-    names = {card.name for card in catalogue.cards}
+def test_any_style_is_never_the_same_one(hand: Hand, catalog: Catalog) -> None:
+    names = {card.name for card in catalog.cards}
     for _ in range(50):
         before = hand.state.label
         assert hand.after("random").label in names - {before}
 
 
-def test_a_style_is_chosen_by_its_number(hand: Hand, catalogue: Catalogue) -> None:
-    assert hand.after("select:3").label == catalogue.cards[2].name
+def test_a_style_is_chosen_by_its_number(hand: Hand, catalog: Catalog) -> None:
+    assert hand.after("select:3").label == catalog.cards[2].name
 
 
 @pytest.mark.parametrize("text", ["the_scream", "great_wave:0.6,the_scream:0.4", "none"])

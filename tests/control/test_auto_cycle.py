@@ -9,14 +9,14 @@ import pytest
 from stylecam.control.actions import Order
 from stylecam.control.auto_cycle import AutoCycle
 from stylecam.control.state import LiveState
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 
 NEXT = Order("next")
 
 
 @pytest.fixture
-def state(catalogue: Catalogue) -> LiveState:
-    return LiveState(catalogue.mix_of(catalogue.cards[0]), cycle_s=10.0)
+def state(catalog: Catalog) -> LiveState:
+    return LiveState(catalog.mix_of(catalog.cards[0]), cycle_s=10.0)
 
 
 def test_the_next_style_comes_after_each_period(state: LiveState) -> None:
@@ -30,10 +30,10 @@ def test_without_a_period_nothing_comes(state: LiveState) -> None:
     assert all(cycle.due(replace(state, cycle_s=None), now) is None for now in range(1000))
 
 
-def test_a_style_chosen_by_hand_stays_a_whole_period(state: LiveState, catalogue: Catalogue) -> None:
+def test_a_style_chosen_by_hand_stays_a_whole_period(state: LiveState, catalog: Catalog) -> None:
     cycle = AutoCycle()
     cycle.due(state, 0)
-    other = replace(state, mix=catalogue.mix_of(catalogue.cards[3]))
+    other = replace(state, mix=catalog.mix_of(catalog.cards[3]))
     assert cycle.due(other, 9) is None
     assert cycle.due(other, 18) is None
     assert cycle.due(other, 19) == NEXT

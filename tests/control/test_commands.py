@@ -10,12 +10,12 @@ from stylecam.control.actions import Order, Preset
 from stylecam.control.commands import Control, Ticket
 from stylecam.control.state import LiveState
 from stylecam.errors import RefusedError, StyleNotFoundError, UsageError
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 
 
 @pytest.fixture
-def control(catalogue: Catalogue) -> Control:
-    return Control(catalogue, LiveState(catalogue.mix_of(catalogue.cards[0])))
+def control(catalog: Catalog) -> Control:
+    return Control(catalog, LiveState(catalog.mix_of(catalog.cards[0])))
 
 
 def order(control: Control, text: str) -> Ticket:

@@ -9,11 +9,11 @@ from stylecam.control.commands import Control
 from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 
 
-def test_a_scene_stands_for_a_preset_or_a_style(catalogue: Catalogue) -> None:
-    control = Control(catalogue, LiveState(None), {"calm": Preset("udnie"), "udnie": Preset("great_wave")})
+def test_a_scene_stands_for_a_preset_or_a_style(catalog: Catalog) -> None:
+    control = Control(catalog, LiveState(None), {"calm": Preset("udnie"), "udnie": Preset("great_wave")})
     scenes = Scenes(None, {"A": "calm", "B": "great_wave", "C": "udnie"}, control, lambda _: None, lambda _: None)
     assert [str(scenes.order_of(name)) for name in "ABC"] == ["preset:calm", "select:great_wave", "preset:udnie"]
     assert scenes.order_of("D") is None
@@ -22,13 +22,13 @@ def test_a_scene_stands_for_a_preset_or_a_style(catalogue: Catalogue) -> None:
     assert str(scenes.order_of("D")) == "select:none"
 
 
-def test_without_an_address_nothing_is_followed(catalogue: Catalogue) -> None:
-    scenes = Scenes(None, {}, Control(catalogue, LiveState(None)), lambda _: None, lambda _: None)
+def test_without_an_address_nothing_is_followed(catalog: Catalog) -> None:
+    scenes = Scenes(None, {}, Control(catalog, LiveState(None)), lambda _: None, lambda _: None)
     scenes.start()
     scenes.replace({})
     scenes.stop()
 
 
-def test_an_address_that_is_none_is_refused(catalogue: Catalogue) -> None:
+def test_an_address_that_is_none_is_refused(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="--obs is no address"):
-        Scenes("http://studio", {}, Control(catalogue, LiveState(None)), lambda _: None, lambda _: None)
+        Scenes("http://studio", {}, Control(catalog, LiveState(None)), lambda _: None, lambda _: None)

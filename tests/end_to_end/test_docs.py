@@ -20,7 +20,7 @@ from stylecam.cli.run import command as run_command
 from stylecam.control.actions import Order
 from stylecam.control.keyboard.bindings import bind
 from stylecam.live.config import file as config
-from stylecam.models.catalog import Catalogue, shipped_models
+from stylecam.models.catalog import Catalog, shipped_models
 from tests.end_to_end.conftest import unavailable
 from tests.end_to_end.outside import environment
 
@@ -181,7 +181,7 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     assert loaded.run["style"] == "great_wave"
     assert bind(loaded.hotkeys)
     check_each(loaded, click.Context(run_command))
-    loaded.check_styles(Catalogue.load([shipped_models()]).parse)
+    loaded.check_styles(Catalog.load([shipped_models()]).parse)
 
 
 @pytest.mark.parametrize("words", sorted(set(re.findall(r"stylecam ctl ([a-z]+(?: [a-z_]+| [0-9.]+)?)", README))))

@@ -14,7 +14,7 @@ from stylecam.engines.autotune import LEVELS, REDUCED_LEVELS, apart
 from stylecam.engines.base import Engine
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, to_tensor
-from stylecam.models.catalog import Mix, shipped_models
+from stylecam.models.catalog import StyleMix, shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold
 from stylecam.stylize import image as painter
@@ -154,6 +154,6 @@ def test_a_large_picture_in_tiles_looks_the_same(
     engine, levels = engine_and_levels
     monkeypatch.setattr(painter, "WHOLE", 200_000)
     monkeypatch.setattr(painter, "TILE", 384)
-    image, mix = portrait(640, 480), Mix(bank, only(bank, 0), "first")
+    image, mix = portrait(640, 480), StyleMix(bank, only(bank, 0), "first")
     painted = Painter(mix, engine=engine)(image)
     assert distance(painted, Painter(mix, engine=engine_on("opencv", "cpu"))(image), levels + 1) <= levels + 1

@@ -17,7 +17,7 @@ from stylecam.live.cpu_budget import Allowance
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.stats import Stats
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.models.catalog import Catalogue, Mix
+from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.stylize.live import RIM, Stylist
 from stylecam.testing import CollectingSink, Event, ScriptedSource, grey
 from stylecam.utils.clock import ManualClock, SystemClock
@@ -25,7 +25,7 @@ from tests.doubles import HandPool, TintEngine, audience, model, until
 
 SIZE = Size(128, 96)
 BANK = model("bank", 4)
-MIX = Mix(BANK, (1.0, 0.0, 0.0, 0.0), "bank")
+MIX = StyleMix(BANK, (1.0, 0.0, 0.0, 0.0), "bank")
 
 
 class Studio:
@@ -35,7 +35,7 @@ class Studio:
         self,
         events: Sequence[Event],
         clock: ManualClock | SystemClock,
-        mix: Mix | None = MIX,
+        mix: StyleMix | None = MIX,
         share: float = 1.0,
         panic: Image | None = None,
     ) -> None:
@@ -48,7 +48,7 @@ class Studio:
         stylist = Stylist(self.pool, SIZE, 30, clock, self.stats.fault)
         state = LiveState(mix)
         stylist.prepare(state)
-        self.control = Control(Catalogue([]), state)
+        self.control = Control(Catalog([]), state)
         self.source.open(SIZE, 30)
         self.sink.open(SIZE, 30)
         self.pipeline = Pipeline(
@@ -369,7 +369,7 @@ def test_with_a_camera_that_delivers_rarely_an_order_does_not_wait_for_its_next_
 
 
 def test_a_style_is_reached_also_while_the_camera_is_lost(clock: ManualClock) -> None:
-    other = Mix(BANK, (0.0, 0.0, 0.0, 1.0), "other")
+    other = StyleMix(BANK, (0.0, 0.0, 0.0, 1.0), "other")
     studio = Studio([grey(255, SIZE), None], clock)
     studio.step(6)
     studio.control._state = replace(studio.control.state, mix=other, version=7)

@@ -21,7 +21,7 @@ from stylecam.live.stats import Stats
 from stylecam.live.viewers import Audience
 from stylecam.media.frame import Size
 from stylecam.media.sinks.recorder import Recorder
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import RIM, Stylist
 from stylecam.testing import CollectingSink, ScriptedSource, grey
 from stylecam.utils.clock import ManualClock
@@ -34,7 +34,7 @@ class Stage:
     """A pipeline stepped by hand, with errands that write into a folder."""
 
     def __init__(self, clock: ManualClock, folder: Path, reload: Callable[[], None] | None = None) -> None:
-        self.control = Control(Catalogue([]), LiveState(None))
+        self.control = Control(Catalog([]), LiveState(None))
         stats = Stats()
         source, sink = ScriptedSource([grey(200, SIZE)], clock), CollectingSink()
         source.open(SIZE, 30)

@@ -19,7 +19,7 @@ from stylecam.errors import ConfigError, StylecamError
 from stylecam.live.reload import AS_ORDERS, AT_ONCE, Reloader, changes
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image, Size
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 
 START = Settings(size=Size(128, 96), style="udnie")
 
@@ -89,11 +89,11 @@ class Run:
 
 
 @pytest.fixture
-def run(catalogue: Catalogue) -> Run:
-    parts = Run(Control(catalogue, LiveState(None)))
+def run(catalog: Catalog) -> Run:
+    parts = Run(Control(catalog, LiveState(None)))
     take: Callable[[Order], None] = lambda order: parts.orders.append(str(order))  # noqa: E731
     parts.reloader = Reloader(
-        START, parts.read, catalogue, parts.control,
+        START, parts.read, catalog, parts.control,
         rebind=parts.bindings.append, cover_with=parts.covers.append, follow=parts.scenes.append,
         press=take, say=parts.said.append,
     )  # fmt: skip

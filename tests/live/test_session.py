@@ -44,7 +44,7 @@ from stylecam.media import v4l2
 from stylecam.media.frame import Size
 from stylecam.media.sinks.virtual_camera import install_hint
 from stylecam.media.sources import factory as select
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.testing import CollectingSink
 from stylecam.utils.resources import usable_cores
@@ -71,7 +71,7 @@ Make = Callable[..., Live]
 
 
 @pytest.fixture
-def make(catalogue: Catalogue, said: list[str]) -> Iterator[Make]:
+def make(catalog: Catalog, said: list[str]) -> Iterator[Make]:
     def build(**changes: Any) -> Live:
         given = {
             "camera": "demo",
@@ -81,7 +81,7 @@ def make(catalogue: Catalogue, said: list[str]) -> Iterator[Make]:
             "hotkeys": False,
             "server": False,
         }
-        return Live(Settings(**{**given, **changes}), catalogue, said.append)
+        return Live(Settings(**{**given, **changes}), catalog, said.append)
 
     yield build
     assert until(lambda: not left_over()), f"a run has left threads behind: {left_over()}"
@@ -164,13 +164,13 @@ def test_without_a_display_the_run_goes_on_and_says_so_once(
     assert final["published"] > 0
 
 
-def test_the_first_style_is_painted_unless_another_is_asked_for(make: Make, catalogue: Catalogue) -> None:
-    assert play(make(style=None), 0.4)["style"] == catalogue.cards[0].name
+def test_the_first_style_is_painted_unless_another_is_asked_for(make: Make, catalog: Catalog) -> None:
+    assert play(make(style=None), 0.4)["style"] == catalog.cards[0].name
 
 
 def test_without_any_style_the_plain_camera_is_shown(said: list[str], make: Make) -> None:
     live = make(style=None)
-    live._catalogue = Catalogue([])
+    live._catalog = Catalog([])
     assert play(live)["style"] == "none"
 
 
@@ -189,11 +189,11 @@ def test_the_run_ends_after_the_time_asked_for(make: Make) -> None:
 
 
 def test_memory_of_what_was_loaded_is_given_back_while_it_runs_and_not_on_the_threads_of_frames(
-    make: Make, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    make: Make, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[str] = []
     monkeypatch.setattr("stylecam.utils.malloc.give_back", lambda: given.append(threading.current_thread().name))
-    live = make(style=catalogue.cards[0].name)
+    live = make(style=catalog.cards[0].name)
     live.open()
     live.run(lambda: None, lambda _: live.interrupt() if given else None)
     assert set(given) == {threading.current_thread().name}
@@ -311,7 +311,7 @@ def test_the_defaults_make_sense() -> None:
 
 
 def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
-    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     real = opencv.OpenCVEngine.session
 
@@ -322,7 +322,7 @@ def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
 
     monkeypatch.setattr(opencv, "available_devices", lambda: ("cuda", "cpu"))
     monkeypatch.setattr(opencv.OpenCVEngine, "session", session)
-    report = play(make(style=catalogue.cards[0].name, engine="opencv"))
+    report = play(make(style=catalog.cards[0].name, engine="opencv"))
     assert report["device"] == "cpu"
     assert any("on cuda does not work (no kernel image" in line for line in said)
 
@@ -337,7 +337,7 @@ class Broken(TintEngine):
 
 
 def test_the_fastest_engine_is_used_and_its_reason_told(
-    make: Make, monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+    make: Make, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     asked: list[tuple[str, str, int | None, bool]] = []
 
@@ -346,8 +346,8 @@ def test_the_fastest_engine_is_used_and_its_reason_told(
         return Choice(opencv.OpenCVEngine("cpu"), "3.9 ms at 640×360 (OpenCV 12.4)")
 
     monkeypatch.setattr(Tuner, "choose", choose)
-    report = play(make(style=catalogue.cards[0].name, threads=1, retune=True))
-    assert asked == [(catalogue.models[0].key, "auto", 1, True)]
+    report = play(make(style=catalog.cards[0].name, threads=1, retune=True))
+    assert asked == [(catalog.models[0].key, "auto", 1, True)]
     assert report["engine_reason"] == "3.9 ms at 640×360 (OpenCV 12.4)"
     assert report["engine"] == "opencv"
 
@@ -367,10 +367,10 @@ def test_outputs_have_a_first_picture_before_engines_are_measured(
 
 
 def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
-    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     monkeypatch.setattr(Tuner, "choose", lambda *_, **__: Choice(Broken(), "the fastest"))
-    report = play(make(style=catalogue.cards[0].name))
+    report = play(make(style=catalog.cards[0].name))
     assert report["engine"] == "opencv"
     assert report["engine_reason"] is None
     assert [line for line in said if "it fell apart" in line] == [
@@ -379,20 +379,20 @@ def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
 
 
 def test_an_engine_asked_for_by_name_is_not_replaced(
-    make: Make, monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+    make: Make, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     monkeypatch.setattr(motor, "make_engine", lambda *_: Broken())
     with pytest.raises(EngineRunError, match="it fell apart"):
-        make(style=catalogue.cards[0].name, engine="openvino").open()
+        make(style=catalog.cards[0].name, engine="openvino").open()
 
 
 def test_a_device_that_gave_way_while_it_ran_is_told_once(
-    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue
+    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     engine = opencv.OpenCVEngine("cpu")
     engine.trouble = "it cannot use cuda (launch failure); going on with the processor"
     monkeypatch.setattr(Tuner, "choose", lambda *_, **__: Choice(engine))
-    play(make(style=catalogue.cards[0].name), 0.8)
+    play(make(style=catalog.cards[0].name), 0.8)
     assert said.count(engine.trouble) == 1
 
 
@@ -617,20 +617,20 @@ def test_while_the_user_rests_orders_are_carried_out_all_the_same(make: Make) ->
         assert until(lambda: page.live.report(0.0)["waiting_for"] is None)
 
 
-def test_styles_change_by_themselves_while_it_runs(make: Make, catalogue: Catalogue) -> None:
-    live = make(style=catalogue.cards[0].name)
+def test_styles_change_by_themselves_while_it_runs(make: Make, catalog: Catalog) -> None:
+    live = make(style=catalog.cards[0].name)
     live.open()
     live.press(Order.parse("cycle:1"))
     timer = threading.Timer(1.6, live.interrupt)
     timer.start()
-    assert live.run()["style"] == catalogue.cards[1].name
+    assert live.run()["style"] == catalog.cards[1].name
     timer.join()
 
 
-def test_the_configuration_is_read_again_while_it_runs(catalogue: Catalogue, said: list[str]) -> None:
+def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: list[str]) -> None:
     settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
     again = replace(settings, presets={"soft": Preset(strength=0.4)})
-    live = Live(settings, catalogue, said.append, reload=lambda: again)
+    live = Live(settings, catalog, said.append, reload=lambda: again)
     live.open()
     live.press(Order.parse("preset:soft"))
     live.press(Order.parse("reload"))

@@ -19,7 +19,7 @@ from stylecam.live.startup import serve, web_sink
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import NullSink, Sink
 from stylecam.media.sinks.mjpeg import WebSink
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.house import free_port
 
 TOKEN = "a-token-of-the-tests"
@@ -28,8 +28,8 @@ TOKEN = "a-token-of-the-tests"
 class Place:
     """Serves what settings ask for; whatever was started is stopped."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
         self.said: list[str] = []
         self.opened: list[Sink] = []
         self.servers: list[Server] = []
@@ -40,16 +40,16 @@ class Place:
         web = web_sink(settings, sinks)
         if web is None:
             return None
-        desk = Desk(Control(self.catalogue, LiveState(None)), self.catalogue, web.broadcast)
+        desk = Desk(Control(self.catalog, LiveState(None)), self.catalog, web.broadcast)
         server = serve(settings, desk, web, self.opened, self.said.append)
         self.servers += [server] if server is not None else []
         return server
 
 
 @pytest.fixture
-def place(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setattr(room, "DEFAULT_PORT", free_port())
-    place = Place(catalogue)
+    place = Place(catalog)
     yield place
     for server in place.servers:
         server.stop()

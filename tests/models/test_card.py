@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import ModelFormatError
-from stylecam.models.card import Measured, metadata_with, read_cards
-from stylecam.models.catalog import Catalogue
+from stylecam.models.card import CardMetrics, metadata_with, read_cards
+from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from tests.models.networks import WANTED, network
 
@@ -24,8 +24,8 @@ def model(folder: Path, styles: object, count: int = 2, **metadata: str) -> Mode
     )
 
 
-def test_every_shipped_style_says_whose_painting_it_is(catalogue: Catalogue) -> None:
-    for card in catalogue.all_cards:
+def test_every_shipped_style_says_whose_painting_it_is(catalog: Catalog) -> None:
+    for card in catalog.all_cards:
         assert card.title
         assert card.artist != "unknown"
         assert card.licence != "unknown"
@@ -76,7 +76,7 @@ def test_a_year_that_is_no_number_is_left_out(tmp_path: Path) -> None:
 def test_a_card_holds_what_was_measured(tmp_path: Path) -> None:
     figures = {"content": 1.0, "flicker": 0.5, "ms": 25, "machine": "a laptop", "unheard_of": 3}
     first, second = read_cards(model(tmp_path, [{"name": "a", "measured": figures}, {"name": "b"}]))
-    assert first.measured == Measured(content=1.0, flicker=0.5, ms=25, machine="a laptop")
+    assert first.measured == CardMetrics(content=1.0, flicker=0.5, ms=25, machine="a laptop")
     assert second.measured is None
 
 
@@ -86,7 +86,7 @@ def test_a_card_holds_what_was_measured(tmp_path: Path) -> None:
 def test_a_figure_that_is_none_is_left_out(tmp_path: Path, figure: object) -> None:
     entry = {"name": "a", "measured": {"ms": figure, "flicker": 0.5}}
     first, _ = read_cards(model(tmp_path, [entry, {"name": "b"}]))
-    assert first.measured == Measured(flicker=0.5)
+    assert first.measured == CardMetrics(flicker=0.5)
 
 
 @pytest.mark.parametrize("measured", [None, 5, "fast", [], {}, {"ms": "x"}], ids=repr)
@@ -97,19 +97,19 @@ def test_figures_of_another_form_are_no_figures(tmp_path: Path, measured: object
 
 def test_figures_are_put_into_the_cards_and_nothing_else_changes(tmp_path: Path) -> None:
     before = model(tmp_path, [{"name": "a", "year": 1900, "measured": {"ms": 9}}, {"name": "b"}], licence="CC0")
-    before.path.write_bytes(before.with_metadata(metadata_with(before, {1: Measured(flicker=0.5)})))
+    before.path.write_bytes(before.with_metadata(metadata_with(before, {1: CardMetrics(flicker=0.5)})))
     after = Model.read(before.path)
     first, second = read_cards(after)
-    assert (first.year, first.measured, second.measured) == (1900, Measured(ms=9), Measured(flicker=0.5))
+    assert (first.year, first.measured, second.measured) == (1900, CardMetrics(ms=9), CardMetrics(flicker=0.5))
     assert after.metadata.keys() == before.metadata.keys()
     assert after.with_metadata({}) == before.with_metadata({})
 
 
 def test_a_model_without_cards_gets_some_to_put_figures_into(tmp_path: Path) -> None:
     before = Model.read(network(tmp_path / "bank.onnx", BANK))
-    before.path.write_bytes(before.with_metadata(metadata_with(before, {0: Measured(ms=1)})))
+    before.path.write_bytes(before.with_metadata(metadata_with(before, {0: CardMetrics(ms=1)})))
     cards = read_cards(Model.read(before.path))
-    assert [(card.name, card.measured) for card in cards] == [("bank_1", Measured(ms=1)), ("bank_2", None)]
+    assert [(card.name, card.measured) for card in cards] == [("bank_1", CardMetrics(ms=1)), ("bank_2", None)]
 
 
 def test_what_would_steer_a_terminal_is_not_in_a_card(tmp_path: Path) -> None:
@@ -128,5 +128,5 @@ def test_a_file_without_a_card_steers_no_terminal_either(tmp_path: Path) -> None
 
 def test_a_broken_file_of_such_a_name_is_named_without(tmp_path: Path) -> None:
     (tmp_path / "x\x1b[2J.onnx").write_bytes(b"")
-    (problem,) = Catalogue.load([tmp_path]).problems
+    (problem,) = Catalog.load([tmp_path]).problems
     assert problem.isprintable()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylecam.models.grain import REACH, grain_map, smoothed
+from stylecam.models.grain import KERNEL_RADIUS, grain_map, smooth_noise
 
 
 def test_it_is_the_map_that_shipped_networks_were_made_for() -> None:
@@ -36,7 +36,7 @@ def test_neighbours_are_alike_and_channels_are_not() -> None:
 
 def test_it_moves_by_parts_of_a_cell_without_growing_fainter() -> None:
     noise = np.random.default_rng(0).standard_normal((8, 60, 60), dtype=np.float32)
-    maps = [smoothed(noise, 40, 40, REACH + part, 2) for part in (0.0, 0.25, 0.5, 1.0)]
+    maps = [smooth_noise(noise, 40, 40, KERNEL_RADIUS + part, 2) for part in (0.0, 0.25, 0.5, 1.0)]
     assert np.allclose(maps[3][:, :-1], maps[0][:, 1:], atol=1e-5)
     assert [float(one.std()) for one in maps] == pytest.approx([1] * 4, abs=0.06)
     apart = [float(np.abs(one - maps[0]).mean()) for one in maps]

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stylecam.errors import ModelFormatError
-from stylecam.models.catalog import Catalogue, shipped_models
-from stylecam.models.model import LARGEST_FILE, Model
+from stylecam.models.catalog import Catalog, shipped_models
+from stylecam.models.model import MAX_FILE_BYTES, Model
 from stylecam.models.onnx import wire as protobuf
 from tests.models.networks import WANTED, network
 
@@ -161,11 +161,11 @@ def test_a_damaged_model_is_named_and_refused_at_once(damage: Callable[[bytes], 
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_a_damaged_model_leaves_the_catalogue_untouched(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_a_damaged_model_leaves_the_catalog_untouched(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(damage(SHIPPED[0].read_bytes()))
-    catalogue = Catalogue.load([shipped_models(), tmp_path])
-    assert catalogue.all_cards == Catalogue.load([shipped_models()]).all_cards
-    assert len(catalogue.problems) == 1
+    catalog = Catalog.load([shipped_models(), tmp_path])
+    assert catalog.all_cards == Catalog.load([shipped_models()]).all_cards
+    assert len(catalog.problems) == 1
 
 
 def test_a_damage_is_located_by_its_byte(tmp_path: Path) -> None:
@@ -188,8 +188,8 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_an_enormous_file_is_refused_without_reading_it(tmp_path: Path) -> None:
     path = tmp_path / "enormous.onnx"
     with path.open("wb") as file:
-        os.truncate(file.fileno(), LARGEST_FILE + 1)
-    with pytest.raises(ModelFormatError, match=f"larger than {LARGEST_FILE >> 20} MB"):
+        os.truncate(file.fileno(), MAX_FILE_BYTES + 1)
+    with pytest.raises(ModelFormatError, match=f"larger than {MAX_FILE_BYTES >> 20} MB"):
         Model.read(path)
 
 
@@ -212,7 +212,7 @@ def test_a_file_with_some_bytes_changed_is_read_or_refused(
     path.write_bytes(damaged[:end])
     try:
         model = Model.read(path)
-        Catalogue([model])
+        Catalog([model])
     except ModelFormatError:
         return
     assert 1 <= model.styles <= 4096

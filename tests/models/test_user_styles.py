@@ -9,7 +9,7 @@ import pytest
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.model import Model
-from stylecam.models.user_styles import OwnStyles
+from stylecam.models.user_styles import UserStyles
 from tests.models.networks import WANTED, network
 
 BANK = {**WANTED, "style": (1, 2)}
@@ -24,8 +24,8 @@ def shipped(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def own(tmp_path: Path, shipped: Path) -> OwnStyles:
-    return OwnStyles(tmp_path / "data" / "styles", shipped)
+def own(tmp_path: Path, shipped: Path) -> UserStyles:
+    return UserStyles(tmp_path / "data" / "styles", shipped)
 
 
 def styles(*names: str) -> dict[str, str]:
@@ -39,18 +39,18 @@ def made(folder: Path, *names: str, salt: str = "") -> bytes:
     return data
 
 
-def listed(own: OwnStyles) -> list[str]:
-    return sorted(card.full_name for card in own.catalogue().all_cards if card.bank != "gallery")
+def listed(own: UserStyles) -> list[str]:
+    return sorted(card.full_name for card in own.catalog().all_cards if card.bank != "gallery")
 
 
-def test_the_first_style_makes_the_folder(own: OwnStyles, tmp_path: Path) -> None:
+def test_the_first_style_makes_the_folder(own: UserStyles, tmp_path: Path) -> None:
     (card,) = own.add("muse", made(tmp_path, "muse"))
     assert (card.name, card.year) == ("muse", 1889)
     assert [path.name for path in (tmp_path / "data" / "styles").iterdir()] == ["muse.onnx"]
 
 
 @pytest.mark.parametrize("name", ["wave", "gallery", "none", "muse"])
-def test_a_name_that_is_taken_is_refused_and_nothing_changes(own: OwnStyles, name: str, tmp_path: Path) -> None:
+def test_a_name_that_is_taken_is_refused_and_nothing_changes(own: UserStyles, name: str, tmp_path: Path) -> None:
     own.add("muse", made(tmp_path, "muse"))
     before = (tmp_path / "data" / "styles" / "muse.onnx").read_bytes()
     with pytest.raises(UsageError, match=f"called {name} already"):
@@ -58,7 +58,7 @@ def test_a_name_that_is_taken_is_refused_and_nothing_changes(own: OwnStyles, nam
     assert [path.read_bytes() for path in (tmp_path / "data" / "styles").iterdir()] == [before]
 
 
-def test_a_network_of_another_form_is_not_kept(own: OwnStyles, tmp_path: Path) -> None:
+def test_a_network_of_another_form_is_not_kept(own: UserStyles, tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError):
         own.add("muse", network(tmp_path / "x.onnx", {"picture": (1, 3, 9, 9)}).read_bytes())
     assert listed(own) == []
@@ -67,7 +67,7 @@ def test_a_network_of_another_form_is_not_kept(own: OwnStyles, tmp_path: Path) -
 
 @pytest.mark.parametrize("wrong", [{"styles": "no list"}, {"styles": "[]"}], ids=["no list", "none"])
 def test_a_file_gets_its_name_only_when_all_of_it_is_known_to_be_right(
-    own: OwnStyles, wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: UserStyles, wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own.add("muse", made(tmp_path, "muse"))
     named: list[str] = []
@@ -77,7 +77,7 @@ def test_a_file_gets_its_name_only_when_all_of_it_is_known_to_be_right(
     assert named == []
 
 
-def test_a_style_is_removed_by_its_name_and_no_other_is(own: OwnStyles, tmp_path: Path) -> None:
+def test_a_style_is_removed_by_its_name_and_no_other_is(own: UserStyles, tmp_path: Path) -> None:
     own.add("muse", made(tmp_path, "muse"))
     own.add("mosaic", made(tmp_path, "mosaic", salt="other"))
     own.remove("muse")
@@ -85,17 +85,17 @@ def test_a_style_is_removed_by_its_name_and_no_other_is(own: OwnStyles, tmp_path
 
 
 @pytest.mark.parametrize("name", ["broken", "broken.onnx"])
-def test_a_broken_file_can_be_removed(own: OwnStyles, name: str, tmp_path: Path) -> None:
+def test_a_broken_file_can_be_removed(own: UserStyles, name: str, tmp_path: Path) -> None:
     own.add("muse", made(tmp_path, "muse"))
     broken = tmp_path / "data" / "styles" / "broken.onnx"
     broken.write_bytes(b"")
-    assert "broken.onnx is empty" in own.catalogue().problems[0]
+    assert "broken.onnx is empty" in own.catalog().problems[0]
     assert own.remove(name) == broken
     assert listed(own) == ["muse/muse"]
 
 
 @pytest.mark.parametrize("name", ["wave", "gallery", "gallery/wave"])
-def test_shipped_styles_stay(own: OwnStyles, name: str, shipped: Path) -> None:
+def test_shipped_styles_stay(own: UserStyles, name: str, shipped: Path) -> None:
     for change in (lambda: own.remove(name), lambda: own.rename(name, "mine")):
         with pytest.raises(UsageError, match="came with stylecam"):
             change()
@@ -103,21 +103,21 @@ def test_shipped_styles_stay(own: OwnStyles, name: str, shipped: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../shipped/gallery", "/etc/passwd", "muze"])
-def test_a_name_that_is_none_of_ones_own_lists_them(own: OwnStyles, name: str, tmp_path: Path) -> None:
+def test_a_name_that_is_none_of_ones_own_lists_them(own: UserStyles, name: str, tmp_path: Path) -> None:
     own.add("muse", made(tmp_path, "muse"))
     with pytest.raises((StyleNotFoundError, UsageError), match=r"muse|came with"):
         own.remove(name)
     assert listed(own) == ["muse/muse"]
 
 
-def test_a_renamed_style_keeps_all_that_is_known_of_it(own: OwnStyles, tmp_path: Path) -> None:
+def test_a_renamed_style_keeps_all_that_is_known_of_it(own: UserStyles, tmp_path: Path) -> None:
     own.add("muse", made(tmp_path, "muse"))
     (card,) = own.rename("muse", "La Muse!")
     assert (card.name, card.title, card.year, card.bank) == ("la_muse", "Muse", 1889, "la_muse")
     assert listed(own) == ["la_muse/la_muse"]
 
 
-def test_a_style_without_a_card_gets_one_with_its_name(own: OwnStyles, tmp_path: Path) -> None:
+def test_a_style_without_a_card_gets_one_with_its_name(own: UserStyles, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "styles"
     folder.mkdir(parents=True)
     network(folder / "Muse.onnx")
@@ -125,13 +125,13 @@ def test_a_style_without_a_card_gets_one_with_its_name(own: OwnStyles, tmp_path:
     assert card.name == "other"
 
 
-def test_a_file_of_several_styles_is_renamed_whole(own: OwnStyles, tmp_path: Path) -> None:
+def test_a_file_of_several_styles_is_renamed_whole(own: UserStyles, tmp_path: Path) -> None:
     own.add("pair", made(tmp_path, "one", "two"))
     own.rename("pair", "couple")
     assert listed(own) == ["couple/one", "couple/two"]
 
 
-def test_one_of_several_styles_in_a_file_is_neither_removed_nor_renamed(own: OwnStyles, tmp_path: Path) -> None:
+def test_one_of_several_styles_in_a_file_is_neither_removed_nor_renamed(own: UserStyles, tmp_path: Path) -> None:
     own.add("pair", made(tmp_path, "one", "two"))
     for change in (lambda: own.remove("one"), lambda: own.rename("one", "three")):
         with pytest.raises(UsageError, match="one of 2 styles"):
@@ -140,7 +140,7 @@ def test_one_of_several_styles_in_a_file_is_neither_removed_nor_renamed(own: Own
 
 
 @pytest.mark.parametrize("name", ["wave", "other", "none"])
-def test_a_style_is_not_renamed_to_one_that_is_there(own: OwnStyles, name: str, tmp_path: Path) -> None:
+def test_a_style_is_not_renamed_to_one_that_is_there(own: UserStyles, name: str, tmp_path: Path) -> None:
     own.add("muse", made(tmp_path, "muse"))
     own.add("other", made(tmp_path, "other", salt="other"))
     with pytest.raises(UsageError, match="already"):
@@ -148,7 +148,7 @@ def test_a_style_is_not_renamed_to_one_that_is_there(own: OwnStyles, name: str, 
     assert listed(own) == ["muse/muse", "other/other"]
 
 
-def test_a_style_is_not_renamed_onto_one_whose_name_differs_by_capitals_alone(own: OwnStyles, tmp_path: Path) -> None:
+def test_a_style_is_not_renamed_onto_one_whose_name_differs_by_capitals_alone(own: UserStyles, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "styles"
     folder.mkdir(parents=True, exist_ok=True)
     network(folder / "La-Muse.onnx")
@@ -159,7 +159,7 @@ def test_a_style_is_not_renamed_onto_one_whose_name_differs_by_capitals_alone(ow
     assert (folder / "La-Muse.onnx").is_file()
 
 
-def test_the_very_name_goes_before_one_that_is_like_it(own: OwnStyles, tmp_path: Path) -> None:
+def test_the_very_name_goes_before_one_that_is_like_it(own: UserStyles, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "styles"
     folder.mkdir(parents=True, exist_ok=True)
     network(folder / "La-Muse.onnx")
@@ -168,7 +168,7 @@ def test_the_very_name_goes_before_one_that_is_like_it(own: OwnStyles, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["", "ü", "elsewhere/style"])
-def test_a_name_that_says_nothing_removes_nothing(own: OwnStyles, name: str, tmp_path: Path) -> None:
+def test_a_name_that_says_nothing_removes_nothing(own: UserStyles, name: str, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "styles"
     folder.mkdir(parents=True, exist_ok=True)
     network(folder / "style.onnx")
@@ -177,7 +177,7 @@ def test_a_name_that_says_nothing_removes_nothing(own: OwnStyles, name: str, tmp
     assert (folder / "style.onnx").is_file()
 
 
-def test_a_name_longer_than_any_disk_takes_is_refused(own: OwnStyles, tmp_path: Path) -> None:
+def test_a_name_longer_than_any_disk_takes_is_refused(own: UserStyles, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="too long"):
         own.add("b" * 300, network(tmp_path / "a.onnx").read_bytes())
 

@@ -11,7 +11,7 @@ import pytest
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.media.image_file import Picture
-from stylecam.models.catalog import Mix
+from stylecam.models.catalog import StyleMix
 from stylecam.stylize.batch import Job, Outcome, paint, plan
 from stylecam.stylize.image import Painter
 from stylecam.testing import grey
@@ -20,7 +20,7 @@ from tests import doubles
 
 @pytest.fixture
 def painter() -> Painter:
-    return Painter(Mix(doubles.model(), (1.0,), "plain"), engine=doubles.TintEngine())
+    return Painter(StyleMix(doubles.model(), (1.0,), "plain"), engine=doubles.TintEngine())
 
 
 @pytest.fixture

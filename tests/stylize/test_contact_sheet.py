@@ -7,7 +7,7 @@ import pytest
 
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
-from stylecam.models.catalog import Mix
+from stylecam.models.catalog import StyleMix
 from stylecam.stylize.contact_sheet import Sheet
 from stylecam.stylize.image import Painter
 from stylecam.testing import grey
@@ -21,8 +21,8 @@ def engine() -> doubles.TintEngine:
 
 def sheet(engine: doubles.TintEngine, picture: Size, styles: int = 4, columns: int | None = None) -> Sheet:
     bank = doubles.model("bank", styles)
-    mixes = [Mix(bank, tuple(float(i == j) for j in range(styles)), f"style_{i}") for i in range(styles)]
-    first = Mix(bank, (1.0,), "plain")
+    mixes = [StyleMix(bank, tuple(float(i == j) for j in range(styles)), f"style_{i}") for i in range(styles)]
+    first = StyleMix(bank, (1.0,), "plain")
     return Sheet(Painter(first, engine=engine), mixes, picture, columns)
 
 
@@ -67,7 +67,7 @@ def test_a_sheet_beyond_reason_is_refused(engine: doubles.TintEngine) -> None:
 
 def test_networks_are_let_go_one_after_the_other_and_kept_for_clips(engine: doubles.TintEngine) -> None:
     banks = [doubles.model(name) for name in ("one", "two", "three")]
-    mixes = [Mix(bank, (1.0,), bank.key) for bank in banks]
+    mixes = [StyleMix(bank, (1.0,), bank.key) for bank in banks]
     for keep, held in ((False, ["three"]), (True, ["one", "two", "three"])):
         painter = Painter(mixes[0], engine=engine)
         Sheet(painter, mixes, Size(64, 48), keep=keep).draw(grey(90, Size(64, 48)))
@@ -75,7 +75,7 @@ def test_networks_are_let_go_one_after_the_other_and_kept_for_clips(engine: doub
 
 
 def test_a_style_that_fails_has_a_cell_that_says_so_and_the_others_are_painted(engine: doubles.TintEngine) -> None:
-    mixes = [Mix(doubles.model(name), (1.0,), name) for name in ("one", "two", "three")]
+    mixes = [StyleMix(doubles.model(name), (1.0,), name) for name in ("one", "two", "three")]
     engine.unloadable.add("two")
     made = Sheet(Painter(mixes[0], engine=engine), mixes, Size(640, 480), columns=4)
     for _ in range(2):

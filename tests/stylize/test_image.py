@@ -12,7 +12,7 @@ import stylecam
 from stylecam.engines.names import REDUCED
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.media.frame import Image, Size
-from stylecam.models.catalog import Catalogue, Mix
+from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize import image as painter_module
 from stylecam.stylize.image import Painter
@@ -32,8 +32,8 @@ def photo() -> Image:
 
 
 @pytest.fixture(scope="session")
-def mix(bank: Model) -> Mix:
-    return Mix(bank, (1.0,) + (0.0,) * (bank.styles - 1), "first")
+def mix(bank: Model) -> StyleMix:
+    return StyleMix(bank, (1.0,) + (0.0,) * (bank.styles - 1), "first")
 
 
 def tiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_the_package_offers_it() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (97, 64), (256, 256)], ids=str)
-def test_the_painting_has_the_size_of_the_picture(size: tuple[int, int], mix: Mix) -> None:
+def test_the_painting_has_the_size_of_the_picture(size: tuple[int, int], mix: StyleMix) -> None:
     picture = np.full((*size, 3), 90, np.uint8)
     painting = Painter(mix)(picture)
     assert painting.shape == picture.shape
@@ -61,18 +61,18 @@ def test_the_painting_has_the_size_of_the_picture(size: tuple[int, int], mix: Mi
     assert (picture == 90).all()
 
 
-def test_tiles_fit_together_as_if_painted_at_once(photo: Image, mix: Mix, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_fit_together_as_if_painted_at_once(photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch) -> None:
     painter = Painter(mix)
     whole = painter(photo)
     statistics = painter._measure(photo)
     tiled(monkeypatch)
-    in_tiles = painter._in_tiles(painter._norms.frozen(statistics), photo, lambda _: None)
+    in_tiles = painter._in_tiles(painter._norms.frozen_model(statistics), photo, lambda _: None)
     assert cv2.absdiff(whole, in_tiles).max() <= 2
     unfrozen = painter._in_tiles(mix.model, photo, lambda _: None)
     assert cv2.absdiff(whole, unfrozen).max() > 30
 
 
-def test_no_seam_shows_where_tiles_meet(photo: Image, mix: Mix, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_seam_shows_where_tiles_meet(photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch) -> None:
     tiled(monkeypatch)
     seen: list[float] = []
     painting = Painter(mix)(photo, seen.append).astype(np.float32)
@@ -85,7 +85,7 @@ def test_no_seam_shows_where_tiles_meet(photo: Image, mix: Mix, monkeypatch: pyt
         assert steps[at] <= max(alike.max(), alike.mean() + 3 * alike.std())
 
 
-def test_a_large_picture_looks_like_a_small_one(photo: Image, mix: Mix, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_picture_looks_like_a_small_one(photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Painter(mix)(photo)
     tiled(monkeypatch)
     off = cv2.absdiff(whole, Painter(mix)(photo)).mean()
@@ -109,7 +109,7 @@ def test_statistics_are_measured_where_all_of_a_picture_is(
 
 
 def test_a_network_that_cannot_be_tiled_paints_a_reduced_copy(
-    photo: Image, mix: Mix, monkeypatch: pytest.MonkeyPatch
+    photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiled(monkeypatch)
     assert not Painter(mix).limited
@@ -123,20 +123,20 @@ def test_a_network_that_cannot_be_tiled_paints_a_reduced_copy(
     assert size.width * size.height <= 210_000
 
 
-def test_strength_lies_between_picture_and_painting(photo: Image, mix: Mix) -> None:
+def test_strength_lies_between_picture_and_painting(photo: Image, mix: StyleMix) -> None:
     full, half, none = (Painter(mix, strength=strength)(photo) for strength in (1, 0.5, 0))
     np.testing.assert_array_equal(none, photo)
     assert np.abs(half - (full / 2 + photo / 2)).max() <= 1
 
 
-def test_a_grey_picture_keeps_its_colours_which_are_none(photo: Image, mix: Mix) -> None:
+def test_a_grey_picture_keeps_its_colours_which_are_none(photo: Image, mix: StyleMix) -> None:
     grey = np.ascontiguousarray(np.repeat(photo[:, :, :1], 3, 2))
     painting = Painter(mix, preserve_color=True)(grey).astype(int)
     assert (painting.max(2) - painting.min(2)).max() <= 2
     assert cv2.absdiff(painting.astype(np.uint8), grey).mean() > 3
 
 
-def test_painting_smaller_takes_a_smaller_network_and_gives_the_same_size(photo: Image, mix: Mix) -> None:
+def test_painting_smaller_takes_a_smaller_network_and_gives_the_same_size(photo: Image, mix: StyleMix) -> None:
     engine = doubles.TintEngine()
     model = mix.model
     painter = Painter(mix, scale=0.5, engine=engine)
@@ -150,7 +150,7 @@ def test_painting_smaller_takes_a_smaller_network_and_gives_the_same_size(photo:
     [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
     ids=["grey", "alpha", "float", "empty"],
 )
-def test_an_array_of_another_form_is_refused_with_its_shape(picture: Image, mix: Mix) -> None:
+def test_an_array_of_another_form_is_refused_with_its_shape(picture: Image, mix: StyleMix) -> None:
     with pytest.raises(UsageError, match="height × width × 3"):
         Painter(mix)(picture)
 
@@ -172,12 +172,12 @@ def test_a_picture_that_was_not_read_is_said_to_be_none() -> None:
 
 
 @pytest.mark.parametrize("engine", ["opencv", "auto"])
-def test_an_engine_may_be_named(engine: str, catalogue: Catalogue) -> None:
-    painter = Painter(catalogue.mix_of(catalogue.cards[0]), engine=engine)
+def test_an_engine_may_be_named(engine: str, catalog: Catalog) -> None:
+    painter = Painter(catalog.mix_of(catalog.cards[0]), engine=engine)
     assert painter.engine.device not in REDUCED
     assert painter(np.full((48, 64, 3), 128, np.uint8)).shape == (48, 64, 3)
 
 
-def test_an_engine_of_no_such_name_is_refused(catalogue: Catalogue) -> None:
+def test_an_engine_of_no_such_name_is_refused(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="there is no engine 'abacus'; choose auto, opencv"):
-        Painter(catalogue.mix_of(catalogue.cards[0]), engine="abacus")
+        Painter(catalog.mix_of(catalog.cards[0]), engine="abacus")

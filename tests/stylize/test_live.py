@@ -14,7 +14,7 @@ import pytest
 from stylecam.control.state import LiveState
 from stylecam.errors import EngineError
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.models.catalog import Mix
+from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung, ladder
 from stylecam.stylize.live import GIVE_UP, RIM, Stylist
@@ -31,9 +31,9 @@ def warm_up_times_on_the_manual_clock(clock: ManualClock, monkeypatch: pytest.Mo
     monkeypatch.setattr("stylecam.stylize.session_pool.time", SimpleNamespace(perf_counter=clock.now))
 
 
-def one(network: Model, index: int = 0) -> Mix:
+def one(network: Model, index: int = 0) -> StyleMix:
     weights = tuple(float(i == index) for i in range(network.styles))
-    return Mix(network, weights, f"{network.key}{index}")
+    return StyleMix(network, weights, f"{network.key}{index}")
 
 
 class Studio:

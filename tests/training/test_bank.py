@@ -80,7 +80,7 @@ def test_reading_and_writing_again_changes_no_byte(bank: Bank, tmp_path: Path) -
     assert encode(again) == path.read_bytes()
 
 
-def test_the_catalogue_reads_its_cards(bank: Bank, tmp_path: Path) -> None:
+def test_the_catalog_reads_its_cards(bank: Bank, tmp_path: Path) -> None:
     write_bank(tmp_path / "b.onnx", bank)
     assert [(card.full_name, card.licence) for card in read_cards(Model.read(tmp_path / "b.onnx"))] == [
         ("b/a", "CC0-1.0"),

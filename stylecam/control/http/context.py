@@ -10,7 +10,7 @@ from stylecam.control.commands import Control
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
 from stylecam.media.sinks.mjpeg import Broadcast
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Desk:
 
     Attributes:
         control: takes orders.
-        catalogue: the styles there are.
+        catalog: the styles there are.
         broadcast: the pictures that are published.
         describe: a state, with what is true of the program beside it, ready for JSON.
         report: all figures of this moment, ready for JSON.
@@ -28,7 +28,7 @@ class Desk:
     """
 
     control: Control
-    catalogue: Catalogue
+    catalog: Catalog
     broadcast: Broadcast
     describe: Callable[[LiveState], dict[str, Any]] = LiveState.describe
     report: Callable[[], dict[str, Any]] = dict

@@ -66,7 +66,7 @@ class Api:
                 "year": card.year,
                 "thumbnail": f"/api/styles/{card.name}/thumbnail.jpg",
             }
-            for number, card in enumerate(self._desk.catalogue.cards, 1)
+            for number, card in enumerate(self._desk.catalog.cards, 1)
         ]
         return web.json_response({"styles": styles})
 

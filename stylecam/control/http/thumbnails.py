@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from stylecam.errors import EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
-from stylecam.models.catalog import Catalogue, Mix
+from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.utils import sandbox as child
 from stylecam.utils.clock import Clock
 
@@ -50,10 +50,10 @@ class Thumbnails:
     """
 
     def __init__(
-        self, catalogue: Catalogue, look: Callable[[], Frame | None], clock: Clock, idle_s: float = IDLE_S
+        self, catalog: Catalog, look: Callable[[], Frame | None], clock: Clock, idle_s: float = IDLE_S
     ) -> None:
         """`look` gives the newest camera picture, or None while there is none; the process ends `idle_s` after use."""
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._look = look
         self._clock = clock
         self._idle_s = idle_s
@@ -75,13 +75,13 @@ class Thumbnails:
             StyleNotFoundError: there is no such style.
             EngineRunError: this one cannot be painted; says why.
         """
-        card = next((card for card in self._catalogue.cards if card.name == name), None)
+        card = next((card for card in self._catalog.cards if card.name == name), None)
         if card is None:
             raise StyleNotFoundError(f"no style is called {name[:60]!r}")
         async with self._turn:
             known = self._known.get(name)
             if known is None or self._clock.now() >= known.good_until:
-                known = await self._renewed(name, self._catalogue.mix_of(card), known)
+                known = await self._renewed(name, self._catalog.mix_of(card), known)
         if known is not None and known.problem:
             raise EngineRunError(known.problem)
         return None if known is None else known.thumbnail
@@ -102,7 +102,7 @@ class Thumbnails:
                 process.kill()
         return process
 
-    async def _renewed(self, name: str, mix: Mix, known: _Known | None) -> _Known | None:
+    async def _renewed(self, name: str, mix: StyleMix, known: _Known | None) -> _Known | None:
         frame = self._look()
         if frame is None or (known is not None and known.frame == frame.index and known.thumbnail is not None):
             return known
@@ -115,7 +115,7 @@ class Thumbnails:
         self._known[name] = _Known(thumbnail, problem, frame.index, self._clock.now() + wait)
         return self._known[name]
 
-    async def _painted(self, mix: Mix, image: Image) -> bytes:
+    async def _painted(self, mix: StyleMix, image: Image) -> bytes:
         size = [image.shape[1], image.shape[0]]
         order = {"path": str(mix.model.path.resolve()), "weights": mix.weights, "size": size}
         try:

@@ -27,7 +27,7 @@ from stylecam.media.sinks.base import NullSink
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.factory import make_source
 from stylecam.media.timestamp import read_timestamp
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.metrics import Histogram
 
@@ -47,7 +47,7 @@ class Worker:
         self._sampled_at = float("-inf")
         self.live = Live(
             settings_of(job),
-            Catalogue.load(map(Path, job.folders)),
+            Catalog.load(map(Path, job.folders)),
             lambda text: journal.write(SAID, text=text),
             clock,
             source=self._source,

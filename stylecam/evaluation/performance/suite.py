@@ -20,7 +20,7 @@ from stylecam.evaluation.performance.live_run import SAMPLE, Entry, Job, Outcome
 from stylecam.evaluation.performance.live_worker import STRENGTH
 from stylecam.evaluation.performance.load_test import Burden
 from stylecam.evaluation.performance.soak_test import Endurance
-from stylecam.models.catalog import Catalogue, Mix
+from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.resources import usable_cores
 
@@ -196,11 +196,11 @@ def _told(entry: Entry) -> str:
     return f"{entry['published_fps']:.1f} fps at {rung}, {entry['rss_mb']:.0f} MB"
 
 
-def _mix(plan: Plan) -> Mix:
-    catalogue = Catalogue.load(plan.folders)
-    if plan.style is None and not catalogue.cards:
+def _mix(plan: Plan) -> StyleMix:
+    catalog = Catalog.load(plan.folders)
+    if plan.style is None and not catalog.cards:
         raise UsageError("there is no style to measure with; name one, or install stylecam again")
-    mix = catalogue.mix_of(catalogue.cards[0]) if plan.style is None else catalogue.parse(plan.style)
+    mix = catalog.mix_of(catalog.cards[0]) if plan.style is None else catalog.parse(plan.style)
     if mix is None:
         raise UsageError("--style none paints nothing; name a style")
     return mix

@@ -14,7 +14,7 @@ from stylecam.evaluation.quality.losses import Judgement, Weights
 from stylecam.evaluation.quality.speed import Cost, Machine
 from stylecam.evaluation.quality.temporal import SIZE, WarpedError
 from stylecam.media.frame import Size
-from stylecam.models.card import Measured, StyleCard
+from stylecam.models.card import CardMetrics, StyleCard
 from stylecam.models.model import Model
 from stylecam.training.style_image import Painting
 from stylecam.utils.version import __version__
@@ -72,7 +72,7 @@ class Figures:
                 return descent.worth(self.crops[: descent.content.shape[1]], self.weights)
         return None
 
-    def measured(self, machine: Machine) -> Measured:
+    def measured(self, machine: Machine) -> CardMetrics:
         """What goes into the style's card."""
         crop, warped, cost, worth = self.crop, self.warped_error, self.costs.get(SIZE), self.worth("adam")
         values = {
@@ -86,7 +86,7 @@ class Figures:
             "ms": cost.ms if cost else None,
         }
         rounded = {name: float(f"{value:.4g}") for name, value in values.items() if value is not None}
-        return Measured(**rounded, machine=str(machine)[:200] if cost else None)
+        return CardMetrics(**rounded, machine=str(machine)[:200] if cost else None)
 
     def as_dict(self, iterations: Sequence[int]) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -87,7 +87,7 @@ class Config:
         return ConfigError(f"{self.place(keys)}: [{'.'.join(keys[:-1] or keys)}]{key}: {message}")
 
     def check_styles(self, parse: Callable[[str], object]) -> None:
-        """See that [run], presets and scenes name styles that are there; `parse` is the catalogue's.
+        """See that [run], presets and scenes name styles that are there; `parse` is the catalog's.
 
         Raises:
             ConfigError: the first that does not.

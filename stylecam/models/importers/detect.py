@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
 from stylecam.models.card import slug
 from stylecam.models.importers import torch7
-from stylecam.models.model import Model, network_bytes
+from stylecam.models.model import Model, read_model_file
 
 if TYPE_CHECKING:
     from stylecam.models.importers.builder import Graph
@@ -65,7 +65,7 @@ def import_style(path: Path, options: ImportOptions, proof: Proof) -> Imported:
         ImporterUnavailableError: what reads this kind is not installed.
         UsageError: an option that cannot be meant.
     """
-    data = network_bytes(path)
+    data = read_model_file(path)
     name = slug(options.name or path.stem)
     if _is_ours(path, data):
         return _as_it_is(path, data, name, options, proof)

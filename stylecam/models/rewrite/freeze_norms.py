@@ -1,9 +1,9 @@
-"""Instance normalisation, measured on one picture and frozen for its tiles.
+"""Freeze instance normalization to statistics measured on one picture, so that tiles fit together.
 
-An instance norm divides by the statistics of the whole picture, so a network that has one paints a tile differently
-than the same place of the whole: seams. Here a network is rewritten twice. `measuring` gives one that answers with the
-mean and variance before every instance norm; `frozen` gives one whose norms use such numbers as constants (a batch norm
-is just that, with the same scale, shift and epsilon), so that a tile comes out as if the rest were there.
+An instance norm divides by the statistics of the whole input, so a network that has one paints a tile differently than
+the same place of the whole picture, which shows as seams. `InstanceNorms.measuring_model` makes a network that returns
+the mean and variance before every instance norm; `InstanceNorms.frozen_model` makes one that uses such statistics as
+constants. A batch norm with the same scale, bias and epsilon does exactly that.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _WHOLE_PICTURE = frozenset((
 ))  # fmt: skip
 """Operations that (may) look at the whole picture in a way that is not frozen here."""
 
-Statistics = npt.NDArray[np.float32]
+NormStatistics = npt.NDArray[np.float32]
 """All means before each instance norm in the network's order, then all variances; one number per channel."""
 
 
-class Norms:
+class InstanceNorms:
     """The instance norms of one network.
 
     Attributes:
@@ -59,11 +59,11 @@ class Norms:
 
     @property
     def values(self) -> int:
-        """How many numbers `measuring` answers with: mean and variance of every channel."""
+        """How many numbers `measuring_model` answers with: mean and variance of every channel."""
         return 2 * sum(self._channels)
 
-    def measuring(self) -> Model:
-        """A network with the same inputs whose output is 1×`values`×1×1: the `Statistics` of the picture given."""
+    def measuring_model(self) -> Model:
+        """A network with the same inputs whose output is 1×`values`×1×1: the `NormStatistics` of the picture given."""
         means, variances, added = [], [], []
         for number, norm in enumerate(node for node in self._nodes if node.op == _NORM):
             value, mean, rest, square, variance = norm.inputs[0], *(f"stylecam.{what}.{number}" for what in "mrsv")
@@ -85,9 +85,9 @@ class Norms:
         nodes = [*reversed(needed), *(protobuf.encode(GRAPH_NODE, node) for node in added)]
         output = protobuf.encode(GRAPH_OUTPUT, parts.value("styled", (1, self.values, 1, 1)))
         made = self._rebuilt("measuring", [*nodes, output], (GRAPH_NODE, GRAPH_OUTPUT))
-        return replace(made, figures=self.values)
+        return replace(made, statistics_count=self.values)
 
-    def frozen(self, statistics: Statistics) -> Model:
+    def frozen_model(self, statistics: NormStatistics) -> Model:
         """The network with the norms fixed to `statistics` (`values` numbers); it paints any part of that picture."""
         total = sum(self._channels)
         at = accumulate(self._channels, initial=0)

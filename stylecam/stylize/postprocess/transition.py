@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stylecam.models.catalog import Mix
+from stylecam.models.catalog import StyleMix
 
 DURATION_S = 0.3
 
@@ -34,14 +34,14 @@ class Morph:
     def __init__(self, frame_s: float, duration_s: float = DURATION_S) -> None:
         self._frame_s = frame_s
         self._duration_s = max(frame_s, duration_s)
-        self._target: Mix | None = None
+        self._target: StyleMix | None = None
         self._origin: tuple[float, ...] = ()
         self._weights: tuple[float, ...] = ()
         self._started_at = 0.0
         self._crossing = False
         self._switch = 0
 
-    def toward(self, mix: Mix, now: float) -> Step:
+    def toward(self, mix: StyleMix, now: float) -> Step:
         """The step for the frame at time `now`, moving to `mix` since it was first asked for."""
         if self._target is None:
             self._origin = mix.weights

@@ -245,11 +245,11 @@ class RealTrials(Trials):
 
     def styles(self) -> tuple[int, list[str]]:
         """See `Trials.styles`."""
-        from stylecam.models.catalog import Catalogue, shipped_models
+        from stylecam.models.catalog import Catalog, shipped_models
         from stylecam.utils import paths
 
-        catalogue = Catalogue.load([shipped_models(), paths.user_styles()])
-        return len(catalogue.all_cards), catalogue.problems
+        catalog = Catalog.load([shipped_models(), paths.user_styles()])
+        return len(catalog.all_cards), catalog.problems
 
     def settings(self) -> str | None:
         """See `Trials.settings`."""

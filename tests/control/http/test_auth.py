@@ -8,7 +8,7 @@ import pytest
 
 from stylecam.control.http.address import HOST, Address
 from stylecam.control.http.auth import LARGEST_BODY
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.house import TOKEN, Answer, House, free_port
 
 DOORS = ["/api/state", "/api/styles", "/api/actions", "/api/openapi.json", "/api/live", "/stream.mjpg",
@@ -146,8 +146,8 @@ def test_every_answer_has_the_headers_that_keep_browsers_strict(house: House, pa
     assert "Access-Control-Allow-Origin" not in headers
 
 
-def test_asked_to_let_others_in_it_answers_to_addresses_and_its_own_name_and_no_other(catalogue: Catalogue) -> None:
-    with House(catalogue, Address("0.0.0.0", free_port())) as house:
+def test_asked_to_let_others_in_it_answers_to_addresses_and_its_own_name_and_no_other(catalog: Catalog) -> None:
+    with House(catalog, Address("0.0.0.0", free_port())) as house:
         for host in ("127.0.0.1", "192.168.1.7", "[fe80::1]", "localhost", socket.gethostname()):
             assert house.ask("/api/state", headers={"Host": f"{host}:8765"}).status == 200
         assert is_refused(house.ask("/api/state", headers={"Host": "evil.example"}), 403)

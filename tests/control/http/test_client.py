@@ -17,7 +17,7 @@ from stylecam.control.http.address import HOST
 from stylecam.control.http.client import Client
 from stylecam.control.http.instances import published, this_process
 from stylecam.errors import NotRunningError, RefusedError, UsageError
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.house import REPORT, free_port
 from tests.control.served import Served
 from tests.doubles import until
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
-def served(own_settings: Path, catalogue: Catalogue) -> Iterator[Served]:
-    with Served(catalogue).running() as running:
+def served(own_settings: Path, catalog: Catalog) -> Iterator[Served]:
+    with Served(catalog).running() as running:
         yield running
 
 
@@ -49,9 +49,9 @@ def test_what_came_of_an_order_is_told(served: Served) -> None:
         assert running.carry_out(Order.parse("snapshot"))["result"] == {"file": "/pictures/one.png"}
 
 
-def test_the_styles_can_be_asked_for(served: Served, catalogue: Catalogue) -> None:
+def test_the_styles_can_be_asked_for(served: Served, catalog: Catalog) -> None:
     with Client(served.instance) as running:
-        assert [style["name"] for style in running.styles()] == [card.name for card in catalogue.cards]
+        assert [style["name"] for style in running.styles()] == [card.name for card in catalog.cards]
 
 
 def test_what_cannot_be_meant_is_refused_in_the_servers_words(served: Served) -> None:
@@ -124,9 +124,9 @@ def test_another_program_at_the_port_is_no_stylecam(answer: bytes) -> None:
         thread.join()
 
 
-def test_watching_gives_the_state_at_once_and_after_each_change_until_the_end(catalogue: Catalogue) -> None:
+def test_watching_gives_the_state_at_once_and_after_each_change_until_the_end(catalog: Catalog) -> None:
     heard: list[dict[str, Any]] = []
-    with Served(catalogue).running() as served:
+    with Served(catalog).running() as served:
         watching = threading.Thread(target=client.watch, args=(served.instance, heard.append))
         watching.start()
         assert until(lambda: bool(heard))

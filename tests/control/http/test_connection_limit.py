@@ -12,16 +12,16 @@ import pytest
 
 from stylecam.control.http import server as room
 from stylecam.control.http.address import HOST
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.house import PATIENCE_S, TOKEN, House
 from tests.doubles import until
 
 
 @pytest.fixture
-def narrow(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def narrow(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """A house whose door lets three in."""
     monkeypatch.setattr(room, "MOST_CONNECTIONS", 3)
-    with House(catalogue) as house:
+    with House(catalog) as house:
         yield house
 
 
@@ -54,9 +54,9 @@ def test_connections_kept_after_their_request_count_as_well(narrow: House) -> No
     assert until(lambda: narrow.ask("/api/state").status == 200)
 
 
-def test_who_says_nothing_is_let_go(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_says_nothing_is_let_go(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "HEAD_S", 0.05)
-    with House(catalogue) as house:
+    with House(catalog) as house:
         (nothing, half) = connections = silent(house, 2)
         half.sendall(b"GET /api/state HTTP/1.1\r\nHost: ")
         for connection in (nothing, half):
@@ -81,8 +81,8 @@ def test_what_is_no_request_is_answered_at_once(house: House) -> None:
     connection.close()
 
 
-def test_silent_connections_do_not_hold_up_the_end(catalogue: Catalogue) -> None:
-    with House(catalogue) as house:
+def test_silent_connections_do_not_hold_up_the_end(catalog: Catalog) -> None:
+    with House(catalog) as house:
         connections = silent(house, 3)
         assert house.ask("/api/state").status == 200  # they have come, as this one after them has
     assert not any(thread.name == "stylecam-server" for thread in threading.enumerate())

@@ -11,16 +11,16 @@ import pytest
 from stylecam.control.actions import ACTIONS
 from stylecam.control.http.thumbnails import Thumbnail, Thumbnails
 from stylecam.errors import RefusedError
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.utils.clock import ManualClock
 from tests.control.house import REPORT, TOKEN, House
 from tests.doubles import until
 
 
-def test_the_state_is_what_is_set_at_this_moment(house: House, catalogue: Catalogue) -> None:
+def test_the_state_is_what_is_set_at_this_moment(house: House, catalog: Catalog) -> None:
     state = house.ask("/api/state").json
     assert state == house.describe(house.control.state)
-    assert state["weights"] == {catalogue.cards[0].name: 1.0}
+    assert state["weights"] == {catalog.cards[0].name: 1.0}
 
 
 def test_the_state_comes_with_all_figures_on_demand(house: House) -> None:
@@ -30,10 +30,10 @@ def test_the_state_comes_with_all_figures_on_demand(house: House) -> None:
     assert house.ask("/api/state?stats=perhaps").status == 422
 
 
-def test_the_styles_are_told_with_their_numbers_and_pictures(house: House, catalogue: Catalogue) -> None:
+def test_the_styles_are_told_with_their_numbers_and_pictures(house: House, catalog: Catalog) -> None:
     styles = house.ask("/api/styles").json["styles"]
-    card = catalogue.cards[1]
-    assert len(styles) == len(catalogue.cards)
+    card = catalog.cards[1]
+    assert len(styles) == len(catalog.cards)
     assert styles[1] == {
         "name": card.name, "number": 2, "title": card.title, "artist": card.artist, "year": card.year,
         "thumbnail": f"/api/styles/{card.name}/thumbnail.jpg",
@@ -43,17 +43,17 @@ def test_the_styles_are_told_with_their_numbers_and_pictures(house: House, catal
 class Painted(Thumbnails):
     """Thumbnails that are there already: one twice, and then another."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        super().__init__(catalogue, lambda: None, ManualClock())
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog, lambda: None, ManualClock())
         self._tags = iter(["one", "one", "two"])
 
     async def of(self, name: str) -> Thumbnail | None:
         return Thumbnail(b"jpeg", next(self._tags))
 
 
-def test_a_thumbnail_is_answered_with_a_tag_and_only_when_it_is_new(catalogue: Catalogue) -> None:
-    path = f"/api/styles/{catalogue.cards[0].name}/thumbnail.jpg"
-    with House(catalogue, thumbnails=Painted(catalogue)) as house:
+def test_a_thumbnail_is_answered_with_a_tag_and_only_when_it_is_new(catalog: Catalog) -> None:
+    path = f"/api/styles/{catalog.cards[0].name}/thumbnail.jpg"
+    with House(catalog, thumbnails=Painted(catalog)) as house:
         first = house.ask(path)
         again = house.ask(path, headers={"If-None-Match": first.headers["ETag"]})
         newer = house.ask(path, headers={"If-None-Match": first.headers["ETag"]})
@@ -62,9 +62,9 @@ def test_a_thumbnail_is_answered_with_a_tag_and_only_when_it_is_new(catalogue: C
     assert (newer.status, newer.headers["ETag"]) == (200, '"two"')
 
 
-def test_a_thumbnail_that_is_not_there_yet_or_never_is_said(house: House, catalogue: Catalogue) -> None:
-    assert house.ask(f"/api/styles/{catalogue.cards[0].name}/thumbnail.jpg").status == 503
-    with House(catalogue, thumbnails=Thumbnails(catalogue, lambda: None, ManualClock())) as other:
+def test_a_thumbnail_that_is_not_there_yet_or_never_is_said(house: House, catalog: Catalog) -> None:
+    assert house.ask(f"/api/styles/{catalog.cards[0].name}/thumbnail.jpg").status == 503
+    with House(catalog, thumbnails=Thumbnails(catalog, lambda: None, ManualClock())) as other:
         assert other.ask("/api/styles/..%2F..%2Fetc%2Fpasswd/thumbnail.jpg").status == 404
 
 
@@ -228,8 +228,8 @@ def test_the_description_names_every_action_twice_and_what_it_takes(house: House
     assert json.dumps(told, allow_nan=False)
 
 
-def test_no_answer_is_lost_when_the_server_goes(catalogue: Catalogue) -> None:
-    with House(catalogue) as house:
+def test_no_answer_is_lost_when_the_server_goes(catalog: Catalog) -> None:
+    with House(catalog) as house:
         house.control.wake = lambda: None  # nobody carries out
         asked = threading.Thread(target=lambda: answers.append(house.act("next").status))
         answers: list[int] = []

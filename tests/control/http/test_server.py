@@ -17,15 +17,15 @@ from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
 from stylecam.media.sinks.mjpeg import Broadcast
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from tests.control.house import PATIENCE_S, TOKEN, House, free_port
 from tests.control.http.test_static import connect
 from tests.doubles import until
 
 
 @pytest.fixture
-def desk(catalogue: Catalogue) -> Desk:
-    return Desk(Control(catalogue, LiveState(None)), catalogue, Broadcast())
+def desk(catalog: Catalog) -> Desk:
+    return Desk(Control(catalog, LiveState(None)), catalog, Broadcast())
 
 
 def is_gone() -> bool:
@@ -134,8 +134,8 @@ def test_what_is_told_after_the_end_goes_nowhere(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("reads", [True, False])
-def test_viewers_do_not_hold_up_the_end(catalogue: Catalogue, reads: bool) -> None:
-    with House(catalogue) as house:
+def test_viewers_do_not_hold_up_the_end(catalog: Catalog, reads: bool) -> None:
+    with House(catalog) as house:
         connections = [connect(house) for _ in range(3)]
         with house.publishing():
             for connection in connections:
@@ -147,9 +147,9 @@ def test_viewers_do_not_hold_up_the_end(catalogue: Catalogue, reads: bool) -> No
         connection.close()
 
 
-def test_half_a_request_does_not_hold_up_the_end(catalogue: Catalogue) -> None:
+def test_half_a_request_does_not_hold_up_the_end(catalog: Catalog) -> None:
     with (
-        House(catalogue) as house,
+        House(catalog) as house,
         socket.create_connection((HOST, house.server.port), timeout=PATIENCE_S) as connection,
     ):
         connection.sendall(b"POST /api/actions/next HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")

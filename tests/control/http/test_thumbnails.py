@@ -19,7 +19,7 @@ from stylecam.control.http.thumbnails import FRESH_S, TRY_AGAIN_S, Thumbnail, Th
 from stylecam.errors import EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.stylize.image import Painter
 from stylecam.utils.clock import ManualClock
@@ -55,12 +55,12 @@ class Use(Protocol):
 
 
 @pytest.fixture
-def use(catalogue: Catalogue, camera: Camera, clock: ManualClock) -> Use:
+def use(catalog: Catalog, camera: Camera, clock: ManualClock) -> Use:
     """Runs a test's own coroutine with thumbnails, and closes them."""
 
     def run(body: Body, **options: float) -> None:
         async def whole() -> None:
-            thumbnails = Thumbnails(catalogue, camera, clock, **options)
+            thumbnails = Thumbnails(catalog, camera, clock, **options)
             try:
                 await body(thumbnails)
             finally:
@@ -76,13 +76,13 @@ def shown(thumbnail: Thumbnail | None) -> Image:
     return decoded(thumbnail.jpeg)
 
 
-def test_a_style_shows_the_camera_picture_in_that_style(use: Use, camera: Camera, catalogue: Catalogue) -> None:
+def test_a_style_shows_the_camera_picture_in_that_style(use: Use, camera: Camera, catalog: Catalog) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         scream, wave = shown(await thumbnails.of("the_scream")), shown(await thumbnails.of("great_wave"))
         assert scream.shape == (144, 256, 3)
         assert difference(scream, wave) > 20
         assert camera.frame is not None
-        painted = Painter(catalogue.mix_of(next(card for card in catalogue.cards if card.name == "the_scream")))
+        painted = Painter(catalog.mix_of(next(card for card in catalog.cards if card.name == "the_scream")))
         assert difference(scream, painted(small(camera.frame.image))) < 12  # but for the rim and JPEG, the same
 
     use(body)
@@ -189,11 +189,11 @@ def test_a_killed_process_costs_one_painting(use: Use, clock: ManualClock) -> No
 
 
 def test_a_network_that_cannot_be_painted_is_said_and_left_alone(
-    use: Use, catalogue: Catalogue, bank: Model, tmp_path: Path, clock: ManualClock
+    use: Use, catalog: Catalog, bank: Model, tmp_path: Path, clock: ManualClock
 ) -> None:
     gone_bad = tmp_path / "other.onnx"
     gone_bad.write_bytes(b"no network any more")
-    catalogue.add(replace(bank, path=gone_bad, key="other", metadata={}))
+    catalog.add(replace(bank, path=gone_bad, key="other", metadata={}))
 
     async def body(thumbnails: Thumbnails) -> None:
         for _ in range(2):

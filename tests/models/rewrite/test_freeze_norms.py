@@ -11,7 +11,7 @@ from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.transforms import Tensor
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
-from stylecam.models.rewrite.freeze_norms import Norms
+from stylecam.models.rewrite.freeze_norms import InstanceNorms
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
@@ -30,18 +30,18 @@ def picture() -> Tensor:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_frozen_to_its_own_picture_a_network_paints_it_just_the_same(path: Path, picture: Tensor) -> None:
     model = Model.read(path)
-    norms = Norms(model)
+    norms = InstanceNorms(model)
     assert norms.can_freeze
     assert norms.count > 0
-    statistics = run(norms.measuring(), picture)
+    statistics = run(norms.measuring_model(), picture)
     assert statistics.shape == (1, norms.values, 1, 1)
-    frozen = norms.frozen(statistics.reshape(-1))
+    frozen = norms.frozen_model(statistics.reshape(-1))
     np.testing.assert_allclose(run(frozen, picture), run(model, picture), atol=5e-4)
 
 
 def test_frozen_it_takes_no_notice_of_the_rest_of_the_picture(bank: Model, picture: Tensor) -> None:
-    norms = Norms(bank)
-    frozen = norms.frozen(run(norms.measuring(), picture).reshape(-1))
+    norms = InstanceNorms(bank)
+    frozen = norms.frozen_model(run(norms.measuring_model(), picture).reshape(-1))
     other = picture.copy()
     other[..., 400 // 4 :] = 0  # the right quarter
     as_it_is, changed = run(bank, picture), run(bank, other)
@@ -51,14 +51,14 @@ def test_frozen_it_takes_no_notice_of_the_rest_of_the_picture(bank: Model, pictu
 
 def test_the_variance_is_the_one_of_the_picture(tmp_path: Path, picture: Tensor) -> None:
     made = one_norm(tmp_path / "one.onnx")
-    statistics = run(Norms(made).measuring(), picture).reshape(-1)
+    statistics = run(InstanceNorms(made).measuring_model(), picture).reshape(-1)
     np.testing.assert_allclose(statistics[:3], picture.mean((0, 2, 3)), rtol=1e-4)
     np.testing.assert_allclose(statistics[3:], picture.var((0, 2, 3)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("operation", ["GlobalAveragePool", "ReduceMean"])
 def test_a_network_that_looks_at_the_whole_picture_otherwise_cannot_be_frozen(operation: str, tmp_path: Path) -> None:
-    assert not Norms(one_norm(tmp_path / "one.onnx", operation)).can_freeze
+    assert not InstanceNorms(one_norm(tmp_path / "one.onnx", operation)).can_freeze
 
 
 def one_norm(path: Path, extra: str | None = None) -> Model:

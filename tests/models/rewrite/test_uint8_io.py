@@ -16,7 +16,7 @@ from stylecam.engines.base import Session
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image
 from stylecam.media.transforms import from_cells, to_cells
-from stylecam.models.grain import CELL, grain_map
+from stylecam.models.grain import CELL_SIZE, grain_map
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold
 from tests.models.networks import network
@@ -34,7 +34,7 @@ def painted(data: bytes, model: Model, image: np.ndarray[tuple[int, ...], np.dty
     """What ONNX's own reference makes of `image` with the bank's second style."""
     inputs = {"image": image, "style": np.eye(1, model.styles, 1, dtype=np.float32)}
     if model.grain:
-        inputs["grain"] = grain_map(model.grain, SIZE[1] // CELL, SIZE[0] // CELL)
+        inputs["grain"] = grain_map(model.grain, SIZE[1] // CELL_SIZE, SIZE[0] // CELL_SIZE)
     return from_cells(ReferenceEvaluator(onnx.load_from_string(data)).run(["styled"], inputs)[0])
 
 

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from stylecam.media.frame import Size
 from stylecam.media.overlays import badged, waiting_card
-from stylecam.models.catalog import Mix
+from stylecam.models.catalog import StyleMix
 from stylecam.stylize.postprocess.color import blend
 from stylecam.stylize.postprocess.transition import DURATION_S, Morph
 from stylecam.testing import grey
 from tests.doubles import model
 
 BANK = model("bank", 3)
-A = Mix(BANK, (1.0, 0.0, 0.0), "a")
-B = Mix(BANK, (0.0, 1.0, 0.0), "b")
-C = Mix(BANK, (0.0, 0.0, 1.0), "c")
-OTHER = Mix(model("other", 2), (0.0, 1.0), "other")
+A = StyleMix(BANK, (1.0, 0.0, 0.0), "a")
+B = StyleMix(BANK, (0.0, 1.0, 0.0), "b")
+C = StyleMix(BANK, (0.0, 0.0, 1.0), "c")
+OTHER = StyleMix(model("other", 2), (0.0, 1.0), "other")
 FRAME = 1 / 30
 
 
@@ -131,7 +131,7 @@ def test_after_a_reset_the_next_style_is_there_at_once() -> None:
         min_size=1,
     )
 )
-def test_the_weights_sum_to_one_whatever_keys_are_pressed(steps: list[tuple[Mix, float]]) -> None:
+def test_the_weights_sum_to_one_whatever_keys_are_pressed(steps: list[tuple[StyleMix, float]]) -> None:
     morph, now = Morph(FRAME), 0.0
     for mix, wait in steps:
         now += wait

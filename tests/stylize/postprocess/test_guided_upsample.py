@@ -13,7 +13,7 @@ import stylecam
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, resize
-from stylecam.models.catalog import Catalogue
+from stylecam.models.catalog import Catalog
 from stylecam.stylize.postprocess.guided_upsample import Upsampler
 from stylecam.testing import grey
 
@@ -196,8 +196,8 @@ def test_nor_where_the_painting_follows_soft_shading(contrast: int) -> None:
     assert cv2.absdiff(first, second).mean() < 0.05
 
 
-def test_a_noisy_portrait_is_nearly_as_sharp_as_painted_at_full_size_and_calmer(catalogue: Catalogue) -> None:
-    mix = catalogue.mix_of(catalogue.cards[0])
+def test_a_noisy_portrait_is_nearly_as_sharp_as_painted_at_full_size_and_calmer(catalog: Catalog) -> None:
+    mix = catalog.mix_of(catalog.cards[0])
     portrait = cv2.imread(str(Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"))
     whole, rung = Size(640, 352), Size(320, 176)
     clean = fit(np.asarray(portrait, np.uint8), whole)

@@ -39,7 +39,7 @@ import psutil
 
 import stylecam
 from stylecam.control.http.instances import published, this_process
-from stylecam.live.session import Live
+from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.base import NullSink, Sink
@@ -100,10 +100,10 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def running(size: Size, camera: str, sink: Sink) -> Iterator[Live]:
+def running(size: Size, camera: str, sink: Sink) -> Iterator[Session]:
     """A live run with a server, in another thread."""
     settings = Settings(camera=camera, style="great_wave", size=size, token=TOKEN, hotkeys=False, always_on=True)
-    live = Live(settings, Catalog.load([shipped_models()]), lambda text: print(text, file=sys.stderr), sinks=[sink])
+    live = Session(settings, Catalog.load([shipped_models()]), lambda text: print(text, file=sys.stderr), sinks=[sink])
     live.open()
     thread = threading.Thread(target=live.run)
     thread.start()
@@ -157,7 +157,7 @@ def void(_: object) -> None:
     """Forget a result."""
 
 
-def ask(live: Live, method: str, path: str) -> None:
+def ask(live: Session, method: str, path: str) -> None:
     """One request on a connection of its own; returns with the answer."""
     assert live.server is not None
     connection = http.client.HTTPConnection("127.0.0.1", live.server.port, timeout=PATIENCE_S)
@@ -220,7 +220,7 @@ def crowd(size: Size, seconds: float) -> dict[str, Any]:
     return {"alone": alone, "with_viewers": {**together, "sent_mb_per_s": round(megabytes / seconds, 1)}}
 
 
-def during(live: Live, seconds: float) -> dict[str, float]:
+def during(live: Session, seconds: float) -> dict[str, float]:
     """What is published and painted in the next `seconds`, and the most memory in use."""
     process, began, most = psutil.Process(), time.perf_counter(), 0.0
     before = live.pipeline.report()

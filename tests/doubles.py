@@ -11,7 +11,7 @@ import numpy as np
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine, Session
 from stylecam.errors import EngineError, EngineRunError
-from stylecam.live.viewers import Audience
+from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.transforms import Tensor
@@ -27,7 +27,7 @@ def frame(index: int = 0, captured_at: float = 0.0, image: Image | None = None) 
     return Frame(grey() if image is None else image, index, captured_at)
 
 
-class Seat(CollectingSink):
+class WatchableSink(CollectingSink):
     """A sink whose viewer is the test's to say: True, False, or None where it cannot be told."""
 
     def __init__(self, taken: bool | None = True) -> None:
@@ -38,17 +38,17 @@ class Seat(CollectingSink):
         return self.taken
 
 
-def seat(taken: bool | None = True) -> Seat:
-    """An open `Seat`."""
-    sink = Seat(taken)
+def watchable_sink(taken: bool | None = True) -> WatchableSink:
+    """An open `WatchableSink`."""
+    sink = WatchableSink(taken)
     sink.open(Size(128, 96), 30)
     return sink
 
 
-def audience(*sinks: Sink, state: LiveState | None = None, now: float = 1000.0) -> Audience:
+def viewers(*sinks: Sink, state: LiveState | None = None, now: float = 1000.0) -> Viewers:
     """One that follows `sinks`; without any, somebody always watches."""
     wanted = state or LiveState(None)
-    return Audience(sinks or [seat()], lambda: wanted, now)
+    return Viewers(sinks or [watchable_sink()], lambda: wanted, now)
 
 
 def model(name: str = "plain", styles: int = 1) -> Model:

@@ -29,7 +29,7 @@ from stylecam.utils.files import user_path
 from stylecam.utils.text import printable
 
 if TYPE_CHECKING:
-    from stylecam.live.session import Live
+    from stylecam.live.session import Session
     from stylecam.live.settings import Settings
 
 FILE, FOUND = "stylecam.path", "stylecam.config"
@@ -198,7 +198,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     from any program. The page it prints steers everything, and so does `stylecam ctl`.
     """  # fmt: skip
     from stylecam.cli.status import StatusLine, greeting
-    from stylecam.live.session import Live
+    from stylecam.live.session import Session
     from stylecam.models.catalog import Catalog, shipped_models
 
     console = Console(stderr=True, highlight=False)
@@ -222,7 +222,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         again.meta[FOUND].check_styles(catalog.parse)
         return wanted(again)
 
-    live = Live(settings, catalog, status.say, reload=reread)
+    live = Session(settings, catalog, status.say, reload=reread)
     watchdog = Watchdog(manager)
 
     def started() -> None:
@@ -265,13 +265,13 @@ def command(context: click.Context, /, **given: Any) -> int:
     return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
 
 
-def _listen_to_signals(live: Live) -> None:
+def _listen_to_signals(live: Session) -> None:
     """Ctrl-C ends the run, and so does a terminal that is closed; without one, SIGHUP has the file read again."""
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last on Windows
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: live.interrupt())
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that is nohup's wish
-        hung_up = live.interrupt if _has_terminal() else live.ask_reload
+        hung_up = live.interrupt if _has_terminal() else live.request_reload
         signal.signal(signal.SIGHUP, lambda *_: hung_up())
 
 
@@ -284,7 +284,7 @@ def _has_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def _findable(live: Live, settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
+def _findable(live: Session, settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
     """Let `stylecam ctl`, and a second `stylecam run`, know of this one; where they cannot, the call goes on."""
     names = [sink.name for sink in live.sinks]
     with contextlib.ExitStack() as closing:
@@ -295,7 +295,7 @@ def _findable(live: Live, settings: Settings, say: Callable[[str], None]) -> Ite
         yield
 
 
-def _reached(live: Live) -> tuple[str, int, str]:
+def _reached(live: Session) -> tuple[str, int, str]:
     """Host, port and token of the server; nothing where there is none."""
     server = live.server
     return ("", 0, "") if server is None else (server.host, server.port, server.token)

@@ -15,7 +15,7 @@ from stylecam.control.keyboard.bindings import Combo
 from stylecam.models.catalog import Catalog
 
 if TYPE_CHECKING:
-    from stylecam.live.session import Live
+    from stylecam.live.session import Session
 
 PLAIN_EVERY = 40
 """Where nobody watches a terminal, one status line per this many ticks (10 s), with -v only."""
@@ -75,7 +75,7 @@ class StatusLine:
 
 
 def line(stats: dict[str, Any], verbose: bool = False) -> Text:
-    """The status line for `stats`, as `Live.report` gives them."""
+    """The status line for `stats`, as `Session.report` gives them."""
     recent = stats["recent"]
     latency = recent["latency_ms"]
     rung = "×".join(map(str, stats["rung"])) if stats["rung"] else "camera picture"
@@ -99,9 +99,9 @@ def line(stats: dict[str, Any], verbose: bool = False) -> Text:
     return text
 
 
-def greeting(live: Live, catalog: Catalog) -> Iterator[str]:
+def greeting(session: Session, catalog: Catalog) -> Iterator[str]:
     """What runs, where the picture is, and which keys do what."""
-    report = live.report(live.stats.first_published_at or 0.0)
+    report = session.report(session.stats.first_published_at or 0.0)
     source = report["source"]
     delivered = f", {source['size'][0]}x{source['size'][1]} {source['format']}" if "size" in source else ""
     yield f"camera: {source['name']}{delivered}"
@@ -109,11 +109,11 @@ def greeting(live: Live, catalog: Catalog) -> Iterator[str]:
     yield f"engine: {report['engine_version']} on {report['device']}, {report['threads']} threads{reason}"
     for entry in report["outputs"]:
         yield f"output: {entry['name']}"
-    if live.server is not None:
-        yield f"page: {live.server.link} (whoever has this link can watch and steer)"
+    if session.server is not None:
+        yield f"page: {session.server.link} (whoever has this link can watch and steer)"
     names = [f"{number} {card.name}" for number, card in enumerate(catalog.cards[:9], 1)]
     yield f"styles: {', '.join(names)}"
-    keys = {order: combo for combo, order in live.hotkeys.items()}
+    keys = {order: combo for combo, order in session.hotkeys.items()}
     yield "keys here: " + ", ".join(f"{a.key} {a.help}" for a in ACTIONS.values() if a.key) + ", 1-9 style"
     if keys:
         yield "hotkeys everywhere: " + ", ".join(_hotkeys(keys))

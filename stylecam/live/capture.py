@@ -6,7 +6,7 @@ import threading
 
 from stylecam.errors import CameraBusyError, SourceError
 from stylecam.live.stats import Stats
-from stylecam.live.viewers import Audience
+from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sources.base import Source
 from stylecam.utils.clock import Clock
@@ -35,9 +35,9 @@ class Capture:
         stop: threading.Event,
         size: Size,
         fps: float,
-        audience: Audience,
+        viewers: Viewers,
     ) -> None:
-        self._audience = audience
+        self._viewers = viewers
         self._source = source
         self._out = out
         self._stats = stats
@@ -74,7 +74,7 @@ class Capture:
 
     def step(self) -> None:
         """Read one frame, or make one attempt to get a lost source back; or rest for a moment."""
-        if not self._audience.present:
+        if not self._viewers.watching:
             self._rest()
             return
         if self._resting:
@@ -91,12 +91,12 @@ class Capture:
             return
         if frame is not None:
             self._last_frame_at = frame.captured_at
-            self._stats.captured(replaced=self._out.put(frame))
+            self._stats.count_captured(replaced=self._out.put(frame))
 
     def _lose(self, error: SourceError) -> None:
         self._lost, self._attempts = True, 0
         self._trouble = str(error)
-        self._stats.fault("source", str(error))
+        self._stats.count_fault("source", str(error))
         self._source.close()
 
     def _rest(self) -> None:

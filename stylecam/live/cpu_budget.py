@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 SAVED_S = 0.25
-"""The most processor time, as seconds of the whole allowance, that is kept for a moment that needs more,"""
+"""The most processor time, as seconds of the whole budget, that is kept for a moment that needs more,"""
 OWED_S = 0.25
 """and the most that is paid back after one: loading a network must not stop the picture for long."""
 
 
-class Allowance:
+class CpuBudget:
     """An account of processor time: it fills as time passes, and painting draws on it.
 
-    The governor sees to it that painting keeps within the allowance by choosing a coarser size. Where even the
+    The governor sees to it that painting keeps within the budget by choosing a coarser size. Where even the
     coarsest takes too much, frames are let pass unpainted; this says which.
     """
 
@@ -21,11 +21,11 @@ class Allowance:
         self._saved_s = 0.0
         self._last: tuple[float, float] | None = None
 
-    def frame_ms(self, fps: float) -> float:
+    def frame_budget_ms(self, fps: float) -> float:
         """Milliseconds of processor time, of all cores together, that a frame may take at `fps`."""
         return self.cores_allowed * 1000 / fps
 
-    def overdrawn(self, now: float, busy: float) -> bool:
+    def is_exceeded(self, now: float, busy: float) -> bool:
         """Whether to wait with further work. `now` and `busy` (processor time used so far) are in seconds."""
         if self._last is not None:
             earned = (now - self._last[0]) * self.cores_allowed

@@ -34,7 +34,7 @@ class Motor:
             cv2.setNumThreads(self._threads)
         self.reason: str | None = None
 
-    def asked_for(self) -> Engine | None:
+    def requested(self) -> Engine | None:
         """The engine that was asked for by name; None for `auto`.
 
         Raises:
@@ -56,7 +56,7 @@ class Motor:
         self.reason = choice.reason
         return choice.engine
 
-    def instead_of(self, engine: Engine, error: EngineError) -> Engine:
+    def fallback_for(self, engine: Engine, error: EngineError) -> Engine:
         """The processor with OpenCV, in place of an engine or device that nobody asked for and that failed.
 
         Raises:

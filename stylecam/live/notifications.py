@@ -9,7 +9,7 @@ from stylecam.control.commands import Ticket
 from stylecam.utils.text import Say
 
 
-class News:
+class Notifications:
     """Says troubles as they come and go, and refusals of keys; `say` is called on the thread that calls `tell`.
 
     Attributes:
@@ -23,16 +23,16 @@ class News:
         self._once: set[str] = set()
         self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def hear(self, ticket: Ticket) -> None:
+    def note_refusal(self, ticket: Ticket) -> None:
         """Remember why an order was refused, to be told; from any thread."""
         if ticket.refusal is not None:
             self._waiting.put(str(ticket.refusal))
 
-    def put(self, message: str) -> None:
+    def enqueue(self, message: str) -> None:
         """Remember `message`, to be told; from any thread."""
         self._waiting.put(message)
 
-    def once(self, message: str) -> bool:
+    def notify_once(self, message: str) -> bool:
         """Say `message`, unless it has been said before; True if it was said."""
         if message in self._once:
             return False
@@ -40,7 +40,7 @@ class News:
         self._say(message)
         return True
 
-    def tell(self, troubles: Mapping[str, str]) -> bool:
+    def update(self, troubles: Mapping[str, str]) -> bool:
         """Say what is new in `troubles` (by whom they concern) and who is well again; True if anything changed."""
         while not self._waiting.empty():
             self._say(self._waiting.get())

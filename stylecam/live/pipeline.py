@@ -9,10 +9,10 @@ from typing import Any
 
 from stylecam.control.commands import Control
 from stylecam.live.capture import Capture
-from stylecam.live.cpu_budget import Allowance
-from stylecam.live.publisher import Outlet, Publisher
+from stylecam.live.cpu_budget import CpuBudget
+from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.live.stats import Stats
-from stylecam.live.viewers import Audience
+from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.overlays import panic_card, waiting_card
 from stylecam.media.sinks.base import Sink
@@ -53,17 +53,17 @@ class Pipeline:
         clock: Clock,
         size: Size,
         fps: float,
-        audience: Audience,
-        allowance: Allowance,
+        viewers: Viewers,
+        cpu_budget: CpuBudget,
         panic: Image | None = None,
     ) -> None:
         """`source` and `sinks` are already open; the pipeline closes them.
 
-        `audience` says whether to paint at all, `allowance` how much processor time that may take. `panic` is the
+        `viewers` says whether to paint at all, `cpu_budget` how much processor time that may take. `panic` is the
         picture of that action, of the output's size; without, it is a card.
         """
-        self._audience = audience
-        self._allowance = allowance
+        self._viewers = viewers
+        self._cpu_budget = cpu_budget
         self.stopping = threading.Event()
         self._stylist = stylist
         self._control = control
@@ -72,18 +72,18 @@ class Pipeline:
         self._captured: Slot[Frame] = Slot()
         self._styled: Slot[tuple[Frame, float]] = Slot()
         self._panic = Frame(panic_card(size) if panic is None else panic, 0, clock.now())
-        self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps, audience)
+        self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps, viewers)
         first = waiting_frame(size, clock.now())
         self.publisher = Publisher(
             self._styled,
-            [Outlet(sink, size, fps) for sink in sinks],
+            [SinkRunner(sink, size, fps) for sink in sinks],
             stats,
             clock,
             self.stopping,
             fps,
             first,
             self.capture.notice,
-            audience,
+            viewers,
             stylist.stages,
             self._cover,
         )
@@ -95,11 +95,11 @@ class Pipeline:
         self._crash: BaseException | None = None
 
     @property
-    def outlets(self) -> tuple[Outlet, ...]:
+    def sink_runners(self) -> tuple[SinkRunner, ...]:
         """The sinks with their troubles."""
-        return self.publisher.outlets
+        return self.publisher.sink_runners
 
-    def cover_with(self, panic: Image) -> None:
+    def set_panic_picture(self, panic: Image) -> None:
         """From now on a panic shows `panic`, of the output's size; from any thread."""
         self._panic = Frame(panic, 0, self._clock.now())
 
@@ -131,19 +131,19 @@ class Pipeline:
         frame = self._captured.take(TAKE_S if self._clock.now() >= self._settled_at else LATE_S)
         state = self._control.apply()
         self.newest = frame or self.newest
-        self._held = (frame or self._held) if self._audience.present else None
+        self._held = (frame or self._held) if self._viewers.watching else None
         if state.version != self._version:
             self._version, self._settled_at = state.version, self._clock.now() + ORDER_S
         frame = frame or self._again()
         if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
-        if self._allowance.overdrawn(started, self._clock.busy()) and state.paints:
-            self._stats.spared()
+        if self._cpu_budget.is_exceeded(started, self._clock.busy()) and state.paints:
+            self._stats.count_skipped()
             return
         styled = self._stylist.style(frame, state)
         now = self._clock.now()
-        self._stats.styled(now, (now - started) * 1000, self._stylist.work.reused)
+        self._stats.count_styled(now, (now - started) * 1000, self._stylist.work.reused)
         self._styled.put((styled, now))
 
     def _again(self) -> Frame | None:
@@ -171,7 +171,7 @@ class Pipeline:
                 "predicted_ms": None if decision.predicted_ms is None else round(decision.predicted_ms, 2),
                 "reason": decision.reason,
             },
-            "waiting_for": self._audience.waiting_for,
+            "waiting_for": self._viewers.waiting_for,
             "beats": self.publisher.beats,
             "source_trouble": self.capture.trouble,
         }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from stylecam.errors import SinkError, SinkLostError
 from stylecam.live.stats import Stats
-from stylecam.live.viewers import LOOK_S, Audience
+from stylecam.live.viewers import UPDATE_INTERVAL_S, Viewers
 from stylecam.media.frame import Frame, Size
 from stylecam.media.overlays import badged
 from stylecam.media.sinks.base import Sink
@@ -68,7 +68,7 @@ class Pacer:
         return min(limit, max(-limit, self.GAIN * error))
 
 
-class Outlet:
+class SinkRunner:
     """A sink with its troubles: closed when it fails, opened again now and then, without harm to the others."""
 
     def __init__(self, sink: Sink, size: Size, fps: float) -> None:
@@ -113,21 +113,21 @@ class Outlet:
         return True
 
 
-def close_all(outlets: Sequence[Outlet], stats: Stats) -> None:
+def close_all(sink_runners: Sequence[SinkRunner], stats: Stats) -> None:
     """Close every sink, also when closing one fails; the first failure is raised when all are closed."""
     failures: list[Exception] = []
-    for outlet in outlets:
+    for runner in sink_runners:
         try:
-            outlet.sink.close()
+            runner.sink.close()
         except Exception as error:  # noqa: BLE001 - counted and raised below; the other sinks must not stay open for it
-            stats.fault("sink", f"{outlet.sink.name} could not be closed: {error}")
+            stats.count_fault("sink", f"{runner.sink.name} could not be closed: {error}")
             failures.append(error)
     if failures:
         raise failures[0]
 
 
 class Publisher:
-    """Writes to all outlets at the output rate: the newest styled frame, or the last one again.
+    """Writes to all sinks at the output rate: the newest styled frame, or the last one again.
 
     While nobody watches it writes a still card instead, now and then, and new viewers see it until the camera is there.
 
@@ -138,14 +138,14 @@ class Publisher:
     def __init__(
         self,
         frames: Slot[tuple[Frame, float]],
-        outlets: Sequence[Outlet],
+        sink_runners: Sequence[SinkRunner],
         stats: Stats,
         clock: Clock,
         stop: threading.Event,
         fps: float,
         first: Frame,
         notice: Callable[[float], str | None],
-        audience: Audience,
+        viewers: Viewers,
         stages: Stages,
         cover: Callable[[], Frame | None] = lambda: None,
     ) -> None:
@@ -155,7 +155,7 @@ class Publisher:
         picture, or None. `cover()` gives a picture to publish instead of whatever there is, or None.
         """
         self._frames = frames
-        self._outlets = tuple(outlets)
+        self._sink_runners = tuple(sink_runners)
         self._writing = threading.Lock()
         self._cover = cover
         self._stats = stats
@@ -163,7 +163,7 @@ class Publisher:
         self._stop = stop
         self._notice = notice
         self._last = self._card = self.shown = first
-        self._audience = audience
+        self._viewers = viewers
         self._stages = stages
         self._card_at = float("-inf")
         self._badged: tuple[Frame, str, Frame] | None = None
@@ -172,21 +172,21 @@ class Publisher:
         """How often it has gone round, resting too: it stands still only while a sink hangs."""
 
     @property
-    def outlets(self) -> tuple[Outlet, ...]:
+    def sink_runners(self) -> tuple[SinkRunner, ...]:
         """Where frames go."""
-        return self._outlets
+        return self._sink_runners
 
-    def join(self, outlet: Outlet) -> None:
-        """Write to one more outlet, whose sink is open, from the next frame on; from any thread."""
+    def add(self, runner: SinkRunner) -> None:
+        """Write to one more sink runner, whose sink is open, from the next frame on; from any thread."""
         with self._writing:
-            self._outlets = (*self._outlets, outlet)
+            self._sink_runners = (*self._sink_runners, runner)
 
-    def part(self, outlet: Outlet) -> bool:
-        """Write no more to `outlet`, from now on; True if it was one of ours. The caller closes its sink."""
+    def remove(self, runner: SinkRunner) -> bool:
+        """Write no more to `runner`, from now on; True if it was one of ours. The caller closes its sink."""
         with self._writing:
-            before = len(self._outlets)
-            self._outlets = tuple(one for one in self._outlets if one is not outlet)
-            return len(self._outlets) < before
+            before = len(self._sink_runners)
+            self._sink_runners = tuple(one for one in self._sink_runners if one is not runner)
+            return len(self._sink_runners) < before
 
     @property
     def shows_card(self) -> bool:
@@ -200,11 +200,11 @@ class Publisher:
                 self.step()
                 self.beats += 1
         finally:
-            close_all(self._outlets, self._stats)
+            close_all(self._sink_runners, self._stats)
 
     def step(self) -> None:
         """Wait for the tick and publish one frame; or, while nobody watches, look around."""
-        if not self._audience.look(self._clock.now()):
+        if not self._viewers.update(self._clock.now()):
             self._rest()
             return
         if not self._clock.wait_until(self._pacer.deadline, self._stop):
@@ -220,7 +220,7 @@ class Publisher:
         with self._stages.time("publish"):
             self._write(cover or self._with_notice(now), now)
         done = self._clock.now()
-        self._stats.published(done, self._last.captured_at if fresh and cover is None else None)
+        self._stats.count_published(done, self._last.captured_at if fresh and cover is None else None)
         self._pacer.advance(done, waited_s)
 
     def _rest(self) -> None:
@@ -228,20 +228,20 @@ class Publisher:
         self._frames.take()  # painted before the camera went off: nothing that a new viewer should see
         if not self.shows_card:
             self._last = self._card
-            self._stats.paused()
+            self._stats.pause()
         card = self._cover() or self._card
         if now - self._card_at >= CARD_S or card is not self.shown:
             self._card_at = now
             self._write(card, now)
-        self._clock.wait_until(now + LOOK_S, self._stop)
+        self._clock.wait_until(now + UPDATE_INTERVAL_S, self._stop)
 
     def _write(self, frame: Frame, now: float) -> None:
         self.shown = frame
         with self._writing:
-            for outlet in self._outlets:
-                failure = outlet.write(frame, now)
+            for runner in self._sink_runners:
+                failure = runner.write(frame, now)
                 if failure is not None:
-                    self._stats.fault("sink", failure)
+                    self._stats.count_fault("sink", failure)
 
     def _with_notice(self, now: float) -> Frame:
         text = self._notice(now)

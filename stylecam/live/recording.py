@@ -11,21 +11,21 @@ import cv2
 
 from stylecam.control.commands import Control, Errand
 from stylecam.errors import RefusedError, SinkError, StylecamError
-from stylecam.live.publisher import Outlet, Publisher
-from stylecam.live.viewers import Audience
+from stylecam.live.publisher import Publisher, SinkRunner
+from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.recorder import Recorder
 from stylecam.utils.files import new_file, write_bytes
 
 
-class Errands:
+class MediaSaver:
     """Carries out the errands of one run. Files are written on a thread of its own, one after the other."""
 
     def __init__(
         self,
         control: Control,
         publisher: Publisher,
-        audience: Audience,
+        viewers: Viewers,
         size: Size,
         fps: float,
         *,
@@ -40,23 +40,23 @@ class Errands:
         another, from any thread.
         """
         self._control = control
-        self._publisher, self._audience = publisher, audience
+        self._publisher, self._viewers = publisher, viewers
         self._size, self._fps = size, fps
         self._pictures, self._videos = pictures, videos
         self._reload, self._changed = reload, changed
         self._worker = ThreadPoolExecutor(1, "stylecam-errands")
         self._working: list[Future[None]] = []
-        self._outlet: Outlet | None = None
+        self._runner: SinkRunner | None = None
 
     @property
     def recording(self) -> Path | None:
         """The file being recorded to, or None."""
-        outlet = self._outlet
-        if outlet is None or outlet.given_up or not isinstance(outlet.sink, Recorder):
+        runner = self._runner
+        if runner is None or runner.given_up or not isinstance(runner.sink, Recorder):
             return None
-        return outlet.sink.path
+        return runner.sink.path
 
-    def carry_out(self) -> None:
+    def handle_commands(self) -> None:
         """Take up all errands that wait; by the thread that runs the program. Files are written after it returns."""
         for errand in self._control.errands():
             if errand.order.action == "reload":
@@ -66,10 +66,10 @@ class Errands:
             else:
                 self._hand_over(self._try, errand, self._record)
 
-    def tend(self) -> None:
+    def maintain(self) -> None:
         """Now and then: let go of a recording that has stopped by itself; raise what nobody expected."""
-        if self._outlet is not None and self._outlet.given_up:
-            self._hand_over(self._let_go, self._outlet)
+        if self._runner is not None and self._runner.given_up:
+            self._hand_over(self._let_go, self._runner)
         for done in [work for work in self._working if work.done()]:
             self._working.remove(done)
             done.result()
@@ -124,34 +124,34 @@ class Errands:
     def _start(self, errand: Errand) -> dict[str, str]:
         path = self._new(self._videos, errand, ".mp4")
         path.unlink()  # the recorder makes its own, which gets this name when it is whole
-        outlet = Outlet(Recorder(path), self._size, self._fps)
+        runner = SinkRunner(Recorder(path), self._size, self._fps)
         try:
-            outlet.open()
+            runner.open()
         except SinkError as error:
             raise RefusedError(str(error)) from error
-        self._publisher.join(outlet)
-        self._audience.join(outlet.sink)
-        self._outlet = outlet
+        self._publisher.add(runner)
+        self._viewers.add(runner.sink)
+        self._runner = runner
         self._changed()
         return {"file": str(path)}
 
     def _stop(self, path: Path) -> dict[str, str]:
         try:
-            if self._outlet is not None:
-                self._let_go(self._outlet)
+            if self._runner is not None:
+                self._let_go(self._runner)
         except SinkError as error:
             raise RefusedError(str(error)) from error
         if not path.exists():
             raise RefusedError("there was nothing to record")
         return {"file": str(path)}
 
-    def _let_go(self, outlet: Outlet) -> None:
-        if self._outlet is not outlet:
+    def _let_go(self, runner: SinkRunner) -> None:
+        if self._runner is not runner:
             return
-        self._outlet = None
-        self._audience.part(outlet.sink)
-        if self._publisher.part(outlet):
-            outlet.sink.close()
+        self._runner = None
+        self._viewers.remove(runner.sink)
+        if self._publisher.remove(runner):
+            runner.sink.close()
         self._changed()
 
     def _new(self, folder: Path, errand: Errand, suffix: str) -> Path:

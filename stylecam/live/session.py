@@ -21,17 +21,17 @@ from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
 from stylecam.errors import EngineError, RefusedError
-from stylecam.live.cpu_budget import Allowance
+from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import Motor
-from stylecam.live.notifications import News
+from stylecam.live.notifications import Notifications
 from stylecam.live.pipeline import Pipeline, waiting_frame
-from stylecam.live.publisher import Outlet
-from stylecam.live.recording import Errands
+from stylecam.live.publisher import SinkRunner
+from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader
 from stylecam.live.settings import Settings
-from stylecam.live.startup import first_state, open_outputs, open_source, serve, web_sink
+from stylecam.live.startup import find_web_sink, initial_state, open_sinks, open_source, serve
 from stylecam.live.stats import Stats, StatsFile
-from stylecam.live.viewers import Audience
+from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame
 from stylecam.media.overlays import panic_picture
 from stylecam.media.sinks.base import Sink
@@ -54,7 +54,7 @@ TICK_S = 0.25
 REPORTED = frozenset({"style", "strength", "steadiness", "bypass", "frozen", "panic", "version"})
 
 
-class Live:
+class Session:
     """A live run: `open`, then `run` from the main thread, which has closed everything when it returns."""
 
     def __init__(
@@ -82,9 +82,9 @@ class Live:
         self._clock = clock or SystemClock()
         self._began_at = self._clock.now()
         self.stats = Stats()
-        self._allowance = Allowance(settings.cpu / 100, usable_cores())
+        self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
         self.server: Server | None = None
-        self._news = News(self._say)
+        self._notifications = Notifications(self._say)
         self._interrupted = self._reload_asked = False
         self._reloader: Reloader | None = None
         self._stats_file = StatsFile(settings.stats, self._say)
@@ -103,18 +103,18 @@ class Live:
         settings.check()
         memory.share()
         self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
-        state = first_state(settings, self._catalog)
+        state = initial_state(settings, self._catalog)
         sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
-        web = web_sink(settings, sinks)
+        web = find_web_sink(settings, sinks)
         panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
-        self._motor = Motor(settings, self._clock, self._say)
-        asked = self._motor.asked_for()
+        self._engine_chooser = Motor(settings, self._clock, self._say)
+        asked = self._engine_chooser.requested()
         self.control = Control(self._catalog, state, settings.presets)
-        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._news.put)
+        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._notifications.enqueue)
         self.source = open_source(settings, self._clock, self._say, self._own_source)
         opened: list[Sink] = []
         try:
-            open_outputs(sinks, opened, web, settings, self._say)
+            open_sinks(sinks, opened, web, settings, self._say)
             self.sinks = tuple(opened)
             if web is not None:
                 self._serve(web, opened)
@@ -122,7 +122,7 @@ class Live:
             for sink in opened:
                 sink.write(card)
             if asked is None:
-                asked = self._motor.fastest(self._catalog.models if state.mix is None else [state.mix.model])
+                asked = self._engine_chooser.fastest(self._catalog.models if state.mix is None else [state.mix.model])
             self._use(asked)
             self._prepare(state)
         except BaseException:
@@ -134,7 +134,7 @@ class Live:
             if hasattr(self, "pool"):
                 self.pool.close()
             raise
-        audience = Audience(
+        viewers = Viewers(
             opened,
             lambda: self.control.state,
             self._clock.now(),
@@ -150,14 +150,14 @@ class Live:
             self._clock,
             settings.size,
             settings.fps,
-            audience,
-            self._allowance,
+            viewers,
+            self._cpu_budget,
             panic,
         )
-        self.errands = Errands(
+        self.media_saver = MediaSaver(
             self.control,
             self.pipeline.publisher,
-            audience,
+            viewers,
             settings.size,
             settings.fps,
             pictures=settings.pictures,
@@ -172,7 +172,7 @@ class Live:
                 self._catalog,
                 self.control,
                 rebind=self._keyboard.rebind,
-                cover_with=self.pipeline.cover_with,
+                cover_with=self.pipeline.set_panic_picture,
                 follow=self._scenes.replace,
                 press=self.press,
                 say=self._say,
@@ -200,7 +200,7 @@ class Live:
             if self.server is not None:
                 closing.callback(self.server.stop)
             closing.callback(self.pipeline.stop)
-            closing.callback(self.errands.close)
+            closing.callback(self.media_saver.close)
             closing.callback(self.control.close)
             closing.callback(self.pool.stop_building)
             for sink in self.sinks:
@@ -226,22 +226,22 @@ class Live:
         """End the run, from a signal handler: so it only sets a flag, and takes no lock that `run` may hold."""
         self._interrupted = True
 
-    def ask_reload(self) -> None:
+    def request_reload(self) -> None:
         """Have the configuration read again, from a signal handler."""
         self._reload_asked = True
 
     def press(self, order: Order) -> None:
         """Submit the order of a key, from any thread; a refusal is said."""
-        self.control.submit(order).add_done_callback(self._news.hear)
+        self.control.submit(order).add_done_callback(self._notifications.note_refusal)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
         """`state`, and what is true of the run beside it, ready for JSON."""
-        recording = self.errands.recording if hasattr(self, "errands") else None
+        recording = self.media_saver.recording if hasattr(self, "media_saver") else None
         return {
             **state.describe(),
             "recording": None if recording is None else str(recording),
             "presets": list(self.control.presets),
-            "notice": self._news.notice,
+            "notice": self._notifications.notice,
         }
 
     def report(self, now: float) -> dict[str, Any]:
@@ -256,11 +256,11 @@ class Live:
             "engine": self.pool.engine.name,
             "device": self.pool.engine.device,
             "engine_version": self.pool.engine.version,
-            "engine_reason": self._motor.reason,
+            "engine_reason": self._engine_chooser.reason,
             "cpu_percent": settings.cpu,
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
-            "outputs": [{"name": outlet.sink.name, "trouble": outlet.trouble} for outlet in self._wanted()],
+            "outputs": [{"name": runner.sink.name, "trouble": runner.trouble} for runner in self._wanted()],
             **process.used(now),
             "seconds": round(now - self._began_at, 2),
             "start_s": None if first is None else round(process.age(now, first), 2),
@@ -276,7 +276,7 @@ class Live:
             self._clock,
             self._engine_fault,
             self._catalog.models,
-            busy_budget_ms=self._allowance.frame_ms(self._settings.fps),
+            busy_budget_ms=self._cpu_budget.frame_budget_ms(self._settings.fps),
         )
 
     def _prepare(self, state: LiveState) -> None:
@@ -284,15 +284,15 @@ class Live:
         try:
             self.stylist.prepare(state)
         except EngineError as error:
-            other = self._motor.instead_of(self.pool.engine, error)
+            other = self._engine_chooser.fallback_for(self.pool.engine, error)
             self.pool.close()
             self._use(other)
             self.stylist.prepare(state)
-        self.pool.spare = self._motor.spare_for(self.pool.engine)
+        self.pool.spare = self._engine_chooser.spare_for(self.pool.engine)
 
-    def _wanted(self) -> list[Outlet]:
+    def _wanted(self) -> list[SinkRunner]:
         """The outputs asked for: not the page nobody asked for, and no recording begun meanwhile."""
-        return [outlet for outlet in self.pipeline.outlets if outlet.sink in self.sinks]
+        return [runner for runner in self.pipeline.sink_runners if runner.sink in self.sinks]
 
     def _report_once_open(self) -> dict[str, Any]:
         """For the web page, which may ask before all is open."""
@@ -335,7 +335,7 @@ class Live:
             if self._reload_asked:
                 self._reload_asked = False
                 self.press(Order("reload"))
-            self.errands.carry_out()
+            self.media_saver.handle_commands()
             now = self._clock.now()
             if (order := cycle.due(self.control.state, now)) is not None:
                 self.press(order)
@@ -354,19 +354,19 @@ class Live:
             or self.pipeline.stopping.is_set()
             or (seconds is not None and self._clock.now() - began >= seconds)
             or any(window.closed_by_user for window in windows)
-            or all(outlet.given_up for outlet in self._wanted())
+            or all(runner.given_up for runner in self._wanted())
         )
 
     def _tick(self, now: float, tick: Callable[[dict[str, Any]], None] | None) -> None:
         """Tell what is new, about four times a second."""
-        self.errands.tend()
+        self.media_saver.maintain()
         self.pool.give_back(now)
         trouble = self.pool.engine.trouble
-        if trouble is not None and self._news.once(trouble):
-            self.stats.fault("engine", trouble)
+        if trouble is not None and self._notifications.notify_once(trouble):
+            self.stats.count_fault("engine", trouble)
         while self.pool.notices:
             self._say(self.pool.notices.popleft())
-        if self._news.tell(self._troubles()):
+        if self._notifications.update(self._troubles()):
             self._changed()
         if tick is None and not (self.server is not None and self.server.listened):
             return
@@ -378,7 +378,7 @@ class Live:
 
     def _troubles(self) -> dict[str, str]:
         """What does not work at this moment, by whom it concerns."""
-        troubles = {outlet.sink.name: outlet.trouble for outlet in self.pipeline.outlets if outlet.trouble}
+        troubles = {runner.sink.name: runner.trouble for runner in self.pipeline.sink_runners if runner.trouble}
         if self.pipeline.capture.trouble:
             troubles["the camera"] = self.pipeline.capture.trouble
         if self._keyboard.trouble is not None:
@@ -386,5 +386,5 @@ class Live:
         return troubles
 
     def _engine_fault(self, kind: str, message: str) -> None:
-        self.stats.fault(kind, message)
-        self._news.once(message)
+        self.stats.count_fault(kind, message)
+        self._notifications.notify_once(message)

@@ -26,7 +26,7 @@ from stylecam.utils.text import Say
 
 
 # ---- serving
-def web_sink(settings: Settings, sinks: Sequence[Sink]) -> WebSink | None:
+def find_web_sink(settings: Settings, sinks: Sequence[Sink]) -> WebSink | None:
     """The sink that feeds the server: the one among `sinks`, or one more; None if there is to be no server.
 
     Raises:
@@ -82,7 +82,7 @@ def _address(settings: Settings, sink: WebSink) -> Address:
 
 
 # ---- beginning
-def first_state(settings: Settings, catalog: Catalog) -> LiveState:
+def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
     """The state before the first order; without a style asked for, the first one there is.
 
     Raises:
@@ -121,7 +121,7 @@ def open_source(settings: Settings, clock: Clock, say: Say, own: Source | None =
 
 
 # ---- outputs
-def open_outputs(sinks: Sequence[Sink], opened: list[Sink], page: WebSink | None, settings: Settings, say: Say) -> None:
+def open_sinks(sinks: Sequence[Sink], opened: list[Sink], page: WebSink | None, settings: Settings, say: Say) -> None:
     """Open all of `sinks` into `opened`, so that the caller can close those that were when one is refused.
 
     Without any, it is the virtual camera, or `page` if there is none, which is said.

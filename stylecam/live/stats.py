@@ -54,13 +54,13 @@ class Stats:
         self._faults: Counter[str] = Counter()
         self._last_fault: str | None = None
 
-    def captured(self, replaced: bool) -> None:
+    def count_captured(self, replaced: bool) -> None:
         """A frame came from the source; `replaced` if an older one had not been styled yet (a drop)."""
         with self._lock:
             self._captured += 1
             self._drops += replaced
 
-    def styled(self, now: float, milliseconds: float, reused: bool = False) -> None:
+    def count_styled(self, now: float, milliseconds: float, reused: bool = False) -> None:
         """The stylist finished a frame in `milliseconds`; `reused` if it is the painting before, for nothing moved."""
         with self._lock:
             self._reused += reused
@@ -68,12 +68,12 @@ class Stats:
             self._recent_styled.add(now)
             self._style_ms.add(milliseconds)
 
-    def spared(self) -> None:
+    def count_skipped(self) -> None:
         """A frame was let pass unpainted to keep within the processor time allowed."""
         with self._lock:
             self._spared += 1
 
-    def published(self, now: float, captured_at: float | None) -> None:
+    def count_published(self, now: float, captured_at: float | None) -> None:
         """A frame went to the sinks: a fresh one captured at `captured_at`, or a repeat (None)."""
         with self._lock:
             if self._published.last is not None:
@@ -86,13 +86,13 @@ class Stats:
                 self._latency.add((now - captured_at) * 1000)
                 self._recent_latency.add(now, (now - captured_at) * 1000)
 
-    def paused(self) -> None:
+    def pause(self) -> None:
         """Nothing is published from now on, on purpose: the time until the next frame is no gap and slows no rate."""
         with self._lock:
             self._published.pause()
             self._styled.pause()
 
-    def fault(self, kind: str, message: str) -> None:
+    def count_fault(self, kind: str, message: str) -> None:
         """Something went wrong and was recovered from: `source`, `sink`, `engine`, `style`."""
         with self._lock:
             self._faults[kind] += 1

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable
 from stylecam.control.state import LiveState
 from stylecam.media.sinks.base import Sink
 
-LOOK_S = 0.1
+UPDATE_INTERVAL_S = 0.1
 """Seconds between two looks at who watches."""
 LINGER_S = 5.0
 """The camera stays on this long after the last viewer: programs close and open a camera while they set it up."""
 
 
-class Audience:
+class Viewers:
     """Decides from what the sinks know, and the user's hand, whether there is anyone to paint for.
 
     Sinks that can tell are believed. Where none is watched and one cannot tell, the picture goes on, or, with
     `idle_after_s`, until no order (a key, a hotkey) has come for that long. The user's own "camera off" beats all.
 
     Attributes:
-        present: the decision as of the last look; read by any thread.
+        watching: the decision as of the last look; read by any thread.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Audience:
         idle_after_s: float | None = None,
     ) -> None:
         """`state` gives what the user wants at this moment."""
-        self.present = True
+        self.watching = True
         self._sinks = tuple(sinks)
         self._state = state
         self._always_on = always_on
@@ -42,27 +42,27 @@ class Audience:
         self._watched_at = self._stirred_at = now
         self._version = state().version
 
-    def join(self, sink: Sink) -> None:
+    def add(self, sink: Sink) -> None:
         """Ask `sink` too from now on; from any thread."""
         self._sinks = (*self._sinks, sink)
 
-    def part(self, sink: Sink) -> None:
+    def remove(self, sink: Sink) -> None:
         """Ask `sink` no more."""
         self._sinks = tuple(one for one in self._sinks if one is not sink)
 
     @property
     def waiting_for(self) -> str | None:
         """What would bring the camera back, for people; None while it is on."""
-        if self.present:
+        if self.watching:
             return None
         return "camera switched off by hand" if self._state().resting else "waiting for a viewer"
 
-    def look(self, now: float) -> bool:
-        """Bring `present` up to date, at most once per `LOOK_S`; by the thread that writes to the sinks."""
-        if now - self._looked_at >= LOOK_S:
+    def update(self, now: float) -> bool:
+        """Bring `watching` up to date, at most once per `UPDATE_INTERVAL_S`; by the thread that writes to the sinks."""
+        if now - self._looked_at >= UPDATE_INTERVAL_S:
             self._looked_at = now
-            self.present = self._decide(now)
-        return self.present
+            self.watching = self._decide(now)
+        return self.watching
 
     def _decide(self, now: float) -> bool:
         state = self._state()

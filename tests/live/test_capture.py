@@ -15,7 +15,7 @@ from stylecam.media.frame import Frame, Size
 from stylecam.testing import Event, FaultySource, grey
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.latest import Slot
-from tests.doubles import audience, seat
+from tests.doubles import viewers, watchable_sink
 
 LOST = SourceLostError("HD Webcam gives no more pictures; is it still plugged in?")
 BUSY = CameraBusyError("HD Webcam is in use by zoom (process 42); close it there and try again")
@@ -32,10 +32,10 @@ class Stage:
         self.slot: Slot[Frame] = Slot()
         self.stats = Stats()
         self.stop = threading.Event()
-        self.seat = seat()
-        self.audience = audience(self.seat, now=self.clock.now())
+        self.watchable_sink = watchable_sink()
+        self.viewers = viewers(self.watchable_sink, now=self.clock.now())
         self.capture = Capture(
-            self.source, self.slot, self.stats, self.clock, self.stop, Size(128, 96), 30, self.audience
+            self.source, self.slot, self.stats, self.clock, self.stop, Size(128, 96), 30, self.viewers
         )
 
     def step(self, count: int = 1) -> None:
@@ -44,14 +44,14 @@ class Stage:
 
     def empty(self) -> None:
         """The last viewer has left, and stays away."""
-        self.seat.taken = False
+        self.watchable_sink.taken = False
         self.clock.advance(LINGER_S)
-        self.audience.look(self.clock.now())
+        self.viewers.update(self.clock.now())
 
     def fill(self) -> None:
-        self.seat.taken = True
+        self.watchable_sink.taken = True
         self.clock.advance(1)
-        self.audience.look(self.clock.now())
+        self.viewers.update(self.clock.now())
 
     @property
     def notice(self) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineError, EngineRunError, EngineUnavailableError
-from stylecam.live import engine_choice as motor
+from stylecam.live import engine_choice as engine_choice_module
 from stylecam.live.engine_choice import Motor
 from stylecam.live.settings import Settings
 from stylecam.utils.clock import ManualClock
@@ -30,7 +30,7 @@ def engine(name: str, device: str = "cpu") -> Engine:
 
 
 def test_auto_asks_for_none_by_name() -> None:
-    assert driven().asked_for() is None
+    assert driven().requested() is None
 
 
 def test_without_any_network_opencv_does() -> None:
@@ -43,9 +43,9 @@ def test_an_engine_that_is_not_installed_is_refused_before_anything_is_opened(mo
     def missing(*_: object) -> Engine:
         raise EngineUnavailableError("OpenVINO is not installed")
 
-    monkeypatch.setattr(motor, "make_engine", missing)
+    monkeypatch.setattr(engine_choice_module, "make_engine", missing)
     with pytest.raises(EngineUnavailableError):
-        driven(engine="openvino").asked_for()
+        driven(engine="openvino").requested()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_an_engine_that_is_not_installed_is_refused_before_anything_is_opened(mo
 )  # fmt: skip
 def test_what_nobody_asked_for_and_fails_gives_way_to_opencv(settings: dict[str, Any], failing: Engine) -> None:
     said: list[str] = []
-    other = driven(said, **settings).instead_of(failing, FAILED)
+    other = driven(said, **settings).fallback_for(failing, FAILED)
     assert (other.name, other.device) == ("opencv", "cpu")
     assert said == [f"{failing.version} on {failing.device} does not work (it fell apart); going on with OpenCV"]
 
@@ -69,7 +69,7 @@ def test_what_nobody_asked_for_and_fails_gives_way_to_opencv(settings: dict[str,
 )  # fmt: skip
 def test_what_was_asked_for_or_is_the_last_resort_is_not_replaced(settings: dict[str, Any], failing: Engine) -> None:
     with pytest.raises(EngineError, match="it fell apart"):
-        driven(**settings).instead_of(failing, FAILED)
+        driven(**settings).fallback_for(failing, FAILED)
 
 
 def test_the_fastest_has_a_spare_one_for_networks_it_cannot_run_and_one_asked_for_has_none() -> None:

@@ -13,7 +13,7 @@ from stylecam.control.actions import Order
 from stylecam.control.commands import Control
 from stylecam.control.state import LiveState
 from stylecam.errors import SourceLostError
-from stylecam.live.cpu_budget import Allowance
+from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.stats import Stats
 from stylecam.media.frame import Frame, Image, Size
@@ -21,7 +21,7 @@ from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.stylize.live import RIM, Stylist
 from stylecam.testing import CollectingSink, Event, ScriptedSource, grey
 from stylecam.utils.clock import ManualClock, SystemClock
-from tests.doubles import HandPool, TintEngine, audience, model, until
+from tests.doubles import HandPool, TintEngine, model, until, viewers
 
 SIZE = Size(128, 96)
 BANK = model("bank", 4)
@@ -45,7 +45,7 @@ class Studio:
         self.engine = TintEngine()
         self.stats = Stats()
         self.pool = HandPool(self.engine, RIM)
-        stylist = Stylist(self.pool, SIZE, 30, clock, self.stats.fault)
+        stylist = Stylist(self.pool, SIZE, 30, clock, self.stats.count_fault)
         state = LiveState(mix)
         stylist.prepare(state)
         self.control = Control(Catalog([]), state)
@@ -60,8 +60,8 @@ class Studio:
             clock,
             SIZE,
             30,
-            audience(),
-            Allowance(share, 1),
+            viewers(),
+            CpuBudget(share, 1),
             panic,
         )
 
@@ -394,9 +394,9 @@ def test_a_picture_painted_once_more_is_a_repeat(clock: ManualClock) -> None:
 def test_what_the_camera_saw_before_it_rested_is_never_painted_again(clock: ManualClock) -> None:
     studio = Studio([grey(255, SIZE), None], clock)
     studio.step(3)
-    studio.pipeline._audience.present = False
+    studio.pipeline._viewers.watching = False
     studio.pipeline.style_step()
-    studio.pipeline._audience.present = True
+    studio.pipeline._viewers.watching = True
     styled = studio.pipeline.report()["styled"]
     studio.order("bypass")
     studio.pipeline.style_step()

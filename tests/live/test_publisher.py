@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from stylecam.control.state import LiveState
 from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
-from stylecam.live.publisher import CARD_S, RETRY_S, Outlet, Pacer, Publisher
+from stylecam.live.publisher import CARD_S, RETRY_S, Pacer, Publisher, SinkRunner
 from stylecam.live.stats import Stats
-from stylecam.live.viewers import LINGER_S, LOOK_S, Audience
+from stylecam.live.viewers import LINGER_S, UPDATE_INTERVAL_S, Viewers
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.testing import CollectingSink, grey
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.latest import Slot
 from stylecam.utils.metrics import Stages
-from tests.doubles import Seat, audience, frame, seat
+from tests.doubles import WatchableSink, frame, viewers, watchable_sink
 
 FPS = 30.0
 PERIOD = 1 / FPS
@@ -107,41 +107,41 @@ def failing_while(failing: Callable[[], bool], during: str = "write") -> Callabl
 
 
 def test_an_outlet_says_once_that_its_sink_failed() -> None:
-    outlet = Outlet(CollectingSink(failing=failing_while(lambda: True)), SIZE, FPS)
-    outlet.open()
-    assert [outlet.write(frame(), 0.0), outlet.write(frame(), 0.1)] == ["the device has gone", None]
+    runner = SinkRunner(CollectingSink(failing=failing_while(lambda: True)), SIZE, FPS)
+    runner.open()
+    assert [runner.write(frame(), 0.0), runner.write(frame(), 0.1)] == ["the device has gone", None]
 
 
 def test_a_failed_sink_is_closed_until_the_next_attempt() -> None:
     sink = CollectingSink(failing=failing_while(lambda: True))
-    outlet = Outlet(sink, SIZE, FPS)
-    outlet.open()
-    outlet.write(frame(), 0.0)
+    runner = SinkRunner(sink, SIZE, FPS)
+    runner.open()
+    runner.write(frame(), 0.0)
     assert not sink.opened
-    assert outlet.trouble == "the device has gone"
+    assert runner.trouble == "the device has gone"
 
 
 def test_a_failed_sink_is_not_opened_again_before_its_time() -> None:
     broken = [True]
     sink = CollectingSink(failing=failing_while(lambda: broken[0]))
-    outlet = Outlet(sink, SIZE, FPS)
-    outlet.open()
-    outlet.write(frame(), 0.0)
+    runner = SinkRunner(sink, SIZE, FPS)
+    runner.open()
+    runner.write(frame(), 0.0)
     broken[0] = False
-    outlet.write(frame(), RETRY_S * 0.9)
+    runner.write(frame(), RETRY_S * 0.9)
     assert sink.opened_count == 1
 
 
 def test_a_sink_that_recovers_gets_frames_again_and_its_trouble_is_forgotten() -> None:
     broken = [True]
     sink = CollectingSink(failing=failing_while(lambda: broken[0]))
-    outlet = Outlet(sink, SIZE, FPS)
-    outlet.open()
-    outlet.write(frame(0), 0.0)
+    runner = SinkRunner(sink, SIZE, FPS)
+    runner.open()
+    runner.write(frame(0), 0.0)
     broken[0] = False
-    outlet.write(frame(1), RETRY_S)
+    runner.write(frame(1), RETRY_S)
     assert [f.index for f in sink.frames] == [1]
-    assert outlet.trouble is None
+    assert runner.trouble is None
 
 
 def test_a_sink_that_cannot_be_opened_again_is_tried_once_a_second() -> None:
@@ -153,21 +153,21 @@ def test_a_sink_that_cannot_be_opened_again_is_tried_once_a_second() -> None:
         attempts.append(during)
         return SinkUnavailableError("still gone") if len(attempts) > 1 else None
 
-    outlet = Outlet(CollectingSink(failing=refuse), SIZE, FPS)
-    outlet.open()
+    runner = SinkRunner(CollectingSink(failing=refuse), SIZE, FPS)
+    runner.open()
     for tick in range(300):
-        outlet.write(frame(), tick / FPS)
+        runner.write(frame(), tick / FPS)
     assert len(attempts) == pytest.approx(1 + 10, abs=1)
 
 
 def test_a_sink_that_does_not_retry_is_given_up() -> None:
     sink = CollectingSink(failing=failing_while(lambda: True))
     sink.retries = False
-    outlet = Outlet(sink, SIZE, FPS)
-    outlet.open()
+    runner = SinkRunner(sink, SIZE, FPS)
+    runner.open()
     for tick in range(100):
-        outlet.write(frame(), tick / FPS)
-    assert outlet.given_up
+        runner.write(frame(), tick / FPS)
+    assert runner.given_up
     assert sink.opened_count == 1
 
 
@@ -175,27 +175,27 @@ class Stage:
     """A publisher with its slot, sinks and clock, stepped by hand."""
 
     def __init__(
-        self, *sinks: CollectingSink, notice: Notice = lambda _: None, watching: Audience | None = None
+        self, *sinks: CollectingSink, notice: Notice = lambda _: None, watching: Viewers | None = None
     ) -> None:
         self.cover: Frame | None = None
         self.clock = ManualClock()
         self.slot: Slot[tuple[Frame, float]] = Slot()
         self.stats = Stats()
         self.stop = threading.Event()
-        self.outlets = [Outlet(sink, SIZE, FPS) for sink in sinks]
-        for outlet in self.outlets:
-            outlet.open()
+        self.sink_runners = [SinkRunner(sink, SIZE, FPS) for sink in sinks]
+        for runner in self.sink_runners:
+            runner.open()
         first = frame(-1, self.clock.now())
         self.publisher = Publisher(
             self.slot,
-            self.outlets,
+            self.sink_runners,
             self.stats,
             self.clock,
             self.stop,
             FPS,
             first,
             lambda now: notice(now),
-            watching or audience(),
+            watching or viewers(),
             Stages(self.clock),
             lambda: self.cover,
         )
@@ -281,7 +281,7 @@ def test_an_output_that_fails_for_a_while_comes_back_by_itself() -> None:
     stage = Stage(sink)
     clock.append(stage.clock)
     stage.step(round(8 * FPS))
-    assert stage.outlets[0].trouble is None
+    assert stage.sink_runners[0].trouble is None
     assert len(sink.frames) > 4 * FPS
 
 
@@ -375,28 +375,28 @@ def test_a_failing_output_that_cannot_even_be_closed_does_not_touch_the_others(
     monkeypatch.setattr(broken, "_close", stuck)
     stage.step(3)
     assert len(other.frames) == 3
-    assert "open in a player" in str(stage.outlets[0].trouble)
+    assert "open in a player" in str(stage.sink_runners[0].trouble)
 
 
 class EmptyHouse(Stage):
     """A publisher whose only viewer has left."""
 
     def __init__(self) -> None:
-        self.seat = seat()
-        super().__init__(self.seat, watching=audience(self.seat))
+        self.watchable_sink = watchable_sink()
+        super().__init__(self.watchable_sink, watching=viewers(self.watchable_sink))
         self.offer(7)
         self.step()
-        self.seat.taken = False
+        self.watchable_sink.taken = False
         self.clock.advance(LINGER_S)
         self.step()
-        self.seat.frames.clear()
+        self.watchable_sink.frames.clear()
 
     def play(self, seconds: float) -> list[int]:
         """The numbers of the frames published in the next `seconds`."""
         end = self.clock.now() + seconds
         while self.clock.now() < end:
             self.step()
-        return [f.index for f in self.seat.frames]
+        return [f.index for f in self.watchable_sink.frames]
 
 
 def test_while_nobody_watches_a_still_card_goes_out_twice_a_second() -> None:
@@ -408,26 +408,26 @@ def test_while_nobody_watches_a_still_card_goes_out_twice_a_second() -> None:
 def test_a_new_viewer_is_seen_and_gets_the_full_rate_within_a_moment() -> None:
     house = EmptyHouse()
     house.play(10)
-    house.seat.taken = True
+    house.watchable_sink.taken = True
     before = house.clock.now()
-    while not house.seat.frames or house.seat.frames[-1].index < 0:
+    while not house.watchable_sink.frames or house.watchable_sink.frames[-1].index < 0:
         house.offer(8)
         house.step()
-    assert house.clock.now() - before <= 2 * LOOK_S
+    assert house.clock.now() - before <= 2 * UPDATE_INTERVAL_S
 
 
 def test_a_new_viewer_never_sees_what_was_painted_for_the_last_one() -> None:
     house = EmptyHouse()
     house.offer(8)
     house.play(1)
-    house.seat.taken = True
+    house.watchable_sink.taken = True
     assert set(house.play(2)) == {-1}
 
 
 def test_a_rest_is_no_gap_and_lowers_no_rate() -> None:
     house = EmptyHouse()
     house.play(3600)
-    house.seat.taken = True
+    house.watchable_sink.taken = True
     house.play(2)
     snapshot = house.stats.snapshot(house.clock.now())
     assert snapshot["gap_ms"]["max"] < 1000 * LINGER_S + 100
@@ -436,7 +436,7 @@ def test_a_rest_is_no_gap_and_lowers_no_rate() -> None:
 
 def test_a_sink_that_fails_while_nobody_watches_is_counted() -> None:
     house = EmptyHouse()
-    house.seat._failing = lambda during: SinkLostError("gone") if during == "write" else None
+    house.watchable_sink._failing = lambda during: SinkLostError("gone") if during == "write" else None
     house.play(1)
     assert house.stats.snapshot(0)["faults"]["sink"] >= 1
 
@@ -456,8 +456,8 @@ def test_what_covers_the_picture_is_all_that_is_published() -> None:
 
 
 def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
-    sink = Seat(taken=False)
-    stage = Stage(sink, watching=Audience([sink], lambda: LiveState(None, resting=True), 1000.0))
+    sink = WatchableSink(taken=False)
+    stage = Stage(sink, watching=Viewers([sink], lambda: LiveState(None, resting=True), 1000.0))
     stage.step(2)
     stage.cover = frame(5)
     stage.step()
@@ -477,15 +477,15 @@ def test_what_was_published_last_is_known() -> None:
 def test_one_more_outlet_may_join_and_part_while_it_runs() -> None:
     first, second = CollectingSink(), CollectingSink()
     stage = Stage(first)
-    joined = Outlet(second, SIZE, FPS)
+    joined = SinkRunner(second, SIZE, FPS)
     joined.open()
     stage.step()
-    stage.publisher.join(joined)
+    stage.publisher.add(joined)
     stage.step(2)
-    assert stage.publisher.part(joined)
+    assert stage.publisher.remove(joined)
     stage.step()
     assert (len(first.frames), len(second.frames)) == (4, 2)
-    assert not stage.publisher.part(joined)
+    assert not stage.publisher.remove(joined)
     assert second.closed_count == 0
 
 
@@ -501,10 +501,10 @@ def test_an_outlet_may_be_closed_as_soon_as_it_has_parted() -> None:
     publishing = threading.Thread(target=publish)
     publishing.start()
     for _ in range(50):
-        outlet = Outlet(sink, SIZE, FPS)
-        outlet.open()
-        stage.publisher.join(outlet)
-        stage.publisher.part(outlet)
+        runner = SinkRunner(sink, SIZE, FPS)
+        runner.open()
+        stage.publisher.add(runner)
+        stage.publisher.remove(runner)
         sink.close()
     stop.set()
     publishing.join()

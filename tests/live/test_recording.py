@@ -14,18 +14,18 @@ from stylecam.control.commands import Control, Ticket
 from stylecam.control.state import LiveState
 from stylecam.errors import ConfigError, RefusedError, StylecamError, UsageError
 from stylecam.live import recording as room
-from stylecam.live.cpu_budget import Allowance
+from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.pipeline import Pipeline
-from stylecam.live.recording import Errands
+from stylecam.live.recording import MediaSaver
 from stylecam.live.stats import Stats
-from stylecam.live.viewers import Audience
+from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
 from stylecam.media.sinks.recorder import Recorder
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import RIM, Stylist
 from stylecam.testing import CollectingSink, ScriptedSource, grey
 from stylecam.utils.clock import ManualClock
-from tests.doubles import HandPool, TintEngine, audience, until
+from tests.doubles import HandPool, TintEngine, until, viewers
 
 SIZE = Size(128, 96)
 
@@ -39,23 +39,23 @@ class Stage:
         source, sink = ScriptedSource([grey(200, SIZE)], clock), CollectingSink()
         source.open(SIZE, 30)
         sink.open(SIZE, 30)
-        self.audience: Audience = audience(sink)
-        stylist = Stylist(HandPool(TintEngine(), RIM), SIZE, 30, clock, stats.fault)
+        self.viewers: Viewers = viewers(sink)
+        stylist = Stylist(HandPool(TintEngine(), RIM), SIZE, 30, clock, stats.count_fault)
         self.pipeline = Pipeline(
-            source, stylist, [sink], self.control, stats, clock, SIZE, 30, self.audience, Allowance(1.0, 1)
+            source, stylist, [sink], self.control, stats, clock, SIZE, 30, self.viewers, CpuBudget(1.0, 1)
         )
         self.changes: list[Path | None] = []
         self.pictures, self.videos = folder / "pictures", folder / "videos"
-        self.errands = Errands(
+        self.media_saver = MediaSaver(
             self.control,
             self.pipeline.publisher,
-            self.audience,
+            self.viewers,
             SIZE,
             30,
             pictures=self.pictures,
             videos=self.videos,
             reload=reload,
-            changed=lambda: self.changes.append(self.errands.recording),
+            changed=lambda: self.changes.append(self.media_saver.recording),
         )
 
     def step(self, count: int = 1) -> None:
@@ -68,7 +68,7 @@ class Stage:
         """The ticket of an order, once it has ended."""
         ticket = self.control.submit(Order.parse(order))
         self.control.apply()
-        self.errands.carry_out()
+        self.media_saver.handle_commands()
         assert until(lambda: ticket.ended)
         return ticket
 
@@ -84,9 +84,9 @@ class Stage:
 def stage(clock: ManualClock, tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(clock, tmp_path)
     yield stage
-    stage.errands.close()
-    for outlet in stage.pipeline.outlets:  # a recording that a test has begun ends with it
-        outlet.sink.discard()
+    stage.media_saver.close()
+    for runner in stage.pipeline.sink_runners:  # a recording that a test has begun ends with it
+        runner.sink.discard()
 
 
 def test_a_snapshot_is_the_published_picture_to_the_pixel(stage: Stage) -> None:
@@ -175,10 +175,10 @@ def test_one_key_begins_and_ends_it(stage: Stage) -> None:
 def test_a_recording_counts_as_a_viewer(stage: Stage) -> None:
     stage.step()
     stage.file("record:on")
-    assert any(isinstance(sink, Recorder) for sink in stage.audience._sinks)
+    assert any(isinstance(sink, Recorder) for sink in stage.viewers._sinks)
     stage.step()
     stage.file("record:off")
-    assert not any(isinstance(sink, Recorder) for sink in stage.audience._sinks)
+    assert not any(isinstance(sink, Recorder) for sink in stage.viewers._sinks)
 
 
 def test_what_is_so_already_stays_so_as_with_every_switch(stage: Stage) -> None:
@@ -212,13 +212,13 @@ def test_a_recording_of_nothing_is_said(stage: Stage) -> None:
 def test_a_recording_that_fails_on_the_way_is_let_go(stage: Stage) -> None:
     stage.step()
     stage.file("record:on")
-    (recorder,) = [o.sink for o in stage.pipeline.outlets if isinstance(o.sink, Recorder)]
+    (recorder,) = [o.sink for o in stage.pipeline.sink_runners if isinstance(o.sink, Recorder)]
     recorder._failure = "the disk is nearly full"
     stage.step(2)
-    assert stage.errands.recording is None
-    stage.errands.tend()
-    assert until(lambda: len(stage.pipeline.outlets) == 1)
-    stage.errands.tend()
+    assert stage.media_saver.recording is None
+    stage.media_saver.maintain()
+    assert until(lambda: len(stage.pipeline.sink_runners) == 1)
+    stage.media_saver.maintain()
     assert stage.file("record:on")
 
 
@@ -227,7 +227,7 @@ def test_the_end_of_the_run_finishes_a_recording(stage: Stage) -> None:
     path = stage.file("record:on")
     stage.step(5)
     stage.control.close()
-    stage.errands.close()
+    stage.media_saver.close()
     stage.pipeline.stopping.set()
     stage.pipeline.publisher.run()
     assert path.exists()
@@ -238,7 +238,7 @@ def test_the_configuration_is_read_again(clock: ManualClock, tmp_path: Path) -> 
     stage = Stage(clock, tmp_path, lambda: read.append(True))
     assert stage.ask("reload").state
     assert read == [True]
-    stage.errands.close()
+    stage.media_saver.close()
 
 
 @pytest.mark.parametrize("reload", [None, "wrong"])
@@ -249,7 +249,7 @@ def test_a_configuration_that_cannot_be_read_is_said(clock: ManualClock, tmp_pat
     stage = Stage(clock, tmp_path, wrong if reload else None)
     with pytest.raises(StylecamError, match="line 3" if reload else "no configuration"):
         _ = stage.ask("reload").state
-    stage.errands.close()
+    stage.media_saver.close()
 
 
 def test_a_mistake_of_ours_ends_the_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +260,7 @@ def test_a_mistake_of_ours_ends_the_run(stage: Stage, monkeypatch: pytest.Monkey
     monkeypatch.setattr(room, "new_file", broken)
     stage.control.submit(Order.parse("snapshot"))
     stage.control.apply()
-    stage.errands.carry_out()
-    until(lambda: all(work.done() for work in stage.errands._working))
+    stage.media_saver.handle_commands()
+    until(lambda: all(work.done() for work in stage.media_saver._working))
     with pytest.raises(ZeroDivisionError):
-        stage.errands.tend()
+        stage.media_saver.maintain()

@@ -22,7 +22,7 @@ from stylecam.control.http import server
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
 from stylecam.engines.autotune import Choice, Tuner
-from stylecam.engines.base import Session
+from stylecam.engines.base import Session as InferenceSession
 from stylecam.errors import (
     CameraNotFoundError,
     EngineRunError,
@@ -34,11 +34,11 @@ from stylecam.errors import (
     StylecamError,
     UsageError,
 )
-from stylecam.live import engine_choice as motor
+from stylecam.live import engine_choice as engine_choice_module
 from stylecam.live import session as room
 from stylecam.live import stats as stats_file
-from stylecam.live import viewers as audience
-from stylecam.live.session import Live
+from stylecam.live import viewers as viewers
+from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media import v4l2
 from stylecam.media.frame import Size
@@ -67,12 +67,12 @@ def said() -> list[str]:
     return []
 
 
-Make = Callable[..., Live]
+Make = Callable[..., Session]
 
 
 @pytest.fixture
 def make(catalog: Catalog, said: list[str]) -> Iterator[Make]:
-    def build(**changes: Any) -> Live:
+    def build(**changes: Any) -> Session:
         given = {
             "camera": "demo",
             "style": "none",
@@ -81,7 +81,7 @@ def make(catalog: Catalog, said: list[str]) -> Iterator[Make]:
             "hotkeys": False,
             "server": False,
         }
-        return Live(Settings(**{**given, **changes}), catalog, said.append)
+        return Session(Settings(**{**given, **changes}), catalog, said.append)
 
     yield build
     assert until(lambda: not left_over()), f"a run has left threads behind: {left_over()}"
@@ -91,7 +91,7 @@ def left_over() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("stylecam")}
 
 
-def play(live: Live, seconds: float = 0.15) -> dict[str, Any]:
+def play(live: Session, seconds: float = 0.15) -> dict[str, Any]:
     """Run for a moment, or until the test's own thread ends it."""
     live.open()
     timer = threading.Timer(seconds, live.interrupt)
@@ -315,7 +315,7 @@ def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
 ) -> None:
     real = opencv.OpenCVEngine.session
 
-    def session(engine: opencv.OpenCVEngine, model: Model, width: int, height: int) -> Session:
+    def session(engine: opencv.OpenCVEngine, model: Model, width: int, height: int) -> InferenceSession:
         if engine.device == "cuda":
             raise EngineRunError("no kernel image for this device")
         return real(engine, model, width, height)
@@ -332,7 +332,7 @@ class Broken(TintEngine):
 
     name = "openvino"
 
-    def session(self, model: Model, width: int, height: int) -> Session:
+    def session(self, model: Model, width: int, height: int) -> InferenceSession:
         raise EngineRunError("it fell apart")
 
 
@@ -381,7 +381,7 @@ def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
 def test_an_engine_asked_for_by_name_is_not_replaced(
     make: Make, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
-    monkeypatch.setattr(motor, "make_engine", lambda *_: Broken())
+    monkeypatch.setattr(engine_choice_module, "make_engine", lambda *_: Broken())
     with pytest.raises(EngineRunError, match="it fell apart"):
         make(style=catalog.cards[0].name, engine="openvino").open()
 
@@ -412,7 +412,7 @@ def test_more_threads_than_cores_are_not_used_and_it_says_so(make: Make, said: l
 def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audience, "LINGER_S", 0.05)
+    monkeypatch.setattr(viewers, "LINGER_S", 0.05)
     live = make(outputs=("web",), server=True)
     live.open()
     running = threading.Thread(target=live.run)
@@ -433,7 +433,7 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
 
 
 def test_always_on_paints_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audience, "LINGER_S", 0.01)
+    monkeypatch.setattr(viewers, "LINGER_S", 0.01)
     monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
     monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
     assert play(make(always_on=True))["styled"] > 0
@@ -447,7 +447,7 @@ def test_a_time_to_rest_must_make_sense(make: Make) -> None:
 class Page:
     """The page of a run that goes on in another thread."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Session) -> None:
         self.live = live
 
     def ask(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
@@ -465,7 +465,7 @@ class Page:
 
 
 @contextlib.contextmanager
-def served(live: Live) -> Iterator[Page]:
+def served(live: Session) -> Iterator[Page]:
     """Run `live` in another thread for as long as the block lasts."""
     live.open()
     running = threading.Thread(target=live.run)
@@ -554,7 +554,7 @@ def test_opened_to_others_it_warns(make: Make, said: list[str]) -> None:
 def test_who_looks_at_the_page_wakes_a_camera_that_nobody_else_watches(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audience, "LINGER_S", 0.05)
+    monkeypatch.setattr(viewers, "LINGER_S", 0.05)
     monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
     monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
     with served(make(server=True)) as page:
@@ -630,7 +630,7 @@ def test_styles_change_by_themselves_while_it_runs(make: Make, catalog: Catalog)
 def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: list[str]) -> None:
     settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
     again = replace(settings, presets={"soft": Preset(strength=0.4)})
-    live = Live(settings, catalog, said.append, reload=lambda: again)
+    live = Session(settings, catalog, said.append, reload=lambda: again)
     live.open()
     live.press(Order.parse("preset:soft"))
     live.press(Order.parse("reload"))

@@ -15,7 +15,7 @@ from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError, UsageError
 from stylecam.live.settings import Settings
-from stylecam.live.startup import serve, web_sink
+from stylecam.live.startup import find_web_sink, serve
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import NullSink, Sink
 from stylecam.media.sinks.mjpeg import WebSink
@@ -37,7 +37,7 @@ class Place:
     def serve(self, *sinks: Sink, **given: Any) -> Server | None:
         settings = Settings(size=Size(128, 96), token=TOKEN, **given)
         self.opened = list(sinks)
-        web = web_sink(settings, sinks)
+        web = find_web_sink(settings, sinks)
         if web is None:
             return None
         desk = Desk(Control(self.catalog, LiveState(None)), self.catalog, web.broadcast)

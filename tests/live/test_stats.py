@@ -16,7 +16,7 @@ from stylecam.utils.metrics import Histogram, Recent
 def publish(stats: Stats, count: int, fps: float = 30.0, start: float = 100.0, latency: float | None = 0.05) -> None:
     for i in range(count):
         now = start + i / fps
-        stats.published(now, None if latency is None else now - latency)
+        stats.count_published(now, None if latency is None else now - latency)
 
 
 @given(st.lists(st.floats(0, 1999, allow_subnormal=False), min_size=1), st.sampled_from([50, 95, 99]))
@@ -90,7 +90,7 @@ def test_a_gap_in_publishing_is_the_maximum_shown() -> None:
 def test_frames_replaced_before_styling_are_drops() -> None:
     stats = Stats()
     for replaced in (False, True, True, False):
-        stats.captured(replaced)
+        stats.count_captured(replaced)
     snapshot = stats.snapshot(0)
     assert (snapshot["captured"], snapshot["drops"]) == (4, 2)
 
@@ -98,14 +98,14 @@ def test_frames_replaced_before_styling_are_drops() -> None:
 def test_faults_are_counted_by_kind_with_the_last_message() -> None:
     stats = Stats()
     for kind, message in (("sink", "a"), ("source", "b"), ("sink", "c")):
-        stats.fault(kind, message)
+        stats.count_fault(kind, message)
     assert stats.snapshot(0)["faults"] == {"sink": 2, "source": 1, "total": 3, "last": "c"}
 
 
 def test_styled_frames_are_counted_with_their_time() -> None:
     stats = Stats()
     for i in range(61):
-        stats.styled(i / 20, 25.0)
+        stats.count_styled(i / 20, 25.0)
     snapshot = stats.snapshot(3)
     assert (snapshot["styled"], snapshot["styled_fps"], snapshot["style_ms"]["p50"]) == (61, 20.0, 25.0)
 
@@ -127,7 +127,7 @@ def test_a_snapshot_is_ready_for_json_at_any_time(count: int) -> None:
 def test_a_pause_is_no_gap_and_slows_no_rate() -> None:
     stats = Stats()
     publish(stats, 31)
-    stats.paused()
+    stats.pause()
     publish(stats, 31, start=5000.0)
     snapshot = stats.snapshot(5001.0)
     assert snapshot["published_fps"] == pytest.approx(30)

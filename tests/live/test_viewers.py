@@ -7,36 +7,34 @@ from dataclasses import replace
 import pytest
 
 from stylecam.control.state import LiveState
-from stylecam.live.viewers import LINGER_S, LOOK_S, Audience
-from tests.doubles import Seat, seat
+from stylecam.live.viewers import LINGER_S, UPDATE_INTERVAL_S, Viewers
+from tests.doubles import WatchableSink, watchable_sink
 
 MINUTES_S = 600.0
 
 
 class House:
-    """An audience with two sinks, and a clock in hand."""
+    """An viewers with two sinks, and a clock in hand."""
 
     def __init__(self, *taken: bool | None, always_on: bool = False, idle_after_s: float | None = None) -> None:
         self.now = 50.0
         self.state = LiveState(None)
-        self.seats: list[Seat] = [seat(one) for one in taken]
-        self.audience = Audience(
-            self.seats, lambda: self.state, self.now, always_on=always_on, idle_after_s=idle_after_s
-        )
+        self.seats: list[WatchableSink] = [watchable_sink(one) for one in taken]
+        self.viewers = Viewers(self.seats, lambda: self.state, self.now, always_on=always_on, idle_after_s=idle_after_s)
 
     def after(self, seconds: float) -> bool:
         """Is the camera on `seconds` later, looked at all the time?"""
-        for _ in range(round(seconds / LOOK_S)):
-            self.now += LOOK_S * 1.01  # as a clock would: never early
-            self.audience.look(self.now)
-        return self.audience.present
+        for _ in range(round(seconds / UPDATE_INTERVAL_S)):
+            self.now += UPDATE_INTERVAL_S * 1.01  # as a clock would: never early
+            self.viewers.update(self.now)
+        return self.viewers.watching
 
     def order(self, resting: bool = False) -> None:
         self.state = replace(self.state, version=self.state.version + 1, resting=resting)
 
 
 def test_at_the_start_the_camera_is_on() -> None:
-    assert House(False).audience.present
+    assert House(False).viewers.watching
 
 
 def test_without_a_viewer_it_goes_off_after_a_moment() -> None:
@@ -54,7 +52,7 @@ def test_a_viewer_brings_it_back_at_the_next_look() -> None:
     house = House(False)
     house.after(60)
     house.seats[0].taken = True
-    assert house.after(LOOK_S)
+    assert house.after(UPDATE_INTERVAL_S)
 
 
 def test_a_program_that_closes_and_opens_it_every_few_seconds_never_turns_it_off() -> None:
@@ -69,8 +67,8 @@ def test_sinks_are_asked_at_most_ten_times_a_second() -> None:
     asked = []
     house.seats[0]._watched = lambda: bool(asked.append(1))  # type: ignore[method-assign, func-returns-value]
     for _ in range(100):
-        house.now += LOOK_S / 10
-        house.audience.look(house.now)
+        house.now += UPDATE_INTERVAL_S / 10
+        house.viewers.update(house.now)
     assert len(asked) == pytest.approx(10, abs=1)
 
 
@@ -97,7 +95,7 @@ def test_any_key_begins_that_time_anew_and_wakes_it() -> None:
     assert house.after(MINUTES_S * 0.9)
     house.after(MINUTES_S)
     house.order()
-    assert house.after(LOOK_S)
+    assert house.after(UPDATE_INTERVAL_S)
 
 
 def test_that_time_means_nothing_where_a_viewer_is_known() -> None:
@@ -111,23 +109,23 @@ def test_always_on_needs_no_viewer() -> None:
 def test_switched_off_by_hand_it_is_off_at_once_whoever_watches() -> None:
     house = House(True, always_on=True)
     house.order(resting=True)
-    assert not house.after(LOOK_S)
-    assert house.audience.waiting_for == "camera switched off by hand"
+    assert not house.after(UPDATE_INTERVAL_S)
+    assert house.viewers.waiting_for == "camera switched off by hand"
     house.order(resting=False)
-    assert house.after(LOOK_S)
+    assert house.after(UPDATE_INTERVAL_S)
 
 
 def test_it_says_what_it_waits_for() -> None:
     house = House(False)
-    assert house.audience.waiting_for is None
+    assert house.viewers.waiting_for is None
     house.after(60)
-    assert house.audience.waiting_for == "waiting for a viewer"
+    assert house.viewers.waiting_for == "waiting for a viewer"
 
 
 def test_a_sink_that_joins_is_asked_too_and_one_that_parts_no_more() -> None:
     house = House(False)
-    recording = seat()
-    house.audience.join(recording)
+    recording = watchable_sink()
+    house.viewers.add(recording)
     assert house.after(60)
-    house.audience.part(recording)
+    house.viewers.remove(recording)
     assert not house.after(60)

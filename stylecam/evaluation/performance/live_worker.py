@@ -20,7 +20,7 @@ from stylecam.errors import SourceLostError, StylecamError
 from stylecam.evaluation.host import machine_busy_s
 from stylecam.evaluation.performance.live_run import EVENT, FINAL, REFUSED, SAID, SAMPLE, Event, Job, Journal, sample
 from stylecam.evaluation.performance.load_test import Load
-from stylecam.live.session import Live
+from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import NullSink
@@ -45,7 +45,7 @@ class Worker:
         self._load = Load()
         self._began_at = clock.now()
         self._sampled_at = float("-inf")
-        self.live = Live(
+        self.live = Session(
             settings_of(job),
             Catalog.load(map(Path, job.folders)),
             lambda text: journal.write(SAID, text=text),
@@ -112,7 +112,7 @@ def leave() -> None:
         os._exit(0)
 
 
-def _watch(lines: IO[bytes], live: Live) -> None:
+def _watch(lines: IO[bytes], live: Session) -> None:
     lines.read()
     live.interrupt()
 

@@ -15,7 +15,7 @@ import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
 from stylecam.errors import SinkClosedError, SinkLostError, SinkUnavailableError
-from stylecam.live.publisher import Outlet
+from stylecam.live.publisher import SinkRunner
 from stylecam.media import v4l2
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks import virtual_camera as virtual
@@ -157,26 +157,26 @@ def test_a_failing_write_says_that_the_camera_took_no_more(sink: VirtualCameraSi
 
 def test_a_camera_that_fails_for_a_while_comes_back_and_the_others_go_on(sink: VirtualCameraSink) -> None:
     other = CollectingSink()
-    outlets = [Outlet(sink, SIZE, 30), Outlet(other, SIZE, 30)]
-    for outlet in outlets:
-        outlet.open()
+    sink_runners = [SinkRunner(sink, SIZE, 30), SinkRunner(other, SIZE, 30)]
+    for runner in sink_runners:
+        runner.open()
     for tick in range(150):
         if tick == 30:
             Device.failing.append(RuntimeError("device gone"))
         if tick == 75:
             Device.failing.clear()
-        for outlet in outlets:
-            outlet.write(frame(tick), tick / 30)
+        for runner in sink_runners:
+            runner.write(frame(tick), tick / 30)
     assert len(other.frames) == 150
-    assert outlets[0].trouble is None
+    assert sink_runners[0].trouble is None
     assert len(Device.made[-1].frames) > 30
 
 
 def test_a_failed_camera_is_let_go_before_it_is_opened_again(sink: VirtualCameraSink) -> None:
-    outlet = Outlet(sink, SIZE, 30)
-    outlet.open()
+    runner = SinkRunner(sink, SIZE, 30)
+    runner.open()
     Device.failing.append(RuntimeError("device gone"))
-    outlet.write(frame(), 0.0)
+    runner.write(frame(), 0.0)
     assert Device.made[0].closed == 1
 
 

@@ -30,7 +30,7 @@ import numpy.typing as npt
 import stylecam
 from stylecam.evaluation.host import Host
 from stylecam.media.frame import Image, Size
-from stylecam.media.image_file import Picture
+from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import fit
 from stylecam.stylize.image import MARGIN, RIM, TILE
 from stylecam.stylize.tiling import spans
@@ -81,7 +81,7 @@ def large(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     height = round(math.sqrt(given.megapixels * 1e6 * 3 / 4))
     cv2.imwrite(str(folder / "large.jpg"), seen(Size(round(height * 4 / 3), height), 0))
     taken = run("image", str(folder / "large.jpg"), "-o", str(folder / "out.png"), "--style", given.style, "--json")
-    painted = Picture.read(folder / "out.png").image
+    painted = ImageFile.read(folder / "out.png").image
     return {**taken, "megapixels": painted.shape[0] * painted.shape[1] / 1e6, **seams(painted)}
 
 

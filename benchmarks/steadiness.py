@@ -31,7 +31,7 @@ from stylecam.evaluation.host import Host
 from stylecam.evaluation.quality.model_runner import Levels
 from stylecam.evaluation.quality.temporal import Scene, read_clip
 from stylecam.media.frame import Image, Size
-from stylecam.media.transforms import fit, with_rim
+from stylecam.media.transforms import fit, pad_by_reflection
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.stylize.postprocess.temporal_filter import Steady
@@ -61,7 +61,9 @@ def main() -> None:
 
     def painter(index: int) -> Paint:
         weights = tuple(float(i == index) for i in range(model.styles))
-        return lambda camera: np.ascontiguousarray(session.paint(with_rim(camera, RIM), weights)[RIM:-RIM, RIM:-RIM])
+        return lambda camera: np.ascontiguousarray(
+            session.paint(pad_by_reflection(camera, RIM), weights)[RIM:-RIM, RIM:-RIM]
+        )
 
     clips = (
         sorted(path for path in given.clips.iterdir() if path.suffix in (".mkv", ".mp4", ".avi")) if given.clips else []

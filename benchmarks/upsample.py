@@ -37,7 +37,7 @@ from stylecam.engines.opencv import OpenCVEngine
 from stylecam.evaluation.host import Host
 from stylecam.media.frame import Image, Size
 from stylecam.media.sources.images import SUFFIXES
-from stylecam.media.transforms import fit, resize, with_rim
+from stylecam.media.transforms import fit, pad_by_reflection, resize
 from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
 from stylecam.stylize.live import RIM
@@ -172,7 +172,7 @@ class Paintings:
         painted = []
         for mix in self._mixes:
             session = self._session(mix.model, size)
-            views = (with_rim(resize(view, size), RIM) for view in scene.views)
+            views = (pad_by_reflection(resize(view, size), RIM) for view in scene.views)
             first, second = (session.paint(view, mix.weights)[RIM:-RIM, RIM:-RIM] for view in views)
             painted.append((np.ascontiguousarray(first), np.ascontiguousarray(second)))
         return painted

@@ -1,41 +1,43 @@
-"""Everything stylecam raises on purpose.
+"""Every error that stylecam raises on purpose.
 
 StylecamError
-├── UsageError                (ValueError)    a value that cannot be meant: a size, a blend, an output, a hotkey
-├── ConfigError               (ValueError)    the configuration file is wrong; names file and key
+├── UsageError                   (ValueError)    an option or argument has a value that makes no sense
+├── ConfigError                  (ValueError)    the configuration file is wrong; names the file and the key
 ├── SourceError
-│   ├── CameraNotFoundError   (LookupError)   no such camera; names the ones that exist
-│   ├── CameraBusyError       (OSError)       another program holds it; names it where the system lets us
-│   ├── SourceUnreadableError (OSError)       a file, folder or URL that cannot be opened or decoded
-│   └── SourceLostError       (OSError)       it was there and went away; the pipeline recovers from this one
+│   ├── CameraNotFoundError      (LookupError)   no such camera; carries the cameras that exist
+│   ├── CameraBusyError          (OSError)       another program holds the camera; carries its name and process id
+│   ├── SourceUnreadableError    (OSError)       a file, folder or URL cannot be opened or decoded
+│   └── SourceLostError          (OSError)       a source that worked went away; the pipeline opens it again
 ├── StyleError
-│   ├── StyleNotFoundError    (LookupError)   unknown name; carries the nearest ones
-│   ├── ModelFormatError      (ValueError)    the file is not a network we can run; says why, with a byte offset
-│   └── ImporterUnavailableError (RuntimeError) what reads such files is not installed; says what to install
+│   ├── StyleNotFoundError       (LookupError)   unknown style name; carries the most similar names
+│   ├── ModelFormatError         (ValueError)    the file is not a network that can run; names the layer or byte offset
+│   └── ImporterUnavailableError (RuntimeError)  the package that reads such files is not installed
 ├── EngineError
-│   ├── EngineUnavailableError (RuntimeError) the device asked for is not in this OpenCV; says what to install
-│   └── EngineRunError        (RuntimeError)  the network loaded but did not run
+│   ├── EngineUnavailableError   (RuntimeError)  the engine or device is not installed
+│   └── EngineRunError           (RuntimeError)  the network was loaded, but running it failed
 ├── SinkError
-│   ├── SinkUnavailableError  (OSError)       an output cannot be opened; says why and what to do
-│   ├── SinkLostError         (OSError)       an output stopped taking frames; the publisher tries again
-│   ├── TooManyViewersError   (RuntimeError)  the page is sent to as many viewers as it can be
-│   └── SinkClosedError       (ValueError)    written to before it was opened: a mistake in the calling code
+│   ├── SinkUnavailableError     (OSError)       a sink cannot be opened
+│   ├── SinkLostError            (OSError)       a sink that worked takes no more frames; the publisher opens it again
+│   │   └── WindowClosedError                    the user closed the preview window
+│   ├── TooManyViewersError      (RuntimeError)  the stream already has as many viewers as it can serve
+│   └── SinkClosedError          (ValueError)    the calling code wrote to a sink that was not open
 ├── TrainingError
-│   ├── TrainingUnavailableError (RuntimeError) PyTorch is not installed; says what to install
-│   ├── TrainingDataError     (ValueError)    a painting, photo folder, perceptual network or checkpoint is no good
-│   └── TrainingFailedError   (RuntimeError)  it began and cannot go on: NaN, no memory, disk full; says what is kept
-├── AlreadyRunningError       (RuntimeError)  another stylecam publishes there; says how to steer it
-├── NotRunningError           (LookupError)   there is no stylecam to steer; says how to start one
-├── RefusedError              (RuntimeError)  an order that cannot be carried out now: no picture yet, already recording
-├── ServerUnavailableError    (OSError)       the page and its control cannot be served: the port is taken
-├── ObsUnavailableError       (RuntimeError)  what follows OBS is not installed; says what to install
-├── HotkeysUnavailableError   (RuntimeError)  no display, no permission or Wayland; the program goes on without
-├── BenchError                (RuntimeError)  something that was to be measured cannot be run here; says why
-├── UncheckedError            (OSError)       something of this machine cannot be looked at; says why
-├── ServiceError              (RuntimeError)  what starts programs at login is not there or refuses; in its own words
-└── SetupError                (RuntimeError)  the driver cannot be set up here, or a step failed; says how to go on
+│   ├── TrainingUnavailableError (RuntimeError)  a package that training needs is not installed
+│   ├── TrainingDataError        (ValueError)    a style image, photo folder, VGG file or checkpoint is unusable
+│   └── TrainingFailedError      (RuntimeError)  training started and cannot go on: NaN, no memory, disk full
+├── AlreadyRunningError          (RuntimeError)  another stylecam uses the same output; says how to control that one
+├── NotRunningError              (LookupError)   there is no running stylecam to control
+├── CommandRefusedError          (RuntimeError)  a valid command that cannot be carried out at the moment
+├── ServerUnavailableError       (OSError)       the web server cannot start, for example because the port is taken
+├── ObsUnavailableError          (RuntimeError)  the package that talks to OBS is not installed
+├── HotkeysUnavailableError      (RuntimeError)  global hotkeys do not work here: no display, no permission, Wayland
+├── BenchError                   (RuntimeError)  a benchmark cannot run here
+├── ProbeError                   (OSError)       a fact about this computer cannot be found out
+├── ServiceError                 (RuntimeError)  the program that starts services at login is missing or refuses
+└── SetupError                   (RuntimeError)  the virtual camera's driver cannot be set up, or a step failed
 
-Each message says what happened, why, and what to do next; the command line prints it on one line and exits with 2.
+Each class also derives from the built-in exception in parentheses. Each message is one line that says what happened,
+why, and what to do next. The command line prints it and exits with status 2.
 """
 
 from __future__ import annotations
@@ -44,11 +46,11 @@ from collections.abc import Sequence
 
 
 class StylecamError(Exception):
-    """The root: catch this to catch everything stylecam raises on purpose."""
+    """Base class of everything that stylecam raises on purpose."""
 
 
 class UsageError(StylecamError, ValueError):
-    """A value given by the user that cannot be meant."""
+    """An option or argument has a value that makes no sense."""
 
 
 class ConfigError(StylecamError, ValueError):
@@ -56,31 +58,51 @@ class ConfigError(StylecamError, ValueError):
 
 
 class SourceError(StylecamError):
-    """Something about where frames come from."""
+    """A source of frames failed."""
 
 
 class CameraNotFoundError(SourceError, LookupError):
-    """No camera answers to what was asked for."""
+    """No camera, or more than one, matches the query.
+
+    Attributes:
+        available: the cameras to choose from, as `NAME (PATH)`.
+    """
+
+    def __init__(self, message: str, available: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.available = tuple(available)
 
 
 class CameraBusyError(SourceError, OSError):
-    """The camera is there but another program holds it."""
+    """The camera exists and cannot be used now, most often because another program holds it.
+
+    Attributes:
+        holders: name and process id of each program that holds the camera; empty where the system does not tell.
+    """
+
+    def __init__(self, message: str, holders: Sequence[tuple[str, int]] = ()) -> None:
+        super().__init__(message)
+        self.holders = tuple(holders)
 
 
 class SourceUnreadableError(SourceError, OSError):
-    """A file, folder or URL cannot be opened or holds no picture."""
+    """A file, folder or URL cannot be opened, or holds no picture."""
 
 
 class SourceLostError(SourceError, OSError):
-    """A source that worked went away (unplugged, stalled, stream ended)."""
+    """A source that worked went away: unplugged, stalled, or the stream ended."""
 
 
 class StyleError(StylecamError):
-    """Something about styles and their networks."""
+    """A style or its network cannot be used."""
 
 
 class StyleNotFoundError(StyleError, LookupError):
-    """No style of this name; `nearest` holds names that look alike."""
+    """No style has this name.
+
+    Attributes:
+        nearest: the names of styles that look similar.
+    """
 
     def __init__(self, message: str, nearest: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -88,59 +110,63 @@ class StyleNotFoundError(StyleError, LookupError):
 
 
 class ModelFormatError(StyleError, ValueError):
-    """The file is not a network we can run."""
+    """The file is not a network that stylecam can run."""
 
 
 class ImporterUnavailableError(StyleError, RuntimeError):
-    """What reads this kind of foreign network is not installed."""
+    """The package that reads this kind of network file is not installed."""
 
 
 class EngineError(StylecamError):
-    """Something about running a network."""
+    """An engine cannot load or run a network."""
 
 
 class EngineUnavailableError(EngineError, RuntimeError):
-    """The engine or device asked for is not installed here."""
+    """The requested engine or device is not installed."""
 
 
 class EngineRunError(EngineError, RuntimeError):
-    """A network was loaded but running it failed."""
+    """A network was loaded, but running it failed."""
 
 
 class SinkError(StylecamError):
-    """Something about where frames go."""
+    """A sink failed."""
 
 
 class SinkUnavailableError(SinkError, OSError):
-    """An output cannot be opened."""
+    """A sink cannot be opened, or a result cannot be written."""
 
 
 class SinkLostError(SinkError, OSError):
-    """An output that worked stopped taking frames."""
+    """A sink that worked takes no more frames."""
+
+
+class WindowClosedError(SinkLostError):
+    """The user closed the preview window."""
 
 
 class TooManyViewersError(SinkError, RuntimeError):
-    """One viewer more than can be served."""
+    """The stream already has as many viewers as it can serve."""
 
 
 class SinkClosedError(SinkError, ValueError):
-    """A sink was written to while closed."""
+    """A sink was written to while it was not open."""
 
 
 class TrainingError(StylecamError):
-    """Something about training a style."""
+    """Training a style failed."""
 
 
 class TrainingUnavailableError(TrainingError, RuntimeError):
-    """What training needs is not installed."""
+    """A package that training needs is not installed."""
 
 
 class TrainingDataError(TrainingError, ValueError):
-    """What training was given cannot be learned from."""
+    """A style image, photo folder, VGG file or checkpoint cannot be used for training."""
 
 
 class TrainingFailedError(TrainingError, RuntimeError):
-    """Training began and cannot go on."""
+    """Training started and cannot go on."""
 
 
 class AlreadyRunningError(StylecamError, RuntimeError):
@@ -148,36 +174,36 @@ class AlreadyRunningError(StylecamError, RuntimeError):
 
 
 class NotRunningError(StylecamError, LookupError):
-    """No running stylecam can be steered."""
+    """There is no running stylecam to control."""
 
 
-class RefusedError(StylecamError, RuntimeError):
-    """An order that makes sense and cannot be carried out now."""
+class CommandRefusedError(StylecamError, RuntimeError):
+    """A valid command cannot be carried out at the moment."""
 
 
 class ServerUnavailableError(StylecamError, OSError):
-    """The page and the control beside it cannot be served."""
+    """The web server cannot be started."""
 
 
 class ObsUnavailableError(StylecamError, RuntimeError):
-    """What follows OBS is not installed."""
+    """The package that talks to OBS is not installed."""
 
 
 class HotkeysUnavailableError(StylecamError, RuntimeError):
-    """Global hotkeys cannot be had on this system as it is."""
+    """Global hotkeys do not work on this system."""
 
 
 class BenchError(StylecamError, RuntimeError):
-    """What was to be measured cannot be run here."""
+    """A benchmark cannot run on this computer."""
 
 
-class UncheckedError(StylecamError, OSError):
-    """Something of this machine cannot be looked at, so nothing is known of it."""
-
-
-class SetupError(StylecamError, RuntimeError):
-    """The virtual camera's driver cannot be set up here, or a step towards it failed."""
+class ProbeError(StylecamError, OSError):
+    """A fact about this computer cannot be found out."""
 
 
 class ServiceError(StylecamError, RuntimeError):
-    """What starts programs at login is not there, or refuses."""
+    """The program that starts services at login is missing or refuses."""
+
+
+class SetupError(StylecamError, RuntimeError):
+    """The virtual camera's driver cannot be set up here, or a step of the setup failed."""

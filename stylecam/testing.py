@@ -12,10 +12,10 @@ from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
 from stylecam.utils.clock import Clock
 
-Event = Image | SourceError | None
+ScriptEvent = Image | SourceError | None
 
 
-def grey(level: int = 128, size: Size | None = None) -> Image:
+def gray_image(level: int = 128, size: Size | None = None) -> Image:
     """A plain picture, H×W×3 uint8."""
     width, height = size or Size(128, 96)
     return np.full((height, width, 3), level, np.uint8)
@@ -29,7 +29,7 @@ class ScriptedSource(Source):
 
     name = "script"
 
-    def __init__(self, events: Iterable[Event], clock: Clock, fps: float = 30.0, *, live: bool = True) -> None:
+    def __init__(self, events: Iterable[ScriptEvent], clock: Clock, fps: float = 30.0, *, live: bool = True) -> None:
         super().__init__()
         self.live = live
         self.opened = 0
@@ -55,11 +55,11 @@ class ScriptedSource(Source):
         return None if event is None else (event, self._clock.now())
 
 
-class FaultySource(ScriptedSource):
+class FailingSource(ScriptedSource):
     """A scripted source whose next openings fail with the errors given, one each."""
 
     def __init__(
-        self, events: Iterable[Event], clock: Clock, refusals: Sequence[SourceError], fps: float = 30.0
+        self, events: Iterable[ScriptEvent], clock: Clock, refusals: Sequence[SourceError], fps: float = 30.0
     ) -> None:
         super().__init__(events, clock, fps)
         self.refusals = list(refusals)

@@ -18,13 +18,13 @@ from stylecam.media.transforms import Tensor
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.stylize.session_pool import ROOM, SessionPool
-from stylecam.testing import CollectingSink, grey
+from stylecam.testing import CollectingSink, gray_image
 from stylecam.utils.clock import ManualClock
 
 
 def frame(index: int = 0, captured_at: float = 0.0, image: Image | None = None) -> Frame:
     """A plain grey frame."""
-    return Frame(grey() if image is None else image, index, captured_at)
+    return Frame(gray_image() if image is None else image, index, captured_at)
 
 
 class WatchableSink(CollectingSink):
@@ -34,7 +34,7 @@ class WatchableSink(CollectingSink):
         super().__init__()
         self.taken = taken
 
-    def _watched(self) -> bool | None:
+    def _has_viewers(self) -> bool | None:
         return self.taken
 
 
@@ -107,8 +107,8 @@ class TintEngine(Engine):
         return TintSession(self, model, width, height)
 
 
-class HandPool(SessionPool):
-    """A pool whose warm-up thread is the test: sessions asked for are built when `work_off` is called."""
+class ManualSessionPool(SessionPool):
+    """A pool whose warm-up thread is the test: sessions asked for are built when `build_requested` is called."""
 
     def __init__(self, engine: Engine, rim: int = 0, room: float = ROOM) -> None:
         super().__init__(engine, rim, room)
@@ -119,7 +119,7 @@ class HandPool(SessionPool):
         if key not in self._ready and key not in self._failed and key not in [(m.key, r) for m, r in self.asked]:
             self.asked.append((model, rung))
 
-    def work_off(self) -> None:
+    def build_requested(self) -> None:
         while self.asked:
             model, rung = self.asked.pop(0)
             try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
 from stylecam.system.doctor.trials import Measured, NetworkRun, OpenCV, Trials
@@ -36,20 +36,20 @@ class Recorded(Machine):
         self.kernel, self.cores = KERNEL, 8
         self.environment: dict[str, str] = {"DISPLAY": ":0", "XDG_SESSION_TYPE": "x11", "XDG_CURRENT_DESKTOP": "KDE"}
         self.user = User("anna", False, frozenset({"anna", "video"}), frozenset({"anna", "video"}), "/home/anna")
-        self.files: dict[str, str | UncheckedError] = {}
+        self.files: dict[str, str | ProbeError] = {}
         self.nodes: dict[str, Node] = {}
-        self.programs: dict[tuple[str, ...], Ran | UncheckedError] = {}
+        self.programs: dict[tuple[str, ...], Ran | ProbeError] = {}
         self.installed = {"sudo"}
-        self.free_bytes: int | UncheckedError = 50 * 2**30
+        self.free_bytes: int | ProbeError = 50 * 2**30
 
     def read(self, path: str) -> str | None:
         said = self.files.get(path)
-        if isinstance(said, UncheckedError):
+        if isinstance(said, ProbeError):
             raise said
         return said
 
     def names(self, folder: str) -> tuple[str, ...] | None:
-        if isinstance(said := self.files.get(folder), UncheckedError):
+        if isinstance(said := self.files.get(folder), ProbeError):
             raise said
         inside = [PurePosixPath(path) for path in [*self.files, *self.nodes] if path.startswith(f"{folder}/")]
         return tuple(sorted({path.relative_to(folder).parts[0] for path in inside})) or None
@@ -65,16 +65,16 @@ class Recorded(Machine):
 
     def run(self, *command: str) -> Ran:
         said = self.programs.get(command)
-        if isinstance(said, UncheckedError):
+        if isinstance(said, ProbeError):
             raise said
         if said is not None:
             return said
         if not self._answers(command[0]):
-            raise UncheckedError(f"{command[0]} is not installed")
+            raise ProbeError(f"{command[0]} is not installed")
         return Ran(1, "", f"{command[0]}: nobody has recorded an answer to {' '.join(command[1:])}")
 
     def free(self, folder: str) -> int:
-        if isinstance(self.free_bytes, UncheckedError):
+        if isinstance(self.free_bytes, ProbeError):
             raise self.free_bytes
         return self.free_bytes
 

@@ -50,3 +50,11 @@ def test_each_error_prints_as_its_message(name: str) -> None:
 
 def test_an_unknown_style_carries_the_nearest_names() -> None:
     assert errors.StyleNotFoundError("no such style", ["a", "b"]).nearest == ("a", "b")
+
+
+def test_a_missing_camera_carries_the_available_ones() -> None:
+    assert errors.CameraNotFoundError("no such camera", ["Webcam (/dev/video0)"]).available == ("Webcam (/dev/video0)",)
+
+
+def test_a_busy_camera_carries_the_programs_that_hold_it() -> None:
+    assert errors.CameraBusyError("it is in use", [("zoom", 4242)]).holders == (("zoom", 4242),)

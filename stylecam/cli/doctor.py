@@ -71,7 +71,7 @@ def _settings() -> str | None:
     from stylecam.cli.run import command as run
     from stylecam.cli.run import settings_of
     from stylecam.control.keyboard.bindings import bind
-    from stylecam.errors import UncheckedError
+    from stylecam.errors import ProbeError
     from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.utils import paths
 
@@ -83,7 +83,7 @@ def _settings() -> str | None:
         if settings.style is not None:
             Catalog.load([shipped_models(), paths.user_styles()]).parse(settings.style)
     except ImportError as error:
-        raise UncheckedError(f"what reads them cannot be loaded: {error}") from error
+        raise ProbeError(f"what reads them cannot be loaded: {error}") from error
     except click.UsageError as error:
         from stylecam.cli.group import origin
 

@@ -95,11 +95,11 @@ def command(
 
 
 def _to_stdout(source: Path, piped: bool, max_size: int | None, given: dict[str, Any]) -> int:
-    from stylecam.media.image_file import Picture
+    from stylecam.media.image_file import ImageFile
     from stylecam.stylize.batch import painted
 
     painter = painting.painter_for(**given)
-    picture = painted(Picture.read(sys.stdin.buffer.read() if piped else source), painter, max_size)
+    picture = painted(ImageFile.read(sys.stdin.buffer.read() if piped else source), painter, max_size)
     for note in picture.notes:
         click.echo(f"{source} {note}", err=True)
     whole = io.BytesIO()  # whole first: what reads the pipe gets all or nothing

@@ -15,7 +15,7 @@ from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
-    from stylecam.media.video_file import Result
+    from stylecam.media.video_file import VideoResult
     from stylecam.models.catalog import Catalog, StyleMix
     from stylecam.stylize.image import Painter
 
@@ -101,7 +101,7 @@ def undone_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def tell_damage(source: Path, result: Result) -> None:
+def tell_damage(source: Path, result: VideoResult) -> None:
     """Say on standard error where a clip was not whole."""
     if result.damaged:
         click.echo(f"{source}: {result.damaged} damaged pieces were passed over", err=True)

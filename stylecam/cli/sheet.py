@@ -112,14 +112,14 @@ def _draw_picture(
 ) -> Sheet:
     from stylecam.cli.progress import Bar
     from stylecam.media.frame import Size
-    from stylecam.media.image_file import Picture
+    from stylecam.media.image_file import ImageFile
     from stylecam.stylize.contact_sheet import Sheet
 
-    original = Picture.read(source)
+    original = ImageFile.read(source)
     sheet = Sheet(painter, mixes, Size(original.image.shape[1], original.image.shape[0]), columns, cell)
     with Bar("styles", len(mixes)) as bar:
         drawn = sheet.draw(original.image, lambda number: bar.reach(number, len(mixes)), original.alpha)
-    Picture(drawn, profile=original.profile).save(target)
+    ImageFile(drawn, profile=original.profile).save(target)
     return sheet
 
 
@@ -127,12 +127,12 @@ def _draw_clip(
     source: Path, target: Path, painter: Painter, mixes: list[StyleMix], columns: int | None, cell: int
 ) -> Sheet:
     from stylecam.cli.progress import Bar
-    from stylecam.media.video_file import repaint
+    from stylecam.media.video_file import transform_video
     from stylecam.stylize.contact_sheet import MovingSheet
 
     sheets = MovingSheet(painter, mixes, columns, cell)
     with painting.undone_by_sigterm(), Bar("frames", None) as bar:
-        result = repaint(source, target, sheets, bar.reach)
+        result = transform_video(source, target, sheets, bar.reach)
     painting.tell_damage(source, result)
     assert sheets.layout is not None
     return sheets.layout

@@ -36,7 +36,7 @@ written the result is called OUT.part.mp4; after Ctrl-C nothing is left. Needs: 
 def command(clip: str, output: str, overwrite: bool, as_json: bool, **given: Any) -> None:
     """Paint every frame of a clip."""
     from stylecam.cli.progress import Bar
-    from stylecam.media.video_file import check_target, repaint
+    from stylecam.media.video_file import check_target, transform_video
     from stylecam.utils.files import user_path
 
     source, target = user_path(clip), user_path(output)
@@ -45,7 +45,7 @@ def command(clip: str, output: str, overwrite: bool, as_json: bool, **given: Any
     painter = painting.painter_for(**given)
     started = time.perf_counter()
     with painting.undone_by_sigterm(), Bar("frames", None) as bar:
-        result = repaint(source, target, painter, bar.reach)
+        result = transform_video(source, target, painter, bar.reach)
     seconds = time.perf_counter() - started
     if as_json:
         report = {"input": clip, "output": str(target), "style": painter.mix.label, "took": round(seconds, 3)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
 from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
-from stylecam.utils.files import plain_name
+from stylecam.utils.files import check_file_name
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
     from stylecam.models.catalog import Catalog, StyleMix
@@ -171,7 +171,7 @@ def _same(state: LiveState, _: Arguments, __: Choice) -> LiveState:
 
 def _named_file(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
     if "name" in arguments:
-        plain_name(str(arguments["name"]))
+        check_file_name(str(arguments["name"]))
     return state
 
 

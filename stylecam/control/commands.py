@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylecam.control.actions import ACTIONS, Choice, Order, Preset
 from stylecam.control.state import LiveState
-from stylecam.errors import RefusedError, StylecamError
+from stylecam.errors import CommandRefusedError, StylecamError
 
 if TYPE_CHECKING:
     from stylecam.models.catalog import Catalog
@@ -45,19 +45,19 @@ class Ticket:
 
         Raises:
             StylecamError: the refusal: `UsageError` or `StyleNotFoundError` for arguments that cannot be meant,
-                `RefusedError` for what cannot be done now.
+                `CommandRefusedError` for what cannot be done now.
         """
         if self.refusal is not None:
             raise self.refusal
         if self._state is None:
-            raise RefusedError("it has not been carried out yet")
+            raise CommandRefusedError("it has not been carried out yet")
         return self._state
 
     def wait(self, timeout: float | None = None) -> LiveState:
         """Wait until it has ended, at most `timeout` seconds; the state after it.
 
         Raises:
-            StylecamError: as `state`; `RefusedError` also when the time is up.
+            StylecamError: as `state`; `CommandRefusedError` also when the time is up.
         """
         self._ended.wait(timeout)
         return self.state
@@ -132,7 +132,7 @@ class Control:
         """Enqueue `order`; returns at once. Quitting does not wait for the next frame."""
         ticket = Ticket()
         if self._closed:
-            ticket.refuse(RefusedError("stylecam is stopping"))
+            ticket.refuse(CommandRefusedError("stylecam is stopping"))
             return ticket
         if order.action == "quit":
             self.quitting.set()
@@ -179,7 +179,7 @@ class Control:
         self._closed = True
         for waiting in (self._orders, self._errands):
             while not waiting.empty():
-                waiting.get().ticket.refuse(RefusedError("stylecam is stopping"))
+                waiting.get().ticket.refuse(CommandRefusedError("stylecam is stopping"))
 
     def _carry_out(self, errand: Errand) -> None:
         order, ticket = errand.order, errand.ticket

@@ -28,7 +28,7 @@ from stylecam.media.transforms import fit
 from stylecam.models.model import Model
 from stylecam.utils.clock import Clock
 from stylecam.utils.files import write_json
-from stylecam.utils.resources import model_name, usable_cores
+from stylecam.utils.resources import processor_name, usable_cores
 from stylecam.utils.version import __version__
 
 SIZE = Size(640, 360)
@@ -185,7 +185,7 @@ class Tuner:
         packages = {name: _versions(name) for name in self.names if name in PACKAGES}
         return {
             "stylecam": __version__,
-            "processor": model_name(),
+            "processor": processor_name(),
             "cores": usable_cores(),
             "threads": threads,
             "device": device,

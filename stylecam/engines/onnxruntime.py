@@ -79,8 +79,8 @@ class OnnxRuntimeEngine(DeviceEngine):
         return self.device == "cpu"
 
     @property
-    def in_order(self) -> bool:
-        """See `Loader.in_order`."""
+    def unpack_pixels(self) -> bool:
+        """See `Loader.unpack_pixels`."""
         return not self.on_processor
 
     def load(self, data: bytes, model: Model, width: int, height: int) -> Net:

@@ -14,7 +14,7 @@ from stylecam.engines.extra_inputs import Inputs
 from stylecam.engines.names import DEVICES_OF
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.media.frame import Image
-from stylecam.media.transforms import Cells, Tensor, from_cells, to_cells
+from stylecam.media.transforms import PackedTensor, Tensor, pack_pixels, packed_to_image
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold
 
@@ -89,10 +89,10 @@ class _OpenCVSession(Session):
     def paint(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
         if self._folded is None:
             return super().paint(image, weights, origin)
-        to_cells(image, self._cells)
+        pack_pixels(image, self._cells)
         styled = self._bare.run(self._cells, weights, origin)
         check_numbers(styled)
-        return from_cells(styled)
+        return packed_to_image(styled)
 
     @cached_property
     def _whole(self) -> _Net:
@@ -105,7 +105,7 @@ class _OpenCVSession(Session):
         return _Net(self._model, data, self._cells.shape, self._inputs, self._device)
 
     @cached_property
-    def _cells(self) -> Cells:
+    def _cells(self) -> PackedTensor:
         assert self._folded is not None
         side = self._folded.cell
         return np.empty((1, 3 * side**2, self._height // side, self._width // side), np.float32)

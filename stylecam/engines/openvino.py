@@ -63,8 +63,8 @@ class OpenVINOEngine(DeviceEngine):
         return self.device != "gpu"
 
     @property
-    def in_order(self) -> bool:
-        """See `Loader.in_order`."""
+    def unpack_pixels(self) -> bool:
+        """See `Loader.unpack_pixels`."""
         return True
 
     def load(self, data: bytes, model: Model, width: int, height: int) -> Net:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stylecam.engines.base import Session, check_constants
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image
-from stylecam.media.transforms import Tensor, in_order
+from stylecam.media.transforms import Tensor, unpack_pixels
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold
 
@@ -35,7 +35,7 @@ class Loader(ABC):
 
     @property
     @abstractmethod
-    def in_order(self) -> bool:
+    def unpack_pixels(self) -> bool:
         """Whether pictures come sooner in order than as cells (see `Folded.pixels`)."""
 
     @abstractmethod
@@ -55,7 +55,7 @@ class PixelSession(Session):
         check_constants(model)
         self._loader, self._model, self._width, self._height = loader, model, width, height
         self._folded = fold(model)
-        self._in_order = loader.in_order  # as it is now: a device that is given up must not change it
+        self._in_order = loader.unpack_pixels  # as it is now: a device that is given up must not change it
         self._trusted = False
         if self._folded is None:
             self._whole  # noqa: B018 - there is nothing to wait for
@@ -74,7 +74,7 @@ class PixelSession(Session):
         if self._folded is None:
             return super().paint(image, weights, origin)
         painted = self._pixels.run(np.ascontiguousarray(image)[None], weights, origin)
-        picture = cast(Image, painted[0] if self._in_order else in_order(painted))
+        picture = cast(Image, painted[0] if self._in_order else unpack_pixels(painted))
         self._look_at(picture, image, weights, origin)
         return picture
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from stylecam.utils.clock import Clock
-from stylecam.utils.resources import load, model_name, usable_cores
+from stylecam.utils.resources import load_average, processor_name, usable_cores
 from stylecam.utils.version import __version__
 
 _PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
@@ -43,7 +43,7 @@ class Host:
     def here(cls) -> Host:
         """The machine, as it is now."""
         return cls(
-            model_name(),
+            processor_name(),
             usable_cores(),
             _features(),
             round(psutil.virtual_memory().total / 2**30, 1),
@@ -51,7 +51,7 @@ class Host:
             platform.python_version(),
             __version__,
             {name: known for name in _PACKAGES if (known := _version(name)) is not None},
-            round(load(), 2),
+            round(load_average(), 2),
         )
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ class Others:
         return max(0.0, (machine - machine_then) - (own - own_then)) / max(1e-3, now - then)
 
     def _now(self) -> tuple[float, float, float]:
-        return self._clock.now(), machine_busy_s(), self._clock.busy()
+        return self._clock.now(), machine_busy_s(), self._clock.process_time()
 
 
 def _features() -> tuple[str, ...]:

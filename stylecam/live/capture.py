@@ -10,7 +10,7 @@ from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sources.base import Source
 from stylecam.utils.clock import Clock
-from stylecam.utils.latest import Slot
+from stylecam.utils.latest import Latest
 
 BACKOFF_S = (0.2, 0.4, 0.8, 1.0)
 """Waits between attempts to open a lost source again; the last one repeats, so it is back within 2 s of its return."""
@@ -29,7 +29,7 @@ class Capture:
     def __init__(
         self,
         source: Source,
-        out: Slot[Frame],
+        out: Latest[Frame],
         stats: Stats,
         clock: Clock,
         stop: threading.Event,

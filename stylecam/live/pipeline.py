@@ -14,12 +14,12 @@ from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.live.stats import Stats
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.media.overlays import panic_card, waiting_card
+from stylecam.media.overlays import panic_cover, starting_cover
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
 from stylecam.stylize.live import Stylist
 from stylecam.utils.clock import Clock
-from stylecam.utils.latest import Slot
+from stylecam.utils.latest import Latest
 
 TAKE_S = 0.1
 STOP_S = 0.8
@@ -33,7 +33,7 @@ STARTING = -1
 
 def waiting_frame(size: Size, now: float) -> Frame:
     """What is published until the first frame comes."""
-    return Frame(waiting_card(size), STARTING, now)
+    return Frame(starting_cover(size), STARTING, now)
 
 
 class Pipeline:
@@ -69,9 +69,9 @@ class Pipeline:
         self._control = control
         self._stats = stats
         self._clock = clock
-        self._captured: Slot[Frame] = Slot()
-        self._styled: Slot[tuple[Frame, float]] = Slot()
-        self._panic = Frame(panic_card(size) if panic is None else panic, 0, clock.now())
+        self._captured: Latest[Frame] = Latest()
+        self._styled: Latest[tuple[Frame, float]] = Latest()
+        self._panic = Frame(panic_cover(size) if panic is None else panic, 0, clock.now())
         self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps, viewers)
         first = waiting_frame(size, clock.now())
         self.publisher = Publisher(
@@ -138,7 +138,7 @@ class Pipeline:
         if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
-        if self._cpu_budget.is_exceeded(started, self._clock.busy()) and state.paints:
+        if self._cpu_budget.is_exceeded(started, self._clock.process_time()) and state.paints:
             self._stats.count_skipped()
             return
         styled = self._stylist.style(frame, state)

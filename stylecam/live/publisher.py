@@ -11,11 +11,11 @@ from stylecam.errors import SinkError, SinkLostError
 from stylecam.live.stats import Stats
 from stylecam.live.viewers import UPDATE_INTERVAL_S, Viewers
 from stylecam.media.frame import Frame, Size
-from stylecam.media.overlays import badged
+from stylecam.media.overlays import with_badge
 from stylecam.media.sinks.base import Sink
 from stylecam.utils.clock import Clock
-from stylecam.utils.latest import Slot
-from stylecam.utils.metrics import Stages
+from stylecam.utils.latest import Latest
+from stylecam.utils.metrics import StageTimes
 
 RETRY_S = 1.0
 CARD_S = 0.5
@@ -137,7 +137,7 @@ class Publisher:
 
     def __init__(
         self,
-        frames: Slot[tuple[Frame, float]],
+        frames: Latest[tuple[Frame, float]],
         sink_runners: Sequence[SinkRunner],
         stats: Stats,
         clock: Clock,
@@ -146,7 +146,7 @@ class Publisher:
         first: Frame,
         notice: Callable[[float], str | None],
         viewers: Viewers,
-        stages: Stages,
+        stages: StageTimes,
         cover: Callable[[], Frame | None] = lambda: None,
     ) -> None:
         """`frames` carries styled frames with the time they were ready.
@@ -248,6 +248,6 @@ class Publisher:
         if text is None:
             return self._last
         if self._badged is None or self._badged[0] is not self._last or self._badged[1] != text:
-            image = badged(self._last.image, text)
+            image = with_badge(self._last.image, text)
             self._badged = (self._last, text, Frame(image, self._last.index, self._last.captured_at))
         return self._badged[2]

@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 
 from stylecam.control.commands import Control, Errand
-from stylecam.errors import RefusedError, SinkError, StylecamError
+from stylecam.errors import CommandRefusedError, SinkError, StylecamError
 from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Size
-from stylecam.media.sinks.recorder import Recorder
-from stylecam.utils.files import new_file, write_bytes
+from stylecam.media.sinks.recorder import RecorderSink
+from stylecam.utils.files import create_unique_file, write_bytes
 
 
 class MediaSaver:
@@ -52,7 +52,7 @@ class MediaSaver:
     def recording(self) -> Path | None:
         """The file being recorded to, or None."""
         runner = self._runner
-        if runner is None or runner.given_up or not isinstance(runner.sink, Recorder):
+        if runner is None or runner.given_up or not isinstance(runner.sink, RecorderSink):
             return None
         return runner.sink.path
 
@@ -88,18 +88,18 @@ class MediaSaver:
             errand.ticket.refuse(error)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            errand.ticket.refuse(RefusedError(f"{where}{error.strerror or error}"))
+            errand.ticket.refuse(CommandRefusedError(f"{where}{error.strerror or error}"))
         else:
             errand.ticket.finish(self._control.state, result)
 
     def _read_again(self, _: Errand) -> None:
         if self._reload is None:
-            raise RefusedError("there is no configuration to read again")
+            raise CommandRefusedError("there is no configuration to read again")
         self._reload()
 
     def _keep(self, errand: Errand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:
-            raise RefusedError("there is no picture yet")
+            raise CommandRefusedError("there is no picture yet")
         data = cv2.imencode(".png", shown.image)[1].tobytes()
         path = self._new(self._pictures, errand, ".png")
         try:
@@ -118,17 +118,17 @@ class MediaSaver:
         if not wanted:
             return self._stop(path)
         if "name" in errand.order.arguments:
-            raise RefusedError(f"already recording to {path}; end that first")
+            raise CommandRefusedError(f"already recording to {path}; end that first")
         return {"file": str(path)}
 
     def _start(self, errand: Errand) -> dict[str, str]:
         path = self._new(self._videos, errand, ".mp4")
         path.unlink()  # the recorder makes its own, which gets this name when it is whole
-        runner = SinkRunner(Recorder(path), self._size, self._fps)
+        runner = SinkRunner(RecorderSink(path), self._size, self._fps)
         try:
             runner.open()
         except SinkError as error:
-            raise RefusedError(str(error)) from error
+            raise CommandRefusedError(str(error)) from error
         self._publisher.add(runner)
         self._viewers.add(runner.sink)
         self._runner = runner
@@ -140,9 +140,9 @@ class MediaSaver:
             if self._runner is not None:
                 self._let_go(self._runner)
         except SinkError as error:
-            raise RefusedError(str(error)) from error
+            raise CommandRefusedError(str(error)) from error
         if not path.exists():
-            raise RefusedError("there was nothing to record")
+            raise CommandRefusedError("there was nothing to record")
         return {"file": str(path)}
 
     def _let_go(self, runner: SinkRunner) -> None:
@@ -157,4 +157,4 @@ class MediaSaver:
     def _new(self, folder: Path, errand: Errand, suffix: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         name = str(errand.order.arguments.get("name", "stylecam"))
-        return new_file(folder, f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}", suffix)
+        return create_unique_file(folder, f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}", suffix)

@@ -11,7 +11,7 @@ from stylecam.control.commands import Control
 from stylecam.control.keyboard.bindings import Bindings, bind
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image
-from stylecam.media.overlays import panic_card, panic_picture
+from stylecam.media.overlays import panic_cover, panic_cover_from_file
 from stylecam.models.catalog import Catalog
 
 AS_ORDERS = {
@@ -105,7 +105,9 @@ class Reloader:
         new = self._read()
         new.check()
         bindings = bind(new.bindings)
-        panic = panic_card(new.size) if new.panic_picture is None else panic_picture(new.panic_picture, new.size)
+        panic = (
+            panic_cover(new.size) if new.panic_picture is None else panic_cover_from_file(new.panic_picture, new.size)
+        )
         if new.style is not None:
             self._catalog.parse(new.style)
         found = changes(self._settings, new)

@@ -20,7 +20,7 @@ from stylecam.control.keyboard.terminal import order_for
 from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
-from stylecam.errors import EngineError, RefusedError
+from stylecam.errors import CommandRefusedError, EngineError
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import Motor
 from stylecam.live.notifications import Notifications
@@ -33,19 +33,18 @@ from stylecam.live.startup import find_web_sink, initial_state, open_sinks, open
 from stylecam.live.stats import Stats, StatsFile
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame
-from stylecam.media.overlays import panic_picture
+from stylecam.media.overlays import panic_cover_from_file
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.factory import make_sinks
-from stylecam.media.sinks.mjpeg import WebSink
+from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.media.sinks.window import WindowSink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import RIM, Stylist
 from stylecam.stylize.session_pool import SessionPool
-from stylecam.utils import malloc as memory
-from stylecam.utils import resources as process
+from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
-from stylecam.utils.resources import usable_cores
+from stylecam.utils.resources import process_age_s, process_usage, usable_cores
 from stylecam.utils.text import Say
 from stylecam.utils.version import __version__
 
@@ -101,12 +100,12 @@ class Session:
         """
         settings = self._settings
         settings.check()
-        memory.share()
+        malloc.limit_arenas()
         self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
         state = initial_state(settings, self._catalog)
         sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
         web = find_web_sink(settings, sinks)
-        panic = None if settings.panic_picture is None else panic_picture(settings.panic_picture, settings.size)
+        panic = None if settings.panic_picture is None else panic_cover_from_file(settings.panic_picture, settings.size)
         self._engine_chooser = Motor(settings, self._clock, self._say)
         asked = self._engine_chooser.requested()
         self.control = Control(self._catalog, state, settings.presets)
@@ -261,9 +260,9 @@ class Session:
             "threads": cv2.getNumThreads(),
             "source": self.source.describe(),
             "outputs": [{"name": runner.sink.name, "trouble": runner.trouble} for runner in self._wanted()],
-            **process.used(now),
+            **process_usage(now),
             "seconds": round(now - self._began_at, 2),
-            "start_s": None if first is None else round(process.age(now, first), 2),
+            "start_s": None if first is None else round(process_age_s(now, first), 2),
             "stylecam": __version__,
         }
 
@@ -301,7 +300,7 @@ class Session:
     def _newest(self) -> Frame | None:
         return self.pipeline.newest if hasattr(self, "pipeline") else None
 
-    def _serve(self, web: WebSink, opened: list[Sink]) -> None:
+    def _serve(self, web: MjpegSink, opened: list[Sink]) -> None:
         thumbnails = Thumbnails(self._catalog, self._newest, self._clock)
         told = (self.describe, self._report_once_open, self._keyboard.names, thumbnails)
         desk = Desk(self.control, self._catalog, web.broadcast, *told)
@@ -318,7 +317,7 @@ class Session:
 
     def _reload(self) -> None:
         if self._reloader is None:
-            raise RefusedError("there is no configuration to read again")
+            raise CommandRefusedError("there is no configuration to read again")
         self._reloader.reload()
         self._changed()
 

@@ -13,9 +13,9 @@ from stylecam.control.state import LiveState
 from stylecam.errors import CameraNotFoundError, ServerUnavailableError, SinkUnavailableError, UsageError
 from stylecam.live.settings import Settings
 from stylecam.media.sinks.base import Sink
-from stylecam.media.sinks.mjpeg import WebSink
-from stylecam.media.sinks.pipewire import is_possible as pipewire_is_possible
-from stylecam.media.sinks.recorder import Recorder
+from stylecam.media.sinks.mjpeg import MjpegSink
+from stylecam.media.sinks.pipewire import is_available as pipewire_is_possible
+from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
@@ -26,15 +26,15 @@ from stylecam.utils.text import Say
 
 
 # ---- serving
-def find_web_sink(settings: Settings, sinks: Sequence[Sink]) -> WebSink | None:
+def find_web_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | None:
     """The sink that feeds the server: the one among `sinks`, or one more; None if there is to be no server.
 
     Raises:
         UsageError: no server is wanted, and a page is; or its address or token cannot be meant.
     """
-    wanted = next((sink for sink in sinks if isinstance(sink, WebSink)), None)
+    wanted = next((sink for sink in sinks if isinstance(sink, MjpegSink)), None)
     if settings.server:
-        sink = wanted or WebSink()
+        sink = wanted or MjpegSink()
         _address(settings, sink)
         return sink
     if wanted is not None:
@@ -42,7 +42,7 @@ def find_web_sink(settings: Settings, sinks: Sequence[Sink]) -> WebSink | None:
     return None
 
 
-def serve(settings: Settings, desk: Desk, sink: WebSink, opened: list[Sink], say: Say) -> Server | None:
+def serve(settings: Settings, desk: Desk, sink: MjpegSink, opened: list[Sink], say: Say) -> Server | None:
     """Start the server, and open `sink` if it is not among those `opened`.
 
     A page that nobody asked for, on a port that nobody chose, may be missing: that is said, and None returned.
@@ -71,7 +71,7 @@ def serve(settings: Settings, desk: Desk, sink: WebSink, opened: list[Sink], say
     return server
 
 
-def _address(settings: Settings, sink: WebSink) -> Address:
+def _address(settings: Settings, sink: MjpegSink) -> Address:
     """Where to listen: `--listen`, with the port of `--output web:PORT`."""
     address = Address() if settings.listen is None else Address.parse(settings.listen)
     if sink.port is None:
@@ -121,7 +121,7 @@ def open_source(settings: Settings, clock: Clock, say: Say, own: Source | None =
 
 
 # ---- outputs
-def open_sinks(sinks: Sequence[Sink], opened: list[Sink], page: WebSink | None, settings: Settings, say: Say) -> None:
+def open_sinks(sinks: Sequence[Sink], opened: list[Sink], page: MjpegSink | None, settings: Settings, say: Say) -> None:
     """Open all of `sinks` into `opened`, so that the caller can close those that were when one is refused.
 
     Without any, it is the virtual camera, or `page` if there is none, which is said.
@@ -131,13 +131,13 @@ def open_sinks(sinks: Sequence[Sink], opened: list[Sink], page: WebSink | None, 
         UsageError: one would overwrite the video that is read.
     """
     for sink in sinks or [_virtual_or(page, settings, say)]:
-        if isinstance(sink, Recorder) and settings.camera and _same_file(sink.path, settings.camera):
+        if isinstance(sink, RecorderSink) and settings.camera and _same_file(sink.path, settings.camera):
             raise UsageError(f"--output file:{sink.path} is the video being read; choose another name")
         opened.append(sink)
         sink.open(settings.size, settings.fps)
 
 
-def _virtual_or(page: WebSink | None, settings: Settings, say: Say) -> Sink:
+def _virtual_or(page: MjpegSink | None, settings: Settings, say: Say) -> Sink:
     virtual = VirtualCameraSink()
     try:
         virtual.open(settings.size, settings.fps)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.utils.files import write_json
-from stylecam.utils.metrics import Histogram, Recent
+from stylecam.utils.metrics import Histogram, SlidingWindow
 from stylecam.utils.text import Say
 
 
@@ -49,7 +49,11 @@ class Stats:
         self._lock = threading.Lock()
         self._published, self._styled = _Times(), _Times()
         self._latency, self._gaps, self._style_ms = Histogram(), Histogram(), Histogram()
-        self._recent_published, self._recent_styled, self._recent_latency = Recent(), Recent(), Recent()
+        self._recent_published, self._recent_styled, self._recent_latency = (
+            SlidingWindow(),
+            SlidingWindow(),
+            SlidingWindow(),
+        )
         self._captured = self._repeats = self._drops = self._reused = self._spared = 0
         self._faults: Counter[str] = Counter()
         self._last_fault: str | None = None

@@ -75,7 +75,7 @@ class Viewers:
         return now - self._watched_at < LINGER_S
 
     def _watched(self, now: float) -> bool:
-        told = [sink.watched() for sink in self._sinks]
+        told = [sink.has_viewers() for sink in self._sinks]
         if True in told:
             return True
         return None in told and (self._idle_after_s is None or now - self._stirred_at < self._idle_after_s)

@@ -14,7 +14,7 @@ from stylecam.errors import UsageError
 Image = npt.NDArray[np.uint8]
 """A picture: H×W×3 uint8, BGR, C-contiguous."""
 
-SMALLEST, LARGEST = 64, 4096
+MIN_SIDE, MAX_SIDE = 64, 4096
 
 
 class Size(NamedTuple):
@@ -37,8 +37,10 @@ class Size(NamedTuple):
         if not match:
             raise UsageError(f"size {text!r} is not WIDTHxHEIGHT; write for instance 1280x720")
         size = cls(int(match[1]), int(match[2]))
-        if not (min(size) >= SMALLEST and max(size) <= LARGEST):
-            raise UsageError(f"size {size} is out of range; each side must lie between {SMALLEST} and {LARGEST} pixels")
+        if not (min(size) >= MIN_SIDE and max(size) <= MAX_SIDE):
+            raise UsageError(
+                f"size {size} is out of range; each side must lie between {MIN_SIDE} and {MAX_SIDE} pixels"
+            )
         if size.width % 2 or size.height % 2:
             even = cls(size.width + size.width % 2, size.height + size.height % 2)
             raise UsageError(f"size {size} is odd and video needs even sides; write {even}")

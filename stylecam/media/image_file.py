@@ -24,14 +24,14 @@ from PIL import UnidentifiedImageError
 
 from stylecam.errors import SinkUnavailableError, SourceUnreadableError, UsageError
 from stylecam.media.frame import Image
-from stylecam.utils.files import whole_file
+from stylecam.utils.files import atomic_file
 
-READ = frozenset((
+READABLE_SUFFIXES = frozenset((
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".avif", ".bmp", ".dib", ".gif", ".tif",
     ".tiff", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
 ))  # fmt: skip
 """Suffixes by which pictures in a folder are known; a file named outright may have any."""
-LARGEST = 178_956_970
+MAX_PIXELS = 178_956_970
 """Pixels: where Pillow, too, takes a file for an attack."""
 _MOST_EXIF = 65_527
 """One segment of a JPEG file holds no more."""
@@ -57,7 +57,7 @@ _DAMAGES = (OSError, ValueError, SyntaxError, struct.error, EOFError)
 
 
 @dataclass
-class Picture:
+class ImageFile:
     """A picture and what belongs to it, turned the right way up.
 
     Attributes:
@@ -75,7 +75,7 @@ class Picture:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, source: Path | bytes, enough: int | None = None) -> Picture:
+    def read(cls, source: Path | bytes, enough: int | None = None) -> ImageFile:
         """Read a file, or one's bytes.
 
         Args:
@@ -98,7 +98,7 @@ class Picture:
                 return _from_pillow(opened, source, name, enough)
         except Pillow.DecompressionBombError as error:
             raise SourceUnreadableError(
-                f"{name} has more than {LARGEST // 10**6} megapixels; make it smaller"
+                f"{name} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller"
             ) from error
         except _DAMAGES as error:
             if isinstance(error, FileNotFoundError):
@@ -107,10 +107,10 @@ class Picture:
                 raise SourceUnreadableError(f"{name} cannot be read: {error.strerror}") from error
             if isinstance(error, UnidentifiedImageError):
                 image, alpha = _by_opencv(source, name)
-                return Picture(image, alpha, notes=("was read without EXIF data and colour profile, if it has any",))
+                return ImageFile(image, alpha, notes=("was read without EXIF data and colour profile, if it has any",))
             raise SourceUnreadableError(f"{name} is a damaged picture: {error}") from error
 
-    def on_white(self) -> Image:
+    def flattened_on_white(self) -> Image:
         """`image` as it would look on white paper; itself where nothing is transparent."""
         return self.image if self.alpha is None else _on_white(self.image, self.alpha)
 
@@ -124,7 +124,7 @@ class Picture:
             OSError: it cannot be written there.
         """
         check_suffix(target)
-        with whole_file(target) as file:
+        with atomic_file(target) as file:
             self.encode(file, target.suffix)
 
     def save(self, target: Path) -> None:
@@ -144,7 +144,7 @@ class Picture:
         extra = {"exif": self.exif, "icc_profile": self.profile}
         options = {**options, **{name: value for name, value in extra.items() if value}}
         alpha = None if self.alpha is None or kind in _WITHOUT_ALPHA else self.alpha
-        image = self.image if alpha is not None else self.on_white()
+        image = self.image if alpha is not None else self.flattened_on_white()
         height, width = image.shape[:2]
         # Pillow's raw decoder swaps the channels on the way, so no second array is needed.
         made = Pillow.frombytes("RGB", (width, height), cast(bytes, np.ascontiguousarray(image).data), "raw", "BGR")
@@ -176,7 +176,7 @@ def _patient() -> Iterator[None]:
         yield
 
 
-def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, enough: int | None) -> Picture:
+def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, enough: int | None) -> ImageFile:
     notes = _further_pictures(opened)
     if enough is not None:
         opened.draft("RGB", (enough, enough))
@@ -192,7 +192,7 @@ def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, enough: 
     else:
         transparent = opened.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in opened.info
         image, alpha = _pixels(opened, transparent)
-    return Picture(
+    return ImageFile(
         _turned(image, orientation),
         None if alpha is None else _turned(alpha, orientation),
         kept,

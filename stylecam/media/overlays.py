@@ -11,7 +11,7 @@ from PIL import ImageDraw, ImageFont
 
 from stylecam.errors import SourceUnreadableError, UsageError
 from stylecam.media.frame import Image, Size
-from stylecam.media.image_file import Picture
+from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import resize
 
 # ---- panic
@@ -19,14 +19,14 @@ _BACK = (24, 20, 16)
 """What lies around a picture of another shape, and behind one that is transparent: BGR."""
 
 
-def panic_picture(path: Path, size: Size) -> Image:
+def panic_cover_from_file(path: Path, size: Size) -> Image:
     """The whole picture of `path`, as large as it can be in one of `size`: H×W×3 uint8 BGR.
 
     Raises:
         UsageError: it cannot be read.
     """
     try:
-        picture = Picture.read(path.expanduser())
+        picture = ImageFile.read(path.expanduser())
     except SourceUnreadableError as error:
         raise UsageError(f"--panic-picture: {error}") from error
     image = picture.image
@@ -47,7 +47,7 @@ def panic_picture(path: Path, size: Size) -> Image:
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
-def badged(image: Image, text: str) -> Image:
+def with_badge(image: Image, text: str) -> Image:
     """A copy of `image` (H×W×3 uint8 BGR) with `text` on a dark plate in the lower left corner."""
     result: Image = image.copy()
     height, room = result.shape[:2]
@@ -65,12 +65,12 @@ def badged(image: Image, text: str) -> Image:
     return result
 
 
-def waiting_card(size: Size, text: str = "stylecam is starting") -> Image:
+def starting_cover(size: Size, text: str = "stylecam is starting") -> Image:
     """A calm dark picture of `size`, published until the first frame is there."""
-    return badged(_dark(size), text)
+    return with_badge(_dark(size), text)
 
 
-def panic_card(size: Size, text: str = "Back in a moment") -> Image:
+def panic_cover(size: Size, text: str = "Back in a moment") -> Image:
     """A calm dark picture of `size` with `text` in its middle, for when nobody should see anything."""
     drawn = Pillow.fromarray(_dark(size))
     font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 12))

@@ -6,12 +6,12 @@ import json
 import threading
 from typing import Any
 
-from stylecam.utils.process import Companion
+from stylecam.utils.process import ChildProcess
 
 PROGRAM = "pw-dump"
 
 
-class NodeWatch:
+class NodeMonitor:
     """Follows the node that carries the property `key` with `value`.
 
     `pw-dump` costs nothing while nothing changes, and prints each change as a JSON list whose last line is a bracket.
@@ -26,7 +26,7 @@ class NodeWatch:
         self._state: str | None = None
         self._told = self._ended = False
         self._news = threading.Event()
-        self._program = Companion([PROGRAM, "--monitor"], self._hear)
+        self._program = ChildProcess([PROGRAM, "--monitor"], self._hear)
 
     @property
     def running(self) -> bool:
@@ -43,9 +43,9 @@ class NodeWatch:
         self._news.wait(seconds)
         return self._told
 
-    def last_words(self) -> str:
-        """See `Companion.last_words`."""
-        return self._program.last_words()
+    def exit_reason(self) -> str:
+        """See `ChildProcess.exit_reason`."""
+        return self._program.exit_reason()
 
     def close(self) -> None:
         """Follow it no longer."""

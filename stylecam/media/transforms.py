@@ -12,11 +12,11 @@ from stylecam.media.frame import Image, Size
 
 Tensor = npt.NDArray[np.float32]
 """1×3×H×W float32, RGB, 0..1."""
-Cells = npt.NDArray[np.float32]
+PackedTensor = npt.NDArray[np.float32]
 """1×3c²×H/c×W/c float32: the pixels of each cell of c×c as channels, by row, column and colour (BGR)."""
 
 
-def with_rim(image: Image, rim: int) -> Image:
+def pad_by_reflection(image: Image, rim: int) -> Image:
     """`image` with `rim` pixels more on each side, filled by reflection."""
     return cast(Image, cv2.copyMakeBorder(image, rim, rim, rim, rim, cv2.BORDER_REFLECT_101))
 
@@ -31,7 +31,7 @@ def to_image(tensor: Tensor) -> Image:
     return cast(Image, cv2.merge([_levels(plane) for plane in tensor[0, ::-1]]))
 
 
-def to_cells(image: Image, cells: Cells) -> None:
+def pack_pixels(image: Image, cells: PackedTensor) -> None:
     """Write H×W×3 uint8 BGR into `cells`, as 0..255."""
     _, channels, rows, columns = cells.shape
     side = round((channels / 3) ** 0.5)
@@ -42,13 +42,13 @@ def to_cells(image: Image, cells: Cells) -> None:
             cells[0, at] = plane
 
 
-def from_cells(cells: Cells) -> Image:
-    """Cells of 0..1 as a picture: H×W×3 uint8 BGR, rounded and saturated."""
-    return in_order(_levels(cells.reshape(cells.shape[1], -1)).reshape(cells.shape))
+def packed_to_image(cells: PackedTensor) -> Image:
+    """PackedTensor of 0..1 as a picture: H×W×3 uint8 BGR, rounded and saturated."""
+    return unpack_pixels(_levels(cells.reshape(cells.shape[1], -1)).reshape(cells.shape))
 
 
-def in_order(levels: npt.NDArray[np.uint8]) -> Image:
-    """Cells of uint8, 1×3c²×H/c×W/c, as the picture H×W×3 they hold."""
+def unpack_pixels(levels: npt.NDArray[np.uint8]) -> Image:
+    """PackedTensor of uint8, 1×3c²×H/c×W/c, as the picture H×W×3 they hold."""
     _, channels, rows, columns = levels.shape
     side = round((channels / 3) ** 0.5)
     row = 3 * side

@@ -75,7 +75,7 @@ def device_paths() -> list[str]:
     return [str(path) for path in sorted(found, key=lambda path: int(path.name[5:]))]
 
 
-def capability(path: str) -> Capability:
+def query_capability(path: str) -> Capability:
     """Ask the device at `path`.
 
     Raises:
@@ -89,7 +89,7 @@ def capability(path: str) -> Capability:
     return Capability(path, _text(reply[16:48]), _text(reply[0:16]), _text(reply[48:80]), flags)
 
 
-def modes(path: str) -> list[Mode]:
+def list_modes(path: str) -> list[Mode]:
     """All sizes and rates the camera at `path` offers.
 
     Raises:
@@ -108,7 +108,7 @@ EXPOSURE_TIME, EXPOSURE_MAY_SLOW = 0x009A0902, 0x009A0903
 """Controls: the exposure in 0.1 ms, and whether the camera may lower its rate to expose longer in low light."""
 
 
-def control(path: str, number: int) -> int | None:
+def read_control(path: str, number: int) -> int | None:
     """The value of one of a device's controls; None where it has no such control or does not tell."""
     request = bytearray(struct.pack("<Ii", number, 0))
     try:
@@ -119,7 +119,7 @@ def control(path: str, number: int) -> int | None:
     return int(struct.unpack_from("<i", request, 4)[0])
 
 
-def stream_on_output(path: str) -> None:
+def release_stale_writer(path: str) -> None:
     """Free a v4l2loopback 0.12 device that still believes in a writer that is gone.
 
     With `exclusive_caps=1` that version (Debian 12, Ubuntu 22.04 and 24.04) forgets to offer OUTPUT again when its

@@ -28,11 +28,11 @@ _UNSUBSCRIBE = v4l2.ioctl_number(1, 91, _SUBSCRIPTION.size)
 _IN_OPEN, _IN_CLOSE = 0x20, 0x08 | 0x10
 _INOTIFY_EVENT = struct.Struct("=iIII")
 _IN_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
-SEARCH_EVERY = 50
+RESCAN_EVERY = 50
 """Looks between two searches of /proc that no opening has asked for, in case one was missed."""
 
 
-class Readers(ABC):
+class ReaderDetector(ABC):
     """Watches one device; asked by one thread, about ten times a second."""
 
     @abstractmethod
@@ -44,15 +44,15 @@ class Readers(ABC):
         """Let everything go; may be called twice."""
 
 
-def readers_of(device: str) -> Readers:
+def reader_detector(device: str) -> ReaderDetector:
     """The best way this driver has to tell."""
     try:
-        return DriverReaders(device)
+        return DriverReaderDetector(device)
     except OSError:
-        return ProcessReaders(device)
+        return ProcessReaderDetector(device)
 
 
-class DriverReaders(Readers):
+class DriverReaderDetector(ReaderDetector):
     """By the driver's client-usage event, on a descriptor of its own.
 
     The event comes at changes only and one that is missed would be missed for ever, so the level is asked for each
@@ -69,7 +69,7 @@ class DriverReaders(Readers):
             raise
 
     def reading(self) -> bool | None:
-        """See `Readers`; False once the driver answers no more, which the sink finds out by itself."""
+        """See `ReaderDetector`; False once the driver answers no more, which the sink finds out by itself."""
         subscription = bytearray(_SUBSCRIPTION.pack(_CLIENT_USAGE, 0, 0, 0, 0, 0, 0, 0))
         try:
             fcntl.ioctl(self._device, _UNSUBSCRIBE, subscription)
@@ -81,7 +81,7 @@ class DriverReaders(Readers):
         return bool(struct.unpack_from("<I", event, 8)[0])
 
     def close(self) -> None:
-        """See `Readers`."""
+        """See `ReaderDetector`."""
         device, self._device = self._device, -1
         if device >= 0:
             os.close(device)
@@ -90,7 +90,7 @@ class DriverReaders(Readers):
         fcntl.ioctl(self._device, _SUBSCRIBE, bytearray(_SUBSCRIPTION.pack(_CLIENT_USAGE, 0, _SEND_INITIAL, *[0] * 5)))
 
 
-class ProcessReaders(Readers):
+class ProcessReaderDetector(ReaderDetector):
     """By the memory maps of programs that have the device open, as far as this user may look into them.
 
     All of /proc is searched only when somebody has opened the device (inotify tells), and now and then. One that has it
@@ -104,8 +104,8 @@ class ProcessReaders(Readers):
         self._openings = _watch_openings(device)
 
     def reading(self) -> bool | None:
-        """See `Readers`; a program that reads without mapping is not seen."""
-        if self._opened() or self._looks % SEARCH_EVERY == 0:
+        """See `ReaderDetector`; a program that reads without mapping is not seen."""
+        if self._opened() or self._looks % RESCAN_EVERY == 0:
             self._holders = [pid for pid, _ in v4l2.holders(self._path)]
         self._looks += 1
         if any(has_mapped(pid, self._path) for pid in self._holders):
@@ -113,7 +113,7 @@ class ProcessReaders(Readers):
         return None if self._open > 0 and not self._holders else False
 
     def close(self) -> None:
-        """See `Readers`."""
+        """See `ReaderDetector`."""
         openings, self._openings = self._openings, None
         if openings is not None:
             os.close(openings)

@@ -17,7 +17,7 @@ import numpy as np
 from stylecam.errors import SinkLostError, SinkUnavailableError, SourceUnreadableError, UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
-from stylecam.utils.files import destination
+from stylecam.utils.files import resolve_target
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 INSTALL = 'reading and writing video needs PyAV; run: pip install "stylecam[video]"'
@@ -33,7 +33,7 @@ Progress = Callable[[int, "int | None"], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class VideoResult:
     """What was written.
 
     Attributes:
@@ -65,7 +65,7 @@ def check_target(path: Path) -> None:
         raise UsageError(f"{path}: clips are written as {', '.join(SUFFIXES)}; write {path.stem or 'clip'}.mp4")
 
 
-def repaint(source: Path, target: Path, paint: Paint, told: Progress) -> Result:
+def transform_video(source: Path, target: Path, paint: Paint, told: Progress) -> VideoResult:
     """Write `target`: `source` with `paint` applied to each frame as it is shown (H×W×3 uint8 BGR).
 
     Frames keep their times, also where the rate varies; rotation is applied, so the result needs none; audio streams
@@ -95,7 +95,7 @@ def repaint(source: Path, target: Path, paint: Paint, told: Progress) -> Result:
             with contextlib.suppress(_pyav().error.FFmpegError):  # a full disk, told already
                 writer.close()
         cut_off = clip.length is not None and writer.seconds < ENDED_EARLY * clip.length
-        return Result(writer.size, writer.frames, writer.seconds, len(clip.sounds), clip.damaged, cut_off)
+        return VideoResult(writer.size, writer.frames, writer.seconds, len(clip.sounds), clip.damaged, cut_off)
 
 
 def _pyav() -> Any:
@@ -252,7 +252,7 @@ def _opened(path: Path) -> Iterator[_Clip]:
 def _part_of(target: Path) -> Iterator[Path]:
     """A file beside `target` which gets its name if the block ends well, and is taken away if not."""
     try:
-        whole = destination(target)
+        whole = resolve_target(target)
         part = whole.with_name(f"{whole.stem}.part{whole.suffix}")
         part.open("xb").close()
     except FileExistsError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stylecam.errors import StylecamError, UsageError
 from stylecam.media.frame import Size
-from stylecam.media.image_file import READ, Picture, check_suffix
+from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, check_suffix
 from stylecam.media.transforms import resize
 from stylecam.stylize.image import Painter
 
@@ -55,7 +55,9 @@ def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tupl
     folder = several or output.is_dir() or not output.suffix
     jobs = [job for source in sources for job in _jobs(source, output, folder)]
     if not jobs:
-        raise UsageError(f"{', '.join(map(str, sources))}: no pictures in there ({', '.join(sorted(READ))})")
+        raise UsageError(
+            f"{', '.join(map(str, sources))}: no pictures in there ({', '.join(sorted(READABLE_SUFFIXES))})"
+        )
     targets: dict[Path, Job] = {}
     for job in jobs:
         check_suffix(job.target)
@@ -86,7 +88,7 @@ def paint(jobs: Iterable[Job], painter: Painter, max_size: int | None, told: Pro
     for job in jobs:
         started = time.perf_counter()
         try:
-            picture = painted(Picture.read(job.source if job.data is None else job.data), painter, max_size, told)
+            picture = painted(ImageFile.read(job.source if job.data is None else job.data), painter, max_size, told)
             size = Size(picture.image.shape[1], picture.image.shape[0])
             job.target.parent.mkdir(parents=True, exist_ok=True)
             picture.write(job.target)
@@ -102,7 +104,9 @@ def paint(jobs: Iterable[Job], painter: Painter, max_size: int | None, told: Pro
             yield Outcome(job, time.perf_counter() - started, size=size, notes=picture.notes)
 
 
-def painted(picture: Picture, painter: Painter, max_size: int | None = None, told: Progress | None = None) -> Picture:
+def painted(
+    picture: ImageFile, painter: Painter, max_size: int | None = None, told: Progress | None = None
+) -> ImageFile:
     """`picture` with its image painted; the very object, for a large one should not lie in memory twice."""
     longer = max(picture.image.shape[:2])
     if max_size is not None and longer > max_size:
@@ -124,7 +128,7 @@ def _jobs(source: Path, output: Path, folder: bool) -> Iterator[Job]:
     inside = source.resolve() in results.parents
     for path in sorted(source.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(source).parts)  # thumbnail caches among them
-        if path.suffix.lower() not in READ or not path.is_file() or hidden:
+        if path.suffix.lower() not in READABLE_SUFFIXES or not path.is_file() or hidden:
             continue
         if inside and results in path.resolve().parents:
             continue  # what an earlier run painted, with the results inside the folder of pictures

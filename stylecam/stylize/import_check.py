@@ -20,7 +20,7 @@ from stylecam.media.transforms import fit, to_tensor
 from stylecam.models.importers import sanity_check as proof
 from stylecam.models.importers.detect import Imported, ImportOptions, import_style
 from stylecam.models.model import MAX_FILE_BYTES, Model
-from stylecam.utils import sandbox as child
+from stylecam.utils import sandbox
 from stylecam.utils.text import printable
 
 TRIED_AT = Size(264, 200)
@@ -33,7 +33,7 @@ _ERRORS = {error.__name__: error for error in (ModelFormatError, ImporterUnavail
 _REQUEST, _ANSWER, _NETWORK = "request.json", "answer.json", "imported.onnx"
 
 
-def adopt(path: Path, options: ImportOptions, limits: child.Limits | None = None) -> Imported:
+def adopt(path: Path, options: ImportOptions, limits: sandbox.SandboxLimits | None = None) -> Imported:
     """The network in `path` in the model contract, proven on a photo; nothing is written anywhere that lasts.
 
     All that is done with the file happens in a process of its own within `limits`, so that a file made to harm, or one
@@ -48,7 +48,7 @@ def adopt(path: Path, options: ImportOptions, limits: child.Limits | None = None
     with tempfile.TemporaryDirectory(prefix="stylecam-") as name:
         folder = Path(name)
         (folder / _REQUEST).write_text(json.dumps({"path": str(path), "options": asdict(options)}))
-        ended = child.run("stylecam.stylize.import_check:attempt", name, limits)
+        ended = sandbox.run("stylecam.stylize.import_check:attempt", name, limits)
         if ended is not None:
             raise ModelFormatError(f"{path} is refused: trying it on a photo {printable(ended)}")
         answer = json.loads((folder / _ANSWER).read_text())
@@ -92,11 +92,11 @@ def painted_wrongly(data: bytes) -> str | None:
         raise
 
 
-def _limits(path: Path) -> child.Limits:
+def _limits(path: Path) -> sandbox.SandboxLimits:
     size = 0
     with contextlib.suppress(OSError):  # the reader says why
         size = path.stat().st_size
-    return child.Limits(SECONDS, MEMORY + TIMES_THE_FILE * min(size, MAX_FILE_BYTES))
+    return sandbox.SandboxLimits(SECONDS, MEMORY + TIMES_THE_FILE * min(size, MAX_FILE_BYTES))
 
 
 def _photo() -> Image:

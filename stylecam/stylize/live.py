@@ -10,7 +10,7 @@ import numpy as np
 
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.media.transforms import with_rim
+from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.frame_view import View
@@ -21,7 +21,7 @@ from stylecam.stylize.postprocess.change_detection import Stillness
 from stylecam.stylize.postprocess.transition import Morph, Step
 from stylecam.stylize.session_pool import SessionPool, WarmSession
 from stylecam.utils.clock import Clock
-from stylecam.utils.metrics import Stages
+from stylecam.utils.metrics import StageTimes
 
 RIM = 8
 """Pixels of reflected picture around a network's input: what networks paint at their border is cropped away."""
@@ -99,7 +99,7 @@ class Stylist:
         self._governors: dict[tuple[str, float | None], Governor] = {}
         self._active: dict[str, WarmSession] = {}
         self._failures: dict[str, int] = {}
-        self.stages = Stages(clock)
+        self.stages = StageTimes(clock)
         self._morph = Morph(1 / fps)
         self._stillness = Stillness()
         self._finisher = Finisher(size, self.stages)
@@ -166,14 +166,14 @@ class Stylist:
             self._busy_at = None
             self.work = replace(self.work, decision=governor.choose(started), reused=True)
             return self._last
-        busy = self._clock.busy()
+        busy = self._clock.process_time()
         try:
             with self.stages.time("network") as network:
-                painted = warm.session.paint(with_rim(small, RIM), step.weights)
+                painted = warm.session.paint(pad_by_reflection(small, RIM), step.weights)
         except EngineRunError as error:
             self._failed(mix.model, warm, error)
             return None
-        busy_in_network = self._clock.busy() - busy
+        busy_in_network = self._clock.process_time() - busy
         self._failures.pop(mix.model.key, None)
         finished = self._finisher.finish(
             painted[RIM:-RIM, RIM:-RIM],
@@ -206,7 +206,7 @@ class Stylist:
 
         A warm-up beside it says nothing about frames.
         """
-        before, self._busy_at = self._busy_at, self._clock.busy()
+        before, self._busy_at = self._busy_at, self._clock.process_time()
         if before is None or self._pool.building:
             return None
         return in_network * 1000, max(0.0, self._busy_at - before - in_network) * 1000

@@ -16,7 +16,7 @@ from stylecam.engines.base import Engine, Session
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
-from stylecam.utils import malloc as memory
+from stylecam.utils import malloc
 
 Key = tuple[str, Rung]
 
@@ -149,7 +149,7 @@ class SessionPool:
         """
         if (self._freed or now - self._given_back_at >= GIVE_BACK_S) and not self.building:
             self._freed, self._given_back_at = False, now
-            memory.give_back()
+            malloc.trim()
 
     def stop_building(self) -> None:
         """Build no more sessions; the one being built is still finished."""

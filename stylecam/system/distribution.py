@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 from stylecam.system.probe import Machine
 
 _FAMILIES = {
@@ -35,7 +35,7 @@ class Distribution:
 
 
 def distribution(machine: Machine) -> Distribution:
-    """By `/etc/os-release`; raises UncheckedError where it cannot be read."""
+    """By `/etc/os-release`; raises ProbeError where it cannot be read."""
     text = machine.read("/etc/os-release")
     if text is None:
         text = machine.read("/usr/lib/os-release") or ""
@@ -63,7 +63,7 @@ def guest(machine: Machine) -> str | None:
         return "container"
     try:
         named = machine.read("/run/systemd/container") or machine.read("/run/host/container-manager")
-    except UncheckedError:
+    except ProbeError:
         named = None
     return "container" if named or "container" in machine.environment else None
 

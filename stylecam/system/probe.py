@@ -1,6 +1,6 @@
 """The one place where `stylecam doctor` and `stylecam setup` touch the system; in the tests, records answer instead.
 
-Nothing here changes anything. What is not there is None; what is there and cannot be looked at raises `UncheckedError`
+Nothing here changes anything. What is not there is None; what is there and cannot be looked at raises `ProbeError`
 with the reason, so that nobody takes the one for the other.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 
 LARGEST_READ = 4 * 2**20
 """Bytes of a file; the longest anybody asks for is `modules.dep`, with some hundred thousand."""
@@ -87,15 +87,15 @@ class Machine(ABC):
 
     @abstractmethod
     def read(self, path: str) -> str | None:
-        """The beginning of a file; None where there is none. Raises UncheckedError."""
+        """The beginning of a file; None where there is none. Raises ProbeError."""
 
     @abstractmethod
     def names(self, folder: str) -> tuple[str, ...] | None:
-        """What lies in a folder, in order; None where there is none. Raises UncheckedError."""
+        """What lies in a folder, in order; None where there is none. Raises ProbeError."""
 
     @abstractmethod
     def node(self, path: str) -> Node | None:
-        """A file or device; None where there is none. Raises UncheckedError."""
+        """A file or device; None where there is none. Raises ProbeError."""
 
     @abstractmethod
     def program(self, name: str) -> str | None:
@@ -103,11 +103,11 @@ class Machine(ABC):
 
     @abstractmethod
     def run(self, *command: str) -> Ran:
-        """Run a program that only looks; raises UncheckedError where it is missing or does not end."""
+        """Run a program that only looks; raises ProbeError where it is missing or does not end."""
 
     @abstractmethod
     def free(self, folder: str) -> int:
-        """Bytes free for files in `folder`, or in the nearest of its parents that is there. Raises UncheckedError."""
+        """Bytes free for files in `folder`, or in the nearest of its parents that is there. Raises ProbeError."""
 
 
 class ThisMachine(Machine):
@@ -127,11 +127,11 @@ class ThisMachine(Machine):
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise UncheckedError(f"{path} is no plain file")
+                    raise ProbeError(f"{path} is no plain file")
                 return file.read(LARGEST_READ).decode("utf-8", "replace")
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except UncheckedError:
+        except ProbeError:
             raise
         except OSError as error:
             raise _unchecked(path, error) from error
@@ -170,7 +170,7 @@ class ThisMachine(Machine):
         """See `Machine.run`."""
         program = self.program(command[0])
         if program is None:
-            raise UncheckedError(f"{command[0]} is not installed")
+            raise ProbeError(f"{command[0]} is not installed")
         variables = {**self.environment, "LC_ALL": "C", "LANGUAGE": "C", "PATH": self._path}
         # Into files: a child of the program that lives on would keep a pipe open, and this waiting.
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -184,10 +184,10 @@ class ThisMachine(Machine):
                     start_new_session=True,
                 ) as process:
                     status = _ended(process, command[0])
-            except UncheckedError:
+            except ProbeError:
                 raise
             except OSError as error:
-                raise UncheckedError(f"{command[0]} cannot be run: {error.strerror or error}") from error
+                raise ProbeError(f"{command[0]} cannot be run: {error.strerror or error}") from error
             said = []
             for stream in (out, err):
                 stream.seek(0)
@@ -218,11 +218,11 @@ def _ended(process: subprocess.Popen[bytes], name: str) -> int:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-        raise UncheckedError(f"{name} did not answer within {PATIENCE_S:g} s") from None
+        raise ProbeError(f"{name} did not answer within {PATIENCE_S:g} s") from None
 
 
-def _unchecked(path: str, error: OSError) -> UncheckedError:
-    return UncheckedError(f"{path}: {error.strerror or error}")
+def _unchecked(path: str, error: OSError) -> ProbeError:
+    return ProbeError(f"{path}: {error.strerror or error}")
 
 
 def _user(environment: Mapping[str, str]) -> User:

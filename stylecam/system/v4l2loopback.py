@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 from stylecam.system.probe import Machine, Node
 
 NAME = "v4l2loopback"
@@ -52,7 +52,7 @@ class Loaded:
 
 
 def loaded(machine: Machine) -> Loaded | None:
-    """The driver as it runs now, or None. Raises UncheckedError."""
+    """The driver as it runs now, or None. Raises ProbeError."""
     inside = machine.names(_SYSTEM)
     if inside is None:
         modules = machine.read("/proc/modules") or ""
@@ -63,15 +63,15 @@ def loaded(machine: Machine) -> Loaded | None:
 
 
 def modular(machine: Machine) -> bool:
-    """Whether this kernel can load drivers at all. Raises UncheckedError."""
+    """Whether this kernel can load drivers at all. Raises ProbeError."""
     return machine.read("/proc/modules") is not None
 
 
 def installed(machine: Machine) -> bool:
-    """Whether the driver lies ready for the kernel that runs. Raises UncheckedError."""
+    """Whether the driver lies ready for the kernel that runs. Raises ProbeError."""
     try:
         return machine.run("modinfo", "-k", machine.kernel, NAME).status == 0
-    except UncheckedError:
+    except ProbeError:
         listed = machine.read(f"/lib/modules/{machine.kernel}/modules.dep")
         if listed is None:
             raise
@@ -84,7 +84,7 @@ def orphaned(machine: Machine) -> bool:
 
 
 def options(machine: Machine) -> dict[str, list[str]]:
-    """Lines about the driver in modprobe's configuration, by file. Raises UncheckedError."""
+    """Lines about the driver in modprobe's configuration, by file. Raises ProbeError."""
     found: dict[str, list[str]] = {}
     for folder in OPTION_FOLDERS:
         for name in machine.names(folder) or ():
@@ -99,7 +99,7 @@ def options(machine: Machine) -> dict[str, list[str]]:
 
 
 def at_boot(machine: Machine) -> str | None:
-    """The file that has the driver loaded when the computer starts, or None. Raises UncheckedError."""
+    """The file that has the driver loaded when the computer starts, or None. Raises ProbeError."""
     paths = [f"{folder}/{name}" for folder in BOOT_FOLDERS for name in machine.names(folder) or ()]
     for path in [*(path for path in paths if path.endswith(".conf")), "/etc/modules"]:
         words = [line.split()[:1] for line in (machine.read(path) or "").splitlines()]
@@ -133,6 +133,6 @@ def _parameter(machine: Machine, name: str) -> list[str]:
     """The values of an option, one per device; empty where the driver does not tell."""
     try:
         text = machine.read(f"{_SYSTEM}/parameters/{name}") or ""
-    except UncheckedError:
+    except ProbeError:
         return []
     return [value.strip() for value in text.split(",")] if text.strip() else []

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stylecam.errors import SourceUnreadableError, TrainingDataError
 from stylecam.media.frame import Image
-from stylecam.media.image_file import READ, Picture
+from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile
 
 _CACHE_BYTES = 512 * 2**20
 
@@ -26,7 +26,7 @@ def read_picture(path: Path, enough: int | None = None) -> Image:
         TrainingDataError: missing, damaged, cut off, too large or no picture; names the file.
     """
     try:
-        return Picture.read(path, enough).on_white()
+        return ImageFile.read(path, enough).flattened_on_white()
     except SourceUnreadableError as error:
         raise TrainingDataError(str(error)) from error
 
@@ -126,7 +126,7 @@ def pictures_in(folder: Path, apart: Sequence[Path] = ()) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in READ
+        if path.suffix.lower() in READABLE_SUFFIXES
         and not path.name.startswith(".")
         and not (path.name in names and path.resolve() in [other.resolve() for other in apart])
         and is_file(path)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
 from stylecam.media.frame import Image, Size
-from stylecam.media.image_file import Picture, check_suffix
+from stylecam.media.image_file import ImageFile, check_suffix
 from stylecam.media.transforms import fit, resize, to_image, to_tensor
 from stylecam.training import color as colors
 from stylecam.training.dataset import read_picture
@@ -99,8 +99,8 @@ class Studio:
         self._ordered, self._listener = commission, listener
         self._stop, self._clock = stop or threading.Event(), clock or SystemClock()
         device = torch.device(pick_device(commission.device))
-        whole = Picture.read(commission.photo)
-        photo, self._exif, self._profile = whole.on_white(), whole.exif, whole.profile
+        whole = ImageFile.read(commission.photo)
+        photo, self._exif, self._profile = whole.flattened_on_white(), whole.exif, whole.profile
         height, width = photo.shape[:2]
         factor = min(1.0, commission.max_size / max(height, width)) if commission.max_size else 1.0
         self.size = Size(round(width * factor), round(height * factor))
@@ -197,7 +197,7 @@ class Studio:
         picture = self._last.picture
         if self._ordered.preserve_color:
             picture = colors.with_colors(picture, self._photo)
-        Picture(to_image(picture.cpu().numpy()), exif=self._exif, profile=self._profile).write(path)
+        ImageFile(to_image(picture.cpu().numpy()), exif=self._exif, profile=self._profile).write(path)
         self._listener(Saved(kind, path))
 
     def _rescued(self) -> str:

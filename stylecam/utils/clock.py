@@ -14,7 +14,7 @@ class Clock(Protocol):
         """The time in seconds; only differences mean something."""
         ...
 
-    def busy(self) -> float:
+    def process_time(self) -> float:
         """Seconds of processor time used so far by all threads of this process; only differences mean something."""
         ...
 
@@ -30,8 +30,8 @@ class SystemClock:
         """Seconds of `time.perf_counter`: on Linux the clock all processes share, on Windows one finer than 16 ms."""
         return time.perf_counter()
 
-    def busy(self) -> float:
-        """See `Clock.busy`."""
+    def process_time(self) -> float:
+        """See `Clock.process_time`."""
         return time.process_time()
 
     def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
@@ -49,7 +49,7 @@ class ManualClock:
 
     def __init__(self, start: float = 1000.0) -> None:
         self._now = start
-        self._busy = 0.0
+        self._process_time = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
@@ -57,16 +57,16 @@ class ManualClock:
         with self._lock:
             return self._now
 
-    def busy(self) -> float:
+    def process_time(self) -> float:
         """The processor time used, as it was last told."""
         with self._lock:
-            return self._busy
+            return self._process_time
 
-    def advance(self, seconds: float, busy: float = 0.0) -> None:
-        """Let `seconds` pass, in which the process uses `busy` seconds of processor time."""
+    def advance(self, seconds: float, process_time: float = 0.0) -> None:
+        """Let `seconds` pass, in which the process uses `process_time` seconds of processor time."""
         with self._lock:
             self._now += seconds
-            self._busy += busy
+            self._process_time += process_time
 
     def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
         """Jump to `deadline` unless `stop` is set."""

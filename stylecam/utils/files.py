@@ -29,7 +29,7 @@ def user_path(text: str) -> Path:
     return path
 
 
-def plain_name(text: str) -> str:
+def check_file_name(text: str) -> str:
     """`text`, if it can begin a file's name on any system and leads to no other folder.
 
     Raises:
@@ -40,7 +40,7 @@ def plain_name(text: str) -> str:
     return text.strip()
 
 
-def new_file(folder: Path, stem: str, suffix: str) -> Path:
+def create_unique_file(folder: Path, stem: str, suffix: str) -> Path:
     """An empty file in `folder`, made just now: `STEM.SUFFIX`, or with a number where that is taken.
 
     Raises:
@@ -66,7 +66,7 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file")
     try:
-        trial = _beside(destination(path))
+        trial = _beside(resolve_target(path))
         trial.open("xb").close()
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
@@ -88,12 +88,12 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder is missing or cannot be written, or the disk is full.
     """
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(data)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to, which gets the name `path` when the block ends well and is taken away when it does not.
 
     Who may read it is as the user's umask says, or as it was for the file that is replaced; of a link, the file it
@@ -102,7 +102,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: the folder is missing or cannot be written, the disk is full, or `path` is a device or a pipe.
     """
-    target = destination(path)
+    target = resolve_target(path)
     part = _beside(target)
     try:
         with part.open("x+b") as file:
@@ -116,7 +116,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def destination(path: Path) -> Path:
+def resolve_target(path: Path) -> Path:
     """The file that is written when `path` is: behind a link, what it leads to.
 
     Raises:

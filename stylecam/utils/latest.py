@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Slot(Generic[T]):
+class Latest(Generic[T]):
     """Holds at most one item: the newest.
 
     One thread puts, one takes. Nothing ever queues up, so a slow taker sees fresh items late rather than old ones.

@@ -15,7 +15,7 @@ _M_ARENA_MAX = -8  # of malloc.h
 _ARENAS = 2
 
 
-def give_back() -> bool:
+def trim() -> bool:
     """Have the C library give back what was freed; whether it had something to give.
 
     It takes milliseconds, and threads that want memory meanwhile wait for parts of that: not for the frame path.
@@ -24,7 +24,7 @@ def give_back() -> bool:
     return trim is not None and bool(trim(0))
 
 
-def share() -> bool:
+def limit_arenas() -> bool:
     """From now on let all threads have memory from `_ARENAS` arenas; whether that was heard.
 
     Otherwise each gets one of its own, up to eight for each core, of which up to 64 MB at the end are never given back.

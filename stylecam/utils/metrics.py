@@ -46,7 +46,7 @@ class Histogram:
         return round(float(min(self.maximum_ms, (index + 1) * self._bin_ms)), 3)
 
 
-class Recent:
+class SlidingWindow:
     """Values of the last few seconds, for a display that follows what happens now; any thread may add and ask."""
 
     def __init__(self, seconds: float = 5.0) -> None:
@@ -78,7 +78,7 @@ class Recent:
             return [entry for entry in self._values if entry[0] >= now - self._seconds]
 
 
-class Lap:
+class StageTimer:
     """One run of one stage: a context; `milliseconds` is what it took, once it has ended."""
 
     __slots__ = ("_began_at", "_clock", "_histogram", "milliseconds")
@@ -88,7 +88,7 @@ class Lap:
         self._began_at = 0.0
         self.milliseconds = 0.0
 
-    def __enter__(self) -> Lap:
+    def __enter__(self) -> StageTimer:
         self._began_at = self._clock.now()
         return self
 
@@ -98,16 +98,16 @@ class Lap:
             self._histogram.add(self.milliseconds)
 
 
-class Stages:
+class StageTimes:
     """Times by stage. Each stage is timed by one thread; any may look."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._histograms: dict[str, Histogram] = {}
 
-    def time(self, stage: str) -> Lap:
+    def time(self, stage: str) -> StageTimer:
         """A context that times one run of `stage`; one that ends in an error is not counted."""
-        return Lap(self._clock, self._histograms.setdefault(stage, Histogram(0.05)))
+        return StageTimer(self._clock, self._histograms.setdefault(stage, Histogram(0.05)))
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
         """Of each stage, in the order of their first runs: `count`, and `mean`, `p50`, `p95` and `max` in ms."""

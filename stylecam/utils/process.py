@@ -15,7 +15,7 @@ PART_S = 0.5
 """How long to wait for the thread that listens once the program is gone."""
 
 
-class Companion:
+class ChildProcess:
     """One started program. All it says is read by a thread, so that it never waits for us, and not kept.
 
     It is the first of a session of its own: Ctrl-C in the terminal is not meant for it.
@@ -53,7 +53,7 @@ class Companion:
         """False once it has ended."""
         return self._process.poll() is None
 
-    def last_words(self) -> str:
+    def exit_reason(self) -> str:
         """What became of one that has ended, in its own words: its last error, else its last line."""
         self._listener.join(PART_S)
         return self._last_error or self._last_line or f"it ended with status {self._process.returncode}"

@@ -1,4 +1,4 @@
-"""What this process has used so far, for the statistics."""
+"""What this process has process_usage so far, for the statistics."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import psutil
 
 
 # ---- process
-def age(now: float, then: float) -> float:
+def process_age_s(now: float, then: float) -> float:
     """Seconds from the start of this process to `then` (both monotonic)."""
     return float(time.time() - psutil.Process().create_time()) - (now - then)
 
 
-def used(now: float) -> dict[str, Any]:
+def process_usage(now: float) -> dict[str, Any]:
     """Resident memory, and how many cores it has kept busy on average until `now` (monotonic)."""
     process = psutil.Process()
     times = process.cpu_times()
     return {
         "rss_mb": round(process.memory_info().rss / 2**20, 1),
-        "cpu_cores": round(float(times.user + times.system) / max(1e-3, age(now, now)), 2),
+        "cpu_cores": round(float(times.user + times.system) / max(1e-3, process_age_s(now, now)), 2),
     }
 
 
@@ -34,7 +34,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def model_name() -> str:
+def processor_name() -> str:
     """What the processor is called, as far as the system tells without asking another program."""
     if sys.platform == "linux":
         try:
@@ -47,6 +47,6 @@ def model_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def load() -> float:
+def load_average() -> float:
     """How many programs have wanted a processor during the last minute, as far as the system tells: else 0."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

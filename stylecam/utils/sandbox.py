@@ -21,14 +21,14 @@ _CALL = "from importlib import import_module; getattr(import_module(sys.argv[0])
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """What a child may use: seconds, and bytes of memory beyond those it has when it begins."""
 
     seconds: float
     memory: int
 
 
-def command(function: str, *arguments: str) -> list[str]:
+def python_command(function: str, *arguments: str) -> list[str]:
     """What starts a fresh Python that calls `module:function` with `arguments`.
 
     It finds the modules that this process finds, and neither variables nor the folder at hand can give it others.
@@ -38,13 +38,13 @@ def command(function: str, *arguments: str) -> list[str]:
     return [sys.executable, "-I", "-c", _START + _CALL, str(len(words)), *words, *sys.path]
 
 
-def run(function: str, argument: str, limits: Limits) -> str | None:
+def run(function: str, argument: str, limits: SandboxLimits) -> str | None:
     """Call `module:function` with `argument` in a fresh Python; None when it returned, else what became of it.
 
     The child prints nowhere. Its memory is watched from outside, which
     works on every system, and what it took to get ready is not counted. It does not outlive this call.
     """
-    begun = command("stylecam.utils.sandbox:begin", function, argument, str(limits.memory))
+    begun = python_command("stylecam.utils.sandbox:child_main", function, argument, str(limits.memory))
     with (
         tempfile.TemporaryFile() as told,
         subprocess.Popen(begun, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=told) as process,
@@ -64,7 +64,7 @@ def run(function: str, argument: str, limits: Limits) -> str | None:
         return _ending(process.returncode, said[-1] if said else "", limits)
 
 
-def begin(function: str, argument: str, memory: str) -> None:
+def child_main(function: str, argument: str, memory: str) -> None:
     """The child's own side of `run`."""
     module, _, name = function.partition(":")
     work = getattr(import_module(module), name)
@@ -84,7 +84,7 @@ def _bound(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
 
 
-def _overrun(process: subprocess.Popen[bytes], limits: Limits) -> str | None:
+def _overrun(process: subprocess.Popen[bytes], limits: SandboxLimits) -> str | None:
     """Wait for the child's end, or say which limit it went beyond."""
     with contextlib.suppress(psutil.NoSuchProcess):
         watched = psutil.Process(process.pid)
@@ -100,7 +100,7 @@ def _overrun(process: subprocess.Popen[bytes], limits: Limits) -> str | None:
     return None
 
 
-def _ending(status: int, said: str, limits: Limits) -> str:
+def _ending(status: int, said: str, limits: SandboxLimits) -> str:
     if said.startswith("MemoryError"):
         return f"wanted more than {_shown(limits.memory)} of memory"
     if status < 0:

@@ -12,7 +12,7 @@ import pytest
 
 from stylecam.cli.group import run_command_line
 from stylecam.media.sources import devices
-from stylecam.media.sources import factory as select
+from stylecam.media.sources import factory as source_factory
 from stylecam.media.sources.devices import Camera
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -103,7 +103,7 @@ CAMERAS = [Camera(0, "HD Webcam", "/dev/video0", "usb-1"), Camera(2, "HD Capture
 
 @pytest.fixture
 def two_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (devices, select):
+    for module in (devices, source_factory):
         monkeypatch.setattr(module, "list_cameras", lambda: list(CAMERAS))
 
 

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from stylecam.cli import image as image_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import Bar
-from stylecam.media.image_file import Picture
+from stylecam.media.image_file import ImageFile
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -54,7 +54,7 @@ def test_one_picture(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     out = tmp_path / "out.jpg"
     assert run_command_line(["image", str(photo), "-o", str(out)]) == 0
     assert str(out) in capsys.readouterr().out
-    assert Picture.read(out).image.shape == (48, 64, 3)
+    assert ImageFile.read(out).image.shape == (48, 64, 3)
 
 
 def test_a_folder_with_a_bad_picture(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +138,7 @@ def test_what_of_a_picture_is_lost_is_said(tmp_path: Path, capsys: pytest.Captur
 def test_options_reach_the_painter(photo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     assert run_command_line(["image", str(photo), "-o", str(out), "--strength", "0"]) == 0
-    np.testing.assert_array_equal(Picture.read(out).image, Picture.read(photo).image)
+    np.testing.assert_array_equal(ImageFile.read(out).image, ImageFile.read(photo).image)
 
 
 @pytest.mark.parametrize(

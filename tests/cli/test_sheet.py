@@ -15,9 +15,9 @@ from PIL import ImageCms
 from stylecam.cli import sheet as sheet_module
 from stylecam.cli.group import run_command_line
 from stylecam.media.frame import Size
-from stylecam.media.image_file import Picture
+from stylecam.media.image_file import ImageFile
 from stylecam.models.catalog import Catalog
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from tests.models.networks import written
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -29,7 +29,7 @@ EXAMPLES = [line for line in (sheet_module.command.epilog or "").splitlines() if
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    cv2.imwrite("photo.png", grey(120, Size(64, 48)))
+    cv2.imwrite("photo.png", gray_image(120, Size(64, 48)))
     Path("bad.png").write_bytes(b"bad")
     return tmp_path
 
@@ -48,7 +48,7 @@ def test_all_styles_unless_some_are_named(here: Path, catalog: Catalog, capsys: 
     assert run_command_line(["sheet", "photo.png", "-o", "all.png", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["labels"] == ["picture", *(card.name for card in catalog.cards)]
-    assert list(Picture.read(here / "all.png").image.shape[1::-1]) == report["size"]
+    assert list(ImageFile.read(here / "all.png").image.shape[1::-1]) == report["size"]
     words = ["sheet", "photo.png", "-o", "two.jpg", "--style", "udnie", "--style", "udnie:1,great_wave:3"]
     assert run_command_line([*words, "--columns", "1", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -58,9 +58,9 @@ def test_all_styles_unless_some_are_named(here: Path, catalog: Catalog, capsys: 
 
 def test_the_colour_profile_is_kept(here: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    Picture(grey(120, Size(64, 48)), profile=profile).save(here / "photo.jpg")
+    ImageFile(gray_image(120, Size(64, 48)), profile=profile).save(here / "photo.jpg")
     assert run_command_line(["sheet", "photo.jpg", "-o", "out.png", "--style", "udnie"]) == 0
-    assert Picture.read(here / "out.png").profile == profile
+    assert ImageFile.read(here / "out.png").profile == profile
 
 
 def test_a_failing_style_is_told_and_the_others_are_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +78,7 @@ def test_a_clip_becomes_a_clip_of_sheets(here: Path, capsys: pytest.CaptureFixtu
     pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
     clip = cv2.VideoWriter("clip.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
     for level in (40, 80, 120):
-        clip.write(grey(level, Size(64, 48)))
+        clip.write(gray_image(level, Size(64, 48)))
     clip.release()
     words = ["sheet", "clip.mp4", "-o", "sheet.mp4", "--video", "--style", "udnie", "--columns", "2", "--json"]
     assert run_command_line(words) == 0

@@ -15,7 +15,7 @@ from stylecam.cli import video as video_module
 from stylecam.cli.group import run_command_line
 from stylecam.media.frame import Image, Size
 from stylecam.stylize import image as painter
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 
 pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -29,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     clip = cv2.VideoWriter("clip.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
     for level in (40, 80, 120):
-        clip.write(grey(level, Size(64, 48)))
+        clip.write(gray_image(level, Size(64, 48)))
     clip.release()
     Path("bad.mp4").write_bytes(b"bad")
     return tmp_path

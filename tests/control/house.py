@@ -17,9 +17,9 @@ from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
 from stylecam.media.frame import Frame, Size
-from stylecam.media.sinks.mjpeg import WebSink
+from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 
 TOKEN = "a-token-of-the-tests"
 SIZE = Size(128, 96)
@@ -50,7 +50,7 @@ class House:
 
     def __init__(self, catalog: Catalog, address: Address | None = None, thumbnails: Thumbnails | None = None) -> None:
         self.control = Control(catalog, LiveState(catalog.mix_of(catalog.cards[0])))
-        self.sink = WebSink()
+        self.sink = MjpegSink()
         self.sink.open(SIZE, 30)
         desk = Desk(
             self.control,
@@ -130,7 +130,7 @@ class House:
 
         def publish() -> None:
             while not stop.wait(0.005):
-                self.sink.write(Frame(grey(level, SIZE), index, 0.0))
+                self.sink.write(Frame(gray_image(level, SIZE), index, 0.0))
 
         thread = threading.Thread(target=publish)
         thread.start()

@@ -10,7 +10,7 @@ from stylecam.control.actions import Preset
 from stylecam.control.http.address import HOST
 from stylecam.control.http.instances import Instance, published, this_process
 from stylecam.control.state import LiveState
-from stylecam.errors import RefusedError
+from stylecam.errors import CommandRefusedError
 from stylecam.models.catalog import Catalog
 from tests.control.house import House
 
@@ -34,7 +34,7 @@ class Served(House):
             if errand.order.action == "snapshot":
                 errand.ticket.finish(self.control.state, {"file": "/pictures/one.png"})
             else:
-                errand.ticket.refuse(RefusedError("there is no room for a recording"))
+                errand.ticket.refuse(CommandRefusedError("there is no room for a recording"))
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Served]:

@@ -9,7 +9,7 @@ import pytest
 from stylecam.control.actions import Order, Preset
 from stylecam.control.commands import Control, Ticket
 from stylecam.control.state import LiveState
-from stylecam.errors import RefusedError, StyleNotFoundError, UsageError
+from stylecam.errors import CommandRefusedError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog
 
 
@@ -65,7 +65,7 @@ def test_orders_after_an_impossible_one_are_carried_out(control: Control) -> Non
 
 
 def test_waiting_in_vain_is_said(control: Control) -> None:
-    with pytest.raises(RefusedError, match="not been carried out yet"):
+    with pytest.raises(CommandRefusedError, match="not been carried out yet"):
         order(control, "next").wait(0)
 
 
@@ -126,7 +126,7 @@ def test_an_errand_is_handed_on_and_its_ticket_ends_with_whoever_runs_it(control
 def test_a_ticket_ends_only_once(control: Control) -> None:
     ticket = Ticket()
     ticket.finish(control.state)
-    ticket.refuse(RefusedError("too late"))
+    ticket.refuse(CommandRefusedError("too late"))
     assert ticket.wait(0) == control.state
 
 
@@ -141,7 +141,7 @@ def test_at_the_end_nobody_is_left_waiting(control: Control) -> None:
     control.close()
     late = order(control, "next")
     for ticket in (waiting, errand, late):
-        with pytest.raises(RefusedError, match="stopping"):
+        with pytest.raises(CommandRefusedError, match="stopping"):
             ticket.wait(0)
 
 

@@ -140,16 +140,16 @@ def test_it_is_listed_as_a_camera(session: Session, camera: PipeWireSink) -> Non
 
 
 def test_readers_see_the_picture_and_come_and_go(camera: PipeWireSink, read: Callable[..., Reader]) -> None:
-    publish(camera, "nobody watching", lambda: camera.watched() is False)
+    publish(camera, "nobody watching", lambda: camera.has_viewers() is False)
     first, second = read(), read()
     publish(camera, "pictures for both", lambda: min(len(first.images()), len(second.images())) >= 5)
-    assert camera.watched() is True
+    assert camera.has_viewers() is True
     for image in (first.images()[-1], second.images()[-1]):
         assert int(np.abs(image.astype(int) - picture())[:, 8:72].max()) <= NEAR
         assert difference(image, picture()) < NEAR
     first.stop()
     second.stop()
-    publish(camera, "the last one gone", lambda: camera.watched() is False)
+    publish(camera, "the last one gone", lambda: camera.has_viewers() is False)
     again = read()
     publish(camera, "pictures for one who returns", lambda: len(again.images()) >= 5, picture()[:, ::-1].copy())
     assert difference(again.images()[0], picture()[:, ::-1]) < NEAR, "the first picture seen was an old one"

@@ -102,7 +102,7 @@ def test_asked_to_it_measures_again(tuner: Tuner, shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        lambda patch: patch.setattr(tuning, "model_name", lambda: "another processor"),
+        lambda patch: patch.setattr(tuning, "processor_name", lambda: "another processor"),
         lambda patch: patch.setattr(tuning, "usable_cores", lambda: 64),
         lambda patch: patch.setattr(tuning, "_versions", lambda _: ["onnxruntime 99"]),
         lambda patch: patch.setattr(tuning, "__version__", "99"),

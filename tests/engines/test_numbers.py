@@ -13,7 +13,7 @@ from stylecam.engines.base import Engine
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Size
 from stylecam.models.model import Model
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from tests.engines.libraries import engine_on
 from tests.engines.test_opencv import only, portrait
 from tests.engines.test_same_picture import portrait as picture
@@ -70,7 +70,7 @@ def test_a_picture_of_one_colour_that_is_meant_is_painted(
     made = spoiled(model, tmp_path, "out.bias", 100.0 * (2 * level - 1))
     session = engine.session(made, *SIZE)
     for _ in range(3):
-        assert np.array_equal(session.paint(picture(*SIZE), only(made)), grey(255 * level, SIZE))
+        assert np.array_equal(session.paint(picture(*SIZE), only(made)), gray_image(255 * level, SIZE))
 
 
 def test_weights_that_are_nearly_nothing_change_nothing(engine: Engine, bank: Model) -> None:

@@ -13,7 +13,7 @@ from stylecam.engines.onnxruntime import OnnxRuntimeEngine
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.media.frame import Size
 from stylecam.models.model import Model
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from tests.engines.libraries import need
 from tests.engines.test_opencv import only, portrait, small
 
@@ -144,7 +144,7 @@ def test_a_card_is_used_and_only_what_is_new_goes_there(bank: Model, pretend: An
 def test_a_card_that_is_not_found_gives_way_to_the_processor_and_it_says_so(bank: Model, pretend: Any) -> None:
     pretend(finds_card=False)
     engine = OnnxRuntimeEngine("cuda")
-    engine.session(bank, *SIZE).paint(grey(100, SIZE), only(bank))
+    engine.session(bank, *SIZE).paint(gray_image(100, SIZE), only(bank))
     assert engine.device == "cpu"
     assert "cannot use cuda (it finds no such device" in str(engine.trouble)
     assert str(engine.trouble).endswith("going on with the processor")
@@ -157,13 +157,13 @@ def test_a_card_that_fails_gives_way_to_the_processor_without_losing_a_picture(
     library = pretend(fails_after=runs)
     engine = OnnxRuntimeEngine()
     session, other = engine.session(bank, *SIZE), engine.session(bank, 128, 96)
-    wanted = OnnxRuntimeEngine("cpu").session(bank, *SIZE).paint(grey(100, SIZE), only(bank))
+    wanted = OnnxRuntimeEngine("cpu").session(bank, *SIZE).paint(gray_image(100, SIZE), only(bank))
     for _ in range(runs + 2):
-        assert np.abs(session.paint(grey(100, SIZE), only(bank)).astype(int) - wanted).max() <= 1
+        assert np.abs(session.paint(gray_image(100, SIZE), only(bank)).astype(int) - wanted).max() <= 1
     assert engine.device == "cpu"
     assert "unspecified launch failure" in str(engine.trouble)
     trouble = engine.trouble
-    other.paint(grey(100, Size(128, 96)), only(bank))
+    other.paint(gray_image(100, Size(128, 96)), only(bank))
     assert engine.trouble is trouble
     assert library.opened[-1] == ["CPUExecutionProvider"]
 

@@ -30,7 +30,7 @@ def test_other_programs_are_told_from_this_one(clock: ManualClock, monkeypatch: 
     machine = [100.0]
     monkeypatch.setattr(host, "machine_busy_s", lambda: machine[0])
     others = host.Others(clock)
-    clock.advance(10.0, busy=4.0)
+    clock.advance(10.0, process_time=4.0)
     machine[0] += 9.0
     assert others.cores() == pytest.approx(0.5)
 

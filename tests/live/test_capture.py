@@ -12,9 +12,9 @@ from stylecam.live.capture import BACKOFF_S, STALLED_S, Capture
 from stylecam.live.stats import Stats
 from stylecam.live.viewers import LINGER_S
 from stylecam.media.frame import Frame, Size
-from stylecam.testing import Event, FaultySource, grey
+from stylecam.testing import FailingSource, ScriptEvent, gray_image
 from stylecam.utils.clock import ManualClock
-from stylecam.utils.latest import Slot
+from stylecam.utils.latest import Latest
 from tests.doubles import viewers, watchable_sink
 
 LOST = SourceLostError("HD Webcam gives no more pictures; is it still plugged in?")
@@ -25,11 +25,13 @@ GONE = CameraNotFoundError("HD Webcam is not there any more; plug it in again")
 class Stage:
     """A capture with a scripted source, stepped by hand."""
 
-    def __init__(self, events: Sequence[Event], refusals: Sequence[SourceError] = (), *, live: bool = True) -> None:
+    def __init__(
+        self, events: Sequence[ScriptEvent], refusals: Sequence[SourceError] = (), *, live: bool = True
+    ) -> None:
         self.clock = ManualClock()
-        self.source = FaultySource(events, self.clock, refusals)
+        self.source = FailingSource(events, self.clock, refusals)
         self.source.live = live
-        self.slot: Slot[Frame] = Slot()
+        self.slot: Latest[Frame] = Latest()
         self.stats = Stats()
         self.stop = threading.Event()
         self.watchable_sink = watchable_sink()
@@ -59,7 +61,7 @@ class Stage:
 
 
 def test_frames_go_to_the_stylist_with_their_number_and_time() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
     stage.step()
     frame = stage.slot.take()
     assert frame is not None
@@ -67,35 +69,35 @@ def test_frames_go_to_the_stylist_with_their_number_and_time() -> None:
 
 
 def test_a_frame_the_stylist_did_not_take_is_a_drop() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
     stage.step(3)
     snapshot = stage.stats.snapshot(stage.clock.now())
     assert (snapshot["captured"], snapshot["drops"]) == (3, 2)
 
 
 def test_a_moment_without_a_picture_is_no_loss() -> None:
-    stage = Stage([grey(), None, grey()])
+    stage = Stage([gray_image(), None, gray_image()])
     stage.step(3)
     assert stage.notice is None
     assert stage.stats.snapshot(0)["captured"] == 2
 
 
 def test_an_unplugged_camera_is_noticed_at_once() -> None:
-    stage = Stage([grey(), LOST])
+    stage = Stage([gray_image(), LOST])
     stage.step(2)
     assert stage.notice == "camera lost"
     assert stage.capture.trouble == str(LOST)
 
 
 def test_an_unplugged_camera_is_closed_and_counted_as_one_fault() -> None:
-    stage = Stage([grey(), LOST], refusals=[GONE] * 10)
+    stage = Stage([gray_image(), LOST], refusals=[GONE] * 10)
     stage.step(6)
     assert stage.source.closed == 1
     assert stage.stats.snapshot(0)["faults"]["source"] == 1
 
 
 def test_a_camera_plugged_in_again_is_used_again() -> None:
-    stage = Stage([grey(), LOST, grey()], refusals=[GONE] * 3)
+    stage = Stage([gray_image(), LOST, gray_image()], refusals=[GONE] * 3)
     stage.step(7)
     assert stage.notice is None
     assert stage.capture.trouble is None
@@ -115,7 +117,7 @@ def test_attempts_to_open_it_back_off() -> None:
 
 @pytest.mark.parametrize("away_s", [0.1, 1.0, 5.0, 60.0, 3600.0])
 def test_it_is_back_within_two_seconds_of_its_return(away_s: float) -> None:
-    stage = Stage([grey(), LOST, grey()], refusals=[GONE] * 10_000)
+    stage = Stage([gray_image(), LOST, gray_image()], refusals=[GONE] * 10_000)
     stage.step(2)
     returned_at = stage.clock.now() + away_s
     while stage.capture.trouble:
@@ -127,7 +129,7 @@ def test_it_is_back_within_two_seconds_of_its_return(away_s: float) -> None:
 
 
 def test_the_back_off_starts_anew_with_each_loss() -> None:
-    stage = Stage([LOST, grey(), LOST], refusals=[GONE] * 4)
+    stage = Stage([LOST, gray_image(), LOST], refusals=[GONE] * 4)
     stage.step(7)
     stage.source.refusals = []
     stage.step()
@@ -144,26 +146,26 @@ def test_a_camera_another_program_took_is_shown_as_busy_with_that_program() -> N
 
 
 def test_a_busy_camera_that_is_then_unplugged_keeps_being_looked_for() -> None:
-    stage = Stage([LOST, grey()], refusals=[BUSY, GONE])
+    stage = Stage([LOST, gray_image()], refusals=[BUSY, GONE])
     stage.step(5)
     assert stage.capture.trouble is None
 
 
 def test_a_silent_camera_is_shown_as_stalled() -> None:
-    stage = Stage([grey(), None])
+    stage = Stage([gray_image(), None])
     stage.step(2)
     stage.clock.advance(STALLED_S)
     assert stage.notice == "camera stalled"
 
 
 def test_a_silent_camera_is_noticed_while_its_read_still_hangs() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
     stage.step()
     assert stage.capture.notice(stage.clock.now() + STALLED_S + 0.1) == "camera stalled"
 
 
 def test_a_camera_that_speaks_again_is_no_longer_stalled() -> None:
-    stage = Stage([grey(), None, grey()])
+    stage = Stage([gray_image(), None, gray_image()])
     stage.step(2)
     stage.clock.advance(STALLED_S)
     stage.step()
@@ -183,14 +185,14 @@ def test_a_camera_that_never_delivers_is_shown_as_stalled() -> None:
 
 
 def test_a_file_that_waits_is_not_called_a_stalled_camera() -> None:
-    stage = Stage([grey(), None], live=False)
+    stage = Stage([gray_image(), None], live=False)
     stage.step(2)
     stage.clock.advance(60)
     assert stage.notice is None
 
 
 def test_a_reopened_camera_gets_time_for_its_first_picture() -> None:
-    stage = Stage([grey(), LOST, None])
+    stage = Stage([gray_image(), LOST, None])
     stage.step(2)
     stage.clock.advance(60)
     stage.step()
@@ -208,14 +210,14 @@ def test_stopping_ends_the_wait_between_attempts() -> None:
 
 
 def test_when_stopped_the_source_is_closed() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
     stage.stop.set()
     stage.capture.run()
     assert stage.source.closed == 1
 
 
 def test_the_source_is_closed_also_when_reading_fails_in_an_unforeseen_way() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
 
     def broken() -> None:
         raise ZeroDivisionError
@@ -227,7 +229,7 @@ def test_the_source_is_closed_also_when_reading_fails_in_an_unforeseen_way() -> 
 
 
 def test_a_camera_is_closed_once_when_nobody_watches_and_not_read() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
     stage.step(2)
     stage.empty()
     stage.step(100)
@@ -236,7 +238,7 @@ def test_a_camera_is_closed_once_when_nobody_watches_and_not_read() -> None:
 
 
 def test_a_camera_that_rests_is_neither_lost_nor_stalled() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
     stage.step()
     stage.empty()
     stage.step(200)
@@ -244,7 +246,7 @@ def test_a_camera_that_rests_is_neither_lost_nor_stalled() -> None:
 
 
 def test_a_viewer_brings_the_camera_back_at_once() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
     stage.step()
     stage.empty()
     stage.step(200)
@@ -258,7 +260,7 @@ def test_a_viewer_brings_the_camera_back_at_once() -> None:
 
 
 def test_a_camera_that_was_taken_meanwhile_is_shown_as_busy_and_waited_for() -> None:
-    stage = Stage([grey()], refusals=[BUSY, BUSY])
+    stage = Stage([gray_image()], refusals=[BUSY, BUSY])
     stage.empty()
     stage.step()
     stage.fill()
@@ -278,7 +280,7 @@ def test_nobody_looks_for_a_lost_camera_while_nobody_watches() -> None:
 
 
 def test_a_file_waits_where_it_is_for_the_next_viewer() -> None:
-    stage = Stage([grey()], live=False)
+    stage = Stage([gray_image()], live=False)
     stage.step()
     stage.empty()
     stage.step(10)
@@ -289,7 +291,7 @@ def test_a_file_waits_where_it_is_for_the_next_viewer() -> None:
 
 
 def test_a_camera_that_takes_its_time_to_start_again_has_not_stalled() -> None:
-    stage = Stage([grey()])
+    stage = Stage([gray_image()])
     stage.step()
     stage.empty()
     stage.step()

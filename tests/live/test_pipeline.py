@@ -19,9 +19,9 @@ from stylecam.live.stats import Stats
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.stylize.live import RIM, Stylist
-from stylecam.testing import CollectingSink, Event, ScriptedSource, grey
+from stylecam.testing import CollectingSink, ScriptedSource, ScriptEvent, gray_image
 from stylecam.utils.clock import ManualClock, SystemClock
-from tests.doubles import HandPool, TintEngine, model, until, viewers
+from tests.doubles import ManualSessionPool, TintEngine, model, until, viewers
 
 SIZE = Size(128, 96)
 BANK = model("bank", 4)
@@ -33,7 +33,7 @@ class Studio:
 
     def __init__(
         self,
-        events: Sequence[Event],
+        events: Sequence[ScriptEvent],
         clock: ManualClock | SystemClock,
         mix: StyleMix | None = MIX,
         share: float = 1.0,
@@ -44,7 +44,7 @@ class Studio:
         self.sink = CollectingSink()
         self.engine = TintEngine()
         self.stats = Stats()
-        self.pool = HandPool(self.engine, RIM)
+        self.pool = ManualSessionPool(self.engine, RIM)
         stylist = Stylist(self.pool, SIZE, 30, clock, self.stats.count_fault)
         state = LiveState(mix)
         stylist.prepare(state)
@@ -83,7 +83,7 @@ class Studio:
 
 @pytest.fixture
 def studio(clock: ManualClock) -> Studio:
-    return Studio([grey(255, SIZE)], clock)
+    return Studio([gray_image(255, SIZE)], clock)
 
 
 PAINTED = round(0.2 * 255)
@@ -154,7 +154,7 @@ def test_a_network_that_works_again_goes_on_painting(studio: Studio) -> None:
 
 
 def test_an_unplugged_camera_keeps_the_last_picture_and_shows_a_badge(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE), SourceLostError("the camera gives no more pictures")], clock)
+    studio = Studio([gray_image(255, SIZE), SourceLostError("the camera gives no more pictures")], clock)
     studio.step(2)
     assert studio.newest.index == 0
     assert (studio.newest.image != studio.sink.frames[0].image).any()
@@ -162,7 +162,7 @@ def test_an_unplugged_camera_keeps_the_last_picture_and_shows_a_badge(clock: Man
 
 
 def test_a_camera_that_returns_moves_again_without_a_badge(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE), SourceLostError("gone"), grey(255, SIZE)], clock)
+    studio = Studio([gray_image(255, SIZE), SourceLostError("gone"), gray_image(255, SIZE)], clock)
     studio.step(4)
     assert studio.newest.index == 1
     assert (studio.newest.image == PAINTED).all()
@@ -186,7 +186,7 @@ def test_the_report_is_ready_for_json_at_any_moment(studio: Studio) -> None:
 
 
 def test_the_report_of_a_plain_camera_names_no_rung(clock: ManualClock) -> None:
-    studio = Studio([grey()], clock, mix=None)
+    studio = Studio([gray_image()], clock, mix=None)
     studio.step()
     report = studio.pipeline.report()
     assert (report["rung"], report["governor"], report["painting"]) == (None, None, False)
@@ -194,7 +194,7 @@ def test_the_report_of_a_plain_camera_names_no_rung(clock: ManualClock) -> None:
 
 @pytest.fixture
 def running() -> Studio:
-    return Studio([grey(255, SIZE)], SystemClock())
+    return Studio([gray_image(255, SIZE)], SystemClock())
 
 
 def test_started_it_publishes_painted_frames(running: Studio) -> None:
@@ -237,7 +237,7 @@ def test_an_exception_nobody_expected_ends_the_run_and_is_raised_by_stop(
 
 
 def test_a_camera_driver_that_hangs_does_not_hold_up_the_end() -> None:
-    studio = Studio([grey()], SystemClock())
+    studio = Studio([gray_image()], SystemClock())
     hanging, let_go = threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -255,8 +255,8 @@ def test_a_camera_driver_that_hangs_does_not_hold_up_the_end() -> None:
 
 
 def test_beyond_the_processor_time_allowed_frames_pass_unpainted_and_the_rate_is_held(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE), grey(0, SIZE)] * 200, clock, share=0.5)
-    studio.engine.on_run = lambda: clock.advance(0, busy=0.033)
+    studio = Studio([gray_image(255, SIZE), gray_image(0, SIZE)] * 200, clock, share=0.5)
+    studio.engine.on_run = lambda: clock.advance(0, process_time=0.033)
     studio.step(300)
     report = studio.pipeline.report()
     assert report["published_fps"] == pytest.approx(30, rel=0.01)
@@ -265,9 +265,9 @@ def test_beyond_the_processor_time_allowed_frames_pass_unpainted_and_the_rate_is
 
 
 def test_the_plain_camera_picture_is_never_spared(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE)], clock, mix=None, share=0.05)
+    studio = Studio([gray_image(255, SIZE)], clock, mix=None, share=0.05)
     for _ in range(50):
-        clock.advance(0, busy=1.0)
+        clock.advance(0, process_time=1.0)
         studio.step()
     assert studio.pipeline.report()["spared"] == 0
 
@@ -316,7 +316,7 @@ def test_after_a_panic_the_picture_of_that_moment_is_shown(studio: Studio) -> No
 
 
 def test_a_panic_shows_no_badge_and_counts_no_latency(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE), SourceLostError("gone")], clock)
+    studio = Studio([gray_image(255, SIZE), SourceLostError("gone")], clock)
     studio.order("panic")
     studio.step(6)
     shown = {frame.image.tobytes() for frame in studio.sink.frames}
@@ -331,14 +331,14 @@ def test_in_a_panic_the_rate_is_held(studio: Studio) -> None:
 
 
 def test_the_chosen_still_picture_is_shown(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE)], clock, panic=grey(77, SIZE))
+    studio = Studio([gray_image(255, SIZE)], clock, panic=gray_image(77, SIZE))
     studio.order("panic")
     studio.step()
     assert (studio.newest.image == 77).all()
 
 
 def test_mirror_and_colours_are_seen_in_the_next_frame(clock: ManualClock) -> None:
-    half = grey(0, SIZE)
+    half = gray_image(0, SIZE)
     half[:, 64:] = (255, 0, 0)
     studio = Studio([half], clock)
     studio.order("preserve_color")
@@ -352,7 +352,7 @@ def test_mirror_and_colours_are_seen_in_the_next_frame(clock: ManualClock) -> No
 
 
 def test_while_the_camera_is_lost_an_order_shows_in_the_picture_that_is_held(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE), SourceLostError("gone")], clock)
+    studio = Studio([gray_image(255, SIZE), SourceLostError("gone")], clock)
     studio.step(3)
     studio.order("bypass")
     studio.step()
@@ -360,7 +360,7 @@ def test_while_the_camera_is_lost_an_order_shows_in_the_picture_that_is_held(clo
 
 
 def test_with_a_camera_that_delivers_rarely_an_order_does_not_wait_for_its_next_picture(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE), None], clock)
+    studio = Studio([gray_image(255, SIZE), None], clock)
     studio.step(6)
     studio.order("bypass")
     studio.pipeline.style_step()
@@ -370,7 +370,7 @@ def test_with_a_camera_that_delivers_rarely_an_order_does_not_wait_for_its_next_
 
 def test_a_style_is_reached_also_while_the_camera_is_lost(clock: ManualClock) -> None:
     other = StyleMix(BANK, (0.0, 0.0, 0.0, 1.0), "other")
-    studio = Studio([grey(255, SIZE), None], clock)
+    studio = Studio([gray_image(255, SIZE), None], clock)
     studio.step(6)
     studio.control._state = replace(studio.control.state, mix=other, version=7)
     shades = []
@@ -383,7 +383,7 @@ def test_a_style_is_reached_also_while_the_camera_is_lost(clock: ManualClock) ->
 
 
 def test_a_picture_painted_once_more_is_a_repeat(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE), None], clock)
+    studio = Studio([gray_image(255, SIZE), None], clock)
     studio.step(6)
     studio.order("bypass")
     studio.step(2)
@@ -392,7 +392,7 @@ def test_a_picture_painted_once_more_is_a_repeat(clock: ManualClock) -> None:
 
 
 def test_what_the_camera_saw_before_it_rested_is_never_painted_again(clock: ManualClock) -> None:
-    studio = Studio([grey(255, SIZE), None], clock)
+    studio = Studio([gray_image(255, SIZE), None], clock)
     studio.step(3)
     studio.pipeline._viewers.watching = False
     studio.pipeline.style_step()

@@ -18,10 +18,10 @@ from stylecam.live.publisher import CARD_S, RETRY_S, Pacer, Publisher, SinkRunne
 from stylecam.live.stats import Stats
 from stylecam.live.viewers import LINGER_S, UPDATE_INTERVAL_S, Viewers
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.testing import CollectingSink, grey
+from stylecam.testing import CollectingSink, gray_image
 from stylecam.utils.clock import ManualClock
-from stylecam.utils.latest import Slot
-from stylecam.utils.metrics import Stages
+from stylecam.utils.latest import Latest
+from stylecam.utils.metrics import StageTimes
 from tests.doubles import WatchableSink, frame, viewers, watchable_sink
 
 FPS = 30.0
@@ -179,7 +179,7 @@ class Stage:
     ) -> None:
         self.cover: Frame | None = None
         self.clock = ManualClock()
-        self.slot: Slot[tuple[Frame, float]] = Slot()
+        self.slot: Latest[tuple[Frame, float]] = Latest()
         self.stats = Stats()
         self.stop = threading.Event()
         self.sink_runners = [SinkRunner(sink, SIZE, FPS) for sink in sinks]
@@ -196,7 +196,7 @@ class Stage:
             first,
             lambda now: notice(now),
             watching or viewers(),
-            Stages(self.clock),
+            StageTimes(self.clock),
             lambda: self.cover,
         )
 
@@ -322,9 +322,9 @@ def test_a_notice_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.Monkey
 
     def draw(image: Image, text: str) -> Image:
         drawn.append(text)
-        return badge.badged(image, text)
+        return badge.with_badge(image, text)
 
-    monkeypatch.setattr("stylecam.live.publisher.badged", draw)
+    monkeypatch.setattr("stylecam.live.publisher.with_badge", draw)
     stage = Stage(CollectingSink(), notice=lambda _: "camera lost")
     stage.step(20)
     assert drawn == ["camera lost"]
@@ -446,7 +446,7 @@ def test_what_covers_the_picture_is_all_that_is_published() -> None:
     stage = Stage(sink, notice=lambda _: "camera lost")
     stage.offer(0)
     stage.step()
-    stage.cover = frame(5, image=grey(9))
+    stage.cover = frame(5, image=gray_image(9))
     stage.offer(1)
     stage.step(2)
     stage.cover = None

@@ -12,7 +12,7 @@ import pytest
 from stylecam.control.actions import Order
 from stylecam.control.commands import Control, Ticket
 from stylecam.control.state import LiveState
-from stylecam.errors import ConfigError, RefusedError, StylecamError, UsageError
+from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, UsageError
 from stylecam.live import recording as room
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.pipeline import Pipeline
@@ -20,12 +20,12 @@ from stylecam.live.recording import MediaSaver
 from stylecam.live.stats import Stats
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
-from stylecam.media.sinks.recorder import Recorder
+from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import RIM, Stylist
-from stylecam.testing import CollectingSink, ScriptedSource, grey
+from stylecam.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.utils.clock import ManualClock
-from tests.doubles import HandPool, TintEngine, until, viewers
+from tests.doubles import ManualSessionPool, TintEngine, until, viewers
 
 SIZE = Size(128, 96)
 
@@ -36,11 +36,11 @@ class Stage:
     def __init__(self, clock: ManualClock, folder: Path, reload: Callable[[], None] | None = None) -> None:
         self.control = Control(Catalog([]), LiveState(None))
         stats = Stats()
-        source, sink = ScriptedSource([grey(200, SIZE)], clock), CollectingSink()
+        source, sink = ScriptedSource([gray_image(200, SIZE)], clock), CollectingSink()
         source.open(SIZE, 30)
         sink.open(SIZE, 30)
         self.viewers: Viewers = viewers(sink)
-        stylist = Stylist(HandPool(TintEngine(), RIM), SIZE, 30, clock, stats.count_fault)
+        stylist = Stylist(ManualSessionPool(TintEngine(), RIM), SIZE, 30, clock, stats.count_fault)
         self.pipeline = Pipeline(
             source, stylist, [sink], self.control, stats, clock, SIZE, 30, self.viewers, CpuBudget(1.0, 1)
         )
@@ -116,7 +116,7 @@ def test_pictures_of_one_second_get_names_of_their_own(stage: Stage) -> None:
 
 
 def test_before_there_is_a_picture_none_can_be_kept(stage: Stage) -> None:
-    with pytest.raises(RefusedError, match="no picture yet"):
+    with pytest.raises(CommandRefusedError, match="no picture yet"):
         _ = stage.ask("snapshot").state
     assert not stage.pictures.exists()
 
@@ -134,7 +134,7 @@ def test_a_name_that_leads_elsewhere_is_refused(stage: Stage, action: str, name:
 def test_a_folder_that_cannot_be_made_is_said(stage: Stage) -> None:
     stage.step()
     stage.pictures.write_text("a file in its place")
-    with pytest.raises(RefusedError, match=r"pictures: .*exists"):
+    with pytest.raises(CommandRefusedError, match=r"pictures: .*exists"):
         _ = stage.ask("snapshot").state
 
 
@@ -144,7 +144,7 @@ def test_a_full_disk_leaves_no_half_picture(stage: Stage, monkeypatch: pytest.Mo
 
     stage.step()
     monkeypatch.setattr(room, "write_bytes", full)
-    with pytest.raises(RefusedError, match="No space left"):
+    with pytest.raises(CommandRefusedError, match="No space left"):
         _ = stage.ask("snapshot").state
     assert list(stage.pictures.iterdir()) == []
 
@@ -175,10 +175,10 @@ def test_one_key_begins_and_ends_it(stage: Stage) -> None:
 def test_a_recording_counts_as_a_viewer(stage: Stage) -> None:
     stage.step()
     stage.file("record:on")
-    assert any(isinstance(sink, Recorder) for sink in stage.viewers._sinks)
+    assert any(isinstance(sink, RecorderSink) for sink in stage.viewers._sinks)
     stage.step()
     stage.file("record:off")
-    assert not any(isinstance(sink, Recorder) for sink in stage.viewers._sinks)
+    assert not any(isinstance(sink, RecorderSink) for sink in stage.viewers._sinks)
 
 
 def test_what_is_so_already_stays_so_as_with_every_switch(stage: Stage) -> None:
@@ -196,7 +196,7 @@ def test_what_is_so_already_stays_so_as_with_every_switch(stage: Stage) -> None:
 def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: Stage) -> None:
     stage.step()
     path = stage.file("record:on,talk")
-    with pytest.raises(RefusedError, match=r"already recording to .*talk"):
+    with pytest.raises(CommandRefusedError, match=r"already recording to .*talk"):
         _ = stage.ask("record:on,walk").state
     stage.step(2)
     assert stage.file("record:off") == path
@@ -204,7 +204,7 @@ def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: Sta
 
 def test_a_recording_of_nothing_is_said(stage: Stage) -> None:
     stage.file("record:on")
-    with pytest.raises(RefusedError, match="nothing to record"):
+    with pytest.raises(CommandRefusedError, match="nothing to record"):
         _ = stage.ask("record:off").state
     assert list(stage.videos.iterdir()) == []
 
@@ -212,7 +212,7 @@ def test_a_recording_of_nothing_is_said(stage: Stage) -> None:
 def test_a_recording_that_fails_on_the_way_is_let_go(stage: Stage) -> None:
     stage.step()
     stage.file("record:on")
-    (recorder,) = [o.sink for o in stage.pipeline.sink_runners if isinstance(o.sink, Recorder)]
+    (recorder,) = [o.sink for o in stage.pipeline.sink_runners if isinstance(o.sink, RecorderSink)]
     recorder._failure = "the disk is nearly full"
     stage.step(2)
     assert stage.media_saver.recording is None
@@ -257,7 +257,7 @@ def test_a_mistake_of_ours_ends_the_run(stage: Stage, monkeypatch: pytest.Monkey
         raise ZeroDivisionError("a mistake of ours")
 
     stage.step()
-    monkeypatch.setattr(room, "new_file", broken)
+    monkeypatch.setattr(room, "create_unique_file", broken)
     stage.control.submit(Order.parse("snapshot"))
     stage.control.apply()
     stage.media_saver.handle_commands()

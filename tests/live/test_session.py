@@ -43,7 +43,7 @@ from stylecam.live.settings import Settings
 from stylecam.media import v4l2
 from stylecam.media.frame import Size
 from stylecam.media.sinks.virtual_camera import install_hint
-from stylecam.media.sources import factory as select
+from stylecam.media.sources import factory as source_factory
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.testing import CollectingSink
@@ -57,7 +57,7 @@ SIZE = Size(128, 96)
 @pytest.fixture(autouse=True)
 def _a_bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """No camera, no virtual camera, whatever the machine has that the tests run on."""
-    monkeypatch.setattr(select, "list_cameras", list)
+    monkeypatch.setattr(source_factory, "list_cameras", list)
     monkeypatch.setattr(pyvirtualcam_camera, "BACKENDS", {})
     monkeypatch.setattr(v4l2, "device_paths", list)
 
@@ -192,7 +192,7 @@ def test_memory_of_what_was_loaded_is_given_back_while_it_runs_and_not_on_the_th
     make: Make, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[str] = []
-    monkeypatch.setattr("stylecam.utils.malloc.give_back", lambda: given.append(threading.current_thread().name))
+    monkeypatch.setattr("stylecam.utils.malloc.trim", lambda: given.append(threading.current_thread().name))
     live = make(style=catalog.cards[0].name)
     live.open()
     live.run(lambda: None, lambda _: live.interrupt() if given else None)
@@ -423,7 +423,7 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
 
     try:
         assert until(lambda: waiting() == "waiting for a viewer")
-        monkeypatch.setattr(live.sinks[0], "_watched", lambda: True)
+        monkeypatch.setattr(live.sinks[0], "_has_viewers", lambda: True)
         assert until(lambda: waiting() is None)
         styled = live.report(0.0)["styled"]
         assert until(lambda: live.report(0.0)["styled"] > styled)
@@ -434,7 +434,7 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
 
 def test_always_on_paints_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(viewers, "LINGER_S", 0.01)
-    monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
+    monkeypatch.setattr(CollectingSink, "_has_viewers", lambda _: False)
     monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
     assert play(make(always_on=True))["styled"] > 0
 
@@ -555,7 +555,7 @@ def test_who_looks_at_the_page_wakes_a_camera_that_nobody_else_watches(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(viewers, "LINGER_S", 0.05)
-    monkeypatch.setattr(CollectingSink, "_watched", lambda _: False)
+    monkeypatch.setattr(CollectingSink, "_has_viewers", lambda _: False)
     monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
     with served(make(server=True)) as page:
         assert until(lambda: page.live.report(0.0)["waiting_for"] == "waiting for a viewer")

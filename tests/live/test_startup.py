@@ -18,7 +18,7 @@ from stylecam.live.settings import Settings
 from stylecam.live.startup import find_web_sink, serve
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import NullSink, Sink
-from stylecam.media.sinks.mjpeg import WebSink
+from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
 from tests.control.house import free_port
 
@@ -64,7 +64,7 @@ def test_every_run_has_one_and_an_output_that_feeds_it(place: Place) -> None:
 
 
 def test_a_page_asked_for_is_that_output(place: Place) -> None:
-    wanted = WebSink(free_port())
+    wanted = MjpegSink(free_port())
     server = place.serve(wanted)
     assert server is not None
     assert place.opened == [wanted]
@@ -77,7 +77,7 @@ def test_unwanted_there_is_none(place: Place) -> None:
 
 def test_host_and_port_may_come_from_two_places(place: Place) -> None:
     port = free_port()
-    server = place.serve(WebSink(port), listen="localhost")
+    server = place.serve(MjpegSink(port), listen="localhost")
     assert server is not None
     assert (server.host, server.port) == ("localhost", port)
 
@@ -93,7 +93,7 @@ def test_host_and_port_may_come_from_two_places(place: Place) -> None:
 )
 def test_what_cannot_be_meant_is_refused(place: Place, given: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        place.serve(WebSink(9001), **given)
+        place.serve(MjpegSink(9001), **given)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_page_that_nobody_asked_for_may_be_missing(place: Place, taken: int) -
 
 @pytest.mark.parametrize("how", ["output", "output with port", "listen"])
 def test_a_page_asked_for_may_not(place: Place, taken: int, how: str) -> None:
-    sink: Sink = {"output": WebSink(), "output with port": WebSink(taken), "listen": NullSink()}[how]
+    sink: Sink = {"output": MjpegSink(), "output with port": MjpegSink(taken), "listen": NullSink()}[how]
     with pytest.raises(ServerUnavailableError, match="in use"):
         place.serve(sink, listen=f":{taken}" if how == "listen" else None)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylecam.live.stats import Stats
-from stylecam.utils.metrics import Histogram, Recent
+from stylecam.utils.metrics import Histogram, SlidingWindow
 
 
 def publish(stats: Stats, count: int, fps: float = 30.0, start: float = 100.0, latency: float | None = 0.05) -> None:
@@ -39,7 +39,7 @@ def test_a_histogram_keeps_the_exact_maximum_beyond_its_bins() -> None:
 
 
 def test_the_recent_rate_follows_the_last_seconds_only() -> None:
-    recent = Recent(5.0)
+    recent = SlidingWindow(5.0)
     for i in range(100):
         recent.add(i / 10)
     for i in range(150):
@@ -48,21 +48,21 @@ def test_the_recent_rate_follows_the_last_seconds_only() -> None:
 
 
 def test_the_recent_rate_falls_to_nothing_when_frames_stop() -> None:
-    recent = Recent(5.0)
+    recent = SlidingWindow(5.0)
     for i in range(100):
         recent.add(i / 30)
     assert recent.rate(60.0) == 0.0
 
 
 def test_a_recent_percentile_forgets_old_values() -> None:
-    recent = Recent(5.0)
+    recent = SlidingWindow(5.0)
     recent.add(0.0, 1000.0)
     recent.add(10.0, 20.0)
     assert recent.percentile(95, 10.0) == 20.0
 
 
 def test_nothing_recent_has_no_percentile() -> None:
-    assert Recent().percentile(50, 0.0) is None
+    assert SlidingWindow().percentile(50, 0.0) is None
 
 
 def test_the_published_rate_counts_frames_over_time() -> None:

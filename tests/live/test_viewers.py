@@ -65,7 +65,7 @@ def test_a_program_that_closes_and_opens_it_every_few_seconds_never_turns_it_off
 def test_sinks_are_asked_at_most_ten_times_a_second() -> None:
     house = House(False)
     asked = []
-    house.seats[0]._watched = lambda: bool(asked.append(1))  # type: ignore[method-assign, func-returns-value]
+    house.seats[0]._has_viewers = lambda: bool(asked.append(1))  # type: ignore[method-assign, func-returns-value]
     for _ in range(100):
         house.now += UPDATE_INTERVAL_S / 10
         house.viewers.update(house.now)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylecam.errors import UsageError
-from stylecam.media.frame import LARGEST, SMALLEST, Frame, Size
+from stylecam.media.frame import MAX_SIDE, MIN_SIDE, Frame, Size
 
 
 @pytest.mark.parametrize("text", ["1280x720", " 1280 x 720 ", "1280X720", "1280×720"])
@@ -18,7 +18,7 @@ def test_a_size_is_read_as_people_write_it(text: str) -> None:
     assert Size.parse(text) == (1280, 720)
 
 
-@given(st.integers(SMALLEST // 2, LARGEST // 2), st.integers(SMALLEST // 2, LARGEST // 2))
+@given(st.integers(MIN_SIDE // 2, MAX_SIDE // 2), st.integers(MIN_SIDE // 2, MAX_SIDE // 2))
 def test_every_even_size_in_range_is_read_back_as_written(half_width: int, half_height: int) -> None:
     size = Size(2 * half_width, 2 * half_height)
     assert Size.parse(str(size)) == size
@@ -32,7 +32,7 @@ def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["62x64", "0x0", "4098x720", "999999x2", "100000x100000"])
 def test_an_absurd_size_is_refused_with_the_range(text: str) -> None:
-    with pytest.raises(UsageError, match=f"between {SMALLEST} and {LARGEST}"):
+    with pytest.raises(UsageError, match=f"between {MIN_SIDE} and {MAX_SIDE}"):
         Size.parse(text)
 
 

@@ -15,7 +15,7 @@ from PIL import ImageCms, ImageOps
 from PIL.ExifTags import IFD
 
 from stylecam.errors import SinkUnavailableError, SourceUnreadableError, UsageError
-from stylecam.media.image_file import Picture
+from stylecam.media.image_file import ImageFile
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -39,7 +39,7 @@ def test_a_large_photograph_may_be_decoded_smaller_but_never_too_small(
 ) -> None:
     made = corners().resize((640, 480), Pillow.Resampling.NEAREST)
     made.save(tmp_path / "in", kind, **({"save_all": True, "append_images": [made]} if kind == "MPO" else {}))
-    image = Picture.read(tmp_path / "in", enough).image
+    image = ImageFile.read(tmp_path / "in", enough).image
     assert image.shape[1::-1] == ((640, 480) if kind == "PNG" else size)
     assert tuple(image[2, 2]) == pytest.approx((0, 0, 255), abs=3)
 
@@ -50,7 +50,7 @@ def test_orientation_is_applied_and_not_told_again(orientation: int, tmp_path: P
     exif[0x0112], exif[0x010F] = orientation, "A maker"
     made = corners()
     made.save(tmp_path / "in.png", exif=exif)
-    picture = Picture.read(tmp_path / "in.png")
+    picture = ImageFile.read(tmp_path / "in.png")
     shown = np.asarray(ImageOps.exif_transpose(opened(tmp_path / "in.png")).convert("RGB"))
     np.testing.assert_array_equal(picture.image[:, :, ::-1], shown)
     picture.write(tmp_path / "out.jpg")
@@ -65,7 +65,7 @@ def test_colour_profile_and_exif_come_through(suffix: str, tmp_path: Path) -> No
     exif[0x8298] = "The author"
     exif.get_ifd(0x8769)[0x9003] = "2026:11:22 12:00:00"
     corners().save(tmp_path / f"in{suffix}", icc_profile=PROFILE, exif=exif)
-    Picture.read(tmp_path / f"in{suffix}").write(tmp_path / f"out{suffix}")
+    ImageFile.read(tmp_path / f"in{suffix}").write(tmp_path / f"out{suffix}")
     kept = opened(tmp_path / f"out{suffix}")
     assert kept.info["icc_profile"] == PROFILE
     assert kept.getexif()[0x8298] == "The author"
@@ -78,7 +78,7 @@ def test_a_thumbnail_of_the_unpainted_picture_is_not_kept(tmp_path: Path) -> Non
     entries = [struct.pack("<HHHI4sI", 1, *entry) for entry in directories]
     corners().save(tmp_path / "in.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + b"".join(entries))
     assert opened(tmp_path / "in.jpg").getexif().get_ifd(IFD.IFD1)
-    Picture.read(tmp_path / "in.jpg").write(tmp_path / "out.jpg")
+    ImageFile.read(tmp_path / "in.jpg").write(tmp_path / "out.jpg")
     kept = opened(tmp_path / "out.jpg").getexif()
     assert kept[0x010F] == "Me!"
     assert not kept.get_ifd(IFD.IFD1)
@@ -95,19 +95,19 @@ def test_transparency_comes_through(mode: str, tmp_path: Path) -> None:
         made.save(tmp_path / "in.png")
     wanted = np.asarray(opened(tmp_path / "in.png").convert("RGBA"))[:, :, 3]
     assert wanted.min() < wanted.max()
-    Picture.read(tmp_path / "in.png").write(tmp_path / "out.png")
+    ImageFile.read(tmp_path / "in.png").write(tmp_path / "out.png")
     np.testing.assert_array_equal(np.asarray(opened(tmp_path / "out.png"))[:, :, 3], wanted)
 
 
 def test_in_a_jpeg_a_transparent_picture_lies_on_white(tmp_path: Path) -> None:
-    Picture(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8)).write(tmp_path / "out.jpg")
-    assert Picture.read(tmp_path / "out.jpg").image.min() > 250
+    ImageFile(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8)).write(tmp_path / "out.jpg")
+    assert ImageFile.read(tmp_path / "out.jpg").image.min() > 250
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "CMYK", "P", "RGB"])
 def test_every_kind_of_picture_becomes_a_coloured_one(mode: str, tmp_path: Path) -> None:
     corners(mode).save(tmp_path / "in.tif")
-    picture = Picture.read(tmp_path / "in.tif")
+    picture = ImageFile.read(tmp_path / "in.tif")
     assert picture.image.shape == (32, 48, 3)
     assert picture.alpha is None
     assert picture.image[24, 40].min() > 250
@@ -118,7 +118,7 @@ def test_every_kind_of_picture_becomes_a_coloured_one(mode: str, tmp_path: Path)
 def test_sixteen_bits_are_rounded_to_eight(shape: tuple[int, ...], suffix: str, tmp_path: Path) -> None:
     deep = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
     cv2.imwrite(str(tmp_path / f"in{suffix}"), deep)
-    found = Picture.read(tmp_path / f"in{suffix}").image
+    found = ImageFile.read(tmp_path / f"in{suffix}").image
     wanted = deep / 257 if deep.ndim == 3 else np.dstack([deep / 257] * 3)
     assert np.abs(found - wanted).max() <= 1
 
@@ -126,7 +126,7 @@ def test_sixteen_bits_are_rounded_to_eight(shape: tuple[int, ...], suffix: str, 
 def test_the_profile_of_greys_is_not_given_to_a_coloured_picture(tmp_path: Path) -> None:
     grey = PROFILE[:16] + b"GRAY" + PROFILE[20:]
     corners("L").save(tmp_path / "in.png", icc_profile=grey)
-    assert Picture.read(tmp_path / "in.png").profile is None
+    assert ImageFile.read(tmp_path / "in.png").profile is None
 
 
 def png() -> bytes:
@@ -158,26 +158,26 @@ def huge() -> bytes:
 def test_a_bad_file_is_named(data: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(data)
     with pytest.raises(SourceUnreadableError, match=r"bad\.png") as raised:
-        Picture.read(tmp_path / "bad.png")
+        ImageFile.read(tmp_path / "bad.png")
     assert said in str(raised.value)
     with pytest.raises(SourceUnreadableError, match="standard input"):
-        Picture.read(data)
+        ImageFile.read(data)
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadableError, match="there is no file"):
-        Picture.read(tmp_path / "nowhere.png")
+        ImageFile.read(tmp_path / "nowhere.png")
 
 
 def test_a_float_picture_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "in.tif"), np.zeros((8, 8, 3), np.float32))
     with pytest.raises(SourceUnreadableError, match="float32"):
-        Picture.read(tmp_path / "in.tif")
+        ImageFile.read(tmp_path / "in.tif")
 
 
 def test_a_suffix_nobody_writes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"write out\.png"):
-        Picture(np.zeros((8, 8, 3), np.uint8)).write(tmp_path / "out.xyz")
+        ImageFile(np.zeros((8, 8, 3), np.uint8)).write(tmp_path / "out.xyz")
     assert not list(tmp_path.iterdir())
 
 
@@ -185,7 +185,7 @@ def test_sixteen_bit_greys_of_which_one_is_transparent(tmp_path: Path) -> None:
     values = np.full((8, 8), 30_000, np.uint16)
     values[0, 0] = 7
     Pillow.fromarray(values).save(tmp_path / "a.png", transparency=7)
-    alpha = Picture.read(tmp_path / "a.png").alpha
+    alpha = ImageFile.read(tmp_path / "a.png").alpha
     assert alpha is not None
     assert (alpha[0, 0], int(alpha.min()), int(alpha.sum())) == (0, 0, 63 * 255)
 
@@ -194,13 +194,13 @@ def test_more_exif_than_a_jpeg_holds_is_left_out(tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x010E] = "x" * 70_000
     Pillow.new("RGB", (16, 16)).save(tmp_path / "a.png", exif=exif)
-    Picture.read(tmp_path / "a.png").save(tmp_path / "b.jpg")
-    assert Picture.read(tmp_path / "b.jpg").image.shape == (16, 16, 3)
+    ImageFile.read(tmp_path / "a.png").save(tmp_path / "b.jpg")
+    assert ImageFile.read(tmp_path / "b.jpg").image.shape == (16, 16, 3)
 
 
 def test_a_picture_larger_than_its_format_takes_names_another(tmp_path: Path) -> None:
     with pytest.raises(SinkUnavailableError, match=r"16400×2 cannot be written as WEBP.*\.png"):
-        Picture(np.zeros((2, 16_400, 3), np.uint8)).save(tmp_path / "a.webp")
+        ImageFile(np.zeros((2, 16_400, 3), np.uint8)).save(tmp_path / "a.webp")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -208,7 +208,7 @@ def test_a_picture_larger_than_its_format_takes_names_another(tmp_path: Path) ->
 def test_greys_of_any_depth_are_as_bright_as_they_say(maximum: int, tmp_path: Path) -> None:
     numbers = np.linspace(0, maximum, 64).round().astype(">u2").reshape(8, 8)
     (tmp_path / "a.pgm").write_bytes(b"P5 8 8 %d\n" % maximum + numbers.tobytes())
-    found = Picture.read(tmp_path / "a.pgm").image
+    found = ImageFile.read(tmp_path / "a.pgm").image
     assert np.abs(found[:, :, 0] - numbers.astype(float) / maximum * 255).max() <= 1
 
 
@@ -232,19 +232,19 @@ def test_further_pictures_in_a_file_are_not_passed_over_silently(
     name: str, says: tuple[str, ...], tmp_path: Path
 ) -> None:
     kind = {"format": "PNG"} if name == "a.apng" else {}
-    picture = Picture.read(moving(tmp_path / name, **kind))
+    picture = ImageFile.read(moving(tmp_path / name, **kind))
     assert picture.notes == says
     assert abs(int(picture.image[8, 8, 2]) - 50) < 4  # the first
 
 
 def test_a_picture_by_itself_needs_no_note(tmp_path: Path) -> None:
     corners().save(tmp_path / "a.gif")
-    assert Picture.read(tmp_path / "a.gif").notes == ()
+    assert ImageFile.read(tmp_path / "a.gif").notes == ()
 
 
 def test_of_formats_that_only_opencv_reads_it_is_said_what_is_lost(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.pam"), np.full((8, 8, 3), 99, np.uint8))
-    picture = Picture.read(tmp_path / "a.pam")
+    picture = ImageFile.read(tmp_path / "a.pam")
     assert picture.image[0, 0, 0] == 99
     assert picture.notes == ("was read without EXIF data and colour profile, if it has any",)
 
@@ -255,5 +255,5 @@ def test_grey_tiffs_are_turned_once(kind: type[np.uint8 | np.uint16], tmp_path: 
     exif[0x0112] = 6
     pixels = np.linspace(0, np.iinfo(kind).max, 48).astype(kind).reshape(6, 8)
     Pillow.fromarray(pixels).save(tmp_path / "a.tif", exif=exif)
-    found = Picture.read(tmp_path / "a.tif").image[:, :, 0]
+    found = ImageFile.read(tmp_path / "a.tif").image[:, :, 0]
     np.testing.assert_allclose(found, np.rot90(pixels, -1) / (np.iinfo(kind).max / 255), atol=1)

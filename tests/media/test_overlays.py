@@ -10,7 +10,7 @@ import pytest
 
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
-from stylecam.media.overlays import panic_card, panic_picture
+from stylecam.media.overlays import panic_cover, panic_cover_from_file
 
 SIZE = Size(320, 180)
 
@@ -22,7 +22,7 @@ def written(path: Path, width: int, height: int, level: int = 200) -> Path:
 
 @pytest.mark.parametrize("shape", [(64, 36), (1920, 1080), (100, 100), (30, 300), (1, 1), (3000, 2)], ids=str)
 def test_the_whole_picture_is_shown_as_large_as_can_be(tmp_path: Path, shape: tuple[int, int]) -> None:
-    shown = panic_picture(written(tmp_path / "a.png", *shape), SIZE)
+    shown = panic_cover_from_file(written(tmp_path / "a.png", *shape), SIZE)
     scale = min(SIZE.width / shape[0], SIZE.height / shape[1])
     assert shown.shape == (180, 320, 3)
     assert shown.flags.c_contiguous
@@ -33,7 +33,7 @@ def test_what_is_transparent_lies_on_a_dark_ground(tmp_path: Path) -> None:
     picture = np.full((180, 320, 4), 255, np.uint8)
     picture[:, 160:, 3] = 0
     cv2.imwrite(str(tmp_path / "a.png"), picture)
-    shown = panic_picture(tmp_path / "a.png", SIZE)
+    shown = panic_cover_from_file(tmp_path / "a.png", SIZE)
     assert shown[:, :160].min() == 255
     assert shown[:, 160:].max() < 40
 
@@ -43,12 +43,12 @@ def test_a_file_that_is_no_picture_is_refused_before_anything_opens(tmp_path: Pa
     if content is not None:
         (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(UsageError, match="--panic-picture: "):
-        panic_picture(tmp_path / "a.png", SIZE)
+        panic_cover_from_file(tmp_path / "a.png", SIZE)
 
 
 @pytest.mark.parametrize("size", [Size(64, 64), Size(640, 480), Size(1280, 720), Size(480, 1280)], ids=str)
 def test_without_a_picture_a_card_with_words_in_its_middle(size: Size) -> None:
-    card = panic_card(size)
+    card = panic_cover(size)
     bright = np.argwhere(card.max(axis=2) > 100)
     assert card.shape == (size.height, size.width, 3)
     assert card.mean() < 60

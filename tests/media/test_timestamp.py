@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from stylecam.media.frame import Image, Size
 from stylecam.media.timestamp import draw_timestamp, read_timestamp
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 
 HD = Size(1280, 720)
 
 
 def stamped(seconds: float, size: Size = HD) -> Image:
-    image = grey(90, size)
+    image = gray_image(90, size)
     draw_timestamp(image, seconds)
     return image
 
@@ -44,7 +44,7 @@ def test_it_survives_the_way_through_yuv() -> None:
 
 
 def test_a_picture_without_one_has_none() -> None:
-    assert read_timestamp(grey(128, HD)) is None
+    assert read_timestamp(gray_image(128, HD)) is None
 
 
 def test_a_mirrored_one_is_not_taken_for_another_time() -> None:

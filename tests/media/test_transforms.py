@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylecam.media.frame import Image, Size
-from stylecam.media.transforms import Tensor, crop, fit, from_cells, resize, to_cells, to_image, to_tensor, with_rim
+from stylecam.media.transforms import (
+    Tensor,
+    crop,
+    fit,
+    pack_pixels,
+    packed_to_image,
+    pad_by_reflection,
+    resize,
+    to_image,
+    to_tensor,
+)
 
 
 def noise(width: int = 96, height: int = 64) -> Image:
@@ -34,7 +44,7 @@ def test_a_picture_comes_back_unchanged() -> None:
 
 def test_the_rim_is_the_picture_reflected() -> None:
     image = noise()
-    rimmed = with_rim(image, 8)
+    rimmed = pad_by_reflection(image, 8)
     assert rimmed.shape == (80, 112, 3)
     assert np.array_equal(rimmed[8:-8, 8:-8], image)
     assert np.array_equal(rimmed[8:-8, 7], image[:, 1])
@@ -118,21 +128,21 @@ def test_fitting_does_not_distort() -> None:
 def test_a_picture_comes_back_from_its_cells(side: int) -> None:
     image = noise()
     cells = np.empty((1, 3 * side**2, 64 // side, 96 // side), np.float32)
-    to_cells(image, cells)
+    pack_pixels(image, cells)
     assert np.array_equal(cells[0, :3, 1, 1], image[side, side])
-    assert np.array_equal(from_cells(cells / np.float32(255)), image)
+    assert np.array_equal(packed_to_image(cells / np.float32(255)), image)
 
 
 def test_a_view_of_a_picture_has_cells_too() -> None:
     cells = np.empty((1, 48, 8, 16), np.float32)
-    to_cells(noise()[16:48, 8:72], cells)
-    assert np.array_equal(from_cells(cells / np.float32(255)), noise()[16:48, 8:72])
+    pack_pixels(noise()[16:48, 8:72], cells)
+    assert np.array_equal(packed_to_image(cells / np.float32(255)), noise()[16:48, 8:72])
 
 
 def test_cells_are_rounded_and_saturated() -> None:
     values = np.array([-0.5, 0.501 / 255, 1.7, np.nan], np.float32)
     cells = np.repeat(values, 3)[None, :, None, None]
-    assert from_cells(cells)[:, :, 0].ravel().tolist() == [0, 1, 255, 0]
+    assert packed_to_image(cells)[:, :, 0].ravel().tolist() == [0, 1, 255, 0]
 
 
 def test_quick_shrinking_moves_nothing_and_keeps_the_brightness() -> None:

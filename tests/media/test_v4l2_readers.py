@@ -15,7 +15,7 @@ if sys.platform != "linux":
     pytest.skip("v4l2loopback is Linux only", allow_module_level=True)
 
 from stylecam.media import v4l2
-from stylecam.media.v4l2_readers import SEARCH_EVERY, DriverReaders, ProcessReaders, readers_of
+from stylecam.media.v4l2_readers import RESCAN_EVERY, DriverReaderDetector, ProcessReaderDetector, reader_detector
 
 READER = """
 import mmap, sys
@@ -78,14 +78,14 @@ def search(monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]:
 
 
 def test_a_program_that_only_opens_the_device_does_not_read(device: Path, search: Search) -> None:
-    watching = ProcessReaders(str(device))
+    watching = ProcessReaderDetector(str(device))
     search.found.append(Program(device))
     assert watching.reading() is False
     watching.close()
 
 
 def test_a_program_reads_from_its_start_to_its_end(device: Path, search: Search) -> None:
-    watching = ProcessReaders(str(device))
+    watching = ProcessReaderDetector(str(device))
     assert watching.reading() is False
     program = Program(device)
     search.found.append(program)
@@ -101,7 +101,7 @@ def test_a_program_reads_from_its_start_to_its_end(device: Path, search: Search)
 
 
 def test_one_that_cannot_be_looked_into_may_be_reading(device: Path, search: Search) -> None:
-    watching = ProcessReaders(str(device))
+    watching = ProcessReaderDetector(str(device))
     with device.open():
         assert watching.reading() is None
         assert watching.reading() is None
@@ -110,9 +110,9 @@ def test_one_that_cannot_be_looked_into_may_be_reading(device: Path, search: Sea
 
 
 def test_processes_are_searched_only_when_somebody_has_opened_the_device(device: Path, search: Search) -> None:
-    watching = ProcessReaders(str(device))
+    watching = ProcessReaderDetector(str(device))
     watching.reading()
-    for _ in range(SEARCH_EVERY - 1):
+    for _ in range(RESCAN_EVERY - 1):
         watching.reading()
     assert search.count == 1
     device.open().close()
@@ -154,7 +154,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
 
 
 def test_the_driver_is_asked_for_its_level_each_time(device: Path, driver: Driver) -> None:
-    watching = DriverReaders(str(device))
+    watching = DriverReaderDetector(str(device))
     seen = []
     for driver.streaming in (False, True, True, False):
         seen.append(watching.reading())
@@ -164,13 +164,13 @@ def test_the_driver_is_asked_for_its_level_each_time(device: Path, driver: Drive
 
 def test_a_driver_without_the_event_is_followed_through_its_programs(device: Path, driver: Driver) -> None:
     driver.knows_the_event = False
-    watching = readers_of(str(device))
-    assert isinstance(watching, ProcessReaders)
+    watching = reader_detector(str(device))
+    assert isinstance(watching, ProcessReaderDetector)
     watching.close()
 
 
 def test_a_driver_with_the_event_is_asked(device: Path, driver: Driver) -> None:
-    watching = readers_of(str(device))
-    assert isinstance(watching, DriverReaders)
+    watching = reader_detector(str(device))
+    assert isinstance(watching, DriverReaderDetector)
     watching.close()
     watching.close()

@@ -15,7 +15,7 @@ import pytest
 
 from stylecam.errors import SinkUnavailableError, SourceUnreadableError, UsageError
 from stylecam.media.frame import Image
-from stylecam.media.video_file import Result, check_target, repaint
+from stylecam.media.video_file import VideoResult, check_target, transform_video
 
 av: Any = pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
 
@@ -82,7 +82,7 @@ def quiet(done: int, total: int | None) -> None:
 def test_every_frame_keeps_its_time_and_the_sound_is_untouched(suffix: str, tmp_path: Path) -> None:
     clip, out = make(tmp_path / "in.mp4"), tmp_path / f"out{suffix}"
     told: list[tuple[int, int | None]] = []
-    result = repaint(clip, out, same, lambda done, total: told.append((done, total)))
+    result = transform_video(clip, out, same, lambda done, total: told.append((done, total)))
     first = times(out)[0]  # Matroska has no times below 0, so the sound's lead moves all by some milliseconds
     assert first == 0 or suffix == ".mkv"
     assert [time - first for time in times(out)] == list(TIMES)
@@ -94,7 +94,7 @@ def test_every_frame_keeps_its_time_and_the_sound_is_untouched(suffix: str, tmp_
 
 
 def test_colours_come_through(tmp_path: Path) -> None:
-    repaint(make(tmp_path / "in.mp4"), tmp_path / "out.mp4", same, quiet)
+    transform_video(make(tmp_path / "in.mp4"), tmp_path / "out.mp4", same, quiet)
     before, after = (frames(tmp_path / name)[0].astype(int) for name in ("in.mp4", "out.mp4"))
     assert np.abs(before - after)[32:, 32:].max() <= 4
     assert after[4, 4].min() > 240
@@ -102,14 +102,14 @@ def test_colours_come_through(tmp_path: Path) -> None:
 
 def test_what_paint_gives_is_what_is_written(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mp4", sound=None)
-    result = repaint(clip, tmp_path / "out.mp4", lambda image: np.full((50, 80, 3), 77, np.uint8), quiet)
+    result = transform_video(clip, tmp_path / "out.mp4", lambda image: np.full((50, 80, 3), 77, np.uint8), quiet)
     assert (result.size, result.sounds) == ((80, 50), 0)
     assert np.abs(frames(tmp_path / "out.mp4")[3].astype(int) - 77).max() <= 3
 
 
 def test_an_odd_size_is_kept(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mp4", size=(97, 63))
-    assert repaint(clip, tmp_path / "out.mp4", same, quiet).size == (97, 63)
+    assert transform_video(clip, tmp_path / "out.mp4", same, quiet).size == (97, 63)
     assert frames(tmp_path / "out.mp4")[0].shape == (63, 97, 3)
 
 
@@ -132,7 +132,7 @@ def test_rotation_is_applied_and_not_told_again(turn: int, tmp_path: Path) -> No
     if not written_turned(clip, turned, turn):
         assert not needed, "this ffmpeg cannot write a rotation"
         pytest.skip("this ffmpeg cannot write a rotation")
-    result = repaint(turned, tmp_path / "out.mp4", same, quiet)
+    result = transform_video(turned, tmp_path / "out.mp4", same, quiet)
     shown = subprocess.run(  # ffmpeg turns frames upright by itself
         ["ffmpeg", "-v", "error", "-i", str(turned), "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "bgr24", "-"],
         check=True, capture_output=True,
@@ -156,7 +156,7 @@ def test_interrupted_it_leaves_nothing_and_an_older_result_alone(failure: type[B
         return image
 
     with pytest.raises(failure):
-        repaint(clip, out, paint, quiet)
+        transform_video(clip, out, paint, quiet)
     assert "out.part.mp4" in seen[-1]
     assert out.read_bytes() == b"an older result"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
@@ -166,7 +166,7 @@ def test_a_part_that_another_run_writes_is_left_to_it(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mp4")
     (tmp_path / "out.part.mp4").write_bytes(b"of another run")
     with pytest.raises(SinkUnavailableError, match=r"out\.part\.mp4 is there"):
-        repaint(clip, tmp_path / "out.mp4", same, quiet)
+        transform_video(clip, tmp_path / "out.mp4", same, quiet)
     assert (tmp_path / "out.part.mp4").read_bytes() == b"of another run"
 
 
@@ -177,7 +177,7 @@ def cut(path: Path, share: float) -> Path:
 
 def test_a_clip_cut_off_is_painted_as_far_as_it_goes_and_told(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mkv", times=tuple(range(0, 4000, 40)), sound=None)
-    result: Result = repaint(cut(clip, 0.5), tmp_path / "out.mkv", same, quiet)
+    result: VideoResult = transform_video(cut(clip, 0.5), tmp_path / "out.mkv", same, quiet)
     assert result.cut_off
     assert 0 < result.frames < 100
 
@@ -199,16 +199,16 @@ def test_a_clip_that_cannot_be_read_is_named_and_nothing_is_written(damage: str,
     else:
         clip.write_bytes(b"" if damage == "empty" else b"not a clip " * 100)
     with pytest.raises(SourceUnreadableError, match=r"in\.mp4"):
-        repaint(clip, tmp_path / "out.mp4", same, quiet)
+        transform_video(clip, tmp_path / "out.mp4", same, quiet)
     assert not list(tmp_path.glob("out*"))
 
 
 def test_sound_that_does_not_fit_is_said(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mkv", sound="pcm_u8")
     with pytest.raises(SinkUnavailableError, match=r"pcm_u8.*write \.mkv"):
-        repaint(clip, tmp_path / "out.mp4", same, quiet)
+        transform_video(clip, tmp_path / "out.mp4", same, quiet)
     assert not list(tmp_path.glob("out*"))
-    assert repaint(clip, tmp_path / "out.mkv", same, quiet).sounds == 1
+    assert transform_video(clip, tmp_path / "out.mkv", same, quiet).sounds == 1
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
-from stylecam.media.image_file import Picture
+from stylecam.media.image_file import ImageFile
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.batch import Job, Outcome, paint, plan
 from stylecam.stylize.image import Painter
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from tests import doubles
 
 
@@ -29,7 +29,7 @@ def album(tmp_path: Path) -> Path:
     folder = tmp_path / "album"
     (folder / "deep" / "er").mkdir(parents=True)
     for name in ("a.jpg", "deep/er/b.png", ".hidden.png"):
-        cv2.imwrite(str(folder / name), grey())
+        cv2.imwrite(str(folder / name), gray_image())
     (folder / "deep" / "broken.gif").write_bytes(b"GIF89a")
     (folder / "notes.txt").write_text("not a picture")
     return folder
@@ -104,7 +104,7 @@ def test_a_failing_picture_is_named_and_the_others_are_painted(album: Path, tmp_
     assert "broken.gif" in str(outcomes[1].error)
     made = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert sorted(made) == ["a.jpg", "deep/er/b.png"]
-    assert abs(int(Picture.read(tmp_path / "out" / "a.jpg").image[0, 0, 0]) - 51) <= 1
+    assert abs(int(ImageFile.read(tmp_path / "out" / "a.jpg").image[0, 0, 0]) - 51) <= 1
 
 
 def test_a_folder_that_cannot_be_made_is_named(album: Path, tmp_path: Path, painter: Painter) -> None:
@@ -115,11 +115,11 @@ def test_a_folder_that_cannot_be_made_is_named(album: Path, tmp_path: Path, pain
 
 
 def test_the_longer_side_is_limited_with_the_alpha(tmp_path: Path, painter: Painter) -> None:
-    Picture(np.zeros((40, 90, 3), np.uint8), np.zeros((40, 90), np.uint8)).write(tmp_path / "in.png")
+    ImageFile(np.zeros((40, 90, 3), np.uint8), np.zeros((40, 90), np.uint8)).write(tmp_path / "in.png")
     outcome: Outcome
     (outcome,) = paint([Job(tmp_path / "in.png", tmp_path / "out.png")], painter, 45, lambda _: None)
     assert outcome.size == Size(45, 20)
-    made = Picture.read(tmp_path / "out.png")
+    made = ImageFile.read(tmp_path / "out.png")
     assert made.alpha is not None
     assert made.alpha.shape == made.image.shape[:2] == (20, 45)
 
@@ -130,7 +130,7 @@ def test_interrupted_while_writing_it_leaves_nothing_half(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Picture, "encode", interrupted)
+    monkeypatch.setattr(ImageFile, "encode", interrupted)
     with pytest.raises(KeyboardInterrupt):
         list(paint([Job(album / "a.jpg", tmp_path / "out.png")], painter, None, lambda _: None))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["album"]

@@ -10,7 +10,7 @@ from stylecam.media.frame import Size
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.contact_sheet import Sheet
 from stylecam.stylize.image import Painter
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from tests import doubles
 
 
@@ -29,7 +29,7 @@ def sheet(engine: doubles.TintEngine, picture: Size, styles: int = 4, columns: i
 def test_every_style_has_its_cell_and_the_first_is_the_picture(engine: doubles.TintEngine) -> None:
     made = sheet(engine, Size(64, 48), columns=2)
     counted: list[int] = []
-    drawn = made.draw(grey(90, Size(64, 48)), counted.append)
+    drawn = made.draw(gray_image(90, Size(64, 48)), counted.append)
     assert counted == [0, 1, 2, 3, 4]
     assert drawn.shape == (made.size.height, made.size.width, 3)
     assert made.labels == ("picture", "style_0", "style_1", "style_2", "style_3")
@@ -40,7 +40,7 @@ def test_every_style_has_its_cell_and_the_first_is_the_picture(engine: doubles.T
 
 def test_there_are_names_below_the_cells(engine: doubles.TintEngine) -> None:
     made = sheet(engine, Size(640, 480), columns=5)
-    drawn = made.draw(grey(90, Size(640, 480)))
+    drawn = made.draw(gray_image(90, Size(640, 480)))
     strip = drawn[8 + made.cell.height : -8]
     for column in range(5):
         left = 8 + column * (made.cell.width + 8)
@@ -70,7 +70,7 @@ def test_networks_are_let_go_one_after_the_other_and_kept_for_clips(engine: doub
     mixes = [StyleMix(bank, (1.0,), bank.key) for bank in banks]
     for keep, held in ((False, ["three"]), (True, ["one", "two", "three"])):
         painter = Painter(mixes[0], engine=engine)
-        Sheet(painter, mixes, Size(64, 48), keep=keep).draw(grey(90, Size(64, 48)))
+        Sheet(painter, mixes, Size(64, 48), keep=keep).draw(gray_image(90, Size(64, 48)))
         assert list(painter._sessions) == held
 
 
@@ -79,7 +79,7 @@ def test_a_style_that_fails_has_a_cell_that_says_so_and_the_others_are_painted(e
     engine.unloadable.add("two")
     made = Sheet(Painter(mixes[0], engine=engine), mixes, Size(640, 480), columns=4)
     for _ in range(2):
-        drawn = made.draw(grey(90, Size(640, 480)))
+        drawn = made.draw(gray_image(90, Size(640, 480)))
         assert made.failed == {"two": "two cannot be loaded"}
         cells = [
             drawn[8 : 8 + made.cell.height, 8 + i * (made.cell.width + 8) :][:, : made.cell.width] for i in range(4)
@@ -90,5 +90,5 @@ def test_a_style_that_fails_has_a_cell_that_says_so_and_the_others_are_painted(e
 def test_where_a_picture_is_transparent_the_paper_shows(engine: doubles.TintEngine) -> None:
     alpha = np.zeros((48, 64), np.uint8)
     alpha[:, 32:] = 255
-    drawn = sheet(engine, Size(64, 48), styles=1).draw(grey(90, Size(64, 48)), None, alpha)
+    drawn = sheet(engine, Size(64, 48), styles=1).draw(gray_image(90, Size(64, 48)), None, alpha)
     assert (drawn[10, 10, 0], drawn[10, 60, 0]) == (248, 90)

@@ -9,7 +9,7 @@ import pytest
 from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.importers.detect import ImportOptions
 from stylecam.stylize.import_check import adopt
-from stylecam.utils.sandbox import Limits
+from stylecam.utils.sandbox import SandboxLimits
 from tests.models.importers.foreign_files import Foreign, unit, zoo
 
 
@@ -64,13 +64,13 @@ def test_a_network_that_wants_all_memory_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, swelling(4).saved())
     assert path.stat().st_size < 4096
     with pytest.raises(ModelFormatError, match=r"refused: trying it on a photo wanted more than 300 MB of memory"):
-        adopt(path, ImportOptions(), Limits(100, 300 * 2**20))
+        adopt(path, ImportOptions(), SandboxLimits(100, 300 * 2**20))
 
 
 def test_a_network_that_takes_too_long_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, zoo().saved())
     with pytest.raises(ModelFormatError, match=r"trying it on a photo took longer than 0\.01 s"):
-        adopt(path, ImportOptions(), Limits(0.01, 2**30))
+        adopt(path, ImportOptions(), SandboxLimits(0.01, 2**30))
 
 
 @pytest.mark.parametrize(

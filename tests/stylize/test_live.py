@@ -18,9 +18,9 @@ from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung, ladder
 from stylecam.stylize.live import GIVE_UP, RIM, Stylist
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from stylecam.utils.clock import ManualClock
-from tests.doubles import HandPool, TintEngine, model
+from tests.doubles import ManualSessionPool, TintEngine, model
 
 SIZE = Size(640, 360)
 FPS = 30.0
@@ -50,7 +50,7 @@ class Studio:
         self.clock = clock
         self.engine = TintEngine(clock, lambda megapixels: megapixels * self.ms_per_megapixel)
         self.ms_per_megapixel = ms_per_megapixel
-        self.pool = HandPool(self.engine, RIM)
+        self.pool = ManualSessionPool(self.engine, RIM)
         self.faults: list[str] = []
         self.stylist = Stylist(
             self.pool,
@@ -71,7 +71,7 @@ class Studio:
 
     def lively(self) -> Image:
         """White, with a dark patch in one of the lower corners."""
-        image = grey(255, Size(320, 180))
+        image = gray_image(255, Size(320, 180))
         image[140:, :40] = 0
         return image if self.index % 2 else np.ascontiguousarray(image[:, ::-1])
 
@@ -164,7 +164,7 @@ def test_a_mirrored_half_strength_painting_lies_over_the_mirrored_camera(studio:
 def test_the_cameras_own_array_is_never_written_to(studio: Studio) -> None:
     state = LiveState(one(BANK), strength=0.7, mirror=True)
     studio.stylist.prepare(state)
-    image = grey(77, SIZE)
+    image = gray_image(77, SIZE)
     image.flags.writeable = False
     studio.paint(state, image)
     assert image.min() == image.max() == 77
@@ -177,9 +177,9 @@ def test_without_a_warm_session_the_camera_picture_is_shown_meanwhile(studio: St
 def test_painting_begins_once_the_session_is_warm(studio: Studio) -> None:
     state = LiveState(one(BANK, 1))
     studio.paint(state)
-    studio.pool.work_off()
+    studio.pool.build_requested()
     studio.paint(state)
-    studio.pool.work_off()
+    studio.pool.build_requested()
     assert studio.level(state) == LEVEL[1]
 
 
@@ -206,7 +206,7 @@ def test_a_switch_to_a_warm_network_fades_the_old_picture_out(clock: ManualClock
     studio.stylist.prepare(first)
     for _ in range(40):
         studio.paint(first)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     levels = [studio.level(second) for _ in range(20)]
     assert LEVEL[0] < levels[0] < round(0.9 * 255)
     assert levels[-1] == round(0.9 * 255)
@@ -217,9 +217,9 @@ def test_a_switch_to_a_cold_network_goes_on_with_the_old_one_until_it_is_warm(st
     studio.stylist.prepare(first)
     studio.paint(first)
     meanwhile = [studio.level(second) for _ in range(5)]
-    studio.pool.work_off()
+    studio.pool.build_requested()
     later = [studio.level(second) for _ in range(30)]
-    studio.pool.work_off()
+    studio.pool.build_requested()
     assert meanwhile == [LEVEL[0]] * 5
     assert later[-1] == LEVEL[1]
 
@@ -238,7 +238,7 @@ def test_a_network_that_cannot_be_loaded_is_reported_and_then_left_alone(studio:
     studio.stylist.prepare(first)
     for _ in range(200):
         studio.paint(second)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     assert set(studio.faults) == {"broken cannot be loaded"}
     assert len(studio.faults) <= len(ladder(SIZE))
 
@@ -250,7 +250,7 @@ def test_while_a_wanted_network_is_broken_the_camera_is_shown(studio: Studio) ->
     studio.paint(first)
     for _ in range(3 * len(ladder(SIZE))):
         studio.paint(second)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     assert studio.level(second) not in LEVEL.values()
 
 
@@ -296,7 +296,7 @@ def test_another_network_paints_while_one_is_given_up(studio: Studio) -> None:
         studio.paint(state)
     for _ in range(30):
         studio.paint(other)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     assert studio.level(other) == LEVEL[1]
 
 
@@ -312,7 +312,7 @@ def test_a_fixed_scale_fixes_the_rung(studio: Studio) -> None:
 def _settle(studio: Studio, state: LiveState, frames: int) -> Rung:
     for _ in range(frames):
         studio.paint(state)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     assert studio.stylist.work.rung is not None
     return studio.stylist.work.rung
 
@@ -342,7 +342,7 @@ def test_the_published_size_never_changes_with_the_rung(studio: Studio) -> None:
         studio.ms_per_megapixel = ms
         for _ in range(60):
             sizes.add(studio.paint(state).size)
-            studio.pool.work_off()
+            studio.pool.build_requested()
     assert sizes == {SIZE}
 
 
@@ -396,7 +396,7 @@ def test_what_is_painted_with_and_what_helps_in_a_hurry_is_never_let_go(studio: 
     for number in range(600):
         studio.ms_per_megapixel = 30 if number % 200 < 100 else 200
         studio.paint(state)
-        studio.pool.work_off()
+        studio.pool.build_requested()
         warm = {warm.rung for warm in studio.pool._ready.values()}
         assert studio.stylist.work.rung in warm
     assert ladder(SIZE)[0] in warm
@@ -411,12 +411,12 @@ def test_of_the_networks_around_only_so_many_are_kept_as_there_is_room_for(clock
     studio.stylist.prepare(state)
     for _ in range(100):
         studio.paint(state)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     assert {key for key, _ in studio.pool._ready} == {"bank", "other0", "other5"}
     loaded = len(studio.engine.loaded)
     for _ in range(100):
         studio.paint(state)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     assert len(studio.engine.loaded) == loaded, "none is let go and built again"
 
 
@@ -439,7 +439,7 @@ def test_the_governors_view_is_in_the_work_done(studio: Studio) -> None:
     )
 
 
-STILL = grey(120, Size(320, 180))
+STILL = gray_image(120, Size(320, 180))
 A_WHILE = 20
 """Frames after which a still picture is believed to be still."""
 
@@ -484,7 +484,7 @@ def test_what_is_changed_shows_on_a_still_picture_too(studio: Studio, change: di
     runs = len(studio.engine.runs)
     for _ in range(2):
         studio.paint(replace(state, version=1, **change), STILL)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     assert len(studio.engine.runs) > runs
 
 
@@ -496,7 +496,7 @@ def test_a_still_picture_is_painted_as_finely_as_a_moving_one(studio: Studio) ->
     studio.ms_per_megapixel = 20
     for _ in range(3000):
         studio.paint(state, STILL)
-        studio.pool.work_off()
+        studio.pool.build_requested()
     assert studio.stylist.work.rung == ladder(SIZE)[-1]
 
 
@@ -530,6 +530,6 @@ def test_an_allowance_of_processor_time_is_kept_by_a_coarser_rung(clock: ManualC
     for studio in (free, bound):
         state = LiveState(one(BANK))
         studio.stylist.prepare(state)
-        studio.engine.on_run = lambda: clock.advance(0.0, busy=0.015)
+        studio.engine.on_run = lambda: clock.advance(0.0, process_time=0.015)
         rungs.append(_settle(studio, state, 200))
     assert rungs[1] < rungs[0]

@@ -14,7 +14,7 @@ from stylecam.media.frame import Size
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.stylize.session_pool import GIVE_BACK_S, WARM_RUNS, SessionPool
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from tests.doubles import TintEngine, model, until
 
 SMALL, LARGE = Rung(128, 72), Rung(256, 144)
@@ -170,7 +170,7 @@ def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The threads on which memory was given back."""
     given: list[str] = []
     monkeypatch.setattr(
-        "stylecam.stylize.session_pool.memory.give_back", lambda: given.append(threading.current_thread().name)
+        "stylecam.stylize.session_pool.malloc.trim", lambda: given.append(threading.current_thread().name)
     )
     return given
 
@@ -270,7 +270,7 @@ def test_a_network_the_engine_cannot_load_is_run_by_the_spare_one_and_it_says_so
     engine.unloadable.add("plain")
     pool.spare = TintEngine()
     warm = pool.build(PLAIN, SMALL)
-    assert warm.session.paint(grey(100, Size(SMALL.width + 16, SMALL.height + 16)), (1.0,)).any()
+    assert warm.session.paint(gray_image(100, Size(SMALL.width + 16, SMALL.height + 16)), (1.0,)).any()
     assert list(pool.notices) == ["plain cannot be loaded; 1 paints it"]
     assert pool.build(model("good"), SMALL)
     assert len(pool.notices) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 from stylecam.system.probe import LARGEST_READ, Machine, ThisMachine
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs programs and files of POSIX")
@@ -35,9 +35,9 @@ def test_an_endless_file_is_read_to_a_limit(machine: Machine, tmp_path: Path) ->
 def test_a_pipe_a_device_and_a_folder_are_no_files_and_hold_nobody_up(machine: Machine, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(UncheckedError, match="no plain file"):
+        with pytest.raises(ProbeError, match="no plain file"):
             machine.read(str(path))
-    with pytest.raises(UncheckedError):
+    with pytest.raises(ProbeError):
         machine.read(str(tmp_path))
 
 
@@ -45,7 +45,7 @@ def test_a_pipe_a_device_and_a_folder_are_no_files_and_hold_nobody_up(machine: M
 def test_what_may_not_be_read_is_unchecked_with_the_reason(machine: Machine, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("text")
     (tmp_path / "a").chmod(0)
-    with pytest.raises(UncheckedError, match="Permission denied"):
+    with pytest.raises(ProbeError, match="Permission denied"):
         machine.read(str(tmp_path / "a"))
 
 
@@ -73,7 +73,7 @@ def test_a_program_speaks_the_c_locale(tmp_path: Path) -> None:
 
 
 def test_a_missing_program_is_unchecked(machine: Machine) -> None:
-    with pytest.raises(UncheckedError, match="no-such-program is not installed"):
+    with pytest.raises(ProbeError, match="no-such-program is not installed"):
         machine.run("no-such-program")
     assert machine.program("no-such-program") is None
 
@@ -82,7 +82,7 @@ def test_a_program_that_does_not_end_is_given_up_with_its_children(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stylecam.system.probe.PATIENCE_S", 0.2)
-    with pytest.raises(UncheckedError, match="did not answer"):
+    with pytest.raises(ProbeError, match="did not answer"):
         machine.run("sh", "-c", "sleep 1000 & sleep 1000")
 
 
@@ -90,7 +90,7 @@ def test_a_program_that_cannot_be_run_is_unchecked(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_text("#!/no/such/interpreter\n")
     broken.chmod(0o755)
-    with pytest.raises(UncheckedError, match="cannot be run"):
+    with pytest.raises(ProbeError, match="cannot be run"):
         ThisMachine({"PATH": str(tmp_path)}).run("broken")
 
 

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms
 
 from stylecam.errors import TrainingDataError, TrainingFailedError, UsageError
-from stylecam.media.image_file import Picture
+from stylecam.media.image_file import ImageFile
 from stylecam.training import color as colors
 from stylecam.training import losses
 from stylecam.training import optimize_image as commission
@@ -179,10 +179,10 @@ def test_a_failure_before_the_first_iteration_writes_nothing(tmp_path: Path, mon
 
 
 def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(painted: Picture, path: Path) -> None:
+    def full(painted: ImageFile, path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Picture, "write", full)
+    monkeypatch.setattr(ImageFile, "write", full)
     with pytest.raises(TrainingFailedError, match=r"out\.png cannot be written: No space"):
         Studio(ordered(tmp_path)).run()
 

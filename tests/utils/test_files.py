@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import UsageError
-from stylecam.utils.files import check_writable, new_file, plain_name, write_json
+from stylecam.utils.files import check_file_name, check_writable, create_unique_file, write_json
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("text", ["me", "me and you", "Büro-2", "一", "a_b"])
 def test_a_plain_name_is_taken_as_it_is(text: str) -> None:
-    assert plain_name(f" {text} ") == text
+    assert check_file_name(f" {text} ") == text
 
 
 WRONG = ["", " ", "a/b", "a\\b", "..", ".hidden", "a.b", "a:b", "a\0b", "a\nb", "x" * 81, "*"]
@@ -125,9 +125,9 @@ WRONG = ["", " ", "a/b", "a\\b", "..", ".hidden", "a.b", "a:b", "a\0b", "a\nb", 
 @pytest.mark.parametrize("text", WRONG)
 def test_a_name_that_could_lead_elsewhere_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be a file's name"):
-        plain_name(text)
+        check_file_name(text)
 
 
 def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
-    names = [new_file(tmp_path, "me", ".png").name for _ in range(3)]
+    names = [create_unique_file(tmp_path, "me", ".png").name for _ in range(3)]
     assert names == ["me.png", "me-2.png", "me-3.png"]

@@ -7,25 +7,25 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.utils.latest import Slot
+from stylecam.utils.latest import Latest
 
 
 def test_an_empty_slot_gives_nothing() -> None:
-    assert Slot[int]().take() is None
+    assert Latest[int]().take() is None
 
 
 def test_what_was_put_is_taken_once() -> None:
-    slot: Slot[str] = Slot()
+    slot: Latest[str] = Latest()
     slot.put("frame")
     assert [slot.take(), slot.take()] == ["frame", None]
 
 
 def test_putting_into_an_empty_slot_replaces_nothing() -> None:
-    assert Slot[str]().put("frame") is False
+    assert Latest[str]().put("frame") is False
 
 
 def test_replacing_an_item_nobody_took_is_reported() -> None:
-    slot: Slot[str] = Slot()
+    slot: Latest[str] = Latest()
     slot.put("old")
     assert slot.put("new") is True
     assert slot.take() == "new"
@@ -34,7 +34,7 @@ def test_replacing_an_item_nobody_took_is_reported() -> None:
 @given(st.lists(st.integers() | st.none()))
 def test_every_item_is_either_taken_or_reported_as_replaced(steps: list[int | None]) -> None:
     """None stands for a take."""
-    slot: Slot[int] = Slot()
+    slot: Latest[int] = Latest()
     taken = replaced = 0
     for step in steps:
         if step is None:
@@ -46,7 +46,7 @@ def test_every_item_is_either_taken_or_reported_as_replaced(steps: list[int | No
 
 
 def test_a_waiting_taker_gets_the_item_put_meanwhile() -> None:
-    slot: Slot[str] = Slot()
+    slot: Latest[str] = Latest()
     got: list[str | None] = []
     taker = threading.Thread(target=lambda: got.append(slot.take(30)))
     taker.start()
@@ -56,7 +56,7 @@ def test_a_waiting_taker_gets_the_item_put_meanwhile() -> None:
 
 
 def test_closing_wakes_a_waiting_taker() -> None:
-    slot: Slot[str] = Slot()
+    slot: Latest[str] = Latest()
     got: list[str | None] = []
     taker = threading.Thread(target=lambda: got.append(slot.take(60)))
     taker.start()
@@ -66,7 +66,7 @@ def test_closing_wakes_a_waiting_taker() -> None:
 
 
 def test_a_closed_slot_does_not_make_anyone_wait() -> None:
-    slot: Slot[str] = Slot()
+    slot: Latest[str] = Latest()
     slot.close()
     taker = threading.Thread(target=lambda: slot.take(60))
     taker.start()
@@ -75,7 +75,7 @@ def test_a_closed_slot_does_not_make_anyone_wait() -> None:
 
 
 def test_a_taker_that_waits_can_be_woken_without_an_item() -> None:
-    slot: Slot[int] = Slot()
+    slot: Latest[int] = Latest()
     taken: list[int | None] = []
     taker = threading.Thread(target=lambda: taken.append(slot.take(60)))
     taker.start()
@@ -85,7 +85,7 @@ def test_a_taker_that_waits_can_be_woken_without_an_item() -> None:
 
 
 def test_woken_before_it_waits_it_does_not_wait_but_once() -> None:
-    slot: Slot[int] = Slot()
+    slot: Latest[int] = Latest()
     slot.wake()
     assert slot.take(60) is None
     slot.put(1)

@@ -12,16 +12,16 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from stylecam.utils import malloc as memory
+from stylecam.utils import malloc
 
 MB = 2**20
 
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    memory._function.cache_clear()
+    malloc._function.cache_clear()
     yield
-    memory._function.cache_clear()
+    malloc._function.cache_clear()
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what other threads freed")
@@ -40,7 +40,7 @@ def test_what_another_thread_had_and_freed_is_given_back() -> None:
     thread.start()
     held[0].wait(60)
     before = psutil.Process().memory_info().rss
-    assert memory.give_back()
+    assert malloc.trim()
     after = psutil.Process().memory_info().rss
     held[1].set()
     thread.join()
@@ -51,20 +51,20 @@ def test_what_another_thread_had_and_freed_is_given_back() -> None:
 def test_elsewhere_it_does_nothing(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(ctypes, "CDLL", None)
-    assert (memory.give_back(), memory.share()) == (False, False)
+    assert (malloc.trim(), malloc.limit_arenas()) == (False, False)
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     monkeypatch.setattr(ctypes, "CDLL", None)
-    assert (memory.give_back(), memory.share()) == (False, False)
+    assert (malloc.trim(), malloc.limit_arenas()) == (False, False)
 
 
 _MANY_THREADS = """
 import ctypes, threading
-from stylecam.utils import malloc as memory
-heard = memory.share()
+from stylecam.utils import malloc
+limited = malloc.limit_arenas()
 places, done, ready = set(), threading.Event(), threading.Barrier(17)
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
@@ -76,13 +76,13 @@ threads = [threading.Thread(target=work) for _ in range(16)]
 for thread in threads: thread.start()
 ready.wait(); done.set()
 for thread in threads: thread.join()
-print(heard, len(places))
+print(limited, len(places))
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's arenas")
 def test_many_threads_share_few_arenas() -> None:
     told = subprocess.run([sys.executable, "-c", _MANY_THREADS], capture_output=True, text=True, check=True).stdout
-    heard, places = told.split()
-    assert heard == "True"
+    limited, places = told.split()
+    assert limited == "True"
     assert int(places) <= 2

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from stylecam.utils.clock import ManualClock
-from stylecam.utils.metrics import Stages
+from stylecam.utils.metrics import StageTimes
 
 
 def test_a_stage_s_time_is_known_once_it_has_ended(clock: ManualClock) -> None:
-    with Stages(clock).time("network") as lap:
+    with StageTimes(clock).time("network") as lap:
         clock.advance(0.0125)
     assert lap.milliseconds == pytest.approx(12.5)
 
 
 def test_stages_are_told_apart_in_the_order_in_which_they_came(clock: ManualClock) -> None:
-    stages = Stages(clock)
+    stages = StageTimes(clock)
     for name, seconds in (("fit", 0.001), ("network", 0.010), ("fit", 0.003)):
         with stages.time(name):
             clock.advance(seconds)
@@ -29,7 +29,7 @@ def test_stages_are_told_apart_in_the_order_in_which_they_came(clock: ManualCloc
 
 
 def test_a_stage_that_failed_is_not_counted(clock: ManualClock) -> None:
-    stages = Stages(clock)
+    stages = StageTimes(clock)
     with pytest.raises(ValueError, match="broken"), stages.time("network"):
         raise ValueError("broken")
     assert stages.snapshot() == {}

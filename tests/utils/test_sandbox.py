@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stylecam.utils import sandbox as child
-from stylecam.utils.sandbox import Limits
+from stylecam.utils import sandbox
+from stylecam.utils.sandbox import SandboxLimits
 
-AMPLE = Limits(60, 2**30)
+AMPLE = SandboxLimits(60, 2**30)
 
 
 def leaves_a_note(path: str) -> None:
@@ -45,25 +45,27 @@ def dies(_: str) -> None:
 
 
 def test_work_that_returns_is_done(tmp_path: Path) -> None:
-    assert child.run(f"{__name__}:leaves_a_note", str(tmp_path / "note"), AMPLE) is None
+    assert sandbox.run(f"{__name__}:leaves_a_note", str(tmp_path / "note"), AMPLE) is None
     assert (tmp_path / "note").exists()
 
 
 def test_what_never_ends_is_ended(tmp_path: Path) -> None:
-    assert child.run(f"{__name__}:never_ends", str(tmp_path / "pid"), Limits(1, 2**30)) == "took longer than 1 s"
+    assert (
+        sandbox.run(f"{__name__}:never_ends", str(tmp_path / "pid"), SandboxLimits(1, 2**30)) == "took longer than 1 s"
+    )
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
 @pytest.mark.parametrize("work", [eats, asks_for_everything])
 def test_what_wants_too_much_memory_is_ended(work: object) -> None:
-    limits = Limits(60, 200 * 2**20)
-    assert child.run(f"{__name__}:{work.__name__}", "", limits) == "wanted more than 200 MB of memory"  # type: ignore[attr-defined]
+    limits = SandboxLimits(60, 200 * 2**20)
+    assert sandbox.run(f"{__name__}:{work.__name__}", "", limits) == "wanted more than 200 MB of memory"  # type: ignore[attr-defined]
 
 
 def test_an_error_of_ours_is_told_by_its_last_line() -> None:
-    assert child.run(f"{__name__}:stumbles", "", AMPLE) == "ended with status 1 (LookupError: no such tile)"
+    assert sandbox.run(f"{__name__}:stumbles", "", AMPLE) == "ended with status 1 (LookupError: no such tile)"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that end a process")
 def test_a_crash_is_told_by_its_signal() -> None:
-    assert child.run(f"{__name__}:dies", "", AMPLE) == "crashed (SIGSEGV)"
+    assert sandbox.run(f"{__name__}:dies", "", AMPLE) == "crashed (SIGSEGV)"

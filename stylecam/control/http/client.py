@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from stylecam.control.actions import Order
 from stylecam.control.http.instances import Instance, running
-from stylecam.errors import NotRunningError, RefusedError, UsageError
+from stylecam.errors import CommandRefusedError, NotRunningError, UsageError
 
 PATIENCE_S = 15.0
 """How long an answer may take; the server itself waits twelve seconds for the end of a recording."""
@@ -71,7 +71,7 @@ class Client:
 
         Raises:
             UsageError: it cannot be meant; the server's own line.
-            RefusedError: it cannot be done now; the server's own line.
+            CommandRefusedError: it cannot be done now; the server's own line.
             NotRunningError: nobody answers.
         """
         return self._ask("POST", f"/api/actions/{quote(order.action, safe='')}", order.arguments)
@@ -98,7 +98,7 @@ class Client:
             return answer
         complaint = str(answer.get("error") or f"the server answered {response.status}")
         if response.status in (http.client.CONFLICT, http.client.SERVICE_UNAVAILABLE):
-            raise RefusedError(complaint)
+            raise CommandRefusedError(complaint)
         raise UsageError(complaint)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from stylecam.control.commands import Control
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
-from stylecam.media.sinks.mjpeg import Broadcast
+from stylecam.media.sinks.mjpeg import JpegBroadcast
 from stylecam.models.catalog import Catalog
 
 
@@ -29,7 +29,7 @@ class Desk:
 
     control: Control
     catalog: Catalog
-    broadcast: Broadcast
+    broadcast: JpegBroadcast
     describe: Callable[[LiveState], dict[str, Any]] = LiveState.describe
     report: Callable[[], dict[str, Any]] = dict
     hotkeys: Mapping[str, str] = field(default_factory=dict)

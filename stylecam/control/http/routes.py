@@ -16,7 +16,7 @@ from stylecam.control.http.auth import Guard, refused
 from stylecam.control.http.context import Desk
 from stylecam.control.http.openapi import describe
 from stylecam.control.parameters import FLAG, Parameter
-from stylecam.errors import EngineRunError, RefusedError, StylecamError, StyleNotFoundError, UsageError
+from stylecam.errors import CommandRefusedError, EngineRunError, StylecamError, StyleNotFoundError, UsageError
 from stylecam.utils.version import __version__
 
 ANSWER_S = 12.0
@@ -122,7 +122,7 @@ class Api:
         try:
             ticket = await ended(self._desk.control.submit(make()))
             answer: dict[str, Any] = {"state": self._desk.describe(ticket.state)}
-        except RefusedError as error:
+        except CommandRefusedError as error:
             return refused(409, str(error))
         except StylecamError as error:
             return refused(422, str(error))

@@ -24,7 +24,7 @@ from stylecam.engines.base import Session
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import StylecamError
 from stylecam.media.frame import Image
-from stylecam.media.transforms import with_rim
+from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.model import Model
 
 RIM = 8
@@ -47,7 +47,7 @@ class Miniaturist:
             ModelFormatError: the file is no network any more.
             EngineRunError: OpenCV cannot run it.
         """
-        padded = with_rim(image, RIM)
+        padded = pad_by_reflection(image, RIM)
         painted = self._session(path, padded).paint(padded, weights)[RIM:-RIM, RIM:-RIM]
         _, data = cv2.imencode(".jpg", painted, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         return data.tobytes()

@@ -13,7 +13,7 @@ from stylecam.errors import EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
 from stylecam.models.catalog import Catalog, StyleMix
-from stylecam.utils import sandbox as child
+from stylecam.utils import sandbox
 from stylecam.utils.clock import Clock
 
 WIDTH = 256
@@ -146,7 +146,7 @@ class Thumbnails:
             self._leaving.cancel()
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
-                *child.command("stylecam.control.http.thumbnail_worker:main"),
+                *sandbox.python_command("stylecam.control.http.thumbnail_worker:main"),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         self._leaving = asyncio.get_running_loop().call_later(self._idle_s, self._let_go)

@@ -18,7 +18,7 @@ from stylecam.engines.names import AUTO
 from stylecam.errors import BenchError
 from stylecam.evaluation.performance.config import Plan
 from stylecam.live.settings import Settings
-from stylecam.utils import sandbox as child
+from stylecam.utils import sandbox
 from stylecam.utils.clock import Clock
 
 
@@ -188,7 +188,7 @@ def follow(job: Job, clock: Clock, stop: threading.Event, look: Callable[[Entry]
     with tempfile.TemporaryFile() as complaints:
         # In a session of its own: Ctrl-C in the terminal is for us, and it is ended by the end of its input.
         process = subprocess.Popen(
-            child.command("stylecam.evaluation.performance.live_worker:begin"),
+            sandbox.python_command("stylecam.evaluation.performance.live_worker:begin"),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=complaints,

@@ -69,7 +69,7 @@ class Worker:
             self._carry_out(self._script.popleft(), t)
         if now - self._sampled_at >= self._job.every_s - 0.01:
             self._sampled_at = now
-            self._journal.write(SAMPLE, **sample(report, t, self._clock.busy(), machine_busy_s()))
+            self._journal.write(SAMPLE, **sample(report, t, self._clock.process_time(), machine_busy_s()))
 
     def _carry_out(self, event: Event, t: float) -> None:
         if event.what == "order":

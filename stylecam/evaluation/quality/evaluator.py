@@ -35,7 +35,7 @@ from stylecam.models.model import Model
 from stylecam.training.device import pick_device
 from stylecam.training.style_image import Painting
 from stylecam.training.vgg import load_perceptual
-from stylecam.utils import resources as processor
+from stylecam.utils import resources
 from stylecam.utils.files import write_bytes
 
 OPTIMIZERS = ("adam", "lbfgs")
@@ -67,7 +67,7 @@ class Evaluation:
         self._painter_of = {id(painter.model): painter for painter in self._painters}
         self._styles, notes = examination.choose([painter.model for painter in self._painters])
         self._album = draw_album(examination.photos, examination.count, examination.seed)
-        if (load := processor.load()) >= _BUSY:
+        if (load := resources.load_average()) >= _BUSY:
             notes.append(f"the machine is busy (load {load:.1f}): times are longer than they would be on an idle one")
         if len(self._album) < examination.count:
             notes.append(f"only {len(self._album)} photographs could be drawn, not {examination.count}")

@@ -15,7 +15,7 @@ import numpy as np
 from stylecam.evaluation.quality.model_runner import Painter
 from stylecam.media.frame import Size
 from stylecam.utils.clock import Clock, SystemClock
-from stylecam.utils.resources import model_name, usable_cores
+from stylecam.utils.resources import processor_name, usable_cores
 
 SIZES = (Size(640, 360), Size(640, 480))
 WARM_UPS, RUNS = 2, 11
@@ -58,7 +58,7 @@ class Machine:
         """The machine at hand."""
         engine = painter.engine
         packages = {name: _version(name) for name in ("torch", "onnx", "numpy")}
-        processor = f"{model_name()} ({usable_cores()} cores)"
+        processor = f"{processor_name()} ({usable_cores()} cores)"
         return cls(processor, engine.version, engine.device, cv2.getNumThreads(), platform.python_version(), packages)
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecam.errors import TrainingDataError, UsageError
-from stylecam.media.image_file import READ
+from stylecam.media.image_file import READABLE_SUFFIXES
 from stylecam.training.style_image import Painting
 
 
@@ -42,7 +42,9 @@ def attribute(styles: Mapping[str, str | None], folders: Sequence[Path], named: 
     for folder in folders:
         if not folder.is_dir():
             raise TrainingDataError(f"--paintings {folder}: there is no such folder")
-        files += sorted(path for path in folder.rglob("*") if path.suffix.lower() in READ and path.is_file())
+        files += sorted(
+            path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file()
+        )
     for name in names:
         if name in found.paintings:
             continue

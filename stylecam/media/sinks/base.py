@@ -57,18 +57,18 @@ class Sink(ABC):
             self._opened = False
             self._close()
 
-    def watched(self) -> bool | None:
+    def has_viewers(self) -> bool | None:
         """True while somebody takes what is written: a program, a page, a file; None where that cannot be told.
 
         Asked about ten times a second by the thread that writes.
         """
-        return self._opened and self._watched()
+        return self._opened and self._has_viewers()
 
     def discard(self) -> None:
         """Close without a trace: nothing was worth keeping yet."""
         self.close()
 
-    def _watched(self) -> bool | None:
+    def _has_viewers(self) -> bool | None:
         return True
 
     @abstractmethod

@@ -38,22 +38,22 @@ def _meant(kind: str, argument: str) -> str:
 
 def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool) -> Sink:
     from stylecam.media.sinks.pipewire import PipeWireSink
-    from stylecam.media.sinks.recorder import Recorder
+    from stylecam.media.sinks.recorder import RecorderSink
     from stylecam.media.sinks.virtual_camera import VirtualCameraSink
     from stylecam.media.sinks.window import WindowSink
 
     if kind == "virtual":
         return VirtualCameraSink(argument or None)
     if kind == "web":
-        from stylecam.media.sinks.mjpeg import WebSink
+        from stylecam.media.sinks.mjpeg import MjpegSink
 
         if argument and not (argument.isdecimal() and 1 <= int(argument) <= 65535):
             raise UsageError(f"--output {text}: {argument!r} is no port; write web:8765, a number from 1 to 65535")
-        return WebSink(int(argument) if argument else None)
+        return MjpegSink(int(argument) if argument else None)
     if kind == "file":
         if not argument:
             raise UsageError(f"--output {text}: name the file, for instance file:recording.mp4")
-        return Recorder(user_path(argument))
+        return RecorderSink(user_path(argument))
     if kind == "pipewire" and not argument:
         return PipeWireSink()
     if kind in ("window", "null") and not argument:

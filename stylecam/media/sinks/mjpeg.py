@@ -15,8 +15,8 @@ from stylecam.media.sinks.base import Sink
 
 
 # ---- sinks.web
-class WebSink(Sink):
-    """Leaves frames to a `Broadcast`, which a server sends on; watched while somebody looks there.
+class MjpegSink(Sink):
+    """Leaves frames to a `JpegBroadcast`, which a server sends on; watched while somebody looks there.
 
     Attributes:
         port: the one asked for, or None for any.
@@ -28,7 +28,7 @@ class WebSink(Sink):
     def __init__(self, port: int | None = None) -> None:
         super().__init__()
         self.port = port
-        self.broadcast = Broadcast()
+        self.broadcast = JpegBroadcast()
 
     def _open(self, size: Size, fps: float) -> None:
         self.broadcast.open()
@@ -37,7 +37,7 @@ class WebSink(Sink):
         if self.broadcast.wanted:
             self.broadcast.offer(frame.image.copy(), live=frame.index >= 0)
 
-    def _watched(self) -> bool:
+    def _has_viewers(self) -> bool:
         return self.broadcast.wanted
 
     def _close(self) -> None:
@@ -46,10 +46,10 @@ class WebSink(Sink):
 
 # ---- sinks.broadcast
 JPEG_QUALITY = 85
-MOST_CLIENTS = 64
+MAX_VIEWERS = 64
 
 
-class Broadcast:
+class JpegBroadcast:
     """Encodes a picture once, and only while somebody waits for one; each viewer gets the newest when it is ready.
 
     So slow viewers skip pictures and hold up nobody. `offer`, `open` and `close` may be called from any thread; the
@@ -108,10 +108,10 @@ class Broadcast:
         """Count one viewer for as long as the block lasts.
 
         Raises:
-            TooManyViewersError: there are `MOST_CLIENTS` already.
+            TooManyViewersError: there are `MAX_VIEWERS` already.
         """
-        if self._clients >= MOST_CLIENTS:
-            raise TooManyViewersError(f"{MOST_CLIENTS} viewers already; close one")
+        if self._clients >= MAX_VIEWERS:
+            raise TooManyViewersError(f"{MAX_VIEWERS} viewers already; close one")
         self._clients += 1
         try:
             yield
@@ -151,7 +151,7 @@ class Broadcast:
                     image, self._image, live = self._image, None, self._offered_live
                 if image is None:
                     return
-                self._jpeg = await asyncio.get_running_loop().run_in_executor(None, jpeg, image)
+                self._jpeg = await asyncio.get_running_loop().run_in_executor(None, encode_jpeg, image)
                 self.number, self._live = self.number + 1, live
                 self._wake_viewers()
         finally:
@@ -163,7 +163,7 @@ class Broadcast:
                 waiting.set_result(None)
 
 
-def jpeg(image: Image) -> bytes:
+def encode_jpeg(image: Image) -> bytes:
     """`image` (H×W×3 uint8 BGR) as a JPEG file."""
     ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes() if ok else b""

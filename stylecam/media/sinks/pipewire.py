@@ -14,10 +14,10 @@ from typing import IO
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.pipewire import PROGRAM as WATCHER
-from stylecam.media.pipewire import NodeWatch
+from stylecam.media.pipewire import NodeMonitor
 from stylecam.media.sinks.base import Sink
-from stylecam.utils.latest import Slot
-from stylecam.utils.process import PART_S, Companion
+from stylecam.utils.latest import Latest
+from stylecam.utils.process import PART_S, ChildProcess
 
 PROGRAM = "gst-launch-1.0"
 NODE = "stylecam"
@@ -53,14 +53,14 @@ class PipeWireSink(Sink):
         super().__init__()
         self._pipeline: list[str] = []
         self._camera: _Camera | None = None
-        self._watch: NodeWatch | None = None
+        self._watch: NodeMonitor | None = None
 
     def _open(self, size: Size, fps: float) -> None:
         _check_programs()
         mark = f"camera-{secrets.token_hex(6)}"
         self._pipeline = _pipeline(size, fps, mark)
         try:
-            self._watch = NodeWatch(_MARK, mark)
+            self._watch = NodeMonitor(_MARK, mark)
             _await_pipewire(self._watch)
             self._camera = _Camera(self._pipeline)
             _await_node(self._watch, self._camera)
@@ -76,7 +76,7 @@ class PipeWireSink(Sink):
         if not self._watch.running:  # asked first: old plugins go on as if nothing had happened
             raise SinkLostError(f"{self.name} has gone: PipeWire has ended; it comes back with PipeWire")
         if not self._camera.running:
-            words = self._camera.last_words()
+            words = self._camera.exit_reason()
             if _LAST_READER_LEFT not in words:
                 raise SinkLostError(f"{self.name} has gone ({words}); see whether PipeWire is well")
             self._camera.close()
@@ -86,7 +86,7 @@ class PipeWireSink(Sink):
                 raise SinkLostError(f"{self.name} could not be made again ({error}); it is tried once more") from error
         self._camera.show(frame.image.copy())
 
-    def _watched(self) -> bool | None:
+    def _has_viewers(self) -> bool | None:
         return self._watch is not None and self._watch.state == "running"
 
     def _close(self) -> None:
@@ -103,9 +103,9 @@ class _Camera:
 
     def __init__(self, pipeline: Sequence[str]) -> None:
         """Raises OSError if it cannot be started."""
-        self._frames: Slot[Image] = Slot()
+        self._frames: Latest[Image] = Latest()
         self._closed = False
-        self._program = Companion([PROGRAM, "-q", "-f", *pipeline], fed=True)
+        self._program = ChildProcess([PROGRAM, "-q", "-f", *pipeline], fed=True)
         self._feeder = threading.Thread(target=self._feed, name="stylecam-pipewire", daemon=True)
         self._feeder.start()
 
@@ -113,8 +113,8 @@ class _Camera:
     def running(self) -> bool:
         return self._program.running
 
-    def last_words(self) -> str:
-        return self._program.last_words()
+    def exit_reason(self) -> str:
+        return self._program.exit_reason()
 
     def show(self, image: Image) -> None:
         """Feed `image` next; it is the camera's to keep."""
@@ -146,19 +146,19 @@ def _check_programs() -> None:
         raise _unavailable(f"{' and '.join(missing)} not found", install_hint())
 
 
-def _await_pipewire(watch: NodeWatch) -> None:
+def _await_pipewire(watch: NodeMonitor) -> None:
     if not watch.answered(ANSWER_S):
-        why = "it does not answer" if watch.running else watch.last_words()
+        why = "it does not answer" if watch.running else watch.exit_reason()
         raise _unavailable(f"PipeWire: {why}", "start it: systemctl --user start pipewire wireplumber")
 
 
-def _await_node(watch: NodeWatch, camera: _Camera) -> None:
+def _await_node(watch: NodeMonitor, camera: _Camera) -> None:
     pause = threading.Event()
     for _ in range(round(APPEAR_S / LOOK_S)):
         if watch.state is not None:
             return
         if not camera.running:
-            words = camera.last_words()
+            words = camera.exit_reason()
             lacking = "no element" in words or "no property" in words
             raise _unavailable(words, install_hint() if lacking else "see whether PipeWire is well")
         pause.wait(LOOK_S)
@@ -173,7 +173,7 @@ def install_hint() -> str:
     return "install GStreamer's tools and base plugins, its PipeWire plugin, and PipeWire's tools"
 
 
-def is_possible() -> bool:
+def is_available() -> bool:
     """Whether the programs are there, for a hint; PipeWire itself is only asked when the sink is opened."""
     return sys.platform == "linux" and all(shutil.which(program) is not None for program in (PROGRAM, WATCHER))
 

@@ -25,7 +25,7 @@ LEAST_FREE = 64 * 2**20
 _SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
 
-class Recorder(Sink):
+class RecorderSink(Sink):
     """Records at the publishing rate into `path`.
 
     Until it is finished the recording lies beside it as `NAME.part.mp4`; it gets its name when it is whole. With PyAV

@@ -17,7 +17,7 @@ from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.base import Sink
 
 if TYPE_CHECKING:
-    from stylecam.media.v4l2_readers import Readers
+    from stylecam.media.v4l2_readers import ReaderDetector
 
 _READERS = (
     "chrom", "firefox", "msedge", "brave", "vivaldi", "opera", "zoom", "teams", "discord", "skype", "slack", "webex",
@@ -38,7 +38,7 @@ class VirtualCameraSink(Sink):
         self._camera: Any = None
         self._lock: BinaryIO | None = None
         self._written = 0
-        self._readers: Readers | None = None
+        self._readers: ReaderDetector | None = None
 
     @property
     def device(self) -> str | None:
@@ -62,7 +62,7 @@ class VirtualCameraSink(Sink):
                     reasons.append(f"{candidate}: this or another stylecam is using it")
                     continue
                 if all(_only_reads(pid, name, candidate) for pid, name in v4l2.holders(candidate)):
-                    v4l2.stream_on_output(candidate)
+                    v4l2.release_stale_writer(candidate)
             try:
                 self._camera = pyvirtualcam.Camera(
                     size.width, size.height, fps, fmt=pyvirtualcam.PixelFormat.BGR, device=candidate
@@ -75,9 +75,11 @@ class VirtualCameraSink(Sink):
             self.name = f"virtual camera {self._camera.device}"
             self._written = 0
             if sys.platform == "linux" and (candidate or "").startswith("/dev/"):
-                from stylecam.media.v4l2_readers import readers_of  # Linux only, and this module must import everywhere
+                from stylecam.media.v4l2_readers import (
+                    reader_detector,  # Linux only, and this module must import everywhere
+                )
 
-                self._readers = readers_of(str(candidate))
+                self._readers = reader_detector(str(candidate))
             return
         raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {_remedy(candidates)}")
 
@@ -94,7 +96,7 @@ class VirtualCameraSink(Sink):
         except (RuntimeError, OSError, ValueError) as error:
             raise SinkLostError(f"{self.name} took no more frames: {error}") from error
 
-    def _watched(self) -> bool | None:
+    def _has_viewers(self) -> bool | None:
         return None if self._readers is None else self._readers.reading()
 
     def _close(self) -> None:
@@ -116,7 +118,7 @@ class VirtualCameraSink(Sink):
         loopbacks = []
         for path in v4l2.device_paths():
             with contextlib.suppress(OSError):
-                loopbacks.append(v4l2.capability(path))
+                loopbacks.append(v4l2.query_capability(path))
         loopbacks = [device for device in loopbacks if device.loopback]
         if self._wanted is not None:
             named = [device.path for device in loopbacks if device.card.lower() == self._wanted.lower()]

@@ -15,7 +15,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.devices import Camera, list_cameras
 from stylecam.utils.clock import Clock
-from stylecam.utils.metrics import Recent
+from stylecam.utils.metrics import SlidingWindow
 
 FROZEN_S = 3.0
 """A sensor is never this long without noise: the driver repeats its last buffer."""
@@ -41,7 +41,7 @@ class CameraSource(Source):
         self._capture: cv2.VideoCapture | None = None
         self._pending: tuple[Image, float] | None = None
         self._delivered: dict[str, object] = {}
-        self._rate = Recent()
+        self._rate = SlidingWindow()
         self._damaged = 0
         self._compared: Image | None = None
         self._compare_at = self._still_since = 0.0

@@ -92,10 +92,10 @@ def _linux_cameras() -> list[Camera]:
     for path in v4l2.device_paths():
         index = int(re.sub(r"\D", "", path))
         try:
-            says = v4l2.capability(path)
+            says = v4l2.query_capability(path)
             if not says.captures and not says.loopback:
                 continue  # metadata, radio, codec
-            modes = tuple(v4l2.modes(path)) if says.captures else ()
+            modes = tuple(v4l2.list_modes(path)) if says.captures else ()
         except PermissionError:
             problem = "no permission; run: sudo usermod -aG video $USER, then log out and in"
             found.append(Camera(index, path, path, problem=problem))

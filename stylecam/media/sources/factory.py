@@ -24,7 +24,7 @@ def make_source(wanted: str | None, clock: Clock) -> Source:
     """
     from stylecam.media.sources.camera import CameraSource
     from stylecam.media.sources.demo import DemoSource, TimestampSource
-    from stylecam.media.sources.images import SUFFIXES, PicturesSource
+    from stylecam.media.sources.images import SUFFIXES, ImageSource
     from stylecam.media.sources.video import VideoSource
 
     if wanted is None:
@@ -40,7 +40,7 @@ def make_source(wanted: str | None, clock: Clock) -> Source:
     if text.startswith("/dev/"):
         return CameraSource(find_camera(os.path.realpath(text), list_cameras()), clock)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
-        return PicturesSource(path, clock)
+        return ImageSource(path, clock)
     if path.is_file():
         return VideoSource(str(path), clock)
     if path.suffix.lower() in _VIDEO_SUFFIXES or "/" in text:

@@ -17,7 +17,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff",
 SHOWN_S = 5.0
 
 
-class PicturesSource(Source):
+class ImageSource(Source):
     """Delivers each picture of `path` for five seconds, again and again, at the rate wished for."""
 
     def __init__(self, path: Path, clock: Clock) -> None:

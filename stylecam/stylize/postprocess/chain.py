@@ -13,7 +13,7 @@ from stylecam.stylize.postprocess.color import blend, with_colors_of
 from stylecam.stylize.postprocess.guided_upsample import Upsampler
 from stylecam.stylize.postprocess.temporal_filter import Steady
 from stylecam.stylize.postprocess.transition import Step
-from stylecam.utils.metrics import Stages
+from stylecam.utils.metrics import StageTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Finish:
 class Finisher:
     """Finishes the paintings of one stylist, one after the other. Its times go into `stages`."""
 
-    def __init__(self, size: Size, stages: Stages) -> None:
+    def __init__(self, size: Size, stages: StageTimes) -> None:
         """`size` is the output's."""
         self._size = size
         self._stages = stages

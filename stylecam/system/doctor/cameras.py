@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stylecam.errors import SourceError, UncheckedError
+from stylecam.errors import ProbeError, SourceError
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
 from stylecam.system.distribution import guest
@@ -32,7 +32,7 @@ def check(machine: Machine, trials: Trials) -> Iterator[Finding]:
         yield from TOPIC.careful("privacy", _windows_privacy(machine))
     try:
         found = [camera for camera in trials.cameras() if not camera.virtual]
-    except UncheckedError as error:
+    except ProbeError as error:
         yield TOPIC.unchecked("cameras", error)
         return
     if not found:
@@ -133,7 +133,7 @@ def _held(machine: Machine, camera: Camera, holders: Sequence[tuple[int, str]]) 
 def _is_stylecam(machine: Machine, pid: int) -> bool:
     try:
         words = (machine.read(f"/proc/{pid}/cmdline") or "").split("\0")
-    except UncheckedError:
+    except ProbeError:
         return False
     return any(word == "stylecam" or word.endswith(("/stylecam", "/stylecam/__main__.py")) for word in words[:4])
 
@@ -141,7 +141,7 @@ def _is_stylecam(machine: Machine, pid: int) -> bool:
 def _rate(machine: Machine, trials: Trials, camera: Camera) -> Iterator[Finding]:
     try:
         measured = trials.measure(camera)
-    except UncheckedError:
+    except ProbeError:
         raise
     except SourceError as error:
         yield TOPIC.fault("pictures", "it gives none", str(error))
@@ -176,7 +176,7 @@ def _slowing_control(machine: Machine, path: str) -> str:
     """Its name: older kernels have another for it."""
     try:
         listed = machine.run("v4l2-ctl", "-d", path, "--list-ctrls").out
-    except UncheckedError:
+    except ProbeError:
         listed = ""
     return "exposure_auto_priority" if "exposure_auto_priority" in listed else "exposure_dynamic_framerate"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stylecam.errors import HotkeysUnavailableError, UncheckedError
+from stylecam.errors import HotkeysUnavailableError, ProbeError
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.doctor.trials import Trials
 from stylecam.system.probe import Machine
@@ -50,7 +50,7 @@ def _portal(machine: Machine) -> Iterator[Finding]:
     portal = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop")
     done = machine.run("busctl", "--user", "introspect", *portal, "org.freedesktop.portal.GlobalShortcuts")
     if done.status != 0 and "Unknown interface" not in done.err:
-        raise UncheckedError((done.err.strip().splitlines() or ["busctl gave no answer"])[-1][:120])
+        raise ProbeError((done.err.strip().splitlines() or ["busctl gave no answer"])[-1][:120])
     says = "offers global shortcuts" if "CreateSession" in done.out else "offers no global shortcuts"
     yield TOPIC.ok("portal", f"the desktop {says}; this version of stylecam does not use them")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from stylecam.errors import SetupError, UncheckedError
+from stylecam.errors import ProbeError, SetupError
 from stylecam.system import v4l2loopback as loopback
 from stylecam.system.distribution import distribution, guest
 from stylecam.system.doctor import pipewire
@@ -38,7 +38,7 @@ def check(machine: Machine, trials: Trials) -> Iterator[Finding]:
         return
     try:
         running = loopback.loaded(machine)
-    except UncheckedError as error:
+    except ProbeError as error:
         yield TOPIC.unchecked("driver", error)
         return
     if inside is None:  # what keeps a driver out comes before the driver, so that it is put right first
@@ -96,7 +96,7 @@ def _half_built(machine: Machine) -> Finding | None:
     """The driver's sources are there, and it was not built for the kernel that runs; None if that is not so."""
     try:
         said = machine.run("dkms", "status", NAME).out
-    except UncheckedError:
+    except ProbeError:
         return None  # it was not installed by DKMS
     # `v4l2loopback/0.12.7, 6.1.0-18-amd64, x86_64: installed`; older ones write `v4l2loopback, 0.12.7, …`
     known = re.findall(rf"^{NAME}[/,] ?([^,:\s]+)(?:, ([^,\s]+), [^:\n]+)?: (\w+)", said, re.MULTILINE)
@@ -200,7 +200,7 @@ def _secure_boot(machine: Machine, loaded: bool) -> Iterator[Finding]:
         return
     try:
         trust = secure_boot.trust(machine, key)
-    except UncheckedError as error:
+    except ProbeError as error:
         yield TOPIC.warning(
             "Secure Boot",
             f"on; whether it trusts {key} was not checked: {error}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stylecam.engines.names import PACKAGES, TITLES, title
-from stylecam.errors import EngineUnavailableError, StylecamError, UncheckedError
+from stylecam.errors import EngineUnavailableError, ProbeError, StylecamError
 from stylecam.system.distribution import distribution
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.doctor.trials import OPENCV_PACKAGES, PICTURE, OpenCV, Trials
@@ -59,7 +59,7 @@ def _unloadable(machine: Machine, trials: Trials, error: ImportError) -> Finding
         return TOPIC.fault("OpenCV", f"cannot be loaded: {said}", "install it again:", again)
     try:
         command = _LIBRARIES.get(distribution(machine).family)
-    except UncheckedError:
+    except ProbeError:
         command = None
     words = "install the libraries that it draws windows with:" if command else "install the library it names"
     steps = [Step("install libraries", command, True)] if command else []
@@ -119,7 +119,7 @@ def _runs(trials: Trials, device: str, engine: str = "opencv") -> Iterator[Findi
     subject = device if engine == "opencv" else title(engine, device)
     try:
         run = trials.network(device, engine)
-    except UncheckedError:
+    except ProbeError:
         raise
     except StylecamError as error:
         if engine != "opencv":
@@ -148,7 +148,7 @@ def _idle_card(machine: Machine, opencv: OpenCV) -> Iterator[Finding]:
     done = machine.run("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     names = done.out.strip().splitlines()
     if done.status != 0 or not names:
-        raise UncheckedError("nvidia-smi is installed and finds no graphics card")
+        raise ProbeError("nvidia-smi is installed and finds no graphics card")
     yield TOPIC.warning(
         "graphics card",
         f"{names[0].strip()[:60]} is not used: this OpenCV was built without CUDA",
@@ -196,7 +196,7 @@ def _load(machine: Machine) -> Iterator[Finding]:
     try:
         load = float(words[0])
     except (IndexError, ValueError):
-        raise UncheckedError("/proc/loadavg does not say") from None
+        raise ProbeError("/proc/loadavg does not say") from None
     cores = machine.cores
     found = f"{load:.1f} programs at work on {cores} processor threads"
     if load > BUSY * cores:

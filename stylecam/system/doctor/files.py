@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 from stylecam.system.distribution import distribution, guest
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.doctor.trials import OPENCV_PACKAGES, Trials
@@ -91,7 +91,7 @@ def _folder(machine: Machine, purpose: str, folder: str) -> Iterator[Finding]:
 def _memory(machine: Machine) -> Iterator[Finding]:
     match = re.search(r"^MemAvailable:\s+(\d+) kB", machine.read("/proc/meminfo") or "", re.MULTILINE)
     if match is None:  # kernels before 3.14
-        raise UncheckedError("/proc/meminfo does not say how much is available")
+        raise ProbeError("/proc/meminfo does not say how much is available")
     available = int(match[1]) * 1024
     if available < LITTLE_MEMORY:
         yield TOPIC.warning("memory", f"{_bytes(available)} available", "close programs: stylecam takes about 400 MB")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 from stylecam.system.setup.steps import Step, shown
 
 
@@ -85,5 +85,5 @@ class Topic:
         """`findings`, and where looking fails on the way, that."""
         try:
             yield from findings
-        except UncheckedError as error:
+        except ProbeError as error:
             yield self.unchecked(subject, error)

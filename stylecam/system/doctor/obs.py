@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.probe import Machine
 from stylecam.system.setup.plan import MACOS, WINDOWS
@@ -44,7 +44,7 @@ def _macos(machine: Machine) -> Finding:
         return TOPIC.fault("camera", "OBS is not installed in Applications", "; ".join(MACOS[:3]))
     try:
         said = machine.run("systemextensionsctl", "list").out
-    except UncheckedError as error:
+    except ProbeError as error:
         return TOPIC.unchecked("camera", error)
     states = re.findall(rf"{re.escape(_EXTENSION)}.*\[(.+?)\]", said)
     if "activated enabled" in states:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.engines.names import PACKAGES
-from stylecam.errors import EngineRunError, SourceError, UncheckedError
+from stylecam.errors import EngineRunError, ProbeError, SourceError
 from stylecam.media import v4l2
 from stylecam.media.sources.devices import Camera, list_cameras
 from stylecam.utils.clock import Clock
@@ -80,7 +80,7 @@ class Trials(ABC):
 
     @abstractmethod
     def cameras(self) -> list[Camera]:
-        """All cameras. Raises UncheckedError."""
+        """All cameras. Raises ProbeError."""
 
     @abstractmethod
     def holders(self, path: str) -> list[tuple[int, str]]:
@@ -88,7 +88,7 @@ class Trials(ABC):
 
     @abstractmethod
     def measure(self, camera: Camera) -> Measured:
-        """Read a camera for a while. Raises SourceError or UncheckedError."""
+        """Read a camera for a while. Raises SourceError or ProbeError."""
 
     @abstractmethod
     def opencv(self) -> OpenCV:
@@ -142,7 +142,7 @@ class RealTrials(Trials):
         try:
             return list_cameras()
         except (ImportError, OSError, RuntimeError) as error:
-            raise UncheckedError(f"the cameras cannot be listed: {error}") from error
+            raise ProbeError(f"the cameras cannot be listed: {error}") from error
 
     def holders(self, path: str) -> list[tuple[int, str]]:
         """See `Trials.holders`."""
@@ -154,7 +154,7 @@ class RealTrials(Trials):
             from stylecam.media.frame import Size
             from stylecam.media.sources.camera import CameraSource
         except ImportError as error:
-            raise UncheckedError(f"OpenCV cannot be loaded: {error}") from error
+            raise ProbeError(f"OpenCV cannot be loaded: {error}") from error
         source = CameraSource(camera, self._clock)
         try:
             source.open(Size(1280, 720), 30)
@@ -171,8 +171,8 @@ class RealTrials(Trials):
         if first is None or last is None or last is first:
             raise SourceError(f"{camera} gave no picture in {MEASURED_S:g} s")
         on_linux = sys.platform == "linux"
-        exposure = v4l2.control(camera.path, v4l2.EXPOSURE_TIME) if on_linux else None
-        may_slow = v4l2.control(camera.path, v4l2.EXPOSURE_MAY_SLOW) if on_linux else None
+        exposure = v4l2.read_control(camera.path, v4l2.EXPOSURE_TIME) if on_linux else None
+        may_slow = v4l2.read_control(camera.path, v4l2.EXPOSURE_MAY_SLOW) if on_linux else None
         return Measured(
             fps=count / (last.captured_at - first.captured_at),
             width=last.image.shape[1],
@@ -211,7 +211,7 @@ class RealTrials(Trials):
 
         paths = sorted(shipped_models().glob("*.onnx"), key=lambda path: path.stat().st_size)
         if not paths:
-            raise UncheckedError("no shipped network is there to try")
+            raise ProbeError("no shipped network is there to try")
         model = Model.read(paths[0])
         runner = make_engine(engine, device)
         session = runner.session(model, *PICTURE)

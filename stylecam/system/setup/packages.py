@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from stylecam.errors import SetupError, UncheckedError
+from stylecam.errors import ProbeError, SetupError
 from stylecam.system.distribution import Distribution
 from stylecam.system.probe import Machine
 from stylecam.system.setup.steps import Step
@@ -71,7 +71,7 @@ def built(machine: Machine) -> bool:
     """True where what drivers are built with is there for the kernel that runs."""
     try:
         return machine.node(f"/lib/modules/{machine.kernel}/build/Makefile") is not None
-    except UncheckedError:
+    except ProbeError:
         return False
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stylecam.errors import SetupError, UncheckedError
+from stylecam.errors import ProbeError, SetupError
 from stylecam.system import v4l2loopback as loopback
 from stylecam.system.distribution import Distribution, distribution, guest
 from stylecam.system.probe import Machine
@@ -55,7 +55,7 @@ def installation(machine: Machine) -> Plan:
 
     Raises:
         SetupError: it cannot be done from here; says why and what to do.
-        UncheckedError: what must be known cannot be looked at.
+        ProbeError: what must be known cannot be looked at.
     """
     _fit(machine)
     running = loopback.loaded(machine)
@@ -116,7 +116,7 @@ def removal(machine: Machine) -> Plan:
 
     Raises:
         SetupError: it cannot be done from here.
-        UncheckedError: what must be known cannot be looked at.
+        ProbeError: what must be known cannot be looked at.
     """
     _fit(machine)
     steps = []
@@ -171,7 +171,7 @@ def _enrolling(machine: Machine, system: Distribution, ready: bool) -> list[Step
     try:
         if not secure_boot.on(machine):
             return None
-    except UncheckedError:
+    except ProbeError:
         return None  # then loading tells, and `stylecam doctor` says that it could not look
     if system.id == "ubuntu" and not ready:
         return []  # its packages ask for the password themselves
@@ -179,7 +179,7 @@ def _enrolling(machine: Machine, system: Distribution, ready: bool) -> list[Step
     if path is not None:
         try:
             trust = secure_boot.trust(machine, path)
-        except UncheckedError:
+        except ProbeError:
             trust = secure_boot.Trust.MISSING  # importing a key twice does no harm
         if trust is not secure_boot.Trust.MISSING:
             return None if trust is secure_boot.Trust.GIVEN else []

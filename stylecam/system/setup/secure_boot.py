@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from stylecam.errors import UncheckedError
+from stylecam.errors import ProbeError
 from stylecam.system.probe import Machine
 from stylecam.system.setup.steps import Step
 
@@ -21,7 +21,7 @@ ENROLLING = (
 
 
 def on(machine: Machine) -> bool:
-    """Whether Secure Boot is on. Raises UncheckedError where that cannot be seen."""
+    """Whether Secure Boot is on. Raises ProbeError where that cannot be seen."""
     if machine.names("/sys/firmware/efi") is None:
         return False  # it does not start by EFI, or hides it, and then does not check drivers either
     variable = machine.read(_VARIABLE)
@@ -31,7 +31,7 @@ def on(machine: Machine) -> bool:
             return False
     try:
         said = machine.run("mokutil", "--sb-state").out.lower()
-    except UncheckedError:
+    except ProbeError:
         if variable:
             return True
         raise
@@ -41,7 +41,7 @@ def on(machine: Machine) -> bool:
         return True
     if variable:
         return True
-    raise UncheckedError("mokutil does not say whether Secure Boot is on")
+    raise ProbeError("mokutil does not say whether Secure Boot is on")
 
 
 def key(machine: Machine) -> str | None:
@@ -50,7 +50,7 @@ def key(machine: Machine) -> str | None:
         try:
             if machine.node(path) is not None:
                 return path
-        except UncheckedError:
+        except ProbeError:
             continue  # a folder that only root may enter
     return None
 
@@ -64,7 +64,7 @@ class Trust(Enum):
 
 
 def trust(machine: Machine, path: str) -> Trust:
-    """What the firmware thinks of the key at `path`. Raises UncheckedError."""
+    """What the firmware thinks of the key at `path`. Raises ProbeError."""
     done = machine.run("mokutil", "--test-key", path)
     said = (done.out + done.err).lower()
     if "enrollment request" in said:
@@ -73,7 +73,7 @@ def trust(machine: Machine, path: str) -> Trust:
         return Trust.GIVEN
     if "not enrolled" in said:
         return Trust.MISSING
-    raise UncheckedError("mokutil does not say whether the key is enrolled")
+    raise ProbeError("mokutil does not say whether the key is enrolled")
 
 
 def enrolling(path: str) -> Step:

@@ -16,7 +16,7 @@ from stylecam.control.http import client
 from stylecam.control.http.address import HOST
 from stylecam.control.http.client import Client
 from stylecam.control.http.instances import published, this_process
-from stylecam.errors import NotRunningError, RefusedError, UsageError
+from stylecam.errors import CommandRefusedError, NotRunningError, UsageError
 from stylecam.models.catalog import Catalog
 from tests.control.house import REPORT, free_port
 from tests.control.served import Served
@@ -60,7 +60,7 @@ def test_what_cannot_be_meant_is_refused_in_the_servers_words(served: Served) ->
 
 
 def test_what_cannot_be_done_now_is_refused_in_the_servers_words(served: Served) -> None:
-    with Client(served.instance) as running, pytest.raises(RefusedError, match="no room for a recording"):
+    with Client(served.instance) as running, pytest.raises(CommandRefusedError, match="no room for a recording"):
         running.carry_out(Order.parse("record"))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from stylecam.control.actions import ACTIONS
 from stylecam.control.http.thumbnails import Thumbnail, Thumbnails
-from stylecam.errors import RefusedError
+from stylecam.errors import CommandRefusedError
 from stylecam.models.catalog import Catalog
 from stylecam.utils.clock import ManualClock
 from tests.control.house import REPORT, TOKEN, House
@@ -168,7 +168,7 @@ def test_what_cannot_be_done_now_is_another_answer(house: House) -> None:
     def refuse() -> None:
         house.control.attention.wait(20)
         for errand in house.control.errands():
-            errand.ticket.refuse(RefusedError("there is no picture yet"))
+            errand.ticket.refuse(CommandRefusedError("there is no picture yet"))
 
     runner = threading.Thread(target=refuse)
     runner.start()

@@ -16,7 +16,7 @@ from stylecam.control.http.context import Desk
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
-from stylecam.media.sinks.mjpeg import Broadcast
+from stylecam.media.sinks.mjpeg import JpegBroadcast
 from stylecam.models.catalog import Catalog
 from tests.control.house import PATIENCE_S, TOKEN, House, free_port
 from tests.control.http.test_static import connect
@@ -25,7 +25,7 @@ from tests.doubles import until
 
 @pytest.fixture
 def desk(catalog: Catalog) -> Desk:
-    return Desk(Control(catalog, LiveState(None)), catalog, Broadcast())
+    return Desk(Control(catalog, LiveState(None)), catalog, JpegBroadcast())
 
 
 def is_gone() -> bool:

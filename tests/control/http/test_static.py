@@ -14,7 +14,7 @@ from stylecam.control.http import static as pages
 from stylecam.control.http.address import HOST
 from stylecam.control.http.static import BOUNDARY
 from stylecam.media.frame import Image
-from stylecam.media.sinks import mjpeg as broadcast
+from stylecam.media.sinks import mjpeg
 from tests.control.house import PATIENCE_S, TOKEN, House
 from tests.doubles import until
 
@@ -83,11 +83,11 @@ def test_without_a_picture_a_snapshot_is_refused_after_a_while(house: House, mon
 
 
 def test_who_has_the_stream_open_watches(house: House) -> None:
-    assert house.sink.watched() is False
+    assert house.sink.has_viewers() is False
     connection = connect(house)
     with house.publishing():
         connection.getresponse()
-        assert house.sink.watched() is True
+        assert house.sink.has_viewers() is True
     connection.close()
 
 
@@ -108,7 +108,7 @@ def test_the_stream_is_one_picture_after_the_other(house: House) -> None:
 
 
 def test_one_viewer_too_many_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "MOST_CLIENTS", 1)
+    monkeypatch.setattr(mjpeg, "MAX_VIEWERS", 1)
     with house.publishing():
         connection = connect(house)
         connection.getresponse()
@@ -119,9 +119,9 @@ def test_one_viewer_too_many_is_told(house: House, monkeypatch: pytest.MonkeyPat
 
 def test_a_viewer_that_takes_nothing_for_long_is_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "STALLED_S", 0.05)
-    monkeypatch.setattr(broadcast, "jpeg", lambda _: bytes(2_000_000))
+    monkeypatch.setattr(mjpeg, "encode_jpeg", lambda _: bytes(2_000_000))
     connection = connect(house)
     with house.publishing():
         assert until(lambda: house.sink.broadcast.number > 1)
-        assert until(lambda: not house.sink.watched())
+        assert until(lambda: not house.sink.has_viewers())
     connection.close()

@@ -7,7 +7,7 @@ import pytest
 from stylecam.errors import SourceLostError
 from stylecam.evaluation.performance.live_worker import FailingSource
 from stylecam.media.frame import Size
-from stylecam.testing import ScriptedSource, grey
+from stylecam.testing import ScriptedSource, gray_image
 from stylecam.utils.clock import ManualClock
 
 SIZE = Size(128, 96)
@@ -15,7 +15,7 @@ SIZE = Size(128, 96)
 
 @pytest.fixture
 def source(clock: ManualClock) -> FailingSource:
-    made = FailingSource(ScriptedSource([grey()], clock), clock)
+    made = FailingSource(ScriptedSource([gray_image()], clock), clock)
     made.open(SIZE, 30)
     return made
 

@@ -9,14 +9,14 @@ import pytest
 from stylecam.evaluation.performance.live_worker import STRENGTH, ReadingSink
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.timestamp import draw_timestamp, read_timestamp
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from stylecam.utils.clock import ManualClock
 
 SIZE = Size(640, 360)
 
 
 def stamped(seconds: float, index: int = 0) -> Frame:
-    image = grey(90, SIZE)
+    image = gray_image(90, SIZE)
     draw_timestamp(image, seconds)
     return Frame(image, index, seconds)
 
@@ -47,8 +47,8 @@ def test_a_repeat_is_no_new_picture(sink: ReadingSink, clock: ManualClock) -> No
 
 
 def test_cards_are_not_read_and_spoilt_pictures_counted(sink: ReadingSink) -> None:
-    sink.write(Frame(grey(), -1, 0.0))
-    sink.write(Frame(grey(), 3, 0.0))
+    sink.write(Frame(gray_image(), -1, 0.0))
+    sink.write(Frame(gray_image(), 3, 0.0))
     assert sink.snapshot()["unreadable"] == 1
     assert sink.snapshot()["count"] == 0
 
@@ -62,7 +62,7 @@ def test_pictures_out_of_order_are_counted(sink: ReadingSink, clock: ManualClock
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_time_painted_over_can_still_be_read(level: int) -> None:
     frame = stamped(1234.5)
-    painted: Image = cv2.addWeighted(frame.image, 1 - STRENGTH, grey(level, SIZE), STRENGTH, 0.0)  # type: ignore[assignment]
+    painted: Image = cv2.addWeighted(frame.image, 1 - STRENGTH, gray_image(level, SIZE), STRENGTH, 0.0)  # type: ignore[assignment]
     noise = np.random.default_rng(0).integers(-6, 7, painted.shape, np.int16)
     noisy = np.clip(painted.astype(np.int16) + noise, 0, 255).astype(np.uint8)
     assert read_timestamp(noisy) == pytest.approx(1234.5, abs=1e-4)

@@ -75,7 +75,7 @@ def examination(folder: Path, *banks: Path, **changes: Any) -> Examination:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cost and steadiness at small sizes: what is timed here is the tests."""
     monkeypatch.setattr("stylecam.evaluation.quality.temporal.SIZE", Size(160, 96))
-    monkeypatch.setattr("stylecam.utils.resources.load", lambda: 0.0)
+    monkeypatch.setattr("stylecam.utils.resources.load_average", lambda: 0.0)
     monkeypatch.setattr("stylecam.evaluation.quality.speed.SIZES", (Size(64, 48), Size(128, 96)))
 
 
@@ -222,7 +222,7 @@ def test_a_style_without_a_painting_gets_steadiness_and_cost_only(tmp_path: Path
 
 
 def test_on_a_busy_machine_times_are_said_to_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stylecam.utils.resources.load", lambda: 4.2)
+    monkeypatch.setattr("stylecam.utils.resources.load_average", lambda: 4.2)
     assert any("load 4.2" in note for note in run(tmp_path, network(tmp_path / "plain.onnx")).notes)
 
 

@@ -34,7 +34,7 @@ def test_times_are_medians_taken_turn_by_turn(tmp_path: Path) -> None:
             self.at += self.step
             return self.at
 
-        def busy(self) -> float:
+        def process_time(self) -> float:
             raise AssertionError
 
         def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:

@@ -9,16 +9,16 @@ import pytest
 from stylecam.errors import UsageError
 from stylecam.media.sinks.base import NullSink
 from stylecam.media.sinks.factory import make_sinks
-from stylecam.media.sinks.mjpeg import WebSink
+from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.media.sinks.pipewire import PipeWireSink
-from stylecam.media.sinks.recorder import Recorder
+from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink
 from stylecam.media.sinks.window import WindowSink
 
 
 def test_each_output_has_its_sink() -> None:
     kinds = [type(sink) for sink in make_sinks(["virtual", "pipewire", "web", "window", "file:a.mp4", "null"])]
-    assert kinds == [VirtualCameraSink, PipeWireSink, WebSink, WindowSink, Recorder, NullSink]
+    assert kinds == [VirtualCameraSink, PipeWireSink, MjpegSink, WindowSink, RecorderSink, NullSink]
 
 
 def test_no_output_is_no_sink() -> None:
@@ -28,8 +28,8 @@ def test_no_output_is_no_sink() -> None:
 def test_a_device_port_and_file_are_passed_on() -> None:
     virtual, web, file = make_sinks(["virtual:/dev/video10", "web:9000", "file:talk.mp4"])
     assert isinstance(virtual, VirtualCameraSink)
-    assert isinstance(web, WebSink)
-    assert isinstance(file, Recorder)
+    assert isinstance(web, MjpegSink)
+    assert isinstance(file, RecorderSink)
     assert (virtual.device, web.port, file.path) == ("/dev/video10", 9000, Path("talk.mp4"))
 
 

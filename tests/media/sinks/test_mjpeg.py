@@ -13,27 +13,27 @@ import pytest
 
 from stylecam.errors import TooManyViewersError
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.media.sinks import mjpeg as room
-from stylecam.media.sinks.mjpeg import WebSink
-from stylecam.testing import grey
+from stylecam.media.sinks import mjpeg
+from stylecam.media.sinks.mjpeg import MjpegSink
+from stylecam.testing import gray_image
 
 SIZE = Size(128, 96)
 T = TypeVar("T")
 
 
 @pytest.fixture
-def sink() -> Iterator[WebSink]:
-    sink = WebSink()
+def sink() -> Iterator[MjpegSink]:
+    sink = MjpegSink()
     sink.open(SIZE, 30)
     yield sink
     sink.close()
 
 
-def write(sink: WebSink, level: int = 128, index: int = 0) -> None:
-    sink.write(Frame(grey(level, SIZE), index, 0.0))
+def write(sink: MjpegSink, level: int = 128, index: int = 0) -> None:
+    sink.write(Frame(gray_image(level, SIZE), index, 0.0))
 
 
-def watch(sink: WebSink, work: Callable[[], Awaitable[T]]) -> T:
+def watch(sink: MjpegSink, work: Callable[[], Awaitable[T]]) -> T:
     """The result of `work`, done as a viewer in an event loop that serves the sink."""
 
     async def looking() -> T:
@@ -54,7 +54,7 @@ def level(jpeg: bytes) -> float:
     return float(image.mean())
 
 
-def test_a_viewer_gets_the_picture_as_a_jpeg(sink: WebSink) -> None:
+def test_a_viewer_gets_the_picture_as_a_jpeg(sink: MjpegSink) -> None:
     async def look() -> bytes:
         write(sink, 77)
         return (await sink.broadcast.next(0))[1]
@@ -62,7 +62,7 @@ def test_a_viewer_gets_the_picture_as_a_jpeg(sink: WebSink) -> None:
     assert level(watch(sink, look)) == pytest.approx(77, abs=2)
 
 
-def test_a_slow_viewer_skips_to_the_newest_picture(sink: WebSink) -> None:
+def test_a_slow_viewer_skips_to_the_newest_picture(sink: MjpegSink) -> None:
     async def look() -> tuple[int, bytes]:
         number = 0
         for shade in range(10, 210, 20):
@@ -75,7 +75,7 @@ def test_a_slow_viewer_skips_to_the_newest_picture(sink: WebSink) -> None:
     assert level(jpeg) == pytest.approx(190, abs=2)
 
 
-def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink: WebSink) -> None:
+def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink: MjpegSink) -> None:
     async def look() -> int:
         for shade in range(100):
             write(sink, shade)
@@ -87,7 +87,7 @@ def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink
     assert watch(sink, look) <= 3
 
 
-def test_who_waits_for_the_camera_is_not_shown_a_card(sink: WebSink) -> None:
+def test_who_waits_for_the_camera_is_not_shown_a_card(sink: MjpegSink) -> None:
     async def look() -> bytes:
         waiting = asyncio.create_task(sink.broadcast.next_live())
         for shade, index in ((20, -1), (20, -1), (200, 0)):
@@ -99,14 +99,14 @@ def test_who_waits_for_the_camera_is_not_shown_a_card(sink: WebSink) -> None:
     assert level(watch(sink, look)) == pytest.approx(200, abs=2)
 
 
-def test_while_nobody_looks_nothing_is_encoded(sink: WebSink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_nobody_looks_nothing_is_encoded(sink: MjpegSink, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[Image] = []
 
     def encode(image: Image) -> bytes:
         encoded.append(image)
         return b""
 
-    monkeypatch.setattr(room, "jpeg", encode)
+    monkeypatch.setattr(mjpeg, "encode_jpeg", encode)
     for _ in range(20):
         write(sink)
 
@@ -117,16 +117,16 @@ def test_while_nobody_looks_nothing_is_encoded(sink: WebSink, monkeypatch: pytes
     assert encoded == []
 
 
-def test_who_looks_watches(sink: WebSink) -> None:
+def test_who_looks_watches(sink: MjpegSink) -> None:
     async def look() -> bool | None:
-        return sink.watched()
+        return sink.has_viewers()
 
-    assert sink.watched() is False
+    assert sink.has_viewers() is False
     assert watch(sink, look) is True
-    assert sink.watched() is False
+    assert sink.has_viewers() is False
 
 
-def test_closing_lets_viewers_go(sink: WebSink) -> None:
+def test_closing_lets_viewers_go(sink: MjpegSink) -> None:
     async def look() -> tuple[int, bytes]:
         waiting = asyncio.create_task(sink.broadcast.next(0))
         await asyncio.sleep(0)
@@ -136,16 +136,16 @@ def test_closing_lets_viewers_go(sink: WebSink) -> None:
     assert watch(sink, look) == (0, b"")
 
 
-def test_one_viewer_too_many_is_refused(sink: WebSink) -> None:
+def test_one_viewer_too_many_is_refused(sink: MjpegSink) -> None:
     with contextlib.ExitStack() as seats:
-        for _ in range(room.MOST_CLIENTS):
+        for _ in range(mjpeg.MAX_VIEWERS):
             seats.enter_context(sink.broadcast.viewer())
         with pytest.raises(TooManyViewersError, match="64 viewers"):
             seats.enter_context(sink.broadcast.viewer())
     with sink.broadcast.viewer():
-        assert sink.watched()
+        assert sink.has_viewers()
 
 
-def test_without_a_server_it_takes_pictures_and_forgets_them(sink: WebSink) -> None:
+def test_without_a_server_it_takes_pictures_and_forgets_them(sink: MjpegSink) -> None:
     write(sink)
-    assert sink.watched() is False
+    assert sink.has_viewers() is False

@@ -12,7 +12,7 @@ import pytest
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Size
 from stylecam.media.sinks.pipewire import PipeWireSink
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from tests.doubles import frame, until
 
 SIZE = Size(128, 96)
@@ -116,7 +116,7 @@ def test_a_camera_that_hangs_neither_holds_up_writing_nor_closing(sink: PipeWire
     programs.put("pw-dump", WATCHING)
     programs.put("gst-launch-1.0", "trap '' TERM INT; while :; do sleep 60; done")
     sink.open(Size(1280, 720), 30)
-    picture = frame(image=grey(10, Size(1280, 720)))
+    picture = frame(image=gray_image(10, Size(1280, 720)))
     for _ in range(60):
         sink.write(picture)
     camera = sink._camera
@@ -131,7 +131,7 @@ def test_it_is_watched_while_its_node_runs(sink: PipeWireSink, programs: Bin, st
     programs.put("pw-dump", f"{SHOWN % state}; exec sleep 60")
     programs.put("gst-launch-1.0", "exec sleep 60")
     sink.open(SIZE, 30)
-    assert sink.watched() is watched
+    assert sink.has_viewers() is watched
 
 
 @posix
@@ -161,7 +161,7 @@ def test_frames_arrive_whole_however_small_the_parts(sink: PipeWireSink, program
     sink.open(SIZE, 30)
     fed, whole = tmp_path / "fed", SIZE.width * SIZE.height * 3
     for level in range(1, 6):
-        sink.write(frame(image=grey(level, SIZE)))
+        sink.write(frame(image=gray_image(level, SIZE)))
         assert until(lambda size=level * whole: fed.exists() and fed.stat().st_size == size)  # type: ignore[misc]
     content = fed.read_bytes()
     assert [set(content[at : at + whole]) for at in range(0, len(content), whole)] == [{n} for n in range(1, 6)]

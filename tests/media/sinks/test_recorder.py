@@ -16,8 +16,8 @@ import pytest
 
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.media.sinks import recorder as room
-from stylecam.media.sinks.recorder import Recorder
+from stylecam.media.sinks import recorder as recorder_module
+from stylecam.media.sinks.recorder import RecorderSink
 from tests.doubles import until
 
 SIZE = Size(192, 128)
@@ -61,7 +61,7 @@ def decoded(path: Path) -> tuple[list[Image], float]:
     return frames, rate  # type: ignore[return-value]
 
 
-def write_all(sink: Recorder, frames: int) -> None:
+def write_all(sink: RecorderSink, frames: int) -> None:
     """At the encoder's own speed, so that nothing is left out."""
     for index in range(frames):
         until(lambda: sink._queue.empty())
@@ -70,7 +70,7 @@ def write_all(sink: Recorder, frames: int) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".m4v"])
 def test_what_was_recorded_is_read_back(encoder: str, suffix: str, tmp_path: Path) -> None:
-    sink = Recorder(tmp_path / f"talk{suffix}")
+    sink = RecorderSink(tmp_path / f"talk{suffix}")
     sink.open(SIZE, 30)
     write_all(sink, 30)
     sink.close()
@@ -85,7 +85,7 @@ def test_what_was_recorded_is_read_back(encoder: str, suffix: str, tmp_path: Pat
 
 @pytest.mark.parametrize("fps", [24.0, 25.0, 29.97, 60.0])
 def test_a_recording_plays_at_its_rate(encoder: str, fps: float, tmp_path: Path) -> None:
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, fps)
     write_all(sink, 12)
     sink.close()
@@ -93,7 +93,7 @@ def test_a_recording_plays_at_its_rate(encoder: str, fps: float, tmp_path: Path)
 
 
 def test_until_it_is_finished_it_does_not_carry_its_name(encoder: str, tmp_path: Path) -> None:
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
     write_all(sink, 3)
     assert [path.name for path in tmp_path.iterdir()] == ["talk.part.mp4"]
@@ -103,7 +103,7 @@ def test_until_it_is_finished_it_does_not_carry_its_name(encoder: str, tmp_path:
 
 def test_a_discarded_recording_leaves_nothing_and_an_older_one_in_peace(encoder: str, tmp_path: Path) -> None:
     (tmp_path / "talk.mp4").write_text("an older talk")
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
     sink.discard()
     assert [path.name for path in tmp_path.iterdir()] == ["talk.mp4"]
@@ -112,7 +112,7 @@ def test_a_discarded_recording_leaves_nothing_and_an_older_one_in_peace(encoder:
 
 def test_what_a_crash_leaves_can_be_played(tmp_path: Path) -> None:
     pytest.importorskip("av")
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 10)
     draw = np.random.default_rng(1)
     for index in range(35):
@@ -135,7 +135,7 @@ def test_what_a_crash_leaves_can_be_played(tmp_path: Path) -> None:
 )
 def test_a_place_that_cannot_be_recorded_to_is_refused(name: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "folder.mp4").mkdir()
-    sink = Recorder(tmp_path / name)
+    sink = RecorderSink(tmp_path / name)
     with pytest.raises(SinkUnavailableError, match=says):
         sink.open(SIZE, 30)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
@@ -151,7 +151,7 @@ def test_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(SinkUnavailableError, match="cannot be written: Permission denied"):
-        Recorder(tmp_path / "talk.mp4").open(SIZE, 30)
+        RecorderSink(tmp_path / "talk.mp4").open(SIZE, 30)
 
 
 class Slow:
@@ -178,12 +178,12 @@ class Slow:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
     slow = Slow()
-    monkeypatch.setattr(room, "_encoder", lambda *_: slow)
+    monkeypatch.setattr(recorder_module, "_encoder", lambda *_: slow)
     return slow
 
 
 def test_an_encoder_that_cannot_keep_up_never_holds_up_the_call(slow: Slow, tmp_path: Path) -> None:
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
     for index in range(30):
         sink.write(coloured(index))
@@ -193,7 +193,7 @@ def test_an_encoder_that_cannot_keep_up_never_holds_up_the_call(slow: Slow, tmp_
 
 
 def test_frames_left_out_do_not_shorten_the_time_of_the_recording(slow: Slow, tmp_path: Path) -> None:
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
     for index in range(30):
         sink.write(coloured(index))
@@ -206,7 +206,7 @@ def test_frames_left_out_do_not_shorten_the_time_of_the_recording(slow: Slow, tm
 
 
 def test_where_frames_were_left_out_the_one_before_or_after_is_shown_longer(encoder: str, tmp_path: Path) -> None:
-    made = room._encoder(tmp_path / "talk.mp4", SIZE, 10)
+    made = recorder_module._encoder(tmp_path / "talk.mp4", SIZE, 10)
     for number in (1, 2, 9, 10):
         made.write(coloured(number).image, number)
     made.close()
@@ -219,7 +219,7 @@ def test_where_frames_were_left_out_the_one_before_or_after_is_shown_longer(enco
 
 
 def test_the_array_may_be_reused_after_writing(slow: Slow, tmp_path: Path) -> None:
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
     frame = coloured(5)
     sink.write(frame)
@@ -232,7 +232,7 @@ def test_the_array_may_be_reused_after_writing(slow: Slow, tmp_path: Path) -> No
 def _fails_with(slow: Slow, tmp_path: Path, failure: Exception) -> None:
     slow.failure = failure
     slow.go.set()
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
 
     def lost() -> bool:
@@ -259,7 +259,7 @@ def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
     full: Callable[[Any], Any] = lambda _: usage(1000)  # noqa: E731
     monkeypatch.setattr(shutil, "disk_usage", full)
     slow.go.set()
-    sink = Recorder(tmp_path / "talk.mp4")
+    sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
 
     def lost() -> bool:
@@ -275,7 +275,7 @@ def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
 
 
 def test_a_recording_that_failed_is_not_tried_again() -> None:
-    assert Recorder(Path("talk.mp4")).retries is False
+    assert RecorderSink(Path("talk.mp4")).retries is False
 
 
 class Unfinished:
@@ -296,8 +296,8 @@ def test_a_recording_that_cannot_be_finished_leaves_the_older_file_alone_and_say
 ) -> None:
     path = tmp_path / "talk.mp4"
     path.write_bytes(b"precious")
-    monkeypatch.setattr(room, "_encoder", Unfinished)
-    recorder = Recorder(path)
+    monkeypatch.setattr(recorder_module, "_encoder", Unfinished)
+    recorder = RecorderSink(path)
     recorder.open(SIZE, 30)
     recorder.write(coloured(1))
     with pytest.raises(SinkLostError, match="could not be finished: no space left"):
@@ -309,7 +309,7 @@ def test_a_recording_that_cannot_be_finished_leaves_the_older_file_alone_and_say
 def test_a_recording_without_a_frame_leaves_the_older_file_alone(tmp_path: Path, encoder: str) -> None:
     path = tmp_path / "talk.mp4"
     path.write_bytes(b"precious")
-    recorder = Recorder(path)
+    recorder = RecorderSink(path)
     recorder.open(SIZE, 30)
     recorder.close()
     assert path.read_bytes() == b"precious"

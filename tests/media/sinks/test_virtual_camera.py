@@ -18,9 +18,9 @@ from stylecam.errors import SinkClosedError, SinkLostError, SinkUnavailableError
 from stylecam.live.publisher import SinkRunner
 from stylecam.media import v4l2
 from stylecam.media.frame import Frame, Size
-from stylecam.media.sinks import virtual_camera as virtual
+from stylecam.media.sinks import virtual_camera
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink, install_hint
-from stylecam.testing import CollectingSink, grey
+from stylecam.testing import CollectingSink, gray_image
 from tests.doubles import frame
 
 SIZE = Size(128, 96)
@@ -218,7 +218,7 @@ def test_each_system_is_told_how_to_get_a_virtual_camera(
 
 def test_the_array_may_be_reused_after_writing(sink: VirtualCameraSink) -> None:
     sink.open(SIZE, 30)
-    image = grey(10, SIZE)
+    image = gray_image(10, SIZE)
     sink.write(Frame(image, 0, 0.0))
     image[:] = 200
     assert Device.made[0].frames[0].max() == 10
@@ -226,7 +226,7 @@ def test_the_array_may_be_reused_after_writing(sink: VirtualCameraSink) -> None:
 
 def test_where_the_backend_does_not_tell_it_does_not_know_whether_anyone_watches(sink: VirtualCameraSink) -> None:
     sink.open(SIZE, 30)
-    assert sink.watched() is None
+    assert sink.has_viewers() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux")
@@ -235,7 +235,7 @@ def test_a_loopback_device_is_watched_while_some_program_reads_it(
 ) -> None:
     from stylecam.media import v4l2_readers as readers
 
-    class Someone(readers.Readers):
+    class Someone(readers.ReaderDetector):
         closed = 0
 
         def reading(self) -> bool:
@@ -245,14 +245,14 @@ def test_a_loopback_device_is_watched_while_some_program_reads_it(
             self.closed += 1
 
     someone = Someone()
-    monkeypatch.setattr(readers, "readers_of", lambda _: someone)
+    monkeypatch.setattr(readers, "reader_detector", lambda _: someone)
     loopback = v4l2.Capability("/dev/video-none", "stylecam", "v4l2 loopback", "", v4l2.OUTPUT)
     monkeypatch.setattr(v4l2, "device_paths", lambda: [loopback.path])
-    monkeypatch.setattr(v4l2, "capability", lambda _: loopback)
+    monkeypatch.setattr(v4l2, "query_capability", lambda _: loopback)
     sink.open(SIZE, 30)
-    assert sink.watched() is True
+    assert sink.has_viewers() is True
     sink.close()
-    assert (sink.watched(), someone.closed) == (False, 1)
+    assert (sink.has_viewers(), someone.closed) == (False, 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is a part of Linux")
@@ -261,7 +261,7 @@ def test_a_program_nobody_knows_only_reads_if_it_has_mapped_the_device(tmp_path:
     device.write_bytes(bytes(4096))
 
     def only_reads(program: str) -> bool:
-        return virtual._only_reads(os.getpid(), program, str(device))
+        return virtual_camera._only_reads(os.getpid(), program, str(device))
 
     assert only_reads("zoom")
     assert not only_reads("myreader")

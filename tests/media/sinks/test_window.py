@@ -10,7 +10,7 @@ import pytest
 
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Size
-from stylecam.media.sinks import window as room
+from stylecam.media.sinks import window
 from stylecam.media.sinks.window import WindowSink
 from tests.doubles import frame
 
@@ -33,7 +33,7 @@ class Screen:
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     screen = Screen()
-    monkeypatch.setattr(room, "_display_problem", lambda: None)
+    monkeypatch.setattr(window, "_display_problem", lambda: None)
     monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
     monkeypatch.setattr(cv2, "resizeWindow", lambda *_: None)
     monkeypatch.setattr(cv2, "imshow", lambda _, image: screen.shown.append(image))
@@ -125,7 +125,7 @@ def test_the_window_is_taken_off_the_screen_once(screen: Screen) -> None:
 
 
 def test_without_a_display_it_says_so_and_what_else_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_display_problem", lambda: "no X display answers")
+    monkeypatch.setattr(window, "_display_problem", lambda: "no X display answers")
     with pytest.raises(SinkUnavailableError, match="no X display answers; use --output web"):
         WindowSink().open(SIZE, 30)
 
@@ -133,6 +133,6 @@ def test_without_a_display_it_says_so_and_what_else_to_use(monkeypatch: pytest.M
 def test_a_missing_display_is_found_out_without_opening_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
-    problem = room._display_problem()
+    problem = window._display_problem()
     assert problem is not None
     assert "display" in problem.lower() or "without windows" in problem

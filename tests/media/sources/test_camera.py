@@ -14,7 +14,7 @@ import pytest
 from stylecam.errors import CameraBusyError, CameraNotFoundError, SourceLostError
 from stylecam.media import v4l2
 from stylecam.media.frame import Image, Size
-from stylecam.media.sources import camera as room
+from stylecam.media.sources import camera
 from stylecam.media.sources.camera import FROZEN_S, MOST_DAMAGED, CameraSource
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
@@ -79,7 +79,7 @@ def plugged(monkeypatch: pytest.MonkeyPatch) -> list[Camera]:
     for name, value in (("made", []), ("opens", True), ("gives", True), ("noise", True), ("picture", None)):
         monkeypatch.setattr(Lens, name, value)
     monkeypatch.setattr(cv2, "VideoCapture", Lens)
-    monkeypatch.setattr(room, "list_cameras", lambda: list(plugged))
+    monkeypatch.setattr(camera, "list_cameras", lambda: list(plugged))
     monkeypatch.setattr(v4l2, "holders", lambda _: [])
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(Path, "exists", lambda _: True)

@@ -81,7 +81,7 @@ class Machine:
     def add(self, path: str, card: str, driver: str = "uvcvideo", flags: int = v4l2.CAPTURE) -> None:
         self.says[path] = Capability(path, card, driver, "usb-1", flags)
 
-    def capability(self, path: str) -> Capability:
+    def query_capability(self, path: str) -> Capability:
         answer = self.says[path]
         if isinstance(answer, OSError):
             raise answer
@@ -93,8 +93,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(v4l2, "device_paths", lambda: list(machine.says))
-    monkeypatch.setattr(v4l2, "capability", machine.capability)
-    monkeypatch.setattr(v4l2, "modes", lambda _: [Mode("MJPG", 1280, 720, 30.0)])
+    monkeypatch.setattr(v4l2, "query_capability", machine.query_capability)
+    monkeypatch.setattr(v4l2, "list_modes", lambda _: [Mode("MJPG", 1280, 720, 30.0)])
     return machine
 
 

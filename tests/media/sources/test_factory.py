@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import CameraNotFoundError, SourceError, SourceUnreadableError
-from stylecam.media.sources import factory as select
+from stylecam.media.sources import factory as source_factory
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.camera import CameraSource
 from stylecam.media.sources.demo import DemoSource, TimestampSource
 from stylecam.media.sources.devices import Camera
 from stylecam.media.sources.factory import make_source
-from stylecam.media.sources.images import PicturesSource
+from stylecam.media.sources.images import ImageSource
 from stylecam.media.sources.video import VideoSource
 from stylecam.utils.clock import ManualClock
 
@@ -30,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Camera(10, "stylecam", "/dev/video10", virtual=True),
         Camera(0, "HD Webcam", os.path.realpath("/dev/video0"), "usb-1"),
     ]
-    monkeypatch.setattr(select, "list_cameras", lambda: cameras)
+    monkeypatch.setattr(source_factory, "list_cameras", lambda: cameras)
     return tmp_path
 
 
@@ -48,9 +48,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("http://127.0.0.1:8765/stream.mjpg", VideoSource, "http://127.0.0.1:8765/stream.mjpg"),
         ("clip.mp4", VideoSource, "clip.mp4"),
         ("clip.xyz", VideoSource, "clip.xyz"),
-        ("face.JPG", PicturesSource, "face.JPG"),
-        ("holiday", PicturesSource, "holiday"),
-        (".", PicturesSource, "."),
+        ("face.JPG", ImageSource, "face.JPG"),
+        ("holiday", ImageSource, "holiday"),
+        (".", ImageSource, "."),
     ],
 )
 def test_what_a_user_writes_has_its_source(
@@ -81,6 +81,6 @@ def test_an_impossible_path_is_refused_in_words(wanted: str, clock: ManualClock)
 
 
 def test_without_a_real_camera_there_is_no_camera(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(select, "list_cameras", lambda: [Camera(10, "stylecam", "/dev/video10", virtual=True)])
+    monkeypatch.setattr(source_factory, "list_cameras", lambda: [Camera(10, "stylecam", "/dev/video10", virtual=True)])
     with pytest.raises(CameraNotFoundError, match="no camera found"):
         make_source(None, clock)

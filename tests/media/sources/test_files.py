@@ -15,7 +15,7 @@ from stylecam.errors import SourceLostError, SourceUnreadableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource, TimestampSource
-from stylecam.media.sources.images import SHOWN_S, PicturesSource
+from stylecam.media.sources.images import SHOWN_S, ImageSource
 from stylecam.media.sources.video import VideoSource
 from stylecam.media.timestamp import read_timestamp
 from stylecam.utils.clock import ManualClock
@@ -163,7 +163,7 @@ def picture(path: Path, level: int, size: tuple[int, int] = (300, 200)) -> Path:
 
 
 def test_a_picture_is_shown_at_the_rate_wished_for(tmp_path: Path, clock: ManualClock) -> None:
-    source = PicturesSource(picture(tmp_path / "face.png", 90), clock)
+    source = ImageSource(picture(tmp_path / "face.png", 90), clock)
     source.open(SIZE, 25)
     frames = [read(source) for _ in range(6)]
     assert np.diff([frame.captured_at for frame in frames]) == pytest.approx([0.04] * 5)
@@ -182,7 +182,7 @@ def test_a_folder_is_shown_in_the_order_of_names_and_again(tmp_path: Path, clock
     for name, level in (("b.png", 20), ("a.jpg", 10), ("c.PNG", 30)):
         picture(tmp_path / name, level)
     (tmp_path / "notes.txt").write_text("no picture")
-    source = PicturesSource(tmp_path, clock)
+    source = ImageSource(tmp_path, clock)
     source.open(SIZE, 30)
     assert shown(source, clock, 4) == [10, 20, 30, 10]
 
@@ -191,7 +191,7 @@ def test_a_picture_that_cannot_be_read_is_skipped(tmp_path: Path, clock: ManualC
     picture(tmp_path / "a.png", 10)
     (tmp_path / "b.png").write_bytes(b"broken")
     picture(tmp_path / "c.png", 30)
-    source = PicturesSource(tmp_path, clock)
+    source = ImageSource(tmp_path, clock)
     source.open(SIZE, 30)
     assert shown(source, clock, 3) == [10, 30, 10]
 
@@ -218,20 +218,20 @@ def _only_broken(folder: Path) -> Path:
 def test_what_holds_no_picture_is_named(make: Callable[[Path], Path], tmp_path: Path, clock: ManualClock) -> None:
     path = make(tmp_path)
     with pytest.raises(SourceUnreadableError) as caught:
-        PicturesSource(path, clock).open(SIZE, 30)
+        ImageSource(path, clock).open(SIZE, 30)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("size", [(1, 2000), (2000, 1), (1, 1)], ids=str)
 def test_a_picture_of_any_shape_fills_the_output(size: tuple[int, int], tmp_path: Path, clock: ManualClock) -> None:
-    source = PicturesSource(picture(tmp_path / "line.png", 50, size), clock)
+    source = ImageSource(picture(tmp_path / "line.png", 50, size), clock)
     source.open(SIZE, 30)
     assert read(source).size == SIZE
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif", ".webp", ".ppm"])
 def test_common_formats_are_read(suffix: str, tmp_path: Path, clock: ManualClock) -> None:
-    source = PicturesSource(picture(tmp_path / f"face{suffix}", 120), clock)
+    source = ImageSource(picture(tmp_path / f"face{suffix}", 120), clock)
     source.open(SIZE, 30)
     assert abs(float(read(source).image.mean()) - 120) < 3
 
@@ -298,4 +298,4 @@ def test_a_picture_that_claims_to_be_enormous_is_unreadable_and_no_crash(tmp_pat
     path = tmp_path / "huge.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)))
     with pytest.raises(SourceUnreadableError, match="cannot be read as a picture"):
-        PicturesSource(path, clock).open(SIZE, 30)
+        ImageSource(path, clock).open(SIZE, 30)

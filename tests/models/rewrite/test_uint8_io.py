@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 from stylecam.engines.base import Session
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image
-from stylecam.media.transforms import from_cells, to_cells
+from stylecam.media.transforms import pack_pixels, packed_to_image
 from stylecam.models.grain import CELL_SIZE, grain_map
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold
@@ -35,7 +35,7 @@ def painted(data: bytes, model: Model, image: np.ndarray[tuple[int, ...], np.dty
     inputs = {"image": image, "style": np.eye(1, model.styles, 1, dtype=np.float32)}
     if model.grain:
         inputs["grain"] = grain_map(model.grain, SIZE[1] // CELL_SIZE, SIZE[0] // CELL_SIZE)
-    return from_cells(ReferenceEvaluator(onnx.load_from_string(data)).run(["styled"], inputs)[0])
+    return packed_to_image(ReferenceEvaluator(onnx.load_from_string(data)).run(["styled"], inputs)[0])
 
 
 def by_the_whole(model: Model, photo: Image) -> Image:
@@ -47,7 +47,7 @@ def test_as_cells_it_paints_the_same(bank: Model, photo: Image) -> None:
     folded = fold(bank)
     assert folded is not None
     cells = np.empty((1, 48, SIZE[1] // 4, SIZE[0] // 4), np.float32)
-    to_cells(photo, cells)
+    pack_pixels(photo, cells)
     assert cv2.absdiff(painted(folded.cells(*SIZE), bank, cells), by_the_whole(bank, photo)).max() <= 1
 
 

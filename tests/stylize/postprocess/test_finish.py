@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylecam.media.frame import Size
-from stylecam.media.overlays import badged, waiting_card
+from stylecam.media.overlays import starting_cover, with_badge
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.postprocess.color import blend
 from stylecam.stylize.postprocess.transition import DURATION_S, Morph
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 from tests.doubles import model
 
 BANK = model("bank", 3)
@@ -27,25 +27,25 @@ FRAME = 1 / 30
 
 @pytest.mark.parametrize(("opacity", "level"), [(0.25, 75), (0.5, 100), (0.75, 125)])
 def test_a_blend_lies_between_its_pictures(opacity: float, level: int) -> None:
-    assert blend(grey(50), grey(150), opacity)[0, 0, 0] == level
+    assert blend(gray_image(50), gray_image(150), opacity)[0, 0, 0] == level
 
 
 @pytest.mark.parametrize(("opacity", "all_of"), [(0.0, 0), (-1.0, 0), (1.0, 1), (2.0, 1)])
 def test_where_one_picture_is_all_nothing_is_computed(opacity: float, all_of: int) -> None:
-    pictures = grey(50), grey(150)
+    pictures = gray_image(50), gray_image(150)
     assert blend(*pictures, opacity) is pictures[all_of]
 
 
 def test_blending_changes_neither_picture() -> None:
-    below, above = grey(50), grey(150)
+    below, above = gray_image(50), gray_image(150)
     blend(below, above, 0.5)
     assert below.max() == 50
     assert above.min() == 150
 
 
 def test_a_badge_lies_in_the_lower_left_corner_of_a_copy() -> None:
-    image = grey(128, Size(1280, 720))
-    changed = np.any(badged(image, "camera lost") != image, axis=2)
+    image = gray_image(128, Size(1280, 720))
+    changed = np.any(with_badge(image, "camera lost") != image, axis=2)
     rows, columns = np.nonzero(changed)
     assert image.min() == image.max() == 128
     assert rows.min() > 600
@@ -54,15 +54,15 @@ def test_a_badge_lies_in_the_lower_left_corner_of_a_copy() -> None:
 
 @pytest.mark.parametrize("size", [(64, 64), (64, 4096), (4096, 64), (128, 96), (4096, 2160)], ids=str)
 def test_a_badge_fits_every_size(size: tuple[int, int]) -> None:
-    image = grey(128, Size(*size))
-    badge = badged(image, "camera stalled")
+    image = gray_image(128, Size(*size))
+    badge = with_badge(image, "camera stalled")
     assert badge.shape == image.shape
     assert (badge != image).any()
 
 
 @pytest.mark.parametrize("size", [(64, 64), (1280, 720), (4096, 2160)], ids=str)
 def test_the_waiting_card_is_dark_and_has_the_outputs_size(size: tuple[int, int]) -> None:
-    card = waiting_card(Size(*size))
+    card = starting_cover(Size(*size))
     assert card.shape == (size[1], size[0], 3)
     assert card.dtype == np.uint8
     assert card.mean() < 60

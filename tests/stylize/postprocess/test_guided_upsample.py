@@ -15,7 +15,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, resize
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.postprocess.guided_upsample import Upsampler
-from stylecam.testing import grey
+from stylecam.testing import gray_image
 
 OUTPUT = Size(320, 192)
 SMALL = Size(160, 96)
@@ -29,7 +29,7 @@ def noisy(image: Image, seed: int = 1, sigma: float = 3.0) -> Image:
 
 def step(dark: int, light: int, size: Size = OUTPUT, at: int = 157) -> Image:
     """A dark and a light half; the edge does not lie on the small picture's grid."""
-    image = grey(dark, size)
+    image = gray_image(dark, size)
     image[:, at:] = light
     return image
 
@@ -98,7 +98,7 @@ def test_each_result_belongs_to_its_caller() -> None:
     upsampler, view = Upsampler(OUTPUT), noisy(step(40, 200))
     first = upsampler.enlarge(strokes(), resize(view, SMALL), view)
     before = first.copy()
-    upsampler.enlarge(grey(10, SMALL), resize(view, SMALL), view)
+    upsampler.enlarge(gray_image(10, SMALL), resize(view, SMALL), view)
     assert np.array_equal(first, before)
 
 
@@ -125,7 +125,7 @@ def test_the_painting_may_be_cut_from_a_larger_one() -> None:
 
 @pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
 def test_a_plain_painting_stays_plain_whatever_the_camera_sees(level: int) -> None:
-    assert (enlarged(grey(level, SMALL), noisy(step(40, 200))) == level).all()
+    assert (enlarged(gray_image(level, SMALL), noisy(step(40, 200))) == level).all()
 
 
 def test_an_edge_of_the_camera_sharpens_the_paintings() -> None:
@@ -174,14 +174,14 @@ def test_an_edge_of_the_camera_leaves_no_ghost_in_strokes_that_ignore_it() -> No
 
 def test_a_painted_edge_where_the_camera_sees_none_stays_as_it_is() -> None:
     styled = resize(step(60, 160), SMALL)
-    plain, noise = enlarged(styled, grey(128, OUTPUT)), enlarged(styled, noisy(grey(128, OUTPUT)))
+    plain, noise = enlarged(styled, gray_image(128, OUTPUT)), enlarged(styled, noisy(gray_image(128, OUTPUT)))
     assert np.abs(noise.astype(int) - plain).mean() < 0.05
 
 
 @pytest.mark.parametrize("level", [40, 128, 220])
 def test_a_cameras_noise_does_not_get_into_a_calm_painting(level: int) -> None:
     styled = strokes()
-    first, second = (enlarged(styled, noisy(grey(level, OUTPUT), seed)) for seed in (1, 2))
+    first, second = (enlarged(styled, noisy(gray_image(level, OUTPUT), seed)) for seed in (1, 2))
     assert cv2.absdiff(first, second).mean() < 0.05
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from stylecam.errors import HotkeysUnavailableError, UncheckedError
+from stylecam.errors import HotkeysUnavailableError, ProbeError
 from stylecam.system.doctor.checkup import examine
 from stylecam.system.doctor.finding import Finding, Level
 from stylecam.system.setup.steps import shown
@@ -34,7 +34,7 @@ def test_odd_contents_of_any_file_stop_nothing(path: str, text: str) -> None:
 @pytest.mark.parametrize("path", sorted(healthy()[0].files))
 def test_a_file_that_cannot_be_read_is_unchecked_with_the_reason_or_not_needed(path: str) -> None:
     machine, trials = healthy()
-    machine.files[path] = UncheckedError(f"{path}: Permission denied")
+    machine.files[path] = ProbeError(f"{path}: Permission denied")
     findings = examine(machine, trials, SystemClock())
     assert not [finding for finding in findings if finding.level in (Level.FAULT, Level.WARNING)]
     unchecked = [finding for finding in findings if finding.level is Level.UNCHECKED]
@@ -163,7 +163,7 @@ def test_only_the_first_free_camera_is_measured() -> None:
 
 def test_cameras_that_cannot_be_listed_are_unchecked() -> None:
     machine, trials = healthy()
-    trials.there = UncheckedError("the cameras cannot be listed: COM error")
+    trials.there = ProbeError("the cameras cannot be listed: COM error")
     assert found(machine, trials)["cameras"].found == "not checked: the cameras cannot be listed: COM error"
 
 

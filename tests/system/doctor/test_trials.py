@@ -13,7 +13,7 @@ from stylecam.engines.names import PACKAGES, TITLES
 from stylecam.errors import SourceError
 from stylecam.media import v4l2
 from stylecam.media.frame import Frame
-from stylecam.media.sources import camera as room
+from stylecam.media.sources import camera
 from stylecam.media.sources.devices import Camera
 from stylecam.system.doctor.trials import RealTrials
 from stylecam.utils.clock import ManualClock, SystemClock
@@ -87,7 +87,7 @@ class Played:
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> type[Played]:
-    monkeypatch.setattr(room, "CameraSource", Played)
+    monkeypatch.setattr(camera, "CameraSource", Played)
     monkeypatch.setattr(Played, "gives", True)
     monkeypatch.setattr(v4l2, "control", lambda _, number: {v4l2.EXPOSURE_TIME: 625, v4l2.EXPOSURE_MAY_SLOW: 1}[number])
     return Played
@@ -113,5 +113,5 @@ def test_a_camera_that_gives_nothing_is_closed_and_said(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="V4L2 is Linux")
 def test_a_device_without_controls_has_none() -> None:
-    assert v4l2.control("/dev/null", v4l2.EXPOSURE_TIME) is None
-    assert v4l2.control("/dev/no-such-device", v4l2.EXPOSURE_TIME) is None
+    assert v4l2.read_control("/dev/null", v4l2.EXPOSURE_TIME) is None
+    assert v4l2.read_control("/dev/no-such-device", v4l2.EXPOSURE_TIME) is None

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stylecam
-from stylecam.evaluation.host import Host
+from stylecam.evaluation.host import HostInfo
 from stylecam.media.frame import Image, Size
 from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import fit
@@ -55,7 +55,7 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             results[name] = SCENARIOS[name](Path(folder), given)
-    report = {"machine": {**Host.here().as_dict(), "av": av.__version__}, "style": given.style, "results": results}
+    report = {"machine": {**HostInfo.here().as_dict(), "av": av.__version__}, "style": given.style, "results": results}
     print(json.dumps(report, indent=2) if given.json else table(report))
 
 

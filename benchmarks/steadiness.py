@@ -8,7 +8,7 @@ Flicker: a still picture with sensor noise of 3 and 6 levels; the standard devia
 over the picture, as a share of the camera's own. Warped error: frame after frame against the one before, moved as the
 scene moves, in levels (see stylecam/training/steadiness.py). Cut: the largest difference, after the scene was replaced,
 from the unstabilised picture. Square: the same where a moving square was two frames ago or longer, of an area's
-mean and (in brackets) of single pixels. Times are the stabiliser's alone.
+mean and (in brackets) of single pixels. CaseTimings are the stabiliser's alone.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ import numpy as np
 import stylecam
 from stylecam.control.state import STEADINESS
 from stylecam.engines.opencv import OpenCVEngine
-from stylecam.evaluation.host import Host
-from stylecam.evaluation.quality.model_runner import Levels
-from stylecam.evaluation.quality.temporal import Scene, read_clip
+from stylecam.evaluation.host import HostInfo
+from stylecam.evaluation.quality.model_runner import FloatImage
+from stylecam.evaluation.quality.temporal import ClipMotion, read_clip
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, pad_by_reflection
 from stylecam.models.card import read_cards
@@ -68,14 +68,14 @@ def main() -> None:
     clips = (
         sorted(path for path in given.clips.iterdir() if path.suffix in (".mkv", ".mp4", ".avi")) if given.clips else []
     )
-    scenes = {path.stem: Scene(read_clip(path, MOVING, SIZE)) for path in clips}
+    scenes = {path.stem: ClipMotion(read_clip(path, MOVING, SIZE)) for path in clips}
     results = {}
     for card in read_cards(model):
         if not given.styles or card.name in given.styles:
             print(f"{card.name} ...", file=sys.stderr)
             results[card.name] = measure(painter(card.index), given.strength, scenes)
     report = {
-        "machine": {**Host.here().as_dict(), "threads": given.threads},
+        "machine": {**HostInfo.here().as_dict(), "threads": given.threads},
         "strength": given.strength,
         "size": list(SIZE),
         "styles": results,
@@ -84,7 +84,7 @@ def main() -> None:
     print(json.dumps(report, indent=2) if given.json else table(report))
 
 
-def measure(paint: Paint, strength: float, scenes: dict[str, Scene]) -> dict[str, Any]:
+def measure(paint: Paint, strength: float, scenes: dict[str, ClipMotion]) -> dict[str, Any]:
     """All figures of one style: each without and with the stabiliser."""
     return {
         "flicker": {str(sigma): flickers(paint, strength, sigma) for sigma in SIGMAS},
@@ -125,14 +125,14 @@ def _deviation(pictures: list[Image]) -> float:
     return float(np.std(np.array(pictures[WARM:], np.float32), axis=0).mean())
 
 
-def warped(paint: Paint, strength: float, scene: Scene) -> list[float]:
+def warped(paint: Paint, strength: float, scene: ClipMotion) -> list[float]:
     """The warped error without and with the stabiliser, in levels."""
     steady = Steady()
 
-    def without(camera: Image) -> Levels:
+    def without(camera: Image) -> FloatImage:
         return paint(camera).astype(np.float32)
 
-    def steadied(camera: Image) -> Levels:
+    def steadied(camera: Image) -> FloatImage:
         return steady.apply(paint(camera), camera, strength).astype(np.float32)
 
     return [scene.warped_error(without).styled, scene.warped_error(steadied).styled]

@@ -34,7 +34,7 @@ import numpy.typing as npt
 import stylecam
 from stylecam.engines.base import Session
 from stylecam.engines.opencv import OpenCVEngine
-from stylecam.evaluation.host import Host
+from stylecam.evaluation.host import HostInfo
 from stylecam.media.frame import Image, Size
 from stylecam.media.sources.images import SUFFIXES
 from stylecam.media.transforms import fit, pad_by_reflection, resize
@@ -96,7 +96,7 @@ def main() -> None:
         rungs[str(rung)] = found | {"painted at full size": _judged(scenes, whole, whole)}
         if given.crops is not None and rung == given.rungs[0]:
             cv2.imwrite(str(given.crops), crops(ways, scenes, small, whole, rung))
-    host = Host.here()
+    host = HostInfo.here()
     report = {
         "machine": {**host.as_dict(), "threads": cv2.getNumThreads()},
         "size": str(given.size),

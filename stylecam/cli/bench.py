@@ -11,7 +11,13 @@ import click
 from stylecam.cli.completion import complete_camera, complete_style
 from stylecam.cli.progress import FILE, ShareBar, check_picture, console_for_tables, stopped_by_ctrl_c
 from stylecam.errors import BenchError
-from stylecam.evaluation.performance.config import KINDS, LONGEST_S, QUICK, SHORTEST_S, Plan
+from stylecam.evaluation.performance.config import (
+    DEFAULT_MEASUREMENTS,
+    LONGEST_S,
+    MEASUREMENTS,
+    SHORTEST_S,
+    BenchConfig,
+)
 from stylecam.media.frame import Size
 
 PLAIN_EVERY_S = 30.0
@@ -22,8 +28,8 @@ def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
     """`--what engines,live --what soak` as one list."""
     named = tuple(part.strip() for text in given for part in text.split(",") if part.strip())
     for kind in named:
-        if kind not in KINDS:
-            raise click.BadParameter(f"{kind!r} is nothing that can be measured; choose {', '.join(KINDS)}")
+        if kind not in MEASUREMENTS:
+            raise click.BadParameter(f"{kind!r} is nothing that can be measured; choose {', '.join(MEASUREMENTS)}")
     return tuple(dict.fromkeys(named))
 
 
@@ -55,8 +61,8 @@ Ctrl-C prints what is known so far.""",
 )
 @click.option(
     "--what", multiple=True, callback=_kinds, metavar="LIST",
-    help=f"What to measure: {', '.join(KINDS)}; several with commas or several times.  "
-    f"[default: {', '.join(QUICK)}]",
+    help=f"What to measure: {', '.join(MEASUREMENTS)}; several with commas or several times.  "
+    f"[default: {', '.join(DEFAULT_MEASUREMENTS)}]",
 )  # fmt: skip
 @click.option(
     "--camera", "cameras", multiple=True, metavar="WHICH", shell_complete=complete_camera,
@@ -83,7 +89,7 @@ Ctrl-C prints what is known so far.""",
 @click.option(
     "--seconds", type=click.FloatRange(SHORTEST_S, LONGEST_S),
     help="Of each measurement: of a size with engines, of a run with live.  "
-    f"[default: {', '.join(f'{kind} {seconds:g}' for kind, seconds in KINDS.items())}]",
+    f"[default: {', '.join(f'{kind} {seconds:g}' for kind, seconds in MEASUREMENTS.items())}]",
 )  # fmt: skip
 @click.option(
     "--samples", **FILE, metavar="FILE.jsonl", help="Write what is seen of live runs there, line by line as it happens."
@@ -97,7 +103,7 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     else the machine does. Live runs go through the whole program, each in a process of its own, into nothing.
     """
     from stylecam.evaluation.performance import chart
-    from stylecam.evaluation.performance.suite import Suite
+    from stylecam.evaluation.performance.suite import BenchSuite
     from stylecam.models.catalog import shipped_models
     from stylecam.utils import paths
 
@@ -105,15 +111,15 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     if plot is not None:
         chart.check_installed()
     cameras = given.pop("cameras") or ("demo",)
-    plan = Plan(
-        what=what or QUICK,
+    plan = BenchConfig(
+        what=what or DEFAULT_MEASUREMENTS,
         cameras=cameras,
         size=None if size is None else Size.parse(size),
         folders=(shipped_models(), paths.user_styles()),
         **given,
     )
     with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S) as screen:
-        report = Suite(plan, screen, stop).run()
+        report = BenchSuite(plan, screen, stop).run()
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:

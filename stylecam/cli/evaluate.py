@@ -102,17 +102,17 @@ def command(
     if plot is not None:
         check_installed("matplotlib")
     from stylecam.evaluation import plots as chart
-    from stylecam.evaluation.quality.config import Examination
-    from stylecam.evaluation.quality.evaluator import Evaluation, write_cards
+    from stylecam.evaluation.quality.config import EvaluationConfig
+    from stylecam.evaluation.quality.evaluator import Evaluator, write_cards
 
     if plot is not None and plot == sheet:
         raise UsageError(f"--plot and --sheet are both {plot}; name two files")
     check_picture(plot, sheet)
     for path in given["banks"] if write_card else ():
         check_writable(path)
-    examination = Examination(gatys_photos=0 if no_gatys else gatys_photos, **given)
+    examination = EvaluationConfig(gatys_photos=0 if no_gatys else gatys_photos, **given)
     with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S, "reading") as screen:
-        evaluation = Evaluation(examination, listener=screen, stop=stop)
+        evaluation = Evaluator(examination, listener=screen, stop=stop)
         report = evaluation.run()
         wrote: list[Path] = []
         failed: Exception | None = report.failure
@@ -121,7 +121,7 @@ def command(
                 chart.write_chart(plot, report)
                 wrote.append(plot)
             if sheet is not None and not report.stopped:
-                evaluation.write_exhibition(sheet)
+                evaluation.write_samples(sheet)
                 wrote.append(sheet)
             if write_card and not report.stopped:
                 wrote.extend(write_cards(report))  # those before one that cannot be written stay in it

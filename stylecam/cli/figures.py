@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from stylecam.evaluation.performance.suite import Report
+    from stylecam.evaluation.performance.suite import BenchReport
 
 _QUIET = 0.15
 """So many cores are always busy with something."""
@@ -19,7 +19,7 @@ _TELLING_S = 600.0
 Row = Mapping[str, Any]
 
 
-def tables(report: Report) -> Iterator[tuple[Table, str]]:
+def tables(report: BenchReport) -> Iterator[tuple[Table, str]]:
     """One for each thing that was measured, with a note below it that may be empty."""
     found = report.as_dict()
     if "engines" in found:

@@ -10,11 +10,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from stylecam.evaluation.quality.losses import Judgement
-    from stylecam.evaluation.quality.report import Figures, Report
+    from stylecam.evaluation.quality.losses import PerceptualLoss
+    from stylecam.evaluation.quality.report import QualityReport, StyleMetrics
 
 
-def tables(report: Report) -> Iterator[Table]:
+def tables(report: QualityReport) -> Iterator[Table]:
     """What it paints, how far Gatys' method comes, and how steady and cheap it is; each only where known."""
     if any(figures.crops for figures in report.styles):
         yield _losses(report)
@@ -35,7 +35,7 @@ def _table(title: str, *columns: str) -> Table:
     )
 
 
-def _losses(report: Report) -> Table:
+def _losses(report: QualityReport) -> Table:
     photos = max(len(one.crops) for one in report.styles)
     table = _table(
         f"Losses on {photos} photograph{'s' if photos != 1 else ''}",
@@ -66,7 +66,7 @@ def _losses(report: Report) -> Table:
     return table
 
 
-def _descents(report: Report) -> Table:
+def _descents(report: QualityReport) -> Table:
     table = _table(
         "Objective that Gatys' method reaches after N iterations", *map(str, report.iterations), "the network"
     )
@@ -79,7 +79,7 @@ def _descents(report: Report) -> Table:
     return table
 
 
-def _steadiness_and_cost(report: Report) -> Table:
+def _steadiness_and_cost(report: QualityReport) -> Table:
     sizes = list(dict.fromkeys(size for one in report.styles for size in one.costs))
     table = _table(
         "Steadiness at 640×360, and cost",
@@ -109,7 +109,7 @@ def _steadiness_and_cost(report: Report) -> Table:
     return table
 
 
-def _judgement(figures: Figures, judged: Judgement | None) -> list[str]:
+def _judgement(figures: StyleMetrics, judged: PerceptualLoss | None) -> list[str]:
     if judged is None:
         return ["", "", ""]
     return [f"{value:.3f}" for value in (judged.content, judged.style, judged.objective(figures.weights))]

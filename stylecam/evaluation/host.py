@@ -20,7 +20,7 @@ _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostInfo:
     """The machine at hand.
 
     Attributes:
@@ -40,7 +40,7 @@ class Host:
     load: float
 
     @classmethod
-    def here(cls) -> Host:
+    def here(cls) -> HostInfo:
         """The machine, as it is now."""
         return cls(
             processor_name(),
@@ -74,7 +74,7 @@ def machine_busy_s() -> float:
     return float(sum(times.values()) - times.get("idle", 0.0) - times.get("iowait", 0.0) - counted_twice)
 
 
-class Others:
+class BackgroundLoad:
     """How many cores other programs have kept busy since it was made: where they did, figures say less."""
 
     def __init__(self, clock: Clock) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from stylecam.evaluation.quality.report import Figures, Report, mean_of
+from stylecam.evaluation.quality.report import QualityReport, StyleMetrics, mean_of
 from stylecam.utils.files import write_bytes
 
 
-def write_chart(path: Path, report: Report) -> None:
+def write_chart(path: Path, report: QualityReport) -> None:
     """Draw what is known to a PNG: content against style with Gatys' way beside, flicker and warped error.
 
     Raises:
@@ -41,7 +41,7 @@ def write_chart(path: Path, report: Report) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _draw_losses(axes: Any, report: Report, colours: list[Any]) -> None:
+def _draw_losses(axes: Any, report: QualityReport, colours: list[Any]) -> None:
     drawn: set[int] = set()
     for figures, colour in zip(report.styles, colours, strict=True):
         judged = figures.crop
@@ -76,7 +76,7 @@ def _draw_losses(axes: Any, report: Report, colours: list[Any]) -> None:
         axes.legend(fontsize=8)
 
 
-def _draw_bars(axes: Any, styles: list[Figures], colours: list[Any], values: list[float | None]) -> None:
+def _draw_bars(axes: Any, styles: list[StyleMetrics], colours: list[Any], values: list[float | None]) -> None:
     places = list(range(len(styles)))
     axes.barh(places, [value or 0.0 for value in values], color=colours)
     for place, value in zip(places, values, strict=True):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-Listener = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 """Told of the share that is done, 0 to 1, and of what is being done."""
 
 
-class StoppedError(Exception):
+class EvaluationStoppedError(Exception):
     """The user wants no more; what is done so far is still good."""
 
 
-class Meter:
+class ProgressMeter:
     """Adds up work in any unit, and stops it where wanted.
 
     Args:
@@ -22,7 +22,7 @@ class Meter:
         stop: set it to end after the current piece.
     """
 
-    def __init__(self, total: float, listener: Listener, stop: threading.Event) -> None:
+    def __init__(self, total: float, listener: ProgressCallback, stop: threading.Event) -> None:
         self._total, self._listener, self._stop = max(total, 1e-9), listener, stop
         self._done = 0.0
 
@@ -30,9 +30,9 @@ class Meter:
         """So much more is done.
 
         Raises:
-            StoppedError: nothing further is wanted.
+            EvaluationStoppedError: nothing further is wanted.
         """
         self._done += work
         self._listener(min(1.0, self._done / self._total), what)
         if self._stop.is_set():
-            raise StoppedError
+            raise EvaluationStoppedError

@@ -173,7 +173,7 @@ def test_when_something_fails_after_hours_what_is_known_is_printed_all_the_same(
     def exhausted(*_: object, **__: object) -> None:
         raise TrainingFailedError("the memory does not suffice; lower --gatys-photos")
 
-    monkeypatch.setattr(evaluation, "descend", exhausted)
+    monkeypatch.setattr(evaluation, "run_gatys_baseline", exhausted)
     before = Path(words[1]).read_bytes()
     assert run_command_line([*words, "--write-card"]) == 2
     shown = capsys.readouterr()

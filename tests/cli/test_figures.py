@@ -7,11 +7,11 @@ from io import StringIO
 from rich.console import Console
 
 from stylecam.cli.figures import tables
-from stylecam.evaluation.performance.suite import Report
-from tests.evaluation.performance.material import cut_short, ranking, report
+from stylecam.evaluation.performance.suite import BenchReport
+from tests.evaluation.performance.fixtures import cut_short, ranking, report
 
 
-def shown(found: Report) -> str:
+def shown(found: BenchReport) -> str:
     console = Console(width=200, file=StringIO())
     for table, note in tables(found):
         console.print(table)

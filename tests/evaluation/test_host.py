@@ -9,15 +9,15 @@ import pytest
 
 import stylecam
 from stylecam.evaluation import host
-from stylecam.evaluation.host import Host
-from stylecam.evaluation.performance.load_test import Load
+from stylecam.evaluation.host import HostInfo
+from stylecam.evaluation.performance.load_test import CpuLoad
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.resources import usable_cores
 from tests.doubles import until
 
 
 def test_machine_and_versions_are_told() -> None:
-    here = Host.here()
+    here = HostInfo.here()
     assert here.cores == usable_cores()
     assert here.packages["numpy"] == version("numpy")
     assert here.memory_gb > 0
@@ -29,7 +29,7 @@ def test_machine_and_versions_are_told() -> None:
 def test_other_programs_are_told_from_this_one(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = [100.0]
     monkeypatch.setattr(host, "machine_busy_s", lambda: machine[0])
-    others = host.Others(clock)
+    others = host.BackgroundLoad(clock)
     clock.advance(10.0, process_time=4.0)
     machine[0] += 9.0
     assert others.cores() == pytest.approx(0.5)
@@ -37,6 +37,6 @@ def test_other_programs_are_told_from_this_one(clock: ManualClock, monkeypatch: 
 
 def test_a_busy_machine_s_time_grows() -> None:
     before = host.machine_busy_s()
-    with Load() as load:
+    with CpuLoad() as load:
         load.set(1)
         assert until(lambda: host.machine_busy_s() > before + 0.1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.errors import BenchError
-from stylecam.evaluation.performance.suite import Report
+from stylecam.evaluation.performance.suite import BenchReport
 from stylecam.utils.files import write_bytes
 
 _LOADED = "#f2c14e"
@@ -25,7 +25,7 @@ def check_installed() -> None:
         raise BenchError('--plot needs matplotlib; install it with: pip install "stylecam[bench]"')
 
 
-def write_chart(path: Path, report: Report) -> None:
+def write_chart(path: Path, report: BenchReport) -> None:
     """Draw what was measured to a PNG, one panel for each kind.
 
     Raises:

@@ -11,7 +11,7 @@ from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.utils.files import check_writable
 
-KINDS = {
+MEASUREMENTS = {
     "engines": 4.0,
     "stages": 6.0,
     "live": 60.0,
@@ -20,34 +20,34 @@ KINDS = {
     "soak": 1800.0,
 }
 """What can be measured, and its seconds unless told otherwise: of each size for the engines, of each run for `live`."""
-QUICK = ("engines", "stages", "latency")
+DEFAULT_MEASUREMENTS = ("engines", "stages", "latency")
 """What is measured unless told otherwise."""
 ENGINE_SIZES = (Size(640, 360), Size(960, 544), Size(1280, 720))
 LIVE_SIZE = Size(1280, 720)
 SHORTEST_S, LONGEST_S = 0.5, 7 * 86400.0
 
-Listener = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 """Told how much of the work is done, 0..1, and what is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BenchConfig:
     """What a user may ask of a measurement; plain values, as the command line reads them.
 
     Attributes:
-        what: any of `KINDS`, in the order in which they are done.
+        what: any of `MEASUREMENTS`, in the order in which they are done.
         cameras: as `stylecam run --camera`, each for runs of its own.
         style: None for the first one.
         size: the output's, and for the engines the picture's; None for `LIVE_SIZE` and `ENGINE_SIZES`.
         engines: `NAME` or `NAME:DEVICE`; empty for all installed ones, or for live runs the usual one.
         device: of engines without one of their own.
         scales: processing sizes as shares of the output's, None for the governor's choice; each for runs of its own.
-        seconds: in place of those of `KINDS`.
+        seconds: in place of those of `MEASUREMENTS`.
         samples: where to keep what is seen of live runs, as JSON lines, while they run.
         folders: where styles lie.
     """
 
-    what: tuple[str, ...] = QUICK
+    what: tuple[str, ...] = DEFAULT_MEASUREMENTS
     cameras: tuple[str, ...] = ("demo",)
     style: str | None = None
     size: Size | None = None
@@ -68,8 +68,8 @@ class Plan:
             UsageError: the first thing that does not.
         """
         for kind in self.what:
-            if kind not in KINDS:
-                raise UsageError(f"--what {kind!r} is nothing that can be measured; choose {', '.join(KINDS)}")
+            if kind not in MEASUREMENTS:
+                raise UsageError(f"--what {kind!r} is nothing that can be measured; choose {', '.join(MEASUREMENTS)}")
         if len(set(self.what)) < len(self.what) or not self.what:
             raise UsageError("--what names one thing twice; name each once")
         if self.seconds is not None and not SHORTEST_S <= self.seconds <= LONGEST_S:
@@ -89,7 +89,7 @@ class Plan:
 
     def seconds_of(self, kind: str) -> float:
         """How long one measurement of a kind takes."""
-        return KINDS[kind] if self.seconds is None else self.seconds
+        return MEASUREMENTS[kind] if self.seconds is None else self.seconds
 
     @property
     def live_size(self) -> Size:
@@ -102,6 +102,6 @@ class Plan:
         return ENGINE_SIZES if self.size is None else (Size(*(side // 8 * 8 for side in self.size)),)
 
 
-def part(listener: Listener, begin: float, share: float) -> Listener:
+def subrange(listener: ProgressCallback, begin: float, share: float) -> ProgressCallback:
     """A listener for a part of the work, which begins when `begin` of all is done and is `share` of it."""
     return lambda done, what: listener(begin + share * min(1.0, done), what)

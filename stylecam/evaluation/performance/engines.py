@@ -16,10 +16,10 @@ from stylecam.engines.factory import installed, make_engine
 from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineError, EngineUnavailableError, ModelFormatError, UsageError
-from stylecam.evaluation.host import Others
+from stylecam.evaluation.host import BackgroundLoad
 from stylecam.evaluation.johnson import johnson
 from stylecam.evaluation.macs import gmac
-from stylecam.evaluation.performance.config import Listener, Plan, part
+from stylecam.evaluation.performance.config import BenchConfig, ProgressCallback, subrange
 from stylecam.evaluation.performance.peak_flops import bf16_peak, matmul_peak
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import Tensor, to_tensor
@@ -32,7 +32,7 @@ _HALF = "bf16"
 
 
 @dataclass(slots=True)
-class Ranking:
+class EngineComparison:
     """What was found.
 
     Attributes:
@@ -44,7 +44,7 @@ class Ranking:
         problems: engines that were left out, and why.
     """
 
-    times: list[Times] = field(default_factory=list)
+    times: list[CaseTimings] = field(default_factory=list)
     baseline: Model | None = None
     gmac: dict[tuple[str, Size], float] = field(default_factory=dict)
     peak: float | None = None
@@ -67,7 +67,7 @@ class Ranking:
             "problems": self.problems,
         }
 
-    def _row(self, times: Times) -> dict[str, Any]:
+    def _row(self, times: CaseTimings) -> dict[str, Any]:
         work, took = self.gmac.get((times.entry.model.key, times.size)), times.network_ms
         rate = None if work is None or not took else work / took * 1000
         base = next((other for other in self.times if other.size == times.size and self._is_baseline(other)), times)
@@ -83,18 +83,20 @@ class Ranking:
             "network_times_faster": _ratio(base.network_ms, took) if known else None,
         }
 
-    def _is_baseline(self, times: Times) -> bool:
+    def _is_baseline(self, times: CaseTimings) -> bool:
         return self.baseline is not None and times.entry.model.key == self.baseline.key
 
 
-def rank(plan: Plan, model: Model, clock: Clock, listener: Listener, stop: threading.Event) -> Ranking:
+def compare_engines(
+    plan: BenchConfig, model: Model, clock: Clock, listener: ProgressCallback, stop: threading.Event
+) -> EngineComparison:
     """Measure the engines of `plan` with `model`; the classic network runs on cv2.dnn, at the smallest size.
 
     Raises:
         EngineUnavailableError, UsageError: an engine or device that was asked for is not there.
     """
-    ranking = Ranking(baseline=johnson())
-    engines = engines_of(plan, ranking.problems)
+    ranking = EngineComparison(baseline=johnson())
+    engines = select_engines(plan, ranking.problems)
     with _opencv_on(_threads(plan)):
         _measure(ranking, engines, plan, model, clock, listener, stop)
     ranking.problems += [engine.trouble for engine in engines if engine.trouble is not None]
@@ -102,7 +104,8 @@ def rank(plan: Plan, model: Model, clock: Clock, listener: Listener, stop: threa
 
 
 def _measure(
-    ranking: Ranking, engines: Sequence[Engine], plan: Plan, model: Model, clock: Clock, listener: Listener,
+    ranking: EngineComparison, engines: Sequence[Engine], plan: BenchConfig, model: Model, clock: Clock,
+    listener: ProgressCallback,
     stop: threading.Event,
 ) -> None:  # fmt: skip
     sizes, seconds, threads = plan.engine_sizes, plan.seconds_of("engines"), _threads(plan) or usable_cores()
@@ -116,8 +119,10 @@ def _measure(
         for entry in entries:
             with contextlib.suppress(ModelFormatError):  # told as unknown
                 ranking.gmac[entry.model.key, size] = gmac(entry.model, size)
-        others = Others(clock)
-        ranking.times += compete(entries, size, seconds, clock, part(listener, number * share, share), stop)
+        others = BackgroundLoad(clock)
+        ranking.times += time_interleaved(
+            entries, size, seconds, clock, subrange(listener, number * share, share), stop
+        )
         ranking.others_busy = _higher(ranking.others_busy, others.cores())
         if stop.is_set():
             break
@@ -128,7 +133,7 @@ def _measure(
             ranking.half_peak = bf16_peak(threads)
 
 
-def engines_of(plan: Plan, problems: list[str]) -> list[Engine]:
+def select_engines(plan: BenchConfig, problems: list[str]) -> list[Engine]:
     """The engines to measure; of those not asked for by name, broken ones go to `problems`.
 
     Without a device, each runs on the processor, in half precision too where that is a device, and on a graphics card
@@ -155,7 +160,7 @@ def engines_of(plan: Plan, problems: list[str]) -> list[Engine]:
     return found
 
 
-def _threads(plan: Plan) -> int | None:
+def _threads(plan: BenchConfig) -> int | None:
     """Those asked for, but no more than there are cores, as for `stylecam run`; None for all."""
     return None if plan.threads is None else min(plan.threads, usable_cores())
 
@@ -213,7 +218,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Times:
+class CaseTimings:
     """What runs of an entry took at one size, in milliseconds.
 
     Attributes:
@@ -254,15 +259,20 @@ class Times:
         }
 
 
-def compete(
-    entries: Sequence[Entry], size: Size, seconds: float, clock: Clock, listener: Listener, stop: threading.Event
-) -> list[Times]:
+def time_interleaved(
+    entries: Sequence[Entry],
+    size: Size,
+    seconds: float,
+    clock: Clock,
+    listener: ProgressCallback,
+    stop: threading.Event,
+) -> list[CaseTimings]:
     """Measure all `entries` at `size` for about `seconds`, at least `LEAST_ROUNDS` turns each.
 
     One whose engine fails is left out of further turns, with its reason. `stop` ends it after the turn at hand.
     """
     image = np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
-    players = [_Player(Times(entry, size), image, clock) for entry in entries]
+    players = [_CaseTimer(CaseTimings(entry, size), image, clock) for entry in entries]
     for player in players:
         if not stop.is_set():
             listener(0.0, f"{player.times.entry.label} at {size}: loading")
@@ -283,10 +293,10 @@ def compete(
     return [player.times for player in players]
 
 
-class _Player:
+class _CaseTimer:
     """An entry with its session."""
 
-    def __init__(self, times: Times, image: Image, clock: Clock) -> None:
+    def __init__(self, times: CaseTimings, image: Image, clock: Clock) -> None:
         self.times = times
         self._clock = clock
         self._image = image

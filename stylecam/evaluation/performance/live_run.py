@@ -16,14 +16,14 @@ from typing import IO, Any, NamedTuple
 
 from stylecam.engines.names import AUTO
 from stylecam.errors import BenchError
-from stylecam.evaluation.performance.config import Plan
+from stylecam.evaluation.performance.config import BenchConfig
 from stylecam.live.settings import Settings
 from stylecam.utils import sandbox
 from stylecam.utils.clock import Clock
 
 
 # ---- bench.job
-class Event(NamedTuple):
+class ScheduledEvent(NamedTuple):
     """Something to happen during a run.
 
     `what` is `order` (`argument` names an action of stylecam's), `load` (`argument` is how many busy processes there
@@ -36,7 +36,7 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class LiveRunConfig:
     """A live run.
 
     Attributes:
@@ -61,13 +61,13 @@ class Job:
     strength: float | None = None
     steadiness: float | None = None
     scale: float | None = None
-    script: tuple[Event, ...] = ()
+    script: tuple[ScheduledEvent, ...] = ()
     every_s: float = 1.0
     reads: bool = False
     folders: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, plan: Plan, samples: Path, kind: str, **given: Any) -> Job:
+    def of(cls, plan: BenchConfig, samples: Path, kind: str, **given: Any) -> LiveRunConfig:
         """What all runs of a plan have in common, and what is `given` for this one."""
         engine, device = plan.named_engines[0] if plan.engines else (Settings().engine, plan.device)
         common = cls(
@@ -87,10 +87,10 @@ class Job:
         return replace(common, **given)
 
     @classmethod
-    def parse(cls, text: str) -> Job:
+    def parse(cls, text: str) -> LiveRunConfig:
         """The job in a line of JSON."""
         values = json.loads(text)
-        values["script"] = tuple(Event(*entry) for entry in values["script"])
+        values["script"] = tuple(ScheduledEvent(*entry) for entry in values["script"])
         values["size"], values["folders"] = tuple(values["size"]), tuple(values["folders"])
         return cls(**values)
 
@@ -108,8 +108,8 @@ SETTLED_S = 5.0
 class Run:
     """A job and what came of it."""
 
-    job: Job
-    outcome: Outcome
+    job: LiveRunConfig
+    outcome: LiveRunResult
 
     @property
     def cores_busy(self) -> float | None:
@@ -177,13 +177,13 @@ START_S = 60.0
 END_S = 20.0
 
 
-def follow(job: Job, clock: Clock, stop: threading.Event, look: Callable[[Entry], None]) -> Outcome:
+def run_live(job: LiveRunConfig, clock: Clock, stop: threading.Event, look: Callable[[Entry], None]) -> LiveRunResult:
     """Do `job`; `look` is told of each entry as it is written. `stop` ends it early, with what is known so far.
 
     Raises:
         BenchError: the run could not be opened; the message is the run's own.
     """
-    outcome, journal = Outcome(), Follower(Path(job.samples))
+    outcome, journal = LiveRunResult(), EventLogReader(Path(job.samples))
     journal.skip()  # an earlier run into the same file
     with tempfile.TemporaryFile() as complaints:
         # In a session of its own: Ctrl-C in the terminal is for us, and it is ended by the end of its input.
@@ -222,7 +222,7 @@ def follow(job: Job, clock: Clock, stop: threading.Event, look: Callable[[Entry]
     return outcome
 
 
-def _read(journal: Follower, outcome: Outcome, look: Callable[[Entry], None]) -> None:
+def _read(journal: EventLogReader, outcome: LiveRunResult, look: Callable[[Entry], None]) -> None:
     for entry in journal.news():
         outcome.add(entry)
         look(entry)
@@ -243,7 +243,7 @@ SAMPLE, EVENT, SAID, REFUSED, FINAL = "sample", "event", "said", "refused", "fin
 Entry = dict[str, Any]
 
 
-class Journal:
+class EventLogWriter:
     """Writes entries to a file, each at once."""
 
     def __init__(self, file: IO[str]) -> None:
@@ -255,7 +255,7 @@ class Journal:
         self._file.flush()
 
 
-class Follower:
+class EventLogReader:
     """Reads the entries of a journal as they come."""
 
     def __init__(self, path: Path) -> None:
@@ -282,7 +282,7 @@ class Follower:
 
 
 @dataclass(slots=True)
-class Outcome:
+class LiveRunResult:
     """All that is known of a run.
 
     Attributes:

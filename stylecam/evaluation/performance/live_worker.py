@@ -18,8 +18,18 @@ from typing import IO, Any
 from stylecam.control.actions import Order
 from stylecam.errors import SourceLostError, StylecamError
 from stylecam.evaluation.host import machine_busy_s
-from stylecam.evaluation.performance.live_run import EVENT, FINAL, REFUSED, SAID, SAMPLE, Event, Job, Journal, sample
-from stylecam.evaluation.performance.load_test import Load
+from stylecam.evaluation.performance.live_run import (
+    EVENT,
+    FINAL,
+    REFUSED,
+    SAID,
+    SAMPLE,
+    EventLogWriter,
+    LiveRunConfig,
+    ScheduledEvent,
+    sample,
+)
+from stylecam.evaluation.performance.load_test import CpuLoad
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Frame, Image, Size
@@ -33,16 +43,16 @@ from stylecam.utils.metrics import Histogram
 
 
 # ---- bench.worker
-class Worker:
+class LiveRunner:
     """Does one job: runs `live` with a source that can fail, and carries out the script."""
 
-    def __init__(self, job: Job, journal: Journal, clock: Clock) -> None:
+    def __init__(self, job: LiveRunConfig, journal: EventLogWriter, clock: Clock) -> None:
         """Raises StylecamError where the job cannot be done."""
         self._job, self._journal, self._clock = job, journal, clock
         self._script = deque(job.script)
-        self._source = FailingSource(make_source(job.camera, clock), clock)
-        self._reader = ReadingSink(clock) if job.reads else None
-        self._load = Load()
+        self._source = FaultySource(make_source(job.camera, clock), clock)
+        self._reader = LatencySink(clock) if job.reads else None
+        self._load = CpuLoad()
         self._began_at = clock.now()
         self._sampled_at = float("-inf")
         self.live = Session(
@@ -71,7 +81,7 @@ class Worker:
             self._sampled_at = now
             self._journal.write(SAMPLE, **sample(report, t, self._clock.process_time(), machine_busy_s()))
 
-    def _carry_out(self, event: Event, t: float) -> None:
+    def _carry_out(self, event: ScheduledEvent, t: float) -> None:
         if event.what == "order":
             self.live.control.submit(Order(event.argument))
         elif event.what == "load":
@@ -81,7 +91,7 @@ class Worker:
         self._journal.write(EVENT, t=round(t, 3), what=event.what, argument=event.argument)
 
 
-def settings_of(job: Job) -> Settings:
+def settings_of(job: LiveRunConfig) -> Settings:
     """The settings of a job's live run; what it leaves open is as for `stylecam run`."""
     named = {field.name for field in fields(Settings)}
     given = {name: getattr(job, name) for name in job.__slots__ if name in named and getattr(job, name) is not None}
@@ -94,11 +104,11 @@ def main(lines: IO[bytes]) -> None:
     Ctrl-C is meant for who started it, who then ends it; so it is ignored where it comes here too, as on Windows.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    job = Job.parse(lines.readline().decode())
+    job = LiveRunConfig.parse(lines.readline().decode())
     with Path(job.samples).open("a", encoding="utf-8") as file:
-        journal = Journal(file)
+        journal = EventLogWriter(file)
         try:
-            worker = Worker(job, journal, SystemClock())
+            worker = LiveRunner(job, journal, SystemClock())
             threading.Thread(target=_watch, args=(lines, worker.live), name="bench-watch", daemon=True).start()
             worker.run()
         except StylecamError as error:
@@ -126,7 +136,7 @@ def begin() -> None:
 
 
 # ---- bench.faults
-class FailingSource(Source):
+class FaultySource(Source):
     """Another source with faults on demand: it reads as lost for some seconds, and cannot be opened meanwhile."""
 
     def __init__(self, source: Source, clock: Clock) -> None:
@@ -168,7 +178,7 @@ STRENGTH = 0.3
 """Painted so strongly, the time stamp's black and white stay apart whatever the style: within 0..88 and 164..255."""
 
 
-class ReadingSink(NullSink):
+class LatencySink(NullSink):
     """Measures what `stylecam.media.timestamp` wrote against the time at which a picture is handed over."""
 
     name = "time stamps"

@@ -10,12 +10,12 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
-from stylecam.evaluation.performance.live_run import Entry, Event, Run
+from stylecam.evaluation.performance.live_run import Entry, Run, ScheduledEvent
 
 
 # ---- bench.burden
 @dataclass(frozen=True, slots=True)
-class Phase:
+class LoadPhase:
     """A part of the run under one load."""
 
     name: str
@@ -24,27 +24,27 @@ class Phase:
     programs: int
 
 
-def phases(seconds: float, cores: int) -> tuple[Phase, ...]:
+def phases(seconds: float, cores: int) -> tuple[LoadPhase, ...]:
     """Calm, half of the `cores` taken by others, calm again; a quarter, a third and the rest of the time."""
     arrival, departure = seconds / 4, seconds * 7 / 12
     return (
-        Phase("calm", 0.0, arrival, 0),
-        Phase("loaded", arrival, departure, max(1, cores // 2)),
-        Phase("calm again", departure, seconds, 0),
+        LoadPhase("calm", 0.0, arrival, 0),
+        LoadPhase("loaded", arrival, departure, max(1, cores // 2)),
+        LoadPhase("calm again", departure, seconds, 0),
     )
 
 
-def script(parts: tuple[Phase, ...]) -> tuple[Event, ...]:
+def script(parts: tuple[LoadPhase, ...]) -> tuple[ScheduledEvent, ...]:
     """What has to happen for these phases."""
-    return tuple(Event(phase.begin_s, "load", str(phase.programs)) for phase in parts[1:])
+    return tuple(ScheduledEvent(phase.begin_s, "load", str(phase.programs)) for phase in parts[1:])
 
 
 @dataclass(frozen=True, slots=True)
-class Burden:
+class LoadTestResult:
     """A run with its phases."""
 
     run: Run
-    phases: tuple[Phase, ...]
+    phases: tuple[LoadPhase, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -60,7 +60,7 @@ class Burden:
             ],
         }
 
-    def _of(self, phase: Phase, begin: float, end: float) -> dict[str, Any]:
+    def _of(self, phase: LoadPhase, begin: float, end: float) -> dict[str, Any]:
         """What a phase was like."""
         seen = [entry for entry in self.run.outcome.samples if begin <= entry["t"] <= end]
         known: dict[str, Any] = {"name": phase.name, "programs": phase.programs, "from_s": begin, "to_s": end}
@@ -101,13 +101,13 @@ while True:
 """Keeps a core busy until its input ends: so it does not outlive who started it, however that one ended."""
 
 
-class Load:
+class CpuLoad:
     """A context with `count` busy processes; none at first, and none once it is left."""
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> CpuLoad:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

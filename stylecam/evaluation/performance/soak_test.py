@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stylecam.evaluation.performance.live_run import Event, Run
+from stylecam.evaluation.performance.live_run import Run, ScheduledEvent
 
 SWITCH_EVERY_S = 10.0
 MINUTE_S = 60.0
@@ -28,12 +28,12 @@ _MOST_POINTS = 600
 _DRAWN = ("t", "rss_mb", "rung", "longest_gap_ms")
 
 
-def script(seconds: float, cores: int) -> tuple[Event, ...]:
+def script(seconds: float, cores: int) -> tuple[ScheduledEvent, ...]:
     """All that happens in `seconds`."""
-    events = [Event(at, "order", "next") for at in _times(SWITCH_EVERY_S, SWITCH_EVERY_S, seconds)]
-    events += [Event(at, "load", str(max(1, cores // 2))) for at in _times(LOADED_S[0], MINUTE_S, seconds)]
-    events += [Event(at, "load", "0") for at in _times(LOADED_S[1], MINUTE_S, seconds)]
-    events += [Event(at, "fault", str(FAULT_S)) for at in _times(FAULT_AT_S, MINUTE_S, seconds - FAULT_S)]
+    events = [ScheduledEvent(at, "order", "next") for at in _times(SWITCH_EVERY_S, SWITCH_EVERY_S, seconds)]
+    events += [ScheduledEvent(at, "load", str(max(1, cores // 2))) for at in _times(LOADED_S[0], MINUTE_S, seconds)]
+    events += [ScheduledEvent(at, "load", "0") for at in _times(LOADED_S[1], MINUTE_S, seconds)]
+    events += [ScheduledEvent(at, "fault", str(FAULT_S)) for at in _times(FAULT_AT_S, MINUTE_S, seconds - FAULT_S)]
     return tuple(sorted(events))
 
 
@@ -64,7 +64,7 @@ def rise(megabytes: Sequence[float]) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Endurance:
+class SoakTestResult:
     """A long run."""
 
     run: Run

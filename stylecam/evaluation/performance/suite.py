@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.errors import StylecamError, UsageError
-from stylecam.evaluation.host import Host
+from stylecam.evaluation.host import HostInfo
 from stylecam.evaluation.performance import load_test as burden
 from stylecam.evaluation.performance import soak_test as endurance
-from stylecam.evaluation.performance.config import KINDS, Listener, Plan, part
-from stylecam.evaluation.performance.engines import Ranking, engines_of, rank
-from stylecam.evaluation.performance.live_run import SAMPLE, Entry, Job, Outcome, Run, follow
+from stylecam.evaluation.performance.config import MEASUREMENTS, BenchConfig, ProgressCallback, subrange
+from stylecam.evaluation.performance.engines import EngineComparison, compare_engines, select_engines
+from stylecam.evaluation.performance.live_run import SAMPLE, Entry, LiveRunConfig, LiveRunResult, Run, run_live
 from stylecam.evaluation.performance.live_worker import STRENGTH
-from stylecam.evaluation.performance.load_test import Burden
-from stylecam.evaluation.performance.soak_test import Endurance
+from stylecam.evaluation.performance.load_test import LoadTestResult
+from stylecam.evaluation.performance.soak_test import SoakTestResult
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.resources import usable_cores
@@ -28,18 +28,18 @@ ENOUGH_RUNS = 100
 
 
 @dataclass(slots=True)
-class Report:
+class BenchReport:
     """What was found; kinds that were not reached are None or empty, because of `failure` or since it was `stopped`."""
 
-    host: Host
+    host: HostInfo
     style: str
     kinds: tuple[str, ...]
-    engines: Ranking | None = None
+    engines: EngineComparison | None = None
     stages: Run | None = None
     live: list[Run] = field(default_factory=list)
-    governor: Burden | None = None
+    governor: LoadTestResult | None = None
     latency: list[Run] = field(default_factory=list)
-    soak: Endurance | None = None
+    soak: SoakTestResult | None = None
     stopped: bool = False
     failure: StylecamError | None = None
 
@@ -69,7 +69,7 @@ class Report:
         return found
 
 
-class Suite:
+class BenchSuite:
     """Measures what a plan asks for. Making one checks the plan; `run` does the work.
 
     Raises:
@@ -77,7 +77,7 @@ class Suite:
     """
 
     def __init__(
-        self, plan: Plan, listener: Listener = lambda _, __: None, stop: threading.Event | None = None,
+        self, plan: BenchConfig, listener: ProgressCallback = lambda _, __: None, stop: threading.Event | None = None,
         clock: Clock | None = None,
     ) -> None:  # fmt: skip
         """`listener` is told of the progress, from the calling thread; set `stop` to end soon."""
@@ -87,8 +87,8 @@ class Suite:
         self._clock: Clock = clock or SystemClock()
         self._mix = _mix(plan)
         if "engines" in plan.what:
-            engines_of(plan, [])
-        usual = Job.of(plan, Path(), "live")
+            select_engines(plan, [])
+        usual = LiveRunConfig.of(plan, Path(), "live")
         self._runs = [
             {"camera": camera, "engine": engine, "device": device, "scale": scale}
             for camera, (engine, device), scale in product(
@@ -98,7 +98,7 @@ class Suite:
         if "live" in plan.what and len(self._runs) > ENOUGH_RUNS:
             raise UsageError(f"that would be {len(self._runs)} live runs; ask for fewer cameras, engines or scales")
 
-    def run(self) -> Report:
+    def run(self) -> BenchReport:
         """Do it all, or as much as there is time for before `stop` is set.
 
         What is found is not lost when something later fails: that ends it, and is the report's `failure`.
@@ -107,15 +107,15 @@ class Suite:
             BenchError: the very first live run could not be opened.
             EngineError: an engine that was asked for by name does not work.
         """
-        kinds = [kind for kind in KINDS if kind in self._plan.what]
-        report = Report(Host.here(), self._mix.label, tuple(kinds))
+        kinds = [kind for kind in MEASUREMENTS if kind in self._plan.what]
+        report = BenchReport(HostInfo.here(), self._mix.label, tuple(kinds))
         expected = {kind: self._expected_s(kind) for kind in kinds}
         done, total = 0.0, sum(expected.values())
         for kind in kinds:
             if self._stop.is_set():
                 break
             try:
-                _DO[kind](self, report, part(self._listener, done / total, expected[kind] / total))
+                _DO[kind](self, report, subrange(self._listener, done / total, expected[kind] / total))
             except StylecamError as error:
                 if report.engines is None and not report.runs:
                     raise
@@ -130,64 +130,64 @@ class Suite:
         runs = {"live": len(self._runs), "latency": 2, "engines": len(self._plan.engine_sizes)}.get(kind, 1)
         return runs * (self._plan.seconds_of(kind) + 3.0)
 
-    def _engines(self, report: Report, listener: Listener) -> None:
-        report.engines = rank(self._plan, self._mix.model, self._clock, listener, self._stop)
+    def _engines(self, report: BenchReport, listener: ProgressCallback) -> None:
+        report.engines = compare_engines(self._plan, self._mix.model, self._clock, listener, self._stop)
 
-    def _stages(self, report: Report, listener: Listener) -> None:
+    def _stages(self, report: BenchReport, listener: ProgressCallback) -> None:
         report.stages = self._measured("stages", listener, "stages of a frame")
 
-    def _live(self, report: Report, listener: Listener) -> None:
+    def _live(self, report: BenchReport, listener: ProgressCallback) -> None:
         share = 1 / len(self._runs)
         for number, given in enumerate(self._runs):
             if self._stop.is_set():
                 break
             scale = "" if given["scale"] is None else f" at {given['scale']:g} of the size"
             what = f"{Path(str(given['camera'])).name} with {given['engine']}{scale}"
-            report.live.append(self._measured("live", part(listener, number * share, share), what, **given))
+            report.live.append(self._measured("live", subrange(listener, number * share, share), what, **given))
 
-    def _governor(self, report: Report, listener: Listener) -> None:
+    def _governor(self, report: BenchReport, listener: ProgressCallback) -> None:
         parts = burden.phases(self._plan.seconds_of("governor"), usable_cores())
         run = self._measured("governor", listener, "load comes and goes", script=burden.script(parts), every_s=0.25)
-        report.governor = Burden(run, parts)
+        report.governor = LoadTestResult(run, parts)
 
-    def _latency(self, report: Report, listener: Listener) -> None:
+    def _latency(self, report: BenchReport, listener: ProgressCallback) -> None:
         pictures: tuple[tuple[str, dict[str, Any]], ...] = (
             ("latency of the plain picture", {"style": "none"}),
             ("latency of the painting", {"strength": STRENGTH, "steadiness": 0.0}),
         )
         for number, (what, given) in enumerate(pictures):
             if not self._stop.is_set():
-                listen = part(listener, number / 2, 0.5)
+                listen = subrange(listener, number / 2, 0.5)
                 report.latency.append(
                     self._measured("latency", listen, what, camera="demo:timestamp", reads=True, **given)
                 )
 
-    def _soak(self, report: Report, listener: Listener) -> None:
+    def _soak(self, report: BenchReport, listener: ProgressCallback) -> None:
         script = endurance.script(self._plan.seconds_of("soak"), usable_cores())
-        report.soak = Endurance(self._measured("soak", listener, "soak", script=script))
+        report.soak = SoakTestResult(self._measured("soak", listener, "soak", script=script))
 
-    def _measured(self, kind: str, listener: Listener, what: str, **given: Any) -> Run:
+    def _measured(self, kind: str, listener: ProgressCallback, what: str, **given: Any) -> Run:
         """One live run in a process of its own."""
         with tempfile.TemporaryDirectory() as folder:
             samples = self._plan.samples or Path(folder) / "samples.jsonl"
-            job = Job.of(self._plan, samples, kind, **given)
+            job = LiveRunConfig.of(self._plan, samples, kind, **given)
 
             def look(entry: Entry) -> None:
                 if entry["kind"] == SAMPLE:
                     listener(entry["t"] / job.seconds, f"{what}: {_told(entry)}")
 
             listener(0.0, f"{what}: starting")
-            outcome: Outcome = follow(job, self._clock, self._stop, look)
+            outcome: LiveRunResult = run_live(job, self._clock, self._stop, look)
         return Run(job, outcome)
 
 
-_DO: dict[str, Callable[[Suite, Report, Listener], None]] = {
-    "engines": Suite._engines,
-    "stages": Suite._stages,
-    "live": Suite._live,
-    "governor": Suite._governor,
-    "latency": Suite._latency,
-    "soak": Suite._soak,
+_DO: dict[str, Callable[[BenchSuite, BenchReport, ProgressCallback], None]] = {
+    "engines": BenchSuite._engines,
+    "stages": BenchSuite._stages,
+    "live": BenchSuite._live,
+    "governor": BenchSuite._governor,
+    "latency": BenchSuite._latency,
+    "soak": BenchSuite._soak,
 }
 
 
@@ -196,7 +196,7 @@ def _told(entry: Entry) -> str:
     return f"{entry['published_fps']:.1f} fps at {rung}, {entry['rss_mb']:.0f} MB"
 
 
-def _mix(plan: Plan) -> StyleMix:
+def _mix(plan: BenchConfig) -> StyleMix:
     catalog = Catalog.load(plan.folders)
     if plan.style is None and not catalog.cards:
         raise UsageError("there is no style to measure with; name one, or install stylecam again")

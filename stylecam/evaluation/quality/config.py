@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylecam.errors import StyleNotFoundError, TrainingDataError
-from stylecam.evaluation.quality.losses import Weights
-from stylecam.evaluation.quality.report import Figures
-from stylecam.evaluation.quality.style_image_lookup import attribute
+from stylecam.evaluation.quality.losses import ObjectiveWeights
+from stylecam.evaluation.quality.report import StyleMetrics
+from stylecam.evaluation.quality.style_image_lookup import match_style_images
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.training.style_metadata import Learned
@@ -19,7 +19,7 @@ _CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".mov", ".m4v", ".m
 
 
 @dataclass(frozen=True)
-class Examination:
+class EvaluationConfig:
     """What is to be evaluated, and how.
 
     Attributes:
@@ -52,7 +52,7 @@ class Examination:
     vgg: Path | None = None
     device: str = "auto"
 
-    def choose(self, models: Sequence[Model]) -> tuple[list[Figures], list[str]]:
+    def choose(self, models: Sequence[Model]) -> tuple[list[StyleMetrics], list[str]]:
         """The styles of `models` that are meant, with nothing measured yet, and notes on what was not plain.
 
         Raises:
@@ -68,7 +68,7 @@ class Examination:
             known = ", ".join(dict.fromkeys(card.name for _, card in cards))
             raise StyleNotFoundError(f"no style is called {min(lost)!r}; there are {known}")
         files = {card.name: Learned.of(model, card.index).file for model, card in chosen}
-        found = attribute(files, self.paintings, self.named)
+        found = match_style_images(files, self.paintings, self.named)
         if not found.paintings:
             raise TrainingDataError(
                 "none of the styles has a painting: --paintings DIR with files named like them, or --painting NAME=FILE"
@@ -79,11 +79,11 @@ class Examination:
             bank = card.bank if stems[card.bank] == 1 else str(model.path.with_suffix(""))
             label = card.name if len(models) == 1 else f"{bank}/{card.name}"
             learned = Learned.of(model, card.index)
-            weights = Weights.of(model, learned, self.fine, self.style_weight, self.scale)
+            weights = ObjectiveWeights.of(model, learned, self.fine, self.style_weight, self.scale)
             painting = found.paintings.get(card.name)
             if painting is not None:
                 painting = replace(painting, crop=learned.crop, scale=None, weight=1.0)
-            styles.append(Figures(label, card, model, weights, painting))
+            styles.append(StyleMetrics(label, card, model, weights, painting))
         named = [(one.card.name, one.weights) for one in styles]
         if len(set(named)) > len({name for name, _ in named}):
             found.notes.append(

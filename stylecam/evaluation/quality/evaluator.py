@@ -1,7 +1,7 @@
 """How good styles are, in numbers: what they keep and take on, how steady they are, what they cost.
 
 Every picture is painted by the network as it ships, through our own engine on the processor, by the network alone (see
-`Painter`); only the judging needs PyTorch.
+`ModelRunner`); only the judging needs PyTorch.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import torch
 from stylecam.errors import ModelFormatError, StylecamError, TrainingFailedError
 from stylecam.evaluation.johnson import johnson
 from stylecam.evaluation.macs import gmac
-from stylecam.evaluation.progress import Listener, Meter, StoppedError
+from stylecam.evaluation.progress import EvaluationStoppedError, ProgressCallback, ProgressMeter
 from stylecam.evaluation.quality import speed as cost
 from stylecam.evaluation.quality import temporal as steadiness
-from stylecam.evaluation.quality.config import Examination, find_clips
-from stylecam.evaluation.quality.gatys_baseline import Descent, descend
-from stylecam.evaluation.quality.losses import Critic, Weights
-from stylecam.evaluation.quality.model_runner import Paint, Painter
-from stylecam.evaluation.quality.photos import draw_album
-from stylecam.evaluation.quality.report import Figures, Report
-from stylecam.evaluation.quality.samples import SHOWN, Row, write_exhibition
-from stylecam.evaluation.quality.speed import Cost, Machine
+from stylecam.evaluation.quality.config import EvaluationConfig, find_clips
+from stylecam.evaluation.quality.gatys_baseline import GatysBaseline, run_gatys_baseline
+from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLosses
+from stylecam.evaluation.quality.model_runner import ModelRunner, StyleFunction
+from stylecam.evaluation.quality.photos import sample_photos
+from stylecam.evaluation.quality.report import QualityReport, StyleMetrics
+from stylecam.evaluation.quality.samples import SHOWN, SampleRow, write_samples
+from stylecam.evaluation.quality.speed import InferenceCost, InferenceEnvironment
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit
 from stylecam.models.card import metadata_with
@@ -45,7 +45,7 @@ _BUSY = 1.0
 _COST_S, _BASELINE_S, _STILL_S, _CLIP_S, _LOOK_S, _DESCENT_S = 2.0, 20.0, 0.4, 1.2, 1.5, 0.3
 
 
-class Evaluation:
+class Evaluator:
     """Evaluates styles. Make one, which reads all that is given and complains of what is no good, then `run` it.
 
     Args:
@@ -58,15 +58,15 @@ class Evaluation:
     """
 
     def __init__(
-        self, examination: Examination, *, listener: Listener = lambda done, what: None,
+        self, examination: EvaluationConfig, *, listener: ProgressCallback = lambda done, what: None,
         stop: threading.Event | None = None,
     ) -> None:  # fmt: skip
         self._examination = examination
         self._stop = stop or threading.Event()
-        self._painters = [Painter(Model.read(path)) for path in dict.fromkeys(examination.banks)]
+        self._painters = [ModelRunner(Model.read(path)) for path in dict.fromkeys(examination.banks)]
         self._painter_of = {id(painter.model): painter for painter in self._painters}
         self._styles, notes = examination.choose([painter.model for painter in self._painters])
-        self._album = draw_album(examination.photos, examination.count, examination.seed)
+        self._album = sample_photos(examination.photos, examination.count, examination.seed)
         if (load := resources.load_average()) >= _BUSY:
             notes.append(f"the machine is busy (load {load:.1f}): times are longer than they would be on an idle one")
         if len(self._album) < examination.count:
@@ -74,14 +74,16 @@ class Evaluation:
         self._clips = [
             (path, steadiness.read_clip(path, size=steadiness.SIZE)) for path in find_clips(examination.clips)
         ]
-        self._critic = Critic(load_perceptual(examination.vgg), torch.device(pick_device(examination.device)))
+        self._critic = PerceptualLosses(load_perceptual(examination.vgg), torch.device(pick_device(examination.device)))
         self._judged = [(one, one.painting) for one in self._styles if one.painting is not None]
         for figures, painting in self._judged:
             self._critic.targets(painting, figures.weights.scale)  # complains of what cannot be read before work begins
-        self._report = Report(self._styles, Machine.here(self._painters[0]), examination.iterations, notes=notes)
-        self._meter = Meter(self._work(), listener, self._stop)
+        self._report = QualityReport(
+            self._styles, InferenceEnvironment.here(self._painters[0]), examination.iterations, notes=notes
+        )
+        self._meter = ProgressMeter(self._work(), listener, self._stop)
 
-    def run(self) -> Report:
+    def run(self) -> QualityReport:
         """Evaluate.
 
         What is found is not lost when something later fails, such as Gatys' method for want of memory: that ends it,
@@ -97,7 +99,7 @@ class Evaluation:
             self._measure_warped_error()
             self._judge()
             self._descend()
-        except StoppedError:
+        except EvaluationStoppedError:
             report.stopped = True
         except StylecamError as error:
             if not any(figures.flickers for figures in report.styles):
@@ -105,7 +107,7 @@ class Evaluation:
             report.stopped, report.failure = True, error
         return report
 
-    def write_exhibition(self, path: Path) -> None:
+    def write_samples(self, path: Path) -> None:
         """Write a PNG that shows some of the photographs, and what each style makes of them.
 
         Raises:
@@ -113,18 +115,18 @@ class Evaluation:
             OSError: it cannot be written.
         """
         rows = [
-            Row(one.label, one.painting.read(one.weights.scale) if one.painting else None, self._paint(one))
+            SampleRow(one.label, one.painting.read(one.weights.scale) if one.painting else None, self._paint(one))
             for one in self._styles
         ]
-        write_exhibition(path, self._album[:SHOWN], rows)
+        write_samples(path, self._album[:SHOWN], rows)
 
     def _measure_costs(self) -> None:
         """Of each network; all styles of a bank cost the same."""
-        painters = [*self._painters, Painter(johnson())] if self._examination.baseline else self._painters
+        painters = [*self._painters, ModelRunner(johnson())] if self._examination.baseline else self._painters
         for size in cost.SIZES:
             costs = [
-                Cost(self._gmac(painter.model, size), ms)
-                for painter, ms in zip(painters, cost.times(painters, size), strict=True)
+                InferenceCost(self._gmac(painter.model, size), ms)
+                for painter, ms in zip(painters, cost.inference_times_ms(painters, size), strict=True)
             ]
             if self._examination.baseline:
                 self._report.baseline[size] = baseline = costs.pop()
@@ -153,7 +155,7 @@ class Evaluation:
     def _measure_warped_error(self) -> None:
         for path, clip in self._clips:
             self._report.clips.append(path)
-            scene = steadiness.Scene(clip)
+            scene = steadiness.ClipMotion(clip)
             for figures in self._styles:
                 figures.warped.append(scene.warped_error(self._paint(figures)))
                 self._meter.add(_CLIP_S, f"{figures.label}: {path.name}")
@@ -173,7 +175,7 @@ class Evaluation:
     def _descend(self) -> None:
         """Once for each painting and weights, whichever banks share them."""
         photos = [photo.crop for photo in self._album[: self._examination.gatys_photos]]
-        known: dict[tuple[object, ...], Descent] = {}
+        known: dict[tuple[object, ...], GatysBaseline] = {}
         for figures, painting in self._judged if photos else []:
             for optimizer in OPTIMIZERS:
                 key = (optimizer, painting, figures.weights)
@@ -183,19 +185,19 @@ class Evaluation:
                 self._meter.add(0, figures.label)  # a way cut short is kept, and nothing begun after it
 
     def _descent(
-        self, label: str, optimizer: str, painting: Painting, weights: Weights, photos: list[Image]
-    ) -> Descent:
+        self, label: str, optimizer: str, painting: Painting, weights: ObjectiveWeights, photos: list[Image]
+    ) -> GatysBaseline:
         def tell(number: int) -> None:
-            with contextlib.suppress(StoppedError):  # `stop` ends it in order
+            with contextlib.suppress(EvaluationStoppedError):  # `stop` ends it in order
                 self._meter.add(_DESCENT_S * len(photos) if number else 0, f"{label}: {optimizer} {number}")
 
         targets = self._critic.targets(painting, weights.scale)
         last = max(self._examination.iterations)
-        return descend(
+        return run_gatys_baseline(
             self._critic.perceptual, photos, targets, weights, optimizer, last, listener=tell, stop=self._stop
         )
 
-    def _paint(self, figures: Figures) -> Paint:
+    def _paint(self, figures: StyleMetrics) -> StyleFunction:
         return self._painter_of[id(figures.model)].style(figures.card.index)
 
     def _stills(self) -> list[Image]:
@@ -216,7 +218,7 @@ class Evaluation:
         return self._cost_s() + steady + looks * len(self._judged) + descents * steps * photos * _DESCENT_S
 
 
-def write_cards(report: Report) -> Iterator[Path]:
+def write_cards(report: QualityReport) -> Iterator[Path]:
     """Write each style's figures into its bank's metadata, and give each file once it is written.
 
     The networks themselves stay as they are, bit for bit.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stylecam.evaluation.quality.losses import Judgement, Weights
+from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLoss
 from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
 from stylecam.training.gatys import GatysRecipe, Iteration, paint
@@ -20,7 +20,7 @@ from stylecam.training.vgg import Perceptual
 
 
 @dataclass(frozen=True, eq=False)
-class Descent:
+class GatysBaseline:
     """The way Gatys' method takes from the photographs themselves (Gatys et al. 2015), with one optimiser.
 
     Attributes:
@@ -32,20 +32,20 @@ class Descent:
     content: npt.NDArray[np.float64]
     style: npt.NDArray[np.float64]
 
-    def after(self, iterations: int) -> Judgement | None:
+    def after(self, iterations: int) -> PerceptualLoss | None:
         """The mean of the photographs after so many, if it went that far."""
         if iterations >= len(self.content):
             return None
-        return Judgement(float(self.content[iterations].mean()), float(self.style[iterations].mean()))
+        return PerceptualLoss(float(self.content[iterations].mean()), float(self.style[iterations].mean()))
 
-    def worth(self, judged: Sequence[Judgement], weights: Weights) -> Worth:
+    def worth(self, judged: Sequence[PerceptualLoss], weights: ObjectiveWeights) -> EquivalentIterations:
         """After how many iterations the objective is what `judged`, one of each photograph, have."""
         totals = self.content + weights.style * self.style
         wanted = [one.objective(weights) for one in judged]
         each = tuple(worth(totals[:, number], value) for number, value in enumerate(wanted))
-        return Worth(worth(totals.mean(1), float(np.mean(wanted))), each, len(totals) - 1)
+        return EquivalentIterations(worth(totals.mean(1), float(np.mean(wanted))), each, len(totals) - 1)
 
-    def as_dict(self, iterations: Sequence[int], weights: Weights) -> dict[str, Any]:
+    def as_dict(self, iterations: Sequence[int], weights: ObjectiveWeights) -> dict[str, Any]:
         """The chosen points, for JSON."""
         points = [(number, self.after(number)) for number in iterations]
         return {
@@ -65,7 +65,7 @@ class Descent:
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class EquivalentIterations:
     """Iterations of Gatys' method that reach what a network does; None where `tried` did not.
 
     Attributes:
@@ -96,17 +96,17 @@ def worth(totals: Sequence[float] | npt.NDArray[np.float64], objective: float) -
     return None
 
 
-def descend(
+def run_gatys_baseline(
     perceptual: Perceptual,
     photos: Sequence[Image],
     targets: list[Tensor],
-    weights: Weights,
+    weights: ObjectiveWeights,
     optimizer: str,
     iterations: int,
     *,
     listener: Callable[[int], None] = lambda number: None,
     stop: threading.Event | None = None,
-) -> Descent:
+) -> GatysBaseline:
     """Paint `photos` (all of one size) by Gatys' method and keep what each iteration reached.
 
     The objective is the one networks are judged by, without total variation. Stopped early, the way is shorter.
@@ -127,4 +127,4 @@ def descend(
     )
     batch = torch.cat([torch.from_numpy(to_tensor(photo)) for photo in photos])
     paint(perceptual, batch, targets, recipe, listener=note, stop=stop, lower="--gatys-photos")
-    return Descent(optimizer, torch.stack(content).double().numpy(), torch.stack(style).double().numpy())
+    return GatysBaseline(optimizer, torch.stack(content).double().numpy(), torch.stack(style).double().numpy())

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylecam.evaluation.quality.model_runner import Levels
+from stylecam.evaluation.quality.model_runner import FloatImage
 from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
 from stylecam.models.model import Model
@@ -25,7 +25,7 @@ _Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class ObjectiveWeights:
     """What counts how much: objective = content + `style` · style loss.
 
     Attributes:
@@ -39,7 +39,9 @@ class Weights:
     scale: int
 
     @classmethod
-    def of(cls, model: Model, learned: Learned, fine: float | None, style: float | None, scale: int | None) -> Weights:
+    def of(
+        cls, model: Model, learned: Learned, fine: float | None, style: float | None, scale: int | None
+    ) -> ObjectiveWeights:
         """Those given; else as the style was `learned`, or as the recipe in the file says, or as `stylecam train`."""
         try:
             stored = json.loads(model.metadata.get("recipe", ""))
@@ -69,18 +71,18 @@ def _first(given: _Number | None, learned: _Number | None, usual: _Number) -> _N
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class PerceptualLoss:
     """Of one painted photograph; neither loss is weighted."""
 
     content: float
     style: float
 
-    def objective(self, weights: Weights) -> float:
+    def objective(self, weights: ObjectiveWeights) -> float:
         """The weighted sum."""
         return self.content + weights.style * self.style
 
 
-class Critic:
+class PerceptualLosses:
     """Looks through the perceptual network, in full precision."""
 
     def __init__(self, perceptual: Perceptual, device: torch.device) -> None:
@@ -107,9 +109,9 @@ class Critic:
         return self.perceptual(torch.from_numpy(to_tensor(photo)).to(self._device), taps=3)
 
     @torch.no_grad()
-    def judge(self, painted: Levels, wanted: list[Tensor], targets: list[Tensor], fine: float) -> Judgement:
+    def judge(self, painted: FloatImage, wanted: list[Tensor], targets: list[Tensor], fine: float) -> PerceptualLoss:
         """The losses of `painted` against the photograph's features and the painting's Gram matrices."""
         rgb = torch.from_numpy(np.ascontiguousarray(painted[:, :, ::-1])).permute(2, 0, 1)[None] / 255
         found = self.perceptual(rgb.to(self._device))
         content = losses.content_loss(found, wanted, fine)
-        return Judgement(content.item(), losses.style_loss(found, targets).item())
+        return PerceptualLoss(content.item(), losses.style_loss(found, targets).item())

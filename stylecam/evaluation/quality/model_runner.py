@@ -14,15 +14,15 @@ from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
 from stylecam.models.model import Model
 
-Levels = npt.NDArray[np.float32]
+FloatImage = npt.NDArray[np.float32]
 """A painted picture before it is rounded: H×W×3 float32, BGR, 0..255."""
-Paint = Callable[[Image], Levels]
+StyleFunction = Callable[[Image], FloatImage]
 """Paints one picture whose sides are multiples of 8."""
 
 _SESSIONS = 4
 
 
-class Painter:
+class ModelRunner:
     """Paints with one network, at whatever sizes are asked for.
 
     The network sees the picture alone: no rim of reflected pixels is put around it and cut off again, as the stylist
@@ -34,7 +34,7 @@ class Painter:
         self.engine = engine or OpenCVEngine("cpu")
         self._sessions: OrderedDict[tuple[int, int], Session] = OrderedDict()
 
-    def style(self, index: int) -> Paint:
+    def style(self, index: int) -> StyleFunction:
         """Painting with the style of that number, alone.
 
         Raises (when painting):
@@ -42,7 +42,7 @@ class Painter:
         """
         weights = tuple(float(i == index) for i in range(self.model.styles))
 
-        def paint(image: Image) -> Levels:
+        def paint(image: Image) -> FloatImage:
             height, width = image.shape[:2]
             styled = self.session(width, height).run(to_tensor(image), weights)
             return np.ascontiguousarray(styled[0, ::-1].transpose(1, 2, 0)) * np.float32(255)

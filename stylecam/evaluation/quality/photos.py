@@ -19,7 +19,7 @@ _SMALLEST = 64
 
 
 @dataclass(frozen=True)
-class Photo:
+class EvaluationPhoto:
     """One photograph in both forms that styles are judged by.
 
     Attributes:
@@ -32,12 +32,12 @@ class Photo:
     frame: Image
 
     @classmethod
-    def of(cls, path: Path, image: Image) -> Photo:
+    def of(cls, path: Path, image: Image) -> EvaluationPhoto:
         """Both forms of `image`."""
         return cls(path, np.ascontiguousarray(fit(image, CROP)), fit_cell(image))
 
 
-def draw_album(folders: Sequence[Path], count: int, seed: int) -> list[Photo]:
+def sample_photos(folders: Sequence[Path], count: int, seed: int) -> list[EvaluationPhoto]:
     """Up to `count` photographs, drawn by `seed` from all of `folders`; those that cannot be decoded are passed over.
 
     Whether a network was trained on them only the user can know: give a folder that was kept aside.
@@ -46,14 +46,14 @@ def draw_album(folders: Sequence[Path], count: int, seed: int) -> list[Photo]:
         TrainingDataError: a folder is missing or empty, or nothing in them can be decoded.
     """
     paths = sorted({path for folder in folders for path in pictures_in(folder)})
-    album: list[Photo] = []
+    album: list[EvaluationPhoto] = []
     for index in np.random.default_rng(seed).permutation(len(paths)):
         try:
             image = read_picture(paths[index])
         except TrainingDataError:
             continue
         if min(image.shape[:2]) >= _SMALLEST:
-            album.append(Photo.of(paths[index], image))
+            album.append(EvaluationPhoto.of(paths[index], image))
             if len(album) == count:
                 break
     if not album:

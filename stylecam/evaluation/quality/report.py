@@ -9,9 +9,9 @@ from statistics import fmean
 from typing import Any
 
 from stylecam.errors import StylecamError
-from stylecam.evaluation.quality.gatys_baseline import Descent, Worth
-from stylecam.evaluation.quality.losses import Judgement, Weights
-from stylecam.evaluation.quality.speed import Cost, Machine
+from stylecam.evaluation.quality.gatys_baseline import EquivalentIterations, GatysBaseline
+from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLoss
+from stylecam.evaluation.quality.speed import InferenceCost, InferenceEnvironment
 from stylecam.evaluation.quality.temporal import SIZE, WarpedError
 from stylecam.media.frame import Size
 from stylecam.models.card import CardMetrics, StyleCard
@@ -21,7 +21,7 @@ from stylecam.utils.version import __version__
 
 
 @dataclass
-class Figures:
+class StyleMetrics:
     """Of one style. Lists grow as the evaluation goes on, so that it can be stopped at any time.
 
     Attributes:
@@ -37,22 +37,22 @@ class Figures:
     label: str
     card: StyleCard
     model: Model
-    weights: Weights
+    weights: ObjectiveWeights
     painting: Painting | None
-    crops: list[Judgement] = field(default_factory=list)
-    frames: list[Judgement] = field(default_factory=list)
-    descents: list[Descent] = field(default_factory=list)
+    crops: list[PerceptualLoss] = field(default_factory=list)
+    frames: list[PerceptualLoss] = field(default_factory=list)
+    descents: list[GatysBaseline] = field(default_factory=list)
     flickers: list[float] = field(default_factory=list)
     warped: list[WarpedError] = field(default_factory=list)
-    costs: dict[Size, Cost] = field(default_factory=dict)
+    costs: dict[Size, InferenceCost] = field(default_factory=dict)
 
     @property
-    def crop(self) -> Judgement | None:
+    def crop(self) -> PerceptualLoss | None:
         """The mean over the crops."""
         return mean_of(self.crops)
 
     @property
-    def frame(self) -> Judgement | None:
+    def frame(self) -> PerceptualLoss | None:
         """The mean over the whole frames."""
         return mean_of(self.frames)
 
@@ -65,14 +65,14 @@ class Figures:
             *(fmean(getattr(one, name) for one in self.warped) for name in ("styled", "camera", "valid"))
         )
 
-    def worth(self, optimizer: str) -> Worth | None:
+    def worth(self, optimizer: str) -> EquivalentIterations | None:
         """In iterations of Gatys' method, on the crops that it painted too."""
         for descent in self.descents:
             if descent.optimizer == optimizer:
                 return descent.worth(self.crops[: descent.content.shape[1]], self.weights)
         return None
 
-    def measured(self, machine: Machine) -> CardMetrics:
+    def measured(self, machine: InferenceEnvironment) -> CardMetrics:
         """What goes into the style's card."""
         crop, warped, cost, worth = self.crop, self.warped_error, self.costs.get(SIZE), self.worth("adam")
         values = {
@@ -123,7 +123,7 @@ class Figures:
 
 
 @dataclass
-class Report:
+class QualityReport:
     """Of a whole evaluation.
 
     Attributes:
@@ -135,13 +135,13 @@ class Report:
         failure: what ended it early, unless it was the user.
     """
 
-    styles: list[Figures]
-    machine: Machine
+    styles: list[StyleMetrics]
+    machine: InferenceEnvironment
     iterations: tuple[int, ...]
     photos: list[Path] = field(default_factory=list)
     clips: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    baseline: dict[Size, Cost] = field(default_factory=dict)
+    baseline: dict[Size, InferenceCost] = field(default_factory=dict)
     stopped: bool = False
     failure: StylecamError | None = None
 
@@ -160,8 +160,8 @@ class Report:
         }
 
 
-def mean_of(judged: Sequence[Judgement]) -> Judgement | None:
+def mean_of(judged: Sequence[PerceptualLoss]) -> PerceptualLoss | None:
     """The mean of several judgements."""
     if not judged:
         return None
-    return Judgement(fmean(one.content for one in judged), fmean(one.style for one in judged))
+    return PerceptualLoss(fmean(one.content for one in judged), fmean(one.style for one in judged))

@@ -10,8 +10,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.evaluation.quality.model_runner import Paint
-from stylecam.evaluation.quality.photos import Photo
+from stylecam.evaluation.quality.model_runner import StyleFunction
+from stylecam.evaluation.quality.photos import EvaluationPhoto
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit
 from stylecam.utils.files import write_bytes
@@ -23,15 +23,15 @@ _GROUND, _INK = 24, (230, 230, 230)
 
 
 @dataclass(frozen=True)
-class Row:
+class SampleRow:
     """One style: its name, the painting if it is known, and how it paints."""
 
     label: str
     painting: Image | None
-    paint: Paint
+    paint: StyleFunction
 
 
-def write_exhibition(path: Path, photos: Sequence[Photo], rows: Sequence[Row]) -> None:
+def write_samples(path: Path, photos: Sequence[EvaluationPhoto], rows: Sequence[SampleRow]) -> None:
     """Write a PNG; the first row shows the photographs themselves.
 
     Raises:

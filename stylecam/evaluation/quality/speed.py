@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stylecam.evaluation.quality.model_runner import Painter
+from stylecam.evaluation.quality.model_runner import ModelRunner
 from stylecam.media.frame import Size
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.resources import processor_name, usable_cores
@@ -22,7 +22,7 @@ WARM_UPS, RUNS = 2, 11
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class InferenceCost:
     """At one size.
 
     Attributes:
@@ -36,14 +36,14 @@ class Cost:
     times_less: float | None = None
     times_faster: float | None = None
 
-    def against(self, other: Cost) -> Cost:
+    def against(self, other: InferenceCost) -> InferenceCost:
         """With the ratios to `other`."""
         less = other.gmac / max(self.gmac, 1e-9) if self.gmac is not None and other.gmac is not None else None
-        return Cost(self.gmac, self.ms, less, other.ms / max(self.ms, 1e-9))
+        return InferenceCost(self.gmac, self.ms, less, other.ms / max(self.ms, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class InferenceEnvironment:
     """Where and with what was measured."""
 
     processor: str
@@ -54,7 +54,7 @@ class Machine:
     packages: dict[str, str]
 
     @classmethod
-    def here(cls, painter: Painter) -> Machine:
+    def here(cls, painter: ModelRunner) -> InferenceEnvironment:
         """The machine at hand."""
         engine = painter.engine
         packages = {name: _version(name) for name in ("torch", "onnx", "numpy")}
@@ -70,7 +70,7 @@ class Machine:
         return asdict(self)
 
 
-def times(painters: Sequence[Painter], size: Size, clock: Clock | None = None) -> list[float]:
+def inference_times_ms(painters: Sequence[ModelRunner], size: Size, clock: Clock | None = None) -> list[float]:
     """The median milliseconds of one picture of each, uint8 in and out.
 
     They take turns, so that what else goes on meets all alike.

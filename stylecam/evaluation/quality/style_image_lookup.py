@@ -13,14 +13,16 @@ from stylecam.training.style_image import Painting
 
 
 @dataclass
-class Attribution:
+class StyleImageMatches:
     """The painting of each style that has one, by the style's name; `notes` name what was not plain."""
 
     paintings: dict[str, Painting] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def attribute(styles: Mapping[str, str | None], folders: Sequence[Path], named: Sequence[str] = ()) -> Attribution:
+def match_style_images(
+    styles: Mapping[str, str | None], folders: Sequence[Path], named: Sequence[str] = ()
+) -> StyleImageMatches:
     """Find the painting of each of `styles`: the one `named` for it (`NAME=FILE`), else one in `folders`.
 
     There, the file it was learned from comes first (the value of `styles`), then one called like the style, then one in
@@ -32,7 +34,7 @@ def attribute(styles: Mapping[str, str | None], folders: Sequence[Path], named: 
         UsageError: a name that no style has.
     """
     names = list(styles)
-    found = Attribution()
+    found = StyleImageMatches()
     for text in named:
         painting = Painting.parse(text)
         if "=" not in text or painting.name not in names:

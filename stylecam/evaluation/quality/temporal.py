@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stylecam.errors import TrainingDataError
-from stylecam.evaluation.quality.model_runner import Paint
+from stylecam.evaluation.quality.model_runner import StyleFunction
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit
 
@@ -48,7 +48,9 @@ class WarpedError:
     valid: float
 
 
-def flicker(paint: Paint, still: Image, *, frames: int = STILL_FRAMES, sigma: float = SIGMA, seed: int = 0) -> float:
+def flicker(
+    paint: StyleFunction, still: Image, *, frames: int = STILL_FRAMES, sigma: float = SIGMA, seed: int = 0
+) -> float:
     """How much a still picture's sensor noise shows in the painting: 1 as much as in the camera's own picture.
 
     Gaussian noise of `sigma` levels, rounded to whole levels as a camera does; then the standard deviation of each
@@ -64,7 +66,7 @@ def flicker(paint: Paint, still: Image, *, frames: int = STILL_FRAMES, sigma: fl
     return float(np.std(painted, axis=0).mean() / max(1e-6, float(np.std(noised, axis=0).mean())))
 
 
-class Scene:
+class ClipMotion:
     """A moving clip and how it moves, found once for all painters.
 
     The motion is dense inverse search flow (https://arxiv.org/abs/1603.03590) between the camera's grey frames. Pixels
@@ -85,7 +87,7 @@ class Scene:
             self._seen.append(_seen_in_both(back, forth))
         self._camera = self._error(lambda image: image.astype(np.float32))
 
-    def warped_error(self, paint: Paint) -> WarpedError:
+    def warped_error(self, paint: StyleFunction) -> WarpedError:
         """Paint each frame by itself and compare it with the painting before it, moved as the scene moved.
 
         The error is the mean absolute difference over what is seen in both.
@@ -93,7 +95,7 @@ class Scene:
         valid = float(np.mean([seen.mean() for seen in self._seen]))
         return WarpedError(self._error(paint), self._camera, valid)
 
-    def _error(self, paint: Paint) -> float:
+    def _error(self, paint: StyleFunction) -> float:
         errors = []
         before = paint(self.clip[0])
         for frame, back, seen in zip(self.clip[1:], self._backs, self._seen, strict=True):

@@ -10,7 +10,7 @@ import pytest
 
 from stylecam.errors import BenchError
 from stylecam.evaluation.performance import chart
-from tests.evaluation.performance.material import REPORT, cut_short, report, run
+from tests.evaluation.performance.fixtures import REPORT, cut_short, report, run
 
 
 def test_each_kind_has_a_panel(tmp_path: Path) -> None:

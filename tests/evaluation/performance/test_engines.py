@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from stylecam.evaluation.performance.engines import LEAST_ROUNDS, Entry, Times, compete
+from stylecam.evaluation.performance.engines import LEAST_ROUNDS, CaseTimings, Entry, time_interleaved
 from stylecam.media.frame import Size
 from stylecam.utils.clock import ManualClock
 from tests.doubles import TintEngine, model
@@ -24,8 +24,8 @@ def engine(clock: ManualClock, cost_ms: float, name: str = "tint") -> TintEngine
     return made
 
 
-def contest(clock: ManualClock, *entries: Entry, stop: threading.Event | None = None) -> list[Times]:
-    return compete(entries, SIZE, 1.0, clock, nothing, stop or threading.Event())
+def contest(clock: ManualClock, *entries: Entry, stop: threading.Event | None = None) -> list[CaseTimings]:
+    return time_interleaved(entries, SIZE, 1.0, clock, nothing, stop or threading.Event())
 
 
 def test_each_entry_s_own_time_is_told(clock: ManualClock) -> None:

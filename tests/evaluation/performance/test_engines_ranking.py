@@ -11,12 +11,12 @@ from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineUnavailableError, UsageError
 from stylecam.evaluation.performance import engines as room
-from stylecam.evaluation.performance.config import Plan
-from stylecam.evaluation.performance.engines import Times, engines_of, rank
+from stylecam.evaluation.performance.config import BenchConfig
+from stylecam.evaluation.performance.engines import CaseTimings, compare_engines, select_engines
 from stylecam.models.model import Model
 from stylecam.utils.clock import ManualClock
 from tests.doubles import TintEngine
-from tests.evaluation.performance.material import SIZE, ranking
+from tests.evaluation.performance.fixtures import SIZE, ranking
 
 
 def test_ratios_are_to_the_classic_network_of_the_same_size() -> None:
@@ -37,7 +37,7 @@ def test_arithmetic_a_second_is_told_beside_the_limit() -> None:
 
 def test_what_was_not_measured_is_none() -> None:
     found = ranking()
-    found.times[0] = Times(found.times[0].entry, SIZE, problem="broken")
+    found.times[0] = CaseTimings(found.times[0].entry, SIZE, problem="broken")
     assert found.rows[0]["picture_times_faster"] is None
     assert found.rows[0]["gmac_per_s"] is None
 
@@ -46,11 +46,11 @@ def test_the_bank_and_the_classic_network_are_really_run(
     bank: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "matmul_peak", lambda _: 100.0)
-    plan = Plan(engines=("opencv",), device="cpu", size=SIZE, seconds=0.5)
+    plan = BenchConfig(engines=("opencv",), device="cpu", size=SIZE, seconds=0.5)
     engine = TintEngine(clock)
-    monkeypatch.setattr(room, "engines_of", lambda *_: [OpenCVEngine("cpu"), engine])
+    monkeypatch.setattr(room, "select_engines", lambda *_: [OpenCVEngine("cpu"), engine])
     told: list[float] = []
-    found = rank(plan, bank, clock, lambda done, _: told.append(done), threading.Event())
+    found = compare_engines(plan, bank, clock, lambda done, _: told.append(done), threading.Event())
     assert [row["model"] for row in found.rows] == [bank.path.stem, bank.path.stem, "johnson"]
     assert found.rows[0]["gmac"] == pytest.approx(1.17 * 64 * 48 / (640 * 360), abs=0.001)
     assert told == sorted(told)
@@ -59,7 +59,7 @@ def test_the_bank_and_the_classic_network_are_really_run(
 @pytest.mark.parametrize(("engines", "device"), [(("abacus",), "auto"), (("opencv",), "abacus")])
 def test_what_is_asked_for_must_be_there(engines: tuple[str, ...], device: str) -> None:
     with pytest.raises(UsageError, match="abacus"):
-        engines_of(Plan(engines=engines, device=device), [])
+        select_engines(BenchConfig(engines=engines, device=device), [])
 
 
 def broken(name: str, device: str, threads: int | None) -> Engine:
@@ -72,21 +72,21 @@ def test_a_broken_engine_nobody_asked_for_is_left_out_with_its_reason(monkeypatc
     monkeypatch.setattr(room, "installed", lambda: ("opencv", "openvino"))
     monkeypatch.setattr(room, "make_engine", broken)
     problems: list[str] = []
-    assert [engine.name for engine in engines_of(Plan(), problems)] == ["opencv"]
+    assert [engine.name for engine in select_engines(BenchConfig(), problems)] == ["opencv"]
     assert problems == ["openvino: openvino on cpu is broken"]
 
 
 def test_a_broken_engine_asked_for_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "make_engine", broken)
     with pytest.raises(EngineUnavailableError, match="broken"):
-        engines_of(Plan(engines=("openvino",)), [])
+        select_engines(BenchConfig(engines=("openvino",)), [])
 
 
 def test_an_engine_may_be_asked_for_with_its_device() -> None:
-    plan = Plan(engines=("opencv:cpu", "opencv"), device="cpu")
-    assert [(engine.name, engine.device) for engine in engines_of(plan, [])] == [("opencv", "cpu")] * 2
+    plan = BenchConfig(engines=("opencv:cpu", "opencv"), device="cpu")
+    assert [(engine.name, engine.device) for engine in select_engines(plan, [])] == [("opencv", "cpu")] * 2
     with pytest.raises(UsageError, match="abacus"):
-        engines_of(Plan(engines=("opencv:abacus",)), [])
+        select_engines(BenchConfig(engines=("opencv:abacus",)), [])
 
 
 def test_opencv_has_the_threads_asked_for_while_it_is_measured(
@@ -95,14 +95,14 @@ def test_opencv_has_the_threads_asked_for_while_it_is_measured(
     threads: set[int] = set()
     monkeypatch.setattr(room, "matmul_peak", lambda count: float(threads.add(count) or 1))  # type: ignore[func-returns-value]
     monkeypatch.setattr(room, "usable_cores", lambda: 2)
-    monkeypatch.setattr(room, "engines_of", lambda *_: [TintEngine(clock)])
+    monkeypatch.setattr(room, "select_engines", lambda *_: [TintEngine(clock)])
 
     def listener(_: float, what: str) -> None:
         if what.startswith("opencv"):
             threads.add(cv2.getNumThreads())
 
     before = cv2.getNumThreads()
-    rank(Plan(size=SIZE, seconds=0.5, threads=1), bank, clock, listener, threading.Event())
+    compare_engines(BenchConfig(size=SIZE, seconds=0.5, threads=1), bank, clock, listener, threading.Event())
     assert threads == {1}
     assert cv2.getNumThreads() == before
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stylecam.evaluation.performance.live_run import Follower, Journal, Outcome
+from stylecam.evaluation.performance.live_run import EventLogReader, EventLogWriter, LiveRunResult
 
 
 def test_each_entry_can_be_read_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    follower = Follower(path)
+    follower = EventLogReader(path)
     assert list(follower.news()) == []
     with path.open("a") as file:
-        journal = Journal(file)
+        journal = EventLogWriter(file)
         journal.write("sample", t=1.0)
         assert list(follower.news()) == [{"kind": "sample", "t": 1.0}]
         journal.write("sample", t=2.0)
@@ -22,7 +22,7 @@ def test_each_entry_can_be_read_at_once(tmp_path: Path) -> None:
 
 def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    follower = Follower(path)
+    follower = EventLogReader(path)
     path.write_text('{"kind": "sample", "t": 1.0}\n{"kind": "sam')
     assert [entry["t"] for entry in follower.news()] == [1.0]
     path.write_text('{"kind": "sample", "t": 1.0}\n{"kind": "sample", "t": 2.0}\n')
@@ -30,7 +30,7 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
 
 
 def test_an_outcome_is_put_together_from_entries() -> None:
-    outcome = Outcome()
+    outcome = LiveRunResult()
     for entry in (
         {"kind": "sample", "t": 1.0},
         {"kind": "event", "t": 1.5, "what": "load", "argument": "1"},

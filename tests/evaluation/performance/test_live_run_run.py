@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.evaluation.performance.material import entry, run
+from tests.evaluation.performance.fixtures import entry, run
 
 
 def test_cores_are_counted_once_the_run_has_settled() -> None:

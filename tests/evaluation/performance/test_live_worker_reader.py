@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.evaluation.performance.live_worker import STRENGTH, ReadingSink
+from stylecam.evaluation.performance.live_worker import STRENGTH, LatencySink
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.timestamp import draw_timestamp, read_timestamp
 from stylecam.testing import gray_image
@@ -22,13 +22,13 @@ def stamped(seconds: float, index: int = 0) -> Frame:
 
 
 @pytest.fixture
-def sink(clock: ManualClock) -> ReadingSink:
-    made = ReadingSink(clock)
+def sink(clock: ManualClock) -> LatencySink:
+    made = LatencySink(clock)
     made.open(SIZE, 30)
     return made
 
 
-def test_the_time_from_capture_to_the_output_is_measured(sink: ReadingSink, clock: ManualClock) -> None:
+def test_the_time_from_capture_to_the_output_is_measured(sink: LatencySink, clock: ManualClock) -> None:
     for index in range(10):
         sink.write(stamped(clock.now() - 0.020, index))
         clock.advance(1 / 30)
@@ -38,7 +38,7 @@ def test_the_time_from_capture_to_the_output_is_measured(sink: ReadingSink, cloc
     assert (seen["unreadable"], seen["backwards"]) == (0, 0)
 
 
-def test_a_repeat_is_no_new_picture(sink: ReadingSink, clock: ManualClock) -> None:
+def test_a_repeat_is_no_new_picture(sink: LatencySink, clock: ManualClock) -> None:
     frame = stamped(clock.now())
     sink.write(frame)
     clock.advance(5.0)
@@ -46,14 +46,14 @@ def test_a_repeat_is_no_new_picture(sink: ReadingSink, clock: ManualClock) -> No
     assert sink.snapshot()["max"] < 1.0
 
 
-def test_cards_are_not_read_and_spoilt_pictures_counted(sink: ReadingSink) -> None:
+def test_cards_are_not_read_and_spoilt_pictures_counted(sink: LatencySink) -> None:
     sink.write(Frame(gray_image(), -1, 0.0))
     sink.write(Frame(gray_image(), 3, 0.0))
     assert sink.snapshot()["unreadable"] == 1
     assert sink.snapshot()["count"] == 0
 
 
-def test_pictures_out_of_order_are_counted(sink: ReadingSink, clock: ManualClock) -> None:
+def test_pictures_out_of_order_are_counted(sink: LatencySink, clock: ManualClock) -> None:
     for ago in (0.02, 0.03):
         sink.write(stamped(clock.now() - ago))
     assert sink.snapshot()["backwards"] == 1

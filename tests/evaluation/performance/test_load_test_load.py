@@ -7,7 +7,7 @@ import sys
 
 import psutil
 
-from stylecam.evaluation.performance.load_test import Load
+from stylecam.evaluation.performance.load_test import CpuLoad
 from tests.doubles import until
 
 
@@ -17,7 +17,7 @@ def children() -> list[psutil.Process]:
 
 def test_as_many_as_asked_for_are_busy_and_none_afterwards() -> None:
     before = len(children())
-    with Load() as load:
+    with CpuLoad() as load:
         load.set(2)
         assert len(children()) == before + 2
         load.set(1)
@@ -29,7 +29,7 @@ def test_as_many_as_asked_for_are_busy_and_none_afterwards() -> None:
 
 def test_none_outlives_a_program_that_died() -> None:
     program = (
-        "import os; from stylecam.evaluation.performance.load_test import Load; load = Load(); load.set(1);"
+        "import os; from stylecam.evaluation.performance.load_test import CpuLoad; load = CpuLoad(); load.set(1);"
         "os.write(1, str(load._processes[0].pid).encode()); os._exit(1)"
     )
     dead = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stylecam.evaluation.performance.soak_test import Endurance, rise, script, slope
-from tests.evaluation.performance.material import entry, run
+from stylecam.evaluation.performance.soak_test import SoakTestResult, rise, script, slope
+from tests.evaluation.performance.fixtures import entry, run
 
 
 def test_the_script_of_half_an_hour() -> None:
@@ -62,7 +62,7 @@ def test_one_step_up_that_a_median_slope_hides_is_told_beside_it() -> None:
 
 def test_the_warm_up_s_growth_does_not_count() -> None:
     samples = [entry(t, rss_mb=min(300.0, 100 + t)) for t in range(1801)]
-    shown = Endurance(run(samples, 1800.0)).as_dict()
+    shown = SoakTestResult(run(samples, 1800.0)).as_dict()
     assert shown["warm_up_s"] == 300.0
     assert shown["growth_mb_per_10_min"] == pytest.approx(0.0, abs=1e-6)
 
@@ -75,13 +75,13 @@ def test_what_happened_is_counted_and_the_longest_gap_told() -> None:
         {"t": 35.0, "what": "load", "argument": "0"},
         {"t": 45.0, "what": "fault", "argument": "2.5"},
     ]
-    shown = Endurance(run(samples, events=events)).as_dict()
+    shown = SoakTestResult(run(samples, events=events)).as_dict()
     assert (shown["switches"], shown["loads"], shown["faults"], shown["faults_seen"]) == (1, 1, 1, 2)
     assert shown["longest_gap_ms"] == 120.0
     assert not shown["lost_at_the_end"]
 
 
 def test_a_run_that_crashed_at_once_can_be_told() -> None:
-    shown = Endurance(run([], report=None, crash="it ended with SIGABRT")).as_dict()
+    shown = SoakTestResult(run([], report=None, crash="it ended with SIGABRT")).as_dict()
     assert shown["crash"] == "it ended with SIGABRT"
     assert shown["growth_mb_per_10_min"] is None

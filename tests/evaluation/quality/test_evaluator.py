@@ -17,11 +17,11 @@ from stylecam.cli.tables import tables
 from stylecam.errors import EngineRunError, ModelFormatError, StyleNotFoundError, TrainingDataError, TrainingFailedError
 from stylecam.evaluation.quality import evaluator as evaluation_module
 from stylecam.evaluation.quality import gatys_baseline as descent_module
-from stylecam.evaluation.quality.config import Examination
-from stylecam.evaluation.quality.evaluator import Evaluation, write_cards
-from stylecam.evaluation.quality.gatys_baseline import Descent, worth
-from stylecam.evaluation.quality.losses import Critic, Judgement, Weights
-from stylecam.evaluation.quality.report import Report
+from stylecam.evaluation.quality.config import EvaluationConfig
+from stylecam.evaluation.quality.evaluator import Evaluator, write_cards
+from stylecam.evaluation.quality.gatys_baseline import GatysBaseline, worth
+from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLoss, PerceptualLosses
+from stylecam.evaluation.quality.report import QualityReport
 from stylecam.media.frame import Size
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
@@ -34,7 +34,7 @@ from stylecam.training.vgg import load_perceptual
 from tests.models.networks import network, written
 from tests.training import material
 
-WEIGHTS = Weights(0.5, 2.0, 64)
+WEIGHTS = ObjectiveWeights(0.5, 2.0, 64)
 
 
 def bank(path: Path, *names: str, **metadata: str) -> Path:
@@ -54,7 +54,7 @@ def constant(path: Path) -> Path:
     return written(path, nodes, weights)
 
 
-def examination(folder: Path, *banks: Path, **changes: Any) -> Examination:
+def examination(folder: Path, *banks: Path, **changes: Any) -> EvaluationConfig:
     """An examination of `banks`, everything it needs made in `folder`; the painting of each style is of chance."""
     paintings, photos, vgg = folder / "paintings", folder / "photos", folder / "vgg.npz"
     if not photos.is_dir():
@@ -68,7 +68,7 @@ def examination(folder: Path, *banks: Path, **changes: Any) -> Examination:
         "photos": (photos,), "paintings": (paintings,), "vgg": vgg, "count": 2, "iterations": (1, 3), "device": "cpu",
         "gatys_photos": 0, **changes,
     }  # fmt: skip
-    return Examination(banks, **values)
+    return EvaluationConfig(banks, **values)
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +79,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylecam.evaluation.quality.speed.SIZES", (Size(64, 48), Size(128, 96)))
 
 
-def run(folder: Path, *banks: Path, **changes: Any) -> Report:
-    return Evaluation(examination(folder, *banks, **changes)).run()
+def run(folder: Path, *banks: Path, **changes: Any) -> QualityReport:
+    return Evaluator(examination(folder, *banks, **changes)).run()
 
 
 def test_a_network_that_changes_nothing_keeps_all_content_and_all_flicker(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_network_that_paints_one_grey_keeps_nothing_and_is_steady(tmp_path: Pa
 
 def test_the_painting_itself_has_all_of_its_style(tmp_path: Path) -> None:
     painting = Painting("a", material.picture(tmp_path / "a.png"))
-    critic = Critic(load_perceptual(material.vgg(tmp_path / "v.npz")), torch.device("cpu"))
+    critic = PerceptualLosses(load_perceptual(material.vgg(tmp_path / "v.npz")), torch.device("cpu"))
     image = painting.read(64)
     found = critic.judge(image.astype(np.float32), critic.look(image), critic.targets(painting, 64), 0.5)
     assert (found.content, found.style) == pytest.approx((0, 0), abs=1e-9)
@@ -116,11 +116,11 @@ def test_worth_is_read_off_the_curve_between_iterations(objective: float, wanted
 
 
 def test_worth_is_that_of_the_means_and_of_each_photograph() -> None:
-    way = Descent("adam", np.zeros((3, 2)), np.array([[4.0, 8.0], [2.0, 4.0], [1.0, 2.0]]))
-    found = way.worth([Judgement(0, 2.0), Judgement(4.0, 4.0)], WEIGHTS)
+    way = GatysBaseline("adam", np.zeros((3, 2)), np.array([[4.0, 8.0], [2.0, 4.0], [1.0, 2.0]]))
+    found = way.worth([PerceptualLoss(0, 2.0), PerceptualLoss(4.0, 4.0)], WEIGHTS)
     assert found.each == (1.0, 0.5)
     assert found.mean == pytest.approx((12 - 8) / (12 - 6))
-    assert str(way.worth([Judgement(0, 0), Judgement(0, 0)], WEIGHTS)) == ">2"
+    assert str(way.worth([PerceptualLoss(0, 0), PerceptualLoss(0, 0)], WEIGHTS)) == ">2"
     assert way.as_dict((1, 2, 5), WEIGHTS)["points"][1] == {
         "iterations": 2, "content": 0, "style": 1.5, "objective": 3.0,
     }  # fmt: skip
@@ -129,15 +129,15 @@ def test_worth_is_that_of_the_means_and_of_each_photograph() -> None:
 def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
     recipe = json.dumps({"fine": 0.0, "style": 1.8, "content": 2, "scale": 999999, "of_a_later_version": 1})
     model = Model.read(bank(tmp_path / "a.onnx", "a", recipe=recipe))
-    assert Weights.of(model, Learned(), None, None, None) == Weights(0.0, 0.9, 288)
-    assert Weights.of(model, Learned(0.1, 0.5, 384), None, None, None) == Weights(0.1, 0.5, 384)
-    assert Weights.of(model, Learned(0.1, 0.5, 384), 0.0, 4.5, 288) == Weights(0.0, 4.5, 288)
+    assert ObjectiveWeights.of(model, Learned(), None, None, None) == ObjectiveWeights(0.0, 0.9, 288)
+    assert ObjectiveWeights.of(model, Learned(0.1, 0.5, 384), None, None, None) == ObjectiveWeights(0.1, 0.5, 384)
+    assert ObjectiveWeights.of(model, Learned(0.1, 0.5, 384), 0.0, 4.5, 288) == ObjectiveWeights(0.0, 4.5, 288)
 
 
 @pytest.mark.parametrize("recipe", ["", "see the notes", "[1]", '{"fine": "much"}', '{"style": -1}', "[" * 9999])
 def test_a_recipe_for_people_leaves_the_trainers_weights(recipe: str, tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx", metadata={"recipe": recipe}))
-    assert Weights.of(model, Learned(), None, None, None) == Weights(0.22, 2.6, 288)
+    assert ObjectiveWeights.of(model, Learned(), None, None, None) == ObjectiveWeights(0.22, 2.6, 288)
 
 
 def test_arithmetic_that_cannot_be_counted_is_a_note_and_no_end(
@@ -174,13 +174,13 @@ def test_everything_is_there_as_json(tmp_path: Path) -> None:
 
 def test_losses_are_of_what_the_engine_paints_at_both_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    judge = Critic.judge
+    judge = PerceptualLosses.judge
 
-    def note(self: Critic, painted: Any, *others: Any) -> Judgement:
+    def note(self: PerceptualLosses, painted: Any, *others: Any) -> PerceptualLoss:
         seen.append(painted.shape)
         return judge(self, painted, *others)
 
-    monkeypatch.setattr(Critic, "judge", note)
+    monkeypatch.setattr(PerceptualLosses, "judge", note)
     run(tmp_path, bank(tmp_path / "b.onnx", "one"))
     assert seen == [(256, 256, 3), (96, 120, 3)] * 2
 
@@ -190,11 +190,11 @@ def test_banks_that_share_painting_and_weights_share_the_descent(
 ) -> None:
     calls = []
 
-    def descend(*given: Any, **options: Any) -> Descent:
+    def run_gatys_baseline(*given: Any, **options: Any) -> GatysBaseline:
         calls.append(given[4])
-        return descent_module.descend(*given, **options)
+        return descent_module.run_gatys_baseline(*given, **options)
 
-    monkeypatch.setattr(evaluation_module, "descend", descend)
+    monkeypatch.setattr(evaluation_module, "run_gatys_baseline", run_gatys_baseline)
     (tmp_path / "other").mkdir()
     banks = [bank(tmp_path / "b.onnx", "one"), bank(tmp_path / "other" / "b.onnx", "one", licence="other")]
     report = run(tmp_path, *banks, gatys_photos=1)
@@ -212,7 +212,7 @@ def test_a_style_without_a_painting_gets_steadiness_and_cost_only(tmp_path: Path
     path = bank(tmp_path / "b.onnx", "one", "two")
     asked = examination(tmp_path, path)
     (tmp_path / "paintings" / "two.png").unlink()
-    report = Evaluation(asked).run()
+    report = Evaluator(asked).run()
     first, second = report.styles
     assert len(first.crops) == 2
     assert (second.crops, second.crop, second.worth("adam")) == ([], None, None)
@@ -274,7 +274,7 @@ def test_stopped_it_reports_what_is_done(tmp_path: Path) -> None:
         if what.endswith("flicker"):
             stop.set()
 
-    report = Evaluation(
+    report = Evaluator(
         examination(tmp_path, bank(tmp_path / "b.onnx", "one", "two")), listener=listener, stop=stop
     ).run()
     assert report.stopped
@@ -292,7 +292,7 @@ def test_stopped_within_gatys_it_keeps_the_way_so_far(tmp_path: Path) -> None:
             stop.set()
 
     asked = examination(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=1, iterations=(1, 50))
-    report = Evaluation(asked, listener=listener, stop=stop).run()
+    report = Evaluator(asked, listener=listener, stop=stop).run()
     (way,) = report.styles[0].descents
     assert (len(way.content), way.after(50)) == (3, None)
 
@@ -300,7 +300,7 @@ def test_stopped_within_gatys_it_keeps_the_way_so_far(tmp_path: Path) -> None:
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
     told: list[float] = []
     asked = examination(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=1, baseline=True)
-    Evaluation(asked, listener=lambda done, what: told.append(done)).run()
+    Evaluator(asked, listener=lambda done, what: told.append(done)).run()
     assert told[-1] == pytest.approx(1.0)
     assert told[-2] < 1
 
@@ -331,7 +331,7 @@ def test_what_was_found_is_not_lost_when_gatys_method_fails(tmp_path: Path, monk
     def exhausted(*_: object, **__: object) -> None:
         raise TrainingFailedError("the memory does not suffice; lower --gatys-photos")
 
-    monkeypatch.setattr("stylecam.evaluation.quality.evaluator.descend", exhausted)
+    monkeypatch.setattr("stylecam.evaluation.quality.evaluator.run_gatys_baseline", exhausted)
     report = run(tmp_path, network(tmp_path / "plain.onnx"), gatys_photos=1)
     assert report.stopped
     assert report.styles[0].crop is not None

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from stylecam.evaluation.johnson import johnson
-from stylecam.evaluation.quality.model_runner import Painter
-from stylecam.evaluation.quality.speed import Cost, Machine, times
+from stylecam.evaluation.quality.model_runner import ModelRunner
+from stylecam.evaluation.quality.speed import InferenceCost, InferenceEnvironment, inference_times_ms
 from stylecam.media.frame import Size
 from stylecam.models.model import Model
 from tests.models.networks import network
 
 
 def test_johnsons_network_runs_and_paints_what_it_gets() -> None:
-    painted = Painter(johnson()).style(0)(np.full((48, 64, 3), 128, np.uint8))
+    painted = ModelRunner(johnson()).style(0)(np.full((48, 64, 3), 128, np.uint8))
     assert painted.shape == (48, 64, 3)
     assert np.isfinite(painted).all()
 
@@ -40,20 +40,20 @@ def test_times_are_medians_taken_turn_by_turn(tmp_path: Path) -> None:
         def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
             raise AssertionError
 
-    painter = Painter(Model.read(network(tmp_path / "a.onnx")))
-    first, second = times([painter, Painter(painter.model)], Size(64, 48), Ticks())
+    painter = ModelRunner(Model.read(network(tmp_path / "a.onnx")))
+    first, second = inference_times_ms([painter, ModelRunner(painter.model)], Size(64, 48), Ticks())
     assert second - first == pytest.approx(2)  # the turn after: two looks later
     assert first == pytest.approx(26)  # four looks while warming up, five turns of four, and the second of the sixth
 
 
 def test_the_ratio_is_the_others_over_ones_own() -> None:
-    found = Cost(2.0, 10.0).against(Cost(47.0, 200.0))
+    found = InferenceCost(2.0, 10.0).against(InferenceCost(47.0, 200.0))
     assert (found.times_less, found.times_faster) == (23.5, 20.0)
 
 
 def test_the_machine_says_with_what_it_ran(bank: Model) -> None:
     import cv2
 
-    machine = Machine.here(Painter(bank))
+    machine = InferenceEnvironment.here(ModelRunner(bank))
     assert f"OpenCV {cv2.__version__} on cpu" in str(machine)
     assert machine.threads == cv2.getNumThreads()

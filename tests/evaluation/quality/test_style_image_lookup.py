@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import TrainingDataError, UsageError
-from stylecam.evaluation.quality.style_image_lookup import attribute
+from stylecam.evaluation.quality.style_image_lookup import match_style_images
 from tests.training import material
 
 
@@ -32,13 +32,13 @@ def folder(place: Path, *names: str) -> Path:
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_a_painting_is_found_by_its_name(style: str, files: list[str], wanted: str, tmp_path: Path) -> None:
-    found = attribute({style: None}, [folder(tmp_path, *files)])
+    found = match_style_images({style: None}, [folder(tmp_path, *files)])
     assert found.paintings[style].path.stem == wanted
     assert found.notes == []
 
 
 def test_two_that_fit_equally_are_said(tmp_path: Path) -> None:
-    found = attribute({"wave": None}, [folder(tmp_path, "a_wave_1", "a_wave_2")])
+    found = match_style_images({"wave": None}, [folder(tmp_path, "a_wave_1", "a_wave_2")])
     assert found.paintings["wave"].path.stem == "a_wave_2"
     (note,) = found.notes
     assert "a_wave_1.jpg" in note
@@ -46,7 +46,9 @@ def test_two_that_fit_equally_are_said(tmp_path: Path) -> None:
 
 
 def test_the_file_it_was_learned_from_is_known_again(tmp_path: Path) -> None:
-    found = attribute({"wave": "hokusai.jpg", "storm": "lost.jpg"}, [folder(tmp_path, "wave", "hokusai", "storm")])
+    found = match_style_images(
+        {"wave": "hokusai.jpg", "storm": "lost.jpg"}, [folder(tmp_path, "wave", "hokusai", "storm")]
+    )
     assert {name: painting.path.stem for name, painting in found.paintings.items()} == {
         "wave": "hokusai",
         "storm": "storm",
@@ -54,14 +56,17 @@ def test_the_file_it_was_learned_from_is_known_again(tmp_path: Path) -> None:
 
 
 def test_a_style_without_a_painting_is_named(tmp_path: Path) -> None:
-    found = attribute({"wave": None, "scream": None}, [folder(tmp_path, "wave")])
+    found = match_style_images({"wave": None, "scream": None}, [folder(tmp_path, "wave")])
     assert list(found.paintings) == ["wave"]
     assert found.notes[0].startswith("scream")
 
 
 def test_a_named_painting_goes_first(tmp_path: Path) -> None:
     other = material.picture(tmp_path / "other.png")
-    assert attribute({"wave": None}, [folder(tmp_path, "wave")], [f"wave={other}"]).paintings["wave"].path == other
+    assert (
+        match_style_images({"wave": None}, [folder(tmp_path, "wave")], [f"wave={other}"]).paintings["wave"].path
+        == other
+    )
 
 
 @pytest.mark.parametrize("text", ["other.png", "storm=other.png"])
@@ -69,9 +74,9 @@ def test_a_painting_for_no_style_is_refused(text: str, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     material.picture(tmp_path / "other.png")
     with pytest.raises(UsageError, match="wave"):
-        attribute({"wave": None}, [], [text])
+        match_style_images({"wave": None}, [], [text])
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="nowhere"):
-        attribute({"wave": None}, [tmp_path / "nowhere"])
+        match_style_images({"wave": None}, [tmp_path / "nowhere"])

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from stylecam.errors import TrainingDataError
-from stylecam.evaluation.quality.model_runner import Levels
-from stylecam.evaluation.quality.temporal import Scene, flicker, read_clip
+from stylecam.evaluation.quality.model_runner import FloatImage
+from stylecam.evaluation.quality.temporal import ClipMotion, flicker, read_clip
 from stylecam.media.frame import Image, Size
 
 
-def identity(image: Image) -> Levels:
+def identity(image: Image) -> FloatImage:
     return image.astype(np.float32)
 
 
-def constant(image: Image) -> Levels:
+def constant(image: Image) -> FloatImage:
     return np.full(image.shape, 99, np.float32)
 
 
@@ -39,14 +39,14 @@ def wandering(frames: int = 6, step: int = 3) -> list[Image]:
     [(identity, 1.0), (constant, 0.0), (lambda image: 2 * identity(image), 2.0), (lambda image: image / 4, 0.25)],
     ids=["identity", "constant", "twice the contrast", "a quarter of it"],
 )
-def test_flicker_is_what_the_network_makes_of_the_noise(paint: Callable[[Image], Levels], wanted: float) -> None:
+def test_flicker_is_what_the_network_makes_of_the_noise(paint: Callable[[Image], FloatImage], wanted: float) -> None:
     assert flicker(paint, blots()) == pytest.approx(wanted, abs=1e-4)
 
 
 def test_the_noise_is_as_strong_as_asked_and_whole_levels() -> None:
     seen: list[Image] = []
 
-    def paint(image: Image) -> Levels:
+    def paint(image: Image) -> FloatImage:
         seen.append(image)
         return identity(image)
 
@@ -57,7 +57,7 @@ def test_the_noise_is_as_strong_as_asked_and_whole_levels() -> None:
 
 
 def test_a_moving_picture_itself_has_hardly_any_warped_error() -> None:
-    found = Scene(wandering()).warped_error(identity)
+    found = ClipMotion(wandering()).warped_error(identity)
     assert found.styled < 1.0
     assert found.camera == pytest.approx(found.styled)
     assert found.valid > 0.8
@@ -65,14 +65,14 @@ def test_a_moving_picture_itself_has_hardly_any_warped_error() -> None:
 
 def test_what_moves_with_the_scene_is_no_error_and_what_stays_is() -> None:
     pattern = np.random.default_rng(2).uniform(0, 255, (96, 160, 3)).astype(np.float32)
-    stuck = Scene(wandering()).warped_error(lambda image: pattern).styled
-    assert stuck > 20 * Scene(wandering()).warped_error(identity).styled
+    stuck = ClipMotion(wandering()).warped_error(lambda image: pattern).styled
+    assert stuck > 20 * ClipMotion(wandering()).warped_error(identity).styled
 
 
 @pytest.mark.parametrize("jump", [4.0, 20.0])
 def test_a_painter_that_alternates_errs_by_what_it_alternates(jump: float) -> None:
     turns = iter(range(100))
-    found = Scene(wandering()).warped_error(lambda image: constant(image) + jump * (next(turns) % 2))
+    found = ClipMotion(wandering()).warped_error(lambda image: constant(image) + jump * (next(turns) % 2))
     assert found.styled == pytest.approx(jump, abs=1e-3)
     assert found.camera < 1.0
 
@@ -83,7 +83,7 @@ def test_uncovered_ground_is_left_out() -> None:
         frame = blots()
         cv2.rectangle(frame, (20 + 12 * number, 20), (60 + 12 * number, 76), (255, 255, 255), -1)
         clip.append(frame)
-    assert Scene(clip).warped_error(identity).valid < 0.99
+    assert ClipMotion(clip).warped_error(identity).valid < 0.99
 
 
 def write_clip(path: Path, frames: list[Image]) -> Path:

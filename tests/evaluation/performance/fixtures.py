@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from stylecam.evaluation.host import Host
-from stylecam.evaluation.performance.engines import Entry, Ranking, Times
-from stylecam.evaluation.performance.live_run import Job, Outcome, Run
-from stylecam.evaluation.performance.load_test import Burden, phases
-from stylecam.evaluation.performance.soak_test import Endurance
-from stylecam.evaluation.performance.suite import Report
+from stylecam.evaluation.host import HostInfo
+from stylecam.evaluation.performance.engines import CaseTimings, EngineComparison, Entry
+from stylecam.evaluation.performance.live_run import LiveRunConfig, LiveRunResult, Run
+from stylecam.evaluation.performance.load_test import LoadTestResult, phases
+from stylecam.evaluation.performance.soak_test import SoakTestResult
+from stylecam.evaluation.performance.suite import BenchReport
 from stylecam.media.frame import Size
 from tests.doubles import TintEngine, model
 
@@ -61,42 +61,43 @@ REPORT: dict[str, Any] = {
 
 def run(samples: list[dict[str, Any]], seconds: float = 60.0, **changes: Any) -> Run:
     """A run of which these samples were taken."""
-    outcome = Outcome(samples, **{"report": REPORT, **changes})
-    return Run(Job("samples.jsonl", seconds), outcome)
+    outcome = LiveRunResult(samples, **{"report": REPORT, **changes})
+    return Run(LiveRunConfig("samples.jsonl", seconds), outcome)
 
 
 SIZE, LARGE = Size(64, 48), Size(128, 96)
 
 
-def ranking() -> Ranking:
+def ranking() -> EngineComparison:
     """A network of ours that takes 4 ms, the classic one 100 ms, where ours has 0.2 GMAC and the peak is 100."""
     ours, classic = model("ours"), model("classic")
     engine = TintEngine()
-    found = Ranking(baseline=classic, peak=100.0, gmac={(ours.key, SIZE): 0.2, (ours.key, LARGE): 0.8})
+    found = EngineComparison(baseline=classic, peak=100.0, gmac={(ours.key, SIZE): 0.2, (ours.key, LARGE): 0.8})
     found.times = [
-        Times(Entry(engine, ours), SIZE, [4.0, 4.0, 9.0], [5.0]),
-        Times(Entry(engine, classic), SIZE, [100.0], [80.0]),
-        Times(Entry(engine, ours), LARGE, [16.0], [16.0]),
+        CaseTimings(Entry(engine, ours), SIZE, [4.0, 4.0, 9.0], [5.0]),
+        CaseTimings(Entry(engine, classic), SIZE, [100.0], [80.0]),
+        CaseTimings(Entry(engine, ours), LARGE, [16.0], [16.0]),
     ]
     return found
 
 
-def report() -> Report:
+def report() -> BenchReport:
     """All kinds, measured to the end."""
     samples = [entry(t) for t in range(61)]
     events = [{"kind": "event", "t": 15.1, "what": "load", "argument": "1"}]
     pixels = {"count": 90, "p50": 20.0, "p95": 30.0, "p99": 33.0, "max": 40.0, "unreadable": 0, "backwards": 0}
     seen = run(samples, events=events, pixels=pixels)
-    return Report(
-        Host.here(), "great_wave", (), ranking(), seen, [seen, seen], Burden(seen, phases(60, 2)), [seen, seen],
-        Endurance(seen),
+    return BenchReport(
+        HostInfo.here(), "great_wave", (), ranking(), seen, [seen, seen],
+        LoadTestResult(seen, phases(60, 2)), [seen, seen],
+        SoakTestResult(seen),
     )  # fmt: skip
 
 
-def cut_short() -> Report:
+def cut_short() -> BenchReport:
     """All live kinds, each of which crashed at once."""
     nothing = run([], report=None, crash="it ended with SIGSEGV")
-    return Report(
-        Host.here(), "great_wave", (), None, nothing, [nothing], Burden(nothing, phases(60, 2)), [nothing],
-        Endurance(nothing), stopped=True,
+    return BenchReport(
+        HostInfo.here(), "great_wave", (), None, nothing, [nothing], LoadTestResult(nothing, phases(60, 2)), [nothing],
+        SoakTestResult(nothing), stopped=True,
     )  # fmt: skip

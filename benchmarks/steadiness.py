@@ -25,7 +25,6 @@ import cv2
 import numpy as np
 
 import stylecam
-from stylecam.control.state import STEADINESS
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.evaluation.host import HostInfo
 from stylecam.evaluation.quality.model_runner import FloatImage
@@ -34,6 +33,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, pad_by_reflection
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
+from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.temporal_filter import Steady
 
 SIZE, RIM = Size(640, 360), 8
@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("models/gallery.onnx"))
     parser.add_argument("--styles", nargs="+", metavar="NAME")
-    parser.add_argument("--strength", type=float, default=STEADINESS)
+    parser.add_argument("--strength", type=float, default=Look().steadiness)
     parser.add_argument("--clips", type=Path, metavar="DIR")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true")

@@ -47,7 +47,7 @@ def watchable_sink(taken: bool | None = True) -> WatchableSink:
 
 def viewers(*sinks: Sink, state: LiveState | None = None, now: float = 1000.0) -> Viewers:
     """One that follows `sinks`; without any, somebody always watches."""
-    wanted = state or LiveState(None)
+    wanted = state or LiveState()
     return Viewers(sinks or [watchable_sink()], lambda: wanted, now)
 
 

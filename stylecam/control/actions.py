@@ -88,19 +88,24 @@ def _step(by: int) -> Apply:
         mixes = _singles(choice)
         if not mixes:
             return state
-        at = mixes.index(state.mix) if state.mix in mixes else (-1 if by > 0 else 0)
-        return replace(state, mix=mixes[(at + by) % len(mixes)], bypass=False)
+        at = mixes.index(state.look.mix) if state.look.mix in mixes else (-1 if by > 0 else 0)
+        return _chosen(state, mix=mixes[(at + by) % len(mixes)])
 
     return apply
 
 
+def _chosen(state: LiveState, **changes: Any) -> LiveState:
+    """`state` with another look, which is shown from now on."""
+    return replace(state.with_look(**changes), bypass=False)
+
+
 def _random(state: LiveState, _: Arguments, choice: Choice) -> LiveState:
-    others = [mix for mix in _singles(choice) if mix != state.mix]
-    return replace(state, mix=random.choice(others), bypass=False) if others else state
+    others = [mix for mix in _singles(choice) if mix != state.look.mix]
+    return _chosen(state, mix=random.choice(others)) if others else state
 
 
 def _select(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
-    return replace(state, mix=_style(str(arguments["style"]), choice), bypass=False)
+    return _chosen(state, mix=_style(str(arguments["style"]), choice))
 
 
 def _style(text: str, choice: Choice) -> StyleMix | None:
@@ -116,19 +121,19 @@ def _style(text: str, choice: Choice) -> StyleMix | None:
 
 
 def _blend(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
-    return replace(state, mix=choice.catalog.parse(str(arguments["weights"])), bypass=False)
+    return _chosen(state, mix=choice.catalog.parse(str(arguments["weights"])))
 
 
 def _set(name: str) -> Apply:
     def apply(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
-        return replace(state, **{name: arguments["value"]})  # type: ignore[arg-type]
+        return state.with_look(**{name: arguments["value"]})
 
     return apply
 
 
 def _move(name: str, by: float) -> Apply:
     def apply(state: LiveState, _: Arguments, __: Choice) -> LiveState:
-        return replace(state, **{name: round(min(1.0, max(0.0, getattr(state, name) + by)), 3)})
+        return state.with_look(**{name: round(min(1.0, max(0.0, getattr(state.look, name) + by)), 3)})
 
     return apply
 
@@ -140,9 +145,16 @@ def _toggle(name: str) -> Apply:
     return apply
 
 
+def _toggle_look(name: str) -> Apply:
+    def apply(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+        return state.with_look(**{name: bool(arguments.get("on", not getattr(state.look, name)))})
+
+    return apply
+
+
 def _scale(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
     value = arguments["value"]
-    return replace(state, scale=None if value == "auto" else float(value))
+    return state.with_look(scale=None if value == "auto" else float(value))
 
 
 def _cycle(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
@@ -161,8 +173,8 @@ def _preset(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState
         for key in ("strength", "steadiness", "preserve_color")
         if (value := getattr(preset, key)) is not None
     }
-    mix = state.mix if preset.style is None else _style(preset.style, choice)
-    return replace(state, mix=mix, bypass=False, **changed)
+    mix = state.look.mix if preset.style is None else _style(preset.style, choice)
+    return _chosen(state, mix=mix, **changed)
 
 
 def _same(state: LiveState, _: Arguments, __: Choice) -> LiveState:
@@ -212,10 +224,10 @@ ACTIONS: dict[str, Action] = {
         Action("steadier", "calmer picture", _move("steadiness", +STEADINESS_STEP), key="]"),
         Action("livelier", "picture follows faster", _move("steadiness", -STEADINESS_STEP), key="["),
         Action(
-            "preserve_color", "the camera's own colours", _toggle("preserve_color"), (flag("own colours"),),
+            "preserve_color", "the camera's own colours", _toggle_look("preserve_color"), (flag("own colours"),),
             "ctrl+alt+c", "c",
         ),
-        Action("mirror", "left and right exchanged", _toggle("mirror"), (flag("exchanged"),), key="m"),
+        Action("mirror", "left and right exchanged", _toggle_look("mirror"), (flag("exchanged"),), key="m"),
         Action("scale", "how finely to paint", _scale, (_SCALE,)),
         Action("freeze", "hold the picture", _toggle("frozen"), (flag("held"),), "ctrl+alt+f", "f"),
         Action("rest", "camera off and on", _toggle("resting"), (flag("camera off"),), "ctrl+alt+o", "o"),

@@ -18,7 +18,7 @@ class AutoCycle:
 
     def due(self, state: LiveState, now: float) -> Order | None:
         """The order to give at `now` (s), or None; to be asked a few times a second."""
-        showing = (state.label, state.cycle_s)
+        showing = (state.look.label, state.cycle_s)
         waiting = state.bypass or state.frozen or state.resting or state.panic
         if state.cycle_s is None or waiting or showing != self._showing:
             self._showing, self._since = showing, now

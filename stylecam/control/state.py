@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stylecam.stylize.look import DEFAULT_STEADINESS, Look
-
-STEADINESS = DEFAULT_STEADINESS
+from stylecam.stylize.look import Look
+from stylecam.utils.options import options_of
 
 
 @dataclass(frozen=True, slots=True)
-class LiveState(Look):
-    """Everything that can be changed while stylecam runs: the look, and what is published instead of it.
+class LiveState:
+    """Everything that can be changed while stylecam runs; replaced whole, never changed in place.
 
     Attributes:
+        look: how frames are styled.
+        bypass: show the camera picture for a moment, keeping the chosen style.
         frozen: keep publishing the picture of the moment.
         resting: keep the camera off, whoever watches.
         panic: show a still picture instead of anything else.
         cycle_s: seconds after which the next style comes by itself, or None.
-        version: grows with each order.
+        version: grows with each command.
     """
 
+    look: Look = field(default_factory=Look)
+    bypass: bool = False
     frozen: bool = False
     resting: bool = False
     panic: bool = False
     cycle_s: float | None = None
     version: int = 0
 
+    @property
+    def visible_look(self) -> Look:
+        """The look to style with now: while the style is bypassed, one of strength 0, whose network stays warm."""
+        return replace(self.look, strength=0.0) if self.bypass else self.look
+
+    def with_look(self, **changes: Any) -> LiveState:
+        """Return this state with `changes` made to its look."""
+        return replace(self, look=replace(self.look, **changes))
+
     def describe(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         return {
             "version": self.version,
-            "style": self.label,
-            "weights": self.weights,
-            "strength": self.strength,
-            "steadiness": self.steadiness,
-            "preserve_color": self.preserve_color,
+            "style": self.look.label,
+            "weights": self.look.weights,
+            **{each.name: getattr(self.look, each.attribute) for each in options_of(Look)},
             "bypass": self.bypass,
             "frozen": self.frozen,
             "resting": self.resting,
-            "mirror": self.mirror,
-            "scale": self.scale,
             "panic": self.panic,
             "cycle_s": self.cycle_s,
         }

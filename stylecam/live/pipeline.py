@@ -138,10 +138,10 @@ class Pipeline:
         if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
-        if self._cpu_budget.is_exceeded(started, self._clock.process_time()) and state.paints:
+        if self._cpu_budget.is_exceeded(started, self._clock.process_time()) and state.visible_look.paints:
             self._stats.count_skipped()
             return
-        styled = self._stylist.style(frame, state)
+        styled = self._stylist.style(frame, state.visible_look)
         now = self._clock.now()
         self._stats.count_styled(now, (now - started) * 1000, self._stylist.work.reused)
         self._styled.put((styled, now))

@@ -121,7 +121,8 @@ class Session:
             for sink in opened:
                 sink.write(card)
             if asked is None:
-                asked = self._engine_chooser.fastest(self._catalog.models if state.mix is None else [state.mix.model])
+                mix = state.look.mix
+                asked = self._engine_chooser.fastest(self._catalog.models if mix is None else [mix.model])
             self._use(asked)
             self._prepare(state)
         except BaseException:
@@ -281,12 +282,12 @@ class Session:
     def _prepare(self, state: LiveState) -> None:
         """Load the first network; an engine or device that nobody asked for and that fails is replaced by OpenCV's."""
         try:
-            self.stylist.prepare(state)
+            self.stylist.prepare(state.look)
         except EngineError as error:
             other = self._engine_chooser.fallback_for(self.pool.engine, error)
             self.pool.close()
             self._use(other)
-            self.stylist.prepare(state)
+            self.stylist.prepare(state.look)
         self.pool.spare = self._engine_chooser.spare_for(self.pool.engine)
 
     def _wanted(self) -> list[SinkRunner]:

@@ -1,4 +1,4 @@
-"""What a user may ask of a live run."""
+"""What a user may set for a live run. Each option is declared here once; see `stylecam.utils.options`."""
 
 from __future__ import annotations
 
@@ -9,73 +9,138 @@ from pathlib import Path
 
 from stylecam.control.actions import Preset
 from stylecam.control.http.address import Address
-from stylecam.control.http.auth import check_token
-from stylecam.control.obs import ObsAddress
-from stylecam.control.state import STEADINESS
-from stylecam.engines.names import AUTO, check_names
+from stylecam.control.obs import DEFAULT, ObsAddress
+from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES, check_names
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
+from stylecam.stylize.look import LookSettings
 from stylecam.utils.files import check_writable
+from stylecam.utils.options import CAMERA, CONTROL, LOOK, OTHER, OUTPUT, PERFORMANCE, option, options_of
 
-FASTEST, SLOWEST = 120.0, 1.0
-CPU_PERCENT = 80.0
-"""The share of the computer's processor time that is used at most, unless told otherwise: a call needs some too."""
+
+def _hotkey(text: str) -> tuple[str, str]:
+    """Read `next=ctrl+alt+right` as a command and its keys."""
+    command, equals, keys = text.partition("=")
+    if not equals:
+        raise UsageError(f"--hotkey {text!r} is not ORDER=KEYS; write for instance next=ctrl+alt+right")
+    return command.strip(), keys
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What a user may ask of a live run; plain values, as the command line reads them."""
+class Settings(LookSettings):
+    """Everything a user may set for a live run, as plain values."""
 
-    camera: str | None = None
-    style: str | None = None
-    size: Size = field(default_factory=lambda: Size(1280, 720))
-    fps: float = 30.0
-    outputs: tuple[str, ...] = ()
-    engine: str = AUTO
-    device: str = AUTO
-    retune: bool = False
-    threads: int | None = None
-    cpu: float = CPU_PERCENT
-    strength: float = 1.0
-    steadiness: float = STEADINESS
-    scale: float | None = None
-    mirror: bool = False
-    always_on: bool = False
-    idle_after: float | None = None
-    hotkeys: bool = True
-    bindings: Mapping[str, str] = field(default_factory=dict)
-    presets: Mapping[str, Preset] = field(default_factory=dict)
-    obs: str | None = field(default=None, repr=False)
-    scenes: Mapping[str, str] = field(default_factory=dict)
-    seconds: float | None = None
-    stats: Path | None = None
-    server: bool = True
-    listen: str | None = None
-    token: str | None = None
-    panic_picture: Path | None = None
+    camera: str | None = option(
+        None,
+        help="Index, /dev/videoN, part of its name, a video, picture or folder, a URL, or demo. "
+        "Without: the first camera, or the demo if there is none.",
+        group=CAMERA, metavar="WHICH", example="HD Webcam",
+    )  # fmt: skip
+    style: str | None = option(
+        None,
+        help="A style, a blend a:0.6,b:0.4, an .onnx file, or none. Without: the first one.",
+        group=LOOK, metavar="NAME", example="great_wave", command="select", preset=True,
+    )  # fmt: skip
+    size: Size = option(
+        Size(1280, 720), help="Size of the published picture.", group=OUTPUT, parse=Size.parse
+    )  # fmt: skip
+    fps: float = option(30.0, help="Frames a second to publish.", group=OUTPUT, minimum=1.0, maximum=120.0)
+    outputs: tuple[str, ...] = option(
+        (),
+        help="virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), web[:PORT], window, "
+        "file:PATH.mp4 or null; may be given several times. "
+        "Without: the virtual camera, or the web page if there is none.",
+        group=OUTPUT, name="output", metavar="WHERE", example=["virtual", "window"],
+    )  # fmt: skip
+    engine: str = option(
+        AUTO,
+        help=f"What runs the network: {', '.join(ENGINES)}, or {AUTO}: the fastest that is installed, measured once.",
+        group=PERFORMANCE, metavar="ENGINE",
+    )  # fmt: skip
+    device: str = option(
+        AUTO,
+        help="What it runs on. " + "; ".join(f"{name}: {', '.join(its)}" for name, its in DEVICES_OF.items()) + ".",
+        group=PERFORMANCE, metavar="DEVICE",
+    )  # fmt: skip
+    retune: bool = option(False, help="With --engine auto: measure the engines again.", group=PERFORMANCE)
+    threads: int | None = option(
+        None,
+        help="Processor threads the network may use. Without: all.",
+        group=PERFORMANCE, minimum=1, maximum=512, example=2,
+    )  # fmt: skip
+    cpu: float = option(
+        80.0,
+        help="Most of the computer's processor time to use; less leaves more to the call and keeps the fan quiet.",
+        group=PERFORMANCE, metavar="PERCENT", minimum=5.0, maximum=100.0,
+    )  # fmt: skip
+    always_on: bool = option(False, help="Keep the camera on and paint also while nobody watches.", group=CAMERA)
+    idle_after: float | None = option(
+        None,
+        help="Where stylecam cannot tell whether anybody watches: rest after so long without a key; "
+        "any key wakes it.",
+        group=CAMERA, metavar="MINUTES", minimum=0.1, maximum=1440.0, example=20.0,
+    )  # fmt: skip
+    hotkeys: bool = option(True, help="Listen to global hotkeys.", group=CONTROL)
+    bindings: Mapping[str, str] = option(
+        {},
+        help="Change a hotkey: next=ctrl+alt+right, select:1=ctrl+alt+1, quit= for none.",
+        group=CONTROL, name="hotkey", metavar="ORDER=KEYS", parse=_hotkey, example=["next=ctrl+alt+right"], live=True,
+    )  # fmt: skip
+    presets: Mapping[str, Preset] = option({}, help="Looks with a name.", group=CONTROL, live=True)
+    obs: str | None = option(
+        None,
+        help="Let the scenes of OBS choose the style, as the file's [scenes] say. "
+        "The password is better in the file.",
+        group=CONTROL, metavar="[ws://:PASSWORD@HOST:PORT]", bare=DEFAULT, place=("obs", "url"), secret=True,
+        example="ws://:password@127.0.0.1:4455",
+    )  # fmt: skip
+    scenes: Mapping[str, str] = option({}, help="Scene of OBS = style or preset.", group=CONTROL, live=True)
+    seconds: float | None = option(
+        None, help="Stop after this long.", group=OTHER, minimum=0.1, maximum=math.inf, example=60.0
+    )
+    stats: Path | None = option(
+        None,
+        help="Write statistics there every second and at the end.",
+        group=OTHER, metavar="FILE.json", example="stats.json",
+    )  # fmt: skip
+    server: bool = option(
+        True,
+        help="Serve the page with the picture, and what steers from outside: phone, Stream Deck, `stylecam ctl`.",
+        group=CONTROL, place=("server", "enabled"),
+    )  # fmt: skip
+    listen: str | None = option(
+        None,
+        help="Where to serve it; 0.0.0.0 lets other computers in. Without: 127.0.0.1, the first free port from 8765.",
+        group=CONTROL, metavar="HOST[:PORT]", place=("server", "listen"), example="127.0.0.1:8765",
+    )  # fmt: skip
+    token: str | None = option(
+        None,
+        help="What the server wants to see, 8 or more letters and digits, so that links stay good. "
+        "Without: a random one.",
+        group=CONTROL, place=("server", "token"), secret=True, example="something-long-that-nobody-guesses",
+    )  # fmt: skip
+    panic_picture: Path | None = option(
+        None,
+        help="What others see after the key x or Ctrl+Alt+X. Without: a card.",
+        group=CONTROL, metavar="FILE", place=("panic", "picture"), example="~/Pictures/back-soon.png", live=True,
+    )  # fmt: skip
     pictures: Path = field(default_factory=Path)
+    """The folder for snapshots."""
     videos: Path = field(default_factory=Path)
+    """The folder for recordings."""
     demo: bool = True
     """Show the demo where no camera was asked for and there is none."""
 
     def check(self) -> None:
-        """See that numbers, address and token make sense and the statistics file can be written.
+        """Check that numbers, address and token make sense and that the statistics file can be written.
 
         Raises:
-            UsageError: the first one that does not.
+            UsageError: for the first one that does not.
         """
-        for name, value, low, high in (
-            ("--fps", self.fps, SLOWEST, FASTEST),
-            ("--strength", self.strength, 0.0, 1.0),
-            ("--steadiness", self.steadiness, 0.0, 1.0),
-            ("--cpu", self.cpu, 5.0, 100.0),
-            ("--scale", self.scale if self.scale is not None else 1.0, 0.25, 1.0),
-            ("--threads", float(self.threads if self.threads is not None else 1), 1.0, 512.0),
-            ("--idle-after", self.idle_after if self.idle_after is not None else 1.0, 0.1, 1440.0),
-            ("--seconds", self.seconds if self.seconds is not None else 1.0, 0.1, math.inf),
-        ):
-            if not low <= value <= high:
-                raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to {high:g}")
+        from stylecam.control.http.auth import check_token
+
+        for each in options_of(Settings):
+            each.check(getattr(self, each.attribute))
         check_names(self.engine, self.device)
         if self.listen is not None:
             Address.parse(self.listen)

@@ -21,6 +21,7 @@ from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.factory import make_source
 from stylecam.models.catalog import Catalog
+from stylecam.stylize.look import Look
 from stylecam.utils.clock import Clock
 from stylecam.utils.text import Say
 
@@ -94,13 +95,7 @@ def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
         mix = catalog.parse(settings.style)
     else:
         mix = catalog.mix_of(catalog.cards[0]) if catalog.cards else None
-    return LiveState(
-        mix,
-        strength=settings.strength,
-        steadiness=settings.steadiness,
-        mirror=settings.mirror,
-        scale=settings.scale,
-    )
+    return LiveState(Look.start(mix, settings))
 
 
 def open_source(settings: Settings, clock: Clock, say: Say, own: Source | None = None) -> Source:

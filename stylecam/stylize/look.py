@@ -5,33 +5,62 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stylecam.utils.options import LOOK, option, options_of
+
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
     from stylecam.models.catalog import StyleMix
 
-DEFAULT_STEADINESS = 0.8
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookSettings:
+    """The part of a look that can be set before a run as well as while it runs.
+
+    Attributes:
+        strength: 0..1, how much of the styled picture covers the camera picture.
+        steadiness: 0..1, how strongly flicker is removed where nothing moves.
+        scale: fixed processing size as a share of the output's, or None for the governor's choice.
+        mirror: publish left and right exchanged.
+    """
+
+    strength: float = option(
+        1.0, help="0 (camera) to 1 (painting).", group=LOOK, minimum=0.0, maximum=1.0, example=0.5, command="strength",
+        preset=True,
+    )  # fmt: skip
+    steadiness: float = option(
+        0.8,
+        help="0 (every frame for itself) to 1: how much what stands still is kept from flickering.",
+        group=LOOK, minimum=0.0, maximum=1.0, example=0.5, command="steadiness", preset=True,
+    )  # fmt: skip
+    scale: float | None = option(
+        None,
+        help="Processing size: auto holds the frame rate; 0.25 to 1 fixes a share of the picture's size.",
+        group=LOOK, minimum=0.25, maximum=1.0, word="auto", example=0.5, command="scale",
+    )  # fmt: skip
+    mirror: bool = option(
+        False,
+        help="Publish the picture mirrored. (The preview window always is a mirror.)",
+        group=LOOK, command="mirror",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How frames are painted; replaced whole, never changed in place.
+class Look(LookSettings):
+    """How frames are styled; replaced whole, never changed in place.
 
     Attributes:
         mix: the style or blend; None for the plain camera picture.
-        strength: 0..1, how much of the painting covers the camera picture.
-        steadiness: 0..1, how strongly what does not move is kept from flickering.
-        preserve_color: keep the camera's colours and take only light and dark of the painting.
-        bypass: show the camera picture for a moment, keeping the chosen style.
-        mirror: publish left and right exchanged.
-        scale: fixed processing size as a share of the output's, or None for the governor's choice.
+        preserve_color: keep the camera's colours and take only light and dark of the styled picture.
     """
 
-    mix: StyleMix | None
-    strength: float = 1.0
-    steadiness: float = DEFAULT_STEADINESS
-    preserve_color: bool = False
-    bypass: bool = False
-    mirror: bool = False
-    scale: float | None = None
+    mix: StyleMix | None = None
+    preserve_color: bool = option(
+        False, help="Keep the camera's own colours.", group=LOOK, command="preserve_color", preset=True
+    )
+
+    @classmethod
+    def start(cls, mix: StyleMix | None, settings: LookSettings) -> Look:
+        """The look of `mix` with everything else as in `settings`."""
+        return cls(mix, **{each.attribute: getattr(settings, each.attribute) for each in options_of(LookSettings)})
 
     @property
     def label(self) -> str:
@@ -41,11 +70,11 @@ class Look:
     @property
     def paints(self) -> bool:
         """True if a network has to run for this look."""
-        return self.mix is not None and not self.bypass and self.strength > 0
+        return self.mix is not None and self.strength > 0
 
     @property
     def weights(self) -> dict[str, float]:
-        """The styles painted with and their shares, which sum to about 1; empty for the plain camera."""
+        """The styles and their shares, which sum to about 1; empty for the plain camera."""
         if self.mix is None:
             return {}
         parts = [part.partition(":") for part in self.mix.label.split(",")]

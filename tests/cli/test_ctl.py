@@ -118,7 +118,7 @@ def test_watching_prints_every_change_until_the_end(catalog: Catalog, as_json: b
         first = watching.stdout.readline()
         assert run_command_line(["ctl", "select", "great_wave"]) == 0
         second = watching.stdout.readline()
-        assert served.control.state.label == "great_wave"
+        assert served.control.state.look.label == "great_wave"
     _, said = watching.communicate(timeout=20)
     assert watching.returncode == 0
     assert said == "stylecam has ended\n"

@@ -19,6 +19,7 @@ from stylecam.control.state import LiveState
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
+from stylecam.stylize.look import Look
 from stylecam.testing import gray_image
 
 TOKEN = "a-token-of-the-tests"
@@ -49,7 +50,7 @@ class House:
     """A server with a control that is carried out by a thread, as a pipeline does, and an open web sink."""
 
     def __init__(self, catalog: Catalog, address: Address | None = None, thumbnails: Thumbnails | None = None) -> None:
-        self.control = Control(catalog, LiveState(catalog.mix_of(catalog.cards[0])))
+        self.control = Control(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
         self.sink = MjpegSink()
         self.sink.open(SIZE, 30)
         desk = Desk(

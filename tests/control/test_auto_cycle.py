@@ -10,13 +10,14 @@ from stylecam.control.actions import Order
 from stylecam.control.auto_cycle import AutoCycle
 from stylecam.control.state import LiveState
 from stylecam.models.catalog import Catalog
+from stylecam.stylize.look import Look
 
 NEXT = Order("next")
 
 
 @pytest.fixture
 def state(catalog: Catalog) -> LiveState:
-    return LiveState(catalog.mix_of(catalog.cards[0]), cycle_s=10.0)
+    return LiveState(Look(catalog.mix_of(catalog.cards[0])), cycle_s=10.0)
 
 
 def test_the_next_style_comes_after_each_period(state: LiveState) -> None:
@@ -33,7 +34,7 @@ def test_without_a_period_nothing_comes(state: LiveState) -> None:
 def test_a_style_chosen_by_hand_stays_a_whole_period(state: LiveState, catalog: Catalog) -> None:
     cycle = AutoCycle()
     cycle.due(state, 0)
-    other = replace(state, mix=catalog.mix_of(catalog.cards[3]))
+    other = state.with_look(mix=catalog.mix_of(catalog.cards[3]))
     assert cycle.due(other, 9) is None
     assert cycle.due(other, 18) is None
     assert cycle.due(other, 19) == NEXT

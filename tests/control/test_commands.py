@@ -11,11 +11,12 @@ from stylecam.control.commands import Control, Ticket
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog
+from stylecam.stylize.look import Look
 
 
 @pytest.fixture
 def control(catalog: Catalog) -> Control:
-    return Control(catalog, LiveState(catalog.mix_of(catalog.cards[0])))
+    return Control(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
 
 
 def order(control: Control, text: str) -> Ticket:
@@ -40,7 +41,7 @@ def test_an_order_wakes_whoever_carries_it_out(control: Control) -> None:
 def test_a_ticket_ends_with_the_state_after_its_order(control: Control) -> None:
     first, second = order(control, "strength:0.5"), order(control, "strength:0.7")
     control.apply()
-    assert (first.state.strength, second.state.strength) == (0.5, 0.7)
+    assert (first.state.look.strength, second.state.look.strength) == (0.5, 0.7)
 
 
 def test_an_impossible_order_is_refused_and_changes_nothing(control: Control) -> None:
@@ -133,7 +134,7 @@ def test_a_ticket_ends_only_once(control: Control) -> None:
 def test_presets_may_be_replaced_while_it_runs(control: Control) -> None:
     control.presets = {"new": Preset(strength=0.3)}
     order(control, "preset:new")
-    assert control.apply().strength == 0.3
+    assert control.apply().look.strength == 0.3
 
 
 def test_at_the_end_nobody_is_left_waiting(control: Control) -> None:

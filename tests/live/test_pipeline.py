@@ -19,6 +19,7 @@ from stylecam.live.stats import Stats
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.stylize.live import RIM, Stylist
+from stylecam.stylize.look import Look
 from stylecam.testing import CollectingSink, ScriptedSource, ScriptEvent, gray_image
 from stylecam.utils.clock import ManualClock, SystemClock
 from tests.doubles import ManualSessionPool, TintEngine, model, until, viewers
@@ -46,8 +47,8 @@ class Studio:
         self.stats = Stats()
         self.pool = ManualSessionPool(self.engine, RIM)
         stylist = Stylist(self.pool, SIZE, 30, clock, self.stats.count_fault)
-        state = LiveState(mix)
-        stylist.prepare(state)
+        state = LiveState(Look(mix))
+        stylist.prepare(state.look)
         self.control = Control(Catalog([]), state)
         self.source.open(SIZE, 30)
         self.sink.open(SIZE, 30)
@@ -372,7 +373,7 @@ def test_a_style_is_reached_also_while_the_camera_is_lost(clock: ManualClock) ->
     other = StyleMix(BANK, (0.0, 0.0, 0.0, 1.0), "other")
     studio = Studio([gray_image(255, SIZE), None], clock)
     studio.step(6)
-    studio.control._state = replace(studio.control.state, mix=other, version=7)
+    studio.control._state = replace(studio.control.state, look=Look(other), version=7)
     shades = []
     for _ in range(20):
         studio.step()

@@ -457,7 +457,7 @@ def test_what_covers_the_picture_is_all_that_is_published() -> None:
 
 def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
     sink = WatchableSink(taken=False)
-    stage = Stage(sink, watching=Viewers([sink], lambda: LiveState(None, resting=True), 1000.0))
+    stage = Stage(sink, watching=Viewers([sink], lambda: LiveState(resting=True), 1000.0))
     stage.step(2)
     stage.cover = frame(5)
     stage.step()

@@ -34,7 +34,7 @@ class Stage:
     """A pipeline stepped by hand, with errands that write into a folder."""
 
     def __init__(self, clock: ManualClock, folder: Path, reload: Callable[[], None] | None = None) -> None:
-        self.control = Control(Catalog([]), LiveState(None))
+        self.control = Control(Catalog([]), LiveState())
         stats = Stats()
         source, sink = ScriptedSource([gray_image(200, SIZE)], clock), CollectingSink()
         source.open(SIZE, 30)

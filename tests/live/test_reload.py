@@ -90,7 +90,7 @@ class Run:
 
 @pytest.fixture
 def run(catalog: Catalog) -> Run:
-    parts = Run(Control(catalog, LiveState(None)))
+    parts = Run(Control(catalog, LiveState()))
     take: Callable[[Order], None] = lambda order: parts.orders.append(str(order))  # noqa: E731
     parts.reloader = Reloader(
         START, parts.read, catalog, parts.control,

@@ -40,7 +40,7 @@ class Place:
         web = find_web_sink(settings, sinks)
         if web is None:
             return None
-        desk = Desk(Control(self.catalog, LiveState(None)), self.catalog, web.broadcast)
+        desk = Desk(Control(self.catalog, LiveState()), self.catalog, web.broadcast)
         server = serve(settings, desk, web, self.opened, self.said.append)
         self.servers += [server] if server is not None else []
         return server

@@ -18,7 +18,7 @@ class House:
 
     def __init__(self, *taken: bool | None, always_on: bool = False, idle_after_s: float | None = None) -> None:
         self.now = 50.0
-        self.state = LiveState(None)
+        self.state = LiveState()
         self.seats: list[WatchableSink] = [watchable_sink(one) for one in taken]
         self.viewers = Viewers(self.seats, lambda: self.state, self.now, always_on=always_on, idle_after_s=idle_after_s)
 

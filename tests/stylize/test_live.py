@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stylecam.control.state import LiveState
 from stylecam.errors import EngineError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung, ladder
 from stylecam.stylize.live import GIVE_UP, RIM, Stylist
+from stylecam.stylize.look import Look
 from stylecam.testing import gray_image
 from stylecam.utils.clock import ManualClock
 from tests.doubles import ManualSessionPool, TintEngine, model
@@ -63,7 +63,7 @@ class Studio:
         )
         self.index = -1
 
-    def paint(self, state: LiveState, image: Image | None = None) -> Frame:
+    def paint(self, state: Look, image: Image | None = None) -> Frame:
         """One camera frame, one period after the one before it; without `image` a bright one with something moving."""
         self.clock.advance(1 / FPS)
         self.index += 1
@@ -75,7 +75,7 @@ class Studio:
         image[140:, :40] = 0
         return image if self.index % 2 else np.ascontiguousarray(image[:, ::-1])
 
-    def level(self, state: LiveState) -> int:
+    def level(self, state: Look) -> int:
         return int(self.paint(state).image[180, 320, 0])
 
 
@@ -91,7 +91,7 @@ LEVEL = {i: 51 * (i + 1) for i in range(4)}
 
 
 def test_a_frame_is_painted_at_the_outputs_size(studio: Studio) -> None:
-    state = LiveState(one(BANK, 2))
+    state = Look(one(BANK, 2))
     studio.stylist.prepare(state)
     painted = studio.paint(state)
     assert painted.size == SIZE
@@ -99,7 +99,7 @@ def test_a_frame_is_painted_at_the_outputs_size(studio: Studio) -> None:
 
 
 def test_a_painted_frame_keeps_its_number_and_capture_time(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     painted = studio.paint(state)
     assert painted.index == 0
@@ -107,14 +107,14 @@ def test_a_painted_frame_keeps_its_number_and_capture_time(studio: Studio) -> No
 
 
 def test_painting_starts_with_the_very_first_frame(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.paint(state)
     assert studio.stylist.work.painted
 
 
 def test_the_network_sees_the_rung_and_a_rim_around_it(studio: Studio) -> None:
-    state = LiveState(one(BANK), scale=0.5)
+    state = Look(one(BANK), scale=0.5)
     studio.stylist.prepare(state)
     studio.paint(state)
     assert studio.stylist.work.rung == Rung(320, 184) or studio.stylist.work.rung == Rung(320, 176)
@@ -125,8 +125,8 @@ def test_the_network_sees_the_rung_and_a_rim_around_it(studio: Studio) -> None:
     )
 
 
-@pytest.mark.parametrize("state", [LiveState(None), LiveState(one(BANK), bypass=True), LiveState(one(BANK), 0.0)])
-def test_without_a_style_the_camera_picture_is_passed_on(studio: Studio, state: LiveState) -> None:
+@pytest.mark.parametrize("state", [Look(None), Look(one(BANK), strength=0.0)])
+def test_without_a_style_the_camera_picture_is_passed_on(studio: Studio, state: Look) -> None:
     assert studio.level(state) == 255
     assert not studio.stylist.work.painted
     assert studio.engine.runs == []
@@ -135,12 +135,12 @@ def test_without_a_style_the_camera_picture_is_passed_on(studio: Studio, state: 
 def test_a_bypassed_picture_also_has_the_outputs_size_and_shape(studio: Studio) -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     image[220:260, 300:340] = 255
-    shown = studio.paint(LiveState(None), image)
+    shown = studio.paint(Look(None), image)
     assert shown.size == SIZE
 
 
 def test_half_strength_lies_between_camera_and_painting(studio: Studio) -> None:
-    state = LiveState(one(BANK), strength=0.5)
+    state = Look(one(BANK), strength=0.5)
     studio.stylist.prepare(state)
     assert studio.level(state) == pytest.approx((255 + LEVEL[0]) / 2, abs=1)
 
@@ -148,21 +148,21 @@ def test_half_strength_lies_between_camera_and_painting(studio: Studio) -> None:
 def test_mirroring_exchanges_left_and_right(studio: Studio) -> None:
     image = np.zeros((180, 320, 3), np.uint8)
     image[:, :160] = 255
-    shown = studio.paint(LiveState(None, mirror=True), image).image
+    shown = studio.paint(Look(None, mirror=True), image).image
     assert (shown[0, 0, 0], shown[0, -1, 0]) == (0, 255)
 
 
 def test_a_mirrored_half_strength_painting_lies_over_the_mirrored_camera(studio: Studio) -> None:
     image = np.zeros((180, 320, 3), np.uint8)
     image[:, :160] = 255
-    state = LiveState(one(BANK), strength=0.5, mirror=True)
+    state = Look(one(BANK), strength=0.5, mirror=True)
     studio.stylist.prepare(state)
     shown = studio.paint(state, image).image
     assert shown[0, 0, 0] < shown[0, -1, 0]
 
 
 def test_the_cameras_own_array_is_never_written_to(studio: Studio) -> None:
-    state = LiveState(one(BANK), strength=0.7, mirror=True)
+    state = Look(one(BANK), strength=0.7, mirror=True)
     studio.stylist.prepare(state)
     image = gray_image(77, SIZE)
     image.flags.writeable = False
@@ -171,11 +171,11 @@ def test_the_cameras_own_array_is_never_written_to(studio: Studio) -> None:
 
 
 def test_without_a_warm_session_the_camera_picture_is_shown_meanwhile(studio: Studio) -> None:
-    assert studio.level(LiveState(one(BANK))) == 255
+    assert studio.level(Look(one(BANK))) == 255
 
 
 def test_painting_begins_once_the_session_is_warm(studio: Studio) -> None:
-    state = LiveState(one(BANK, 1))
+    state = Look(one(BANK, 1))
     studio.paint(state)
     studio.pool.build_requested()
     studio.paint(state)
@@ -184,14 +184,14 @@ def test_painting_begins_once_the_session_is_warm(studio: Studio) -> None:
 
 
 def test_a_switch_within_a_bank_shows_in_the_next_frame(studio: Studio) -> None:
-    first, second = LiveState(one(BANK, 0)), LiveState(one(BANK, 3))
+    first, second = Look(one(BANK, 0)), Look(one(BANK, 3))
     studio.stylist.prepare(first)
     studio.paint(first)
     assert LEVEL[0] < studio.level(second) < LEVEL[3]
 
 
 def test_a_switch_within_a_bank_glides_and_arrives(studio: Studio) -> None:
-    first, second = LiveState(one(BANK, 0)), LiveState(one(BANK, 3))
+    first, second = Look(one(BANK, 0)), Look(one(BANK, 3))
     studio.stylist.prepare(first)
     studio.paint(first)
     levels = [studio.level(second) for _ in range(15)]
@@ -202,7 +202,7 @@ def test_a_switch_within_a_bank_glides_and_arrives(studio: Studio) -> None:
 def test_a_switch_to_a_warm_network_fades_the_old_picture_out(clock: ManualClock) -> None:
     studio = Studio(clock, models=[BANK, OTHER])
     studio.engine.levels["other"] = (0.9, 0.8)
-    first, second = LiveState(one(BANK, 0)), LiveState(one(OTHER, 0))
+    first, second = Look(one(BANK, 0)), Look(one(OTHER, 0))
     studio.stylist.prepare(first)
     for _ in range(40):
         studio.paint(first)
@@ -213,7 +213,7 @@ def test_a_switch_to_a_warm_network_fades_the_old_picture_out(clock: ManualClock
 
 
 def test_a_switch_to_a_cold_network_goes_on_with_the_old_one_until_it_is_warm(studio: Studio) -> None:
-    first, second = LiveState(one(BANK, 0)), LiveState(one(OTHER, 1))
+    first, second = Look(one(BANK, 0)), Look(one(OTHER, 1))
     studio.stylist.prepare(first)
     studio.paint(first)
     meanwhile = [studio.level(second) for _ in range(5)]
@@ -225,16 +225,16 @@ def test_a_switch_to_a_cold_network_goes_on_with_the_old_one_until_it_is_warm(st
 
 
 def test_after_a_bypass_the_style_is_back_at_once(studio: Studio) -> None:
-    state = LiveState(one(BANK, 2))
+    state = Look(one(BANK, 2))
     studio.stylist.prepare(state)
     studio.paint(state)
-    studio.paint(replace(state, bypass=True))
+    studio.paint(replace(state, strength=0.0))
     assert studio.level(state) == LEVEL[2]
 
 
 def test_a_network_that_cannot_be_loaded_is_reported_and_then_left_alone(studio: Studio) -> None:
     studio.engine.unloadable.add("broken")
-    first, second = LiveState(one(BANK, 0)), LiveState(one(BROKEN))
+    first, second = Look(one(BANK, 0)), Look(one(BROKEN))
     studio.stylist.prepare(first)
     for _ in range(200):
         studio.paint(second)
@@ -245,7 +245,7 @@ def test_a_network_that_cannot_be_loaded_is_reported_and_then_left_alone(studio:
 
 def test_while_a_wanted_network_is_broken_the_camera_is_shown(studio: Studio) -> None:
     studio.engine.unloadable.add("broken")
-    first, second = LiveState(one(BANK, 1)), LiveState(one(BROKEN))
+    first, second = Look(one(BANK, 1)), Look(one(BROKEN))
     studio.stylist.prepare(first)
     studio.paint(first)
     for _ in range(3 * len(ladder(SIZE))):
@@ -257,11 +257,11 @@ def test_while_a_wanted_network_is_broken_the_camera_is_shown(studio: Studio) ->
 def test_at_the_start_a_broken_network_is_an_error(studio: Studio) -> None:
     studio.engine.unloadable.add("broken")
     with pytest.raises(EngineError, match="broken cannot be loaded"):
-        studio.stylist.prepare(LiveState(one(BROKEN)))
+        studio.stylist.prepare(Look(one(BROKEN)))
 
 
 def test_a_network_that_fails_on_a_frame_is_reported_and_the_camera_shown(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.engine.failing.add("bank")
     assert studio.level(state) == 255
@@ -269,7 +269,7 @@ def test_a_network_that_fails_on_a_frame_is_reported_and_the_camera_shown(studio
 
 
 def test_a_network_that_recovers_paints_again(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.engine.failing.add("bank")
     studio.paint(state)
@@ -278,7 +278,7 @@ def test_a_network_that_recovers_paints_again(studio: Studio) -> None:
 
 
 def test_a_network_that_fails_again_and_again_is_given_up(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.engine.failing.add("bank")
     before = len(studio.engine.runs)
@@ -289,7 +289,7 @@ def test_a_network_that_fails_again_and_again_is_given_up(studio: Studio) -> Non
 
 
 def test_another_network_paints_while_one_is_given_up(studio: Studio) -> None:
-    state, other = LiveState(one(BANK)), LiveState(one(OTHER, 1))
+    state, other = Look(one(BANK)), Look(one(OTHER, 1))
     studio.stylist.prepare(state)
     studio.engine.failing.add("bank")
     for _ in range(10):
@@ -301,7 +301,7 @@ def test_another_network_paints_while_one_is_given_up(studio: Studio) -> None:
 
 
 def test_a_fixed_scale_fixes_the_rung(studio: Studio) -> None:
-    state = LiveState(one(BANK), scale=1.0)
+    state = Look(one(BANK), scale=1.0)
     studio.stylist.prepare(state)
     studio.ms_per_megapixel = 1000
     for _ in range(60):
@@ -309,7 +309,7 @@ def test_a_fixed_scale_fixes_the_rung(studio: Studio) -> None:
     assert studio.stylist.work.rung == Rung(640, 360)
 
 
-def _settle(studio: Studio, state: LiveState, frames: int) -> Rung:
+def _settle(studio: Studio, state: Look, frames: int) -> Rung:
     for _ in range(frames):
         studio.paint(state)
         studio.pool.build_requested()
@@ -318,7 +318,7 @@ def _settle(studio: Studio, state: LiveState, frames: int) -> Rung:
 
 
 def test_a_slower_machine_is_answered_with_a_coarser_rung(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     before = _settle(studio, state, 120)
     studio.ms_per_megapixel = 300
@@ -326,7 +326,7 @@ def test_a_slower_machine_is_answered_with_a_coarser_rung(studio: Studio) -> Non
 
 
 def test_a_faster_machine_gets_its_detail_back(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.ms_per_megapixel = 400
     studio.stylist.prepare(state)
     _settle(studio, state, 30)
@@ -335,7 +335,7 @@ def test_a_faster_machine_gets_its_detail_back(studio: Studio) -> None:
 
 
 def test_the_published_size_never_changes_with_the_rung(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     sizes = set()
     for ms in (100, 400, 50):
@@ -347,7 +347,7 @@ def test_the_published_size_never_changes_with_the_rung(studio: Studio) -> None:
 
 
 def test_the_hot_path_never_builds_a_session(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     built = len(studio.engine.loaded)
     studio.ms_per_megapixel = 400
@@ -358,7 +358,7 @@ def test_the_hot_path_never_builds_a_session(studio: Studio) -> None:
 
 
 def test_the_next_coarser_rung_and_the_coarsest_are_warmed_ahead_and_no_finer_one(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.paint(state)
     rungs = ladder(SIZE)
@@ -371,7 +371,7 @@ def test_the_next_coarser_rung_and_the_coarsest_are_warmed_ahead_and_no_finer_on
 def test_when_it_must_be_quick_a_warm_rung_that_is_coarse_enough_helps_until_the_right_one_is_built(
     studio: Studio,
 ) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.ms_per_megapixel = 20
     studio.stylist.prepare(state)
     _settle(studio, state, 12)
@@ -390,7 +390,7 @@ def test_when_it_must_be_quick_a_warm_rung_that_is_coarse_enough_helps_until_the
 
 
 def test_what_is_painted_with_and_what_helps_in_a_hurry_is_never_let_go(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.pool.room = 0.05
     studio.stylist.prepare(state)
     for number in range(600):
@@ -406,7 +406,7 @@ def test_what_is_painted_with_and_what_helps_in_a_hurry_is_never_let_go(studio: 
 def test_of_the_networks_around_only_so_many_are_kept_as_there_is_room_for(clock: ManualClock) -> None:
     others = [model(f"other{number}") for number in range(6)]
     studio = Studio(clock, models=[BANK, *others])
-    state = LiveState(one(BANK), scale=0.5)
+    state = Look(one(BANK), scale=0.5)
     studio.pool.room = 0.0
     studio.stylist.prepare(state)
     for _ in range(100):
@@ -422,14 +422,14 @@ def test_of_the_networks_around_only_so_many_are_kept_as_there_is_room_for(clock
 
 def test_other_networks_are_warmed_ahead_so_that_a_switch_does_not_wait(clock: ManualClock) -> None:
     studio = Studio(clock, models=[BANK, OTHER])
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.paint(state)
     assert "other" in {network.key for network, _ in studio.pool.asked}
 
 
 def test_the_governors_view_is_in_the_work_done(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.paint(state)
     decision = studio.stylist.work.decision
@@ -445,7 +445,7 @@ A_WHILE = 20
 
 
 def test_while_nothing_moves_the_last_painting_stays(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     for _ in range(A_WHILE):
         first = studio.paint(state, STILL)
@@ -459,7 +459,7 @@ def test_while_nothing_moves_the_last_painting_stays(studio: Studio) -> None:
 
 
 def test_what_moves_is_painted(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     for _ in range(A_WHILE):
         studio.paint(state, STILL)
@@ -477,19 +477,19 @@ def test_what_moves_is_painted(studio: Studio) -> None:
     ids=str,
 )
 def test_what_is_changed_shows_on_a_still_picture_too(studio: Studio, change: dict[str, Any]) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     for _ in range(A_WHILE):
         studio.paint(state, STILL)
     runs = len(studio.engine.runs)
     for _ in range(2):
-        studio.paint(replace(state, version=1, **change), STILL)
+        studio.paint(replace(state, **change), STILL)
         studio.pool.build_requested()
     assert len(studio.engine.runs) > runs
 
 
 def test_a_still_picture_is_painted_as_finely_as_a_moving_one(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.ms_per_megapixel = 400
     studio.stylist.prepare(state)
     _settle(studio, state, 30)
@@ -501,7 +501,7 @@ def test_a_still_picture_is_painted_as_finely_as_a_moving_one(studio: Studio) ->
 
 
 def test_detail_is_added_below_full_size(studio: Studio) -> None:
-    state = LiveState(one(BANK), scale=0.5)
+    state = Look(one(BANK), scale=0.5)
     studio.stylist.prepare(state)
     studio.paint(state)
     assert studio.stylist.work.detail
@@ -509,14 +509,14 @@ def test_detail_is_added_below_full_size(studio: Studio) -> None:
 
 
 def test_what_is_painted_at_full_size_needs_no_detail(studio: Studio) -> None:
-    state = LiveState(one(BANK), scale=1.0)
+    state = Look(one(BANK), scale=1.0)
     studio.stylist.prepare(state)
     studio.paint(state)
     assert not studio.stylist.work.detail
 
 
 def test_a_machine_that_is_too_slow_even_for_the_coarsest_rung_goes_without_detail(studio: Studio) -> None:
-    state = LiveState(one(BANK))
+    state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.ms_per_megapixel = 5000
     _settle(studio, state, 200)
@@ -528,7 +528,7 @@ def test_an_allowance_of_processor_time_is_kept_by_a_coarser_rung(clock: ManualC
     free, bound = Studio(clock), Studio(clock, busy_budget_ms=8.0)
     rungs = []
     for studio in (free, bound):
-        state = LiveState(one(BANK))
+        state = Look(one(BANK))
         studio.stylist.prepare(state)
         studio.engine.on_run = lambda: clock.advance(0.0, process_time=0.015)
         rungs.append(_settle(studio, state, 200))

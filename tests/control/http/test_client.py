@@ -33,14 +33,14 @@ def served(own_settings: Path, catalog: Catalog) -> Iterator[Served]:
 
 def test_the_state_can_be_asked_for(served: Served) -> None:
     with Client(served.instance) as running:
-        assert running.state()["style"] == served.control.state.label
+        assert running.state()["style"] == served.control.state.look.label
         assert running.state(stats=True)["stats"] == REPORT
 
 
 def test_an_order_is_carried_out_before_the_answer_comes(served: Served) -> None:
     with Client(served.instance) as running:
         answer = running.carry_out(Order.parse("select:great_wave"))
-        assert served.control.state.label == answer["state"]["style"] == "great_wave"
+        assert served.control.state.look.label == answer["state"]["style"] == "great_wave"
         assert running.carry_out(Order.parse("strength:0.25"))["state"]["strength"] == 0.25
 
 
@@ -150,7 +150,7 @@ def test_two_racing_writers_are_both_carried_out(served: Served) -> None:
     for thread in threads:
         thread.join()
     assert served.control.state.version == 40
-    assert served.control.state.strength in (0.25, 0.75)
+    assert served.control.state.look.strength in (0.25, 0.75)
 
 
 def test_the_state_is_described_in_words() -> None:

@@ -80,7 +80,7 @@ def test_an_action_is_carried_out_and_answered_with_the_state_after_it(house: Ho
     answer = house.act("strength", {"value": 0.25})
     assert answer.status == 200
     assert answer.json == {"state": house.describe(house.control.state)}
-    assert house.control.state.strength == 0.25
+    assert house.control.state.look.strength == 0.25
 
 
 @pytest.mark.parametrize("body", [None, "", "{}"])
@@ -212,7 +212,7 @@ def test_two_that_write_at_once_are_both_answered_and_one_comes_last(house: Hous
         assert versions == sorted(versions)
     seen = {state["version"]: state["strength"] for states in answers.values() for state in states}
     assert sorted(seen) == list(range(1, 51))
-    assert house.control.state.strength == seen[50]
+    assert house.control.state.look.strength == seen[50]
 
 
 def test_the_description_names_every_action_twice_and_what_it_takes(house: House) -> None:

@@ -25,7 +25,7 @@ from tests.doubles import until
 
 @pytest.fixture
 def desk(catalog: Catalog) -> Desk:
-    return Desk(Control(catalog, LiveState(None)), catalog, JpegBroadcast())
+    return Desk(Control(catalog, LiveState()), catalog, JpegBroadcast())
 
 
 def is_gone() -> bool:

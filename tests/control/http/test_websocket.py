@@ -72,7 +72,7 @@ def test_an_order_is_answered_with_its_number_and_the_state_after_it(house: Hous
         return await line.hear("done")
 
     assert talk(house, work) == {"type": "done", "id": 5, "state": house.describe(house.control.state)}
-    assert house.control.state.label == "udnie"
+    assert house.control.state.look.label == "udnie"
 
 
 @pytest.mark.parametrize(

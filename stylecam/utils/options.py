@@ -1,0 +1,194 @@
+"""Declare an option once, as a dataclass field; its flag, file key, validation and description follow from that.
+
+    @dataclass(frozen=True)
+    class Settings:
+        fps: float = option(30.0, help="Frames a second to publish.", group=OUTPUT, minimum=1.0, maximum=120.0)
+
+`options_of(Settings)` then lists what there is to know about each one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
+
+from stylecam.errors import UsageError
+
+T = TypeVar("T")
+Value = str | int | float | bool | list[str]
+"""An option's value as a TOML file holds it."""
+Kind = Literal["text", "path", "number", "whole number", "flag", "texts", "table"]
+
+CAMERA, LOOK, OUTPUT, PERFORMANCE, CONTROL, OTHER = "Camera", "Look", "Output", "Performance", "Control", "Other"
+GROUPS = (CAMERA, LOOK, OUTPUT, PERFORMANCE, CONTROL, OTHER)
+"""The headings under which help and template list the options, in this order."""
+
+_KEY = "option"
+_KINDS: dict[str, Kind] = {
+    "bool": "flag",
+    "int": "whole number",
+    "float": "number",
+    "Path": "path",
+    "tuple[str, ...]": "texts",
+}
+_EXPECTED: dict[Kind, str] = {
+    "text": "a text",
+    "path": "a path",
+    "number": "a number",
+    "whole number": "a whole number",
+    "flag": "true or false",
+    "texts": "a list of texts",
+    "table": "a table",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """All there is to know about one option. Made by `option`, found by `options_of`.
+
+    Attributes:
+        attribute: the dataclass field that holds its value.
+        name: its long flag with _ for -, and its key under [run].
+        kind: what it takes; `texts` may be given several times, `table` is a table of the file and no flag.
+        default: its value when nobody sets it.
+        help: what it is for, in one or two sentences.
+        group: the heading it is listed under, one of `GROUPS`.
+        metavar: what the help shows for its value; None for the type's own word.
+        minimum: the least number allowed, or None.
+        maximum: the greatest number allowed, or None.
+        word: the word that stands for None, such as `auto`, where that can be given in place of a number.
+        example: a sensible value, for messages and for the template.
+        live: a reload changes it while stylecam runs; otherwise the next start does.
+        command: the command that changes it while stylecam runs, or None.
+        preset: a preset may set it.
+        secret: its value must not be shown.
+        place: table and key that the template uses; under [run] it can be set as well.
+        short: a one-letter flag, such as `-v`.
+        bare: the value of the flag without one, or None if it needs a value.
+        parse: makes its value of a text, or one key and value of each of several, raising `UsageError`; None where
+            the text is the value.
+    """
+
+    attribute: str = ""
+    name: str = ""
+    kind: Kind = "text"
+    default: Any = None
+    help: str
+    group: str = OTHER
+    metavar: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    word: str | None = None
+    example: Value | None = None
+    live: bool = False
+    command: str | None = None
+    preset: bool = False
+    secret: bool = False
+    place: tuple[str, str] = ("run", "")
+    short: str | None = None
+    bare: str | None = None
+    parse: Callable[[str], Any] | None = None
+
+    @property
+    def flag(self) -> str:
+        """The long flag of the command line: `--idle-after`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def expected(self) -> str:
+        """What it takes, for people: `a number between 0 and 1, for example 0.5`."""
+        words = f"{self.word} or " if self.word else ""
+        return f"{words}{_EXPECTED[self.kind]}{self._bounds}"
+
+    @property
+    def _bounds(self) -> str:
+        if self.minimum is None or self.maximum is None:
+            return ""
+        if math.isinf(self.maximum):
+            bounds = f" of at least {self.minimum:g}"
+        else:
+            bounds = f" between {self.minimum:g} and {self.maximum:g}"
+        example = self.example if self.example is not None else self.default
+        return f"{bounds}, for example {example:g}"
+
+    def accepts(self, value: object) -> bool:
+        """True if `value`, as a TOML file holds it, is of the right kind. A number is accepted for a text."""
+        if isinstance(value, bool):
+            return self.kind == "flag"
+        if isinstance(value, list):
+            return self.kind == "texts" and all(isinstance(one, str) for one in value)
+        if self.kind == "whole number":
+            return isinstance(value, int)
+        if self.kind == "number" and not isinstance(value, str):
+            return isinstance(value, int | float)
+        takes_text = self.kind in ("text", "path", "texts") or self.word is not None
+        return takes_text and isinstance(value, str | int | float)
+
+    def read(self, value: Any) -> Any:
+        """Return the attribute's value for `value`, as the command line holds it.
+
+        Raises:
+            UsageError: it is a text that cannot be read.
+        """
+        if self.kind == "texts":
+            return tuple(value) if self.parse is None else dict(map(self.parse, value))
+        if not isinstance(value, str):
+            return value
+        if self.word is not None:
+            return None if value == self.word else self._number(value)
+        return value if self.parse is None else self.parse(value)
+
+    def _number(self, text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            raise UsageError(f"{self.flag} {text!r} is not {self.expected}") from None
+
+    def in_range(self, value: object) -> bool:
+        """True if `value` lies within the bounds, or there are none for it; never for NaN."""
+        if value is None or self.minimum is None or self.maximum is None:
+            return True
+        return isinstance(value, int | float) and self.minimum <= value <= self.maximum
+
+    def check(self, value: Any) -> None:
+        """Check that `value` lies within the bounds.
+
+        Raises:
+            UsageError: it does not; the message names the flag and what is allowed.
+        """
+        if not self.in_range(value):
+            raise UsageError(f"{self.flag} {value:g} is out of range; it must be {self.expected}")
+
+
+def option(default: T, *, help: str, **details: Any) -> T:  # noqa: A002 - it is what click calls it, too
+    """Declare a dataclass field as an option; `details` are attributes of `Option`.
+
+    Without a `name` the option is called like its field; its kind follows from the field's annotation.
+    """
+    described = Option(default=default, help=help, **details)
+    if isinstance(default, dict):
+        made: Any = field(default_factory=dict, repr=not described.secret, metadata={_KEY: described})
+    else:
+        made = field(default=default, repr=not described.secret, metadata={_KEY: described})
+    return made  # type: ignore[no-any-return]
+
+
+def options_of(declaring: Any) -> tuple[Option, ...]:
+    """List the options that a dataclass declares: by group, its own before those that it inherits."""
+    own = inspect.get_annotations(declaring)
+    found = sorted(_options(declaring), key=lambda entry: (GROUPS.index(entry.group), entry.attribute not in own))
+    return tuple(found)
+
+
+def _options(declaring: Any) -> Iterator[Option]:
+    for one in fields(declaring):
+        if (described := one.metadata.get(_KEY)) is not None:
+            name = described.name or one.name
+            table, key = described.place
+            kind = _KINDS.get(str(one.type).removesuffix(" | None"), "text")
+            if isinstance(described.default, dict):
+                kind = "table" if described.parse is None else "texts"
+            yield replace(described, attribute=one.name, name=name, kind=kind, place=(table, key or name))

@@ -60,7 +60,7 @@ def main() -> None:
     session = OpenCVEngine("cpu").session(model, SIZE.width + 2 * RIM, SIZE.height + 2 * RIM)
 
     def painter(index: int) -> Paint:
-        weights = tuple(float(i == index) for i in range(model.styles))
+        weights = model.one_hot(index)
         return lambda camera: np.ascontiguousarray(
             session.paint(pad_by_reflection(camera, RIM), weights)[RIM:-RIM, RIM:-RIM]
         )

@@ -47,7 +47,7 @@ def show(name: str, as_json: bool) -> None:
         **_described(card),
         "file": str(model.path),
         "bytes": len(model.data),
-        "styles_in_file": model.styles,
+        "styles_in_file": model.style_count,
         **{key: model.metadata[key] for key in ("source", "importer", "imported") if key in model.metadata},
     }
     if as_json:

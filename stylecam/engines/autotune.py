@@ -152,7 +152,7 @@ class Tuner:
     def _measure(
         self, model: Model, wanted: Sequence[tuple[str, str]], threads: int | None
     ) -> tuple[Size, list[Measured]]:
-        weights = (1.0,) + (0.0,) * (model.styles - 1)
+        weights = model.one_hot()
         runners: list[_Runner] = []
         troubled: list[Measured] = []
         size, reference = SIZE, None

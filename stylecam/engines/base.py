@@ -10,7 +10,7 @@ from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import Tensor, to_image, to_tensor
 from stylecam.models.model import Model
-from stylecam.models.onnx import proto as parts
+from stylecam.models.onnx import proto
 
 _PROBE = 16
 """Every so many numbers of an answer it is looked at whether they are any."""
@@ -73,11 +73,11 @@ def check_constants(model: Model) -> None:
     Raises:
         EngineRunError: they are not.
     """
-    for part in parts.graph_parts(model.data):
-        if part.number == parts.GRAPH_INITIALIZER:
-            values = parts.tensor_values(part.data)
+    for part in proto.graph_fields(model.data):
+        if part.number == proto.GRAPH_INITIALIZER:
+            values = proto.read_float_tensor(part.data)
             if values is not None and np.isnan(values).any():
-                name, _ = parts.tensor_head(part.data)
+                name, _ = proto.read_tensor_header(part.data)
                 raise EngineRunError(f"{model.path.name} is damaged: {name} holds numbers that are none (NaN)")
 
 

@@ -20,7 +20,7 @@ class Inputs:
 
     def __init__(self, model: Model, width: int, height: int) -> None:
         """For pictures of `width`×`height`, both multiples of 8."""
-        self._has_style, self._channels = model.has_style_input, model.grain
+        self._has_style, self._channels = model.has_style_input, model.grain_channels
         self._rows, self._columns = height // CELL_SIZE, width // CELL_SIZE
         self._weights: tuple[float, ...] | None = None
         self._origin: tuple[int, int] | None = None

@@ -16,7 +16,7 @@ from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import PackedTensor, Tensor, pack_pixels, packed_to_image
 from stylecam.models.model import Model
-from stylecam.models.rewrite.uint8_io import fold
+from stylecam.models.rewrite.uint8_io import fold_conversions
 
 DEVICES = DEVICES_OF["opencv"]
 
@@ -78,8 +78,8 @@ class _OpenCVSession(Session):
         check_constants(model)
         self._model, self._device = model, device
         self._width, self._height = width, height
-        self._shape = (1, model.statistics_count, 1, 1) if model.statistics_count else (1, 3, height, width)
-        self._folded = fold(model)
+        self._shape = model.output_shape(width, height)
+        self._folded = fold_conversions(model)
         if self._folded is None:
             self._whole  # noqa: B018 - there is nothing to wait for
 
@@ -96,18 +96,20 @@ class _OpenCVSession(Session):
 
     @cached_property
     def _whole(self) -> _Net:
-        return _Net(self._model, self._model.at(self._width, self._height), self._shape, self._inputs, self._device)
+        return _Net(
+            self._model, self._model.with_input_size(self._width, self._height), self._shape, self._inputs, self._device
+        )
 
     @cached_property
     def _bare(self) -> _Net:
         assert self._folded is not None
-        data = self._folded.cells(self._width, self._height)
+        data = self._folded.with_cell_input(self._width, self._height)
         return _Net(self._model, data, self._cells.shape, self._inputs, self._device)
 
     @cached_property
     def _cells(self) -> PackedTensor:
         assert self._folded is not None
-        side = self._folded.cell
+        side = self._folded.cell_size
         return np.empty((1, 3 * side**2, self._height // side, self._width // side), np.float32)
 
     @property

@@ -14,7 +14,7 @@ from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import Tensor, unpack_pixels
 from stylecam.models.model import Model
-from stylecam.models.rewrite.uint8_io import fold
+from stylecam.models.rewrite.uint8_io import fold_conversions
 
 _PROBE = 32
 """Every so many pixels it is looked at whether a picture is one single colour."""
@@ -36,7 +36,7 @@ class Loader(ABC):
     @property
     @abstractmethod
     def unpack_pixels(self) -> bool:
-        """Whether pictures come sooner in order than as cells (see `Folded.pixels`)."""
+        """Whether pictures come sooner in order than as cells (see `FoldedBank.with_uint8_input`)."""
 
     @abstractmethod
     def load(self, data: bytes, model: Model, width: int, height: int) -> Net:
@@ -54,7 +54,7 @@ class PixelSession(Session):
         """
         check_constants(model)
         self._loader, self._model, self._width, self._height = loader, model, width, height
-        self._folded = fold(model)
+        self._folded = fold_conversions(model)
         self._in_order = loader.unpack_pixels  # as it is now: a device that is given up must not change it
         self._trusted = False
         if self._folded is None:
@@ -62,8 +62,7 @@ class PixelSession(Session):
 
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
         """See `Session.run`."""
-        figures = self._model.statistics_count
-        wanted = (1, figures, 1, 1) if figures else (1, 3, self._height, self._width)
+        wanted = self._model.output_shape(self._width, self._height)
         styled = self._whole.run(image, weights, origin)
         if styled.shape != wanted:
             raise EngineRunError(f"{self._model.path.name} gave shape {styled.shape} where {wanted} was expected")
@@ -88,10 +87,10 @@ class PixelSession(Session):
 
     @cached_property
     def _whole(self) -> Net:
-        return self._loader.load(self._model.at(self._width, self._height), self._model, self._width, self._height)
+        return self._loader.load(self._model.with_input_size(self._width, self._height), self._model, self._width, self._height)
 
     @cached_property
     def _pixels(self) -> Net:
         assert self._folded is not None
-        data = self._folded.pixels(self._width, self._height, in_order=self._in_order)
+        data = self._folded.with_uint8_input(self._width, self._height, unpack=self._in_order)
         return self._loader.load(data, self._model, self._width, self._height)

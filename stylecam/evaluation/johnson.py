@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from stylecam.models.model import Model
-from stylecam.models.onnx import proto as parts
-from stylecam.models.onnx import wire as protobuf
-from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, GRAPH_OUTPUT, Constant, Node
+from stylecam.models.onnx import proto, wire
+from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, GRAPH_OUTPUT, FloatArray, Node
 
 _MODEL_IR, _MODEL_OPSET, _OPSET_VERSION, _GRAPH_NAME = 1, 8, 2, 2
 _IR, _OPSET = 8, 17
@@ -33,13 +32,13 @@ def johnson() -> Model:
     """
     chance = np.random.default_rng(0)
     nodes: list[Node] = []
-    weights: dict[str, Constant] = {"doubled": np.array([1, 1, 2, 2], np.float32)}
+    weights: dict[str, FloatArray] = {"doubled": np.array([1, 1, 2, 2], np.float32)}
 
-    def constant(name: str, value: Constant) -> str:
+    def constant(name: str, value: FloatArray) -> str:
         weights[name] = value.astype(np.float32)
         return name
 
-    def node(op: str, inputs: tuple[str, ...], output: str, **settings: parts.Setting) -> str:
+    def node(op: str, inputs: tuple[str, ...], output: str, **settings: proto.AttributeValue) -> str:
         nodes.append(Node(op, inputs, (output,), settings))
         return output
 
@@ -55,7 +54,7 @@ def johnson() -> Model:
         b = constant(f"{name}.b", np.zeros(outs, np.float32))
         before = (kernel - stride) // 2
         after = kernel - stride - before
-        shape: dict[str, parts.Setting] = {"kernel_shape": (kernel,) * 2, "strides": (stride,) * 2}
+        shape: dict[str, proto.AttributeValue] = {"kernel_shape": (kernel,) * 2, "strides": (stride,) * 2}
         value = node("Conv", (value, w, b), f"{name}.c", **shape, pads=(before, before, after, after))
         if name == "out":
             node("Sigmoid", (value,), "styled")
@@ -70,16 +69,16 @@ def johnson() -> Model:
     return Model.parse(Path("johnson.onnx"), _file(nodes, weights))
 
 
-def _file(nodes: list[Node], weights: dict[str, Constant]) -> bytes:
+def _file(nodes: list[Node], weights: dict[str, FloatArray]) -> bytes:
     """An ONNX file of these nodes and constants, for pictures of any size."""
     picture = (1, 3, "height", "width")
     graph = [
-        *(protobuf.encode(GRAPH_NODE, node.encoded()) for node in nodes),
-        protobuf.encode(_GRAPH_NAME, b"johnson"),
-        *(protobuf.encode(GRAPH_INITIALIZER, parts.tensor(*entry)) for entry in weights.items()),
-        protobuf.encode(GRAPH_INPUT, parts.value("image", picture)),
-        protobuf.encode(GRAPH_OUTPUT, parts.value("styled", picture)),
+        *(wire.encode(GRAPH_NODE, node.encode()) for node in nodes),
+        wire.encode(_GRAPH_NAME, b"johnson"),
+        *(wire.encode(GRAPH_INITIALIZER, proto.encode_tensor(*entry)) for entry in weights.items()),
+        wire.encode(GRAPH_INPUT, proto.encode_value_info("image", picture)),
+        wire.encode(GRAPH_OUTPUT, proto.encode_value_info("styled", picture)),
     ]
-    opset = protobuf.encode(_MODEL_OPSET, protobuf.encode_number(_OPSET_VERSION, _OPSET))
-    head = protobuf.encode_number(_MODEL_IR, _IR)
-    return head + opset + protobuf.encode(parts.MODEL_GRAPH, b"".join(graph))
+    opset = wire.encode(_MODEL_OPSET, wire.encode_number(_OPSET_VERSION, _OPSET))
+    head = wire.encode_number(_MODEL_IR, _IR)
+    return head + opset + wire.encode(proto.MODEL_GRAPH, b"".join(graph))

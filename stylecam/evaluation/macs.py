@@ -13,7 +13,7 @@ from stylecam.errors import ModelFormatError
 from stylecam.media.frame import Size
 from stylecam.models.grain import CELL_SIZE
 from stylecam.models.model import Model
-from stylecam.models.onnx import proto as parts
+from stylecam.models.onnx import proto
 from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_NODE, Node
 
 
@@ -32,12 +32,12 @@ class _Walk:
 
     def __init__(self, model: Model, size: Size) -> None:
         self._path = model.path
-        fields = list(parts.graph_parts(model.data))
-        self._nodes = [Node.read(part.data) for part in fields if part.number == GRAPH_NODE]
+        fields = list(proto.graph_fields(model.data))
+        self._nodes = [Node.parse(part.data) for part in fields if part.number == GRAPH_NODE]
         self._numbers = Numbers([part.data for part in fields if part.number == GRAPH_INITIALIZER])
         self._shapes: dict[str, Shape] = {
             "image": (1, 3, size.height, size.width),
-            "grain": (1, model.grain, size.height // CELL_SIZE, size.width // CELL_SIZE),
+            "grain": (1, model.grain_channels, size.height // CELL_SIZE, size.width // CELL_SIZE),
         }
 
     def total(self) -> int:
@@ -47,10 +47,10 @@ class _Walk:
                 shape = self._after(node)
                 if shape is not None:
                     self._shapes.update(dict.fromkeys(node.outputs, shape))
-            if node.op in ("Conv", "ConvTranspose"):
+            if node.op_type in ("Conv", "ConvTranspose"):
                 # Each value of a convolution's output, or of a transposed one's input, meets all but one axis of the
                 # kernel.
-                pixels = self._of(node.outputs[0] if node.op == "Conv" else node.inputs[0])
+                pixels = self._of(node.outputs[0] if node.op_type == "Conv" else node.inputs[0])
                 total += math.prod(pixels) * math.prod(self._numbers.shape(node.inputs[1])[1:])
         return total
 
@@ -59,14 +59,14 @@ class _Walk:
         known = [self._shapes[name] for name in node.inputs if name in self._shapes]
         if not known:
             return None
-        if node.op in KEEPS:
+        if node.op_type in KEEPS:
             return known[0]
-        if node.op in JOINS:
+        if node.op_type in JOINS:
             return max(known, key=math.prod)
         try:
-            return CHANGES[node.op](node, [self._shapes.get(name, ()) for name in node.inputs], self._numbers)
+            return CHANGES[node.op_type](node, [self._shapes.get(name, ()) for name in node.inputs], self._numbers)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # a damaged graph leads to any of them
-            what = f"{node.op} at {node.outputs[0]!r}"
+            what = f"{node.op_type} at {node.outputs[0]!r}"
             raise ModelFormatError(f"{self._path}: its arithmetic cannot be counted ({what})") from error
 
     def _of(self, name: str) -> Shape:
@@ -105,11 +105,11 @@ def _pooled(node: Node, shapes: Sequence[Shape], _: Numbers) -> Shape:
 def _slid(node: Node, sides: Sequence[int], kernel: Sequence[int]) -> list[int]:
     """How often a window of the size of `kernel` finds place along each of `sides`."""
     steps, spreads = ints(node, "strides", len(sides), 1), ints(node, "dilations", len(sides), 1)
-    if str(node.settings.get("auto_pad", "")).startswith("SAME"):
+    if str(node.attributes.get("auto_pad", "")).startswith("SAME"):
         return [-(-side // step) for side, step in zip(sides, steps, strict=True)]
     pads = ints(node, "pads", 2 * len(sides), 0)
     around = [before + after for before, after in zip(pads[: len(sides)], pads[len(sides) :], strict=True)]
-    rounded = math.ceil if node.settings.get("ceil_mode") else math.floor
+    rounded = math.ceil if node.attributes.get("ceil_mode") else math.floor
     return [
         rounded((side + rim - spread * (length - 1) - 1) / step) + 1
         for side, rim, spread, length, step in zip(sides, around, spreads, kernel, steps, strict=True)
@@ -122,7 +122,7 @@ def _transposed(node: Node, shapes: Sequence[Shape], numbers: Numbers) -> Shape:
     pads, steps = ints(node, "pads", 4, 0), ints(node, "strides", 2, 1)
     more, spreads = ints(node, "output_padding", 2, 0), ints(node, "dilations", 2, 1)
     (groups,) = ints(node, "group", 1, 1)
-    if str(node.settings.get("auto_pad", "")).startswith("SAME"):
+    if str(node.attributes.get("auto_pad", "")).startswith("SAME"):
         enlarged = [side * step for side, step in zip(sides, steps, strict=True)]
     else:
         enlarged = [
@@ -143,7 +143,7 @@ def _resized(node: Node, shapes: Sequence[Shape], numbers: Numbers) -> Shape:
 def _shuffled(node: Node, shapes: Sequence[Shape], _: Numbers) -> Shape:
     batch, channels, height, width = shapes[0]
     (side,) = ints(node, "blocksize", 1, 1)
-    if node.op == "SpaceToDepth":
+    if node.op_type == "SpaceToDepth":
         return batch, channels * side**2, height // side, width // side
     return batch, channels // side**2, height * side, width * side
 
@@ -231,7 +231,7 @@ class Numbers:
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._values: dict[str, Values] = {}
         for data in initializers:
-            self._keep(parts.tensor_head(data)[0], data)
+            self._keep(proto.read_tensor_header(data)[0], data)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a constant; LookupError where it is none."""
@@ -244,8 +244,8 @@ class Numbers:
     def take(self, node: Node, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         """Whether what `node` gives is known now without looking at the picture, but for its shape in `shapes`."""
         (name,) = node.outputs[:1] or ("",)
-        if node.op == "Constant":
-            data = node.tensor("value")
+        if node.op_type == "Constant":
+            data = node.tensor_attribute("value")
             if data is None:
                 plain = listed(node, "value_ints") or (listed(node, "value_int") or (None,))[0]
                 if plain is None:
@@ -253,15 +253,17 @@ class Numbers:
                 self._put(name, np.asarray(plain))
             else:
                 self._keep(name, data)
-        elif node.op == "Shape" and node.inputs and node.inputs[0] in shapes:
+        elif node.op_type == "Shape" and node.inputs and node.inputs[0] in shapes:
             self._put(name, np.asarray(shapes[node.inputs[0]]))
-        elif node.op == "Identity" and node.inputs and node.inputs[0] in self._shapes:
+        elif node.op_type == "Identity" and node.inputs and node.inputs[0] in self._shapes:
             self._shapes[name] = self._shapes[node.inputs[0]]
             if node.inputs[0] in self._values:
                 self._values[name] = self._values[node.inputs[0]]
-        elif node.op in _MADE and all(given in self._values for given in node.inputs if given):
+        elif node.op_type in _MADE and all(given in self._values for given in node.inputs if given):
             try:
-                self._put(name, _MADE[node.op](node, [self._values[given] for given in node.inputs if given], self))
+                self._put(
+                    name, _MADE[node.op_type](node, [self._values[given] for given in node.inputs if given], self)
+                )
             except (LookupError, TypeError, ValueError):  # found out where it is wanted
                 return False
         else:
@@ -269,9 +271,9 @@ class Numbers:
         return True
 
     def _keep(self, name: str, data: memoryview) -> None:
-        self._shapes[name] = parts.tensor_head(data)[1]
+        self._shapes[name] = proto.read_tensor_header(data)[1]
         if math.prod(self._shapes[name]) <= _MOST:
-            values = parts.tensor_numbers(data)
+            values = proto.read_tensor(data)
             if values is not None:
                 self._values[name] = values
 
@@ -281,7 +283,7 @@ class Numbers:
 
 def listed(node: Node, name: str) -> tuple[int, ...]:
     """A setting that is a list of whole numbers, or one of them; empty where it is not there."""
-    value = node.settings.get(name, ())
+    value = node.attributes.get(name, ())
     found = value if isinstance(value, tuple) else (int(value),)
     return tuple(number - 2**64 if number >= 2**63 else number for number in found)  # read as if they had no sign
 
@@ -308,8 +310,8 @@ def part_of(node: Node, numbers: Numbers, rank: int) -> Iterator[tuple[int, slic
 
 
 def _filled(node: Node, given: Sequence[Values], _: Numbers) -> Values:
-    data = node.tensor("value")
-    value = None if data is None else parts.tensor_numbers(data)
+    data = node.tensor_attribute("value")
+    value = None if data is None else proto.read_tensor(data)
     if math.prod(given[0].tolist()) > _MOST:
         raise ValueError("too many")
     return np.full(given[0].astype(int), 0.0 if value is None else value.reshape(-1)[0])
@@ -327,7 +329,7 @@ def _axes(node: Node, given: Sequence[Values]) -> tuple[int, ...]:
 
 
 _MADE: Mapping[str, Callable[[Node, Sequence[Values], Numbers], Values]] = {
-    "Cast": lambda node, given, _: given[0].astype(np.int64) if node.settings.get("to") in (6, 7) else given[0],
+    "Cast": lambda node, given, _: given[0].astype(np.int64) if node.attributes.get("to") in (6, 7) else given[0],
     "ConstantOfShape": _filled,
     "Concat": lambda node, given, _: np.concatenate(given, ints(node, "axis", 1, 0)[0]),
     "Slice": _part,

@@ -51,7 +51,7 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     licence = printable(model.metadata.get("licence", "unknown"))
     listed = model.metadata.get("styles")
     if listed is None:
-        numbered = [bank] if model.styles == 1 else [f"{bank}_{i + 1}" for i in range(model.styles)]
+        numbered = [bank] if model.style_count == 1 else [f"{bank}_{i + 1}" for i in range(model.style_count)]
         return tuple(
             StyleCard(slug(name), printable(name), "unknown", None, licence, bank, i) for i, name in enumerate(numbered)
         )
@@ -60,9 +60,9 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
         names = [slug(str(entry["name"])) for entry in entries]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFormatError(f"{model.path}: its metadata 'styles' is not a list of named styles") from error
-    if len(names) != model.styles or len(set(names)) != len(names):
+    if len(names) != model.style_count or len(set(names)) != len(names):
         raise ModelFormatError(
-            f"{model.path}: its metadata names {len(set(names))} styles and its network has {model.styles}"
+            f"{model.path}: its metadata names {len(set(names))} styles and its network has {model.style_count}"
         )
     return tuple(
         StyleCard(

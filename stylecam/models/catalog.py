@@ -96,7 +96,7 @@ class Catalog:
     def mix_of(self, card: StyleCard) -> StyleMix:
         """`card` alone."""
         model = self.model_of(card)
-        weights = tuple(float(i == card.index) for i in range(model.styles))
+        weights = model.one_hot(card.index)
         return StyleMix(model, weights, card.name if card in self.cards else card.full_name)
 
     def parse(self, text: str) -> StyleMix | None:
@@ -136,7 +136,7 @@ class Catalog:
         for bank, model in self._models.items():
             chosen = {name: next((c for c in cards if c.bank == bank), None) for name, cards in candidates.items()}
             if all(chosen.values()):
-                weights = [0.0] * model.styles
+                weights = [0.0] * model.style_count
                 for name, card in chosen.items():
                     assert card is not None
                     weights[card.index] += parts[name] / total

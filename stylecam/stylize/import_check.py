@@ -83,7 +83,7 @@ def painted_wrongly(data: bytes) -> str | None:
     photo = to_tensor(fit(_photo(), TRIED_AT))
     model = Model.parse(Path(_NETWORK), data)
     session = OpenCVEngine("cpu").session(model, *TRIED_AT)
-    weights = (1.0, *[0.0] * (model.styles - 1))
+    weights = model.one_hot()
     try:
         return proof.refusal(photo, session.run(photo, weights))
     except EngineRunError as error:

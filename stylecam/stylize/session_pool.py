@@ -180,7 +180,7 @@ class SessionPool:
         width, height = rung.width + 2 * self._rim, rung.height + 2 * self._rim
         session = engine.session(model, width, height)
         image = np.full((height, width, 3), 128, np.uint8)
-        weights = (1.0,) + (0.0,) * (model.styles - 1)
+        weights = model.one_hot()
         took = []
         for number in range(1 + WARM_RUNS):  # the first one allocates and, on a GPU, compiles
             if number > 1 and self._closed:

@@ -91,9 +91,9 @@ def read_bank(path: Path) -> Bank:
         quarter, width = len(weights["h4.c.weight"]), len(weights["h8.c.weight"])
     except KeyError as error:
         raise ModelFormatError(f"{path} holds no weight {error}; {advice}") from error
-    network = Lean(model.styles, width, len(blocks), quarter)
+    network = Lean(model.style_count, width, len(blocks), quarter)
     wanted = network.state_dict()
-    if not model.grain:  # trained before there was one
+    if not model.grain_channels:  # trained before there was one
         wanted = {name: value for name, value in wanted.items() if not name.startswith("grain.")}
     for name, value in wanted.items():
         if name not in weights or weights[name].shape != value.shape:

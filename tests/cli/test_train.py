@@ -121,7 +121,7 @@ def test_interrupted_it_leaves_a_usable_bank_and_goes_on_later(
     handlers.append(signal.getsignal(number))
     result = json.loads(capsys.readouterr().out)
     assert (result["steps"], result["stopped_early"]) == (2, True)
-    assert Model.read(Path(result["bank"])).styles == 2
+    assert Model.read(Path(result["bank"])).style_count == 2
     assert handlers[0] == handlers[1]
     assert run_command_line(["train", "--resume", "-o", result["bank"], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 3

@@ -300,7 +300,7 @@ def test_the_installed_engines_are_really_measured(bank: Model, tmp_path: Path) 
     choice = tuner.choose(bank)
     assert choice.engine.name in tuner.names
     assert (choice.reason is None) == (len(select.candidates(tuner.names)) == 1)
-    weights = (1.0, *(0.0,) * (bank.styles - 1))
+    weights = bank.one_hot()
     painted: Image = choice.engine.session(bank, 64, 48).paint(tuning._picture(SMALL)[:48, :64].copy(), weights)
     assert painted.shape == (48, 64, 3)
 

@@ -75,7 +75,7 @@ def test_a_picture_of_one_colour_that_is_meant_is_painted(
 
 def test_weights_that_are_nearly_nothing_change_nothing(engine: Engine, bank: Model) -> None:
     session = engine.session(bank, *SIZE)
-    weights = (1.0, 1e-42, *(0.0,) * (bank.styles - 2))
+    weights = (1.0, 1e-42, *(0.0,) * (bank.style_count - 2))
     plain = session.paint(picture(*SIZE), only(bank))
     assert np.array_equal(session.paint(picture(*SIZE), weights), plain)
 
@@ -90,7 +90,7 @@ def test_a_picture_of_numbers_that_are_nearly_nothing_is_painted(engine: Engine,
 def test_a_bank_run_by_onnx_runtime_with_weights_that_are_none_is_an_error(bank: Model) -> None:
     session = engine_on("onnxruntime", "cpu").session(bank, *SIZE)
     with pytest.raises(EngineRunError, match="gave numbers that are none"):
-        session.paint(picture(*SIZE), (float("nan"), *(0.0,) * (bank.styles - 1)))
+        session.paint(picture(*SIZE), (float("nan"), *(0.0,) * (bank.style_count - 1)))
     assert session.paint(picture(*SIZE), only(bank)).std() > 1
 
 

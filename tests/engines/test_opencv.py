@@ -30,7 +30,7 @@ def portrait(width: int, height: int) -> Tensor:
 
 
 def only(network: Model, index: int = 0) -> tuple[float, ...]:
-    return tuple(float(i == index) for i in range(network.styles))
+    return network.one_hot(index)
 
 
 def small(folder: Path, *, width: int | str = "W", factor: int = 1, op: str = "Relu") -> Model:
@@ -59,8 +59,8 @@ def test_opencv_paints_what_the_reference_paints(path: Path) -> None:
     image, weights = portrait(64, 64), only(network, 1)
     painted = OpenCVEngine("cpu").session(network, 64, 64).run(image, weights)
     inputs = {"image": image, "style": np.asarray([weights], np.float32)}
-    if network.grain:
-        inputs["grain"] = grain_map(network.grain, 8, 8)
+    if network.grain_channels:
+        inputs["grain"] = grain_map(network.grain_channels, 8, 8)
     expected = ReferenceEvaluator(onnx.load(path)).run(["styled"], inputs)[0]
     assert np.abs(np.clip(painted, 0, 1) - np.clip(expected, 0, 1)).max() < 2 / 255
 
@@ -85,7 +85,7 @@ def test_every_shipped_style_paints_its_own_picture(path: Path) -> None:
     network = Model.read(path)
     session = OpenCVEngine("cpu").session(network, 128, 72)
     image = portrait(128, 72)
-    painted = [session.run(image, only(network, i)).copy() for i in range(network.styles)]
+    painted = [session.run(image, only(network, i)).copy() for i in range(network.style_count)]
     for i, one in enumerate(painted):
         assert np.abs(one - image).mean() > 0.03
         assert all(np.abs(one - other).mean() > 0.02 for other in painted[:i])
@@ -103,7 +103,7 @@ def test_a_blend_of_two_styles_is_between_neither_and_both(bank: Model) -> None:
     session = OpenCVEngine("cpu").session(bank, 128, 72)
     image = portrait(128, 72)
     first, second = (session.run(image, only(bank, i)).copy() for i in (0, 1))
-    mixed = session.run(image, (0.5, 0.5, *[0.0] * (bank.styles - 2))).copy()
+    mixed = session.run(image, (0.5, 0.5, *[0.0] * (bank.style_count - 2))).copy()
     apart = np.abs(first - second).mean()
     assert 0 < np.abs(mixed - first).mean() < apart
     assert 0 < np.abs(mixed - second).mean() < apart

@@ -16,7 +16,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, to_tensor
 from stylecam.models.catalog import StyleMix, shipped_models
 from stylecam.models.model import Model
-from stylecam.models.rewrite.uint8_io import fold
+from stylecam.models.rewrite.uint8_io import fold_conversions
 from stylecam.stylize import image as painter
 from stylecam.stylize.image import Painter
 from tests.engines.libraries import engine_on
@@ -49,7 +49,7 @@ def portrait(width: int, height: int) -> Image:
 
 
 def only(model: Model, index: int) -> tuple[float, ...]:
-    return tuple(float(i == index) for i in range(model.styles))
+    return model.one_hot(index)
 
 
 def distance(one: Image, other: Image, levels: int) -> int:
@@ -68,7 +68,7 @@ def test_every_shipped_style_looks_the_same(
     mine, reference = engine.session(model, *size), engine_on("opencv", "cpu").session(model, *size)
     apart = {
         index: distance(mine.paint(image, weights), reference.paint(image, weights), levels)
-        for index, weights in enumerate(only(model, index) for index in range(model.styles))
+        for index, weights in enumerate(only(model, index) for index in range(model.style_count))
     }
     assert max(apart.values()) <= levels, apart
 
@@ -84,7 +84,7 @@ def test_a_tile_of_a_larger_picture_looks_the_same(bank: Model, engine_and_level
 
 def test_a_blend_looks_the_same(bank: Model, engine_and_levels: tuple[Engine, int]) -> None:
     engine, levels = engine_and_levels
-    image, weights = portrait(128, 96), (0.5, 0.3, 0.2, *(0.0,) * (bank.styles - 3))
+    image, weights = portrait(128, 96), (0.5, 0.3, 0.2, *(0.0,) * (bank.style_count - 3))
     painted = engine.session(bank, 128, 96).paint(image, weights)
     reference = engine_on("opencv", "cpu").session(bank, 128, 96).paint(image, weights)
     assert cv2.absdiff(painted, reference).max() <= levels
@@ -141,7 +141,7 @@ def strangers(folder: Path) -> Model:
 def test_a_strangers_network_looks_the_same(engine_and_levels: tuple[Engine, int], tmp_path: Path) -> None:
     engine, levels = engine_and_levels
     model, image = strangers(tmp_path), portrait(128, 96)
-    assert fold(model) is None
+    assert fold_conversions(model) is None
     painted = engine.session(model, 128, 96).paint(image, (1.0,))
     assert distance(painted, engine_on("opencv", "cpu").session(model, 128, 96).paint(image, (1.0,)), levels) <= levels
     assert painted.std() > 10

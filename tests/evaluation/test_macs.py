@@ -25,7 +25,7 @@ from tests.models.networks import network, written  # noqa: E402
 
 def counted_by_onnx(model: Model, size: Size) -> float:
     """The same by the shapes that the onnx library infers."""
-    proto = load_from_string(model.at(*size))
+    proto = load_from_string(model.with_input_size(*size))
     del proto.graph.output[:]  # some say another size
     graph = shape_inference.infer_shapes(proto, data_prop=True).graph
     shapes = {

@@ -42,7 +42,7 @@ def test_the_shipped_networks_are_all_in_order(catalog: Catalog) -> None:
 def test_every_style_is_found_by_its_name(catalog: Catalog, name: str) -> None:
     mix = parsed(catalog, name)
     assert mix.label == name
-    assert sorted(mix.weights) == [0.0] * (mix.model.styles - 1) + [1.0]
+    assert sorted(mix.weights) == [0.0] * (mix.model.style_count - 1) + [1.0]
 
 
 @pytest.mark.parametrize("text", ["Great Wave", " great_wave ", "GREAT-WAVE", "great-wave"])

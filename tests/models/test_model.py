@@ -33,12 +33,12 @@ def test_what_is_read_agrees_with_the_onnx_library(path: Path) -> None:
     model, truth = Model.read(path), onnx.load(path)
     assert model.metadata == {entry.key: entry.value for entry in truth.metadata_props}
     style = next(value for value in truth.graph.input if value.name == "style")
-    assert model.styles == style.type.tensor_type.shape.dim[1].dim_value
+    assert model.style_count == style.type.tensor_type.shape.dim[1].dim_value
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_fixing_the_size_changes_the_image_input_and_nothing_else(path: Path) -> None:
-    fixed, truth = onnx.load_from_string(Model.read(path).at(176, 104)), onnx.load(path)
+    fixed, truth = onnx.load_from_string(Model.read(path).with_input_size(176, 104)), onnx.load(path)
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in fixed.graph.input}
     assert shapes["image"] == [1, 3, 104, 176]
     for proto in (fixed, truth):
@@ -58,13 +58,13 @@ def test_other_bytes_have_another_key() -> None:
 
 def test_a_network_without_a_style_input_is_one_style(tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx"))
-    assert (model.styles, model.has_style_input) == (1, False)
+    assert (model.style_count, model.has_style_input) == (1, False)
 
 
 def test_the_grain_is_fixed_to_an_eighth_of_the_picture(tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx", {**WANTED, "grain": (1, 8, "rows", "columns")}))
-    assert model.grain == 8
-    inputs = onnx.load_from_string(model.at(640, 360)).graph.input
+    assert model.grain_channels == 8
+    inputs = onnx.load_from_string(model.with_input_size(640, 360)).graph.input
     dims = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in inputs}
     assert dims == {"image": [1, 3, 360, 640], "grain": [1, 8, 45, 80]}
 
@@ -215,8 +215,8 @@ def test_a_file_with_some_bytes_changed_is_read_or_refused(
         Catalog([model])
     except ModelFormatError:
         return
-    assert 1 <= model.styles <= 4096
-    assert model.at(64, 64)
+    assert 1 <= model.style_count <= 4096
+    assert model.with_input_size(64, 64)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -188,6 +188,6 @@ def test_new_metadata_replaces_the_old_and_the_network_stays(tmp_path: Path) -> 
     path.write_bytes(model.with_metadata({"licence": "CC0", "ü": "ö"}))
     again = Model.read(path)
     assert again.metadata == {"licence": "CC0", "ü": "ö"}
-    assert again.styles == 2
+    assert again.style_count == 2
     path.write_bytes(again.with_metadata(model.metadata))
     assert Model.read(path).metadata == model.metadata

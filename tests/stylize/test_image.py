@@ -33,7 +33,7 @@ def photo() -> Image:
 
 @pytest.fixture(scope="session")
 def mix(bank: Model) -> StyleMix:
-    return StyleMix(bank, (1.0,) + (0.0,) * (bank.styles - 1), "first")
+    return StyleMix(bank, bank.one_hot(), "first")
 
 
 def tiled(monkeypatch: pytest.MonkeyPatch) -> None:

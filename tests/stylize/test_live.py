@@ -32,7 +32,7 @@ def warm_up_times_on_the_manual_clock(clock: ManualClock, monkeypatch: pytest.Mo
 
 
 def one(network: Model, index: int = 0) -> StyleMix:
-    weights = tuple(float(i == index) for i in range(network.styles))
+    weights = network.one_hot(index)
     return StyleMix(network, weights, f"{network.key}{index}")
 
 

@@ -45,10 +45,10 @@ def through_torch(bank: Bank, weights: np.ndarray) -> np.ndarray:
 
 def through_opencv(path: Path, weights: np.ndarray) -> np.ndarray:
     model = Model.read(path)
-    net = cv2.dnn.readNetFromONNX(np.frombuffer(model.at(*SIZE), np.uint8))
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(model.with_input_size(*SIZE), np.uint8))
     net.setInput(picture(), "image")
     net.setInput(weights, "style")
-    if model.grain:
+    if model.grain_channels:
         net.setInput(grain_map(8, SIZE[1] // 8, SIZE[0] // 8), "grain")
     return np.asarray(net.forward())
 
@@ -103,7 +103,7 @@ def test_a_bank_from_before_the_grain_goes_on_as_it_was(bank: Bank, tmp_path: Pa
     torch.nn.init.zeros_(bank.network.grain.n.b)
     write_bank(tmp_path / "new.onnx", bank)
     older = material.without_grain(tmp_path / "new.onnx")
-    assert not Model.read(older).grain
+    assert not Model.read(older).grain_channels
     again, weights = read_bank(older), np.eye(1, 2, dtype=np.float32)
     assert np.abs(through_torch(again, weights) - through_torch(bank, weights)).max() < 1e-6
 

@@ -164,7 +164,7 @@ def test_told_to_stop_it_saves_a_bank_and_can_go_on(tmp_path: Path) -> None:
     stopped = Trainer.begin(material.plan(tmp_path, steps=4, save_every=50), path, listener=listen, stop=stop)
     stopped.run()
     assert stopped.step == 2
-    assert Model.read(path).styles == 1
+    assert Model.read(path).style_count == 1
     Trainer.resume(path).run()
     assert same(straight, path)
 
@@ -289,7 +289,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
     kept = Checkpoint.load(tmp_path / "bank.checkpoint")
     assert kept.progress["step"] == 2
     assert all(bool(torch.isfinite(value).all()) for value in kept.network.values())
-    assert Model.read(tmp_path / "bank.onnx").styles == 1
+    assert Model.read(tmp_path / "bank.onnx").style_count == 1
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ class _CaseTimer:
         self._clock = clock
         self._image = image
         self._tensor: Tensor = to_tensor(image)
-        self._weights = (1.0,) + (0.0,) * (times.entry.model.styles - 1)
+        self._weights = times.entry.model.one_hot()
         self._session: Session | None = None
 
     def warm_up(self) -> None:

@@ -40,7 +40,7 @@ class ModelRunner:
         Raises (when painting):
             EngineRunError: the engine cannot load or run the network.
         """
-        weights = tuple(float(i == index) for i in range(self.model.styles))
+        weights = self.model.one_hot(index)
 
         def paint(image: Image) -> FloatImage:
             height, width = image.shape[:2]

@@ -81,7 +81,7 @@ def inference_times_ms(painters: Sequence[ModelRunner], size: Size, clock: Clock
     now: Callable[[], float] = (clock or SystemClock()).now
     image = np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
     sessions = [painter.session(*size) for painter in painters]
-    mixes = [(1.0,) + (0.0,) * (painter.model.styles - 1) for painter in painters]
+    mixes = [painter.model.one_hot() for painter in painters]
     took: list[list[float]] = [[] for _ in painters]
     for turn in range(WARM_UPS + RUNS):
         for session, mix, kept in zip(sessions, mixes, took, strict=True):

@@ -1,216 +1,251 @@
-"""The parts of an ONNX graph, read from bytes and written to bytes: nodes, constants, inputs and outputs.
+"""Read and write the messages of an ONNX file: nodes, tensors, inputs and outputs, metadata.
 
-What a network's rewriting needs, and no more; the numbers are those of onnx.proto
-(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+Field numbers are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Only what stylecam
+needs to check and to rewrite networks is here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.models.onnx import wire as protobuf
+from stylecam.models.onnx import wire
+from stylecam.models.onnx.wire import Field
 
-MODEL_GRAPH = 7
+MODEL_GRAPH, MODEL_METADATA = 7, 14
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
-
-_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
-_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_TEXT, _ATTRIBUTE_TENSOR, _ATTRIBUTE_INTS, _ATTRIBUTE_KIND = (
-    1,
-    3,
-    4,
-    5,
-    8,
-    20,
-)
-_KIND_INT, _KIND_TEXT, _KIND_INTS = 2, 3, 7
-_TENSOR_DIMS, _TENSOR_KIND, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
-_VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_ELEMENT, _TENSOR_SHAPE = 1, 2, 1, 1, 2
-_SHAPE_DIM, _DIM_VALUE, _DIM_NAME = 1, 1, 2
 FLOAT, UINT8 = 1, 2
+"""Element types of a tensor."""
+
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP_TYPE, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
+_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_TENSOR, _ATTRIBUTE_INTS = 1, 3, 4, 5, 8
+_ATTRIBUTE_TYPE = 20
+_TYPE_INT, _TYPE_STRING, _TYPE_INTS = 2, 3, 7
+_TENSOR_DIMS, _TENSOR_ELEMENT_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
+_VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TYPE_ELEMENT_TYPE, _TYPE_SHAPE = 1, 2, 1, 1, 2
+_SHAPE_DIM, _DIM_VALUE, _DIM_NAME = 1, 1, 2
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _INT32, _INT64 = 6, 7
-_RAW_TYPES = {FLOAT: "<f4", _INT32: "<i4", _INT64: "<i8"}
-_FLOATS, _WHOLE = 4, {_INT32: 5, _INT64: 7}
-"""Where a tensor's numbers stand that are not kept as bytes."""
+_RAW_DTYPES = {FLOAT: "<f4", _INT32: "<i4", _INT64: "<i8"}
+_FLOAT_DATA, _INT_DATA = 4, {_INT32: 5, _INT64: 7}
+"""Fields with a tensor's values where they are not stored as raw bytes."""
+_MAX_DIMS = 16
 
-Setting = int | str | tuple[int, ...]
-Constant = npt.NDArray[np.float32]
+AttributeValue = int | str | tuple[int, ...]
+FloatArray = npt.NDArray[np.float32]
+Dims = tuple[int | None, ...]
+"""A shape; None for a dimension without a fixed size."""
 
 
-def graph_parts(data: bytes) -> Iterator[protobuf.Field]:
-    """The fields of the graph in an ONNX file's bytes, positions counted from the file's first."""
-    for top in protobuf.fields(memoryview(data)):
+def graph_fields(data: bytes) -> Iterator[Field]:
+    """Iterate over the fields of the graph in the ONNX file `data`; positions count from the start of the file."""
+    for top in wire.fields(memoryview(data)):
         if top.number == MODEL_GRAPH:
-            yield from protobuf.fields(top.data, top.end - len(top.data))
+            yield from top.fields()
 
 
-def with_graph_parts(data: bytes, added: Sequence[bytes], replaced: Collection[int]) -> bytes:
-    """An ONNX file with the encoded fields `added` in place of all fields of its graph numbered in `replaced`."""
+def replace_graph_fields(data: bytes, added: Sequence[bytes], removed: Collection[int]) -> bytes:
+    """Return the ONNX file `data` with the encoded fields `added` in place of the graph fields numbered `removed`."""
     view = memoryview(data)
-    kept = [view[part.start : part.end] for part in graph_parts(data) if part.number not in replaced]
-    others = [view[top.start : top.end] for top in protobuf.fields(view) if top.number != MODEL_GRAPH]
-    return b"".join([*others, protobuf.encode(MODEL_GRAPH, b"".join([*kept, *added]))])
+    kept = [view[part.start : part.end] for part in graph_fields(data) if part.number not in removed]
+    others = [view[top.start : top.end] for top in wire.fields(view) if top.number != MODEL_GRAPH]
+    return b"".join([*others, wire.encode(MODEL_GRAPH, b"".join([*kept, *added]))])
+
+
+def read_metadata(data: bytes) -> dict[str, str]:
+    """Return the metadata properties of the ONNX file `data`."""
+    metadata = {}
+    for top in wire.fields(memoryview(data)):
+        if top.number == MODEL_METADATA:
+            entry = {part.number: part.text for part in top.fields()}
+            metadata[entry.get(_ENTRY_KEY, "")] = entry.get(_ENTRY_VALUE, "")
+    return metadata
+
+
+def replace_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Return the ONNX file `data` with `metadata` in place of its own; all other bytes stay as they are."""
+    view = memoryview(data)
+    kept = [view[top.start : top.end] for top in wire.fields(view) if top.number != MODEL_METADATA]
+    entries = (
+        wire.encode(_ENTRY_KEY, key.encode()) + wire.encode(_ENTRY_VALUE, value.encode())
+        for key, value in metadata.items()
+    )
+    return b"".join([*kept, *(wire.encode(MODEL_METADATA, entry) for entry in entries)])
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation: its kind, the names of what goes in and comes out, and its settings.
+    """One operation of a graph.
 
-    `settings` holds the whole numbers, lists of them and texts; `data` the bytes it was read from, with everything.
+    Attributes:
+        op_type: the operator, such as `Conv`.
+        inputs: the names of the input values.
+        outputs: the names of the output values.
+        attributes: the attributes that are integers, lists of integers or strings.
+        data: the `NodeProto` it was parsed from, with everything; empty for a new node.
     """
 
-    op: str
+    op_type: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     data: memoryview = field(default=memoryview(b""), repr=False)
 
     @classmethod
-    def read(cls, data: memoryview) -> Node:
-        """The node in the bytes of a `NodeProto`."""
-        parts = list(protobuf.fields(data))
-        inputs, outputs, op = (
-            tuple(part.text for part in parts if part.number == kind) for kind in (_NODE_INPUT, _NODE_OUTPUT, _NODE_OP)
+    def parse(cls, data: memoryview) -> Node:
+        """Parse a `NodeProto`."""
+        parts = list(wire.fields(data))
+        inputs, outputs, op_type = (
+            tuple(part.text for part in parts if part.number == number)
+            for number in (_NODE_INPUT, _NODE_OUTPUT, _NODE_OP_TYPE)
         )
-        settings = dict(_setting(part.data) for part in parts if part.number == _NODE_ATTRIBUTE)
-        known = {name: value for name, value in settings.items() if value is not None}
-        return cls("".join(op), inputs, outputs, known, data)
+        attributes = dict(_read_attribute(part) for part in parts if part.number == _NODE_ATTRIBUTE)
+        readable = {name: value for name, value in attributes.items() if value is not None}
+        return cls("".join(op_type), inputs, outputs, readable, data)
 
-    def tensor(self, name: str) -> memoryview | None:
-        """The bytes of the `TensorProto` that the setting `name` is; None where there is none."""
-        for part in protobuf.fields(self.data):
+    def tensor_attribute(self, name: str) -> memoryview | None:
+        """Return the `TensorProto` of the attribute `name`, or None if there is no such attribute."""
+        for part in wire.fields(self.data):
             if part.number == _NODE_ATTRIBUTE:
-                inside = list(protobuf.fields(part.data))
-                if any(one.number == _ATTRIBUTE_NAME and one.text == name for one in inside):
-                    return next((one.data for one in inside if one.number == _ATTRIBUTE_TENSOR), None)
+                inner = list(part.fields())
+                if any(one.number == _ATTRIBUTE_NAME and one.text == name for one in inner):
+                    return next((one.data for one in inner if one.number == _ATTRIBUTE_TENSOR), None)
         return None
 
-    def encoded(self) -> bytes:
-        """A `NodeProto` of the kind, names and settings; it is called after its first result."""
-        parts = [protobuf.encode(_NODE_INPUT, name.encode()) for name in self.inputs]
-        parts += [protobuf.encode(_NODE_OUTPUT, name.encode()) for name in self.outputs]
-        parts.append(protobuf.encode(_NODE_NAME, f"{self.outputs[0]}.made".encode()))
-        parts.append(protobuf.encode(_NODE_OP, self.op.encode()))
-        parts += [protobuf.encode(_NODE_ATTRIBUTE, _attribute(*entry)) for entry in self.settings.items()]
+    def encode(self) -> bytes:
+        """Encode a `NodeProto` from the fields; the node is named after its first output."""
+        parts = [wire.encode(_NODE_INPUT, name.encode()) for name in self.inputs]
+        parts += [wire.encode(_NODE_OUTPUT, name.encode()) for name in self.outputs]
+        parts.append(wire.encode(_NODE_NAME, f"{self.outputs[0]}.made".encode()))
+        parts.append(wire.encode(_NODE_OP_TYPE, self.op_type.encode()))
+        parts += [wire.encode(_NODE_ATTRIBUTE, _encode_attribute(*entry)) for entry in self.attributes.items()]
         return b"".join(parts)
 
-    def rewired(self, op: str, inputs: Sequence[str]) -> bytes:
-        """A `NodeProto` of another kind with other inputs; results, name and all settings are kept to the byte."""
+    def encode_as(self, op_type: str, inputs: Sequence[str]) -> bytes:
+        """Encode a parsed node as another operator with other inputs; all else stays byte for byte."""
         kept = b"".join(
-            protobuf.encode(part.number, part.data)
-            for part in protobuf.fields(self.data)
+            wire.encode(part.number, part.data)
+            for part in wire.fields(self.data)
             if part.number in (_NODE_OUTPUT, _NODE_NAME, _NODE_ATTRIBUTE)
         )
-        named = b"".join(protobuf.encode(_NODE_INPUT, name.encode()) for name in inputs)
-        return named + kept + protobuf.encode(_NODE_OP, op.encode())
+        named = b"".join(wire.encode(_NODE_INPUT, name.encode()) for name in inputs)
+        return named + kept + wire.encode(_NODE_OP_TYPE, op_type.encode())
 
 
-def _setting(data: memoryview) -> tuple[str, Setting | None]:
+def _read_attribute(attribute: Field) -> tuple[str, AttributeValue | None]:
     name = ""
-    found: int | str | None = None
+    value: int | str | None = None
     numbers: list[int] = []
-    for part in protobuf.fields(data):
+    for part in attribute.fields():
         if part.number == _ATTRIBUTE_NAME:
             name = part.text
         elif part.number == _ATTRIBUTE_INT and isinstance(part.value, int):
-            found = part.value
-        elif part.number == _ATTRIBUTE_TEXT:
-            found = part.text
+            value = part.value
+        elif part.number == _ATTRIBUTE_STRING:
+            value = part.text
         elif part.number == _ATTRIBUTE_INTS:
-            numbers += [part.value] if isinstance(part.value, int) else protobuf.varints(part.data)
-    return name, tuple(numbers) if numbers else found
+            numbers += part.numbers
+    return name, tuple(numbers) if numbers else value
 
 
-def _attribute(name: str, value: Setting) -> bytes:
-    called = protobuf.encode(_ATTRIBUTE_NAME, name.encode())
+def _encode_attribute(name: str, value: AttributeValue) -> bytes:
+    encoded_name = wire.encode(_ATTRIBUTE_NAME, name.encode())
     if isinstance(value, int):
-        return (
-            called + protobuf.encode_number(_ATTRIBUTE_INT, value) + protobuf.encode_number(_ATTRIBUTE_KIND, _KIND_INT)
-        )
-    if isinstance(value, str):
-        text = protobuf.encode(_ATTRIBUTE_TEXT, value.encode())
-        return called + text + protobuf.encode_number(_ATTRIBUTE_KIND, _KIND_TEXT)
-    numbers = b"".join(protobuf.encode_number(_ATTRIBUTE_INTS, number) for number in value)
-    return called + numbers + protobuf.encode_number(_ATTRIBUTE_KIND, _KIND_INTS)
+        content, kind = wire.encode_number(_ATTRIBUTE_INT, value), _TYPE_INT
+    elif isinstance(value, str):
+        content, kind = wire.encode(_ATTRIBUTE_STRING, value.encode()), _TYPE_STRING
+    else:
+        content, kind = b"".join(wire.encode_number(_ATTRIBUTE_INTS, number) for number in value), _TYPE_INTS
+    return encoded_name + content + wire.encode_number(_ATTRIBUTE_TYPE, kind)
 
 
-def tensor_head(data: memoryview) -> tuple[str, tuple[int, ...]]:
-    """Name and shape of the constant in the bytes of a `TensorProto`."""
+def read_tensor_header(data: memoryview, offset: int = 0) -> tuple[str, tuple[int, ...]]:
+    """Return name and shape of the `TensorProto` `data`, which begins at byte `offset` of its file."""
     name = ""
     dims: list[int] = []
-    for part in protobuf.fields(data):
+    for part in wire.fields(data, offset):
         if part.number == _TENSOR_NAME:
             name = part.text
         elif part.number == _TENSOR_DIMS:
-            dims += [part.value] if isinstance(part.value, int) else protobuf.varints(part.data)
+            dims += part.numbers
     return name, tuple(dims)
 
 
-def tensor_values(data: memoryview) -> Constant | None:
-    """The numbers of a `TensorProto`, in its shape; None where they are no float32 or are kept in another way."""
-    _, dims = tensor_head(data)
-    kinds = [part.value for part in protobuf.fields(data) if part.number == _TENSOR_KIND]
-    raw = next((part.data for part in protobuf.fields(data) if part.number == _TENSOR_RAW), None)
-    if kinds != [FLOAT] or raw is None or len(raw) != 4 * int(np.prod(dims)):
+def read_float_tensor(data: memoryview) -> FloatArray | None:
+    """Return the values of a `TensorProto`, or None unless they are float32 stored as raw bytes."""
+    _, dims = read_tensor_header(data)
+    element_types = [part.value for part in wire.fields(data) if part.number == _TENSOR_ELEMENT_TYPE]
+    raw = next((part.data for part in wire.fields(data) if part.number == _TENSOR_RAW), None)
+    if element_types != [FLOAT] or raw is None or len(raw) != 4 * int(np.prod(dims)):
         return None
     return np.frombuffer(raw, "<f4").astype(np.float32).reshape(dims)
 
 
-def tensor_numbers(data: memoryview) -> npt.NDArray[np.float32] | npt.NDArray[np.int64] | None:
-    """The numbers of a `TensorProto` of float32, int32 or int64, in its shape; None where it holds others."""
-    _, dims = tensor_head(data)
-    fields = list(protobuf.fields(data))
-    kind = next((part.value for part in fields if part.number == _TENSOR_KIND), None)
+def read_tensor(data: memoryview) -> FloatArray | npt.NDArray[np.int64] | None:
+    """Return the values of a `TensorProto` of float32, int32 or int64, or None for every other element type."""
+    _, dims = read_tensor_header(data)
+    fields = list(wire.fields(data))
+    element_type = next((part.value for part in fields if part.number == _TENSOR_ELEMENT_TYPE), None)
     raw = next((part.data for part in fields if part.number == _TENSOR_RAW), None)
-    if not isinstance(kind, int) or kind not in _RAW_TYPES:
+    if not isinstance(element_type, int) or element_type not in _RAW_DTYPES:
         return None
     if raw is not None:
-        found = np.frombuffer(raw, _RAW_TYPES[kind])
-    elif kind == FLOAT:
-        found = np.frombuffer(b"".join(part.data for part in fields if part.number == _FLOATS), "<f4")
+        values = np.frombuffer(raw, _RAW_DTYPES[element_type])
+    elif element_type == FLOAT:
+        values = np.frombuffer(b"".join(part.data for part in fields if part.number == _FLOAT_DATA), "<f4")
     else:
-        numbers: list[int] = []
-        for part in fields:
-            if part.number == _WHOLE[kind]:
-                numbers += [part.value] if isinstance(part.value, int) else protobuf.varints(part.data)
-        found = np.asarray(numbers, np.uint64).astype(np.int64)  # a negative one is written as if it had no sign
-    if found.size != int(np.prod(dims)):
+        numbers = [number for part in fields if part.number == _INT_DATA[element_type] for number in part.numbers]
+        values = np.asarray(numbers, np.uint64).astype(np.int64)  # negative values are stored as unsigned varints
+    if values.size != int(np.prod(dims)):
         return None
-    shaped = found.reshape(dims)
-    return shaped.astype(np.float32) if kind == FLOAT else shaped.astype(np.int64)
+    shaped = values.reshape(dims)
+    return shaped.astype(np.float32) if element_type == FLOAT else shaped.astype(np.int64)
 
 
-def tensor(name: str, values: Constant) -> bytes:
-    """A `TensorProto` of float32."""
+def encode_tensor(name: str, values: FloatArray) -> bytes:
+    """Encode a float32 `TensorProto`."""
     return (
-        b"".join(protobuf.encode_number(_TENSOR_DIMS, length) for length in values.shape)
-        + protobuf.encode_number(_TENSOR_KIND, FLOAT)
-        + protobuf.encode(_TENSOR_NAME, name.encode())
-        + protobuf.encode(_TENSOR_RAW, values.astype("<f4").tobytes())
+        b"".join(wire.encode_number(_TENSOR_DIMS, length) for length in values.shape)
+        + wire.encode_number(_TENSOR_ELEMENT_TYPE, FLOAT)
+        + wire.encode(_TENSOR_NAME, name.encode())
+        + wire.encode(_TENSOR_RAW, values.astype("<f4").tobytes())
     )
 
 
-def value(name: str, dims: Sequence[int | str], element: int = FLOAT) -> bytes:
-    """A `ValueInfoProto`: an input or output of the graph with its shape and kind of numbers.
-
-    A length that is not fixed has a name instead.
-    """
-    shape = b"".join(protobuf.encode(_SHAPE_DIM, _length(size)) for size in dims)
-    held = protobuf.encode_number(_TENSOR_ELEMENT, element) + protobuf.encode(_TENSOR_SHAPE, shape)
-    return protobuf.encode(_VALUE_NAME, name.encode()) + protobuf.encode(
-        _VALUE_TYPE, protobuf.encode(_TYPE_TENSOR, held)
-    )
+def encode_value_info(name: str, dims: Sequence[int | str], element_type: int = FLOAT) -> bytes:
+    """Encode a `ValueInfoProto`, an input or output of a graph; a dimension of any size is given as a name."""
+    shape = b"".join(wire.encode(_SHAPE_DIM, _encode_dim(size)) for size in dims)
+    tensor = wire.encode_number(_TYPE_ELEMENT_TYPE, element_type) + wire.encode(_TYPE_SHAPE, shape)
+    return wire.encode(_VALUE_NAME, name.encode()) + wire.encode(_VALUE_TYPE, wire.encode(_TYPE_TENSOR, tensor))
 
 
-def _length(size: int | str) -> bytes:
-    if isinstance(size, str):
-        return protobuf.encode(_DIM_NAME, size.encode())
-    return protobuf.encode_number(_DIM_VALUE, size)
+def _encode_dim(size: int | str) -> bytes:
+    return wire.encode(_DIM_NAME, size.encode()) if isinstance(size, str) else wire.encode_number(_DIM_VALUE, size)
 
 
-def value_name(data: memoryview) -> str:
-    """The name in a `ValueInfoProto`."""
-    return next((part.text for part in protobuf.fields(data) if part.number == _VALUE_NAME), "")
+def value_info_name(value: Field) -> str:
+    """Return the name of the graph input or output `value`."""
+    return next((part.text for part in value.fields() if part.number == _VALUE_NAME), "")
+
+
+def value_info_dims(value: Field) -> Dims:
+    """Return the shape of the graph input or output `value`; dimensions after the 16th are left out."""
+    dims: list[int | None] = []
+    for dim in _descend(value, _VALUE_TYPE, _TYPE_TENSOR, _TYPE_SHAPE):
+        sizes = [part.value for part in dim.fields() if part.number == _DIM_VALUE]
+        dims.append(sizes[0] if sizes and isinstance(sizes[0], int) and sizes[0] > 0 else None)
+    return tuple(dims)
+
+
+def _descend(message: Field, *path: int) -> Iterator[Field]:
+    """Iterate over the first fields of the messages that the field numbers `path` lead to."""
+    if not path:
+        yield from islice(message.fields(), _MAX_DIMS)
+        return
+    for part in message.fields():
+        if part.number == path[0]:
+            yield from _descend(part, *path[1:])

@@ -1,8 +1,8 @@
-"""Reading and rebuilding protobuf messages field by field, without a schema.
+"""Read and write protobuf messages field by field, without a schema.
 
-Just enough of the wire format (https://protobuf.dev/programming-guides/encoding/) to look into an ONNX file and to
-change the few bytes that say how large its input is. A full ONNX library would be twenty times the size of this
-program's own code and would be loaded only for this.
+This is the part of the wire format (https://protobuf.dev/programming-guides/encoding/) that is needed to look into an
+ONNX file and to change single fields of it. The onnx package, which could do it too, is only an extra, and loading it
+takes longer than everything else at the start.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 class WireError(ValueError):
-    """The bytes are not a protobuf message; `offset` is where it shows."""
+    """The bytes are not a protobuf message; `offset` is the byte at which that shows."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -23,7 +23,15 @@ class WireError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a message: its number, wire type and value (an int, or the bytes of a length-delimited field)."""
+    """One field of a message.
+
+    Attributes:
+        number: the field number of the schema.
+        wire: the wire type.
+        value: an int for a varint, the payload's bytes for every other wire type.
+        start: the file position of the field's first byte.
+        end: the file position after its last byte.
+    """
 
     number: int
     wire: int
@@ -33,7 +41,7 @@ class Field:
 
     @property
     def data(self) -> memoryview:
-        """The bytes of a length-delimited field.
+        """The payload's bytes.
 
         Raises:
             WireError: the field holds a number where bytes were expected.
@@ -44,15 +52,24 @@ class Field:
 
     @property
     def text(self) -> str:
-        """The bytes as UTF-8 text; undecodable bytes are replaced."""
+        """The payload as UTF-8 text; undecodable bytes are replaced."""
         return bytes(self.data).decode("utf-8", "replace")
+
+    @property
+    def numbers(self) -> list[int]:
+        """The values of a repeated integer field: one, or several where they are packed into bytes."""
+        return [self.value] if isinstance(self.value, int) else _unpack_varints(self.value)
+
+    def fields(self) -> Iterator[Field]:
+        """Iterate over the fields of the message in this field; positions count from the start of the file."""
+        return fields(self.data, self.end - len(self.data))
 
 
 def fields(message: memoryview, offset: int = 0) -> Iterator[Field]:
-    """Walk the fields of `message`; `offset` is added to every position in errors.
+    """Iterate over the fields of `message`, which begins at byte `offset` of its file.
 
     Raises:
-        WireError: truncated or not protobuf.
+        WireError: the message is truncated or is not protobuf.
     """
     position = 0
     while position < len(message):
@@ -81,17 +98,17 @@ def fields(message: memoryview, offset: int = 0) -> Iterator[Field]:
 
 
 def encode(number: int, payload: bytes | memoryview) -> bytes:
-    """A length-delimited field."""
+    """Encode a length-delimited field."""
     return encode_varint(number << 3 | BYTES) + encode_varint(len(payload)) + bytes(payload)
 
 
 def encode_number(number: int, value: int) -> bytes:
-    """A varint field."""
+    """Encode a varint field."""
     return encode_varint(number << 3 | VARINT) + encode_varint(value)
 
 
 def encode_varint(value: int) -> bytes:
-    """An unsigned varint."""
+    """Encode an unsigned varint."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -100,12 +117,7 @@ def encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
-def varints(payload: memoryview) -> list[int]:
-    """The numbers of a packed repeated field.
-
-    Raises:
-        WireError: truncated.
-    """
+def _unpack_varints(payload: memoryview) -> list[int]:
     numbers, position = [], 0
     while position < len(payload):
         value, position = _varint(payload, position, 0)
@@ -114,6 +126,7 @@ def varints(payload: memoryview) -> list[int]:
 
 
 def _varint(message: memoryview, position: int, offset: int) -> tuple[int, int]:
+    """Return the varint at `position` and the position after it."""
     result = 0
     for count in range(10):
         if position + count >= len(message):

@@ -16,97 +16,104 @@ import numpy as np
 import numpy.typing as npt
 
 from stylecam.models.model import Model
-from stylecam.models.onnx import proto as parts
-from stylecam.models.onnx import wire as protobuf
+from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_NODE, GRAPH_OUTPUT, Node
 
 _NORM = "InstanceNormalization"
-_WHOLE_PICTURE = frozenset((
+_GLOBAL_OPERATORS = frozenset((
     "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin",
     "LayerNormalization", "GroupNormalization", "MeanVarianceNormalization", "Softmax", "Loop", "If", "Scan",
 ))  # fmt: skip
-"""Operations that (may) look at the whole picture in a way that is not frozen here."""
+"""Operators that look at the whole picture, or may, in a way that this module does not freeze."""
 
 NormStatistics = npt.NDArray[np.float32]
-"""All means before each instance norm in the network's order, then all variances; one number per channel."""
+"""The means before each instance norm in the network's order, then the variances; one value per channel."""
 
 
 class InstanceNorms:
     """The instance norms of one network.
 
     Attributes:
-        can_freeze: nothing else in the network looks at the whole picture, so frozen tiles fit together.
-        count: how many instance norms there are; with none, tiles fit as they are.
+        count: the number of instance norms; without any, tiles fit together as they are.
+        can_freeze: whether nothing else in the network looks at the whole picture, so that frozen tiles fit together.
     """
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._nodes: list[Node] = []
         lengths: dict[str, int] = {}
-        for part in parts.graph_parts(model.data):
+        for part in proto.graph_fields(model.data):
             if part.number == GRAPH_NODE:
-                self._nodes.append(Node.read(part.data))
+                self._nodes.append(Node.parse(part.data))
             elif part.number == GRAPH_INITIALIZER:
-                name, dims = parts.tensor_head(part.data)
+                name, dims = proto.read_tensor_header(part.data)
                 lengths[name] = dims[0] if len(dims) == 1 else 0
-        for node in self._nodes:  # exporters share one weight among norms by way of Identity
-            if node.op == "Identity" and node.inputs[0] in lengths:
+        for node in self._nodes:  # exporters share one weight between norms by Identity nodes
+            if node.op_type == "Identity" and node.inputs[0] in lengths:
                 lengths[node.outputs[0]] = lengths[node.inputs[0]]
-        norms = [node for node in self._nodes if node.op == _NORM]
-        self.count = len(norms)
-        self._channels = [lengths.get(node.inputs[1], 0) if len(node.inputs) == 3 else 0 for node in norms]
-        self.can_freeze = all(self._channels) and not any(node.op in _WHOLE_PICTURE for node in self._nodes)
+        self._norms = [node for node in self._nodes if node.op_type == _NORM]
+        self._channels = [lengths.get(norm.inputs[1], 0) if len(norm.inputs) == 3 else 0 for norm in self._norms]
+        self.count = len(self._norms)
+        self.can_freeze = all(self._channels) and not any(node.op_type in _GLOBAL_OPERATORS for node in self._nodes)
 
     @property
-    def values(self) -> int:
-        """How many numbers `measuring_model` answers with: mean and variance of every channel."""
+    def statistics_count(self) -> int:
+        """The number of statistics: a mean and a variance for every channel of every norm."""
         return 2 * sum(self._channels)
 
     def measuring_model(self) -> Model:
-        """A network with the same inputs whose output is 1×`values`×1×1: the `NormStatistics` of the picture given."""
+        """Return a network with the same inputs that measures the picture instead of painting it.
+
+        Its output is 1×`statistics_count`×1×1, the `NormStatistics` of the picture.
+        """
         means, variances, added = [], [], []
-        for number, norm in enumerate(node for node in self._nodes if node.op == _NORM):
-            value, mean, rest, square, variance = norm.inputs[0], *(f"stylecam.{what}.{number}" for what in "mrsv")
+        for number, norm in enumerate(self._norms):
+            value, mean, rest, square, variance = norm.inputs[0], *(f"stylecam.{kind}.{number}" for kind in "mrsv")
             added += [
-                Node("GlobalAveragePool", (value,), (mean,)).encoded(),
-                Node("Sub", (value, mean), (rest,)).encoded(),
-                Node("Mul", (rest, rest), (square,)).encoded(),
-                Node("GlobalAveragePool", (square,), (variance,)).encoded(),
+                Node("GlobalAveragePool", (value,), (mean,)).encode(),
+                Node("Sub", (value, mean), (rest,)).encode(),
+                Node("Mul", (rest, rest), (square,)).encode(),
+                Node("GlobalAveragePool", (square,), (variance,)).encode(),
             ]
             means.append(mean)
             variances.append(variance)
-        added.append(Node("Concat", (*means, *variances), ("styled",), {"axis": 1}).encoded())
-        wanted = {norm.inputs[0] for norm in self._nodes if norm.op == _NORM}
+        added.append(Node("Concat", (*means, *variances), ("styled",), {"axis": 1}).encode())
+        needed_values = {norm.inputs[0] for norm in self._norms}
         needed = []
-        for node in reversed(self._nodes):  # what comes after the last norm is not worth running
-            if wanted & set(node.outputs):
-                wanted |= set(node.inputs)
-                needed.append(protobuf.encode(GRAPH_NODE, node.data))
-        nodes = [*reversed(needed), *(protobuf.encode(GRAPH_NODE, node) for node in added)]
-        output = protobuf.encode(GRAPH_OUTPUT, parts.value("styled", (1, self.values, 1, 1)))
-        made = self._rebuilt("measuring", [*nodes, output], (GRAPH_NODE, GRAPH_OUTPUT))
-        return replace(made, statistics_count=self.values)
+        for node in reversed(self._nodes):  # leave out the nodes after the last norm
+            if needed_values & set(node.outputs):
+                needed_values |= set(node.inputs)
+                needed.append(node.data)
+        nodes = [wire.encode(GRAPH_NODE, node) for node in reversed(needed)]
+        nodes += [wire.encode(GRAPH_NODE, node) for node in added]
+        output = proto.encode_value_info("styled", (1, self.statistics_count, 1, 1))
+        model = self._rebuild("measuring", [*nodes, wire.encode(GRAPH_OUTPUT, output)], (GRAPH_NODE, GRAPH_OUTPUT))
+        return replace(model, statistics_count=self.statistics_count)
 
     def frozen_model(self, statistics: NormStatistics) -> Model:
-        """The network with the norms fixed to `statistics` (`values` numbers); it paints any part of that picture."""
+        """Return the network with its norms fixed to `statistics`, so that it paints any part of that picture alike.
+
+        Args:
+            statistics: `statistics_count` values, as the measuring model returns them.
+        """
         total = sum(self._channels)
-        at = accumulate(self._channels, initial=0)
+        starts = accumulate(self._channels, initial=0)
         nodes, constants = [], []
         number = 0
         for node in self._nodes:
-            if node.op != _NORM:
+            if node.op_type != _NORM:
                 nodes.append(node.data)
                 continue
-            start, count = next(at), self._channels[number]
+            start, count = next(starts), self._channels[number]
             mean, variance = f"stylecam.mean.{number}", f"stylecam.variance.{number}"
-            constants.append(parts.tensor(mean, statistics[start : start + count]))
-            constants.append(parts.tensor(variance, statistics[total + start : total + start + count]))
-            nodes.append(memoryview(node.rewired("BatchNormalization", (*node.inputs, mean, variance))))
+            constants.append(proto.encode_tensor(mean, statistics[start : start + count]))
+            constants.append(proto.encode_tensor(variance, statistics[total + start : total + start + count]))
+            nodes.append(memoryview(node.encode_as("BatchNormalization", (*node.inputs, mean, variance))))
             number += 1
-        made = [protobuf.encode(GRAPH_NODE, node) for node in nodes]
-        made += [protobuf.encode(GRAPH_INITIALIZER, constant) for constant in constants]
-        return self._rebuilt("frozen", made, (GRAPH_NODE,))
+        fields = [wire.encode(GRAPH_NODE, node) for node in nodes]
+        fields += [wire.encode(GRAPH_INITIALIZER, constant) for constant in constants]
+        return self._rebuild("frozen", fields, (GRAPH_NODE,))
 
-    def _rebuilt(self, what: str, added: Sequence[bytes], replaced: Collection[int]) -> Model:
-        data = parts.with_graph_parts(self._model.data, added, replaced)
-        return replace(self._model, data=data, key=f"{self._model.key}.{what}")
+    def _rebuild(self, purpose: str, added: Sequence[bytes], removed: Collection[int]) -> Model:
+        data = proto.replace_graph_fields(self._model.data, added, removed)
+        return replace(self._model, data=data, key=f"{self._model.key}.{purpose}")

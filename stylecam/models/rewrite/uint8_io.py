@@ -1,19 +1,16 @@
-"""Our banks without their conversions: uint8 BGR pictures nearly as they lie in memory, in and out.
+"""Rewrite a bank to take and give uint8 BGR pictures almost as they lie in memory.
 
-A bank ends in a pixel shuffle and begins with a convolution of as large a stride. The shuffle, the exchange of colours
-and the division by 255 are none of a network's business: a quarter of the time of OpenCV's CPU path goes into them, and
-for uint8 they cost next to nothing (see `stylecam.media.transforms`). So the shuffle is left out, with the last
-convolution's channels put in the order in which the pixels of a cell lie in memory, and the first convolution takes
-0..255 BGR:
+A bank begins with a strided convolution and ends with a pixel shuffle of the same stride. The shuffle, the exchange of
+color channels and the division by 255 take a quarter of the time on OpenCV's CPU path, and cost next to nothing when
+they are done on uint8 (see `stylecam.media.transforms`). So the rewritten network has no shuffle: the channels of its
+last convolution are ordered as the pixels of a c×c cell lie in memory, and its first convolution takes BGR 0..255.
 
-- as `picture`: 1×3×H×W, or
-- as `cells`: 1×3c²×H/c×W/c, the pixels of each cell of c×c as channels, so that the strided convolution becomes a plain
-  3×3 one, for which engines have their fastest code (Winograd's).
+There are two forms:
 
-Either way `styled` comes as cells, float32 0..1. Engines that handle uint8 well need not even be fed floats:
-
-- as `pixels`: `image` is 1×H×W×3 uint8 BGR, as a picture lies in memory, and `styled` is uint8 too, rounded: as cells
-  1×3c²×H/c×W/c, or put in order as 1×H×W×3.
+- `FoldedBank.with_cell_input`: `image` is 1×3c²×H/c×W/c float32, the pixels of each cell as channels. The strided
+  convolution becomes a 3×3 one of stride 1, for which engines have their fastest code (Winograd's). `styled` has the
+  same layout, float32 0..1.
+- `FoldedBank.with_uint8_input`: `image` is 1×H×W×3 uint8 BGR, and `styled` is uint8 too, as cells or as 1×H×W×3.
 """
 
 from __future__ import annotations
@@ -24,8 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stylecam.models.model import Model
-from stylecam.models.onnx import proto as parts
-from stylecam.models.onnx import wire as protobuf
+from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import (
     FLOAT,
     GRAPH_INITIALIZER,
@@ -33,7 +29,7 @@ from stylecam.models.onnx.proto import (
     GRAPH_NODE,
     GRAPH_OUTPUT,
     UINT8,
-    Constant,
+    FloatArray,
     Node,
 )
 
@@ -42,170 +38,172 @@ _SCALE, _HALF = "pixels.scale", "pixels.half"
 
 
 @dataclass(frozen=True)
-class Folded:
-    """A bank that can be had without its conversions.
+class FoldedBank:
+    """A bank of stylecam's own form, to be had without its conversions.
 
     Attributes:
         model: the bank.
-        cell: c, the side of a cell in pixels.
+        cell_size: c, the stride of the first convolution and the side of a cell in pixels.
     """
 
     model: Model
-    cell: int
+    cell_size: int
     _nodes: tuple[bytes, ...] = field(repr=False)
     _head: Node = field(repr=False)
-    _constants: dict[str, Constant] = field(repr=False)
+    _constants: dict[str, FloatArray] = field(repr=False)
 
-    def picture(self, width: int, height: int) -> bytes:
-        """The network for `image` 1×3×`height`×`width` float32 BGR 0..255."""
-        image = parts.value("image", (1, 3, height, width))
-        return self._at(
-            width, height, [self._head.data, *self._nodes], self._by_pixels, image, self._cells_of(width, height)
-        )
+    def with_cell_input(self, width: int, height: int) -> bytes:
+        """Return the ONNX file for `image` 1×3c²×`height`/c×`width`/c float32 0..255.
 
-    def cells(self, width: int, height: int) -> bytes:
-        """The network for `image` 1×3c²×`height`/c×`width`/c float32 0..255: channels by row, column, colour (BGR)."""
-        plain = Node(
-            "Conv", self._head.inputs, self._head.outputs, {"kernel_shape": (3, 3), "pads": (1,) * 4, "strides": (1, 1)}
-        )
+        The channels are ordered by row, column and color (BGR) within the cell; `styled` has the same order, 0..1.
+        """
+        stride_one: dict[str, proto.AttributeValue] = {"kernel_shape": (3, 3), "pads": (1,) * 4, "strides": (1, 1)}
+        head = Node("Conv", self._head.inputs, self._head.outputs, stride_one)
         name = self._head.inputs[1]
-        constants = self._constants | {name: _by_cells(self._constants[name], self.cell) / np.float32(255)}
-        image = parts.value("image", (1, 3 * self.cell**2, height // self.cell, width // self.cell))
-        return self._at(width, height, [plain.encoded(), *self._nodes], constants, image, self._cells_of(width, height))
+        constants = self._constants | {name: _kernel_for_cells(self._constants[name], self.cell_size) / np.float32(255)}
+        image = proto.encode_value_info("image", self._cell_shape(width, height))
+        styled = proto.encode_value_info("styled", self._cell_shape(width, height))
+        return self._encode(width, height, [head.encode(), *self._nodes], constants, image, styled)
 
-    def pixels(self, width: int, height: int, *, in_order: bool) -> bytes:
-        """The network for `image` 1×`height`×`width`×3 uint8 BGR; `styled` is uint8 as well.
+    def with_uint8_input(self, width: int, height: int, *, unpack: bool) -> bytes:
+        """Return the ONNX file for `image` 1×`height`×`width`×3 uint8 BGR; `styled` is uint8, rounded.
 
-        In order: 1×`height`×`width`×3; else as cells, which some libraries give sooner and OpenCV puts in order.
-        Numbers that are none (NaN) come as whatever the library makes of them.
+        A NaN in the network becomes whatever uint8 the engine makes of it.
+
+        Args:
+            width: of the picture, in pixels.
+            height: of the picture, in pixels.
+            unpack: let the network put the pixels in order, 1×`height`×`width`×3, instead of leaving them as cells,
+                1×3c²×`height`/c×`width`/c. Which is faster depends on the engine.
         """
         *nodes, ending = self._nodes
-        steps = [
+        first = [
             Node("Transpose", ("image",), ("pixels.planes",), {"perm": (0, 3, 1, 2)}),
             Node("Cast", ("pixels.planes",), ("pixels.floats",), {"to": FLOAT}),
         ]
-        last = [Node("Sigmoid", Node.read(memoryview(ending)).inputs, ("pixels.cells",))]
-        if in_order:
-            settings: dict[str, parts.Setting] = {"blocksize": self.cell, "mode": "DCR"}
-            last.append(Node("DepthToSpace", ("pixels.cells",), ("pixels.picture",), settings))
+        last = [Node("Sigmoid", Node.parse(memoryview(ending)).inputs, ("pixels.cells",))]
+        if unpack:
+            shuffle: dict[str, proto.AttributeValue] = {"blocksize": self.cell_size, "mode": "DCR"}
+            last.append(Node("DepthToSpace", ("pixels.cells",), ("pixels.picture",), shuffle))
         last += [
             Node("Mul", (last[-1].outputs[0], _SCALE), ("pixels.scaled",)),
-            Node("Add", ("pixels.scaled", _HALF), ("pixels.levels",)),  # Cast cuts off: this rounds
-            Node("Cast", ("pixels.levels",), ("pixels.bytes" if in_order else "styled",), {"to": UINT8}),
+            Node("Add", ("pixels.scaled", _HALF), ("pixels.levels",)),  # Cast truncates, so this rounds
+            Node("Cast", ("pixels.levels",), ("pixels.bytes" if unpack else "styled",), {"to": UINT8}),
         ]
-        if in_order:
+        if unpack:
             last.append(Node("Transpose", ("pixels.bytes",), ("styled",), {"perm": (0, 2, 3, 1)}))
-        head = self._head.rewired("Conv", ("pixels.floats", *self._head.inputs[1:]))
-        scaling = {_SCALE: np.array(255, np.float32), _HALF: np.array(0.5, np.float32)}
-        image = parts.value("image", (1, height, width, 3), UINT8)
-        styled = (
-            parts.value("styled", (1, height, width, 3), UINT8) if in_order else self._cells_of(width, height, UINT8)
-        )
-        every = [*(step.encoded() for step in steps), head, *nodes, *(step.encoded() for step in last)]
-        return self._at(width, height, every, self._by_pixels | scaling, image, styled)
-
-    @property
-    def _by_pixels(self) -> dict[str, Constant]:
-        """The constants, for colours BGR 0..255."""
+        head = self._head.encode_as("Conv", ("pixels.floats", *self._head.inputs[1:]))
         name = self._head.inputs[1]
-        return self._constants | {name: self._constants[name][:, _BGR] / np.float32(255)}
+        constants = self._constants | {
+            name: self._constants[name][:, _BGR] / np.float32(255),
+            _SCALE: np.array(255, np.float32),
+            _HALF: np.array(0.5, np.float32),
+        }
+        picture = (1, height, width, 3)
+        image = proto.encode_value_info("image", picture, UINT8)
+        styled = proto.encode_value_info("styled", picture if unpack else self._cell_shape(width, height), UINT8)
+        all_nodes = [*(node.encode() for node in first), head, *nodes, *(node.encode() for node in last)]
+        return self._encode(width, height, all_nodes, constants, image, styled)
 
-    def _cells_of(self, width: int, height: int, element: int = FLOAT) -> bytes:
-        return parts.value("styled", (1, 3 * self.cell**2, height // self.cell, width // self.cell), element)
+    def _cell_shape(self, width: int, height: int) -> tuple[int, int, int, int]:
+        return 1, 3 * self.cell_size**2, height // self.cell_size, width // self.cell_size
 
-    def _at(
+    def _encode(
         self,
         width: int,
         height: int,
         nodes: Sequence[bytes | memoryview],
-        constants: dict[str, Constant],
+        constants: dict[str, FloatArray],
         image: bytes,
         styled: bytes,
     ) -> bytes:
-        fixed = self.model.at(width, height)
+        """Return the bank's file with these nodes, constants, input `image` and output `styled`."""
+        sized = self.model.with_input_size(width, height)
         inputs = [
-            part.data if parts.value_name(part.data) != "image" else image
-            for part in parts.graph_parts(fixed)
+            part.data if proto.value_info_name(part) != "image" else image
+            for part in proto.graph_fields(sized)
             if part.number == GRAPH_INPUT
         ]
         kept = [
             part.data
-            for part in parts.graph_parts(fixed)
-            if part.number == GRAPH_INITIALIZER and parts.tensor_head(part.data)[0] not in constants
+            for part in proto.graph_fields(sized)
+            if part.number == GRAPH_INITIALIZER and proto.read_tensor_header(part.data)[0] not in constants
         ]
-        made = [
-            *(protobuf.encode(GRAPH_NODE, node) for node in nodes),
-            *(protobuf.encode(GRAPH_INITIALIZER, data) for data in kept),
-            *(protobuf.encode(GRAPH_INITIALIZER, parts.tensor(*entry)) for entry in constants.items()),
-            *(protobuf.encode(GRAPH_INPUT, data) for data in inputs),
-            protobuf.encode(GRAPH_OUTPUT, styled),
+        fields = [
+            *(wire.encode(GRAPH_NODE, node) for node in nodes),
+            *(wire.encode(GRAPH_INITIALIZER, data) for data in kept),
+            *(wire.encode(GRAPH_INITIALIZER, proto.encode_tensor(*entry)) for entry in constants.items()),
+            *(wire.encode(GRAPH_INPUT, data) for data in inputs),
+            wire.encode(GRAPH_OUTPUT, styled),
         ]
-        return parts.with_graph_parts(fixed, made, (GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT))
+        return proto.replace_graph_fields(sized, fields, (GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT))
 
 
-def fold(model: Model) -> Folded | None:
-    """`model` without its conversions, or None for a network of another form."""
-    nodes = [Node.read(part.data) for part in parts.graph_parts(model.data) if part.number == GRAPH_NODE]
-    makers = {name: node for node in nodes for name in node.outputs}
-    sigmoid = makers.get("styled")
-    if sigmoid is None or sigmoid.op != "Sigmoid":
+def fold_conversions(model: Model) -> FoldedBank | None:
+    """Return `model` without its conversions, or None for a network of another form."""
+    nodes = [Node.parse(part.data) for part in proto.graph_fields(model.data) if part.number == GRAPH_NODE]
+    producers = {name: node for node in nodes for name in node.outputs}
+    sigmoid = producers.get("styled")
+    if sigmoid is None or sigmoid.op_type != "Sigmoid":
         return None
-    shuffle = makers.get(sigmoid.inputs[0])
-    if shuffle is None or shuffle.op != "DepthToSpace" or shuffle.settings.get("mode") != "CRD":
+    shuffle = producers.get(sigmoid.inputs[0])
+    if shuffle is None or shuffle.op_type != "DepthToSpace" or shuffle.attributes.get("mode") != "CRD":
         return None
-    last, heads = makers.get(shuffle.inputs[0]), _users("image", nodes)
+    last, heads = producers.get(shuffle.inputs[0]), _consumers("image", nodes)
     if last is None or len(heads) != 1:
         return None
-    head, cell = heads[0], shuffle.settings.get("blocksize")
-    if not isinstance(cell, int) or not _strides_by(head, cell) or last.op != "Conv" or _grouped(last):
+    head, cell_size = heads[0], shuffle.attributes.get("blocksize")
+    if not isinstance(cell_size, int) or not _strides_by_cell(head, cell_size) or not _is_plain_convolution(last):
         return None
-    constants = _constants(model, {head.inputs[1], *last.inputs[1:]})
-    if constants is None or len(constants[last.inputs[1]]) != 3 * cell**2:
+    constants = _read_constants(model, {head.inputs[1], *last.inputs[1:]})
+    if constants is None or len(constants[last.inputs[1]]) != 3 * cell_size**2:
         return None
-    if any(len(_users(name, nodes)) > 1 for name in (*constants, *shuffle.inputs, *sigmoid.inputs)):
+    if any(len(_consumers(name, nodes)) > 1 for name in (*constants, *shuffle.inputs, *sigmoid.inputs)):
         return None
-    order = [color * cell**2 + place for place in range(cell**2) for color in _BGR]
+    order = [color * cell_size**2 + pixel for pixel in range(cell_size**2) for color in _BGR]
     for name in last.inputs[1:]:
         constants[name] = constants[name][order]
     kept = [node.data for node in nodes if node not in (head, shuffle, sigmoid)]
-    ending = Node("Sigmoid", shuffle.inputs, ("styled",)).encoded()
-    return Folded(model, cell, (*map(bytes, kept), ending), head, constants)
+    ending = Node("Sigmoid", shuffle.inputs, ("styled",)).encode()
+    return FoldedBank(model, cell_size, (*map(bytes, kept), ending), head, constants)
 
 
-def _strides_by(head: Node, cell: int) -> bool:
-    """Whether `head` is a convolution that steps from cell to cell and sees no further than the neighbouring ones."""
-    if head.op != "Conv" or _grouped(head) or head.settings.get("dilations", (1, 1)) != (1, 1):
+def _strides_by_cell(head: Node, cell_size: int) -> bool:
+    """Return whether `head` is a convolution that steps by one cell and sees at most the neighboring cells."""
+    if not _is_plain_convolution(head) or head.attributes.get("dilations", (1, 1)) != (1, 1):
         return False
-    kernel, pads = head.settings.get("kernel_shape"), head.settings.get("pads")
+    kernel, pads = head.attributes.get("kernel_shape"), head.attributes.get("pads")
     if not isinstance(kernel, tuple) or not isinstance(pads, tuple) or len(set(kernel)) != 1 or len(set(pads)) != 1:
         return False
-    return head.settings.get("strides") == (cell, cell) and kernel[0] == cell + 2 * pads[0] and pads[0] <= cell
+    strides = head.attributes.get("strides")
+    return strides == (cell_size, cell_size) and kernel[0] == cell_size + 2 * pads[0] and pads[0] <= cell_size
 
 
-def _grouped(node: Node) -> bool:
-    return node.settings.get("group", 1) != 1
+def _is_plain_convolution(node: Node) -> bool:
+    return node.op_type == "Conv" and node.attributes.get("group", 1) == 1
 
 
-def _users(name: str, nodes: Sequence[Node]) -> list[Node]:
+def _consumers(name: str, nodes: Sequence[Node]) -> list[Node]:
     return [node for node in nodes if name in node.inputs]
 
 
-def _constants(model: Model, names: set[str]) -> dict[str, Constant] | None:
-    """The constants of these names; None unless all are there, as plain float32."""
-    found: dict[str, Constant] = {}
-    for part in parts.graph_parts(model.data):
-        if part.number == GRAPH_INITIALIZER and parts.tensor_head(part.data)[0] in names:
-            values = parts.tensor_values(part.data)
+def _read_constants(model: Model, names: set[str]) -> dict[str, FloatArray] | None:
+    """Return the constants `names`, or None unless all of them exist as raw float32."""
+    constants: dict[str, FloatArray] = {}
+    for part in proto.graph_fields(model.data):
+        if part.number == GRAPH_INITIALIZER:
+            name, _ = proto.read_tensor_header(part.data)
+            values = proto.read_float_tensor(part.data) if name in names else None
             if values is not None:
-                found[parts.tensor_head(part.data)[0]] = values
-    return found if found.keys() == names else None
+                constants[name] = values
+    return constants if constants.keys() == names else None
 
 
-def _by_cells(kernel: Constant, cell: int) -> Constant:
-    """A strided kernel (outs×3×k×k, RGB) as one of 3×3 cells: outs×3c²×3×3, channels by row, column, colour (BGR)."""
-    outs, _, side, _ = kernel.shape
-    before = cell - (side - cell) // 2  # pixels of the 3×3 cells' square that lie before the kernel
-    wide = np.zeros((outs, 3, 3 * cell, 3 * cell), np.float32)
-    wide[:, :, before : before + side, before : before + side] = kernel[:, _BGR]
-    split = wide.reshape(outs, 3, 3, cell, 3, cell)  # outs, colour, cell row, row, cell column, column
-    return np.ascontiguousarray(split.transpose(0, 3, 5, 1, 2, 4)).reshape(outs, 3 * cell**2, 3, 3)
+def _kernel_for_cells(kernel: FloatArray, cell_size: int) -> FloatArray:
+    """Turn a strided kernel (outputs×3×k×k, RGB) into a 3×3 kernel over cells (outputs×3c²×3×3, BGR)."""
+    outputs, _, side, _ = kernel.shape
+    before = cell_size - (side - cell_size) // 2  # pixels of the 3×3 cells that lie before the kernel
+    padded = np.zeros((outputs, 3, 3 * cell_size, 3 * cell_size), np.float32)
+    padded[:, :, before : before + side, before : before + side] = kernel[:, _BGR]
+    split = padded.reshape(outputs, 3, 3, cell_size, 3, cell_size)  # outputs, color, cell row, row, cell column, column
+    return np.ascontiguousarray(split.transpose(0, 3, 5, 1, 2, 4)).reshape(outputs, 3 * cell_size**2, 3, 3)

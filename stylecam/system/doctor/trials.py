@@ -216,7 +216,7 @@ class RealTrials(Trials):
         runner = make_engine(engine, device)
         session = runner.session(model, *PICTURE)
         image = np.random.default_rng(0).integers(0, 256, (PICTURE[1], PICTURE[0], 3), np.uint8)
-        weights = (1.0,) + (0.0,) * (model.styles - 1)
+        weights = model.one_hot()
         took = []
         for _ in range(4):  # the first one allocates
             began = self._clock.now()

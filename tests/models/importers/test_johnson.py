@@ -90,7 +90,7 @@ def test_what_comes_out_keeps_the_model_contract(make: Maker, tmp_path: Path) ->
     path = tmp_path / "wave.onnx"
     path.write_bytes(graph.encode({"licence": "unknown"}))
     model = Model.read(path)
-    assert model.styles == 1
+    assert model.style_count == 1
     assert model.metadata == {"licence": "unknown"}
     assert "batch norm" in notes[0]
 

@@ -174,7 +174,7 @@ def test_a_bank_keeps_its_style_weights(dims: tuple[int, ...], tmp_path: Path) -
     np.testing.assert_allclose(half, full / 2, atol=1e-3)
     path = tmp_path / "bank.onnx"
     path.write_bytes(data)
-    assert Model.read(path).styles == 2
+    assert Model.read(path).style_count == 2
 
 
 def reference(data: bytes, image: Any) -> Picture:

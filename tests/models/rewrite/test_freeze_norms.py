@@ -17,7 +17,7 @@ SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
 
 def run(model: Model, image: Tensor) -> Tensor:
-    weights = (1.0,) + (0.0,) * (model.styles - 1)
+    weights = model.one_hot()
     session = OpenCVEngine("cpu").session(model, image.shape[3], image.shape[2])
     return np.array(session.run(image, weights))
 
@@ -34,7 +34,7 @@ def test_frozen_to_its_own_picture_a_network_paints_it_just_the_same(path: Path,
     assert norms.can_freeze
     assert norms.count > 0
     statistics = run(norms.measuring_model(), picture)
-    assert statistics.shape == (1, norms.values, 1, 1)
+    assert statistics.shape == (1, norms.statistics_count, 1, 1)
     frozen = norms.frozen_model(statistics.reshape(-1))
     np.testing.assert_allclose(run(frozen, picture), run(model, picture), atol=5e-4)
 

@@ -18,7 +18,7 @@ from stylecam.media.frame import Image
 from stylecam.media.transforms import pack_pixels, packed_to_image
 from stylecam.models.grain import CELL_SIZE, grain_map
 from stylecam.models.model import Model
-from stylecam.models.rewrite.uint8_io import fold
+from stylecam.models.rewrite.uint8_io import fold_conversions
 from tests.models.networks import network
 
 SIZE = 96, 64
@@ -32,35 +32,28 @@ def photo() -> Image:
 
 def painted(data: bytes, model: Model, image: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Image:
     """What ONNX's own reference makes of `image` with the bank's second style."""
-    inputs = {"image": image, "style": np.eye(1, model.styles, 1, dtype=np.float32)}
-    if model.grain:
-        inputs["grain"] = grain_map(model.grain, SIZE[1] // CELL_SIZE, SIZE[0] // CELL_SIZE)
+    inputs = {"image": image, "style": np.eye(1, model.style_count, 1, dtype=np.float32)}
+    if model.grain_channels:
+        inputs["grain"] = grain_map(model.grain_channels, SIZE[1] // CELL_SIZE, SIZE[0] // CELL_SIZE)
     return packed_to_image(ReferenceEvaluator(onnx.load_from_string(data)).run(["styled"], inputs)[0])
 
 
 def by_the_whole(model: Model, photo: Image) -> Image:
     session = OpenCVEngine("cpu").session(model, *SIZE)
-    return Session.paint(session, photo, tuple(np.eye(1, model.styles, 1)[0]))
+    return Session.paint(session, photo, model.one_hot(1))
 
 
 def test_as_cells_it_paints_the_same(bank: Model, photo: Image) -> None:
-    folded = fold(bank)
+    folded = fold_conversions(bank)
     assert folded is not None
     cells = np.empty((1, 48, SIZE[1] // 4, SIZE[0] // 4), np.float32)
     pack_pixels(photo, cells)
-    assert cv2.absdiff(painted(folded.cells(*SIZE), bank, cells), by_the_whole(bank, photo)).max() <= 1
-
-
-def test_as_a_picture_it_paints_the_same(bank: Model, photo: Image) -> None:
-    folded = fold(bank)
-    assert folded is not None
-    planes = np.ascontiguousarray(photo.transpose(2, 0, 1)[None]).astype(np.float32)
-    assert cv2.absdiff(painted(folded.picture(*SIZE), bank, planes), by_the_whole(bank, photo)).max() <= 1
+    assert cv2.absdiff(painted(folded.with_cell_input(*SIZE), bank, cells), by_the_whole(bank, photo)).max() <= 1
 
 
 def test_opencv_paints_the_same_without_the_conversions(bank: Model, photo: Image) -> None:
     session = OpenCVEngine("cpu").session(bank, *SIZE)
-    weights = tuple(np.eye(1, bank.styles, 1)[0])
+    weights = bank.one_hot(1)
     for origin in ((0, 0), (16, 40), (0, 0)):
         assert (
             cv2.absdiff(session.paint(photo, weights, origin), Session.paint(session, photo, weights, origin)).max()
@@ -70,9 +63,9 @@ def test_opencv_paints_the_same_without_the_conversions(bank: Model, photo: Imag
 
 def test_what_is_painted_belongs_to_the_caller(bank: Model, photo: Image) -> None:
     session = OpenCVEngine("cpu").session(bank, *SIZE)
-    first = session.paint(photo, tuple(np.eye(1, bank.styles, 0)[0]))
+    first = session.paint(photo, bank.one_hot(0))
     kept = first.copy()
-    second = session.paint(photo, tuple(np.eye(1, bank.styles, 1)[0]))
+    second = session.paint(photo, bank.one_hot(1))
     assert np.array_equal(first, kept)
     assert not np.array_equal(first, second)
 
@@ -125,8 +118,8 @@ def test_a_network_of_another_form_is_left_alone(
     change(made)
     path = tmp_path / "other.onnx"
     path.write_bytes(made.SerializeToString())
-    assert fold(Model.read(path)) is None
+    assert fold_conversions(Model.read(path)) is None
 
 
 def test_a_strangers_network_is_left_alone(tmp_path: Path) -> None:
-    assert fold(Model.read(network(tmp_path / "plain.onnx"))) is None
+    assert fold_conversions(Model.read(network(tmp_path / "plain.onnx"))) is None

@@ -1,4 +1,4 @@
-"""`stylecam doctor`: why a camera does not appear, or the picture crawls."""
+"""`stylecam doctor`: find out why a camera does not appear, or why the picture is slow."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from stylecam.errors import StylecamError, UsageError
 
 if TYPE_CHECKING:
     from stylecam.system.doctor.finding import Finding, Level
-    from stylecam.system.setup.steps import Step
+    from stylecam.system.setup.steps import SetupStep
 
 
 @click.command(
     "doctor",
     epilog="""\b
 Examples:
-  stylecam doctor                 look at everything, in at most five seconds
-  stylecam doctor --fix           and run the commands that help, after asking
-  stylecam doctor --report        a text for a bug report, without names of yours
+  stylecam doctor                 check everything, in at most five seconds
+  stylecam doctor --fix           the same, then ask and run the commands that help
+  stylecam doctor --report        a text for a bug report, without personal data
   stylecam doctor --json
 \b
-It ends with 1 where something does not work, else with 0.""",
+Exit status: 1 if something does not work, else 0.""",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
 @click.option("--report", is_flag=True, help="Print a text for a bug report, without personal data.")
 @click.option("--fix", is_flag=True, help="Show the commands that help, ask, and run them.")
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
 def command(as_json: bool, report: bool, fix: bool, yes: bool) -> int:
-    """Find out why a camera does not appear, or why the picture crawls.
+    """Find out why a camera does not appear, or why the picture is slow.
 
-    Nothing is changed without --fix. Your camera's light goes on for two seconds, as its rate is measured.
+    Nothing is changed without --fix. Your camera's light goes on for two seconds while its rate is measured.
     """
-    from stylecam.system.doctor import checkup
-    from stylecam.system.doctor import report as texts
+    from stylecam.system.doctor import report as report_text
+    from stylecam.system.doctor.checks import run_checks
+    from stylecam.system.doctor.diagnostics import Diagnostics
     from stylecam.system.doctor.finding import Level
-    from stylecam.system.doctor.trials import RealTrials
-    from stylecam.system.probe import ThisMachine
-    from stylecam.system.setup.steps import elevation
+    from stylecam.system.probe import HostProbe
+    from stylecam.system.setup.steps import find_elevation
     from stylecam.utils.clock import SystemClock
 
     if as_json + report + fix > 1:
         raise UsageError("--json, --report and --fix exclude each other; choose one")
     if yes and not fix:
         raise UsageError("--yes answers the question of --fix; write stylecam doctor --fix --yes")
-    machine, clock = ThisMachine(os.environ), SystemClock()
-    findings = checkup.examine(machine, RealTrials(clock, _settings), clock)
-    how = elevation(machine)
+    host, clock = HostProbe(os.environ), SystemClock()
+    findings = run_checks(host, Diagnostics(clock, _settings_problem), clock)
+    elevation = find_elevation(host)
     if as_json:
-        click.echo(json.dumps([finding.as_dict(how) for finding in findings], indent=2))
+        click.echo(json.dumps([finding.as_dict(elevation) for finding in findings], indent=2))
     elif report:
-        _print(texts.text(findings, how, machine.user))
+        _print(report_text.text(findings, elevation, host.user))
     else:
-        width, plain = shutil.get_terminal_size((100, 24)).columns, not _encodes("✓→")
-        for line in texts.lines(findings, how, width, plain):
-            _print(_coloured(line.text, line.level))
+        width, plain = shutil.get_terminal_size((100, 24)).columns, not _can_encode("✓→")
+        for line in report_text.lines(findings, elevation, width, plain):
+            _print(_colored(line.text, line.level))
     if fix:
-        _fix(findings, how, yes)
+        _fix(findings, elevation, yes)
     return 1 if any(finding.level is Level.FAULT for finding in findings) else 0
 
 
-def _settings() -> str | None:
-    """What `stylecam run` would complain of before it begins; None where it would not."""
+def _settings_problem() -> str | None:
+    """Return the error with which `stylecam run` would refuse to start, or None."""
     from stylecam.cli.run import command as run
     from stylecam.cli.run import settings_of
     from stylecam.control.keyboard.bindings import bind
@@ -83,7 +83,7 @@ def _settings() -> str | None:
         if settings.style is not None:
             Catalog.load([shipped_models(), paths.user_styles()]).parse(settings.style)
     except ImportError as error:
-        raise ProbeError(f"what reads them cannot be loaded: {error}") from error
+        raise ProbeError(f"their reader cannot be loaded: {error}") from error
     except click.UsageError as error:
         from stylecam.cli.group import origin
 
@@ -93,40 +93,40 @@ def _settings() -> str | None:
     return None
 
 
-def _fix(findings: Sequence[Finding], how: str | None, yes: bool) -> None:
-    from stylecam.cli.setup import carry_out
+def _fix(findings: Sequence[Finding], elevation: str | None, yes: bool) -> None:
+    from stylecam.cli.setup import confirm_and_run
 
-    steps: list[Step] = []
+    steps: list[SetupStep] = []
     for finding in findings:
         for step in finding.fix.steps if finding.fix else ():
             if step not in steps:
                 steps.append(step)
     click.echo("")
     if not steps:
-        click.echo("There is no command that would help here; what to do is said above.")
+        click.echo("There is no command that would help here; see above for what to do.")
         return
-    carry_out(steps, how, yes)
-    click.echo("Done. Run stylecam doctor again to see what is left.")
+    confirm_and_run(steps, elevation, yes)
+    click.echo("Done. Run stylecam doctor again to check the result.")
 
 
-def _coloured(text: str, level: Level | None) -> str:
-    """The line, with its sign in the colour of its level; lines that begin at the edge are headings."""
+def _colored(text: str, level: Level | None) -> str:
+    """Return the line with its sign in the colour of its level. A line without indentation is a heading."""
     if level is None:
         return click.style(text, bold=True) if text and not text.startswith(" ") else text
-    colour = {"ok": "green", "warning": "yellow", "fault": "red"}.get(level.value, "cyan")
+    color = {"ok": "green", "warning": "yellow", "fault": "red"}.get(level.value, "cyan")
     sign, rest = text[1:].split(" ", 1)
-    return f" {click.style(sign, fg=colour, bold=True)} {rest}"
+    return f" {click.style(sign, fg=color, bold=True)} {rest}"
 
 
 def _print(text: str) -> None:
-    """Also where the terminal lacks some of the letters."""
+    """Print `text`, also on a terminal that lacks some of its characters."""
     encoding = sys.stdout.encoding or "utf-8"
-    if not _encodes(text):
+    if not _can_encode(text):
         text = text.translate(str.maketrans("×–“”’", 'x-""\''))
     click.echo(text.encode(encoding, "replace").decode(encoding))
 
 
-def _encodes(text: str) -> bool:
+def _can_encode(text: str) -> bool:
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

@@ -67,7 +67,7 @@ def _load_config(context: click.Context, _: click.Parameter, value: Path | None)
 Examples:
   stylecam run                                      any camera to the virtual camera
   stylecam run --camera "HD Webcam" --style great_wave
-  stylecam run --camera demo --output web           no camera or driver needed: a page on this machine
+  stylecam run --camera demo --output web           no camera or driver needed: a page on this host
   stylecam run --style "great_wave:0.6,the_scream:0.4" --strength 0.8
   stylecam run --output virtual --output file:talk.mp4
   stylecam run --camera clip.mp4 --output file:painted.mp4 --seconds 20
@@ -212,7 +212,7 @@ def command(context: click.Context, /, **given: Any) -> int:
 
     def wanted(context: click.Context) -> Settings:
         # A service waits for its camera: it may start before the computer has found it, and nobody wants the demo then.
-        return replace(settings_of(context), demo=not manager.present)
+        return replace(settings_of(context), demo=not manager.connected)
 
     settings = wanted(context)
     instance.check_free(settings.outputs)
@@ -233,8 +233,8 @@ def command(context: click.Context, /, **given: Any) -> int:
 
     def tick(report: dict[str, Any]) -> None:
         status.show(report)
-        manager.tell(report["waiting_for"] or f"painting {report['style']}")
-        watchdog.look(report["beats"], report["seconds"])
+        manager.set_status(report["waiting_for"] or f"painting {report['style']}")
+        watchdog.update(report["beats"], report["seconds"])
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # while opening, both mean: undo and leave
     try:
@@ -243,7 +243,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         with status, _findable(live, settings, status.say):
             final = live.run(started, tick, manager.stopping)
     except (SourceError, SinkError) as error:
-        if not manager.present:
+        if not manager.connected:
             raise
         click.echo(f"stylecam: {printable(str(error), 4000)}", err=True)
         return 1  # and not 2: what is not there may come, so the manager shall try again

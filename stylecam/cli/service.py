@@ -1,4 +1,4 @@
-"""`stylecam service`: stylecam starts with the computer."""
+"""`stylecam service`: start stylecam with the computer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import click
 
-from stylecam.errors import UsageError
+from stylecam.system.service import find_service_manager
 
 
 @click.group(
@@ -17,69 +17,60 @@ from stylecam.errors import UsageError
     epilog="""\b
 Examples:
   stylecam service install                        start with your desktop, as the configuration file says
-  stylecam service install --style great_wave     with flags of `stylecam run`
+  stylecam service install --style great_wave     with options of `stylecam run`
   stylecam service start                          start it now
-  stylecam service status                         does it run?
-  stylecam service uninstall                      take it away again""",
+  stylecam service status                         show whether it runs
+  stylecam service uninstall                      remove it""",
 )
 def command() -> None:
-    """Start stylecam with the computer, and again when it fails.
+    """Start stylecam with the computer, and again if it fails.
 
-    systemd on Linux; launchd on macOS and the task scheduler on Windows, which nobody has tried yet. A running stylecam
-    without a viewer lets your camera rest and paints nothing.
+    It uses systemd on Linux, launchd on macOS and the task scheduler on Windows; the last two were not tested yet.
+    While nobody watches, a running stylecam switches the camera off and does nothing.
     """
 
 
 @command.command("install", context_settings={"ignore_unknown_options": True})
-@click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[FLAG OF RUN]...")
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[OPTION OF RUN]...")
 def install(flags: tuple[str, ...]) -> None:
-    """Have `stylecam run` started at login, with these flags."""
+    """Start `stylecam run` at every login, with these options."""
     from stylecam.cli.run import FILE, FOUND, settings_of
     from stylecam.cli.run import command as run_command
     from stylecam.models.catalog import Catalog, shipped_models
-    from stylecam.system.service.places import check_places
-    from stylecam.system.service.select import manager
+    from stylecam.system.service.settings_check import check_service_settings
     from stylecam.utils import paths
 
-    asked = run_command.make_context("run", list(flags))
-    settings = settings_of(asked)
+    context = run_command.make_context("run", list(flags))
+    settings = settings_of(context)
     settings.check()
-    check_places(settings, asked.meta[FILE])
+    check_service_settings(settings, context.meta[FILE])
     catalog = Catalog.load([shipped_models(), paths.user_styles()])
-    asked.meta[FOUND].check_styles(catalog.parse)
+    context.meta[FOUND].check_styles(catalog.parse)
     if settings.style is not None:
         catalog.parse(settings.style)
-    if settings.seconds is not None:
-        raise UsageError("--seconds ends the run, and a service is not meant to end; leave it out")
-    chosen = manager(os.environ)
-    _say(chosen.install([sys.executable, "-m", "stylecam", "run", *flags]))
-    if not chosen.tried:
-        click.echo(f"Nobody has tried this with {chosen.name} yet; please tell how it went.")
+    manager = find_service_manager(os.environ)
+    _print(manager.install([sys.executable, "-m", "stylecam", "run", *flags]))
+    if not manager.tested:
+        click.echo(f"stylecam was not tested with {manager.name} yet; please report whether it works")
 
 
 @command.command("start")
 def start() -> None:
-    """Start it now, and wait until pictures flow."""
-    from stylecam.system.service.select import manager
-
-    _say(manager(os.environ).start())
+    """Start it now, and wait until frames are published."""
+    _print(find_service_manager(os.environ).start())
 
 
 @command.command("stop")
 def stop() -> None:
     """Stop it until the next login."""
-    from stylecam.system.service.select import manager
-
-    _say(manager(os.environ).stop())
+    _print(find_service_manager(os.environ).stop())
 
 
 @command.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def status(as_json: bool) -> int:
-    """Say whether it is installed and runs; the exit status is 0 if it runs, else 3."""
-    from stylecam.system.service.select import manager
-
-    found = manager(os.environ).status()
+    """Print whether it is installed and runs. The exit status is 0 if it runs, else 3."""
+    found = find_service_manager(os.environ).status()
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))
     else:
@@ -89,12 +80,10 @@ def status(as_json: bool) -> int:
 
 @command.command("uninstall")
 def uninstall() -> None:
-    """Stop it and take it away."""
-    from stylecam.system.service.select import manager
-
-    _say(manager(os.environ).uninstall())
+    """Stop it and remove it."""
+    _print(find_service_manager(os.environ).uninstall())
 
 
-def _say(lines: list[str]) -> None:
+def _print(lines: list[str]) -> None:
     for line in lines:
         click.echo(line)

@@ -1,4 +1,4 @@
-"""`stylecam setup`: the virtual camera's driver."""
+"""`stylecam setup`: install the virtual camera's driver."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import click
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
-    from stylecam.system.setup.steps import Step
+    from stylecam.system.setup.steps import SetupStep
 
 
 @click.command(
     "setup",
     epilog="""\b
 Examples:
-  stylecam setup --dry-run        what it would do, and nothing else
-  stylecam setup                  the same, then ask and do it
-  stylecam setup --remove         take all of it away again""",
+  stylecam setup --dry-run        show what it would do
+  stylecam setup                  show it, ask, and do it
+  stylecam setup --remove         undo it""",
 )
 @click.option("--dry-run", is_flag=True, help="Only show the commands.")
 @click.option("--remove", is_flag=True, help="Undo what setup did: unload the driver, remove its files and package.")
@@ -33,57 +33,56 @@ def command(dry_run: bool, remove: bool, yes: bool) -> None:
     OBS. Every command is shown before anything is done. On Windows and macOS, where OBS brings the camera, the steps
     are printed.
     """
-    from stylecam.system.probe import ThisMachine
-    from stylecam.system.setup import plan as plans
-    from stylecam.system.setup.steps import elevation
+    from stylecam.system.probe import HostProbe
+    from stylecam.system.setup.plan import manual_steps, plan_installation, plan_removal
+    from stylecam.system.setup.steps import find_elevation
 
     if dry_run and yes:
-        raise UsageError("--dry-run does nothing, so there is nothing to say --yes to; leave one out")
-    machine = ThisMachine(os.environ)
-    manual = plans.by_hand(machine.platform)
-    if manual:
-        click.echo("Remove OBS to take its camera away." if remove else "The virtual camera comes with OBS here:")
-        for number, words in enumerate(() if remove else manual, 1):
-            click.echo(f"  {number}. {words}")
+        raise UsageError("--dry-run runs nothing, so --yes has no question to answer; leave one out")
+    host = HostProbe(os.environ)
+    if manual := manual_steps(host.platform):
+        click.echo("Remove OBS to remove its camera." if remove else "The virtual camera comes with OBS here:")
+        for number, text in enumerate(() if remove else manual, 1):
+            click.echo(f"  {number}. {text}")
         return
-    plan = plans.removal(machine) if remove else plans.installation(machine)
+    plan = plan_removal(host) if remove else plan_installation(host)
     if not plan.steps:
         click.echo("There is nothing to remove." if remove else "Everything is set up already.")
     for note in plan.notes:
         click.echo(f"Note: {note}")
     if not plan.steps:
         return
-    how = elevation(machine)
+    elevation = find_elevation(host)
     if dry_run:
-        show(plan.steps, how)
+        show_steps(plan.steps, elevation)
         return
-    carry_out(plan.steps, how, yes)
-    for words in plan.then:
-        click.echo(f"Now {words}.")
+    confirm_and_run(plan.steps, elevation, yes)
+    for text in plan.next_steps:
+        click.echo(f"Now {text}.")
 
 
-def carry_out(steps: Sequence[Step], how: str | None, yes: bool) -> None:
+def confirm_and_run(steps: Sequence[SetupStep], elevation: str | None, yes: bool) -> None:
     """Show `steps`, ask unless `yes`, and run them.
 
     Raises:
-        UsageError: nobody can answer.
+        UsageError: there is no terminal to ask on.
         SetupError: a step failed.
-        click.Abort: the answer was no.
+        click.Abort: the user answered no.
     """
-    from stylecam.system.setup.steps import perform
+    from stylecam.system.setup.steps import run_steps
 
-    show(steps, how)
+    show_steps(steps, elevation)
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("nothing was run, as nobody can be asked here; look at the commands, then add --yes")
+            raise UsageError("nothing was run, as there is no terminal to ask on; read the commands, then add --yes")
         click.confirm("Run these commands?", abort=True)
-    perform(steps, how, click.echo)
+    run_steps(steps, elevation, click.echo)
 
 
-def show(steps: Sequence[Step], how: str | None) -> None:
-    """Every command with what it is for, to be read or pasted."""
-    from stylecam.system.setup.steps import shown
+def show_steps(steps: Sequence[SetupStep], elevation: str | None) -> None:
+    """Print every command with its purpose, to read or paste."""
+    from stylecam.system.setup.steps import shell_line
 
     for step in steps:
-        click.echo(f"# {step.why}")
-        click.echo(f"  {shown(step, how)}")
+        click.echo(f"# {step.purpose}")
+        click.echo(f"  {shell_line(step, elevation)}")

@@ -1,4 +1,4 @@
-"""What kind of system this is: its distribution, and whether it is a guest in another one."""
+"""Detects the Linux distribution, and whether this system is a container or guest of another one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import shlex
 from dataclasses import dataclass
 
 from stylecam.errors import ProbeError
-from stylecam.system.probe import Machine
+from stylecam.system.probe import HostProbe
 
 _FAMILIES = {
     "debian": ("debian", "ubuntu", "linuxmint", "pop", "raspbian"),
-    "rhel": ("rhel", "centos", "rocky", "almalinux"),  # before fedora, which they also name as their like
+    "rhel": ("rhel", "centos", "rocky", "almalinux"),  # before fedora, which these systems also list in ID_LIKE
     "fedora": ("fedora", "nobara"),
     "arch": ("arch", "manjaro", "endeavouros"),
     "suse": ("suse", "opensuse", "opensuse-tumbleweed", "opensuse-leap"),
@@ -22,54 +22,61 @@ class Distribution:
     """A Linux distribution.
 
     Attributes:
-        id: `ubuntu`, or empty where the system does not say.
-        family: `debian`, `fedora`, `rhel`, `arch`, `suse`, or empty for others.
-        fixed: True for those whose system is an image (Silverblue), where packages are layered on.
+        id: ID of os-release, such as `ubuntu`; empty if the system does not name itself.
+        name: PRETTY_NAME of os-release.
+        family: `debian`, `fedora`, `rhel`, `arch`, `suse`, or empty for any other.
+        image_based: True for systems such as Silverblue, where packages are layered onto an image.
     """
 
     id: str
     name: str
     version: str
     family: str
-    fixed: bool = False
+    image_based: bool = False
 
 
-def distribution(machine: Machine) -> Distribution:
-    """By `/etc/os-release`; raises ProbeError where it cannot be read."""
-    text = machine.read("/etc/os-release")
+def detect_distribution(host: HostProbe) -> Distribution:
+    """Return the distribution that `/etc/os-release` names.
+
+    Raises:
+        ProbeError: the file cannot be read.
+    """
+    text = host.read_text("/etc/os-release")
     if text is None:
-        text = machine.read("/usr/lib/os-release") or ""
-    says = dict(_assignment(line) for line in text.splitlines() if "=" in line)
-    names = [says.get("ID", "").lower(), *says.get("ID_LIKE", "").lower().split()]
-    # the system's own name decides before those of its kin
-    family = next((kin for name in names for kin, members in _FAMILIES.items() if name in members), "")
-    if family == "fedora" and "rhel" in names:
+        text = host.read_text("/usr/lib/os-release") or ""
+    fields = dict(_parse_assignment(line) for line in text.splitlines() if "=" in line)
+    ids = [fields.get("ID", "").lower(), *fields.get("ID_LIKE", "").lower().split()]
+    # the system's own ID comes before those of its relatives
+    family = next((family for name in ids for family, members in _FAMILIES.items() if name in members), "")
+    if family == "fedora" and "rhel" in ids:
         family = "rhel"
-    fixed = machine.node("/run/ostree-booted") is not None
-    return Distribution(
-        names[0], says.get("PRETTY_NAME") or names[0] or "this Linux", says.get("VERSION_ID", ""), family, fixed
-    )
+    name = fields.get("PRETTY_NAME") or ids[0] or "this Linux"
+    image_based = host.node("/run/ostree-booted") is not None
+    return Distribution(ids[0], name, fields.get("VERSION_ID", ""), family, image_based)
 
 
-def guest(machine: Machine) -> str | None:
-    """`container`, `WSL` or `Flatpak` where this is one: drivers belong to the system around it. None elsewhere."""
-    if machine.platform != "linux":
+def detect_container(host: HostProbe) -> str | None:
+    """Return `container`, `WSL` or `Flatpak` if this system is one, else None.
+
+    Drivers cannot be loaded from within any of them; they belong to the surrounding system.
+    """
+    if host.platform != "linux":
         return None
-    if "microsoft" in machine.kernel.lower():
+    if "microsoft" in host.kernel.lower():
         return "WSL"
-    if machine.node("/.flatpak-info") is not None:
+    if host.node("/.flatpak-info") is not None:
         return "Flatpak"
-    if any(machine.node(mark) is not None for mark in ("/.dockerenv", "/run/.containerenv")):
+    if any(host.node(mark) is not None for mark in ("/.dockerenv", "/run/.containerenv")):
         return "container"
     try:
-        named = machine.read("/run/systemd/container") or machine.read("/run/host/container-manager")
+        manager = host.read_text("/run/systemd/container") or host.read_text("/run/host/container-manager")
     except ProbeError:
-        named = None
-    return "container" if named or "container" in machine.environment else None
+        manager = None
+    return "container" if manager or "container" in host.environment else None
 
 
-def _assignment(line: str) -> tuple[str, str]:
-    """One line of os-release, which is a shell assignment; odd quoting is taken as it stands."""
+def _parse_assignment(line: str) -> tuple[str, str]:
+    """Parse one line of os-release, a shell assignment. A value with broken quotes is used as it stands."""
     name, _, value = line.partition("=")
     try:
         words = shlex.split(value, comments=True)

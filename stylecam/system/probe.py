@@ -1,11 +1,12 @@
-"""The one place where `stylecam doctor` and `stylecam setup` touch the system; in the tests, records answer instead.
+"""Reads files, folders, devices and program output of this computer, for `stylecam doctor` and `stylecam setup`.
 
-Nothing here changes anything. What is not there is None; what is there and cannot be looked at raises `ProbeError`
-with the reason, so that nobody takes the one for the other.
+Nothing here changes the system. A missing thing is None. A thing that exists but cannot be read raises `ProbeError`
+with the reason, so that a caller never mistakes one for the other.
 """
 
 from __future__ import annotations
 
+import locale
 import os
 import platform
 import shutil
@@ -14,121 +15,86 @@ import stat
 import subprocess
 import sys
 import tempfile
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from stylecam.errors import ProbeError
 
-LARGEST_READ = 4 * 2**20
-"""Bytes of a file; the longest anybody asks for is `modules.dep`, with some hundred thousand."""
-MOST_SAID = 2**16
-"""Bytes of a program's output."""
-MOST_NAMES = 10_000
-PATIENCE_S = 3.0
-_ADMINISTRATORS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Where modinfo and its like lie; not in the PATH of Debian's users."""
+MAX_READ_BYTES = 4 * 2**20
+"""Bytes read of a file at most. The longest file asked for, `modules.dep`, has some hundred thousand."""
+MAX_OUTPUT_BYTES = 2**16
+"""Bytes kept of each output stream of a program."""
+MAX_DIRECTORY_ENTRIES = 10_000
+COMMAND_TIMEOUT_S = 3.0
+_SYSTEM_PATHS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Folders of modinfo and similar programs. Debian leaves them out of a user's PATH."""
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A file or device: whose it is, its permission bits, and whether this user may read and write it."""
+class DeviceNode:
+    """Owner, group and permission bits of a file or device.
+
+    Attributes:
+        accessible: True if this user may read and write it.
+    """
 
     owner: str
     group: str
     mode: int
-    usable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What became of a program, and what it said in the C locale."""
-
-    status: int
-    out: str
-    err: str = ""
+    accessible: bool
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who runs this.
+    """The user who runs this program.
 
     Attributes:
-        groups: those this session belongs to.
-        listed: those the next one will, after `usermod`.
-        personal: other texts that would give the user away: home folder, full name, the computer's name.
+        groups: groups of the running session.
+        account_groups: groups the next session will have, for instance after `usermod`.
+        personal: further texts that identify the user: full name and the computer's name.
     """
 
     name: str
     root: bool
     groups: frozenset[str] = frozenset()
-    listed: frozenset[str] = frozenset()
+    account_groups: frozenset[str] = frozenset()
     home: str = ""
     personal: tuple[str, ...] = ()
 
 
-class Machine(ABC):
-    """A computer that can be looked at.
+class HostProbe:
+    """Looks at the computer this program runs on. Tests use a subclass that answers from records.
 
     Attributes:
-        platform: as `sys.platform`.
-        kernel: its release, as `uname -r` says it.
-        cores: the threads its processor has.
-        environment: the user's variables.
-        user: who runs this.
+        platform: same as `sys.platform`.
+        kernel: kernel release, as `uname -r` prints it.
+        cores: number of processor threads.
+        environment: the user's environment variables.
+        user: the user who runs this program.
     """
 
-    platform: str
-    kernel: str
-    cores: int
-    environment: Mapping[str, str]
-    user: User
-
-    @abstractmethod
-    def read(self, path: str) -> str | None:
-        """The beginning of a file; None where there is none. Raises ProbeError."""
-
-    @abstractmethod
-    def names(self, folder: str) -> tuple[str, ...] | None:
-        """What lies in a folder, in order; None where there is none. Raises ProbeError."""
-
-    @abstractmethod
-    def node(self, path: str) -> Node | None:
-        """A file or device; None where there is none. Raises ProbeError."""
-
-    @abstractmethod
-    def program(self, name: str) -> str | None:
-        """Where a program lies, or None."""
-
-    @abstractmethod
-    def run(self, *command: str) -> Ran:
-        """Run a program that only looks; raises ProbeError where it is missing or does not end."""
-
-    @abstractmethod
-    def free(self, folder: str) -> int:
-        """Bytes free for files in `folder`, or in the nearest of its parents that is there. Raises ProbeError."""
-
-
-class ThisMachine(Machine):
-    """The computer this runs on."""
-
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.platform = sys.platform
+        self.platform: str = sys.platform
         self.kernel = platform.release()
         self.cores = os.cpu_count() or 1
-        self.environment = dict(environment)
-        self.user = _user(environment)
+        self.environment: Mapping[str, str] = dict(environment)
+        self.user = _current_user(environment)
 
-    def read(self, path: str) -> str | None:
-        """See `Machine.read`."""
+    def read_text(self, path: str) -> str | None:
+        """Return the first `MAX_READ_BYTES` of a file as text, or None if there is no such file.
+
+        Raises:
+            ProbeError: the file cannot be read, or is a pipe, device or folder.
+        """
         try:
-            # without waiting: opening a pipe that nobody writes to would never return
+            # O_NONBLOCK: opening a pipe that nobody writes to would never return
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise ProbeError(f"{path} is no plain file")
-                return file.read(LARGEST_READ).decode("utf-8", "replace")
+                    raise ProbeError(f"{path} is not a regular file")
+                return file.read(MAX_READ_BYTES).decode("utf-8", "replace")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except ProbeError:
@@ -136,14 +102,18 @@ class ThisMachine(Machine):
         except OSError as error:
             raise _unchecked(path, error) from error
 
-    def names(self, folder: str) -> tuple[str, ...] | None:
-        """See `Machine.names`."""
+    def list_directory(self, folder: str) -> tuple[str, ...] | None:
+        """Return the sorted names in a folder, or None if there is no such folder.
+
+        Raises:
+            ProbeError: the folder cannot be read.
+        """
         found = []
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     found.append(entry.name)
-                    if len(found) == MOST_NAMES:
+                    if len(found) == MAX_DIRECTORY_ENTRIES:
                         break
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -151,116 +121,145 @@ class ThisMachine(Machine):
             raise _unchecked(folder, error) from error
         return tuple(sorted(found))
 
-    def node(self, path: str) -> Node | None:
-        """See `Machine.node`."""
+    def node(self, path: str) -> DeviceNode | None:
+        """Return owner and permissions of a file or device, or None if it does not exist.
+
+        Raises:
+            ProbeError: it cannot be looked at.
+        """
         try:
-            facts = Path(path).stat()
+            status = Path(path).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise _unchecked(path, error) from error
-        usable = os.access(path, os.R_OK | os.W_OK)
-        return Node(_owner(facts.st_uid), _group(facts.st_gid), stat.S_IMODE(facts.st_mode), usable)
+        accessible = os.access(path, os.R_OK | os.W_OK)
+        return DeviceNode(
+            _user_name(status.st_uid), _group_name(status.st_gid), stat.S_IMODE(status.st_mode), accessible
+        )
 
-    def program(self, name: str) -> str | None:
-        """See `Machine.program`."""
-        return shutil.which(name, path=self._path)
+    def find_program(self, name: str) -> str | None:
+        """Return the path of a program, or None if it is not installed."""
+        return shutil.which(name, path=_search_path(self.environment))
 
-    def run(self, *command: str) -> Ran:
-        """See `Machine.run`."""
-        program = self.program(command[0])
-        if program is None:
-            raise ProbeError(f"{command[0]} is not installed")
-        variables = {**self.environment, "LC_ALL": "C", "LANGUAGE": "C", "PATH": self._path}
-        # Into files: a child of the program that lives on would keep a pipe open, and this waiting.
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            try:
-                with subprocess.Popen(
-                    [program, *command[1:]],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                    env=variables,
-                    start_new_session=True,
-                ) as process:
-                    status = _ended(process, command[0])
-            except ProbeError:
-                raise
-            except OSError as error:
-                raise ProbeError(f"{command[0]} cannot be run: {error.strerror or error}") from error
-            said = []
-            for stream in (out, err):
-                stream.seek(0)
-                said.append(stream.read(MOST_SAID).decode("utf-8", "replace"))
-        return Ran(status, *said)
+    def run(self, *command: str) -> CompletedProcess[str]:
+        """Run a read-only program in the C locale and return its status and output.
 
-    def free(self, folder: str) -> int:
-        """See `Machine.free`."""
-        place = Path(folder)
-        while not place.exists() and place != place.parent:
-            place = place.parent
+        Raises:
+            ProbeError: it is not installed, cannot be run, or runs longer than `COMMAND_TIMEOUT_S`.
+        """
         try:
-            return shutil.disk_usage(place).free
+            return run_program(command, self.environment, COMMAND_TIMEOUT_S)
+        except FileNotFoundError as error:
+            raise ProbeError(f"{command[0]} is not installed") from error
+
+    def free_bytes(self, folder: str) -> int:
+        """Return the bytes free on the disk of `folder`; if it does not exist, of its nearest existing parent.
+
+        Raises:
+            ProbeError: the disk cannot be looked at.
+        """
+        existing = Path(folder)
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        try:
+            return shutil.disk_usage(existing).free
         except OSError as error:
             raise _unchecked(folder, error) from error
 
-    @property
-    def _path(self) -> str:
-        given = self.environment.get("PATH", os.defpath)
-        return os.pathsep.join([given, *_ADMINISTRATORS]) if os.name == "posix" else given
+
+def run_program(command: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> CompletedProcess[str]:
+    """Run a program in the C locale without standard input, and return its status and output.
+
+    Raises:
+        FileNotFoundError: the program is not installed.
+        ProbeError: it cannot be run, or was still running after `timeout_s`; its whole process group is killed.
+    """
+    search_path = _search_path(environment)
+    program = shutil.which(command[0], path=search_path)
+    if program is None:
+        raise FileNotFoundError(command[0])
+    # Output goes to files: a surviving child of the program would keep a pipe open, and this function waiting.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            with subprocess.Popen(
+                [program, *command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env={**environment, "LC_ALL": "C", "LANGUAGE": "C", "PATH": search_path},
+                start_new_session=True,
+            ) as process:
+                status = _wait(process, command[0], timeout_s)
+        except ProbeError:
+            raise
+        except OSError as error:
+            raise ProbeError(f"{command[0]} cannot be run: {error.strerror or error}") from error
+        texts = []
+        for stream in (out, err):
+            stream.seek(0)
+            texts.append(stream.read(MAX_OUTPUT_BYTES).decode(locale.getpreferredencoding(False), "replace"))
+    return CompletedProcess(command, status, *texts)
 
 
-def _ended(process: subprocess.Popen[bytes], name: str) -> int:
+def _wait(process: subprocess.Popen[bytes], name: str, timeout_s: float) -> int:
     try:
-        return process.wait(PATIENCE_S)
+        return process.wait(timeout_s)
     except subprocess.TimeoutExpired:
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-        raise ProbeError(f"{name} did not answer within {PATIENCE_S:g} s") from None
+        raise ProbeError(f"{name} did not answer within {timeout_s:g} s") from None
+
+
+def _search_path(environment: Mapping[str, str]) -> str:
+    search_path = environment.get("PATH", os.defpath)
+    return os.pathsep.join([search_path, *_SYSTEM_PATHS]) if os.name == "posix" else search_path
 
 
 def _unchecked(path: str, error: OSError) -> ProbeError:
     return ProbeError(f"{path}: {error.strerror or error}")
 
 
-def _user(environment: Mapping[str, str]) -> User:
-    computer = platform.node()
+def _current_user(environment: Mapping[str, str]) -> User:
+    hostname = platform.node()
     home = environment.get("HOME") or environment.get("USERPROFILE") or ""
     if os.name != "posix":
-        return User(environment.get("USERNAME", ""), False, home=home, personal=(computer,))
+        return User(environment.get("USERNAME", ""), False, home=home, personal=(hostname,))
     import grp
     import pwd
 
-    number = os.getuid()
+    uid = os.getuid()
     try:
-        entry = pwd.getpwuid(number)
+        entry = pwd.getpwuid(uid)
         name, full_name, home = entry.pw_name, entry.pw_gecos.split(",")[0], home or entry.pw_dir
     except KeyError:  # a container's user without a name
-        name, full_name = str(number), ""
-    groups = frozenset(_group(group) for group in {os.getgid(), *os.getgroups()})
-    listed = frozenset(group.gr_name for group in grp.getgrall() if name in group.gr_mem)
-    return User(name, number == 0, groups, listed | groups, home, (computer, full_name))
+        name, full_name = str(uid), ""
+    groups = frozenset(_group_name(gid) for gid in {os.getgid(), *os.getgroups()})
+    account_groups = frozenset(group.gr_name for group in grp.getgrall() if name in group.gr_mem)
+    return User(name, uid == 0, groups, account_groups | groups, home, (hostname, full_name))
 
 
-def _owner(number: int) -> str:
+def _user_name(uid: int) -> str:
+    """Return the user's name, its number where it has no name, or nothing on Windows."""
     if os.name != "posix":
         return ""
     import pwd
 
     try:
-        return pwd.getpwuid(number).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(number)
+        return str(uid)
 
 
-def _group(number: int) -> str:
+def _group_name(gid: int) -> str:
+    """Return the group's name, its number where it has no name, or nothing on Windows."""
     if os.name != "posix":
         return ""
     import grp
 
     try:
-        return grp.getgrgid(number).gr_name
+        return grp.getgrgid(gid).gr_name
     except KeyError:
-        return str(number)
+        return str(gid)

@@ -9,35 +9,35 @@ from pathlib import Path
 
 import pytest
 
-from stylecam.cli.doctor import _settings
+from stylecam.cli.doctor import _settings_problem
 from stylecam.cli.group import run_command_line
-from stylecam.system import probe as machines
-from stylecam.system.doctor import trials as rooms
+from stylecam.system import probe
+from stylecam.system.doctor import diagnostics as doctor_diagnostics
 from stylecam.system.setup import steps
-from tests.recorded import Recorded, RecordedTrials, healthy, unload
+from tests.system.fake_host import FakeDiagnostics, FakeHost, healthy, unload
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
-Use = Callable[[Recorded, RecordedTrials], None]
+Use = Callable[[FakeHost, FakeDiagnostics], None]
 
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Use:
-    """Make these the machine."""
+    """Make these the host."""
 
-    def play(machine: Recorded, trials: RecordedTrials) -> None:
-        monkeypatch.setattr(machines, "ThisMachine", lambda _: machine)
-        monkeypatch.setattr(rooms, "RealTrials", lambda *_: trials)
+    def play(host: FakeHost, diagnostics: FakeDiagnostics) -> None:
+        monkeypatch.setattr(probe, "HostProbe", lambda _: host)
+        monkeypatch.setattr(doctor_diagnostics, "Diagnostics", lambda *_: diagnostics)
 
     return play
 
 
 @pytest.fixture
-def unloaded(use: Use) -> Recorded:
-    machine, trials = healthy()
-    unload(machine)
-    use(machine, trials)
-    return machine
+def unloaded(use: Use) -> FakeHost:
+    host, diagnostics = healthy()
+    unload(host)
+    use(host, diagnostics)
+    return host
 
 
 def test_this_machine_is_looked_at_and_nothing_breaks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +65,7 @@ def test_where_all_is_well_it_ends_with_0(use: Use, capsys: pytest.CaptureFixtur
 
 
 def test_a_fault_ends_with_1_and_stands_with_its_command(
-    unloaded: Recorded, capsys: pytest.CaptureFixture[str]
+    unloaded: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command_line(["doctor"]) == 1
     out = capsys.readouterr().out
@@ -73,13 +73,13 @@ def test_a_fault_ends_with_1_and_stands_with_its_command(
     assert "sudo modprobe v4l2loopback\n" in out
 
 
-def test_json_holds_the_commands(unloaded: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_holds_the_commands(unloaded: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
     run_command_line(["doctor", "--json"])
     (fault,) = [f for f in json.loads(capsys.readouterr().out) if f["level"] == "fault"]
     assert fault["fix"]["commands"] == [{"command": "sudo modprobe v4l2loopback", "root": True}]
 
 
-def test_a_report_names_nobody(unloaded: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_names_nobody(unloaded: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
     run_command_line(["doctor", "--report"])
     out = capsys.readouterr().out
     assert out.startswith("stylecam doctor\n")
@@ -96,7 +96,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         done.append(command)
         return 0
 
-    monkeypatch.setattr(steps, "_execute", execute)
+    monkeypatch.setattr(steps, "_run_command", execute)
     return done
 
 
@@ -104,7 +104,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 def test_a_fix_is_shown_and_asked_for(
     answer: bool,
     runs: bool,
-    unloaded: Recorded,
+    unloaded: FakeHost,
     executed: list[tuple[str, ...]],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -123,13 +123,13 @@ def test_a_fix_is_shown_and_asked_for(
     assert executed == ([("sudo", "modprobe", "v4l2loopback")] if runs else [])
 
 
-def test_with_yes_nobody_is_asked(unloaded: Recorded, executed: list[tuple[str, ...]]) -> None:
+def test_with_yes_nobody_is_asked(unloaded: FakeHost, executed: list[tuple[str, ...]]) -> None:
     run_command_line(["doctor", "--fix", "--yes"])
     assert executed == [("sudo", "modprobe", "v4l2loopback")]
 
 
 def test_where_nobody_can_be_asked_nothing_is_run(
-    unloaded: Recorded,
+    unloaded: FakeHost,
     executed: list[tuple[str, ...]],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -141,9 +141,9 @@ def test_where_nobody_can_be_asked_nothing_is_run(
 
 
 def test_where_no_command_helps_that_is_said(use: Use, capsys: pytest.CaptureFixture[str]) -> None:
-    machine, trials = healthy()
-    trials.there = []
-    use(machine, trials)
+    host, diagnostics = healthy()
+    diagnostics.camera_list = []
+    use(host, diagnostics)
     assert run_command_line(["doctor", "--fix"]) == 1
     assert "no command that would help" in capsys.readouterr().out
 
@@ -173,5 +173,5 @@ def test_what_cannot_be_meant_is_one_line(words: list[str], capsys: pytest.Captu
 )
 def test_the_settings_are_judged_as_a_run_would(text: str, says: str | None, own_settings: Path) -> None:
     own_settings.write_text(text)
-    complaint = _settings()
+    complaint = _settings_problem()
     assert (complaint is None) if says is None else says in str(complaint)

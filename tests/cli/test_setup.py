@@ -1,21 +1,21 @@
-"""`stylecam setup` on recorded machines: shown, asked for, run; and never more than was shown."""
+"""`stylecam setup` on recorded machines: shell_line, asked for, run; and never more than was shown."""
 
 from __future__ import annotations
 
 import pytest
 
 from stylecam.cli.group import run_command_line
-from stylecam.system import probe as machines
+from stylecam.system import probe
 from stylecam.system.setup import steps
-from tests.recorded import OPTIONS_FILE, Recorded, healthy, uninstall
+from tests.system.fake_host import OPTIONS_FILE, FakeHost, healthy, uninstall
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Recorded:
-    machine, _ = healthy()
-    uninstall(machine)
-    monkeypatch.setattr(machines, "ThisMachine", lambda _: machine)
-    return machine
+def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    host, _ = healthy()
+    uninstall(host)
+    monkeypatch.setattr(probe, "HostProbe", lambda _: host)
+    return host
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         done.append(command)
         return 0
 
-    monkeypatch.setattr(steps, "_execute", execute)
+    monkeypatch.setattr(steps, "_run_command", execute)
     return done
 
 
 def test_a_dry_run_shows_every_command_and_runs_none(
-    machine: Recorded, executed: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+    host: FakeHost, executed: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command_line(["setup", "--dry-run"]) == 0
     out = capsys.readouterr().out
@@ -42,7 +42,7 @@ def test_a_dry_run_shows_every_command_and_runs_none(
 
 
 def test_with_yes_the_steps_are_run_in_their_order(
-    machine: Recorded, executed: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+    host: FakeHost, executed: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command_line(["setup", "--yes"]) == 0
     assert [command[1] for command in executed] == ["apt-get", "apt-get", "tee", "tee", "modprobe"]
@@ -50,7 +50,7 @@ def test_with_yes_the_steps_are_run_in_their_order(
 
 
 def test_a_step_that_fails_is_named_and_the_later_ones_not_begun(
-    machine: Recorded, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    host: FakeHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[tuple[str, ...]] = []
 
@@ -58,7 +58,7 @@ def test_a_step_that_fails_is_named_and_the_later_ones_not_begun(
         begun.append(command)
         return 100 if "install" in command else 0
 
-    monkeypatch.setattr(steps, "_execute", execute)
+    monkeypatch.setattr(steps, "_run_command", execute)
     assert run_command_line(["setup", "--yes"]) == 2
     assert len(begun) == 2
     err = capsys.readouterr().err
@@ -69,28 +69,28 @@ def test_a_step_that_fails_is_named_and_the_later_ones_not_begun(
 def test_where_all_is_set_up_nothing_is_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    machine, _ = healthy()
-    monkeypatch.setattr(machines, "ThisMachine", lambda _: machine)
+    host, _ = healthy()
+    monkeypatch.setattr(probe, "HostProbe", lambda _: host)
     assert run_command_line(["setup"]) == 0
     assert capsys.readouterr().out == "Everything is set up already.\n"
 
 
-def test_removing_what_was_never_set_up_is_no_mistake(machine: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
+def test_removing_what_was_never_set_up_is_no_mistake(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["setup", "--remove"]) == 0
     assert capsys.readouterr().out == "There is nothing to remove.\n"
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_on_windows_and_macos_the_steps_are_printed(
-    platform: str, machine: Recorded, capsys: pytest.CaptureFixture[str]
+    platform: str, host: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    machine.platform = platform
+    host.platform = platform
     assert run_command_line(["setup"]) == 0
     assert "  1. install OBS Studio" in capsys.readouterr().out
 
 
-def test_in_a_container_it_says_where_to_run(machine: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
-    machine.files["/.dockerenv"] = ""
+def test_in_a_container_it_says_where_to_run(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
+    host.files["/.dockerenv"] = ""
     assert run_command_line(["setup", "--yes"]) == 2
     assert "run stylecam setup there" in capsys.readouterr().err
 

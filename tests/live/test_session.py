@@ -154,7 +154,7 @@ def test_without_a_display_the_run_goes_on_and_says_so_once(
     make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
-        raise HotkeysUnavailableError("global hotkeys are off: there is no X display")
+        raise HotkeysUnavailableError("there is no X display")
 
     monkeypatch.setattr(GlobalHotkeys, "start", refuse)
     live = make(hotkeys=True)

@@ -49,7 +49,8 @@ class GlobalHotkeys:
             self._start_listener()
         except Exception as error:
             self._listener = None
-            raise HotkeysUnavailableError(f"global hotkeys are off: {_reason(error)}") from error
+            # pynput passes on what Xlib raised as text only
+            raise HotkeysUnavailableError(_reason(error), "X connection" in str(error)) from error
 
     @property
     def alive(self) -> bool:

@@ -1,1 +1,1 @@
-"""What keeps a camera from appearing, or makes a picture crawl: looked for, and said with the way out."""
+"""Finds out why a camera does not appear or the picture is slow, and says what to do about it."""

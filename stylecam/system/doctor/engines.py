@@ -1,4 +1,4 @@
-"""What paints: OpenCV and the other engines, the devices they really run networks on, and the processor."""
+"""Checks the engines that run networks, the devices they really use, and what slows the processor down."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 from stylecam.engines.names import PACKAGES, TITLES, title
 from stylecam.errors import EngineUnavailableError, ProbeError, StylecamError
-from stylecam.system.distribution import distribution
+from stylecam.system.distribution import detect_distribution
+from stylecam.system.doctor.diagnostics import OPENCV_PACKAGES, TEST_SIZE, Diagnostics, OpenCVBuild
 from stylecam.system.doctor.finding import Finding, Topic
-from stylecam.system.doctor.trials import OPENCV_PACKAGES, PICTURE, OpenCV, Trials
-from stylecam.system.probe import Machine
-from stylecam.system.setup.steps import Step
+from stylecam.system.probe import HostProbe
+from stylecam.system.setup.steps import SetupStep
 
 TOPIC = Topic("Painting")
 SLOW_MS = 100.0
-"""A 640×360 picture that takes longer leaves only the coarsest sizes at 30 a second."""
-OLDEST = (4, 10)
-BUSY = 1.5
-"""Programs that want to run, for each processor."""
+"""If a 640×360 picture takes longer, only the coarsest rungs hold 30 frames a second."""
+MIN_OPENCV = (4, 10)
+BUSY_LOAD = 1.5
+"""Runnable programs per processor thread above which the computer is busy."""
 _LIBRARIES = {
     "debian": ("apt-get", "install", "-y", "libgl1", "libglib2.0-0"),
     "fedora": ("dnf", "install", "-y", "mesa-libGL", "glib2"),
@@ -25,57 +25,59 @@ _LIBRARIES = {
 }
 
 
-def check(machine: Machine, trials: Trials) -> Iterator[Finding]:
-    """The library, a network on each of its devices, then what slows a processor down."""
+def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
+    """Yield the state of each engine and device, then of the processor."""
     try:
-        opencv = trials.opencv()
+        opencv = diagnostics.opencv()
     except ImportError as error:
-        yield _unloadable(machine, trials, error)
+        yield _not_loadable(host, diagnostics, error)
         return
-    yield _version(trials, opencv)
-    yield from _twice(trials)
+    yield _version(diagnostics, opencv)
+    yield from _duplicates(diagnostics)
     if opencv.windows.upper() == "NONE":
-        install = Step("install the one with windows", (trials.python, "-m", "pip", "install", "opencv-python<5"))
-        remove = Step(
-            "remove the one without", (trials.python, "-m", "pip", "uninstall", "-y", "opencv-python-headless")
+        install = SetupStep(
+            "install the one with windows", (diagnostics.python, "-m", "pip", "install", "opencv-python<5")
+        )
+        remove = SetupStep(
+            "remove the one without", (diagnostics.python, "-m", "pip", "uninstall", "-y", "opencv-python-headless")
         )
         words = "for the preview window (--output window):"
-        yield TOPIC.warning("windows", "this OpenCV cannot open any", words, remove, install)
+        yield TOPIC.warning("windows", "this OpenCV cannot open windows", words, remove, install)
     for device in sorted(opencv.devices, key=lambda name: name != "cpu"):
-        yield from TOPIC.careful(device, _runs(trials, device))
+        yield from TOPIC.guarded(device, _run_network(diagnostics, device))
     for engine in PACKAGES:
-        yield from TOPIC.careful(TITLES[engine], _extra(trials, engine))
-    yield from TOPIC.careful("graphics card", _idle_card(machine, opencv))
-    yield from TOPIC.careful("processor", _processor(machine, opencv))
-    if machine.platform == "linux":
-        yield from TOPIC.careful("power", _power(machine))
-        yield from TOPIC.careful("load", _load(machine))
+        yield from TOPIC.guarded(TITLES[engine], _optional_engine(diagnostics, engine))
+    yield from TOPIC.guarded("graphics card", _unused_gpu(host, opencv))
+    yield from TOPIC.guarded("processor", _processor(host, opencv))
+    if host.platform == "linux":
+        yield from TOPIC.guarded("power", _power(host))
+        yield from TOPIC.guarded("load", _load(host))
 
 
-def _unloadable(machine: Machine, trials: Trials, error: ImportError) -> Finding:
-    said = " ".join(str(error).split())[:200]
-    again = Step("install OpenCV again", (*_pip(trials), "--force-reinstall", "opencv-python<5"))
-    if ".so" not in said or machine.platform != "linux":
-        return TOPIC.fault("OpenCV", f"cannot be loaded: {said}", "install it again:", again)
+def _not_loadable(host: HostProbe, diagnostics: Diagnostics, error: ImportError) -> Finding:
+    reason = " ".join(str(error).split())[:200]
+    reinstall = SetupStep("install OpenCV again", (*_pip(diagnostics), "--force-reinstall", "opencv-python<5"))
+    if ".so" not in reason or host.platform != "linux":
+        return TOPIC.fault("OpenCV", f"cannot be loaded: {reason}", "install it again:", reinstall)
     try:
-        command = _LIBRARIES.get(distribution(machine).family)
+        command = _LIBRARIES.get(detect_distribution(host).family)
     except ProbeError:
         command = None
-    words = "install the libraries that it draws windows with:" if command else "install the library it names"
-    steps = [Step("install libraries", command, True)] if command else []
-    return TOPIC.fault("OpenCV", f"cannot be loaded: {said}", words, *steps)
+    words = "install the libraries that it needs for windows:" if command else "install the library it names"
+    steps = [SetupStep("install libraries", command, True)] if command else []
+    return TOPIC.fault("OpenCV", f"cannot be loaded: {reason}", words, *steps)
 
 
-def _pip(trials: Trials) -> tuple[str, ...]:
-    return (trials.python, "-m", "pip", "install")
+def _pip(diagnostics: Diagnostics) -> tuple[str, ...]:
+    return (diagnostics.python, "-m", "pip", "install")
 
 
-def _version(trials: Trials, opencv: OpenCV) -> Finding:
+def _version(diagnostics: Diagnostics, opencv: OpenCVBuild) -> Finding:
     numbers = tuple(int(part) for part in opencv.version.split(".")[:2] if part.isdecimal())
-    install = Step("install OpenCV 4", (*_pip(trials), "opencv-python>=4.10,<5"))
+    install = SetupStep("install OpenCV 4", (*_pip(diagnostics), "opencv-python>=4.10,<5"))
     if not numbers:
-        return TOPIC.unchecked("OpenCV", f"its version is called {opencv.version!r}")
-    if numbers < OLDEST:
+        return TOPIC.unchecked("OpenCV", f"its version {opencv.version!r} is no number")
+    if numbers < MIN_OPENCV:
         return TOPIC.fault(
             "OpenCV", f"{opencv.version} is too old; stylecam needs 4.10", "install a newer one:", install
         )
@@ -85,85 +87,89 @@ def _version(trials: Trials, opencv: OpenCV) -> Finding:
     return TOPIC.ok("OpenCV", opencv.version)
 
 
-def _twice(trials: Trials) -> Iterator[Finding]:
-    """Packages of OpenCV write over each other's files."""
-    versions = trials.versions()
-    there = [name for name in OPENCV_PACKAGES if versions.get(name)]
-    if len(there) > 1:
+def _duplicates(diagnostics: Diagnostics) -> Iterator[Finding]:
+    """Yield a fault if several packages of OpenCV are installed: they overwrite each other's files."""
+    versions = diagnostics.versions()
+    installed = [name for name in OPENCV_PACKAGES if versions.get(name)]
+    if len(installed) > 1:
         yield TOPIC.fault(
             "OpenCV",
-            f"installed {len(there)} times, which breaks it: {', '.join(there)}",
+            f"installed {len(installed)} times, which breaks it: {', '.join(installed)}",
             "remove all, then install one:",
-            Step("remove all", (trials.python, "-m", "pip", "uninstall", "-y", *there)),
-            Step("install one", (*_pip(trials), "opencv-python<5")),
+            SetupStep("remove all", (diagnostics.python, "-m", "pip", "uninstall", "-y", *installed)),
+            SetupStep("install one", (*_pip(diagnostics), "opencv-python<5")),
         )
 
 
-def _extra(trials: Trials, engine: str) -> Iterator[Finding]:
-    """An engine that may be installed and need not be."""
-    name, there = TITLES[engine], trials.versions()
-    again = Step(f"install {name}", (*_pip(trials), "--upgrade", "--force-reinstall", f"stylecam[{engine}]"))
-    if not any(there.get(package) for package in PACKAGES[engine]):
-        yield TOPIC.ok(name, f'not installed; it may paint finer in the same time: pip install "stylecam[{engine}]"')
+def _optional_engine(diagnostics: Diagnostics, engine: str) -> Iterator[Finding]:
+    """Yield the state of an engine that is an optional extra."""
+    name, versions = TITLES[engine], diagnostics.versions()
+    reinstall = SetupStep(
+        f"install {name}", (*_pip(diagnostics), "--upgrade", "--force-reinstall", f"stylecam[{engine}]")
+    )
+    if not any(versions.get(package) for package in PACKAGES[engine]):
+        yield TOPIC.ok(name, f'not installed; it may be faster: pip install "stylecam[{engine}]"')
         return
     try:
-        devices = trials.devices(engine)
+        devices = diagnostics.devices(engine)
     except EngineUnavailableError as error:
-        yield TOPIC.fault(name, str(error).partition("; ")[0], "install it again:", again)
+        yield TOPIC.fault(name, str(error), "install it again:", reinstall)
         return
     for device in sorted(devices, key=lambda name: name != "cpu"):
-        yield from TOPIC.careful(title(engine, device), _runs(trials, device, engine))
+        yield from TOPIC.guarded(title(engine, device), _run_network(diagnostics, device, engine))
 
 
-def _runs(trials: Trials, device: str, engine: str = "opencv") -> Iterator[Finding]:
+def _run_network(diagnostics: Diagnostics, device: str, engine: str = "opencv") -> Iterator[Finding]:
     subject = device if engine == "opencv" else title(engine, device)
     try:
-        run = trials.network(device, engine)
+        timing = diagnostics.network(device, engine)
     except ProbeError:
         raise
     except StylecamError as error:
         if engine != "opencv":
-            other = "stylecam run --engine auto passes it over; --engine opencv does without"
+            words = "use --engine auto, which skips it, or --engine opencv"
         elif device != "cpu":
-            other = "stylecam run --device cpu does without"
+            words = "use --device cpu"
         else:
-            other = "install stylecam and OpenCV again"
-        yield TOPIC.fault(subject, f"no network runs there: {error}", other)
+            words = "install stylecam and OpenCV again"
+        yield TOPIC.fault(subject, f"no network runs on it: {error}", words)
         return
-    if run.device != device:
-        yield TOPIC.fault(subject, f"asked for, and {run.device} ran instead", "use --device cpu, and report this")
+    if timing.device != device:
+        yield TOPIC.fault(
+            subject, f"requested, but {timing.device} was used instead", "use --device cpu, and report this"
+        )
         return
-    size = f"{PICTURE[0]}×{PICTURE[1]}"
-    found = f"{run.engine} ran a network on it: {run.milliseconds:.0f} ms for {size}"
-    if run.milliseconds > SLOW_MS and (engine, device) == ("opencv", "cpu"):
-        words = "stylecam paints coarsely to keep the rate; close other programs, or use --fps 15"
+    size = f"{TEST_SIZE[0]}×{TEST_SIZE[1]}"
+    found = f"{timing.engine} ran a network on it: {timing.milliseconds:.0f} ms for {size}"
+    if timing.milliseconds > SLOW_MS and (engine, device) == ("opencv", "cpu"):
+        words = "stylecam works at a coarse size to keep the rate; close other programs, or use --fps 15"
         yield TOPIC.warning(subject, found, words)
     else:
         yield TOPIC.ok(subject, found)
 
 
-def _idle_card(machine: Machine, opencv: OpenCV) -> Iterator[Finding]:
-    if "cuda" in opencv.devices or machine.program("nvidia-smi") is None:
+def _unused_gpu(host: HostProbe, opencv: OpenCVBuild) -> Iterator[Finding]:
+    if "cuda" in opencv.devices or host.find_program("nvidia-smi") is None:
         return
-    done = machine.run("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
-    names = done.out.strip().splitlines()
-    if done.status != 0 or not names:
-        raise ProbeError("nvidia-smi is installed and finds no graphics card")
+    done = host.run("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    names = done.stdout.strip().splitlines()
+    if done.returncode != 0 or not names:
+        raise ProbeError("nvidia-smi is installed but finds no graphics card")
     yield TOPIC.warning(
         "graphics card",
         f"{names[0].strip()[:60]} is not used: this OpenCV was built without CUDA",
-        "the processor paints instead; to use the card, install an OpenCV built with CUDA (those on PyPI are not)",
+        "the processor is used instead; to use the card, install an OpenCV built with CUDA (those on PyPI are not)",
     )
 
 
-def _processor(machine: Machine, opencv: OpenCV) -> Iterator[Finding]:
-    allowed = _allowed(machine)
-    cores = machine.cores
+def _processor(host: HostProbe, opencv: OpenCVBuild) -> Iterator[Finding]:
+    limit = _cpu_limit(host)
+    cores = host.cores
     features = [name for name in ("AVX2", "AVX512-SKX", "NEON", "NEON_DOTPROD") if name in opencv.features]
     found = f"{cores} threads, OpenCV uses {opencv.threads}" + (f"; {', '.join(features)}" if features else "")
-    if allowed is not None and allowed < cores:
+    if limit is not None and limit < cores:
         words = "give the container more processors (docker, podman: --cpus)"
-        yield TOPIC.warning("processor", f"{found}; this container may use {allowed:g} of them", words)
+        yield TOPIC.warning("processor", f"{found}; this container may use {limit:g} of them", words)
     elif opencv.threads < min(2, cores):
         yield TOPIC.warning("processor", found, "unset OMP_NUM_THREADS, and start stylecam without --threads")
     elif any(name.startswith("SSE") for name in opencv.features) and "AVX2" not in opencv.features:
@@ -172,34 +178,34 @@ def _processor(machine: Machine, opencv: OpenCV) -> Iterator[Finding]:
         yield TOPIC.ok("processor", found)
 
 
-def _allowed(machine: Machine) -> float | None:
-    """The processors that a container's limit allows; None where there is none."""
-    words = (machine.read("/sys/fs/cgroup/cpu.max") or "").split()
+def _cpu_limit(host: HostProbe) -> float | None:
+    """Return the number of processors a container may use; None if it is not limited."""
+    words = (host.read_text("/sys/fs/cgroup/cpu.max") or "").split()
     if len(words) != 2 or not all(word.isdecimal() for word in words) or int(words[1]) == 0:
         return None
     return int(words[0]) / int(words[1])
 
 
-def _power(machine: Machine) -> Iterator[Finding]:
-    profile = (machine.read("/sys/firmware/acpi/platform_profile") or "").strip()
+def _power(host: HostProbe) -> Iterator[Finding]:
+    profile = (host.read_text("/sys/firmware/acpi/platform_profile") or "").strip()
     if profile in ("low-power", "quiet", "cool"):
-        step = Step("leave it", ("powerprofilesctl", "set", "balanced"))
-        steps = [step] if machine.program("powerprofilesctl") is not None else []
+        step = SetupStep("leave the power saver", ("powerprofilesctl", "set", "balanced"))
+        steps = [step] if host.find_program("powerprofilesctl") is not None else []
         words = "leave the power saver" + (":" if steps else " in the settings of your desktop")
-        yield TOPIC.warning("power", f"the computer saves power ({profile}), and paints slower for it", words, *steps)
+        yield TOPIC.warning("power", f"the computer saves power ({profile}) and is slower", words, *steps)
     elif profile:
         yield TOPIC.ok("power", f"profile {profile}")
 
 
-def _load(machine: Machine) -> Iterator[Finding]:
-    words = (machine.read("/proc/loadavg") or "").split()
+def _load(host: HostProbe) -> Iterator[Finding]:
+    words = (host.read_text("/proc/loadavg") or "").split()
     try:
         load = float(words[0])
     except (IndexError, ValueError):
-        raise ProbeError("/proc/loadavg does not say") from None
-    cores = machine.cores
-    found = f"{load:.1f} programs at work on {cores} processor threads"
-    if load > BUSY * cores:
-        yield TOPIC.warning("load", found, "close programs that work in the background; `top` shows them")
+        raise ProbeError("/proc/loadavg holds no load") from None
+    cores = host.cores
+    found = f"{load:.1f} busy programs on {cores} processor threads"
+    if load > BUSY_LOAD * cores:
+        yield TOPIC.warning("load", found, "close programs in the background; `top` shows them")
     else:
         yield TOPIC.ok("load", found)

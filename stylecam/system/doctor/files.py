@@ -1,4 +1,4 @@
-"""Files: settings, styles, room on the disk, and the packages stylecam stands on."""
+"""Checks the configuration, styles, disk space, memory and installed packages."""
 
 from __future__ import annotations
 
@@ -8,59 +8,61 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from stylecam.errors import ProbeError
-from stylecam.system.distribution import distribution, guest
+from stylecam.system.distribution import detect_container, detect_distribution
+from stylecam.system.doctor.diagnostics import OPENCV_PACKAGES, Diagnostics
 from stylecam.system.doctor.finding import Finding, Topic
-from stylecam.system.doctor.trials import OPENCV_PACKAGES, Trials
-from stylecam.system.probe import Machine
-from stylecam.system.setup.steps import Step
+from stylecam.system.probe import HostProbe
+from stylecam.system.setup.steps import SetupStep
 from stylecam.utils.version import __version__
 
 TOPIC = Topic("Files and versions")
-LITTLE, TOO_LITTLE = 2**30, 100 * 2**20
-"""Bytes of disk: a recording of some minutes, and what stylecam itself may need."""
-LITTLE_MEMORY = 500 * 2**20
-_NEEDED = {"numpy": "numpy>=1.26", "pyvirtualcam": "pyvirtualcam>=0.12", "pynput": "pynput", "aiohttp": "aiohttp"}
+LOW_DISK_BYTES = 2**30
+"""A recording of some minutes."""
+FULL_DISK_BYTES = 100 * 2**20
+"""What stylecam itself may need."""
+LOW_MEMORY_BYTES = 500 * 2**20
+_REQUIRED = {"numpy": "numpy>=1.26", "pyvirtualcam": "pyvirtualcam>=0.12", "pynput": "pynput", "aiohttp": "aiohttp"}
 
 
-def check(machine: Machine, trials: Trials) -> Iterator[Finding]:
-    """What is on the disk."""
-    yield from TOPIC.careful("versions", _versions(machine, trials))
-    yield from TOPIC.careful("settings", _settings(trials))
-    yield from _styles(trials)
-    for purpose, folder in trials.folders.items():
-        yield from TOPIC.careful("disk", _folder(machine, purpose, folder))
-    if machine.platform == "linux":
-        yield from TOPIC.careful("memory", _memory(machine))
+def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
+    """Yield the state of versions, settings, styles, disks and memory."""
+    yield from TOPIC.guarded("versions", _versions(host, diagnostics))
+    yield from TOPIC.guarded("settings", _settings(diagnostics))
+    yield from _styles(diagnostics)
+    for purpose, folder in diagnostics.folders.items():
+        yield from TOPIC.guarded("disk", _folder(host, purpose, folder))
+    if host.platform == "linux":
+        yield from TOPIC.guarded("memory", _memory(host))
 
 
-def _versions(machine: Machine, trials: Trials) -> Iterator[Finding]:
-    there = trials.versions()
-    told = [f"stylecam {__version__}", f"Python {platform.python_version()}"]
-    told += [f"{name} {version}" for name, version in there.items() if version]
-    yield TOPIC.ok("versions", ", ".join(told))
-    missing = [wanted for name, wanted in _NEEDED.items() if not there.get(name)]
-    if not any(there.get(name) for name in OPENCV_PACKAGES):
+def _versions(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
+    versions = diagnostics.versions()
+    installed = [f"stylecam {__version__}", f"Python {platform.python_version()}"]
+    installed += [f"{name} {version}" for name, version in versions.items() if version]
+    yield TOPIC.ok("versions", ", ".join(installed))
+    missing = [requirement for name, requirement in _REQUIRED.items() if not versions.get(name)]
+    if not any(versions.get(name) for name in OPENCV_PACKAGES):
         missing.append("opencv-python<5")
     if missing:
-        install = Step("install them", (trials.python, "-m", "pip", "install", *missing))
+        install = SetupStep("install them", (diagnostics.python, "-m", "pip", "install", *missing))
         yield TOPIC.fault("packages", f"missing: {', '.join(missing)}", "install them:", install)
-    system = machine.platform
-    if machine.platform == "linux":
-        inside = guest(machine)
-        system = distribution(machine).name + (f" in a {inside}" if inside else "")
-    yield TOPIC.ok("system", f"{system}, kernel {machine.kernel}, {platform.machine()}")
+    system = host.platform
+    if host.platform == "linux":
+        container = detect_container(host)
+        system = detect_distribution(host).name + (f" in a {container}" if container else "")
+    yield TOPIC.ok("system", f"{system}, kernel {host.kernel}, {platform.machine()}")
 
 
-def _settings(trials: Trials) -> Iterator[Finding]:
-    problem = trials.settings()
+def _settings(diagnostics: Diagnostics) -> Iterator[Finding]:
+    problem = diagnostics.settings()
     if problem is not None:
-        yield TOPIC.fault("settings", problem, "correct that value, or move the file away")
+        yield TOPIC.fault("settings", problem, "correct that value, or remove the file")
     else:
-        yield TOPIC.ok("settings", "in order")
+        yield TOPIC.ok("settings", "valid")
 
 
-def _styles(trials: Trials) -> Iterator[Finding]:
-    count, problems = trials.styles()
+def _styles(diagnostics: Diagnostics) -> Iterator[Finding]:
+    count, problems = diagnostics.styles()
     for problem in problems:
         name = re.match(r"(.*?\.onnx)\b", problem)
         words = "get the file again, or remove it" + (
@@ -68,32 +70,38 @@ def _styles(trials: Trials) -> Iterator[Finding]:
         )
         yield TOPIC.warning("styles", problem, words)
     if count == 0:
-        again = Step("install stylecam again", (trials.python, "-m", "pip", "install", "--force-reinstall", "stylecam"))
-        yield TOPIC.fault("styles", "there are none, not even those that came with stylecam", "install again:", again)
+        reinstall = SetupStep(
+            "install stylecam again", (diagnostics.python, "-m", "pip", "install", "--force-reinstall", "stylecam")
+        )
+        yield TOPIC.fault(
+            "styles", "none are installed, not even those that come with stylecam", "install it again:", reinstall
+        )
     else:
-        yield TOPIC.ok("styles", f"{count} to paint with")
+        yield TOPIC.ok("styles", f"{count} installed")
 
 
-def _folder(machine: Machine, purpose: str, folder: str) -> Iterator[Finding]:
-    free = machine.free(folder)
-    node = machine.node(folder)
-    if node is not None and not node.usable:
-        yield TOPIC.warning("disk", f"{folder} cannot be written", "make the folder yours, or start elsewhere")
+def _folder(host: HostProbe, purpose: str, folder: str) -> Iterator[Finding]:
+    free = host.free_bytes(folder)
+    node = host.node(folder)
+    if node is not None and not node.accessible:
+        yield TOPIC.warning(
+            "disk", f"{folder} cannot be written", "become the owner of that folder, or start stylecam elsewhere"
+        )
     found = f"{_bytes(free)} free for {purpose} ({folder})"
-    if free < TOO_LITTLE:
-        yield TOPIC.fault("disk", found, "make room on that disk")
-    elif free < LITTLE:
-        yield TOPIC.warning("disk", found, "make room before you record")
+    if free < FULL_DISK_BYTES:
+        yield TOPIC.fault("disk", found, "free some space on that disk")
+    elif free < LOW_DISK_BYTES:
+        yield TOPIC.warning("disk", found, "free some space before you record")
     else:
         yield TOPIC.ok("disk", found)
 
 
-def _memory(machine: Machine) -> Iterator[Finding]:
-    match = re.search(r"^MemAvailable:\s+(\d+) kB", machine.read("/proc/meminfo") or "", re.MULTILINE)
-    if match is None:  # kernels before 3.14
+def _memory(host: HostProbe) -> Iterator[Finding]:
+    match = re.search(r"^MemAvailable:\s+(\d+) kB", host.read_text("/proc/meminfo") or "", re.MULTILINE)
+    if match is None:  # a kernel before 3.14
         raise ProbeError("/proc/meminfo does not say how much is available")
     available = int(match[1]) * 1024
-    if available < LITTLE_MEMORY:
+    if available < LOW_MEMORY_BYTES:
         yield TOPIC.warning("memory", f"{_bytes(available)} available", "close programs: stylecam takes about 400 MB")
     else:
         yield TOPIC.ok("memory", f"{_bytes(available)} available")

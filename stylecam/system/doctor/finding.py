@@ -1,18 +1,18 @@
-"""What the doctor says: findings, each with its level and the way out."""
+"""Findings of `stylecam doctor`, each with its level and its fix."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from stylecam.errors import ProbeError
-from stylecam.system.setup.steps import Step, shown
+from stylecam.system.setup.steps import SetupStep, shell_line
 
 
 class Level(Enum):
-    """How bad it is. UNCHECKED says nothing about the matter, only that nobody has looked."""
+    """Severity of a finding. UNCHECKED means that nobody could look, so nothing is known."""
 
     OK = "ok"
     WARNING = "warning"
@@ -22,20 +22,20 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """The way out: in words, and as commands where commands do it."""
+    """What to do, in words, and as commands where commands do it."""
 
     words: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[SetupStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's.
+    """One result of the doctor.
 
     Attributes:
-        topic: the part of the program it is about; findings of one topic are shown together.
-        subject: the thing looked at.
-        found: what is the matter with it.
+        topic: the area; findings of one topic are printed together.
+        subject: the thing that was looked at.
+        found: its state, in words.
     """
 
     level: Level
@@ -44,11 +44,11 @@ class Finding:
     found: str
     fix: Fix | None = None
 
-    def as_dict(self, how: str | None) -> dict[str, Any]:
-        """For JSON; `how` is how this user becomes root."""
+    def as_dict(self, elevation: str | None) -> dict[str, Any]:
+        """Return the finding for JSON; for `elevation` see `stylecam.system.setup.steps`."""
         fix = self.fix and {
             "words": self.fix.words,
-            "commands": [{"command": shown(step, how), "root": step.root} for step in self.fix.steps],
+            "commands": [{"command": shell_line(step, elevation), "root": step.root} for step in self.fix.steps],
         }
         return {
             "level": self.level.value,
@@ -61,29 +61,38 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Makes the findings of one topic."""
+    """Creates the findings of one topic."""
 
     name: str
 
     def ok(self, subject: str, found: str) -> Finding:
-        """All is well with it."""
+        """Return a finding for something that works."""
         return Finding(Level.OK, self.name, subject, found)
 
-    def warning(self, subject: str, found: str, words: str, *steps: Step) -> Finding:
-        """It works, and could work better."""
+    def warning(self, subject: str, found: str, words: str, *steps: SetupStep) -> Finding:
+        """Return a finding for something that works and could work better."""
         return Finding(Level.WARNING, self.name, subject, found, Fix(words, steps))
 
-    def fault(self, subject: str, found: str, words: str, *steps: Step) -> Finding:
-        """It does not work."""
+    def fault(self, subject: str, found: str, words: str, *steps: SetupStep) -> Finding:
+        """Return a finding for something that does not work."""
         return Finding(Level.FAULT, self.name, subject, found, Fix(words, steps))
 
-    def unchecked(self, subject: str, why: object) -> Finding:
-        """Nobody has looked, and why."""
-        return Finding(Level.UNCHECKED, self.name, subject, f"not checked: {why}")
+    def unchecked(self, subject: str, reason: object) -> Finding:
+        """Return a finding for something that could not be looked at."""
+        return Finding(Level.UNCHECKED, self.name, subject, f"not checked: {reason}")
 
-    def careful(self, subject: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """`findings`, and where looking fails on the way, that."""
+    def guarded(self, subject: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """Yield `findings`. If something cannot be looked at on the way, yield that as unchecked and stop."""
         try:
             yield from findings
         except ProbeError as error:
             yield self.unchecked(subject, error)
+
+
+def most_urgent(findings: Sequence[Finding]) -> Finding | None:
+    """Return the first fault, else the first warning, else None."""
+    for level in (Level.FAULT, Level.WARNING):
+        for finding in findings:
+            if finding.level is level:
+                return finding
+    return None

@@ -1,41 +1,41 @@
-"""Why a device may not be used, and what changes that."""
+"""Finds out why this user may not use a device."""
 
 from __future__ import annotations
 
 from stylecam.system.doctor.finding import Finding, Topic
-from stylecam.system.probe import Machine, Node
-from stylecam.system.setup.steps import Step
+from stylecam.system.probe import DeviceNode, HostProbe
+from stylecam.system.setup.steps import SetupStep
 
 
-def permission(machine: Machine, path: str, node: Node, topic: Topic, subject: str) -> Finding | None:
-    """A finding where this user may not read and write the device, None where that is allowed."""
-    if node.usable:
+def check_permission(host: HostProbe, path: str, node: DeviceNode, topic: Topic, subject: str) -> Finding | None:
+    """Return a fault if this user may not read and write the device, else None."""
+    if node.accessible:
         return None
-    user, group = machine.user, node.group
+    user, group = host.user, node.group
     allowed = f"{path} belongs to {node.owner}:{group}, mode {node.mode:03o}"
     if node.mode & 0o060 != 0o060 or group == "root":
         return topic.fault(
             subject,
-            f"no permission: {allowed}, so not even the group video may use it",
-            "give it to the group video (until the next start):",
-            Step("to the group video", ("chgrp", "video", path), True),
-            Step("which may read and write", ("chmod", "660", path), True),
+            f"no permission: {allowed}, and its group may not use it",
+            "hand it to the group video (until the next start):",
+            SetupStep("hand it to the group video", ("chgrp", "video", path), True),
+            SetupStep("let the group read and write it", ("chmod", "660", path), True),
         )
     if group in user.groups:
         return topic.fault(
             subject,
             f"no permission, although {allowed} and you are in {group}",
-            "a sandbox or container forbids it; run stylecam outside, or let the device in",
+            "a sandbox or container forbids it; run stylecam outside of it, or pass the device in",
         )
-    if group in user.listed:
+    if group in user.account_groups:
         return topic.fault(
             subject,
-            f"no permission yet: you were put into the group {group}, and this session does not know",
+            f"no permission yet: you were added to the group {group} after this session started",
             "log out and in again, or restart the computer",
         )
     return topic.fault(
         subject,
         f"no permission: {allowed}, and you are not in {group}",
-        "put yourself into the group, then log out and in:",
-        Step(f"into the group {group}", ("usermod", "-aG", group, user.name), True),
+        "add yourself to the group, then log out and in:",
+        SetupStep(f"add yourself to the group {group}", ("usermod", "-aG", group, user.name), True),
     )

@@ -1,35 +1,33 @@
-"""The seam to whatever starts programs at login on a system."""
+"""The interface to the program that starts stylecam at login: systemd, launchd or the task scheduler."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from stylecam.errors import ServiceError, UsageError
-from stylecam.system.probe import Ran
 from stylecam.utils.files import write_bytes
 
 NAME = "stylecam"
-PATIENCE_S = 180.0
-"""How long the system's own program may take: it waits until stylecam says that pictures flow."""
+COMMAND_TIMEOUT_S = 180.0
+"""How long the system's own program may take. `systemctl start` waits until stylecam publishes frames."""
 
-Execute = Callable[[Sequence[str]], Ran]
-"""Runs a program of the system and tells what became of it; raises FileNotFoundError where it is missing."""
+CommandRunner = Callable[[Sequence[str]], CompletedProcess[str]]
+"""Runs a program and returns its result. Raises FileNotFoundError if it is missing, ProbeError if it hangs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """What is known of the service.
+class ServiceStatus:
+    """State of the service.
 
     Attributes:
         installed: it starts at login.
         running: it runs now.
-        words: what the system says of it, in a line.
-        pid: its process, where it runs and that is told.
+        words: one line from the system about it.
+        pid: its process, if it runs and the system tells.
     """
 
     installed: bool
@@ -38,93 +36,90 @@ class Status:
     pid: int | None = None
 
 
-class Manager(ABC):
+class ServiceManager(ABC):
     """Installs, starts and stops one service, which runs `stylecam run`.
 
-    Methods return lines for the user. They raise `ServiceError` with the system's own words where it refuses, and where
-    it is not there at all.
+    Methods return lines for the user. They raise `ServiceError` if the system's program is missing, refuses (with its
+    own message) or hangs.
 
     Attributes:
         name: what people call it.
-        tried: True if somebody has run this on a real system.
+        tested: True if it was run on a real system.
+        missing: message for a system without its program.
     """
 
     name: str
-    tried: bool
+    tested: bool
+    missing: str
+
+    def __init__(self, path: Path, run: CommandRunner) -> None:
+        """`path` is the file that describes the service to the system; `run` runs the system's program."""
+        self._path = path
+        self._runner = run
 
     @abstractmethod
     def install(self, command: Sequence[str]) -> list[str]:
-        """Have `command` started at login, from the next one on; an older service is replaced."""
+        """Start `command` at every login from the next one on. An older service is replaced."""
 
     @abstractmethod
     def uninstall(self) -> list[str]:
-        """Stop it and take it away; nothing is there afterwards that was not before."""
+        """Stop the service and remove it without a trace."""
 
     @abstractmethod
     def start(self) -> list[str]:
-        """Start it now."""
+        """Start the service now."""
 
     @abstractmethod
     def stop(self) -> list[str]:
-        """Stop it now; it starts again at the next login."""
+        """Stop the service until the next login."""
 
     @abstractmethod
-    def status(self) -> Status:
-        """What is known of it."""
+    def status(self) -> ServiceStatus:
+        """Return the state of the service."""
 
+    def _run(self, *command: str) -> CompletedProcess[str]:
+        """Run the system's program, whatever status it ends with.
 
-def execute(command: Sequence[str]) -> Ran:
-    """Run a program of the system; see `Execute`."""
-    try:
-        done = subprocess.run(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env={**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"},
-            timeout=PATIENCE_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ServiceError(f"{command[0]} did not end within {PATIENCE_S:g} s") from error
-    return Ran(done.returncode, done.stdout, done.stderr)
+        Raises:
+            ServiceError: it is missing or hangs.
+        """
+        try:
+            return self._runner(command)
+        except FileNotFoundError as error:
+            raise ServiceError(self.missing) from error
+        except OSError as error:
+            raise ServiceError(str(error)) from error
 
+    def _run_checked(self, *command: str) -> CompletedProcess[str]:
+        """Run the system's program.
 
-def run(execute: Execute, missing: str, *command: str) -> Ran:
-    """Run `command`, which must succeed; `missing` is said where the program is not there.
+        Raises:
+            ServiceError: it is missing, hangs or fails; with its own message.
+        """
+        done = self._run(*command)
+        if done.returncode != 0:
+            message = " ".join((done.stderr or done.stdout).split()) or f"it ended with status {done.returncode}"
+            hint = self._failure_hint(done)
+            raise ServiceError(f"{hint}{' '.join(command)}: {message}")
+        return done
 
-    Raises:
-        ServiceError: with the program's own words.
-    """
-    try:
-        done = execute(command)
-    except OSError as error:
-        raise ServiceError(missing) from error
-    if done.status != 0:
-        said = " ".join((done.err or done.out).split()) or f"it ended with status {done.status}"
-        raise ServiceError(f"{' '.join(command)}: {said}")
-    return done
+    def _failure_hint(self, done: CompletedProcess[str]) -> str:
+        """Return advice to put before the message of a program that failed; by default none."""
+        return ""
 
+    def _write_description(self, content: bytes) -> None:
+        """Write the service's description, with its folder.
 
-def write(path: Path, content: bytes) -> None:
-    """Write a service's description, with its folder.
+        Raises:
+            UsageError: it cannot be written.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(self._path, content)
+        except OSError as error:
+            raise UsageError(f"{self._path} cannot be written: {error.strerror or error}") from error
 
-    Raises:
-        UsageError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, content)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def installed(path: Path) -> None:
-    """See that there is a service.
-
-    Raises:
-        ServiceError: there is none.
-    """
-    if not path.exists():
-        raise ServiceError("stylecam is no service yet; `stylecam service install` makes it one")
+    def _check_installed(self) -> None:
+        """Raise ServiceError if there is no service yet."""
+        if not self._path.exists():
+            raise ServiceError("stylecam is no service yet; `stylecam service install` makes it one")

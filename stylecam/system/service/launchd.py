@@ -1,4 +1,4 @@
-"""launchd, on macOS. Written from its manual pages; not yet run by us."""
+"""launchd, on macOS. Written from its manual pages; not yet run on a real system."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import plistlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
-from stylecam.errors import ServiceError
-from stylecam.system.probe import Ran
-from stylecam.system.service.base import Execute, Manager, Status, execute, installed, run, write
+from stylecam.system.service.base import CommandRunner, ServiceManager, ServiceStatus
 
 LABEL = "org.stylecam.stylecam"
-_MISSING = "launchctl is not here"
 
 
 def agent(command: Sequence[str], log: Path) -> bytes:
-    """The property list of the agent that runs `command`, see launchd.plist(5)."""
+    """Return the property list of the agent that runs `command`, see launchd.plist(5)."""
     return plistlib.dumps(
         {
             "Label": LABEL,
@@ -31,64 +29,61 @@ def agent(command: Sequence[str], log: Path) -> bytes:
     )
 
 
-class Launchd(Manager):
+class Launchd(ServiceManager):
     """A launch agent of the user."""
 
     name = "launchd"
-    tried = False
+    tested = False
+    missing = "launchctl is not here"
 
-    def __init__(self, home: Path, user: int, execute: Execute = execute) -> None:
+    def __init__(self, home: Path, user: int, run: CommandRunner) -> None:
         """`user` is the number of the user whose session it is."""
-        self._path = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+        super().__init__(home / "Library" / "LaunchAgents" / f"{LABEL}.plist", run)
         self._log = home / "Library" / "Logs" / "stylecam.log"
         self._domain = f"gui/{user}"
-        self._execute = execute
 
     def install(self, command: Sequence[str]) -> list[str]:
-        """See `Manager.install`."""
-        write(self._path, agent(command, self._log))
+        """See `ServiceManager.install`."""
+        self._write_description(agent(command, self._log))
         return [
             f"{self._path} is written; stylecam starts with your login",
-            f"`stylecam service start` starts it now; what it says goes to {self._log}",
+            f"`stylecam service start` starts it now; its messages go to {self._log}",
         ]
 
     def uninstall(self) -> list[str]:
-        """See `Manager.uninstall`."""
-        installed(self._path)
-        if self._shown().status == 0:
+        """See `ServiceManager.uninstall`."""
+        self._check_installed()
+        if self._print_agent().returncode == 0:
             self._launchctl("bootout", f"{self._domain}/{LABEL}")
         self._path.unlink(missing_ok=True)
-        return [f"{self._path} is gone; stylecam starts by itself no more"]
+        return [f"{self._path} is removed; stylecam no longer starts by itself"]
 
     def start(self) -> list[str]:
-        """See `Manager.start`."""
-        installed(self._path)
-        if self._shown().status != 0:
+        """See `ServiceManager.start`."""
+        self._check_installed()
+        if self._print_agent().returncode != 0:
             self._launchctl("bootstrap", self._domain, str(self._path))
         else:
             self._launchctl("kickstart", f"{self._domain}/{LABEL}")
         return [self.status().words]
 
     def stop(self) -> list[str]:
-        """See `Manager.stop`. Unloaded, as one that is only killed would be started again."""
-        installed(self._path)
-        if self._shown().status == 0:
+        """See `ServiceManager.stop`. It is unloaded, since launchd restarts an agent that is only killed."""
+        self._check_installed()
+        if self._print_agent().returncode == 0:
             self._launchctl("bootout", f"{self._domain}/{LABEL}")
         return ["stopped; it starts again at the next login, unless you `stylecam service uninstall`"]
 
-    def status(self) -> Status:
-        """See `Manager.status`."""
-        shown = self._shown()
-        state = re.search(r"^\s*state = (.+)$", shown.out, re.MULTILINE)
-        pid = re.search(r"^\s*pid = (\d+)$", shown.out, re.MULTILINE)
+    def status(self) -> ServiceStatus:
+        """See `ServiceManager.status`."""
+        shown = self._print_agent()
+        state = re.search(r"^\s*state = (.+)$", shown.stdout, re.MULTILINE)
+        pid = re.search(r"^\s*pid = (\d+)$", shown.stdout, re.MULTILINE)
         words = state[1] if state else "not loaded"
-        return Status(self._path.exists(), pid is not None, words, int(pid[1]) if pid else None)
+        return ServiceStatus(self._path.exists(), pid is not None, words, int(pid[1]) if pid else None)
 
-    def _shown(self) -> Ran:
-        try:
-            return self._execute(("launchctl", "print", f"{self._domain}/{LABEL}"))
-        except OSError as error:
-            raise ServiceError(_MISSING) from error
+    def _print_agent(self) -> CompletedProcess[str]:
+        return self._run("launchctl", "print", f"{self._domain}/{LABEL}")
 
     def _launchctl(self, *words: str) -> None:
-        run(self._execute, _MISSING, "launchctl", *words)
+        self._run_checked("launchctl", *words)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
-from stylecam.errors import ServiceError
-from stylecam.system.probe import Ran
-from stylecam.system.service.base import NAME, Execute, Manager, Status, execute, installed, run, write
+from stylecam.system.service.base import NAME, CommandRunner, ServiceManager, ServiceStatus
 
 UNIT = f"{NAME}.service"
 WATCHDOG_S = 20
-_MISSING = (
-    "systemd is not here; have your desktop start `stylecam run` at login instead (its settings call it Autostart)"
-)
+_UNREACHABLE = ("Failed to connect", "not been booted with systemd")
+"""What systemctl prints in the C locale if no systemd runs. Its exit status does not tell."""
 _DESKTOP = "graphical-session.target"
 
 
 def unit(command: Sequence[str], target: str) -> str:
-    """The text of the unit that runs `command` with `target`.
+    """Return the text of the unit that runs `command` with `target`.
 
-    Status 2 is a mistake in flags or file, which starting again does not mend. A camera that is not there may come at
-    any time, so there is no limit to that.
+    Exit status 2 is a mistake in flags or configuration, which a restart does not repair. A missing camera may appear
+    at any time, so the number of restarts is not limited.
     """
     part_of = f"PartOf={_DESKTOP}\n" if target == _DESKTOP else ""
     return f"""\
@@ -33,7 +31,7 @@ After={_DESKTOP} pipewire.service wireplumber.service
 [Service]
 Type=notify
 NotifyAccess=main
-ExecStart={" ".join(quoted(word) for word in command)}
+ExecStart={" ".join(quote(word) for word in command)}
 ExecReload=kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=5
@@ -48,90 +46,85 @@ WantedBy={target}
 """
 
 
-def quoted(word: str) -> str:
-    """`word` as one word of an ExecStart line, see systemd.service(5): %, $, quotes and spaces are taken literally."""
+def quote(word: str) -> str:
+    """Quote `word` as one word of an ExecStart line, see systemd.service(5); %, $ and quotes are taken literally."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     escaped = escaped.replace("\n", "\\n").replace("\t", "\\t")
     plain = word and not set(word) & set(" \t\n\"'\\;")
     return escaped if plain else f'"{escaped}"'
 
 
-class Systemd(Manager):
-    """A unit in the user's folder, told to `systemctl --user`."""
+class Systemd(ServiceManager):
+    """A unit in the user's folder, controlled by `systemctl --user`."""
 
     name = "systemd"
-    tried = True
+    tested = True
+    missing = (
+        "systemd is not here; have your desktop start `stylecam run` at login instead (its settings call it Autostart)"
+    )
 
-    def __init__(self, folder: Path, execute: Execute = execute) -> None:
-        """`folder` is where the user's units lie, `~/.config/systemd/user`."""
-        self._path = folder / UNIT
-        self._execute = execute
+    def __init__(self, folder: Path, run: CommandRunner) -> None:
+        """`folder` holds the user's units, `~/.config/systemd/user`."""
+        super().__init__(folder / UNIT, run)
 
     def install(self, command: Sequence[str]) -> list[str]:
-        """See `Manager.install`."""
-        target = _DESKTOP if self._has_desktop() else "default.target"
-        write(self._path, unit(command, target).encode())
+        """See `ServiceManager.install`."""
+        desktop = self._has_desktop()
+        self._write_description(unit(command, _DESKTOP if desktop else "default.target").encode())
         self._systemctl("daemon-reload")
         self._systemctl("reenable", UNIT)
         return [
-            f"{self._path} is written; stylecam starts with {'your desktop' if target == _DESKTOP else 'your login'}",
-            "`stylecam service start` starts it now; `journalctl --user -u stylecam` shows what it says",
+            f"{self._path} is written; stylecam starts with {'your desktop' if desktop else 'your login'}",
+            "`stylecam service start` starts it now; `journalctl --user -u stylecam` shows its messages",
         ]
 
     def uninstall(self) -> list[str]:
-        """See `Manager.uninstall`."""
-        installed(self._path)
+        """See `ServiceManager.uninstall`."""
+        self._check_installed()
         self._systemctl("disable", "--now", UNIT)
         self._path.unlink(missing_ok=True)
         self._systemctl("daemon-reload")
-        self._systemctl("reset-failed", UNIT, must=False)  # without a name, everybody's
-        return [f"{self._path} is gone; stylecam starts by itself no more"]
+        self._run("systemctl", "--user", "reset-failed", UNIT)  # fails where nothing had failed
+        return [f"{self._path} is removed; stylecam no longer starts by itself"]
 
     def start(self) -> list[str]:
-        """See `Manager.start`."""
-        installed(self._path)
+        """See `ServiceManager.start`."""
+        self._check_installed()
         self._systemctl("start", UNIT)
         return [self.status().words]
 
     def stop(self) -> list[str]:
-        """See `Manager.stop`."""
-        installed(self._path)
+        """See `ServiceManager.stop`."""
+        self._check_installed()
         self._systemctl("stop", UNIT)
         return ["stopped; it starts again at the next login, unless you `stylecam service uninstall`"]
 
-    def status(self) -> Status:
-        """See `Manager.status`."""
+    def status(self) -> ServiceStatus:
+        """See `ServiceManager.status`."""
         names = ("ActiveState", "SubState", "MainPID", "NRestarts", "StatusText", "UnitFileState", "Result")
-        shown = self._systemctl("show", UNIT, f"--property={','.join(names)}").out
-        told = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-        active = told.get("ActiveState", "")
-        pid = int(told["MainPID"]) if told.get("MainPID", "0").isdecimal() and told.get("MainPID") != "0" else None
-        words = f"{active} ({told.get('SubState', '')})"
-        if told.get("Result", "success") != "success":
-            words += f", because of: {told['Result']}; see journalctl --user -u stylecam"
+        output = self._systemctl("show", UNIT, f"--property={','.join(names)}").stdout
+        values = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        active, pid_text = values.get("ActiveState", ""), values.get("MainPID", "0")
+        pid = int(pid_text) if pid_text.isdecimal() and pid_text != "0" else None
+        words = f"{active} ({values.get('SubState', '')})"
+        if values.get("Result", "success") != "success":
+            words += f", because of: {values['Result']}; see journalctl --user -u stylecam"
         if pid is not None:
             words += f", process {pid}"
-        if told.get("NRestarts", "0") not in ("0", ""):
-            words += f", started again {told['NRestarts']} times"
-        if told.get("StatusText"):
-            words += f": {told['StatusText']}"
-        return Status(self._path.exists(), active in ("active", "reloading"), words, pid)
+        if values.get("NRestarts", "0") not in ("0", ""):
+            words += f", restarted {values['NRestarts']} times"
+        if values.get("StatusText"):
+            words += f": {values['StatusText']}"
+        return ServiceStatus(self._path.exists(), active in ("active", "reloading"), words, pid)
 
     def _has_desktop(self) -> bool:
-        """True where the desktop is a target: only then has the service its display, and ends with it."""
-        told = self._systemctl("show", _DESKTOP, "--property=ActiveState")
-        return told.out.strip() == "ActiveState=active"
+        """Return True if the desktop is a systemd target: only then does the service have a display and end with it."""
+        shown = self._systemctl("show", _DESKTOP, "--property=ActiveState")
+        return shown.stdout.strip() == "ActiveState=active"
 
-    def _systemctl(self, *words: str, must: bool = True) -> Ran:
-        command = ("systemctl", "--user", *words)
-        if not must:
-            try:
-                return self._execute(command)
-            except OSError:
-                return Ran(127, "")
-        try:
-            return run(self._execute, _MISSING, *command)
-        except ServiceError as error:
-            if "Failed to connect" in str(error) or "not been booted with systemd" in str(error):
-                raise ServiceError(f"{_MISSING}. {error}") from error
-            raise
+    def _systemctl(self, *words: str) -> CompletedProcess[str]:
+        return self._run_checked("systemctl", "--user", *words)
+
+    def _failure_hint(self, done: CompletedProcess[str]) -> str:
+        """See `ServiceManager._failure_hint`."""
+        return f"{self.missing}. " if any(text in done.stderr for text in _UNREACHABLE) else ""

@@ -1,1 +1,1 @@
-"""Setting up the virtual camera's driver: a plan of steps, and carrying it out."""
+"""Sets up the virtual camera's driver: `plan` lists the steps, `steps` runs them."""

@@ -1,4 +1,4 @@
-"""How each distribution installs the driver, as steps."""
+"""Steps that install the driver and kernel headers, for each distribution."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 from stylecam.errors import ProbeError, SetupError
 from stylecam.system.distribution import Distribution
-from stylecam.system.probe import Machine
-from stylecam.system.setup.steps import Step
+from stylecam.system.probe import HostProbe
+from stylecam.system.setup.steps import SetupStep
 from stylecam.system.v4l2loopback import NAME
 
 _DEBIAN_FLAVOURS = ("cloud-amd64", "cloud-arm64", "rt-amd64", "amd64", "arm64", "armmp", "686-pae", "686")
@@ -26,11 +26,11 @@ _REMOVE = {
 }
 
 
-def installing(machine: Machine, system: Distribution) -> tuple[Step, ...]:
-    """The steps that install the driver for the kernel that runs.
+def install_steps(host: HostProbe, system: Distribution) -> tuple[SetupStep, ...]:
+    """Return the steps that install the driver for the running kernel.
 
     Raises:
-        SetupError: this distribution is not known; says what to do by hand.
+        SetupError: this distribution is unknown; the message says what to do by hand.
     """
     if system.family not in PACKAGES:
         raise SetupError(
@@ -38,96 +38,96 @@ def installing(machine: Machine, system: Distribution) -> tuple[Step, ...]:
             "with its package manager, then run stylecam setup again for the rest"
         )
     if system.family == "debian":
-        return _debian(machine, system)
+        return _debian(host, system)
     if system.family == "fedora":
-        return _fedora(machine, system)
+        return _fedora(host, system)
     if system.family == "arch":
-        return _arch(machine)
+        return _arch(host)
     package = PACKAGES["suse"]
-    return (Step("install the driver", ("zypper", "--non-interactive", "install", package), True),)
+    return (SetupStep("install the driver", ("zypper", "--non-interactive", "install", package), True),)
 
 
-def headers(machine: Machine, system: Distribution) -> Step | None:
-    """The step that installs what a driver for this kernel is built with; None where this distribution is not known."""
+def header_step(host: HostProbe, system: Distribution) -> SetupStep | None:
+    """Return the step that installs the kernel headers, which drivers are built with; None if the system is unknown."""
     command: tuple[str, ...] = ()
-    if system.family == "debian" and (names := _debian_headers(machine, system)):
+    if system.family == "debian" and (names := _debian_headers(host, system)):
         command = ("apt-get", "install", "-y", *names)
-    elif system.family == "fedora" and not system.fixed:
-        command = ("dnf", "install", "-y", f"kernel-devel-{machine.kernel}")
+    elif system.family == "fedora" and not system.image_based:
+        command = ("dnf", "install", "-y", f"kernel-devel-{host.kernel}")
     elif system.family == "arch":
-        command = ("pacman", "-S", "--needed", "--noconfirm", _arch_headers(machine.kernel))
-    return Step("install what drivers for this kernel are built with", command, True) if command else None
+        command = ("pacman", "-S", "--needed", "--noconfirm", _arch_headers(host.kernel))
+    return SetupStep("install the headers of this kernel", command, True) if command else None
 
 
-def removing(system: Distribution, package: str) -> Step | None:
-    """The step that takes the driver's package away."""
+def removal_step(system: Distribution, package: str) -> SetupStep | None:
+    """Return the step that removes the driver's package; None if setup would not have installed `package`."""
     command = _REMOVE.get(system.family)
     if command is None or package != PACKAGES[system.family]:
         return None
-    return Step(f"remove the package that stylecam setup installed ({package})", (*command, package), True)
+    return SetupStep(f"remove the package that stylecam setup installed ({package})", (*command, package), True)
 
 
-def built(machine: Machine) -> bool:
-    """True where what drivers are built with is there for the kernel that runs."""
+def has_headers(host: HostProbe) -> bool:
+    """Return True if the headers of the running kernel are installed."""
     try:
-        return machine.node(f"/lib/modules/{machine.kernel}/build/Makefile") is not None
+        return host.node(f"/lib/modules/{host.kernel}/build/Makefile") is not None
     except ProbeError:
         return False
 
 
-def _debian(machine: Machine, system: Distribution) -> tuple[Step, ...]:
-    packages = [*_debian_headers(machine, system), PACKAGES["debian"]]
+def _debian(host: HostProbe, system: Distribution) -> tuple[SetupStep, ...]:
+    packages = [*_debian_headers(host, system), PACKAGES["debian"]]
     return (
-        Step("learn which packages there are", ("apt-get", "update"), True),
-        Step("install the driver, and what it is built with", ("apt-get", "install", "-y", *packages), True),
+        SetupStep("update the package list", ("apt-get", "update"), True),
+        SetupStep("install the driver and the kernel headers", ("apt-get", "install", "-y", *packages), True),
     )
 
 
-def _debian_headers(machine: Machine, system: Distribution) -> list[str]:
-    """The package that follows the kernel's updates, and the one of the kernel that runs if it is missing."""
-    kernel = machine.kernel
-    exact = [] if built(machine) else [f"linux-headers-{kernel}"]
+def _debian_headers(host: HostProbe, system: Distribution) -> list[str]:
+    """Return the header package that follows kernel updates, and that of the running kernel if it is missing."""
+    kernel = host.kernel
+    exact = [] if has_headers(host) else [f"linux-headers-{kernel}"]
     if re.search(r"\+rpt-rpi-|\+rpi-", kernel):
         return ["linux-headers-rpi-" + kernel.rsplit("rpi-", 1)[1]]
     flavours = _DEBIAN_FLAVOURS if system.id == "debian" else _UBUNTU_FLAVOURS + _DEBIAN_FLAVOURS
     flavour = next((name for name in flavours if kernel.endswith(f"-{name}")), None)
     if flavour is None:
-        return exact  # a kernel of the user's own
+        return exact  # a kernel built by the user
     return [f"linux-headers-{flavour}", *exact]
 
 
-def _fedora(machine: Machine, system: Distribution) -> tuple[Step, ...]:
+def _fedora(host: HostProbe, system: Distribution) -> tuple[SetupStep, ...]:
     steps = []
-    if machine.node("/etc/yum.repos.d/rpmfusion-free.repo") is None:
+    if host.node("/etc/yum.repos.d/rpmfusion-free.repo") is None:
         if not system.version.isdecimal():
             raise SetupError(
-                f"which release of {system.name} this is cannot be seen; enable RPM Fusion (rpmfusion.org, "
+                f"the release number of {system.name} is unknown; enable RPM Fusion (rpmfusion.org, "
                 "Configuration) and run stylecam setup again"
             )
         source = f"https://mirrors.rpmfusion.org/free/fedora/rpmfusion-free-release-{system.version}.noarch.rpm"
-        enable = ("rpm-ostree" if system.fixed else "dnf", "install", "-y", source)
-        steps.append(Step("enable RPM Fusion, where Fedora's users get the driver from", enable, True))
-    if system.fixed:
+        enable = ("rpm-ostree" if system.image_based else "dnf", "install", "-y", source)
+        steps.append(SetupStep("enable RPM Fusion, which provides the driver", enable, True))
+    if system.image_based:
         layered = ("rpm-ostree", "install", "-y", PACKAGES["fedora"])
-        return (*steps, Step("layer the driver onto the system; it is there after a restart", layered, True))
-    needed = [] if built(machine) else [f"kernel-devel-{machine.kernel}"]
+        return (*steps, SetupStep("layer the driver onto the system; it is available after a restart", layered, True))
+    needed = [] if has_headers(host) else [f"kernel-devel-{host.kernel}"]
     command = ("dnf", "install", "-y", *needed, PACKAGES["fedora"])
     return (
         *steps,
-        Step("install the driver, and what it is built with", command, True),
-        akmods(machine),
+        SetupStep("install the driver and the kernel headers", command, True),
+        _akmods(host),
     )
 
 
-def akmods(machine: Machine) -> Step:
-    """The step that builds drivers on Fedora."""
-    command = ("akmods", "--force", "--kernels", machine.kernel)
-    return Step("build it for this kernel now rather than at the next start", command, True)
+def _akmods(host: HostProbe) -> SetupStep:
+    """Return the step that builds drivers on Fedora."""
+    command = ("akmods", "--force", "--kernels", host.kernel)
+    return SetupStep("build it for this kernel now, not at the next start", command, True)
 
 
-def _arch(machine: Machine) -> tuple[Step, ...]:
-    packages = ("pacman", "-S", "--needed", "--noconfirm", _arch_headers(machine.kernel), PACKAGES["arch"])
-    return (Step("install the driver, and what it is built with", packages, True),)
+def _arch(host: HostProbe) -> tuple[SetupStep, ...]:
+    packages = ("pacman", "-S", "--needed", "--noconfirm", _arch_headers(host.kernel), PACKAGES["arch"])
+    return (SetupStep("install the driver and the kernel headers", packages, True),)
 
 
 def _arch_headers(kernel: str) -> str:
@@ -138,6 +138,6 @@ def _arch_headers(kernel: str) -> str:
     return f"linux-{flavour}-headers" if flavour else "linux-headers"
 
 
-def package_of(system: Distribution) -> str:
-    """What `installing` installs there, or the driver's own name."""
+def driver_package(system: Distribution) -> str:
+    """Return the package that `install_steps` installs, or the driver's name on an unknown system."""
     return PACKAGES.get(system.family, NAME)

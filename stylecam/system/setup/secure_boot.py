@@ -1,12 +1,12 @@
-"""Secure Boot: whether it is on, and whether it would let a driver in that was built on this computer."""
+"""Tells whether Secure Boot is on, and whether it accepts a driver that was built on this computer."""
 
 from __future__ import annotations
 
 from enum import Enum
 
 from stylecam.errors import ProbeError
-from stylecam.system.probe import Machine
-from stylecam.system.setup.steps import Step
+from stylecam.system.probe import HostProbe
+from stylecam.system.setup.steps import SetupStep
 
 _VARIABLE = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _KEYS = (
@@ -14,71 +14,79 @@ _KEYS = (
     "/var/lib/dkms/mok.pub",  # Debian and others with DKMS 3
     "/etc/pki/akmods/certs/public_key.der",  # Fedora
 )
-ENROLLING = (
-    "restart the computer; on the blue screen choose 'Enroll MOK', 'Continue', 'Yes', give the password you chose, "
+ENROLL_INSTRUCTIONS = (
+    "restart the computer; on the blue screen choose 'Enroll MOK', 'Continue', 'Yes', enter the password you chose, "
     "and 'Reboot'"
 )
 
 
-def on(machine: Machine) -> bool:
-    """Whether Secure Boot is on. Raises ProbeError where that cannot be seen."""
-    if machine.names("/sys/firmware/efi") is None:
-        return False  # it does not start by EFI, or hides it, and then does not check drivers either
-    variable = machine.read(_VARIABLE)
+def is_enabled(host: HostProbe) -> bool:
+    """Return True if Secure Boot is on.
+
+    Raises:
+        ProbeError: it cannot be determined.
+    """
+    if host.list_directory("/sys/firmware/efi") is None:
+        return False  # not started by EFI; a system that hides EFI does not verify drivers either
+    variable = host.read_text(_VARIABLE)
     if variable:
-        enabled = variable[-1:] == "\x01"  # four bytes of attributes before it
+        enabled = variable[-1:] == "\x01"  # four bytes of attributes come first
         if not enabled:
             return False
     try:
-        said = machine.run("mokutil", "--sb-state").out.lower()
+        output = host.run("mokutil", "--sb-state").stdout.lower()
     except ProbeError:
         if variable:
             return True
         raise
-    if "disabled" in said or "doesn't support" in said or "not supported" in said:
-        return False  # also "validation is disabled in shim", beside an enabled Secure Boot
-    if "secureboot enabled" in said:
+    if "disabled" in output or "doesn't support" in output or "not supported" in output:
+        return False  # includes "validation is disabled in shim", which mokutil prints beside an enabled Secure Boot
+    if "secureboot enabled" in output:
         return True
     if variable:
         return True
     raise ProbeError("mokutil does not say whether Secure Boot is on")
 
 
-def key(machine: Machine) -> str | None:
-    """The public key that drivers built here are signed with, or None where there is none yet."""
+def find_signing_key(host: HostProbe) -> str | None:
+    """Return the public key that signs drivers built here, or None if there is none yet."""
     for path in _KEYS:
         try:
-            if machine.node(path) is not None:
+            if host.node(path) is not None:
                 return path
         except ProbeError:
             continue  # a folder that only root may enter
     return None
 
 
-class Trust(Enum):
-    """What the firmware thinks of a key: it trusts it, will ask about it at the next start, or does not know it."""
+class KeyTrust(Enum):
+    """What the firmware thinks of a signing key. A pending key is confirmed by the user at the next start."""
 
-    GIVEN = "given"
-    ASKED = "asked"
-    MISSING = "missing"
+    TRUSTED = "trusted"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
 
 
-def trust(machine: Machine, path: str) -> Trust:
-    """What the firmware thinks of the key at `path`. Raises ProbeError."""
-    done = machine.run("mokutil", "--test-key", path)
-    said = (done.out + done.err).lower()
-    if "enrollment request" in said:
-        return Trust.ASKED
-    if any(phrase in said for phrase in ("already enrolled", "already in db", "trusted keyring")):
-        return Trust.GIVEN
-    if "not enrolled" in said:
-        return Trust.MISSING
+def key_trust(host: HostProbe, path: str) -> KeyTrust:
+    """Return what the firmware thinks of the key at `path`.
+
+    Raises:
+        ProbeError: mokutil is missing or does not say.
+    """
+    done = host.run("mokutil", "--test-key", path)
+    output = (done.stdout + done.stderr).lower()
+    if "enrollment request" in output:
+        return KeyTrust.PENDING
+    if any(phrase in output for phrase in ("already enrolled", "already in db", "trusted keyring")):
+        return KeyTrust.TRUSTED
+    if "not enrolled" in output:
+        return KeyTrust.UNKNOWN
     raise ProbeError("mokutil does not say whether the key is enrolled")
 
 
-def enrolling(path: str) -> Step:
-    """The step that hands a key to the firmware; mokutil asks for a password of the user's choice."""
-    return Step(
+def enroll_step(path: str) -> SetupStep:
+    """Return the step that hands a key to the firmware; mokutil asks the user for a new password."""
+    return SetupStep(
         "have the firmware trust drivers built here; choose a password that you type once more after the restart",
         ("mokutil", "--import", path),
         True,

@@ -1,4 +1,8 @@
-"""Steps that change the system: shown first, then run one after the other, as root where they must be."""
+"""Commands that change the system: printed first, then run one after the other, as root where needed.
+
+`elevation` always means the program that makes one command run as root: `sudo`, `doas` or `su`; an empty string if the
+user is root already; None if there is no way to become root.
+"""
 
 from __future__ import annotations
 
@@ -8,95 +12,93 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stylecam.errors import SetupError
-from stylecam.system.probe import Machine
-
-Execute = Callable[[Sequence[str], str | None], int]
-"""Runs a command with this text on its standard input, and gives its status."""
+from stylecam.system.probe import HostProbe
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SetupStep:
     """One command.
 
     Attributes:
-        why: what it is for, in words.
+        purpose: what the command does, in words.
         command: program and arguments.
-        root: True where only root may do it.
-        content: the text it is given on standard input.
+        root: True if only root may run it.
+        stdin: text for its standard input.
     """
 
-    why: str
+    purpose: str
     command: tuple[str, ...]
     root: bool = False
-    content: str | None = None
+    stdin: str | None = None
 
 
-def write(why: str, path: str, content: str) -> Step:
-    """The step that writes a file of the system."""
-    return Step(why, ("tee", path), True, content)
+def write_file_step(purpose: str, path: str, content: str) -> SetupStep:
+    """Return the step that writes a system file."""
+    return SetupStep(purpose, ("tee", path), True, content)
 
 
-def elevation(machine: Machine) -> str | None:
-    """How this user becomes root for one command: empty for root, `sudo`, `doas`, `su`, or None for not at all."""
-    if machine.user.root:
+def find_elevation(host: HostProbe) -> str | None:
+    """Return how this user becomes root for one command, see this module."""
+    if host.user.root:
         return ""
-    return next((program for program in ("sudo", "doas", "su") if machine.program(program) is not None), None)
+    return next((program for program in ("sudo", "doas", "su") if host.find_program(program) is not None), None)
 
 
-def elevated(step: Step, how: str) -> tuple[str, ...]:
-    """The command of `step` as it is run."""
-    if not step.root or not how:
+def elevated_command(step: SetupStep, elevation: str) -> tuple[str, ...]:
+    """Return the command of `step` as it is run."""
+    if not step.root or not elevation:
         return step.command
-    return ("su", "-c", shlex.join(step.command)) if how == "su" else (how, *step.command)
+    return ("su", "-c", shlex.join(step.command)) if elevation == "su" else (elevation, *step.command)
 
 
-def shown(step: Step, how: str | None) -> str:
-    """The step as a line to paste into a terminal."""
-    line = shlex.join(elevated(step, how or ""))
-    if step.content is not None:
-        texts = " ".join(shlex.quote(text) for text in step.content.splitlines())
+def shell_line(step: SetupStep, elevation: str | None) -> str:
+    """Return the step as a line to paste into a terminal."""
+    line = shlex.join(elevated_command(step, elevation or ""))
+    if step.stdin is not None:
+        texts = " ".join(shlex.quote(text) for text in step.stdin.splitlines())
         line = f"printf '%s\\n' {texts} | {line} > /dev/null"
-    return f"(as root) {line}" if step.root and how is None else line
+    return f"(as root) {line}" if step.root and elevation is None else line
 
 
-def brief(step: Step, how: str | None) -> str:
-    """The step as a line for reading: of a file only where it lies, else as `shown`."""
-    return shown(step, how) if step.content is None else f"(and the file {step.command[-1]})"
+def summary_line(step: SetupStep, elevation: str | None) -> str:
+    """Return the step as a line to read: for a file only its path, else the same as `shell_line`."""
+    return shell_line(step, elevation) if step.stdin is None else f"(and the file {step.command[-1]})"
 
 
-def perform(steps: Sequence[Step], how: str | None, say: Callable[[str], None], execute: Execute | None = None) -> None:
-    """Run `steps` in their order, and say each before it begins.
+def run_steps(steps: Sequence[SetupStep], elevation: str | None, report: Callable[[str], None]) -> None:
+    """Run `steps` in order and report each before it starts.
 
     Raises:
-        SetupError: one failed, or needs root and there is no way to become it; names it and how to go on. Those before
-            it are done, those after it were not begun.
+        SetupError: a step failed, or needs root and there is no way to become root. The message names the step and how
+            to continue. Earlier steps are done, later ones were not started.
     """
-    if how is None and any(step.root for step in steps):
+    if elevation is None and any(step.root for step in steps):
         raise SetupError("neither sudo, doas nor su is installed, so nothing was run; run it as root")
     for number, step in enumerate(steps, 1):
-        line = shown(step, how)
-        say(f"[{number}/{len(steps)}] {line}")
-        status = (execute or _execute)(elevated(step, how or ""), step.content)
+        line = shell_line(step, elevation)
+        report(f"[{number}/{len(steps)}] {line}")
+        status = _run_command(elevated_command(step, elevation or ""), step.stdin)
         if status != 0:
             left = len(steps) - number
-            later = f"; {left} later step{'s were' if left > 1 else ' was'} not begun" if left else ""
+            later = f"; {left} later step{'s were' if left > 1 else ' was'} not started" if left else ""
             raise SetupError(
-                f"step {number} of {len(steps)} failed with status {status}: {line}{later}. "
-                "Its own words are above; put that right and run the same command again: what is done is left out"
+                f"step {number} of {len(steps)} failed with status {status}: {line}{later}. Its own message is above; "
+                "fix that and run the same command again: finished steps are skipped"
             )
 
 
-def _execute(command: Sequence[str], content: str | None) -> int:
+def _run_command(command: Sequence[str], stdin: str | None) -> int:
+    """Run a command on the user's terminal and return its exit status, with a shell's 127 and 126 if it cannot run."""
     try:
         done = subprocess.run(
             list(command),
-            input=content,
+            input=stdin,
             text=True,
-            stdout=None if content is None else subprocess.DEVNULL,  # tee repeats what it writes
+            stdout=None if stdin is None else subprocess.DEVNULL,  # tee prints what it writes
             check=False,
         )
     except FileNotFoundError:
-        return 127  # as a shell says it
+        return 127
     except OSError:
         return 126
     return done.returncode

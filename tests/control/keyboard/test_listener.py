@@ -47,7 +47,7 @@ def test_where_they_cannot_be_had_it_is_said_once_and_the_run_goes_on(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: GlobalHotkeys) -> None:
-        raise HotkeysUnavailableError("global hotkeys are off: there is no X display")
+        raise HotkeysUnavailableError("there is no X display")
 
     monkeypatch.setattr(GlobalHotkeys, "start", refuse)
     said: list[str] = []

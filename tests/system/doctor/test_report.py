@@ -7,11 +7,11 @@ import pytest
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.doctor.report import anonymous, lines, text
 from stylecam.system.probe import User
-from stylecam.system.setup.steps import Step, write
+from stylecam.system.setup.steps import SetupStep, write_file_step
 
 TOPIC = Topic("Cameras")
 ANNA = User("anna", False, home="/home/anna", personal=("annas-laptop", "Anna Berg"))
-LONG = Step("long", ("program", *["--an-option-that-is-long"] * 8), True)
+LONG = SetupStep("long", ("program", *["--an-option-that-is-long"] * 8), True)
 FINDINGS = [
     TOPIC.ok("rate", "30 pictures a second"),
     TOPIC.fault("in use", "by zoom " * 20, "close it there:", LONG),
@@ -45,7 +45,9 @@ def test_the_end_counts_and_says_what_to_do_first() -> None:
 
 
 def test_a_file_is_named_and_not_spelled_out() -> None:
-    text = shown([TOPIC.fault("driver", "missing", "do this:", write("options", "/etc/a.conf", "options a b=c\n"))])
+    text = shown(
+        [TOPIC.fault("driver", "missing", "do this:", write_file_step("options", "/etc/a.conf", "options a b=c\n"))]
+    )
     assert "(and the file /etc/a.conf)" in [line.strip() for line in text]
 
 
@@ -54,7 +56,7 @@ def test_a_terminal_without_signs_gets_letters() -> None:
 
 
 def test_nothing_found_steers_the_terminal() -> None:
-    assert "\x1b" not in "".join(shown([TOPIC.fault("a\x1b[2J", "b\x1b[2J", "c\x1b[2J", Step("", ("d\x1b",)))]))
+    assert "\x1b" not in "".join(shown([TOPIC.fault("a\x1b[2J", "b\x1b[2J", "c\x1b[2J", SetupStep("", ("d\x1b",)))]))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,10 @@ def test_a_name_that_is_a_word_is_no_secret(name: str) -> None:
 
 
 def test_a_report_holds_every_finding_and_no_name() -> None:
-    findings = [*FINDINGS, TOPIC.fault("disk", "/home/anna/Videos", "sudo chown anna", Step("", ("chown", "anna")))]
+    findings = [
+        *FINDINGS,
+        TOPIC.fault("disk", "/home/anna/Videos", "sudo chown anna", SetupStep("", ("chown", "anna"))),
+    ]
     report = text(findings, "sudo", ANNA)
     assert "anna" not in report.lower()
     assert all(finding.subject[:10] in report for finding in findings)

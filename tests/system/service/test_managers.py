@@ -10,29 +10,29 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from stylecam.errors import ServiceError
-from stylecam.system.probe import Ran
 from stylecam.system.service.launchd import LABEL, Launchd
-from stylecam.system.service.systemd import Systemd, quoted, unit
+from stylecam.system.service.systemd import Systemd, quote, unit
 from stylecam.system.service.windows import TaskScheduler, task
 
 COMMAND = ["/opt/my apps/py thon", "-m", "stylecam", "run", "--camera", 'the "best" 100% $HOME', "--size", "128x96"]
 
 
-class Script:
-    """Stands for the system's own program: answers each command with a status, and keeps what it was asked."""
+class FakeProgram:
+    """Stands for the system's own program: answers each command with a status, and records the commands."""
 
     def __init__(self, **statuses: int) -> None:
-        self.asked: list[str] = []
+        self.commands: list[str] = []
         self._statuses = statuses
 
-    def __call__(self, command: Sequence[str]) -> Ran:
-        self.asked.append(" ".join(command[1:]))
+    def __call__(self, command: Sequence[str]) -> CompletedProcess[str]:
+        self.commands.append(" ".join(command[1:]))
         status = next((code for word, code in self._statuses.items() if word in command), 0)
-        return Ran(status, "ActiveState=inactive", "the system's own words" if status else "")
+        return CompletedProcess(command, status, "ActiveState=inactive", "the system's own message" if status else "")
 
 
 def test_the_unit_runs_the_command_waits_for_its_word_and_watches_it() -> None:
@@ -65,7 +65,7 @@ def test_with_a_desktop_it_comes_and_goes_with_it() -> None:
     ],
 )
 def test_a_word_stays_one_word_whatever_is_in_it(word: str, written: str) -> None:
-    assert quoted(word) == written
+    assert quote(word) == written
 
 
 @pytest.mark.parametrize("target", ["default.target", "graphical-session.target"])
@@ -87,26 +87,26 @@ def test_systemd_itself_finds_no_fault_in_the_unit(target: str, tmp_path: Path) 
 
 
 def test_installing_writes_the_unit_and_enables_it(tmp_path: Path) -> None:
-    systemctl = Script()
+    systemctl = FakeProgram()
     said = Systemd(tmp_path / "user", systemctl).install(COMMAND)
     path = tmp_path / "user" / "stylecam.service"
     assert path.exists()
     assert str(path) in said[0]
-    assert systemctl.asked[1:] == ["--user daemon-reload", "--user reenable stylecam.service"]
+    assert systemctl.commands[1:] == ["--user daemon-reload", "--user reenable stylecam.service"]
 
 
 def test_uninstalling_leaves_nothing_and_touches_no_other_service(tmp_path: Path) -> None:
-    systemctl = Script()
+    systemctl = FakeProgram()
     manager = Systemd(tmp_path, systemctl)
     manager.install(COMMAND)
     manager.uninstall()
     assert list(tmp_path.iterdir()) == []
-    for asked in systemctl.asked[3:]:
-        assert asked.endswith("stylecam.service") or asked == "--user daemon-reload"
+    for command in systemctl.commands[3:]:
+        assert command.endswith("stylecam.service") or command == "--user daemon-reload"
 
 
 def test_a_system_without_systemd_is_told_what_to_do_and_nothing_is_written(tmp_path: Path) -> None:
-    def missing(command: Sequence[str]) -> Ran:
+    def missing(command: Sequence[str]) -> CompletedProcess[str]:
         raise FileNotFoundError(command[0])
 
     with pytest.raises(ServiceError, match="Autostart"):
@@ -115,9 +115,9 @@ def test_a_system_without_systemd_is_told_what_to_do_and_nothing_is_written(tmp_
 
 
 def test_what_systemd_refuses_is_told_in_its_own_words(tmp_path: Path) -> None:
-    manager = Systemd(tmp_path, Script(start=1))
+    manager = Systemd(tmp_path, FakeProgram(start=1))
     manager.install(COMMAND)
-    with pytest.raises(ServiceError, match=r"start stylecam\.service: the system's own words"):
+    with pytest.raises(ServiceError, match=r"start stylecam\.service: the system's own message"):
         manager.start()
 
 
@@ -125,16 +125,16 @@ def test_what_systemd_refuses_is_told_in_its_own_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["systemd", "launchd", "windows"])
 def test_what_was_never_installed_cannot_be_steered_and_it_says_how(ask: str, kind: str, tmp_path: Path) -> None:
     manager = {
-        "systemd": Systemd(tmp_path, Script()),
-        "launchd": Launchd(tmp_path, 501, Script()),
-        "windows": TaskScheduler(tmp_path, "me", Script()),
+        "systemd": Systemd(tmp_path, FakeProgram()),
+        "launchd": Launchd(tmp_path, 501, FakeProgram()),
+        "windows": TaskScheduler(tmp_path, "me", FakeProgram()),
     }[kind]
     with pytest.raises(ServiceError, match="`stylecam service install` makes it one"):
         getattr(manager, ask)()
 
 
 def test_the_launch_agent_is_a_property_list_with_the_command(tmp_path: Path) -> None:
-    Launchd(tmp_path, 501, Script()).install(COMMAND)
+    Launchd(tmp_path, 501, FakeProgram()).install(COMMAND)
     agent = plistlib.loads((tmp_path / "Library" / "LaunchAgents" / f"{LABEL}.plist").read_bytes())
     assert agent["ProgramArguments"] == COMMAND
     assert agent["KeepAlive"] == {"SuccessfulExit": False}
@@ -142,11 +142,11 @@ def test_the_launch_agent_is_a_property_list_with_the_command(tmp_path: Path) ->
 
 
 def test_a_launch_agent_is_loaded_to_start_and_unloaded_to_stop(tmp_path: Path) -> None:
-    launchctl = Script(print=113)
+    launchctl = FakeProgram(print=113)
     manager = Launchd(tmp_path, 501, launchctl)
     manager.install(COMMAND)
     manager.start()
-    assert f"bootstrap gui/501 {tmp_path}/Library/LaunchAgents/{LABEL}.plist" in launchctl.asked
+    assert f"bootstrap gui/501 {tmp_path}/Library/LaunchAgents/{LABEL}.plist" in launchctl.commands
     assert not manager.status().running
 
 
@@ -160,20 +160,20 @@ def test_the_task_runs_the_command_without_a_console_and_for_ever() -> None:
 
 
 def test_a_task_that_does_not_run_is_deleted_all_the_same(tmp_path: Path) -> None:
-    schtasks = Script(**{"/End": 1})
+    schtasks = FakeProgram(**{"/End": 1})
     manager = TaskScheduler(tmp_path, "PC\\me", schtasks)
     manager.install(COMMAND)
     manager.uninstall()
-    assert "/Delete /TN stylecam /F" in schtasks.asked
+    assert "/Delete /TN stylecam /F" in schtasks.commands
 
 
 def test_a_task_is_made_run_ended_and_deleted(tmp_path: Path) -> None:
-    schtasks = Script()
+    schtasks = FakeProgram()
     manager = TaskScheduler(tmp_path, "PC\\me", schtasks)
     manager.install(COMMAND)
     manager.start()
     manager.stop()
     manager.uninstall()
-    words = [asked.split()[0] for asked in schtasks.asked]
+    words = [command.split()[0] for command in schtasks.commands]
     assert words == ["/Create", "/Run", "/End", "/End", "/Delete"]
     assert list(tmp_path.iterdir()) == []

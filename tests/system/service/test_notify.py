@@ -34,8 +34,8 @@ def heard(manager: socket.socket) -> list[str]:
 def test_the_manager_hears_what_the_protocol_says(manager: socket.socket) -> None:
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.getsockname()}, 1)
     notifier.ready()
-    notifier.tell("painting\nudnie")
-    notifier.alive()
+    notifier.set_status("painting\nudnie")
+    notifier.ping_watchdog()
     notifier.stopping()
     assert heard(manager) == ["READY=1", "STATUS=painting udnie", "WATCHDOG=1", "STOPPING=1"]
 
@@ -43,7 +43,7 @@ def test_the_manager_hears_what_the_protocol_says(manager: socket.socket) -> Non
 def test_the_same_words_are_told_once(manager: socket.socket) -> None:
     notifier = Notifier(manager.getsockname())
     for words in ("one", "one", "two", "one"):
-        notifier.tell(words)
+        notifier.set_status(words)
     assert heard(manager) == ["STATUS=one", "STATUS=two", "STATUS=one"]
 
 
@@ -65,7 +65,7 @@ def test_without_a_manager_nothing_happens(tmp_path: Path) -> None:
 def test_a_manager_that_does_not_read_holds_up_nothing(manager: socket.socket) -> None:
     notifier = Notifier(manager.getsockname())
     for _ in range(5000):
-        notifier.alive()
+        notifier.ping_watchdog()
     assert 0 < len(heard(manager)) < 5000
 
 
@@ -89,15 +89,15 @@ def test_the_watchdogs_time_is_the_managers_and_for_this_process(
 def test_the_watchdog_is_fed_only_while_the_publisher_goes_round(manager: socket.socket) -> None:
     watchdog = Watchdog(Notifier(manager.getsockname(), 20.0))
     for quarter in range(80):
-        watchdog.look(quarter, quarter * 0.25)
+        watchdog.update(quarter, quarter * 0.25)
     assert len(heard(manager)) == 4
     for quarter in range(80, 400):
-        watchdog.look(79, quarter * 0.25)
+        watchdog.update(79, quarter * 0.25)
     assert heard(manager) == []
-    watchdog.look(80, 100.0)
+    watchdog.update(80, 100.0)
     assert heard(manager) == ["WATCHDOG=1"]
 
 
 def test_without_a_watchdog_nothing_is_told(manager: socket.socket) -> None:
-    Watchdog(Notifier(manager.getsockname())).look(1, 1.0)
+    Watchdog(Notifier(manager.getsockname())).update(1, 1.0)
     assert heard(manager) == []

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import SetupError
-from stylecam.system.setup.plan import OPTIONS, Plan, by_hand, installation, removal
-from tests.recorded import (
+from stylecam.system.setup.plan import OPTIONS, SetupPlan, manual_steps, plan_installation, plan_removal
+from tests.system.fake_host import (
     ARCH,
     BOOT_FILE,
     DEBIAN,
@@ -21,7 +21,7 @@ from tests.recorded import (
     MODULE,
     OPTIONS_FILE,
     UBUNTU,
-    Recorded,
+    FakeHost,
     healthy,
     uninstall,
     unload,
@@ -29,24 +29,24 @@ from tests.recorded import (
 
 
 @pytest.fixture
-def machine() -> Recorded:
-    machine, _ = healthy()
-    return machine
+def host() -> FakeHost:
+    host, _ = healthy()
+    return host
 
 
-def commands(plan: Plan) -> list[str]:
+def commands(plan: SetupPlan) -> list[str]:
     return [" ".join(step.command) for step in plan.steps]
 
 
-def on(machine: Recorded, system: str, kernel: str = KERNEL, built: bool = True) -> list[str]:
-    """The commands on a machine of this system where nothing is installed."""
-    machine.files["/etc/os-release"] = system
-    machine.kernel = kernel
-    machine.files[f"/lib/modules/{kernel}/modules.dep"] = ""
+def on(host: FakeHost, system: str, kernel: str = KERNEL, built: bool = True) -> list[str]:
+    """The commands on a host of this system where nothing is installed."""
+    host.files["/etc/os-release"] = system
+    host.kernel = kernel
+    host.files[f"/lib/modules/{kernel}/modules.dep"] = ""
     if built:
-        machine.files[f"/lib/modules/{kernel}/build/Makefile"] = ""
-    uninstall(machine)
-    return commands(installation(machine))
+        host.files[f"/lib/modules/{kernel}/build/Makefile"] = ""
+    uninstall(host)
+    return commands(plan_installation(host))
 
 
 LAST = [f"tee {OPTIONS_FILE}", f"tee {BOOT_FILE}", "modprobe v4l2loopback"]
@@ -74,112 +74,112 @@ LAST = [f"tee {OPTIONS_FILE}", f"tee {BOOT_FILE}", "modprobe v4l2loopback"]
     ],
 )  # fmt: skip
 def test_each_distribution_installs_in_its_own_way(
-    machine: Recorded, system: str, kernel: str, built: bool, install: str
+    host: FakeHost, system: str, kernel: str, built: bool, install: str
 ) -> None:
-    planned = on(machine, system, kernel, built)
+    planned = on(host, system, kernel, built)
     assert install in planned
     assert planned[-3:] == LAST
 
 
-def test_on_fedora_rpm_fusion_comes_first_where_it_is_missing(machine: Recorded) -> None:
-    planned = on(machine, FEDORA)
+def test_on_fedora_rpm_fusion_comes_first_where_it_is_missing(host: FakeHost) -> None:
+    planned = on(host, FEDORA)
     assert planned[0].endswith("/rpmfusion-free-release-40.noarch.rpm")
-    machine.files["/etc/yum.repos.d/rpmfusion-free.repo"] = ""
-    assert not any("rpmfusion" in command for command in commands(installation(machine)))
+    host.files["/etc/yum.repos.d/rpmfusion-free.repo"] = ""
+    assert not any("rpmfusion" in command for command in commands(plan_installation(host)))
 
 
-def test_a_fedora_that_is_an_image_gets_a_layer_and_a_restart(machine: Recorded) -> None:
-    machine.files["/run/ostree-booted"] = ""
-    planned = on(machine, FEDORA)
+def test_a_fedora_that_is_an_image_gets_a_layer_and_a_restart(host: FakeHost) -> None:
+    host.files["/run/ostree-booted"] = ""
+    planned = on(host, FEDORA)
     assert "rpm-ostree install -y akmod-v4l2loopback" in planned
     assert "modprobe v4l2loopback" not in planned
-    assert "restart" in installation(machine).then[0]
+    assert "restart" in plan_installation(host).next_steps[0]
 
 
-def test_what_is_done_is_left_out(machine: Recorded) -> None:
-    assert installation(machine).steps == ()
-    unload(machine)
-    assert commands(installation(machine)) == ["modprobe v4l2loopback"]
-    machine.remove(BOOT_FILE)
-    assert commands(installation(machine)) == [f"tee {BOOT_FILE}", "modprobe v4l2loopback"]
+def test_what_is_done_is_left_out(host: FakeHost) -> None:
+    assert plan_installation(host).steps == ()
+    unload(host)
+    assert commands(plan_installation(host)) == ["modprobe v4l2loopback"]
+    host.remove(BOOT_FILE)
+    assert commands(plan_installation(host)) == [f"tee {BOOT_FILE}", "modprobe v4l2loopback"]
 
 
-def test_a_driver_that_runs_with_other_options_is_loaded_again(machine: Recorded) -> None:
-    machine.files[f"{LOOPBACK}/name"] = "Dummy video device"
-    assert commands(installation(machine)) == ["modprobe -r v4l2loopback", "modprobe v4l2loopback"]
+def test_a_driver_that_runs_with_other_options_is_loaded_again(host: FakeHost) -> None:
+    host.files[f"{LOOPBACK}/name"] = "Dummy video device"
+    assert commands(plan_installation(host)) == ["modprobe -r v4l2loopback", "modprobe v4l2loopback"]
 
 
-def test_the_options_are_as_modprobe_and_the_kernel_read_them(machine: Recorded, tmp_path: Path) -> None:
-    on(machine, DEBIAN)
-    (step,) = [step for step in installation(machine).steps if step.command == ("tee", OPTIONS_FILE)]
-    assert step.content is not None
-    assert step.content.splitlines()[1:] == ["# installed with it: v4l2loopback-dkms", OPTIONS]
+def test_the_options_are_as_modprobe_and_the_kernel_read_them(host: FakeHost, tmp_path: Path) -> None:
+    on(host, DEBIAN)
+    (step,) = [step for step in plan_installation(host).steps if step.command == ("tee", OPTIONS_FILE)]
+    assert step.stdin is not None
+    assert step.stdin.splitlines()[1:] == ["# installed with it: v4l2loopback-dkms", OPTIONS]
     modprobe = shutil.which("modprobe", path="/usr/sbin:/sbin:/usr/bin")
     if modprobe is None:
         pytest.skip("modprobe is not installed")
-    (tmp_path / "stylecam.conf").write_text(step.content)
+    (tmp_path / "stylecam.conf").write_text(step.stdin)
     read = subprocess.run([modprobe, "-C", str(tmp_path), "--showconfig"], capture_output=True, text=True, check=False)
     assert OPTIONS in read.stdout.splitlines()
 
 
-def boot_securely(machine: Recorded, system: str, answer: str | None) -> Plan:
-    uninstall(machine)
-    machine.files |= {"/etc/os-release": system, EFI_VARIABLE: "\x06\0\0\0\x01"}
-    machine.says("mokutil", "--sb-state", out="SecureBoot enabled\n")
+def boot_securely(host: FakeHost, system: str, answer: str | None) -> SetupPlan:
+    uninstall(host)
+    host.files |= {"/etc/os-release": system, EFI_VARIABLE: "\x06\0\0\0\x01"}
+    host.answer("mokutil", "--sb-state", out="SecureBoot enabled\n")
     if answer is not None:
-        machine.files["/var/lib/dkms/mok.pub"] = ""
-        machine.says("mokutil", "--test-key", "/var/lib/dkms/mok.pub", out=answer)
-    return installation(machine)
+        host.files["/var/lib/dkms/mok.pub"] = ""
+        host.answer("mokutil", "--test-key", "/var/lib/dkms/mok.pub", out=answer)
+    return plan_installation(host)
 
 
-def test_with_secure_boot_the_key_is_handed_over_and_the_user_told_before(machine: Recorded) -> None:
-    plan = boot_securely(machine, DEBIAN, None)
+def test_with_secure_boot_the_key_is_handed_over_and_the_user_told_before(host: FakeHost) -> None:
+    plan = boot_securely(host, DEBIAN, None)
     assert commands(plan)[-1] == "mokutil --import /var/lib/dkms/mok.pub"
     assert "Enroll MOK" in plan.notes[0]
-    assert "restart" in plan.then[0]
+    assert "restart" in plan.next_steps[0]
 
 
-def test_a_key_that_waits_for_the_restart_is_not_handed_over_twice(machine: Recorded) -> None:
-    plan = boot_securely(machine, DEBIAN, "mok.pub is already in the enrollment request")
+def test_a_key_that_waits_for_the_restart_is_not_handed_over_twice(host: FakeHost) -> None:
+    plan = boot_securely(host, DEBIAN, "mok.pub is already in the enrollment request")
     assert not any("mokutil" in command or "modprobe v4l2" in command for command in commands(plan))
     assert "Enroll MOK" in plan.notes[0]
 
 
-def test_a_trusted_key_needs_no_restart(machine: Recorded) -> None:
-    plan = boot_securely(machine, DEBIAN, "mok.pub is already enrolled")
+def test_a_trusted_key_needs_no_restart(host: FakeHost) -> None:
+    plan = boot_securely(host, DEBIAN, "mok.pub is already enrolled")
     assert commands(plan)[-3:] == LAST
 
 
-def test_ubuntus_packages_ask_for_the_password_themselves(machine: Recorded) -> None:
-    plan = boot_securely(machine, UBUNTU, None)
+def test_ubuntus_packages_ask_for_the_password_themselves(host: FakeHost) -> None:
+    plan = boot_securely(host, UBUNTU, None)
     assert not any("mokutil" in command for command in commands(plan))
-    assert "restart" in plan.then[0]
+    assert "restart" in plan.next_steps[0]
 
 
-def refuse_platform(machine: Recorded) -> None:
-    machine.platform = "sunos5"
+def refuse_platform(host: FakeHost) -> None:
+    host.platform = "sunos5"
 
 
-def refuse_wsl(machine: Recorded) -> None:
-    machine.kernel = "5.15-microsoft-standard"
+def refuse_wsl(host: FakeHost) -> None:
+    host.kernel = "5.15-microsoft-standard"
 
 
-def refuse_container(machine: Recorded) -> None:
-    machine.files["/.dockerenv"] = ""
+def refuse_container(host: FakeHost) -> None:
+    host.files["/.dockerenv"] = ""
 
 
-def refuse_kernel(machine: Recorded) -> None:
-    machine.remove("/proc/modules", MODULE)
+def refuse_kernel(host: FakeHost) -> None:
+    host.remove("/proc/modules", MODULE)
 
 
-def refuse_orphan(machine: Recorded) -> None:
-    uninstall(machine)
-    machine.remove(f"/lib/modules/{KERNEL}")
+def refuse_orphan(host: FakeHost) -> None:
+    uninstall(host)
+    host.remove(f"/lib/modules/{KERNEL}")
 
 
-def refuse_rhel(machine: Recorded) -> None:
-    uninstall(machine)
-    machine.files["/etc/os-release"] = 'ID="rocky"\nID_LIKE="rhel centos fedora"\n'
+def refuse_rhel(host: FakeHost) -> None:
+    uninstall(host)
+    host.files["/etc/os-release"] = 'ID="rocky"\nID_LIKE="rhel centos fedora"\n'
 
 
 @pytest.mark.parametrize(
@@ -193,47 +193,47 @@ def refuse_rhel(machine: Recorded) -> None:
         (refuse_rhel, "does not know how"),
     ],
 )
-def test_where_it_cannot_be_done_the_reason_is_said(machine: Recorded, refuse: object, says: str) -> None:
+def test_where_it_cannot_be_done_the_reason_is_said(host: FakeHost, refuse: object, says: str) -> None:
     assert callable(refuse)
-    refuse(machine)
+    refuse(host)
     with pytest.raises(SetupError, match=says):
-        installation(machine)
+        plan_installation(host)
 
 
-def test_removing_takes_away_what_setup_brought_and_nothing_else(machine: Recorded) -> None:
-    machine.files[OPTIONS_FILE] = "\n".join(
+def test_removing_takes_away_what_setup_brought_and_nothing_else(host: FakeHost) -> None:
+    host.files[OPTIONS_FILE] = "\n".join(
         ["# written by stylecam setup; stylecam setup --remove takes it away",
          "# installed with it: v4l2loopback-dkms", OPTIONS]
     )  # fmt: skip
-    assert commands(removal(machine)) == [
+    assert commands(plan_removal(host)) == [
         "modprobe -r v4l2loopback",
         "apt-get remove -y v4l2loopback-dkms",
         f"rm -f {BOOT_FILE} {OPTIONS_FILE}",
     ]
 
 
-def test_a_package_that_was_there_before_stays(machine: Recorded) -> None:
-    assert commands(removal(machine)) == ["modprobe -r v4l2loopback", f"rm -f {BOOT_FILE} {OPTIONS_FILE}"]
+def test_a_package_that_was_there_before_stays(host: FakeHost) -> None:
+    assert commands(plan_removal(host)) == ["modprobe -r v4l2loopback", f"rm -f {BOOT_FILE} {OPTIONS_FILE}"]
 
 
-def test_files_of_the_users_own_stay(machine: Recorded) -> None:
-    machine.files |= {OPTIONS_FILE: OPTIONS, BOOT_FILE: "v4l2loopback\n"}
-    plan = removal(machine)
+def test_files_of_the_users_own_stay(host: FakeHost) -> None:
+    host.files |= {OPTIONS_FILE: OPTIONS, BOOT_FILE: "v4l2loopback\n"}
+    plan = plan_removal(host)
     assert plan.steps == ()
     assert len(plan.notes) == 2
 
 
-def test_where_nothing_was_set_up_there_is_nothing_to_remove(machine: Recorded) -> None:
-    uninstall(machine)
-    assert removal(machine) == Plan((), ())
+def test_where_nothing_was_set_up_there_is_nothing_to_remove(host: FakeHost) -> None:
+    uninstall(host)
+    assert plan_removal(host) == SetupPlan((), ())
 
 
-def test_other_files_with_options_are_named(machine: Recorded) -> None:
-    machine.files["/etc/modprobe.d/obs.conf"] = "options v4l2loopback exclusive_caps=0"
-    assert "/etc/modprobe.d/obs.conf also says" in installation(machine).notes[0]
+def test_other_files_with_options_are_named(host: FakeHost) -> None:
+    host.files["/etc/modprobe.d/obs.conf"] = "options v4l2loopback exclusive_caps=0"
+    assert "/etc/modprobe.d/obs.conf also says" in plan_installation(host).notes[0]
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_windows_and_macos_have_steps_for_people(platform: str) -> None:
-    assert "OBS" in by_hand(platform)[0]
-    assert by_hand("linux") == ()
+    assert "OBS" in manual_steps(platform)[0]
+    assert manual_steps("linux") == ()

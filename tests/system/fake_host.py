@@ -1,17 +1,17 @@
-"""A machine and its trials as records: what files say, what programs print, what a camera gives."""
+"""A computer and its diagnostics as records: contents of files, output of programs, what a camera delivers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from subprocess import CompletedProcess
 from typing import TypeVar
 
 from stylecam.errors import ProbeError
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
-from stylecam.system.doctor.trials import Measured, NetworkRun, OpenCV, Trials
-from stylecam.system.probe import Machine, Node, Ran, User
+from stylecam.system.doctor.diagnostics import CameraMeasurement, Diagnostics, NetworkTiming, OpenCVBuild
+from stylecam.system.probe import DeviceNode, HostProbe, User
 
 _Answer = TypeVar("_Answer")
 
@@ -24,12 +24,12 @@ LOOPBACK = "/sys/devices/virtual/video4linux/video10"
 MODULE = "/sys/module/v4l2loopback"
 OPTIONS_FILE, BOOT_FILE = "/etc/modprobe.d/stylecam.conf", "/etc/modules-load.d/stylecam.conf"
 OPTIONS = 'options v4l2loopback devices=2 video_nr=10,11 card_label="stylecam,OBS" exclusive_caps=1,1'
-VIDEO = Node("root", "video", 0o660, True)
+VIDEO = DeviceNode("root", "video", 0o660, True)
 EFI_VARIABLE = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
-class Recorded(Machine):
-    """Answers from dictionaries. A folder is there if anything in it is; an exception among the files is raised."""
+class FakeHost(HostProbe):
+    """Answers from dictionaries. A folder exists if anything in it does; an exception among the files is raised."""
 
     def __init__(self) -> None:
         self.platform = "linux"
@@ -37,50 +37,50 @@ class Recorded(Machine):
         self.environment: dict[str, str] = {"DISPLAY": ":0", "XDG_SESSION_TYPE": "x11", "XDG_CURRENT_DESKTOP": "KDE"}
         self.user = User("anna", False, frozenset({"anna", "video"}), frozenset({"anna", "video"}), "/home/anna")
         self.files: dict[str, str | ProbeError] = {}
-        self.nodes: dict[str, Node] = {}
-        self.programs: dict[tuple[str, ...], Ran | ProbeError] = {}
+        self.nodes: dict[str, DeviceNode] = {}
+        self.programs: dict[tuple[str, ...], CompletedProcess[str] | ProbeError] = {}
         self.installed = {"sudo"}
-        self.free_bytes: int | ProbeError = 50 * 2**30
+        self.disk_free: int | ProbeError = 50 * 2**30
 
-    def read(self, path: str) -> str | None:
+    def read_text(self, path: str) -> str | None:
         said = self.files.get(path)
         if isinstance(said, ProbeError):
             raise said
         return said
 
-    def names(self, folder: str) -> tuple[str, ...] | None:
+    def list_directory(self, folder: str) -> tuple[str, ...] | None:
         if isinstance(said := self.files.get(folder), ProbeError):
             raise said
         inside = [PurePosixPath(path) for path in [*self.files, *self.nodes] if path.startswith(f"{folder}/")]
         return tuple(sorted({path.relative_to(folder).parts[0] for path in inside})) or None
 
-    def node(self, path: str) -> Node | None:
+    def node(self, path: str) -> DeviceNode | None:
         if path in self.nodes:
             return self.nodes[path]
-        there = path in self.files or self.names(path) is not None
-        return Node("root", "root", 0o644, True) if there else None
+        there = path in self.files or self.list_directory(path) is not None
+        return DeviceNode("root", "root", 0o644, True) if there else None
 
-    def program(self, name: str) -> str | None:
-        return f"/usr/bin/{name}" if name in self.installed or self._answers(name) else None
+    def find_program(self, name: str) -> str | None:
+        return f"/usr/bin/{name}" if name in self.installed or self._has_answers(name) else None
 
-    def run(self, *command: str) -> Ran:
+    def run(self, *command: str) -> CompletedProcess[str]:
         said = self.programs.get(command)
         if isinstance(said, ProbeError):
             raise said
         if said is not None:
             return said
-        if not self._answers(command[0]):
+        if not self._has_answers(command[0]):
             raise ProbeError(f"{command[0]} is not installed")
-        return Ran(1, "", f"{command[0]}: nobody has recorded an answer to {' '.join(command[1:])}")
+        return CompletedProcess(command, 1, "", f"{command[0]}: no answer is recorded for {' '.join(command[1:])}")
 
-    def free(self, folder: str) -> int:
-        if isinstance(self.free_bytes, ProbeError):
-            raise self.free_bytes
-        return self.free_bytes
+    def free_bytes(self, folder: str) -> int:
+        if isinstance(self.disk_free, ProbeError):
+            raise self.disk_free
+        return self.disk_free
 
-    def says(self, *command: str, out: str = "", status: int = 0, err: str = "") -> None:
-        """Record what a program answers."""
-        self.programs[command] = Ran(status, out, err)
+    def answer(self, *command: str, out: str = "", status: int = 0, err: str = "") -> None:
+        """Record the answer of a program."""
+        self.programs[command] = CompletedProcess(command, status, out, err)
 
     def remove(self, *paths: str) -> None:
         """Forget files, and everything below folders of that name."""
@@ -88,24 +88,24 @@ class Recorded(Machine):
             for path in [path for path in kept if any(path == p or path.startswith(f"{p}/") for p in paths)]:
                 del kept[path]
 
-    def _answers(self, program: str) -> bool:
+    def _has_answers(self, program: str) -> bool:
         return any(command[0] == program for command in self.programs)
 
 
 @dataclass
-class RecordedTrials(Trials):
-    """Answers with what it is made of; an exception is raised."""
+class FakeDiagnostics(Diagnostics):
+    """Answers with its fields; a field that is an exception is raised."""
 
-    there: list[Camera] | Exception
-    opened: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    measured: Measured | Exception = field(
-        default_factory=lambda: Measured(29.9, 1280, 720, "MJPG", 110.0, 10.0, may_slow=True)
+    camera_list: list[Camera] | Exception
+    open_in: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    measured: CameraMeasurement | Exception = field(
+        default_factory=lambda: CameraMeasurement(29.9, 1280, 720, "MJPG", 110.0, 10.0, may_slow=True)
     )
-    library: OpenCV | Exception = field(
-        default_factory=lambda: OpenCV("4.14.0", "QT5", ("SSE2", "AVX", "AVX2"), 8, ("cpu",))
+    library: OpenCVBuild | Exception = field(
+        default_factory=lambda: OpenCVBuild("4.14.0", "QT5", ("SSE2", "AVX", "AVX2"), 8, ("cpu",))
     )
-    runs: dict[str, NetworkRun | Exception] = field(
-        default_factory=lambda: {"cpu": NetworkRun("OpenCV 4.14.0", "cpu", 19.0)}
+    runs: dict[str, NetworkTiming | Exception] = field(
+        default_factory=lambda: {"cpu": NetworkTiming("OpenCV 4.14.0", "cpu", 19.0)}
     )
     extras: dict[str, tuple[str, ...] | Exception] = field(default_factory=dict)
     keyboard: str | Exception | None = None
@@ -120,46 +120,46 @@ class RecordedTrials(Trials):
     measurements: int = 0
 
     def cameras(self) -> list[Camera]:
-        return self._given(self.there)
+        return self._answer(self.camera_list)
 
     def holders(self, path: str) -> list[tuple[int, str]]:
-        return self.opened.get(path, [])
+        return self.open_in.get(path, [])
 
-    def measure(self, camera: Camera) -> Measured:
+    def measure(self, camera: Camera) -> CameraMeasurement:
         self.measurements += 1
-        return self._given(self.measured)
+        return self._answer(self.measured)
 
-    def opencv(self) -> OpenCV:
-        return self._given(self.library)
+    def opencv(self) -> OpenCVBuild:
+        return self._answer(self.library)
 
     def devices(self, engine: str) -> tuple[str, ...]:
-        return self._given(self.extras[engine])
+        return self._answer(self.extras[engine])
 
-    def network(self, device: str, engine: str = "opencv") -> NetworkRun:
-        return self._given(self.runs[device if engine == "opencv" else f"{engine} {device}"])
+    def network(self, device: str, engine: str = "opencv") -> NetworkTiming:
+        return self._answer(self.runs[device if engine == "opencv" else f"{engine} {device}"])
 
     def listen(self) -> str | None:
-        return self._given(self.keyboard)
+        return self._answer(self.keyboard)
 
-    def versions(self) -> Mapping[str, str | None]:
+    def versions(self) -> dict[str, str | None]:
         return self.packages
 
     def styles(self) -> tuple[int, list[str]]:
         return self.catalog
 
     def settings(self) -> str | None:
-        return self._given(self.complaint)
+        return self._answer(self.complaint)
 
     @property
     def python(self) -> str:
         return "/home/anna/.venv/bin/python"
 
     @property
-    def folders(self) -> Mapping[str, str]:
+    def folders(self) -> dict[str, str]:
         return {"recordings": "/home/anna/Videos"}
 
     @staticmethod
-    def _given(answer: _Answer | Exception) -> _Answer:
+    def _answer(answer: _Answer | Exception) -> _Answer:
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -175,10 +175,10 @@ WEBCAM = Camera(
 SECOND = replace(WEBCAM, index=2, name="Document Camera", path="/dev/video2", bus="usb-0000:00:14.0-2")
 
 
-def healthy() -> tuple[Recorded, RecordedTrials]:
+def healthy() -> tuple[FakeHost, FakeDiagnostics]:
     """A Debian desktop on which all is well."""
-    machine = Recorded()
-    machine.files |= {
+    host = FakeHost()
+    host.files |= {
         "/etc/os-release": DEBIAN,
         "/proc/modules": "v4l2loopback 49152 0 - Live 0x0\nvideodev 299008 2 v4l2loopback,uvcvideo, Live 0x0\n",
         "/proc/loadavg": "0.40 0.50 0.60 2/900 12345\n",
@@ -198,21 +198,21 @@ def healthy() -> tuple[Recorded, RecordedTrials]:
         EFI_VARIABLE: "\x06\0\0\0\0",
         "/sys/firmware/acpi/platform_profile": "balanced\n",
     }
-    machine.nodes |= dict.fromkeys(("/dev/video0", "/dev/video10", "/dev/video11"), VIDEO)
-    machine.says("modinfo", "-k", KERNEL, "v4l2loopback", out="filename: /lib/modules/…/v4l2loopback.ko\n")
-    machine.says("mokutil", "--sb-state", out="SecureBoot disabled\n")
-    return machine, RecordedTrials([WEBCAM])
+    host.nodes |= dict.fromkeys(("/dev/video0", "/dev/video10", "/dev/video11"), VIDEO)
+    host.answer("modinfo", "-k", KERNEL, "v4l2loopback", out="filename: /lib/modules/…/v4l2loopback.ko\n")
+    host.answer("mokutil", "--sb-state", out="SecureBoot disabled\n")
+    return host, FakeDiagnostics([WEBCAM])
 
 
-def unload(machine: Recorded) -> None:
+def unload(host: FakeHost) -> None:
     """The driver is installed and not loaded."""
-    machine.remove(MODULE, LOOPBACK, "/sys/devices/virtual/video4linux", "/dev/video10", "/dev/video11")
-    machine.files["/proc/modules"] = "videodev 299008 1 uvcvideo, Live 0x0\n"
+    host.remove(MODULE, LOOPBACK, "/sys/devices/virtual/video4linux", "/dev/video10", "/dev/video11")
+    host.files["/proc/modules"] = "videodev 299008 1 uvcvideo, Live 0x0\n"
 
 
-def uninstall(machine: Recorded) -> None:
+def uninstall(host: FakeHost) -> None:
     """The driver is not there, and nothing of stylecam's."""
-    unload(machine)
-    machine.remove(OPTIONS_FILE, BOOT_FILE)
-    machine.files[f"/lib/modules/{machine.kernel}/modules.dep"] = "kernel/drivers/media/videodev.ko:\n"
-    machine.says("modinfo", "-k", machine.kernel, "v4l2loopback", status=1, err="modinfo: ERROR: Module not found.\n")
+    unload(host)
+    host.remove(OPTIONS_FILE, BOOT_FILE)
+    host.files[f"/lib/modules/{host.kernel}/modules.dep"] = "kernel/drivers/media/videodev.ko:\n"
+    host.answer("modinfo", "-k", host.kernel, "v4l2loopback", status=1, err="modinfo: ERROR: Module not found.\n")

@@ -15,18 +15,18 @@ from stylecam.media import v4l2
 from stylecam.media.frame import Frame
 from stylecam.media.sources import camera
 from stylecam.media.sources.devices import Camera
-from stylecam.system.doctor.trials import RealTrials
+from stylecam.system.doctor.diagnostics import Diagnostics
 from stylecam.utils.clock import ManualClock, SystemClock
 from tests.engines.libraries import need
-from tests.recorded import WEBCAM
+from tests.system.fake_host import WEBCAM
 
 
-def trials(clock: Any = None) -> RealTrials:
-    return RealTrials(clock or SystemClock(), lambda: None)
+def diagnostics(clock: Any = None) -> Diagnostics:
+    return Diagnostics(clock or SystemClock(), lambda: None)
 
 
 def test_a_network_really_runs_on_the_processor() -> None:
-    run = trials().network("cpu")
+    run = diagnostics().network("cpu")
     assert run.device == "cpu"
     assert run.engine.startswith("OpenCV ")
     assert run.milliseconds > 0
@@ -35,15 +35,15 @@ def test_a_network_really_runs_on_the_processor() -> None:
 @pytest.mark.parametrize("engine", sorted(PACKAGES))
 def test_a_network_really_runs_on_an_engine_that_is_an_extra(engine: str) -> None:
     need(engine)
-    assert "cpu" in trials().devices(engine)
-    run = trials().network("cpu", engine)
+    assert "cpu" in diagnostics().devices(engine)
+    run = diagnostics().network("cpu", engine)
     assert run.device == "cpu"
     assert run.engine.startswith(TITLES[engine])
-    assert any(trials().versions()[package] for package in PACKAGES[engine])
+    assert any(diagnostics().versions()[package] for package in PACKAGES[engine])
 
 
 def test_opencv_tells_what_it_is() -> None:
-    told = trials().opencv()
+    told = diagnostics().opencv()
     assert told.version[0].isdecimal()
     assert told.threads >= 1
     assert "cpu" in told.devices
@@ -52,11 +52,11 @@ def test_opencv_tells_what_it_is() -> None:
 
 @pytest.mark.usefixtures("own_settings")
 def test_styles_packages_and_folders_are_looked_up() -> None:
-    count, problems = trials().styles()
+    count, problems = diagnostics().styles()
     assert count > 0
     assert problems == []
-    assert trials().versions()["numpy"] == np.__version__
-    assert all(Path(folder).is_absolute() for folder in trials().folders.values())
+    assert diagnostics().versions()["numpy"] == np.__version__
+    assert all(Path(folder).is_absolute() for folder in diagnostics().folders.values())
 
 
 class Played:
@@ -95,7 +95,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> type[Played]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="controls are read on Linux")
 def test_a_cameras_rate_is_counted_and_its_exposure_read(played: type[Played], clock: ManualClock) -> None:
-    measured = trials(clock).measure(WEBCAM)
+    measured = diagnostics(clock).measure(WEBCAM)
     assert measured.fps == pytest.approx(15)
     assert (measured.width, measured.height, measured.fourcc, measured.brightness) == (1280, 720, "MJPG", 40)
     assert (measured.exposure_ms, measured.may_slow) == (62.5, True)
@@ -107,7 +107,7 @@ def test_a_camera_that_gives_nothing_is_closed_and_said(
 ) -> None:
     monkeypatch.setattr(played, "gives", False)
     with pytest.raises(SourceError, match="gave no picture"):
-        trials(clock).measure(WEBCAM)
+        diagnostics(clock).measure(WEBCAM)
     assert played.last.closed
 
 

@@ -1,12 +1,11 @@
-"""What the doctor really tries: a camera, a network, the keyboard. In the tests, records answer instead."""
+"""Tries out what the doctor reports on: a camera, a network, the keyboard, the installed packages."""
 
 from __future__ import annotations
 
 import importlib
 import re
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,9 +17,10 @@ from stylecam.media import v4l2
 from stylecam.media.sources.devices import Camera, list_cameras
 from stylecam.utils.clock import Clock
 
-MEASURED_S = 1.5
-PICTURE = (640, 360)
-"""What a network is tried on: fine enough for a call."""
+MEASURE_S = 1.5
+"""How long a camera is read."""
+TEST_SIZE = (640, 360)
+"""Width and height that a network is timed at."""
 OPENCV_PACKAGES = (
     "opencv-python",
     "opencv-python-headless",
@@ -30,14 +30,14 @@ OPENCV_PACKAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What a camera gave.
+class CameraMeasurement:
+    """What a camera delivered.
 
     Attributes:
-        fps: pictures a second.
-        brightness: the mean of the last picture, 0 to 255.
-        exposure_ms: how long each was exposed, where the camera tells.
-        may_slow: whether the camera may lower its rate in low light; None where it does not tell.
+        fps: frames a second.
+        brightness: mean level of the last frame, 0 to 255.
+        exposure_ms: exposure time of a frame; None if the camera does not tell.
+        may_slow: True if the camera may lower its rate in low light; None if it does not tell.
     """
 
     fps: float
@@ -50,8 +50,8 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkRun:
-    """A network that ran: on what it really did, and how long one picture took."""
+class NetworkTiming:
+    """One run of a network: the engine, the device it really ran on, and the time of one picture."""
 
     engine: str
     device: str
@@ -59,13 +59,13 @@ class NetworkRun:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenCV:
-    """The OpenCV that is installed.
+class OpenCVBuild:
+    """The installed OpenCV.
 
     Attributes:
-        windows: what it draws windows with (`QT5`, `GTK3`), or `NONE`.
-        features: the processor's, as OpenCV names them.
-        devices: those it runs networks on.
+        windows: its window toolkit (`QT5`, `GTK3`), or `NONE`.
+        features: features of the processor, in OpenCV's names.
+        devices: devices it can run networks on.
     """
 
     version: str
@@ -75,81 +75,36 @@ class OpenCV:
     devices: tuple[str, ...]
 
 
-class Trials(ABC):
-    """Things to try on a machine; each may take a second."""
-
-    @abstractmethod
-    def cameras(self) -> list[Camera]:
-        """All cameras. Raises ProbeError."""
-
-    @abstractmethod
-    def holders(self, path: str) -> list[tuple[int, str]]:
-        """Other programs that have a device open: process id and name."""
-
-    @abstractmethod
-    def measure(self, camera: Camera) -> Measured:
-        """Read a camera for a while. Raises SourceError or ProbeError."""
-
-    @abstractmethod
-    def opencv(self) -> OpenCV:
-        """Load OpenCV. Raises ImportError where it cannot be loaded."""
-
-    @abstractmethod
-    def devices(self, engine: str) -> tuple[str, ...]:
-        """What an engine that is an extra finds to run networks on. Raises EngineUnavailableError."""
-
-    @abstractmethod
-    def network(self, device: str, engine: str = "opencv") -> NetworkRun:
-        """Run a shipped network. Raises StylecamError."""
-
-    @abstractmethod
-    def listen(self) -> str | None:
-        """Listen to the keyboard for a moment; what will not work nevertheless. Raises HotkeysUnavailableError."""
-
-    @abstractmethod
-    def versions(self) -> Mapping[str, str | None]:
-        """Installed packages by name; None for what is missing."""
-
-    @abstractmethod
-    def styles(self) -> tuple[int, list[str]]:
-        """How many styles there are, and what is wrong with files that are none."""
-
-    @abstractmethod
-    def settings(self) -> str | None:
-        """What is wrong with the configuration file or the variables; None where nothing is."""
-
-    @property
-    @abstractmethod
-    def python(self) -> str:
-        """The Python that runs this, as a command."""
-
-    @property
-    @abstractmethod
-    def folders(self) -> Mapping[str, str]:
-        """Where stylecam keeps things, by what they are for."""
-
-
-class RealTrials(Trials):
-    """Tried on the machine this runs on."""
+class Diagnostics:
+    """Runs the trials on this computer. Each may take a second. Tests use a subclass that answers from records."""
 
     def __init__(self, clock: Clock, settings: Callable[[], str | None]) -> None:
-        """`settings` reads the configuration as `stylecam run` would, and says what is wrong with it."""
+        """`settings` reads the configuration as `stylecam run` does, and returns what is wrong with it or None."""
         self._clock = clock
         self._settings = settings
 
     def cameras(self) -> list[Camera]:
-        """See `Trials.cameras`."""
+        """Return all cameras.
+
+        Raises:
+            ProbeError: they cannot be listed.
+        """
         try:
             return list_cameras()
         except (ImportError, OSError, RuntimeError) as error:
             raise ProbeError(f"the cameras cannot be listed: {error}") from error
 
     def holders(self, path: str) -> list[tuple[int, str]]:
-        """See `Trials.holders`."""
+        """Return process id and name of other programs that have a device open."""
         return v4l2.holders(path) if sys.platform == "linux" and path else []
 
-    def measure(self, camera: Camera) -> Measured:
-        """See `Trials.measure`."""
+    def measure(self, camera: Camera) -> CameraMeasurement:
+        """Read a camera for `MEASURE_S`.
+
+        Raises:
+            SourceError: the camera cannot be opened or delivers nothing.
+            ProbeError: OpenCV cannot be loaded.
+        """
         try:
             from stylecam.media.frame import Size
             from stylecam.media.sources.camera import CameraSource
@@ -160,49 +115,61 @@ class RealTrials(Trials):
             source.open(Size(1280, 720), 30)
             first = last = source.read()
             count = 0
-            end = self._clock.now() + MEASURED_S
+            end = self._clock.now() + MEASURE_S
             while self._clock.now() < end:
                 frame = source.read()
                 if frame is not None:
                     first, last, count = first or frame, frame, count + 1
-            told = source.describe()
+            description = source.describe()
         finally:
             source.close()
         if first is None or last is None or last is first:
-            raise SourceError(f"{camera} gave no picture in {MEASURED_S:g} s")
+            raise SourceError(f"{camera} gave no picture in {MEASURE_S:g} s")
         on_linux = sys.platform == "linux"
         exposure = v4l2.read_control(camera.path, v4l2.EXPOSURE_TIME) if on_linux else None
         may_slow = v4l2.read_control(camera.path, v4l2.EXPOSURE_MAY_SLOW) if on_linux else None
-        return Measured(
+        return CameraMeasurement(
             fps=count / (last.captured_at - first.captured_at),
             width=last.image.shape[1],
             height=last.image.shape[0],
-            fourcc=str(told.get("format", "")),
+            fourcc=str(description.get("format", "")),
             brightness=float(last.image[::8, ::8].mean()),
             exposure_ms=None if exposure is None else exposure / 10,
             may_slow=None if may_slow is None else bool(may_slow),
         )
 
-    def opencv(self) -> OpenCV:
-        """See `Trials.opencv`."""
+    def opencv(self) -> OpenCVBuild:
+        """Load OpenCV and describe it.
+
+        Raises:
+            ImportError: it cannot be loaded.
+        """
         import cv2
 
         from stylecam.engines.opencv import available_devices
 
-        drawn = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
+        toolkit = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
         features = tuple(word.lstrip("*") for word in cv2.getCPUFeaturesLine().split() if not word.endswith("?"))
-        return OpenCV(
-            cv2.__version__, drawn[1] if drawn else "", features, cv2.getNumThreads(), tuple(available_devices())
+        return OpenCVBuild(
+            cv2.__version__, toolkit[1] if toolkit else "", features, cv2.getNumThreads(), tuple(available_devices())
         )
 
     def devices(self, engine: str) -> tuple[str, ...]:
-        """See `Trials.devices`."""
+        """Return the devices that an optional engine can run networks on.
+
+        Raises:
+            EngineUnavailableError: the engine is missing or cannot be loaded.
+        """
         from stylecam.engines import onnxruntime, openvino
 
         return openvino.available_devices() if engine == "openvino" else onnxruntime.available_devices()
 
-    def network(self, device: str, engine: str = "opencv") -> NetworkRun:
-        """See `Trials.network`."""
+    def network(self, device: str, engine: str = "opencv") -> NetworkTiming:
+        """Run the smallest shipped network on a device and time it.
+
+        Raises:
+            StylecamError: it cannot be run there.
+        """
         import numpy as np
 
         from stylecam.engines.factory import make_engine
@@ -214,20 +181,24 @@ class RealTrials(Trials):
             raise ProbeError("no shipped network is there to try")
         model = Model.read(paths[0])
         runner = make_engine(engine, device)
-        session = runner.session(model, *PICTURE)
-        image = np.random.default_rng(0).integers(0, 256, (PICTURE[1], PICTURE[0], 3), np.uint8)
+        session = runner.session(model, *TEST_SIZE)
+        image = np.random.default_rng(0).integers(0, 256, (TEST_SIZE[1], TEST_SIZE[0], 3), np.uint8)
         weights = model.one_hot()
-        took = []
-        for _ in range(4):  # the first one allocates
-            began = self._clock.now()
+        times_s = []
+        for _ in range(4):  # the first run allocates memory
+            started_at = self._clock.now()
             session.paint(image, weights)
-            took.append(self._clock.now() - began)
+            times_s.append(self._clock.now() - started_at)
         if runner.trouble is not None:
             raise EngineRunError(runner.trouble)
-        return NetworkRun(runner.version, runner.device, min(took[1:]) * 1000)
+        return NetworkTiming(runner.version, runner.device, min(times_s[1:]) * 1000)
 
     def listen(self) -> str | None:
-        """See `Trials.listen`."""
+        """Listen to the keyboard for a moment, and return what will not work nevertheless, or None.
+
+        Raises:
+            HotkeysUnavailableError: listening is not possible.
+        """
         from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
 
         hotkeys = GlobalHotkeys({}, lambda _: None, self._clock)
@@ -238,13 +209,13 @@ class RealTrials(Trials):
             hotkeys.stop()
 
     def versions(self) -> dict[str, str | None]:
-        """See `Trials.versions`."""
+        """Return the versions of all packages of interest; None for a missing one."""
         engines = (package for packages in PACKAGES.values() for package in packages)
-        wanted = (*OPENCV_PACKAGES, *engines, "numpy", "pyvirtualcam", "pynput", "aiohttp", "av", "onnx")
-        return {name: _version(name) for name in wanted}
+        names = (*OPENCV_PACKAGES, *engines, "numpy", "pyvirtualcam", "pynput", "aiohttp", "av", "onnx")
+        return {name: _version(name) for name in names}
 
     def styles(self) -> tuple[int, list[str]]:
-        """See `Trials.styles`."""
+        """Return the number of styles, and what is wrong with files that hold none."""
         from stylecam.models.catalog import Catalog, shipped_models
         from stylecam.utils import paths
 
@@ -252,17 +223,17 @@ class RealTrials(Trials):
         return len(catalog.all_cards), catalog.problems
 
     def settings(self) -> str | None:
-        """See `Trials.settings`."""
+        """Return what is wrong with the configuration file or the environment variables, or None."""
         return self._settings()
 
     @property
     def python(self) -> str:
-        """See `Trials.python`."""
+        """The Python that runs this program, as a command."""
         return sys.executable or "python3"
 
     @property
     def folders(self) -> dict[str, str]:
-        """See `Trials.folders`."""
+        """The folders stylecam writes to, by purpose."""
         from stylecam.utils import paths
 
         return {
@@ -277,7 +248,9 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         pass
-    module: Any = {"opencv-python": "cv2"}.get(name)  # built by hand, or from the distribution
+    module: Any = {"opencv-python": "cv2"}.get(
+        name
+    )  # an OpenCV built by hand or by the distribution has no such package
     if module is None:
         return None
     try:

@@ -9,7 +9,7 @@ import pytest
 from stylecam.cli.group import run_command_line
 from stylecam.errors import UsageError
 from stylecam.live.settings import Settings
-from stylecam.system.service.places import check_places
+from stylecam.system.service.settings_check import check_service_settings
 
 CONFIG = Path.home() / "config.toml"
 
@@ -36,7 +36,7 @@ def test_a_file_it_would_not_find_is_refused_with_the_whole_path(
     settings: Settings, named: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        check_places(settings, CONFIG)
+        check_service_settings(settings, CONFIG)
     assert str(caught.value).startswith(f"{named}: ")
     assert str(caught.value).endswith(str(tmp_path / named.partition(" ")[2]))
 
@@ -52,7 +52,7 @@ def test_a_file_it_would_not_find_is_refused_with_the_whole_path(
     ids=["nothing", "no files", "an address", "whole paths"],
 )
 def test_what_is_found_from_anywhere_is_fine(settings: Settings) -> None:
-    check_places(settings, CONFIG)
+    check_service_settings(settings, CONFIG)
 
 
 def test_a_configuration_file_it_would_not_find_is_refused_before_anything_is_installed(

@@ -5,26 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from stylecam.system.doctor.checkup import examine
+from stylecam.system.doctor.checks import run_checks
+from stylecam.system.doctor.diagnostics import Diagnostics
 from stylecam.system.doctor.finding import Finding, Level, Topic
-from stylecam.system.doctor.trials import Trials
-from stylecam.system.probe import Machine
+from stylecam.system.probe import HostProbe
 from stylecam.utils.clock import SystemClock
-from tests.recorded import healthy
+from tests.system.fake_host import healthy
 
 GOOD, BAD = Topic("good"), Topic("bad")
 
 
-def good(_: Machine, __: Trials) -> Iterator[Finding]:
+def good(_: HostProbe, __: Diagnostics) -> Iterator[Finding]:
     yield GOOD.ok("thing", "fine")
 
 
 def test_a_check_that_breaks_is_said_and_the_others_go_on() -> None:
-    def broken(_: Machine, __: Trials) -> Iterator[Finding]:
+    def broken(_: HostProbe, __: Diagnostics) -> Iterator[Finding]:
         yield BAD.ok("first", "fine")
         raise ZeroDivisionError("by zero")
 
-    findings = examine(*healthy(), SystemClock(), [(BAD, broken), (GOOD, good)])
+    findings = run_checks(*healthy(), SystemClock(), [(BAD, broken), (GOOD, good)])
     assert [(f.topic, f.level) for f in findings] == [
         ("bad", Level.OK), ("bad", Level.UNCHECKED), ("good", Level.OK),
     ]  # fmt: skip
@@ -34,12 +34,12 @@ def test_a_check_that_breaks_is_said_and_the_others_go_on() -> None:
 def test_a_check_that_hangs_is_left_behind_with_what_it_had_found() -> None:
     release = threading.Event()
 
-    def hanging(_: Machine, __: Trials) -> Iterator[Finding]:
+    def hanging(_: HostProbe, __: Diagnostics) -> Iterator[Finding]:
         yield BAD.ok("first", "fine")
         release.wait(60)
         yield BAD.fault("second", "too late", "nothing")
 
-    findings = examine(*healthy(), SystemClock(), [(BAD, hanging), (GOOD, good)], limit_s=0.3)
+    findings = run_checks(*healthy(), SystemClock(), [(BAD, hanging), (GOOD, good)], limit_s=0.3)
     release.set()
     assert [f.subject for f in findings] == ["first", "the rest", "thing"]
     assert findings[1].found == "not checked: it took longer than 0.3 s"

@@ -1,0 +1,78 @@
+"""Checks global hotkeys: the kind of desktop, and whether stylecam may read the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stylecam.errors import HotkeysUnavailableError, ProbeError
+from stylecam.system.doctor.diagnostics import Diagnostics
+from stylecam.system.doctor.finding import Finding, Topic
+from stylecam.system.probe import HostProbe
+from stylecam.system.setup.steps import SetupStep
+
+TOPIC = Topic("Keys")
+_TERMINAL = "keys in stylecam's own terminal always work"
+_MACOS_PAGE = "x-apple.systempreferences:com.apple.preference.security?Privacy_ListenEvent"
+
+
+def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
+    """Yield the kind of desktop, then whether global hotkeys work."""
+    if host.platform != "linux":
+        yield from _hotkeys(host, diagnostics)
+        return
+    environment = host.environment
+    display, wayland = environment.get("DISPLAY"), environment.get("WAYLAND_DISPLAY")
+    if wayland or environment.get("XDG_SESSION_TYPE") == "wayland":
+        yield from _wayland(host, bool(display))
+    elif display:
+        yield TOPIC.ok("desktop", f"X11 ({environment.get('XDG_CURRENT_DESKTOP') or 'display ' + display})")
+        yield from _hotkeys(host, diagnostics)
+    else:
+        remote = ", as over ssh" if "SSH_CONNECTION" in environment else ""
+        yield TOPIC.warning(
+            "desktop",
+            f"none in this session (DISPLAY is not set{remote}), so no hotkeys and no preview window",
+            f"start stylecam on the desktop; {_TERMINAL}",
+        )
+
+
+def _wayland(host: HostProbe, has_x11: bool) -> Iterator[Finding]:
+    name = host.environment.get("XDG_CURRENT_DESKTOP") or "desktop unknown"
+    hotkeys = "global hotkeys work in X11 windows only" if has_x11 else "global hotkeys do not work"
+    yield TOPIC.warning(
+        "desktop", f"Wayland ({name}): {hotkeys}", f"{_TERMINAL}; or bind `stylecam ctl next` to a key of your desktop"
+    )
+    yield from TOPIC.guarded("portal", _portal(host))
+
+
+def _portal(host: HostProbe) -> Iterator[Finding]:
+    """Yield whether the desktop has a portal for global shortcuts."""
+    portal = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop")
+    done = host.run("busctl", "--user", "introspect", *portal, "org.freedesktop.portal.GlobalShortcuts")
+    if done.returncode != 0 and "Unknown interface" not in done.stderr:
+        raise ProbeError((done.stderr.strip().splitlines() or ["busctl printed nothing"])[-1][:120])
+    offer = "offers global shortcuts" if "CreateSession" in done.stdout else "offers no global shortcuts"
+    yield TOPIC.ok("portal", f"the desktop {offer}; this version of stylecam does not use them")
+
+
+def _hotkeys(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
+    try:
+        warning = diagnostics.listen()
+    except HotkeysUnavailableError as error:
+        if error.display_unreachable:
+            found = f"no X server answers this user at DISPLAY={host.environment.get('DISPLAY')}"
+            yield TOPIC.fault("hotkeys", found, f"start stylecam in a terminal of the desktop; {_TERMINAL}")
+        else:
+            yield TOPIC.fault("hotkeys", "global hotkeys are not available", error.reason)
+        return
+    if warning is None:
+        yield TOPIC.ok("hotkeys", "global hotkeys are available")
+    elif host.platform == "darwin":
+        page = SetupStep("open that page", ("open", _MACOS_PAGE))
+        words = (
+            "allow your terminal under System Settings > Privacy & Security > Input Monitoring and Accessibility, then "
+            "start again:"
+        )
+        yield TOPIC.fault("hotkeys", "macOS does not let this terminal read the keyboard", words, page)
+    else:
+        yield TOPIC.warning("hotkeys", warning, _TERMINAL)

@@ -1,0 +1,248 @@
+"""Checks the virtual camera: v4l2loopback on Linux, OBS's camera on Windows and macOS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from stylecam.errors import ProbeError, SetupError
+from stylecam.system import v4l2loopback as loopback
+from stylecam.system.distribution import detect_container, detect_distribution
+from stylecam.system.doctor import pipewire
+from stylecam.system.doctor.diagnostics import Diagnostics
+from stylecam.system.doctor.finding import Finding, Topic
+from stylecam.system.doctor.permission import check_permission
+from stylecam.system.probe import HostProbe
+from stylecam.system.setup import packages, plan, secure_boot
+from stylecam.system.setup.steps import SetupStep
+from stylecam.system.v4l2loopback import LABEL, NAME, LoadedModule, LoopbackDevice
+
+TOPIC = Topic("Virtual camera")
+_BUILD_STEP = SetupStep("build the driver for this kernel", ("dkms", "autoinstall"), True)
+_RUN_SETUP = "run stylecam setup, which does this:"
+_USE_WEB = "until then: stylecam run --output web"
+
+
+def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
+    """Yield the state of everything that makes the camera appear in a meeting program."""
+    if host.platform != "linux":
+        from stylecam.system.doctor.obs import check as check_obs
+
+        yield from TOPIC.guarded("OBS camera", check_obs(host))
+        return
+    container = detect_container(host)
+    if container == "WSL":
+        yield TOPIC.fault("system", "WSL has no cameras", "run stylecam on Windows itself, with OBS for the camera")
+        return
+    try:
+        running = loopback.loaded_module(host)
+    except ProbeError as error:
+        yield TOPIC.unchecked("driver", error)
+        return
+    if container is None:  # obstacles come before the driver, so that they are fixed first
+        yield from TOPIC.guarded("Secure Boot", _secure_boot(host, running is not None))
+        yield from TOPIC.guarded("options", _obstacles(host))
+    if running is None:
+        yield from TOPIC.guarded("driver", _not_loaded(host, container))
+    else:
+        yield TOPIC.ok("driver", f"{NAME} {running.version or 'of unknown version'}, loaded")
+        yield from TOPIC.guarded("camera", _cameras(host, diagnostics, running, container))
+    if container is None:
+        yield from TOPIC.guarded("at start", _at_boot(host, running is not None))
+        yield from TOPIC.guarded("PipeWire", pipewire.check(host))
+
+
+def _not_loaded(host: HostProbe, container: str | None) -> Iterator[Finding]:
+    """Yield why the driver is not loaded."""
+    if container is not None:
+        yield TOPIC.fault(
+            "driver",
+            f"not loaded; this is a {container}, and drivers belong to the surrounding system",
+            "run stylecam setup there, and pass /dev/video10 in (docker, podman: --device /dev/video10)",
+        )
+    elif not loopback.can_load_modules(host):
+        yield TOPIC.fault(
+            "driver",
+            f"kernel {host.kernel} cannot load drivers (/proc/modules is missing)",
+            f"start a kernel of your distribution; {_USE_WEB}",
+        )
+    elif loopback.has_lost_modules(host):
+        yield TOPIC.fault(
+            "driver",
+            f"not loaded, and the drivers of kernel {host.kernel} are gone, as after an update",
+            "restart the computer, then run stylecam doctor again",
+        )
+    elif loopback.is_installed(host):
+        steps = plan.plan_installation(host).steps
+        yield TOPIC.fault("driver", f"{NAME} is installed but not loaded", _RUN_SETUP, *steps)
+    else:
+        yield _not_installed(host)
+
+
+def _not_installed(host: HostProbe) -> Finding:
+    unbuilt = _not_built(host)
+    if unbuilt is not None:
+        return unbuilt
+    try:
+        steps = plan.plan_installation(host).steps
+    except SetupError as error:
+        return TOPIC.fault("driver", f"{NAME} is not installed", str(error))
+    return TOPIC.fault("driver", f"{NAME} is not installed", _RUN_SETUP, *steps)
+
+
+def _not_built(host: HostProbe) -> Finding | None:
+    """Return a fault if the driver's sources are installed but not built for the running kernel, else None."""
+    try:
+        output = host.run("dkms", "status", NAME).stdout
+    except ProbeError:
+        return None  # the driver was not installed by DKMS
+    # `v4l2loopback/0.12.7, 6.1.0-18-amd64, x86_64: installed`; older versions write `v4l2loopback, 0.12.7, …`
+    builds = re.findall(rf"^{NAME}[/,] ?([^,:\s]+)(?:, ([^,\s]+), [^:\n]+)?: (\w+)", output, re.MULTILINE)
+    if not builds:
+        return None
+    version = builds[0][0]
+    others = sorted({kernel for _, kernel, state in builds if state == "installed" and kernel})
+    built_for = f"; it is built for {', '.join(others)}" if others else ""
+    if not packages.has_headers(host):
+        headers = packages.header_step(host, detect_distribution(host))
+        found = f"{NAME} {version} is not built for kernel {host.kernel}, whose headers are missing{built_for}"
+        if headers is None:
+            words = "install the headers of this kernel with your package manager, then:"
+            return TOPIC.fault("driver", found, words, _BUILD_STEP, plan.LOAD_STEP)
+        words = "install the kernel's headers, build the driver, and load it:"
+        return TOPIC.fault("driver", found, words, headers, _BUILD_STEP, plan.LOAD_STEP)
+    return TOPIC.fault(
+        "driver",
+        f"{NAME} {version} is not built for kernel {host.kernel}{built_for}",
+        f"build it; if that fails, see /var/lib/dkms/{NAME}/{version}/build/make.log; a newer version usually helps:",
+        _BUILD_STEP,
+        plan.LOAD_STEP,
+    )
+
+
+def _cameras(
+    host: HostProbe, diagnostics: Diagnostics, running: LoadedModule, container: str | None
+) -> Iterator[Finding]:
+    """Yield the state of the driver's devices."""
+    reload = (*plan.configuration_steps(host), plan.UNLOAD_STEP, plan.LOAD_STEP) if container is None else ()
+    if not running.devices:
+        yield TOPIC.fault("camera", "the driver is loaded but has no device", "load it again:", *reload)
+        return
+    device = running.own_device or running.devices[0]
+    title = f"{device.path} “{device.label}”"
+    if device.node is None:
+        yield _no_device_file(device, container)
+        return
+    if running.own_device is None:
+        yield TOPIC.warning(
+            "camera",
+            f"{title}: meeting programs show it by that name, not as {LABEL}",
+            "load the driver with the right options (stylecam setup):",
+            *reload,
+        )
+    else:
+        yield TOPIC.ok("camera", title)
+    if device.exclusive_caps is False:
+        yield TOPIC.fault(
+            "exclusive_caps",
+            f"off for {device.path}, so Chrome, Zoom and others do not list it",
+            "load the driver with the right options (stylecam setup):",
+            *reload,
+        )
+    elif device.exclusive_caps is None:
+        yield TOPIC.unchecked("exclusive_caps", "the driver does not tell")
+    else:
+        yield TOPIC.ok("exclusive_caps", "on: programs list it while stylecam runs")
+    denied = check_permission(host, device.path, device.node, TOPIC, "permission")
+    yield denied or TOPIC.ok("permission", f"{device.path} can be read and written")
+    users = diagnostics.holders(device.path)
+    if users:
+        names = ", ".join(f"{name} (process {pid})" for pid, name in users)
+        yield TOPIC.ok("in use", f"{device.path} is open in {names}")
+
+
+def _no_device_file(device: LoopbackDevice, container: str | None) -> Finding:
+    found = f"the driver has a camera, but {device.path} is missing"
+    if container is not None:
+        return TOPIC.fault("camera", f"{found} in this {container}", f"pass it in (--device {device.path})")
+    trigger = SetupStep(
+        "create the device files", ("udevadm", "trigger", "--action=add", "--subsystem-match=video4linux"), True
+    )
+    return TOPIC.fault("camera", found, "have udev create it:", trigger)
+
+
+def _secure_boot(host: HostProbe, loaded: bool) -> Iterator[Finding]:
+    if not secure_boot.is_enabled(host):
+        yield TOPIC.ok("Secure Boot", "off")
+        return
+    if loaded:
+        yield TOPIC.ok("Secure Boot", "on, and the driver is loaded")
+        return
+    key = secure_boot.find_signing_key(host)
+    if key is None:
+        yield TOPIC.warning(
+            "Secure Boot",
+            "on, but there is no key yet to sign drivers built here",
+            "run stylecam setup, which prepares one; it needs a password and a restart",
+        )
+        return
+    try:
+        trust = secure_boot.key_trust(host, key)
+    except ProbeError as error:
+        yield TOPIC.warning(
+            "Secure Boot",
+            f"on, but whether it trusts {key} was not checked: {error}",
+            f"if loading the driver fails with “Key was rejected”, run this, then {secure_boot.ENROLL_INSTRUCTIONS}",
+            secure_boot.enroll_step(key),
+        )
+        return
+    if trust is secure_boot.KeyTrust.TRUSTED:
+        yield TOPIC.ok("Secure Boot", "on, and it trusts drivers built here")
+        return
+    if trust is secure_boot.KeyTrust.PENDING:
+        found = "on, and at the next start it asks whether to trust drivers built here"
+        yield TOPIC.fault("Secure Boot", found, secure_boot.ENROLL_INSTRUCTIONS)
+        return
+    yield TOPIC.fault(
+        "Secure Boot",
+        "on, but it does not trust drivers built here, so the driver cannot be loaded",
+        f"run this, choose a password, then {secure_boot.ENROLL_INSTRUCTIONS}:",
+        secure_boot.enroll_step(key),
+    )
+
+
+def _obstacles(host: HostProbe) -> Iterator[Finding]:
+    """Yield lines in modprobe's configuration that forbid the driver or contradict each other."""
+    found = loopback.modprobe_lines(host)
+    for path, lines in found.items():
+        for line in lines:
+            if re.match(rf"install {NAME} (/usr)?/s?bin/(false|true)", line):
+                yield TOPIC.fault(
+                    "options", f"{path} forbids the driver: {line}", "remove that line:", _remove_lines_step(path)
+                )
+            elif line.startswith("blacklist"):
+                yield TOPIC.warning("options", f"{path}: {line}", "remove that line:", _remove_lines_step(path))
+    setting = [path for path, lines in found.items() if any(line.startswith("options") for line in lines)]
+    if len(setting) > 1:
+        others = [path for path in setting if path != plan.OPTIONS_FILE]
+        words = f"keep only stylecam's, {plan.OPTIONS_FILE}, and disable the others:"
+        if plan.OPTIONS_FILE not in setting:
+            others, words = others[1:], "keep one of them and disable the others:"
+        moves = [SetupStep(f"disable {path}", ("mv", path, f"{path}.off"), True) for path in others]
+        yield TOPIC.warning("options", f"set in {len(setting)} files: {', '.join(setting)}", words, *moves)
+    elif setting:
+        yield TOPIC.ok("options", f"in {setting[0]}")
+
+
+def _remove_lines_step(path: str) -> SetupStep:
+    expression = rf"/^[[:space:]]*(blacklist|install)[[:space:]]+{NAME}/d"
+    return SetupStep(f"remove the line from {path}", ("sed", "-E", "-i", expression, path), True)
+
+
+def _at_boot(host: HostProbe, loaded: bool) -> Iterator[Finding]:
+    path = loopback.boot_file(host)
+    if path is not None:
+        yield TOPIC.ok("at start", f"loaded when the computer starts ({path})")
+    elif loaded:
+        steps = plan.configuration_steps(host)
+        yield TOPIC.warning("at start", "the driver is not loaded after a restart", _RUN_SETUP, *steps)

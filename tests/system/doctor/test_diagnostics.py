@@ -89,7 +89,9 @@ class Played:
 def played(monkeypatch: pytest.MonkeyPatch) -> type[Played]:
     monkeypatch.setattr(camera, "CameraSource", Played)
     monkeypatch.setattr(Played, "gives", True)
-    monkeypatch.setattr(v4l2, "control", lambda _, number: {v4l2.EXPOSURE_TIME: 625, v4l2.EXPOSURE_MAY_SLOW: 1}[number])
+    monkeypatch.setattr(
+        v4l2, "read_control", lambda _, number: {v4l2.EXPOSURE_TIME: 625, v4l2.EXPOSURE_MAY_SLOW: 1}[number]
+    )
     return Played
 
 

@@ -192,14 +192,11 @@ class ObsUnavailableError(StylecamError, RuntimeError):
 class HotkeysUnavailableError(StylecamError, RuntimeError):
     """Global hotkeys do not work on this system as it is.
 
-    Attributes:
-        reason: why, and what to do.
-        display_unreachable: True if no X server answers this user.
+    The message says why. `display_unreachable` is True if no X server answers this user.
     """
 
-    def __init__(self, reason: str, display_unreachable: bool = False) -> None:
-        super().__init__(f"global hotkeys are off: {reason}")
-        self.reason = reason
+    def __init__(self, message: str, display_unreachable: bool = False) -> None:
+        super().__init__(message)
         self.display_unreachable = display_unreachable
 
 

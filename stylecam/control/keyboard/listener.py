@@ -53,7 +53,7 @@ class Keyboard:
         try:
             listener.start()
         except HotkeysUnavailableError as error:
-            self._say(str(error))
+            self._say(f"global hotkeys are off: {error}")
             return
         self._global = listener
         if (warning := listener.warning()) is not None:

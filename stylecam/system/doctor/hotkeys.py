@@ -63,7 +63,7 @@ def _hotkeys(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
             found = f"no X server answers this user at DISPLAY={host.environment.get('DISPLAY')}"
             yield TOPIC.fault("hotkeys", found, f"start stylecam in a terminal of the desktop; {_TERMINAL}")
         else:
-            yield TOPIC.fault("hotkeys", "global hotkeys are not available", error.reason)
+            yield TOPIC.fault("hotkeys", "global hotkeys are not available", str(error))
         return
     if warning is None:
         yield TOPIC.ok("hotkeys", "global hotkeys are available")

@@ -32,7 +32,7 @@ from stylecam.evaluation.host import HostInfo
 from stylecam.media.frame import Image, Size
 from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import fit
-from stylecam.stylize.image import MARGIN, RIM, TILE
+from stylecam.stylize.image import PADDING, TILE_MARGIN, TILE_SIDE
 from stylecam.stylize.tiling import spans
 
 PHOTO, FRAME, FPS = Size(1920, 1080), Size(1280, 720), 30
@@ -135,9 +135,9 @@ def seams(painted: Image) -> dict[str, Any]:
     inside: list[float] = []
     for image in (painted, painted.swapaxes(0, 1)):
         length = image.shape[1]
-        padded = -(-(length + 2 * RIM) // 8) * 8
-        for span in spans(padded, TILE, MARGIN)[1:]:
-            border = span.first - RIM
+        padded = -(-(length + 2 * PADDING) // 8) * 8
+        for span in spans(padded, TILE_SIDE, TILE_MARGIN)[1:]:
+            border = span.first - PADDING
             across.append(_step(image, border))
             inside += [_step(image, border + 8 * way) for way in (-9, -5, 5, 9) if 0 < border + 8 * way < length]
     if not across:

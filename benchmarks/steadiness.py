@@ -34,9 +34,9 @@ from stylecam.media.transforms import fit, pad_by_reflection
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.stylize.look import Look
-from stylecam.stylize.postprocess.temporal_filter import Steady
+from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 
-SIZE, RIM = Size(640, 360), 8
+SIZE, PADDING = Size(640, 360), 8
 SIZES = (Size(512, 288), SIZE, Size(960, 544), Size(1280, 720))
 SIGMAS = (3.0, 6.0)
 WARM, MEASURED, MOVING = 12, 24, 30
@@ -57,12 +57,12 @@ def main() -> None:
     given = parser.parse_args()
     cv2.setNumThreads(given.threads)
     model = Model.read(given.model)
-    session = OpenCVEngine("cpu").session(model, SIZE.width + 2 * RIM, SIZE.height + 2 * RIM)
+    session = OpenCVEngine("cpu").session(model, SIZE.width + 2 * PADDING, SIZE.height + 2 * PADDING)
 
     def painter(index: int) -> Paint:
         weights = model.one_hot(index)
         return lambda camera: np.ascontiguousarray(
-            session.paint(pad_by_reflection(camera, RIM), weights)[RIM:-RIM, RIM:-RIM]
+            session.stylize(pad_by_reflection(camera, PADDING), weights)[PADDING:-PADDING, PADDING:-PADDING]
         )
 
     clips = (
@@ -110,7 +110,7 @@ def noised(image: Image, sigma: float, count: int) -> Iterator[Image]:
 
 def flickers(paint: Paint, strength: float, sigma: float) -> list[float]:
     """The painting's flicker without and with the stabiliser, as shares of the camera's."""
-    steady = Steady()
+    steady = TemporalFilter()
     cameras, without, steadied = [], [], []
     for camera in noised(still(), sigma, WARM + MEASURED):
         styled = paint(camera)
@@ -127,7 +127,7 @@ def _deviation(pictures: list[Image]) -> float:
 
 def warped(paint: Paint, strength: float, scene: ClipMotion) -> list[float]:
     """The warped error without and with the stabiliser, in levels."""
-    steady = Steady()
+    steady = TemporalFilter()
 
     def without(camera: Image) -> FloatImage:
         return paint(camera).astype(np.float32)
@@ -140,7 +140,7 @@ def warped(paint: Paint, strength: float, scene: ClipMotion) -> list[float]:
 
 def cut(paint: Paint, strength: float) -> int:
     """How far the first picture after a cut is from the unstabilised one, in levels at most."""
-    steady, before = Steady(), still()
+    steady, before = TemporalFilter(), still()
     for camera in noised(before, SIGMAS[0], WARM):
         steady.apply(paint(camera), camera, strength)
     after = np.ascontiguousarray(before[::-1, ::-1])
@@ -154,7 +154,7 @@ def square(paint: Paint, strength: float) -> dict[str, float]:
     `pixels` is the largest difference of a pixel: also strokes that the network lays anew every frame while something
     moves near them, which steadying slows. `area` is the largest difference of an area's mean: a trail of the square.
     """
-    steady, background = Steady(), still()
+    steady, background = TemporalFilter(), still()
     pixels = area = 0.0
     for number in range(MOVING):
         left, top = 40 + STEP * number, 150
@@ -180,7 +180,7 @@ def milliseconds(size: Size, strength: float) -> dict[str, float]:
             middle = slice(size.width // 3, 2 * size.width // 3)
             camera[:, middle] = np.roll(camera[:, middle], step * number, axis=1)
             cameras.append(camera)
-        steady, times = Steady(), []
+        steady, times = TemporalFilter(), []
         for camera in cameras:
             styled = cv2.bitwise_not(camera).astype(np.uint8)
             began = time.perf_counter()

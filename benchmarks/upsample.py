@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stylecam
-from stylecam.engines.base import Session
+from stylecam.engines.base import InferenceSession
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.evaluation.host import HostInfo
 from stylecam.media.frame import Image, Size
@@ -40,8 +40,8 @@ from stylecam.media.sources.images import SUFFIXES
 from stylecam.media.transforms import fit, pad_by_reflection, resize
 from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
-from stylecam.stylize.live import RIM
-from stylecam.stylize.postprocess.guided_upsample import Upsampler
+from stylecam.stylize.live import PADDING
+from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 
 STYLES = ("starry_night", "the_scream", "udnie", "red_chalk", "great_wave")
 RUNGS = ("640x360", "768x432", "960x544")
@@ -112,7 +112,7 @@ def ways_to(size: Size) -> dict[str, Enlarge]:
     return {
         "bilinear": lambda styled, camera, view: cast(Image, cv2.resize(styled, size)),
         "bicubic": lambda styled, camera, view: resize(styled, size),
-        "ours": Upsampler(size).enlarge,
+        "ours": GuidedUpsampler(size).enlarge,
         "guided": guided,
         "bilateral": joint_bilateral,
     }
@@ -165,21 +165,21 @@ class Paintings:
         catalog = Catalog.load([shipped_models()])
         self._mixes = [mix for mix in map(catalog.parse, styles) if mix is not None]
         self._engine = OpenCVEngine("cpu")
-        self._sessions: dict[tuple[str, Size], Session] = {}
+        self._sessions: dict[tuple[str, Size], InferenceSession] = {}
 
     def paint(self, scene: Scene, size: Size) -> list[tuple[Image, Image]]:
         """For each style both views, painted at `size`."""
         painted = []
         for mix in self._mixes:
             session = self._session(mix.model, size)
-            views = (pad_by_reflection(resize(view, size), RIM) for view in scene.views)
-            first, second = (session.paint(view, mix.weights)[RIM:-RIM, RIM:-RIM] for view in views)
+            views = (pad_by_reflection(resize(view, size), PADDING) for view in scene.views)
+            first, second = (session.stylize(view, mix.weights)[PADDING:-PADDING, PADDING:-PADDING] for view in views)
             painted.append((np.ascontiguousarray(first), np.ascontiguousarray(second)))
         return painted
 
-    def _session(self, model: Model, size: Size) -> Session:
+    def _session(self, model: Model, size: Size) -> InferenceSession:
         if (model.key, size) not in self._sessions:
-            session = self._engine.session(model, size.width + 2 * RIM, size.height + 2 * RIM)
+            session = self._engine.session(model, size.width + 2 * PADDING, size.height + 2 * PADDING)
             self._sessions[model.key, size] = session
         return self._sessions[model.key, size]
 

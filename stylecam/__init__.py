@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from stylecam.utils.version import __version__
 
 if TYPE_CHECKING:
-    from stylecam.stylize.image import Painter as Stylist
+    from stylecam.stylize.image import Stylist
 
 __all__ = ["Stylist", "__version__"]
 
 
 def __getattr__(name: str) -> object:
     if name == "Stylist":
-        from stylecam.stylize.image import Painter
+        from stylecam.stylize.image import Stylist
 
-        return Painter
+        return Stylist
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stylecam.control.state import LiveState
-from stylecam.engines.base import Engine, Session
+from stylecam.engines.base import Engine, InferenceSession
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Image, Size
@@ -17,7 +17,7 @@ from stylecam.media.sinks.base import Sink
 from stylecam.media.transforms import Tensor
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
-from stylecam.stylize.session_pool import ROOM, SessionPool
+from stylecam.stylize.session_pool import CAPACITY_MEGAPIXELS, SessionPool
 from stylecam.testing import CollectingSink, gray_image
 from stylecam.utils.clock import ManualClock
 
@@ -66,7 +66,7 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     return condition()
 
 
-class TintSession(Session):
+class TintSession(InferenceSession):
     """Paints a picture plain: each style has its own grey, and a blend lies between."""
 
     def __init__(self, engine: TintEngine, model: Model, width: int, height: int) -> None:
@@ -100,7 +100,7 @@ class TintEngine(Engine):
         self.loaded: list[tuple[str, int, int]] = []
         self.runs: list[tuple[str, tuple[float, ...]]] = []
 
-    def session(self, model: Model, width: int, height: int) -> Session:
+    def session(self, model: Model, width: int, height: int) -> InferenceSession:
         if model.key in self.unloadable:
             raise EngineRunError(f"{model.key} cannot be loaded")
         self.loaded.append((model.key, width, height))
@@ -110,7 +110,7 @@ class TintEngine(Engine):
 class ManualSessionPool(SessionPool):
     """A pool whose warm-up thread is the test: sessions asked for are built when `build_requested` is called."""
 
-    def __init__(self, engine: Engine, rim: int = 0, room: float = ROOM) -> None:
+    def __init__(self, engine: Engine, rim: int = 0, room: float = CAPACITY_MEGAPIXELS) -> None:
         super().__init__(engine, rim, room)
         self.asked: list[tuple[Model, Rung]] = []
 

@@ -17,7 +17,7 @@ from stylecam.cli.completion import complete_style
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
-    from stylecam.stylize.batch import Outcome
+    from stylecam.stylize.batch import BatchResult
 
 STDIO = "-"
 
@@ -109,7 +109,7 @@ def _to_stdout(source: Path, piped: bool, max_size: int | None, given: dict[str,
     return 0
 
 
-def _tell(outcomes: list[Outcome], skipped: int, style: str, seconds: float, as_json: bool) -> int:
+def _tell(outcomes: list[BatchResult], skipped: int, style: str, seconds: float, as_json: bool) -> int:
     """Print what was painted, and give the exit status."""
     done = [one for one in outcomes if one.error is None]
     failed = [one for one in outcomes if one.error is not None]
@@ -136,7 +136,7 @@ def _tell(outcomes: list[Outcome], skipped: int, style: str, seconds: float, as_
     return 0 if not failed else 1 if done or skipped else 2
 
 
-def _described(one: Outcome) -> dict[str, Any]:
+def _described(one: BatchResult) -> dict[str, Any]:
     return {
         "input": str(one.job.source),
         "output": str(one.job.target),

@@ -89,13 +89,13 @@ def add(file: Path, as_json: bool, **said: Any) -> None:
     """Add someone else's network to your styles."""
     from stylecam.models.card import slug
     from stylecam.models.importers.detect import ImportOptions
-    from stylecam.stylize.import_check import adopt
+    from stylecam.stylize.import_check import import_and_check
     from stylecam.utils.text import printable
 
     path = user_path(str(file))
     own = _own()
     own.check_free(slug(said["name"] or path.stem))
-    made = adopt(path, ImportOptions(**said))
+    made = import_and_check(path, ImportOptions(**said))
     cards = own.add(made.name, made.data)
     if as_json:
         click.echo(json.dumps({"added": [_described(card) for card in cards], "notes": made.notes}, indent=2))

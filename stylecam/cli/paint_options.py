@@ -17,7 +17,7 @@ from stylecam.errors import UsageError
 if TYPE_CHECKING:
     from stylecam.media.video_file import VideoResult
     from stylecam.models.catalog import Catalog, StyleMix
-    from stylecam.stylize.image import Painter
+    from stylecam.stylize.image import Stylist
 
 engine = click.option(
     "--engine",
@@ -69,13 +69,13 @@ def mixes(styles: Sequence[str]) -> list[StyleMix]:
     return found
 
 
-def painter_for(style: str | None, **given: Any) -> Painter:
+def painter_for(style: str | None, **given: Any) -> Stylist:
     """The painter for the options of a command; without a style, for the first of the catalog."""
-    from stylecam.stylize.image import Painter
+    from stylecam.stylize.image import Stylist
 
     styles = catalog()
     mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else styles.parse(style or "")
-    return Painter(mix if mix is not None else "none", **given)
+    return Stylist(mix if mix is not None else "none", **given)
 
 
 def check_new(path: Path, replace: bool) -> None:

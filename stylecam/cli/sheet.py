@@ -14,8 +14,8 @@ from stylecam.cli.completion import complete_style
 
 if TYPE_CHECKING:
     from stylecam.models.catalog import StyleMix
-    from stylecam.stylize.contact_sheet import Sheet
-    from stylecam.stylize.image import Painter
+    from stylecam.stylize.contact_sheet import ContactSheet
+    from stylecam.stylize.image import Stylist
 
 
 @click.command(
@@ -65,7 +65,7 @@ def command(
     **given: Any,
 ) -> int:
     """Show every style on one picture, or on one clip, with names."""
-    from stylecam.stylize.image import Painter
+    from stylecam.stylize.image import Stylist
     from stylecam.utils.files import user_path
     from stylecam.utils.text import printable
 
@@ -73,7 +73,7 @@ def command(
     _check_suffix(target, moving)
     painting.check_new(target, overwrite)
     mixes = painting.mixes(styles)
-    painter = Painter(mixes[0], **given)
+    painter = Stylist(mixes[0], **given)
     started = time.perf_counter()
     draw = _draw_clip if moving else _draw_picture
     sheet = draw(source, target, painter, mixes, columns, cell)
@@ -108,15 +108,15 @@ def _check_suffix(target: Path, moving: bool) -> None:
 
 
 def _draw_picture(
-    source: Path, target: Path, painter: Painter, mixes: list[StyleMix], columns: int | None, cell: int
-) -> Sheet:
+    source: Path, target: Path, painter: Stylist, mixes: list[StyleMix], columns: int | None, cell: int
+) -> ContactSheet:
     from stylecam.cli.progress import Bar
     from stylecam.media.frame import Size
     from stylecam.media.image_file import ImageFile
-    from stylecam.stylize.contact_sheet import Sheet
+    from stylecam.stylize.contact_sheet import ContactSheet
 
     original = ImageFile.read(source)
-    sheet = Sheet(painter, mixes, Size(original.image.shape[1], original.image.shape[0]), columns, cell)
+    sheet = ContactSheet(painter, mixes, Size(original.image.shape[1], original.image.shape[0]), columns, cell)
     with Bar("styles", len(mixes)) as bar:
         drawn = sheet.draw(original.image, lambda number: bar.reach(number, len(mixes)), original.alpha)
     ImageFile(drawn, profile=original.profile).save(target)
@@ -124,13 +124,13 @@ def _draw_picture(
 
 
 def _draw_clip(
-    source: Path, target: Path, painter: Painter, mixes: list[StyleMix], columns: int | None, cell: int
-) -> Sheet:
+    source: Path, target: Path, painter: Stylist, mixes: list[StyleMix], columns: int | None, cell: int
+) -> ContactSheet:
     from stylecam.cli.progress import Bar
     from stylecam.media.video_file import transform_video
-    from stylecam.stylize.contact_sheet import MovingSheet
+    from stylecam.stylize.contact_sheet import VideoContactSheet
 
-    sheets = MovingSheet(painter, mixes, columns, cell)
+    sheets = VideoContactSheet(painter, mixes, columns, cell)
     with painting.undone_by_sigterm(), Bar("frames", None) as bar:
         result = transform_video(source, target, sheets, bar.reach)
     painting.tell_damage(source, result)

@@ -53,6 +53,6 @@ def command(clip: str, output: str, overwrite: bool, as_json: bool, **given: Any
     else:
         click.echo(f"painted {target} with {painter.mix.label}: {result.frames} frames in {seconds:.0f} s")
     painting.tell_damage(source, result)
-    limit = painter.limit(result.size)
+    limit = painter.reduction_note(result.size)
     if limit is not None:
         click.echo(f"{source} {limit}", err=True)

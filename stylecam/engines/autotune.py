@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 import platformdirs
 
-from stylecam.engines.base import Engine, Session
+from stylecam.engines.base import Engine, InferenceSession
 from stylecam.engines.factory import candidates, installed, make_engine
-from stylecam.engines.names import AUTO, PACKAGES, REDUCED, TITLES, title
+from stylecam.engines.names import AUTO, LIBRARY_NAMES, PACKAGES, REDUCED_PRECISION, title
 from stylecam.errors import EngineError, EngineUnavailableError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit
@@ -31,27 +31,27 @@ from stylecam.utils.files import write_json
 from stylecam.utils.resources import processor_name, usable_cores
 from stylecam.utils.version import __version__
 
-SIZE = Size(640, 360)
+MEASURE_SIZE = Size(640, 360)
 """What is measured: a picture fine enough for a call,"""
-SMALL = Size(256, 144)
+SMALL_MEASURE_SIZE = Size(256, 144)
 """or this one, where one run of the first engine takes longer than"""
-SLOW_S = 0.1
-SPELL_S = 0.07
+SLOW_RUN_S = 0.1
+ROUND_S = 0.07
 """Each engine runs for so long at a time,"""
-TURNS = 2
+ROUNDS = 2
 """so many times, in turns, so that a busy moment of the computer does not decide."""
-LEVELS, REDUCED_LEVELS = 2, 4
-"""How far apart, of 255, the same picture may be by full and by reduced precision."""
-OUTLIERS = 1e-5
+MAX_DIFFERENCE, MAX_DIFFERENCE_REDUCED = 2, 4
+"""How far max_difference, of 255, the same picture may be by full and by reduced precision."""
+OUTLIER_SHARE = 1e-5
 """Reduced precision may leave this share of the numbers further off: sums of rounding errors have no hard limit."""
-KEPT = 24
+MAX_ENTRIES = 24
 """Answers in the file."""
 
 Make = Callable[[str, str, int | None], Engine]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class EngineTiming:
     """How an engine did.
 
     Attributes:
@@ -72,7 +72,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """The engine to use.
 
     Attributes:
@@ -85,7 +85,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuner:
+class Autotuner:
     """Chooses engines, and remembers what it measured in the file `path`.
 
     Attributes:
@@ -107,8 +107,8 @@ class Tuner:
         threads: int | None = None,
         *,
         exact: bool = False,
-        again: bool = False,
-    ) -> Choice:
+        retune: bool = False,
+    ) -> EngineChoice:
         """The fastest engine for `model` on `device` with `threads`; about a second's work where it is not known yet.
 
         Args:
@@ -116,14 +116,14 @@ class Tuner:
             device: `auto` for all devices, or the only one to look at.
             threads: as for `make_engine`.
             exact: engines of reduced precision are not good enough, for instance for still pictures.
-            again: measure also what is known.
+            retune: measure also what is known.
 
         Raises:
             UsageError: no engine has such a device.
             EngineUnavailableError: no engine that is installed can be used; the message says why.
         """
         question = self._question(model, device, threads)
-        known = None if again else self._answer(question)  # first: looking for candidates imports their libraries
+        known = None if retune else self._answer(question)  # first: looking for candidates imports their libraries
         if known is not None:
             size, measured = known
             try:
@@ -132,13 +132,13 @@ class Tuner:
                 pass
         wanted = candidates(self.names, device)
         if len(wanted) == 1:
-            return Choice(self.make(*wanted[0], threads))
+            return EngineChoice(self.make(*wanted[0], threads))
         size, measured = self._measure(model, wanted, threads)
         self._remember(question, size, measured)
         return self._chosen(measured, size, threads, exact)
 
-    def _chosen(self, measured: Sequence[Measured], size: Size, threads: int | None, exact: bool) -> Choice:
-        usable = [one for one in measured if one.trouble is None and not (exact and one.device in REDUCED)]
+    def _chosen(self, measured: Sequence[EngineTiming], size: Size, threads: int | None, exact: bool) -> EngineChoice:
+        usable = [one for one in measured if one.trouble is None and not (exact and one.device in REDUCED_PRECISION)]
         if not usable:
             reasons = "; ".join(f"{one.title}: {one.trouble}" for one in measured if one.trouble)
             raise EngineUnavailableError(f"no engine can be used here: {reasons}")
@@ -147,37 +147,37 @@ class Tuner:
         others += [f"without {one.title}: {one.trouble}" for one in measured if one.trouble is not None]
         told = f" ({', '.join(others)})" if others else ""
         reason = f"{best.milliseconds:.1f} ms at {size.width}×{size.height}{told}"
-        return Choice(self.make(best.engine, best.device, threads), reason)
+        return EngineChoice(self.make(best.engine, best.device, threads), reason)
 
     def _measure(
         self, model: Model, wanted: Sequence[tuple[str, str]], threads: int | None
-    ) -> tuple[Size, list[Measured]]:
+    ) -> tuple[Size, list[EngineTiming]]:
         weights = model.one_hot()
         runners: list[_Runner] = []
-        troubled: list[Measured] = []
-        size, reference = SIZE, None
+        troubled: list[EngineTiming] = []
+        size, reference = MEASURE_SIZE, None
         for name, device in wanted:
             try:
                 engine = self.make(name, device, threads)
                 runner = _Runner(name, device, engine.session(model, *size), _picture(size), weights, self.clock)
                 painted = runner.first()
-                if not runners and runner.best_s > SLOW_S:
-                    size = SMALL
+                if not runners and runner.best_s > SLOW_RUN_S:
+                    size = SMALL_MEASURE_SIZE
                     runner = _Runner(name, device, engine.session(model, *size), _picture(size), weights, self.clock)
                     painted = runner.first()
             except EngineError as error:
-                troubled.append(Measured(name, device, None, str(error)))
+                troubled.append(EngineTiming(name, device, None, str(error)))
                 continue
             trouble = engine.trouble or (None if reference is None else _unlike(painted, reference, device))
             reference = painted if reference is None else reference
             if trouble is None:
                 runners.append(runner)
             else:
-                troubled.append(Measured(name, device, None, trouble))
-        for _ in range(TURNS):
+                troubled.append(EngineTiming(name, device, None, trouble))
+        for _ in range(ROUNDS):
             for runner in runners:
                 runner.spell()
-        done = [Measured(one.name, one.device, round(one.best_s * 1000, 2)) for one in runners]
+        done = [EngineTiming(one.name, one.device, round(one.best_s * 1000, 2)) for one in runners]
         return size, [*done, *troubled]
 
     def _question(self, model: Model, device: str, threads: int | None) -> dict[str, Any]:
@@ -193,7 +193,7 @@ class Tuner:
             "libraries": {"opencv": cv2.__version__, **packages},
         }
 
-    def _answer(self, question: dict[str, Any]) -> tuple[Size, list[Measured]] | None:
+    def _answer(self, question: dict[str, Any]) -> tuple[Size, list[EngineTiming]] | None:
         """What is remembered; None where nothing is, or not to be made sense of."""
         for entry in self._entries():
             try:
@@ -203,12 +203,12 @@ class Tuner:
                 continue
         return None
 
-    def _remember(self, question: dict[str, Any], size: Size, measured: Sequence[Measured]) -> None:
+    def _remember(self, question: dict[str, Any], size: Size, measured: Sequence[EngineTiming]) -> None:
         others = [entry for entry in self._entries() if entry.get("for") != question]
         entry = {"for": question, "size": list(size), "measured": [asdict(one) for one in measured]}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, [entry, *others][:KEPT])
+            write_json(self.path, [entry, *others][:MAX_ENTRIES])
         except OSError:  # then it is measured again next time
             return
 
@@ -220,13 +220,13 @@ class Tuner:
         return [entry for entry in told if isinstance(entry, dict)] if isinstance(told, list) else []
 
 
-def answers_path() -> Path:
+def cache_path() -> Path:
     """Where the answers lie on this system (`~/.cache/stylecam/engines.json` on Linux)."""
     return platformdirs.user_cache_path("stylecam", appauthor=False) / "engines.json"
 
 
-def apart(one: Image, other: Image, outliers: float = OUTLIERS) -> int:
-    """How many levels of 255 two pictures differ at most, a share of `outliers` of their numbers apart."""
+def max_difference(one: Image, other: Image, outliers: float = OUTLIER_SHARE) -> int:
+    """How many levels of 255 two pictures differ at most, a share of `outliers` of their numbers max_difference."""
     counts = np.bincount(cv2.absdiff(one, other).ravel(), minlength=256)
     further = counts.sum() - np.cumsum(counts)
     return int(np.argmax(further <= outliers * counts.sum()))
@@ -236,7 +236,7 @@ class _Runner:
     """One engine's session, and the shortest time it took."""
 
     def __init__(
-        self, name: str, device: str, session: Session, image: Image, weights: tuple[float, ...], clock: Clock
+        self, name: str, device: str, session: InferenceSession, image: Image, weights: tuple[float, ...], clock: Clock
     ) -> None:
         self.name, self.device = name, device
         self.best_s = float("inf")
@@ -244,12 +244,12 @@ class _Runner:
 
     def first(self) -> Image:
         """The picture it paints, after a run that allocates."""
-        self._session.paint(self._image, self._weights)
+        self._session.stylize(self._image, self._weights)
         return self._run()
 
     def spell(self) -> None:
         """Run for a while."""
-        end = self._clock.now() + SPELL_S
+        end = self._clock.now() + ROUND_S
         while True:
             self._run()
             if self._clock.now() >= end:
@@ -257,19 +257,19 @@ class _Runner:
 
     def _run(self) -> Image:
         began = self._clock.now()
-        painted = self._session.paint(self._image, self._weights)
+        painted = self._session.stylize(self._image, self._weights)
         self.best_s = min(self.best_s, self._clock.now() - began)
         return painted
 
 
-def _milliseconds(one: Measured) -> float:
+def _milliseconds(one: EngineTiming) -> float:
     return float("inf") if one.milliseconds is None else one.milliseconds
 
 
-def _measured(told: dict[str, Any]) -> Measured:
+def _measured(told: dict[str, Any]) -> EngineTiming:
     """One of the file's. Raises KeyError, TypeError or ValueError."""
-    one = Measured(str(told["engine"]), str(told["device"]), told["milliseconds"], told["trouble"])
-    if one.engine not in TITLES or not isinstance(one.trouble, str | None):
+    one = EngineTiming(str(told["engine"]), str(told["device"]), told["milliseconds"], told["trouble"])
+    if one.engine not in LIBRARY_NAMES or not isinstance(one.trouble, str | None):
         raise ValueError(one)
     if one.trouble is None and not (isinstance(one.milliseconds, float) and 0 < one.milliseconds < 1e6):
         raise ValueError(one)
@@ -277,7 +277,10 @@ def _measured(told: dict[str, Any]) -> Measured:
 
 
 def _unlike(painted: Image, reference: Image, device: str) -> str | None:
-    levels, allowed = apart(painted, reference), REDUCED_LEVELS if device in REDUCED else LEVELS
+    levels, allowed = (
+        max_difference(painted, reference),
+        MAX_DIFFERENCE_REDUCED if device in REDUCED_PRECISION else MAX_DIFFERENCE,
+    )
     return None if levels <= allowed else f"its picture differs by {levels} of 255 levels, and may by {allowed}"
 
 

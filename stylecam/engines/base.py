@@ -16,7 +16,7 @@ _PROBE = 16
 """Every so many numbers of an answer it is looked at whether they are any."""
 
 
-class Session(ABC):
+class InferenceSession(ABC):
     """One network, loaded for one input size, used by one thread at a time."""
 
     @abstractmethod
@@ -30,7 +30,7 @@ class Session(ABC):
             EngineRunError: the network failed.
         """
 
-    def paint(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+    def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
         """The same for pictures: `image` and the result are H×W×3 uint8 BGR; the result belongs to the caller.
 
         Here by way of `run`; an engine overrides it where its own way is shorter. Rounding apart both give the same.
@@ -59,7 +59,7 @@ class Engine(ABC):
     trouble: str | None = None
 
     @abstractmethod
-    def session(self, model: Model, width: int, height: int) -> Session:
+    def session(self, model: Model, width: int, height: int) -> InferenceSession:
         """Load `model` for images of `width`×`height`, both multiples of 8. Slow; call it off the hot path.
 
         Raises:

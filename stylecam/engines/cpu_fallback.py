@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from stylecam.engines.base import Engine, Session
-from stylecam.engines.extra_inputs import Inputs
-from stylecam.engines.uint8_session import Array, Loader, Net, PixelSession
+from stylecam.engines.base import Engine, InferenceSession
+from stylecam.engines.extra_inputs import ExtraInputs
+from stylecam.engines.uint8_session import Array, Loader, Net, Uint8Session
 from stylecam.errors import EngineRunError
 from stylecam.models.model import Model
 from stylecam.utils.optional import brief
@@ -24,12 +24,12 @@ class DeviceEngine(Engine, Loader):
 
     @property
     @abstractmethod
-    def on_processor(self) -> bool:
+    def on_cpu(self) -> bool:
         """True where `device` is the processor, in whatever precision: there is nothing else to go on with then."""
 
-    def session(self, model: Model, width: int, height: int) -> Session:
+    def session(self, model: Model, width: int, height: int) -> InferenceSession:
         """See `Engine.session`."""
-        return PixelSession(self, model, width, height)
+        return Uint8Session(self, model, width, height)
 
     def open(self, data: bytes, name: str) -> Any:
         """What runs the network of the ONNX file `data` on `device`, or on the processor, which `device` then is.
@@ -37,17 +37,17 @@ class DeviceEngine(Engine, Loader):
         Raises:
             EngineRunError: the network called `name` cannot be loaded.
         """
-        if not self.on_processor:
+        if not self.on_cpu:
             try:
                 return self._open(data)
             except self.errors as error:
-                self.give_up_device(brief(error))
+                self.fall_back_to_cpu(brief(error))
         try:
             return self._open(data)
         except self.errors as error:
             raise EngineRunError(f"{self.version} cannot load {name}: {brief(error)}") from error
 
-    def give_up_device(self, reason: str) -> None:
+    def fall_back_to_cpu(self, reason: str) -> None:
         """Use the processor from now on."""
         self.trouble = f"{self.version} cannot use {self.device} ({reason}); going on with the processor"
         self.device = "cpu"
@@ -75,14 +75,14 @@ class DeviceNet(Net):
                     f"{self._engine.version} cannot run {self._model.path.name}: {brief(error)}"
                 ) from error
             if self._engine.device == self._device:  # else another network has met with it already
-                self._engine.give_up_device(brief(error))
+                self._engine.fall_back_to_cpu(brief(error))
         self._open()
         return self.run(image, weights, origin)
 
     def _open(self) -> None:
         opened = self._engine.open(self._data, self._model.path.name)
-        self._device, self._last_resort = self._engine.device, self._engine.on_processor
-        self._inputs = Inputs(self._model, *self._size)
+        self._device, self._last_resort = self._engine.device, self._engine.on_cpu
+        self._inputs = ExtraInputs(self._model, *self._size)
         self._begin(opened)
 
     @abstractmethod

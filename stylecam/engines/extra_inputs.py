@@ -15,7 +15,7 @@ _NOTHING = 1e-6
 way to prevent that also changes how the calling thread computes from then on."""
 
 
-class Inputs:
+class ExtraInputs:
     """The inputs `style` and `grain` of a network for one size, made anew only where they change."""
 
     def __init__(self, model: Model, width: int, height: int) -> None:
@@ -28,7 +28,7 @@ class Inputs:
     def changed(self, weights: tuple[float, ...], origin: tuple[int, int]) -> dict[str, Values]:
         """Those that differ from the ones before, by name: at first all there are.
 
-        `origin` is in pixels, down and right; see `Session.run`.
+        `origin` is in pixels, down and right; see `InferenceSession.run`.
         """
         found = {}
         if self._has_style and weights != self._weights:

@@ -14,8 +14,8 @@ DEVICES_OF = {
 ENGINES = tuple(DEVICES_OF)
 DEVICES = tuple(dict.fromkeys(device for devices in DEVICES_OF.values() for device in devices))
 """All devices of all engines; no engine has all of them."""
-TITLES = {"opencv": "OpenCV", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
-REDUCED = ("cpu-bf16", "cuda-fp16", "gpu")
+LIBRARY_NAMES = {"opencv": "OpenCV", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+REDUCED_PRECISION = ("cpu-bf16", "cuda-fp16", "gpu")
 """Devices that are meant to compute, or may, with half the bits."""
 PACKAGES = {"onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"), "openvino": ("openvino",)}
 """The packages that bring an engine."""
@@ -23,7 +23,7 @@ PACKAGES = {"onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-direc
 
 def title(engine: str, device: str) -> str:
     """What people call an engine on a device: `OpenVINO`, `OpenVINO bf16`, `ONNX Runtime cuda`."""
-    return f"{TITLES[engine]} {device.removeprefix('cpu').removeprefix('-')}".rstrip()
+    return f"{LIBRARY_NAMES[engine]} {device.removeprefix('cpu').removeprefix('-')}".rstrip()
 
 
 def check_names(engine: str, device: str) -> None:

@@ -74,14 +74,14 @@ class OnnxRuntimeEngine(DeviceEngine):
                 self._library.preload_dlls()
 
     @property
-    def on_processor(self) -> bool:
-        """See `DeviceEngine.on_processor`."""
+    def on_cpu(self) -> bool:
+        """See `DeviceEngine.on_cpu`."""
         return self.device == "cpu"
 
     @property
     def unpack_pixels(self) -> bool:
         """See `Loader.unpack_pixels`."""
-        return not self.on_processor
+        return not self.on_cpu
 
     def load(self, data: bytes, model: Model, width: int, height: int) -> Net:
         """See `Loader.load`."""
@@ -106,7 +106,7 @@ class OnnxRuntimeEngine(DeviceEngine):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if self.device == "directml":
             options.enable_mem_pattern = False  # its documentation asks for it
-        names = ["cpu"] if self.on_processor else [self.device, "cpu"]
+        names = ["cpu"] if self.on_cpu else [self.device, "cpu"]
         providers = [_PROVIDERS[name] for name in names]
         opened = self._library.InferenceSession(data, options, providers=providers, enable_fallback=0)
         if _PROVIDERS[self.device][0] not in opened.get_providers():

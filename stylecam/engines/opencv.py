@@ -9,8 +9,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, Session, check_constants, check_numbers
-from stylecam.engines.extra_inputs import Inputs
+from stylecam.engines.base import Engine, InferenceSession, check_constants, check_numbers
+from stylecam.engines.extra_inputs import ExtraInputs
 from stylecam.engines.names import DEVICES_OF
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.media.frame import Image
@@ -66,13 +66,13 @@ class OpenCVEngine(Engine):
         self.device = found[0] if device == "auto" else device
         self.version = f"OpenCV {cv2.__version__}"
 
-    def session(self, model: Model, width: int, height: int) -> Session:
+    def session(self, model: Model, width: int, height: int) -> InferenceSession:
         """See `Engine.session`."""
         return _OpenCVSession(model, width, height, self.device)
 
 
-class _OpenCVSession(Session):
-    """One of our banks is loaded in the form that is first asked for: whole for `run`, as cells for `paint`."""
+class _OpenCVSession(InferenceSession):
+    """One of our banks is loaded in the form that is first asked for: whole for `run`, as cells for `stylize`."""
 
     def __init__(self, model: Model, width: int, height: int, device: str) -> None:
         check_constants(model)
@@ -86,9 +86,9 @@ class _OpenCVSession(Session):
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
         return self._whole.run(image, weights, origin)
 
-    def paint(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+    def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
         if self._folded is None:
-            return super().paint(image, weights, origin)
+            return super().stylize(image, weights, origin)
         pack_pixels(image, self._cells)
         styled = self._bare.run(self._cells, weights, origin)
         check_numbers(styled)
@@ -113,14 +113,14 @@ class _OpenCVSession(Session):
         return np.empty((1, 3 * side**2, self._height // side, self._width // side), np.float32)
 
     @property
-    def _inputs(self) -> Inputs:
-        return Inputs(self._model, self._width, self._height)
+    def _inputs(self) -> ExtraInputs:
+        return ExtraInputs(self._model, self._width, self._height)
 
 
 class _Net:
     """A network in cv2.dnn: `data` is what is loaded, `shape` what it must answer with."""
 
-    def __init__(self, model: Model, data: bytes, shape: tuple[int, ...], inputs: Inputs, device: str) -> None:
+    def __init__(self, model: Model, data: bytes, shape: tuple[int, ...], inputs: ExtraInputs, device: str) -> None:
         self._name = model.path.name
         self._shape, self._inputs = shape, inputs
         buffer = np.frombuffer(data, np.uint8)

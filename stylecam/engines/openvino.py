@@ -58,8 +58,8 @@ class OpenVINOEngine(DeviceEngine):
         self._threads = threads or usable_cores()
 
     @property
-    def on_processor(self) -> bool:
-        """See `DeviceEngine.on_processor`."""
+    def on_cpu(self) -> bool:
+        """See `DeviceEngine.on_cpu`."""
         return self.device != "gpu"
 
     @property
@@ -78,8 +78,8 @@ class OpenVINOEngine(DeviceEngine):
     def _open(self, data: bytes) -> Any:
         """An `InferRequest`."""
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        where = "CPU" if self.on_processor else "GPU"
-        if self.on_processor:
+        where = "CPU" if self.on_cpu else "GPU"
+        if self.on_cpu:
             options["INFERENCE_PRECISION_HINT"] = "bf16" if self.device == "cpu-bf16" else "f32"
             options["INFERENCE_NUM_THREADS"] = self._threads
             options["ENABLE_CPU_PINNING"] = False  # a core that the call takes is not waited for

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.engines.base import Session, check_constants
+from stylecam.engines.base import InferenceSession, check_constants
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import Tensor, unpack_pixels
@@ -43,8 +43,8 @@ class Loader(ABC):
         """The network in the ONNX file `data`, a form of `model`, for `width`×`height`. Raises EngineRunError."""
 
 
-class PixelSession(Session):
-    """Our banks are run as pixels for `paint`, whole for `run`, as other networks are; each is loaded when needed."""
+class Uint8Session(InferenceSession):
+    """Our banks are run as pixels for `stylize`, whole for `run`, as other networks are; each is loaded when needed."""
 
     def __init__(self, loader: Loader, model: Model, width: int, height: int) -> None:
         """For pictures of `width`×`height`.
@@ -61,17 +61,17 @@ class PixelSession(Session):
             self._whole  # noqa: B018 - there is nothing to wait for
 
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """See `Session.run`."""
+        """See `InferenceSession.run`."""
         wanted = self._model.output_shape(self._width, self._height)
         styled = self._whole.run(image, weights, origin)
         if styled.shape != wanted:
             raise EngineRunError(f"{self._model.path.name} gave shape {styled.shape} where {wanted} was expected")
         return cast(Tensor, styled)
 
-    def paint(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
-        """See `Session.paint`."""
+    def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+        """See `InferenceSession.stylize`."""
         if self._folded is None:
-            return super().paint(image, weights, origin)
+            return super().stylize(image, weights, origin)
         painted = self._pixels.run(np.ascontiguousarray(image)[None], weights, origin)
         picture = cast(Image, painted[0] if self._in_order else unpack_pixels(painted))
         self._look_at(picture, image, weights, origin)
@@ -82,12 +82,13 @@ class PixelSession(Session):
         probe = picture[::_PROBE, ::_PROBE]
         uniform = bool(probe.min() == probe.max())
         if uniform and not self._trusted:
-            super().paint(image, weights, origin)
+            super().stylize(image, weights, origin)
         self._trusted = uniform  # until the next other picture
 
     @cached_property
     def _whole(self) -> Net:
-        return self._loader.load(self._model.with_input_size(self._width, self._height), self._model, self._width, self._height)
+        data = self._model.with_input_size(self._width, self._height)
+        return self._loader.load(data, self._model, self._width, self._height)
 
     @cached_property
     def _pixels(self) -> Net:

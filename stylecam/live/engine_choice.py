@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 
-from stylecam.engines.autotune import Tuner, answers_path
+from stylecam.engines.autotune import Autotuner, cache_path
 from stylecam.engines.base import Engine
 from stylecam.engines.factory import make_engine
 from stylecam.engines.names import AUTO
@@ -51,8 +51,8 @@ class Motor:
         """
         if not models:
             return OpenCVEngine()
-        tuner = Tuner(answers_path(), self._clock)
-        choice = tuner.choose(models[0], self._settings.device, self._threads, again=self._settings.retune)
+        tuner = Autotuner(cache_path(), self._clock)
+        choice = tuner.choose(models[0], self._settings.device, self._threads, retune=self._settings.retune)
         self.reason = choice.reason
         return choice.engine
 

@@ -17,7 +17,7 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.overlays import panic_cover, starting_cover
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
-from stylecam.stylize.live import Stylist
+from stylecam.stylize.live import FrameStylizer
 from stylecam.utils.clock import Clock
 from stylecam.utils.latest import Latest
 
@@ -46,7 +46,7 @@ class Pipeline:
     def __init__(
         self,
         source: Source,
-        stylist: Stylist,
+        stylist: FrameStylizer,
         sinks: Sequence[Sink],
         control: Control,
         stats: Stats,
@@ -141,9 +141,9 @@ class Pipeline:
         if self._cpu_budget.is_exceeded(started, self._clock.process_time()) and state.visible_look.paints:
             self._stats.count_skipped()
             return
-        styled = self._stylist.style(frame, state.visible_look)
+        styled = self._stylist.stylize(frame, state.visible_look)
         now = self._clock.now()
-        self._stats.count_styled(now, (now - started) * 1000, self._stylist.work.reused)
+        self._stats.count_styled(now, (now - started) * 1000, self._stylist.result.reused)
         self._styled.put((styled, now))
 
     def _again(self) -> Frame | None:
@@ -156,11 +156,11 @@ class Pipeline:
 
     def report(self) -> dict[str, Any]:
         """Figures of this moment: counters, the governor's view, troubles."""
-        work = self._stylist.work
+        work = self._stylist.result
         decision = work.decision
         return {
             **self._stats.snapshot(self._clock.now()),
-            "painting": work.painted,
+            "painting": work.stylized,
             "detail": work.detail,
             "stages": self._stylist.stages.snapshot(),
             "rung": None if work.rung is None else [work.rung.width, work.rung.height],

@@ -40,7 +40,7 @@ from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.media.sinks.window import WindowSink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.live import RIM, Stylist
+from stylecam.stylize.live import PADDING, FrameStylizer
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
@@ -268,8 +268,8 @@ class Session:
         }
 
     def _use(self, engine: Engine) -> None:
-        self.pool = SessionPool(engine, RIM)
-        self.stylist = Stylist(
+        self.pool = SessionPool(engine, PADDING)
+        self.stylist = FrameStylizer(
             self.pool,
             self._settings.size,
             self._settings.fps,
@@ -288,7 +288,7 @@ class Session:
             self.pool.close()
             self._use(other)
             self.stylist.prepare(state.look)
-        self.pool.spare = self._engine_chooser.spare_for(self.pool.engine)
+        self.pool.fallback = self._engine_chooser.spare_for(self.pool.engine)
 
     def _wanted(self) -> list[SinkRunner]:
         """The outputs asked for: not the page nobody asked for, and no recording begun meanwhile."""
@@ -360,7 +360,7 @@ class Session:
     def _tick(self, now: float, tick: Callable[[dict[str, Any]], None] | None) -> None:
         """Tell what is new, about four times a second."""
         self.media_saver.maintain()
-        self.pool.give_back(now)
+        self.pool.return_memory(now)
         trouble = self.pool.engine.trouble
         if trouble is not None and self._notifications.notify_once(trouble):
             self.stats.count_fault("engine", trouble)

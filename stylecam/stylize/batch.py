@@ -11,13 +11,13 @@ from stylecam.errors import StylecamError, UsageError
 from stylecam.media.frame import Size
 from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, check_suffix
 from stylecam.media.transforms import resize
-from stylecam.stylize.image import Painter
+from stylecam.stylize.image import Stylist
 
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BatchItem:
     """One picture to paint, and the file to write; `data` is the picture where it lies in no file."""
 
     source: Path
@@ -26,20 +26,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchResult:
     """What became of a job: the size painted, or the reason why not; never both.
 
     `notes` tell what of the picture is lost, to be read after its name.
     """
 
-    job: Job
+    job: BatchItem
     seconds: float
     size: Size | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
 
 
-def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tuple[Job, ...]:
+def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tuple[BatchItem, ...]:
     """Which file becomes which; nothing is read or written.
 
     A single file becomes the file `output`, or one of its name in the folder `output` (one that exists, or written with
@@ -58,7 +58,7 @@ def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tupl
         raise UsageError(
             f"{', '.join(map(str, sources))}: no pictures in there ({', '.join(sorted(READABLE_SUFFIXES))})"
         )
-    targets: dict[Path, Job] = {}
+    targets: dict[Path, BatchItem] = {}
     for job in jobs:
         check_suffix(job.target)
         twin = targets.setdefault(job.target, job)
@@ -71,12 +71,12 @@ def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tupl
     return tuple(jobs)
 
 
-def pending(jobs: Iterable[Job]) -> tuple[Job, ...]:
+def pending(jobs: Iterable[BatchItem]) -> tuple[BatchItem, ...]:
     """The jobs whose results are not there yet."""
     return tuple(job for job in jobs if not job.target.exists())
 
 
-def paint(jobs: Iterable[Job], painter: Painter, max_size: int | None, told: Progress) -> Iterator[Outcome]:
+def paint(jobs: Iterable[BatchItem], painter: Stylist, max_size: int | None, told: Progress) -> Iterator[BatchResult]:
     """Paint every job; one that fails is told as such and the others go on.
 
     Args:
@@ -93,19 +93,19 @@ def paint(jobs: Iterable[Job], painter: Painter, max_size: int | None, told: Pro
             job.target.parent.mkdir(parents=True, exist_ok=True)
             picture.write(job.target)
         except StylecamError as error:
-            yield Outcome(job, time.perf_counter() - started, error=str(error))
+            yield BatchResult(job, time.perf_counter() - started, error=str(error))
         except OSError as error:
             reason = f"{job.target} cannot be written: {error.strerror or error}"
-            yield Outcome(job, time.perf_counter() - started, error=reason)
+            yield BatchResult(job, time.perf_counter() - started, error=reason)
         except MemoryError:
             reason = f"{job.source} does not fit into memory; make it smaller with --max-size"
-            yield Outcome(job, time.perf_counter() - started, error=reason)
+            yield BatchResult(job, time.perf_counter() - started, error=reason)
         else:
-            yield Outcome(job, time.perf_counter() - started, size=size, notes=picture.notes)
+            yield BatchResult(job, time.perf_counter() - started, size=size, notes=picture.notes)
 
 
 def painted(
-    picture: ImageFile, painter: Painter, max_size: int | None = None, told: Progress | None = None
+    picture: ImageFile, painter: Stylist, max_size: int | None = None, told: Progress | None = None
 ) -> ImageFile:
     """`picture` with its image painted; the very object, for a large one should not lie in memory twice."""
     longer = max(picture.image.shape[:2])
@@ -114,15 +114,15 @@ def painted(
         picture.image = resize(picture.image, Size(width, height))
         if picture.alpha is not None:
             picture.alpha = resize(picture.alpha, Size(width, height))
-    limit = painter.limit(Size(picture.image.shape[1], picture.image.shape[0]))
+    limit = painter.reduction_note(Size(picture.image.shape[1], picture.image.shape[0]))
     picture.notes += () if limit is None else (limit,)
     picture.image = painter(picture.image, told)
     return picture
 
 
-def _jobs(source: Path, output: Path, folder: bool) -> Iterator[Job]:
+def _jobs(source: Path, output: Path, folder: bool) -> Iterator[BatchItem]:
     if not source.is_dir():
-        yield Job(source, output / _writable(source.name) if folder else output)
+        yield BatchItem(source, output / _writable(source.name) if folder else output)
         return
     results = output.resolve()
     inside = source.resolve() in results.parents
@@ -132,7 +132,7 @@ def _jobs(source: Path, output: Path, folder: bool) -> Iterator[Job]:
             continue
         if inside and results in path.resolve().parents:
             continue  # what an earlier run painted, with the results inside the folder of pictures
-        yield Job(path, output / path.relative_to(source).parent / _writable(path.name))
+        yield BatchItem(path, output / path.relative_to(source).parent / _writable(path.name))
 
 
 def _writable(name: str) -> str:

@@ -14,22 +14,22 @@ from stylecam.errors import EngineError, StyleError, UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
 from stylecam.models.catalog import StyleMix
-from stylecam.stylize.image import Painter
+from stylecam.stylize.image import Stylist
 
-CELL = 480
+CELL_SIDE = 480
 """Longer side of one picture on a sheet, in pixels, unless asked otherwise."""
-SHAPE = 1.6
+ASPECT_RATIO = 1.6
 """A sheet is made about so much wider than high, as screens are."""
-LARGEST = 32_000
+MAX_SIDE = 32_000
 """Pixels of a sheet's side; JPEG and WebP end not far beyond."""
-UNPAINTED = "picture"
+ORIGINAL_LABEL = "picture"
 _FONT, _PAPER, _INK, _GAP = cv2.FONT_HERSHEY_DUPLEX, 248, (50, 50, 50), 8
 
 Progress = Callable[[int], None]
 Alpha = npt.NDArray[np.uint8]
 
 
-class Sheet:
+class ContactSheet:
     """Paints one picture after the other in the same styles and lays each out on a sheet of the same size.
 
     Attributes:
@@ -42,11 +42,11 @@ class Sheet:
 
     def __init__(
         self,
-        painter: Painter,
+        painter: Stylist,
         mixes: Sequence[StyleMix],
         picture: Size,
         columns: int | None = None,
-        longer: int = CELL,
+        longer: int = CELL_SIDE,
         *,
         keep: bool = False,
     ) -> None:
@@ -55,21 +55,21 @@ class Sheet:
         With `keep`, all networks stay loaded from one picture to the next; otherwise there is one at a time.
 
         Raises:
-            UsageError: no style, or a sheet that would be larger than `LARGEST`.
+            UsageError: no style, or a sheet that would be larger than `MAX_SIDE`.
         """
         if not mixes:
             raise UsageError("there is no style to show; name one with --style")
         share = min(1.0, longer / max(picture))
         self.cell = Size(max(1, round(picture.width * share)), max(1, round(picture.height * share)))
-        self.labels = (UNPAINTED, *(mix.label for mix in mixes))
+        self.labels = (ORIGINAL_LABEL, *(mix.label for mix in mixes))
         count = len(self.labels)
         wide, high = self.cell.width + _GAP, self.cell.height + _GAP + self._label_height
-        self.columns = min(count, columns or max(1, round(math.sqrt(count * SHAPE * high / wide))))
+        self.columns = min(count, columns or max(1, round(math.sqrt(count * ASPECT_RATIO * high / wide))))
         rows = -(-count // self.columns)
         self.size = Size(*(side + side % 2 for side in (self.columns * wide + _GAP, rows * high + _GAP)))
-        if max(self.size) > LARGEST:
+        if max(self.size) > MAX_SIDE:
             raise UsageError(f"the sheet would have {self.size} pixels; choose other --columns or a smaller --cell")
-        self._painters = [painter.restyled(mix) for mix in mixes]
+        self._painters = [painter.with_style(mix) for mix in mixes]
         self._keep = keep
         self.failed: dict[str, str] = {}
 
@@ -115,7 +115,7 @@ class Sheet:
         return max(12, min(28, max(self.cell) // 14))
 
 
-class MovingSheet:
+class VideoContactSheet:
     """Draws a sheet for each frame of a clip, all laid out for the first.
 
     Attributes:
@@ -123,16 +123,16 @@ class MovingSheet:
     """
 
     def __init__(
-        self, painter: Painter, mixes: Sequence[StyleMix], columns: int | None = None, longer: int = CELL
+        self, painter: Stylist, mixes: Sequence[StyleMix], columns: int | None = None, longer: int = CELL_SIDE
     ) -> None:
         self._plan = (painter, mixes, columns, longer)
-        self.layout: Sheet | None = None
+        self.layout: ContactSheet | None = None
 
     def __call__(self, image: Image) -> Image:
-        """The sheet for `image`, as `Sheet.draw` gives it."""
+        """The sheet for `image`, as `ContactSheet.draw` gives it."""
         if self.layout is None:
             painter, mixes, columns, longer = self._plan
-            self.layout = Sheet(painter, mixes, Size(image.shape[1], image.shape[0]), columns, longer, keep=True)
+            self.layout = ContactSheet(painter, mixes, Size(image.shape[1], image.shape[0]), columns, longer, keep=True)
         return self.layout.draw(image)
 
 

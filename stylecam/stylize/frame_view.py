@@ -10,7 +10,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import crop, resize
 
 
-class View:
+class FrameView:
     """One camera picture, cropped to the output's shape and mirrored if wished; each size is made once."""
 
     def __init__(self, image: Image, shape: Size, mirror: bool = False) -> None:

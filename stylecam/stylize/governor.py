@@ -19,41 +19,41 @@ from dataclasses import dataclass
 from math import inf
 
 from stylecam.media.frame import Size
-from stylecam.stylize.step_backoff import Regret
+from stylecam.stylize.step_backoff import StepBackoff
 
 HEADROOM = 0.85
 """Share of the frame period that styling may use; the rest is for capture, publishing and the user's call."""
-MARGIN = 0.95
+STEP_UP_MARGIN = 0.95
 """A finer rung must be predicted within this share of the budget."""
 START_MARGIN = 0.4
 """The same for the first rung: a warm-up runs alone, and what frames need beside the network is not known yet."""
-LEAP_MARGIN = 0.8
+JUMP_MARGIN = 0.8
 """After a calm spell the finest rung within this share is taken, or the next, whichever is finer."""
 WIDE_MARGIN = 0.5
 """A finer rung within this share fits by a wide margin."""
 FIRST_CALM_S = 1.0
 """Calm to wait for before the first change: where it began was chosen with care."""
-WINDOW = 12
+LATE_WINDOW = 12
 """How many recent frames the lateness test looks at,"""
-LATE = 5
+LATE_TO_STEP_DOWN = 5
 """and how many of them must be late to step down."""
-UNEASY = 2
+LATE_TO_END_CALM = 2
 """Late frames among the recent ones that end a calm spell; a single one happens on every desktop."""
-OVER = 30
+OVER_TO_STEP_DOWN = 30
 """Frames in a row that used more processor time than allowed, on the average, to step down."""
-FIRST_WIDTH = 512
+FIRST_MAX_WIDTH = 512
 """The rung the first warm-up is measured at is at most this wide, so that it is quick on any machine."""
-HOLDING_S = 3.0
+SHOW_CHANGE_S = 3.0
 """For this long the reason for a change is told; then what holds the rung."""
-FADE = 0.005
+DETAIL_FADE = 0.005
 """Share of detail's estimate that is forgotten with each frame without: half of it in five seconds.
 
 What is not done is not measured; a time taken under load would otherwise hold detail back for ever.
 """
 FRACTIONS = (0.08, 0.1, 0.125, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0)
-COARSEST = 0.25
+COARSEST_FRACTION = 0.25
 """The share of the picture's size the ladder goes down to,"""
-LEAST_SIDE = 320
+COARSEST_SIDE = 320
 """or, for large pictures, the longer side in pixels: 4K must be held by a small machine too."""
 
 
@@ -82,7 +82,7 @@ class Rung:
 
 def ladder(size: Size) -> tuple[Rung, ...]:
     """All rungs for an output of `size`, coarsest first, from a quarter of it (less for large ones) to the whole."""
-    coarsest = min(COARSEST, LEAST_SIDE / max(size))
+    coarsest = min(COARSEST_FRACTION, COARSEST_SIDE / max(size))
     return tuple(sorted({Rung.at(size, fraction) for fraction in FRACTIONS if fraction >= coarsest}))
 
 
@@ -141,11 +141,11 @@ class Governor:
         self._busy_budget_ms = busy_budget_ms
         self._per_megapixel, self._fixed, self._detail = _Estimate(), _Estimate(), _Estimate()
         self._busy_per_megapixel, self._busy_fixed = _Estimate(), _Estimate()
-        self._late: deque[bool] = deque(maxlen=WINDOW)
+        self._late: deque[bool] = deque(maxlen=LATE_WINDOW)
         self._over = 0
         self._calm_since: float | None = None
-        self._regret: Regret[_Step] = Regret()
-        first = max((rung for rung in rungs if rung.width <= FIRST_WIDTH), default=rungs[0])
+        self._regret: StepBackoff[_Step] = StepBackoff()
+        first = max((rung for rung in rungs if rung.width <= FIRST_MAX_WIDTH), default=rungs[0])
         self._wanted = _Step(first, True)
         self._changed = False
         self._changed_at: float | None = None
@@ -194,7 +194,7 @@ class Governor:
         if detail_ms is not None:
             self._detail.add(detail_ms)
         else:
-            self._detail.fade(FADE)
+            self._detail.fade(DETAIL_FADE)
         if busy_ms is not None:
             self._busy_per_megapixel.add(busy_ms[0] / rung.megapixels)
             self._busy_fixed.add(busy_ms[1])
@@ -204,25 +204,25 @@ class Governor:
         self._late.append(network_ms + fixed_ms + (detail_ms or 0.0) > self._period_ms)
         self._over = self._over + 1 if self._busy_share(self._wanted) > 1 else 0
         self._look_back(network_ms / rung.megapixels, 0.0 if busy_ms is None else busy_ms[0] / rung.megapixels)
-        finer, uneasy = self._next_finer(), sum(self._late) >= UNEASY
-        fits = finer is not None and self._share(finer) <= MARGIN
+        finer, uneasy = self._next_finer(), sum(self._late) >= LATE_TO_END_CALM
+        fits = finer is not None and self._share(finer) <= STEP_UP_MARGIN
         self._regret.look(now, late=uneasy, fits=fits)
         if uneasy or not fits:
             self._calm_since = None
         elif self._calm_since is None:
             self._calm_since = now
 
-    def forbid(self, rung: Rung) -> None:
+    def exclude(self, rung: Rung) -> None:
         """Never want `rung` or a finer one again: it cannot be built. The coarsest one always stays."""
         self._steps = tuple(step for step in self._steps if step.rung < rung) or self._steps[:2]
         self._wanted = min(self._wanted, self._steps[-1])
         self._reason = f"{rung.width}x{rung.height} cannot be built"
         self._settle()
 
-    def disturb(self) -> None:
+    def forget_recent(self) -> None:
         """Forget recent lateness and calm: they were another time's, or something known and passing caused them."""
         self._settle()
-        self._regret.disturb()
+        self._regret.forget_recent()
 
     def choose(self, now: float) -> Decision:
         """The rung wanted at time `now` (s)."""
@@ -234,9 +234,9 @@ class Governor:
         late = sum(self._late)
         if self._wanted == self._steps[0]:
             late = self._over = 0
-        if late >= LATE:
+        if late >= LATE_TO_STEP_DOWN:
             self._lower(now, f"{late} of the last {len(self._late)} frames were late")
-        elif self._over >= OVER:
+        elif self._over >= OVER_TO_STEP_DOWN:
             share = self._busy_share(self._wanted)
             self._lower(now, f"{share:.0%} of the processor time allowed were used")
         elif (finer := self._next_finer()) is not None and self._may_raise(finer, now):
@@ -251,7 +251,7 @@ class Governor:
             return
         time = self._finish(step.detail) + per_megapixel * step.rung.megapixels
         busy = self._busy_finish(step.detail) + busy_per_megapixel * step.rung.megapixels
-        self._regret.look_back(max(time / self._budget_ms, busy / self._busy_budget_ms))
+        self._regret.judge(max(time / self._budget_ms, busy / self._busy_budget_ms))
 
     def _lower(self, now: float, why: str) -> None:
         self._regret.fell(self._wanted, now)
@@ -267,13 +267,13 @@ class Governor:
         calm_s = now - self._calm_since
         if not self._changed:
             return calm_s >= FIRST_CALM_S
-        return self._regret.is_over(finer, now, calm_s, wide=self._share(finer) <= WIDE_MARGIN)
+        return self._regret.allows(finer, now, calm_s, wide=self._share(finer) <= WIDE_MARGIN)
 
     def _raise(self, finer: _Step, now: float) -> None:
         """To `finer`, the next, or as far beyond as it may leap: not to what failed lately."""
         failed = self._regret.failed
         leap = [step for step in self._steps if failed is None or step < failed]
-        self._wanted = finer = max(finer, min(leap[-1], self._finest_within(LEAP_MARGIN)) if leap else finer)
+        self._wanted = finer = max(finer, min(leap[-1], self._finest_within(JUMP_MARGIN)) if leap else finer)
         self._regret.raised(now)
         self._changed, self._changed_at = True, now
         self._tell(f"up: calm, predicted {self._needs(finer)}")
@@ -284,7 +284,7 @@ class Governor:
         self._regret.hold(self._wanted, now)
         if self._changed_at is None:
             self._changed_at = now
-        if now - self._changed_at > HOLDING_S:
+        if now - self._changed_at > SHOW_CHANGE_S:
             self._tell(self._what_holds(self._next_finer()))
 
     def _tell(self, reason: str) -> None:

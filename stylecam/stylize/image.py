@@ -11,8 +11,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.engines.autotune import Tuner, answers_path
-from stylecam.engines.base import Engine, Session
+from stylecam.engines.autotune import Autotuner, cache_path
+from stylecam.engines.base import Engine, InferenceSession
 from stylecam.engines.factory import make_engine
 from stylecam.engines.names import AUTO
 from stylecam.errors import UsageError
@@ -25,23 +25,23 @@ from stylecam.stylize.postprocess.color import blend, with_colors_of
 from stylecam.stylize.tiling import Span, spans
 from stylecam.utils.clock import SystemClock
 
-RIM = 64
+PADDING = 64
 """The least reflected picture around a network's input: the frame networks paint at their border is cropped away.
 
 Wider than the live rim, for a still picture is looked at for longer. A multiple of 8."""
-WHOLE = 2_600_000
+MAX_UNTILED_PIXELS = 2_600_000
 """About how many pixels a network is given at once, a full-HD picture with its rim; larger ones go in tiles."""
-TILE, MARGIN = 1280, 128
+TILE_SIDE, TILE_MARGIN = 1280, 128
 """Side of a tile, and how much of it is only there for its neighbour's sake: wider than what style networks see."""
-WINDOWS = 3
+SAMPLE_GRID = 3
 """A large picture's statistics are measured on collages of so many windows times as many."""
-STRIP = 512
+ROWS_AT_ONCE = 512
 """Rows finished at a time, so that a large picture needs no second copy."""
 
 Progress = Callable[[float], None]
 
 
-class Painter:
+class Stylist:
     """Paints pictures in one style; `stylecam.Stylist` is this class.
 
     >>> import numpy as np
@@ -58,7 +58,7 @@ class Painter:
     A picture of more than about two megapixels is painted in tiles by a network whose instance norms are fixed to the
     statistics of the whole picture (estimated from windows spread over all of it), so that no seams show and memory
     stays bounded. A network that looks at the whole picture in another way is given a reduced copy and its painting
-    enlarged; `limited` and `limit` say so.
+    enlarged; `cannot_tile` and `limit` say so.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class Painter:
         self.mix = mix
         self._strength, self._preserve_color, self._scale = strength, preserve_color, scale
         self._engine = engine if isinstance(engine, Engine) else _engine(engine, device, mix.model)
-        self._sessions: dict[str, tuple[Size, Session]] = {}
+        self._sessions: dict[str, tuple[Size, InferenceSession]] = {}
 
     @property
     def engine(self) -> Engine:
         """What runs the networks."""
         return self._engine
 
-    def restyled(self, mix: StyleMix) -> Painter:
+    def with_style(self, mix: StyleMix) -> Stylist:
         """A painter with another style, which shares this one's engine and loaded networks; one thread for both."""
         other = copy.copy(self)
         other.mix = mix
@@ -121,14 +121,14 @@ class Painter:
         return InstanceNorms(self.mix.model)
 
     @property
-    def limited(self) -> bool:
-        """Large pictures are painted from a copy of `WHOLE` pixels, for this network allows no tiles."""
+    def cannot_tile(self) -> bool:
+        """Large pictures are painted from a copy of `MAX_UNTILED_PIXELS` pixels, for this network allows no tiles."""
         return not self._norms.can_freeze
 
-    def limit(self, size: Size) -> str | None:
+    def reduction_note(self, size: Size) -> str | None:
         """What a picture of `size` loses by such a copy, to be read after its name; None where it loses nothing."""
         share = _share(_scaled(size, self._scale))
-        if share == 1 or not self.limited:
+        if share == 1 or not self.cannot_tile:
             return None
         return (
             f"was painted from a copy {share:.0%} as wide and enlarged, for {self.mix.label} looks at whole pictures "
@@ -182,29 +182,29 @@ class Painter:
 
     def _whole(self, model: Model, image: Image) -> Image:
         size = _padded(image)
-        painted = self._session(model, size).paint(_window(image, *_everything(image)), self.mix.weights)
+        painted = self._session(model, size).stylize(_window(image, *_everything(image)), self.mix.weights)
         height, width = image.shape[:2]
-        return np.ascontiguousarray(painted[RIM : RIM + height, RIM : RIM + width])
+        return np.ascontiguousarray(painted[PADDING : PADDING + height, PADDING : PADDING + width])
 
     def _in_tiles(self, model: Model, image: Image, told: Progress) -> Image:
         """`image` by a network whose statistics are fixed; where tiles meet they agree, so a plain cut is enough."""
         size, (height, width) = _padded(image), image.shape[:2]
-        rows, columns = spans(size.height, TILE, MARGIN), spans(size.width, TILE, MARGIN)
+        rows, columns = spans(size.height, TILE_SIDE, TILE_MARGIN), spans(size.width, TILE_SIDE, TILE_MARGIN)
         session = self._engine.session(model, columns[0].end, rows[0].end)
         painted = np.empty_like(image, order="C")
         done = 0
         for row in rows:
-            top, bottom = max(row.first - RIM, 0), min(row.last - RIM, height)
+            top, bottom = max(row.first - PADDING, 0), min(row.last - PADDING, height)
             for column in columns:
-                left, right = max(column.first - RIM, 0), min(column.last - RIM, width)
-                tile = session.paint(_window(image, row, column), self.mix.weights, (row.start, column.start))
-                y, x = row.start - RIM, column.start - RIM
+                left, right = max(column.first - PADDING, 0), min(column.last - PADDING, width)
+                tile = session.stylize(_window(image, row, column), self.mix.weights, (row.start, column.start))
+                y, x = row.start - PADDING, column.start - PADDING
                 painted[top:bottom, left:right] = tile[top - y : bottom - y, left - x : right - x]
                 done += 1
                 told(done / (len(rows) * len(columns)))
         return painted
 
-    def _session(self, model: Model, size: Size) -> Session:
+    def _session(self, model: Model, size: Size) -> InferenceSession:
         """One for each network, for the size it was last asked for: a large one takes hundreds of megabytes."""
         known = self._sessions.pop(model.key, None)
         if known is None or known[0] != size:
@@ -215,8 +215,8 @@ class Painter:
 
     def _finish(self, original: Image, painted: Image) -> None:
         """Colours and strength, in place."""
-        for top in range(0, painted.shape[0], STRIP):
-            below, above = original[top : top + STRIP], painted[top : top + STRIP]
+        for top in range(0, painted.shape[0], ROWS_AT_ONCE):
+            below, above = original[top : top + ROWS_AT_ONCE], painted[top : top + ROWS_AT_ONCE]
             if self._preserve_color:
                 above[:] = with_colors_of(below, above)
             if self._strength < 1:
@@ -231,7 +231,7 @@ def _load(style: str) -> StyleMix | None:
 
 def _engine(name: str, device: str, model: Model) -> Engine:
     if name == AUTO:
-        return Tuner(answers_path(), SystemClock()).choose(model, device, exact=True).engine
+        return Autotuner(cache_path(), SystemClock()).choose(model, device, exact=True).engine
     return make_engine(name, device)
 
 
@@ -247,7 +247,7 @@ def _reduced(image: Image, scale: float) -> Image:
 def _share(size: Size) -> float:
     """By how much the sides of a picture of `size` shrink until a network takes it at once; 1 if it does."""
     share = 1.0
-    while (size.width * share + 2 * RIM) * (size.height * share + 2 * RIM) > WHOLE:
+    while (size.width * share + 2 * PADDING) * (size.height * share + 2 * PADDING) > MAX_UNTILED_PIXELS:
         share *= 0.98
     return share
 
@@ -260,8 +260,8 @@ def _samples(image: Image) -> Iterator[Image]:
     """
     size = Size(image.shape[1], image.shape[0])
     share = _share(size)
-    width, height = (int(side * share) // WINDOWS for side in size)
-    if min(width, height) < RIM:
+    width, height = (int(side * share) // SAMPLE_GRID for side in size)
+    if min(width, height) < PADDING:
         yield _reduced(image, share)
         return
     for y, x in product((0, 1), repeat=2):
@@ -274,14 +274,14 @@ def _samples(image: Image) -> Iterator[Image]:
 
 def _places(length: int, window: int, end: int) -> list[int]:
     """Where windows start: at the beginning (`end` 0) or the end (1) of each equal part of `length`."""
-    part = length / WINDOWS
-    return [int(number * part + end * (part - window)) for number in range(WINDOWS)]
+    part = length / SAMPLE_GRID
+    return [int(number * part + end * (part - window)) for number in range(SAMPLE_GRID)]
 
 
 def _padded(image: Image) -> Size:
     """The size of `image` with its rim, both sides multiples of 8."""
     height, width = image.shape[:2]
-    return Size(*(-(-(side + 2 * RIM) // 8) * 8 for side in (width, height)))
+    return Size(*(-(-(side + 2 * PADDING) // 8) * 8 for side in (width, height)))
 
 
 def _everything(image: Image) -> tuple[Span, Span]:
@@ -292,8 +292,8 @@ def _everything(image: Image) -> tuple[Span, Span]:
 def _window(image: Image, row: Span, column: Span) -> Image:
     """The picture in a window; `row` and `column` count from the rim's corner. What lies outside is reflected."""
     height, width = image.shape[:2]
-    top, bottom = row.start - RIM, row.end - RIM
-    left, right = column.start - RIM, column.end - RIM
+    top, bottom = row.start - PADDING, row.end - PADDING
+    left, right = column.start - PADDING, column.end - PADDING
     inside = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
     edges = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
     return cast(Image, cv2.copyMakeBorder(inside, *edges, cv2.BORDER_REFLECT_101))

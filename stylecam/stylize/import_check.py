@@ -23,17 +23,17 @@ from stylecam.models.model import MAX_FILE_BYTES, Model
 from stylecam.utils import sandbox
 from stylecam.utils.text import printable
 
-TRIED_AT = Size(264, 200)
+TRIAL_SIZE = Size(264, 200)
 """Multiples of 8 and of nothing larger, and of no size that networks are exported at."""
-SECONDS = 120.0
+TIMEOUT_S = 120.0
 """An honest network takes one or two."""
-MEMORY, TIMES_THE_FILE = 2 * 2**30, 8
+MEMORY_BYTES, FILE_COPIES = 2 * 2**30, 8
 """Bytes that trying a network may take, and how often its file may lie in memory on top."""
 _ERRORS = {error.__name__: error for error in (ModelFormatError, ImporterUnavailableError, UsageError)}
 _REQUEST, _ANSWER, _NETWORK = "request.json", "answer.json", "imported.onnx"
 
 
-def adopt(path: Path, options: ImportOptions, limits: sandbox.SandboxLimits | None = None) -> Imported:
+def import_and_check(path: Path, options: ImportOptions, limits: sandbox.SandboxLimits | None = None) -> Imported:
     """The network in `path` in the model contract, proven on a photo; nothing is written anywhere that lasts.
 
     All that is done with the file happens in a process of its own within `limits`, so that a file made to harm, or one
@@ -48,7 +48,7 @@ def adopt(path: Path, options: ImportOptions, limits: sandbox.SandboxLimits | No
     with tempfile.TemporaryDirectory(prefix="stylecam-") as name:
         folder = Path(name)
         (folder / _REQUEST).write_text(json.dumps({"path": str(path), "options": asdict(options)}))
-        ended = sandbox.run("stylecam.stylize.import_check:attempt", name, limits)
+        ended = sandbox.run("stylecam.stylize.import_check:run_in_child", name, limits)
         if ended is not None:
             raise ModelFormatError(f"{path} is refused: trying it on a photo {printable(ended)}")
         answer = json.loads((folder / _ANSWER).read_text())
@@ -57,13 +57,13 @@ def adopt(path: Path, options: ImportOptions, limits: sandbox.SandboxLimits | No
         return Imported(answer["name"], (folder / _NETWORK).read_bytes(), tuple(answer["notes"]))
 
 
-def attempt(name: str) -> None:
+def run_in_child(name: str) -> None:
     """What the child does: read the request in the folder `name`, and leave network and answer there."""
     folder = Path(name)
     request = json.loads((folder / _REQUEST).read_text())
     answer: Mapping[str, object]
     try:
-        made = import_style(Path(request["path"]), ImportOptions(**request["options"]), painted_wrongly)
+        made = import_style(Path(request["path"]), ImportOptions(**request["options"]), why_implausible)
     except tuple(_ERRORS.values()) as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     else:
@@ -72,7 +72,7 @@ def attempt(name: str) -> None:
     (folder / _ANSWER).write_text(json.dumps(answer))
 
 
-def painted_wrongly(data: bytes) -> str | None:
+def why_implausible(data: bytes) -> str | None:
     """Why what the network `data` makes of a photo cannot be meant, or None.
 
     Raises:
@@ -80,9 +80,9 @@ def painted_wrongly(data: bytes) -> str | None:
         ModelFormatError: it does not keep the model contract.
         MemoryError: it wants more than there is, and would in any other form.
     """
-    photo = to_tensor(fit(_photo(), TRIED_AT))
+    photo = to_tensor(fit(_photo(), TRIAL_SIZE))
     model = Model.parse(Path(_NETWORK), data)
-    session = OpenCVEngine("cpu").session(model, *TRIED_AT)
+    session = OpenCVEngine("cpu").session(model, *TRIAL_SIZE)
     weights = model.one_hot()
     try:
         return proof.refusal(photo, session.run(photo, weights))
@@ -96,7 +96,7 @@ def _limits(path: Path) -> sandbox.SandboxLimits:
     size = 0
     with contextlib.suppress(OSError):  # the reader says why
         size = path.stat().st_size
-    return sandbox.SandboxLimits(SECONDS, MEMORY + TIMES_THE_FILE * min(size, MAX_FILE_BYTES))
+    return sandbox.SandboxLimits(TIMEOUT_S, MEMORY_BYTES + FILE_COPIES * min(size, MAX_FILE_BYTES))
 
 
 def _photo() -> Image:

@@ -13,42 +13,42 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
-from stylecam.stylize.frame_view import View
+from stylecam.stylize.frame_view import FrameView
 from stylecam.stylize.governor import Decision, Governor, Rung, ladder
 from stylecam.stylize.look import Look
-from stylecam.stylize.postprocess.chain import Finisher
-from stylecam.stylize.postprocess.change_detection import Stillness
-from stylecam.stylize.postprocess.transition import Morph, Step
+from stylecam.stylize.postprocess.chain import Postprocessor
+from stylecam.stylize.postprocess.change_detection import ChangeDetector
+from stylecam.stylize.postprocess.transition import Transition, TransitionStep
 from stylecam.stylize.session_pool import SessionPool, WarmSession
 from stylecam.utils.clock import Clock
 from stylecam.utils.metrics import StageTimes
 
-RIM = 8
+PADDING = 8
 """Pixels of reflected picture around a network's input: what networks paint at their border is cropped away."""
-FORESEEN = 4
+PREFETCHED_NETWORKS = 4
 """For how many other networks a session is kept warm, so that a switch to them does not wait;"""
-NEXT = 2
+ADJACENT_NETWORKS = 2
 """for so many also where they leave no room for other things: the next and the previous one."""
-TEND_S = 0.5
-GIVE_UP = 3
+PREFETCH_EVERY_S = 0.5
+MAX_FAILURES = 3
 """Failed runs in a row after which a network is not tried again."""
 
 FaultReport = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class StylizeResult:
     """What the stylist did last, for the statistics.
 
     Attributes:
-        painted: a painting was shown, not the camera picture.
+        stylized: a painting was shown, not the camera picture.
         reused: it was the one before, for nothing had moved.
         rung: the size it was painted at.
         detail: the camera's detail was added at full size.
         decision: what the governor wants next.
     """
 
-    painted: bool
+    stylized: bool
     rung: Rung | None = None
     decision: Decision | None = None
     reused: bool = False
@@ -60,13 +60,13 @@ class _Recipe:
     """All that a picture depends on beside what the camera sees."""
 
     state: Look
-    step: Step
+    step: TransitionStep
     network: str
     rung: Rung
     detail: bool
 
 
-class Stylist:
+class FrameStylizer:
     """Paints frames with the style of a `Look`, as finely as the governor allows.
 
     Used by one thread. It never waits for a session: until one is warm it goes on with the one it has, and before the
@@ -84,7 +84,7 @@ class Stylist:
         *,
         busy_budget_ms: float = math.inf,
     ) -> None:
-        """`size` is the output's; `fps` the rate to hold; `models` are kept warm as far as `FORESEEN` goes.
+        """`size` is the output's; `fps` the rate to hold; `models` are kept warm as far as `PREFETCHED_NETWORKS` goes.
 
         `report(kind, message)` is told once of each network that cannot be run. `busy_budget_ms` is the processor time,
         of all cores together, that a frame may take.
@@ -100,15 +100,15 @@ class Stylist:
         self._active: dict[str, WarmSession] = {}
         self._failures: dict[str, int] = {}
         self.stages = StageTimes(clock)
-        self._morph = Morph(1 / fps)
-        self._stillness = Stillness()
-        self._finisher = Finisher(size, self.stages)
+        self._morph = Transition(1 / fps)
+        self._stillness = ChangeDetector()
+        self._finisher = Postprocessor(size, self.stages)
         self._current: StyleMix | None = None
         self._last: Image | None = None
         self._made_with: _Recipe | None = None
         self._busy_at: float | None = None
         self._tended_at = float("-inf")
-        self.work = Work(False)
+        self.result = StylizeResult(False)
 
     def prepare(self, state: Look) -> None:
         """Warm the first session, in the calling thread, so that painting starts with the first frame.
@@ -128,16 +128,16 @@ class Stylist:
         try:
             self._active[model.key] = self._pool.build(model, governor.choose(now).rung)
         except EngineError as error:
-            governor.forbid(governor.choose(now).rung)
+            governor.exclude(governor.choose(now).rung)
             self._report("engine", str(error))
 
-    def style(self, frame: Frame, state: Look) -> Frame:
+    def stylize(self, frame: Frame, state: Look) -> Frame:
         """Paint `frame` (any size) for `state`; the result has the output's size and the frame's index and times.
 
         Where no network can be run, it is the camera picture, and `report` was told why.
         """
         started = self._clock.now()
-        view = View(frame.image, self._size, state.mirror)
+        view = FrameView(frame.image, self._size, state.mirror)
         self._tend(started, state)
         mix, warm = self._mix_and_session(state, started) if state.paints else (None, None)
         shown = None
@@ -147,13 +147,13 @@ class Stylist:
             self._morph.reset()
             self._finisher.reset()
             self._current = self._made_with = self._busy_at = None
-            self.work = Work(False)
+            self.result = StylizeResult(False)
             shown = np.ascontiguousarray(view.at(self._size))
         self._last = shown
         return Frame(shown, frame.index, frame.captured_at)
 
     def _painting(
-        self, mix: StyleMix, warm: WarmSession, view: View, frame: Frame, state: Look, started: float
+        self, mix: StyleMix, warm: WarmSession, view: FrameView, frame: Frame, state: Look, started: float
     ) -> Image | None:
         """The picture to show: a new painting, or the last one while nothing moves; None if the network failed."""
         governor = self._governor(mix.model, state.scale)
@@ -164,19 +164,19 @@ class Stylist:
             unmoved = self._stillness.unchanged(small)
         if unmoved and recipe == self._made_with and self._last is not None:
             self._busy_at = None
-            self.work = replace(self.work, decision=governor.choose(started), reused=True)
+            self.result = replace(self.result, decision=governor.choose(started), reused=True)
             return self._last
         busy = self._clock.process_time()
         try:
             with self.stages.time("network") as network:
-                painted = warm.session.paint(pad_by_reflection(small, RIM), step.weights)
+                painted = warm.session.stylize(pad_by_reflection(small, PADDING), step.weights)
         except EngineRunError as error:
             self._failed(mix.model, warm, error)
             return None
         busy_in_network = self._clock.process_time() - busy
         self._failures.pop(mix.model.key, None)
         finished = self._finisher.finish(
-            painted[RIM:-RIM, RIM:-RIM],
+            painted[PADDING:-PADDING, PADDING:-PADDING],
             view,
             step,
             self._last,
@@ -196,9 +196,9 @@ class Stylist:
             busy_ms=self._busy_ms(busy_in_network),
         )
         if self._pool.building:
-            governor.disturb()
+            governor.forget_recent()
         self._made_with = recipe
-        self.work = Work(True, warm.rung, governor.choose(now), detail=finished.detail_ms is not None)
+        self.result = StylizeResult(True, warm.rung, governor.choose(now), detail=finished.detail_ms is not None)
         return finished.image
 
     def _busy_ms(self, in_network: float) -> tuple[float, float] | None:
@@ -215,24 +215,26 @@ class Stylist:
         """Count a failed run; after a few in a row this network is not tried again."""
         self._report("engine", str(error))
         self._failures[model.key] = self._failures.get(model.key, 0) + 1
-        if self._failures[model.key] == GIVE_UP:
+        if self._failures[model.key] == MAX_FAILURES:
             self._active.pop(model.key, None)
-            self._report("engine", f"{model.path.name} has failed {GIVE_UP} times; showing the camera picture instead")
+            self._report(
+                "engine", f"{model.path.name} has failed {MAX_FAILURES} times; showing the camera picture instead"
+            )
 
     def _mix_and_session(self, state: Look, now: float) -> tuple[StyleMix, WarmSession | None]:
         """What to paint with: the mix wanted, or the one before it while the wanted one's network is not ready."""
         assert state.mix is not None
         warm = self._session(state.mix.model, state.scale, now)
-        given_up = self._failures.get(state.mix.model.key, 0) >= GIVE_UP
+        given_up = self._failures.get(state.mix.model.key, 0) >= MAX_FAILURES
         if warm is not None or given_up or self._current is None:
             if self._current is not None and self._current.model.key != state.mix.model.key:
-                self._governor(state.mix.model, state.scale).disturb()
+                self._governor(state.mix.model, state.scale).forget_recent()
             self._current = state.mix
             return state.mix, warm
         return self._current, self._session(self._current.model, state.scale, now)
 
     def _session(self, model: Model, scale: float | None, now: float) -> WarmSession | None:
-        if self._failures.get(model.key, 0) >= GIVE_UP:
+        if self._failures.get(model.key, 0) >= MAX_FAILURES:
             return None
         governor = self._governor(model, scale)
         wanted = governor.choose(now).rung
@@ -242,9 +244,9 @@ class Stylist:
         try:
             warm = self._pool.get(model, wanted)
         except EngineError as error:
-            governor.forbid(wanted)
+            governor.exclude(wanted)
             if governor.choose(now).rung == wanted:  # the coarsest: nothing is left to try
-                self._failures[model.key] = GIVE_UP
+                self._failures[model.key] = MAX_FAILURES
             self._report("engine", str(error))
             return active
         if warm is None and active is not None and wanted < active.rung:
@@ -266,7 +268,7 @@ class Stylist:
 
     def _tend(self, now: float, state: Look) -> None:
         """Now and then: have the sessions built that may be wanted next, also while nothing is painted."""
-        if now - self._tended_at < TEND_S:
+        if now - self._tended_at < PREFETCH_EVERY_S:
             return
         self._tended_at = now
         current = state.mix.model if state.mix is not None else None
@@ -278,11 +280,14 @@ class Stylist:
             wanted += self._needed(shown, state.scale, now)[:1]
         for number, model in enumerate(self._foreseen(current)):
             needed = self._needed(model, state.scale, now)[:1]
-            if number >= NEXT and sum(rung.megapixels for _, rung in (*wanted, *needed)) > self._pool.room:
+            if (
+                number >= ADJACENT_NETWORKS
+                and sum(rung.megapixels for _, rung in (*wanted, *needed)) > self._pool.capacity_megapixels
+            ):
                 break
             self._session(model, state.scale, now)
             wanted += needed
-        self._pool.hold(wanted)
+        self._pool.keep_warm(wanted)
         kept = {model.key for model, _ in wanted}
         self._active = {key: warm for key, warm in self._active.items() if key in kept}
 
@@ -291,7 +296,7 @@ class Stylist:
 
         A finer one is built when it is wanted; until then the present one does well.
         """
-        if self._failures.get(model.key, 0) >= GIVE_UP:
+        if self._failures.get(model.key, 0) >= MAX_FAILURES:
             return []
         active = self._active.get(model.key)
         at = self._governor(model, scale).choose(now).rung if active is None else active.rung
@@ -308,4 +313,4 @@ class Stylist:
         count = max(1, len(keys))
         distance = {key: min((i - at) % count, (at - i) % count) for i, key in enumerate(keys)}
         others = [model for model in self._models if current is None or model.key != current.key]
-        return sorted(others, key=lambda model: distance[model.key])[:FORESEEN]
+        return sorted(others, key=lambda model: distance[model.key])[:PREFETCHED_NETWORKS]

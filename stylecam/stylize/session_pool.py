@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylecam.engines.base import Engine, Session
+from stylecam.engines.base import Engine, InferenceSession
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
@@ -20,11 +20,11 @@ from stylecam.utils import malloc
 
 Key = tuple[str, Rung]
 
-GIVE_BACK_S = 30.0
+RETURN_MEMORY_EVERY_S = 30.0
 """So often memory is given back also where no session came or went: a camera opened again takes some and frees it."""
 
 WARM_RUNS = 2
-ROOM = 2.5
+CAPACITY_MEGAPIXELS = 2.5
 """Megapixels of sessions that are kept, all together. What a session takes grows with them: 36 MB each in OpenVINO
 (bfloat16), 92 MB in OpenCV, and 10 MB for being there. This is room for a whole ladder up to 1024×576."""
 
@@ -34,7 +34,7 @@ class WarmSession:
 
     __slots__ = ("milliseconds", "rung", "session")
 
-    def __init__(self, session: Session, rung: Rung, milliseconds: float) -> None:
+    def __init__(self, session: InferenceSession, rung: Rung, milliseconds: float) -> None:
         self.session = session
         self.rung = rung
         self.milliseconds = milliseconds
@@ -45,20 +45,20 @@ class SessionPool:
 
     They are let go where they are built, off the frame path.
 
-    `rim` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
+    `padding` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
 
     Attributes:
-        room: megapixels of sessions to keep, all together; what is held is kept beyond that.
-        spare: an engine for networks that the engine cannot load or run; None for none.
+        capacity_megapixels: megapixels of sessions to keep, all together; what is held is kept beyond that.
+        fallback: an engine for networks that the engine cannot load or run; None for none.
         notices: what the user should know of it, in one line each, until somebody takes them out.
     """
 
-    def __init__(self, engine: Engine, rim: int = 0, room: float = ROOM) -> None:
+    def __init__(self, engine: Engine, padding: int = 0, capacity_megapixels: float = CAPACITY_MEGAPIXELS) -> None:
         self._engine = engine
-        self._rim = rim
-        self.spare: Engine | None = None
+        self._padding = padding
+        self.fallback: Engine | None = None
         self.notices: deque[str] = deque()
-        self.room = room
+        self.capacity_megapixels = capacity_megapixels
         self._ready: OrderedDict[Key, WarmSession] = OrderedDict()
         self._held: set[Key] = set()
         self._freed = False
@@ -102,7 +102,7 @@ class SessionPool:
             found = [warm for (key, other), warm in self._ready.items() if key == model.key and other < rung]
         return max(found, key=lambda warm: warm.rung, default=None)
 
-    def hold(self, wanted: Sequence[tuple[Model, Rung]]) -> None:
+    def keep_warm(self, wanted: Sequence[tuple[Model, Rung]]) -> None:
         """Have these sessions built, if they are not there, and let none of them go until the next call."""
         held = {(model.key, rung) for model, rung in wanted}
         with self._condition:
@@ -140,14 +140,14 @@ class SessionPool:
         self._tidy()
         return warm
 
-    def give_back(self, now: float) -> None:
+    def return_memory(self, now: float) -> None:
         """Give the system back what was freed, at `now` (s), if nothing is being built.
 
-        What was freed here is given back with the next call, what others freed every `GIVE_BACK_S`.
+        What was freed here is given back with the next call, what others freed every `RETURN_MEMORY_EVERY_S`.
 
         For a thread that frames do not wait for, but not for a lower priority: allocation waits for it meanwhile.
         """
-        if (self._freed or now - self._given_back_at >= GIVE_BACK_S) and not self.building:
+        if (self._freed or now - self._given_back_at >= RETURN_MEMORY_EVERY_S) and not self.building:
             self._freed, self._given_back_at = False, now
             malloc.trim()
 
@@ -170,14 +170,14 @@ class SessionPool:
         try:
             return self._warmed(self._engine, model, rung)
         except EngineError as error:
-            if self.spare is None:
+            if self.fallback is None:
                 raise
-            warm = self._warmed(self.spare, model, rung)
-            self.notices.append(f"{error}; {self.spare.version} paints it")
+            warm = self._warmed(self.fallback, model, rung)
+            self.notices.append(f"{error}; {self.fallback.version} paints it")
             return warm
 
     def _warmed(self, engine: Engine, model: Model, rung: Rung) -> WarmSession:
-        width, height = rung.width + 2 * self._rim, rung.height + 2 * self._rim
+        width, height = rung.width + 2 * self._padding, rung.height + 2 * self._padding
         session = engine.session(model, width, height)
         image = np.full((height, width, 3), 128, np.uint8)
         weights = model.one_hot()
@@ -186,7 +186,7 @@ class SessionPool:
             if number > 1 and self._closed:
                 break
             started = time.perf_counter()
-            session.paint(image, weights)
+            session.stylize(image, weights)
             took.append((time.perf_counter() - started) * 1000)
         return WarmSession(session, rung, min(took[1:]))
 
@@ -202,7 +202,7 @@ class SessionPool:
         taken = coming + sum(rung.megapixels for _, rung in self._ready)
         found = []
         for key in list(self._ready)[:-1]:
-            if taken <= self.room:
+            if taken <= self.capacity_megapixels:
                 break
             if key not in self._held:
                 found.append(key)
@@ -210,7 +210,7 @@ class SessionPool:
         return found
 
     def _tidy(self, coming: float = 0.0) -> None:
-        """Let go of what there is no room for."""
+        """Let go of what there is no capacity_megapixels for."""
         with self._condition:
             gone = [self._ready.pop(key) for key in self._crowding(coming)]
             self._freed = True  # by this, or by building

@@ -15,17 +15,17 @@ from statistics import median
 from typing import Any, Generic, Protocol, TypeVar
 
 CALM_S = 3.0
-REGRET_S = 8.0
+MISTAKE_WINDOW_S = 8.0
 """A step down this soon after a step up (or within the calm asked for, if that is longer) was a mistake,"""
-JUDGED = 15
+FRAMES_TO_JUDGE = 15
 """which so many frames after it are asked about."""
-LONGEST_DOUBT_S = 600.0
+MAX_RETRY_WAIT_S = 600.0
 """Each mistake of the law's doubles the calm asked for before that step and finer ones, up to this,"""
-LONGEST_WIDE_DOUBT_S = 60.0
+MAX_WIDE_RETRY_WAIT_S = 60.0
 """or this, where the step is predicted to fit with a wide margin: so wrong the law hardly is."""
-LONGEST_UNREST_S = 12.0
+MAX_LOAD_WAIT_S = 12.0
 """Each mistake that another program caused doubles the quiet asked for before all steps, up to this;"""
-FADE_S = 60.0
+LOAD_WAIT_HALVES_AFTER_S = 60.0
 """so long without late frames halves it."""
 
 
@@ -36,7 +36,7 @@ class _Ordered(Protocol):
 S = TypeVar("S", bound=_Ordered)
 
 
-class Regret(Generic[S]):
+class StepBackoff(Generic[S]):
     """Remembers mistakes, and says when a step may be dared again; steps are ordered, finer ones are greater.
 
     Attributes:
@@ -47,7 +47,7 @@ class Regret(Generic[S]):
     def __init__(self) -> None:
         self.failed: S | None = None
         self.on_trial: S | None = None
-        self._doubt_s = self._unrest_s = CALM_S
+        self._retry_wait_s = self._load_wait_s = CALM_S
         self._raised_at: float | None = None
         self._held: S | None = None
         self._held_since = 0.0
@@ -62,19 +62,21 @@ class Regret(Generic[S]):
 
     def fell(self, step: S, now: float) -> None:
         """`step` was left at `now` (s) for a coarser one."""
-        soon = self._raised_at is not None and now - self._raised_at <= max(REGRET_S, self._unrest_s, self._doubt_s)
+        soon = self._raised_at is not None and now - self._raised_at <= max(
+            MISTAKE_WINDOW_S, self._load_wait_s, self._retry_wait_s
+        )
         if soon or self.on_trial is not None:
             self.on_trial, self._raised_at = step, None  # one step up is one mistake, however far it leads down
-        self.disturb()
+        self.forget_recent()
         self._quiet_since = self._good_since = self._held = None
 
-    def look_back(self, share: float) -> None:
+    def judge(self, share: float) -> None:
         """A frame since the fall: by its cost the step on trial would need `share` of what it may.
 
         Once there are enough to judge by, it is judged: more than 1, and the law would have foreseen the fall.
         """
         self._shares.append(share)
-        if len(self._shares) == JUDGED:
+        if len(self._shares) == FRAMES_TO_JUDGE:
             if median(self._shares) > 1:
                 self._unrest()
             elif self._proven is not None and self._proven >= self.on_trial:  # a load that has just gone again
@@ -83,7 +85,7 @@ class Regret(Generic[S]):
             else:
                 self._doubt()
 
-    def disturb(self) -> None:
+    def forget_recent(self) -> None:
         """Forget what frames cost since the fall: something known and passing was the cause."""
         self._shares.clear()
 
@@ -97,34 +99,36 @@ class Regret(Generic[S]):
             self._good_since = None
         elif self._good_since is None:
             self._good_since = now
-        elif now - self._good_since >= FADE_S:
-            self._unrest_s, self._good_since = max(CALM_S, self._unrest_s / 2), now
+        elif now - self._good_since >= LOAD_WAIT_HALVES_AFTER_S:
+            self._load_wait_s, self._good_since = max(CALM_S, self._load_wait_s / 2), now
 
     def hold(self, step: S, now: float) -> None:
         """`step` is held at `now` (s): what has held for a while is proven, and forgiven if it failed before."""
         mark = self.failed if self.failed is not None and step >= self.failed else step
         if self._held is None or (mark != step and not self._held >= mark):
             self._held, self._held_since = mark, now
-        elif now - self._held_since > max(REGRET_S, self._doubt_s):
+        elif now - self._held_since > max(MISTAKE_WINDOW_S, self._retry_wait_s):
             if self._proven is None or self._held >= self._proven:
                 self._proven = self._held
             if self.failed is not None and self._held >= self.failed:
-                self.failed, self._doubt_s = None, CALM_S
+                self.failed, self._retry_wait_s = None, CALM_S
             self._held, self._held_since = step, now
 
-    def is_over(self, step: S, now: float, calm_s: float, *, wide: bool) -> bool:
+    def allows(self, step: S, now: float, calm_s: float, *, wide: bool) -> bool:
         """Whether `step` may be dared at `now` (s), after `calm_s` here; `wide` where it fits by a wide margin."""
         asked_s = CALM_S
         if self.failed is not None and step >= self.failed:
-            asked_s = min(self._doubt_s, LONGEST_WIDE_DOUBT_S) if wide else self._doubt_s
+            asked_s = min(self._retry_wait_s, MAX_WIDE_RETRY_WAIT_S) if wide else self._retry_wait_s
         quiet_s = 0.0 if self._quiet_since is None else now - self._quiet_since
-        return calm_s >= asked_s and quiet_s >= self._unrest_s
+        return calm_s >= asked_s and quiet_s >= self._load_wait_s
 
     def _unrest(self) -> None:
-        self._unrest_s = min(LONGEST_UNREST_S, self._unrest_s * 2)
-        self._doubt_s = max(CALM_S, self._doubt_s / 2)  # such falls may have been taken for the law's mistakes before
+        self._load_wait_s = min(MAX_LOAD_WAIT_S, self._load_wait_s * 2)
+        self._retry_wait_s = max(
+            CALM_S, self._retry_wait_s / 2
+        )  # such falls may have been taken for the law's mistakes before
         self.on_trial = None
 
     def _doubt(self) -> None:
-        self._doubt_s = min(LONGEST_DOUBT_S, self._doubt_s * 2)
+        self._retry_wait_s = min(MAX_RETRY_WAIT_S, self._retry_wait_s * 2)
         self.failed, self.on_trial = self.on_trial, None

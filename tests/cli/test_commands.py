@@ -274,12 +274,12 @@ def test_cameras_complete_by_their_path() -> None:
 def test_an_unforeseen_failure_ends_in_one_line_and_another_status(
     known: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stylecam.stylize.live import Stylist
+    from stylecam.stylize.live import FrameStylizer
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr(Stylist, "style", broken)
+    monkeypatch.setattr(FrameStylizer, "stylize", broken)
     assert run_command_line(["run", *SHORT, *(["-v"] if known else [])]) == 1
     err = capsys.readouterr().err
     assert "stylecam: stopped by an unexpected ZeroDivisionError: a mistake of ours" in err

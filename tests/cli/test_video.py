@@ -67,7 +67,7 @@ def test_stopped_it_leaves_nothing(number: signal.Signals, here: Path, monkeypat
         signal.raise_signal(number)
         raise AssertionError
 
-    monkeypatch.setattr(painter.Painter, "__call__", stopped)
+    monkeypatch.setattr(painter.Stylist, "__call__", stopped)
     assert run_command_line(["video", "clip.mp4", "-o", "out.mp4"]) == 130
     assert sorted(here.rglob("*")) == before
     assert signal.getsignal(number) == handler

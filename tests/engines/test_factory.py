@@ -6,7 +6,7 @@ import pytest
 
 from stylecam.engines import factory as select
 from stylecam.engines import onnxruntime, opencv, openvino
-from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES, PACKAGES, TITLES, check_names
+from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES, LIBRARY_NAMES, PACKAGES, check_names
 from stylecam.errors import EngineUnavailableError, UsageError
 from stylecam.utils import optional as library
 from tests.engines.libraries import need
@@ -44,7 +44,7 @@ def test_an_engine_has_the_name_it_is_asked_for_by(name: str) -> None:
     engine = select.make_engine(name, "cpu", 1)
     assert engine.name == name
     assert engine.device == "cpu"
-    assert engine.version.startswith(TITLES[name])
+    assert engine.version.startswith(LIBRARY_NAMES[name])
     assert engine.trouble is None
 
 
@@ -68,7 +68,7 @@ def test_a_name_that_is_none_is_refused_with_those_that_are(engine: str, device:
 
 
 def test_every_engine_is_described() -> None:
-    assert TITLES.keys() == DEVICES_OF.keys() == {"opencv", *PACKAGES}
+    assert LIBRARY_NAMES.keys() == DEVICES_OF.keys() == {"opencv", *PACKAGES}
     assert {AUTO, "cpu"} <= set(DEVICES)
     for engine in (opencv.OpenCVEngine, onnxruntime.OnnxRuntimeEngine, openvino.OpenVINOEngine):
         assert engine.name in ENGINES

@@ -59,7 +59,7 @@ def test_a_network_whose_answer_holds_numbers_that_are_none_is_an_error_and_no_p
     constants = [numpy_helper.from_array(np.full((1, 3, 1, 1), 2, np.float32), "two")]
     session = engine.session(Model.read(written(tmp_path / "nan.onnx", nodes, constants)), *SIZE)
     with pytest.raises(EngineRunError, match="gave numbers that are none"):
-        session.paint(picture(*SIZE), (1.0,))
+        session.stylize(picture(*SIZE), (1.0,))
 
 
 @pytest.mark.parametrize("level", [0, 1])
@@ -70,14 +70,14 @@ def test_a_picture_of_one_colour_that_is_meant_is_painted(
     made = spoiled(model, tmp_path, "out.bias", 100.0 * (2 * level - 1))
     session = engine.session(made, *SIZE)
     for _ in range(3):
-        assert np.array_equal(session.paint(picture(*SIZE), only(made)), gray_image(255 * level, SIZE))
+        assert np.array_equal(session.stylize(picture(*SIZE), only(made)), gray_image(255 * level, SIZE))
 
 
 def test_weights_that_are_nearly_nothing_change_nothing(engine: Engine, bank: Model) -> None:
     session = engine.session(bank, *SIZE)
     weights = (1.0, 1e-42, *(0.0,) * (bank.style_count - 2))
-    plain = session.paint(picture(*SIZE), only(bank))
-    assert np.array_equal(session.paint(picture(*SIZE), weights), plain)
+    plain = session.stylize(picture(*SIZE), only(bank))
+    assert np.array_equal(session.stylize(picture(*SIZE), weights), plain)
 
 
 def test_a_picture_of_numbers_that_are_nearly_nothing_is_painted(engine: Engine, bank: Model) -> None:
@@ -90,10 +90,10 @@ def test_a_picture_of_numbers_that_are_nearly_nothing_is_painted(engine: Engine,
 def test_a_bank_run_by_onnx_runtime_with_weights_that_are_none_is_an_error(bank: Model) -> None:
     session = engine_on("onnxruntime", "cpu").session(bank, *SIZE)
     with pytest.raises(EngineRunError, match="gave numbers that are none"):
-        session.paint(picture(*SIZE), (float("nan"), *(0.0,) * (bank.style_count - 1)))
-    assert session.paint(picture(*SIZE), only(bank)).std() > 1
+        session.stylize(picture(*SIZE), (float("nan"), *(0.0,) * (bank.style_count - 1)))
+    assert session.stylize(picture(*SIZE), only(bank)).std() > 1
 
 
 def test_painting_leaves_alone_how_the_calling_thread_computes(engine: Engine, bank: Model) -> None:
-    engine.session(bank, *SIZE).paint(picture(*SIZE), only(bank))
+    engine.session(bank, *SIZE).stylize(picture(*SIZE), only(bank))
     assert (np.full(64, 1e-40, np.float32) * np.float32(1)).all()

@@ -94,10 +94,10 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Any:
         library = Pretended(onnxruntime, **how)
         monkeypatch.setattr(room, "load", lambda *_: library)
 
-        def on_processor(_: OnnxRuntimeEngine, values: Any) -> Any:
+        def on_cpu(_: OnnxRuntimeEngine, values: Any) -> Any:
             return onnxruntime.OrtValue.ortvalue_from_numpy(values.copy(), "cpu", 0)
 
-        monkeypatch.setattr(OnnxRuntimeEngine, "on_device", on_processor)
+        monkeypatch.setattr(OnnxRuntimeEngine, "on_device", on_cpu)
         return library
 
     return build
@@ -134,7 +134,8 @@ def test_a_card_is_used_and_only_what_is_new_goes_there(bank: Model, pretend: An
     for weights, origin in ((only(bank), (0, 0)), (only(bank, 1), (8, 16)), (only(bank, 1), (8, 16))):
         image = rng.integers(0, 256, (SIZE.height, SIZE.width, 3), np.uint8)
         assert (
-            np.abs(session.paint(image, weights, origin).astype(int) - plain.paint(image, weights, origin)).max() <= 1
+            np.abs(session.stylize(image, weights, origin).astype(int) - plain.stylize(image, weights, origin)).max()
+            <= 1
         )
     assert (engine.device, engine.trouble) == ("cuda", None)
     assert library.opened[0] == ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -144,7 +145,7 @@ def test_a_card_is_used_and_only_what_is_new_goes_there(bank: Model, pretend: An
 def test_a_card_that_is_not_found_gives_way_to_the_processor_and_it_says_so(bank: Model, pretend: Any) -> None:
     pretend(finds_card=False)
     engine = OnnxRuntimeEngine("cuda")
-    engine.session(bank, *SIZE).paint(gray_image(100, SIZE), only(bank))
+    engine.session(bank, *SIZE).stylize(gray_image(100, SIZE), only(bank))
     assert engine.device == "cpu"
     assert "cannot use cuda (it finds no such device" in str(engine.trouble)
     assert str(engine.trouble).endswith("going on with the processor")
@@ -157,13 +158,13 @@ def test_a_card_that_fails_gives_way_to_the_processor_without_losing_a_picture(
     library = pretend(fails_after=runs)
     engine = OnnxRuntimeEngine()
     session, other = engine.session(bank, *SIZE), engine.session(bank, 128, 96)
-    wanted = OnnxRuntimeEngine("cpu").session(bank, *SIZE).paint(gray_image(100, SIZE), only(bank))
+    wanted = OnnxRuntimeEngine("cpu").session(bank, *SIZE).stylize(gray_image(100, SIZE), only(bank))
     for _ in range(runs + 2):
-        assert np.abs(session.paint(gray_image(100, SIZE), only(bank)).astype(int) - wanted).max() <= 1
+        assert np.abs(session.stylize(gray_image(100, SIZE), only(bank)).astype(int) - wanted).max() <= 1
     assert engine.device == "cpu"
     assert "unspecified launch failure" in str(engine.trouble)
     trouble = engine.trouble
-    other.paint(gray_image(100, Size(128, 96)), only(bank))
+    other.stylize(gray_image(100, Size(128, 96)), only(bank))
     assert engine.trouble is trouble
     assert library.opened[-1] == ["CPUExecutionProvider"]
 

@@ -142,7 +142,7 @@ def test_a_core_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(("device", "precision"), [("cpu", "f32"), ("cpu-bf16", "bf16")])
 def test_precision_and_threads_are_as_asked_for(device: str, precision: str, bank: Model, pretend: Any) -> None:
     core = pretend()
-    OpenVINOEngine(device, threads=1).session(bank, *SIZE).paint(gray_image(100, SIZE), only(bank))
+    OpenVINOEngine(device, threads=1).session(bank, *SIZE).stylize(gray_image(100, SIZE), only(bank))
     where, options = core.asked[-1]
     assert where == "CPU"
     assert options["INFERENCE_PRECISION_HINT"] == precision
@@ -154,7 +154,7 @@ def test_a_gpu_that_does_not_start_gives_way_to_the_processor_and_it_says_so(ban
     core = pretend()
     core.broken = "CL_OUT_OF_HOST_MEMORY"
     engine = OpenVINOEngine("gpu")
-    engine.session(bank, *SIZE).paint(gray_image(100, SIZE), only(bank))
+    engine.session(bank, *SIZE).stylize(gray_image(100, SIZE), only(bank))
     assert engine.device == "cpu"
     assert "cannot use gpu (CL_OUT_OF_HOST_MEMORY); going on with the processor" in str(engine.trouble)
     assert [where for where, _ in core.asked] == ["GPU", "CPU"]
@@ -168,13 +168,13 @@ def test_a_gpu_that_fails_gives_way_to_the_processor_without_losing_a_picture(
     core.fails_after = runs
     engine = OpenVINOEngine("gpu")
     session, other = engine.session(bank, *SIZE), engine.session(bank, 128, 96)
-    wanted = OpenVINOEngine("cpu").session(bank, *SIZE).paint(gray_image(100, SIZE), only(bank))
+    wanted = OpenVINOEngine("cpu").session(bank, *SIZE).stylize(gray_image(100, SIZE), only(bank))
     for _ in range(runs + 2):
-        assert np.array_equal(session.paint(gray_image(100, SIZE), only(bank)), wanted)
+        assert np.array_equal(session.stylize(gray_image(100, SIZE), only(bank)), wanted)
     assert engine.device == "cpu"
     trouble = engine.trouble
     assert "clFlush, error code: -14" in str(trouble)
-    other.paint(gray_image(100, Size(128, 96)), only(bank))
+    other.stylize(gray_image(100, Size(128, 96)), only(bank))
     assert engine.trouble is trouble
 
 

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from stylecam.engines import opencv
-from stylecam.engines.autotune import LEVELS, REDUCED_LEVELS, apart
+from stylecam.engines.autotune import MAX_DIFFERENCE, MAX_DIFFERENCE_REDUCED, max_difference
 from stylecam.engines.base import Engine
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, to_tensor
@@ -18,7 +18,7 @@ from stylecam.models.catalog import StyleMix, shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold_conversions
 from stylecam.stylize import image as painter
-from stylecam.stylize.image import Painter
+from stylecam.stylize.image import Stylist
 from tests.engines.libraries import engine_on
 from tests.models.networks import written
 
@@ -28,14 +28,18 @@ SIZES = [(336, 200), (976, 560)]
 
 FARTHEST = 14
 """Levels of 255 that no number may be off by, at any precision."""
-OUTLIERS = 8e-4
+OUTLIER_SHARE = 8e-4
 """At reduced precision, which is chosen by itself only where far fewer are, this share of a style's numbers may be
 further off than its levels allow."""
 
 
 @pytest.fixture(
     scope="module",
-    params=[("onnxruntime", "cpu", LEVELS), ("openvino", "cpu", LEVELS), ("openvino", "cpu-bf16", REDUCED_LEVELS)],
+    params=[
+        ("onnxruntime", "cpu", MAX_DIFFERENCE),
+        ("openvino", "cpu", MAX_DIFFERENCE),
+        ("openvino", "cpu-bf16", MAX_DIFFERENCE_REDUCED),
+    ],
     ids=str,
 )
 def engine_and_levels(request: pytest.FixtureRequest) -> tuple[Engine, int]:
@@ -53,9 +57,9 @@ def only(model: Model, index: int) -> tuple[float, ...]:
 
 
 def distance(one: Image, other: Image, levels: int) -> int:
-    """In levels of 255; at reduced precision, but for `OUTLIERS`, which are not far off."""
+    """In levels of 255; at reduced precision, but for `OUTLIER_SHARE`, which are not far off."""
     farthest = int(cv2.absdiff(one, other).max())
-    return apart(one, other, OUTLIERS) if levels > LEVELS and farthest <= FARTHEST else farthest
+    return max_difference(one, other, OUTLIER_SHARE) if levels > MAX_DIFFERENCE and farthest <= FARTHEST else farthest
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -66,11 +70,11 @@ def test_every_shipped_style_looks_the_same(
     engine, levels = engine_and_levels
     model, image = Model.read(path), portrait(*size)
     mine, reference = engine.session(model, *size), engine_on("opencv", "cpu").session(model, *size)
-    apart = {
-        index: distance(mine.paint(image, weights), reference.paint(image, weights), levels)
+    max_difference = {
+        index: distance(mine.stylize(image, weights), reference.stylize(image, weights), levels)
         for index, weights in enumerate(only(model, index) for index in range(model.style_count))
     }
-    assert max(apart.values()) <= levels, apart
+    assert max(max_difference.values()) <= levels, max_difference
 
 
 def test_a_tile_of_a_larger_picture_looks_the_same(bank: Model, engine_and_levels: tuple[Engine, int]) -> None:
@@ -78,15 +82,15 @@ def test_a_tile_of_a_larger_picture_looks_the_same(bank: Model, engine_and_level
     image = portrait(128, 96)
     mine, reference = engine.session(bank, 128, 96), engine_on("opencv", "cpu").session(bank, 128, 96)
     for origin in ((0, 0), (16, 40), (0, 0)):
-        painted = mine.paint(image, only(bank, 0), origin)
-        assert cv2.absdiff(painted, reference.paint(image, only(bank, 0), origin)).max() <= levels
+        painted = mine.stylize(image, only(bank, 0), origin)
+        assert cv2.absdiff(painted, reference.stylize(image, only(bank, 0), origin)).max() <= levels
 
 
 def test_a_blend_looks_the_same(bank: Model, engine_and_levels: tuple[Engine, int]) -> None:
     engine, levels = engine_and_levels
     image, weights = portrait(128, 96), (0.5, 0.3, 0.2, *(0.0,) * (bank.style_count - 3))
-    painted = engine.session(bank, 128, 96).paint(image, weights)
-    reference = engine_on("opencv", "cpu").session(bank, 128, 96).paint(image, weights)
+    painted = engine.session(bank, 128, 96).stylize(image, weights)
+    reference = engine_on("opencv", "cpu").session(bank, 128, 96).stylize(image, weights)
     assert cv2.absdiff(painted, reference).max() <= levels
 
 
@@ -101,9 +105,9 @@ def test_the_whole_network_gives_the_same_numbers(bank: Model, engine_and_levels
 def test_what_is_painted_belongs_to_the_caller(bank: Model, engine_and_levels: tuple[Engine, int]) -> None:
     session = engine_and_levels[0].session(bank, 128, 96)
     image = portrait(128, 96)
-    first = session.paint(image, only(bank, 0))
+    first = session.stylize(image, only(bank, 0))
     kept, seen = first.copy(), image.copy()
-    second = session.paint(image, only(bank, 1))
+    second = session.stylize(image, only(bank, 1))
     assert np.array_equal(first, kept)
     assert np.array_equal(image, seen)
     assert not np.array_equal(first, second)
@@ -114,7 +118,7 @@ def test_a_picture_that_is_part_of_another_is_painted_as_its_copy(
 ) -> None:
     session = engine_and_levels[0].session(bank, 128, 96)
     part = portrait(256, 192)[10:106, 20:148]
-    assert np.array_equal(session.paint(part, only(bank, 0)), session.paint(part.copy(), only(bank, 0)))
+    assert np.array_equal(session.stylize(part, only(bank, 0)), session.stylize(part.copy(), only(bank, 0)))
 
 
 def strangers(folder: Path) -> Model:
@@ -142,8 +146,10 @@ def test_a_strangers_network_looks_the_same(engine_and_levels: tuple[Engine, int
     engine, levels = engine_and_levels
     model, image = strangers(tmp_path), portrait(128, 96)
     assert fold_conversions(model) is None
-    painted = engine.session(model, 128, 96).paint(image, (1.0,))
-    assert distance(painted, engine_on("opencv", "cpu").session(model, 128, 96).paint(image, (1.0,)), levels) <= levels
+    painted = engine.session(model, 128, 96).stylize(image, (1.0,))
+    assert (
+        distance(painted, engine_on("opencv", "cpu").session(model, 128, 96).stylize(image, (1.0,)), levels) <= levels
+    )
     assert painted.std() > 10
 
 
@@ -152,8 +158,8 @@ def test_a_large_picture_in_tiles_looks_the_same(
 ) -> None:
     """Its networks are made for it: one that measures norms, and one whose norms are fixed."""
     engine, levels = engine_and_levels
-    monkeypatch.setattr(painter, "WHOLE", 200_000)
-    monkeypatch.setattr(painter, "TILE", 384)
+    monkeypatch.setattr(painter, "MAX_UNTILED_PIXELS", 200_000)
+    monkeypatch.setattr(painter, "TILE_SIDE", 384)
     image, mix = portrait(640, 480), StyleMix(bank, only(bank, 0), "first")
-    painted = Painter(mix, engine=engine)(image)
-    assert distance(painted, Painter(mix, engine=engine_on("opencv", "cpu"))(image), levels + 1) <= levels + 1
+    painted = Stylist(mix, engine=engine)(image)
+    assert distance(painted, Stylist(mix, engine=engine_on("opencv", "cpu"))(image), levels + 1) <= levels + 1

@@ -18,7 +18,7 @@ def test_it_takes_as_much_arithmetic_as_the_networks_everyone_uses() -> None:
 
 def test_it_paints_a_picture_of_its_size() -> None:
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    painted = OpenCVEngine("cpu").session(johnson(), 64, 48).paint(image, (1.0,))
+    painted = OpenCVEngine("cpu").session(johnson(), 64, 48).stylize(image, (1.0,))
     assert painted.shape == image.shape
     assert painted.std() > 1
 

@@ -18,7 +18,7 @@ from stylecam.live.pipeline import Pipeline
 from stylecam.live.stats import Stats
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.models.catalog import Catalog, StyleMix
-from stylecam.stylize.live import RIM, Stylist
+from stylecam.stylize.live import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.testing import CollectingSink, ScriptedSource, ScriptEvent, gray_image
 from stylecam.utils.clock import ManualClock, SystemClock
@@ -45,8 +45,8 @@ class Studio:
         self.sink = CollectingSink()
         self.engine = TintEngine()
         self.stats = Stats()
-        self.pool = ManualSessionPool(self.engine, RIM)
-        stylist = Stylist(self.pool, SIZE, 30, clock, self.stats.count_fault)
+        self.pool = ManualSessionPool(self.engine, PADDING)
+        stylist = FrameStylizer(self.pool, SIZE, 30, clock, self.stats.count_fault)
         state = LiveState(Look(mix))
         stylist.prepare(state.look)
         self.control = Control(Catalog([]), state)
@@ -229,7 +229,7 @@ def test_an_exception_nobody_expected_ends_the_run_and_is_raised_by_stop(
         raise ZeroDivisionError("a mistake of ours")
 
     target = {"source": running.source, "sink": running.sink, "stylist": running.pipeline._stylist}[where]
-    monkeypatch.setattr(target, {"source": "read", "sink": "write", "stylist": "style"}[where], broken)
+    monkeypatch.setattr(target, {"source": "read", "sink": "write", "stylist": "stylize"}[where], broken)
     running.pipeline.start()
     assert running.pipeline.stopping.wait(20)
     with pytest.raises(ZeroDivisionError):

@@ -22,7 +22,7 @@ from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.live import RIM, Stylist
+from stylecam.stylize.live import PADDING, FrameStylizer
 from stylecam.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.utils.clock import ManualClock
 from tests.doubles import ManualSessionPool, TintEngine, until, viewers
@@ -40,7 +40,7 @@ class Stage:
         source.open(SIZE, 30)
         sink.open(SIZE, 30)
         self.viewers: Viewers = viewers(sink)
-        stylist = Stylist(ManualSessionPool(TintEngine(), RIM), SIZE, 30, clock, stats.count_fault)
+        stylist = FrameStylizer(ManualSessionPool(TintEngine(), PADDING), SIZE, 30, clock, stats.count_fault)
         self.pipeline = Pipeline(
             source, stylist, [sink], self.control, stats, clock, SIZE, 30, self.viewers, CpuBudget(1.0, 1)
         )

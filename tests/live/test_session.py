@@ -21,8 +21,8 @@ from stylecam.control.actions import Order, Preset
 from stylecam.control.http import server
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
-from stylecam.engines.autotune import Choice, Tuner
-from stylecam.engines.base import Session as InferenceSession
+from stylecam.engines.autotune import Autotuner, EngineChoice
+from stylecam.engines.base import InferenceSession
 from stylecam.errors import (
     CameraNotFoundError,
     EngineRunError,
@@ -341,11 +341,11 @@ def test_the_fastest_engine_is_used_and_its_reason_told(
 ) -> None:
     asked: list[tuple[str, str, int | None, bool]] = []
 
-    def choose(_: Tuner, model: Model, device: str, threads: int | None, *, again: bool) -> Choice:
-        asked.append((model.key, device, threads, again))
-        return Choice(opencv.OpenCVEngine("cpu"), "3.9 ms at 640×360 (OpenCV 12.4)")
+    def choose(_: Autotuner, model: Model, device: str, threads: int | None, *, retune: bool) -> EngineChoice:
+        asked.append((model.key, device, threads, retune))
+        return EngineChoice(opencv.OpenCVEngine("cpu"), "3.9 ms at 640×360 (OpenCV 12.4)")
 
-    monkeypatch.setattr(Tuner, "choose", choose)
+    monkeypatch.setattr(Autotuner, "choose", choose)
     report = play(make(style=catalog.cards[0].name, threads=1, retune=True))
     assert asked == [(catalog.models[0].key, "auto", 1, True)]
     assert report["engine_reason"] == "3.9 ms at 640×360 (OpenCV 12.4)"
@@ -357,11 +357,11 @@ def test_outputs_have_a_first_picture_before_engines_are_measured(
 ) -> None:
     there: list[int] = []
 
-    def choose(*_: object, **__: object) -> Choice:
+    def choose(*_: object, **__: object) -> EngineChoice:
         there.append(len(scripted.frames))
-        return Choice(opencv.OpenCVEngine("cpu"))
+        return EngineChoice(opencv.OpenCVEngine("cpu"))
 
-    monkeypatch.setattr(Tuner, "choose", choose)
+    monkeypatch.setattr(Autotuner, "choose", choose)
     play(make())
     assert there == [1]
 
@@ -369,7 +369,7 @@ def test_outputs_have_a_first_picture_before_engines_are_measured(
 def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
     make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
-    monkeypatch.setattr(Tuner, "choose", lambda *_, **__: Choice(Broken(), "the fastest"))
+    monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(Broken(), "the fastest"))
     report = play(make(style=catalog.cards[0].name))
     assert report["engine"] == "opencv"
     assert report["engine_reason"] is None
@@ -391,7 +391,7 @@ def test_a_device_that_gave_way_while_it_ran_is_told_once(
 ) -> None:
     engine = opencv.OpenCVEngine("cpu")
     engine.trouble = "it cannot use cuda (launch failure); going on with the processor"
-    monkeypatch.setattr(Tuner, "choose", lambda *_, **__: Choice(engine))
+    monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(engine))
     play(make(style=catalog.cards[0].name), 0.8)
     assert said.count(engine.trouble) == 1
 

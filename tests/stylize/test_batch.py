@@ -12,15 +12,15 @@ from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.media.image_file import ImageFile
 from stylecam.models.catalog import StyleMix
-from stylecam.stylize.batch import Job, Outcome, paint, plan
-from stylecam.stylize.image import Painter
+from stylecam.stylize.batch import BatchItem, BatchResult, paint, plan
+from stylecam.stylize.image import Stylist
 from stylecam.testing import gray_image
 from tests import doubles
 
 
 @pytest.fixture
-def painter() -> Painter:
-    return Painter(StyleMix(doubles.model(), (1.0,), "plain"), engine=doubles.TintEngine())
+def painter() -> Stylist:
+    return Stylist(StyleMix(doubles.model(), (1.0,), "plain"), engine=doubles.TintEngine())
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def album(tmp_path: Path) -> Path:
     return folder
 
 
-def names(jobs: tuple[Job, ...], output: Path) -> list[str]:
+def names(jobs: tuple[BatchItem, ...], output: Path) -> list[str]:
     return [job.target.relative_to(output).as_posix() for job in jobs]
 
 
@@ -52,7 +52,7 @@ def test_a_file_becomes_a_file_or_one_in_a_folder(album: Path, tmp_path: Path) -
     assert plan([picture], tmp_path / "new")[0].target == tmp_path / "new" / "a.jpg"
 
 
-def test_results_inside_the_folder_are_not_painted_again(album: Path, painter: Painter) -> None:
+def test_results_inside_the_folder_are_not_painted_again(album: Path, painter: Stylist) -> None:
     first = plan([album], album / "painted")
     list(paint(first, painter, None, lambda _: None))
     assert len(plan([album], album / "painted", overwrite=True)) == len(first)
@@ -98,7 +98,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_failing_picture_is_named_and_the_others_are_painted(album: Path, tmp_path: Path, painter: Painter) -> None:
+def test_a_failing_picture_is_named_and_the_others_are_painted(album: Path, tmp_path: Path, painter: Stylist) -> None:
     outcomes = list(paint(plan([album], tmp_path / "out"), painter, None, lambda _: None))
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
     assert "broken.gif" in str(outcomes[1].error)
@@ -107,17 +107,17 @@ def test_a_failing_picture_is_named_and_the_others_are_painted(album: Path, tmp_
     assert abs(int(ImageFile.read(tmp_path / "out" / "a.jpg").image[0, 0, 0]) - 51) <= 1
 
 
-def test_a_folder_that_cannot_be_made_is_named(album: Path, tmp_path: Path, painter: Painter) -> None:
+def test_a_folder_that_cannot_be_made_is_named(album: Path, tmp_path: Path, painter: Stylist) -> None:
     (tmp_path / "file").write_text("in the way")
-    (outcome,) = paint([Job(album / "a.jpg", tmp_path / "file" / "a.jpg")], painter, None, lambda _: None)
+    (outcome,) = paint([BatchItem(album / "a.jpg", tmp_path / "file" / "a.jpg")], painter, None, lambda _: None)
     assert outcome.size is None
     assert "cannot be written" in str(outcome.error)
 
 
-def test_the_longer_side_is_limited_with_the_alpha(tmp_path: Path, painter: Painter) -> None:
+def test_the_longer_side_is_limited_with_the_alpha(tmp_path: Path, painter: Stylist) -> None:
     ImageFile(np.zeros((40, 90, 3), np.uint8), np.zeros((40, 90), np.uint8)).write(tmp_path / "in.png")
-    outcome: Outcome
-    (outcome,) = paint([Job(tmp_path / "in.png", tmp_path / "out.png")], painter, 45, lambda _: None)
+    outcome: BatchResult
+    (outcome,) = paint([BatchItem(tmp_path / "in.png", tmp_path / "out.png")], painter, 45, lambda _: None)
     assert outcome.size == Size(45, 20)
     made = ImageFile.read(tmp_path / "out.png")
     assert made.alpha is not None
@@ -125,12 +125,12 @@ def test_the_longer_side_is_limited_with_the_alpha(tmp_path: Path, painter: Pain
 
 
 def test_interrupted_while_writing_it_leaves_nothing_half(
-    album: Path, tmp_path: Path, painter: Painter, monkeypatch: pytest.MonkeyPatch
+    album: Path, tmp_path: Path, painter: Stylist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ImageFile, "encode", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        list(paint([Job(album / "a.jpg", tmp_path / "out.png")], painter, None, lambda _: None))
+        list(paint([BatchItem(album / "a.jpg", tmp_path / "out.png")], painter, None, lambda _: None))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["album"]

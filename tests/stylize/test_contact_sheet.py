@@ -8,8 +8,8 @@ import pytest
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.models.catalog import StyleMix
-from stylecam.stylize.contact_sheet import Sheet
-from stylecam.stylize.image import Painter
+from stylecam.stylize.contact_sheet import ContactSheet
+from stylecam.stylize.image import Stylist
 from stylecam.testing import gray_image
 from tests import doubles
 
@@ -19,11 +19,11 @@ def engine() -> doubles.TintEngine:
     return doubles.TintEngine()
 
 
-def sheet(engine: doubles.TintEngine, picture: Size, styles: int = 4, columns: int | None = None) -> Sheet:
+def sheet(engine: doubles.TintEngine, picture: Size, styles: int = 4, columns: int | None = None) -> ContactSheet:
     bank = doubles.model("bank", styles)
     mixes = [StyleMix(bank, tuple(float(i == j) for j in range(styles)), f"style_{i}") for i in range(styles)]
     first = StyleMix(bank, (1.0,), "plain")
-    return Sheet(Painter(first, engine=engine), mixes, picture, columns)
+    return ContactSheet(Stylist(first, engine=engine), mixes, picture, columns)
 
 
 def test_every_style_has_its_cell_and_the_first_is_the_picture(engine: doubles.TintEngine) -> None:
@@ -69,15 +69,15 @@ def test_networks_are_let_go_one_after_the_other_and_kept_for_clips(engine: doub
     banks = [doubles.model(name) for name in ("one", "two", "three")]
     mixes = [StyleMix(bank, (1.0,), bank.key) for bank in banks]
     for keep, held in ((False, ["three"]), (True, ["one", "two", "three"])):
-        painter = Painter(mixes[0], engine=engine)
-        Sheet(painter, mixes, Size(64, 48), keep=keep).draw(gray_image(90, Size(64, 48)))
+        painter = Stylist(mixes[0], engine=engine)
+        ContactSheet(painter, mixes, Size(64, 48), keep=keep).draw(gray_image(90, Size(64, 48)))
         assert list(painter._sessions) == held
 
 
 def test_a_style_that_fails_has_a_cell_that_says_so_and_the_others_are_painted(engine: doubles.TintEngine) -> None:
     mixes = [StyleMix(doubles.model(name), (1.0,), name) for name in ("one", "two", "three")]
     engine.unloadable.add("two")
-    made = Sheet(Painter(mixes[0], engine=engine), mixes, Size(640, 480), columns=4)
+    made = ContactSheet(Stylist(mixes[0], engine=engine), mixes, Size(640, 480), columns=4)
     for _ in range(2):
         drawn = made.draw(gray_image(90, Size(640, 480)))
         assert made.failed == {"two": "two cannot be loaded"}

@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylecam.media.frame import Size
-from stylecam.stylize.governor import HEADROOM, LATE, MARGIN, START_MARGIN, WINDOW, Governor, Rung, ladder
+from stylecam.stylize.governor import (
+    HEADROOM,
+    LATE_TO_STEP_DOWN,
+    LATE_WINDOW,
+    START_MARGIN,
+    STEP_UP_MARGIN,
+    Governor,
+    Rung,
+    ladder,
+)
 
 FPS = 30.0
 PERIOD_MS = 1000 / FPS
@@ -76,7 +85,7 @@ class Machine:
 
     def affordable(self) -> Rung:
         """The finest rung the control law may step up to when nothing else runs, a little noise allowed for."""
-        limit = PERIOD_MS * HEADROOM * MARGIN * 0.97
+        limit = PERIOD_MS * HEADROOM * STEP_UP_MARGIN * 0.97
         return [rung for rung in ladder(HD) if self.cost(rung) <= limit or rung == ladder(HD)[0]][-1]
 
 
@@ -138,7 +147,7 @@ def test_the_settled_rung_is_the_finest_the_machine_affords(per_megapixel: float
     machine = Machine(per_megapixel=per_megapixel).start().play(120)
     finer = [rung for rung in ladder(HD) if rung > machine.rung]
     assert machine.cost(machine.rung) <= PERIOD_MS
-    assert not finer or machine.cost(finer[0]) > PERIOD_MS * HEADROOM * MARGIN
+    assert not finer or machine.cost(finer[0]) > PERIOD_MS * HEADROOM * STEP_UP_MARGIN
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -302,20 +311,20 @@ def test_a_few_late_frames_step_down_at_once_and_say_so() -> None:
     governor = Governor(ladder(HD), FPS)
     governor.start(Rung(512, 288), 20.0)
     start = governor.choose(0.0).rung
-    _late(governor, start, LATE)
+    _late(governor, start, LATE_TO_STEP_DOWN)
     decision = governor.choose(0.2)
     assert decision.rung < start
-    assert decision.reason == f"down: {LATE} of the last {LATE} frames were late"
+    assert decision.reason == f"down: {LATE_TO_STEP_DOWN} of the last {LATE_TO_STEP_DOWN} frames were late"
 
 
 def test_late_frames_long_ago_do_not_count() -> None:
     governor = Governor(ladder(HD), FPS)
     governor.start(Rung(512, 288), 20.0)
     start = governor.choose(0.0).rung
-    _late(governor, start, LATE - 1)
-    for i in range(WINDOW):
+    _late(governor, start, LATE_TO_STEP_DOWN - 1)
+    for i in range(LATE_WINDOW):
         governor.observe(start, 20.0, 2.0, 1 + i / FPS)
-    _late(governor, start, LATE - 1, 2.0)
+    _late(governor, start, LATE_TO_STEP_DOWN - 1, 2.0)
     assert governor.choose(2.2).rung == start
 
 
@@ -323,9 +332,9 @@ def test_frames_of_the_old_rung_say_nothing_about_the_new_one() -> None:
     governor = Governor(ladder(HD), FPS)
     governor.start(Rung(512, 288), 20.0)
     start = governor.choose(0.0).rung
-    _late(governor, start, LATE)
+    _late(governor, start, LATE_TO_STEP_DOWN)
     lowered = governor.choose(0.2).rung
-    _late(governor, start, 3 * WINDOW, 0.2)
+    _late(governor, start, 3 * LATE_WINDOW, 0.2)
     assert governor.choose(2.0).rung == lowered
 
 
@@ -334,8 +343,8 @@ def test_frames_slowed_by_a_warm_up_are_forgiven() -> None:
     governor.start(Rung(512, 288), 20.0)
     start = governor.choose(0.0).rung
     for _ in range(3):
-        _late(governor, start, LATE - 1)
-        governor.disturb()
+        _late(governor, start, LATE_TO_STEP_DOWN - 1)
+        governor.forget_recent()
     assert governor.choose(1.0).rung == start
 
 
@@ -473,7 +482,7 @@ def test_the_processor_time_allowed_is_kept_even_where_time_is_plenty(allowed_ms
     rung = governor.choose(60.0).rung
     finer = ladder(HD)[ladder(HD).index(rung) + 1]
     assert 100 * rung.megapixels + 5 <= allowed_ms
-    assert 100 * finer.megapixels + 5 > allowed_ms * MARGIN
+    assert 100 * finer.megapixels + 5 > allowed_ms * STEP_UP_MARGIN
 
 
 def test_what_holds_the_rung_is_told_in_its_own_terms() -> None:

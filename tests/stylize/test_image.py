@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import stylecam
-from stylecam.engines.names import REDUCED
+from stylecam.engines.names import REDUCED_PRECISION
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize import image as painter_module
-from stylecam.stylize.image import Painter
+from stylecam.stylize.image import Stylist
 from stylecam.stylize.tiling import spans
 from tests import doubles
 
@@ -38,8 +38,8 @@ def mix(bank: Model) -> StyleMix:
 
 def tiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small enough limits for a small picture to need twelve tiles."""
-    monkeypatch.setattr(painter_module, "WHOLE", 200_000)
-    monkeypatch.setattr(painter_module, "TILE", 384)
+    monkeypatch.setattr(painter_module, "MAX_UNTILED_PIXELS", 200_000)
+    monkeypatch.setattr(painter_module, "TILE_SIDE", 384)
 
 
 def test_the_examples_in_the_docstring_are_true() -> None:
@@ -48,21 +48,21 @@ def test_the_examples_in_the_docstring_are_true() -> None:
 
 
 def test_the_package_offers_it() -> None:
-    assert stylecam.Stylist is Painter
+    assert stylecam.Stylist is Stylist
     assert "Stylist" in dir(stylecam)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (97, 64), (256, 256)], ids=str)
 def test_the_painting_has_the_size_of_the_picture(size: tuple[int, int], mix: StyleMix) -> None:
     picture = np.full((*size, 3), 90, np.uint8)
-    painting = Painter(mix)(picture)
+    painting = Stylist(mix)(picture)
     assert painting.shape == picture.shape
     assert painting.flags.c_contiguous
     assert (picture == 90).all()
 
 
 def test_tiles_fit_together_as_if_painted_at_once(photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch) -> None:
-    painter = Painter(mix)
+    painter = Stylist(mix)
     whole = painter(photo)
     statistics = painter._measure(photo)
     tiled(monkeypatch)
@@ -75,23 +75,23 @@ def test_tiles_fit_together_as_if_painted_at_once(photo: Image, mix: StyleMix, m
 def test_no_seam_shows_where_tiles_meet(photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch) -> None:
     tiled(monkeypatch)
     seen: list[float] = []
-    painting = Painter(mix)(photo, seen.append).astype(np.float32)
+    painting = Stylist(mix)(photo, seen.append).astype(np.float32)
     assert len(seen) == 13
     assert seen == sorted(seen)
     steps = np.abs(np.diff(painting, axis=1)).mean((0, 2))
-    columns = spans(painter_module._padded(photo).width, painter_module.TILE, painter_module.MARGIN)
-    for at in (span.last - painter_module.RIM - 1 for span in columns[:-1]):
+    columns = spans(painter_module._padded(photo).width, painter_module.TILE_SIDE, painter_module.TILE_MARGIN)
+    for at in (span.last - painter_module.PADDING - 1 for span in columns[:-1]):
         alike = np.delete(steps[at % 8 :: 8], at // 8)  # these networks paint in blocks of 8: compare like with like
         assert steps[at] <= max(alike.max(), alike.mean() + 3 * alike.std())
 
 
 def test_a_large_picture_looks_like_a_small_one(photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Painter(mix)(photo)
+    whole = Stylist(mix)(photo)
     tiled(monkeypatch)
-    off = cv2.absdiff(whole, Painter(mix)(photo)).mean()
+    off = cv2.absdiff(whole, Stylist(mix)(photo)).mean()
     copy = painter_module._reduced(photo, painter_module._share(Size(600, 440)))
     monkeypatch.setattr(painter_module, "_samples", lambda _: [copy])
-    reduced = cv2.absdiff(whole, Painter(mix)(photo)).mean()  # with the statistics of a reduced copy
+    reduced = cv2.absdiff(whole, Stylist(mix)(photo)).mean()  # with the statistics of a reduced copy
     assert off < 0.8 * reduced
 
 
@@ -104,7 +104,7 @@ def test_statistics_are_measured_where_all_of_a_picture_is(
     picture[:, size[1] // 2 :] = 200
     samples = list(painter_module._samples(picture))
     for sample in samples:
-        assert (sample.shape[0] + 128) * (sample.shape[1] + 128) < 1.02 * painter_module.WHOLE
+        assert (sample.shape[0] + 128) * (sample.shape[1] + 128) < 1.02 * painter_module.MAX_UNTILED_PIXELS
     assert abs(np.mean([sample.mean() for sample in samples]) - 100) < 2
 
 
@@ -112,26 +112,26 @@ def test_a_network_that_cannot_be_tiled_paints_a_reduced_copy(
     photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiled(monkeypatch)
-    assert not Painter(mix).limited
-    painter = Painter(mix)
+    assert not Stylist(mix).cannot_tile
+    painter = Stylist(mix)
     monkeypatch.setattr(painter._norms, "can_freeze", False)
-    assert painter.limited
-    assert painter.limit(Size(64, 48)) is None
-    assert "looks at whole pictures" in str(painter.limit(Size(photo.shape[1], photo.shape[0])))
+    assert painter.cannot_tile
+    assert painter.reduction_note(Size(64, 48)) is None
+    assert "looks at whole pictures" in str(painter.reduction_note(Size(photo.shape[1], photo.shape[0])))
     assert painter(photo).shape == photo.shape
     ((size, _),) = painter._sessions.values()
     assert size.width * size.height <= 210_000
 
 
 def test_strength_lies_between_picture_and_painting(photo: Image, mix: StyleMix) -> None:
-    full, half, none = (Painter(mix, strength=strength)(photo) for strength in (1, 0.5, 0))
+    full, half, none = (Stylist(mix, strength=strength)(photo) for strength in (1, 0.5, 0))
     np.testing.assert_array_equal(none, photo)
     assert np.abs(half - (full / 2 + photo / 2)).max() <= 1
 
 
 def test_a_grey_picture_keeps_its_colours_which_are_none(photo: Image, mix: StyleMix) -> None:
     grey = np.ascontiguousarray(np.repeat(photo[:, :, :1], 3, 2))
-    painting = Painter(mix, preserve_color=True)(grey).astype(int)
+    painting = Stylist(mix, preserve_color=True)(grey).astype(int)
     assert (painting.max(2) - painting.min(2)).max() <= 2
     assert cv2.absdiff(painting.astype(np.uint8), grey).mean() > 3
 
@@ -139,7 +139,7 @@ def test_a_grey_picture_keeps_its_colours_which_are_none(photo: Image, mix: Styl
 def test_painting_smaller_takes_a_smaller_network_and_gives_the_same_size(photo: Image, mix: StyleMix) -> None:
     engine = doubles.TintEngine()
     model = mix.model
-    painter = Painter(mix, scale=0.5, engine=engine)
+    painter = Stylist(mix, scale=0.5, engine=engine)
     assert painter(photo).shape == photo.shape
     painter(photo)
     assert engine.loaded == [(model.key, 432, 352)]  # 300×220 with a rim of 64, once for both
@@ -152,32 +152,32 @@ def test_painting_smaller_takes_a_smaller_network_and_gives_the_same_size(photo:
 )
 def test_an_array_of_another_form_is_refused_with_its_shape(picture: Image, mix: StyleMix) -> None:
     with pytest.raises(UsageError, match="height × width × 3"):
-        Painter(mix)(picture)
+        Stylist(mix)(picture)
 
 
 def test_what_cannot_be_meant_is_refused() -> None:
     with pytest.raises(StyleNotFoundError):
-        Painter("no_such_style")
+        Stylist("no_such_style")
     with pytest.raises(UsageError, match="name a style"):
-        Painter("none")
+        Stylist("none")
     with pytest.raises(UsageError, match="strength"):
-        Painter("starry_night", strength=1.5)
+        Stylist("starry_night", strength=1.5)
     with pytest.raises(UsageError, match="scale"):
-        Painter("starry_night", scale=0)
+        Stylist("starry_night", scale=0)
 
 
 def test_a_picture_that_was_not_read_is_said_to_be_none() -> None:
     with pytest.raises(UsageError, match=r"cv2\.imread"):
-        Painter("starry_night")(None)  # type: ignore[arg-type]
+        Stylist("starry_night")(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("engine", ["opencv", "auto"])
 def test_an_engine_may_be_named(engine: str, catalog: Catalog) -> None:
-    painter = Painter(catalog.mix_of(catalog.cards[0]), engine=engine)
-    assert painter.engine.device not in REDUCED
+    painter = Stylist(catalog.mix_of(catalog.cards[0]), engine=engine)
+    assert painter.engine.device not in REDUCED_PRECISION
     assert painter(np.full((48, 64, 3), 128, np.uint8)).shape == (48, 64, 3)
 
 
 def test_an_engine_of_no_such_name_is_refused(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="there is no engine 'abacus'; choose auto, opencv"):
-        Painter(catalog.mix_of(catalog.cards[0]), engine="abacus")
+        Stylist(catalog.mix_of(catalog.cards[0]), engine="abacus")

@@ -8,7 +8,7 @@ import pytest
 
 from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.importers.detect import ImportOptions
-from stylecam.stylize.import_check import adopt
+from stylecam.stylize.import_check import import_and_check
 from stylecam.utils.sandbox import SandboxLimits
 from tests.models.importers.foreign_files import Foreign, unit, zoo
 
@@ -20,14 +20,14 @@ def written(folder: Path, data: bytes) -> Path:
 
 
 def test_a_network_that_paints_is_taken(tmp_path: Path) -> None:
-    made = adopt(written(tmp_path, zoo().saved()), ImportOptions())
+    made = import_and_check(written(tmp_path, zoo().saved()), ImportOptions())
     assert "0..255" in made.notes[1]
 
 
 def test_where_nothing_tells_its_range_painting_does(tmp_path: Path) -> None:
     """It makes nothing brighter than 1: black where white is 255, and all there is where it is 1."""
     net = Foreign().core()
-    made = adopt(written(tmp_path, net.then("Min", net.constant(1)).saved()), ImportOptions())
+    made = import_and_check(written(tmp_path, net.then("Min", net.constant(1)).saved()), ImportOptions())
     assert "0..1, RGB: nothing in it says" in made.notes[1]
 
 
@@ -42,12 +42,12 @@ def test_where_nothing_tells_its_range_painting_does(tmp_path: Path) -> None:
 )
 def test_a_network_that_does_not_paint_is_refused_with_the_reason(net: Foreign, says: str, tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match=says):
-        adopt(written(tmp_path, net.saved()), ImportOptions())
+        import_and_check(written(tmp_path, net.saved()), ImportOptions())
 
 
 def test_a_range_said_wrongly_shows(tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match=r"burnt out|white"):
-        adopt(written(tmp_path, zoo().saved()), ImportOptions(colours="0..255:0..1"))
+        import_and_check(written(tmp_path, zoo().saved()), ImportOptions(colours="0..255:0..1"))
 
 
 def swelling(times: int) -> Foreign:
@@ -64,13 +64,13 @@ def test_a_network_that_wants_all_memory_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, swelling(4).saved())
     assert path.stat().st_size < 4096
     with pytest.raises(ModelFormatError, match=r"refused: trying it on a photo wanted more than 300 MB of memory"):
-        adopt(path, ImportOptions(), SandboxLimits(100, 300 * 2**20))
+        import_and_check(path, ImportOptions(), SandboxLimits(100, 300 * 2**20))
 
 
 def test_a_network_that_takes_too_long_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, zoo().saved())
     with pytest.raises(ModelFormatError, match=r"trying it on a photo took longer than 0\.01 s"):
-        adopt(path, ImportOptions(), SandboxLimits(0.01, 2**30))
+        import_and_check(path, ImportOptions(), SandboxLimits(0.01, 2**30))
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_a_network_that_takes_too_long_is_refused(tmp_path: Path) -> None:
 )
 def test_errors_come_back_as_what_they_are(options: ImportOptions, error: type[Exception], tmp_path: Path) -> None:
     with pytest.raises(error):
-        adopt(written(tmp_path, zoo().saved()), options)
+        import_and_check(written(tmp_path, zoo().saved()), options)

@@ -16,7 +16,7 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung, ladder
-from stylecam.stylize.live import GIVE_UP, RIM, Stylist
+from stylecam.stylize.live import MAX_FAILURES, PADDING, FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.testing import gray_image
 from stylecam.utils.clock import ManualClock
@@ -50,9 +50,9 @@ class Studio:
         self.clock = clock
         self.engine = TintEngine(clock, lambda megapixels: megapixels * self.ms_per_megapixel)
         self.ms_per_megapixel = ms_per_megapixel
-        self.pool = ManualSessionPool(self.engine, RIM)
+        self.pool = ManualSessionPool(self.engine, PADDING)
         self.faults: list[str] = []
-        self.stylist = Stylist(
+        self.stylist = FrameStylizer(
             self.pool,
             SIZE,
             FPS,
@@ -67,7 +67,9 @@ class Studio:
         """One camera frame, one period after the one before it; without `image` a bright one with something moving."""
         self.clock.advance(1 / FPS)
         self.index += 1
-        return self.stylist.style(Frame(self.lively() if image is None else image, self.index, self.clock.now()), state)
+        return self.stylist.stylize(
+            Frame(self.lively() if image is None else image, self.index, self.clock.now()), state
+        )
 
     def lively(self) -> Image:
         """White, with a dark patch in one of the lower corners."""
@@ -110,25 +112,25 @@ def test_painting_starts_with_the_very_first_frame(studio: Studio) -> None:
     state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.paint(state)
-    assert studio.stylist.work.painted
+    assert studio.stylist.result.stylized
 
 
 def test_the_network_sees_the_rung_and_a_rim_around_it(studio: Studio) -> None:
     state = Look(one(BANK), scale=0.5)
     studio.stylist.prepare(state)
     studio.paint(state)
-    assert studio.stylist.work.rung == Rung(320, 184) or studio.stylist.work.rung == Rung(320, 176)
-    assert studio.stylist.work.rung is not None
+    assert studio.stylist.result.rung == Rung(320, 184) or studio.stylist.result.rung == Rung(320, 176)
+    assert studio.stylist.result.rung is not None
     assert studio.engine.loaded[-1][1:] == (
-        studio.stylist.work.rung.width + 2 * RIM,
-        studio.stylist.work.rung.height + 2 * RIM,
+        studio.stylist.result.rung.width + 2 * PADDING,
+        studio.stylist.result.rung.height + 2 * PADDING,
     )
 
 
 @pytest.mark.parametrize("state", [Look(None), Look(one(BANK), strength=0.0)])
 def test_without_a_style_the_camera_picture_is_passed_on(studio: Studio, state: Look) -> None:
     assert studio.level(state) == 255
-    assert not studio.stylist.work.painted
+    assert not studio.stylist.result.stylized
     assert studio.engine.runs == []
 
 
@@ -284,7 +286,7 @@ def test_a_network_that_fails_again_and_again_is_given_up(studio: Studio) -> Non
     before = len(studio.engine.runs)
     for _ in range(100):
         studio.paint(state)
-    assert len(studio.engine.runs) - before == GIVE_UP
+    assert len(studio.engine.runs) - before == MAX_FAILURES
     assert "showing the camera picture instead" in studio.faults[-1]
 
 
@@ -306,15 +308,15 @@ def test_a_fixed_scale_fixes_the_rung(studio: Studio) -> None:
     studio.ms_per_megapixel = 1000
     for _ in range(60):
         studio.paint(state)
-    assert studio.stylist.work.rung == Rung(640, 360)
+    assert studio.stylist.result.rung == Rung(640, 360)
 
 
 def _settle(studio: Studio, state: Look, frames: int) -> Rung:
     for _ in range(frames):
         studio.paint(state)
         studio.pool.build_requested()
-    assert studio.stylist.work.rung is not None
-    return studio.stylist.work.rung
+    assert studio.stylist.result.rung is not None
+    return studio.stylist.result.rung
 
 
 def test_a_slower_machine_is_answered_with_a_coarser_rung(studio: Studio) -> None:
@@ -362,8 +364,8 @@ def test_the_next_coarser_rung_and_the_coarsest_are_warmed_ahead_and_no_finer_on
     studio.stylist.prepare(state)
     studio.paint(state)
     rungs = ladder(SIZE)
-    assert studio.stylist.work.rung is not None
-    at = rungs.index(studio.stylist.work.rung)
+    assert studio.stylist.result.rung is not None
+    at = rungs.index(studio.stylist.result.rung)
     assert at >= 2
     assert {rung for _, rung in studio.pool.asked} == {rungs[0], rungs[at - 1]}
 
@@ -375,30 +377,30 @@ def test_when_it_must_be_quick_a_warm_rung_that_is_coarse_enough_helps_until_the
     studio.ms_per_megapixel = 20
     studio.stylist.prepare(state)
     _settle(studio, state, 12)
-    assert studio.stylist.work.rung == ladder(SIZE)[-1]
-    studio.pool.room = 0
+    assert studio.stylist.result.rung == ladder(SIZE)[-1]
+    studio.pool.capacity_megapixels = 0
     studio.pool.build(BANK, ladder(SIZE)[0])  # what is not held goes
     studio.ms_per_megapixel = 400
     shown = []
     for _ in range(20):
         studio.paint(state)
-        shown.append(studio.stylist.work.rung)
+        shown.append(studio.stylist.result.rung)
     assert ladder(SIZE)[0] in shown
-    wanted = studio.stylist.work.decision
+    wanted = studio.stylist.result.decision
     assert wanted is not None
     assert wanted.rung in {rung for _, rung in studio.pool.asked} | set(shown)
 
 
 def test_what_is_painted_with_and_what_helps_in_a_hurry_is_never_let_go(studio: Studio) -> None:
     state = Look(one(BANK))
-    studio.pool.room = 0.05
+    studio.pool.capacity_megapixels = 0.05
     studio.stylist.prepare(state)
     for number in range(600):
         studio.ms_per_megapixel = 30 if number % 200 < 100 else 200
         studio.paint(state)
         studio.pool.build_requested()
         warm = {warm.rung for warm in studio.pool._ready.values()}
-        assert studio.stylist.work.rung in warm
+        assert studio.stylist.result.rung in warm
     assert ladder(SIZE)[0] in warm
     assert len(warm) <= 4
 
@@ -407,7 +409,7 @@ def test_of_the_networks_around_only_so_many_are_kept_as_there_is_room_for(clock
     others = [model(f"other{number}") for number in range(6)]
     studio = Studio(clock, models=[BANK, *others])
     state = Look(one(BANK), scale=0.5)
-    studio.pool.room = 0.0
+    studio.pool.capacity_megapixels = 0.0
     studio.stylist.prepare(state)
     for _ in range(100):
         studio.paint(state)
@@ -432,7 +434,7 @@ def test_the_governors_view_is_in_the_work_done(studio: Studio) -> None:
     state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.paint(state)
-    decision = studio.stylist.work.decision
+    decision = studio.stylist.result.decision
     assert decision is not None
     assert decision.predicted_ms == pytest.approx(
         decision.rung.megapixels * 100 * (decision.rung.width + 16) / decision.rung.width, rel=0.2
@@ -452,8 +454,8 @@ def test_while_nothing_moves_the_last_painting_stays(studio: Studio) -> None:
     runs = len(studio.engine.runs)
     again = studio.paint(state, STILL.copy())
     assert len(studio.engine.runs) == runs
-    assert studio.stylist.work.reused
-    assert studio.stylist.work.painted
+    assert studio.stylist.result.reused
+    assert studio.stylist.result.stylized
     assert np.array_equal(again.image, first.image)
     assert again.index == studio.index
 
@@ -468,7 +470,7 @@ def test_what_moves_is_painted(studio: Studio) -> None:
     runs = len(studio.engine.runs)
     studio.paint(state, moved)
     assert len(studio.engine.runs) == runs + 1
-    assert not studio.stylist.work.reused
+    assert not studio.stylist.result.reused
 
 
 @pytest.mark.parametrize(
@@ -497,14 +499,14 @@ def test_a_still_picture_is_painted_as_finely_as_a_moving_one(studio: Studio) ->
     for _ in range(3000):
         studio.paint(state, STILL)
         studio.pool.build_requested()
-    assert studio.stylist.work.rung == ladder(SIZE)[-1]
+    assert studio.stylist.result.rung == ladder(SIZE)[-1]
 
 
 def test_detail_is_added_below_full_size(studio: Studio) -> None:
     state = Look(one(BANK), scale=0.5)
     studio.stylist.prepare(state)
     studio.paint(state)
-    assert studio.stylist.work.detail
+    assert studio.stylist.result.detail
     assert "detail" in studio.stylist.stages.snapshot()
 
 
@@ -512,7 +514,7 @@ def test_what_is_painted_at_full_size_needs_no_detail(studio: Studio) -> None:
     state = Look(one(BANK), scale=1.0)
     studio.stylist.prepare(state)
     studio.paint(state)
-    assert not studio.stylist.work.detail
+    assert not studio.stylist.result.detail
 
 
 def test_a_machine_that_is_too_slow_even_for_the_coarsest_rung_goes_without_detail(studio: Studio) -> None:
@@ -520,8 +522,8 @@ def test_a_machine_that_is_too_slow_even_for_the_coarsest_rung_goes_without_deta
     studio.stylist.prepare(state)
     studio.ms_per_megapixel = 5000
     _settle(studio, state, 200)
-    assert studio.stylist.work.rung == ladder(SIZE)[0]
-    assert not studio.stylist.work.detail
+    assert studio.stylist.result.rung == ladder(SIZE)[0]
+    assert not studio.stylist.result.detail
 
 
 def test_an_allowance_of_processor_time_is_kept_by_a_coarser_rung(clock: ManualClock) -> None:

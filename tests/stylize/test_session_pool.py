@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from stylecam.engines.base import Session
+from stylecam.engines.base import InferenceSession
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.media.frame import Size
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
-from stylecam.stylize.session_pool import GIVE_BACK_S, WARM_RUNS, SessionPool
+from stylecam.stylize.session_pool import RETURN_MEMORY_EVERY_S, WARM_RUNS, SessionPool
 from stylecam.testing import gray_image
 from tests.doubles import TintEngine, model, until
 
@@ -28,9 +28,9 @@ class GatedEngine(TintEngine):
         super().__init__()
         self.gate = threading.Event()
         self.threads: list[str] = []
-        self.built: list[weakref.ref[Session]] = []
+        self.built: list[weakref.ref[InferenceSession]] = []
 
-    def session(self, model: Model, width: int, height: int) -> Session:
+    def session(self, model: Model, width: int, height: int) -> InferenceSession:
         self.threads.append(threading.current_thread().name)
         self.gate.wait(60)
         session = super().session(model, width, height)
@@ -45,7 +45,7 @@ def engine() -> GatedEngine:
 
 @pytest.fixture
 def pool(engine: GatedEngine) -> Iterator[SessionPool]:
-    pool = SessionPool(engine, rim=8, room=3 * SMALL.megapixels)
+    pool = SessionPool(engine, padding=8, capacity_megapixels=3 * SMALL.megapixels)
     yield pool
     engine.gate.set()
     pool.close()
@@ -142,7 +142,7 @@ def test_room_is_made_before_the_next_one_is_built(pool: SessionPool, engine: Ga
 
 def test_what_is_held_stays_whatever_comes(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
-    pool.hold([(PLAIN, LARGE), (PLAIN, SMALL)])
+    pool.keep_warm([(PLAIN, LARGE), (PLAIN, SMALL)])
     assert until(lambda: pool.get(PLAIN, LARGE) is not None and pool.get(PLAIN, SMALL) is not None)
     held = pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)
     for name in "abcdef":
@@ -153,14 +153,14 @@ def test_what_is_held_stays_whatever_comes(pool: SessionPool, engine: GatedEngin
 def test_what_is_held_no_longer_goes_where_sessions_are_built(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     gone: list[str] = []
-    pool.hold([(PLAIN, LARGE), (model("a"), SMALL)])
+    pool.keep_warm([(PLAIN, LARGE), (model("a"), SMALL)])
     assert until(lambda: pool.get(PLAIN, LARGE) is not None and pool.get(model("a"), SMALL) is not None)
     large = pool.get(PLAIN, LARGE)
     assert large is not None
     weakref.finalize(large.session, lambda: gone.append(threading.current_thread().name))
     del large
     assert pool.get(model("a"), SMALL)
-    pool.hold([(model("a"), SMALL)])
+    pool.keep_warm([(model("a"), SMALL)])
     assert until(lambda: bool(gone))
     assert gone == ["stylecam-warm-up"]
 
@@ -180,18 +180,18 @@ def test_what_was_freed_is_given_back_once_by_the_thread_that_asks(
 ) -> None:
     engine.gate.set()
     pool.build(PLAIN, LARGE)
-    pool.give_back(0.0)
-    pool.give_back(1.0)
-    pool.hold([(PLAIN, LARGE)])
-    pool.give_back(2.0)
-    pool.hold([(PLAIN, LARGE)])
-    pool.give_back(3.0)
+    pool.return_memory(0.0)
+    pool.return_memory(1.0)
+    pool.keep_warm([(PLAIN, LARGE)])
+    pool.return_memory(2.0)
+    pool.keep_warm([(PLAIN, LARGE)])
+    pool.return_memory(3.0)
     assert given_back == [threading.current_thread().name] * 2
 
 
 def test_what_others_freed_is_given_back_now_and_then(pool: SessionPool, given_back: list[str]) -> None:
-    for second in range(round(3 * GIVE_BACK_S)):
-        pool.give_back(float(second))
+    for second in range(round(3 * RETURN_MEMORY_EVERY_S)):
+        pool.return_memory(float(second))
     assert len(given_back) == 3
 
 
@@ -200,12 +200,12 @@ def test_nothing_is_given_back_while_more_is_about_to_be_freed(
 ) -> None:
     pool.prefetch(PLAIN, SMALL)
     assert until(lambda: pool.building)
-    pool.hold([(PLAIN, SMALL)])
-    pool.give_back(0.0)
+    pool.keep_warm([(PLAIN, SMALL)])
+    pool.return_memory(0.0)
     assert given_back == []
     engine.gate.set()
     assert until(lambda: not pool.building)
-    pool.give_back(0.0)
+    pool.return_memory(0.0)
     assert len(given_back) == 1
 
 
@@ -268,9 +268,9 @@ def test_a_network_the_engine_cannot_load_is_run_by_the_spare_one_and_it_says_so
 ) -> None:
     engine.gate.set()
     engine.unloadable.add("plain")
-    pool.spare = TintEngine()
+    pool.fallback = TintEngine()
     warm = pool.build(PLAIN, SMALL)
-    assert warm.session.paint(gray_image(100, Size(SMALL.width + 16, SMALL.height + 16)), (1.0,)).any()
+    assert warm.session.stylize(gray_image(100, Size(SMALL.width + 16, SMALL.height + 16)), (1.0,)).any()
     assert list(pool.notices) == ["plain cannot be loaded; 1 paints it"]
     assert pool.build(model("good"), SMALL)
     assert len(pool.notices) == 1
@@ -279,6 +279,6 @@ def test_a_network_the_engine_cannot_load_is_run_by_the_spare_one_and_it_says_so
 def test_what_neither_engine_can_load_is_an_error(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     engine.unloadable.add("plain")
-    pool.spare = engine
+    pool.fallback = engine
     with pytest.raises(EngineRunError, match="plain cannot be loaded"):
         pool.build(PLAIN, SMALL)

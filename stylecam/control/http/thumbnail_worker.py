@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import psutil
 
-from stylecam.engines.base import Session
+from stylecam.engines.base import InferenceSession
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import StylecamError
 from stylecam.media.frame import Image
@@ -38,7 +38,7 @@ class Miniaturist:
 
     def __init__(self) -> None:
         self._engine = OpenCVEngine("cpu")
-        self._sessions: OrderedDict[tuple[str, int, int], Session] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, int, int], InferenceSession] = OrderedDict()
 
     def paint(self, path: str, weights: tuple[float, ...], image: Image) -> bytes:
         """`image` (H×W×3 uint8 BGR) by the network in `path` with style `weights`, as JPEG.
@@ -48,11 +48,11 @@ class Miniaturist:
             EngineRunError: OpenCV cannot run it.
         """
         padded = pad_by_reflection(image, RIM)
-        painted = self._session(path, padded).paint(padded, weights)[RIM:-RIM, RIM:-RIM]
+        painted = self._session(path, padded).stylize(padded, weights)[RIM:-RIM, RIM:-RIM]
         _, data = cv2.imencode(".jpg", painted, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         return data.tobytes()
 
-    def _session(self, path: str, padded: Image) -> Session:
+    def _session(self, path: str, padded: Image) -> InferenceSession:
         height, width = padded.shape[:2]
         key = (path, width, height)
         if key not in self._sessions:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, Session
+from stylecam.engines.base import Engine, InferenceSession
 from stylecam.engines.factory import installed, make_engine
 from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES
 from stylecam.engines.opencv import OpenCVEngine
@@ -302,7 +302,7 @@ class _CaseTimer:
         self._image = image
         self._tensor: Tensor = to_tensor(image)
         self._weights = times.entry.model.one_hot()
-        self._session: Session | None = None
+        self._session: InferenceSession | None = None
 
     def warm_up(self) -> None:
         """Load and run it: what is slow only once."""
@@ -310,7 +310,7 @@ class _CaseTimer:
         try:
             self._session = entry.engine.session(entry.model, *self.times.size)
             for _ in range(2):
-                self._session.paint(self._image, self._weights)
+                self._session.stylize(self._image, self._weights)
                 self._session.run(self._tensor, self._weights)
         except EngineError as error:
             self.times.problem = str(error)
@@ -321,7 +321,7 @@ class _CaseTimer:
         if self._session is None:
             return
         try:
-            self._several(self.times.paint, lambda session: session.paint(self._image, self._weights))
+            self._several(self.times.paint, lambda session: session.stylize(self._image, self._weights))
             self._several(self.times.run, lambda session: session.run(self._tensor, self._weights))
         except EngineError as error:
             self.times.problem = str(error)

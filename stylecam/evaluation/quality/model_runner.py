@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.engines.base import Engine, Session
+from stylecam.engines.base import Engine, InferenceSession
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
@@ -32,7 +32,7 @@ class ModelRunner:
     def __init__(self, model: Model, engine: Engine | None = None) -> None:
         self.model = model
         self.engine = engine or OpenCVEngine("cpu")
-        self._sessions: OrderedDict[tuple[int, int], Session] = OrderedDict()
+        self._sessions: OrderedDict[tuple[int, int], InferenceSession] = OrderedDict()
 
     def style(self, index: int) -> StyleFunction:
         """Painting with the style of that number, alone.
@@ -49,7 +49,7 @@ class ModelRunner:
 
         return paint
 
-    def session(self, width: int, height: int) -> Session:
+    def session(self, width: int, height: int) -> InferenceSession:
         """The network loaded for pictures of this size.
 
         Raises:

@@ -86,7 +86,7 @@ def inference_times_ms(painters: Sequence[ModelRunner], size: Size, clock: Clock
     for turn in range(WARM_UPS + RUNS):
         for session, mix, kept in zip(sessions, mixes, took, strict=True):
             began = now()
-            session.paint(image, mix)
+            session.stylize(image, mix)
             if turn >= WARM_UPS:
                 kept.append((now() - began) * 1000)
     return [statistics.median(kept) for kept in took]

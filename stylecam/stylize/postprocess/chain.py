@@ -8,33 +8,33 @@ import numpy as np
 
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
-from stylecam.stylize.frame_view import View
+from stylecam.stylize.frame_view import FrameView
 from stylecam.stylize.postprocess.color import blend, with_colors_of
-from stylecam.stylize.postprocess.guided_upsample import Upsampler
-from stylecam.stylize.postprocess.temporal_filter import Steady
-from stylecam.stylize.postprocess.transition import Step
+from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
+from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
+from stylecam.stylize.postprocess.transition import TransitionStep
 from stylecam.utils.metrics import StageTimes
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class PostprocessResult:
     """A finished picture (H×W×3 uint8 BGR, only to be read), and what adding detail took; None if none was added."""
 
     image: Image
     detail_ms: float | None
 
 
-class Finisher:
+class Postprocessor:
     """Finishes the paintings of one stylist, one after the other. Its times go into `stages`."""
 
     def __init__(self, size: Size, stages: StageTimes) -> None:
         """`size` is the output's."""
         self._size = size
         self._stages = stages
-        self._steady = Steady()
-        self._upsampler = Upsampler(size)
+        self._steady = TemporalFilter()
+        self._upsampler = GuidedUpsampler(size)
         self._weights: tuple[float, ...] = ()
-        self._switch = 0
+        self._switch_count = 0
         self._before_switch: Image | None = None
 
     def reset(self) -> None:
@@ -45,16 +45,16 @@ class Finisher:
     def finish(
         self,
         painted: Image,
-        view: View,
-        step: Step,
+        view: FrameView,
+        step: TransitionStep,
         last: Image | None,
         *,
         steadiness: float,
         strength: float,
         detail: bool,
         preserve_color: bool = False,
-    ) -> Finish:
-        """Finish `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
+    ) -> PostprocessResult:
+        """PostprocessResult `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
 
         `last` is the picture published before; it fades out after a switch to another network.
         """
@@ -78,16 +78,18 @@ class Finisher:
         if preserve_color:
             with self._stages.time("color"):
                 image = with_colors_of(view.at(self._size), image)
-        if strength < 1 or step.fading > 0 or step.switch != self._switch:
+        if strength < 1 or step.fading > 0 or step.switch_count != self._switch_count:
             with self._stages.time("compose"):
                 image = self._composed(image, view, step, last, strength)
-        return Finish(image, detail_ms)
+        return PostprocessResult(image, detail_ms)
 
-    def _composed(self, image: Image, view: View, step: Step, last: Image | None, strength: float) -> Image:
+    def _composed(
+        self, image: Image, view: FrameView, step: TransitionStep, last: Image | None, strength: float
+    ) -> Image:
         if strength < 1:
             image = blend(view.at(self._size), image, strength)
-        if step.switch != self._switch:
-            self._switch, self._before_switch = step.switch, last
+        if step.switch_count != self._switch_count:
+            self._switch_count, self._before_switch = step.switch_count, last
         if step.fading > 0 and self._before_switch is not None:
             return blend(image, self._before_switch, step.fading)
         self._before_switch = None

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stylecam.media.frame import Image
-from stylecam.stylize.postprocess.noise_estimate import Floats, Noise, energy
+from stylecam.stylize.postprocess.noise_estimate import Floats, NoiseEstimate, energy
 
 _WIDEST = 192
 """Pictures are halved until they are no wider, in pixels."""
@@ -24,7 +24,7 @@ _LONGEST = 30
 """Pictures called unchanged in a row. The next is painted; while nothing moves, steadying makes that unseen."""
 
 
-class Stillness:
+class ChangeDetector:
     """Tells whether nothing has moved since the picture that was last called changed; sensor noise is no motion.
 
     In doubt a picture has changed. What is compared with stays the same while nothing changes, so what happens slowly
@@ -35,7 +35,7 @@ class Stillness:
     def __init__(self) -> None:
         self._anchor: Floats | None = None
         self._before: Floats | None = None
-        self._noise = Noise(_QUIETEST)
+        self._noise = NoiseEstimate(_QUIETEST)
         self._alike = self._unchanged = 0
 
     def unchanged(self, camera: Image) -> bool:
@@ -60,7 +60,7 @@ class Stillness:
 
     def _begin(self, now: Floats) -> None:
         self._anchor = now
-        self._noise = Noise(_QUIETEST)
+        self._noise = NoiseEstimate(_QUIETEST)
         self._alike = self._unchanged = 0
 
 

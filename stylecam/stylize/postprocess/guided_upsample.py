@@ -39,7 +39,7 @@ NEARBY = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5))
 _Floats = npt.NDArray[np.float32]
 
 
-class Upsampler:
+class GuidedUpsampler:
     """Enlarges paintings to one size. Used by one thread; its scratch arrays are kept from call to call."""
 
     def __init__(self, size: Size) -> None:

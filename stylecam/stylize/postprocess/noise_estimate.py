@@ -23,7 +23,7 @@ def energy(change: Floats, spread: int = 3) -> Floats:
     return np.asarray(cv2.blur(squares, (spread, spread)), np.float32)
 
 
-class Noise:
+class NoiseEstimate:
     """Follows a camera's noise from the difference of consecutive pictures, place by place and over time.
 
     The picture's variance is a quantile, which motion in half of the picture does not reach. Around it each place has

@@ -28,7 +28,7 @@ _Scratch = TypeVar("_Scratch")
 _Values = TypeVar("_Values", bound="npt.NDArray[np.integer[Any] | np.floating[Any]]")
 
 
-class Strips:
+class ParallelRows:
     """Works through pictures for one thread, which is helped by as many as OpenCV may have (`cv2.setNumThreads`)."""
 
     def __init__(self) -> None:

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from stylecam.media.frame import Image
-from stylecam.stylize.postprocess.noise_estimate import Floats, Noise, energy
-from stylecam.stylize.postprocess.temporal_history import History, moved, places
+from stylecam.stylize.postprocess.noise_estimate import Floats, NoiseEstimate, energy
+from stylecam.stylize.postprocess.temporal_history import PaintingHistory, moved, places
 
 _KEPT = 0.95
 """The share of what was painted before that stays, at full strength."""
@@ -61,13 +61,13 @@ class _Glance:
         return cls(cast(Image, grey), cast(Floats, colors))
 
 
-class Steady:
+class TemporalFilter:
     """Stabilises the paintings of one stream, one after the other, on one thread."""
 
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._flow.setFinestScale(1)
-        self._history: History | None = None
+        self._history: PaintingHistory | None = None
         self._before: _Glance | None = None
         self._seen = self._shown = self._uncertainty = cast(Floats, np.empty(0, np.float32))
         self.reset()
@@ -75,7 +75,7 @@ class Steady:
     def reset(self) -> None:
         """Forget what was painted: the next picture passes untouched."""
         self._before = None
-        self._noise = Noise(_QUIETEST)
+        self._noise = NoiseEstimate(_QUIETEST)
 
     def apply(self, styled: Image, camera: Image, strength: float) -> Image:
         """The painting `styled` (h×w×3 uint8 BGR) of `camera` (the same size), steadied by `strength` 0..1.
@@ -114,7 +114,7 @@ class Steady:
 
     def _begin(self, styled: Image, now: _Glance) -> None:
         if self._history is None or self._history.shape != styled.shape:
-            self._history = History(styled.shape)
+            self._history = PaintingHistory(styled.shape)
             self._places = places(now.colors.shape)
         self._history.begin(styled)
         self._shown = _areas(styled)
@@ -122,7 +122,7 @@ class Steady:
         self._uncertainty = np.ones(now.colors.shape[:2], np.float32)
 
     def _carry(
-        self, history: History, now: _Glance, before: _Glance, moving: Floats, change: Floats, noise: Floats
+        self, history: PaintingHistory, now: _Glance, before: _Glance, moving: Floats, change: Floats, noise: Floats
     ) -> tuple[Floats, Floats]:
         """Move the histories along with what moves, where that brings them nearer to the camera's picture.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from stylecam.media.frame import Image
 from stylecam.stylize.postprocess.noise_estimate import Floats
-from stylecam.stylize.postprocess.parallel_rows import Strips, enlarged, part, rows
+from stylecam.stylize.postprocess.parallel_rows import ParallelRows, enlarged, part, rows
 
 _MARGIN = 2
 """Levels by which the history may leave the range of the new painting's neighbourhood."""
@@ -21,7 +21,7 @@ _ONE = 256
 _Values = TypeVar("_Values", bound="npt.NDArray[np.integer[Any] | np.floating[Any]]")
 
 
-class History:
+class PaintingHistory:
     """A painting of h×w×3 in whole levels, and what rounding took from each of them, which is given back the next time.
 
     So nothing sticks a level off, as it does where small changes are rounded away time and again.
@@ -31,7 +31,7 @@ class History:
         self.shape = shape
         self._shown: Image = np.empty(shape, np.uint8)
         self._rest = np.empty(shape, np.uint8)
-        self._strips = Strips()
+        self._strips = ParallelRows()
         self._scratches: list[_Scratch] = []
         self._way: Floats | None = None
 

@@ -14,21 +14,21 @@ DURATION_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TransitionStep:
     """How to paint one frame.
 
     Attributes:
         weights: the style weights.
         fading: 0..1, how much of the picture before the switch still lies over it.
-        switch: counts the switches so far; a new number means that the picture before it is the last one.
+        switch_count: counts the switches so far; a new number means that the picture before it is the last one.
     """
 
     weights: tuple[float, ...]
     fading: float
-    switch: int
+    switch_count: int
 
 
-class Morph:
+class Transition:
     """Follows the mix asked for, a frame at a time. Times are seconds on the frames' clock."""
 
     def __init__(self, frame_s: float, duration_s: float = DURATION_S) -> None:
@@ -39,15 +39,15 @@ class Morph:
         self._weights: tuple[float, ...] = ()
         self._started_at = 0.0
         self._crossing = False
-        self._switch = 0
+        self._switch_count = 0
 
-    def toward(self, mix: StyleMix, now: float) -> Step:
+    def toward(self, mix: StyleMix, now: float) -> TransitionStep:
         """The step for the frame at time `now`, moving to `mix` since it was first asked for."""
         if self._target is None:
             self._origin = mix.weights
             self._target, self._started_at = mix, now - self._duration_s
         elif mix != self._target:
-            self._switch += 1
+            self._switch_count += 1
             self._crossing = self._crossing or mix.model.key != self._target.model.key
             self._origin = mix.weights if self._crossing else self._weights
             # The first frame after a switch is already one frame's way along.
@@ -57,7 +57,7 @@ class Morph:
         self._weights = tuple(a + (b - a) * eased for a, b in zip(self._origin, mix.weights, strict=True))
         fading = 1.0 - eased if self._crossing else 0.0
         self._crossing = self._crossing and progress < 1
-        return Step(self._weights, fading, self._switch)
+        return TransitionStep(self._weights, fading, self._switch_count)
 
     def reset(self) -> None:
         """Forget the way: the next style starts at once."""

@@ -187,7 +187,7 @@ class Diagnostics:
         times_s = []
         for _ in range(4):  # the first run allocates memory
             started_at = self._clock.now()
-            session.paint(image, weights)
+            session.stylize(image, weights)
             times_s.append(self._clock.now() - started_at)
         if runner.trouble is not None:
             raise EngineRunError(runner.trouble)

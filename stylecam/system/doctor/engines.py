@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stylecam.engines.names import PACKAGES, TITLES, title
+from stylecam.engines.names import LIBRARY_NAMES, PACKAGES, title
 from stylecam.errors import EngineUnavailableError, ProbeError, StylecamError
 from stylecam.system.distribution import detect_distribution
 from stylecam.system.doctor.diagnostics import OPENCV_PACKAGES, TEST_SIZE, Diagnostics, OpenCVBuild
@@ -46,7 +46,7 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
     for device in sorted(opencv.devices, key=lambda name: name != "cpu"):
         yield from TOPIC.guarded(device, _run_network(diagnostics, device))
     for engine in PACKAGES:
-        yield from TOPIC.guarded(TITLES[engine], _optional_engine(diagnostics, engine))
+        yield from TOPIC.guarded(LIBRARY_NAMES[engine], _optional_engine(diagnostics, engine))
     yield from TOPIC.guarded("graphics card", _unused_gpu(host, opencv))
     yield from TOPIC.guarded("processor", _processor(host, opencv))
     if host.platform == "linux":
@@ -103,7 +103,7 @@ def _duplicates(diagnostics: Diagnostics) -> Iterator[Finding]:
 
 def _optional_engine(diagnostics: Diagnostics, engine: str) -> Iterator[Finding]:
     """Yield the state of an engine that is an optional extra."""
-    name, versions = TITLES[engine], diagnostics.versions()
+    name, versions = LIBRARY_NAMES[engine], diagnostics.versions()
     reinstall = SetupStep(
         f"install {name}", (*_pip(diagnostics), "--upgrade", "--force-reinstall", f"stylecam[{engine}]")
     )

@@ -21,7 +21,7 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
-from stylecam.stylize.image import Painter
+from stylecam.stylize.image import Stylist
 from stylecam.utils.clock import ManualClock
 from tests.end_to_end.outside import PORTRAIT, decoded, difference
 
@@ -82,7 +82,7 @@ def test_a_style_shows_the_camera_picture_in_that_style(use: Use, camera: Camera
         assert scream.shape == (144, 256, 3)
         assert difference(scream, wave) > 20
         assert camera.frame is not None
-        painted = Painter(catalog.mix_of(next(card for card in catalog.cards if card.name == "the_scream")))
+        painted = Stylist(catalog.mix_of(next(card for card in catalog.cards if card.name == "the_scream")))
         assert difference(scream, painted(small(camera.frame.image))) < 12  # but for the rim and JPEG, the same
 
     use(body)

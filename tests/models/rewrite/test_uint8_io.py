@@ -12,7 +12,7 @@ import pytest
 from onnx import ModelProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from stylecam.engines.base import Session
+from stylecam.engines.base import InferenceSession
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image
 from stylecam.media.transforms import pack_pixels, packed_to_image
@@ -40,7 +40,7 @@ def painted(data: bytes, model: Model, image: np.ndarray[tuple[int, ...], np.dty
 
 def by_the_whole(model: Model, photo: Image) -> Image:
     session = OpenCVEngine("cpu").session(model, *SIZE)
-    return Session.paint(session, photo, model.one_hot(1))
+    return InferenceSession.stylize(session, photo, model.one_hot(1))
 
 
 def test_as_cells_it_paints_the_same(bank: Model, photo: Image) -> None:
@@ -56,16 +56,18 @@ def test_opencv_paints_the_same_without_the_conversions(bank: Model, photo: Imag
     weights = bank.one_hot(1)
     for origin in ((0, 0), (16, 40), (0, 0)):
         assert (
-            cv2.absdiff(session.paint(photo, weights, origin), Session.paint(session, photo, weights, origin)).max()
+            cv2.absdiff(
+                session.stylize(photo, weights, origin), InferenceSession.stylize(session, photo, weights, origin)
+            ).max()
             <= 1
         )
 
 
 def test_what_is_painted_belongs_to_the_caller(bank: Model, photo: Image) -> None:
     session = OpenCVEngine("cpu").session(bank, *SIZE)
-    first = session.paint(photo, bank.one_hot(0))
+    first = session.stylize(photo, bank.one_hot(0))
     kept = first.copy()
-    second = session.paint(photo, bank.one_hot(1))
+    second = session.stylize(photo, bank.one_hot(1))
     assert np.array_equal(first, kept)
     assert not np.array_equal(first, second)
 

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 
 from stylecam.media.frame import Image
-from stylecam.stylize.postprocess.change_detection import Stillness
+from stylecam.stylize.postprocess.change_detection import ChangeDetector
 from tests.stylize.postprocess.scenes import brighter, noised, scene, with_square
 
 SETTLED = 30
 
 
-def settled(sigma: float) -> tuple[Stillness, Iterator[Image]]:
-    stillness, cameras = Stillness(), noised(scene(), sigma)
+def settled(sigma: float) -> tuple[ChangeDetector, Iterator[Image]]:
+    stillness, cameras = ChangeDetector(), noised(scene(), sigma)
     for camera in islice(cameras, SETTLED):
         stillness.unchanged(camera)
     return stillness, cameras
 
 
 def test_the_first_picture_has_changed() -> None:
-    assert not Stillness().unchanged(scene())
+    assert not ChangeDetector().unchanged(scene())
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0, 5.0])
@@ -35,7 +35,7 @@ def test_a_camera_whose_noise_is_all_that_changes_sees_nothing_new(sigma: float)
 
 
 def test_a_paused_video_is_painted_now_and_then() -> None:
-    stillness = Stillness()
+    stillness = ChangeDetector()
     said = [stillness.unchanged(scene()) for _ in range(200)]
     painted = [number for number, unchanged in enumerate(said) if not unchanged]
     assert 0.9 < np.mean(said[20:]) < 1
@@ -70,7 +70,7 @@ def test_a_faint_shadow_is_seen_though_every_spot_of_it_could_be_noise() -> None
 
 @pytest.mark.parametrize("sigma", [0.0, 3.0])
 def test_a_slow_motion_is_seen_before_it_is_a_pixel_wide(sigma: float) -> None:
-    stillness = Stillness()
+    stillness = ChangeDetector()
     noise = noised(np.full_like(scene(), 128), sigma)
     large = cv2.resize(scene(), None, fx=10, fy=10, interpolation=cv2.INTER_CUBIC)
     said = []
@@ -100,7 +100,7 @@ def test_what_was_changed_and_comes_back_has_changed_again() -> None:
 
 
 def test_motion_settles_before_anything_is_called_unchanged() -> None:
-    stillness = Stillness()
+    stillness = ChangeDetector()
     for left in range(20, 140, 8):
         assert not stillness.unchanged(with_square(scene(), left))
     said = [stillness.unchanged(with_square(scene(), left)) for _ in range(20)]
@@ -109,7 +109,7 @@ def test_motion_settles_before_anything_is_called_unchanged() -> None:
 
 
 def test_something_always_moving_never_becomes_noise() -> None:
-    stillness = Stillness()
+    stillness = ChangeDetector()
     noise = noised(np.full_like(scene(), 128), 2)
     for number in range(200):
         sensed = with_square(scene(), 100 + 20 * (number % 4)).astype(np.int16) + next(noise) - 128
@@ -118,6 +118,6 @@ def test_something_always_moving_never_becomes_noise() -> None:
 
 @pytest.mark.parametrize("size", [(64, 64), (8, 8), (77, 101), (1280, 720)], ids=str)
 def test_every_size_is_looked_at(size: tuple[int, int]) -> None:
-    stillness, still = Stillness(), cv2.resize(scene(), size).astype(np.uint8)
+    stillness, still = ChangeDetector(), cv2.resize(scene(), size).astype(np.uint8)
     assert [stillness.unchanged(still) for _ in range(20)][-1]
     assert not stillness.unchanged(brighter(still, 10))

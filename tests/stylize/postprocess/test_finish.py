@@ -13,7 +13,7 @@ from stylecam.media.frame import Size
 from stylecam.media.overlays import starting_cover, with_badge
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.postprocess.color import blend
-from stylecam.stylize.postprocess.transition import DURATION_S, Morph
+from stylecam.stylize.postprocess.transition import DURATION_S, Transition
 from stylecam.testing import gray_image
 from tests.doubles import model
 
@@ -69,25 +69,25 @@ def test_the_waiting_card_is_dark_and_has_the_outputs_size(size: tuple[int, int]
 
 
 def test_the_first_style_is_there_at_once() -> None:
-    step = Morph(FRAME).toward(A, 5.0)
+    step = Transition(FRAME).toward(A, 5.0)
     assert (step.weights, step.fading) == (A.weights, 0.0)
 
 
 def test_a_switch_shows_in_its_first_frame() -> None:
-    morph = Morph(FRAME)
+    morph = Transition(FRAME)
     morph.toward(A, 5.0)
     assert morph.toward(B, 5.0 + FRAME).weights[1] > 0.1
 
 
 def test_a_switch_is_complete_after_its_time() -> None:
-    morph = Morph(FRAME)
+    morph = Transition(FRAME)
     morph.toward(A, 5.0)
     morph.toward(B, 6.0)
     assert morph.toward(B, 6.0 + DURATION_S).weights == B.weights
 
 
 def test_a_switch_on_the_way_starts_from_where_it_is() -> None:
-    morph = Morph(FRAME)
+    morph = Transition(FRAME)
     morph.toward(A, 5.0)
     half = morph.toward(B, 6.0)
     turned = morph.toward(C, 6.0)
@@ -96,7 +96,7 @@ def test_a_switch_on_the_way_starts_from_where_it_is() -> None:
 
 
 def test_between_networks_the_old_picture_fades_out() -> None:
-    morph = Morph(FRAME)
+    morph = Transition(FRAME)
     morph.toward(A, 5.0)
     fading = [morph.toward(OTHER, 6.0 + i * FRAME).fading for i in range(15)]
     assert fading[0] > 0.5
@@ -105,19 +105,19 @@ def test_between_networks_the_old_picture_fades_out() -> None:
 
 
 def test_between_networks_the_new_one_paints_with_its_own_weights_from_the_start() -> None:
-    morph = Morph(FRAME)
+    morph = Transition(FRAME)
     morph.toward(A, 5.0)
     assert morph.toward(OTHER, 6.0).weights == OTHER.weights
 
 
 def test_within_a_bank_nothing_is_faded() -> None:
-    morph = Morph(FRAME)
+    morph = Transition(FRAME)
     morph.toward(A, 5.0)
     assert morph.toward(B, 6.0).fading == 0.0
 
 
 def test_after_a_reset_the_next_style_is_there_at_once() -> None:
-    morph = Morph(FRAME)
+    morph = Transition(FRAME)
     morph.toward(A, 5.0)
     morph.reset()
     assert morph.toward(B, 6.0).weights == B.weights
@@ -132,7 +132,7 @@ def test_after_a_reset_the_next_style_is_there_at_once() -> None:
     )
 )
 def test_the_weights_sum_to_one_whatever_keys_are_pressed(steps: list[tuple[StyleMix, float]]) -> None:
-    morph, now = Morph(FRAME), 0.0
+    morph, now = Transition(FRAME), 0.0
     for mix, wait in steps:
         now += wait
         weights = morph.toward(mix, now).weights

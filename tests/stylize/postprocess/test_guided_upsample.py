@@ -14,7 +14,7 @@ from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, resize
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.postprocess.guided_upsample import Upsampler
+from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.testing import gray_image
 
 OUTPUT = Size(320, 192)
@@ -36,7 +36,7 @@ def step(dark: int, light: int, size: Size = OUTPUT, at: int = 157) -> Image:
 
 def enlarged(styled: Image, view: Image, size: Size = OUTPUT) -> Image:
     """`styled` enlarged with the edges of `view`."""
-    return Upsampler(size).enlarge(styled, resize(view, Size(styled.shape[1], styled.shape[0])), view)
+    return GuidedUpsampler(size).enlarge(styled, resize(view, Size(styled.shape[1], styled.shape[0])), view)
 
 
 def bicubic(image: Image, size: Size = OUTPUT) -> Image:
@@ -87,7 +87,7 @@ def test_every_size_comes_out_as_the_output_wants_it(small: tuple[int, int], siz
 
 
 def test_the_painting_may_change_its_size_at_any_time() -> None:
-    upsampler, view = Upsampler(OUTPUT), noisy(step(40, 200))
+    upsampler, view = GuidedUpsampler(OUTPUT), noisy(step(40, 200))
     for small in (SMALL, Size(240, 144), SMALL):
         styled = strokes(small)
         result = upsampler.enlarge(styled, resize(view, small), view)
@@ -95,7 +95,7 @@ def test_the_painting_may_change_its_size_at_any_time() -> None:
 
 
 def test_each_result_belongs_to_its_caller() -> None:
-    upsampler, view = Upsampler(OUTPUT), noisy(step(40, 200))
+    upsampler, view = GuidedUpsampler(OUTPUT), noisy(step(40, 200))
     first = upsampler.enlarge(strokes(), resize(view, SMALL), view)
     before = first.copy()
     upsampler.enlarge(gray_image(10, SMALL), resize(view, SMALL), view)
@@ -113,7 +113,7 @@ def test_what_is_given_is_not_changed() -> None:
     styled, view = strokes(), noisy(step(40, 200))
     camera = resize(view, SMALL)
     before = styled.copy(), camera.copy(), view.copy()
-    Upsampler(OUTPUT).enlarge(styled, camera, view)
+    GuidedUpsampler(OUTPUT).enlarge(styled, camera, view)
     for array, copy in zip((styled, camera, view), before, strict=True):
         assert np.array_equal(array, copy)
 
@@ -203,7 +203,7 @@ def test_a_noisy_portrait_is_nearly_as_sharp_as_painted_at_full_size_and_calmer(
     clean = fit(np.asarray(portrait, np.uint8), whole)
     views = [noisy(clean, seed) for seed in (1, 2)]
     full, small = (
-        [session.paint(resize(view, size), mix.weights) for view in views]
+        [session.stylize(resize(view, size), mix.weights) for view in views]
         for size in (whole, rung)
         for session in [OpenCVEngine("cpu").session(mix.model, *size)]
     )
@@ -225,4 +225,4 @@ def test_a_noisy_portrait_is_nearly_as_sharp_as_painted_at_full_size_and_calmer(
 )
 def test_pictures_that_do_not_belong_together_are_refused(camera: tuple[int, ...], view: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="do not belong together"):
-        Upsampler(OUTPUT).enlarge(strokes(), np.zeros(camera, np.uint8), np.zeros(view, np.uint8))
+        GuidedUpsampler(OUTPUT).enlarge(strokes(), np.zeros(camera, np.uint8), np.zeros(view, np.uint8))

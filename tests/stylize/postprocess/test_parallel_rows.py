@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from stylecam.stylize.postprocess.parallel_rows import Strips, enlarged, rows
+from stylecam.stylize.postprocess.parallel_rows import ParallelRows, enlarged, rows
 
 WIDTH = 640
 
@@ -31,7 +31,7 @@ def strips_of(height: int, width: int = WIDTH) -> list[slice]:
 @pytest.mark.parametrize("height", [1, 8, 143, 720, 2160])
 def test_every_row_is_worked_on_once(threads: int, height: int) -> None:
     met: list[int] = []
-    Strips().each(height, WIDTH, lambda count: [None] * count, lambda strip, _: met.extend(range(height)[strip]))
+    ParallelRows().each(height, WIDTH, lambda count: [None] * count, lambda strip, _: met.extend(range(height)[strip]))
     assert sorted(met) == list(range(height))
 
 
@@ -43,7 +43,7 @@ def test_no_two_threads_have_the_same_scratch(threads: int) -> None:
         made.append(list(range(count)))
         return made[-1]
 
-    Strips().each(2160, WIDTH, scratch, lambda _, own: used.update([own]))
+    ParallelRows().each(2160, WIDTH, scratch, lambda _, own: used.update([own]))
     assert len(made) == 1
     assert 1 <= len(made[0]) <= threads
     assert set(used) <= set(made[0])
@@ -51,7 +51,7 @@ def test_no_two_threads_have_the_same_scratch(threads: int) -> None:
 
 
 def test_what_one_strip_raises_is_raised_and_the_next_picture_is_worked_on(threads: int) -> None:
-    strips = Strips()
+    strips = ParallelRows()
 
     def fail(strip: slice, _: None) -> None:
         raise ValueError(f"rows from {strip.start}")

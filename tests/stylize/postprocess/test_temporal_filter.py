@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from stylecam.media.frame import Image
-from stylecam.stylize.postprocess.temporal_filter import Steady
+from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from tests.stylize.postprocess.scenes import HEIGHT, WIDTH, brighter, noised, painted, scene, with_square
 
 WARM = 12
 
 
 def shown(cameras: list[Image], strength: float = 0.8) -> list[Image]:
-    steady = Steady()
+    steady = TemporalFilter()
     return [steady.apply(painted(camera), camera, strength) for camera in cameras]
 
 
@@ -50,7 +50,7 @@ def test_steadying_keeps_the_picture() -> None:
 
 
 def test_without_strength_nothing_is_done_and_nothing_kept() -> None:
-    steady, first, second = Steady(), scene(1), scene(2)
+    steady, first, second = TemporalFilter(), scene(1), scene(2)
     steady.apply(painted(first), first, 1.0)
     assert steady.apply(second, second, 0.0) is second
     again = brighter(first, 2)
@@ -58,14 +58,14 @@ def test_without_strength_nothing_is_done_and_nothing_kept() -> None:
 
 
 def test_after_a_reset_the_next_picture_passes_untouched() -> None:
-    steady, camera = Steady(), scene()
+    steady, camera = TemporalFilter(), scene()
     steady.apply(painted(camera), camera, 1.0)
     steady.reset()
     assert steady.apply(camera, camera, 1.0) is camera
 
 
 def test_a_new_size_begins_anew() -> None:
-    steady, camera = Steady(), scene()
+    steady, camera = TemporalFilter(), scene()
     steady.apply(painted(camera), camera, 1.0)
     larger = cv2.resize(camera, (320, 176)).astype(np.uint8)
     assert steady.apply(larger, larger, 1.0) is larger
@@ -80,7 +80,7 @@ def test_small_and_odd_sizes_are_steadied_too(size: tuple[int, int]) -> None:
 
 
 def test_what_was_given_is_never_written_into_and_what_was_got_stays() -> None:
-    steady, got, copies = Steady(), [], []
+    steady, got, copies = TemporalFilter(), [], []
     for camera in islice(noised(scene(), 3), 8):
         style, before = painted(camera), camera.copy()
         kept = style.copy()
@@ -93,7 +93,7 @@ def test_what_was_given_is_never_written_into_and_what_was_got_stays() -> None:
 
 
 def test_another_scene_is_there_at_once() -> None:
-    steady, old, new = Steady(), scene(1), scene(2)
+    steady, old, new = TemporalFilter(), scene(1), scene(2)
     for camera in islice(noised(old, 3), 10):
         steady.apply(painted(camera), camera, 1.0)
     camera = next(noised(new, 3, 9))
@@ -101,7 +101,7 @@ def test_another_scene_is_there_at_once() -> None:
 
 
 def test_another_scene_replaces_also_what_it_has_in_common_with_the_last() -> None:
-    steady, old, new = Steady(), scene(1), scene(2)
+    steady, old, new = TemporalFilter(), scene(1), scene(2)
     new[:, :48] = old[:, :48]
     for camera in islice(noised(old, 3), 10):
         steady.apply(painted(camera), camera, 1.0)
@@ -111,7 +111,7 @@ def test_another_scene_replaces_also_what_it_has_in_common_with_the_last() -> No
 
 @pytest.mark.parametrize("step", [2, 7, 16])
 def test_a_moving_square_leaves_no_trail(step: int) -> None:
-    steady, background = Steady(), scene()
+    steady, background = TemporalFilter(), scene()
     lefts = list(range(20, 20 + 10 * step, step))
     for left in lefts:
         camera = with_square(background, left)
@@ -121,7 +121,7 @@ def test_a_moving_square_leaves_no_trail(step: int) -> None:
 
 
 def test_what_moves_in_a_noisy_picture_is_where_it_is() -> None:
-    steady, background = Steady(), scene()
+    steady, background = TemporalFilter(), scene()
     for number, noise in enumerate(islice(noised(np.full_like(background, 128), 3), 20)):
         left = 20 + 6 * number
         sensed = with_square(background, left).astype(np.int16) + noise - 128
@@ -135,7 +135,7 @@ def test_what_moves_in_a_noisy_picture_is_where_it_is() -> None:
 
 
 def test_what_appears_is_there_at_once() -> None:
-    steady, still = Steady(), scene()
+    steady, still = TemporalFilter(), scene()
     for camera in islice(noised(still, 2), 12):
         steady.apply(painted(camera), camera, 0.8)
     camera = with_square(still, 120)
@@ -145,7 +145,7 @@ def test_what_appears_is_there_at_once() -> None:
 
 @pytest.mark.parametrize("a_frame", [0.1, 0.3, 0.6])
 def test_a_slow_change_of_the_light_is_followed(a_frame: float) -> None:
-    steady, still = Steady(), scene() // 2
+    steady, still = TemporalFilter(), scene() // 2
     for number in range(100):
         camera = brighter(still, a_frame * number)
         picture = steady.apply(painted(camera), camera, 0.8)
@@ -153,7 +153,7 @@ def test_a_slow_change_of_the_light_is_followed(a_frame: float) -> None:
 
 
 def test_nothing_sticks_one_level_off() -> None:
-    steady, camera = Steady(), scene()
+    steady, camera = TemporalFilter(), scene()
     steady.apply(painted(camera), camera, 1.0)
     now = brighter(painted(camera), 1)
     for _ in range(60):
@@ -162,7 +162,7 @@ def test_nothing_sticks_one_level_off() -> None:
 
 
 def test_a_painting_that_changes_under_a_still_camera_is_followed() -> None:
-    steady, camera = Steady(), scene()
+    steady, camera = TemporalFilter(), scene()
     for _ in range(10):
         steady.apply(painted(camera), camera, 0.8)
     other = scene(7)
@@ -172,7 +172,7 @@ def test_a_painting_that_changes_under_a_still_camera_is_followed() -> None:
 
 
 def test_a_picture_of_one_size_gives_one_of_that_size() -> None:
-    steady = Steady()
+    steady = TemporalFilter()
     for camera in islice(noised(scene(), 3), 3):
         picture = steady.apply(painted(camera), camera, 0.5)
         assert picture.shape == (HEIGHT, WIDTH, 3)
@@ -181,7 +181,7 @@ def test_a_picture_of_one_size_gives_one_of_that_size() -> None:
 
 
 def test_an_area_painted_lighter_for_what_moves_nearby_is_lighter_at_once() -> None:
-    steady, still = Steady(), scene()
+    steady, still = TemporalFilter(), scene()
     for camera in islice(noised(still, 3), 12):
         steady.apply(painted(camera), camera, 0.8)
     camera = next(noised(still, 3, 9))

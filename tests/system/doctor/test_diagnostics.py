@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stylecam.engines.names import PACKAGES, TITLES
+from stylecam.engines.names import LIBRARY_NAMES, PACKAGES
 from stylecam.errors import SourceError
 from stylecam.media import v4l2
 from stylecam.media.frame import Frame
@@ -38,7 +38,7 @@ def test_a_network_really_runs_on_an_engine_that_is_an_extra(engine: str) -> Non
     assert "cpu" in diagnostics().devices(engine)
     run = diagnostics().network("cpu", engine)
     assert run.device == "cpu"
-    assert run.engine.startswith(TITLES[engine])
+    assert run.engine.startswith(LIBRARY_NAMES[engine])
     assert any(diagnostics().versions()[package] for package in PACKAGES[engine])
 
 

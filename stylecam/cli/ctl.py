@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from stylecam.control.actions import ACTIONS, Order
+from stylecam.control.actions import ACTIONS, Command
 from stylecam.errors import UsageError
 
 LOOKS = {"state": "what is in force now", "watch": "every change, as it happens", "actions": "this list"}
@@ -65,7 +65,7 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
     if name == "actions":
         _list(as_json)
         return
-    order = None if name in LOOKS else order_of(name, arguments)
+    order = None if name in LOOKS else command_from_words(name, arguments)
     from stylecam.control.http import client
 
     instance = client.find(pid)
@@ -85,10 +85,10 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
         click.echo(json.dumps(answer["state"]["stats"], indent=2))
 
 
-def order_of(name: str, arguments: list[str]) -> Order:
+def command_from_words(name: str, arguments: list[str]) -> Command:
     """The order that these words are; arguments in their order, or as name=value."""
     if name not in ACTIONS:
-        Order.parse(name)  # says what there is
+        Command.parse(name)  # says what there is
     names = [parameter.name for parameter in ACTIONS[name].parameters]
     given: dict[str, str] = {}
     for text in arguments:
@@ -99,7 +99,7 @@ def order_of(name: str, arguments: list[str]) -> Order:
             takes = f"takes {', '.join(names)}" if names else "takes no argument"
             raise UsageError(f"{name} {takes}, and {text!r} is too much")
         given[key] = value
-    return Order.read(name, given)
+    return Command.from_text(name, given)
 
 
 def _watch(instance: Any, as_json: bool, stats: bool) -> None:

@@ -51,8 +51,8 @@ def check_each(config: Config, context: click.Context) -> None:
     Raises:
         ConfigError: the first that could not.
     """
-    from stylecam.control.actions import Order
-    from stylecam.control.keyboard.bindings import Combo, bind
+    from stylecam.control.actions import Command
+    from stylecam.control.keyboard.bindings import KeyCombination, bind
 
     parameters = parameters_by_name(context.command)
     for name, value in config.run.items():
@@ -66,9 +66,9 @@ def check_each(config: Config, context: click.Context) -> None:
             raise config.error(config.places[name], str(error)) from error
     for order, keys in config.hotkeys.items():
         try:
-            Order.parse(order)
+            Command.parse(order)
             if keys.strip():
-                Combo.parse(keys)
+                KeyCombination.parse(keys)
         except StylecamError as error:
             raise config.error(("hotkeys", order), str(error)) from error
     try:

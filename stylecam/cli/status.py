@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.control.actions import ACTIONS
-from stylecam.control.keyboard.bindings import Combo
+from stylecam.control.keyboard.bindings import KeyCombination
 from stylecam.models.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def greeting(session: Session, catalog: Catalog) -> Iterator[str]:
         yield "hotkeys everywhere: " + ", ".join(_hotkeys(keys))
 
 
-def _hotkeys(keys: dict[Any, Combo]) -> Iterator[str]:
+def _hotkeys(keys: dict[Any, KeyCombination]) -> Iterator[str]:
     for order, combo in keys.items():
         if order.action != "select":
             yield f"{combo} {ACTIONS[order.action].help}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -36,14 +37,14 @@ class Preset:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What there is to choose from."""
+class ActionContext:
+    """What an action may choose from: the styles and the presets that exist now."""
 
     catalog: Catalog
     presets: Mapping[str, Preset] = field(default_factory=dict)
 
 
-Apply = Callable[[LiveState, Arguments, Choice], LiveState]
+Apply = Callable[[LiveState, Arguments, ActionContext], LiveState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Action:
         parameters: what it may be told, in the order in which people write it.
         hotkey: default global hotkey, empty for none.
         key: plain key in the terminal and in the preview window, empty for none.
-        errand: it also does something outside the state, which is left to whoever owns the run.
+        deferred: it also does work outside the state, such as writing a file, which the owner of the run carries out.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Action:
     parameters: tuple[Parameter, ...] = ()
     hotkey: str = ""
     key: str = ""
-    errand: bool = False
+    deferred: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Everything about it, ready for JSON."""
@@ -79,13 +80,13 @@ class Action:
         }
 
 
-def _singles(choice: Choice) -> list[StyleMix]:
-    return [choice.catalog.mix_of(card) for card in choice.catalog.cards]
+def _singles(context: ActionContext) -> list[StyleMix]:
+    return [context.catalog.mix_of(card) for card in context.catalog.cards]
 
 
 def _step(by: int) -> Apply:
-    def apply(state: LiveState, _: Arguments, choice: Choice) -> LiveState:
-        mixes = _singles(choice)
+    def apply(state: LiveState, _: Arguments, context: ActionContext) -> LiveState:
+        mixes = _singles(context)
         if not mixes:
             return state
         at = mixes.index(state.look.mix) if state.look.mix in mixes else (-1 if by > 0 else 0)
@@ -99,89 +100,89 @@ def _chosen(state: LiveState, **changes: Any) -> LiveState:
     return replace(state.with_look(**changes), bypass=False)
 
 
-def _random(state: LiveState, _: Arguments, choice: Choice) -> LiveState:
-    others = [mix for mix in _singles(choice) if mix != state.look.mix]
+def _random(state: LiveState, _: Arguments, context: ActionContext) -> LiveState:
+    others = [mix for mix in _singles(context) if mix != state.look.mix]
     return _chosen(state, mix=random.choice(others)) if others else state
 
 
-def _select(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
-    return _chosen(state, mix=_style(str(arguments["style"]), choice))
+def _select(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
+    return _chosen(state, mix=_style(str(arguments["style"]), context))
 
 
-def _style(text: str, choice: Choice) -> StyleMix | None:
+def _style(text: str, context: ActionContext) -> StyleMix | None:
     if text.isdecimal() and text.isascii():
-        cards = choice.catalog.cards
+        cards = context.catalog.cards
         number = int(text)
         if not 1 <= number <= len(cards):
             raise UsageError(f"there is no style {number}, only 1 to {len(cards)}")
-        return choice.catalog.mix_of(cards[number - 1])
+        return context.catalog.mix_of(cards[number - 1])
     if text.lower().endswith(".onnx"):  # reading a network takes longer than a frame, and a page may not name files
         raise UsageError(f"{text!r} is a file; start with --style {text}, or add it with: stylecam styles add {text}")
-    return choice.catalog.parse(text)
+    return context.catalog.parse(text)
 
 
-def _blend(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
-    return _chosen(state, mix=choice.catalog.parse(str(arguments["weights"])))
+def _blend(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
+    return _chosen(state, mix=context.catalog.parse(str(arguments["weights"])))
 
 
 def _set(name: str) -> Apply:
-    def apply(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+    def apply(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
         return state.with_look(**{name: arguments["value"]})
 
     return apply
 
 
 def _move(name: str, by: float) -> Apply:
-    def apply(state: LiveState, _: Arguments, __: Choice) -> LiveState:
+    def apply(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
         return state.with_look(**{name: round(min(1.0, max(0.0, getattr(state.look, name) + by)), 3)})
 
     return apply
 
 
 def _toggle(name: str) -> Apply:
-    def apply(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+    def apply(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
         return replace(state, **{name: bool(arguments.get("on", not getattr(state, name)))})  # type: ignore[arg-type]
 
     return apply
 
 
 def _toggle_look(name: str) -> Apply:
-    def apply(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+    def apply(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
         return state.with_look(**{name: bool(arguments.get("on", not getattr(state.look, name)))})
 
     return apply
 
 
-def _scale(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+def _scale(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
     value = arguments["value"]
     return state.with_look(scale=None if value == "auto" else float(value))
 
 
-def _cycle(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+def _cycle(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
     seconds = float(arguments.get("seconds", CYCLE_S if state.cycle_s is None else 0.0))
     return replace(state, cycle_s=max(SHORTEST_CYCLE_S, seconds) if seconds > 0 else None)
 
 
-def _preset(state: LiveState, arguments: Arguments, choice: Choice) -> LiveState:
+def _preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
     name = str(arguments["name"])
-    preset = choice.presets.get(name)
+    preset = context.presets.get(name)
     if preset is None:
-        known = ", ".join(choice.presets) or "none; write [presets.NAME] into the configuration file"
+        known = ", ".join(context.presets) or "none; write [presets.NAME] into the configuration file"
         raise UsageError(f"there is no preset {name!r}; there are {known}")
     changed = {
         key: value
         for key in ("strength", "steadiness", "preserve_color")
         if (value := getattr(preset, key)) is not None
     }
-    mix = state.look.mix if preset.style is None else _style(preset.style, choice)
+    mix = state.look.mix if preset.style is None else _style(preset.style, context)
     return _chosen(state, mix=mix, **changed)
 
 
-def _same(state: LiveState, _: Arguments, __: Choice) -> LiveState:
+def _same(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
     return state
 
 
-def _named_file(state: LiveState, arguments: Arguments, _: Choice) -> LiveState:
+def _named_file(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
     if "name" in arguments:
         check_file_name(str(arguments["name"]))
     return state
@@ -232,18 +233,18 @@ ACTIONS: dict[str, Action] = {
         Action("freeze", "hold the picture", _toggle("frozen"), (flag("held"),), "ctrl+alt+f", "f"),
         Action("rest", "camera off and on", _toggle("resting"), (flag("camera off"),), "ctrl+alt+o", "o"),
         Action("panic", "a still picture at once", _toggle("panic"), (flag("still picture"),), "ctrl+alt+x", "x"),
-        Action("snapshot", "keep this picture as a file", _named_file, (_FILE_NAME,), "ctrl+alt+s", "s", errand=True),
+        Action("snapshot", "keep this picture as a file", _named_file, (_FILE_NAME,), "ctrl+alt+s", "s", deferred=True),
         Action(
-            "record", "recording on and off", _named_file, (flag("recording"), _FILE_NAME), key="v", errand=True,
+            "record", "recording on and off", _named_file, (flag("recording"), _FILE_NAME), key="v", deferred=True,
         ),
-        Action("reload", "read the configuration file again", _same, errand=True),
+        Action("reload", "read the configuration file again", _same, deferred=True),
         Action("quit", "stop stylecam", _same, (), "ctrl+alt+q", "q"),
     )
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Command:
     """An action to carry out, with its arguments: what a key or a button stands for.
 
     Made by `parse`, `read` or `of`, which check names, kinds and ranges; what only a running program knows, such as
@@ -254,7 +255,7 @@ class Order:
     arguments: Arguments = field(default_factory=dict, hash=False)
 
     @classmethod
-    def parse(cls, text: str) -> Order:
+    def parse(cls, text: str) -> Command:
         """Read `next`, `select:3`, `blend:a:0.6,b:0.4`; several arguments stand in their order: `record:on,talk`.
 
         Raises:
@@ -265,10 +266,10 @@ class Order:
         values = rest.split(",", len(parameters) - 1) if len(parameters) > 1 else [rest]
         if colon and not parameters:
             raise UsageError(f"{text.strip()[:80]!r}: {name} takes no argument; write {name}")
-        return cls.read(name, dict(zip([p.name for p in parameters], values, strict=False)) if colon else {})
+        return cls.from_text(name, dict(zip([p.name for p in parameters], values, strict=False)) if colon else {})
 
     @classmethod
-    def read(cls, name: str, texts: Mapping[str, str]) -> Order:
+    def from_text(cls, name: str, texts: Mapping[str, str]) -> Command:
         """An order whose arguments are given as texts, by name.
 
         Raises:
@@ -277,7 +278,7 @@ class Order:
         return cls._checked(name, texts, lambda parameter: parameter.read(texts[parameter.name]))
 
     @classmethod
-    def of(cls, name: str, arguments: Mapping[str, object]) -> Order:
+    def from_json(cls, name: str, arguments: Mapping[str, object]) -> Command:
         """An order whose arguments are given as JSON has them, by name.
 
         Raises:
@@ -286,7 +287,7 @@ class Order:
         return cls._checked(name, arguments, lambda parameter: parameter.check(arguments[parameter.name]))
 
     @classmethod
-    def _checked(cls, name: str, given: Mapping[str, Any], value: Callable[[Parameter], Value]) -> Order:
+    def _checked(cls, name: str, given: Mapping[str, Any], value: Callable[[Parameter], Value]) -> Command:
         parameters = _action(name).parameters
         names = [parameter.name for parameter in parameters]
         if unknown := [key for key in given if key not in names]:
@@ -301,7 +302,9 @@ class Order:
 
 def _action(name: str) -> Action:
     if name not in ACTIONS:
-        raise UsageError(f"there is no action {name[:60]!r}; there are {', '.join(ACTIONS)}")
+        nearest = difflib.get_close_matches(name.strip().lower()[:60], ACTIONS, 3)
+        hint = f"did you mean {' or '.join(nearest)}? " if nearest else ""
+        raise UsageError(f"there is no action {name[:60]!r}; {hint}there are {', '.join(ACTIONS)}")
     return ACTIONS[name]
 
 

@@ -1,113 +1,74 @@
-"""The one hand on the switches: orders come in from any thread, and are carried out between two frames."""
+"""Queue commands from any thread and apply them to the live state between two frames."""
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from stylecam.control.actions import ACTIONS, Choice, Order, Preset
+from stylecam.control.actions import ACTIONS, ActionContext, Command, Preset
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StylecamError
 
 if TYPE_CHECKING:
     from stylecam.models.catalog import Catalog
 
-Listener = Callable[[LiveState], None]
+_LOG = logging.getLogger(__name__)
 
-
-class Ticket:
-    """What becomes of an order. It ends once: done, or refused.
-
-    Attributes:
-        refusal: why it was not carried out, or None.
-        result: what came of it beside the state, such as `{"file": ...}`, or None.
-    """
-
-    def __init__(self) -> None:
-        self.refusal: StylecamError | None = None
-        self.result: dict[str, Any] | None = None
-        self._state: LiveState | None = None
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._callbacks: list[Callable[[Ticket], None]] = []
-
-    @property
-    def ended(self) -> bool:
-        """True once it is done or refused."""
-        return self._ended.is_set()
-
-    @property
-    def state(self) -> LiveState:
-        """The state after it.
-
-        Raises:
-            StylecamError: the refusal: `UsageError` or `StyleNotFoundError` for arguments that cannot be meant,
-                `CommandRefusedError` for what cannot be done now.
-        """
-        if self.refusal is not None:
-            raise self.refusal
-        if self._state is None:
-            raise CommandRefusedError("it has not been carried out yet")
-        return self._state
-
-    def wait(self, timeout: float | None = None) -> LiveState:
-        """Wait until it has ended, at most `timeout` seconds; the state after it.
-
-        Raises:
-            StylecamError: as `state`; `CommandRefusedError` also when the time is up.
-        """
-        self._ended.wait(timeout)
-        return self.state
-
-    def add_done_callback(self, callback: Callable[[Ticket], None]) -> None:
-        """Have `callback(ticket)` called when it ends, on the thread that ends it; at once if it has ended."""
-        with self._lock:
-            if not self.ended:
-                self._callbacks.append(callback)
-                return
-        callback(self)
-
-    def finish(self, state: LiveState, result: dict[str, Any] | None = None) -> None:
-        """It was carried out. Only the first ending counts."""
-        self._end(state, result, None)
-
-    def refuse(self, refusal: StylecamError) -> None:
-        """It was not, and will not be."""
-        self._end(None, None, refusal)
-
-    def _end(self, state: LiveState | None, result: dict[str, Any] | None, refusal: StylecamError | None) -> None:
-        with self._lock:
-            if self.ended:
-                return
-            self._state, self.result, self.refusal = state, result, refusal
-            self._ended.set()
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback(self)
+StateListener = Callable[[LiveState], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """Something to do outside the state; whoever takes it ends its ticket."""
+class CommandResult:
+    """What a command did.
 
-    order: Order
-    ticket: Ticket
+    Attributes:
+        state: the live state after it.
+        extra: what it produced besides the state, such as `{"file": "/home/me/Pictures/talk.png"}`, or None.
+    """
+
+    state: LiveState
+    extra: dict[str, Any] | None = None
 
 
-class Control:
-    """Keeps the state, and changes it one order after the other.
+class PendingCommand:
+    """A submitted command and the future that its submitter holds.
 
-    `submit` and `subscribe` may be called from any thread. `apply` is called by the threads that style and publish,
-    between their frames, so an order is carried out by whichever comes first, also while the other one is busy.
+    The thread that takes it from the queue must call `finish` or `refuse`. Only the first call counts.
+    """
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.future: Future[CommandResult] = Future()
+        self.future.set_running_or_notify_cancel()  # a waiter that gives up must not cancel the command
+
+    def finish(self, state: LiveState, extra: dict[str, Any] | None = None) -> None:
+        """Complete the future with the state after the command."""
+        if not self.future.done():
+            self.future.set_result(CommandResult(state, extra))
+
+    def refuse(self, error: Exception) -> None:
+        """Complete the future with `error`: the command was not carried out and will not be."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class CommandQueue:
+    """Owns the live state and changes it by one command at a time.
+
+    `submit` and `subscribe` may be called from any thread. `apply` is called by the styling thread and by the
+    publishing thread between their frames. Whichever comes first applies the command, so a command does not wait for
+    the other thread while that one is busy.
 
     Attributes:
         presets: the named looks; may be replaced at any time.
-        quitting: set as soon as someone asked to quit.
-        attention: set when there is an errand, or someone asked to quit.
-        wake: called when there are orders; brings a thread that waits for frames to `apply`.
+        quitting: set as soon as somebody submits `quit`.
+        attention: set when a deferred command is waiting or somebody submitted `quit`.
+        wake: called after each submission, to bring a thread that waits for frames to `apply`.
     """
 
     def __init__(self, catalog: Catalog, state: LiveState, presets: Mapping[str, Preset] | None = None) -> None:
@@ -117,83 +78,122 @@ class Control:
         self.wake: Callable[[], None] = lambda: None
         self._catalog = catalog
         self._state = state
-        self._orders: queue.SimpleQueue[Errand] = queue.SimpleQueue()
-        self._errands: queue.SimpleQueue[Errand] = queue.SimpleQueue()
-        self._listeners: tuple[Listener, ...] = ()
+        self._pending: queue.SimpleQueue[PendingCommand] = queue.SimpleQueue()
+        self._deferred: queue.SimpleQueue[PendingCommand] = queue.SimpleQueue()
+        self._listeners: tuple[StateListener, ...] = ()
         self._lock = threading.Lock()
         self._closed = False
 
     @property
     def state(self) -> LiveState:
-        """The state as of the last `apply`."""
+        """The state after the last `apply`."""
         return self._state
 
-    def submit(self, order: Order) -> Ticket:
-        """Enqueue `order`; returns at once. Quitting does not wait for the next frame."""
-        ticket = Ticket()
+    def submit(self, command: Command | str) -> Future[CommandResult]:
+        """Enqueue `command` and return at once; text is read by `Command.parse`.
+
+        `quit` takes effect immediately, without waiting for the next frame.
+
+        Returns:
+            A future with the state after the command. Its exception is the refusal: `UsageError` or
+            `StyleNotFoundError` for wrong arguments, `CommandRefusedError` for what cannot be done now, or whatever
+            unexpected error was raised. It cannot be cancelled.
+
+        Raises:
+            UsageError: `command` is text that no command has.
+        """
+        pending = PendingCommand(Command.parse(command) if isinstance(command, str) else command)
         if self._closed:
-            ticket.refuse(CommandRefusedError("stylecam is stopping"))
-            return ticket
-        if order.action == "quit":
+            pending.refuse(CommandRefusedError("stylecam is stopping"))
+            return pending.future
+        if pending.command.action == "quit":
             self.quitting.set()
             self.attention.set()
-            ticket.finish(self._state)
-        self._orders.put(Errand(order, ticket))
+            pending.finish(self._state)
+        self._pending.put(pending)
         self.wake()
-        return ticket
+        return pending.future
 
     def apply(self) -> LiveState:
-        """Carry out the orders that wait; the state after them. An impossible one changes nothing."""
-        if self._orders.empty():
+        """Apply the commands that are waiting and return the state after them. A refused one changes nothing."""
+        if self._pending.empty():
             return self._state
         with self._lock:
-            for _ in range(self._orders.qsize()):  # those that come meanwhile wait for the next frame
-                self._carry_out(self._orders.get())
+            for _ in range(self._pending.qsize()):  # commands that arrive meanwhile wait for the next frame
+                self._apply(self._pending.get())
             return self._state
 
-    def errands(self) -> Iterator[Errand]:
-        """Take the errands that wait, one after the other."""
+    def take_deferred(self) -> Iterator[PendingCommand]:
+        """Take the waiting commands whose action is deferred. The caller must finish or refuse each of them."""
         self.attention.clear()
         while True:
             try:
-                yield self._errands.get_nowait()
+                yield self._deferred.get_nowait()
             except queue.Empty:
                 return
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have `listener(state)` called after each change, in order, on whatever thread `apply` runs: it only enqueues.
+    def subscribe(self, listener: StateListener) -> Callable[[], None]:
+        """Call `listener(state)` after each change, in order, on the thread that runs `apply`; it must not block.
 
-        The function returned ends that.
+        Returns:
+            A function that ends the subscription.
         """
         with self._lock:
             self._listeners = (*self._listeners, listener)
 
         def unsubscribe() -> None:
             with self._lock:
-                self._listeners = tuple(one for one in self._listeners if one is not listener)
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
 
         return unsubscribe
 
     def close(self) -> None:
-        """Refuse what still waits, and all that comes."""
+        """Refuse all commands that are waiting and all that are submitted from now on."""
         self._closed = True
-        for waiting in (self._orders, self._errands):
+        for waiting in (self._pending, self._deferred):
             while not waiting.empty():
-                waiting.get().ticket.refuse(CommandRefusedError("stylecam is stopping"))
+                waiting.get().refuse(CommandRefusedError("stylecam is stopping"))
 
-    def _carry_out(self, errand: Errand) -> None:
-        order, ticket = errand.order, errand.ticket
-        action = ACTIONS[order.action]
+    def _apply(self, pending: PendingCommand) -> None:
+        command = pending.command
+        action = ACTIONS[command.action]
         try:
-            changed = action.apply(self._state, order.arguments, Choice(self._catalog, self.presets))
+            changed = action.apply(self._state, command.arguments, ActionContext(self._catalog, self.presets))
         except StylecamError as error:
-            ticket.refuse(error)
+            pending.refuse(error)
+            return
+        except Exception as error:  # noqa: BLE001 - a mistake in an action must not end a frame thread
+            _LOG.exception("the command %s failed", command)
+            pending.refuse(error)
             return
         self._state = replace(changed, version=self._state.version + 1)
         for listener in self._listeners:
             listener(self._state)
-        if action.errand:
-            self._errands.put(errand)
+        if action.deferred:
+            self._deferred.put(pending)
             self.attention.set()
         else:
-            ticket.finish(self._state)
+            pending.finish(self._state)
+
+
+class AutoCycle:
+    """Decides when the next style is due: one period after the last change of style, whoever made it.
+
+    The period starts anew while the plain camera, a frozen frame, the panic picture or no picture is shown.
+    """
+
+    def __init__(self) -> None:
+        self._shown: tuple[str, float | None] | None = None
+        self._shown_since = 0.0
+
+    def due(self, state: LiveState, now: float) -> Command | None:
+        """Return the command to submit at `now` (s), or None; call it a few times a second."""
+        shown = (state.look.label, state.cycle_s)
+        paused = state.bypass or state.frozen or state.resting or state.panic
+        if state.cycle_s is None or paused or shown != self._shown:
+            self._shown, self._shown_since = shown, now
+            return None
+        if now - self._shown_since < state.cycle_s:
+            return None
+        self._shown_since = now
+        return Command("next")

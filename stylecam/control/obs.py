@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from stylecam.control.actions import Order
-from stylecam.control.commands import Control
+from stylecam.control.actions import Command
+from stylecam.control.commands import CommandQueue
 from stylecam.errors import ObsUnavailableError, UsageError
 
 # ---- control.obs
@@ -71,8 +71,8 @@ class SceneFollower:
     def __init__(
         self,
         address: ObsAddress,
-        choose: Callable[[str], Order | None],
-        submit: Callable[[Order], object],
+        choose: Callable[[str], Command | None],
+        submit: Callable[[Command], object],
         say: Callable[[str], None],
         *,
         retry_s: float = 1.0,
@@ -230,8 +230,8 @@ class Scenes:
         self,
         address: str | None,
         scenes: Mapping[str, str],
-        control: Control,
-        press: Callable[[Order], None],
+        control: CommandQueue,
+        press: Callable[[Command], None],
         say: Callable[[str], None],
     ) -> None:
         """Without an `address` nothing is followed. `press` and `say` may be called from any thread.
@@ -243,7 +243,7 @@ class Scenes:
         self._scenes, self._control = scenes, control
         self._follower: SceneFollower | None = None
         if address is not None:
-            self._follower = SceneFollower(ObsAddress.parse(address), self.order_of, press, say)
+            self._follower = SceneFollower(ObsAddress.parse(address), self.command_for_scene, press, say)
 
     def start(self) -> None:
         """Begin to look for OBS."""
@@ -261,11 +261,11 @@ class Scenes:
         if self._follower is not None:
             self._follower.look_again()
 
-    def order_of(self, scene: str) -> Order | None:
+    def command_for_scene(self, scene: str) -> Command | None:
         """What a scene stands for; a preset before a style of the same name, None for a scene that is not listed."""
         name = self._scenes.get(scene)
         if name is None:
             return None
-        return (
-            Order.of("preset", {"name": name}) if name in self._control.presets else Order.of("select", {"style": name})
-        )
+        if name in self._control.presets:
+            return Command.from_json("preset", {"name": name})
+        return Command.from_json("select", {"style": name})

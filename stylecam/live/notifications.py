@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Mapping
+from concurrent.futures import Future
 
-from stylecam.control.commands import Ticket
+from stylecam.control.commands import CommandResult
 from stylecam.utils.text import Say
 
 
@@ -23,10 +24,10 @@ class Notifications:
         self._once: set[str] = set()
         self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def note_refusal(self, ticket: Ticket) -> None:
+    def note_refusal(self, ended: Future[CommandResult]) -> None:
         """Remember why an order was refused, to be told; from any thread."""
-        if ticket.refusal is not None:
-            self._waiting.put(str(ticket.refusal))
+        if (error := ended.exception()) is not None:
+            self._waiting.put(str(error) or type(error).__name__)
 
     def enqueue(self, message: str) -> None:
         """Remember `message`, to be told; from any thread."""

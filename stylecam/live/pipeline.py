@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stylecam.control.commands import Control
+from stylecam.control.commands import CommandQueue
 from stylecam.live.capture import Capture
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.publisher import Publisher, SinkRunner
@@ -48,7 +48,7 @@ class Pipeline:
         source: Source,
         stylist: FrameStylizer,
         sinks: Sequence[Sink],
-        control: Control,
+        control: CommandQueue,
         stats: Stats,
         clock: Clock,
         size: Size,

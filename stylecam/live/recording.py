@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from stylecam.control.commands import Control, Errand
+from stylecam.control.commands import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, SinkError, StylecamError
 from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.live.viewers import Viewers
@@ -17,13 +18,15 @@ from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.utils.files import create_unique_file, write_bytes
 
+_LOG = logging.getLogger(__name__)
+
 
 class MediaSaver:
     """Carries out the errands of one run. Files are written on a thread of its own, one after the other."""
 
     def __init__(
         self,
-        control: Control,
+        control: CommandQueue,
         publisher: Publisher,
         viewers: Viewers,
         size: Size,
@@ -58,10 +61,10 @@ class MediaSaver:
 
     def handle_commands(self) -> None:
         """Take up all errands that wait; by the thread that runs the program. Files are written after it returns."""
-        for errand in self._control.errands():
-            if errand.order.action == "reload":
+        for errand in self._control.take_deferred():
+            if errand.command.action == "reload":
                 self._try(errand, self._read_again)
-            elif errand.order.action == "snapshot":
+            elif errand.command.action == "snapshot":
                 self._hand_over(self._try, errand, self._keep, self._publisher.shown)
             else:
                 self._hand_over(self._try, errand, self._record)
@@ -81,23 +84,26 @@ class MediaSaver:
     def _hand_over(self, work: Callable[..., None], *given: object) -> None:
         self._working.append(self._worker.submit(work, *given))
 
-    def _try(self, errand: Errand, work: Callable[..., dict[str, str] | None], *given: object) -> None:
+    def _try(self, errand: PendingCommand, work: Callable[..., dict[str, str] | None], *given: object) -> None:
         try:
             result = work(errand, *given)
         except StylecamError as error:
-            errand.ticket.refuse(error)
+            errand.refuse(error)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            errand.ticket.refuse(CommandRefusedError(f"{where}{error.strerror or error}"))
+            errand.refuse(CommandRefusedError(f"{where}{error.strerror or error}"))
+        except Exception as error:  # noqa: BLE001 - a mistake in one command must not end the call
+            _LOG.exception("the command %s failed", errand.command)
+            errand.refuse(error)
         else:
-            errand.ticket.finish(self._control.state, result)
+            errand.finish(self._control.state, result)
 
-    def _read_again(self, _: Errand) -> None:
+    def _read_again(self, _: PendingCommand) -> None:
         if self._reload is None:
             raise CommandRefusedError("there is no configuration to read again")
         self._reload()
 
-    def _keep(self, errand: Errand, shown: Frame) -> dict[str, str]:
+    def _keep(self, errand: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:
             raise CommandRefusedError("there is no picture yet")
         data = cv2.imencode(".png", shown.image)[1].tobytes()
@@ -109,19 +115,19 @@ class MediaSaver:
             raise
         return {"file": str(path)}
 
-    def _record(self, errand: Errand) -> dict[str, str] | None:
+    def _record(self, errand: PendingCommand) -> dict[str, str] | None:
         """Begin or end; what is so already stays so, as with every switch, unless a file of another name is wanted."""
         path = self.recording
-        wanted = bool(errand.order.arguments.get("on", path is None))
+        wanted = bool(errand.command.arguments.get("on", path is None))
         if path is None:
             return self._start(errand) if wanted else None
         if not wanted:
             return self._stop(path)
-        if "name" in errand.order.arguments:
+        if "name" in errand.command.arguments:
             raise CommandRefusedError(f"already recording to {path}; end that first")
         return {"file": str(path)}
 
-    def _start(self, errand: Errand) -> dict[str, str]:
+    def _start(self, errand: PendingCommand) -> dict[str, str]:
         path = self._new(self._videos, errand, ".mp4")
         path.unlink()  # the recorder makes its own, which gets this name when it is whole
         runner = SinkRunner(RecorderSink(path), self._size, self._fps)
@@ -154,7 +160,7 @@ class MediaSaver:
             runner.sink.close()
         self._changed()
 
-    def _new(self, folder: Path, errand: Errand, suffix: str) -> Path:
+    def _new(self, folder: Path, errand: PendingCommand, suffix: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
-        name = str(errand.order.arguments.get("name", "stylecam"))
+        name = str(errand.command.arguments.get("name", "stylecam"))
         return create_unique_file(folder, f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}", suffix)

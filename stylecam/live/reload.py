@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from stylecam.control.actions import Order
-from stylecam.control.commands import Control
+from stylecam.control.actions import Command
+from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings, bind
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image
@@ -38,7 +38,7 @@ class Changes:
     """
 
     settings: Settings
-    orders: tuple[Order, ...]
+    orders: tuple[Command, ...]
     at_once: tuple[str, ...]
     later: tuple[str, ...]
 
@@ -61,13 +61,13 @@ def changes(before: Settings, after: Settings) -> Changes:
     )
 
 
-def _orders(changed: list[str], after: Settings) -> Iterator[Order]:
+def _orders(changed: list[str], after: Settings) -> Iterator[Command]:
     for name in changed:
         value: Any = getattr(after, name)
         if name not in AS_ORDERS or (name == "style" and value is None):  # without a style in the file: as it is
             continue
         action, argument = AS_ORDERS[name]
-        yield Order.of(action, {argument: "auto" if name == "scale" and value is None else value})
+        yield Command.from_json(action, {argument: "auto" if name == "scale" and value is None else value})
 
 
 class Reloader:
@@ -78,12 +78,12 @@ class Reloader:
         settings: Settings,
         read: Callable[[], Settings],
         catalog: Catalog,
-        control: Control,
+        control: CommandQueue,
         *,
         rebind: Callable[[Bindings], None],
         cover_with: Callable[[Image], None],
         follow: Callable[[Mapping[str, str]], None],
-        press: Callable[[Order], None],
+        press: Callable[[Command], None],
         say: Callable[[str], None],
     ) -> None:
         """`settings` are those of the start, `read` gives those of now.

@@ -8,15 +8,14 @@ from typing import Any
 
 import cv2
 
-from stylecam.control.actions import Order
-from stylecam.control.auto_cycle import AutoCycle
-from stylecam.control.commands import Control
-from stylecam.control.http.context import Desk
+from stylecam.control.actions import Command
+from stylecam.control.commands import AutoCycle, CommandQueue
+from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.keyboard.bindings import Bindings, bind
 from stylecam.control.keyboard.listener import Keyboard
-from stylecam.control.keyboard.terminal import order_for
+from stylecam.control.keyboard.terminal import command_for_key
 from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
@@ -108,7 +107,7 @@ class Session:
         panic = None if settings.panic_picture is None else panic_cover_from_file(settings.panic_picture, settings.size)
         self._engine_chooser = Motor(settings, self._clock, self._say)
         asked = self._engine_chooser.requested()
-        self.control = Control(self._catalog, state, settings.presets)
+        self.control = CommandQueue(self._catalog, state, settings.presets)
         self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._notifications.enqueue)
         self.source = open_source(settings, self._clock, self._say, self._own_source)
         opened: list[Sink] = []
@@ -230,7 +229,7 @@ class Session:
         """Have the configuration read again, from a signal handler."""
         self._reload_asked = True
 
-    def press(self, order: Order) -> None:
+    def press(self, order: Command) -> None:
         """Submit the order of a key, from any thread; a refusal is said."""
         self.control.submit(order).add_done_callback(self._notifications.note_refusal)
 
@@ -304,7 +303,7 @@ class Session:
     def _serve(self, web: MjpegSink, opened: list[Sink]) -> None:
         thumbnails = Thumbnails(self._catalog, self._newest, self._clock)
         told = (self.describe, self._report_once_open, self._keyboard.names, thumbnails)
-        desk = Desk(self.control, self._catalog, web.broadcast, *told)
+        desk = ServerContext(self.control, self._catalog, web.broadcast, *told)
         self.server = serve(self._settings, desk, web, opened, self._say)
 
     def _changed(self) -> None:
@@ -329,12 +328,12 @@ class Session:
         cycle = AutoCycle()
         while not self._ended(began, windows):
             for window in windows:
-                order = order_for(key) if (key := window.show()) else None
+                order = command_for_key(key) if (key := window.show()) else None
                 if order is not None:
                     self.press(order)
             if self._reload_asked:
                 self._reload_asked = False
-                self.press(Order("reload"))
+                self.press(Command("reload"))
             self.media_saver.handle_commands()
             now = self._clock.now()
             if (order := cycle.due(self.control.state, now)) is not None:

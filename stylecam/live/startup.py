@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stylecam.control.http.address import Address, seen_from_outside, url
-from stylecam.control.http.context import Desk
+from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import CameraNotFoundError, ServerUnavailableError, SinkUnavailableError, UsageError
@@ -43,7 +43,7 @@ def find_web_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | None
     return None
 
 
-def serve(settings: Settings, desk: Desk, sink: MjpegSink, opened: list[Sink], say: Say) -> Server | None:
+def serve(settings: Settings, desk: ServerContext, sink: MjpegSink, opened: list[Sink], say: Say) -> Server | None:
     """Start the server, and open `sink` if it is not among those `opened`.
 
     A page that nobody asked for, on a port that nobody chose, may be missing: that is said, and None returned.

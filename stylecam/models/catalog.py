@@ -23,11 +23,18 @@ class StyleMix:
         model: the network.
         weights: one per style of the network, summing to 1.
         label: how the user would write it, `starry_night` or `great_wave:0.6,the_scream:0.4`.
+        blend: the names of the styles of a blend and their shares, in the order of `label`; empty for a plain style.
     """
 
     model: Model
     weights: tuple[float, ...]
     label: str
+    blend: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each style's name and its share; the shares are rounded to three digits, so they sum to about 1."""
+        return dict(self.blend) or {self.label: 1.0}
 
 
 class Catalog:
@@ -140,8 +147,8 @@ class Catalog:
                 for name, card in chosen.items():
                     assert card is not None
                     weights[card.index] += parts[name] / total
-                label = ",".join(f"{name}:{round(value / total, 3):g}" for name, value in parts.items())
-                return StyleMix(model, tuple(weights), label)
+                blend = tuple((name, round(value / total, 3)) for name, value in parts.items())
+                return StyleMix(model, tuple(weights), ",".join(f"{name}:{share:g}" for name, share in blend), blend)
         banks = "; ".join(f"{name} in {', '.join(c.bank for c in cards)}" for name, cards in candidates.items())
         raise UsageError(f"{text!r} cannot be blended, only styles of one network can: {banks}")
 

@@ -74,8 +74,5 @@ class Look(LookSettings):
 
     @property
     def weights(self) -> dict[str, float]:
-        """The styles and their shares, which sum to about 1; empty for the plain camera."""
-        if self.mix is None:
-            return {}
-        parts = [part.partition(":") for part in self.mix.label.split(",")]
-        return {name: float(share or 1) for name, _, share in parts}
+        """The names of the styles in use and their shares, which sum to about 1; empty for the plain camera."""
+        return {} if self.mix is None else self.mix.shares

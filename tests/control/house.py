@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from stylecam.control.commands import Control
+from stylecam.control.commands import CommandQueue
 from stylecam.control.http.address import HOST, Address
-from stylecam.control.http.context import Desk
+from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
@@ -50,10 +50,10 @@ class House:
     """A server with a control that is carried out by a thread, as a pipeline does, and an open web sink."""
 
     def __init__(self, catalog: Catalog, address: Address | None = None, thumbnails: Thumbnails | None = None) -> None:
-        self.control = Control(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
+        self.control = CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
         self.sink = MjpegSink()
         self.sink.open(SIZE, 30)
-        desk = Desk(
+        desk = ServerContext(
             self.control,
             catalog,
             self.sink.broadcast,
@@ -76,9 +76,9 @@ class House:
             self._woken.wait()
             self._woken.clear()
             self.control.apply()
-            self.run_errands()
+            self.run_deferred()
 
-    def run_errands(self) -> None:
+    def run_deferred(self) -> None:
         """They are left lying here."""
 
     def __enter__(self) -> House:

@@ -29,12 +29,12 @@ class Served(House):
     def describe(self, state: LiveState) -> dict[str, Any]:
         return {**super().describe(state), "presets": list(self.control.presets)}
 
-    def run_errands(self) -> None:
-        for errand in self.control.errands():
-            if errand.order.action == "snapshot":
-                errand.ticket.finish(self.control.state, {"file": "/pictures/one.png"})
+    def run_deferred(self) -> None:
+        for pending in self.control.take_deferred():
+            if pending.command.action == "snapshot":
+                pending.finish(self.control.state, {"file": "/pictures/one.png"})
             else:
-                errand.ticket.refuse(CommandRefusedError("there is no room for a recording"))
+                pending.refuse(CommandRefusedError("there is no room for a recording"))
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Served]:

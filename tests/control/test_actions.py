@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.control.actions import ACTIONS, CYCLE_S, Choice, Order, Preset
+from stylecam.control.actions import ACTIONS, CYCLE_S, ActionContext, Command, Preset
 from stylecam.control.state import LiveState
 from stylecam.errors import StylecamError, UsageError
 from stylecam.models.catalog import Catalog
@@ -21,12 +21,12 @@ from stylecam.stylize.look import Look
 class Hand:
     """Carries out orders at once."""
 
-    def __init__(self, choice: Choice, state: LiveState) -> None:
+    def __init__(self, choice: ActionContext, state: LiveState) -> None:
         self.choice, self.state = choice, state
 
-    def after(self, *orders: str | Order) -> LiveState:
+    def after(self, *orders: str | Command) -> LiveState:
         for one in orders:
-            order = Order.parse(one) if isinstance(one, str) else one
+            order = Command.parse(one) if isinstance(one, str) else one
             self.state = ACTIONS[order.action].apply(self.state, order.arguments, self.choice)
         return self.state
 
@@ -36,7 +36,7 @@ PRESETS = {"calm": Preset("the_scream", 0.4, 1.0, True), "half": Preset(strength
 
 @pytest.fixture
 def hand(catalog: Catalog) -> Hand:
-    return Hand(Choice(catalog, PRESETS), LiveState(Look(catalog.mix_of(catalog.cards[0]))))
+    return Hand(ActionContext(catalog, PRESETS), LiveState(Look(catalog.mix_of(catalog.cards[0]))))
 
 
 def test_next_goes_through_all_styles_and_around(hand: Hand, catalog: Catalog) -> None:
@@ -60,7 +60,7 @@ def test_from_the_plain_camera_the_keys_lead_into_the_list(hand: Hand, catalog: 
 
 @pytest.mark.parametrize("order", ["next", "random"])
 def test_without_any_style_another_one_changes_nothing(order: str) -> None:
-    assert Hand(Choice(Catalog([])), LiveState()).after(order).look.mix is None
+    assert Hand(ActionContext(Catalog([])), LiveState()).after(order).look.mix is None
 
 
 def test_any_style_is_never_the_same_one(hand: Hand, catalog: Catalog) -> None:
@@ -87,7 +87,7 @@ def test_an_impossible_choice_is_refused_in_words(hand: Hand, text: str) -> None
 
 def test_a_blend_is_given_in_words_or_as_an_object(hand: Hand) -> None:
     in_words = hand.after("blend:great_wave:0.6,the_scream:0.4")
-    as_object = hand.after(Order.of("blend", {"weights": {"great_wave": 3, "the_scream": 2.0}}))
+    as_object = hand.after(Command.from_json("blend", {"weights": {"great_wave": 3, "the_scream": 2.0}}))
     assert in_words == as_object
     assert in_words.look.weights == {"great_wave": 0.6, "the_scream": 0.4}
 
@@ -148,7 +148,7 @@ def test_styles_change_by_themselves_with_a_period_or_not(hand: Hand) -> None:
      "scale:auto", "record:on,talk", "record:off", "snapshot:me"],
 )  # fmt: skip
 def test_an_order_is_read_as_it_prints(text: str) -> None:
-    assert str(Order.parse(text)) == text
+    assert str(Command.parse(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_an_order_is_read_as_it_prints(text: str) -> None:
 )  # fmt: skip
 def test_what_is_no_order_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        Order.parse(text)
+        Command.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_arguments_of_a_wrong_kind_or_range_are_refused_before_anything_happens(
     action: str, arguments: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError):
-        Order.of(action, arguments)
+        Command.from_json(action, arguments)
 
 
 json_values = st.recursive(
@@ -193,7 +193,7 @@ def test_whatever_is_given_is_an_order_or_a_usage_error(action: Any, data: st.Da
     names = [parameter.name for parameter in action.parameters] + ["other"]
     arguments = data.draw(st.dictionaries(st.sampled_from(names), json_values, max_size=3))
     try:
-        order = Order.of(action.name, arguments)
+        order = Command.from_json(action.name, arguments)
     except UsageError:
         return
     assert set(order.arguments) == set(arguments)

@@ -1,13 +1,15 @@
-"""The one hand that carries out orders, whoever gives them."""
+"""The command queue: commands from any thread, applied one after the other."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
+from dataclasses import replace
 
 import pytest
 
-from stylecam.control.actions import Order, Preset
-from stylecam.control.commands import Control, Ticket
+from stylecam.control.actions import ACTIONS, Command, Preset
+from stylecam.control.commands import AutoCycle, CommandQueue, CommandResult, PendingCommand
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog
@@ -15,141 +17,170 @@ from stylecam.stylize.look import Look
 
 
 @pytest.fixture
-def control(catalog: Catalog) -> Control:
-    return Control(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
+def control(catalog: Catalog) -> CommandQueue:
+    return CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
 
 
-def order(control: Control, text: str) -> Ticket:
-    return control.submit(Order.parse(text))
-
-
-def test_orders_wait_until_they_are_applied(control: Control) -> None:
+def test_orders_wait_until_they_are_applied(control: CommandQueue) -> None:
     before = control.state
-    ticket = order(control, "bypass")
+    future = control.submit("bypass")
     assert control.state == before
-    assert not ticket.ended
+    assert not future.done()
     assert control.apply().bypass
 
 
-def test_an_order_wakes_whoever_carries_it_out(control: Control) -> None:
+def test_an_order_wakes_whoever_carries_it_out(control: CommandQueue) -> None:
     woken: list[bool] = []
     control.wake = lambda: woken.append(True)
-    order(control, "next")
+    control.submit("next")
     assert woken == [True]
 
 
-def test_a_ticket_ends_with_the_state_after_its_order(control: Control) -> None:
-    first, second = order(control, "strength:0.5"), order(control, "strength:0.7")
+def test_a_future_holds_the_state_after_its_command(control: CommandQueue) -> None:
+    first, second = control.submit("strength:0.5"), control.submit("strength:0.7")
     control.apply()
-    assert (first.state.look.strength, second.state.look.strength) == (0.5, 0.7)
+    assert (first.result(0).state.look.strength, second.result(0).state.look.strength) == (0.5, 0.7)
 
 
-def test_an_impossible_order_is_refused_and_changes_nothing(control: Control) -> None:
+def test_an_impossible_order_is_refused_and_changes_nothing(control: CommandQueue) -> None:
     before = control.state
-    ticket = order(control, "select:99")
+    future = control.submit("select:99")
     assert control.apply() == before
     with pytest.raises(UsageError, match="there is no style 99"):
-        ticket.wait(0)
+        future.result(0)
 
 
-def test_an_unknown_style_is_refused_with_the_nearest(control: Control) -> None:
-    ticket = order(control, "select:great_wav")
+def test_an_unknown_style_is_refused_with_the_nearest(control: CommandQueue) -> None:
+    future = control.submit("select:great_wav")
     control.apply()
     with pytest.raises(StyleNotFoundError, match="did you mean great_wave"):
-        ticket.wait(0)
+        future.result(0)
 
 
-def test_orders_after_an_impossible_one_are_carried_out(control: Control) -> None:
-    order(control, "select:99")
-    order(control, "bypass")
+def test_orders_after_an_impossible_one_are_carried_out(control: CommandQueue) -> None:
+    control.submit("select:99")
+    control.submit("bypass")
     assert control.apply().bypass
 
 
-def test_waiting_in_vain_is_said(control: Control) -> None:
-    with pytest.raises(CommandRefusedError, match="not been carried out yet"):
-        order(control, "next").wait(0)
+def test_waiting_for_a_command_that_nobody_applies_ends_with_a_timeout(control: CommandQueue) -> None:
+    with pytest.raises(concurrent.futures.TimeoutError):
+        control.submit("next").result(0)
 
 
-def test_who_waits_gets_the_state_from_another_thread(control: Control) -> None:
-    ticket = order(control, "freeze")
+def test_a_waiter_gets_the_state_from_another_thread(control: CommandQueue) -> None:
+    future = control.submit("freeze")
     threading.Thread(target=control.apply).start()
-    assert ticket.wait(20).frozen
+    assert future.result(20).state.frozen
 
 
-def test_a_callback_hears_of_the_end_also_when_it_comes_late(control: Control) -> None:
-    heard: list[LiveState] = []
-    ticket = order(control, "freeze")
-    ticket.add_done_callback(lambda ended: heard.append(ended.state))
-    assert heard == []
+def test_a_callback_is_called_at_the_end_also_when_it_is_added_late(control: CommandQueue) -> None:
+    states: list[LiveState] = []
+    future = control.submit("freeze")
+    future.add_done_callback(lambda done: states.append(done.result().state))
+    assert states == []
     control.apply()
-    ticket.add_done_callback(lambda ended: heard.append(ended.state))
-    assert heard == [control.state] * 2
+    future.add_done_callback(lambda done: states.append(done.result().state))
+    assert states == [control.state] * 2
 
 
-def test_quitting_does_not_wait_for_the_next_frame(control: Control) -> None:
-    ticket = order(control, "quit")
+def test_quitting_does_not_wait_for_the_next_frame(control: CommandQueue) -> None:
+    future = control.submit("quit")
     assert control.quitting.is_set()
     assert control.attention.is_set()
-    assert ticket.ended
+    assert future.done()
 
 
-def test_each_order_makes_a_new_version(control: Control) -> None:
+def test_each_order_makes_a_new_version(control: CommandQueue) -> None:
     for text in ("bypass", "freeze", "weaker"):
-        order(control, text)
+        control.submit(text)
     assert control.apply().version == 3
 
 
-def test_subscribers_see_every_change_in_order_until_they_leave(control: Control) -> None:
+def test_subscribers_see_every_change_in_order_until_they_leave(control: CommandQueue) -> None:
     seen: list[int] = []
     leave = control.subscribe(lambda state: seen.append(state.version))
     for text in ("bypass", "select:99", "freeze"):
-        order(control, text)
+        control.submit(text)
     control.apply()
     leave()
-    order(control, "weaker")
+    control.submit("weaker")
     control.apply()
     assert seen == [1, 2]
 
 
-def test_an_errand_is_handed_on_and_its_ticket_ends_with_whoever_runs_it(control: Control) -> None:
-    ticket = order(control, "snapshot:me")
+def test_a_deferred_command_is_handed_on_and_ends_with_whoever_carries_it_out(control: CommandQueue) -> None:
+    future = control.submit("snapshot:me")
     assert not control.attention.is_set()
     control.apply()
     assert control.attention.is_set()
-    assert not ticket.ended
-    (errand,) = control.errands()
+    assert not future.done()
+    (pending,) = control.take_deferred()
     assert not control.attention.is_set()
-    assert errand.order == Order.parse("snapshot:me")
-    errand.ticket.finish(control.state, {"file": "me.png"})
-    assert (ticket.wait(0), ticket.result) == (control.state, {"file": "me.png"})
+    assert pending.command == Command.parse("snapshot:me")
+    pending.finish(control.state, {"file": "me.png"})
+    assert future.result(0) == CommandResult(control.state, {"file": "me.png"})
 
 
-def test_a_ticket_ends_only_once(control: Control) -> None:
-    ticket = Ticket()
-    ticket.finish(control.state)
-    ticket.refuse(CommandRefusedError("too late"))
-    assert ticket.wait(0) == control.state
+def test_a_command_ends_only_once(control: CommandQueue) -> None:
+    pending = PendingCommand(Command("next"))
+    pending.finish(control.state)
+    pending.refuse(CommandRefusedError("too late"))
+    pending.finish(control.state, {"file": "later.png"})
+    assert pending.future.result(0) == CommandResult(control.state)
 
 
-def test_presets_may_be_replaced_while_it_runs(control: Control) -> None:
+def test_a_waiter_that_gives_up_does_not_cancel_the_command(control: CommandQueue) -> None:
+    future = control.submit("freeze")
+    assert not future.cancel()
+    control.apply()
+    assert future.result(0).state.frozen
+
+
+def test_a_mistake_in_an_action_is_the_commands_error_and_later_commands_are_applied(
+    control: CommandQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> LiveState:
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setitem(ACTIONS, "mirror", replace(ACTIONS["mirror"], apply=broken))
+    future = control.submit("mirror")
+    control.submit("freeze")
+    assert control.apply().frozen
+    with pytest.raises(ZeroDivisionError):
+        future.result(0)
+    assert "mirror failed" in caplog.text
+
+
+def test_text_is_submitted_as_the_command_it_names(control: CommandQueue) -> None:
+    control.submit("strength:0.25")
+    assert control.apply().look.strength == 0.25
+
+
+def test_text_that_names_no_command_is_a_usage_error_with_the_nearest_names(control: CommandQueue) -> None:
+    with pytest.raises(UsageError, match="no action 'nxt'; did you mean next"):
+        control.submit("nxt")
+
+
+def test_presets_may_be_replaced_while_it_runs(control: CommandQueue) -> None:
     control.presets = {"new": Preset(strength=0.3)}
-    order(control, "preset:new")
+    control.submit("preset:new")
     assert control.apply().look.strength == 0.3
 
 
-def test_at_the_end_nobody_is_left_waiting(control: Control) -> None:
-    waiting, errand = order(control, "next"), order(control, "snapshot")
+def test_at_the_end_nobody_is_left_waiting(control: CommandQueue) -> None:
+    waiting, deferred = control.submit("next"), control.submit("snapshot")
     control.close()
-    late = order(control, "next")
-    for ticket in (waiting, errand, late):
+    late = control.submit("next")
+    for future in (waiting, deferred, late):
         with pytest.raises(CommandRefusedError, match="stopping"):
-            ticket.wait(0)
+            future.result(0)
 
 
-def test_no_order_is_lost_however_many_hands_press_keys_and_carry_out(control: Control) -> None:
+def test_no_order_is_lost_however_many_hands_press_keys_and_carry_out(control: CommandQueue) -> None:
     def press() -> None:
         for _ in range(100):
-            order(control, "bypass")
+            control.submit("bypass")
 
     stop = threading.Event()
 
@@ -170,3 +201,46 @@ def test_no_order_is_lost_however_many_hands_press_keys_and_carry_out(control: C
         worker.join()
     assert control.apply().version == 400
     assert seen == list(range(1, 401))
+
+
+NEXT = Command("next")
+
+
+@pytest.fixture
+def state(catalog: Catalog) -> LiveState:
+    return LiveState(Look(catalog.mix_of(catalog.cards[0])), cycle_s=10.0)
+
+
+def test_the_next_style_comes_after_each_period(state: LiveState) -> None:
+    cycle = AutoCycle()
+    given = [now for now in range(100, 145) if cycle.due(state, now) == NEXT]
+    assert given == [110, 120, 130, 140]
+
+
+def test_without_a_period_nothing_comes(state: LiveState) -> None:
+    cycle = AutoCycle()
+    assert all(cycle.due(replace(state, cycle_s=None), now) is None for now in range(1000))
+
+
+def test_a_style_chosen_by_hand_stays_a_whole_period(state: LiveState, catalog: Catalog) -> None:
+    cycle = AutoCycle()
+    cycle.due(state, 0)
+    other = state.with_look(mix=catalog.mix_of(catalog.cards[3]))
+    assert cycle.due(other, 9) is None
+    assert cycle.due(other, 18) is None
+    assert cycle.due(other, 19) == NEXT
+
+
+def test_another_period_counts_from_when_it_was_set(state: LiveState) -> None:
+    cycle = AutoCycle()
+    cycle.due(state, 0)
+    shorter = replace(state, cycle_s=5.0)
+    assert [cycle.due(shorter, now) for now in (9, 13, 14)] == [None, None, NEXT]
+
+
+@pytest.mark.parametrize("name", ["bypass", "frozen", "resting", "panic"])
+def test_while_no_style_is_seen_time_stands_still(state: LiveState, name: str) -> None:
+    cycle = AutoCycle()
+    cycle.due(state, 0)
+    assert all(cycle.due(replace(state, **{name: True}), now) is None for now in range(5, 100))  # type: ignore[arg-type]
+    assert [cycle.due(state, now) for now in (100, 108, 109)] == [None, None, NEXT]

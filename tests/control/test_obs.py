@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.control.obs import ObsAddress, SceneFollower
 from stylecam.errors import ObsUnavailableError, UsageError
 from tests.control.house import free_port
@@ -41,10 +41,10 @@ class Follow:
             address, self._choose, self._take, self.said.append, retry_s=0.01, slowest_retry_s=0.05
         )
 
-    def _choose(self, scene: str) -> Order | None:
-        return Order.of("select", {"style": STYLES[scene]}) if scene in STYLES else None
+    def _choose(self, scene: str) -> Command | None:
+        return Command.from_json("select", {"style": STYLES[scene]}) if scene in STYLES else None
 
-    def _take(self, order: Order) -> None:
+    def _take(self, order: Command) -> None:
         self.orders.append(str(order))
 
 

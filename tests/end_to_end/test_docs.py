@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.cli.ctl import LOOKS, order_of
+from stylecam.cli.ctl import LOOKS, command_from_words
 from stylecam.cli.options import check_each, options_of
 from stylecam.cli.run import command as run_command
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import bind
 from stylecam.live.config import file as config
 from stylecam.models.catalog import Catalog, shipped_models
@@ -187,12 +187,12 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", sorted(set(re.findall(r"stylecam ctl ([a-z]+(?: [a-z_]+| [0-9.]+)?)", README))))
 def test_every_order_in_the_readme_is_one(words: str) -> None:
     name, *arguments = words.split()
-    assert name in LOOKS or order_of(name, arguments)
+    assert name in LOOKS or command_from_words(name, arguments)
 
 
 def test_the_address_for_a_stream_deck_is_an_order() -> None:
     (name, query) = re.findall(r"/api/do/(\w+)\?([^`&]+)&token=", README)[0]
-    assert Order.read(name, dict([query.split("=")]))
+    assert Command.from_text(name, dict([query.split("=")]))
 
 
 def test_the_two_commands_for_strangers_are_one_line_each() -> None:

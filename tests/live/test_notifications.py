@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 
-from stylecam.control.commands import Ticket
+from stylecam.control.commands import CommandResult
 from stylecam.errors import UsageError
 from stylecam.live.notifications import Notifications
 
@@ -43,9 +45,9 @@ def test_the_notice_is_the_trouble_of_this_moment(notifications: Notifications) 
 
 
 def test_a_refused_key_is_said_on_the_thread_that_tells(notifications: Notifications, said: list[str]) -> None:
-    ticket = Ticket()
-    ticket.refuse(UsageError("there is no style 99"))
-    notifications.note_refusal(ticket)
+    refused: Future[CommandResult] = Future()
+    refused.set_exception(UsageError("there is no style 99"))
+    notifications.note_refusal(refused)
     assert said == []
     notifications.update({})
     assert said == ["there is no style 99"]

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from stylecam.control.actions import Order
-from stylecam.control.commands import Control
+from stylecam.control.actions import Command
+from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import SourceLostError
 from stylecam.live.cpu_budget import CpuBudget
@@ -49,7 +49,7 @@ class Studio:
         stylist = FrameStylizer(self.pool, SIZE, 30, clock, self.stats.count_fault)
         state = LiveState(Look(mix))
         stylist.prepare(state.look)
-        self.control = Control(Catalog([]), state)
+        self.control = CommandQueue(Catalog([]), state)
         self.source.open(SIZE, 30)
         self.sink.open(SIZE, 30)
         self.pipeline = Pipeline(
@@ -75,7 +75,7 @@ class Studio:
 
     def order(self, *names: str) -> None:
         for name in names:
-            self.control.submit(Order.parse(name))
+            self.control.submit(Command.parse(name))
 
     @property
     def newest(self) -> Frame:
@@ -284,7 +284,7 @@ def test_an_order_is_carried_out_at_once_by_a_stylist_that_waits_for_the_camera(
     styling.start()
     try:
         for name in ("freeze", "bypass", "weaker"):
-            assert studio.control.submit(Order.parse(name)).wait(20)
+            assert studio.control.submit(Command.parse(name)).result(20)
     finally:
         studio.pipeline.stopping.set()
         studio.pipeline._captured.close()
@@ -293,9 +293,9 @@ def test_an_order_is_carried_out_at_once_by_a_stylist_that_waits_for_the_camera(
 
 def test_an_order_is_carried_out_by_the_next_tick_while_a_network_is_busy(studio: Studio) -> None:
     studio.step()
-    ticket = studio.control.submit(Order.parse("panic"))
+    future = studio.control.submit(Command.parse("panic"))
     studio.pipeline.publisher.step()
-    assert ticket.ended
+    assert future.done()
 
 
 def test_in_a_panic_the_still_picture_is_out_with_the_next_tick_and_only_that(studio: Studio) -> None:

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.control.actions import Order, Preset
-from stylecam.control.commands import Control
+from stylecam.control.actions import Command, Preset
+from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings
 from stylecam.control.state import LiveState
 from stylecam.errors import ConfigError, StylecamError
@@ -65,7 +65,7 @@ def test_every_setting_that_an_order_changes_has_one_that_is_understood() -> Non
     assert values.keys() == AS_ORDERS.keys()
     for name, value in values.items():
         action, argument = AS_ORDERS[name]
-        Order.of(action, {argument: value})
+        Command.from_json(action, {argument: value})
         assert name in AT_ONCE
 
 
@@ -73,7 +73,7 @@ def test_every_setting_that_an_order_changes_has_one_that_is_understood() -> Non
 class Run:
     """The parts of a run that a reload reaches, and what has reached them."""
 
-    control: Control
+    control: CommandQueue
     reloader: Reloader = field(init=False)
     bindings: list[Bindings] = field(default_factory=list)
     covers: list[Image] = field(default_factory=list)
@@ -90,8 +90,8 @@ class Run:
 
 @pytest.fixture
 def run(catalog: Catalog) -> Run:
-    parts = Run(Control(catalog, LiveState()))
-    take: Callable[[Order], None] = lambda order: parts.orders.append(str(order))  # noqa: E731
+    parts = Run(CommandQueue(catalog, LiveState()))
+    take: Callable[[Command], None] = lambda order: parts.orders.append(str(order))  # noqa: E731
     parts.reloader = Reloader(
         START, parts.read, catalog, parts.control,
         rebind=parts.bindings.append, cover_with=parts.covers.append, follow=parts.scenes.append,

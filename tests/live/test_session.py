@@ -17,7 +17,7 @@ import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
-from stylecam.control.actions import Order, Preset
+from stylecam.control.actions import Command, Preset
 from stylecam.control.http import server
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
@@ -211,7 +211,7 @@ def test_the_status_is_told_while_it_runs(make: Make) -> None:
 def test_an_impossible_order_is_answered_in_words(make: Make, said: list[str]) -> None:
     live = make(seconds=0.6)
     live.open()
-    live.press(Order.parse("select:99"))
+    live.press(Command.parse("select:99"))
     live.run()
     assert any("there is no style 99" in line for line in said)
 
@@ -620,7 +620,7 @@ def test_while_the_user_rests_orders_are_carried_out_all_the_same(make: Make) ->
 def test_styles_change_by_themselves_while_it_runs(make: Make, catalog: Catalog) -> None:
     live = make(style=catalog.cards[0].name)
     live.open()
-    live.press(Order.parse("cycle:1"))
+    live.press(Command.parse("cycle:1"))
     timer = threading.Timer(1.6, live.interrupt)
     timer.start()
     assert live.run()["style"] == catalog.cards[1].name
@@ -632,12 +632,12 @@ def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: l
     again = replace(settings, presets={"soft": Preset(strength=0.4)})
     live = Session(settings, catalog, said.append, reload=lambda: again)
     live.open()
-    live.press(Order.parse("preset:soft"))
-    live.press(Order.parse("reload"))
+    live.press(Command.parse("preset:soft"))
+    live.press(Command.parse("reload"))
 
     def once_more() -> None:
-        live.control.submit(Order.parse("preset:soft")).wait(20)
-        live.press(Order.parse("quit"))
+        live.control.submit(Command.parse("preset:soft")).wait(20)
+        live.press(Command.parse("quit"))
 
     timer = threading.Timer(0.5, once_more)
     timer.start()

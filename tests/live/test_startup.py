@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.commands import Control
+from stylecam.control.commands import CommandQueue
 from stylecam.control.http import server as room
-from stylecam.control.http.context import Desk
+from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError, UsageError
@@ -40,7 +40,7 @@ class Place:
         web = find_web_sink(settings, sinks)
         if web is None:
             return None
-        desk = Desk(Control(self.catalog, LiveState()), self.catalog, web.broadcast)
+        desk = ServerContext(CommandQueue(self.catalog, LiveState()), self.catalog, web.broadcast)
         server = serve(settings, desk, web, self.opened, self.said.append)
         self.servers += [server] if server is not None else []
         return server

@@ -24,7 +24,7 @@ from stylecam.errors import UsageError
 LARGEST_BODY = 64 * 1024
 
 
-class Guard:
+class Authenticator:
     """Looks at every request before anybody else does."""
 
     def __init__(self, address: Address, token: str) -> None:
@@ -82,7 +82,7 @@ class Guard:
         return host in self._names or is_ip(host)  # a name that leads here may be anybody's, an address may not
 
 
-def guarded(guard: Guard) -> Middleware:
+def guarded(guard: Authenticator) -> Middleware:
     """The middleware: refuses, turns every error into one line of JSON, and adds the headers all answers have."""
 
     @web.middleware

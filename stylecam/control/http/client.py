@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.control.http.instances import Instance, running
 from stylecam.errors import CommandRefusedError, NotRunningError, UsageError
 
@@ -66,7 +66,7 @@ class Client:
         """What there is to paint with."""
         return cast("list[dict[str, Any]]", self._ask("GET", "/api/styles")["styles"])
 
-    def carry_out(self, order: Order) -> dict[str, Any]:
+    def carry_out(self, order: Command) -> dict[str, Any]:
         """Have `order` carried out: the `state` after it, and a `result` where there is one.
 
         Raises:

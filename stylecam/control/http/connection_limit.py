@@ -18,7 +18,7 @@ LARGEST_HEAD = 64 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-class Door:
+class ConnectionLimit:
     """Makes the protocol of every new connection, for `loop.create_server`. It belongs to one event loop.
 
     A connection that asks for nothing costs aiohttp's server an hour of patience, and there may be any number of them.
@@ -54,7 +54,7 @@ class Door:
 class _Guest(asyncio.Protocol):
     """One connection whose request has not come yet; one too many is not counted, hears so, and goes."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: ConnectionLimit) -> None:
         self._door = door
         self._turned_away = False
         self._heard = b""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stylecam.control.commands import Control
+from stylecam.control.commands import CommandQueue
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
 from stylecam.media.sinks.mjpeg import JpegBroadcast
@@ -14,7 +14,7 @@ from stylecam.models.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ServerContext:
     """The running program as a server sees it. All functions may be called from any thread, and return at once.
 
     Attributes:
@@ -27,7 +27,7 @@ class Desk:
         thumbnails: you in every style, for the gallery; they belong to the server's event loop.
     """
 
-    control: Control
+    control: CommandQueue
     catalog: Catalog
     broadcast: JpegBroadcast
     describe: Callable[[LiveState], dict[str, Any]] = LiveState.describe

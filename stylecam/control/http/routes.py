@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from aiohttp import web
 
-from stylecam.control.actions import ACTIONS, Order
-from stylecam.control.commands import Ticket
-from stylecam.control.http.auth import Guard, refused
-from stylecam.control.http.context import Desk
+from stylecam.control.actions import ACTIONS, Command
+from stylecam.control.commands import CommandResult
+from stylecam.control.http.auth import Authenticator, refused
+from stylecam.control.http.context import ServerContext
 from stylecam.control.http.openapi import describe
 from stylecam.control.parameters import FLAG, Parameter
 from stylecam.errors import CommandRefusedError, EngineRunError, StylecamError, StyleNotFoundError, UsageError
@@ -29,7 +29,7 @@ _STATS = Parameter("stats", FLAG, "with all figures", required=False)
 class Api:
     """The handlers of `/api/...`, but for the live connection."""
 
-    def __init__(self, desk: Desk, guard: Guard) -> None:
+    def __init__(self, desk: ServerContext, guard: Authenticator) -> None:
         self._desk, self._guard = desk, guard
 
     def routes(self) -> list[web.RouteDef]:
@@ -106,7 +106,7 @@ class Api:
             return refused(400, "the body is not JSON")
         if not isinstance(arguments, dict):
             return refused(422, 'the body must be an object with the arguments, such as {"value": 0.5}')
-        return await self._carry_out(lambda: Order.of(name, arguments))
+        return await self._carry_out(lambda: Command.from_json(name, arguments))
 
     async def _do(self, request: web.Request) -> web.Response:
         """The same for whatever can only open an address, as a Stream Deck's website button does."""
@@ -116,20 +116,20 @@ class Api:
         if name not in ACTIONS:
             return _unknown(name)
         texts: Mapping[str, str] = {key: text for key, text in request.query.items() if key != "token"}
-        return await self._carry_out(lambda: Order.read(name, texts))
+        return await self._carry_out(lambda: Command.from_text(name, texts))
 
-    async def _carry_out(self, make: Callable[[], Order]) -> web.Response:
+    async def _carry_out(self, make: Callable[[], Command]) -> web.Response:
         try:
-            ticket = await ended(self._desk.control.submit(make()))
-            answer: dict[str, Any] = {"state": self._desk.describe(ticket.state)}
+            result = await result_of(self._desk.control.submit(make()))
+            answer: dict[str, Any] = {"state": self._desk.describe(result.state)}
         except CommandRefusedError as error:
             return refused(409, str(error))
         except StylecamError as error:
             return refused(422, str(error))
-        return web.json_response(answer if ticket.result is None else {**answer, "result": ticket.result})
+        return web.json_response(answer if result.extra is None else {**answer, "result": result.extra})
 
 
-def order_of(message: Any) -> Order:
+def command_from_message(message: Any) -> Command:
     """The order in a message of the live connection: `{"action": NAME, "arguments": {...}}`.
 
     Raises:
@@ -138,22 +138,23 @@ def order_of(message: Any) -> Order:
     arguments = message.get("arguments", {}) if isinstance(message, dict) else None
     if not isinstance(message, dict) or not isinstance(message.get("action"), str) or not isinstance(arguments, dict):
         raise UsageError('a message must be {"id": …, "action": NAME, "arguments": {…}}')
-    return Order.of(message["action"], arguments)
+    return Command.from_json(message["action"], arguments)
 
 
-async def ended(ticket: Ticket) -> Ticket:
-    """`ticket` once it has ended, or after `ANSWER_S` as it is."""
-    loop = asyncio.get_running_loop()
-    heard = asyncio.Event()
+async def result_of(future: Future[CommandResult]) -> CommandResult:
+    """Wait for a command's result, at most `ANSWER_S`.
 
-    def hear(_: Ticket) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(heard.set)
-
-    ticket.add_done_callback(hear)
-    with contextlib.suppress(asyncio.TimeoutError):  # its own class on Python 3.10
-        await asyncio.wait_for(heard.wait(), ANSWER_S)
-    return ticket
+    Raises:
+        StylecamError: the command was refused. A `CommandRefusedError` also says that it failed or is not done in time.
+    """
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_S)
+    except asyncio.TimeoutError:  # a class of its own on Python 3.10
+        raise CommandRefusedError("it has not been carried out yet") from None
+    except StylecamError:
+        raise
+    except Exception as error:  # a mistake of ours, logged where it happened: the client gets one line
+        raise CommandRefusedError(f"it failed unexpectedly: {str(error) or type(error).__name__}") from error
 
 
 def _unknown(name: str) -> web.Response:

@@ -12,12 +12,12 @@ from typing import Any
 from aiohttp import http_exceptions, web
 
 from stylecam.control.http.address import Address, url
-from stylecam.control.http.auth import LARGEST_BODY, Guard, guarded, new_token
-from stylecam.control.http.connection_limit import HEAD_S, MOST_CONNECTIONS, Door
-from stylecam.control.http.context import Desk
+from stylecam.control.http.auth import LARGEST_BODY, Authenticator, guarded, new_token
+from stylecam.control.http.connection_limit import HEAD_S, MOST_CONNECTIONS, ConnectionLimit
+from stylecam.control.http.context import ServerContext
 from stylecam.control.http.routes import Api
 from stylecam.control.http.static import Pages
-from stylecam.control.http.websocket import Feed
+from stylecam.control.http.websocket import StateFeed
 from stylecam.errors import ServerUnavailableError
 
 DEFAULT_PORT = 8765
@@ -28,19 +28,19 @@ KEPT_S = 75.0
 
 
 class Server:
-    """Serves one `Desk`, from `start` to `stop`; whoever has the link may look and steer.
+    """Serves one `ServerContext`, from `start` to `stop`; whoever has the link may look and steer.
 
     Its thread only waits for the network. What the program tells it, from any thread, is handed over and never waited
     for.
     """
 
-    def __init__(self, desk: Desk, address: Address | None = None, token: str | None = None) -> None:
+    def __init__(self, desk: ServerContext, address: Address | None = None, token: str | None = None) -> None:
         """`address` without a port takes the first free one from 8765 on; without `token` it is a random one."""
         self.address = address or Address()
         self.port = self.address.port or DEFAULT_PORT
         self.token = token or new_token()
         self._desk = desk
-        self._feed = Feed(desk)
+        self._feed = StateFeed(desk)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -106,7 +106,7 @@ class Server:
         self._hand_over(self._feed.changed)
 
     def tell(self, report: dict[str, Any]) -> None:
-        """The figures of this moment, as `Desk.report` gives them."""
+        """The figures of this moment, as `ServerContext.report` gives them."""
         self._hand_over(lambda: self._feed.tell(report))
 
     def notice(self, text: str) -> None:
@@ -134,7 +134,7 @@ class Server:
         await runner.setup()
         try:
             assert runner.server is not None
-            door = Door(runner.server, MOST_CONNECTIONS, HEAD_S)
+            door = ConnectionLimit(runner.server, MOST_CONNECTIONS, HEAD_S)
             listening = await self._listen(door)
             self._desk.broadcast.attach(asyncio.get_running_loop())
             with self._lock:
@@ -150,7 +150,7 @@ class Server:
             await runner.cleanup()
 
     def _application(self) -> web.Application:
-        guard = Guard(self.address, self.token)
+        guard = Authenticator(self.address, self.token)
         application = web.Application(middlewares=[guarded(guard)], client_max_size=LARGEST_BODY)
         application.add_routes(Api(self._desk, guard).routes())
         application.add_routes(Pages(self._desk.broadcast, guard).routes())
@@ -160,7 +160,7 @@ class Server:
             application.on_shutdown.append(self._desk.thumbnails.close)
         return application
 
-    async def _listen(self, door: Door) -> asyncio.Server:
+    async def _listen(self, door: ConnectionLimit) -> asyncio.Server:
         wanted = self.address.port
         ports = [wanted] if wanted else range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)
         for port in ports:

@@ -7,7 +7,7 @@ from importlib import resources
 
 from aiohttp import web
 
-from stylecam.control.http.auth import Guard, refused
+from stylecam.control.http.auth import Authenticator, refused
 from stylecam.errors import TooManyViewersError
 from stylecam.media.sinks.mjpeg import JpegBroadcast
 
@@ -23,7 +23,7 @@ _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg"
 class Pages:
     """The handlers of everything that is not the API."""
 
-    def __init__(self, broadcast: JpegBroadcast, guard: Guard) -> None:
+    def __init__(self, broadcast: JpegBroadcast, guard: Authenticator) -> None:
         self._broadcast, self._guard = broadcast, guard
         folder = resources.files("stylecam") / "assets" / "page"
         self._files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}

@@ -33,7 +33,7 @@ JPEG_QUALITY = 84
 MOST_SESSIONS = 4
 
 
-class Miniaturist:
+class ThumbnailWorker:
     """Paints pictures whose sides are multiples of 8; networks it has used lately stay loaded."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Miniaturist:
 
 def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     """Paint what is ordered until no more orders come."""
-    miniaturist = Miniaturist()
+    miniaturist = ThumbnailWorker()
     while line := orders.readline():
         order: dict[str, Any] = json.loads(line)
         width, height = order["size"]

@@ -10,8 +10,8 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from stylecam.control.http.auth import LARGEST_BODY, refused
-from stylecam.control.http.context import Desk
-from stylecam.control.http.routes import ended, order_of
+from stylecam.control.http.context import ServerContext
+from stylecam.control.http.routes import command_from_message, result_of
 from stylecam.errors import StylecamError
 
 MOST_LISTENERS = 64
@@ -47,10 +47,10 @@ class _Listener:
         return told
 
 
-class Feed:
+class StateFeed:
     """All live connections. Everything here belongs to the server's event loop."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ServerContext) -> None:
         self._desk = desk
         self._listeners: set[_Listener] = set()
         self._closing = False
@@ -131,11 +131,11 @@ class Feed:
                 message = None
             if isinstance(message, dict) and isinstance(message.get("id"), int | str):
                 number = message["id"]
-            ticket = await ended(self._desk.control.submit(order_of(message)))
-            done = {"type": "done", "id": number, "state": self._desk.describe(ticket.state)}
+            result = await result_of(self._desk.control.submit(command_from_message(message)))
+            done = {"type": "done", "id": number, "state": self._desk.describe(result.state)}
         except StylecamError as error:
             return {"type": "refused", "id": number, "error": str(error)}
-        return done if ticket.result is None else {**done, "result": ticket.result}
+        return done if result.extra is None else {**done, "result": result.extra}
 
 
 def _shown(report: dict[str, Any]) -> dict[str, Any]:

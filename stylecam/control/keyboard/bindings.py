@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stylecam.control.actions import ACTIONS, Order
+from stylecam.control.actions import ACTIONS, Command
 from stylecam.errors import UsageError
 
 MODIFIERS = ("ctrl", "alt", "shift", "cmd")
@@ -36,14 +36,14 @@ FORGET_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Combo:
+class KeyCombination:
     """One key with exactly these modifiers."""
 
     modifiers: frozenset[str]
     key: str
 
     @classmethod
-    def parse(cls, text: str) -> Combo:
+    def parse(cls, text: str) -> KeyCombination:
         """Read `ctrl+alt+n`, `ctrl+shift+f9`, `pause`.
 
         Raises:
@@ -64,11 +64,11 @@ class Combo:
         return "+".join([m for m in MODIFIERS if m in self.modifiers] + [self.key])
 
 
-Bindings = dict[Combo, Order]
+Bindings = dict[KeyCombination, Command]
 
 
 def default_hotkeys(digits: int = 9) -> dict[str, str]:
-    """Order to combination, as shipped: each action's own, and ctrl+alt+1..9 for the first nine styles."""
+    """Command to combination, as shipped: each action's own, and ctrl+alt+1..9 for the first nine styles."""
     hotkeys = {action.name: action.hotkey for action in ACTIONS.values() if action.hotkey}
     return hotkeys | {f"select:{n}": f"ctrl+alt+{n}" for n in range(1, digits + 1)}
 
@@ -81,10 +81,10 @@ def bind(changes: Mapping[str, str]) -> Bindings:
     """
     bindings: Bindings = {}
     for name, combination in (default_hotkeys() | dict(changes)).items():
-        order = Order.parse(name)
+        order = Command.parse(name)
         if not combination.strip():
             continue
-        combo = Combo.parse(combination)
+        combo = KeyCombination.parse(combination)
         if combo in bindings:
             raise UsageError(f"hotkey {combo} is set for both {bindings[combo]} and {order}; change one of them")
         bindings[combo] = order
@@ -94,15 +94,15 @@ def bind(changes: Mapping[str, str]) -> Bindings:
 class KeyMatcher:
     """Follows presses and releases and says when a bound combination was meant."""
 
-    def __init__(self, bindings: Mapping[Combo, Order]) -> None:
+    def __init__(self, bindings: Mapping[KeyCombination, Command]) -> None:
         self._bindings = bindings
         self._modifiers: set[str] = set()
         self._down: set[str] = set()
         self._released_at: dict[str, float] = {}
-        self._fired_at: dict[Combo, float] = {}
+        self._fired_at: dict[KeyCombination, float] = {}
         self._last_event_at = float("-inf")
 
-    def press(self, key: str, now: float) -> Order | None:
+    def press(self, key: str, now: float) -> Command | None:
         """`key` went down at `now` (s): the order it stands for with exactly the modifiers held, if any.
 
         Modifiers come as `ctrl_l`, `shift_r`, …; `alt_gr` counts as one that no combination has.
@@ -128,9 +128,9 @@ class KeyMatcher:
         self._down.discard(key)
         self._released_at[key] = now
 
-    def _bound(self, modifiers: frozenset[str], key: str) -> Combo | None:
+    def _bound(self, modifiers: frozenset[str], key: str) -> KeyCombination | None:
         for name in (key, _UNSHIFTED.get(key)):
-            if name is not None and (combo := Combo(modifiers, name)) in self._bindings:
+            if name is not None and (combo := KeyCombination(modifiers, name)) in self._bindings:
                 return combo
         return None
 

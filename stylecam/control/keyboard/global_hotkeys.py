@@ -7,11 +7,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from stylecam.control.actions import Order
-from stylecam.control.keyboard.bindings import MODIFIERS, Combo, KeyMatcher
+from stylecam.control.actions import Command
+from stylecam.control.keyboard.bindings import MODIFIERS, Bindings, KeyMatcher
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
 
@@ -28,7 +28,7 @@ _MODIFIER_NAMES = {
 class GlobalHotkeys:
     """Listens to the whole desktop's keyboard and submits the orders of bound combinations."""
 
-    def __init__(self, bindings: Mapping[Combo, Order], submit: Callable[[Order], None], clock: Clock) -> None:
+    def __init__(self, bindings: Bindings, submit: Callable[[Command], None], clock: Clock) -> None:
         self._matcher = KeyMatcher(bindings)
         self._submit = submit
         self._clock = clock
@@ -83,7 +83,7 @@ class GlobalHotkeys:
             )
         return None
 
-    def rebind(self, bindings: Mapping[Combo, Order]) -> None:
+    def rebind(self, bindings: Bindings) -> None:
         """Listen to `bindings` instead, from the next key on; from any thread."""
         self._matcher = KeyMatcher(bindings)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import Bindings
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
 from stylecam.control.keyboard.terminal import TerminalKeys
@@ -21,7 +21,7 @@ class Keyboard:
     """
 
     def __init__(
-        self, bindings: Bindings, wanted: bool, press: Callable[[Order], None], clock: Clock, say: Say
+        self, bindings: Bindings, wanted: bool, press: Callable[[Command], None], clock: Clock, say: Say
     ) -> None:
         """`wanted` false leaves global hotkeys out; `press` takes the orders, on other threads."""
         self._bindings = bindings

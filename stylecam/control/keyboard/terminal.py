@@ -9,25 +9,25 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from stylecam.control.actions import ACTIONS, Order
+from stylecam.control.actions import ACTIONS, Command
 
 POLL_S = 0.2
 _ESCAPES = re.compile(r"\x1b\[200~.*?\x1b\[201~|\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 """Arrow and function keys, Alt with a letter, pasted text: none of them is meant for us."""
 
 
-def order_for(key: str) -> Order | None:
+def command_for_key(key: str) -> Command | None:
     """What a plain key stands for, in the terminal and in the preview window; `=` is an unshifted plus."""
     if len(key) == 1 and key in "123456789":
-        return Order.of("select", {"style": key})
+        return Command.from_json("select", {"style": key})
     key = {"=": "+", "_": "-"}.get(key, key.lower())
-    return next((Order(action.name) for action in ACTIONS.values() if action.key == key), None)
+    return next((Command(action.name) for action in ACTIONS.values() if action.key == key), None)
 
 
 class TerminalKeys:
     """Reads single keys from standard input while it is a terminal, on a thread of its own."""
 
-    def __init__(self, submit: Callable[[Order], None]) -> None:
+    def __init__(self, submit: Callable[[Command], None]) -> None:
         self._submit = submit
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -50,7 +50,7 @@ class TerminalKeys:
         with contextlib.suppress(EOFError, OSError), _single_keys() as read:  # until the terminal is hung up
             while not self._stop.is_set():
                 for key in _ESCAPES.sub("", read()):
-                    order = order_for(key)
+                    order = command_for_key(key)
                     if order is not None:
                         self._submit(order)
                 if sys.platform == "win32" or not _in_foreground():  # neither can be waited on

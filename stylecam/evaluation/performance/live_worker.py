@@ -15,7 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.errors import SourceLostError, StylecamError
 from stylecam.evaluation.host import machine_busy_s
 from stylecam.evaluation.performance.live_run import (
@@ -83,7 +83,7 @@ class LiveRunner:
 
     def _carry_out(self, event: ScheduledEvent, t: float) -> None:
         if event.what == "order":
-            self.live.control.submit(Order(event.argument))
+            self.live.control.submit(Command(event.argument))
         elif event.what == "load":
             self._load.set(int(event.argument))
         elif event.what == "fault":

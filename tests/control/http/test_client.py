@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.control.http import client
 from stylecam.control.http.address import HOST
 from stylecam.control.http.client import Client
@@ -39,14 +39,14 @@ def test_the_state_can_be_asked_for(served: Served) -> None:
 
 def test_an_order_is_carried_out_before_the_answer_comes(served: Served) -> None:
     with Client(served.instance) as running:
-        answer = running.carry_out(Order.parse("select:great_wave"))
+        answer = running.carry_out(Command.parse("select:great_wave"))
         assert served.control.state.look.label == answer["state"]["style"] == "great_wave"
-        assert running.carry_out(Order.parse("strength:0.25"))["state"]["strength"] == 0.25
+        assert running.carry_out(Command.parse("strength:0.25"))["state"]["strength"] == 0.25
 
 
 def test_what_came_of_an_order_is_told(served: Served) -> None:
     with Client(served.instance) as running:
-        assert running.carry_out(Order.parse("snapshot"))["result"] == {"file": "/pictures/one.png"}
+        assert running.carry_out(Command.parse("snapshot"))["result"] == {"file": "/pictures/one.png"}
 
 
 def test_the_styles_can_be_asked_for(served: Served, catalog: Catalog) -> None:
@@ -56,12 +56,12 @@ def test_the_styles_can_be_asked_for(served: Served, catalog: Catalog) -> None:
 
 def test_what_cannot_be_meant_is_refused_in_the_servers_words(served: Served) -> None:
     with Client(served.instance) as running, pytest.raises(UsageError, match="did you mean great_wave"):
-        running.carry_out(Order.parse("select:grate_wave"))
+        running.carry_out(Command.parse("select:grate_wave"))
 
 
 def test_what_cannot_be_done_now_is_refused_in_the_servers_words(served: Served) -> None:
     with Client(served.instance) as running, pytest.raises(CommandRefusedError, match="no room for a recording"):
-        running.carry_out(Order.parse("record"))
+        running.carry_out(Command.parse("record"))
 
 
 def test_a_wrong_token_is_refused(served: Served) -> None:
@@ -131,7 +131,7 @@ def test_watching_gives_the_state_at_once_and_after_each_change_until_the_end(ca
         watching.start()
         assert until(lambda: bool(heard))
         with Client(served.instance) as running:
-            running.carry_out(Order.parse("select:great_wave"))
+            running.carry_out(Command.parse("select:great_wave"))
         assert until(lambda: heard[-1]["state"]["style"] == "great_wave")
     watching.join(10)
     assert not watching.is_alive()
@@ -142,7 +142,7 @@ def test_two_racing_writers_are_both_carried_out(served: Served) -> None:
     def write(value: str) -> None:
         with Client(served.instance) as running:
             for _ in range(20):
-                running.carry_out(Order.parse(f"strength:{value}"))
+                running.carry_out(Command.parse(f"strength:{value}"))
 
     threads = [threading.Thread(target=write, args=(value,)) for value in ("0.25", "0.75")]
     for thread in threads:

@@ -167,8 +167,8 @@ def test_looking_at_an_address_without_asking_for_its_answer_does_nothing(house:
 def test_what_cannot_be_done_now_is_another_answer(house: House) -> None:
     def refuse() -> None:
         house.control.attention.wait(20)
-        for errand in house.control.errands():
-            errand.ticket.refuse(CommandRefusedError("there is no picture yet"))
+        for pending in house.control.take_deferred():
+            pending.refuse(CommandRefusedError("there is no picture yet"))
 
     runner = threading.Thread(target=refuse)
     runner.start()
@@ -180,8 +180,8 @@ def test_what_cannot_be_done_now_is_another_answer(house: House) -> None:
 def test_what_came_of_an_errand_is_in_the_answer(house: House) -> None:
     def run() -> None:
         house.control.attention.wait(20)
-        for errand in house.control.errands():
-            errand.ticket.finish(house.control.state, {"file": "me.png"})
+        for pending in house.control.take_deferred():
+            pending.finish(house.control.state, {"file": "me.png"})
 
     runner = threading.Thread(target=run)
     runner.start()
@@ -234,7 +234,7 @@ def test_no_answer_is_lost_when_the_server_goes(catalog: Catalog) -> None:
         asked = threading.Thread(target=lambda: answers.append(house.act("next").status))
         answers: list[int] = []
         asked.start()
-        assert until(lambda: not house.control._orders.empty())
+        assert until(lambda: not house.control._pending.empty())
         house.control.close()
         asked.join()
     assert answers == [409]

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.commands import Control
+from stylecam.control.commands import CommandQueue
 from stylecam.control.http import server as room
 from stylecam.control.http.address import HOST, Address
-from stylecam.control.http.connection_limit import Door
-from stylecam.control.http.context import Desk
+from stylecam.control.http.connection_limit import ConnectionLimit
+from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
@@ -24,8 +24,8 @@ from tests.doubles import until
 
 
 @pytest.fixture
-def desk(catalog: Catalog) -> Desk:
-    return Desk(Control(catalog, LiveState()), catalog, JpegBroadcast())
+def desk(catalog: Catalog) -> ServerContext:
+    return ServerContext(CommandQueue(catalog, LiveState()), catalog, JpegBroadcast())
 
 
 def is_gone() -> bool:
@@ -37,11 +37,11 @@ def test_the_link_opens_the_page(house: House) -> None:
     assert house.server.link == f"{house.server.url}?token={TOKEN}"
 
 
-def test_a_token_of_its_own_is_another_each_time(desk: Desk) -> None:
+def test_a_token_of_its_own_is_another_each_time(desk: ServerContext) -> None:
     assert Server(desk).token != Server(desk).token
 
 
-def test_a_port_in_use_is_refused_with_another_to_try(desk: Desk) -> None:
+def test_a_port_in_use_is_refused_with_another_to_try(desk: ServerContext) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
@@ -53,7 +53,7 @@ def test_a_port_in_use_is_refused_with_another_to_try(desk: Desk) -> None:
     assert is_gone()
 
 
-def test_an_address_that_is_none_of_this_machines_is_refused(desk: Desk) -> None:
+def test_an_address_that_is_none_of_this_machines_is_refused(desk: ServerContext) -> None:
     server = Server(desk, Address("192.0.2.1", free_port()))
     with pytest.raises(ServerUnavailableError, match=r"192.0.2.1, port \d+, cannot be listened to"):
         server.start()
@@ -62,7 +62,7 @@ def test_an_address_that_is_none_of_this_machines_is_refused(desk: Desk) -> None
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 300, "a..b"])
-def test_a_name_that_leads_nowhere_is_refused(desk: Desk, host: str) -> None:
+def test_a_name_that_leads_nowhere_is_refused(desk: ServerContext, host: str) -> None:
     server = Server(desk, Address(host, free_port()))
     with pytest.raises(ServerUnavailableError, match="cannot be listened to"):
         server.start()
@@ -70,7 +70,7 @@ def test_a_name_that_leads_nowhere_is_refused(desk: Desk, host: str) -> None:
     assert is_gone()
 
 
-def test_without_a_wish_the_next_free_port_is_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_wish_the_next_free_port_is_taken(desk: ServerContext, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
@@ -84,7 +84,7 @@ def test_without_a_wish_the_next_free_port_is_taken(desk: Desk, monkeypatch: pyt
             server.stop()
 
 
-def test_when_all_are_taken_it_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_all_are_taken_it_says_so(desk: ServerContext, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
@@ -96,15 +96,17 @@ def test_when_all_are_taken_it_says_so(desk: Desk, monkeypatch: pytest.MonkeyPat
         server.stop()
 
 
-def test_one_that_takes_too_long_to_start_does_not_serve_later_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_takes_too_long_to_start_does_not_serve_later_on(
+    desk: ServerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     released = threading.Event()
 
-    def slow(*given: Any) -> Door:
+    def slow(*given: Any) -> ConnectionLimit:
         assert released.wait(PATIENCE_S)
-        return Door(*given)
+        return ConnectionLimit(*given)
 
     monkeypatch.setattr(room, "START_S", 0.01)
-    monkeypatch.setattr(room, "Door", slow)
+    monkeypatch.setattr(room, "ConnectionLimit", slow)
     server = Server(desk, Address(HOST, free_port()))
     with pytest.raises(ServerUnavailableError, match=r"did not start .* try --no-server"):
         server.start()
@@ -114,7 +116,7 @@ def test_one_that_takes_too_long_to_start_does_not_serve_later_on(desk: Desk, mo
     server.stop()
 
 
-def test_stopped_it_gives_its_port_back_and_ends_its_thread(desk: Desk) -> None:
+def test_stopped_it_gives_its_port_back_and_ends_its_thread(desk: ServerContext) -> None:
     address = Address(HOST, free_port())
     for _ in range(2):
         server = Server(desk, address, TOKEN)
@@ -124,7 +126,7 @@ def test_stopped_it_gives_its_port_back_and_ends_its_thread(desk: Desk) -> None:
     assert is_gone()
 
 
-def test_what_is_told_after_the_end_goes_nowhere(desk: Desk) -> None:
+def test_what_is_told_after_the_end_goes_nowhere(desk: ServerContext) -> None:
     server = Server(desk, Address(HOST, free_port()), TOKEN)
     server.start()
     server.stop()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.control.http import websocket as feed
 from stylecam.control.http.address import HOST
 from tests.control.house import REPORT, TOKEN, House
@@ -57,7 +57,7 @@ def test_who_connects_is_told_the_state_at_once(house: House) -> None:
 def test_every_change_is_told_whoever_made_it(house: House) -> None:
     async def work(line: Line) -> list[Any]:
         await line.hear("state")
-        house.control.submit(Order.parse("strength:0.3"))
+        house.control.submit(Command.parse("strength:0.3"))
         first = await line.hear("state")
         house.recording = "talk.mp4"
         house.server.changed()

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.control.actions import ACTIONS, Order
+from stylecam.control.actions import ACTIONS, Command
 from stylecam.control.keyboard.bindings import (
     AUTOREPEAT_S,
     DEBOUNCE_S,
     FORGET_S,
-    Combo,
+    KeyCombination,
     KeyMatcher,
     bind,
     default_hotkeys,
@@ -35,28 +35,28 @@ from stylecam.errors import UsageError
     ],
 )
 def test_a_combination_is_read_as_people_write_it(text: str, shown: str) -> None:
-    assert str(Combo.parse(text)) == shown
+    assert str(KeyCombination.parse(text)) == shown
 
 
 @pytest.mark.parametrize("text", ["", "+", "ctrl", "ctrl+", "ctrl+alt", "ctrl+nn", "hyper+n", "ctrl+f99", "n+ctrl"])
 def test_what_is_no_combination_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="hotkey"):
-        Combo.parse(text)
+        KeyCombination.parse(text)
 
 
 @pytest.mark.parametrize("text", ["n", "shift+n", "1"])
 def test_a_plain_letter_is_refused_because_it_would_fire_while_typing(text: str) -> None:
     with pytest.raises(UsageError, match="while typing"):
-        Combo.parse(text)
+        KeyCombination.parse(text)
 
 
 @given(st.text(max_size=20))
 def test_any_text_is_a_combination_or_a_usage_error(text: str) -> None:
     try:
-        combo = Combo.parse(text)
+        combo = KeyCombination.parse(text)
     except UsageError:
         return
-    assert Combo.parse(str(combo)) == combo
+    assert KeyCombination.parse(str(combo)) == combo
 
 
 def test_every_default_hotkey_is_bound() -> None:
@@ -65,21 +65,21 @@ def test_every_default_hotkey_is_bound() -> None:
 
 
 def test_the_first_nine_styles_have_hotkeys() -> None:
-    assert bind({})[Combo.parse("ctrl+alt+9")] == Order.parse("select:9")
+    assert bind({})[KeyCombination.parse("ctrl+alt+9")] == Command.parse("select:9")
 
 
 def test_a_hotkey_can_be_changed() -> None:
     bindings = bind({"next": "ctrl+alt+right"})
-    assert bindings[Combo.parse("ctrl+alt+right")] == Order("next")
-    assert Combo.parse(ACTIONS["next"].hotkey) not in bindings
+    assert bindings[KeyCombination.parse("ctrl+alt+right")] == Command("next")
+    assert KeyCombination.parse(ACTIONS["next"].hotkey) not in bindings
 
 
 def test_a_hotkey_can_be_removed() -> None:
-    assert Order("quit") not in bind({"quit": ""}).values()
+    assert Command("quit") not in bind({"quit": ""}).values()
 
 
 def test_a_hotkey_can_stand_for_a_style_by_name() -> None:
-    assert Order.parse("select:great_wave") in bind({"select:great_wave": "ctrl+alt+w"}).values()
+    assert Command.parse("select:great_wave") in bind({"select:great_wave": "ctrl+alt+w"}).values()
 
 
 def test_one_combination_for_two_orders_is_refused() -> None:
@@ -89,7 +89,7 @@ def test_one_combination_for_two_orders_is_refused() -> None:
 
 def test_two_orders_may_exchange_their_keys() -> None:
     swapped = bind({"next": ACTIONS["previous"].hotkey, "previous": ACTIONS["next"].hotkey})
-    assert swapped[Combo.parse(ACTIONS["previous"].hotkey)] == Order("next")
+    assert swapped[KeyCombination.parse(ACTIONS["previous"].hotkey)] == Command("next")
 
 
 def test_an_unknown_order_is_refused_with_those_there_are() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys, key_name
 from stylecam.errors import HotkeysUnavailableError
@@ -84,24 +84,24 @@ class Listener:
 
 
 @pytest.fixture
-def orders() -> list[Order]:
+def orders() -> list[Command]:
     return []
 
 
 @pytest.fixture
-def hotkeys(clock: ManualClock, orders: list[Order], monkeypatch: pytest.MonkeyPatch) -> GlobalHotkeys:
+def hotkeys(clock: ManualClock, orders: list[Command], monkeypatch: pytest.MonkeyPatch) -> GlobalHotkeys:
     monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(Listener=Listener))
     return GlobalHotkeys(bind({}), orders.append, clock)
 
 
-def test_a_combination_typed_anywhere_submits_its_order(hotkeys: GlobalHotkeys, orders: list[Order]) -> None:
+def test_a_combination_typed_anywhere_submits_its_order(hotkeys: GlobalHotkeys, orders: list[Command]) -> None:
     hotkeys.start()
     for key in (special("ctrl_l"), special("alt_l"), code("n")):
         Listener.newest.on_press(key)
-    assert orders == [Order("next")]
+    assert orders == [Command("next")]
 
 
-def test_newer_pynputs_extra_arguments_are_taken(hotkeys: GlobalHotkeys, orders: list[Order]) -> None:
+def test_newer_pynputs_extra_arguments_are_taken(hotkeys: GlobalHotkeys, orders: list[Command]) -> None:
     hotkeys.start()
     for key in (special("ctrl_l"), special("alt_l"), code("n")):
         Listener.newest.on_press(key, False)

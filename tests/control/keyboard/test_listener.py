@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stylecam.control.actions import Order
+from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
 from stylecam.control.keyboard.listener import Keyboard
@@ -23,7 +23,7 @@ def listening(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keyboard(clock: ManualClock, said: list[str], wanted: bool = True) -> Keyboard:
-    def press(_: Order) -> None:
+    def press(_: Command) -> None:
         raise AssertionError("nobody has pressed a key")
 
     return Keyboard(bind({}), wanted, press, clock, said.append)

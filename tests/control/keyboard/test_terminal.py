@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from stylecam.control.actions import ACTIONS, Order
+from stylecam.control.actions import ACTIONS, Command
 from stylecam.control.keyboard import terminal as room
-from stylecam.control.keyboard.terminal import TerminalKeys, order_for
+from stylecam.control.keyboard.terminal import TerminalKeys, command_for_key
 from tests.doubles import until
 
 
@@ -20,22 +20,22 @@ def test_every_actions_key_stands_for_it(action: object) -> None:
     from stylecam.control.actions import Action
 
     assert isinstance(action, Action)
-    assert order_for(action.key) == Order(action.name)
+    assert command_for_key(action.key) == Command(action.name)
 
 
 @pytest.mark.parametrize("digit", list("123456789"))
 def test_a_digit_chooses_a_style(digit: str) -> None:
-    assert order_for(digit) == Order.parse(f"select:{digit}")
+    assert command_for_key(digit) == Command.parse(f"select:{digit}")
 
 
 @pytest.mark.parametrize(("key", "name"), [("=", "stronger"), ("_", "weaker"), ("N", "next"), ("Q", "quit")])
 def test_shift_does_not_matter(key: str, name: str) -> None:
-    assert order_for(key) == Order(name)
+    assert command_for_key(key) == Command(name)
 
 
 @pytest.mark.parametrize("key", ["0", "z", " ", "\x1b", "\n", "²", "é", "\x00"])
 def test_other_keys_do_nothing(key: str) -> None:
-    assert order_for(key) is None
+    assert command_for_key(key) is None
 
 
 def test_where_standard_input_is_no_terminal_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -636,7 +636,7 @@ def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: l
     live.press(Command.parse("reload"))
 
     def once_more() -> None:
-        live.control.submit(Command.parse("preset:soft")).wait(20)
+        live.control.submit(Command.parse("preset:soft")).result(20)
         live.press(Command.parse("quit"))
 
     timer = threading.Timer(0.5, once_more)

@@ -34,15 +34,15 @@ Examples:
 @_AS_JSON
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of one style."""
+    from stylecam.models.card import read_cards
     from stylecam.utils.text import printable
 
-    catalog = _own().catalog()
-    mix = catalog.parse(name)
+    mix = _own().catalog().parse(name)
     chosen = [index for index, weight in enumerate(mix.weights) if weight] if mix else []
     if mix is None or len(chosen) != 1:
         raise UsageError(f"{name!r} is no single style; stylecam styles lists them")
     model = mix.model
-    card = next(c for c in catalog.all_cards if catalog.model_of(c) is model and c.index == chosen[0])
+    card = read_cards(model)[chosen[0]]
     about: dict[str, Any] = {
         **_described(card),
         "file": str(model.path),

@@ -93,6 +93,8 @@ def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
     """
     if settings.style is not None:
         mix = catalog.parse(settings.style)
+        if mix is not None:
+            catalog.add(mix.model)  # a style given as a file is then listed and chosen like all others
     else:
         mix = catalog.mix_of(catalog.cards[0]) if catalog.cards else None
     return LiveState(Look.start(mix, settings))

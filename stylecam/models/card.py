@@ -1,4 +1,4 @@
-"""Style cards: what is known about one style, read from its model's metadata."""
+"""Style cards: what a model's metadata says about each of its styles."""
 
 from __future__ import annotations
 
@@ -14,13 +14,66 @@ from stylecam.models.model import Model
 from stylecam.utils.text import printable
 
 
-# ---- styles.card
+@dataclass(frozen=True, slots=True)
+class CardMetrics:
+    """Measured quality and cost of one style; None where a metric was not measured.
+
+    The field names are the keys in the file's metadata and in JSON output.
+
+    Attributes:
+        content: content loss on 256×256 crops, as `stylecam.training.losses` defines it.
+        style: style loss on the same crops.
+        flicker: the share of the camera's noise that shows in the styled picture of a still scene, 1 for all of it.
+        warped_error: change along the optical flow between styled frames of a moving clip, in levels of 0..255.
+        camera_warped_error: the same for the camera's own frames.
+        worth: iterations of Gatys' method (Adam) that reach the same objective.
+        gmac: billions of multiply-adds for one picture of 640×360.
+        ms: median milliseconds for one picture of 640×360.
+        machine: the computer and engine on which the time was measured.
+    """
+
+    content: float | None = None
+    style: float | None = None
+    flicker: float | None = None
+    warped_error: float | None = None
+    camera_warped_error: float | None = None
+    worth: float | None = None
+    gmac: float | None = None
+    ms: float | None = None
+    machine: str | None = None
+
+    @classmethod
+    def from_dict(cls, values: object) -> CardMetrics | None:
+        """Read the metrics of a metadata entry; invalid ones are left out, and None is returned if none is left."""
+        if not isinstance(values, dict):
+            return None
+        entries = {metric.name: values.get(metric.name) for metric in fields(cls)}
+        valid: dict[str, Any] = {
+            name: value
+            for name, value in entries.items()
+            if (_is_short_text(value) if name == "machine" else _is_number(value))
+        }
+        return cls(**valid) if valid else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the measured metrics, for JSON."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class StyleCard:
-    """One style: its name for the command line, the painting behind it, and where its network keeps it.
+    """One style of one network. The field names are the keys in JSON output.
 
-    `measured` are its figures, where `stylecam evaluate` has written them into the file; `source` says where the
-    painting's photograph was found.
+    Attributes:
+        name: as the command line calls it, see `slug`.
+        title: the painting's title.
+        artist: the painter, or `unknown`.
+        year: the year of the painting, where it is known exactly.
+        licence: the licence of the network, or `unknown`.
+        bank: the stem of the network's file name.
+        index: the position in the network's style weights.
+        measured: quality and cost, where `stylecam evaluate` has written them into the file.
+        source: where the photograph of the painting was found.
     """
 
     name: str
@@ -35,25 +88,26 @@ class StyleCard:
 
     @property
     def full_name(self) -> str:
-        """`bank/name`, which always finds this very style, also where two banks hold the same name."""
+        """`bank/name`, which is unique even where two banks hold styles of the same name."""
         return f"{self.bank}/{self.name}"
 
 
 def read_cards(model: Model) -> tuple[StyleCard, ...]:
-    """The cards of all styles in `model`, in the order of its weight vector.
+    """Return the cards of all styles in `model`, in the order of its style weights.
 
-    A model that says nothing about itself gets cards named after its file.
+    A model without card metadata gets cards named after its file.
 
     Raises:
-        ModelFormatError: the metadata names another number of styles than the network has, or is not JSON.
+        ModelFormatError: the metadata is not a JSON list of named styles, or its length is not the network's.
     """
     bank = model.path.stem
     licence = printable(model.metadata.get("licence", "unknown"))
     listed = model.metadata.get("styles")
     if listed is None:
-        numbered = [bank] if model.style_count == 1 else [f"{bank}_{i + 1}" for i in range(model.style_count)]
+        titles = [bank] if model.style_count == 1 else [f"{bank}_{i + 1}" for i in range(model.style_count)]
         return tuple(
-            StyleCard(slug(name), printable(name), "unknown", None, licence, bank, i) for i, name in enumerate(numbered)
+            StyleCard(slug(title), printable(title), "unknown", None, licence, bank, i)
+            for i, title in enumerate(titles)
         )
     try:
         entries = json.loads(listed)
@@ -80,66 +134,24 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     )
 
 
-def metadata_with(model: Model, measured: Mapping[int, CardMetrics]) -> dict[str, str]:
-    """The metadata of `model`, with `measured` put into the cards of those styles; older figures of others stay."""
+def metadata_with(model: Model, metrics: Mapping[int, CardMetrics]) -> dict[str, str]:
+    """Return the metadata of `model` with `metrics` on the cards of these style indices; other cards keep theirs."""
     listed = json.loads(model.metadata["styles"]) if "styles" in model.metadata else None
     entries = listed or [{"name": card.name, "title": card.title} for card in read_cards(model)]
-    for index, figures in measured.items():
-        entries[index]["measured"] = figures.as_dict()
+    for index, measured in metrics.items():
+        entries[index]["measured"] = measured.as_dict()
     return {**model.metadata, "styles": json.dumps(entries, ensure_ascii=False)}
 
 
 def slug(name: str) -> str:
-    """`name` as styles are called: small letters without accents, digits and _."""
+    """Turn `name` into a style name: lower-case letters without accents, digits and underscores."""
     name = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
     return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "style"
 
 
-# ---- styles.measured
-@dataclass(frozen=True, slots=True)
-class CardMetrics:
-    """Figures of one style; None where one is not known.
-
-    Attributes:
-        content, style: losses on 256×256 crops, as `stylecam.training.losses` defines them.
-        flicker: of a still noisy picture, 1 as much as in the camera's own.
-        warped_error, camera_warped_error: of a moving clip and of its painting, in levels of 0..255.
-        worth: iterations of Gatys' method (Adam) that reach the same objective.
-        gmac, ms: billions of multiply-adds and median milliseconds of one picture at 640×360.
-        machine: where and with what the time was taken.
-    """
-
-    content: float | None = None
-    style: float | None = None
-    flicker: float | None = None
-    warped_error: float | None = None
-    camera_warped_error: float | None = None
-    worth: float | None = None
-    gmac: float | None = None
-    ms: float | None = None
-    machine: str | None = None
-
-    @classmethod
-    def from_dict(cls, values: object) -> CardMetrics | None:
-        """Read the metadata's own; a figure that is none is left out, and None returned where nothing remains."""
-        if not isinstance(values, dict):
-            return None
-        figures = {one.name: values.get(one.name) for one in fields(cls)}
-        known: dict[str, Any] = {
-            name: value
-            for name, value in figures.items()
-            if (_is_text(value) if name == "machine" else _is_figure(value))
-        }
-        return cls(**known) if known else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """What is known, for JSON."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-
-def _is_figure(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
 
 
-def _is_text(value: object) -> bool:
+def _is_short_text(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable()

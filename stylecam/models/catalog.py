@@ -1,4 +1,4 @@
-"""All styles at hand: the ones shipped with stylecam and the user's own."""
+"""All available styles, found by name: the ones shipped with stylecam and the user's own."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ class StyleMix:
 
 
 class Catalog:
-    """The styles in the order they were added, found by name.
+    """Networks and their style cards, in the order they were added.
 
-    Where two banks hold a style of the same name, the first one answers to the short name; `bank/name` always finds
-    the other. Within a folder smaller files, which are faster networks, come first.
+    Where two banks hold a style of the same name, the first one has the short name; `bank/name` always finds the other.
+
+    Attributes:
+        problems: one line for every file of the loaded folders that is not a style.
     """
 
     def __init__(self, models: Iterable[Model] = ()) -> None:
@@ -53,10 +55,10 @@ class Catalog:
 
     @classmethod
     def load(cls, folders: Iterable[Path]) -> Catalog:
-        """Every `.onnx` file in `folders`, in their order; a file that is no style is named in `problems`."""
+        """Read every `.onnx` file in `folders`, within a folder the smaller and therefore faster networks first."""
         catalog = cls()
         for folder in folders:
-            for path in sorted(folder.glob("*.onnx"), key=_bytes_then_name):
+            for path in sorted(folder.glob("*.onnx"), key=_size_and_name):
                 try:
                     catalog.add(Model.read(path))
                 except ModelFormatError as error:
@@ -64,16 +66,13 @@ class Catalog:
         return catalog
 
     def add(self, model: Model) -> tuple[StyleCard, ...]:
-        """Take in one more network and return its cards.
+        """Add a network, unless it is there already, and return its cards.
 
         Raises:
-            ModelFormatError: its metadata contradicts its network, or a bank of that name is already there.
+            ModelFormatError: its metadata contradicts the network, or another bank has its name.
         """
         cards = read_cards(model)
-        known = self._models.get(model.path.stem)
-        if known is not None and known.key != model.key:
-            raise ModelFormatError(f"{model.path}: a bank named {model.path.stem!r} is already there; rename the file")
-        if known is None:
+        if self._same_model(model) is None:
             self._models[model.path.stem] = model
             self._cards.extend(cards)
         return cards
@@ -88,7 +87,7 @@ class Catalog:
 
     @property
     def all_cards(self) -> tuple[StyleCard, ...]:
-        """Every card, also those whose short name another bank answers to."""
+        """Every card, including those whose short name belongs to another bank."""
         return tuple(self._cards)
 
     @property
@@ -97,31 +96,54 @@ class Catalog:
         return tuple(self._models.values())
 
     def model_of(self, card: StyleCard) -> Model:
-        """The network that holds `card`."""
+        """Return the network that holds `card`."""
         return self._models[card.bank]
 
     def mix_of(self, card: StyleCard) -> StyleMix:
-        """`card` alone."""
+        """Return the style of `card` alone."""
         model = self.model_of(card)
-        weights = model.one_hot(card.index)
-        return StyleMix(model, weights, card.name if card in self.cards else card.full_name)
+        return StyleMix(model, model.one_hot(card.index), card.name if card in self.cards else card.full_name)
 
     def parse(self, text: str) -> StyleMix | None:
-        """Read a style as users write it: `NAME`, `bank/NAME`, a blend `a:0.6,b:0.4`, a file, or `none` (None).
+        """Read a style as users write it; the catalog stays as it is.
+
+        Args:
+            text: `NAME`, `bank/NAME`, a blend `a:0.6,b:0.4`, the path of an `.onnx` file, or `none`.
+
+        Returns:
+            The style or blend with its network, or None for `none`. The network of a file is not in the catalog
+            unless `add` puts it there.
 
         Raises:
-            StyleNotFoundError: an unknown name; carries the nearest.
-            UsageError: a blend that is no blend, or of styles that share no network.
-            ModelFormatError: the file named is no style.
+            StyleNotFoundError: no style has that name; carries the nearest names.
+            UsageError: a malformed blend, or one of styles that share no network.
+            ModelFormatError: the file is not a style, or another bank has its name.
         """
         text = text.strip()
         if text.lower() == "none":
             return None
         if text.endswith(".onnx"):
-            return self.mix_of(self.add(Model.read(user_path(text)))[0])
+            return self._mix_of_file(user_path(text))
         if ":" not in text and "," not in text:
             return self.mix_of(self._find(text)[0])
         return self._parse_blend(text)
+
+    def _mix_of_file(self, path: Path) -> StyleMix:
+        """Return the first style in the file `path`."""
+        model = Model.read(path)
+        card = read_cards(model)[0]
+        cataloged = self._same_model(model)
+        if cataloged is not None:
+            return self.mix_of(card)
+        name_is_free = all(card.name != other.name for other in self._cards)
+        return StyleMix(model, model.one_hot(), card.name if name_is_free else card.full_name)
+
+    def _same_model(self, model: Model) -> Model | None:
+        """Return the cataloged network equal to `model`, or None if there is none of its name."""
+        cataloged = self._models.get(model.path.stem)
+        if cataloged is not None and cataloged.key != model.key:
+            raise ModelFormatError(f"{model.path}: a bank named {model.path.stem!r} is already there; rename the file")
+        return cataloged
 
     def _parse_blend(self, text: str) -> StyleMix:
         parts: dict[str, float] = {}
@@ -153,19 +175,20 @@ class Catalog:
         raise UsageError(f"{text!r} cannot be blended, only styles of one network can: {banks}")
 
     def _find(self, name: str) -> list[StyleCard]:
-        """All cards answering to `name`, the preferred one first."""
-        wanted = name.strip().lower().replace("-", "_").replace(" ", "_")
-        found = [card for card in self._cards if wanted == card.name]
+        """Return all cards with that name, the preferred one first."""
+        normalized = name.strip().lower().replace("-", "_").replace(" ", "_")
+        found = [card for card in self._cards if normalized == card.name]
         found += [card for card in self._cards if name.strip().lower() == card.full_name.lower()]
         if found:
             return found
         names = [card.name for card in self.cards]
-        nearest = difflib.get_close_matches(wanted, names, 3, 0.5) or [n for n in names if wanted and wanted in n]
+        nearest = difflib.get_close_matches(normalized, names, 3, 0.5)
+        nearest = nearest or [other for other in names if normalized and normalized in other]
         hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are {', '.join(names) or 'none'}"
         raise StyleNotFoundError(f"no style is called {name.strip()!r}; {hint}", nearest)
 
 
-def _bytes_then_name(path: Path) -> tuple[int, str]:
+def _size_and_name(path: Path) -> tuple[int, str]:
     try:
         return path.stat().st_size, path.name
     except OSError:
@@ -173,6 +196,6 @@ def _bytes_then_name(path: Path) -> tuple[int, str]:
 
 
 def shipped_models() -> Path:
-    """The folder of networks that come with stylecam: inside the installed package, or beside it in a checkout."""
+    """Return the folder of the networks shipped with stylecam: in the installed package, or beside it in a checkout."""
     installed = Path(str(resources.files("stylecam"))) / "assets" / "models"
     return installed if installed.is_dir() else installed.parents[2] / "models"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,13 @@ from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError, UsageError
 from stylecam.live.settings import Settings
-from stylecam.live.startup import find_web_sink, serve
+from stylecam.live.startup import find_web_sink, first_state, serve
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import NullSink, Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
 from tests.control.house import free_port
+from tests.models.networks import network
 
 TOKEN = "a-token-of-the-tests"
 
@@ -123,3 +125,10 @@ def test_a_page_asked_for_may_not(place: Place, taken: int, how: str) -> None:
 def test_on_this_computer_alone_there_is_nothing_to_say(place: Place) -> None:
     place.serve(NullSink())
     assert place.said == []
+
+
+def test_a_style_file_given_at_the_start_is_listed_with_the_others(tmp_path: Path) -> None:
+    catalog = Catalog()
+    state = first_state(Settings(style=str(network(tmp_path / "mine.onnx"))), catalog)
+    assert state.label == "mine"
+    assert [card.name for card in catalog.cards] == ["mine"]

@@ -156,9 +156,25 @@ def test_an_onnx_file_is_a_style_too(catalog: Catalog, tmp_path: Path) -> None:
     assert parsed(catalog, str(network(tmp_path / "mine.onnx"))).label == "mine"
 
 
-def test_a_file_given_by_path_can_then_be_found_by_name(catalog: Catalog, tmp_path: Path) -> None:
-    catalog.parse(str(network(tmp_path / "mine.onnx")))
-    assert parsed(catalog, "mine").model.path == tmp_path / "mine.onnx"
+def test_reading_a_style_from_a_file_does_not_change_the_catalog(catalog: Catalog, tmp_path: Path) -> None:
+    before = catalog.all_cards, catalog.models
+    mix = parsed(catalog, str(network(tmp_path / "mine.onnx")))
+    assert mix.model.path == tmp_path / "mine.onnx"
+    assert (catalog.all_cards, catalog.models) == before
+    with pytest.raises(StyleNotFoundError):
+        catalog.parse("mine")
+
+
+def test_a_file_that_is_added_can_be_found_by_name(catalog: Catalog, tmp_path: Path) -> None:
+    mix = parsed(catalog, str(network(tmp_path / "mine.onnx")))
+    catalog.add(mix.model)
+    assert parsed(catalog, "mine") == mix
+
+
+def test_a_file_with_a_style_name_that_is_taken_gets_its_full_name(catalog: Catalog, tmp_path: Path) -> None:
+    named = json.dumps([{"name": "great_wave"}])
+    mix = parsed(catalog, str(network(tmp_path / "mine.onnx", metadata={"styles": named})))
+    assert mix.label == "mine/great_wave"
 
 
 def test_a_shipped_file_given_by_its_path_is_no_conflict(catalog: Catalog) -> None:

@@ -16,7 +16,7 @@ from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError, UsageError
 from stylecam.live.settings import Settings
-from stylecam.live.startup import find_web_sink, first_state, serve
+from stylecam.live.startup import find_web_sink, initial_state, serve
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import NullSink, Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
@@ -129,6 +129,6 @@ def test_on_this_computer_alone_there_is_nothing_to_say(place: Place) -> None:
 
 def test_a_style_file_given_at_the_start_is_listed_with_the_others(tmp_path: Path) -> None:
     catalog = Catalog()
-    state = first_state(Settings(style=str(network(tmp_path / "mine.onnx"))), catalog)
+    state = initial_state(Settings(style=str(network(tmp_path / "mine.onnx"))), catalog)
     assert state.label == "mine"
     assert [card.name for card in catalog.cards] == ["mine"]

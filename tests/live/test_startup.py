@@ -130,5 +130,5 @@ def test_on_this_computer_alone_there_is_nothing_to_say(place: Place) -> None:
 def test_a_style_file_given_at_the_start_is_listed_with_the_others(tmp_path: Path) -> None:
     catalog = Catalog()
     state = initial_state(Settings(style=str(network(tmp_path / "mine.onnx"))), catalog)
-    assert state.label == "mine"
+    assert state.look.label == "mine"
     assert [card.name for card in catalog.cards] == ["mine"]

@@ -10,16 +10,16 @@ from typing import Any
 
 import click
 
-from stylecam.cli.options import check_each, long_name, options_of, source_of
+from stylecam.cli.options import check_each, declared_flags, declared_options, source_of
 from stylecam.cli.progress import FILE as FILE_OPTION
 from stylecam.cli.run import FILE, FOUND
 from stylecam.cli.run import command as run_command
 from stylecam.errors import ConfigError, UsageError
 from stylecam.live.config import file as configuration
 from stylecam.live.config.file import Config
-from stylecam.live.config.option import Option
 from stylecam.live.config.template import key, template, toml
 from stylecam.utils import paths
+from stylecam.utils.options import Option
 
 _FILE = click.option("--config", "named", **FILE_OPTION, metavar="FILE", help="Another file than the usual one.")
 
@@ -57,7 +57,7 @@ def show(context: click.Context, as_json: bool) -> None:
         tables: dict[str, Any] = {"file": str(asked.meta[FILE]), "exists": loaded.path is not None, "run": {}}
         tables["run"] = {option.name: {"value": value, **origin} for option, value, origin in entries}
         tables["hotkeys"] = loaded.hotkeys
-        tables["presets"] = {name: _given(preset) for name, preset in loaded.presets.items()}
+        tables["presets"] = loaded.presets
         tables["scenes"] = loaded.scenes
         click.echo(json.dumps(tables, indent=2))
         return
@@ -70,7 +70,7 @@ def show(context: click.Context, as_json: bool) -> None:
             click.echo(_line(f"{key(name)} = {toml(text)}", f"file, line {loaded.line((table, name))}"))
     for preset_name, preset in loaded.presets.items():
         click.echo(f"\n[presets.{key(preset_name)}]")
-        for name, value in _given(preset).items():
+        for name, value in preset.items():
             click.echo(_line(f"{name} = {toml(value)}", f"file, line {loaded.line(('presets', preset_name, name))}"))
 
 
@@ -111,7 +111,7 @@ def edit(named: Path | None) -> None:
     target = named or paths.config_file()
 
     def check(text: str) -> None:
-        loaded = configuration.parse(text, target, options_of(run_command))
+        loaded = configuration.parse(text, target, declared_options(run_command))
         check_each(loaded, click.Context(run_command))
         _check_styles(loaded)
 
@@ -130,7 +130,7 @@ def edit(named: Path | None) -> None:
 def _template() -> str:
     from stylecam.control.keyboard.bindings import default_hotkeys
 
-    return template(options_of(run_command), default_hotkeys().items())
+    return template(declared_options(run_command), default_hotkeys().items())
 
 
 def _check_styles(loaded: Config) -> None:
@@ -143,16 +143,13 @@ def _check_styles(loaded: Config) -> None:
 
 def _entries(asked: click.Context, loaded: Config) -> Any:
     """Each option with its value, None for none or one that must not be shown, and what has set it."""
-    options = {option.name: option for option in options_of(run_command)}
-    for parameter in run_command.params:
-        if not isinstance(parameter, click.Option) or parameter.name in ("config", "help"):
-            continue
-        option = options[long_name(parameter)]
-        value = asked.params[str(parameter.name)]
+    for parameter in declared_flags(run_command).values():
+        option = parameter.declared
+        value = asked.params[option.parameter]
         value = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
         origin: dict[str, Any] = {"from": source_of(asked, parameter)}
         if origin["from"] == "environment":
-            origin["variable"] = f"STYLECAM_{str(parameter.name).upper()}"
+            origin["variable"] = option.variable
         if origin["from"] == "file":
             origin["line"] = loaded.line(loaded.places[option.name])
         if option.secret and value:
@@ -180,8 +177,3 @@ def _show_options(entries: list[tuple[Option, Any, dict[str, Any]]]) -> None:
 
 def _line(setting: str, source: str) -> str:
     return f"{setting:<40}  # {source}"
-
-
-def _given(preset: Any) -> dict[str, Any]:
-    names = ("style", "strength", "steadiness", "preserve_color")
-    return {name: value for name in names if (value := getattr(preset, name)) is not None}

@@ -1,65 +1,131 @@
-"""The options of `stylecam run`, as its configuration file sees them, and their values from whichever place."""
+"""The flags of `stylecam run`, made from the declared options, and the settings made from flags, variables and file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
+from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style
 from stylecam.errors import StylecamError, UsageError
 from stylecam.live.config.file import Config
-from stylecam.live.config.option import Kind, Option, Value
-from stylecam.media.frame import Size
+from stylecam.live.settings import Settings
 from stylecam.utils import paths
+from stylecam.utils.options import GROUPS, OTHER, Option, Value, options_of
 
-if TYPE_CHECKING:
-    from stylecam.live.settings import Settings
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+_COMPLETE: dict[str, Complete] = {
+    "camera": complete_camera,
+    "style": complete_style,
+    "engine": complete_engine,
+    "device": complete_device,
+}
+_TYPES: dict[str, Any] = {
+    "number": click.FLOAT,
+    "whole number": click.INT,
+    "path": click.Path(path_type=Path),
+}
 
-NOT_IN_THE_FILE = ("config", "help")
+
+class DeclaredOption(click.Option):
+    """A flag made from a declared option."""
+
+    def __init__(self, _: Sequence[str] | None = None, *, declared: Option) -> None:
+        negative = f"/--no-{declared.flag[2:]}" if declared.default is True else ""
+        names = [*filter(None, [declared.short]), f"{declared.flag}{negative}", declared.parameter]
+        details: dict[str, Any] = {"help": declared.help, "shell_complete": _COMPLETE.get(declared.name)}
+        default = declared.written_default
+        if declared.kind == "flag":
+            details |= {"is_flag": True, "default": default, "show_default": default is True}
+        else:
+            number = declared.word is None
+            details |= {"metavar": declared.metavar, "type": _TYPES.get(declared.kind) if number else click.STRING}
+            details |= {"multiple": declared.kind == "texts"}
+            details |= {} if default is None else {"default": default, "show_default": True}
+            details |= {} if declared.bare is None else {"is_flag": False, "flag_value": declared.bare}
+        super().__init__(names, **details)
+        self.declared = declared
 
 
-def options_of(command: click.Command) -> list[Option]:
-    """What of `command` the file may set."""
+class GroupedCommand(click.Command):
+    """A command whose help lists its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, group by group."""
+        for group in GROUPS:
+            records = [
+                record
+                for parameter in self.get_params(ctx)
+                if _group(parameter) == group and (record := parameter.get_help_record(ctx)) is not None
+            ]
+            if records:
+                with formatter.section(group):
+                    formatter.write_dl(records)
+
+
+def _group(parameter: click.Parameter) -> str:
+    return parameter.declared.group if isinstance(parameter, DeclaredOption) else OTHER
+
+
+def flags_of(*declaring: type) -> list[click.Parameter]:
+    """The flags for the options that the dataclasses declare."""
     return [
-        Option(long_name(parameter), _kind(parameter), parameter.help or "", _default(parameter))
-        for parameter in _parameters(command)
+        DeclaredOption(declared=declared)
+        for one in declaring
+        for declared in options_of(one)
+        if declared.kind != "table"
     ]
 
 
-def long_name(parameter: click.Parameter) -> str:
-    """The parameter's long flag with _ for -: its name in the file."""
-    return next(name for name in parameter.opts if name.startswith("--"))[2:].replace("-", "_")
+def flag(declaring: type, name: str, **changes: Any) -> Callable[[Any], Any]:
+    """Return a decorator that gives a command the flag of the option `name`, with `changes` to what it declares."""
+    declared = next(one for one in options_of(declaring) if one.name == name)
+    return click.option(cls=DeclaredOption, declared=replace(declared, **changes))
 
 
-def parameters_by_name(command: click.Command) -> dict[str, click.Option]:
-    """The parameters that the file may set, by their name in it."""
-    return {long_name(parameter): parameter for parameter in _parameters(command)}
+def declared_flags(command: click.Command) -> dict[str, DeclaredOption]:
+    """The flags of `command` that the file may set, by their key under [run]."""
+    return {one.declared.name: one for one in command.params if isinstance(one, DeclaredOption)}
 
 
-def as_given(value: Value, several: bool) -> str | bool | list[str]:
+def declared_options(command: click.Command) -> list[Option]:
+    """What of `command` the file may set."""
+    return [one.declared for one in declared_flags(command).values()]
+
+
+def as_typed(value: Value, several: bool) -> str | bool | list[str]:
     """A value of the file as if it had been typed: click converts texts, and wants lists for repeated options."""
     if isinstance(value, bool | list):
         return value
     return [str(value)] if several else str(value)
 
 
+def file_defaults(config: Config, command: click.Command) -> dict[str, Any]:
+    """The values of the file as click's default map, which variables and flags win over."""
+    flags = declared_flags(command)
+    return {flags[name].declared.parameter: as_typed(value, flags[name].multiple) for name, value in config.run.items()}
+
+
 def check_each(config: Config, context: click.Context) -> None:
-    """See that each value of the file could be meant, by itself, so that the one at fault is named with its line.
+    """Check each value of the file by itself, so that the wrong one is named with its line.
 
     Raises:
-        ConfigError: the first that could not.
+        ConfigError: for the first wrong value.
     """
     from stylecam.control.actions import Command
     from stylecam.control.keyboard.bindings import KeyCombination, bind
 
-    parameters = parameters_by_name(context.command)
+    flags = declared_flags(context.command)
     for name, value in config.run.items():
-        parameter = parameters[name]
+        parameter = flags[name]
         try:
-            given = parameter.type_cast_value(context, as_given(value, parameter.multiple))
-            settings_from({str(parameter.name): given}).check()
+            typed = parameter.type_cast_value(context, as_typed(value, parameter.multiple))
+            settings_from({parameter.declared.parameter: typed}).check()
         except click.UsageError as error:
             raise config.error(config.places[name], error.format_message()) from error
         except UsageError as error:
@@ -78,47 +144,34 @@ def check_each(config: Config, context: click.Context) -> None:
 
 
 def check_variables(context: click.Context) -> None:
-    """See that each value that a variable has set could be meant, so that the variable at fault is named.
+    """Check each value that an environment variable has set by itself, so that the wrong one is named.
 
     Raises:
-        UsageError: the first that could not.
+        UsageError: for the first wrong value.
     """
-    for parameter in _parameters(context.command):
-        name = str(parameter.name)
+    for parameter in declared_flags(context.command).values():
+        declared = parameter.declared
         if source_of(context, parameter) == "environment":
             try:
-                settings_from({name: context.params[name]}).check()
+                settings_from({declared.parameter: context.params[declared.parameter]}).check()
             except UsageError as error:
-                raise UsageError(f"{error} (set by the variable STYLECAM_{name.upper()})") from error
+                raise UsageError(f"{error} (set by the variable {declared.variable})") from error
 
 
-def settings_from(given: Mapping[str, Any], config: Config | None = None) -> Settings:
-    """Settings with the values `given`, by the names of click's parameters; what is not given is as by default.
+def settings_from(parameters: Mapping[str, Any], config: Config | None = None) -> Settings:
+    """Settings with the values of click's `parameters` and the tables of `config`; all else is as by default.
 
     Raises:
-        UsageError: a value that cannot be meant.
+        UsageError: a value cannot be read.
     """
-    from stylecam.live.settings import Settings
-
-    plain = {name: given[name] for name in _PLAIN if name in given}
-    if "size" in given:
-        plain["size"] = Size.parse(given["size"])
-    if "scale" in given:
-        plain["scale"] = _scale(given["scale"])
-    if "output" in given:
-        plain["outputs"] = tuple(given["output"])
-    hotkeys = dict(config.hotkeys) if config is not None else {}
-    bindings = hotkeys | dict(_assignment(text) for text in given.get("hotkey", ()))
-    presets = dict(config.presets) if config is not None else {}
-    scenes = dict(config.scenes) if config is not None else {}
-    return Settings(
-        **plain,
-        bindings=bindings,
-        presets=presets,
-        scenes=scenes,
-        pictures=paths.user_pictures(),
-        videos=paths.user_videos(),
-    )
+    values: dict[str, Any] = {"pictures": paths.user_pictures(), "videos": paths.user_videos()}
+    for each in options_of(Settings):
+        if each.parameter in parameters:
+            values[each.attribute] = each.read(parameters[each.parameter])
+    if config is not None:
+        values |= {"presets": dict(config.presets), "scenes": dict(config.scenes)}
+        values["bindings"] = {**config.hotkeys, **values.get("bindings", {})}
+    return Settings(**values)
 
 
 def source_of(context: click.Context, parameter: click.Parameter) -> str:
@@ -130,48 +183,3 @@ def source_of(context: click.Context, parameter: click.Parameter) -> str:
         ParameterSource.DEFAULT_MAP: "file",
     }
     return "default" if source is None else names.get(source, "default")
-
-
-_PLAIN = (
-    "camera", "style", "fps", "engine", "device", "threads", "cpu", "strength", "steadiness", "mirror", "always_on",
-    "idle_after", "retune", "hotkeys", "seconds", "stats", "server", "listen", "token", "panic_picture", "obs",
-)  # fmt: skip
-"""Parameters that are settings as they are."""
-
-
-def _parameters(command: click.Command) -> Iterator[click.Option]:
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name not in NOT_IN_THE_FILE:
-            yield parameter
-
-
-def _kind(parameter: click.Option) -> Kind:
-    if parameter.is_flag:
-        return "flag"
-    if parameter.multiple:
-        return "texts"
-    numbers: dict[type, Kind] = {click.types.IntParamType: "whole number", click.types.FloatParamType: "number"}
-    return numbers.get(type(parameter.type), "text")
-
-
-def _default(parameter: click.Option) -> Value | None:
-    """The default as the file would say it; click 8.3 has a value of its own for none."""
-    if isinstance(parameter.default, bool | int | float | str):
-        return parameter.default
-    return False if parameter.is_flag else None
-
-
-def _scale(text: str) -> float | None:
-    if text == "auto":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"--scale {text!r} is neither auto nor a number from 0.25 to 1") from None
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    order, equals, keys = text.partition("=")
-    if not equals:
-        raise UsageError(f"--hotkey {text!r} is not ORDER=KEYS; write for instance next=ctrl+alt+right")
-    return order.strip(), keys

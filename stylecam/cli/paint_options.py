@@ -10,33 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylecam.cli.completion import complete_device, complete_engine
-from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES
+from stylecam.cli.options import flag
 from stylecam.errors import UsageError
+from stylecam.live.settings import Settings
+from stylecam.stylize.look import Look
 
 if TYPE_CHECKING:
     from stylecam.media.video_file import VideoResult
     from stylecam.models.catalog import Catalog, StyleMix
     from stylecam.stylize.image import Stylist
 
-engine = click.option(
-    "--engine",
-    default=AUTO,
-    show_default=True,
-    metavar="ENGINE",
-    shell_complete=complete_engine,
-    help=f"What runs the network: {', '.join(ENGINES)}, or {AUTO}: the fastest that is installed, measured once.",
-)
-device = click.option(
-    "--device",
-    default=AUTO,
-    show_default=True,
-    metavar="DEVICE",
-    shell_complete=complete_device,
-    help="What it runs on. " + "; ".join(f"{name}: {', '.join(devices)}" for name, devices in DEVICES_OF.items()) + ".",
-)
-strength = click.option("--strength", type=float, default=1.0, show_default=True, help="0 (picture) to 1 (painting).")
-preserve_color = click.option("--preserve-color", is_flag=True, help="Keep the picture's own colours.")
+engine = flag(Settings, "engine")
+device = flag(Settings, "device")
+strength = flag(Look, "strength", help="0 (picture) to 1 (painting).")
+preserve_color = flag(Look, "preserve_color", help="Keep the picture's own colours.")
 scale = click.option(
     "--scale", type=float, default=1.0, show_default=True, help="Paint reduced so much (0.1 to 1), for larger strokes."
 )

@@ -9,35 +9,52 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from stylecam.cli import paint_options as painting
-from stylecam.cli.completion import complete_camera, complete_style
-from stylecam.cli.options import as_given, check_each, check_variables, options_of, parameters_by_name, settings_from
+from stylecam.cli.options import (
+    GroupedCommand,
+    check_each,
+    check_variables,
+    declared_options,
+    file_defaults,
+    flags_of,
+    settings_from,
+)
 from stylecam.control.http import instances as instance
-from stylecam.control.obs import DEFAULT
 from stylecam.errors import SinkError, SourceError, StylecamError, UsageError
 from stylecam.live.config import file as config
+from stylecam.live.settings import Settings
 from stylecam.system.service.notify import Notifier, Watchdog
 from stylecam.utils import paths
 from stylecam.utils.files import user_path
+from stylecam.utils.options import option
 from stylecam.utils.text import printable
 
 if TYPE_CHECKING:
     from stylecam.live.session import Session
-    from stylecam.live.settings import Settings
 
 FILE, FOUND = "stylecam.path", "stylecam.config"
 """What the context remembers of the configuration file: where it was looked for, and what was in it."""
 _WORDS = "stylecam.words"
 
 
-class _Run(click.Command):
+@dataclass(frozen=True)
+class Printing:
+    """What `stylecam run` prints beside its messages."""
+
+    profile: bool = option(False, help="Print at the end how long each stage of a frame took.")
+    as_json: bool = option(
+        False, name="json", parameter="as_json", help="Print the final statistics as JSON on standard output."
+    )
+    verbose: bool = option(False, short="-v", help="Say more: the governor's reasons, tracebacks.")
+
+
+class _Run(GroupedCommand):
     """Remembers the words it was given, so that they win again when the configuration file is read again."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -50,18 +67,27 @@ def _load_config(context: click.Context, _: click.Parameter, value: Path | None)
     path = paths.config_file() if value is None else user_path(str(value))
     if value is not None and not path.is_file():
         raise UsageError(f"--config {path}: there is no such file")
-    loaded = config.load(path, options_of(context.command))
+    loaded = config.load(path, declared_options(context.command))
     context.meta[FILE], context.meta[FOUND] = path, loaded
-    parameters = parameters_by_name(context.command)
-    context.default_map = {
-        str(parameters[key].name): as_given(value, parameters[key].multiple) for key, value in loaded.run.items()
-    }
+    context.default_map = file_defaults(loaded, context.command)
     check_each(loaded, context)
+
+
+_CONFIG = click.Option(
+    ["--config"],
+    is_eager=True,
+    expose_value=False,
+    callback=_load_config,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"Configuration file. Without: {paths.config_file()}",
+)
 
 
 @click.command(
     "run",
     cls=_Run,
+    params=[*flags_of(Settings, Printing), _CONFIG],
     context_settings={"auto_envvar_prefix": "STYLECAM", "help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
@@ -77,117 +103,6 @@ Examples:
   stylecam run --seconds 60 --stats stats.json --output null --json
 \b
 Every option can also be set in the configuration file under [run], or by a variable such as STYLECAM_STYLE.""",
-)
-@click.option(
-    "--camera",
-    metavar="WHICH",
-    shell_complete=complete_camera,
-    help="Index, /dev/videoN, part of its name, a video, picture or folder, a URL, or demo. "
-    "Without: the first camera, or the demo if there is none.",
-)
-@click.option(
-    "--style",
-    metavar="NAME",
-    shell_complete=complete_style,
-    help="A style, a blend a:0.6,b:0.4, an .onnx file, or none. Without: the first one.",
-)
-@click.option("--size", default="1280x720", show_default=True, help="Size of the published picture.")
-@click.option("--fps", type=float, default=30.0, show_default=True, help="Frames a second to publish.")
-@click.option(
-    "--output",
-    multiple=True,
-    metavar="WHERE",
-    help="virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), web[:PORT], window, "
-    "file:PATH.mp4 or null; may be given several times. "
-    "Without: the virtual camera, or the web page if there is none.",
-)
-@painting.engine
-@painting.device
-@click.option("--retune", is_flag=True, help="With --engine auto: measure the engines again.")
-@click.option("--threads", type=int, help="Processor threads the network may use. Without: all.")
-@click.option(
-    "--cpu",
-    type=float,
-    default=80.0,
-    show_default=True,
-    metavar="PERCENT",
-    help="Most of the computer's processor time to use; less leaves more to the call and keeps the fan quiet.",
-)
-@click.option("--strength", type=float, default=1.0, show_default=True, help="0 (camera) to 1 (painting).")
-@click.option(
-    "--steadiness",
-    type=float,
-    default=0.8,
-    show_default=True,
-    help="0 (every frame for itself) to 1: how much what stands still is kept from flickering.",
-)
-@click.option(
-    "--scale",
-    default="auto",
-    show_default=True,
-    help="Processing size: auto holds the frame rate; 0.25 to 1 fixes a share of the picture's size.",
-)
-@click.option("--mirror", is_flag=True, help="Publish the picture mirrored. (The preview window always is a mirror.)")
-@click.option("--always-on", is_flag=True, help="Keep the camera on and paint also while nobody watches.")
-@click.option(
-    "--idle-after",
-    type=float,
-    metavar="MINUTES",
-    help="Where stylecam cannot tell whether anybody watches: rest after so long without a key; any key wakes it.",
-)
-@click.option("--hotkeys/--no-hotkeys", default=True, show_default=True, help="Listen to global hotkeys.")
-@click.option(
-    "--hotkey",
-    multiple=True,
-    metavar="ORDER=KEYS",
-    help="Change a hotkey: next=ctrl+alt+right, select:1=ctrl+alt+1, quit= for none.",
-)
-@click.option(
-    "--server/--no-server",
-    default=True,
-    show_default=True,
-    help="Serve the page with the picture, and what steers from outside: phone, Stream Deck, `stylecam ctl`.",
-)
-@click.option(
-    "--listen",
-    metavar="HOST[:PORT]",
-    help="Where to serve it; 0.0.0.0 lets other computers in. Without: 127.0.0.1, the first free port from 8765.",
-)
-@click.option(
-    "--token",
-    help="What the server wants to see, 8 or more letters and digits, so that links stay good. Without: a random one.",
-)
-@click.option(
-    "--panic-picture",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="What others see after the key x or Ctrl+Alt+X. Without: a card.",
-)
-@click.option(
-    "--obs",
-    is_flag=False,
-    flag_value=DEFAULT,
-    metavar="[ws://:PASSWORD@HOST:PORT]",
-    help="Let the scenes of OBS choose the style, as the file's [scenes] say. The password is better in the file.",
-)
-@click.option("--seconds", type=float, help="Stop after this long.")
-@click.option(
-    "--stats",
-    type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Write statistics there every second and at the end.",
-)
-@click.option("--profile", is_flag=True, help="Print at the end how long each stage of a frame took.")
-@click.option("--json", "as_json", is_flag=True, help="Print the final statistics as JSON on standard output.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more: the governor's reasons, tracebacks.")
-@click.option(
-    "--config",
-    is_eager=True,
-    expose_value=False,
-    callback=_load_config,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help=f"Configuration file. Without: {paths.config_file()}",
 )
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> int:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
 from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
+from stylecam.stylize.look import Look, Preset
 from stylecam.utils.files import check_file_name
+from stylecam.utils.options import Option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
     from stylecam.models.catalog import Catalog, StyleMix
@@ -21,19 +23,8 @@ STEADINESS_STEP = 0.2
 CYCLE_S = 30.0
 """The period of the automatic change of styles, if none is given."""
 SHORTEST_CYCLE_S, LONGEST_CYCLE_S = 1.0, 86_400.0
-SMALLEST_SCALE = 0.25
 
 Arguments = Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A named way to look; what is None stays as it is."""
-
-    style: str | None = None
-    strength: float | None = None
-    steadiness: float | None = None
-    preserve_color: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +116,10 @@ def _blend(state: LiveState, arguments: Arguments, context: ActionContext) -> Li
     return _chosen(state, mix=context.catalog.parse(str(arguments["weights"])))
 
 
-def _set(name: str) -> Apply:
+def _set(each: Option) -> Apply:
     def apply(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
-        return state.with_look(**{name: arguments["value"]})
+        value = arguments["value"]
+        return state.with_look(**{each.attribute: None if value == each.word else value})
 
     return apply
 
@@ -153,11 +145,6 @@ def _toggle_look(name: str) -> Apply:
     return apply
 
 
-def _scale(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
-    value = arguments["value"]
-    return state.with_look(scale=None if value == "auto" else float(value))
-
-
 def _cycle(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
     seconds = float(arguments.get("seconds", CYCLE_S if state.cycle_s is None else 0.0))
     return replace(state, cycle_s=max(SHORTEST_CYCLE_S, seconds) if seconds > 0 else None)
@@ -169,13 +156,10 @@ def _preset(state: LiveState, arguments: Arguments, context: ActionContext) -> L
     if preset is None:
         known = ", ".join(context.presets) or "none; write [presets.NAME] into the configuration file"
         raise UsageError(f"there is no preset {name!r}; there are {known}")
-    changed = {
-        key: value
-        for key in ("strength", "steadiness", "preserve_color")
-        if (value := getattr(preset, key)) is not None
-    }
-    mix = state.look.mix if preset.style is None else _style(preset.style, context)
-    return _chosen(state, mix=mix, **changed)
+    changes = dict(preset)
+    if (style := changes.pop("style", None)) is not None:
+        changes["mix"] = _style(style, context)
+    return _chosen(state, **changes)
 
 
 def _same(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
@@ -188,15 +172,19 @@ def _named_file(state: LiveState, arguments: Arguments, _: ActionContext) -> Liv
     return state
 
 
-def _share(meaning: str) -> tuple[Parameter, ...]:
-    return (Parameter("value", NUMBER, meaning, low=0.0, high=1.0),)
+_LOOK_OPTIONS = {each.name: each for each in options_of(Look)}
+
+
+def _setting(name: str, hotkey: str = "", key: str = "") -> Action:
+    """The action that sets the option `name` of the look."""
+    each = _LOOK_OPTIONS[name]
+    if each.kind == "flag":
+        return Action(name, each.brief, _toggle_look(each.attribute), (flag(each.brief),), hotkey, key)
+    return Action(name, each.brief, _set(each), (Parameter.of(each),), hotkey, key)
 
 
 _STYLE = Parameter("style", TEXT, "its number, its name, a blend a:0.6,b:0.4, or none")
 _WEIGHTS = Parameter("weights", WEIGHTS, "styles of one network and their shares")
-_SCALE = Parameter(
-    "value", NUMBER, "auto, or a share of the picture's size", low=SMALLEST_SCALE, high=1.0, choices=("auto",)
-)
 _PERIOD = Parameter(
     "seconds",
     NUMBER,
@@ -218,18 +206,15 @@ ACTIONS: dict[str, Action] = {
         Action("preset", "a look from the configuration file", _preset, (Parameter("name", TEXT, "its name"),)),
         Action("cycle", "styles change by themselves", _cycle, (_PERIOD,), key="a"),
         Action("bypass", "plain camera on and off", _toggle("bypass"), (flag("plain camera"),), "ctrl+alt+b", "b"),
-        Action("strength", "how much of the painting", _set("strength"), _share("0 (camera) to 1 (painting)")),
+        _setting("strength"),
         Action("stronger", "more of the painting", _move("strength", +STRENGTH_STEP), (), "ctrl+alt+page_up", "+"),
         Action("weaker", "more of the camera", _move("strength", -STRENGTH_STEP), (), "ctrl+alt+page_down", "-"),
-        Action("steadiness", "how calm the picture is", _set("steadiness"), _share("0 (lively) to 1 (calm)")),
+        _setting("steadiness"),
         Action("steadier", "calmer picture", _move("steadiness", +STEADINESS_STEP), key="]"),
         Action("livelier", "picture follows faster", _move("steadiness", -STEADINESS_STEP), key="["),
-        Action(
-            "preserve_color", "the camera's own colours", _toggle_look("preserve_color"), (flag("own colours"),),
-            "ctrl+alt+c", "c",
-        ),
-        Action("mirror", "left and right exchanged", _toggle_look("mirror"), (flag("exchanged"),), key="m"),
-        Action("scale", "how finely to paint", _scale, (_SCALE,)),
+        _setting("preserve_color", "ctrl+alt+c", "c"),
+        _setting("mirror", key="m"),
+        _setting("scale"),
         Action("freeze", "hold the picture", _toggle("frozen"), (flag("held"),), "ctrl+alt+f", "f"),
         Action("rest", "camera off and on", _toggle("resting"), (flag("camera off"),), "ctrl+alt+o", "o"),
         Action("panic", "a still picture at once", _toggle("panic"), (flag("still picture"),), "ctrl+alt+x", "x"),
@@ -241,6 +226,8 @@ ACTIONS: dict[str, Action] = {
         Action("quit", "stop stylecam", _same, (), "ctrl+alt+q", "q"),
     )
 }  # fmt: skip
+for _name in _LOOK_OPTIONS.keys() - ACTIONS.keys():  # a new option needs no line above
+    ACTIONS[_name] = _setting(_name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What an action may be told: names, kinds and ranges, checked the same way for every surface."""
+"""The arguments of actions: names, kinds and ranges, checked the same way for every adapter."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stylecam.errors import UsageError
+from stylecam.utils.options import Option
 
 Value = str | float | bool
 """A checked argument. Weights are text: `a:0.6,b:0.4`."""
 
 TEXT, NUMBER, FLAG, WEIGHTS = "text", "number", "flag", "weights"
 LONGEST = 200
-"""Characters of a text; the longest name of a style, preset or file that anyone would type."""
+"""The most characters of a text, which names a style, a preset or a file."""
 _YES, _NO = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
@@ -22,10 +23,10 @@ class Parameter:
     """One argument of an action.
 
     Attributes:
-        name: in JSON objects and query strings.
+        name: its key in JSON objects and query strings.
         kind: `text`, `number`, `flag` or `weights` (style names to shares).
         help: what it means, for people.
-        required: False if the action knows what to do without.
+        required: False if the action has a default for it.
         low: the least number allowed.
         high: the greatest number allowed.
         choices: words allowed in place of a number.
@@ -39,11 +40,17 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, setting: Option) -> Parameter:
+        """The parameter `value` of the action that sets a numeric option."""
+        words = () if setting.word is None else (setting.word,)
+        return cls("value", NUMBER, setting.help, low=setting.minimum, high=setting.maximum, choices=words)
+
     def check(self, value: object) -> Value:
-        """`value`, as JSON gives it, in the form that actions take.
+        """Return `value`, as JSON holds it, in the form that actions take.
 
         Raises:
-            UsageError: of another kind or out of range; says what is allowed.
+            UsageError: it is of another kind or out of range; the message says what is allowed.
         """
         if self.kind == FLAG and isinstance(value, bool):
             return value
@@ -58,10 +65,10 @@ class Parameter:
         raise self._wrong(value)
 
     def read(self, text: str) -> Value:
-        """`text`, as people and query strings write it, in the form that actions take.
+        """Return `text`, as people and query strings write it, in the form that actions take.
 
         Raises:
-            UsageError: it means nothing of this kind, or is out of range; says what is allowed.
+            UsageError: it is not of this kind or out of range; the message says what is allowed.
         """
         word = text.strip().lower()
         if self.kind == FLAG and word in (*_YES, *_NO):
@@ -77,15 +84,15 @@ class Parameter:
 
     @property
     def allowed(self) -> str:
-        """What may be given, for people: `a number from 0 to 1`."""
+        """What may be given, for people: `a number from 0 to 1, for example 0.5`."""
         if self.kind == FLAG:
             return "true or false"
         if self.kind == WEIGHTS:
-            return "styles with their shares: a:0.6,b:0.4"
+            return "styles with their shares, for example a:0.6,b:0.4"
         if self.kind == TEXT:
             return f"a text of 1 to {LONGEST} characters"
         words = "".join(f"{word} or " for word in self.choices)
-        return f"{words}a number from {self.low:g} to {self.high:g}"
+        return f"{words}a number from {self.low:g} to {self.high:g}, for example 0.5"
 
     def describe(self) -> dict[str, object]:
         """Everything about it, ready for JSON."""
@@ -120,9 +127,9 @@ class Parameter:
 
     def _wrong(self, value: object) -> UsageError:
         shown = repr(value)
-        return UsageError(f"{self.name} {shown[:60]}{'…' if len(shown) > 60 else ''} cannot be: give {self.allowed}")
+        return UsageError(f"{self.name} {shown[:60]}{'…' if len(shown) > 60 else ''} must be {self.allowed}")
 
 
 def flag(meaning: str) -> Parameter:
-    """The optional switch of a toggle: without it, the other way round."""
+    """The optional argument of a toggle, which without it changes to the other state."""
     return Parameter("on", FLAG, f"{meaning}; without: the other way round", required=False)

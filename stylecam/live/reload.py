@@ -1,29 +1,18 @@
-"""What of a run's settings can be changed while it runs, and what has to wait for the next start."""
+"""Read a run's configuration again: what can change while it runs does, the rest waits for the next start."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from stylecam.control.actions import Command
+from stylecam.control.actions import ACTIONS, ActionContext, Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings, bind
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image
 from stylecam.media.overlays import panic_cover, panic_cover_from_file
 from stylecam.models.catalog import Catalog
-
-AS_ORDERS = {
-    "style": ("select", "style"),
-    "strength": ("strength", "value"),
-    "steadiness": ("steadiness", "value"),
-    "mirror": ("mirror", "on"),
-    "scale": ("scale", "value"),
-}
-"""Settings that an order changes, with its argument."""
-AT_ONCE = frozenset({"presets", "scenes", "bindings", "panic_picture", *AS_ORDERS})
-_NAMES = {"bindings": "hotkeys", "outputs": "output"}
+from stylecam.utils.options import Option, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +21,9 @@ class Changes:
 
     Attributes:
         settings: those in force from now on: the new ones, as far as they can be changed.
-        orders: what to have carried out.
-        at_once: the names of what changes now, for people.
-        later: the names of what changes at the next start.
+        orders: the commands that make the change.
+        at_once: the names of the options that change now.
+        later: the names of the options that change at the next start.
     """
 
     settings: Settings
@@ -50,28 +39,34 @@ class Changes:
 
 
 def changes(before: Settings, after: Settings) -> Changes:
-    """What is another in `after`. What the user has changed by hand meanwhile counts for nothing: the file has not."""
-    changed = [field.name for field in fields(Settings) if getattr(before, field.name) != getattr(after, field.name)]
-    now = [name for name in changed if name in AT_ONCE]
+    """Compare two readings of the configuration; what the user has changed by hand meanwhile stays as it is."""
+    changed = [
+        option
+        for option in options_of(Settings)
+        if getattr(before, option.attribute) != getattr(after, option.attribute)
+    ]
+    now = [option for option in changed if option.live or option.command is not None]
     return Changes(
-        replace(before, **{name: getattr(after, name) for name in now}),
+        replace(before, **{option.attribute: getattr(after, option.attribute) for option in now}),
         tuple(_orders(now, after)),
-        tuple(_NAMES.get(name, name) for name in now),
-        tuple(_NAMES.get(name, name) for name in changed if name not in AT_ONCE),
+        tuple(option.name for option in now),
+        tuple(option.name for option in changed if option not in now),
     )
 
 
-def _orders(changed: list[str], after: Settings) -> Iterator[Command]:
-    for name in changed:
-        value: Any = getattr(after, name)
-        if name not in AS_ORDERS or (name == "style" and value is None):  # without a style in the file: as it is
+def _orders(changed: list[Option], after: Settings) -> Iterator[Command]:
+    for option in changed:
+        value = getattr(after, option.attribute)
+        if value is None:
+            value = option.word
+        if option.command is None or value is None:  # a style that the file no longer names stays
             continue
-        action, argument = AS_ORDERS[name]
-        yield Command.from_json(action, {argument: "auto" if name == "scale" and value is None else value})
+        argument = ACTIONS[option.command].parameters[0].name
+        yield Command.from_json(option.command, {argument: value})
 
 
 class Reloader:
-    """Reads the configuration of one run again. Where anything in it is wrong, nothing is changed."""
+    """Reads the configuration of one run again, all or nothing."""
 
     def __init__(
         self,
@@ -86,10 +81,18 @@ class Reloader:
         press: Callable[[Command], None],
         say: Callable[[str], None],
     ) -> None:
-        """`settings` are those of the start, `read` gives those of now.
+        """Make a reloader for a run.
 
-        `rebind` takes hotkeys, `cover_with` the picture of a panic, `follow` the scenes of OBS; `press` takes the
-        orders that the file stands for, and `say` what has become of it.
+        Args:
+            settings: those of the start.
+            read: reads those of now.
+            catalog: the styles, which a reload never changes.
+            control: holds the state and the presets.
+            rebind: takes the hotkeys.
+            cover_with: takes the picture of a panic.
+            follow: takes the scenes of OBS.
+            press: submits a command.
+            say: takes the report, in one line.
         """
         self._settings, self._read = settings, read
         self._catalog, self._control = catalog, control
@@ -97,10 +100,10 @@ class Reloader:
         self._press, self._say = press, say
 
     def reload(self) -> None:
-        """Take what can be changed.
+        """Read and check everything, then apply what can change, then report it.
 
         Raises:
-            StylecamError: something in the file, or in what it names, is wrong.
+            StylecamError: something in the file, or in what it names, is wrong; nothing was changed.
         """
         new = self._read()
         new.check()
@@ -108,9 +111,9 @@ class Reloader:
         panic = (
             panic_cover(new.size) if new.panic_picture is None else panic_cover_from_file(new.panic_picture, new.size)
         )
-        if new.style is not None:
-            self._catalog.parse(new.style)
         found = changes(self._settings, new)
+        for order in found.orders:  # applied to a state that is thrown away: what it refuses is refused here
+            ACTIONS[order.action].apply(self._control.state, order.arguments, ActionContext(self._catalog, new.presets))
         self._settings = found.settings
         self._control.presets = new.presets
         self._rebind(bindings)

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stylecam.control.actions import Preset
 from stylecam.control.http.address import Address
 from stylecam.control.obs import DEFAULT, ObsAddress
 from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES, check_names
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
-from stylecam.stylize.look import LookSettings
+from stylecam.stylize.look import LookSettings, Preset
 from stylecam.utils.files import check_writable
 from stylecam.utils.options import CAMERA, CONTROL, LOOK, OTHER, OUTPUT, PERFORMANCE, option, options_of
 

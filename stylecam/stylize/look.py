@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stylecam.utils.options import LOOK, option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
     from stylecam.models.catalog import StyleMix
+
+Preset = Mapping[str, Any]
+"""A partial look: options by name, and `style` as users write it. What it does not name stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,22 +28,24 @@ class LookSettings:
 
     strength: float = option(
         1.0, help="0 (camera) to 1 (painting).", group=LOOK, minimum=0.0, maximum=1.0, example=0.5, command="strength",
-        preset=True,
+        brief="how much of the painting", preset=True,
     )  # fmt: skip
     steadiness: float = option(
         0.8,
         help="0 (every frame for itself) to 1: how much what stands still is kept from flickering.",
-        group=LOOK, minimum=0.0, maximum=1.0, example=0.5, command="steadiness", preset=True,
+        group=LOOK, minimum=0.0, maximum=1.0, example=0.5, command="steadiness",
+        brief="how calm the picture is", preset=True,
     )  # fmt: skip
     scale: float | None = option(
         None,
         help="Processing size: auto holds the frame rate; 0.25 to 1 fixes a share of the picture's size.",
         group=LOOK, minimum=0.25, maximum=1.0, word="auto", example=0.5, command="scale",
+        brief="how finely to paint",
     )  # fmt: skip
     mirror: bool = option(
         False,
         help="Publish the picture mirrored. (The preview window always is a mirror.)",
-        group=LOOK, command="mirror",
+        group=LOOK, command="mirror", brief="left and right exchanged",
     )  # fmt: skip
 
 
@@ -54,8 +60,9 @@ class Look(LookSettings):
 
     mix: StyleMix | None = None
     preserve_color: bool = option(
-        False, help="Keep the camera's own colours.", group=LOOK, command="preserve_color", preset=True
-    )
+        False, help="Keep the camera's own colours.", group=LOOK, command="preserve_color",
+        brief="the camera's own colours", preset=True,
+    )  # fmt: skip
 
     @classmethod
     def start(cls, mix: StyleMix | None, settings: LookSettings) -> Look:

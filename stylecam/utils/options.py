@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -63,11 +64,13 @@ class Option:
         example: a sensible value, for messages and for the template.
         live: a reload changes it while stylecam runs; otherwise the next start does.
         command: the command that changes it while stylecam runs, or None.
+        brief: what that command changes, in a few words.
         preset: a preset may set it.
         secret: its value must not be shown.
         place: table and key that the template uses; under [run] it can be set as well.
         short: a one-letter flag, such as `-v`.
         bare: the value of the flag without one, or None if it needs a value.
+        parameter: the name of its parameter in a command's context, from which its variable follows; `name` if empty.
         parse: makes its value of a text, or one key and value of each of several, raising `UsageError`; None where
             the text is the value.
     """
@@ -85,11 +88,13 @@ class Option:
     example: Value | None = None
     live: bool = False
     command: str | None = None
+    brief: str = ""
     preset: bool = False
     secret: bool = False
     place: tuple[str, str] = ("run", "")
     short: str | None = None
     bare: str | None = None
+    parameter: str = ""
     parse: Callable[[str], Any] | None = None
 
     @property
@@ -98,21 +103,36 @@ class Option:
         return "--" + self.name.replace("_", "-")
 
     @property
-    def expected(self) -> str:
-        """What it takes, for people: `a number between 0 and 1, for example 0.5`."""
-        words = f"{self.word} or " if self.word else ""
-        return f"{words}{_EXPECTED[self.kind]}{self._bounds}"
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return f"STYLECAM_{self.parameter.upper()}"
 
     @property
-    def _bounds(self) -> str:
-        if self.minimum is None or self.maximum is None:
-            return ""
-        if math.isinf(self.maximum):
-            bounds = f" of at least {self.minimum:g}"
-        else:
-            bounds = f" between {self.minimum:g} and {self.maximum:g}"
-        example = self.example if self.example is not None else self.default
-        return f"{bounds}, for example {example:g}"
+    def written_default(self) -> Value | None:
+        """Its default as a file would say it, or None where that cannot be said."""
+        if self.default is None:
+            return self.word
+        if isinstance(self.default, bool | int | float | str):
+            return self.default
+        return None if self.kind in ("texts", "table") else str(self.default)
+
+    @property
+    def sample(self) -> Value | None:
+        """A value that could be meant: its example, or its default where it has none."""
+        return self.written_default if self.example is None else self.example
+
+    @property
+    def expected(self) -> str:
+        """What it takes, for people: `a number from 0 to 1, for example 0.5`."""
+        words = f"{self.word} or " if self.word else ""
+        bounds = example = ""
+        if self.minimum is not None and self.maximum is not None:
+            endless = math.isinf(self.maximum)
+            bounds = f" of at least {self.minimum:g}" if endless else f" from {self.minimum:g} to {self.maximum:g}"
+        if self.kind != "flag" and self.sample is not None:
+            number = isinstance(self.sample, int | float)
+            example = f", for example {f'{self.sample:g}' if number else json.dumps(self.sample)}"
+        return f"{words}{_EXPECTED[self.kind]}{bounds}{example}"
 
     def accepts(self, value: object) -> bool:
         """True if `value`, as a TOML file holds it, is of the right kind. A number is accepted for a text."""
@@ -145,7 +165,7 @@ class Option:
         try:
             return float(text)
         except ValueError:
-            raise UsageError(f"{self.flag} {text!r} is not {self.expected}") from None
+            raise UsageError(f"{self.flag} {text!r} must be {self.expected}") from None
 
     def in_range(self, value: object) -> bool:
         """True if `value` lies within the bounds, or there are none for it; never for NaN."""
@@ -191,4 +211,11 @@ def _options(declaring: Any) -> Iterator[Option]:
             kind = _KINDS.get(str(one.type).removesuffix(" | None"), "text")
             if isinstance(described.default, dict):
                 kind = "table" if described.parse is None else "texts"
-            yield replace(described, attribute=one.name, name=name, kind=kind, place=(table, key or name))
+            yield replace(
+                described,
+                attribute=one.name,
+                name=name,
+                kind=kind,
+                place=(table, key or name),
+                parameter=described.parameter or name,
+            )

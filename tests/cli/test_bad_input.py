@@ -63,7 +63,7 @@ def complaint(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
         (["--strength", "2"], "--strength 2 is out of range"),
         (["--strength", "-0.1"], "out of range"),
         (["--scale", "0.1"], "--scale 0.1 is out of range"),
-        (["--scale", "half"], "neither auto nor a number"),
+        (["--scale", "half"], "must be auto or a number"),
         (["--threads", "0"], "--threads 0 is out of range"),
         (["--threads", "-4"], "out of range"),
         (["--seconds", "0"], "--seconds 0 is out of range"),

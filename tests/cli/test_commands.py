@@ -37,6 +37,13 @@ def test_every_option_is_explained(option: click.Option, capsys: pytest.CaptureF
     assert all(name in text for name in option.opts)
 
 
+def test_the_options_of_a_run_are_listed_under_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_of("run", capsys=capsys)
+    headings = [line.rstrip(":") for line in text.splitlines() if line[:1].isalpha() and line.endswith(":")]
+    assert headings == ["Camera", "Look", "Output", "Performance", "Control", "Other"]
+    assert text.index("\nLook:") < text.index("--strength") < text.index("\nOutput:") < text.index("--fps")
+
+
 @pytest.mark.parametrize(
     "command", ["run", "cameras", "doctor", "setup", "config", "styles", "train", "evaluate", "optimize"]
 )

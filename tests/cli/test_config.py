@@ -135,7 +135,7 @@ def test_a_mistake_made_while_editing_is_named_with_its_line_and_the_file_stays(
     [
         ("[run]\nfps = 1000", "line 2: [run] fps: --fps 1000 is out of range"),
         ("[run]\n\nsize = '641x480'", "line 3: [run] size: size 641x480 is odd"),
-        ("[run]\nscale = 'half'", "line 2: [run] scale: --scale 'half' is neither auto"),
+        ("[run]\nscale = 'half'", "line 2: [run] scale: --scale 'half' must be auto or a number"),
         ("[run]\nhotkey = ['next']", "line 2: [run] hotkey: --hotkey 'next' is not ORDER=KEYS"),
         ("[hotkeys]\nnext = 'n'", "line 2: [hotkeys] next: hotkey 'n' would fire while typing"),
         ("[hotkeys]\nnxt = 'ctrl+n'", "line 2: [hotkeys] nxt: there is no action 'nxt'"),

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from stylecam.control.actions import Preset
 from stylecam.control.http.address import HOST
 from stylecam.control.http.instances import Instance, published, this_process
 from stylecam.control.state import LiveState
@@ -20,7 +19,7 @@ class Served(House):
 
     def __init__(self, catalog: Catalog) -> None:
         super().__init__(catalog)
-        self.control.presets = {"calm": Preset("great_wave", strength=0.5), "wild": Preset("the_scream")}
+        self.control.presets = {"calm": {"style": "great_wave", "strength": 0.5}, "wild": {"style": "the_scream"}}
 
     @property
     def instance(self) -> Instance:

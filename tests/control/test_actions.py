@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.control.actions import ACTIONS, CYCLE_S, ActionContext, Command, Preset
+from stylecam.control.actions import ACTIONS, CYCLE_S, ActionContext, Command
 from stylecam.control.state import LiveState
 from stylecam.errors import StylecamError, UsageError
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.look import Look
+from stylecam.stylize.look import Look, Preset
 
 
 class Hand:
@@ -31,7 +31,10 @@ class Hand:
         return self.state
 
 
-PRESETS = {"calm": Preset("the_scream", 0.4, 1.0, True), "half": Preset(strength=0.5)}
+PRESETS: dict[str, Preset] = {
+    "calm": {"style": "the_scream", "strength": 0.4, "steadiness": 1.0, "preserve_color": True},
+    "half": {"strength": 0.5},
+}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from stylecam.control.actions import ACTIONS, Command, Preset
+from stylecam.control.actions import ACTIONS, Command
 from stylecam.control.commands import AutoCycle, CommandQueue, CommandResult, PendingCommand
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StyleNotFoundError, UsageError
@@ -163,7 +163,7 @@ def test_text_that_names_no_command_is_a_usage_error_with_the_nearest_names(cont
 
 
 def test_presets_may_be_replaced_while_it_runs(control: CommandQueue) -> None:
-    control.presets = {"new": Preset(strength=0.3)}
+    control.presets = {"new": {"strength": 0.3}}
     control.submit("preset:new")
     assert control.apply().look.strength == 0.3
 

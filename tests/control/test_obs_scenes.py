@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from stylecam.control.actions import Preset
 from stylecam.control.commands import CommandQueue
 from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
@@ -13,7 +12,7 @@ from stylecam.models.catalog import Catalog
 
 
 def test_a_scene_stands_for_a_preset_or_a_style(catalog: Catalog) -> None:
-    control = CommandQueue(catalog, LiveState(), {"calm": Preset("udnie"), "udnie": Preset("great_wave")})
+    control = CommandQueue(catalog, LiveState(), {"calm": {"style": "udnie"}, "udnie": {"style": "great_wave"}})
     scenes = Scenes(None, {"A": "calm", "B": "great_wave", "C": "udnie"}, control, lambda _: None, lambda _: None)
     commands = [str(scenes.command_for_scene(name)) for name in "ABC"]
     assert commands == ["preset:calm", "select:great_wave", "preset:udnie"]

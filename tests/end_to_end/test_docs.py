@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from stylecam.cli.ctl import LOOKS, command_from_words
-from stylecam.cli.options import check_each, options_of
+from stylecam.cli.options import check_each, declared_options
 from stylecam.cli.run import command as run_command
 from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import bind
@@ -177,7 +177,7 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     (example,) = blocks("toml")
     path = tmp_path / "config.toml"
     path.write_text(example, "utf-8")
-    loaded = config.load(path, options_of(run_command))
+    loaded = config.load(path, declared_options(run_command))
     assert loaded.run["style"] == "great_wave"
     assert bind(loaded.hotkeys)
     check_each(loaded, click.Context(run_command))

@@ -11,15 +11,17 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.control.actions import Command, Preset
+from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings
 from stylecam.control.state import LiveState
 from stylecam.errors import ConfigError, StylecamError
-from stylecam.live.reload import AS_ORDERS, AT_ONCE, Reloader, changes
+from stylecam.live.reload import Reloader, changes
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image, Size
 from stylecam.models.catalog import Catalog
+from stylecam.utils.options import options_of
+from tests.models.networks import network
 
 START = Settings(size=Size(128, 96), style="udnie")
 
@@ -32,7 +34,7 @@ START = Settings(size=Size(128, 96), style="udnie")
         ({"mirror": True}, ["mirror:on"]),
         ({"scale": 0.5}, ["scale:0.5"]),
         ({"style": None}, []),
-        ({"presets": {"calm": Preset("udnie")}}, []),
+        ({"presets": {"calm": {"style": "udnie"}}}, []),
         ({}, []),
     ],
 )
@@ -60,13 +62,13 @@ def test_without_any_change_it_says_so() -> None:
     assert str(changes(START, START)).endswith("nothing in it has changed")
 
 
-def test_every_setting_that_an_order_changes_has_one_that_is_understood() -> None:
-    values = {"style": "udnie", "strength": 0.5, "steadiness": 0.5, "mirror": True, "scale": 0.5}
-    assert values.keys() == AS_ORDERS.keys()
-    for name, value in values.items():
-        action, argument = AS_ORDERS[name]
-        Command.from_json(action, {argument: value})
-        assert name in AT_ONCE
+def test_every_option_that_a_command_changes_has_one_that_takes_its_value() -> None:
+    by_command = [option for option in options_of(Settings) if option.command is not None]
+    assert {option.name for option in by_command} == {"style", "strength", "steadiness", "mirror", "scale"}
+    for option in by_command:
+        value: Any = not option.default if option.kind == "flag" else option.sample
+        (order,) = changes(START, replace(START, **{option.attribute: value})).orders
+        assert order.action == option.command
 
 
 @dataclass
@@ -101,7 +103,7 @@ def run(catalog: Catalog) -> Run:
 
 
 def test_presets_scenes_hotkeys_and_style_are_taken(run: Run) -> None:
-    presets = {"calm": Preset("great_wave")}
+    presets = {"calm": {"style": "great_wave"}}
     run.file = replace(
         START, style="great_wave", presets=presets, scenes={"Game": "calm"}, bindings={"next": "ctrl+alt+right"}
     )
@@ -110,7 +112,7 @@ def test_presets_scenes_hotkeys_and_style_are_taken(run: Run) -> None:
     assert run.scenes == [{"Game": "calm"}]
     assert "ctrl+alt+right" in [str(combo) for combo in run.bindings[-1]]
     assert run.orders == ["select:great_wave"]
-    assert run.said == ["the configuration is read again; new from now on: style, hotkeys, presets, scenes"]
+    assert run.said == ["the configuration is read again; new from now on: style, hotkey, presets, scenes"]
 
 
 def test_a_panic_picture_is_taken_and_without_one_it_is_the_card_again(run: Run, tmp_path: Path) -> None:
@@ -128,10 +130,10 @@ def test_a_panic_picture_is_taken_and_without_one_it_is_the_card_again(run: Run,
     "wrong",
     [
         ConfigError("config.toml, line 3: [run] fps: must be a number"),
-        replace(START, strength=2.0, presets={"calm": Preset("udnie")}),
-        replace(START, style="no_such_style", presets={"calm": Preset("udnie")}),
-        replace(START, bindings={"next": "n"}, presets={"calm": Preset("udnie")}),
-        replace(START, panic_picture=Path("missing.png"), presets={"calm": Preset("udnie")}),
+        replace(START, strength=2.0, presets={"calm": {"style": "udnie"}}),
+        replace(START, style="no_such_style", presets={"calm": {"style": "udnie"}}),
+        replace(START, bindings={"next": "n"}, presets={"calm": {"style": "udnie"}}),
+        replace(START, panic_picture=Path("missing.png"), presets={"calm": {"style": "udnie"}}),
     ],
     ids=["file", "range", "style", "hotkey", "picture"],
 )
@@ -140,6 +142,20 @@ def test_where_anything_is_wrong_nothing_is_changed(run: Run, wrong: Settings | 
     with pytest.raises(StylecamError):
         run.reloader.reload()
     assert run.control.presets == {}
+    assert [run.bindings, run.covers, run.scenes, run.orders, run.said] == [[], [], [], [], []]
+
+
+def test_a_style_that_the_command_would_refuse_changes_nothing_and_is_not_reported_as_new(
+    run: Run, catalog: Catalog, tmp_path: Path
+) -> None:
+    """A file of the user's own is a style to the catalog, but no command may name one."""
+    network(tmp_path / "mine.onnx")
+    before = catalog.cards
+    run.file = replace(START, style=str(tmp_path / "mine.onnx"), presets={"calm": {"style": "udnie"}})
+    with pytest.raises(StylecamError, match="is a file; start with"):
+        run.reloader.reload()
+    assert run.control.presets == {}
+    assert catalog.cards == before
     assert [run.bindings, run.covers, run.scenes, run.orders, run.said] == [[], [], [], [], []]
 
 

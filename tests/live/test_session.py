@@ -17,7 +17,7 @@ import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
-from stylecam.control.actions import Command, Preset
+from stylecam.control.actions import Command
 from stylecam.control.http import server
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
@@ -629,7 +629,7 @@ def test_styles_change_by_themselves_while_it_runs(make: Make, catalog: Catalog)
 
 def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: list[str]) -> None:
     settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
-    again = replace(settings, presets={"soft": Preset(strength=0.4)})
+    again = replace(settings, presets={"soft": {"strength": 0.4}})
     live = Session(settings, catalog, said.append, reload=lambda: again)
     live.open()
     live.press(Command.parse("preset:soft"))

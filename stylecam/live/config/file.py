@@ -24,8 +24,8 @@ listen = "127.0.0.1:8765"
 [panic]
 picture = "~/Pictures/back-soon.png"
 
-Checked by hand, as the options themselves say what they take: a validation library would want each of them declared a
-second time, and none tells the line of a wrong value.
+The keys of [run], [server], [panic], [obs] and of presets follow from the declared options. They are checked here
+and not by a validation library, which could not name the line of a wrong value.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stylecam.control.actions import Preset
 from stylecam.errors import ConfigError, StylecamError
-from stylecam.live.config.option import TABLES, Option, Value
 from stylecam.live.config.toml_lines import Keys, key_lines
+from stylecam.live.settings import Settings
+from stylecam.stylize.look import Look, Preset
+from stylecam.utils.options import Option, Value, options_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,6 +49,8 @@ else:
     import tomli as tomllib
 
 LONGEST_NAME = 40
+PRESET_OPTIONS = {each.name: each for each in (*options_of(Settings), *options_of(Look)) if each.preset}
+"""What a preset may set, by its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Config:
             ConfigError: the first that does not.
         """
         named: dict[Keys, str | None] = {
-            ("presets", name, "style"): preset.style for name, preset in self.presets.items()
+            ("presets", name, "style"): preset.get("style") for name, preset in self.presets.items()
         }
         named |= {("scenes", scene): style for scene, style in self.scenes.items() if style not in self.presets}
         first = str(self.run.get("style", ""))
@@ -147,9 +150,10 @@ class _Reader:
     def read(self) -> Config:
         config = self._config
         small: dict[str, dict[str, str]] = {}
-        for name, (table, key) in TABLES.items():
-            if name in self._options:
-                small.setdefault(table, {})[key] = name
+        for option in self._options.values():
+            table, key = option.place
+            if table != "run":
+                small.setdefault(table, {})[key] = option.name
         self._check_names((), self._tables, ("run", "hotkeys", "presets", "scenes", *small))
         self._read_options(("run",), {name: name for name in self._options})
         for table, names in small.items():
@@ -166,8 +170,8 @@ class _Reader:
         self._check_names(table, values, names)
         for key, value in values.items():
             option, keys = self._options[names[key]], (*table, key)
-            if not option.takes(value):
-                raise self._config.error(keys, f"must be {option.wanted}")
+            if not option.accepts(value):
+                raise self._config.error(keys, f"must be {option.expected}")
             if option.name in self._config.places:
                 other = self._config.places[option.name]
                 raise self._config.error(keys, f"is set by [{other[0]}] {other[1]} as well; take one of them away")
@@ -180,23 +184,21 @@ class _Reader:
             raise self._config.error(keys, f"must be a table; write [presets.{name}] on a line of its own")
         if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
             raise self._config.error(keys, f"a preset's name has 1 to {LONGEST_NAME} letters that can be shown")
-        self._check_names(keys, value, ("style", "strength", "steadiness", "preserve_color"))
+        self._check_names(keys, value, PRESET_OPTIONS)
         if not value:
-            raise self._config.error(keys, "sets nothing; give it style, strength, steadiness or preserve_color")
-        for key, given in value.items():
-            if key == "style" and not isinstance(given, str):
-                raise self._config.error((*keys, key), "must be the name of a style")
-            if key == "preserve_color" and not isinstance(given, bool):
-                raise self._config.error((*keys, key), "must be true or false")
-            if key in ("strength", "steadiness") and (isinstance(given, bool) or not _is_share(given)):
-                raise self._config.error((*keys, key), "must be a number from 0 to 1")
-        return Preset(**value)
+            raise self._config.error(keys, f"sets nothing; it can set {', '.join(PRESET_OPTIONS)}")
+        for key, entry in value.items():
+            option = PRESET_OPTIONS[key]
+            is_text = isinstance(entry, str) or option.kind != "text"
+            if not is_text or not option.accepts(entry) or not option.in_range(entry):
+                raise self._config.error((*keys, key), f"must be {option.expected}")
+        return value
 
-    def _texts(self, table: str, wanted: str) -> dict[str, str]:
+    def _texts(self, table: str, expected: str) -> dict[str, str]:
         values = self._table((table,))
         for key, value in values.items():
             if not isinstance(value, str):
-                raise self._config.error((table, key), f"must be {wanted}")
+                raise self._config.error((table, key), f"must be {expected}")
         return values
 
     def _table(self, keys: Keys) -> dict[str, Any]:
@@ -212,7 +214,3 @@ class _Reader:
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(allowed)}"
                 kind = "such key" if table else "such table"
                 raise self._config.error((*table, name), f"there is no {kind}; {hint}")
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= 1

@@ -6,24 +6,10 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from stylecam.live.config.option import Option, Value
+from stylecam.live.config.file import PRESET_OPTIONS
+from stylecam.utils.options import Option, Value
 
 WIDTH = 100
-EXAMPLES: dict[str, Value] = {
-    "camera": "HD Webcam",
-    "style": "great_wave",
-    "output": ["virtual", "window"],
-    "threads": 2,
-    "idle_after": 20.0,
-    "hotkey": ["next=ctrl+alt+right"],
-    "seconds": 60.0,
-    "stats": "stats.json",
-    "listen": "127.0.0.1:8765",
-    "token": "something-long-that-nobody-guesses",
-    "panic_picture": "~/Pictures/back-soon.png",
-    "obs": "ws://:password@127.0.0.1:4455",
-}
-"""What is shown for an option that has no default."""
 _HEADS = {
     "server": "The page, and what a phone, a Stream Deck or `stylecam ctl` talk to.",
     "panic": "What others see in a panic.",
@@ -71,15 +57,19 @@ def _lines(options: list[Option], hotkeys: Iterable[tuple[str, str]]) -> Iterato
     yield from ("", *_comment('Keys from any program: order = "combination"; "" takes one away.'), "[hotkeys]")
     yield from (f"# {key(order)} = {toml(combination)}" for order, combination in hotkeys)
     yield from ("", *_comment(_PRESETS), "# [presets.calm]")
-    yield from ('# style = "water_lilies"', "# strength = 0.7", "# steadiness = 1.0", "# preserve_color = false")
+    yield from (f"# {name} = {toml(_sample(option))}" for name, option in PRESET_OPTIONS.items())
     yield from ("", *_comment("Scene of OBS = style or preset."), "[scenes]", '# "Just chatting" = "great_wave"')
 
 
 def _option(option: Option) -> Iterator[str]:
     yield ""
     yield from _comment(option.help)
-    value = option.default if option.default is not None else EXAMPLES.get(option.name, "")
+    value = option.written_default if option.written_default is not None else _sample(option)
     yield f"# {key(option.place[1])} = {toml(value)}"
+
+
+def _sample(option: Option) -> Value:
+    return "" if option.sample is None else option.sample
 
 
 def _comment(text: str) -> list[str]:

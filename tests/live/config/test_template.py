@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from stylecam.cli.options import check_each, options_of
+from stylecam.cli.options import check_each, declared_options
 from stylecam.cli.run import command as run_command
 from stylecam.control.keyboard.bindings import default_hotkeys
 from stylecam.live.config import file as config
 from stylecam.live.config.template import template
 
-OPTIONS = options_of(run_command)
+OPTIONS = declared_options(run_command)
 
 
 def text() -> str:
@@ -43,8 +43,8 @@ def test_every_option_and_every_hotkey_stands_in_it() -> None:
 
 def test_what_an_option_is_by_default_is_what_the_file_shows() -> None:
     loaded = config.parse(uncommented(), Path("config.toml"), OPTIONS)
-    shown = {option.name: loaded.run[option.name] for option in OPTIONS if option.default is not None}
-    assert shown == {option.name: option.default for option in OPTIONS if option.default is not None}
+    shown = {option.name: loaded.run[option.name] for option in OPTIONS if option.written_default is not None}
+    assert shown == {option.name: option.written_default for option in OPTIONS if option.written_default is not None}
 
 
 def test_every_option_is_explained_in_its_own_words() -> None:

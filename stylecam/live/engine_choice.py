@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
-
 from stylecam.engines.autotune import Autotuner, cache_path
 from stylecam.engines.base import Engine
 from stylecam.engines.factory import make_engine
@@ -23,15 +21,14 @@ class Motor:
     """Chooses a live run's engine as `settings` say.
 
     Attributes:
+        threads: how many threads the engine and OpenCV may use; None for one a core.
         reason: why this one; None where there was nothing to choose from.
     """
 
     def __init__(self, settings: Settings, clock: Clock, say: Say) -> None:
-        """`say` is told in one line what the user should know. OpenCV is given the threads asked for."""
+        """`say` is told in one line what the user should know."""
         self._settings, self._clock, self._say = settings, clock, say
-        self._threads = self._threads_to_use()
-        if self._threads is not None:
-            cv2.setNumThreads(self._threads)
+        self.threads = self._threads_to_use()
         self.reason: str | None = None
 
     def requested(self) -> Engine | None:
@@ -41,7 +38,7 @@ class Motor:
             EngineUnavailableError: it is not installed, or the device is not there.
         """
         settings = self._settings
-        return None if settings.engine == AUTO else make_engine(settings.engine, settings.device, self._threads)
+        return None if settings.engine == AUTO else make_engine(settings.engine, settings.device, self.threads)
 
     def fastest(self, models: Sequence[Model]) -> Engine:
         """The fastest one for the first of `models`; about a second's work where it is not known yet.
@@ -52,7 +49,7 @@ class Motor:
         if not models:
             return OpenCVEngine()
         tuner = Autotuner(cache_path(), self._clock)
-        choice = tuner.choose(models[0], self._settings.device, self._threads, retune=self._settings.retune)
+        choice = tuner.choose(models[0], self._settings.device, self.threads, retune=self._settings.retune)
         self.reason = choice.reason
         return choice.engine
 

@@ -43,7 +43,7 @@ from stylecam.stylize.live import PADDING, FrameStylizer
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
-from stylecam.utils.resources import process_age_s, process_usage, usable_cores
+from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.text import Say
 from stylecam.utils.version import __version__
 
@@ -106,6 +106,8 @@ class Session:
         web = find_web_sink(settings, sinks)
         panic = None if settings.panic_picture is None else panic_cover_from_file(settings.panic_picture, settings.size)
         self._engine_chooser = Motor(settings, self._clock, self._say)
+        if self._engine_chooser.threads is not None:
+            limit_threads(self._engine_chooser.threads)
         asked = self._engine_chooser.requested()
         self.control = CommandQueue(self._catalog, state, settings.presets)
         self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._notifications.enqueue)

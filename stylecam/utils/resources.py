@@ -34,6 +34,13 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
+def limit_threads(count: int) -> None:
+    """Let OpenCV use `count` threads in this whole process: for programs, never for a library's constructors."""
+    import cv2  # not every program that asks for resources has pictures
+
+    cv2.setNumThreads(count)
+
+
 def processor_name() -> str:
     """What the processor is called, as far as the system tells without asking another program."""
     if sys.platform == "linux":

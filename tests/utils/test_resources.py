@@ -1,0 +1,31 @@
+"""What this process uses and may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import pytest
+
+from stylecam.live.engine_choice import Motor
+from stylecam.live.settings import Settings
+from stylecam.utils.clock import ManualClock
+from stylecam.utils.resources import limit_threads
+
+
+@pytest.fixture
+def threads() -> Iterator[int]:
+    before = cv2.getNumThreads()
+    yield before
+    cv2.setNumThreads(before)
+
+
+def test_opencv_is_given_the_threads_asked_for(threads: int) -> None:
+    limit_threads(threads + 1)
+    assert cv2.getNumThreads() == threads + 1
+
+
+def test_choosing_an_engine_leaves_the_threads_of_the_process_alone(threads: int) -> None:
+    cv2.setNumThreads(3)
+    assert Motor(Settings(threads=1), ManualClock(), print).threads == 1
+    assert cv2.getNumThreads() == 3

@@ -17,7 +17,7 @@ import numpy as np
 from stylecam.errors import SinkLostError, SinkUnavailableError, SourceUnreadableError, UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
-from stylecam.utils.files import resolve_target
+from stylecam.utils.files import create_part_file, resolve_target
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 INSTALL = 'reading and writing video needs PyAV; run: pip install "stylecam[video]"'
@@ -253,10 +253,12 @@ def _part_of(target: Path) -> Iterator[Path]:
     """A file beside `target` which gets its name if the block ends well, and is taken away if not."""
     try:
         whole = resolve_target(target)
-        part = whole.with_name(f"{whole.stem}.part{whole.suffix}")
-        part.open("xb").close()
+        part = create_part_file(whole)
     except FileExistsError as error:
-        raise SinkUnavailableError(f"{part} is there: another run writes it, or one was killed; remove it") from error
+        raise SinkUnavailableError(
+            f"{whole.stem}.part{whole.suffix} is there, beside {target}: another run writes it, or one was killed; "
+            "remove it"
+        ) from error
     except OSError as error:
         raise SinkUnavailableError(f"{target} cannot be written: {error.strerror}; choose another place") from error
     try:

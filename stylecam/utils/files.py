@@ -1,9 +1,10 @@
-"""Writing files so that a reader never sees half of one."""
+"""Write files so that no reader ever sees half of one, and check paths and file names."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import secrets
@@ -16,10 +17,10 @@ from stylecam.errors import UsageError
 
 
 def user_path(text: str) -> Path:
-    """The path a user wrote, `~` expanded.
+    """Turn a path that the user wrote into a `Path`, with `~` expanded.
 
     Raises:
-        UsageError: it names another user's home that is not there, or no file can be called so.
+        UsageError: it names the home of an unknown user, is too long or holds a NUL byte.
     """
     try:
         path = Path(text).expanduser()
@@ -30,10 +31,10 @@ def user_path(text: str) -> Path:
 
 
 def check_file_name(text: str) -> str:
-    """`text`, if it can begin a file's name on any system and leads to no other folder.
+    """Check that `text` can start a file name on any system and leads to no other folder; return it without margins.
 
     Raises:
-        UsageError: it has something else than letters, digits, spaces, - and _.
+        UsageError: it holds something other than letters, digits, spaces, - and _, or is too long.
     """
     if not text.strip() or len(text) > 80 or not all(c.isalnum() or c in " -_" for c in text):
         raise UsageError(f"{text[:60]!r} cannot be a file's name: use up to 80 letters, digits, spaces, - and _")
@@ -41,24 +42,36 @@ def check_file_name(text: str) -> str:
 
 
 def create_unique_file(folder: Path, stem: str, suffix: str) -> Path:
-    """An empty file in `folder`, made just now: `STEM.SUFFIX`, or with a number where that is taken.
+    """Create an empty file in `folder`, called `STEM.SUFFIX` or, where that exists, `STEM-2.SUFFIX` and so on.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    number = 1
-    while True:
-        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}"
-        try:
-            path.open("xb").close()
-        except FileExistsError:
-            number += 1
-        else:
-            return path
+    return _create_first(folder / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in itertools.count(1))
+
+
+def create_part_file(target: Path, attempts: int = 1) -> Path:
+    """Create an empty file beside `target`, called `STEM.part.SUFFIX`, or `STEM.part2.SUFFIX` and so on.
+
+    For encoders, which write to a named file and choose the format by its suffix. When the work is done, the caller
+    gives the file the name `target` with `Path.replace`.
+
+    Args:
+        target: the file to be written in the end.
+        attempts: how many such names are tried. Files that exist already are left as they are.
+
+    Raises:
+        FileExistsError: all these names are taken.
+        OSError: the folder cannot be written.
+    """
+    numbers = range(1, attempts + 1)
+    return _create_first(
+        target.with_name(f"{target.stem}.part{'' if number == 1 else number}{target.suffix}") for number in numbers
+    )
 
 
 def check_writable(path: Path) -> None:
-    """See that `write_json` can write `path`, leaving no trace.
+    """Check that `write_json` and `write_bytes` can write `path`. Leaves no trace.
 
     Raises:
         UsageError: it is a folder, or its folder is missing or cannot be written.
@@ -66,7 +79,7 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file")
     try:
-        trial = _beside(resolve_target(path))
+        trial = _hidden_neighbor(resolve_target(path))
         trial.open("xb").close()
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
@@ -74,10 +87,10 @@ def check_writable(path: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` as JSON, whole or not at all.
+    """Write `value` to `path` as indented JSON, whole or not at all.
 
     Raises:
-        OSError: the folder is missing or cannot be written.
+        OSError: the folder is missing or cannot be written, or the disk is full.
     """
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
 
@@ -93,19 +106,19 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to, which gets the name `path` when the block ends well and is taken away when it does not.
+def atomic_file(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """Open a hidden file to write to, which is renamed to `path` if the block succeeds and removed if it fails.
 
-    Who may read it is as the user's umask says, or as it was for the file that is replaced; of a link, the file it
-    leads to is written.
+    A new file has the permissions `mode` less the user's umask; an existing one keeps its own. Where `path` is a
+    symbolic link, the file behind the link is replaced.
 
     Raises:
         OSError: the folder is missing or cannot be written, the disk is full, or `path` is a device or a pipe.
     """
     target = resolve_target(path)
-    part = _beside(target)
+    part = _hidden_neighbor(target)
     try:
-        with part.open("x+b") as file:
+        with open(part, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:  # noqa: PTH123
             yield file
         with contextlib.suppress(FileNotFoundError):
             part.chmod(stat.S_IMODE(target.stat().st_mode))
@@ -117,22 +130,31 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def resolve_target(path: Path) -> Path:
-    """The file that is written when `path` is: behind a link, what it leads to.
+    """Return the file that writing `path` would change: the one behind a symbolic link, else `path` itself.
 
     Raises:
-        OSError: it is a device or a pipe, which must not be replaced by a file; or links lead in a circle.
+        OSError: it is a device or a pipe, which a file must not replace, or the links form a circle.
     """
     try:
         target = path.resolve() if path.is_symlink() else path
-    except RuntimeError as error:  # before Python 3.13
+    except RuntimeError as error:  # a circle, before Python 3.13
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
-    if target.is_symlink():  # since: it stops in the circle
+    if target.is_symlink():  # a circle, from Python 3.13 on
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     if target.exists() and not target.is_file() and not target.is_dir():
         raise OSError(errno.EINVAL, "it is no plain file")
     return target
 
 
-def _beside(path: Path) -> Path:
-    """A name in the folder of `path` that nobody has; hidden, and of no kind that anyone looks for."""
+def _create_first(paths: Iterator[Path]) -> Path:
+    """Create the first of `paths` that does not exist; raises FileExistsError if all do."""
+    for path in paths:
+        with contextlib.suppress(FileExistsError):
+            path.open("xb").close()
+            return path
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def _hidden_neighbor(path: Path) -> Path:
+    """Return an unused hidden name in the folder of `path`, without a suffix that any program looks for."""
     return path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")

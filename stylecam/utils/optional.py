@@ -1,59 +1,73 @@
-"""Libraries that run networks and are extras: imported when asked for, with the install line where they are missing."""
+"""Packages that come with an extra of stylecam: find them, import them, and say which command installs them."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 from importlib.util import find_spec
 from typing import Any
 
-from stylecam.errors import EngineUnavailableError, TrainingUnavailableError
+from stylecam.errors import StylecamError
 
-# ---- engines.library
+_TITLES = {
+    "av": "PyAV",
+    "matplotlib": "matplotlib",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "torch": "PyTorch",
+}
+"""Names of packages where the module is called otherwise."""
 _ORIGIN = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 _NOISE = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:", "To facilitate ")
 
 
 def is_installed(module: str) -> bool:
-    """Whether there is such a module; it is not imported, so it may still be broken."""
-    return importlib.util.find_spec(module) is not None
+    """Return whether the module can be found. It is not imported, so it may still be broken."""
+    return find_spec(module) is not None
 
 
-def load(module: str, title: str) -> Any:
-    """The module of the extra that is called like it.
+def install_command(extra: str) -> str:
+    """Return the command that installs what the extra needs."""
+    return f'pip install "stylecam[{extra}]"'
+
+
+def require(*modules: str, purpose: str, extra: str, error: type[StylecamError]) -> None:
+    """Check that all `modules` can be found, without importing them.
+
+    Args:
+        modules: names as in an import statement.
+        purpose: what needs them, as the subject of "needs": `--plot`, `training`.
+        extra: the extra of stylecam that brings them.
+        error: the class of the error to raise.
 
     Raises:
-        EngineUnavailableError: it is not installed, or is and cannot be loaded; the message says what to install.
+        StylecamError: of the class `error`, if one is missing; the message has the command that installs it.
     """
-    install = f'pip install "stylecam[{module}]"'
-    if not is_installed(module):
-        raise EngineUnavailableError(f"{title} is not installed; install it with: {install}")
+    missing = [_TITLES.get(module, module) for module in modules if not is_installed(module)]
+    if missing:
+        raise error(f"{purpose} needs {' and '.join(missing)}, not installed here; run: {install_command(extra)}")
+
+
+def load(module: str, *, purpose: str, extra: str, error: type[StylecamError]) -> Any:
+    """Import `module` and return it. The arguments are those of `require`.
+
+    Raises:
+        StylecamError: of the class `error`, if it is missing or cannot be imported; the message has the command that
+            installs it.
+    """
+    require(module, purpose=purpose, extra=extra, error=error)
     try:
         return importlib.import_module(module)
-    except (ImportError, OSError, AttributeError) as error:  # a wheel for another processor, NumPy or Python
-        reason = " ".join(str(error).split())[:200]
-        raise EngineUnavailableError(
-            f"{title} is installed and cannot be loaded ({reason}); install it anew with: {install} --force-reinstall"
-        ) from error
+    except (ImportError, OSError, AttributeError) as failure:  # built for another processor, NumPy or Python
+        reason = " ".join(str(failure).split())[:200]
+        raise error(
+            f"{purpose} needs {_TITLES.get(module, module)}, which is installed and cannot be loaded ({reason}); run: "
+            f"{install_command(extra)} --force-reinstall"
+        ) from failure
 
 
-def brief(error: Exception) -> str:
-    """What a library says of its failure, on one line, without where in its own code it noticed."""
+def error_summary(error: Exception) -> str:
+    """Return the message of an engine library's exception on one line, without places in the library's own code."""
     lines = [_ORIGIN.sub("", line).strip(" -") for line in str(error).splitlines()]
-    told = " ".join(line for line in lines if line and not line.startswith(_NOISE))
-    return told[:300] or type(error).__name__
-
-
-# ---- training.needs
-def check_installed(*needed: str) -> None:
-    """See that what is `needed` can be imported: unless told, PyTorch and onnx.
-
-    Raises:
-        TrainingUnavailableError: one is missing; the message says what to install.
-    """
-    missing = [name for name in needed or ("torch", "onnx") if find_spec(name) is None]
-    if missing:
-        raise TrainingUnavailableError(
-            f'this needs {" and ".join(missing)}, not installed here; run: pip install "stylecam[train]"'
-        )
+    message = " ".join(line for line in lines if line and not line.startswith(_NOISE))
+    return message[:300] or type(error).__name__

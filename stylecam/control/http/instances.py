@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import stat
 import warnings
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ import platformdirs
 import psutil
 
 from stylecam.errors import AlreadyRunningError
+from stylecam.utils.files import atomic_file
 
 STARTED_S = 2.0
 """How far apart two readings of one process's start may lie: the system's idea of when it booted moves a little."""
@@ -92,17 +92,13 @@ def published(instance: Instance) -> Iterator[Path]:
     if not _ours(place):
         raise PermissionError(f"{place} belongs to somebody else, or can be written by others")
     path = place / f"instance-{instance.pid}.json"
-    part = place / f".{path.name}.{secrets.token_hex(4)}"
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(instance), file)
-        part.replace(path)
+        with atomic_file(path, mode=0o600) as file:
+            file.write(json.dumps(asdict(instance)).encode())
         yield path
     finally:
-        for left in (part, path):
-            with contextlib.suppress(OSError):
-                left.unlink()
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def running() -> list[Instance]:

@@ -16,6 +16,7 @@ import numpy as np
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
+from stylecam.utils.files import create_part_file
 
 BACKLOG = 8
 """Frames waiting for the encoder; when it cannot keep up, the newest is left out."""
@@ -72,18 +73,14 @@ class RecorderSink(Sink):
 
     def _new_part(self) -> Path:
         """A new file beside the recording's; what a crash or another stylecam left under such a name stays."""
-        for number in range(1, 100):
-            part = self.path.with_name(f"{self.path.stem}.part{'' if number == 1 else number}{self.path.suffix}")
-            try:
-                part.open("xb").close()
-            except FileExistsError:
-                continue
-            except OSError as error:
-                raise SinkUnavailableError(
-                    f"{self.path} cannot be written: {error.strerror}; choose another place"
-                ) from error
-            return part
-        raise SinkUnavailableError(f"{self.path}: 99 unfinished recordings lie beside it; remove them")
+        try:
+            return create_part_file(self.path, attempts=99)
+        except FileExistsError as error:
+            raise SinkUnavailableError(f"{self.path}: 99 unfinished recordings lie beside it; remove them") from error
+        except OSError as error:
+            raise SinkUnavailableError(
+                f"{self.path} cannot be written: {error.strerror}; choose another place"
+            ) from error
 
     def _write(self, frame: Frame) -> None:
         if self._failure is not None:

@@ -106,10 +106,11 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     from stylecam.evaluation.performance.suite import BenchSuite
     from stylecam.models.catalog import shipped_models
     from stylecam.utils import paths
+    from stylecam.utils.optional import require
 
     check_picture(plot)
     if plot is not None:
-        chart.check_installed()
+        require("matplotlib", purpose="--plot", extra="bench", error=BenchError)
     cameras = given.pop("cameras") or ("demo",)
     plan = BenchConfig(
         what=what or DEFAULT_MEASUREMENTS,

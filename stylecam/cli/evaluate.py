@@ -11,7 +11,7 @@ import click
 from stylecam.cli import loss_options as objective
 from stylecam.cli.completion import complete_style
 from stylecam.cli.progress import FILE, ShareBar, check_picture, console_for_tables, stopped_by_ctrl_c
-from stylecam.errors import StylecamError, TrainingFailedError, UsageError
+from stylecam.errors import StylecamError, TrainingFailedError, TrainingUnavailableError, UsageError
 from stylecam.utils.files import check_writable
 
 PLAIN_EVERY_S = 60.0
@@ -96,11 +96,11 @@ def command(
     and time. Every picture is painted by the network as it ships: on the processor, at the picture's own size, and
     without the reflected rim that the live program puts around it.
     """
-    from stylecam.utils.optional import check_installed
+    from stylecam.utils.optional import require
 
-    check_installed()
+    require("torch", "onnx", purpose="evaluation", extra="train", error=TrainingUnavailableError)
     if plot is not None:
-        check_installed("matplotlib")
+        require("matplotlib", purpose="--plot", extra="train", error=TrainingUnavailableError)
     from stylecam.evaluation import plots as chart
     from stylecam.evaluation.quality.config import EvaluationConfig
     from stylecam.evaluation.quality.evaluator import Evaluator, write_cards

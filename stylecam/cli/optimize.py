@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from stylecam.cli import loss_options as objective
 from stylecam.cli.progress import FILE, Screen, stopped_by_ctrl_c
+from stylecam.errors import TrainingUnavailableError
 from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:
@@ -92,9 +93,9 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
     Gatys' method of 2015: no network is trained; instead the picture itself is changed, step by step, until it has the
     forms of the photograph and the style of the painting.
     """
-    from stylecam.utils.optional import check_installed
+    from stylecam.utils.optional import require
 
-    check_installed("torch")
+    require("torch", purpose="optimizing a picture", extra="train", error=TrainingUnavailableError)
     screen = Screen("iteration", 15.0, {"preview": "preview"})
     screen.wait()
     from stylecam.training.optimize_image import Studio

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from stylecam.cli import loss_options as objective
 from stylecam.cli.progress import FILE, Screen, stopped_by_ctrl_c
-from stylecam.errors import TrainingFailedError, UsageError
+from stylecam.errors import TrainingFailedError, TrainingUnavailableError, UsageError
 from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     an hour rather than a night, --from gallery. It shows how long it still takes and what it paints meanwhile, and says
     at the end how to paint with it.
     """
-    from stylecam.utils.optional import check_installed
+    from stylecam.utils.optional import require
 
-    check_installed()
+    require("torch", "onnx", purpose="training", extra="train", error=TrainingUnavailableError)
     if output.suffix.lower() != ".onnx":
         raise UsageError(f"{output}: the name of a bank ends in .onnx, such as {output.stem}.onnx")
     check_writable(output)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.errors import ObsUnavailableError, UsageError
+from stylecam.utils.optional import load
 
 # ---- control.obs
 HOST, PORT = "127.0.0.1", 4455
@@ -85,10 +85,7 @@ class SceneFollower:
         Raises:
             ObsUnavailableError: the library is not installed.
         """
-        try:
-            self._library: Any = importlib.import_module("simpleobsws")
-        except ImportError as error:
-            raise ObsUnavailableError('following OBS needs one more package: pip install "stylecam[obs]"') from error
+        self._library: Any = load("simpleobsws", purpose="following OBS", extra="obs", error=ObsUnavailableError)
         self._address = address
         self._choose, self._submit, self._say = choose, submit, say
         self._retry_s, self._slowest_retry_s = retry_s, slowest_retry_s

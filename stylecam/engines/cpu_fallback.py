@@ -8,9 +8,18 @@ from typing import Any
 from stylecam.engines.base import Engine, InferenceSession
 from stylecam.engines.extra_inputs import ExtraInputs
 from stylecam.engines.uint8_session import Array, Loader, Net, Uint8Session
-from stylecam.errors import EngineRunError
+from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.models.model import Model
-from stylecam.utils.optional import brief
+from stylecam.utils.optional import error_summary, load
+
+
+def load_library(engine: str) -> Any:
+    """Import the library of `engine`, which has the engine's name.
+
+    Raises:
+        EngineUnavailableError: it is missing or broken; the message has the command that installs it.
+    """
+    return load(engine, purpose=f"--engine {engine}", extra=engine, error=EngineUnavailableError)
 
 
 class DeviceEngine(Engine, Loader):
@@ -41,11 +50,11 @@ class DeviceEngine(Engine, Loader):
             try:
                 return self._open(data)
             except self.errors as error:
-                self.fall_back_to_cpu(brief(error))
+                self.fall_back_to_cpu(error_summary(error))
         try:
             return self._open(data)
         except self.errors as error:
-            raise EngineRunError(f"{self.version} cannot load {name}: {brief(error)}") from error
+            raise EngineRunError(f"{self.version} cannot load {name}: {error_summary(error)}") from error
 
     def fall_back_to_cpu(self, reason: str) -> None:
         """Use the processor from now on."""
@@ -72,10 +81,10 @@ class DeviceNet(Net):
         except self._engine.errors as error:
             if self._last_resort:
                 raise EngineRunError(
-                    f"{self._engine.version} cannot run {self._model.path.name}: {brief(error)}"
+                    f"{self._engine.version} cannot run {self._model.path.name}: {error_summary(error)}"
                 ) from error
             if self._engine.device == self._device:  # else another network has met with it already
-                self._engine.fall_back_to_cpu(brief(error))
+                self._engine.fall_back_to_cpu(error_summary(error))
         self._open()
         return self.run(image, weights, origin)
 

@@ -8,12 +8,12 @@ from stylecam.engines import onnxruntime, opencv, openvino
 from stylecam.engines.base import Engine
 from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES, check_names
 from stylecam.errors import EngineUnavailableError, UsageError
-from stylecam.utils import optional as library
+from stylecam.utils import optional
 
 
 def installed() -> tuple[str, ...]:
     """The engines whose library is there, though it may be broken."""
-    return tuple(name for name in ENGINES if name == "opencv" or library.is_installed(name))
+    return tuple(name for name in ENGINES if name == "opencv" or optional.is_installed(name))
 
 
 def make_engine(name: str, device: str = AUTO, threads: int | None = None) -> Engine:
@@ -52,7 +52,7 @@ def candidates(names: Sequence[str], device: str = AUTO) -> list[tuple[str, str]
         others = [name for name in ENGINES if device in DEVICES_OF[name]]
         raise EngineUnavailableError(
             f"--device {device} comes with {' or '.join(others)}, which is not installed; "
-            f'install it with: pip install "stylecam[{others[0]}]"'
+            f"install it with: {optional.install_command(others[0])}"
         )
     return fitting
 

@@ -7,12 +7,11 @@ import io
 from functools import cache
 from typing import Any
 
-from stylecam.engines.cpu_fallback import DeviceEngine, DeviceNet
+from stylecam.engines.cpu_fallback import DeviceEngine, DeviceNet, load_library
 from stylecam.engines.names import DEVICES_OF
 from stylecam.engines.uint8_session import Array, Net
 from stylecam.errors import EngineUnavailableError, UsageError
 from stylecam.models.model import Model
-from stylecam.utils.optional import load
 from stylecam.utils.resources import usable_cores
 
 DEVICES = DEVICES_OF["onnxruntime"]
@@ -34,7 +33,7 @@ def available_devices() -> tuple[str, ...]:
     Raises:
         EngineUnavailableError: it is not installed or cannot be loaded.
     """
-    built_for = set(load("onnxruntime", "ONNX Runtime").get_available_providers())
+    built_for = set(load_library("onnxruntime").get_available_providers())
     return tuple(device for device, (provider, _) in _PROVIDERS.items() if provider in built_for)
 
 
@@ -56,7 +55,7 @@ class OnnxRuntimeEngine(DeviceEngine):
         """
         if device not in DEVICES:
             raise UsageError(f"ONNX Runtime has no device {device!r}; choose {', '.join(DEVICES)}")
-        self._library = load("onnxruntime", "ONNX Runtime")
+        self._library = load_library("onnxruntime")
         found = available_devices()
         if device != "auto" and device not in found:
             raise EngineUnavailableError(

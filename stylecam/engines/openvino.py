@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from stylecam.engines.cpu_fallback import DeviceEngine, DeviceNet
+from stylecam.engines.cpu_fallback import DeviceEngine, DeviceNet, load_library
 from stylecam.engines.names import DEVICES_OF
 from stylecam.engines.uint8_session import Array, Net
 from stylecam.errors import EngineUnavailableError, UsageError
 from stylecam.models.model import Model
-from stylecam.utils.optional import brief, load
+from stylecam.utils.optional import error_summary
 from stylecam.utils.resources import usable_cores
 
 DEVICES = DEVICES_OF["openvino"]
@@ -49,7 +49,7 @@ class OpenVINOEngine(DeviceEngine):
         """
         if device not in DEVICES:
             raise UsageError(f"OpenVINO has no device {device!r}; choose {', '.join(DEVICES)}")
-        self._library = load("openvino", "OpenVINO")
+        self._library = load_library("openvino")
         self.version = f"OpenVINO {self._library.__version__.split('-')[0]}"
         self._core, found = _started()
         self.device = "cpu" if device == "auto" else device
@@ -120,7 +120,7 @@ _MISSING = {
 
 def _started() -> tuple[Any, tuple[str, ...]]:
     """The library's core and the devices it finds."""
-    library = load("openvino", "OpenVINO")
+    library = load_library("openvino")
     try:
         core = _core(library.Core)
         names = {name.split(".")[0] for name in core.available_devices}
@@ -128,7 +128,9 @@ def _started() -> tuple[Any, tuple[str, ...]]:
         if found and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             found.append("cpu-bf16")
     except _ERRORS as error:
-        raise EngineUnavailableError(f"OpenVINO cannot be started: {brief(error)}; use --engine opencv") from error
+        raise EngineUnavailableError(
+            f"OpenVINO cannot be started: {error_summary(error)}; use --engine opencv"
+        ) from error
     return core, (*found, *(["gpu"] if "GPU" in names else []))
 
 

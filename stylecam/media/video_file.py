@@ -18,9 +18,9 @@ from stylecam.errors import SinkLostError, SinkUnavailableError, SourceUnreadabl
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
 from stylecam.utils.files import create_part_file, resolve_target
+from stylecam.utils.optional import load
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
-INSTALL = 'reading and writing video needs PyAV; run: pip install "stylecam[video]"'
 ENDED_EARLY = 0.9
 """A clip whose last frame comes before this share of the length it claims was cut off."""
 _BT709, _BT601, _LIMITED = 1, 5, 1
@@ -99,11 +99,7 @@ def transform_video(source: Path, target: Path, paint: Paint, told: Progress) ->
 
 
 def _pyav() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise SinkUnavailableError(INSTALL) from error
-    return av
+    return load("av", purpose="reading and writing video", extra="video", error=SinkUnavailableError)
 
 
 class _Clip:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylecam.utils.files import write_bytes
+from stylecam.utils.optional import is_installed
 
 
 def write_plot(path: Path, history: Sequence[dict[str, float]]) -> bool:
@@ -15,10 +16,10 @@ def write_plot(path: Path, history: Sequence[dict[str, float]]) -> bool:
     Raises:
         OSError: it cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
+    if not is_installed("matplotlib"):
         return False
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     for name in [name for name in (history[0] if history else {}) if name != "step"]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from stylecam.errors import TrainingDataError
 from stylecam.training.checkpoint import DAMAGES
 from stylecam.training.losses import gram
+from stylecam.utils.optional import install_command, is_installed
 
 LAYERS = (
     *("conv1_1", "conv1_2", "pool"),
@@ -183,10 +184,10 @@ def _fetched() -> Path:
 
 def _address() -> str:
     """Where the official weights are."""
-    try:
-        from torchvision.models import VGG16_Weights
-    except ImportError as error:
+    if not is_installed("torchvision"):
         raise TrainingDataError(
-            f'torchvision, which knows where VGG-16 is, is not installed; pip install "stylecam[train]", or {_ADVICE}'
-        ) from error
+            f"torchvision, which knows where VGG-16 is, is not installed; {install_command('train')}, or {_ADVICE}"
+        )
+    from torchvision.models import VGG16_Weights
+
     return str(VGG16_Weights.IMAGENET1K_V1.url)

@@ -47,7 +47,8 @@ def create_unique_file(folder: Path, stem: str, suffix: str) -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    return _create_first(folder / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in itertools.count(1))
+    numbers = itertools.count(1)
+    return _create_first(folder / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in numbers)
 
 
 def create_part_file(target: Path, attempts: int = 1) -> Path:
@@ -118,7 +119,7 @@ def atomic_file(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     target = resolve_target(path)
     part = _hidden_neighbor(target)
     try:
-        with open(part, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:  # noqa: PTH123
+        with open(part, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
         with contextlib.suppress(FileNotFoundError):
             part.chmod(stat.S_IMODE(target.stat().st_mode))

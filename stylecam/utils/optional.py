@@ -61,7 +61,7 @@ def load(module: str, *, purpose: str, extra: str, error: type[StylecamError]) -
     except (ImportError, OSError, AttributeError) as failure:  # built for another processor, NumPy or Python
         reason = " ".join(str(failure).split())[:200]
         raise error(
-            f"{purpose} needs {_TITLES.get(module, module)}, which is installed and cannot be loaded ({reason}); run: "
+            f"{_TITLES.get(module, module)} is installed and cannot be loaded ({reason}); run: "
             f"{install_command(extra)} --force-reinstall"
         ) from failure
 

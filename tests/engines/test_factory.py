@@ -8,14 +8,14 @@ from stylecam.engines import factory as select
 from stylecam.engines import onnxruntime, opencv, openvino
 from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES, LIBRARY_NAMES, PACKAGES, check_names
 from stylecam.errors import EngineUnavailableError, UsageError
-from stylecam.utils import optional as library
+from stylecam.utils import optional
 from tests.engines.libraries import need
 
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only OpenCV is installed."""
-    monkeypatch.setattr(library, "is_installed", lambda _: False)
+    monkeypatch.setattr(optional, "is_installed", lambda _: False)
     monkeypatch.setattr(opencv, "available_devices", lambda: ("cpu",))
 
 

@@ -1,4 +1,4 @@
-"""Libraries that are extras: found, loaded, or missed with the line that installs them."""
+"""Packages of extras are found and loaded, or reported missing with the command that installs them."""
 
 from __future__ import annotations
 
@@ -6,39 +6,48 @@ from pathlib import Path
 
 import pytest
 
-from stylecam.errors import EngineUnavailableError
-from stylecam.utils.optional import brief, is_installed, load
+from stylecam.errors import EngineUnavailableError, TrainingUnavailableError
+from stylecam.utils.optional import error_summary, install_command, is_installed, load, require
 
 
-def test_a_library_that_is_missing_is_told_with_the_line_that_installs_it() -> None:
+def test_a_missing_package_is_reported_with_the_command_that_installs_it() -> None:
     with pytest.raises(EngineUnavailableError) as caught:
-        load("no_such_library", "The Library")
+        load("no_such_package", purpose="--engine fast", extra="fast", error=EngineUnavailableError)
     assert str(caught.value) == (
-        'The Library is not installed; install it with: pip install "stylecam[no_such_library]"'
+        '--engine fast needs no_such_package, not installed here; run: pip install "stylecam[fast]"'
     )
+
+
+def test_of_several_packages_all_missing_ones_are_named() -> None:
+    with pytest.raises(TrainingUnavailableError, match="training needs one_missing and two_missing, not installed"):
+        require("one_missing", "json", "two_missing", purpose="training", extra="train", error=TrainingUnavailableError)
+
+
+def test_packages_that_are_there_are_not_complained_about() -> None:
+    require("json", "email.mime", purpose="this", extra="none", error=TrainingUnavailableError)
 
 
 @pytest.mark.parametrize(
     "body", ["import no_such_part", "raise OSError('wrong ELF class')", "raise AttributeError('np.float')"]
 )
-def test_a_library_that_is_broken_is_told_with_its_reason(
+def test_a_broken_package_is_reported_with_its_reason(
     body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "broken_library.py").write_text(body)
+    (tmp_path / "broken_package.py").write_text(body)
     monkeypatch.syspath_prepend(tmp_path)
-    assert is_installed("broken_library")
+    assert is_installed("broken_package")
     with pytest.raises(EngineUnavailableError) as caught:
-        load("broken_library", "The Library")
-    assert "is installed and cannot be loaded" in str(caught.value)
-    assert str(caught.value).endswith('pip install "stylecam[broken_library]" --force-reinstall')
+        load("broken_package", purpose="--engine fast", extra="fast", error=EngineUnavailableError)
+    assert "broken_package is installed and cannot be loaded" in str(caught.value)
+    assert str(caught.value).endswith(f"{install_command('fast')} --force-reinstall")
 
 
-def test_a_library_that_is_there_is_loaded() -> None:
-    assert load("json", "JSON").loads("[1]") == [1]
+def test_an_installed_package_is_loaded() -> None:
+    assert load("json", purpose="this", extra="none", error=EngineUnavailableError).loads("[1]") == [1]
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("reported", "summary"),
     [
         ("[ONNXRuntimeError] : 10 : INVALID_GRAPH : No Op registered", "No Op registered"),
         (
@@ -48,5 +57,5 @@ def test_a_library_that_is_there_is_loaded() -> None:
         ("", "RuntimeError"),
     ],
 )
-def test_what_a_library_says_is_made_one_line(said: str, told: str) -> None:
-    assert brief(RuntimeError(said)) == told
+def test_a_librarys_message_is_made_one_line(reported: str, summary: str) -> None:
+    assert error_summary(RuntimeError(reported)) == summary

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from stylecam.errors import BenchError
 from stylecam.evaluation.performance.suite import BenchReport
 from stylecam.utils.files import write_bytes
 
 _LOADED = "#f2c14e"
-
-
-def check_installed() -> None:
-    """See that matplotlib is there.
-
-    Raises:
-        BenchError: it is not; the message says what to install.
-    """
-    if find_spec("matplotlib") is None:
-        raise BenchError('--plot needs matplotlib; install it with: pip install "stylecam[bench]"')
 
 
 def write_chart(path: Path, report: BenchReport) -> None:

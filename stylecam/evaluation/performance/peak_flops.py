@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
+
+from stylecam.utils.optional import is_installed
 
 SECONDS = 0.6
 """For each kernel tried."""
@@ -35,6 +36,8 @@ print(side**3 / best / 1e9)
 _BF16 = """
 import sys, time
 import torch
+
+from stylecam.utils.optional import is_installed
 side, seconds = int(sys.argv[1]), float(sys.argv[2])
 torch.set_num_threads(int(sys.argv[3]))
 a, b = (torch.rand(side, side).to(torch.bfloat16) for _ in range(2))
@@ -57,7 +60,7 @@ def matmul_peak(threads: int, seconds: float = SECONDS) -> float | None:
 
 def bf16_peak(threads: int, seconds: float = SECONDS) -> float | None:
     """The same for bfloat16, in PyTorch's product; None where that is not installed."""
-    return _run(_BF16, threads, seconds, None) if find_spec("torch") is not None else None
+    return _run(_BF16, threads, seconds, None) if is_installed("torch") else None
 
 
 def _run(program: str, threads: int, seconds: float, kernel: str | None) -> float | None:

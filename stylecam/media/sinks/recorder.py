@@ -17,6 +17,7 @@ from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.utils.files import create_part_file
+from stylecam.utils.optional import install_command, load
 
 BACKLOG = 8
 """Frames waiting for the encoder; when it cannot keep up, the newest is left out."""
@@ -145,10 +146,10 @@ class _Encoder(Protocol):
 
 def _encoder(path: Path, size: Size, fps: float) -> _Encoder:
     try:
-        import av  # noqa: F401
-    except ImportError:
+        av = load("av", purpose="recording in H.264", extra="video", error=SinkUnavailableError)
+    except SinkUnavailableError:
         return _OpenCVEncoder(path, size, fps)
-    return _AvEncoder(path, size, fps)
+    return _AvEncoder(av, path, size, fps)
 
 
 class _OpenCVEncoder:
@@ -158,7 +159,7 @@ class _OpenCVEncoder:
         self._written = 0
         self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
         if not self._writer.isOpened():
-            raise SinkUnavailableError(f'{path}: OpenCV has no video encoder here; run: pip install "stylecam[video]"')
+            raise SinkUnavailableError(f"{path}: OpenCV has no video encoder here; run: {install_command('video')}")
 
     def write(self, image: Image, number: int) -> None:
         for _ in range(number - self._written):
@@ -172,9 +173,7 @@ class _OpenCVEncoder:
 class _AvEncoder:
     """H.264, 4:2:0, in fragments of about a second."""
 
-    def __init__(self, path: Path, size: Size, fps: float) -> None:
-        import av
-
+    def __init__(self, av: Any, path: Path, size: Size, fps: float) -> None:
         options = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"} if path.suffix != ".mkv" else {}
         self._container: Any = av.open(str(path), "w", options=options)
         rate = Fraction(fps).limit_denominator(1001)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelForma
 from stylecam.models.card import slug
 from stylecam.models.importers import torch7
 from stylecam.models.model import Model, read_model_file
+from stylecam.utils.optional import require
 
 if TYPE_CHECKING:
     from stylecam.models.importers.builder import Graph
@@ -69,8 +69,7 @@ def import_style(path: Path, options: ImportOptions, proof: Proof) -> Imported:
     name = slug(options.name or path.stem)
     if _is_ours(path, data):
         return _as_it_is(path, data, name, options, proof)
-    if find_spec("onnx") is None:
-        raise ImporterUnavailableError('importing needs onnx, not installed here; run: pip install "stylecam[import]"')
+    require("onnx", purpose="importing", extra="import", error=ImporterUnavailableError)
     refused: list[str] = []
     try:
         for kind, (graph, styles, notes) in _ways(data, options):

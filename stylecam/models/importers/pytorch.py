@@ -11,13 +11,13 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from stylecam.errors import ImporterUnavailableError, ModelFormatError
 from stylecam.models.importers.builder import BYTES, Floats, Graph
+from stylecam.utils.optional import require
 
 _EPSILON = 1e-5  # torch's own, of every instance norm
 _MEANINGLESS = re.compile(r"\.in\d+\.(running_mean|running_var|num_batches_tracked)$")
@@ -36,10 +36,7 @@ def convert(data: bytes) -> tuple[Graph, tuple[str, ...]]:
         ImporterUnavailableError: PyTorch is not installed.
         ModelFormatError: damaged, holds more than weights, or is another network; names the weight.
     """
-    if find_spec("torch") is None:
-        raise ImporterUnavailableError(
-            'PyTorch files need torch, not installed here; run: pip install "stylecam[train]"'
-        )
+    require("torch", purpose="reading a PyTorch file", extra="train", error=ImporterUnavailableError)
     network = _Network(_weights(data), Graph(budget=2 * len(data) + 2**20))
     network.paint()
     return network.graph, (f"PyTorch fast-neural-style, {network.blocks} residual blocks", f"colours: {BYTES.shown}")

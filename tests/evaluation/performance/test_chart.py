@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import cv2
 import pytest
 
-from stylecam.errors import BenchError
 from stylecam.evaluation.performance import chart
 from tests.evaluation.performance.fixtures import REPORT, cut_short, report, run
 
@@ -34,9 +32,3 @@ def test_a_run_that_published_no_picture_of_the_camera_is_no_bar(tmp_path: Path)
     found.live = [run([], report=nothing), *found.live]
     chart.write_chart(tmp_path / "a.png", found)
     assert (tmp_path / "a.png").stat().st_size > 0
-
-
-def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(BenchError, match=r"pip install \"stylecam\[bench\]\""):
-        chart.check_installed()

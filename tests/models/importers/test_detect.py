@@ -10,7 +10,6 @@ import pytest
 
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
 from stylecam.models.card import read_cards
-from stylecam.models.importers import detect as select
 from stylecam.models.importers.detect import ImportOptions, import_style
 from stylecam.models.model import Model
 from tests.models.importers.foreign_files import Foreign, unit, zoo
@@ -128,7 +127,7 @@ def test_a_torch_network_needs_no_range(tmp_path: Path) -> None:
 
 
 def test_without_onnx_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(select, "find_spec", lambda name: None)
+    monkeypatch.setattr("stylecam.utils.optional.find_spec", lambda name: None)
     with pytest.raises(ImporterUnavailableError, match=r'pip install "stylecam\[import\]"'):
         import_style(written(tmp_path, torch7()), ImportOptions(), passes)
 

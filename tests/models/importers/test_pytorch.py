@@ -157,6 +157,6 @@ def test_a_file_that_unpacks_to_more_than_it_is_is_refused() -> None:
 
 
 def test_without_pytorch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pytorch, "find_spec", lambda name: None)
+    monkeypatch.setattr("stylecam.utils.optional.find_spec", lambda name: None)
     with pytest.raises(ImporterUnavailableError, match=r'pip install "stylecam\[train\]"'):
         pytorch.convert(b"PK\x03\x04")

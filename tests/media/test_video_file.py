@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import shutil
 import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -217,13 +217,6 @@ def test_another_suffix_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_pyav_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without_av(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "av":
-            raise ImportError("No module named 'av'")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_av)
+    monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(SinkUnavailableError, match=r'pip install "stylecam\[video\]"'):
         check_target(tmp_path / "out.mp4")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import shutil
+import sys
 import threading
 from collections import namedtuple
 from collections.abc import Callable
@@ -27,14 +27,7 @@ SIZE = Size(192, 128)
 def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With PyAV, and without."""
     if request.param == "cv2":
-        real = builtins.__import__
-
-        def without_av(name: str, *args: Any, **kwargs: Any) -> Any:
-            if name == "av":
-                raise ImportError("No module named 'av'")
-            return real(name, *args, **kwargs)
-
-        monkeypatch.setattr(builtins, "__import__", without_av)
+        monkeypatch.setitem(sys.modules, "av", None)
     else:
         pytest.importorskip("av")
     return str(request.param)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -115,16 +114,26 @@ def edit(named: Path | None) -> None:
         check_each(loaded, click.Context(run_command))
         _check_styles(loaded)
 
-    def again(error: ConfigError) -> bool:
+    def ask_retry(error: ConfigError) -> bool:
         click.echo(f"stylecam: {error}", err=True)
         return sys.stdin.isatty() and click.confirm("Edit it again?", default=True, err=True)
 
-    if editing.edit(target, _template(), editing.editor(os.environ), check, again):
+    if editing.edit(target, _template(), _open_editor, check, ask_retry):
         click.echo(f"{target} is changed; `stylecam ctl reload` makes a running stylecam read it")
     else:
         click.echo(
             "Nothing was changed. (An editor that returns at once must be told to wait, as in EDITOR='code --wait'.)"
         )
+
+
+def _open_editor(draft: Path) -> None:
+    try:
+        click.edit(filename=str(draft))
+    except (click.ClickException, ValueError) as error:  # ValueError: a quote in the variable is never closed
+        reason = error.format_message() if isinstance(error, click.ClickException) else f"{error} in its command"
+        raise UsageError(
+            f"the editor failed ({reason}), and the file is as it was; set $VISUAL or $EDITOR to one that works"
+        ) from error
 
 
 def _template() -> str:

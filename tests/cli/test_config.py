@@ -130,6 +130,43 @@ def test_a_mistake_made_while_editing_is_named_with_its_line_and_the_file_stays(
     assert own_settings.read_text() == "[run]\nfps = 25\n"
 
 
+def test_visual_comes_before_editor_and_may_have_arguments(own_settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = own_settings.with_name("editor.py")
+    script.write_text("import sys, pathlib; pathlib.Path(sys.argv[2]).write_text(f'# {sys.argv[1]}')")
+    monkeypatch.setenv("VISUAL", f"'{sys.executable}' '{script}' --wait")
+    monkeypatch.setenv("EDITOR", "nothing")
+    assert run_command_line(["config", "edit"]) == 0
+    assert own_settings.read_text() == "# --wait"
+
+
+@pytest.mark.parametrize(
+    "editor",
+    ["no-such-editor", "'open", f"'{sys.executable}' -c 'raise SystemExit(3)'"],
+    ids=["none", "quote", "fails"],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="a path may hold a quote's other meanings there")
+def test_an_editor_that_fails_is_one_clear_line_and_changes_nothing(
+    own_settings: Path, editor: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_settings.write_text("[run]\nfps = 25\n")
+    monkeypatch.setenv("VISUAL", editor)
+    assert run_command_line(["config", "edit"]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "as it was; set $VISUAL or $EDITOR" in message
+    assert own_settings.read_text() == "[run]\nfps = 25\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="notepad is always there")
+def test_without_any_editor_it_says_so(
+    own_settings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("VISUAL", ""), ("EDITOR", ""), ("PATH", str(own_settings.parent))):
+        monkeypatch.setenv(name, value)
+    assert run_command_line(["config", "edit"]) == 2
+    assert "set $VISUAL or $EDITOR" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -1,77 +1,51 @@
-"""Changing the configuration file with the user's editor, so that a broken one never takes its place."""
+"""Change the configuration file through a draft, so that a broken one never takes its place."""
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from stylecam.errors import ConfigError, UsageError
 from stylecam.utils.files import write_bytes
 
-_USUAL = ("sensible-editor", "editor", "nano", "vim", "vi", "emacs")
-
-
-def editor(environment: Mapping[str, str]) -> list[str]:
-    """The command that edits a file: $VISUAL, $EDITOR, or what the platform has.
-
-    Raises:
-        UsageError: there is none, or a variable names one that is not installed.
-    """
-    for variable in ("VISUAL", "EDITOR"):
-        text = environment.get(variable, "").strip()
-        if text:
-            words = [text.strip('"')] if sys.platform == "win32" else _words(variable, text)
-            if shutil.which(words[0]) is None:
-                raise UsageError(f"${variable} names {words[0]!r}, which is not installed; set it to another editor")
-            return words
-    if sys.platform == "win32":
-        return ["notepad"]
-    if sys.platform == "darwin":
-        return ["open", "-W", "-t"]
-    found = next((name for name in _USUAL if shutil.which(name)), None)
-    if found is None:
-        raise UsageError("there is no editor; install one, or set $EDITOR")
-    return [found]
-
 
 def edit(
-    path: Path, beginning: str, command: list[str], check: Callable[[str], None], again: Callable[[ConfigError], bool]
+    path: Path,
+    beginning: str,
+    open_editor: Callable[[Path], None],
+    check: Callable[[str], None],
+    ask_retry: Callable[[ConfigError], bool],
 ) -> bool:
-    """Let the user edit `path`, or `beginning` where there is no such file; True if it was changed.
+    """Let the user edit `path`, or `beginning` where there is no such file.
 
-    What is edited is a draft beside the file. It takes the file's place once `check` finds no fault; while it finds
-    one, `again` is asked whether to go on. A draft that was given up is gone on with, unless the file is newer.
+    What is edited is a draft beside the file, which takes the file's place once `check` finds no fault. A draft that
+    was given up is continued, unless the file is newer.
+
+    Args:
+        path: the configuration file.
+        beginning: the text of a new file.
+        open_editor: opens a file in the user's editor and returns when that has ended; raises `UsageError` if it fails.
+        check: raises `ConfigError` for a text that is not a right configuration.
+        ask_retry: gets the fault and says whether the user goes on editing.
+
+    Returns:
+        True if the file was changed.
 
     Raises:
-        ConfigError: the user gave up; the file is as it was, the message says where the draft is, if there is one.
-        UsageError: the editor cannot be started or fails, the file or its folder cannot be written, or it was changed
-            since an older draft was left.
+        ConfigError: the user gave up; the file is as it was, and the message says where the draft is, if there is one.
+        UsageError: the editor failed, the file or its folder cannot be written, or the file was changed by another
+            program, now or since an older draft was left.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.read_bytes() if path.exists() else None
         original = beginning.encode() if before is None else before
-        draft = path.with_name(f"{path.stem}.draft.toml")
-        if draft.exists() and before is not None and path.stat().st_mtime_ns > draft.stat().st_mtime_ns:
-            raise UsageError(
-                f"{path} is newer than what you left in {draft}; take from that what you need and remove it"
-            )
-        if not draft.exists():
-            write_bytes(draft, original)
-            draft.chmod(0o600)
+        draft = _draft(path, original, exists=before is not None)
         try:
-            while (fault := _edited(draft, command, check)) is not None:
-                if not again(fault):
-                    kept = draft.read_bytes() != original
-                    on = f"; `stylecam config edit` goes on with {draft}" if kept else ""
-                    raise ConfigError(f"{fault}. {path} is as it was{on}") from fault
+            _edit_until_right(path, draft, original, open_editor, check, ask_retry)
         finally:
             after = draft.read_bytes()
-            if after == original:  # nobody misses it, and it would soon be out of date
+            if after == original:  # an unchanged draft is worth nothing and would soon be out of date
                 draft.unlink()
         if (path.read_bytes() if path.exists() else None) != before:
             raise UsageError(f"{path} was changed by another program meanwhile; what you wrote is in {draft}")
@@ -85,22 +59,36 @@ def edit(
     return after != original
 
 
-def _edited(draft: Path, command: list[str], check: Callable[[str], None]) -> ConfigError | None:
-    """What is wrong with the draft once the editor has ended."""
-    ended = subprocess.run([*command, str(draft)], check=False)
-    if ended.returncode != 0:
-        raise UsageError(f"{command[0]} ended with status {ended.returncode}; the file is as it was")
-    try:
-        check(draft.read_text("utf-8-sig"))
-    except ConfigError as error:
-        return error
-    except UnicodeDecodeError as error:
-        return ConfigError(f"{draft} is no text: {error}")
-    return None
+def _draft(path: Path, original: bytes, *, exists: bool) -> Path:
+    """The draft beside `path`: one that was left earlier, or a new one with the `original` text."""
+    draft = path.with_name(f"{path.stem}.draft.toml")
+    if not draft.exists():
+        write_bytes(draft, original)
+        draft.chmod(0o600)
+    elif exists and path.stat().st_mtime_ns > draft.stat().st_mtime_ns:
+        raise UsageError(f"{path} is newer than what you left in {draft}; take from that what you need and remove it")
+    return draft
 
 
-def _words(variable: str, text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"${variable} is {text!r}, which is no command: {error}") from error
+def _edit_until_right(
+    path: Path,
+    draft: Path,
+    original: bytes,
+    open_editor: Callable[[Path], None],
+    check: Callable[[str], None],
+    ask_retry: Callable[[ConfigError], bool],
+) -> None:
+    """Open the editor again and again until the draft is right or the user gives up."""
+    while True:
+        open_editor(draft)
+        try:
+            check(draft.read_text("utf-8-sig"))
+            return
+        except ConfigError as error:
+            fault = error
+        except UnicodeDecodeError as error:
+            fault = ConfigError(f"{draft} is no text: {error}")
+        if not ask_retry(fault):
+            kept = draft.read_bytes() != original
+            hint = f"; `stylecam config edit` goes on with {draft}" if kept else ""
+            raise ConfigError(f"{fault}. {path} is as it was{hint}") from fault

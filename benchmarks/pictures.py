@@ -55,7 +55,11 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             results[name] = SCENARIOS[name](Path(folder), given)
-    report = {"machine": {**HostInfo.here().as_dict(), "av": av.__version__}, "style": given.style, "results": results}
+    report = {
+        "machine": {**HostInfo.collect().as_dict(), "av": av.__version__},
+        "style": given.style,
+        "results": results,
+    }
     print(json.dumps(report, indent=2) if given.json else table(report))
 
 

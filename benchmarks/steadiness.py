@@ -75,7 +75,7 @@ def main() -> None:
             print(f"{card.name} ...", file=sys.stderr)
             results[card.name] = measure(painter(card.index), given.strength, scenes)
     report = {
-        "machine": {**HostInfo.here().as_dict(), "threads": given.threads},
+        "machine": {**HostInfo.collect().as_dict(), "threads": given.threads},
         "strength": given.strength,
         "size": list(SIZE),
         "styles": results,

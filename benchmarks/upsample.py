@@ -96,7 +96,7 @@ def main() -> None:
         rungs[str(rung)] = found | {"painted at full size": _judged(scenes, whole, whole)}
         if given.crops is not None and rung == given.rungs[0]:
             cv2.imwrite(str(given.crops), crops(ways, scenes, small, whole, rung))
-    host = HostInfo.here()
+    host = HostInfo.collect()
     report = {
         "machine": {**host.as_dict(), "threads": cv2.getNumThreads()},
         "size": str(given.size),

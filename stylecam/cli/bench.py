@@ -13,9 +13,9 @@ from stylecam.cli.progress import FILE, ShareBar, check_picture, console_for_tab
 from stylecam.errors import BenchError
 from stylecam.evaluation.performance.config import (
     DEFAULT_MEASUREMENTS,
-    LONGEST_S,
+    MAX_SECONDS,
     MEASUREMENTS,
-    SHORTEST_S,
+    MIN_SECONDS,
     BenchConfig,
 )
 from stylecam.media.frame import Size
@@ -87,7 +87,7 @@ Ctrl-C prints what is known so far.""",
     help="Processing size of live runs, as for stylecam run; several times for runs at each.",
 )  # fmt: skip
 @click.option(
-    "--seconds", type=click.FloatRange(SHORTEST_S, LONGEST_S),
+    "--seconds", type=click.FloatRange(MIN_SECONDS, MAX_SECONDS),
     help="Of each measurement: of a size with engines, of a run with live.  "
     f"[default: {', '.join(f'{kind} {seconds:g}' for kind, seconds in MEASUREMENTS.items())}]",
 )  # fmt: skip
@@ -143,4 +143,4 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
         click.echo(f"wrote {plot}", err=True)
     if report.failure is not None:
         raise report.failure
-    return 1 if any(run.outcome.crash for run in report.runs) else 0
+    return 1 if any(run.crash for run in report.runs) else 0

@@ -1,4 +1,4 @@
-"""What was measured on: the machine, and the versions of all that computes."""
+"""Describes the machine that is measured, and the versions of the packages that compute."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from stylecam.utils.version import __version__
 
 _PACKAGES = ("opencv-python", "opencv-python-headless", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve")
-"""Words of `/proc/cpuinfo` that decide how fast networks run."""
+"""Flags in `/proc/cpuinfo` that decide how fast networks run."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostInfo:
-    """The machine at hand.
+    """The machine, its system and its packages.
 
     Attributes:
-        cores: how many of the processor's threads this process may use.
-        features: what its arithmetic knows, as far as the system tells.
-        load: how many programs have wanted a processor during the last minute, before the measurement; 0 if unknown.
+        cores: how many hardware threads this process may use.
+        features: the vector instructions that matter; empty if the system does not tell.
+        load: the load average of the last minute, before the measurement; 0 if unknown.
     """
 
     processor: str
@@ -40,8 +40,8 @@ class HostInfo:
     load: float
 
     @classmethod
-    def here(cls) -> HostInfo:
-        """The machine, as it is now."""
+    def collect(cls) -> HostInfo:
+        """Look at the machine as it is now."""
         return cls(
             processor_name(),
             usable_cores(),
@@ -50,7 +50,7 @@ class HostInfo:
             f"{platform.system()} {platform.release()}",
             platform.python_version(),
             __version__,
-            {name: known for name in _PACKAGES if (known := _version(name)) is not None},
+            {name: number for name in _PACKAGES if (number := _version(name)) is not None},
             round(load_average(), 2),
         )
 
@@ -63,27 +63,27 @@ class HostInfo:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
 def machine_busy_s() -> float:
-    """Seconds of processor time that all programs of the machine have used so far; only differences mean something."""
+    """Return the seconds of processor time that all programs have used; only differences have a meaning."""
     times = psutil.cpu_times()._asdict()
     counted_twice = times.get("guest", 0.0) + times.get("guest_nice", 0.0)  # in user and nice already
     return float(sum(times.values()) - times.get("idle", 0.0) - times.get("iowait", 0.0) - counted_twice)
 
 
 class BackgroundLoad:
-    """How many cores other programs have kept busy since it was made: where they did, figures say less."""
+    """Measures how many cores other programs keep busy from its creation on, which makes other figures less certain."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._began = self._now()
+        self._start = self._now()
 
     def cores(self) -> float:
-        """On the average until now."""
-        (now, machine, own), (then, machine_then, own_then) = self._now(), self._began
+        """Return the average number of cores until now."""
+        (now, machine, own), (then, machine_then, own_then) = self._now(), self._start
         return max(0.0, (machine - machine_then) - (own - own_then)) / max(1e-3, now - then)
 
     def _now(self) -> tuple[float, float, float]:
@@ -95,8 +95,8 @@ def _features() -> tuple[str, ...]:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:  # no Linux
         return ()
-    told = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "").split()
-    return tuple(word for word in _FEATURES if word in told)
+    flags = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "").split()
+    return tuple(word for word in _FEATURES if word in flags)
 
 
 def _version(package: str) -> str | None:

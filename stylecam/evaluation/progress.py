@@ -1,4 +1,4 @@
-"""How far a long piece of work has come."""
+"""Adds up how much of a long piece of work is done."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ import threading
 from collections.abc import Callable
 
 ProgressCallback = Callable[[float, str], None]
-"""Told of the share that is done, 0 to 1, and of what is being done."""
+"""Called with the share that is done, 0..1, and a line on what is being done."""
 
 
 class EvaluationStoppedError(Exception):
-    """The user wants no more; what is done so far is still good."""
+    """The user asked to stop; what is done so far is kept."""
+
+
+def subrange(progress: ProgressCallback, start: float, share: float) -> ProgressCallback:
+    """Return a callback for a part of the work that starts at `start` of the whole and is `share` of it."""
+    return lambda done, what: progress(start + share * min(1.0, done), what)
 
 
 class ProgressMeter:
-    """Adds up work in any unit, and stops it where wanted.
+    """Adds up work in any unit and stops when asked.
 
     Args:
         total: all of the work.
-        listener: told after each piece, from the calling thread.
-        stop: set it to end after the current piece.
+        progress: called after each piece, from the calling thread.
+        stop: set it to stop after the current piece.
     """
 
-    def __init__(self, total: float, listener: ProgressCallback, stop: threading.Event) -> None:
-        self._total, self._listener, self._stop = max(total, 1e-9), listener, stop
+    def __init__(self, total: float, progress: ProgressCallback, stop: threading.Event) -> None:
+        self._total, self._progress, self._stop = max(total, 1e-9), progress, stop
         self._done = 0.0
 
     def add(self, work: float, what: str) -> None:
-        """So much more is done.
+        """Count `work` as done.
 
         Raises:
-            EvaluationStoppedError: nothing further is wanted.
+            EvaluationStoppedError: `stop` is set.
         """
         self._done += work
-        self._listener(min(1.0, self._done / self._total), what)
+        self._progress(min(1.0, self._done / self._total), what)
         if self._stop.is_set():
             raise EvaluationStoppedError

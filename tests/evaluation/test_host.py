@@ -17,7 +17,7 @@ from tests.doubles import until
 
 
 def test_machine_and_versions_are_told() -> None:
-    here = HostInfo.here()
+    here = HostInfo.collect()
     assert here.cores == usable_cores()
     assert here.packages["numpy"] == version("numpy")
     assert here.memory_gb > 0

@@ -1,4 +1,4 @@
-"""Measurements: what the engines, the frame path, the governor and a long call do on this machine.
+"""Measurements for `stylecam bench`: engines, the frame path, the governor and long runs on this machine.
 
-Everything is measured beside its like in one run, for machines are never twice the same; nothing here prints.
+What is compared is measured in the same run, because no machine is twice in the same state. Nothing here prints.
 """

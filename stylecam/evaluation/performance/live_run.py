@@ -1,4 +1,4 @@
-"""One live run to be measured, as it is handed to the process that does it."""
+"""Runs a live session in a process of its own and collects what it reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -21,13 +21,26 @@ from stylecam.live.settings import Settings
 from stylecam.utils import sandbox
 from stylecam.utils.clock import Clock
 
+SAMPLE, EVENT, SAID, REFUSED, FINAL = "sample", "event", "said", "refused", "final"
+"""The kinds of entries in the file of samples."""
+SETTLED_S = 5.0
+"""The start is left out of the processor load, when the run lasts long enough."""
+POLL_S = 0.25
+START_TIMEOUT_S = 60.0
+END_TIMEOUT_S = 20.0
 
-# ---- bench.job
+LogEntry = dict[str, Any]
+"""One line of the file of samples: its `kind`, and values that depend on the kind."""
+
+
 class ScheduledEvent(NamedTuple):
-    """Something to happen during a run.
+    """Something that happens during a run.
 
-    `what` is `order` (`argument` names an action of stylecam's), `load` (`argument` is how many busy processes there
-    are from then on) or `fault` (`argument` is how many seconds the camera is lost).
+    Attributes:
+        at_s: seconds after the start.
+        what: `order`, `load` or `fault`.
+        argument: the name of an action for `order`, how many processes are busy from then on for `load`, for how many
+            seconds the camera is lost for `fault`.
     """
 
     at_s: float
@@ -37,15 +50,15 @@ class ScheduledEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LiveRunConfig:
-    """A live run.
+    """One live run, as it is sent to the process that does it; fields not listed are as in `Settings`.
 
     Attributes:
-        samples: the file that gets what is seen, as JSON lines.
-        script: what happens during it, in order of time.
-        every_s: how often a sample is taken.
-        reads: whether its viewer reads time stamps from the pixels.
-        folders: where styles lie.
-        style: None for the first one, the rest as in `stylecam.live.settings.Settings`.
+        samples: the file to which samples are appended, as JSON lines.
+        style: None for the first one.
+        script: what happens during the run, in order of time.
+        every_s: seconds between two samples.
+        reads_timestamps: whether the sink measures the latency from the pixels.
+        folders: where styles are.
     """
 
     samples: str
@@ -63,246 +76,67 @@ class LiveRunConfig:
     scale: float | None = None
     script: tuple[ScheduledEvent, ...] = ()
     every_s: float = 1.0
-    reads: bool = False
+    reads_timestamps: bool = False
     folders: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, plan: BenchConfig, samples: Path, kind: str, **given: Any) -> LiveRunConfig:
-        """What all runs of a plan have in common, and what is `given` for this one."""
-        engine, device = plan.named_engines[0] if plan.engines else (Settings().engine, plan.device)
-        common = cls(
+    def of(cls, config: BenchConfig, samples: Path, kind: str, **changes: Any) -> LiveRunConfig:
+        """Combine what all runs of `config` share with the `changes` for this one."""
+        engine, device = config.named_engines[0] if config.engines else (Settings().engine, config.device)
+        shared = cls(
             str(samples),
-            plan.seconds_of(kind),
-            plan.cameras[0],
-            plan.style,
-            plan.live_size,
-            plan.fps,
+            config.seconds_of(kind),
+            config.cameras[0],
+            config.style,
+            config.live_size,
+            config.fps,
             engine,
             device,
-            plan.threads,
-            plan.cpu,
-            scale=plan.scales[0],
-            folders=tuple(map(str, plan.folders)),
+            config.threads,
+            config.cpu,
+            scale=config.scales[0],
+            folders=tuple(map(str, config.folders)),
         )
-        return replace(common, **given)
+        return replace(shared, **changes)
 
     @classmethod
     def parse(cls, text: str) -> LiveRunConfig:
-        """The job in a line of JSON."""
+        """Read what `to_json` wrote."""
         values = json.loads(text)
         values["script"] = tuple(ScheduledEvent(*entry) for entry in values["script"])
         values["size"], values["folders"] = tuple(values["size"]), tuple(values["folders"])
         return cls(**values)
 
-    def line(self) -> str:
-        """The job as one line of JSON."""
+    def to_json(self) -> str:
+        """Write the configuration as one line of JSON."""
         return json.dumps(asdict(self)) + "\n"
-
-
-# ---- bench.run
-SETTLED_S = 5.0
-"""The start is not counted in what a run needs of the processor, where it lasts long enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A job and what came of it."""
-
-    job: LiveRunConfig
-    outcome: LiveRunResult
-
-    @property
-    def cores_busy(self) -> float | None:
-        """How many cores it kept busy on the average, once it had settled; None where too little was seen."""
-        return self._rate("busy_s")
-
-    @property
-    def others_busy(self) -> float | None:
-        """The same of all other programs, those started for the run's sake included: where many, figures say less."""
-        own, machine = self._rate("busy_s"), self._rate("machine_busy_s")
-        return None if own is None or machine is None else max(0.0, machine - own)
-
-    def _rate(self, name: str) -> float | None:
-        settled = [entry for entry in self.outcome.samples if entry["t"] >= min(SETTLED_S, self.job.seconds / 4)]
-        if len(settled) < 2:
-            return None
-        first, last = settled[0], settled[-1]
-        return float(last[name] - first[name]) / float(last["t"] - first["t"])
-
-    @property
-    def rungs(self) -> list[tuple[tuple[int, int], float]]:
-        """Processing sizes with their shares of the time, the most used one first."""
-        counted = Counter(tuple(entry["rung"]) for entry in self.outcome.samples if entry["rung"])
-        total = sum(counted.values())
-        return [((rung[0], rung[1]), count / total) for rung, count in counted.most_common()]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; what is not known, because the run was cut short, is None."""
-        report: Entry = self.outcome.report or {}
-        samples = self.outcome.samples
-        last: Entry = samples[-1] if samples else {}
-        rungs, cores, others = self.rungs, self.cores_busy, self.others_busy
-        return {
-            "camera": self.job.camera,
-            "engine": report.get("engine", self.job.engine),
-            "device": report.get("device"),
-            "version": report.get("engine_version"),
-            "size": list(self.job.size),
-            "fps": self.job.fps,
-            "scale": self.job.scale,
-            "seconds": round(self.outcome.seconds, 1),
-            "published_fps": report.get("published_fps", last.get("published_fps")),
-            "styled_fps": report.get("styled_fps", last.get("styled_fps")),
-            "rung": None if not rungs else list(rungs[0][0]),
-            "rungs": {f"{width}x{height}": round(share, 3) for (width, height), share in rungs},
-            "latency_ms": report.get("latency_ms"),
-            "gap_ms": report.get("gap_ms"),
-            "repeats": report.get("repeats", last.get("repeats")),
-            "drops": report.get("drops", last.get("drops")),
-            "reused": report.get("reused", last.get("reused")),
-            "cores_busy": None if cores is None else round(cores, 2),
-            "others_busy": None if others is None else round(others, 2),
-            "rss_mb": report.get("rss_mb", last.get("rss_mb")),
-            "start_s": report.get("start_s"),
-            "stages": report.get("stages"),
-            "said": self.outcome.said,
-            "crash": self.outcome.crash,
-        }
-
-
-# ---- bench.process
-LOOK_S = 0.25
-START_S = 60.0
-"""Longer than that no start takes; nor does an end."""
-END_S = 20.0
-
-
-def run_live(job: LiveRunConfig, clock: Clock, stop: threading.Event, look: Callable[[Entry], None]) -> LiveRunResult:
-    """Do `job`; `look` is told of each entry as it is written. `stop` ends it early, with what is known so far.
-
-    Raises:
-        BenchError: the run could not be opened; the message is the run's own.
-    """
-    outcome, journal = LiveRunResult(), EventLogReader(Path(job.samples))
-    journal.skip()  # an earlier run into the same file
-    with tempfile.TemporaryFile() as complaints:
-        # In a session of its own: Ctrl-C in the terminal is for us, and it is ended by the end of its input.
-        process = subprocess.Popen(
-            sandbox.python_command("stylecam.evaluation.performance.live_worker:begin"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-            start_new_session=True,
-        )
-        try:
-            assert process.stdin is not None
-            with contextlib.suppress(OSError):  # it died before it read: its end is told below
-                process.stdin.write(job.line().encode())
-                process.stdin.flush()
-            deadline = clock.now() + START_S + job.seconds + END_S
-            while process.poll() is None and not stop.is_set() and clock.now() < deadline:
-                clock.wait_until(clock.now() + LOOK_S, stop)
-                _read(journal, outcome, look)
-            with contextlib.suppress(OSError):
-                process.stdin.close()
-            process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            outcome.crash = "it did not end when it was told to"
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        _read(journal, outcome, look)
-        if process.returncode and outcome.crash is None:
-            complaints.seek(0)
-            words = complaints.read().decode("utf-8", "replace").split("\n")
-            outcome.crash = _ending(process.returncode, words)
-    if outcome.refused is not None:
-        raise BenchError(outcome.refused)
-    return outcome
-
-
-def _read(journal: EventLogReader, outcome: LiveRunResult, look: Callable[[Entry], None]) -> None:
-    for entry in journal.news():
-        outcome.add(entry)
-        look(entry)
-
-
-def _ending(status: int, words: list[str]) -> str:
-    last = next((" ".join(line.split())[:300] for line in reversed(words) if line.strip()), "")
-    how = f"status {status}"
-    if status < 0:
-        with contextlib.suppress(ValueError):
-            how = signal.Signals(-status).name
-    return f"it ended with {how}" + (f": {last}" if last else "")
-
-
-# ---- bench.journal
-SAMPLE, EVENT, SAID, REFUSED, FINAL = "sample", "event", "said", "refused", "final"
-
-Entry = dict[str, Any]
-
-
-class EventLogWriter:
-    """Writes entries to a file, each at once."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def write(self, kind: str, **values: Any) -> None:
-        """Add one entry."""
-        self._file.write(json.dumps({"kind": kind, **values}) + "\n")
-        self._file.flush()
-
-
-class EventLogReader:
-    """Reads the entries of a journal as they come."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._at = 0
-
-    def skip(self) -> None:
-        """Take no account of what is in the file already, whatever that is."""
-        with contextlib.suppress(FileNotFoundError):
-            self._at = self._path.stat().st_size
-
-    def news(self) -> Iterator[Entry]:
-        """All whole entries since the last look; none while there is no file."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._at)
-                data = file.read()
-        except FileNotFoundError:
-            return
-        whole = data[: data.rfind(b"\n") + 1]
-        self._at += len(whole)
-        for line in whole.splitlines():
-            yield json.loads(line)
 
 
 @dataclass(slots=True)
 class LiveRunResult:
-    """All that is known of a run.
+    """What a live run reported.
 
     Attributes:
-        samples: see `sample`, in order of time.
-        events: those of the script that happened, each with its time `t`.
-        report: the final statistics, as `Live.report` gives them; None where the run was cut short.
-        pixels: what was read from the pixels, where that was asked for.
-        crash: how its process ended, if not as it should.
+        samples: entries of kind `sample`, in order of time.
+        events: events of the script that happened, each with its time `t`.
+        said: messages of the session.
+        report: the final statistics of the session; None when the run was cut short.
+        pixels: the latency read from time stamps in the pixels, if that was requested.
+        refused: why the session could not be opened.
+        crash: how the process ended, if not normally.
     """
 
-    samples: list[Entry] = field(default_factory=list)
-    events: list[Entry] = field(default_factory=list)
+    config: LiveRunConfig
+    samples: list[LogEntry] = field(default_factory=list)
+    events: list[LogEntry] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
-    report: Entry | None = None
-    pixels: Entry | None = None
+    report: LogEntry | None = None
+    pixels: LogEntry | None = None
     refused: str | None = None
     crash: str | None = None
 
-    def add(self, entry: Entry) -> None:
-        """Take in one entry of the journal."""
+    def add(self, entry: LogEntry) -> None:
+        """Take in one line of the file of samples."""
         kind = entry["kind"]
         if kind == SAMPLE:
             self.samples.append(entry)
@@ -317,30 +151,161 @@ class LiveRunResult:
 
     @property
     def seconds(self) -> float:
-        """How long it was observed."""
+        """The time from the first sample to the last."""
         return float(self.samples[-1]["t"] - self.samples[0]["t"]) if self.samples else 0.0
 
+    @property
+    def cores_busy(self) -> float | None:
+        """How many cores the run kept busy on average, after its start; None with too few samples."""
+        return self._rate("busy_s")
 
-def sample(report: Mapping[str, Any], t: float, busy_s: float, machine_busy_s: float) -> Entry:
-    """What is kept of a moment's statistics: at `t` seconds of the run.
+    @property
+    def others_busy(self) -> float | None:
+        """How many cores all other programs kept busy on average, including those started by the script."""
+        own, machine = self._rate("busy_s"), self._rate("machine_busy_s")
+        return None if own is None or machine is None else max(0.0, machine - own)
 
-    `busy_s` is the processor time the run has used until then, `machine_busy_s` that of all programs.
+    @property
+    def rungs(self) -> list[tuple[tuple[int, int], float]]:
+        """Processing sizes with their shares of the time, the most used one first."""
+        counts = Counter(tuple(entry["rung"]) for entry in self.samples if entry["rung"])
+        total = sum(counts.values())
+        return [((rung[0], rung[1]), count / total) for rung, count in counts.most_common()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON; what is unknown because the run was cut short is None."""
+        report: LogEntry = self.report or {}
+        last: LogEntry = self.samples[-1] if self.samples else {}
+        rungs, cores, others = self.rungs, self.cores_busy, self.others_busy
+
+        def latest(name: str) -> Any:
+            return report.get(name, last.get(name))
+
+        return {
+            "camera": self.config.camera,
+            "engine": report.get("engine", self.config.engine),
+            "device": report.get("device"),
+            "version": report.get("engine_version"),
+            "size": list(self.config.size),
+            "fps": self.config.fps,
+            "scale": self.config.scale,
+            "seconds": round(self.seconds, 1),
+            "published_fps": latest("published_fps"),
+            "styled_fps": latest("styled_fps"),
+            "rung": None if not rungs else list(rungs[0][0]),
+            "rungs": {f"{width}x{height}": round(share, 3) for (width, height), share in rungs},
+            "latency_ms": report.get("latency_ms"),
+            "gap_ms": report.get("gap_ms"),
+            "repeats": latest("repeats"),
+            "drops": latest("drops"),
+            "reused": latest("reused"),
+            "cores_busy": None if cores is None else round(cores, 2),
+            "others_busy": None if others is None else round(others, 2),
+            "rss_mb": latest("rss_mb"),
+            "start_s": report.get("start_s"),
+            "stages": report.get("stages"),
+            "said": self.said,
+            "crash": self.crash,
+        }
+
+    def _rate(self, name: str) -> float | None:
+        settled = [entry for entry in self.samples if entry["t"] >= min(SETTLED_S, self.config.seconds / 4)]
+        if len(settled) < 2:
+            return None
+        first, last = settled[0], settled[-1]
+        return float(last[name] - first[name]) / float(last["t"] - first["t"])
+
+
+class LogReader:
+    """Reads the lines that a process appends to a file of samples; what is in the file already is skipped."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = path.stat().st_size if path.exists() else 0
+
+    def read(self) -> Iterator[LogEntry]:
+        """Return the complete lines since the last call; none while there is no file."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return
+        complete = data[: data.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        yield from map(json.loads, complete.splitlines())
+
+
+def run_live(
+    config: LiveRunConfig, clock: Clock, stop: threading.Event, on_entry: Callable[[LogEntry], None]
+) -> LiveRunResult:
+    """Do one live run in a process of its own.
+
+    Args:
+        config: the run.
+        clock: the time.
+        stop: set it to end early, with what is known so far.
+        on_entry: called with each line of the file of samples, from the calling thread.
+
+    Raises:
+        BenchError: the session could not be opened; the message is the session's own.
     """
-    recent, governor = report["recent"], report["governor"]
-    return {
-        "t": round(t, 3),
-        "busy_s": round(busy_s, 3),
-        "machine_busy_s": round(machine_busy_s, 3),
-        "rss_mb": report["rss_mb"],
-        **{name: report[name] for name in ("published", "styled", "repeats", "drops", "reused", "spared")},
-        "published_fps": recent["published_fps"],
-        "styled_fps": recent["styled_fps"],
-        "latency_ms": recent["latency_ms"],
-        "longest_gap_ms": report["gap_ms"]["max"],
-        "rung": report["rung"],
-        "detail": report["detail"],
-        "style": report["style"],
-        "reason": None if governor is None else governor["reason"],
-        "faults": report["faults"]["total"],
-        "trouble": report["source_trouble"],
-    }
+    result, log = LiveRunResult(config), LogReader(Path(config.samples))
+
+    def read_log() -> None:
+        for entry in log.read():
+            result.add(entry)
+            on_entry(entry)
+
+    with tempfile.TemporaryFile() as errors:
+        process = _start(config, errors)
+        try:
+            deadline = clock.now() + START_TIMEOUT_S + config.seconds + END_TIMEOUT_S
+            while process.poll() is None and not stop.is_set() and clock.now() < deadline:
+                clock.wait_until(clock.now() + POLL_S, stop)
+                read_log()
+            with contextlib.suppress(OSError):
+                assert process.stdin is not None
+                process.stdin.close()
+            process.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            result.crash = "it did not end when it was told to"
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        read_log()
+        if process.returncode and result.crash is None:
+            result.crash = _crash_message(process.returncode, errors)
+    if result.refused is not None:
+        raise BenchError(result.refused)
+    return result
+
+
+def _start(config: LiveRunConfig, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the process and send it `config`; its standard error goes to `errors`."""
+    # In a session of its own: Ctrl-C in the terminal is for this process, and the run ends when its input does.
+    process = subprocess.Popen(
+        sandbox.python_command("stylecam.evaluation.performance.live_worker:main"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):  # it died before it read; its exit status is reported at the end
+        process.stdin.write(config.to_json().encode())
+        process.stdin.flush()
+    return process
+
+
+def _crash_message(status: int, errors: IO[bytes]) -> str:
+    """Name the exit status or signal, and the last line the process wrote to standard error."""
+    errors.seek(0)
+    lines = errors.read().decode("utf-8", "replace").split("\n")
+    last = next((" ".join(line.split())[:300] for line in reversed(lines) if line.strip()), "")
+    how = f"status {status}"
+    if status < 0:
+        with contextlib.suppress(ValueError):
+            how = signal.Signals(-status).name
+    return f"it ended with {how}" + (f": {last}" if last else "")

@@ -1,16 +1,18 @@
-"""One live run in a process of its own, so that nothing but it is in the figures.
+"""The process of one live run, so that the figures hold nothing but that run.
 
-The job is a line of JSON on standard input; when that is closed, the run ends, so that none outlives who started it.
-What is seen goes to the job's file of samples.
+It reads its `LiveRunConfig` as a line of JSON from standard input. When the input is closed, the run ends, so that it
+never outlives the process that started it. It appends what it sees to the file of samples.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
@@ -24,10 +26,9 @@ from stylecam.evaluation.performance.live_run import (
     REFUSED,
     SAID,
     SAMPLE,
-    EventLogWriter,
     LiveRunConfig,
+    LogEntry,
     ScheduledEvent,
-    sample,
 )
 from stylecam.evaluation.performance.load_test import CpuLoad
 from stylecam.live.session import Session
@@ -41,103 +42,147 @@ from stylecam.models.catalog import Catalog
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.metrics import Histogram
 
+TIMESTAMP_STRENGTH = 0.3
+"""The strength at which a time stamp's black and white stay apart whatever the style: within 0..88 and 164..255."""
 
-# ---- bench.worker
+
+def main() -> None:
+    """Do the run that is described on standard input, then end the process.
+
+    Ctrl-C is meant for the process that started this one, which then closes the input; so it is ignored where it comes
+    here too, as on Windows.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Not buffered: a thread that waits in a buffer's lock aborts the interpreter at its end.
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as lines:
+        config = LiveRunConfig.parse(lines.readline().decode())
+        with Path(config.samples).open("a", encoding="utf-8") as file:
+            _run(config, file, lines)
+    if any(thread.name.startswith("stylecam-") for thread in threading.enumerate()):
+        sys.stderr.flush()
+        os._exit(0)  # a thread is still inside an engine
+
+
+def _run(config: LiveRunConfig, file: IO[str], lines: IO[bytes]) -> None:
+    def interrupt_at_end_of_input() -> None:
+        lines.read()
+        runner.session.interrupt()
+
+    log = SampleLog(file)
+    try:
+        runner = LiveRunner(config, log, SystemClock())
+        threading.Thread(target=interrupt_at_end_of_input, name="bench-watch", daemon=True).start()
+        runner.run()
+    except StylecamError as error:
+        log.write(REFUSED, text=str(error))
+
+
+class SampleLog:
+    """Writes lines of JSON to a file, each at once."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, kind: str, **values: Any) -> None:
+        """Append one line."""
+        self._file.write(json.dumps({"kind": kind, **values}) + "\n")
+        self._file.flush()
+
+
 class LiveRunner:
-    """Does one job: runs `live` with a source that can fail, and carries out the script."""
+    """Runs a session whose source can fail, carries out the script and writes samples.
 
-    def __init__(self, job: LiveRunConfig, journal: EventLogWriter, clock: Clock) -> None:
-        """Raises StylecamError where the job cannot be done."""
-        self._job, self._journal, self._clock = job, journal, clock
-        self._script = deque(job.script)
-        self._source = FaultySource(make_source(job.camera, clock), clock)
-        self._reader = LatencySink(clock) if job.reads else None
+    Raises:
+        StylecamError: the session cannot be created.
+    """
+
+    def __init__(self, config: LiveRunConfig, log: SampleLog, clock: Clock) -> None:
+        self._config, self._log, self._clock = config, log, clock
+        self._script = deque(config.script)
+        self._source = FaultySource(make_source(config.camera, clock), clock)
+        self._latency_sink = LatencySink(clock) if config.reads_timestamps else None
         self._load = CpuLoad()
-        self._began_at = clock.now()
+        self._started_at = clock.now()
         self._sampled_at = float("-inf")
-        self.live = Session(
-            settings_of(job),
-            Catalog.load(map(Path, job.folders)),
-            lambda text: journal.write(SAID, text=text),
+        self.session = Session(
+            settings_of(config),
+            Catalog.load(map(Path, config.folders)),
+            lambda text: log.write(SAID, text=text),
             clock,
             source=self._source,
-            sinks=[self._reader or NullSink()],
+            sinks=[self._latency_sink or NullSink()],
         )
 
     def run(self) -> None:
-        """Open, run to the end and close; raises StylecamError where it cannot be opened."""
-        self.live.open()
-        self._began_at = self._clock.now()
+        """Open the session, run it to its end and close it.
+
+        Raises:
+            StylecamError: it cannot be opened.
+        """
+        self.session.open()
+        self._started_at = self._clock.now()
         with self._load:
-            report = self.live.run(tick=self._tick)
-        self._journal.write(FINAL, report=report, pixels=None if self._reader is None else self._reader.snapshot())
+            report = self.session.run(tick=self._tick)
+        pixels = None if self._latency_sink is None else self._latency_sink.snapshot()
+        self._log.write(FINAL, report=report, pixels=pixels)
 
     def _tick(self, report: dict[str, Any]) -> None:
         now = self._clock.now()
-        t = now - self._began_at
+        t = now - self._started_at
         while self._script and self._script[0].at_s <= t:
             self._carry_out(self._script.popleft(), t)
-        if now - self._sampled_at >= self._job.every_s - 0.01:
+        if now - self._sampled_at >= self._config.every_s - 0.01:
             self._sampled_at = now
-            self._journal.write(SAMPLE, **sample(report, t, self._clock.process_time(), machine_busy_s()))
+            self._log.write(SAMPLE, **sample(report, t, self._clock.process_time(), machine_busy_s()))
 
     def _carry_out(self, event: ScheduledEvent, t: float) -> None:
         if event.what == "order":
-            self.live.control.submit(Command(event.argument))
+            self.session.control.submit(Command(event.argument))
         elif event.what == "load":
             self._load.set(int(event.argument))
         elif event.what == "fault":
             self._source.fail(float(event.argument))
-        self._journal.write(EVENT, t=round(t, 3), what=event.what, argument=event.argument)
+        self._log.write(EVENT, t=round(t, 3), what=event.what, argument=event.argument)
 
 
-def settings_of(job: LiveRunConfig) -> Settings:
-    """The settings of a job's live run; what it leaves open is as for `stylecam run`."""
-    named = {field.name for field in fields(Settings)}
-    given = {name: getattr(job, name) for name in job.__slots__ if name in named and getattr(job, name) is not None}
-    return Settings(**{**given, "size": Size(*job.size), "outputs": ("null",), "hotkeys": False})
+def settings_of(config: LiveRunConfig) -> Settings:
+    """Return the settings of the session; what `config` leaves open is as for `stylecam run`."""
+    names = {field.name for field in fields(Settings)} & set(config.__slots__)
+    values = {name: value for name in names if (value := getattr(config, name)) is not None}
+    return Settings(**{**values, "size": Size(*config.size), "outputs": ("null",), "hotkeys": False})
 
 
-def main(lines: IO[bytes]) -> None:
-    """Do the job in the first of `lines`, which are not buffered, until there are no more.
+def sample(report: Mapping[str, Any], t: float, busy_s: float, machine_busy_s: float) -> LogEntry:
+    """Pick what is kept of the session's statistics.
 
-    Ctrl-C is meant for who started it, who then ends it; so it is ignored where it comes here too, as on Windows.
+    Args:
+        report: the statistics.
+        t: seconds since the start of the run.
+        busy_s: processor time that the run has used so far.
+        machine_busy_s: processor time that all programs have used so far.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    job = LiveRunConfig.parse(lines.readline().decode())
-    with Path(job.samples).open("a", encoding="utf-8") as file:
-        journal = EventLogWriter(file)
-        try:
-            worker = LiveRunner(job, journal, SystemClock())
-            threading.Thread(target=_watch, args=(lines, worker.live), name="bench-watch", daemon=True).start()
-            worker.run()
-        except StylecamError as error:
-            journal.write(REFUSED, text=str(error))
+    recent, governor = report["recent"], report["governor"]
+    return {
+        "t": round(t, 3),
+        "busy_s": round(busy_s, 3),
+        "machine_busy_s": round(machine_busy_s, 3),
+        "rss_mb": report["rss_mb"],
+        **{name: report[name] for name in ("published", "styled", "repeats", "drops", "reused", "spared")},
+        "published_fps": recent["published_fps"],
+        "styled_fps": recent["styled_fps"],
+        "latency_ms": recent["latency_ms"],
+        "longest_gap_ms": report["gap_ms"]["max"],
+        "rung": report["rung"],
+        "detail": report["detail"],
+        "style": report["style"],
+        "reason": None if governor is None else governor["reason"],
+        "faults": report["faults"]["total"],
+        "trouble": report["source_trouble"],
+    }
 
 
-def leave() -> None:
-    """End the process, also while a thread is still inside an engine, as the command line does."""
-    if any(thread.name.startswith("stylecam-") for thread in threading.enumerate()):
-        sys.stderr.flush()
-        os._exit(0)
-
-
-def _watch(lines: IO[bytes], live: Session) -> None:
-    lines.read()
-    live.interrupt()
-
-
-def begin() -> None:
-    """The process's whole life."""
-    # Not buffered: a thread that waits in a buffer's lock aborts the interpreter at its end.
-    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as given:
-        main(given)
-    leave()
-
-
-# ---- bench.faults
 class FaultySource(Source):
-    """Another source with faults on demand: it reads as lost for some seconds, and cannot be opened meanwhile."""
+    """Wraps another source and fails on demand: reading reports it as lost, and it cannot be opened meanwhile."""
 
     def __init__(self, source: Source, clock: Clock) -> None:
         super().__init__()
@@ -173,13 +218,8 @@ class FaultySource(Source):
             raise SourceLostError(f"{self.name} is lost, for the benchmark's sake")
 
 
-# ---- bench.reader
-STRENGTH = 0.3
-"""Painted so strongly, the time stamp's black and white stay apart whatever the style: within 0..88 and 164..255."""
-
-
 class LatencySink(NullSink):
-    """Measures what `stylecam.media.timestamp` wrote against the time at which a picture is handed over."""
+    """Measures the latency by the time of capture that `stylecam.media.timestamp` drew into the pixels."""
 
     name = "time stamps"
 
@@ -191,7 +231,7 @@ class LatencySink(NullSink):
         self._unreadable = self._backwards = 0
 
     def snapshot(self) -> dict[str, Any]:
-        """Latency in ms of pictures seen for the first time; how many could not be read, or went back in time."""
+        """Return the latency in ms of new pictures, and how many were unreadable or out of order."""
         return {
             "count": self._latency.count,
             **{f"p{percent}": self._latency.percentile(percent) for percent in (50, 95, 99)},

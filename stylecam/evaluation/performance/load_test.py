@@ -1,4 +1,4 @@
-"""The governor while another program comes, takes half of the processor, and leaves."""
+"""Measures the governor while another program arrives, takes half of the processor, and leaves."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
-from stylecam.evaluation.performance.live_run import Entry, Run, ScheduledEvent
+from stylecam.evaluation.performance.live_run import LiveRunResult, LogEntry, ScheduledEvent
+
+_BUSY_LOOP = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.buffer.raw.read(), os._exit(0)), daemon=True).start()
+while True:
+    pass
+"""
+"""Keeps a core busy until its input ends, so that it does not outlive the process that started it."""
 
 
-# ---- bench.burden
 @dataclass(frozen=True, slots=True)
 class LoadPhase:
-    """A part of the run under one load."""
+    """A part of the run with one number of busy programs."""
 
     name: str
     begin_s: float
@@ -25,7 +32,7 @@ class LoadPhase:
 
 
 def phases(seconds: float, cores: int) -> tuple[LoadPhase, ...]:
-    """Calm, half of the `cores` taken by others, calm again; a quarter, a third and the rest of the time."""
+    """Divide the run: calm for a quarter, half of the `cores` taken for a third, calm again for the rest."""
     arrival, departure = seconds / 4, seconds * 7 / 12
     return (
         LoadPhase("calm", 0.0, arrival, 0),
@@ -34,43 +41,42 @@ def phases(seconds: float, cores: int) -> tuple[LoadPhase, ...]:
     )
 
 
-def script(parts: tuple[LoadPhase, ...]) -> tuple[ScheduledEvent, ...]:
-    """What has to happen for these phases."""
-    return tuple(ScheduledEvent(phase.begin_s, "load", str(phase.programs)) for phase in parts[1:])
+def script(phases: tuple[LoadPhase, ...]) -> tuple[ScheduledEvent, ...]:
+    """Return the events that begin all phases but the first."""
+    return tuple(ScheduledEvent(phase.begin_s, "load", str(phase.programs)) for phase in phases[1:])
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTestResult:
-    """A run with its phases."""
+    """A live run with its phases."""
 
-    run: Run
+    run: LiveRunResult
     phases: tuple[LoadPhase, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             **self.run.as_dict(),
             "phases": [
-                self._of(phase, begin, end)
+                self._phase_dict(phase, begin, end)
                 for phase, (begin, end) in zip(self.phases, pairwise(self._bounds()), strict=True)
             ],
             "timeline": [
                 {name: entry[name] for name in ("t", "rung", "detail", "repeats", "published_fps", "reason")}
-                for entry in self.run.outcome.samples
+                for entry in self.run.samples
             ],
         }
 
-    def _of(self, phase: LoadPhase, begin: float, end: float) -> dict[str, Any]:
-        """What a phase was like."""
-        seen = [entry for entry in self.run.outcome.samples if begin <= entry["t"] <= end]
-        known: dict[str, Any] = {"name": phase.name, "programs": phase.programs, "from_s": begin, "to_s": end}
-        if len(seen) < 2:
-            return {**known, "rung": None}
-        first, last = seen[0], seen[-1]
+    def _phase_dict(self, phase: LoadPhase, begin: float, end: float) -> dict[str, Any]:
+        samples = [entry for entry in self.run.samples if begin <= entry["t"] <= end]
+        values: dict[str, Any] = {"name": phase.name, "programs": phase.programs, "from_s": begin, "to_s": end}
+        if len(samples) < 2:
+            return {**values, "rung": None}
+        first, last = samples[0], samples[-1]
         seconds = last["t"] - first["t"]
-        changes = [later["t"] for earlier, later in pairwise(seen) if _step(earlier) != _step(later)]
+        changes = [later["t"] for earlier, later in pairwise(samples) if _quality(earlier) != _quality(later)]
         return {
-            **known,
+            **values,
             "rung": last["rung"],
             "detail": last["detail"],
             "changes": len(changes),
@@ -81,28 +87,19 @@ class LoadTestResult:
         }
 
     def _bounds(self) -> list[float]:
-        """When the phases began and the last one ended: by the events, which come a moment after they are due."""
-        happened = [float(event["t"]) for event in self.run.outcome.events if event["what"] == "load"]
+        """Return when each phase began and the last one ended: by the events, which come a moment late."""
+        happened = [float(event["t"]) for event in self.run.events if event["what"] == "load"]
         due = [phase.begin_s for phase in self.phases[1:]]
-        return [0.0, *happened, *due[len(happened) :], max(self.run.job.seconds, *due)]
+        return [0.0, *happened, *due[len(happened) :], max(self.run.config.seconds, *due)]
 
 
-def _step(entry: Entry) -> tuple[Any, Any]:
+def _quality(entry: LogEntry) -> tuple[Any, Any]:
+    """What the governor changes: the rung, and whether detail is computed."""
     return entry["rung"], entry["detail"]
 
 
-# ---- bench.load
-_EATER = """
-import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.buffer.raw.read(), os._exit(0)), daemon=True).start()
-while True:
-    pass
-"""
-"""Keeps a core busy until its input ends: so it does not outlive who started it, however that one ended."""
-
-
 class CpuLoad:
-    """A context with `count` busy processes; none at first, and none once it is left."""
+    """A context with `count` busy processes: none at first, and none once it is left."""
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -115,11 +112,11 @@ class CpuLoad:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """How many processes there are."""
         return len(self._processes)
 
     def set(self, count: int) -> None:
-        """Have so many."""
+        """Start or end processes until there are `count`."""
         while len(self._processes) > count:
             process = self._processes.pop()
             process.kill()
@@ -128,7 +125,7 @@ class CpuLoad:
                 process.stdin.close()
             process.wait()
         while len(self._processes) < count:
-            command = [sys.executable, "-I", "-S", "-c", _EATER]
+            command = [sys.executable, "-I", "-S", "-c", _BUSY_LOOP]
             self._processes.append(
                 subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             )

@@ -1,4 +1,4 @@
-"""The most multiply-adds a second this processor's matrix multiplication reaches: the limit all engines live under."""
+"""Measures the highest rate of multiply-adds that a matrix product reaches here, as a limit for all engines."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 from stylecam.utils.optional import is_installed
 
 SECONDS = 0.6
-"""For each kernel tried."""
-PATIENCE_S = 60.0
+"""Duration of each kernel's trial."""
+TIMEOUT_S = 60.0
 _SIDE = 1536
-"""A product takes some 15 ms then: short enough that the best of many met no other program."""
+"""Side of the matrices: a product takes about 15 ms, so that the best of many is not disturbed by other programs."""
 _KERNELS = (None, "SkylakeX")
-"""OpenBLAS picks its kernels by the processor's name, and knows the newest ones late: so AVX-512's are tried too.
+"""OpenBLAS's kernels to try: its own choice, and those for AVX-512, because it does not know the newest processors.
 
-Where the processor cannot run them, that process ends, and nothing else.
+On a processor without AVX-512, only the child process ends.
 """
 
 _F32 = """
@@ -53,18 +53,18 @@ print(side**3 / best / 1e9)
 
 
 def matmul_peak(threads: int, seconds: float = SECONDS) -> float | None:
-    """Billions of float32 multiply-adds a second in numpy's matrix product on `threads`; None where it does not run."""
-    found = [_run(_F32, threads, seconds, kernel) for kernel in _KERNELS]
-    return max((rate for rate in found if rate is not None), default=None)
+    """Measure NumPy's float32 matrix product on `threads`, in billions of multiply-adds a second; None if it fails."""
+    rates = [_run(_F32, threads, seconds, kernel) for kernel in _KERNELS]
+    return max((rate for rate in rates if rate is not None), default=None)
 
 
 def bf16_peak(threads: int, seconds: float = SECONDS) -> float | None:
-    """The same for bfloat16, in PyTorch's product; None where that is not installed."""
+    """Measure PyTorch's bfloat16 matrix product in the same way; None if PyTorch is not installed."""
     return _run(_BF16, threads, seconds, None) if is_installed("torch") else None
 
 
 def _run(program: str, threads: int, seconds: float, kernel: str | None) -> float | None:
-    """In a process of its own: how many threads are used is settled when the library is loaded."""
+    """Run `program` in a process of its own, because a library's threads are set when it is loaded."""
     count = str(threads)
     variables = {**os.environ, "OPENBLAS_NUM_THREADS": count, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
     variables.pop("OPENBLAS_CORETYPE", None)
@@ -72,9 +72,9 @@ def _run(program: str, threads: int, seconds: float, kernel: str | None) -> floa
         variables["OPENBLAS_CORETYPE"] = kernel
     command = [sys.executable, "-c", program, str(_SIDE), str(seconds), count]
     try:
-        ran = subprocess.run(
-            command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S
+        result = subprocess.run(
+            command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S
         )
-        return float(ran.stdout) if ran.returncode == 0 else None
+        return float(result.stdout) if result.returncode == 0 else None
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None

@@ -1,4 +1,4 @@
-"""Hours of a call in a few: style after style, load that comes and goes, a camera that is lost now and then."""
+"""Measures a long run: one style after the other, load that comes and goes, a camera that is lost now and then."""
 
 from __future__ import annotations
 
@@ -9,43 +9,41 @@ from typing import Any
 
 import numpy as np
 
-from stylecam.evaluation.performance.live_run import Run, ScheduledEvent
+from stylecam.evaluation.performance.live_run import LiveRunResult, ScheduledEvent
 
 SWITCH_EVERY_S = 10.0
 MINUTE_S = 60.0
-LOADED_S = (15.0, 35.0)
-"""Of each minute, another program takes half of the processor from then to then;"""
+LOAD_AT_S, LOAD_UNTIL_S = 15.0, 35.0
+"""The part of each minute in which another program takes half of the processor."""
 FAULT_AT_S, FAULT_S = 45.0, 2.5
-"""and then the camera is lost, for so long."""
+"""The second of each minute at which the camera is lost, and for how long."""
 WARM_UP_S = 300.0
-"""Memory is not judged before: every style was seen once by then,"""
+"""The start of the run in which memory is not judged: every style is loaded once by then."""
 WARM_UP_SHARE = 0.25
-"""or before so much of the run, if that is shorter."""
-
-_MOST_POINTS = 600
-"""Samples are brought together to no more, for all pairs of them are looked at."""
-
-_DRAWN = ("t", "rss_mb", "rung", "longest_gap_ms")
+"""The largest share of the run that counts as its start."""
+_MAX_POINTS = 600
+"""The number of points to which samples are reduced, because the slope takes all pairs of them."""
+_TIMELINE = ("t", "rss_mb", "rung", "longest_gap_ms")
 
 
 def script(seconds: float, cores: int) -> tuple[ScheduledEvent, ...]:
-    """All that happens in `seconds`."""
+    """Return all events of a run of `seconds`, in order of time."""
     events = [ScheduledEvent(at, "order", "next") for at in _times(SWITCH_EVERY_S, SWITCH_EVERY_S, seconds)]
-    events += [ScheduledEvent(at, "load", str(max(1, cores // 2))) for at in _times(LOADED_S[0], MINUTE_S, seconds)]
-    events += [ScheduledEvent(at, "load", "0") for at in _times(LOADED_S[1], MINUTE_S, seconds)]
+    events += [ScheduledEvent(at, "load", str(max(1, cores // 2))) for at in _times(LOAD_AT_S, MINUTE_S, seconds)]
+    events += [ScheduledEvent(at, "load", "0") for at in _times(LOAD_UNTIL_S, MINUTE_S, seconds)]
     events += [ScheduledEvent(at, "fault", str(FAULT_S)) for at in _times(FAULT_AT_S, MINUTE_S, seconds - FAULT_S)]
     return tuple(sorted(events))
 
 
 def slope(times_s: Sequence[float], megabytes: Sequence[float]) -> float | None:
-    """How much memory grows in ten minutes; None for less than three samples.
+    """Return how many megabytes memory grows in ten minutes; None for fewer than three samples.
 
-    By the median of the slopes between all pairs (Theil 1950, Sen 1968): what is taken for a moment and given back
-    again, and a last look that happens to fall on it, say nothing about a leak.
+    It is the median of the slopes between all pairs (Theil 1950, Sen 1968): memory that is taken for a moment and given
+    back does not count as a leak, also when the last sample falls on such a moment.
     """
     if len(times_s) < 3:
         return None
-    size = -(-len(times_s) // _MOST_POINTS)
+    size = -(-len(times_s) // _MAX_POINTS)
     t, mb = (
         np.array([np.median(values[start : start + size]) for start in range(0, len(values), size)])
         for values in (times_s, megabytes)
@@ -56,7 +54,7 @@ def slope(times_s: Sequence[float], megabytes: Sequence[float]) -> float | None:
 
 
 def rise(megabytes: Sequence[float]) -> float | None:
-    """By how much the last tenth's median is above the first tenth's: steps, which a median slope may hide, show."""
+    """Return the last tenth's median less the first tenth's, which shows steps that the median slope may hide."""
     if len(megabytes) < 3:
         return None
     tenth = -(-len(megabytes) // 10)
@@ -65,24 +63,23 @@ def rise(megabytes: Sequence[float]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class SoakTestResult:
-    """A long run."""
+    """A long live run."""
 
-    run: Run
+    run: LiveRunResult
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        outcome = self.run.outcome
-        samples = outcome.samples
-        happened = Counter(event["what"] if event["argument"] != "0" else "relief" for event in outcome.events)
-        warm_up_s = min(WARM_UP_S, WARM_UP_SHARE * outcome.seconds)
+        """Return plain values, for JSON."""
+        samples = self.run.samples
+        counts = Counter(event["what"] for event in self.run.events if event["argument"] != "0")
+        warm_up_s = min(WARM_UP_S, WARM_UP_SHARE * self.run.seconds)
         judged = [entry for entry in samples if entry["t"] >= warm_up_s]
         memory = [entry["rss_mb"] for entry in judged]
         growth, risen = slope([entry["t"] for entry in judged], memory), rise(memory)
         return {
             **self.run.as_dict(),
-            "switches": happened["order"],
-            "loads": happened["load"],
-            "faults": happened["fault"],
+            "switches": counts["order"],
+            "loads": counts["load"],
+            "faults": counts["fault"],
             "faults_seen": samples[-1]["faults"] if samples else 0,
             "longest_gap_ms": max((entry["longest_gap_ms"] or 0.0 for entry in samples), default=None),
             "warm_up_s": round(warm_up_s, 1),
@@ -92,7 +89,7 @@ class SoakTestResult:
             "rss_mb_last": memory[-1] if memory else None,
             "rss_mb_highest": max(memory, default=None),
             "lost_at_the_end": bool(samples and samples[-1]["trouble"]),
-            "timeline": [{name: entry[name] for name in _DRAWN} for entry in samples],
+            "timeline": [{name: entry[name] for name in _TIMELINE} for entry in samples],
         }
 
 

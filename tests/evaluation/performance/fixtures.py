@@ -1,12 +1,12 @@
-"""What a run might have seen."""
+"""Made-up results of measurements."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from stylecam.evaluation.host import HostInfo
-from stylecam.evaluation.performance.engines import CaseTimings, EngineComparison, Entry
-from stylecam.evaluation.performance.live_run import LiveRunConfig, LiveRunResult, Run
+from stylecam.evaluation.performance.engines import BenchCase, CaseTimings, EngineComparison
+from stylecam.evaluation.performance.live_run import LiveRunConfig, LiveRunResult
 from stylecam.evaluation.performance.load_test import LoadTestResult, phases
 from stylecam.evaluation.performance.soak_test import SoakTestResult
 from stylecam.evaluation.performance.suite import BenchReport
@@ -14,8 +14,8 @@ from stylecam.media.frame import Size
 from tests.doubles import TintEngine, model
 
 
-def entry(t: float, **changes: Any) -> dict[str, Any]:
-    """A sample at `t` of a run at 30 frames a second that keeps one core busy."""
+def sample(t: float, **changes: Any) -> dict[str, Any]:
+    """Return a sample at `t` of a run at 30 frames a second that keeps one core busy."""
     return {
         "kind": "sample",
         "t": t,
@@ -59,45 +59,44 @@ REPORT: dict[str, Any] = {
 }
 
 
-def run(samples: list[dict[str, Any]], seconds: float = 60.0, **changes: Any) -> Run:
-    """A run of which these samples were taken."""
-    outcome = LiveRunResult(samples, **{"report": REPORT, **changes})
-    return Run(LiveRunConfig("samples.jsonl", seconds), outcome)
+def live_result(samples: list[dict[str, Any]], seconds: float = 60.0, **changes: Any) -> LiveRunResult:
+    """Return the result of a live run that took `samples`."""
+    return LiveRunResult(LiveRunConfig("samples.jsonl", seconds), samples, **{"report": REPORT, **changes})
 
 
 SIZE, LARGE = Size(64, 48), Size(128, 96)
 
 
-def ranking() -> EngineComparison:
-    """A network of ours that takes 4 ms, the classic one 100 ms, where ours has 0.2 GMAC and the peak is 100."""
-    ours, classic = model("ours"), model("classic")
+def comparison() -> EngineComparison:
+    """Return timings of a network of 0.2 GMAC in 4 ms and of the baseline in 100 ms, at a peak of 100 GMAC/s."""
+    ours, baseline = model("ours"), model("baseline")
     engine = TintEngine()
-    found = EngineComparison(baseline=classic, peak=100.0, gmac={(ours.key, SIZE): 0.2, (ours.key, LARGE): 0.8})
-    found.times = [
-        CaseTimings(Entry(engine, ours), SIZE, [4.0, 4.0, 9.0], [5.0]),
-        CaseTimings(Entry(engine, classic), SIZE, [100.0], [80.0]),
-        CaseTimings(Entry(engine, ours), LARGE, [16.0], [16.0]),
+    result = EngineComparison(baseline=baseline, peak=100.0, gmac={(ours.key, SIZE): 0.2, (ours.key, LARGE): 0.8})
+    result.timings = [
+        CaseTimings(BenchCase(engine, ours), SIZE, [4.0, 4.0, 9.0], [5.0]),
+        CaseTimings(BenchCase(engine, baseline), SIZE, [100.0], [80.0]),
+        CaseTimings(BenchCase(engine, ours), LARGE, [16.0], [16.0]),
     ]
-    return found
+    return result
 
 
-def report() -> BenchReport:
-    """All kinds, measured to the end."""
-    samples = [entry(t) for t in range(61)]
+def full_report() -> BenchReport:
+    """Return a report of all measurements, done to the end."""
+    samples = [sample(t) for t in range(61)]
     events = [{"kind": "event", "t": 15.1, "what": "load", "argument": "1"}]
     pixels = {"count": 90, "p50": 20.0, "p95": 30.0, "p99": 33.0, "max": 40.0, "unreadable": 0, "backwards": 0}
-    seen = run(samples, events=events, pixels=pixels)
+    run = live_result(samples, events=events, pixels=pixels)
     return BenchReport(
-        HostInfo.here(), "great_wave", (), ranking(), seen, [seen, seen],
-        LoadTestResult(seen, phases(60, 2)), [seen, seen],
-        SoakTestResult(seen),
+        HostInfo.collect(), "great_wave", comparison(), run, [run, run],
+        LoadTestResult(run, phases(60, 2)), [run, run],
+        SoakTestResult(run),
     )  # fmt: skip
 
 
-def cut_short() -> BenchReport:
-    """All live kinds, each of which crashed at once."""
-    nothing = run([], report=None, crash="it ended with SIGSEGV")
+def crashed_report() -> BenchReport:
+    """Return a report of all live measurements, each of which crashed at once."""
+    run = live_result([], report=None, crash="it ended with SIGSEGV")
     return BenchReport(
-        HostInfo.here(), "great_wave", (), None, nothing, [nothing], LoadTestResult(nothing, phases(60, 2)), [nothing],
-        SoakTestResult(nothing), stopped=True,
+        HostInfo.collect(), "great_wave", None, run, [run], LoadTestResult(run, phases(60, 2)), [run],
+        SoakTestResult(run), stopped=True,
     )  # fmt: skip

@@ -8,12 +8,12 @@ import cv2
 import pytest
 
 from stylecam.evaluation.performance import chart
-from tests.evaluation.performance.fixtures import REPORT, cut_short, report, run
+from tests.evaluation.performance.fixtures import REPORT, crashed_report, full_report, live_result
 
 
 def test_each_kind_has_a_panel(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    chart.write_chart(tmp_path / "a.png", report())
+    chart.write_chart(tmp_path / "a.png", full_report())
     drawn = cv2.imread(str(tmp_path / "a.png"))
     assert drawn is not None
     assert drawn.shape[0] > 2000
@@ -21,14 +21,14 @@ def test_each_kind_has_a_panel(tmp_path: Path) -> None:
 
 def test_what_was_cut_short_is_drawn_as_far_as_it_is_known(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    chart.write_chart(tmp_path / "a.png", cut_short())
+    chart.write_chart(tmp_path / "a.png", crashed_report())
     assert (tmp_path / "a.png").stat().st_size > 0
 
 
 def test_a_run_that_published_no_picture_of_the_camera_is_no_bar(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    found = report()
+    found = full_report()
     nothing = {**REPORT, "latency_ms": {"p50": None, "p95": None, "p99": None}}
-    found.live = [run([], report=nothing), *found.live]
+    found.live = [live_result([], report=nothing), *found.live]
     chart.write_chart(tmp_path / "a.png", found)
     assert (tmp_path / "a.png").stat().st_size > 0

@@ -1,9 +1,15 @@
-"""The governor under load."""
+"""Tests of the governor's run under load, and of the busy processes."""
 
 from __future__ import annotations
 
-from stylecam.evaluation.performance.load_test import LoadTestResult, phases, script
-from tests.evaluation.performance.fixtures import entry, run
+import subprocess
+import sys
+
+import psutil
+
+from stylecam.evaluation.performance.load_test import CpuLoad, LoadTestResult, phases, script
+from tests.doubles import until
+from tests.evaluation.performance.fixtures import live_result, sample
 
 PARTS = phases(60.0, 2)
 
@@ -22,25 +28,51 @@ def test_it_has_settled_with_the_last_change_of_a_phase() -> None:
     def rung(t: float) -> list[int]:
         return [640, 360] if t < 16 or t >= 40 else [512, 288] if t < 17.5 else [448, 256]
 
-    samples = [entry(t / 4, rung=rung(t / 4)) for t in range(240)]
-    calm, loaded, again = LoadTestResult(run(samples, events=loads(15.2, 35.1)), PARTS).as_dict()["phases"]
+    samples = [sample(t / 4, rung=rung(t / 4)) for t in range(240)]
+    calm, loaded, again = LoadTestResult(live_result(samples, events=loads(15.2, 35.1)), PARTS).as_dict()["phases"]
     assert (calm["changes"], calm["settled_after_s"]) == (0, 0.0)
     assert (loaded["changes"], loaded["settled_after_s"], loaded["rung"]) == (2, 2.3, [448, 256])
     assert (again["changes"], again["settled_after_s"], again["rung"]) == (1, 4.9, [640, 360])
 
 
 def test_late_frames_are_those_of_the_phase() -> None:
-    samples = [entry(t, repeats=0 if t < 20 else 7 if t < 35 else 9) for t in range(61)]
-    shown = LoadTestResult(run(samples, events=loads(15, 35)), PARTS).as_dict()["phases"]
+    samples = [sample(t, repeats=0 if t < 20 else 7 if t < 35 else 9) for t in range(61)]
+    shown = LoadTestResult(live_result(samples, events=loads(15, 35)), PARTS).as_dict()["phases"]
     assert [phase["late"] for phase in shown] == [0, 9, 0]
 
 
 def test_taking_detail_away_is_a_change() -> None:
-    samples = [entry(t, detail=t < 10) for t in range(61)]
-    assert LoadTestResult(run(samples, events=loads(15, 35)), PARTS).as_dict()["phases"][0]["changes"] == 1
+    samples = [sample(t, detail=t < 10) for t in range(61)]
+    assert LoadTestResult(live_result(samples, events=loads(15, 35)), PARTS).as_dict()["phases"][0]["changes"] == 1
 
 
 def test_of_a_run_cut_short_the_phases_not_reached_are_empty() -> None:
-    samples = [entry(t) for t in range(10)]
-    shown = LoadTestResult(run(samples, report=None), PARTS).as_dict()["phases"]
+    samples = [sample(t) for t in range(10)]
+    shown = LoadTestResult(live_result(samples, report=None), PARTS).as_dict()["phases"]
     assert [phase["rung"] for phase in shown] == [[640, 360], None, None]
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_as_many_as_asked_for_are_busy_and_none_afterwards() -> None:
+    before = len(children())
+    with CpuLoad() as load:
+        load.set(2)
+        assert len(children()) == before + 2
+        load.set(1)
+        assert (load.count, len(children())) == (1, before + 1)
+        one = psutil.Process(load._processes[0].pid)
+        assert until(lambda: one.cpu_times().user > 0.3), "it does nothing"
+    assert len(children()) == before
+
+
+def test_none_outlives_a_program_that_died() -> None:
+    program = (
+        "import os; from stylecam.evaluation.performance.load_test import CpuLoad; load = CpuLoad(); load.set(1);"
+        "os.write(1, str(load._processes[0].pid).encode()); os._exit(1)"
+    )
+    dead = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    pid = int(dead.stdout)
+    assert until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)

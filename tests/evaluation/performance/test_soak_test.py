@@ -1,4 +1,4 @@
-"""A long run."""
+"""Tests of the long run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stylecam.evaluation.performance.soak_test import SoakTestResult, rise, script, slope
-from tests.evaluation.performance.fixtures import entry, run
+from tests.evaluation.performance.fixtures import live_result, sample
 
 
 def test_the_script_of_half_an_hour() -> None:
@@ -53,7 +53,7 @@ def test_a_run_of_days_is_judged_too() -> None:
     assert slope(times.tolist(), (300 + times / 600).tolist()) == pytest.approx(1.0, abs=0.01)
 
 
-def test_one_step_up_that_a_median_slope_hides_is_told_beside_it() -> None:
+def test_one_step_up_that_a_median_slope_hides_is_reported_too() -> None:
     memory = [300.0] * 600 + [340.0] * 300
     assert slope(list(range(900)), memory) == pytest.approx(0.0, abs=0.01)
     assert rise(memory) == 40.0
@@ -61,27 +61,27 @@ def test_one_step_up_that_a_median_slope_hides_is_told_beside_it() -> None:
 
 
 def test_the_warm_up_s_growth_does_not_count() -> None:
-    samples = [entry(t, rss_mb=min(300.0, 100 + t)) for t in range(1801)]
-    shown = SoakTestResult(run(samples, 1800.0)).as_dict()
+    samples = [sample(t, rss_mb=min(300.0, 100 + t)) for t in range(1801)]
+    shown = SoakTestResult(live_result(samples, 1800.0)).as_dict()
     assert shown["warm_up_s"] == 300.0
     assert shown["growth_mb_per_10_min"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_what_happened_is_counted_and_the_longest_gap_told() -> None:
-    samples = [entry(t, longest_gap_ms=40.0 if t < 30 else 120.0, faults=t // 30) for t in range(61)]
+def test_what_happened_is_counted_and_the_longest_gap_is_reported() -> None:
+    samples = [sample(t, longest_gap_ms=40.0 if t < 30 else 120.0, faults=t // 30) for t in range(61)]
     events = [
         {"t": 10.0, "what": "order", "argument": "next"},
         {"t": 15.0, "what": "load", "argument": "1"},
         {"t": 35.0, "what": "load", "argument": "0"},
         {"t": 45.0, "what": "fault", "argument": "2.5"},
     ]
-    shown = SoakTestResult(run(samples, events=events)).as_dict()
+    shown = SoakTestResult(live_result(samples, events=events)).as_dict()
     assert (shown["switches"], shown["loads"], shown["faults"], shown["faults_seen"]) == (1, 1, 1, 2)
     assert shown["longest_gap_ms"] == 120.0
     assert not shown["lost_at_the_end"]
 
 
-def test_a_run_that_crashed_at_once_can_be_told() -> None:
-    shown = SoakTestResult(run([], report=None, crash="it ended with SIGABRT")).as_dict()
+def test_a_run_that_crashed_at_once_can_be_reported() -> None:
+    shown = SoakTestResult(live_result([], report=None, crash="it ended with SIGABRT")).as_dict()
     assert shown["crash"] == "it ended with SIGABRT"
     assert shown["growth_mb_per_10_min"] is None

@@ -1,4 +1,4 @@
-"""All that was asked for."""
+"""Tests of the whole benchmark."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from typing import Any
 import pytest
 
 from stylecam.errors import BenchError, StyleNotFoundError, UsageError
-from stylecam.evaluation.performance import suite as room
+from stylecam.evaluation.performance import suite as suite_module
 from stylecam.evaluation.performance.config import MEASUREMENTS, BenchConfig
 from stylecam.evaluation.performance.live_run import LiveRunConfig, LiveRunResult
 from stylecam.evaluation.performance.suite import BenchSuite
 from stylecam.media.frame import Size
 from stylecam.models.catalog import shipped_models
 from stylecam.utils.clock import Clock
-from tests.evaluation.performance.fixtures import REPORT, entry
+from tests.evaluation.performance.fixtures import REPORT, sample
 
 FOLDERS = (shipped_models(),)
 LIVE = tuple(kind for kind in MEASUREMENTS if kind != "engines")
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> list[LiveRunConfig]:
-    """The live runs that were asked for; each takes no time."""
-    asked: list[LiveRunConfig] = []
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[LiveRunConfig]:
+    """The live runs that were requested for; each takes no time."""
+    requested: list[LiveRunConfig] = []
 
-    def run_live(job: LiveRunConfig, clock: Clock, stop: threading.Event, look: Any) -> LiveRunResult:
-        asked.append(job)
-        samples = [entry(t) for t in range(3)]
+    def run_live(config: LiveRunConfig, clock: Clock, stop: threading.Event, look: Any) -> LiveRunResult:
+        requested.append(config)
+        samples = [sample(t) for t in range(3)]
         for one in samples:
             look(one)
-        return LiveRunResult(samples, report=REPORT, pixels={"count": 1} if job.reads else None)
+        return LiveRunResult(config, samples, report=REPORT, pixels={"count": 1} if config.reads_timestamps else None)
 
-    monkeypatch.setattr(room, "run_live", run_live)
-    return asked
+    monkeypatch.setattr(suite_module, "run_live", run_live)
+    return requested
 
 
-def test_each_kind_has_its_runs_and_its_figures(jobs: list[LiveRunConfig]) -> None:
+def test_each_kind_has_its_runs_and_its_figures(runs: list[LiveRunConfig]) -> None:
     found = BenchSuite(BenchConfig(what=LIVE, folders=FOLDERS)).run().as_dict()
     assert all(found[kind] for kind in LIVE)
-    assert [job.seconds for job in jobs] == [6.0, 60.0, 60.0, 6.0, 6.0, 1800.0]
-    assert [job.style for job in jobs if job.reads] == ["none", None]
-    assert [bool(job.script) for job in jobs] == [False, False, True, False, False, True]
+    assert [config.seconds for config in runs] == [6.0, 60.0, 60.0, 6.0, 6.0, 1800.0]
+    assert [config.style for config in runs if config.reads_timestamps] == ["none", None]
+    assert [bool(config.script) for config in runs] == [False, False, True, False, False, True]
 
 
-def test_live_runs_are_made_for_each_camera_engine_and_scale(jobs: list[LiveRunConfig]) -> None:
+def test_live_runs_are_made_for_each_camera_engine_and_scale(runs: list[LiveRunConfig]) -> None:
     plan = BenchConfig(
         what=("live",),
         cameras=("demo", "clip.mp4"),
@@ -55,19 +55,19 @@ def test_live_runs_are_made_for_each_camera_engine_and_scale(jobs: list[LiveRunC
         folders=FOLDERS,
     )
     assert len(BenchSuite(plan).run().as_dict()["live"]) == 8
-    assert len({(job.camera, job.engine, job.scale) for job in jobs}) == 8
-    assert {(job.engine, job.device) for job in jobs} == {("opencv", "auto"), ("openvino", "cpu-bf16")}
+    assert len({(config.camera, config.engine, config.scale) for config in runs}) == 8
+    assert {(config.engine, config.device) for config in runs} == {("opencv", "auto"), ("openvino", "cpu-bf16")}
 
 
-def test_progress_goes_from_nothing_to_the_end_and_never_back(jobs: list[LiveRunConfig]) -> None:
-    told: list[float] = []
-    BenchSuite(BenchConfig(what=LIVE, folders=FOLDERS), lambda done, _: told.append(done)).run()
-    assert told == sorted(told)
-    assert told[0] == 0
-    assert told[-1] <= 1
+def test_progress_goes_from_nothing_to_the_end_and_never_back(runs: list[LiveRunConfig]) -> None:
+    reported: list[float] = []
+    BenchSuite(BenchConfig(what=LIVE, folders=FOLDERS), lambda done, _: reported.append(done)).run()
+    assert reported == sorted(reported)
+    assert reported[0] == 0
+    assert reported[-1] <= 1
 
 
-def test_stopped_it_goes_no_further(jobs: list[LiveRunConfig]) -> None:
+def test_after_a_stop_nothing_more_is_measured(runs: list[LiveRunConfig]) -> None:
     stop = threading.Event()
 
     def listener(_: float, what: str) -> None:
@@ -78,24 +78,24 @@ def test_stopped_it_goes_no_further(jobs: list[LiveRunConfig]) -> None:
     assert report.stopped
     assert report.live
     assert report.soak is None
-    assert len(jobs) == 2
+    assert len(runs) == 2
 
 
-@pytest.mark.parametrize("good", [0, 1])
+@pytest.mark.parametrize("successful", [0, 1])
 def test_a_run_that_cannot_be_opened_does_not_take_the_others_with_it(
-    good: int, jobs: list[LiveRunConfig], monkeypatch: pytest.MonkeyPatch
+    successful: int, runs: list[LiveRunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original: Any = vars(room)["run_live"]
+    original: Any = vars(suite_module)["run_live"]
 
-    def second(job: LiveRunConfig, *others: Any) -> LiveRunResult:
-        if len(jobs) == good:
+    def second(config: LiveRunConfig, *others: Any) -> LiveRunResult:
+        if len(runs) == successful:
             raise BenchError("there is no such camera")
-        found: LiveRunResult = original(job, *others)
+        found: LiveRunResult = original(config, *others)
         return found
 
-    monkeypatch.setattr(room, "run_live", second)
+    monkeypatch.setattr(suite_module, "run_live", second)
     suite = BenchSuite(BenchConfig(what=("live", "soak"), cameras=("demo", "7"), folders=FOLDERS))
-    if not good:
+    if not successful:
         with pytest.raises(BenchError, match="no such camera"):
             suite.run()
         return
@@ -105,9 +105,9 @@ def test_a_run_that_cannot_be_opened_does_not_take_the_others_with_it(
     assert report.as_dict()["failure"] == "there is no such camera"
 
 
-def test_samples_are_kept_where_the_user_says(jobs: list[LiveRunConfig], tmp_path: Path) -> None:
+def test_samples_are_kept_where_the_user_says(runs: list[LiveRunConfig], tmp_path: Path) -> None:
     BenchSuite(BenchConfig(what=("soak",), folders=FOLDERS, samples=tmp_path / "s.jsonl")).run()
-    assert jobs[0].samples == str(tmp_path / "s.jsonl")
+    assert runs[0].samples == str(tmp_path / "s.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_samples_are_kept_where_the_user_says(jobs: list[LiveRunConfig], tmp_pat
     ],
     ids=str,
 )  # fmt: skip
-def test_a_plan_that_makes_no_sense_is_refused_before_anything_is_measured(wrong: dict[str, Any]) -> None:
+def test_a_wrong_configuration_is_refused_before_anything_is_measured(wrong: dict[str, Any]) -> None:
     with pytest.raises((UsageError, StyleNotFoundError)):
         BenchSuite(BenchConfig(**{"folders": FOLDERS, **wrong}))
 

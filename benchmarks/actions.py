@@ -38,7 +38,7 @@ import numpy as np
 import psutil
 
 import stylecam
-from stylecam.control.http.instances import published, this_process
+from stylecam.control.http.instances import current_instance, registered
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Frame, Size
@@ -131,7 +131,7 @@ def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
             "get": lambda: ask(live, "GET", f"/api/do/bypass?token={TOKEN}"),
             "socket": lambda: loop.run_until_complete(listener.say({"id": 1, "action": "bypass"})),
         }
-        with published(this_process([], [], server.host, server.port, server.token)):
+        with registered(current_instance([], [], server.host, server.port, server.token)):
             for surface in SURFACES:
                 if surface == "socket":  # only now: one that does not answer pings is let go
                     loop.run_until_complete(listener.connect())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from stylecam.control.http import instances as instance
+from stylecam.control.http import instances
 from stylecam.live.stats import Stats
 from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
@@ -68,5 +68,5 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setattr(paths, "config_file", lambda: home / "config.toml")
     monkeypatch.setattr(paths, "user_styles", lambda: home / "styles")
-    monkeypatch.setattr(instance, "folder", lambda: home / "running")
+    monkeypatch.setattr(instances, "runtime_folder", lambda: home / "running")
     return home / "config.toml"

@@ -68,19 +68,19 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
     order = None if name in LOOKS else command_from_words(name, arguments)
     from stylecam.control.http import client
 
-    instance = client.find(pid)
+    instance = client.find_instance(pid)
     if name == "watch":
         _watch(instance, as_json, stats)
         return
     with client.Client(instance) as running:
-        answer = {"state": running.state(stats)} if order is None else running.carry_out(order)
+        answer = {"state": running.state(stats)} if order is None else running.send(order)
     if as_json:
         click.echo(
             json.dumps(answer["state"] | ({"result": answer["result"]} if answer.get("result") else {}), indent=2)
         )
         return
     result = answer.get("result") or {}
-    click.echo(str(result["file"]) if result.get("file") else ", ".join(client.described(answer["state"])))
+    click.echo(str(result["file"]) if result.get("file") else ", ".join(client.describe_state(answer["state"])))
     if stats and answer["state"].get("stats"):
         click.echo(json.dumps(answer["state"]["stats"], indent=2))
 
@@ -110,7 +110,7 @@ def _watch(instance: Any, as_json: bool, stats: bool) -> None:
         if as_json and (kind != "stats" or stats):
             click.echo(json.dumps(message))
         elif kind == "state":
-            click.echo(", ".join(client.described(message["state"])))
+            click.echo(", ".join(client.describe_state(message["state"])))
         elif kind == "notice" and message.get("text"):
             click.echo(str(message["text"]))
         elif kind == "stats" and stats:
@@ -139,7 +139,7 @@ def _presets() -> list[str]:
     from stylecam.errors import StylecamError
 
     try:
-        with client.Client(client.find(), 1.0) as running:
+        with client.Client(client.find_instance(), 1.0) as running:
             return [str(name) for name in running.state().get("presets", [])]
     except StylecamError:  # nothing to choose from while nothing runs
         return []

@@ -22,7 +22,7 @@ def command(as_json: bool, pid: int | None) -> None:
     """Print what to paste into OBS, to show the running stylecam there without a virtual camera."""
     from stylecam.control.http import client
 
-    instance = client.find(pid)
+    instance = client.find_instance(pid)
     with client.Client(instance) as running:
         stats = running.state(stats=True).get("stats") or {}
     width, height = stats.get("size", (1280, 720))

@@ -25,7 +25,7 @@ from stylecam.cli.options import (
     flags_of,
     settings_from,
 )
-from stylecam.control.http import instances as instance
+from stylecam.control.http import instances
 from stylecam.errors import SinkError, SourceError, StylecamError, UsageError
 from stylecam.live.config import file as config
 from stylecam.live.settings import Settings
@@ -130,7 +130,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         return replace(settings_of(context), demo=not manager.connected)
 
     settings = wanted(context)
-    instance.check_free(settings.outputs)
+    instances.check_outputs_free(settings.outputs)
 
     def reread() -> Settings:
         again = command.make_context("run", list(context.meta[_WORDS]))
@@ -204,7 +204,9 @@ def _findable(live: Session, settings: Settings, say: Callable[[str], None]) -> 
     names = [sink.name for sink in live.sinks]
     with contextlib.ExitStack() as closing:
         try:
-            closing.enter_context(instance.published(instance.this_process(settings.outputs, names, *_reached(live))))
+            closing.enter_context(
+                instances.registered(instances.current_instance(settings.outputs, names, *_reached(live)))
+            )
         except OSError as error:
             say(f"stylecam ctl will not find this stylecam: {error}")
         yield

@@ -30,7 +30,7 @@ WRONG_PASSWORD = 4009
 """The close code WebSocketCloseCode::AuthenticationFailed."""
 ANSWER_S = 10.0
 STOP_S = 3.0
-GOODBYE_S = 0.5
+CLOSE_TIMEOUT_S = 0.5
 """An OBS that hangs does not answer the goodbye; the library would wait for it for ten seconds."""
 
 
@@ -211,7 +211,7 @@ async def _parted(client: Any) -> None:
     """Say goodbye, whatever a broken connection has the library raise, and wait a moment for the answer."""
     transport = getattr(client.ws, "transport", None)
     goodbye = asyncio.create_task(client.disconnect())
-    await asyncio.wait({goodbye}, timeout=GOODBYE_S)
+    await asyncio.wait({goodbye}, timeout=CLOSE_TIMEOUT_S)
     if not goodbye.done():
         goodbye.cancel()
         if transport is not None:

@@ -310,12 +310,12 @@ class Session:
 
     def _changed(self) -> None:
         if self.server is not None:
-            self.server.changed()
+            self.server.send_state()
 
     def _say(self, message: str) -> None:
         self._tell_user(message)
         if self.server is not None:
-            self.server.notice(message)
+            self.server.send_notice(message)
 
     def _reload(self) -> None:
         if self._reloader is None:
@@ -369,13 +369,13 @@ class Session:
             self._say(self.pool.notices.popleft())
         if self._notifications.update(self._troubles()):
             self._changed()
-        if tick is None and not (self.server is not None and self.server.listened):
+        if tick is None and not (self.server is not None and self.server.has_clients):
             return
         report = self.report(now)
         if tick is not None:
             tick(report)
         if self.server is not None:
-            self.server.tell(report)
+            self.server.send_stats(report)
 
     def _troubles(self) -> dict[str, str]:
         """What does not work at this moment, by whom it concerns."""

@@ -17,15 +17,14 @@ from stylecam.cli.ctl import command as ctl
 from stylecam.cli.group import run_command_line
 from stylecam.control.actions import ACTIONS
 from stylecam.models.catalog import Catalog
-from tests.control.house import REPORT
-from tests.control.served import Served
+from tests.control.running_server import REPORT, RunningServerWithPresets
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
-def served(own_settings: Path, catalog: Catalog) -> Iterator[Served]:
-    with Served(catalog).running() as running:
+def served(own_settings: Path, catalog: Catalog) -> Iterator[RunningServerWithPresets]:
+    with RunningServerWithPresets(catalog).discoverable() as running:
         yield running
 
 
@@ -103,10 +102,10 @@ def test_everything_that_can_be_done_is_listed(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_watching_prints_every_change_until_the_end(catalog: Catalog, as_json: bool) -> None:
-    with Served(catalog).running() as served:
+    with RunningServerWithPresets(catalog).discoverable() as served:
         code = (
-            "import sys; from pathlib import Path; from stylecam.control.http import instances as instance;"
-            f"instance.folder = lambda: Path({str(_folder())!r});"
+            "import sys; from pathlib import Path; from stylecam.control.http import instances;"
+            f"instances.runtime_folder = lambda: Path({str(_folder())!r});"
             "from stylecam.cli.group import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
         )
         words = ["ctl", "watch", *(["--json"] if as_json else [])]
@@ -129,9 +128,9 @@ def test_watching_prints_every_change_until_the_end(catalog: Catalog, as_json: b
 
 
 def _folder() -> object:
-    from stylecam.control.http import instances as instance
+    from stylecam.control.http import instances
 
-    return instance.folder()
+    return instances.runtime_folder()
 
 
 def completed(*words: str, incomplete: str = "") -> list[str]:

@@ -10,19 +10,19 @@ import pytest
 
 from stylecam.cli.group import run_command_line
 from stylecam.models.catalog import Catalog
-from tests.control.served import Served
+from tests.control.running_server import RunningServerWithPresets
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
-def served(own_settings: Path, catalog: Catalog) -> Iterator[Served]:
-    with Served(catalog).running() as running:
+def served(own_settings: Path, catalog: Catalog) -> Iterator[RunningServerWithPresets]:
+    with RunningServerWithPresets(catalog).discoverable() as running:
         yield running
 
 
 def test_both_addresses_are_printed_with_the_token_and_the_size(
-    served: Served, capsys: pytest.CaptureFixture[str]
+    served: RunningServerWithPresets, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command_line(["obs"]) == 0
     text = capsys.readouterr().out
@@ -32,7 +32,7 @@ def test_both_addresses_are_printed_with_the_token_and_the_size(
     assert "720" in text
 
 
-def test_they_can_be_had_as_json(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+def test_they_can_be_had_as_json(served: RunningServerWithPresets, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["obs", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["browser_source"] == f"{served.server.url}picture?token={served.server.token}"

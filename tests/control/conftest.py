@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from stylecam.models.catalog import Catalog
-from tests.control.house import House
+from tests.control.running_server import RunningServer
 
 
 @pytest.fixture
-def house(catalog: Catalog) -> Iterator[House]:
-    with House(catalog) as house:
-        yield house
+def running_server(catalog: Catalog) -> Iterator[RunningServer]:
+    with RunningServer(catalog) as running_server:
+        yield running_server

@@ -14,7 +14,7 @@ import pytest
 from stylecam.control.actions import Command
 from stylecam.control.obs import ObsAddress, SceneFollower
 from stylecam.errors import ObsUnavailableError, UsageError
-from tests.control.house import free_port
+from tests.control.running_server import free_port
 from tests.doubles import until
 
 pytest.importorskip("simpleobsws", reason='following OBS needs one more package: pip install "stylecam[obs]"')
@@ -178,7 +178,7 @@ def test_stopping_does_not_wait_for_an_obs_that_does_not_answer(follow: Callable
 def test_stopping_does_not_wait_for_an_obs_that_hangs(
     obs: FakeObs, follow: Callable[..., Follow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stylecam.control.obs.GOODBYE_S", 0.01)
+    monkeypatch.setattr("stylecam.control.obs.CLOSE_TIMEOUT_S", 0.01)
     obs.hangs = True
     following = follow(obs.port)
     assert until(lambda: obs.greeted == 1)

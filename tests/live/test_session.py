@@ -48,7 +48,7 @@ from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.testing import CollectingSink
 from stylecam.utils.resources import usable_cores
-from tests.control import house
+from tests.control import running_server
 from tests.doubles import TintEngine, until
 
 SIZE = Size(128, 96)
@@ -542,7 +542,7 @@ def test_a_server_that_cannot_be_meant_is_refused(make: Make, change: dict[str, 
 
 
 def test_opened_to_others_it_warns(make: Make, said: list[str]) -> None:
-    port = house.free_port()
+    port = running_server.free_port()
     with served(make(server=True, listen=f"0.0.0.0:{port}")) as page:
         assert page.live.server is not None
         link = f":{port}/?token={page.live.server.token}"

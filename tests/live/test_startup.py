@@ -21,7 +21,7 @@ from stylecam.media.frame import Size
 from stylecam.media.sinks.base import NullSink, Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
-from tests.control.house import free_port
+from tests.control.running_server import free_port
 from tests.models.networks import network
 
 TOKEN = "a-token-of-the-tests"

@@ -20,8 +20,8 @@ from aiohttp.typedefs import Handler, Middleware
 from stylecam.control.http.address import Address, is_ip
 from stylecam.errors import UsageError
 
-# ---- control.guard
-LARGEST_BODY = 64 * 1024
+# ---- control.authenticator
+MAX_BODY_BYTES = 64 * 1024
 
 
 class Authenticator:
@@ -40,14 +40,14 @@ class Authenticator:
         """Why `request` is not let in; None if it is."""
         host = request.headers.get("Host", "")
         if not self._ours(host):
-            return refused(403, f"this is served as {self._address.host} only, not as {host[:60]!r}")
+            return error_response(403, f"this is served as {self._address.host} only, not as {host[:60]!r}")
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
-            return refused(403, f"requests from {origin[:60]!r} are not answered")
+            return error_response(403, f"requests from {origin[:60]!r} are not answered")
         if not self._known(request):
-            return refused(401, "the token is missing or wrong; open the link that stylecam prints")
-        if (request.content_length or 0) > LARGEST_BODY:
-            return refused(413, f"the body is larger than {LARGEST_BODY // 1024} KiB")
+            return error_response(401, "the token is missing or wrong; open the link that stylecam prints")
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            return error_response(413, f"the body is larger than {MAX_BODY_BYTES // 1024} KiB")
         return None
 
     def has_token(self, request: web.Request) -> bool:
@@ -56,7 +56,7 @@ class Authenticator:
         given = [request.query.get("token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
         return any(_equal(text, self._token) for text in given)
 
-    def remember(self, request: web.Request, response: web.StreamResponse) -> None:
+    def set_cookie(self, request: web.Request, response: web.StreamResponse) -> None:
         """Have the browser send a cookie from now on, so that the token need not stand in addresses."""
         response.set_cookie(self._cookie_name(request), self._cookie, httponly=True, samesite="Strict", path="/")
 
@@ -82,19 +82,19 @@ class Authenticator:
         return host in self._names or is_ip(host)  # a name that leads here may be anybody's, an address may not
 
 
-def guarded(guard: Authenticator) -> Middleware:
+def auth_middleware(authenticator: Authenticator) -> Middleware:
     """The middleware: refuses, turns every error into one line of JSON, and adds the headers all answers have."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        response: web.StreamResponse | None = guard.refusal(request)
+        response: web.StreamResponse | None = authenticator.refusal(request)
         if response is None:
             try:
                 response = await handler(request)
             except web.HTTPException as error:
-                response = refused(error.status, _words(error), error.headers) if error.status >= 400 else error
+                response = error_response(error.status, _words(error), error.headers) if error.status >= 400 else error
             except web.RequestPayloadError:
-                response = refused(400, "the body is not what its headers say")
+                response = error_response(400, "the body is not what its headers say")
         elif response.status == 401 and request.path in ("/", "/picture"):
             response = web.Response(status=401, text=_LOCKED, content_type="text/html")
         if not response.prepared:
@@ -128,7 +128,7 @@ which keeps others from steering your camera.</p>
 """
 
 
-def refused(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def error_response(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """An error, as all of them are told: `{"error": "one line"}`."""
     kept = {"Allow": headers["Allow"]} if headers is not None and "Allow" in headers else None
     return web.json_response({"error": " ".join(words.split())}, status=status, headers=kept)
@@ -138,7 +138,7 @@ def _words(error: web.HTTPException) -> str:
     known = {
         404: "there is nothing here; see /api/openapi.json",
         405: f"this is not how to ask; allowed: {error.headers.get('Allow', '')}",
-        413: f"the body is larger than {LARGEST_BODY // 1024} KiB",
+        413: f"the body is larger than {MAX_BODY_BYTES // 1024} KiB",
     }
     return known.get(error.status, error.reason)
 

@@ -12,22 +12,22 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from stylecam.control.actions import Command
-from stylecam.control.http.instances import Instance, running
+from stylecam.control.http.instances import Instance, running_instances
 from stylecam.errors import CommandRefusedError, NotRunningError, UsageError
 
-PATIENCE_S = 15.0
+TIMEOUT_S = 15.0
 """How long an answer may take; the server itself waits twelve seconds for the end of a recording."""
-LARGEST = 4 * 2**20
+MAX_ANSWER_BYTES = 4 * 2**20
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def find(pid: int | None = None) -> Instance:
+def find_instance(pid: int | None = None) -> Instance:
     """The running stylecam to talk to: the newest, or the one of this process number.
 
     Raises:
         NotRunningError: there is none, or it runs without its server.
     """
-    found = [instance for instance in running() if pid is None or instance.pid == pid]
+    found = [instance for instance in running_instances() if pid is None or instance.pid == pid]
     if not found and pid is not None:
         raise NotRunningError(f"process {pid} is no running stylecam of yours; leave it out to reach the newest")
     if not found:
@@ -43,7 +43,7 @@ def find(pid: int | None = None) -> Instance:
 class Client:
     """One running stylecam, over its server. Not for several threads at once."""
 
-    def __init__(self, instance: Instance, timeout_s: float = PATIENCE_S) -> None:
+    def __init__(self, instance: Instance, timeout_s: float = TIMEOUT_S) -> None:
         self.instance = instance
         host = _EVERYWHERE.get(instance.host, instance.host)
         self._connection = http.client.HTTPConnection(host, instance.port, timeout=timeout_s)
@@ -66,7 +66,7 @@ class Client:
         """What there is to paint with."""
         return cast("list[dict[str, Any]]", self._ask("GET", "/api/styles")["styles"])
 
-    def carry_out(self, order: Command) -> dict[str, Any]:
+    def send(self, order: Command) -> dict[str, Any]:
         """Have `order` carried out: the `state` after it, and a `result` where there is one.
 
         Raises:
@@ -85,7 +85,7 @@ class Client:
         try:
             self._connection.request(method, path, data, headers)
             response = self._connection.getresponse()
-            answer = _object(response.read(LARGEST))
+            answer = _object(response.read(MAX_ANSWER_BYTES))
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise NotRunningError(
@@ -102,18 +102,18 @@ class Client:
         raise UsageError(complaint)
 
 
-def watch(instance: Instance, heard: Callable[[dict[str, Any]], None]) -> None:
-    """Give `heard` every message of the running stylecam, the state first, until it ends.
+def watch(instance: Instance, on_message: Callable[[dict[str, Any]], None]) -> None:
+    """Give `on_message` every message of the running stylecam, the state first, until it ends.
 
     Raises:
         NotRunningError: nobody answers, or it is no stylecam.
     """
     import asyncio
 
-    asyncio.run(_watch(instance, heard))
+    asyncio.run(_watch(instance, on_message))
 
 
-async def _watch(instance: Instance, heard: Callable[[dict[str, Any]], None]) -> None:
+async def _watch(instance: Instance, on_message: Callable[[dict[str, Any]], None]) -> None:
     import aiohttp
 
     host = _EVERYWHERE.get(instance.host, instance.host)
@@ -121,11 +121,11 @@ async def _watch(instance: Instance, heard: Callable[[dict[str, Any]], None]) ->
     headers = {"Authorization": f"Bearer {instance.token}"}
     try:
         async with (
-            aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(connect=PATIENCE_S)) as session,
-            session.ws_connect(address, heartbeat=PATIENCE_S) as socket,
+            aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(connect=TIMEOUT_S)) as session,
+            session.ws_connect(address, heartbeat=TIMEOUT_S) as socket,
         ):
             async for message in _texts(socket):
-                heard(message)
+                on_message(message)
     except (aiohttp.ClientError, OSError) as error:
         raise NotRunningError(
             f"stylecam (process {instance.pid}) does not answer at {instance.url}: {str(error) or type(error).__name__}"
@@ -147,7 +147,7 @@ def _object(data: bytes | str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def described(state: Mapping[str, Any]) -> Iterator[str]:
+def describe_state(state: Mapping[str, Any]) -> Iterator[str]:
     """The state in words, what is out of the ordinary last."""
     yield str(state.get("style", ""))
     if state.get("strength", 1) != 1:

@@ -1,4 +1,4 @@
-"""The door of the server: how many are let in at once, and how long one may stand in it without a request."""
+"""The limit of the server: how many are let in at once, and how long one may stand in it without a request."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import cast
 
 from aiohttp import web
 
-MOST_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
 """Sixty-four pages have some four each; a process may mostly open a thousand files."""
-HEAD_S = 10.0
+HEADER_TIMEOUT_S = 10.0
 """A request has to have come so far, in this time, that it is known what is asked."""
 TURNED_AWAY_S = 1.0
-LARGEST_HEAD = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 """More than the server takes; what it says to that is its own."""
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -27,17 +27,17 @@ class ConnectionLimit:
     """
 
     def __init__(self, server: web.Server, most: int, head_s: float) -> None:
-        """`server` takes over who is let in; `most` may be there at once, inside and in the door together.
+        """`server` takes over who is let in; `most` may be there at once, inside and in the limit together.
 
         Who has sent no whole head of a request within `head_s` is let go.
         """
         self.server, self.most, self.head_s = server, most, head_s
-        self.waiting: set[_Guest] = set()
+        self.waiting: set[_WaitingConnection] = set()
         self.closed = False
 
     def __call__(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        return _Guest(self)
+        return _WaitingConnection(self)
 
     @property
     def full(self) -> bool:
@@ -51,11 +51,11 @@ class ConnectionLimit:
             guest.leave()
 
 
-class _Guest(asyncio.Protocol):
+class _WaitingConnection(asyncio.Protocol):
     """One connection whose request has not come yet; one too many is not counted, hears so, and goes."""
 
-    def __init__(self, door: ConnectionLimit) -> None:
-        self._door = door
+    def __init__(self, limit: ConnectionLimit) -> None:
+        self._limit = limit
         self._turned_away = False
         self._heard = b""
         self._transport: asyncio.Transport
@@ -63,25 +63,25 @@ class _Guest(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._turned_away = self._door.full
+        self._turned_away = self._limit.full
         if not self._turned_away:
-            self._door.waiting.add(self)
-        patience_s = TURNED_AWAY_S if self._turned_away else self._door.head_s
+            self._limit.waiting.add(self)
+        patience_s = TURNED_AWAY_S if self._turned_away else self._limit.head_s
         self._timer = asyncio.get_running_loop().call_later(patience_s, self.leave)
-        if self._door.closed:
+        if self._limit.closed:
             self.leave()
 
     def data_received(self, data: bytes) -> None:
         self._heard += data
         is_request = self._heard[:1].isalpha()  # else, as of a browser that wants https, the server answers at once
-        if is_request and _END_OF_HEAD not in self._heard and len(self._heard) <= LARGEST_HEAD:
+        if is_request and _END_OF_HEAD not in self._heard and len(self._heard) <= MAX_HEADER_BYTES:
             return
         self._settle()
         if self._turned_away:
-            self._transport.write(_refusal(self._door.most))
+            self._transport.write(_refusal(self._limit.most))
             self._transport.close()
             return
-        inside = self._door.server()
+        inside = self._limit.server()
         self._transport.set_protocol(inside)
         inside.connection_made(self._transport)
         inside.data_received(self._heard)
@@ -96,7 +96,7 @@ class _Guest(asyncio.Protocol):
 
     def _settle(self) -> None:
         self._timer.cancel()
-        self._door.waiting.discard(self)
+        self._limit.waiting.discard(self)
 
 
 def _refusal(most: int) -> bytes:

@@ -21,7 +21,7 @@ import psutil
 from stylecam.errors import AlreadyRunningError
 from stylecam.utils.files import atomic_file
 
-STARTED_S = 2.0
+START_TOLERANCE_S = 2.0
 """How far apart two readings of one process's start may lie: the system's idea of when it booted moves a little."""
 
 
@@ -48,10 +48,10 @@ class Instance:
     token: str = ""
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """True while the very process runs."""
         try:
-            return abs(float(psutil.Process(self.pid).create_time()) - self.started) < STARTED_S
+            return abs(float(psutil.Process(self.pid).create_time()) - self.started) < START_TOLERANCE_S
         except psutil.AccessDenied:
             return True
         except (psutil.Error, ValueError, OverflowError):
@@ -65,7 +65,7 @@ class Instance:
         return url(self.host, self.port)
 
 
-def this_process(
+def current_instance(
     wanted: Sequence[str], outputs: Sequence[str], host: str = "", port: int = 0, token: str = ""
 ) -> Instance:
     """The one that this process is."""
@@ -73,7 +73,7 @@ def this_process(
     return Instance(os.getpid(), started, tuple(wanted), tuple(outputs), host, port, token)
 
 
-def folder() -> Path:
+def runtime_folder() -> Path:
     """Where the files lie; it goes away when the user logs out, where the system has such a place."""
     with warnings.catch_warnings():  # of a session without such a place, which gets one in /tmp: see `_ours`
         warnings.simplefilter("ignore")
@@ -81,13 +81,13 @@ def folder() -> Path:
 
 
 @contextlib.contextmanager
-def published(instance: Instance) -> Iterator[Path]:
+def registered(instance: Instance) -> Iterator[Path]:
     """Others find `instance` inside this block, in the file given.
 
     Raises:
         OSError: the file cannot be written, or its folder belongs to somebody else.
     """
-    place = folder()
+    place = runtime_folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _ours(place):
         raise PermissionError(f"{place} belongs to somebody else, or can be written by others")
@@ -101,15 +101,15 @@ def published(instance: Instance) -> Iterator[Path]:
             path.unlink()
 
 
-def running() -> list[Instance]:
+def running_instances() -> list[Instance]:
     """Those that run now, the newest first; what others have left behind is taken away."""
-    place = folder()
+    place = runtime_folder()
     if not _ours(place):
         return []
     found = []
     for path in sorted(place.glob("instance-*.json")):
         instance = _read(path)
-        if instance is not None and instance.alive:
+        if instance is not None and instance.is_alive:
             found.append(instance)
         else:
             with contextlib.suppress(OSError):
@@ -117,13 +117,13 @@ def running() -> list[Instance]:
     return sorted(found, key=lambda instance: instance.started, reverse=True)
 
 
-def check_free(wanted: Sequence[str]) -> None:
+def check_outputs_free(wanted: Sequence[str]) -> None:
     """See that no running stylecam publishes where this one is asked to.
 
     Raises:
         AlreadyRunningError: one does; says how to steer it.
     """
-    for other in running():
+    for other in running_instances():
         shared = _places(wanted) & _places(other.wanted)
         if shared or _devices(wanted) & set(other.outputs):
             raise AlreadyRunningError(

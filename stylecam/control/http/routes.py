@@ -12,25 +12,25 @@ from aiohttp import web
 
 from stylecam.control.actions import ACTIONS, Command
 from stylecam.control.commands import CommandResult
-from stylecam.control.http.auth import Authenticator, refused
+from stylecam.control.http.auth import Authenticator, error_response
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.openapi import describe
 from stylecam.control.parameters import FLAG, Parameter
 from stylecam.errors import CommandRefusedError, EngineRunError, StylecamError, StyleNotFoundError, UsageError
 from stylecam.utils.version import __version__
 
-ANSWER_S = 12.0
+RESULT_TIMEOUT_S = 12.0
 """How long an answer waits for its order to be carried out; the end of a recording takes longest."""
 
 
 _STATS = Parameter("stats", FLAG, "with all figures", required=False)
 
 
-class Api:
+class ApiRoutes:
     """The handlers of `/api/...`, but for the live connection."""
 
-    def __init__(self, desk: ServerContext, guard: Authenticator) -> None:
-        self._desk, self._guard = desk, guard
+    def __init__(self, context: ServerContext, authenticator: Authenticator) -> None:
+        self._context, self._authenticator = context, authenticator
 
     def routes(self) -> list[web.RouteDef]:
         """What leads where."""
@@ -46,15 +46,15 @@ class Api:
         ]
 
     async def _state(self, request: web.Request) -> web.Response:
-        state = self._desk.state()
+        state = self._context.state()
         try:
             wanted = bool(_STATS.read(request.query.get("stats", "0")))
         except UsageError as error:
-            return refused(422, str(error))
-        return web.json_response({**state, "stats": self._desk.report()} if wanted else state)
+            return error_response(422, str(error))
+        return web.json_response({**state, "stats": self._context.report()} if wanted else state)
 
     async def _stats(self, _: web.Request) -> web.Response:
-        return web.json_response(self._desk.report())
+        return web.json_response(self._context.report())
 
     async def _styles(self, _: web.Request) -> web.Response:
         styles = [
@@ -66,27 +66,27 @@ class Api:
                 "year": card.year,
                 "thumbnail": f"/api/styles/{card.name}/thumbnail.jpg",
             }
-            for number, card in enumerate(self._desk.catalog.cards, 1)
+            for number, card in enumerate(self._context.catalog.cards, 1)
         ]
         return web.json_response({"styles": styles})
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
-        thumbnails = self._desk.thumbnails
+        thumbnails = self._context.thumbnails
         try:
-            found = None if thumbnails is None else await thumbnails.of(request.match_info["name"])
+            found = None if thumbnails is None else await thumbnails.get(request.match_info["name"])
         except StyleNotFoundError as error:
-            return refused(404, str(error))
+            return error_response(404, str(error))
         except EngineRunError as error:
-            return refused(409, str(error))
+            return error_response(409, str(error))
         if found is None:
-            return refused(503, "no picture yet")
+            return error_response(503, "no picture yet")
         headers = {"ETag": f'"{found.tag}"'}
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
         return web.Response(body=found.jpeg, content_type="image/jpeg", headers=headers)
 
     async def _actions(self, _: web.Request) -> web.Response:
-        hotkeys = self._desk.hotkeys
+        hotkeys = self._context.hotkeys
         told = [{**action.describe(), "hotkey": hotkeys.get(action.name, "")} for action in ACTIONS.values()]
         return web.json_response({"actions": told})
 
@@ -99,19 +99,21 @@ class Api:
             return _unknown(name)
         body = await request.read()
         if body and request.content_type != "application/json":
-            return refused(415, f"the body is {request.content_type[:60]}; send application/json")
+            return error_response(415, f"the body is {request.content_type[:60]}; send application/json")
         try:
             arguments = json.loads(body) if body else {}
         except (ValueError, RecursionError):
-            return refused(400, "the body is not JSON")
+            return error_response(400, "the body is not JSON")
         if not isinstance(arguments, dict):
-            return refused(422, 'the body must be an object with the arguments, such as {"value": 0.5}')
+            return error_response(422, 'the body must be an object with the arguments, such as {"value": 0.5}')
         return await self._carry_out(lambda: Command.from_json(name, arguments))
 
     async def _do(self, request: web.Request) -> web.Response:
         """The same for whatever can only open an address, as a Stream Deck's website button does."""
-        if not self._guard.has_token(request):  # a cookie is not enough: any page could have the browser ask this
-            return refused(401, "an action by its address needs the token in it: ?token=…")
+        if not self._authenticator.has_token(
+            request
+        ):  # a cookie is not enough: any page could have the browser ask this
+            return error_response(401, "an action by its address needs the token in it: ?token=…")
         name = request.match_info["name"]
         if name not in ACTIONS:
             return _unknown(name)
@@ -120,12 +122,12 @@ class Api:
 
     async def _carry_out(self, make: Callable[[], Command]) -> web.Response:
         try:
-            result = await result_of(self._desk.control.submit(make()))
-            answer: dict[str, Any] = {"state": self._desk.describe(result.state)}
+            result = await result_of(self._context.control.submit(make()))
+            answer: dict[str, Any] = {"state": self._context.describe(result.state)}
         except CommandRefusedError as error:
-            return refused(409, str(error))
+            return error_response(409, str(error))
         except StylecamError as error:
-            return refused(422, str(error))
+            return error_response(422, str(error))
         return web.json_response(answer if result.extra is None else {**answer, "result": result.extra})
 
 
@@ -142,13 +144,13 @@ def command_from_message(message: Any) -> Command:
 
 
 async def result_of(future: Future[CommandResult]) -> CommandResult:
-    """Wait for a command's result, at most `ANSWER_S`.
+    """Wait for a command's result, at most `RESULT_TIMEOUT_S`.
 
     Raises:
         StylecamError: the command was refused. A `CommandRefusedError` also says that it failed or is not done in time.
     """
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(future), ANSWER_S)
+        return await asyncio.wait_for(asyncio.wrap_future(future), RESULT_TIMEOUT_S)
     except asyncio.TimeoutError:  # a class of its own on Python 3.10
         raise CommandRefusedError("it has not been carried out yet") from None
     except StylecamError:
@@ -158,4 +160,4 @@ async def result_of(future: Future[CommandResult]) -> CommandResult:
 
 
 def _unknown(name: str) -> web.Response:
-    return refused(404, f"there is no action {name[:60]!r}; there are {', '.join(ACTIONS)}")
+    return error_response(404, f"there is no action {name[:60]!r}; there are {', '.join(ACTIONS)}")

@@ -12,18 +12,18 @@ from typing import Any
 from aiohttp import http_exceptions, web
 
 from stylecam.control.http.address import Address, url
-from stylecam.control.http.auth import LARGEST_BODY, Authenticator, guarded, new_token
-from stylecam.control.http.connection_limit import HEAD_S, MOST_CONNECTIONS, ConnectionLimit
+from stylecam.control.http.auth import MAX_BODY_BYTES, Authenticator, auth_middleware, new_token
+from stylecam.control.http.connection_limit import HEADER_TIMEOUT_S, MAX_CONNECTIONS, ConnectionLimit
 from stylecam.control.http.context import ServerContext
-from stylecam.control.http.routes import Api
-from stylecam.control.http.static import Pages
+from stylecam.control.http.routes import ApiRoutes
+from stylecam.control.http.static import PageRoutes
 from stylecam.control.http.websocket import StateFeed
 from stylecam.errors import ServerUnavailableError
 
 DEFAULT_PORT = 8765
 PORTS_TRIED = 20
 START_S, STOP_S = 10.0, 3.0
-KEPT_S = 75.0
+KEEP_ALIVE_S = 75.0
 """A connection whose last request is so long ago is let go."""
 
 
@@ -34,13 +34,13 @@ class Server:
     for.
     """
 
-    def __init__(self, desk: ServerContext, address: Address | None = None, token: str | None = None) -> None:
+    def __init__(self, context: ServerContext, address: Address | None = None, token: str | None = None) -> None:
         """`address` without a port takes the first free one from 8765 on; without `token` it is a random one."""
         self.address = address or Address()
         self.port = self.address.port or DEFAULT_PORT
         self.token = token or new_token()
-        self._desk = desk
-        self._feed = StateFeed(desk)
+        self._context = context
+        self._feed = StateFeed(context)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -63,9 +63,9 @@ class Server:
         return f"{self.url}?token={self.token}"
 
     @property
-    def listened(self) -> bool:
+    def has_clients(self) -> bool:
         """True while anybody has the page open, and wants figures."""
-        return self._feed.listened
+        return self._feed.has_clients
 
     def start(self) -> None:
         """Listen.
@@ -83,7 +83,7 @@ class Server:
         if failure:
             self._thread.join(STOP_S)
             raise ServerUnavailableError(self._reason(failure[0]))
-        self._unsubscribe = self._desk.control.subscribe(lambda _: self.changed())
+        self._unsubscribe = self._context.control.subscribe(lambda _: self.send_state())
 
     def stop(self) -> None:
         """Let everybody go and give the port back. Also after a failed start, and twice."""
@@ -101,17 +101,17 @@ class Server:
             else:  # nobody waits for it: it ends as soon as it has begun
                 self._stopping.set()
 
-    def changed(self) -> None:
+    def send_state(self) -> None:
         """Something that the state tells is another now."""
-        self._hand_over(self._feed.changed)
+        self._hand_over(self._feed.send_state)
 
-    def tell(self, report: dict[str, Any]) -> None:
+    def send_stats(self, report: dict[str, Any]) -> None:
         """The figures of this moment, as `ServerContext.report` gives them."""
-        self._hand_over(lambda: self._feed.tell(report))
+        self._hand_over(lambda: self._feed.send_stats(report))
 
-    def notice(self, text: str) -> None:
+    def send_notice(self, text: str) -> None:
         """Something that the user should know, in one line."""
-        self._hand_over(lambda: self._feed.notice(text))
+        self._hand_over(lambda: self._feed.send_notice(text))
 
     def _hand_over(self, work: Callable[[], None]) -> None:
         with self._lock:
@@ -129,44 +129,44 @@ class Server:
     async def _live(self, ready: threading.Event) -> None:
         """From the opening of the port to the last goodbye."""
         runner = web.AppRunner(
-            self._application(), access_log=None, logger=_LOG, shutdown_timeout=0.2, keepalive_timeout=KEPT_S
+            self._application(), access_log=None, logger=_LOG, shutdown_timeout=0.2, keepalive_timeout=KEEP_ALIVE_S
         )
         await runner.setup()
         try:
             assert runner.server is not None
-            door = ConnectionLimit(runner.server, MOST_CONNECTIONS, HEAD_S)
-            listening = await self._listen(door)
-            self._desk.broadcast.attach(asyncio.get_running_loop())
+            limit = ConnectionLimit(runner.server, MAX_CONNECTIONS, HEADER_TIMEOUT_S)
+            listening = await self._listen(limit)
+            self._context.broadcast.attach(asyncio.get_running_loop())
             with self._lock:
                 self._loop = asyncio.get_running_loop()
             ready.set()
             await self._stopping.wait()
             listening.close()
-            door.close()
+            limit.close()
         finally:
             with self._lock:
                 self._loop = None
-            self._desk.broadcast.detach()
+            self._context.broadcast.detach()
             await runner.cleanup()
 
     def _application(self) -> web.Application:
-        guard = Authenticator(self.address, self.token)
-        application = web.Application(middlewares=[guarded(guard)], client_max_size=LARGEST_BODY)
-        application.add_routes(Api(self._desk, guard).routes())
-        application.add_routes(Pages(self._desk.broadcast, guard).routes())
+        authenticator = Authenticator(self.address, self.token)
+        application = web.Application(middlewares=[auth_middleware(authenticator)], client_max_size=MAX_BODY_BYTES)
+        application.add_routes(ApiRoutes(self._context, authenticator).routes())
+        application.add_routes(PageRoutes(self._context.broadcast, authenticator).routes())
         application.add_routes([web.get("/api/live", self._feed.connect)])
         application.on_shutdown.append(self._feed.close)
-        if self._desk.thumbnails is not None:
-            application.on_shutdown.append(self._desk.thumbnails.close)
+        if self._context.thumbnails is not None:
+            application.on_shutdown.append(self._context.thumbnails.close)
         return application
 
-    async def _listen(self, door: ConnectionLimit) -> asyncio.Server:
+    async def _listen(self, limit: ConnectionLimit) -> asyncio.Server:
         wanted = self.address.port
         ports = [wanted] if wanted else range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)
         for port in ports:
             self.port = port
             try:
-                return await asyncio.get_running_loop().create_server(door, self.address.host, port)
+                return await asyncio.get_running_loop().create_server(limit, self.address.host, port)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or port == ports[-1]:
                     raise

@@ -7,24 +7,24 @@ from importlib import resources
 
 from aiohttp import web
 
-from stylecam.control.http.auth import Authenticator, refused
+from stylecam.control.http.auth import Authenticator, error_response
 from stylecam.errors import TooManyViewersError
 from stylecam.media.sinks.mjpeg import JpegBroadcast
 
 SNAPSHOT_S = 5.0
 """A snapshot waits this long for the camera, which may have been off."""
-STALLED_S = 30.0
+STALL_TIMEOUT_S = 30.0
 """A viewer that has taken nothing for so long has gone, whatever its connection says."""
 BOUNDARY = "stylecamframe"
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
 """Not asked of the system: on Windows any program may have told it that scripts are plain text."""
 
 
-class Pages:
+class PageRoutes:
     """The handlers of everything that is not the API."""
 
-    def __init__(self, broadcast: JpegBroadcast, guard: Authenticator) -> None:
-        self._broadcast, self._guard = broadcast, guard
+    def __init__(self, broadcast: JpegBroadcast, authenticator: Authenticator) -> None:
+        self._broadcast, self._authenticator = broadcast, authenticator
         folder = resources.files("stylecam") / "assets" / "page"
         self._files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
@@ -43,14 +43,14 @@ class Pages:
         if "token" not in request.query:
             return self._file("index.html")
         response = web.Response(status=303, headers={"Location": "/"})
-        self._guard.remember(request, response)
+        self._authenticator.set_cookie(request, response)
         return response
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
         """The picture alone, for OBS, which keeps the address as it was given."""
         response = self._file("picture.html")
         if "token" in request.query:
-            self._guard.remember(request, response)
+            self._authenticator.set_cookie(request, response)
         return response
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
@@ -58,7 +58,7 @@ class Pages:
 
     def _file(self, name: str) -> web.Response:
         if name not in self._files:  # read at the start, so no name leads anywhere else
-            return refused(404, f"there is no file {name[:60]!r}")
+            return error_response(404, f"there is no file {name[:60]!r}")
         kind = _KINDS.get(name.rpartition(".")[2], "application/octet-stream")
         return web.Response(body=self._files[name], content_type=kind, charset="utf-8" if "text" in kind else None)
 
@@ -69,8 +69,8 @@ class Pages:
         except asyncio.TimeoutError:  # its own class on Python 3.10
             jpeg = b""
         except TooManyViewersError as error:
-            return refused(503, str(error))
-        return web.Response(body=jpeg, content_type="image/jpeg") if jpeg else refused(503, "no picture yet")
+            return error_response(503, str(error))
+        return web.Response(body=jpeg, content_type="image/jpeg") if jpeg else error_response(503, "no picture yet")
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(
@@ -90,9 +90,9 @@ class Pages:
                     if broadcast.closed:
                         break
                     head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                    await asyncio.wait_for(response.write(head.encode() + jpeg + b"\r\n"), STALLED_S)
+                    await asyncio.wait_for(response.write(head.encode() + jpeg + b"\r\n"), STALL_TIMEOUT_S)
         except TooManyViewersError as error:
-            return refused(503, str(error))
+            return error_response(503, str(error))
         except (ConnectionError, asyncio.TimeoutError):
             if request.transport is not None:
                 request.transport.abort()  # the viewer has left, or will never read what waits for it

@@ -30,7 +30,7 @@ from stylecam.models.model import Model
 RIM = 8
 """As the live picture has it, so that both look alike."""
 JPEG_QUALITY = 84
-MOST_SESSIONS = 4
+MAX_SESSIONS = 4
 
 
 class ThumbnailWorker:
@@ -40,7 +40,7 @@ class ThumbnailWorker:
         self._engine = OpenCVEngine("cpu")
         self._sessions: OrderedDict[tuple[str, int, int], InferenceSession] = OrderedDict()
 
-    def paint(self, path: str, weights: tuple[float, ...], image: Image) -> bytes:
+    def render(self, path: str, weights: tuple[float, ...], image: Image) -> bytes:
         """`image` (H×W×3 uint8 BGR) by the network in `path` with style `weights`, as JPEG.
 
         Raises:
@@ -56,7 +56,7 @@ class ThumbnailWorker:
         height, width = padded.shape[:2]
         key = (path, width, height)
         if key not in self._sessions:
-            while len(self._sessions) >= MOST_SESSIONS:
+            while len(self._sessions) >= MAX_SESSIONS:
                 self._sessions.popitem(last=False)
             self._sessions[key] = self._engine.session(Model.read(Path(path)), width, height)
         self._sessions.move_to_end(key)
@@ -65,7 +65,7 @@ class ThumbnailWorker:
 
 def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     """Paint what is ordered until no more orders come."""
-    miniaturist = ThumbnailWorker()
+    worker = ThumbnailWorker()
     while line := orders.readline():
         order: dict[str, Any] = json.loads(line)
         width, height = order["size"]
@@ -74,7 +74,7 @@ def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
             return
         image = np.frombuffer(data, np.uint8).reshape(height, width, 3)
         try:
-            jpeg = miniaturist.paint(order["path"], tuple(order["weights"]), image)
+            jpeg = worker.render(order["path"], tuple(order["weights"]), image)
             answer: dict[str, Any] = {"bytes": len(jpeg)}
         except StylecamError as error:
             jpeg, answer = b"", {"error": str(error)}
@@ -87,13 +87,13 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the program, which then ends this one
-    give_way()
+    lower_priority()
     cv2.setNumThreads(1)
     with contextlib.suppress(BrokenPipeError):
         serve(sys.stdin.buffer, answers)
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Let everything else go first.
 
     In the session of the program, for Linux compares niceness within one session only (autogroups).

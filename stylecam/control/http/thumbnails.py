@@ -17,13 +17,13 @@ from stylecam.utils import sandbox
 from stylecam.utils.clock import Clock
 
 WIDTH = 256
-FRESH_S = 5.0
+CACHE_S = 5.0
 """A picture is not painted again within this time, however many ask."""
 IDLE_S = 15.0
 """After so long without anybody asking, the process that paints is let go."""
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 """How long a painting may take; at the lowest priority on a busy machine that is not a moment."""
-TRY_AGAIN_S = 60.0
+RETRY_S = 60.0
 """A style that could not be painted is left alone for so long."""
 
 
@@ -68,7 +68,7 @@ class Thumbnails:
         """The process that paints, while there is one."""
         return None if self._process is None else self._process.pid
 
-    async def of(self, name: str) -> Thumbnail | None:
+    async def get(self, name: str) -> Thumbnail | None:
         """You in the style `name`; None while there is no camera picture.
 
         Raises:
@@ -106,12 +106,12 @@ class Thumbnails:
         frame = self._look()
         if frame is None or (known is not None and known.frame == frame.index and known.thumbnail is not None):
             return known
-        thumbnail, problem, wait = None, "", FRESH_S
+        thumbnail, problem, wait = None, "", CACHE_S
         try:
-            jpeg = await self._painted(mix, small(frame.image))
+            jpeg = await self._painted(mix, downscale(frame.image))
             thumbnail = Thumbnail(jpeg, hashlib.sha256(jpeg).hexdigest()[:16])
         except EngineRunError as error:
-            problem, wait = str(error), TRY_AGAIN_S
+            problem, wait = str(error), RETRY_S
         self._known[name] = _Known(thumbnail, problem, frame.index, self._clock.now() + wait)
         return self._known[name]
 
@@ -119,9 +119,7 @@ class Thumbnails:
         size = [image.shape[1], image.shape[0]]
         order = {"path": str(mix.model.path.resolve()), "weights": mix.weights, "size": size}
         try:
-            return await asyncio.wait_for(
-                self._answer(json.dumps(order).encode() + b"\n" + image.tobytes()), PATIENCE_S
-            )
+            return await asyncio.wait_for(self._answer(json.dumps(order).encode() + b"\n" + image.tobytes()), TIMEOUT_S)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:  # TimeoutError: Python 3.10
             await self.close()
             raise EngineRunError(f"{mix.label} could not be painted small: {error or 'it took too long'}") from error
@@ -162,7 +160,7 @@ class Thumbnails:
             self._farewell = asyncio.get_running_loop().create_task(process.wait())
 
 
-def small(image: Image) -> Image:
+def downscale(image: Image) -> Image:
     """`image` (H×W×3 uint8 BGR) about `WIDTH` wide, sides multiples of 8, as networks want them."""
     height, width = image.shape[:2]
     return resize(image, Size(WIDTH, max(8, round(WIDTH * height / width / 8) * 8)))

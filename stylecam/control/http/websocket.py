@@ -9,26 +9,26 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from stylecam.control.http.auth import LARGEST_BODY, refused
+from stylecam.control.http.auth import MAX_BODY_BYTES, error_response
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.routes import command_from_message, result_of
 from stylecam.errors import StylecamError
 
-MOST_LISTENERS = 64
-MOST_NOTICES, MOST_ANSWERS = 8, 16
-GOODBYE_S = 1.0
-ALIVE_S = 20.0
+MAX_CLIENTS = 64
+MAX_NOTICES, MAX_ANSWERS = 8, 16
+CLOSE_TIMEOUT_S = 1.0
+HEARTBEAT_S = 20.0
 """A client that has not answered a ping for about so long is let go."""
 
 
-class _Listener:
+class _Client:
     """What one client has still to be told: the newest of each, so one that does not read costs little."""
 
     def __init__(self) -> None:
         self.state: dict[str, Any] | None = None
         self.stats: dict[str, Any] | None = None
-        self.notices: deque[str] = deque(maxlen=MOST_NOTICES)
-        self.answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MOST_ANSWERS)
+        self.notices: deque[str] = deque(maxlen=MAX_NOTICES)
+        self.answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_ANSWERS)
         self.news = asyncio.Event()
 
     def take(self) -> list[dict[str, Any]]:
@@ -50,58 +50,58 @@ class _Listener:
 class StateFeed:
     """All live connections. Everything here belongs to the server's event loop."""
 
-    def __init__(self, desk: ServerContext) -> None:
-        self._desk = desk
-        self._listeners: set[_Listener] = set()
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
+        self._clients: set[_Client] = set()
         self._closing = False
 
     @property
-    def listened(self) -> bool:
+    def has_clients(self) -> bool:
         """True while anybody is connected."""
-        return bool(self._listeners)
+        return bool(self._clients)
 
-    def changed(self) -> None:
+    def send_state(self) -> None:
         """Tell the state as it is now."""
-        if self._listeners:
-            state = self._desk.state()
-            for listener in self._listeners:
-                listener.state = state
-                listener.news.set()
+        if self._clients:
+            state = self._context.state()
+            for client in self._clients:
+                client.state = state
+                client.news.set()
 
-    def tell(self, report: dict[str, Any]) -> None:
+    def send_stats(self, report: dict[str, Any]) -> None:
         """Tell the figures of `report`."""
         stats = _shown(report)
-        for listener in self._listeners:
-            listener.stats = stats
-            listener.news.set()
+        for client in self._clients:
+            client.stats = stats
+            client.news.set()
 
-    def notice(self, text: str) -> None:
+    def send_notice(self, text: str) -> None:
         """Tell something that the user should know."""
-        for listener in self._listeners:
-            listener.notices.append(text)
-            listener.news.set()
+        for client in self._clients:
+            client.notices.append(text)
+            client.news.set()
 
     async def close(self, _: object = None) -> None:
         """Let everybody go."""
         self._closing = True
-        for listener in self._listeners:
-            listener.news.set()
+        for client in self._clients:
+            client.news.set()
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """One client, from its coming to its going."""
-        if len(self._listeners) >= MOST_LISTENERS:
-            return refused(503, f"{MOST_LISTENERS} are connected already; close one")
-        socket = web.WebSocketResponse(heartbeat=ALIVE_S, timeout=GOODBYE_S, max_msg_size=LARGEST_BODY)
+        if len(self._clients) >= MAX_CLIENTS:
+            return error_response(503, f"{MAX_CLIENTS} are connected already; close one")
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_BODY_BYTES)
         await socket.prepare(request)
-        listener = _Listener()
-        listener.state = self._desk.state()
-        listener.news.set()
-        self._listeners.add(listener)
-        tasks = [asyncio.create_task(work) for work in (self._tell(socket, listener), self._hear(socket, listener))]
+        client = _Client()
+        client.state = self._context.state()
+        client.news.set()
+        self._clients.add(client)
+        tasks = [asyncio.create_task(work) for work in (self._tell(socket, client), self._hear(socket, client))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._listeners.discard(listener)
+            self._clients.discard(client)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -109,18 +109,18 @@ class StateFeed:
                 await socket.close()
         return socket
 
-    async def _tell(self, socket: web.WebSocketResponse, listener: _Listener) -> None:
+    async def _tell(self, socket: web.WebSocketResponse, client: _Client) -> None:
         while not socket.closed and not self._closing:
-            await listener.news.wait()
-            for message in listener.take():
+            await client.news.wait()
+            for message in client.take():
                 await socket.send_json(message)
 
-    async def _hear(self, socket: web.WebSocketResponse, listener: _Listener) -> None:
+    async def _hear(self, socket: web.WebSocketResponse, client: _Client) -> None:
         """Orders, one after the other: who does not take the answers is not listened to for so long."""
         async for message in socket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                await listener.answers.put(await self._answer(message.data))
-                listener.news.set()
+                await client.answers.put(await self._answer(message.data))
+                client.news.set()
 
     async def _answer(self, data: str | bytes) -> dict[str, Any]:
         number: Any = None
@@ -131,8 +131,8 @@ class StateFeed:
                 message = None
             if isinstance(message, dict) and isinstance(message.get("id"), int | str):
                 number = message["id"]
-            result = await result_of(self._desk.control.submit(command_from_message(message)))
-            done = {"type": "done", "id": number, "state": self._desk.describe(result.state)}
+            result = await result_of(self._context.control.submit(command_from_message(message)))
+            done = {"type": "done", "id": number, "state": self._context.describe(result.state)}
         except StylecamError as error:
             return {"type": "refused", "id": number, "error": str(error)}
         return done if result.extra is None else {**done, "result": result.extra}

@@ -11,31 +11,37 @@ from pathlib import Path
 
 import pytest
 
-from stylecam.control.http import instances as instance
-from stylecam.control.http.instances import Instance, check_free, published, running, this_process
+from stylecam.control.http import instances
+from stylecam.control.http.instances import (
+    Instance,
+    check_outputs_free,
+    current_instance,
+    registered,
+    running_instances,
+)
 from stylecam.errors import AlreadyRunningError
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 def test_one_that_is_published_is_found_and_afterwards_not() -> None:
-    mine = this_process(["web:8765"], ["web http://127.0.0.1:8765/"], "127.0.0.1", 8765, "secret")
-    with published(mine) as path:
-        assert running() == [mine]
+    mine = current_instance(["web:8765"], ["web http://127.0.0.1:8765/"], "127.0.0.1", 8765, "secret")
+    with registered(mine) as path:
+        assert running_instances() == [mine]
         assert path.exists()
-    assert running() == []
-    assert list(instance.folder().iterdir()) == []
+    assert running_instances() == []
+    assert list(instances.runtime_folder().iterdir()) == []
 
 
 def test_it_is_taken_away_also_when_the_run_fails() -> None:
-    with pytest.raises(ZeroDivisionError), published(this_process([], [])):
+    with pytest.raises(ZeroDivisionError), registered(current_instance([], [])):
         raise ZeroDivisionError
-    assert running() == []
+    assert running_instances() == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_only_its_user_can_read_it() -> None:
-    with published(this_process([], [])) as path:
+    with registered(current_instance([], [])) as path:
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
 
@@ -43,14 +49,14 @@ def test_only_its_user_can_read_it() -> None:
 def test_what_a_dead_process_left_behind_counts_for_nothing_and_is_taken_away() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    with published(replace(this_process([], []), pid=ended.pid)) as path:
-        assert running() == []
+    with registered(replace(current_instance([], []), pid=ended.pid)) as path:
+        assert running_instances() == []
         assert not path.exists()
 
 
 def test_a_process_number_used_again_is_another_process() -> None:
-    with published(replace(this_process([], []), started=this_process([], []).started - 100)):
-        assert running() == []
+    with registered(replace(current_instance([], []), started=current_instance([], []).started - 100)):
+        assert running_instances() == []
 
 
 @pytest.mark.parametrize(
@@ -61,26 +67,28 @@ def test_a_process_number_used_again_is_another_process() -> None:
      '{"pid": 99999999999999999999, "started": 0, "wanted": [], "outputs": []}'],
 )  # fmt: skip
 def test_a_damaged_file_counts_for_nothing(text: str) -> None:
-    instance.folder().mkdir(mode=0o700)
-    (instance.folder() / "instance-1.json").write_text(text)
-    assert running() == []
+    instances.runtime_folder().mkdir(mode=0o700)
+    (instances.runtime_folder() / "instance-1.json").write_text(text)
+    assert running_instances() == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_a_folder_that_others_can_write_is_not_trusted() -> None:
-    mine = this_process([], [])
-    instance.folder().mkdir()
-    instance.folder().chmod(0o777)
-    (instance.folder() / "instance-1.json").write_text(json.dumps({"pid": os.getpid(), "started": mine.started}))
-    assert running() == []
-    with pytest.raises(PermissionError), published(mine):
+    mine = current_instance([], [])
+    instances.runtime_folder().mkdir()
+    instances.runtime_folder().chmod(0o777)
+    (instances.runtime_folder() / "instance-1.json").write_text(
+        json.dumps({"pid": os.getpid(), "started": mine.started})
+    )
+    assert running_instances() == []
+    with pytest.raises(PermissionError), registered(mine):
         pass
 
 
 def test_the_newest_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Instance, "alive", True)
-    with published(Instance(1, 10.0)), published(Instance(2, 30.0)), published(Instance(3, 20.0)):
-        assert [found.pid for found in running()] == [2, 3, 1]
+    monkeypatch.setattr(Instance, "is_alive", True)
+    with registered(Instance(1, 10.0)), registered(Instance(2, 30.0)), registered(Instance(3, 20.0)):
+        assert [found.pid for found in running_instances()] == [2, 3, 1]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +104,9 @@ def test_the_newest_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_second_one_on_the_same_output_is_told_of_the_first(first: list[str], second: list[str]) -> None:
-    mine = this_process(first, ["virtual camera /dev/video10"])
-    with published(mine), pytest.raises(AlreadyRunningError) as caught:
-        check_free(second)
+    mine = current_instance(first, ["virtual camera /dev/video10"])
+    with registered(mine), pytest.raises(AlreadyRunningError) as caught:
+        check_outputs_free(second)
     assert f"process {os.getpid()}" in str(caught.value)
     assert "/dev/video10" in str(caught.value)
     assert "stylecam ctl next" in str(caught.value)
@@ -118,8 +126,8 @@ def test_a_second_one_on_the_same_output_is_told_of_the_first(first: list[str], 
     ],
 )
 def test_a_second_one_elsewhere_may_run(first: list[str], second: list[str]) -> None:
-    with published(this_process(first, ["virtual camera /dev/video9", *first])):
-        check_free(second)
+    with registered(current_instance(first, ["virtual camera /dev/video9", *first])):
+        check_outputs_free(second)
 
 
 def test_an_address_of_version_six_is_written_in_brackets() -> None:
@@ -127,5 +135,5 @@ def test_an_address_of_version_six_is_written_in_brackets() -> None:
 
 
 def test_nothing_is_found_where_nothing_ran(tmp_path: Path) -> None:
-    assert not instance.folder().exists()
-    assert running() == []
+    assert not instances.runtime_folder().exists()
+    assert running_instances() == []

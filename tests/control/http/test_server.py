@@ -18,13 +18,13 @@ from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
 from stylecam.media.sinks.mjpeg import JpegBroadcast
 from stylecam.models.catalog import Catalog
-from tests.control.house import PATIENCE_S, TOKEN, House, free_port
 from tests.control.http.test_static import connect
+from tests.control.running_server import PATIENCE_S, TOKEN, RunningServer, free_port
 from tests.doubles import until
 
 
 @pytest.fixture
-def desk(catalog: Catalog) -> ServerContext:
+def context(catalog: Catalog) -> ServerContext:
     return ServerContext(CommandQueue(catalog, LiveState()), catalog, JpegBroadcast())
 
 
@@ -32,29 +32,29 @@ def is_gone() -> bool:
     return not any(thread.name == "stylecam-server" for thread in threading.enumerate())
 
 
-def test_the_link_opens_the_page(house: House) -> None:
-    assert house.server.url == f"http://{HOST}:{house.server.port}/"
-    assert house.server.link == f"{house.server.url}?token={TOKEN}"
+def test_the_link_opens_the_page(running_server: RunningServer) -> None:
+    assert running_server.server.url == f"http://{HOST}:{running_server.server.port}/"
+    assert running_server.server.link == f"{running_server.server.url}?token={TOKEN}"
 
 
-def test_a_token_of_its_own_is_another_each_time(desk: ServerContext) -> None:
-    assert Server(desk).token != Server(desk).token
+def test_a_token_of_its_own_is_another_each_time(context: ServerContext) -> None:
+    assert Server(context).token != Server(context).token
 
 
-def test_a_port_in_use_is_refused_with_another_to_try(desk: ServerContext) -> None:
+def test_a_port_in_use_is_refused_with_another_to_try(context: ServerContext) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        server = Server(desk, Address(HOST, port))
+        server = Server(context, Address(HOST, port))
         with pytest.raises(ServerUnavailableError, match=rf"port {port} is in use .*--output web:{port + 1}"):
             server.start()
         server.stop()
     assert is_gone()
 
 
-def test_an_address_that_is_none_of_this_machines_is_refused(desk: ServerContext) -> None:
-    server = Server(desk, Address("192.0.2.1", free_port()))
+def test_an_address_that_is_none_of_this_machines_is_refused(context: ServerContext) -> None:
+    server = Server(context, Address("192.0.2.1", free_port()))
     with pytest.raises(ServerUnavailableError, match=r"192.0.2.1, port \d+, cannot be listened to"):
         server.start()
     server.stop()
@@ -62,20 +62,20 @@ def test_an_address_that_is_none_of_this_machines_is_refused(desk: ServerContext
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 300, "a..b"])
-def test_a_name_that_leads_nowhere_is_refused(desk: ServerContext, host: str) -> None:
-    server = Server(desk, Address(host, free_port()))
+def test_a_name_that_leads_nowhere_is_refused(context: ServerContext, host: str) -> None:
+    server = Server(context, Address(host, free_port()))
     with pytest.raises(ServerUnavailableError, match="cannot be listened to"):
         server.start()
     server.stop()
     assert is_gone()
 
 
-def test_without_a_wish_the_next_free_port_is_taken(desk: ServerContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_wish_the_next_free_port_is_taken(context: ServerContext, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
         monkeypatch.setattr(room, "DEFAULT_PORT", taken.getsockname()[1])
-        server = Server(desk)
+        server = Server(context)
         server.start()
         try:
             assert server.port > taken.getsockname()[1]
@@ -84,20 +84,20 @@ def test_without_a_wish_the_next_free_port_is_taken(desk: ServerContext, monkeyp
             server.stop()
 
 
-def test_when_all_are_taken_it_says_so(desk: ServerContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_all_are_taken_it_says_so(context: ServerContext, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
         monkeypatch.setattr(room, "DEFAULT_PORT", taken.getsockname()[1])
         monkeypatch.setattr(room, "PORTS_TRIED", 1)
-        server = Server(desk)
+        server = Server(context)
         with pytest.raises(ServerUnavailableError, match="all in use; choose another with --listen"):
             server.start()
         server.stop()
 
 
 def test_one_that_takes_too_long_to_start_does_not_serve_later_on(
-    desk: ServerContext, monkeypatch: pytest.MonkeyPatch
+    context: ServerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
 
@@ -107,39 +107,39 @@ def test_one_that_takes_too_long_to_start_does_not_serve_later_on(
 
     monkeypatch.setattr(room, "START_S", 0.01)
     monkeypatch.setattr(room, "ConnectionLimit", slow)
-    server = Server(desk, Address(HOST, free_port()))
+    server = Server(context, Address(HOST, free_port()))
     with pytest.raises(ServerUnavailableError, match=r"did not start .* try --no-server"):
         server.start()
     released.set()
     assert until(is_gone)
-    server.changed()
+    server.send_state()
     server.stop()
 
 
-def test_stopped_it_gives_its_port_back_and_ends_its_thread(desk: ServerContext) -> None:
+def test_stopped_it_gives_its_port_back_and_ends_its_thread(context: ServerContext) -> None:
     address = Address(HOST, free_port())
     for _ in range(2):
-        server = Server(desk, address, TOKEN)
+        server = Server(context, address, TOKEN)
         server.start()
         server.stop()
         server.stop()
     assert is_gone()
 
 
-def test_what_is_told_after_the_end_goes_nowhere(desk: ServerContext) -> None:
-    server = Server(desk, Address(HOST, free_port()), TOKEN)
+def test_what_is_told_after_the_end_goes_nowhere(context: ServerContext) -> None:
+    server = Server(context, Address(HOST, free_port()), TOKEN)
     server.start()
     server.stop()
-    server.changed()
-    server.notice("too late")
-    server.tell({})
+    server.send_state()
+    server.send_notice("too late")
+    server.send_stats({})
 
 
 @pytest.mark.parametrize("reads", [True, False])
 def test_viewers_do_not_hold_up_the_end(catalog: Catalog, reads: bool) -> None:
-    with House(catalog) as house:
-        connections = [connect(house) for _ in range(3)]
-        with house.publishing():
+    with RunningServer(catalog) as running_server:
+        connections = [connect(running_server) for _ in range(3)]
+        with running_server.publishing():
             for connection in connections:
                 response = connection.getresponse()
                 if reads:
@@ -151,9 +151,9 @@ def test_viewers_do_not_hold_up_the_end(catalog: Catalog, reads: bool) -> None:
 
 def test_half_a_request_does_not_hold_up_the_end(catalog: Catalog) -> None:
     with (
-        House(catalog) as house,
-        socket.create_connection((HOST, house.server.port), timeout=PATIENCE_S) as connection,
+        RunningServer(catalog) as running_server,
+        socket.create_connection((HOST, running_server.server.port), timeout=PATIENCE_S) as connection,
     ):
         connection.sendall(b"POST /api/actions/next HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
-        assert house.ask("/api/state").status == 200  # it has come, as this one after it has
+        assert running_server.ask("/api/state").status == 200  # it has come, as this one after it has
     assert is_gone()

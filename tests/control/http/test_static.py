@@ -15,7 +15,7 @@ from stylecam.control.http.address import HOST
 from stylecam.control.http.static import BOUNDARY
 from stylecam.media.frame import Image
 from stylecam.media.sinks import mjpeg
-from tests.control.house import PATIENCE_S, TOKEN, House
+from tests.control.running_server import PATIENCE_S, TOKEN, RunningServer
 from tests.doubles import until
 
 
@@ -23,23 +23,23 @@ def picture(jpeg: bytes) -> Image:
     return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)  # type: ignore[return-value]
 
 
-def connect(house: House) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection(HOST, house.server.port, timeout=PATIENCE_S)
+def connect(running_server: RunningServer) -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection(HOST, running_server.server.port, timeout=PATIENCE_S)
     connection.request("GET", f"/stream.mjpg?token={TOKEN}")
     return connection
 
 
 @pytest.mark.parametrize("path", ["/", "/picture"])
-def test_the_pages_name_only_files_that_are_there(house: House, path: str) -> None:
-    page = house.ask(path)
+def test_the_pages_name_only_files_that_are_there(running_server: RunningServer, path: str) -> None:
+    page = running_server.ask(path)
     assert page.status == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize("file", [file.name for file in (resources.files("stylecam") / "assets" / "page").iterdir()])
-def test_each_file_of_the_page_is_served_as_what_it_is(house: House, file: str) -> None:
+def test_each_file_of_the_page_is_served_as_what_it_is(running_server: RunningServer, file: str) -> None:
     kinds = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-    answer = house.ask(f"/static/{file}")
+    answer = running_server.ask(f"/static/{file}")
     assert answer.status == 200
     assert answer.headers.get_content_type() == kinds[file.rpartition(".")[2]]
 
@@ -47,53 +47,55 @@ def test_each_file_of_the_page_is_served_as_what_it_is(house: House, file: str) 
 @pytest.mark.parametrize(
     "name", ["..%2f..%2ferrors.py", "../../errors.py", "%2e%2e/errors.py", ".", "nothing.js", "%00"]
 )
-def test_no_name_leads_out_of_the_pages_folder(house: House, name: str) -> None:
-    assert house.ask(f"/static/{name}").status == 404
+def test_no_name_leads_out_of_the_pages_folder(running_server: RunningServer, name: str) -> None:
+    assert running_server.ask(f"/static/{name}").status == 404
 
 
-def test_the_picture_for_obs_keeps_its_address_and_leaves_a_cookie(house: House) -> None:
-    answer = house.ask(f"/picture?token={TOKEN}", token=None)
+def test_the_picture_for_obs_keeps_its_address_and_leaves_a_cookie(running_server: RunningServer) -> None:
+    answer = running_server.ask(f"/picture?token={TOKEN}", token=None)
     assert answer.status == 200
     assert "Set-Cookie" in answer.headers
 
 
-def test_a_snapshot_is_the_picture_published(house: House) -> None:
-    with house.publishing(77):
-        answer = house.ask("/snapshot.jpg")
+def test_a_snapshot_is_the_picture_published(running_server: RunningServer) -> None:
+    with running_server.publishing(77):
+        answer = running_server.ask("/snapshot.jpg")
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert picture(answer.body).shape == (96, 128, 3)
     assert abs(float(picture(answer.body).mean()) - 77) < 2
 
 
-def test_a_snapshot_of_a_camera_that_was_off_waits_for_its_first_picture(house: House) -> None:
+def test_a_snapshot_of_a_camera_that_was_off_waits_for_its_first_picture(running_server: RunningServer) -> None:
     taken: list[bytes] = []
-    asking = threading.Thread(target=lambda: taken.append(house.ask("/snapshot.jpg").body))
+    asking = threading.Thread(target=lambda: taken.append(running_server.ask("/snapshot.jpg").body))
     asking.start()
-    with house.publishing(20, index=-1):  # the card, as long as the camera starts
-        assert until(lambda: house.sink.broadcast.number > 1)
-    with house.publishing(200):
+    with running_server.publishing(20, index=-1):  # the card, as long as the camera starts
+        assert until(lambda: running_server.sink.broadcast.number > 1)
+    with running_server.publishing(200):
         asking.join()
     assert picture(taken[0]).mean() == pytest.approx(200, abs=2)
 
 
-def test_without_a_picture_a_snapshot_is_refused_after_a_while(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_picture_a_snapshot_is_refused_after_a_while(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pages, "SNAPSHOT_S", 0.05)
-    answer = house.ask("/snapshot.jpg")
+    answer = running_server.ask("/snapshot.jpg")
     assert (answer.status, answer.json) == (503, {"error": "no picture yet"})
 
 
-def test_who_has_the_stream_open_watches(house: House) -> None:
-    assert house.sink.has_viewers() is False
-    connection = connect(house)
-    with house.publishing():
+def test_who_has_the_stream_open_watches(running_server: RunningServer) -> None:
+    assert running_server.sink.has_viewers() is False
+    connection = connect(running_server)
+    with running_server.publishing():
         connection.getresponse()
-        assert house.sink.has_viewers() is True
+        assert running_server.sink.has_viewers() is True
     connection.close()
 
 
-def test_the_stream_is_one_picture_after_the_other(house: House) -> None:
-    with house.publishing(99):
-        connection = connect(house)
+def test_the_stream_is_one_picture_after_the_other(running_server: RunningServer) -> None:
+    with running_server.publishing(99):
+        connection = connect(running_server)
         response = connection.getresponse()
         assert response.headers["Content-Type"] == f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         for _ in range(3):
@@ -107,21 +109,23 @@ def test_the_stream_is_one_picture_after_the_other(house: House) -> None:
         connection.close()
 
 
-def test_one_viewer_too_many_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_viewer_too_many_is_told(running_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mjpeg, "MAX_VIEWERS", 1)
-    with house.publishing():
-        connection = connect(house)
+    with running_server.publishing():
+        connection = connect(running_server)
         connection.getresponse()
-        assert house.ask("/stream.mjpg").status == 503
-        assert house.ask("/snapshot.jpg").status == 503
+        assert running_server.ask("/stream.mjpg").status == 503
+        assert running_server.ask("/snapshot.jpg").status == 503
     connection.close()
 
 
-def test_a_viewer_that_takes_nothing_for_long_is_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "STALLED_S", 0.05)
+def test_a_viewer_that_takes_nothing_for_long_is_let_go(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "STALL_TIMEOUT_S", 0.05)
     monkeypatch.setattr(mjpeg, "encode_jpeg", lambda _: bytes(2_000_000))
-    connection = connect(house)
-    with house.publishing():
-        assert until(lambda: house.sink.broadcast.number > 1)
-        assert until(lambda: not house.sink.has_viewers())
+    connection = connect(running_server)
+    with running_server.publishing():
+        assert until(lambda: running_server.sink.broadcast.number > 1)
+        assert until(lambda: not running_server.sink.has_viewers())
     connection.close()

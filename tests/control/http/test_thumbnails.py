@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from stylecam.control.http.thumbnails import FRESH_S, TRY_AGAIN_S, Thumbnail, Thumbnails, small
+from stylecam.control.http.thumbnails import CACHE_S, RETRY_S, Thumbnail, Thumbnails, downscale
 from stylecam.errors import EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
@@ -78,12 +78,12 @@ def shown(thumbnail: Thumbnail | None) -> Image:
 
 def test_a_style_shows_the_camera_picture_in_that_style(use: Use, camera: Camera, catalog: Catalog) -> None:
     async def body(thumbnails: Thumbnails) -> None:
-        scream, wave = shown(await thumbnails.of("the_scream")), shown(await thumbnails.of("great_wave"))
+        scream, wave = shown(await thumbnails.get("the_scream")), shown(await thumbnails.get("great_wave"))
         assert scream.shape == (144, 256, 3)
         assert difference(scream, wave) > 20
         assert camera.frame is not None
         painted = Stylist(catalog.mix_of(next(card for card in catalog.cards if card.name == "the_scream")))
-        assert difference(scream, painted(small(camera.frame.image))) < 12  # but for the rim and JPEG, the same
+        assert difference(scream, painted(downscale(camera.frame.image))) < 12  # but for the rim and JPEG, the same
 
     use(body)
 
@@ -91,10 +91,10 @@ def test_a_style_shows_the_camera_picture_in_that_style(use: Use, camera: Camera
 def test_there_is_nothing_to_show_before_the_first_camera_picture(use: Use, camera: Camera) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         frame, camera.frame = camera.frame, None
-        assert await thumbnails.of("udnie") is None
+        assert await thumbnails.get("udnie") is None
         assert thumbnails.pid is None
         camera.frame = frame
-        assert await thumbnails.of("udnie") is not None
+        assert await thumbnails.get("udnie") is not None
 
     use(body)
 
@@ -103,26 +103,26 @@ def test_a_fresh_painting_is_not_painted_again_and_an_old_one_only_for_a_new_pic
     use: Use, camera: Camera, clock: ManualClock
 ) -> None:
     async def body(thumbnails: Thumbnails) -> None:
-        first = await thumbnails.of("udnie")
+        first = await thumbnails.get("udnie")
         camera.move()
-        assert await thumbnails.of("udnie") is first
-        clock.advance(FRESH_S)
-        second = await thumbnails.of("udnie")
+        assert await thumbnails.get("udnie") is first
+        clock.advance(CACHE_S)
+        second = await thumbnails.get("udnie")
         assert first is not None
         assert second is not None
         assert second.tag != first.tag
-        clock.advance(FRESH_S)
-        assert await thumbnails.of("udnie") is second
+        clock.advance(CACHE_S)
+        assert await thumbnails.get("udnie") is second
 
     use(body)
 
 
 def test_a_camera_at_rest_leaves_what_was_painted(use: Use, camera: Camera, clock: ManualClock) -> None:
     async def body(thumbnails: Thumbnails) -> None:
-        first = await thumbnails.of("udnie")
+        first = await thumbnails.get("udnie")
         camera.frame = None
-        clock.advance(FRESH_S)
-        assert await thumbnails.of("udnie") is first
+        clock.advance(CACHE_S)
+        assert await thumbnails.get("udnie") is first
 
     use(body)
 
@@ -130,7 +130,7 @@ def test_a_camera_at_rest_leaves_what_was_painted(use: Use, camera: Camera, cloc
 def test_many_may_ask_at_once_and_one_process_paints(use: Use) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         names = ["udnie", "the_scream", "udnie", "great_wave", "udnie"]
-        found = await asyncio.gather(*map(thumbnails.of, names))
+        found = await asyncio.gather(*map(thumbnails.get, names))
         assert found[0] is found[2] is found[4]
         assert len({thumbnail.tag for thumbnail in found if thumbnail is not None}) == 3
         assert len(psutil.Process().children()) == 1
@@ -140,7 +140,7 @@ def test_many_may_ask_at_once_and_one_process_paints(use: Use) -> None:
 
 def test_the_process_gives_way_to_everything_else(use: Use) -> None:
     async def body(thumbnails: Thumbnails) -> None:
-        await thumbnails.of("udnie")
+        await thumbnails.get("udnie")
         assert thumbnails.pid is not None
         painter = psutil.Process(thumbnails.pid)
         assert painter.nice() == (psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)
@@ -152,37 +152,37 @@ def test_the_process_gives_way_to_everything_else(use: Use) -> None:
 
 def test_the_process_goes_when_nobody_looks_any_more_and_another_comes(use: Use, clock: ManualClock) -> None:
     async def body(thumbnails: Thumbnails) -> None:
-        await thumbnails.of("udnie")
+        await thumbnails.get("udnie")
         painter = psutil.Process(thumbnails.pid)
         await gone(painter)
         assert [thumbnails.pid] == [None]
-        assert await thumbnails.of("great_wave") is not None
+        assert await thumbnails.get("great_wave") is not None
 
     use(body, idle_s=0.2)
 
 
 def test_who_asks_in_the_moment_in_which_it_goes_is_painted_by_another(use: Use) -> None:
     async def body(thumbnails: Thumbnails) -> None:
-        await thumbnails.of("udnie")
+        await thumbnails.get("udnie")
         thumbnails._let_go()
-        assert await thumbnails.of("great_wave") is not None
+        assert await thumbnails.get("great_wave") is not None
 
     use(body)
 
 
 def test_a_killed_process_costs_one_painting(use: Use, clock: ManualClock) -> None:
     async def body(thumbnails: Thumbnails) -> None:
-        await thumbnails.of("udnie")
+        await thumbnails.get("udnie")
         assert thumbnails.pid is not None
         painter = psutil.Process(thumbnails.pid)
         painter.kill()
         await gone(painter)
         try:
-            found = await thumbnails.of("the_scream")
+            found = await thumbnails.get("the_scream")
         except EngineRunError as error:
             assert "the_scream could not be painted small" in str(error)  # noqa: PT017 - whether it is noticed in time
-            clock.advance(TRY_AGAIN_S)
-            found = await thumbnails.of("the_scream")
+            clock.advance(RETRY_S)
+            found = await thumbnails.get("the_scream")
         assert found is not None
 
     use(body)
@@ -198,11 +198,11 @@ def test_a_network_that_cannot_be_painted_is_said_and_left_alone(
     async def body(thumbnails: Thumbnails) -> None:
         for _ in range(2):
             with pytest.raises(EngineRunError, match=r"other\.onnx"):
-                await thumbnails.of("other_1")
-        assert await thumbnails.of("udnie") is not None
+                await thumbnails.get("other_1")
+        assert await thumbnails.get("udnie") is not None
         gone_bad.write_bytes(bank.data)
-        clock.advance(TRY_AGAIN_S)
-        assert await thumbnails.of("other_1") is not None
+        clock.advance(RETRY_S)
+        assert await thumbnails.get("other_1") is not None
 
     use(body)
 
@@ -211,7 +211,7 @@ def test_a_network_that_cannot_be_painted_is_said_and_left_alone(
 def test_only_names_of_styles_are_painted(use: Use, name: str) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         with pytest.raises(StyleNotFoundError):
-            await thumbnails.of(name)
+            await thumbnails.get(name)
 
     use(body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -13,9 +14,11 @@ from typing import Any
 from stylecam.control.commands import CommandQueue
 from stylecam.control.http.address import HOST, Address
 from stylecam.control.http.context import ServerContext
+from stylecam.control.http.instances import Instance, current_instance, registered
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
+from stylecam.errors import CommandRefusedError
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
@@ -46,14 +49,14 @@ class Answer:
         return json.loads(self.body)
 
 
-class House:
+class RunningServer:
     """A server with a control that is carried out by a thread, as a pipeline does, and an open web sink."""
 
     def __init__(self, catalog: Catalog, address: Address | None = None, thumbnails: Thumbnails | None = None) -> None:
         self.control = CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
         self.sink = MjpegSink()
         self.sink.open(SIZE, 30)
-        desk = ServerContext(
+        context = ServerContext(
             self.control,
             catalog,
             self.sink.broadcast,
@@ -63,7 +66,7 @@ class House:
             thumbnails,
         )
         self.recording: str | None = None
-        self.server = Server(desk, address or Address(HOST, free_port()), TOKEN)
+        self.server = Server(context, address or Address(HOST, free_port()), TOKEN)
         self._woken, self._stopped = threading.Event(), threading.Event()
         self.control.wake = self._woken.set
         self._hand = threading.Thread(target=self._carry_out)
@@ -81,7 +84,7 @@ class House:
     def run_deferred(self) -> None:
         """They are left lying here."""
 
-    def __enter__(self) -> House:
+    def __enter__(self) -> RunningServer:
         self.server.start()
         self._hand.start()
         return self
@@ -140,6 +143,34 @@ class House:
         finally:
             stop.set()
             thread.join()
+
+
+class RunningServerWithPresets(RunningServer):
+    """With presets, and errands that are carried out: a snapshot gives a file, a recording is refused."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog)
+        self.control.presets = {"calm": {"style": "great_wave", "strength": 0.5}, "wild": {"style": "the_scream"}}
+
+    @property
+    def instance(self) -> Instance:
+        return current_instance(["web"], ["web"], HOST, self.server.port, self.server.token)
+
+    def describe(self, state: LiveState) -> dict[str, Any]:
+        return {**super().describe(state), "presets": list(self.control.presets)}
+
+    def run_deferred(self) -> None:
+        for pending in self.control.take_deferred():
+            if pending.command.action == "snapshot":
+                pending.finish(self.control.state, {"file": "/pictures/one.png"})
+            else:
+                pending.refuse(CommandRefusedError("there is no room for a recording"))
+
+    @contextlib.contextmanager
+    def discoverable(self) -> Iterator[RunningServerWithPresets]:
+        """Serve, for as long as the block lasts, and be found."""
+        with self, registered(self.instance):
+            yield self
 
 
 def free_port() -> int:

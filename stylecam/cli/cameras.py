@@ -1,4 +1,4 @@
-"""`stylecam cameras`: the cameras of this machine."""
+"""`stylecam cameras`: list the cameras of this computer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every size and rate.")
 def command(as_json: bool) -> None:
-    """List cameras with their sizes and rates; virtual ones are marked."""
+    """List the cameras with their sizes and rates. Virtual cameras are marked."""
     from stylecam.media.sources.devices import list_cameras
 
     cameras = list_cameras()
@@ -29,21 +29,21 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps([camera.as_dict() for camera in cameras], indent=2))
         return
     if not cameras:
-        click.echo("no camera found; `stylecam run --camera demo` needs none")
+        click.echo("no camera found; plug one in, or use `stylecam run --camera demo`")
         return
     table = Table("index", "name", "path", "kind", "best sizes and rates", box=None, pad_edge=False)
     for camera in cameras:
         kind = camera.problem or ("virtual" if camera.virtual else "camera")
-        table.add_row(*map(Text, (str(camera.index), camera.name, camera.path, kind, _best(camera.modes))))
+        table.add_row(*map(Text, (str(camera.index), camera.name, camera.path, kind, _best_modes(camera.modes))))
     Console().print(table)
 
 
-def _best(modes: tuple[Mode, ...]) -> str:
-    """The three largest sizes, each with its fastest format."""
+def _best_modes(modes: tuple[Mode, ...]) -> str:
+    """Return the three largest sizes, each with its fastest format."""
     fastest: dict[tuple[int, int], Mode] = {}
     for mode in modes:
-        known = fastest.get((mode.width, mode.height))
-        if known is None or mode.fps > known.fps:
+        current = fastest.get((mode.width, mode.height))
+        if current is None or mode.fps > current.fps:
             fastest[mode.width, mode.height] = mode
     largest = sorted(fastest.values(), key=lambda mode: mode.width * mode.height, reverse=True)[:3]
     return ", ".join(f"{m.width}x{m.height} {m.fourcc.strip()}" + (f" {m.fps:g} fps" if m.fps else "") for m in largest)

@@ -1,4 +1,4 @@
-"""Tab completion of styles and cameras."""
+"""Tab completion of styles, cameras, engines and devices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
 
 
 def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of styles that begin like `incomplete`."""
+    """Return the names of styles that start with `incomplete`."""
     from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.utils import paths
 
@@ -18,8 +18,8 @@ def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> li
     return [item for item in [*items, CompletionItem("none")] if item.value.startswith(incomplete)]
 
 
-def complete_own_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of the user's own style files that begin like `incomplete`, broken ones too."""
+def complete_user_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the names of the user's style files that start with `incomplete`, also of broken ones."""
     from stylecam.utils import paths
 
     names = sorted(path.stem for path in paths.user_styles().glob("*.onnx"))
@@ -27,7 +27,7 @@ def complete_own_style(_: click.Context, __: click.Parameter, incomplete: str) -
 
 
 def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Paths of cameras that begin like `incomplete`, `demo`, and files."""
+    """Return the paths of cameras and `demo` that start with `incomplete`; if none does, complete files."""
     from stylecam.media.sources.devices import list_cameras
 
     items = [CompletionItem(camera.path or str(camera.index), help=camera.name) for camera in list_cameras()]
@@ -36,11 +36,11 @@ def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> l
 
 
 def complete_engine(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Engines that begin like `incomplete`."""
+    """Return the engines that start with `incomplete`."""
     return [CompletionItem(name) for name in (AUTO, *ENGINES) if name.startswith(incomplete)]
 
 
 def complete_device(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Devices that begin like `incomplete`, of the engine that was named before where one was."""
+    """Return the devices that start with `incomplete`; after --engine, only those of that engine."""
     devices = DEVICES_OF.get(str(context.params.get("engine")), DEVICES)
     return [CompletionItem(device) for device in devices if device.startswith(incomplete)]

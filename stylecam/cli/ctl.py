@@ -1,4 +1,4 @@
-"""`stylecam ctl`: steer the running stylecam from a key of the desktop, a script, or a Stream Deck."""
+"""`stylecam ctl`: control the running stylecam from a key of the desktop, a script or a Stream Deck."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from click.shell_completion import CompletionItem
 from stylecam.control.actions import ACTIONS, Command
 from stylecam.errors import UsageError
 
-LOOKS = {"state": "what is in force now", "watch": "every change, as it happens", "actions": "this list"}
+QUERIES = {"state": "the current state", "watch": "every change, as it happens", "actions": "this list"}
+"""Words that only read, by help text."""
 
 
 def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Actions first, then what the action takes."""
+    """Complete the action first, then its arguments."""
     words: tuple[str, ...] = context.params.get("words") or ()
     if not words:
         items = [CompletionItem(action.name, help=action.help) for action in ACTIONS.values()]
-        items += [CompletionItem(name, help=words) for name, words in LOOKS.items()]
+        items += [CompletionItem(name, help=text) for name, text in QUERIES.items()]
         return [item for item in items if item.value.startswith(incomplete)]
     parameters = ACTIONS[words[0]].parameters if words[0] in ACTIONS else ()
     if len(words) > len(parameters):
@@ -37,35 +38,35 @@ def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> li
 
 @click.command(
     "ctl",
-    context_settings={"ignore_unknown_options": True},  # a number may be negative, and is refused in better words
+    context_settings={"ignore_unknown_options": True},  # a negative number must reach the action, which refuses it
     epilog="""\b
 Examples:
-  stylecam ctl next                       another painting
-  stylecam ctl select great_wave          this one
+  stylecam ctl next                       the next style
+  stylecam ctl select great_wave          this style
   stylecam ctl blend great_wave:0.6,the_scream:0.4
   stylecam ctl strength 0.5               half camera, half painting
-  stylecam ctl panic on                   a still picture, at once
-  stylecam ctl snapshot                   keep the picture; prints where
-  stylecam ctl state --json               what is in force
+  stylecam ctl panic on                   show a still picture at once
+  stylecam ctl snapshot                   save the picture and print its path
+  stylecam ctl state --json               the current state
   stylecam ctl watch                      every change, as it happens
-  stylecam ctl actions                    everything that can be done""",
+  stylecam ctl actions                    all actions""",
 )
 @click.argument("words", nargs=-1, required=True, metavar="ACTION [ARGUMENT]...", shell_complete=_complete)
-@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON; of watch, one object per line.")
-@click.option("--stats", is_flag=True, help="With state or watch: the figures too.")
-@click.option("--pid", type=int, metavar="NUMBER", help="Where several run: this process, rather than the newest.")
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON; with watch, one object per line.")
+@click.option("--stats", is_flag=True, help="With state or watch: print the statistics too.")
+@click.option("--pid", type=int, metavar="NUMBER", help="Process to use if several run.  [default: the newest]")
 def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None) -> None:
-    """Have the running stylecam do something, and print the state after it.
+    """Send an action to the running stylecam, and print the state after it.
 
-    Toggles take on or off; without, they turn it the other way round. Arguments may also be given as name=value.
+    Switches take on or off; without an argument they toggle. Arguments may also be written as name=value.
     """
     name, *arguments = words
-    if name in LOOKS and arguments:
-        raise UsageError(f"{name} takes no argument, and {arguments[0]!r} was given")
+    if name in QUERIES and arguments:
+        raise UsageError(f"{name} takes no argument; leave out {arguments[0]!r}")
     if name == "actions":
-        _list(as_json)
+        _list_actions(as_json)
         return
-    order = None if name in LOOKS else command_from_words(name, arguments)
+    request = None if name in QUERIES else command_from_words(name, arguments)
     from stylecam.control.http import client
 
     instance = client.find_instance(pid)
@@ -73,7 +74,7 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
         _watch(instance, as_json, stats)
         return
     with client.Client(instance) as running:
-        answer = {"state": running.state(stats)} if order is None else running.send(order)
+        answer = {"state": running.state(stats)} if request is None else running.send(request)
     if as_json:
         click.echo(
             json.dumps(answer["state"] | ({"result": answer["result"]} if answer.get("result") else {}), indent=2)
@@ -86,26 +87,30 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
 
 
 def command_from_words(name: str, arguments: list[str]) -> Command:
-    """The order that these words are; arguments in their order, or as name=value."""
+    """Parse an action and its arguments, which are positional or name=value.
+
+    Raises:
+        UsageError: there is no such action, or an argument is wrong or too much.
+    """
     if name not in ACTIONS:
-        Command.parse(name)  # says what there is
+        Command.parse(name)  # raises, and names the nearest action
     names = [parameter.name for parameter in ACTIONS[name].parameters]
-    given: dict[str, str] = {}
+    values: dict[str, str] = {}
     for text in arguments:
         key, equals, value = text.partition("=")
         if not (equals and key in names):
-            key, value = next((free for free in names if free not in given), ""), text
-        if not key or key in given:
+            key, value = next((free for free in names if free not in values), ""), text
+        if not key or key in values:
             takes = f"takes {', '.join(names)}" if names else "takes no argument"
-            raise UsageError(f"{name} {takes}, and {text!r} is too much")
-        given[key] = value
-    return Command.from_text(name, given)
+            raise UsageError(f"{name} {takes}; leave out {text!r}")
+        values[key] = value
+    return Command.from_text(name, values)
 
 
 def _watch(instance: Any, as_json: bool, stats: bool) -> None:
     from stylecam.control.http import client
 
-    def heard(message: dict[str, Any]) -> None:
+    def show(message: dict[str, Any]) -> None:
         kind = message.get("type")
         if as_json and (kind != "stats" or stats):
             click.echo(json.dumps(message))
@@ -116,20 +121,20 @@ def _watch(instance: Any, as_json: bool, stats: bool) -> None:
         elif kind == "stats" and stats:
             click.echo(json.dumps(message["stats"]))
 
-    client.watch(instance, heard)
+    client.watch(instance, show)
     click.echo("stylecam has ended", err=True)
 
 
-def _list(as_json: bool) -> None:
+def _list_actions(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([action.describe() for action in ACTIONS.values()], indent=2))
         return
     for action in ACTIONS.values():
-        usage = " ".join([action.name, *(_shown(parameter) for parameter in action.parameters)])
+        usage = " ".join([action.name, *(_usage(parameter) for parameter in action.parameters)])
         click.echo(f"{usage:<28}  {action.help}")
 
 
-def _shown(parameter: Any) -> str:
+def _usage(parameter: Any) -> str:
     name = "on|off" if parameter.kind == "flag" else parameter.name.upper()
     return name if parameter.required else f"[{name}]"
 
@@ -141,5 +146,5 @@ def _presets() -> list[str]:
     try:
         with client.Client(client.find_instance(), 1.0) as running:
             return [str(name) for name in running.state().get("presets", [])]
-    except StylecamError:  # nothing to choose from while nothing runs
+    except StylecamError:  # presets are only known while stylecam runs
         return []

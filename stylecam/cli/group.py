@@ -1,4 +1,4 @@
-"""The command group: subcommands, and how errors become one line and an exit status."""
+"""The `stylecam` command: its subcommands, and how errors become one line and an exit status."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from stylecam.errors import StylecamError
 from stylecam.utils.version import __version__
 
 _COMMANDS = {
-    "run": "paint the camera and publish it (also plain `stylecam`)",
-    "ctl": "steer the running stylecam",
+    "run": "paint the camera and publish it (also `stylecam` alone)",
+    "ctl": "control the running stylecam",
     "obs": "show the picture in OBS",
     "image": "paint pictures and folders of them",
     "video": "paint a clip",
     "sheet": "show every style on one picture",
-    "cameras": "list the cameras of this machine",
-    "doctor": "find out why a camera does not appear, or the picture crawls",
+    "cameras": "list the cameras of this computer",
+    "doctor": "find out why a camera does not appear, or the picture is slow",
     "setup": "install and set up the virtual camera's driver",
-    "config": "look at the configuration file, or change it",
-    "service": "start with the computer",
+    "config": "show the configuration file, or change it",
+    "service": "start stylecam with the computer",
     "styles": "list the styles, add one from a file, rename or remove one",
     "train": "learn the style of a painting",
     "evaluate": "measure how good styles are",
-    "bench": "measure how fast and how steady this machine paints",
-    "optimize": "paint one picture as well as can be, slowly",
+    "bench": "measure how fast and how evenly this computer paints",
+    "optimize": "paint one picture slowly, at the best quality",
 }
 
 
-class _Lazy(click.Group):
-    """Loads a subcommand's module only when it is used; without a subcommand, `run` is meant."""
+class _LazyGroup(click.Group):
+    """Loads a subcommand's module only when it is used. Without a subcommand it runs `run`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -47,8 +47,8 @@ class _Lazy(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        own = {"-h", "--help", "--version"}
-        if not args or (args[0].startswith("-") and args[0] not in own):
+        group_options = {"-h", "--help", "--version"}
+        if not args or (args[0].startswith("-") and args[0] not in group_options):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -58,13 +58,13 @@ class _Lazy(click.Group):
 
 
 @click.command(
-    cls=_Lazy,
+    cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="""\b
 Examples:
-  stylecam                            any camera, virtual camera or web page
-  stylecam --style the_scream         another painting
-  stylecam run --help                 everything that can be set
+  stylecam                            the first camera, to the virtual camera or a web page
+  stylecam --style the_scream         with another style
+  stylecam run --help                 all options
 \b
 Tab completion: eval "$(_STYLECAM_COMPLETE=bash_source stylecam)" in ~/.bashrc
   (zsh_source for zsh, fish_source for fish)""",
@@ -75,15 +75,15 @@ def group() -> None:
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
-    """Run `arguments` and return the exit status. Errors go to stderr, one line each."""
+    """Run `arguments` and return the exit status. An error is one line on standard error."""
     try:
         status = group.main(list(arguments), prog_name="stylecam", standalone_mode=False)
     except click.UsageError as error:
-        return _complain(error.format_message() + origin(error), error.ctx)
+        return _print_error(error.format_message() + value_origin(error), error.ctx)
     except click.ClickException as error:
-        return _complain(error.format_message())
+        return _print_error(error.format_message())
     except StylecamError as error:
-        return _complain(str(error))
+        return _print_error(str(error))
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # `stylecam styles | head`
@@ -92,7 +92,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _complain(message: str, context: click.Context | None = None) -> int:
+def _print_error(message: str, context: click.Context | None = None) -> int:
     from stylecam.utils.text import printable
 
     line = printable(" ".join(message.split()), 4000)
@@ -101,8 +101,8 @@ def _complain(message: str, context: click.Context | None = None) -> int:
     return 2
 
 
-def origin(error: click.UsageError) -> str:
-    """Where a wrong value came from, if not from the command line."""
+def value_origin(error: click.UsageError) -> str:
+    """Return where a wrong value was set, in brackets; nothing if it was set on the command line."""
     parameter, context = getattr(error, "param", None), error.ctx
     if parameter is None or context is None:
         return ""

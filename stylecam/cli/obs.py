@@ -1,4 +1,4 @@
-"""`stylecam obs`: how OBS gets the picture of the running stylecam."""
+"""`stylecam obs`: print the addresses under which OBS shows the running stylecam."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Examples:
   stylecam obs                  addresses to paste into OBS
   stylecam obs --json
 \b
-Style by scene: stylecam run --obs, and a table [scenes] in the configuration file (stylecam config edit).""",
+For a style per scene: stylecam run --obs, and a table [scenes] in the configuration file (stylecam config edit).""",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@click.option("--pid", type=int, metavar="NUMBER", help="Where several run: this process, rather than the newest.")
+@click.option("--pid", type=int, metavar="NUMBER", help="Process to use if several run.  [default: the newest]")
 def command(as_json: bool, pid: int | None) -> None:
-    """Print what to paste into OBS, to show the running stylecam there without a virtual camera."""
+    """Print the addresses to paste into OBS, to show the running stylecam there without a virtual camera."""
     from stylecam.control.http import client
 
     instance = client.find_instance(pid)
     with client.Client(instance) as running:
         stats = running.state(stats=True).get("stats") or {}
     width, height = stats.get("size", (1280, 720))
-    told = {
+    sources = {
         "browser_source": f"{instance.url}picture?token={instance.token}",
         "media_source": f"{instance.url}stream.mjpg?token={instance.token}",
         "width": width,
@@ -34,18 +34,18 @@ def command(as_json: bool, pid: int | None) -> None:
         "fps": stats.get("fps", 30.0),
     }
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        click.echo(json.dumps(sources, indent=2))
         return
     click.echo(f"""\
 In OBS: Sources > + > Browser
-  URL      {told["browser_source"]}
+  URL      {sources["browser_source"]}
   Width    {width}
   Height   {height}
-  The rest as it is. Only the picture is shown, and what lies around it is transparent.
+  Leave the rest as it is. Only the picture is shown; the area around it is transparent.
 
 Or: Sources > + > Media Source, without "Local File"
-  Input         {told["media_source"]}
+  Input         {sources["media_source"]}
   Input Format  mjpeg
 
-The token keeps others out, and is another at each start. To have these addresses stay good, set token and listen
-under [server] in the configuration file: stylecam config edit""")
+The token keeps others out and changes at every start. To keep these addresses valid, set token and listen under
+[server] in the configuration file: stylecam config edit""")

@@ -1,25 +1,35 @@
-"""`stylecam styles`: what there is to paint with, and commands that change it."""
+"""`stylecam styles`: list the styles; show, add, remove or rename one."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from stylecam.cli import own
-from stylecam.models.card import StyleCard
+from stylecam.cli.completion import complete_style, complete_user_style
+from stylecam.errors import UsageError
+from stylecam.utils.files import user_path
 from stylecam.utils.text import printable
+
+if TYPE_CHECKING:
+    from stylecam.models.card import StyleCard
+    from stylecam.models.user_styles import UserStyles
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+_WIDTH = 160
+"""Columns of the table where standard output is no terminal."""
 
 
 @click.group(
     "styles",
     invoke_without_command=True,
     subcommand_metavar="[show|add|remove|rename]",
-    commands=[own.show, own.add, own.remove, own.rename],
     epilog="""\b
 Examples:
   stylecam styles
@@ -27,35 +37,32 @@ Examples:
   stylecam styles show the_scream
   stylecam styles add mosaic.onnx       someone else's network: .t7, .onnx or .pth""",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@_AS_JSON
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List the styles, numbered as the keys 1 to 9 choose them; add, show, rename or remove one.
+    """List the styles, numbered as the keys 1 to 9 select them; show, add, remove or rename one.
 
-    Where `stylecam evaluate` has measured a style: the milliseconds of one 640×360 picture on the machine it ran on,
-    and the flicker of a still noisy picture (1 is the camera's own).
+    For styles that `stylecam evaluate` has measured, the table also shows the milliseconds of one 640×360 picture on
+    the computer it ran on, and the flicker of a still noisy picture (1 is the camera's own).
     """
     if context.invoked_subcommand is not None:
         return
-    from stylecam.models.catalog import Catalog, shipped_models
-    from stylecam.utils import paths
+    from stylecam.cli.paint_options import catalog as load_catalog
 
-    catalog = Catalog.load([shipped_models(), paths.user_styles()])
-    for problem in catalog.problems:
-        click.echo(f"skipped: {problem}", err=True)
+    catalog = load_catalog()
     if as_json:
-        click.echo(json.dumps([{**asdict(card), "full_name": card.full_name} for card in catalog.all_cards], indent=2))
+        click.echo(json.dumps([_describe(card) for card in catalog.all_cards], indent=2))
         return
-    figures = any(card.measured is not None for card in catalog.all_cards)
+    measures = ("ms", "flicker") if any(card.measured is not None for card in catalog.all_cards) else ()
     table = Table(
         Column("key", no_wrap=True),
         Column("name", no_wrap=True),
-        "painting",  # these two make room where the terminal is narrow
+        "painting",  # these two columns shrink on a narrow terminal
         "artist",
         Column("year", no_wrap=True),
         Column("licence", no_wrap=True),
         Column("network", no_wrap=True),
-        *(Column(figure, justify="right", no_wrap=True) for figure in (("ms", "flicker") if figures else ())),
+        *(Column(name, justify="right", no_wrap=True) for name in measures),
         box=None,
         pad_edge=False,
     )
@@ -65,7 +72,134 @@ def command(context: click.Context, as_json: bool) -> None:
         if card not in catalog.cards:
             table.add_row(*_row("", card.full_name, card))
     console = Console()
-    (console if console.is_terminal else Console(width=160)).print(table)
+    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
+
+
+@command.command(
+    "show",
+    epilog="""\b
+Examples:
+  stylecam styles show the_scream
+  stylecam styles show la_muse --json""",
+)
+@click.argument("name", shell_complete=complete_style)
+@_AS_JSON
+def show(name: str, as_json: bool) -> None:
+    """Show everything that is known of one style."""
+    from stylecam.models.card import read_cards
+
+    mix = _user_styles().catalog().parse(name)
+    indices = [index for index, weight in enumerate(mix.weights) if weight] if mix else []
+    if mix is None or len(indices) != 1:
+        raise UsageError(f"{name!r} is no single style; stylecam styles lists them")
+    model = mix.model
+    card = read_cards(model)[indices[0]]
+    facts: dict[str, Any] = {
+        **_describe(card),
+        "file": str(model.path),
+        "bytes": len(model.data),
+        "styles_in_file": model.style_count,
+        **{key: model.metadata[key] for key in ("source", "importer", "imported") if key in model.metadata},
+    }
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    table = Table.grid(padding=(0, 2))
+    for key, value in facts.items():
+        table.add_row(Text(key.replace("_", " ")), Text("" if value is None else printable(str(value), 1000)))
+    Console().print(table)
+
+
+@command.command(
+    "add",
+    epilog="""\b
+Examples:
+  stylecam styles add la_muse.t7 --title "La Muse" --artist "Pablo Picasso"
+      a Torch network of fast-neural-style (Johnson), either family
+  stylecam styles add mosaic.onnx
+      from the ONNX model zoo and others; its range and order of colours are detected and shown
+  stylecam styles add cartoon.onnx --layout nhwc --range -1..1
+      the same, with layout and range given
+  stylecam styles add candy.pth --name sweet --licence BSD-3-Clause
+      weights of PyTorch's fast-neural-style example
+  stylecam styles add friends.onnx
+      a network that somebody else trained with stylecam train
+\b
+Ranges: 0..1, 0..255, -1..1, caffe (BGR minus VGG's means), resnet (over ImageNet's deviation), or IN:OUT.""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the style.  [default: name of the file]")
+@click.option("--title", help="Title of the painting.")
+@click.option("--artist", help="Painter.")
+@click.option("--licence", help="Licence of the network.  [default: unknown]")
+@click.option("--layout", metavar="nchw|nhwc", help="ONNX: channels first or last.  [default: detected]")
+@click.option("--range", "colours", metavar="RANGE", help="ONNX: range of colour values.  [default: detected]")
+@click.option("--order", metavar="rgb|bgr", help="ONNX: order of colours.  [default: detected, mostly rgb]")
+@_AS_JSON
+def add(file: Path, as_json: bool, **options: Any) -> None:
+    """Add someone else's network to your styles."""
+    from stylecam.models.card import slug
+    from stylecam.models.importers.detect import ImportOptions
+    from stylecam.stylize.import_check import import_and_check
+
+    path = user_path(str(file))
+    styles = _user_styles()
+    styles.check_free(slug(options["name"] or path.stem))
+    imported = import_and_check(path, ImportOptions(**options))
+    cards = styles.add(imported.name, imported.data)
+    if as_json:
+        click.echo(json.dumps({"added": [_describe(card) for card in cards], "notes": imported.notes}, indent=2))
+        return
+    for note in imported.notes:
+        click.echo(printable(note))
+    click.echo(f"added: {', '.join(card.name for card in cards)}")
+    click.echo(f"try it: stylecam --style {cards[0].full_name if len(cards) > 1 else cards[0].name}")
+
+
+@command.command(
+    "remove",
+    epilog="""\b
+Examples:
+  stylecam styles remove la_muse
+  stylecam styles remove la_muse --json""",
+)
+@click.argument("name", shell_complete=complete_user_style)
+@_AS_JSON
+def remove(name: str, as_json: bool) -> None:
+    """Delete one of your own styles."""
+    path = _user_styles().remove(name)
+    click.echo(json.dumps({"removed": str(path)}, indent=2) if as_json else f"removed: {path}")
+
+
+@command.command(
+    "rename",
+    epilog="""\b
+Examples:
+  stylecam styles rename la_muse muse
+  stylecam styles rename la_muse muse --json""",
+)
+@click.argument("old", shell_complete=complete_user_style)
+@click.argument("new")
+@_AS_JSON
+def rename(old: str, new: str, as_json: bool) -> None:
+    """Rename one of your own styles."""
+    cards = _user_styles().rename(old, new)
+    if as_json:
+        click.echo(json.dumps({"renamed": [_describe(card) for card in cards]}, indent=2))
+        return
+    click.echo(f"renamed: {old} is now {', '.join(card.name for card in cards)} in {cards[0].bank}.onnx")
+
+
+def _user_styles() -> UserStyles:
+    from stylecam.models.catalog import shipped_models
+    from stylecam.models.user_styles import UserStyles
+    from stylecam.utils import paths
+
+    return UserStyles(paths.user_styles(), shipped_models())
+
+
+def _describe(card: StyleCard) -> dict[str, Any]:
+    return {**asdict(card), "full_name": card.full_name}
 
 
 def _row(key: str, name: str, card: StyleCard) -> list[Text]:
@@ -73,5 +207,5 @@ def _row(key: str, name: str, card: StyleCard) -> list[Text]:
     if card.measured is not None:
         ms, flicker = card.measured.ms, card.measured.flicker
         cells += ["" if ms is None else f"{ms:.0f}", "" if flicker is None else f"{flicker:.2f}"]
-    # a file's own name may steer a terminal too
+    # printable: names in a foreign file may contain terminal control codes
     return [Text(printable(cell), no_wrap=True, overflow="ellipsis") for cell in cells]

@@ -222,7 +222,7 @@ def test_without_a_camera_the_demo_is_pointed_to(
 
 def test_only_the_three_largest_sizes_are_shown() -> None:
     modes = tuple(Mode("MJPG", 160 * i, 90 * i, 30.0) for i in range(1, 9))
-    assert cameras_module._best(modes).count("MJPG") == 3
+    assert cameras_module._best_modes(modes).count("MJPG") == 3
 
 
 def test_styles_are_listed_with_their_keys_and_painters(

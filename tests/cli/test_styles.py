@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stylecam.cli import own
-from stylecam.cli.completion import complete_own_style
+from stylecam.cli import styles as styles_module
+from stylecam.cli.completion import complete_user_style
 from stylecam.cli.group import run_command_line
 from tests.models.importers.foreign_files import unit, zoo
 from tests.models.importers.torch7_files import Maker, instance_norm, saved
@@ -115,8 +115,8 @@ def test_ones_own_styles_complete_by_their_beginning(styles: Path) -> None:
     for name in ("mosaic", "muse", "broken"):
         (styles / f"{name}.onnx").write_bytes(b"")
     context: Any = None
-    assert [item.value for item in complete_own_style(context, context, "m")] == ["mosaic", "muse"]
-    assert own.remove.params[0].shell_complete is not None
+    assert [item.value for item in complete_user_style(context, context, "m")] == ["mosaic", "muse"]
+    assert styles_module.remove.params[0].shell_complete is not None
 
 
 def test_in_a_narrow_terminal_the_names_stay_whole(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:

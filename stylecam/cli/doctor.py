@@ -85,9 +85,9 @@ def _settings_problem() -> str | None:
     except ImportError as error:
         raise ProbeError(f"their reader cannot be loaded: {error}") from error
     except click.UsageError as error:
-        from stylecam.cli.group import origin
+        from stylecam.cli.group import value_origin
 
-        return error.format_message() + origin(error)
+        return error.format_message() + value_origin(error)
     except StylecamError as error:
         return str(error)
     return None

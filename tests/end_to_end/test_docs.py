@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.cli.ctl import LOOKS, command_from_words
+from stylecam.cli.ctl import QUERIES, command_from_words
 from stylecam.cli.options import check_each, declared_options
 from stylecam.cli.run import command as run_command
 from stylecam.control.actions import Command
@@ -33,7 +33,7 @@ LACKING = (
     "no virtual camera can be opened",
     "no preview window",
     "no PipeWire camera can be made",
-    "nobody can be asked here",
+    "there is no terminal to ask on",
     "cannot load drivers",
     "belongs to the system around it",
     "does not know how",
@@ -187,7 +187,7 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", sorted(set(re.findall(r"stylecam ctl ([a-z]+(?: [a-z_]+| [0-9.]+)?)", README))))
 def test_every_order_in_the_readme_is_one(words: str) -> None:
     name, *arguments = words.split()
-    assert name in LOOKS or command_from_words(name, arguments)
+    assert name in QUERIES or command_from_words(name, arguments)
 
 
 def test_the_address_for_a_stream_deck_is_an_order() -> None:

@@ -35,7 +35,7 @@ LACKING = (
     "no PipeWire camera can be made",
     "there is no terminal to ask on",
     "cannot load drivers",
-    "belongs to the system around it",
+    "drivers belong to the surrounding system",
     "does not know how",
     "no stylecam is running",
     "systemd is not here",

@@ -180,9 +180,7 @@ class FrameStylizer:
             view,
             step,
             self._last,
-            steadiness=state.steadiness,
-            strength=state.strength,
-            preserve_color=state.preserve_color,
+            look=state,
             detail=recipe.detail,
         )
         now = self._clock.now()

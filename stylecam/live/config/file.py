@@ -11,7 +11,6 @@ next = "ctrl+alt+right"
 [presets.calm]              # a look with a name; what is left out stays as it is
 style = "water_lilies"
 strength = 0.7
-steadiness = 1.0
 preserve_color = true
 
 [scenes]                    # OBS scene = style or preset

@@ -9,6 +9,7 @@ import numpy as np
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
 from stylecam.stylize.frame_view import FrameView
+from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.color import blend, with_colors_of
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
@@ -49,12 +50,10 @@ class Postprocessor:
         step: TransitionStep,
         last: Image | None,
         *,
-        steadiness: float,
-        strength: float,
+        look: Look,
         detail: bool,
-        preserve_color: bool = False,
     ) -> PostprocessResult:
-        """PostprocessResult `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
+        """Finish `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
 
         `last` is the picture published before; it fades out after a switch to another network.
         """
@@ -64,7 +63,7 @@ class Postprocessor:
             self._weights = step.weights
             self._steady.reset()
         with self._stages.time("steady"):
-            painted = self._steady.apply(painted, small, steadiness)
+            painted = self._steady.apply(painted, small, look.steadiness)
         detail_ms = None
         if (width, height) == self._size:
             image = np.ascontiguousarray(painted)
@@ -75,12 +74,12 @@ class Postprocessor:
         else:
             with self._stages.time("enlarge"):
                 image = resize(painted, self._size)
-        if preserve_color:
+        if look.preserve_color:
             with self._stages.time("color"):
                 image = with_colors_of(view.at(self._size), image)
-        if strength < 1 or step.fading > 0 or step.switch_count != self._switch_count:
+        if look.strength < 1 or step.fading > 0 or step.switch_count != self._switch_count:
             with self._stages.time("compose"):
-                image = self._composed(image, view, step, last, strength)
+                image = self._composed(image, view, step, last, look.strength)
         return PostprocessResult(image, detail_ms)
 
     def _composed(

@@ -13,9 +13,8 @@ from stylecam.control.commands import AutoCycle, CommandQueue
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
-from stylecam.control.keyboard.bindings import Bindings, bind
-from stylecam.control.keyboard.listener import Keyboard
-from stylecam.control.keyboard.terminal import command_for_key
+from stylecam.control.keyboard.bindings import Bindings, bind, command_for_key
+from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine

@@ -1,6 +1,6 @@
-"""Key combinations: reading them, and telling a wanted press from everything else that happens on a keyboard.
+"""Which key stands for which command: plain keys, global hotkeys, and when a press of one counts.
 
-Pure: keys come in as names, times as numbers, so a test can type anything.
+Everything here works on key names and times in seconds. It opens no keyboard and reads no clock.
 """
 
 from __future__ import annotations
@@ -26,36 +26,40 @@ _NAMED = frozenset({
 
 _TYPING = frozenset({"space", "tab", "enter", "backspace", "delete", "up", "down", "left", "right", "home", "end"})
 _UNSHIFTED = dict(zip("!@#$%^&*()", "1234567890", strict=True)) | dict(zip("&é\"'(-è_çà", "1234567890", strict=True))
-"""The digit on a key that gives something else: with Shift on a US keyboard, without on a French one."""
+"""The digit of a key that produces another character: with Shift on a US keyboard, without Shift on a French one."""
 
 DEBOUNCE_S = 0.2
+"""A combination that was pressed again within this time is ignored."""
 AUTOREPEAT_S = 0.03
-"""A release and press of the same key within this time is the keyboard repeating, not a finger."""
+"""A key released and pressed again within this time is the keyboard's automatic repeat, not a second press."""
 FORGET_S = 5.0
-"""After this long without any key, modifiers are taken as released: Alt+Tab and screen locks eat releases."""
+"""After this long without any key event, all modifiers count as released: Alt+Tab and a screen lock hide releases."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCombination:
-    """One key with exactly these modifiers."""
+    """One key and exactly the modifiers that must be held with it.
+
+    Attributes:
+        modifiers: a subset of `MODIFIERS`.
+        key: one lower-case character, or the name of a key such as `page_up`.
+    """
 
     modifiers: frozenset[str]
     key: str
 
     @classmethod
     def parse(cls, text: str) -> KeyCombination:
-        """Read `ctrl+alt+n`, `ctrl+shift+f9`, `pause`.
+        """Parse `ctrl+alt+n`, `ctrl+shift+f9` or `pause`.
 
         Raises:
-            UsageError: unknown key, or a plain letter, which would fire while one types.
+            UsageError: the key is unknown, or it is a plain letter, which would fire while the user types.
         """
         parts = [_ALIASES.get(part, part) for part in re.split(r"\+(?!$)", text.strip().lower().replace(" ", ""))]
         *modifiers, key = parts
-        wrong = [part for part in modifiers if part not in MODIFIERS]
-        if wrong or (len(key) != 1 and key not in _NAMED):
-            raise UsageError(
-                f"hotkey {text!r}: {(wrong or [key])[0]!r} is no key; write for instance ctrl+alt+n, ctrl+shift+f9"
-            )
+        unknown = [part for part in modifiers if part not in MODIFIERS]
+        if unknown or (len(key) != 1 and key not in _NAMED):
+            raise UsageError(f"hotkey {text!r}: {(unknown or [key])[0]!r} is not a key; write for example ctrl+alt+n")
         if (len(key) == 1 or key in _TYPING) and not set(modifiers) - {"shift"}:
             raise UsageError(f"hotkey {text!r} would fire while typing; add ctrl, alt or cmd")
         return cls(frozenset(modifiers), key)
@@ -68,31 +72,50 @@ Bindings = dict[KeyCombination, Command]
 
 
 def default_hotkeys(digits: int = 9) -> dict[str, str]:
-    """Command to combination, as shipped: each action's own, and ctrl+alt+1..9 for the first nine styles."""
+    """Return the default hotkeys as command to combination.
+
+    They are the hotkey of each action, and ctrl+alt+1 to ctrl+alt+9 for the first nine styles.
+    """
     hotkeys = {action.name: action.hotkey for action in ACTIONS.values() if action.hotkey}
     return hotkeys | {f"select:{n}": f"ctrl+alt+{n}" for n in range(1, digits + 1)}
 
 
 def bind(changes: Mapping[str, str]) -> Bindings:
-    """The default hotkeys with `changes` (order to combination; an empty combination removes it).
+    """Return the default hotkeys with `changes` applied.
+
+    Args:
+        changes: command to combination, as written in the configuration file; an empty combination removes a hotkey.
 
     Raises:
-        UsageError: an unknown order or key, or one combination for two orders.
+        UsageError: a command or key is unknown, or one combination stands for two commands.
     """
     bindings: Bindings = {}
-    for name, combination in (default_hotkeys() | dict(changes)).items():
-        order = Command.parse(name)
-        if not combination.strip():
+    for name, text in (default_hotkeys() | dict(changes)).items():
+        command = Command.parse(name)
+        if not text.strip():
             continue
-        combo = KeyCombination.parse(combination)
-        if combo in bindings:
-            raise UsageError(f"hotkey {combo} is set for both {bindings[combo]} and {order}; change one of them")
-        bindings[combo] = order
+        combination = KeyCombination.parse(text)
+        if combination in bindings:
+            raise UsageError(
+                f"hotkey {combination} is set for both {bindings[combination]} and {command}; change one of them"
+            )
+        bindings[combination] = command
     return bindings
 
 
+def command_for_key(key: str) -> Command | None:
+    """Return the command of a plain key in the terminal or the preview window, or None.
+
+    A digit from 1 to 9 selects a style. `=` counts as `+` and `_` as `-`, so Shift does not matter.
+    """
+    if len(key) == 1 and key in "123456789":
+        return Command.from_json("select", {"style": key})
+    key = {"=": "+", "_": "-"}.get(key, key.lower())
+    return next((Command(action.name) for action in ACTIONS.values() if action.key == key), None)
+
+
 class KeyMatcher:
-    """Follows presses and releases and says when a bound combination was meant."""
+    """Follows key presses and releases and reports when a bound combination was pressed. Not thread-safe."""
 
     def __init__(self, bindings: Mapping[KeyCombination, Command]) -> None:
         self._bindings = bindings
@@ -103,38 +126,44 @@ class KeyMatcher:
         self._last_event_at = float("-inf")
 
     def press(self, key: str, now: float) -> Command | None:
-        """`key` went down at `now` (s): the order it stands for with exactly the modifiers held, if any.
+        """Record that `key` went down at `now` (s).
 
-        Modifiers come as `ctrl_l`, `shift_r`, …; `alt_gr` counts as one that no combination has.
+        Args:
+            key: the name of the key; modifiers come as `ctrl_l`, `shift_r` and so on. `alt_gr` is a modifier that no
+                combination contains.
+            now: the time of the event, in seconds.
+
+        Returns:
+            The command bound to this key with exactly the modifiers that are held, or None.
         """
-        self._forget(now)
+        self._release_all_after_pause(now)
         if _modifier(key) is not None:
             self._modifiers.add(key)
             return None
         repeating = key in self._down or now - self._released_at.get(key, float("-inf")) < AUTOREPEAT_S
         self._down.add(key)
-        combo = self._bound(frozenset(_modifier(name) or name for name in self._modifiers), key)
-        if combo is None or repeating or now - self._fired_at.get(combo, float("-inf")) < DEBOUNCE_S:
+        combination = self._bound(frozenset(_modifier(name) or name for name in self._modifiers), key)
+        if combination is None or repeating or now - self._fired_at.get(combination, float("-inf")) < DEBOUNCE_S:
             return None
-        self._fired_at[combo] = now
-        return self._bindings[combo]
+        self._fired_at[combination] = now
+        return self._bindings[combination]
 
     def release(self, key: str, now: float) -> None:
-        """`key` went up at `now` (s)."""
-        self._forget(now)
+        """Record that `key` went up at `now` (s)."""
+        self._release_all_after_pause(now)
         self._modifiers.discard(key)
         if _modifier(key) is None and key not in self._down:
-            self._down.clear()  # a modifier pressed meanwhile has given the key another name
+            self._down.clear()  # a modifier pressed in between has changed the key's name
         self._down.discard(key)
         self._released_at[key] = now
 
     def _bound(self, modifiers: frozenset[str], key: str) -> KeyCombination | None:
         for name in (key, _UNSHIFTED.get(key)):
-            if name is not None and (combo := KeyCombination(modifiers, name)) in self._bindings:
-                return combo
+            if name is not None and (combination := KeyCombination(modifiers, name)) in self._bindings:
+                return combination
         return None
 
-    def _forget(self, now: float) -> None:
+    def _release_all_after_pause(self, now: float) -> None:
         if now - self._last_event_at > FORGET_S:
             self._modifiers.clear()
             self._down.clear()
@@ -142,6 +171,6 @@ class KeyMatcher:
 
 
 def _modifier(key: str) -> str | None:
-    """`ctrl` for `ctrl_l`, `ctrl_r` and `ctrl`; None for a key that is no modifier."""
+    """Return `ctrl` for `ctrl_l`, `ctrl_r` and `ctrl`; None for a key that is not a modifier."""
     name = key.removesuffix("_l").removesuffix("_r")
     return name if name in MODIFIERS else "alt_gr" if key == "alt_gr" else None

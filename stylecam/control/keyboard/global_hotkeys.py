@@ -1,4 +1,4 @@
-"""Global hotkeys through pynput. The callbacks only enqueue."""
+"""Listen to the keys of a live run: global hotkeys through pynput, and the plain keys of the terminal."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ from typing import Any
 
 from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import MODIFIERS, Bindings, KeyMatcher
+from stylecam.control.keyboard.terminal import TerminalKeys
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
+from stylecam.utils.text import Say
 
 START_S = 2.0
+"""How long to wait until the listener's thread listens."""
 
 _MODIFIER_NAMES = {
     name: name if name.endswith("_r") else f"{name.removesuffix('_l')}_l"
     for modifier in MODIFIERS
     for name in (modifier, f"{modifier}_l", f"{modifier}_r")
 }
-"""pynput's names of modifiers to `ctrl_l`, `ctrl_r`, …; `alt_gr` keeps its own, as it makes characters."""
+"""pynput's names of the modifiers to `ctrl_l`, `ctrl_r` and so on. `alt_gr` keeps its name: it produces characters."""
 
 
 class GlobalHotkeys:
-    """Listens to the whole desktop's keyboard and submits the orders of bound combinations."""
+    """Listens to the keyboard of the whole desktop and submits the commands of bound combinations.
+
+    `submit` is called on the listener's thread and must not block.
+    """
 
     def __init__(self, bindings: Bindings, submit: Callable[[Command], None], clock: Clock) -> None:
         self._matcher = KeyMatcher(bindings)
@@ -38,12 +44,12 @@ class GlobalHotkeys:
         """Start listening.
 
         Raises:
-            HotkeysUnavailableError: no display or no permission; the message is one line with the way out.
+            HotkeysUnavailableError: there is no display or no permission; the message says what to do instead.
         """
         try:
-            # Importing pynput connects to the display, so it cannot stand at the top of the file.
+            # Imported here because importing pynput connects to the display.
             keyboard = importlib.import_module("pynput.keyboard")
-            logging.getLogger("pynput").addHandler(logging.NullHandler())  # or it prints its tracebacks
+            logging.getLogger("pynput").addHandler(logging.NullHandler())  # otherwise its tracebacks are printed
             self._listener = keyboard.Listener(on_press=self._pressed, on_release=self._released)
             self._listener.daemon = True
             self._start_listener()
@@ -54,23 +60,26 @@ class GlobalHotkeys:
 
     @property
     def alive(self) -> bool:
-        """False once the listener has died, as when its X server went away."""
+        """False once the listener's thread has ended, for example because the X server went away."""
         return self._listener is not None and bool(self._listener.is_alive())
 
     def _start_listener(self) -> None:
-        """Start the thread and wait until it listens. pynput's own `wait` never returns if its thread dies first."""
+        """Start the thread and wait until it listens.
+
+        pynput's own `wait` is not used: it never returns if the thread dies first.
+        """
         listener, print_traceback = self._listener, threading.excepthook
         threading.excepthook = lambda args: None if args.thread is listener else print_traceback(args)
         listener.start()
         deadline = self._clock.now() + START_S
         while not getattr(listener, "_ready", True):
             if not listener.is_alive() or self._clock.now() > deadline:
-                # Not `listener.stop()`: it too waits for the thread to be ready. The thread is a daemon.
+                # `listener.stop()` would also wait for the thread to be ready. The thread is a daemon.
                 raise RuntimeError("the keyboard cannot be listened to (an X server without the RECORD extension?)")
             self._clock.wait_until(self._clock.now() + 0.02)
 
     def warning(self) -> str | None:
-        """What will not work although listening started, or None."""
+        """Return what will not work although listening has started, or None."""
         if sys.platform == "linux" and os.environ.get("XDG_SESSION_TYPE") == "wayland":
             return (
                 "on Wayland, global hotkeys reach stylecam only from X11 windows; bind `stylecam ctl next` to a key of "
@@ -84,7 +93,7 @@ class GlobalHotkeys:
         return None
 
     def rebind(self, bindings: Bindings) -> None:
-        """Listen to `bindings` instead, from the next key on; from any thread."""
+        """Replace the bindings from the next key on. May be called from any thread."""
         self._matcher = KeyMatcher(bindings)
 
     def stop(self) -> None:
@@ -93,20 +102,20 @@ class GlobalHotkeys:
         if listener is not None and listener.is_alive():
             try:
                 listener.stop()
-            except Exception:  # noqa: BLE001 - its display has just gone away, in whatever words of its backend
+            except Exception:  # noqa: BLE001 - its display has just gone away; the class depends on pynput's backend
                 return
 
     def _pressed(self, key: Any, *_: Any) -> None:
-        order = self._matcher.press(key_name(key), self._clock.now())
-        if order is not None:
-            self._submit(order)
+        command = self._matcher.press(key_name(key), self._clock.now())
+        if command is not None:
+            self._submit(command)
 
     def _released(self, key: Any, *_: Any) -> None:
         self._matcher.release(key_name(key), self._clock.now())
 
 
 def key_name(key: Any) -> str:
-    """One name for a pynput key, whatever modifiers did to it: `n` for ctrl+n and for N, `1` for the keypad's 1."""
+    """Return the name of a pynput key without the effect of modifiers: `n` for ctrl+n and N, `1` for the keypad's 1."""
     name = getattr(key, "name", None)
     if name is not None:
         return _MODIFIER_NAMES.get(name, str(name))
@@ -132,3 +141,76 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; run: pip install pynput"
     return f"{text[:160] or type(error).__name__}; keys in this terminal work"
+
+
+class Keyboard:
+    """The keys of a live run: the plain keys of its terminal, and the global hotkeys where there are any.
+
+    Attributes:
+        names: command to combination, as text; updated in place.
+    """
+
+    def __init__(
+        self, bindings: Bindings, hotkeys_enabled: bool, submit: Callable[[Command], None], clock: Clock, say: Say
+    ) -> None:
+        """Prepare to listen; nothing is opened before `start`.
+
+        Args:
+            bindings: the global hotkeys.
+            hotkeys_enabled: False to listen to the terminal only.
+            submit: receives the commands, on the threads that listen; it must not block.
+            clock: tells when keys are pressed.
+            say: receives a line for the user when global hotkeys do not work here.
+        """
+        self._bindings = bindings
+        self._hotkeys_enabled = hotkeys_enabled
+        self._submit, self._clock, self._say = submit, clock, say
+        self._terminal = TerminalKeys(submit)
+        self._global: GlobalHotkeys | None = None
+        self.names: dict[str, str] = {}
+        self._update_names()
+
+    @property
+    def hotkeys(self) -> Bindings:
+        """The global hotkeys that are listened to; empty if there are none."""
+        return self._bindings if self._global is not None else {}
+
+    @property
+    def trouble(self) -> str | None:
+        """What has gone wrong since the start, or None."""
+        if self._global is None or self._global.alive:
+            return None
+        return "global hotkeys have stopped: the display went away"
+
+    def start(self) -> None:
+        """Start listening; report to `say` if global hotkeys do not work here, or not all of them."""
+        self._terminal.start()
+        if not self._hotkeys_enabled or not self._bindings:
+            return
+        listener = GlobalHotkeys(self._bindings, self._submit, self._clock)
+        try:
+            listener.start()
+        except HotkeysUnavailableError as error:
+            self._say(f"global hotkeys are off: {error}")
+            return
+        self._global = listener
+        if (warning := listener.warning()) is not None:
+            self._say(warning)
+
+    def stop(self) -> None:
+        """Stop listening and restore the terminal's settings."""
+        if self._global is not None:
+            self._global.stop()
+        self._terminal.stop()
+
+    def rebind(self, bindings: Bindings) -> None:
+        """Replace the global hotkeys from the next key on."""
+        self._bindings = bindings
+        self._update_names()
+        if self._global is not None:
+            self._global.rebind(bindings)
+
+    def _update_names(self) -> None:
+        self.names.clear()
+        if self._hotkeys_enabled:
+            self.names.update({str(command): str(combination) for combination, command in self._bindings.items()})

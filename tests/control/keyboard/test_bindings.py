@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.control.actions import ACTIONS, Command
+from stylecam.control.actions import ACTIONS, Action, Command
 from stylecam.control.keyboard.bindings import (
     AUTOREPEAT_S,
     DEBOUNCE_S,
@@ -14,6 +14,7 @@ from stylecam.control.keyboard.bindings import (
     KeyCombination,
     KeyMatcher,
     bind,
+    command_for_key,
     default_hotkeys,
 )
 from stylecam.errors import UsageError
@@ -201,3 +202,23 @@ def test_whatever_is_typed_no_order_fires_twice_within_the_debounce(typed: list[
         if order is not None:
             assert now - last.get(str(order), -1.0) >= DEBOUNCE_S
             last[str(order)] = now
+
+
+@pytest.mark.parametrize("action", [action for action in ACTIONS.values() if action.key], ids=lambda a: a.name)
+def test_the_plain_key_of_an_action_gives_its_command(action: Action) -> None:
+    assert command_for_key(action.key) == Command(action.name)
+
+
+@pytest.mark.parametrize("digit", list("123456789"))
+def test_a_digit_selects_a_style(digit: str) -> None:
+    assert command_for_key(digit) == Command.parse(f"select:{digit}")
+
+
+@pytest.mark.parametrize(("key", "name"), [("=", "stronger"), ("_", "weaker"), ("N", "next"), ("Q", "quit")])
+def test_shift_does_not_matter(key: str, name: str) -> None:
+    assert command_for_key(key) == Command(name)
+
+
+@pytest.mark.parametrize("key", ["0", "z", " ", "\x1b", "\n", "²", "é", "\x00"])
+def test_other_keys_do_nothing(key: str) -> None:
+    assert command_for_key(key) is None

@@ -11,7 +11,7 @@ import pytest
 
 from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import bind
-from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys, key_name
+from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys, Keyboard, key_name
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import ManualClock
 
@@ -168,3 +168,78 @@ def test_otherwise_there_is_nothing_to_warn_of(hotkeys: GlobalHotkeys, monkeypat
     monkeypatch.setenv("XDG_SESSION_TYPE", "x11")
     hotkeys.start()
     assert hotkeys.warning() is None
+
+
+@pytest.fixture
+def silent_hotkeys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Global hotkeys start, and hear nothing: what they do with a display has tests of its own."""
+    monkeypatch.setattr(GlobalHotkeys, "start", lambda _: None)
+    monkeypatch.setattr(GlobalHotkeys, "warning", lambda _: None)
+    monkeypatch.setattr(GlobalHotkeys, "alive", True)
+
+
+def keyboard(clock: ManualClock, messages: list[str], hotkeys_enabled: bool = True) -> Keyboard:
+    def press(_: Command) -> None:
+        raise AssertionError("no key was pressed")
+
+    return Keyboard(bind({}), hotkeys_enabled, press, clock, messages.append)
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_hotkeys_are_known_once_they_are_listened_to(clock: ManualClock) -> None:
+    keys = keyboard(clock, [])
+    assert keys.hotkeys == {}
+    keys.start()
+    assert keys.hotkeys == bind({})
+    keys.stop()
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_unwanted_they_are_not_listened_to_nor_named(clock: ManualClock) -> None:
+    keys = keyboard(clock, [], hotkeys_enabled=False)
+    keys.start()
+    assert (keys.hotkeys, keys.names) == ({}, {})
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_where_they_cannot_be_had_the_user_is_told_once_and_the_run_goes_on(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: GlobalHotkeys) -> None:
+        raise HotkeysUnavailableError("there is no X display")
+
+    monkeypatch.setattr(GlobalHotkeys, "start", refuse)
+    messages: list[str] = []
+    keys = keyboard(clock, messages)
+    keys.start()
+    assert messages == ["global hotkeys are off: there is no X display"]
+    assert (keys.hotkeys, keys.trouble) == ({}, None)
+    keys.stop()
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_a_warning_is_passed_on(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GlobalHotkeys, "warning", lambda _: "on Wayland …")
+    messages: list[str] = []
+    keyboard(clock, messages).start()
+    assert messages == ["on Wayland …"]
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_a_display_that_went_away_is_a_trouble(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = keyboard(clock, [])
+    keys.start()
+    monkeypatch.setattr(GlobalHotkeys, "alive", False)
+    assert keys.trouble is not None
+    assert "the display went away" in keys.trouble
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_other_hotkeys_are_listened_to_and_named_from_then_on(clock: ManualClock) -> None:
+    keys = keyboard(clock, [])
+    names = keys.names
+    keys.start()
+    other = bind({"next": "ctrl+alt+right"})
+    keys.rebind(other)
+    assert keys.hotkeys == other
+    assert names["next"] == "ctrl+alt+right"

@@ -9,33 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from stylecam.control.actions import ACTIONS, Command
-from stylecam.control.keyboard import terminal as room
-from stylecam.control.keyboard.terminal import TerminalKeys, command_for_key
+from stylecam.control.keyboard import terminal
+from stylecam.control.keyboard.terminal import TerminalKeys
 from tests.doubles import until
-
-
-@pytest.mark.parametrize("action", [action for action in ACTIONS.values() if action.key], ids=lambda a: a.name)
-def test_every_actions_key_stands_for_it(action: object) -> None:
-    from stylecam.control.actions import Action
-
-    assert isinstance(action, Action)
-    assert command_for_key(action.key) == Command(action.name)
-
-
-@pytest.mark.parametrize("digit", list("123456789"))
-def test_a_digit_chooses_a_style(digit: str) -> None:
-    assert command_for_key(digit) == Command.parse(f"select:{digit}")
-
-
-@pytest.mark.parametrize(("key", "name"), [("=", "stronger"), ("_", "weaker"), ("N", "next"), ("Q", "quit")])
-def test_shift_does_not_matter(key: str, name: str) -> None:
-    assert command_for_key(key) == Command(name)
-
-
-@pytest.mark.parametrize("key", ["0", "z", " ", "\x1b", "\n", "²", "é", "\x00"])
-def test_other_keys_do_nothing(key: str) -> None:
-    assert command_for_key(key) is None
 
 
 def test_where_standard_input_is_no_terminal_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +34,7 @@ if sys.platform != "win32":
     def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         """The other end of a terminal that is standard input, and whose foreground is ours."""
         keyboard, screen = pty.openpty()
-        monkeypatch.setattr(room, "_in_foreground", lambda: True)
+        monkeypatch.setattr(terminal, "_in_foreground", lambda: True)
         with os.fdopen(screen, "r") as stdin:
             monkeypatch.setattr(sys, "stdin", stdin)
             yield keyboard
@@ -91,5 +67,5 @@ if sys.platform != "win32":
         assert termios.tcgetattr(sys.stdin.fileno()) == before
 
     def test_a_job_in_the_background_leaves_the_terminal_alone(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(room, "_in_foreground", lambda: False)
+        monkeypatch.setattr(terminal, "_in_foreground", lambda: False)
         assert TerminalKeys(lambda _: None).start() is False

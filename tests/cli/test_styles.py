@@ -13,7 +13,7 @@ import pytest
 from stylecam.cli import styles as styles_module
 from stylecam.cli.completion import complete_user_style
 from stylecam.cli.group import run_command_line
-from tests.models.importers.foreign_files import unit, zoo
+from tests.models.importers.onnx_files import unit, zoo
 from tests.models.importers.torch7_files import Maker, instance_norm, saved
 
 Typed = Callable[..., str]

@@ -10,7 +10,7 @@ from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.importers.detect import ImportOptions
 from stylecam.stylize.import_check import import_and_check
 from stylecam.utils.sandbox import SandboxLimits
-from tests.models.importers.foreign_files import Foreign, unit, zoo
+from tests.models.importers.onnx_files import Foreign, unit, zoo
 
 
 def written(folder: Path, data: bytes) -> Path:

@@ -1,7 +1,7 @@
-"""Someone else's ONNX network, wrapped so that it keeps our model contract.
+"""Convert somebody else's ONNX network by wrapping it, so that it follows the model contract.
 
-In front of it, RGB 0..1 becomes what it wants; behind it, what it gives becomes RGB 0..1. Its picture may then have any
-size. Layers that OpenCV computes wrongly or not at all are rewritten into what they mean.
+Nodes before it convert RGB 0..1 to what it takes, nodes after it convert its result to RGB 0..1. Fixed picture sizes
+are removed. Layers that OpenCV computes wrongly or not at all are rewritten into equivalent ones.
 """
 
 from __future__ import annotations
@@ -14,72 +14,75 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from stylecam.errors import ModelFormatError, StylecamError
-from stylecam.models.importers.builder import Graph
-from stylecam.models.importers.onnx_analysis import Outline
-from stylecam.models.importers.onnx_conventions import Form, Side, guess
-from stylecam.models.importers.onnx_upsampling import by_factor
+from stylecam.models.importers.base import Candidate, ImportOptions
+from stylecam.models.importers.graph_builder import GraphBuilder
+from stylecam.models.importers.onnx_analysis import OnnxAnalysis, attributes_of
+from stylecam.models.importers.onnx_conventions import Conventions, guess_conventions
+from stylecam.models.importers.onnx_upsampling import resize_by_factor
 
-_PREFIX = "their_"  # their names may be ours, so each gets this before it
-_NEWEST_OPSET = 21
-_FAR = 2**31 - 1
+_PREFIX = "their_"  # before every foreign name, so that none equals one of the builder's
+_MAX_OPSET = 21
+_TO_THE_END = 2**31 - 1
 
 
-def convert(
-    data: bytes, layout: str | None = None, colours: str | None = None, order: str | None = None
-) -> Iterator[tuple[Graph, int | None, tuple[str, ...]]]:
-    """The ONNX network `data` in each form it can have, the likeliest first: graph, number of styles, what to tell.
+def accepts(data: bytes) -> bool:
+    """Return whether `data` can be ONNX: it begins with the version's field, for protobuf has no magic number."""
+    return data[:1] == b"\x08"
 
-    The number of styles is None unless it is a bank. See `guess` for the other arguments.
+
+def convert(data: bytes, options: ImportOptions) -> Iterator[Candidate]:
+    """Convert the ONNX network `data` with each convention it can have, the likeliest first.
 
     Raises:
         ModelFormatError: damaged, not from one picture to another, or with layers that are not standard; names them.
-        UsageError: a layout, range or order that there is not.
+        UsageError: the layout, range or order in `options` does not exist.
     """
     try:
-        outline = Outline(data)
-        if not 7 <= outline.opset <= _NEWEST_OPSET:
-            raise ModelFormatError(f"it is written in version {outline.opset} of ONNX; 7 to {_NEWEST_OPSET} are known")
-        ports = f"ONNX, input {outline.image.shown}, output {outline.styled.shown}"
-        styles = outline.weights[1] if outline.weights else None
-        for form in guess(outline, layout, colours, order):
-            yield _wrapped(outline, form), styles, (ports, *form.notes)
+        analysis = OnnxAnalysis(data)
+        if not 7 <= analysis.opset <= _MAX_OPSET:
+            raise ModelFormatError(f"it is written in version {analysis.opset} of ONNX; 7 to {_MAX_OPSET} are known")
+        note = f"ONNX, input {analysis.image.description}, output {analysis.styled.description}"
+        for conventions in guess_conventions(analysis, options):
+            yield Candidate(_wrap(analysis, conventions), (note, *conventions.notes), analysis.style_count)
     except StylecamError:
         raise
     except (TypeError, ValueError, KeyError, IndexError) as error:
-        # protobuf hands out whatever a damaged file holds: names that are no text, kinds of numbers there are not
+        # protobuf returns whatever a damaged file holds, such as invalid text or unknown element types
         raise ModelFormatError(f"a damaged ONNX file ({type(error).__name__}: {error}); get it again") from error
 
 
-def _wrapped(outline: Outline, form: Form) -> Graph:
-    graph = Graph(budget=2**20, opset=outline.opset)
-    nodes, weights = _theirs(outline)
+def _wrap(analysis: OnnxAnalysis, conventions: Conventions) -> GraphBuilder:
+    """Return the network between a conversion of `image` to its input and one of its output to `styled`."""
+    graph = GraphBuilder(max_weight_bytes=2**20, opset=analysis.opset)
+    nodes, weights = _prefixed_copies(analysis)
     graph.embed([], weights)
-    _rename(graph, _turned(graph, graph.enter(form.given.colours), form.given, [0, 2, 3, 1]), outline.image.name)
-    if outline.weights is not None:
-        port, _ = outline.weights
+    value = graph.add_input(conventions.input.colors)
+    if conventions.input.channels_last:
+        value = graph.node("Transpose", [value], perm=[0, 2, 3, 1])
+    _rename(graph, value, analysis.image.name)
+    if analysis.style_weights is not None:
         value = "style"
-        if len(port.dims) == 1:
+        if len(analysis.style_weights.dims) == 1:
             value = graph.node("Reshape", [value, graph.constant("flat", np.array([-1], np.int64))])
-        _rename(graph, value, port.name)
+        _rename(graph, value, analysis.style_weights.name)
     for node in nodes:
-        graph.embed(_mended(graph, node, weights, outline.opset), [])
-    graph.leave(_turned(graph, _PREFIX + outline.styled.name, form.made, [0, 3, 1, 2]), form.made.colours)
+        graph.embed(_repair(graph, node, weights, analysis.opset))
+    value = _PREFIX + analysis.styled.name
+    if conventions.output.channels_last:
+        value = graph.node("Transpose", [value], perm=[0, 3, 1, 2])
+    graph.add_output(value, conventions.output.colors)
     return graph
 
 
-def _rename(graph: Graph, value: str, name: str) -> None:
-    graph.embed([helper.make_node("Identity", [value], [_PREFIX + name])], [])
+def _rename(graph: GraphBuilder, value: str, name: str) -> None:
+    graph.embed([helper.make_node("Identity", [value], [_PREFIX + name])])
 
 
-def _turned(graph: Graph, value: str, side: Side, permutation: list[int]) -> str:
-    return graph.node("Transpose", [value], perm=permutation) if side.channels_last else value
-
-
-def _theirs(outline: Outline) -> tuple[list[Any], list[Any]]:
-    """Copies of the nodes and weights under names that are not ours."""
+def _prefixed_copies(analysis: OnnxAnalysis) -> tuple[list[Any], list[Any]]:
+    """Return copies of the nodes and weights with `_PREFIX` before every name."""
     nodes, weights = [], []
-    theirs, tensors = by_factor(outline)
-    for original in theirs:
+    originals, tensors = resize_by_factor(analysis)
+    for original in originals:
         node = copy.deepcopy(original)
         node.input[:] = [name and _PREFIX + name for name in original.input]
         node.output[:] = [name and _PREFIX + name for name in original.output]
@@ -93,19 +96,19 @@ def _theirs(outline: Outline) -> tuple[list[Any], list[Any]]:
     return nodes, weights
 
 
-def _mended(graph: Graph, node: Any, weights: list[Any], opset: int) -> list[Any]:
-    """`node`, or what it means in layers that OpenCV computes rightly.
+def _repair(graph: GraphBuilder, node: Any, weights: list[Any], opset: int) -> list[Any]:
+    """Return `node`, or equivalent nodes that OpenCV computes correctly.
 
-    OpenCV 4.14 ignores the far pads of a ConvTranspose, and takes fixed output sizes, as TensorFlow's exporters write
-    them, for good: so it becomes one without pads, and a Slice that takes the rim away. OpenCV 4.10 wants to be told
-    the size of the kernel, which the standard leaves to the weight.
+    OpenCV 4.14 ignores the end pads of a ConvTranspose, and keeps output sizes that TensorFlow's exporters fix. So such
+    a node becomes one without pads, followed by a Slice that crops the result. OpenCV 4.10 requires the attribute
+    `kernel_shape`, which the standard leaves to the weight.
     """
     if node.op_type != "ConvTranspose":
         return [node]
-    if all(attribute.name != "kernel_shape" for attribute in node.attribute) and (kernel := _kernel(node, weights)):
+    if "kernel_shape" not in attributes_of(node) and (kernel := _kernel_shape(node, weights)):
         node = copy.deepcopy(node)
         node.attribute.append(helper.make_attribute("kernel_shape", kernel))
-    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    attributes = attributes_of(node)
     pads = _pads(node, attributes, weights)
     if pads is None or (pads[:2] == pads[2:] and not attributes.keys() & {"auto_pad", "output_shape"}):
         return [node]
@@ -114,7 +117,7 @@ def _mended(graph: Graph, node: Any, weights: list[Any], opset: int) -> list[Any
     del full.attribute[:]
     full.attribute.extend(kept)
     full.output[0] = f"{node.output[0]}_full"
-    starts, ends = pads[:2], [-pad if pad else _FAR for pad in pads[2:]]
+    starts, ends = pads[:2], [-pad if pad else _TO_THE_END for pad in pads[2:]]
     if opset < 10:  # these were attributes then
         sliced = helper.make_node("Slice", [full.output[0]], list(node.output), starts=starts, ends=ends, axes=[2, 3])
     else:
@@ -127,12 +130,12 @@ def _mended(graph: Graph, node: Any, weights: list[Any], opset: int) -> list[Any
 
 
 def _pads(node: Any, attributes: dict[str, Any], weights: list[Any]) -> list[int] | None:
-    """Top, left, bottom, right of what a two-dimensional ConvTranspose takes away; None where it cannot be known."""
+    """Return the pads (top, left, bottom, right) of a two-dimensional ConvTranspose, or None if they are unknown."""
     automatic = bytes(attributes.get("auto_pad", b"NOTSET"))
     strides = list(attributes.get("strides", [1, 1]))
     if automatic in (b"SAME_UPPER", b"SAME_LOWER") or "output_shape" in attributes:
-        # The output is `stride` times the input, so what is too much is kernel minus stride.
-        kernel = attributes.get("kernel_shape") or _kernel(node, weights)
+        # The output is `stride` times the input, so kernel minus stride is cropped.
+        kernel = attributes.get("kernel_shape") or _kernel_shape(node, weights)
         if kernel is None or len(kernel) != 2 or any(k < s for k, s in zip(kernel, strides, strict=False)):
             return None
         extra = [k - s for k, s in zip(kernel, strides, strict=True)]
@@ -143,6 +146,6 @@ def _pads(node: Any, attributes: dict[str, Any], weights: list[Any]) -> list[int
     return pads if len(pads) == 4 and all(pad >= 0 for pad in pads) else None
 
 
-def _kernel(node: Any, weights: list[Any]) -> list[int] | None:
-    found = [list(numpy_helper.to_array(tensor).shape[2:]) for tensor in weights if tensor.name == node.input[1]]
-    return found[0] if found else None
+def _kernel_shape(node: Any, weights: list[Any]) -> list[int] | None:
+    shapes = [list(numpy_helper.to_array(tensor).shape[2:]) for tensor in weights if tensor.name == node.input[1]]
+    return shapes[0] if shapes else None

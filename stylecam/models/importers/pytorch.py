@@ -1,7 +1,8 @@
-"""The networks of PyTorch's fast-neural-style example, saved with `torch.save(net.state_dict())`, as an ONNX graph.
+"""Convert the networks of PyTorch's fast-neural-style example, saved with `torch.save(net.state_dict())`.
 
-See https://github.com/pytorch/examples/tree/main/fast_neural_style (transformer_net.py). RGB 0..255 in and out. Old
-files also hold running statistics, which instance norm never used. Pickled code is never run: `weights_only=True`.
+See https://github.com/pytorch/examples/tree/main/fast_neural_style (transformer_net.py). Input and output are RGB
+0..255. Old files also hold running statistics, which instance norm never used. Pickled code is never run:
+`weights_only=True`.
 """
 
 from __future__ import annotations
@@ -11,39 +12,49 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from stylecam.errors import ImporterUnavailableError, ModelFormatError
-from stylecam.models.importers.builder import BYTES, Floats, Graph
-from stylecam.utils.optional import require
+from stylecam.models.importers.base import Candidate, ImportOptions
+from stylecam.models.importers.color_range import BYTES
+from stylecam.models.importers.graph_builder import GraphBuilder
+from stylecam.models.onnx.proto import FloatArray
+from stylecam.utils.text import format_shape
 
 _EPSILON = 1e-5  # torch's own, of every instance norm
-_MEANINGLESS = re.compile(r"\.in\d+\.(running_mean|running_var|num_batches_tracked)$")
+_IGNORED = re.compile(r"\.in\d+\.(running_mean|running_var|num_batches_tracked)$")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 
 
-def looks_like(data: bytes) -> bool:
-    """Whether `data` begins as a file of torch.save, of PyTorch 1.6 and later (a zip) or earlier (a pickle)."""
+def accepts(data: bytes) -> bool:
+    """Return whether `data` begins like a file of torch.save: a zip since PyTorch 1.6, a pickle before."""
     return data[:4] == b"PK\x03\x04" or (data[:1] == b"\x80" and len(data) > 1 and data[1] in (2, 3, 4, 5))
 
 
-def convert(data: bytes) -> tuple[Graph, tuple[str, ...]]:
-    """The network whose weights are in the file `data`, from `image` to `styled`, and what to tell about it.
+def convert(data: bytes, options: ImportOptions) -> list[Candidate]:
+    """Convert the network whose state dict is in the file `data`; there is one way to read it.
 
     Raises:
         ImporterUnavailableError: PyTorch is not installed.
         ModelFormatError: damaged, holds more than weights, or is another network; names the weight.
+        UsageError: `options` names a layout, range or order.
     """
-    require("torch", purpose="reading a PyTorch file", extra="train", error=ImporterUnavailableError)
-    network = _Network(_weights(data), Graph(budget=2 * len(data) + 2**20))
-    network.paint()
-    return network.graph, (f"PyTorch fast-neural-style, {network.blocks} residual blocks", f"colours: {BYTES.shown}")
+    options.refuse_conventions()
+    if find_spec("torch") is None:
+        raise ImporterUnavailableError(
+            'PyTorch files need torch, not installed here; run: pip install "stylecam[train]"'
+        )
+    network = _TransformerNet(_read_weights(data), GraphBuilder(max_weight_bytes=2 * len(data) + 2**20))
+    network.build()
+    notes = f"PyTorch fast-neural-style, {network.blocks} residual blocks", f"colours: {BYTES.description}"
+    return [Candidate(network.graph, notes)]
 
 
-def _weights(data: bytes) -> dict[str, Floats]:
-    """The state dict, as float32 arrays."""
+def _read_weights(data: bytes) -> dict[str, FloatArray]:
+    """Return the state dict as float32 arrays."""
     import torch
 
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):  # CVE-2025-32434
@@ -53,9 +64,9 @@ def _weights(data: bytes) -> dict[str, Floats]:
     _refuse_bombs(data)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of strange protocols, in damaged files; what counts is whether it loads
+            warnings.simplefilter("ignore")  # about unusual protocols in damaged files
             state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle leads torch to any error at all
+    except Exception as error:  # a damaged pickle can make torch raise any error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise ModelFormatError(
             f"PyTorch cannot read it as weights alone, and code in it is not run: {reason}"
@@ -71,27 +82,27 @@ def _weights(data: bytes) -> dict[str, Floats]:
     return {
         str(name).removeprefix("module."): _array(str(name), value)
         for name, value in state.items()
-        if not _MEANINGLESS.search(f".{name}")
+        if not _IGNORED.search(f".{name}")
     }
 
 
-def _array(name: str, value: Any) -> Floats:
+def _array(name: str, value: Any) -> FloatArray:
     import torch
 
     plain = isinstance(value, torch.Tensor) and value.layout == torch.strided and value.device.type == "cpu"
     if not plain or not value.is_floating_point():
         raise ModelFormatError(f"its {name[:80]!r} is no weight; save it with torch.save(net.state_dict(), ...)")
-    # A tensor may repeat its numbers without end (stride 0), and would be written out in full.
+    # A tensor of stride 0 repeats its values endlessly, and would be written out in full.
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         raise ModelFormatError(f"its weight {name[:80]!r} shows more numbers than it holds")
-    array: Floats = value.detach().to(torch.float32).numpy()
+    array: FloatArray = value.detach().to(torch.float32).numpy()
     if not np.isfinite(array).all():
         raise ModelFormatError(f"its weight {name[:80]!r} is not a number somewhere")
     return array
 
 
 def _refuse_bombs(data: bytes) -> None:
-    """PyTorch stores its numbers plainly; a file that unpacks to more than it is has another purpose."""
+    """Refuse a zip that unpacks to more than its size; PyTorch stores its arrays uncompressed."""
     if data[:2] != b"PK":
         return
     try:
@@ -103,22 +114,22 @@ def _refuse_bombs(data: bytes) -> None:
         raise ModelFormatError(f"it is {len(data)} bytes and claims to unpack to {size}")
 
 
-class _Network:
-    """Writes the example's TransformerNet into `graph`, taking each weight by its name."""
+class _TransformerNet:
+    """Builds the example's TransformerNet in `graph`, taking each weight by its name."""
 
-    def __init__(self, weights: dict[str, Floats], graph: Graph) -> None:
-        self._left = weights
+    def __init__(self, weights: dict[str, FloatArray], graph: GraphBuilder) -> None:
+        self._weights = weights
         self.graph = graph
         self.blocks = len({found[1] for name in weights if (found := re.match(r"res(\d+)\.", name))})
         self._channels = 3
 
-    def paint(self) -> None:
-        """From `image` to `styled`.
+    def build(self) -> None:
+        """Add all layers from `image` to `styled`.
 
         Raises:
             ModelFormatError: a weight is missing, has a shape that does not fit, or belongs to another network.
         """
-        value = self.graph.enter(BYTES)
+        value = self.graph.add_input(BYTES)
         for number, stride in ((1, 1), (2, 2), (3, 2)):
             value = self._layer(value, f"conv{number}", f"in{number}", stride)
         for number in range(1, self.blocks + 1):
@@ -126,39 +137,41 @@ class _Network:
             inner = self._norm(self._convolution(inner, f"res{number}.conv2"), f"res{number}.in2")
             value = self.graph.node("Add", [inner, value])
         for number in (1, 2):
-            value = self._layer(self.graph.enlarge(value, 2), f"deconv{number}", f"in{number + 3}")
+            value = self._layer(self.graph.upsample_nearest(value, 2), f"deconv{number}", f"in{number + 3}")
         value = self._convolution(value, "deconv3")
         if self._channels != 3:
             raise ModelFormatError(f"it ends in {self._channels} channels; a style network ends in 3")
-        if self._left:
-            raise ModelFormatError(f"it is another network than fast-neural-style's: it has {min(self._left)[:80]!r}")
-        self.graph.leave(value, BYTES)
+        if self._weights:
+            raise ModelFormatError(
+                f"it is another network than fast-neural-style's: it has {min(self._weights)[:80]!r}"
+            )
+        self.graph.add_output(value, BYTES)
 
     def _layer(self, value: str, convolution: str, norm: str, stride: int = 1) -> str:
         return self.graph.node("Relu", [self._norm(self._convolution(value, convolution, stride), norm)])
 
     def _convolution(self, value: str, name: str, stride: int = 1) -> str:
         weight = self._take(f"{name}.conv2d.weight", 4)
-        made, given, height, width = weight.shape
-        if given != self._channels or height != width or height % 2 == 0:
-            raise _misfit(f"{name}.conv2d.weight", weight, f"{self._channels} channels and an odd, square kernel")
-        self._channels = made
-        rim = height // 2
-        padded = self.graph.pad(value, rim, rim, rim, rim, "reflect") if rim else value
+        outputs, inputs, height, width = weight.shape
+        if inputs != self._channels or height != width or height % 2 == 0:
+            raise _wrong_shape(f"{name}.conv2d.weight", weight, f"{self._channels} channels and an odd, square kernel")
+        self._channels = outputs
+        pad = height // 2
+        padded = self.graph.pad(value, pad, pad, pad, pad, "reflect") if pad else value
         return self.graph.convolution(padded, weight, self._take(f"{name}.conv2d.bias", 1), (stride, stride))
 
     def _norm(self, value: str, name: str) -> str:
         weight, bias = self._take(f"{name}.weight", 1), self._take(f"{name}.bias", 1)
         return self.graph.instance_norm(value, weight, bias, _EPSILON)
 
-    def _take(self, name: str, dims: int) -> Floats:
-        array = self._left.pop(name, None)
+    def _take(self, name: str, dims: int) -> FloatArray:
+        array = self._weights.pop(name, None)
         if array is None:
             raise ModelFormatError(f"it is another network than fast-neural-style's: it has no weight {name!r}")
         if array.ndim != dims or not array.size or (dims == 1 and len(array) != self._channels):
-            raise _misfit(name, array, f"{self._channels} channels")
+            raise _wrong_shape(name, array, f"{self._channels} channels")
         return array
 
 
-def _misfit(name: str, array: Floats, wanted: str) -> ModelFormatError:
-    return ModelFormatError(f"its weight {name!r} is {'×'.join(map(str, array.shape))}, which does not fit {wanted}")
+def _wrong_shape(name: str, array: FloatArray, expected: str) -> ModelFormatError:
+    return ModelFormatError(f"its weight {name!r} is {format_shape(array.shape)}, which does not fit {expected}")

@@ -1,4 +1,4 @@
-"""Whether what a network made of a photo can be meant: arithmetic on two pictures, no network is run here."""
+"""Judge whether a network's result can be a styled version of a photo: arithmetic on two pictures, no network runs."""
 
 from __future__ import annotations
 
@@ -8,34 +8,41 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stylecam.utils.text import format_shape
+
 Tensor: TypeAlias = npt.NDArray[np.float32]
 
-FLATTEST = 0.03
-"""Least standard deviation of brightness; the faintest style we know has 0.1."""
-BURNT = 0.85
-"""Largest share of numbers at either end of the range; a woodcut in pure black and white comes near it."""
-LIKENESS = 0.1
-"""Least correlation of coarse brightness with the photo, which even wild styles keep above 0.3."""
+MIN_CONTRAST = 0.03
+"""Least standard deviation of brightness; the faintest known style has 0.1."""
+MAX_CLIPPED = 0.85
+"""Largest share of values at either end of the range; a woodcut in pure black and white comes near it."""
+MIN_CORRELATION = 0.1
+"""Least correlation of coarse brightness with the photo; even wild styles keep it above 0.3."""
 
 
-def refusal(photo: Tensor, styled: Tensor) -> str | None:
-    """Why `styled` cannot be a painting of `photo` (both 1×3×H×W float32 RGB 0..1), or None if it can."""
+def find_problem(photo: Tensor, styled: Tensor) -> str | None:
+    """Return why `styled` cannot be a styled `photo`, or None if it can.
+
+    Args:
+        photo: 1×3×H×W float32 RGB 0..1.
+        styled: the network's result for it, of the same form.
+    """
     if styled.shape != photo.shape:
-        return f"it gave a picture of {_shown(styled)} for one of {_shown(photo)}"
+        return f"it gave a picture of {format_shape(styled.shape)} for one of {format_shape(photo.shape)}"
     if not np.isfinite(styled).all():
         return "it gave values that are not numbers"
-    given, made = _brightness(photo), _brightness(styled)
-    if made.std() < FLATTEST:
-        grey = "black" if made.mean() < 0.05 else "white" if made.mean() > 0.95 else "one even colour"
+    before, after = _brightness(photo), _brightness(styled)
+    if after.std() < MIN_CONTRAST:
+        grey = "black" if after.mean() < 0.05 else "white" if after.mean() > 0.95 else "one even colour"
         return f"it painted the photo all {grey}"
-    burnt = float(np.mean((styled <= 0.002) | (styled >= 0.998)))
-    if burnt > BURNT:
-        return f"{burnt:.0%} of what it painted is black or burnt out"
-    alike = float(np.corrcoef(_coarse(given).ravel(), _coarse(made).ravel())[0, 1])
-    if alike < -3 * LIKENESS:
-        return f"it painted the photo inverted, light for dark (correlation {alike:.2f})"
-    if alike < LIKENESS:
-        return f"what it painted has nothing of the photo (correlation {alike:.2f})"
+    clipped = float(np.mean((styled <= 0.002) | (styled >= 0.998)))
+    if clipped > MAX_CLIPPED:
+        return f"{clipped:.0%} of what it painted is black or burnt out"
+    correlation = float(np.corrcoef(_blurred(before).ravel(), _blurred(after).ravel())[0, 1])
+    if correlation < -3 * MIN_CORRELATION:
+        return f"it painted the photo inverted, light for dark (correlation {correlation:.2f})"
+    if correlation < MIN_CORRELATION:
+        return f"what it painted has nothing of the photo (correlation {correlation:.2f})"
     return None
 
 
@@ -43,10 +50,6 @@ def _brightness(picture: Tensor) -> npt.NDArray[np.float32]:
     return np.asarray(np.tensordot(np.array([0.299, 0.587, 0.114], np.float32), picture[0], 1), np.float32)
 
 
-def _coarse(brightness: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Brightness without brush strokes."""
+def _blurred(brightness: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return `brightness` without brush strokes."""
     return np.asarray(cv2.GaussianBlur(brightness, (0, 0), max(brightness.shape) / 60), np.float32)
-
-
-def _shown(picture: Tensor) -> str:
-    return "×".join(map(str, picture.shape))

@@ -1,254 +1,302 @@
-"""Reading what Torch7 (Lua) wrote with `torch.save` in its binary form.
+"""Convert the Torch7 networks of fast-neural-style (Johnson, Alahi, Fei-Fei 2016).
 
-An object is a 32-bit tag and what belongs to it; tables and torch objects carry an index, by which later mentions
-refer back to them, so a file can hold cycles. See https://github.com/torch/torch7/blob/master/File.lua (readObject),
-lib/TH/THStorage and Tensor.lua for what storages and tensors write. Functions are stepped over, never run.
-
-Nothing is believed: every declared size is checked against the bytes that are left before anything is made of it,
-numbers stay views of the file's own bytes, and depth and number of objects are bounded.
+There are two families: `eccv16` (batch norm, 40 reflected pixels around the picture that the residual blocks crop away,
+transposed convolutions) and `instance_norm` (instance norm, nearest-neighbor upsampling). A file is the network, or a
+table with the network under `model` and the training options under `opt`, of which `preprocessing` matters here.
 """
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from stylecam.errors import ModelFormatError
+from stylecam.models.importers import torch7_reader
+from stylecam.models.importers.base import Candidate, ImportOptions
+from stylecam.models.importers.color_range import CAFFE, RESNET, ColorRange
+from stylecam.models.importers.graph_builder import GraphBuilder
+from stylecam.models.importers.torch7_reader import TorchObject, TorchTensor, Value
+from stylecam.models.onnx.proto import FloatArray
+from stylecam.utils.text import format_shape
 
-_NIL, _NUMBER, _STRING, _TABLE, _TORCH, _BOOLEAN, _FUNCTION = range(7)
-_RECURSIVE_FUNCTIONS = (7, 8)
-
-MOST_OBJECTS = 2_000_000
-"""Beside Johnson's networks lies the history of their training: six losses for each of 40 000 iterations."""
-DEEPEST = 100
-"""Johnson's networks nest about 20 deep."""
-MOST_DIMS = 8
-
-_ELEMENTS = {
-    "Byte": "u1", "Char": "i1", "Short": "<i2", "Int": "<i4", "Long": "<i8", "Half": "<f2", "Float": "<f4",
-    "Double": "<f8", "Cuda": "<f4", "CudaByte": "u1", "CudaChar": "i1", "CudaShort": "<i2", "CudaInt": "<i4",
-    "CudaLong": "<i8", "CudaHalf": "<f2", "CudaDouble": "<f8",
-}  # fmt: skip
-
-Key: TypeAlias = "str | float | bool"
-Table: TypeAlias = "dict[Key, Value]"
-Value: TypeAlias = "bool | float | str | Table | TorchObject | Tensor | Storage | Opaque | None"
+MAX_DEPTH = 40
+"""Containers within containers; Johnson's networks have five."""
+MAX_MODULES = 5_000
+"""Visits of layers and containers; Johnson's networks have a hundred. A small file can refer to one layer endlessly."""
+MAX_UPSAMPLING, MAX_PADDING = 8, 512
+"""Factor and pixels; Johnson's networks use 2 and 40. Larger values would take much memory from a small file."""
 
 
-@dataclass(eq=False, slots=True)
-class TorchObject:
-    """An instance of a Lua class such as `nn.Sequential`; `offset` is where it starts in the file."""
-
-    kind: str
-    offset: int
-    fields: Table = field(default_factory=dict, repr=False)
+def accepts(data: bytes) -> bool:
+    """Return whether `data` begins like a binary Torch7 file."""
+    return torch7_reader.is_torch7(data)
 
 
-@dataclass(eq=False, slots=True)
-class Storage:
-    """Numbers in a row: a view of the file's bytes."""
-
-    numbers: npt.NDArray[Any] = field(repr=False)
-    offset: int
-
-
-@dataclass(eq=False, slots=True)
-class Tensor:
-    """A view of a storage's numbers, checked to lie within it; of no dimensions and size 0 when it is empty."""
-
-    array: npt.NDArray[Any] = field(repr=False)
-    offset: int
-
-
-@dataclass(eq=False, slots=True)
-class Opaque:
-    """A Lua function: stepped over and never run."""
-
-    offset: int
-
-
-def looks_like(data: bytes) -> bool:
-    """Whether `data` begins as a binary Torch7 file of a table or an object does."""
-    return len(data) >= 8 and data[:4] in (b"\x03\0\0\0", b"\x04\0\0\0")
-
-
-def read(data: bytes) -> Value:
-    """The first object of a binary Torch7 file.
-
-    Torch writes a C `long` as wide as the machine that saves has it, and nowhere says how wide; so 64 bits are tried
-    first, as most files have, then 32; a wrong guess runs into nonsense, and 32 counts only if it uses up the file.
+def convert(data: bytes, options: ImportOptions) -> list[Candidate]:
+    """Convert the network in the binary Torch7 file `data`; there is one way to read it.
 
     Raises:
-        ModelFormatError: damaged, truncated or hostile; the message holds the byte offset.
+        ModelFormatError: damaged (with the byte offset), or with an unknown layer (with its name and place).
+        UsageError: `options` names a layout, range or order.
     """
-    try:
-        return _Reader(data, 8).object(0)
-    except ModelFormatError as error:
-        try:
-            narrow = _Reader(data, 4)
-            value = narrow.object(0)
-        except ModelFormatError:
-            raise error from None
-        if not narrow.finished:
-            raise error
-        return value
+    options.refuse_conventions()
+    content = torch7_reader.read(data)
+    network, colors = _network(content), _color_range(content)
+    graph = GraphBuilder(max_weight_bytes=2 * len(data) + 2**20)
+    converter = _Converter(graph)
+    value = converter.convert(network, graph.add_input(colors), "network")
+    if not isinstance(value, str):
+        raise ModelFormatError("its network ends in several pictures; a style network ends in one")
+    if converter.channels not in (3, None):
+        raise ModelFormatError(f"its network ends in {converter.channels} channels; a style network ends in 3")
+    graph.add_output(value, colors)
+    family = "instance norm" if converter.instance_norms else "batch norm"
+    order = "BGR minus Caffe's means" if colors is CAFFE else "RGB by ImageNet's mean and deviation"
+    return [Candidate(graph, (f"Torch7, {family}, {converter.layers} layers", f"colours: {order}"))]
 
 
-class _Reader:
-    """One pass over the bytes. `long` is the width of a C long in bytes, 4 or 8."""
+def _network(content: Value) -> TorchObject:
+    if isinstance(content, dict):
+        content = content.get("model")
+    if not isinstance(content, TorchObject):
+        raise ModelFormatError("it is a Torch7 file without a network, neither by itself nor under 'model'")
+    return content
 
-    def __init__(self, data: bytes, long: int) -> None:
-        self._data = data
-        self._position = 0
-        self._long = long
-        self._known: dict[int, Value] = {}
-        self._count = 0
 
-    @property
-    def finished(self) -> bool:
-        """Whether no bytes are left."""
-        return self._position == len(self._data)
+def _color_range(content: Value) -> ColorRange:
+    options = content.get("opt") if isinstance(content, dict) else None
+    name = options.get("preprocessing", "vgg") if isinstance(options, dict) else "vgg"
+    if name not in ("vgg", "resnet"):
+        raise ModelFormatError(f"it was trained with the preprocessing {str(name)[:40]!r}; vgg and resnet are known")
+    return RESNET if name == "resnet" else CAFFE
 
-    def object(self, depth: int) -> Value:
-        """The next object, nested `depth` deep."""
-        start = self._position
-        self._count += 1
-        if depth > DEEPEST:
-            raise _wrong(f"objects are nested more than {DEEPEST} deep", start)
-        if self._count > MOST_OBJECTS:
-            raise _wrong(f"more than {MOST_OBJECTS} objects", start)
-        tag = self._int()
-        if tag == _NIL:
+
+class _Converter:
+    """Converts modules in the order in which they run. A value is a name, or a list of names after a ConcatTable."""
+
+    def __init__(self, graph: GraphBuilder) -> None:
+        self._graph = graph
+        self._ancestors: list[TorchObject] = []
+        self._visits = 0
+        self._layers: dict[str, Callable[[_Layer, str], str]] = {
+            "SpatialConvolution": self._convolution,
+            "SpatialConvolutionMM": self._convolution,
+            "SpatialFullConvolution": self._transposed_convolution,
+            "SpatialBatchNormalization": self._batch_norm,
+            "InstanceNormalization": self._instance_norm,
+            "SpatialUpSamplingNearest": lambda layer, value: graph.upsample_nearest(
+                value, layer.integer("scale_factor", least=1, most=MAX_UPSAMPLING)
+            ),
+            "SpatialReflectionPadding": lambda layer, value: graph.pad(value, *layer.padding_sizes(), "reflect"),
+            "SpatialReplicationPadding": lambda layer, value: graph.pad(value, *layer.padding_sizes(), "edge"),
+            "SpatialZeroPadding": lambda layer, value: graph.pad(value, *layer.padding_sizes(), "constant"),
+            "ShaveImage": lambda layer, value: graph.crop(value, layer.integer("size", most=MAX_PADDING)),
+            "ReLU": lambda _, value: graph.node("Relu", [value]),
+            "LeakyReLU": lambda layer, value: graph.node("LeakyRelu", [value], alpha=layer.number("negval")),
+            "Tanh": lambda _, value: graph.node("Tanh", [value]),
+            "Sigmoid": lambda _, value: graph.node("Sigmoid", [value]),
+            "MulConstant": lambda layer, value: graph.node(
+                "Mul", [value, graph.scalar(layer.number("constant_scalar"))]
+            ),
+            "AddConstant": lambda layer, value: graph.node(
+                "Add", [value, graph.scalar(layer.number("constant_scalar"))]
+            ),
+            "TotalVariation": lambda _, value: value,  # a training loss, which passes its input on
+            "Identity": lambda _, value: value,
+            "Dropout": lambda _, value: value,
+        }
+        self.layers = 0
+        self.instance_norms = 0
+        self.channels: int | None = 3
+
+    def convert(self, module: Value, value: str | list[str], place: str) -> str | list[str]:
+        """Add `module`, which is at `place` in the network, to the graph and return its output.
+
+        Raises:
+            ModelFormatError: it is not a module, not a known one, or contains itself.
+        """
+        if not isinstance(module, TorchObject):
+            raise ModelFormatError(f"{place} of its network is no layer")
+        layer = _Layer(module, place)
+        if any(ancestor is module for ancestor in self._ancestors) or len(self._ancestors) >= MAX_DEPTH:
+            raise layer.error("holds itself, or is nested too deep")
+        self._visits += 1
+        if self._visits > MAX_MODULES:
+            raise layer.error(f"is the {MAX_MODULES}th; no style network has so many")
+        self._ancestors.append(module)
+        output = self._convert_layer(layer, value)
+        self._ancestors.pop()
+        return output
+
+    def _convert_layer(self, layer: _Layer, value: str | list[str]) -> str | list[str]:
+        if layer.name == "Sequential":
+            for number, inner in enumerate(layer.modules(), 1):
+                value = self.convert(inner, value, f"{layer.place}.{number}")
+            return value
+        if layer.name == "CAddTable":
+            return self._sum(layer, value)
+        if isinstance(value, list):
+            raise layer.error("gets several pictures and takes one")
+        if layer.name == "ConcatTable":
+            return self._branches(layer, value)
+        if layer.name not in self._layers:
+            raise layer.error("is a layer that stylecam does not know")
+        self.layers += 1
+        return self._layers[layer.name](layer, value)
+
+    def _branches(self, layer: _Layer, value: str) -> list[str]:
+        channels, outputs, widths = self.channels, [], set[int | None]()
+        for number, inner in enumerate(layer.modules(), 1):
+            self.channels = channels
+            output = self.convert(inner, value, f"{layer.place}.{number}")
+            if not isinstance(output, str):
+                raise layer.error("has a branch that ends in several pictures")
+            outputs.append(output)
+            widths.add(self.channels)
+        if len(widths) > 1:
+            raise layer.error(f"adds up branches of {' and '.join(sorted(map(str, widths)))} channels")
+        return outputs
+
+    def _sum(self, layer: _Layer, value: str | list[str]) -> str:
+        if isinstance(value, str) or len(value) < 2:
+            raise layer.error("adds up pictures and gets only one")
+        total = value[0]
+        for other in value[1:]:
+            total = self._graph.node("Add", [total, other])
+        return total
+
+    def _convolution(self, layer: _Layer, value: str) -> str:
+        weight = layer.weights("weight", 2, 4)
+        kernel = layer.integer("kH", least=1), layer.integer("kW", least=1)
+        group = layer.integer("groups", 1, least=1)
+        if weight.ndim == 2:  # SpatialConvolutionMM keeps its weights as a matrix
+            area = kernel[0] * kernel[1]
+            if weight.shape[1] % area:
+                raise layer.error(
+                    f"has weights of {format_shape(weight.shape)} for a kernel of {kernel[0]}×{kernel[1]}"
+                )
+            weight = weight.reshape(weight.shape[0], weight.shape[1] // area, *kernel)
+        self._check_channels(layer, weight.shape[1] * group)
+        if weight.shape[0] % group:
+            raise layer.error(f"has {group} groups for {weight.shape[0]} channels")
+        bias = layer.per_channel("bias", weight.shape[0], optional=True)
+        self.channels = weight.shape[0]
+        return self._graph.convolution(value, weight, bias, layer.stride(), layer.padding(), group)
+
+    def _transposed_convolution(self, layer: _Layer, value: str) -> str:
+        weight = layer.weights("weight", 4)
+        self._check_channels(layer, weight.shape[0])
+        bias = layer.per_channel("bias", weight.shape[1], optional=True)
+        self.channels = weight.shape[1]
+        output_padding = layer.integer("adjH", 0, most=MAX_UPSAMPLING), layer.integer("adjW", 0, most=MAX_UPSAMPLING)
+        return self._graph.transposed_convolution(value, weight, bias, layer.stride(), layer.padding(), output_padding)
+
+    def _batch_norm(self, layer: _Layer, value: str) -> str:
+        mean = layer.weights("running_mean", 1)
+        count = len(mean)
+        self._check_channels(layer, count)
+        epsilon = layer.number("eps", 1e-5)
+        if "running_var" in layer.fields:
+            variance = layer.per_channel("running_var", count)
+        else:  # files from before 2015 hold 1/sqrt(variance + eps)
+            variance = (1 / layer.per_channel("running_std", count) ** 2 - epsilon).astype(np.float32)
+        weight, bias = layer.affine(count)
+        graph, number = self._graph, self.layers
+        parameters = zip(("scale", "shift", "mean", "variance"), (weight, bias, mean, variance), strict=True)
+        names = [graph.constant(f"{name}_{number}", array) for name, array in parameters]
+        return graph.node("BatchNormalization", [value, *names], epsilon=epsilon)
+
+    def _instance_norm(self, layer: _Layer, value: str) -> str:
+        # The nested `bn` is a leftover of the last batch, of another size, and is ignored.
+        weight = layer.weights("weight", 1)
+        self._check_channels(layer, len(weight))
+        self.instance_norms += 1
+        return self._graph.instance_norm(
+            value, weight, layer.per_channel("bias", len(weight)), layer.number("eps", 1e-5)
+        )
+
+    def _check_channels(self, layer: _Layer, channels: int) -> None:
+        if self.channels is not None and channels != self.channels:
+            raise layer.error(f"takes {channels} channels and gets {self.channels}")
+
+
+class _Layer:
+    """One module at a place in the network (`network.4.1.2`), with checked access to its fields."""
+
+    def __init__(self, module: TorchObject, place: str) -> None:
+        self.fields = module.fields
+        self.name = module.class_name.removeprefix("nn.").removeprefix("cudnn.")
+        self.place = place
+        self._offset = module.offset
+
+    def error(self, what: str) -> ModelFormatError:
+        """Return the error that says `what` about this layer."""
+        return ModelFormatError(f"the layer {self.place} ({self.name}, byte {self._offset}) {what}")
+
+    def modules(self) -> list[Value]:
+        """Return a container's modules, in order."""
+        table = self.fields.get("modules")
+        if not isinstance(table, dict) or not table or any(float(i) not in table for i in range(1, len(table) + 1)):
+            raise self.error("holds no list of layers")
+        return [table[float(i)] for i in range(1, len(table) + 1)]
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """Return the finite number in the field `name`."""
+        value = self.fields.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e30:
+            raise self.error(f"has no number {name!r}")
+        return float(value)
+
+    def integer(self, name: str, default: int | None = None, least: int = 0, most: int = 4096) -> int:
+        """Return the integer in the field `name`, which must be between `least` and `most`."""
+        value = self.number(name, default)
+        if value != int(value) or not least <= value <= most:
+            raise self.error(f"has {name} = {value:g}")
+        return int(value)
+
+    def stride(self) -> tuple[int, int]:
+        """Return (vertical, horizontal); of a transposed convolution, its upsampling factors."""
+        return self.integer("dH", least=1, most=MAX_UPSAMPLING), self.integer("dW", least=1, most=MAX_UPSAMPLING)
+
+    def padding(self) -> tuple[int, int]:
+        """Return (vertical, horizontal); old files have one number for both."""
+        both = self.integer("padding", 0, most=MAX_PADDING)
+        return self.integer("padH", both, most=MAX_PADDING), self.integer("padW", both, most=MAX_PADDING)
+
+    def padding_sizes(self) -> tuple[int, int, int, int]:
+        """Return (left, right, top, bottom) of a padding layer."""
+        left, right, top, bottom = (self.integer(f"pad_{side}", most=MAX_PADDING) for side in "lrtb")
+        return left, right, top, bottom
+
+    def weights(self, name: str, *dims: int) -> FloatArray:
+        """Return a tensor of finite floats as float32; its number of dimensions must be one of `dims`."""
+        value = self.fields.get(name)
+        if not isinstance(value, TorchTensor) or value.array.dtype.kind != "f" or not value.array.size:
+            raise self.error(f"has no weights {name!r}")
+        array = value.array
+        if array.ndim not in dims:
+            raise self.error(f"has weights {name!r} of {format_shape(array.shape)}")
+        with np.errstate(over="ignore"):
+            weights: FloatArray = array.astype(np.float32)
+        if not np.isfinite(weights).all():
+            raise self.error(f"has weights {name!r} that are not numbers")
+        return weights
+
+    def per_channel(self, name: str, count: int, optional: bool = False) -> Any:
+        """Return one weight for each of `count` channels, or None if it is `optional` and missing."""
+        if optional and self.fields.get(name) is None:
             return None
-        if tag == _NUMBER:
-            return float(struct.unpack("<d", self._bytes(8))[0])
-        if tag == _STRING:
-            return self._string()
-        if tag == _BOOLEAN:
-            return self._int() != 0
-        if tag == _FUNCTION:
-            return self._function(start, depth, None)
-        if tag in (_TABLE, _TORCH, *_RECURSIVE_FUNCTIONS):
-            return self._indexed(tag, start, depth)
-        raise _wrong(f"there is no kind of object {tag}", start)
+        array = self.weights(name, 1)
+        if len(array) != count:
+            raise self.error(f"has {len(array)} weights {name!r} for {count} channels")
+        return array
 
-    def _indexed(self, tag: int, start: int, depth: int) -> Value:
-        index = self._int()
-        if index in self._known:
-            return self._known[index]
-        if tag == _TABLE:
-            table: Table = {}
-            self._known[index] = table
-            self._pairs(table, depth)
-            return table
-        if tag == _TORCH:
-            return self._torch(start, depth, index)
-        return self._function(start, depth, index)
-
-    def _pairs(self, table: Table, depth: int) -> None:
-        start = self._position
-        count = self._int()
-        left = len(self._data) - self._position
-        if not 0 <= count <= left // 8:  # a pair takes two tags at least
-            raise _wrong(f"a table claims {count} entries and only {left} bytes are left", start)
-        for _ in range(count):
-            where = self._position
-            key = self.object(depth + 1)
-            if not isinstance(key, str | float | bool):
-                raise _wrong("a table's key is neither text, number nor boolean", where)
-            table[key] = self.object(depth + 1)
-
-    def _torch(self, start: int, depth: int, index: int) -> Value:
-        kind = self._string()
-        if kind.startswith("V "):  # the version came first, as in all files of the last decade
-            kind = self._string()
-        package, _, name = kind.partition(".")
-        if package == "torch" and name.endswith(("Tensor", "Storage")):
-            element = _ELEMENTS.get(name.removesuffix("Tensor").removesuffix("Storage"))
-            if element is None:
-                raise _wrong(f"there are no numbers of kind {kind[:60]!r}", start)
-            if name.endswith("Storage"):
-                self._known[index] = found = self._storage(start, np.dtype(element))
-                return found
-            self._known[index] = None  # a storage that refers back to its own tensor finds nothing
-            self._known[index] = tensor = self._tensor(start, depth, np.dtype(element))
-            return tensor
-        made = TorchObject(kind[:120], start)
-        self._known[index] = made
-        where = self._position
-        fields = self.object(depth + 1)
-        if not isinstance(fields, dict):
-            raise _wrong(f"{made.kind} holds no table of fields", where)
-        made.fields = fields
-        return made
-
-    def _storage(self, start: int, element: np.dtype[Any]) -> Storage:
-        count = self._longs(1)[0]
-        left = len(self._data) - self._position
-        if not 0 <= count <= left // element.itemsize:
-            raise _wrong(f"a storage claims {count} numbers and only {left} bytes are left", start)
-        numbers = np.frombuffer(self._data, element, count, self._position)
-        self._position += count * element.itemsize
-        return Storage(numbers, start)
-
-    def _tensor(self, start: int, depth: int, element: np.dtype[Any]) -> Tensor:
-        dims = self._int()
-        if not 0 <= dims <= MOST_DIMS:
-            raise _wrong(f"a tensor claims {dims} dimensions", start)
-        sizes, strides = self._longs(dims), self._longs(dims)
-        first = self._longs(1)[0] - 1
-        where = self._position
-        storage = self.object(depth + 1)
-        if storage is None or not dims:
-            return Tensor(np.empty(0, element), start)
-        if not isinstance(storage, Storage) or storage.numbers.dtype != element:
-            raise _wrong("a tensor's storage holds no numbers of its kind", where)
-        numbers = storage.numbers
-        total = 1
-        for size in sizes:  # one by one: a product of hostile sizes may itself be huge
-            total = total * size if 0 < size <= len(numbers) else len(numbers) + 1
-            if total > len(numbers):
-                raise _wrong(f"a tensor of {_shown(sizes)} has a storage of {len(numbers)} numbers", start)
-        last = first + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
-        if first < 0 or any(stride < 0 for stride in strides) or last >= len(numbers):
-            raise _wrong(f"a tensor of {_shown(sizes)} reaches outside its storage of {len(numbers)} numbers", start)
-        steps = [stride * element.itemsize for stride in strides]
-        # A stride that leads nowhere (size 1) may be too large for numpy, and never matters.
-        steps = [0 if size == 1 else step for size, step in zip(sizes, steps, strict=True)]
-        return Tensor(np.lib.stride_tricks.as_strided(numbers[first:], sizes, steps, writeable=False), start)
-
-    def _function(self, start: int, depth: int, index: int | None) -> Opaque:
-        made = Opaque(start)
-        self._bytes(self._int())
-        if index is not None:
-            self._known[index] = made
-        self.object(depth + 1)  # what it closes over
-        return made
-
-    def _string(self) -> str:
-        return self._bytes(self._int()).decode("utf-8", "replace")
-
-    def _int(self) -> int:
-        return int(struct.unpack("<i", self._bytes(4))[0])
-
-    def _longs(self, count: int) -> tuple[int, ...]:
-        return struct.unpack(f"<{count}{'q' if self._long == 8 else 'i'}", self._bytes(count * self._long))
-
-    def _bytes(self, count: int) -> bytes:
-        left = len(self._data) - self._position
-        if not 0 <= count <= left:
-            raise _wrong(f"{count} bytes are claimed and {left} are left", self._position)
-        self._position += count
-        return self._data[self._position - count : self._position]
-
-
-def _wrong(what: str, offset: int) -> ModelFormatError:
-    return ModelFormatError(f"not a Torch7 file, or a damaged one: {what}, at byte {offset}; get it again")
-
-
-def _shown(sizes: tuple[int, ...]) -> str:
-    return "×".join(map(str, sizes))
+    def affine(self, count: int) -> tuple[FloatArray, FloatArray]:
+        """Return weight and bias, ones and zeros where the layer has none."""
+        weight, bias = (self.per_channel(name, count, optional=True) for name in ("weight", "bias"))
+        return (
+            np.ones(count, np.float32) if weight is None else weight,
+            np.zeros(count, np.float32) if bias is None else bias,
+        )

@@ -1,0 +1,226 @@
+"""The reader of Torch7 files: what it gives back, and what it makes of files that mean harm."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from stylecam.errors import ModelFormatError
+from stylecam.models.importers import johnson, torch7
+from stylecam.models.importers.torch7 import Opaque, Storage, Tensor, TorchObject
+from tests.models.importers.damage import mutated
+from tests.models.importers.torch7_files import Made, Maker, eccv16, instance_norm, saved, sequence, trained
+
+
+def ints(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}i", *values)
+
+
+def longs(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}q", *values)
+
+
+def text(words: str) -> bytes:
+    return ints(len(words)) + words.encode()
+
+
+def torch_object(index: int, kind: str) -> bytes:
+    return ints(4, index) + text("V 1") + text(kind)
+
+
+@pytest.fixture(scope="module")
+def small() -> bytes:
+    """A whole network in few bytes, so that every part of it gets its share of damage."""
+    return saved(trained(instance_norm(Maker(np.random.default_rng(1)), width=1, blocks=1)))
+
+
+def test_plain_values_come_back() -> None:
+    value = {"a": 1.5, "b": "text", "c": True, "d": None, 2: [1, 2], "é": {}}
+    wanted = {"a": 1.5, "b": "text", "c": True, "d": None, 2.0: {1.0: 1.0, 2.0: 2.0}, "é": {}}
+    assert torch7.read(saved(value)) == wanted
+
+
+@pytest.mark.parametrize("long", [8, 4])
+@pytest.mark.parametrize("kind", ["f4", "f8", "f2", "i8", "u1"])
+def test_tensors_come_back_whatever_machine_saved_them(kind: str, long: int) -> None:
+    array = np.arange(24).reshape(2, 3, 4).astype(kind)
+    read = torch7.read(saved({"x": array, "again": array}, long))
+    assert isinstance(read, dict)
+    tensor = read["x"]
+    assert isinstance(tensor, Tensor)
+    assert read["again"] is tensor
+    assert tensor.array.dtype == array.dtype
+    np.testing.assert_array_equal(tensor.array, array)
+
+
+def test_tensors_saved_on_a_gpu_are_numbers_too() -> None:
+    array = np.arange(6, dtype=np.float32)
+    tensor = torch7.read(saved(array, prefix="Cuda"))
+    assert isinstance(tensor, Tensor)
+    np.testing.assert_array_equal(tensor.array, array)
+
+
+def test_a_transposed_part_of_a_storage_is_read_by_its_strides() -> None:
+    storage = torch_object(2, "torch.FloatStorage") + longs(6) + np.arange(6, dtype="<f4").tobytes()
+    header = torch_object(1, "torch.FloatTensor") + ints(2) + longs(2, 2) + longs(1, 3) + longs(2)
+    tensor = torch7.read(header + storage)
+    assert isinstance(tensor, Tensor)
+    np.testing.assert_array_equal(tensor.array, [[1, 4], [2, 5]])
+
+
+def test_an_empty_tensor_is_empty() -> None:
+    tensor = torch7.read(torch_object(1, "torch.FloatTensor") + ints(0) + longs(1) + ints(0))
+    assert isinstance(tensor, Tensor)
+    assert tensor.array.size == 0
+
+
+def test_an_object_that_holds_itself_is_read_once() -> None:
+    network = sequence()
+    network.fields["parent"] = network
+    read = torch7.read(saved(network))
+    assert isinstance(read, TorchObject)
+    assert read.kind == "nn.Sequential"
+    assert read.fields["parent"] is read
+
+
+@pytest.mark.parametrize("head", [ints(6), ints(7, 1), ints(8, 1)], ids=["old", "legacy", "recursive"])
+def test_a_function_is_stepped_over(head: bytes) -> None:
+    code = head + text("os.execute('touch /tmp/x')") + ints(0)
+    read = torch7.read(ints(3, 9, 2) + ints(2) + text("f") + code + ints(2) + text("x") + ints(5, 1))
+    assert isinstance(read, dict)
+    assert isinstance(read["f"], Opaque)
+    assert read["x"] is True
+
+
+def test_a_storage_by_itself_can_be_read() -> None:
+    read = torch7.read(torch_object(1, "torch.DoubleStorage") + longs(1) + struct.pack("<d", 2.5))
+    assert isinstance(read, Storage)
+    assert read.numbers.tolist() == [2.5]
+
+
+def tensor_of(sizes: tuple[int, ...], strides: tuple[int, ...], first: int = 1, stored: int = 4) -> bytes:
+    header = torch_object(1, "torch.FloatTensor") + ints(len(sizes)) + longs(*sizes) + longs(*strides) + longs(first)
+    return header + torch_object(2, "torch.FloatStorage") + longs(stored) + bytes(16)
+
+
+HOSTILE = {
+    "empty": b"",
+    "wrong magic": b"GIF89a" + bytes(40),
+    "text form": b"4\n1\n3\nV 1\n13\nnn.Sequential\n",
+    "unknown tag": ints(9),
+    "huge string": ints(2, 2**31 - 1),
+    "negative string": ints(2, -5) + bytes(40),
+    "huge table": ints(3, 1, 2**31 - 1) + bytes(40),
+    "negative table": ints(3, 1, -1) + bytes(40),
+    "key of nothing": ints(3, 1, 1, 0, 0) + bytes(40),
+    "key that is a table": ints(3, 1, 1, 3, 1, 0) + bytes(40),
+    "huge storage": torch_object(1, "torch.FloatStorage") + longs(2**60) + bytes(40),
+    "negative storage": torch_object(1, "torch.FloatStorage") + longs(-1) + bytes(40),
+    "huge sizes": tensor_of((2**40, 2**40), (1, 1)),
+    "sizes whose product wraps": tensor_of((2**32, 2**32), (0, 0)),
+    "more numbers than stored": tensor_of((2, 4), (0, 1)),
+    "size nought": tensor_of((0, 2**60), (1, 1)),
+    "negative size": tensor_of((-1,), (1,)),
+    "negative stride": tensor_of((2, 2), (-1, 1), first=4),
+    "huge stride": tensor_of((2, 2), (2**60, 1)),
+    "begins before": tensor_of((2,), (1,), first=0),
+    "begins behind": tensor_of((2,), (1,), first=2**60),
+    "many dimensions": torch_object(1, "torch.FloatTensor") + ints(2**30),
+    "numbers of no kind": torch_object(1, "torch.MoonTensor") + ints(0) + longs(1) + ints(0),
+    "storage of another kind": torch_object(1, "torch.FloatTensor")
+    + ints(1)
+    + longs(1, 1, 1)
+    + torch_object(2, "torch.DoubleStorage")
+    + longs(1)
+    + bytes(8),
+    "its own storage": torch_object(1, "torch.FloatTensor") + ints(1) + longs(1, 1, 1) + ints(3, 2, 0),
+    "object without fields": torch_object(1, "nn.ReLU") + ints(0),
+    "deep": b"".join(ints(3, n, 1, 5, 1) for n in range(1, 5000)) + bytes(4),
+    "huge function": ints(8, 1, 2**31 - 1),
+    "pickle": b"\x80\x02cos\nsystem\nX\x04\0\0\0trueR.",
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_file_is_refused_with_the_byte(data: bytes) -> None:
+    with pytest.raises(ModelFormatError, match=r"at byte \d+"):
+        torch7.read(data)
+
+
+def test_many_tiny_objects_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch7, "MOST_OBJECTS", 1000)
+    with pytest.raises(ModelFormatError, match="more than 1000 objects"):
+        torch7.read(ints(3, 1, 600) + ints(5, 1, 5, 1) * 600)
+
+
+def test_the_history_of_a_training_beside_the_network_is_not_too_much() -> None:
+    """Johnson's train.lua keeps six losses for each of 40 000 iterations."""
+    number = struct.Struct("<id")
+    pairs = b"".join(number.pack(1, key) + number.pack(1, 0.5) for key in range(1, 240_001))
+    history = torch7.read(ints(3, 1, 240_000) + pairs)
+    assert type(history) is dict
+
+
+def test_a_file_cut_anywhere_is_refused(small: bytes) -> None:
+    for end in [*range(400), *range(400, len(small), 97)]:
+        with pytest.raises(ModelFormatError, match=r"at byte \d+"):
+            torch7.read(small[:end])
+
+
+@pytest.mark.parametrize("family", [eccv16, instance_norm])
+def test_files_of_both_families_are_read_as_they_were_written(family: object) -> None:
+    make = Maker(np.random.default_rng(1))
+    network = (eccv16 if family is eccv16 else instance_norm)(make, width=1, blocks=1)
+    read = torch7.read(saved(network))
+
+    def same(given: object, made: object) -> None:
+        if isinstance(given, Made):
+            assert isinstance(made, TorchObject)
+            assert made.kind == given.kind
+            assert made.fields.keys() == given.fields.keys()
+            for key in given.fields:
+                same(given.fields[key], made.fields[key])
+        elif isinstance(given, np.ndarray):
+            assert isinstance(made, Tensor)
+            np.testing.assert_array_equal(made.array, given)
+        elif isinstance(given, list):
+            assert isinstance(made, dict)
+            for number, item in enumerate(given, 1):
+                same(item, made[number])
+        else:
+            assert made == given
+
+    same(network, read)
+
+
+@pytest.fixture(scope="module")
+def structure() -> bytes:
+    """Some layers only: most of a whole file is weights, where damage does nothing."""
+    return saved(sequence(*instance_norm(Maker(np.random.default_rng(1)), 1, 1).fields["modules"][:4]))
+
+
+def test_thousands_of_damaged_files_are_read_or_refused_and_nothing_else(structure: bytes) -> None:
+    chance = random.Random(20181)
+    refused = 0
+    for _ in range(4000):
+        try:
+            johnson.convert(mutated(structure, chance))
+        except ModelFormatError:
+            refused += 1
+    assert refused > 2000
+
+
+def test_a_damaged_file_takes_no_more_memory_than_it_warrants(structure: bytes) -> None:
+    chance = random.Random(2018)
+    tracemalloc.start()
+    for _ in range(200):
+        with contextlib.suppress(ModelFormatError):
+            torch7.read(mutated(structure, chance))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 * len(structure) + 2**18

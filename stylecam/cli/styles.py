@@ -133,13 +133,13 @@ Ranges: 0..1, 0..255, -1..1, caffe (BGR minus VGG's means), resnet (over ImageNe
 @click.option("--artist", help="Painter.")
 @click.option("--licence", help="Licence of the network.  [default: unknown]")
 @click.option("--layout", metavar="nchw|nhwc", help="ONNX: channels first or last.  [default: detected]")
-@click.option("--range", "colours", metavar="RANGE", help="ONNX: range of colour values.  [default: detected]")
+@click.option("--range", "color_range", metavar="RANGE", help="ONNX: range of colour values.  [default: detected]")
 @click.option("--order", metavar="rgb|bgr", help="ONNX: order of colours.  [default: detected, mostly rgb]")
 @_AS_JSON
 def add(file: Path, as_json: bool, **options: Any) -> None:
     """Add someone else's network to your styles."""
     from stylecam.models.card import slug
-    from stylecam.models.importers.detect import ImportOptions
+    from stylecam.models.importers.base import ImportOptions
     from stylecam.stylize.import_check import import_and_check
 
     path = user_path(str(file))

@@ -17,8 +17,9 @@ from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit, to_tensor
-from stylecam.models.importers import sanity_check as proof
-from stylecam.models.importers.detect import Imported, ImportOptions, import_style
+from stylecam.models.importers.base import ImportOptions
+from stylecam.models.importers.detect import ImportedStyle, import_style
+from stylecam.models.importers.sanity_check import find_problem
 from stylecam.models.model import MAX_FILE_BYTES, Model
 from stylecam.utils import sandbox
 from stylecam.utils.text import printable
@@ -33,7 +34,7 @@ _ERRORS = {error.__name__: error for error in (ModelFormatError, ImporterUnavail
 _REQUEST, _ANSWER, _NETWORK = "request.json", "answer.json", "imported.onnx"
 
 
-def import_and_check(path: Path, options: ImportOptions, limits: sandbox.SandboxLimits | None = None) -> Imported:
+def import_and_check(path: Path, options: ImportOptions, limits: sandbox.SandboxLimits | None = None) -> ImportedStyle:
     """The network in `path` in the model contract, proven on a photo; nothing is written anywhere that lasts.
 
     All that is done with the file happens in a process of its own within `limits`, so that a file made to harm, or one
@@ -54,7 +55,7 @@ def import_and_check(path: Path, options: ImportOptions, limits: sandbox.Sandbox
         answer = json.loads((folder / _ANSWER).read_text())
         if "error" in answer:
             raise _ERRORS[answer["error"]](answer["message"])
-        return Imported(answer["name"], (folder / _NETWORK).read_bytes(), tuple(answer["notes"]))
+        return ImportedStyle(answer["name"], (folder / _NETWORK).read_bytes(), tuple(answer["notes"]))
 
 
 def run_in_child(name: str) -> None:
@@ -85,7 +86,7 @@ def why_implausible(data: bytes) -> str | None:
     session = OpenCVEngine("cpu").session(model, *TRIAL_SIZE)
     weights = model.one_hot()
     try:
-        return proof.refusal(photo, session.run(photo, weights))
+        return find_problem(photo, session.run(photo, weights))
     except EngineRunError as error:
         if isinstance(error.__cause__, cv2.error) and error.__cause__.code == cv2.Error.StsNoMem:
             raise MemoryError from error

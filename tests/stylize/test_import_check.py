@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import ModelFormatError, UsageError
-from stylecam.models.importers.detect import ImportOptions
+from stylecam.models.importers.base import ImportOptions
 from stylecam.stylize.import_check import import_and_check
 from stylecam.utils.sandbox import SandboxLimits
 from tests.models.importers.onnx_files import Foreign, unit, zoo
@@ -47,7 +47,7 @@ def test_a_network_that_does_not_paint_is_refused_with_the_reason(net: Foreign, 
 
 def test_a_range_said_wrongly_shows(tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match=r"burnt out|white"):
-        import_and_check(written(tmp_path, zoo().saved()), ImportOptions(colours="0..255:0..1"))
+        import_and_check(written(tmp_path, zoo().saved()), ImportOptions(color_range="0..255:0..1"))
 
 
 def swelling(times: int) -> Foreign:

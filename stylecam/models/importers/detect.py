@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +16,7 @@ from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelForma
 from stylecam.models.card import slug
 from stylecam.models.importers.base import Candidate, Importer, ImportOptions
 from stylecam.models.model import Model, read_model_file
+from stylecam.utils.optional import require
 
 IMPORTERS = ("torch7", "pytorch", "onnx")
 """The importer modules of this package, in the order in which they are asked whether they accept a file."""
@@ -58,8 +58,7 @@ def import_style(path: Path, options: ImportOptions, check: StyleCheck) -> Impor
     name = slug(options.name or path.stem)
     if _is_stylecam_bank(path, data):
         return _import_bank(path, data, name, options, check)
-    if find_spec("onnx") is None:
-        raise ImporterUnavailableError('importing needs onnx, not installed here; run: pip install "stylecam[import]"')
+    require("onnx", purpose="importing", extra="import", error=ImporterUnavailableError)
     problems: list[str] = []
     try:
         kind, importer = _find_importer(data)

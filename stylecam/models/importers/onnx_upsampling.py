@@ -154,9 +154,7 @@ def _evaluate(opset: int, nodes: list[Any], weights: list[Any], shapes: Shapes, 
                 ir_version=IR_VERSION,
             )
             for out, value in zip(node.output, ReferenceEvaluator(model).run(None, {}), strict=True):
-                if (
-                    np.size(value) > _MAX_ELEMENTS
-                ):  # checked at every step, because repeated products could grow without limit
+                if np.size(value) > _MAX_ELEMENTS:  # checked at every step, as repeated products grow without limit
                     return None
                 constants[out] = numpy_helper.from_array(np.asarray(value), out)
         return np.asarray(numpy_helper.to_array(constants[name]), np.float64)

@@ -12,7 +12,6 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from stylecam.models.importers.base import Candidate, ImportOptions
 from stylecam.models.importers.color_range import BYTES
 from stylecam.models.importers.graph_builder import GraphBuilder
 from stylecam.models.onnx.proto import FloatArray
+from stylecam.utils.optional import require
 from stylecam.utils.text import format_shape
 
 _EPSILON = 1e-5  # torch's own, of every instance norm
@@ -43,10 +43,7 @@ def convert(data: bytes, options: ImportOptions) -> list[Candidate]:
         UsageError: `options` names a layout, range or order.
     """
     options.refuse_conventions()
-    if find_spec("torch") is None:
-        raise ImporterUnavailableError(
-            'PyTorch files need torch, not installed here; run: pip install "stylecam[train]"'
-        )
+    require("torch", purpose="reading a PyTorch file", extra="train", error=ImporterUnavailableError)
     network = _TransformerNet(_read_weights(data), GraphBuilder(max_weight_bytes=2 * len(data) + 2**20))
     network.build()
     notes = f"PyTorch fast-neural-style, {network.blocks} residual blocks", f"colours: {BYTES.description}"

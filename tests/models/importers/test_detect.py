@@ -10,9 +10,10 @@ import pytest
 
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
 from stylecam.models.card import read_cards
-from stylecam.models.importers.detect import ImportOptions, import_style
+from stylecam.models.importers.base import ImportOptions
+from stylecam.models.importers.detect import import_style
 from stylecam.models.model import Model
-from tests.models.importers.foreign_files import Foreign, unit, zoo
+from tests.models.importers.onnx_files import Foreign, unit, zoo
 from tests.models.importers.torch7_files import Maker, instance_norm, saved, trained
 
 
@@ -123,7 +124,7 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 def test_a_torch_network_needs_no_range(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="leave them out"):
-        import_style(written(tmp_path, torch7()), ImportOptions(colours="0..1"), passes)
+        import_style(written(tmp_path, torch7()), ImportOptions(color_range="0..1"), passes)
 
 
 def test_without_onnx_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,27 +12,28 @@ import pytest
 from onnx import TensorProto, helper
 
 from stylecam.errors import ModelFormatError, UsageError
-from stylecam.models.importers.builder import MOST_WEIGHTS
+from stylecam.models.importers.base import ImportOptions
+from stylecam.models.importers.graph_builder import MAX_WEIGHTS
 from stylecam.models.importers.onnx import convert
-from stylecam.models.importers.onnx_analysis import Outline
+from stylecam.models.importers.onnx_analysis import OnnxAnalysis
 from stylecam.models.model import Model
-from tests.models.importers.damage import mutated
-from tests.models.importers.foreign_files import Foreign, cartoon, unit, zoo
-from tests.models.importers.judging import Picture, painted, photo
+from tests.models.importers.mutation import mutated
+from tests.models.importers.onnx_files import Foreign, cartoon, unit, zoo
+from tests.models.importers.pictures import Picture, painted, photo
 
 NHWC = (1, 240, 320, 3)
 
 
-def imported(data: bytes, **said: str) -> tuple[bytes, tuple[str, ...]]:
-    graph, styles, notes = next(convert(data, **said))
-    return graph.encode({}, styles), notes
+def imported(data: bytes, **options: str) -> tuple[bytes, tuple[str, ...]]:
+    candidate = next(convert(data, ImportOptions(**options)))
+    return candidate.graph.encode({}, candidate.style_count), candidate.notes
 
 
-def through(data: bytes, folder: Path, **said: str) -> tuple[Picture, Picture]:
+def through(data: bytes, folder: Path, **options: str) -> tuple[Picture, Picture]:
     """The photo, and what the imported network makes of it; both RGB 0..1."""
     image = photo(72, 56)
     given = np.asarray(image[:, :, ::-1] / np.float32(255))
-    return given, painted(imported(data, **said)[0], image, folder)
+    return given, painted(imported(data, **options)[0], image, folder)
 
 
 ALIKE: dict[str, tuple[bytes, dict[str, str], str]] = {
@@ -40,12 +41,12 @@ ALIKE: dict[str, tuple[bytes, dict[str, str], str]] = {
     "any size": (zoo().saved(("N", 3, "H", "W")), {}, "0..255, RGB"),
     "size unknown": (zoo().saved((None, 3, None, None)), {}, "0..255, RGB"),
     "named bgr": (zoo().saved(names=("bgr_in", "out")), {}, "0..255, BGR"),
-    "said to be 0..1": (zoo().saved(), {"colours": "0..1"}, "0..1, RGB: as you say"),
+    "said to be 0..1": (zoo().saved(), {"color_range": "0..1"}, "0..1, RGB: as you say"),
     "said to be bgr": (zoo().saved(), {"order": "bgr"}, "0..255, BGR"),
-    "said to be caffe": (zoo().saved(), {"colours": "caffe"}, "caffe, BGR: as you say"),
-    "caffe in rgb": (zoo().saved(), {"colours": "caffe", "order": "rgb"}, "caffe, RGB: as you say"),
-    "said to be resnet": (zoo().saved(), {"colours": "resnet"}, "resnet, RGB: as you say"),
-    "two ranges": (Foreign().core(gain=255).saved(), {"colours": "0..1:0..255"}, "takes 1×3×H×W, 0..1"),
+    "said to be caffe": (zoo().saved(), {"color_range": "caffe"}, "caffe, BGR: as you say"),
+    "caffe in rgb": (zoo().saved(), {"color_range": "caffe", "order": "rgb"}, "caffe, RGB: as you say"),
+    "said to be resnet": (zoo().saved(), {"color_range": "resnet"}, "resnet, RGB: as you say"),
+    "two ranges": (Foreign().core(gain=255).saved(), {"color_range": "0..1:0..255"}, "takes 1×3×H×W, 0..1"),
     "channels last": (Foreign().turned(0, 3, 1, 2).core().turned(0, 2, 3, 1).saved(NHWC), {}, "takes 1×H×W×3"),
     "channels last by turns": (
         Foreign().turned(0, 3, 1, 2).core().turned(0, 2, 3, 1).saved((None, None, None, None)),
@@ -84,12 +85,12 @@ ALIKE: dict[str, tuple[bytes, dict[str, str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "said", "note"), ALIKE.values(), ids=ALIKE.keys())
+@pytest.mark.parametrize(("data", "options", "note"), ALIKE.values(), ids=ALIKE.keys())
 def test_a_network_that_changes_nothing_gives_the_photo_back(
-    data: bytes, said: dict[str, str], note: str, tmp_path: Path
+    data: bytes, options: dict[str, str], note: str, tmp_path: Path
 ) -> None:
-    given, made = through(data, tmp_path, **said)
-    assert note in "\n".join(imported(data, **said)[1])
+    given, made = through(data, tmp_path, **options)
+    assert note in "\n".join(imported(data, **options)[1])
     np.testing.assert_allclose(made, given, atol=0.05 if "imagenet" in note or note == "0..1, RGB" else 1e-3)
 
 
@@ -296,21 +297,21 @@ def test_what_is_no_style_network_is_refused_with_the_reason(data: bytes, says: 
 
 
 @pytest.mark.parametrize(
-    ("said", "lists"),
+    ("options", "lists"),
     [
         ({"layout": "chw"}, "nchw and nhwc"),
         ({"order": "grb"}, "rgb and bgr"),
-        ({"colours": "0..2"}, "0..255"),
-        ({"colours": "0..1:"}, ""),
-        ({"colours": ":0..1"}, "0..255"),
+        ({"color_range": "0..2"}, "0..255"),
+        ({"color_range": "0..1:"}, ""),
+        ({"color_range": ":0..1"}, "0..255"),
     ],
 )
-def test_an_option_that_cannot_be_meant_lists_the_ones_there_are(said: dict[str, str], lists: str) -> None:
+def test_an_option_that_cannot_be_meant_lists_the_ones_there_are(options: dict[str, str], lists: str) -> None:
     if not lists:
-        imported(zoo().saved(), **said)  # `A:` is A at both ends
+        imported(zoo().saved(), **options)  # `A:` is A at both ends
         return
     with pytest.raises(UsageError, match=lists):
-        imported(zoo().saved(), **said)
+        imported(zoo().saved(), **options)
 
 
 def test_names_that_would_steer_a_terminal_are_told_without() -> None:
@@ -320,7 +321,7 @@ def test_names_that_would_steer_a_terminal_are_told_without() -> None:
 
 def test_more_weights_than_any_style_has_are_refused() -> None:
     net = zoo()
-    for _ in range(MOST_WEIGHTS):
+    for _ in range(MAX_WEIGHTS):
         net.constant(1)
     with pytest.raises(ModelFormatError, match="20002 weights"):
         imported(net.saved())
@@ -331,7 +332,7 @@ def test_a_huge_declared_constant_is_not_made() -> None:
     tensor = TensorProto(name="huge", data_type=TensorProto.FLOAT, dims=[2**31, 2**31])
     net.weights.append(tensor)
     net.then("Mul", "huge")
-    assert Outline(net.saved()).constant("huge") is None
+    assert OnnxAnalysis(net.saved()).constant("huge") is None
 
 
 def test_thousands_of_damaged_files_become_a_network_or_an_error_of_ours() -> None:
@@ -341,8 +342,8 @@ def test_thousands_of_damaged_files_become_a_network_or_an_error_of_ours() -> No
     refused = 0
     for number in range(1500):
         try:
-            for graph, styles, _ in convert(mutated(files[number % len(files)], chance)):
-                graph.encode({}, styles)
+            for candidate in convert(mutated(files[number % len(files)], chance), ImportOptions()):
+                candidate.graph.encode({}, candidate.style_count)
         except ModelFormatError:
             refused += 1
     assert refused > 1000

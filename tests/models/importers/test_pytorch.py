@@ -13,7 +13,8 @@ import pytest
 
 from stylecam.errors import ImporterUnavailableError, ModelFormatError
 from stylecam.models.importers import pytorch
-from tests.models.importers.judging import Picture, painted, photo
+from stylecam.models.importers.base import ImportOptions
+from tests.models.importers.pictures import Picture, painted, photo
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 functional = torch.nn.functional
@@ -79,13 +80,13 @@ def test_the_picture_is_the_one_pytorch_makes(old: bool, legacy: bool, tmp_path:
     state = weights(old=old)
     image = photo()
     data = saved(state, legacy)
-    assert pytorch.looks_like(data)
-    graph, notes = pytorch.convert(data)
-    made, wanted = painted(graph.encode({}), image, tmp_path), judged(state, image)
+    assert pytorch.accepts(data)
+    (candidate,) = pytorch.convert(data, ImportOptions())
+    made, wanted = painted(candidate.graph.encode({}), image, tmp_path), judged(state, image)
     assert wanted.std() > 0.05
     assert np.abs(made - wanted).max() * 255 <= 2
     assert np.abs(made - wanted).mean() * 255 <= 0.3
-    assert notes == ("PyTorch fast-neural-style, 2 residual blocks", "colours: 0..255, RGB")
+    assert candidate.notes == ("PyTorch fast-neural-style, 2 residual blocks", "colours: 0..255, RGB")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,9 @@ def test_the_picture_is_the_one_pytorch_makes(old: bool, legacy: bool, tmp_path:
     ids=["checkpoint", "parallel"],
 )
 def test_checkpoints_and_parallel_trainings_are_understood(wrap: Any) -> None:
-    plain, wrapped = (pytorch.convert(saved(state))[0].encode({}) for state in (weights(1), wrap(weights(1))))
+    plain, wrapped = (
+        pytorch.convert(saved(state), ImportOptions())[0].graph.encode({}) for state in (weights(1), wrap(weights(1)))
+    )
     assert plain == wrapped
 
 
@@ -108,7 +111,7 @@ def test_code_in_a_pickle_is_never_run(legacy: bool, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     for data in (saved({"conv1.conv2d.weight": Bomb()}, legacy), pickle.dumps(Bomb(), 2)):
         with pytest.raises(ModelFormatError, match="code in it is not run"):
-            pytorch.convert(data)
+            pytorch.convert(data, ImportOptions())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -138,14 +141,14 @@ def endless() -> Weights:
 )
 def test_other_weights_are_refused_by_name(state: Any, says: str) -> None:
     with pytest.raises(ModelFormatError, match=says):
-        pytorch.convert(saved(state))
+        pytorch.convert(saved(state), ImportOptions())
 
 
 def test_a_file_cut_anywhere_is_refused() -> None:
     for data in (saved({"a": torch.zeros(3)}), saved({"a": torch.zeros(3)}, legacy=True)):
         for end in range(4, len(data), 29):
             with pytest.raises(ModelFormatError):
-                pytorch.convert(data[:end])
+                pytorch.convert(data[:end], ImportOptions())
 
 
 def test_a_file_that_unpacks_to_more_than_it_is_is_refused() -> None:
@@ -153,10 +156,10 @@ def test_a_file_that_unpacks_to_more_than_it_is_is_refused() -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("archive/data.pkl", bytes(2**22))
     with pytest.raises(ModelFormatError, match="claims to unpack to 4194304"):
-        pytorch.convert(file.getvalue())
+        pytorch.convert(file.getvalue(), ImportOptions())
 
 
 def test_without_pytorch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylecam.utils.optional.find_spec", lambda name: None)
     with pytest.raises(ImporterUnavailableError, match=r'pip install "stylecam\[train\]"'):
-        pytorch.convert(b"PK\x03\x04")
+        pytorch.convert(b"PK\x03\x04", ImportOptions())

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from stylecam.media.transforms import Tensor, to_tensor
-from stylecam.models.importers.sanity_check import refusal
-from tests.models.importers.judging import photo
+from stylecam.models.importers.sanity_check import find_problem
+from tests.models.importers.pictures import photo
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +23,12 @@ def made(value: object) -> Tensor:
 def test_a_painting_like_its_photo_is_taken(given: Tensor) -> None:
     strokes = 0.15 * np.random.default_rng(1).standard_normal(given.shape)
     for picture in (given, given**2, given[:, ::-1] * 0.7, (given + strokes).clip(0, 1), 0.4 + 0.2 * given):
-        assert refusal(given, made(picture)) is None
+        assert find_problem(given, made(picture)) is None
 
 
 def test_a_woodcut_is_taken(given: Tensor) -> None:
     cut = made([cv2.blur(plane, (3, 3)) for plane in (given[0] > 0.45).astype(np.float32)])[None]
-    assert refusal(given, cut) is None
+    assert find_problem(given, cut) is None
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,6 @@ def test_a_misunderstood_network_shows(given: Tensor, change: object, says: str)
     import re
 
     assert callable(change)
-    reason = refusal(given, made(change(given)))
+    reason = find_problem(given, made(change(given)))
     assert reason is not None
     assert re.search(says, reason)

@@ -12,9 +12,10 @@ import pytest
 
 from stylecam.errors import ModelFormatError
 from stylecam.media.frame import Image
-from stylecam.models.importers import johnson
+from stylecam.models.importers import torch7
+from stylecam.models.importers.base import ImportOptions
 from stylecam.models.model import Model
-from tests.models.importers.judging import Picture, painted, photo
+from tests.models.importers.pictures import Picture, painted, photo
 from tests.models.importers.torch7_files import Made, Maker, eccv16, instance_norm, rim, saved, sequence, trained
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
@@ -30,8 +31,7 @@ def make() -> Maker:
 
 
 def imported(data: bytes) -> bytes:
-    graph, _ = johnson.convert(data)
-    return graph.encode({})
+    return torch7.convert(data, ImportOptions())[0].graph.encode({})
 
 
 def judged(data: bytes, image: Image, folder: Path) -> Picture:
@@ -86,13 +86,13 @@ def test_half_and_double_weights_are_the_same_network(tmp_path: Path) -> None:
 
 
 def test_what_comes_out_keeps_the_model_contract(make: Maker, tmp_path: Path) -> None:
-    graph, notes = johnson.convert(saved(eccv16(make, 1, 1)))
+    (candidate,) = torch7.convert(saved(eccv16(make, 1, 1)), ImportOptions())
     path = tmp_path / "wave.onnx"
-    path.write_bytes(graph.encode({"licence": "unknown"}))
+    path.write_bytes(candidate.graph.encode({"licence": "unknown"}))
     model = Model.read(path)
     assert model.style_count == 1
     assert model.metadata == {"licence": "unknown"}
-    assert "batch norm" in notes[0]
+    assert "batch norm" in candidate.notes[0]
 
 
 def through(*layers: Made, tmp_path: Path, preprocessing: str = "vgg") -> tuple[Picture, Picture]:
@@ -152,8 +152,8 @@ def test_an_old_batch_norm_kept_the_inverse_deviation(make: Maker) -> None:
     new = make.batch_norm(3)
     old = Made(new.kind, dict(new.fields))
     old.fields["running_std"] = 1 / np.sqrt(old.fields.pop("running_var") + np.float32(1e-5))
-    one, other = (johnson.convert(saved(sequence(layer)))[0] for layer in (new, old))
-    assert len(one.encode({})) == len(other.encode({}))
+    one, other = (imported(saved(sequence(layer))) for layer in (new, old))
+    assert len(one) == len(other)
 
 
 def endless() -> Made:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from stylecam.errors import ModelFormatError
-from stylecam.models.importers import johnson, torch7
-from stylecam.models.importers.torch7 import Opaque, Storage, Tensor, TorchObject
-from tests.models.importers.damage import mutated
+from stylecam.models.importers import torch7, torch7_reader
+from stylecam.models.importers.base import ImportOptions
+from stylecam.models.importers.torch7_reader import LuaFunction, TorchObject, TorchStorage, TorchTensor
+from tests.models.importers.mutation import mutated
 from tests.models.importers.torch7_files import Made, Maker, eccv16, instance_norm, saved, sequence, trained
 
 
@@ -42,17 +43,17 @@ def small() -> bytes:
 def test_plain_values_come_back() -> None:
     value = {"a": 1.5, "b": "text", "c": True, "d": None, 2: [1, 2], "é": {}}
     wanted = {"a": 1.5, "b": "text", "c": True, "d": None, 2.0: {1.0: 1.0, 2.0: 2.0}, "é": {}}
-    assert torch7.read(saved(value)) == wanted
+    assert torch7_reader.read(saved(value)) == wanted
 
 
 @pytest.mark.parametrize("long", [8, 4])
 @pytest.mark.parametrize("kind", ["f4", "f8", "f2", "i8", "u1"])
 def test_tensors_come_back_whatever_machine_saved_them(kind: str, long: int) -> None:
     array = np.arange(24).reshape(2, 3, 4).astype(kind)
-    read = torch7.read(saved({"x": array, "again": array}, long))
+    read = torch7_reader.read(saved({"x": array, "again": array}, long))
     assert isinstance(read, dict)
     tensor = read["x"]
-    assert isinstance(tensor, Tensor)
+    assert isinstance(tensor, TorchTensor)
     assert read["again"] is tensor
     assert tensor.array.dtype == array.dtype
     np.testing.assert_array_equal(tensor.array, array)
@@ -60,47 +61,47 @@ def test_tensors_come_back_whatever_machine_saved_them(kind: str, long: int) -> 
 
 def test_tensors_saved_on_a_gpu_are_numbers_too() -> None:
     array = np.arange(6, dtype=np.float32)
-    tensor = torch7.read(saved(array, prefix="Cuda"))
-    assert isinstance(tensor, Tensor)
+    tensor = torch7_reader.read(saved(array, prefix="Cuda"))
+    assert isinstance(tensor, TorchTensor)
     np.testing.assert_array_equal(tensor.array, array)
 
 
 def test_a_transposed_part_of_a_storage_is_read_by_its_strides() -> None:
     storage = torch_object(2, "torch.FloatStorage") + longs(6) + np.arange(6, dtype="<f4").tobytes()
     header = torch_object(1, "torch.FloatTensor") + ints(2) + longs(2, 2) + longs(1, 3) + longs(2)
-    tensor = torch7.read(header + storage)
-    assert isinstance(tensor, Tensor)
+    tensor = torch7_reader.read(header + storage)
+    assert isinstance(tensor, TorchTensor)
     np.testing.assert_array_equal(tensor.array, [[1, 4], [2, 5]])
 
 
 def test_an_empty_tensor_is_empty() -> None:
-    tensor = torch7.read(torch_object(1, "torch.FloatTensor") + ints(0) + longs(1) + ints(0))
-    assert isinstance(tensor, Tensor)
+    tensor = torch7_reader.read(torch_object(1, "torch.FloatTensor") + ints(0) + longs(1) + ints(0))
+    assert isinstance(tensor, TorchTensor)
     assert tensor.array.size == 0
 
 
 def test_an_object_that_holds_itself_is_read_once() -> None:
     network = sequence()
     network.fields["parent"] = network
-    read = torch7.read(saved(network))
+    read = torch7_reader.read(saved(network))
     assert isinstance(read, TorchObject)
-    assert read.kind == "nn.Sequential"
+    assert read.class_name == "nn.Sequential"
     assert read.fields["parent"] is read
 
 
 @pytest.mark.parametrize("head", [ints(6), ints(7, 1), ints(8, 1)], ids=["old", "legacy", "recursive"])
 def test_a_function_is_stepped_over(head: bytes) -> None:
     code = head + text("os.execute('touch /tmp/x')") + ints(0)
-    read = torch7.read(ints(3, 9, 2) + ints(2) + text("f") + code + ints(2) + text("x") + ints(5, 1))
+    read = torch7_reader.read(ints(3, 9, 2) + ints(2) + text("f") + code + ints(2) + text("x") + ints(5, 1))
     assert isinstance(read, dict)
-    assert isinstance(read["f"], Opaque)
+    assert isinstance(read["f"], LuaFunction)
     assert read["x"] is True
 
 
 def test_a_storage_by_itself_can_be_read() -> None:
-    read = torch7.read(torch_object(1, "torch.DoubleStorage") + longs(1) + struct.pack("<d", 2.5))
-    assert isinstance(read, Storage)
-    assert read.numbers.tolist() == [2.5]
+    read = torch7_reader.read(torch_object(1, "torch.DoubleStorage") + longs(1) + struct.pack("<d", 2.5))
+    assert isinstance(read, TorchStorage)
+    assert read.values.tolist() == [2.5]
 
 
 def tensor_of(sizes: tuple[int, ...], strides: tuple[int, ...], first: int = 1, stored: int = 4) -> bytes:
@@ -149,44 +150,44 @@ HOSTILE = {
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_file_is_refused_with_the_byte(data: bytes) -> None:
     with pytest.raises(ModelFormatError, match=r"at byte \d+"):
-        torch7.read(data)
+        torch7_reader.read(data)
 
 
 def test_many_tiny_objects_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch7, "MOST_OBJECTS", 1000)
+    monkeypatch.setattr(torch7_reader, "MAX_OBJECTS", 1000)
     with pytest.raises(ModelFormatError, match="more than 1000 objects"):
-        torch7.read(ints(3, 1, 600) + ints(5, 1, 5, 1) * 600)
+        torch7_reader.read(ints(3, 1, 600) + ints(5, 1, 5, 1) * 600)
 
 
 def test_the_history_of_a_training_beside_the_network_is_not_too_much() -> None:
     """Johnson's train.lua keeps six losses for each of 40 000 iterations."""
     number = struct.Struct("<id")
     pairs = b"".join(number.pack(1, key) + number.pack(1, 0.5) for key in range(1, 240_001))
-    history = torch7.read(ints(3, 1, 240_000) + pairs)
+    history = torch7_reader.read(ints(3, 1, 240_000) + pairs)
     assert type(history) is dict
 
 
 def test_a_file_cut_anywhere_is_refused(small: bytes) -> None:
     for end in [*range(400), *range(400, len(small), 97)]:
         with pytest.raises(ModelFormatError, match=r"at byte \d+"):
-            torch7.read(small[:end])
+            torch7_reader.read(small[:end])
 
 
 @pytest.mark.parametrize("family", [eccv16, instance_norm])
 def test_files_of_both_families_are_read_as_they_were_written(family: object) -> None:
     make = Maker(np.random.default_rng(1))
     network = (eccv16 if family is eccv16 else instance_norm)(make, width=1, blocks=1)
-    read = torch7.read(saved(network))
+    read = torch7_reader.read(saved(network))
 
     def same(given: object, made: object) -> None:
         if isinstance(given, Made):
             assert isinstance(made, TorchObject)
-            assert made.kind == given.kind
+            assert made.class_name == given.kind
             assert made.fields.keys() == given.fields.keys()
             for key in given.fields:
                 same(given.fields[key], made.fields[key])
         elif isinstance(given, np.ndarray):
-            assert isinstance(made, Tensor)
+            assert isinstance(made, TorchTensor)
             np.testing.assert_array_equal(made.array, given)
         elif isinstance(given, list):
             assert isinstance(made, dict)
@@ -209,7 +210,7 @@ def test_thousands_of_damaged_files_are_read_or_refused_and_nothing_else(structu
     refused = 0
     for _ in range(4000):
         try:
-            johnson.convert(mutated(structure, chance))
+            torch7.convert(mutated(structure, chance), ImportOptions())
         except ModelFormatError:
             refused += 1
     assert refused > 2000
@@ -220,7 +221,7 @@ def test_a_damaged_file_takes_no_more_memory_than_it_warrants(structure: bytes) 
     tracemalloc.start()
     for _ in range(200):
         with contextlib.suppress(ModelFormatError):
-            torch7.read(mutated(structure, chance))
+            torch7_reader.read(mutated(structure, chance))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100 * len(structure) + 2**18

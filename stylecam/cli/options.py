@@ -1,101 +1,19 @@
-"""The flags of `stylecam run`, made from the declared options, and the settings made from flags, variables and file."""
+"""The settings of `stylecam run`, made from flags, environment variables and the configuration file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
-from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style
+from stylecam.cli.declared import declared_flags
 from stylecam.errors import StylecamError, UsageError
 from stylecam.live.config.file import Config
 from stylecam.live.settings import Settings
 from stylecam.utils import paths
-from stylecam.utils.options import GROUPS, OTHER, Option, Value, options_of
-
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-_COMPLETE: dict[str, Complete] = {
-    "camera": complete_camera,
-    "style": complete_style,
-    "engine": complete_engine,
-    "device": complete_device,
-}
-_TYPES: dict[str, Any] = {
-    "number": click.FLOAT,
-    "whole number": click.INT,
-    "path": click.Path(path_type=Path),
-}
-
-
-class DeclaredOption(click.Option):
-    """A flag made from a declared option."""
-
-    def __init__(self, _: Sequence[str] | None = None, *, declared: Option) -> None:
-        negative = f"/--no-{declared.flag[2:]}" if declared.default is True else ""
-        names = [*filter(None, [declared.short]), f"{declared.flag}{negative}", declared.parameter]
-        details: dict[str, Any] = {"help": declared.help, "shell_complete": _COMPLETE.get(declared.name)}
-        default = declared.written_default
-        if declared.kind == "flag":
-            details |= {"is_flag": True, "default": default, "show_default": default is True}
-        else:
-            number = declared.word is None
-            details |= {"metavar": declared.metavar, "type": _TYPES.get(declared.kind) if number else click.STRING}
-            details |= {"multiple": declared.kind == "texts"}
-            details |= {} if default is None else {"default": default, "show_default": True}
-            details |= {} if declared.bare is None else {"is_flag": False, "flag_value": declared.bare}
-        super().__init__(names, **details)
-        self.declared = declared
-
-
-class GroupedCommand(click.Command):
-    """A command whose help lists its options under headings."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, group by group."""
-        for group in GROUPS:
-            records = [
-                record
-                for parameter in self.get_params(ctx)
-                if _group(parameter) == group and (record := parameter.get_help_record(ctx)) is not None
-            ]
-            if records:
-                with formatter.section(group):
-                    formatter.write_dl(records)
-
-
-def _group(parameter: click.Parameter) -> str:
-    return parameter.declared.group if isinstance(parameter, DeclaredOption) else OTHER
-
-
-def flags_of(*declaring: type) -> list[click.Parameter]:
-    """The flags for the options that the dataclasses declare."""
-    return [
-        DeclaredOption(declared=declared)
-        for one in declaring
-        for declared in options_of(one)
-        if declared.kind != "table"
-    ]
-
-
-def flag(declaring: type, name: str, **changes: Any) -> Callable[[Any], Any]:
-    """Return a decorator that gives a command the flag of the option `name`, with `changes` to what it declares."""
-    declared = next(one for one in options_of(declaring) if one.name == name)
-    return click.option(cls=DeclaredOption, declared=replace(declared, **changes))
-
-
-def declared_flags(command: click.Command) -> dict[str, DeclaredOption]:
-    """The flags of `command` that the file may set, by their key under [run]."""
-    return {one.declared.name: one for one in command.params if isinstance(one, DeclaredOption)}
-
-
-def declared_options(command: click.Command) -> list[Option]:
-    """What of `command` the file may set."""
-    return [one.declared for one in declared_flags(command).values()]
+from stylecam.utils.options import Value, options_of
 
 
 def as_typed(value: Value, several: bool) -> str | bool | list[str]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylecam.cli.options import flag
+from stylecam.cli.declared import flag
+from stylecam.engines.names import EngineSettings
 from stylecam.errors import UsageError
-from stylecam.live.settings import Settings
 from stylecam.stylize.look import Look
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from stylecam.models.catalog import Catalog, StyleMix
     from stylecam.stylize.image import Stylist
 
-engine = flag(Settings, "engine")
-device = flag(Settings, "device")
+engine = flag(EngineSettings, "engine")
+device = flag(EngineSettings, "device")
 strength = flag(Look, "strength", help="0 (picture) to 1 (painting).")
 preserve_color = flag(Look, "preserve_color", help="Keep the picture's own colours.")
 scale = click.option(

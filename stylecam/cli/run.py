@@ -16,15 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from stylecam.cli.options import (
-    GroupedCommand,
-    check_each,
-    check_variables,
-    declared_options,
-    file_defaults,
-    flags_of,
-    settings_from,
-)
+from stylecam.cli.declared import GroupedCommand, declared_options, flags_of
+from stylecam.cli.options import check_each, check_variables, file_defaults, settings_from
 from stylecam.control.http import instances
 from stylecam.errors import SinkError, SourceError, StylecamError, UsageError
 from stylecam.live.config import file as config
@@ -93,7 +86,7 @@ _CONFIG = click.Option(
 Examples:
   stylecam run                                      any camera to the virtual camera
   stylecam run --camera "HD Webcam" --style great_wave
-  stylecam run --camera demo --output web           no camera or driver needed: a page on this host
+  stylecam run --camera demo --output web           no camera or driver needed: a page on this computer
   stylecam run --style "great_wave:0.6,the_scream:0.4" --strength 0.8
   stylecam run --output virtual --output file:talk.mp4
   stylecam run --camera clip.mp4 --output file:painted.mp4 --seconds 20

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from stylecam.errors import UsageError
+from stylecam.utils.options import PERFORMANCE, option
 
 AUTO = "auto"
 DEVICES_OF = {
@@ -38,3 +41,25 @@ def check_names(engine: str, device: str) -> None:
         raise UsageError(f"there is no device {device!r}; choose {', '.join(DEVICES)}")
     if engine != AUTO and device not in DEVICES_OF[engine]:
         raise UsageError(f"the engine {engine} has no device {device!r}; choose {', '.join(DEVICES_OF[engine])}")
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: settings inherit from two such classes
+class EngineSettings:
+    """The options that say how a network is run."""
+
+    engine: str = option(
+        AUTO,
+        help=f"What runs the network: {', '.join(ENGINES)}, or {AUTO}: the fastest that is installed, measured once.",
+        group=PERFORMANCE, metavar="ENGINE",
+    )  # fmt: skip
+    device: str = option(
+        AUTO,
+        help="What it runs on. " + "; ".join(f"{name}: {', '.join(its)}" for name, its in DEVICES_OF.items()) + ".",
+        group=PERFORMANCE, metavar="DEVICE",
+    )  # fmt: skip
+    retune: bool = option(False, help="With --engine auto: measure the engines again.", group=PERFORMANCE)
+    threads: int | None = option(
+        None,
+        help="Processor threads the network may use. Without: all.",
+        group=PERFORMANCE, minimum=1, maximum=512, example=2,
+    )  # fmt: skip

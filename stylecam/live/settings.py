@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stylecam.control.http.address import Address
 from stylecam.control.obs import DEFAULT, ObsAddress
-from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES, check_names
+from stylecam.engines.names import EngineSettings, check_names
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.stylize.look import LookSettings, Preset
@@ -26,7 +26,7 @@ def _hotkey(text: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(LookSettings):
+class Settings(LookSettings, EngineSettings):
     """Everything a user may set for a live run, as plain values."""
 
     camera: str | None = option(
@@ -50,22 +50,6 @@ class Settings(LookSettings):
         "file:PATH.mp4 or null; may be given several times. "
         "Without: the virtual camera, or the web page if there is none.",
         group=OUTPUT, name="output", metavar="WHERE", example=["virtual", "window"],
-    )  # fmt: skip
-    engine: str = option(
-        AUTO,
-        help=f"What runs the network: {', '.join(ENGINES)}, or {AUTO}: the fastest that is installed, measured once.",
-        group=PERFORMANCE, metavar="ENGINE",
-    )  # fmt: skip
-    device: str = option(
-        AUTO,
-        help="What it runs on. " + "; ".join(f"{name}: {', '.join(its)}" for name, its in DEVICES_OF.items()) + ".",
-        group=PERFORMANCE, metavar="DEVICE",
-    )  # fmt: skip
-    retune: bool = option(False, help="With --engine auto: measure the engines again.", group=PERFORMANCE)
-    threads: int | None = option(
-        None,
-        help="Processor threads the network may use. Without: all.",
-        group=PERFORMANCE, minimum=1, maximum=512, example=2,
     )  # fmt: skip
     cpu: float = option(
         80.0,

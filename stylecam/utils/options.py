@@ -23,7 +23,7 @@ Value = str | int | float | bool | list[str]
 """An option's value as a TOML file holds it."""
 Kind = Literal["text", "path", "number", "whole number", "flag", "texts", "table"]
 
-CAMERA, LOOK, OUTPUT, PERFORMANCE, CONTROL, OTHER = "Camera", "Look", "Output", "Performance", "CommandQueue", "Other"
+CAMERA, LOOK, OUTPUT, PERFORMANCE, CONTROL, OTHER = "Camera", "Look", "Output", "Performance", "Control", "Other"
 GROUPS = (CAMERA, LOOK, OUTPUT, PERFORMANCE, CONTROL, OTHER)
 """The headings under which help and template list the options, in this order."""
 

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from stylecam.cli.ctl import QUERIES, command_from_words
-from stylecam.cli.options import check_each, declared_options
+from stylecam.cli.declared import declared_options
+from stylecam.cli.options import check_each
 from stylecam.cli.run import command as run_command
 from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import bind

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from stylecam.cli.options import check_each, declared_options
+from stylecam.cli.declared import declared_options
+from stylecam.cli.options import check_each
 from stylecam.cli.run import command as run_command
 from stylecam.control.keyboard.bindings import default_hotkeys
 from stylecam.live.config import file as config

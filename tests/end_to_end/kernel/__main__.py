@@ -14,7 +14,7 @@ from tests.end_to_end.kernel.cases import CASES
 @click.command()
 @click.option(
     "--case",
-    "wanted",
+    "requested",
     multiple=True,
     type=click.Choice(
         [*CASES, *(f"{name}:{version}" for name, (_, versions) in CASES.items() for version in versions)]
@@ -22,10 +22,10 @@ from tests.end_to_end.kernel.cases import CASES
     metavar="NAME[:VERSION]",
     help="Only this one; repeatable.",
 )
-@click.option("--list", "only_list", is_flag=True, help="Say what cases there are.")
-@click.option("--rebuild", is_flag=True, help="Build the guest anew, also where it is in the cache.")
+@click.option("--list", "only_list", is_flag=True, help="List the cases.")
+@click.option("--rebuild", is_flag=True, help="Build the guest again, even if it is in the cache.")
 @click.option("--seconds", default=3600.0, show_default=True, help="Stop the guest after this long.")
-def main(wanted: tuple[str, ...], only_list: bool, rebuild: bool, seconds: float) -> None:
+def main(requested: tuple[str, ...], only_list: bool, rebuild: bool, seconds: float) -> None:
     """Run stylecam in a guest with a real kernel, v4l2loopback and a camera; exit with 1 if a case fails."""
     if only_list:
         for name, (_, versions) in CASES.items():
@@ -38,8 +38,8 @@ def main(wanted: tuple[str, ...], only_list: bool, rebuild: bool, seconds: float
         if rebuild or not guest.built():
             print(f"building the guest in {guest.FOLDER}", flush=True)
             guest.build()
-        began, failed = time.monotonic(), 0
-        for result in guest.play(list(wanted), seconds):
+        started_at, failed = time.monotonic(), 0
+        for result in guest.play(list(requested), seconds):
             failed += not result.passed
             print(
                 f"{'ok' if result.passed else 'FAILED':6} {result.case:38} {result.version:7} "
@@ -48,7 +48,7 @@ def main(wanted: tuple[str, ...], only_list: bool, rebuild: bool, seconds: float
             )
     except guest.GuestError as error:
         raise click.ClickException(str(error)) from error
-    print(f"{time.monotonic() - began:.0f} s with boot and installation")
+    print(f"{time.monotonic() - started_at:.0f} s with boot and installation")
     sys.exit(1 if failed else 0)
 
 

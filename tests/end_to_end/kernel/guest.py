@@ -1,4 +1,4 @@
-"""The guest: built once into the user's cache folder, booted under QEMU for one job, thrown back to new afterwards."""
+"""Builds the guest once into the user's cache folder, and boots it under QEMU for one job at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 FOLDER = platformdirs.user_cache_path("stylecam-tests", appauthor=False) / "kernel"
 QEMU = "qemu-system-x86_64"
-BUILD_S = 1800.0
+BUILD_TIMEOUT_S = 1800.0
+_PACKAGES = ("tests", "tests/end_to_end", "tests/end_to_end/kernel")
+_GUEST_MODULES = (
+    *(f"{package}/__init__.py" for package in _PACKAGES),
+    "tests/end_to_end/kernel/harness.py",
+    "tests/end_to_end/kernel/cases.py",
+)
+"""Files of this checkout that are copied into the guest, beside the wheel."""
 
 
 class GuestError(Exception):
@@ -34,7 +41,7 @@ class GuestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one case with one driver version came to."""
+    """The result of one case with one driver version."""
 
     case: str
     version: str
@@ -44,12 +51,12 @@ class Result:
 
 
 def built() -> bool:
-    """True if the image lies in the cache and is what today's scripts make."""
+    """Return True if the image is in the cache and was built by the current scripts."""
     return _stamp_file().is_file() and _stamp_file().read_text() == _stamp() and shutil.which(QEMU) is not None
 
 
 def obstacle() -> str | None:
-    """Why the image cannot be had on this machine; None if it is there or can be built."""
+    """Return why there can be no image on this machine; None if there is one or it can be built."""
     if built():
         return None
     if platform.machine() != "x86_64" or not sys.platform.startswith("linux"):
@@ -62,54 +69,58 @@ def obstacle() -> str | None:
 
 
 def build() -> None:
-    """Make the image anew; raises GuestError with the end of the log."""
+    """Build the image; raises GuestError with the end of the log."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     _stamp_file().unlink(missing_ok=True)
     log = FOLDER / "build.log"
     with log.open("wb") as output:
         command = ["bash", str(HERE / "build.sh"), str(FOLDER)]
         try:
-            done = subprocess.run(command, stdout=output, stderr=output, timeout=BUILD_S, check=False).returncode
+            done = subprocess.run(
+                command, stdout=output, stderr=output, timeout=BUILD_TIMEOUT_S, check=False
+            ).returncode
         except subprocess.TimeoutExpired:
-            done = -1
-    if done != 0:
+            status = -1
+    if status != 0:
         raise GuestError(f"the guest could not be built; the end of {log}:\n{_end(log)}")
     _stamp_file().write_text(_stamp())
 
 
 def play(cases: list[str], seconds: float) -> Iterator[Result]:
-    """Boot the guest, install this checkout's wheel in it, run `cases` (none: all); results as they come.
+    """Boot the guest, install this checkout's wheel in it, run `cases` (none: all), and yield results as they come.
 
-    Raises GuestError when the guest gives none, or has not ended after `seconds`.
+    Raises GuestError if the guest gives no result, or has not ended after `seconds`.
     """
     with tempfile.TemporaryDirectory(prefix="stylecam-guest-") as name:
         share = Path(name)
         _wheel(share)
-        shutil.copy(HERE / "cases.py", share)
+        for module in _GUEST_MODULES:
+            (share / module).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / module, share / module)
         network(share / TINY)
         install = "pip install -q --no-deps --no-index --no-compile --root-user-action=ignore /host/*.whl"
-        (share / "job").write_text(f"{install} && exec python cases.py {shlex.join(cases)}\n")
+        (share / "job").write_text(f"{install} && exec python -m tests.end_to_end.kernel.cases {shlex.join(cases)}\n")
         results = share / "results.jsonl"
-        with (share / "qemu").open("wb") as complaints:
-            guest = subprocess.Popen(_qemu(share), stdout=subprocess.DEVNULL, stderr=complaints)
-        told, end = 0, time.monotonic() + seconds
+        with (share / "qemu").open("wb") as errors:
+            guest = subprocess.Popen(_qemu(share), stdout=subprocess.DEVNULL, stderr=errors)
+        reported, end = 0, time.monotonic() + seconds
         try:
             while True:
                 ended = guest.poll() is not None
                 lines = results.read_text().split("\n")[:-1] if results.exists() else []
-                for line in lines[told:]:
+                for line in lines[reported:]:
                     yield Result(**json.loads(line))
-                told = len(lines)
+                reported = len(lines)
                 if ended:
                     break
                 if time.monotonic() > end:
-                    raise GuestError(f"the guest was stopped after {seconds:g} s; it said:\n{_said(share)}")
+                    raise GuestError(f"the guest was stopped after {seconds:g} s; its output:\n{_logs(share)}")
                 time.sleep(0.2)
         finally:
             guest.kill()
             guest.wait()
-        if not (share / "status").exists() or not told:
-            raise GuestError(f"the guest ended without a result; it said:\n{_said(share)}")
+        if not (share / "status").exists() or not reported:
+            raise GuestError(f"the guest ended without a result; its output:\n{_logs(share)}")
 
 
 def _wheel(folder: Path) -> None:
@@ -120,7 +131,7 @@ def _wheel(folder: Path) -> None:
 
 
 def _qemu(share: Path) -> list[str]:
-    """Software emulation: `-cpu max` is the fastest, and nothing dies there of a feature that is masked."""
+    """Software emulation. `-cpu max` is the fastest, and no program fails there for a masked feature."""
     command = f"""
         {QEMU} -machine pc -accel tcg -cpu max -smp 2 -m 2048
         -nodefaults -no-user-config -display none -no-reboot -nic none -serial file:{share}/console
@@ -142,7 +153,7 @@ def _stamp_file() -> Path:
     return FOLDER / "stamp"
 
 
-def _said(share: Path) -> str:
+def _logs(share: Path) -> str:
     return "\n".join(f"-- {name}:\n{_end(share / name)}" for name in ("output", "console", "qemu"))
 
 

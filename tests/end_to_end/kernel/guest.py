@@ -76,9 +76,8 @@ def build() -> None:
     with log.open("wb") as output:
         command = ["bash", str(HERE / "build.sh"), str(FOLDER)]
         try:
-            done = subprocess.run(
-                command, stdout=output, stderr=output, timeout=BUILD_TIMEOUT_S, check=False
-            ).returncode
+            done = subprocess.run(command, stdout=output, stderr=output, timeout=BUILD_TIMEOUT_S, check=False)
+            status = done.returncode
         except subprocess.TimeoutExpired:
             status = -1
     if status != 0:

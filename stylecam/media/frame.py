@@ -1,4 +1,4 @@
-"""Frames and sizes: what walks through the program."""
+"""The values that go through the program: pictures, their sizes, and frames."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ Image = npt.NDArray[np.uint8]
 """A picture: H×W×3 uint8, BGR, C-contiguous."""
 
 MIN_SIDE, MAX_SIDE = 64, 4096
+"""Pixels."""
 
 
 class Size(NamedTuple):
@@ -28,10 +29,12 @@ class Size(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Size:
-        """Read `1280x720`.
+        """Parse text such as `1280x720`.
+
+        Both sides must be even, because virtual cameras use 4:2:0 chroma, and `MIN_SIDE` to `MAX_SIDE` pixels long.
 
         Raises:
-            UsageError: not two whole numbers, odd, or outside 64..4096; virtual cameras need even sides (4:2:0 chroma).
+            UsageError: it is not two whole numbers, or a side is odd or out of range.
         """
         match = re.fullmatch(r"\s*(\d{1,6})\s*[x×X]\s*(\d{1,6})\s*", text)
         if not match:
@@ -49,12 +52,12 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture on its way.
+    """One picture of a source, with its number and its time.
 
     Attributes:
-        image: H×W×3 uint8 BGR, C-contiguous. Nobody writes into it once the frame is made.
-        index: counts the frames of one source from 0; a styled frame keeps its camera frame's index.
-        captured_at: when the source had it, in seconds on the monotonic clock.
+        image: H×W×3 uint8 BGR, C-contiguous. Nobody changes it once the frame is made.
+        index: the number of the frame, counted by its source from 0. A stylized frame keeps it; a cover has -1.
+        captured_at: when the source captured it, in seconds on the monotonic clock.
     """
 
     image: Image

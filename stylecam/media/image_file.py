@@ -1,8 +1,8 @@
-"""Pictures in files: their pixels, and what else must come through a repainting.
+"""Read and write image files: the pixels, and the metadata that a stylized copy keeps.
 
-Pillow reads and writes them, for it knows EXIF, colour profiles, alpha, palettes and 16 bits in every usual format,
-where OpenCV drops or refuses most of that; the few it does not know (16-bit colour TIFF, JPEG 2000 variants) OpenCV
-reads.
+Pillow reads and writes them, because it handles EXIF, colour profiles, alpha, palettes and 16 bits in all usual
+formats, most of which OpenCV drops or refuses. OpenCV reads what Pillow does not: 16-bit colour TIFF and variants of
+JPEG 2000.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ READABLE_SUFFIXES = frozenset((
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".avif", ".bmp", ".dib", ".gif", ".tif",
     ".tiff", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
 ))  # fmt: skip
-"""Suffixes by which pictures in a folder are known; a file named outright may have any."""
+"""Suffixes of the files that count as pictures in a folder. A file that is named by the user may have any suffix."""
 MAX_PIXELS = 178_956_970
-"""Pixels: where Pillow, too, takes a file for an attack."""
-_MOST_EXIF = 65_527
-"""One segment of a JPEG file holds no more."""
-_LARGEST_FILE = 2 * 10**9
-_STRIP = 512
+"""The number of pixels from which Pillow, too, refuses a file as a decompression bomb."""
+_MAX_EXIF_BYTES = 65_527
+"""The size of one segment of a JPEG file."""
+_MAX_OPENCV_BYTES = 2 * 10**9
+_STRIP_ROWS = 512
 _ORIENTATION = 0x0112
 _KEPT_TAGS = frozenset((
     0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825,
 ))  # fmt: skip
-"""EXIF that is about the photograph, not about how the file stored it: camera, time, author, resolution, place."""
+"""EXIF tags about the photograph rather than its file: camera, time, author, resolution, place."""
 _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {"compress_level": 4}),
     ".jpg": ("JPEG", {"quality": 93, "subsampling": 0}),
@@ -52,20 +52,21 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".bmp": ("BMP", {}),
 }
 _WITHOUT_ALPHA = {"JPEG", "BMP"}
-_DAMAGES = (OSError, ValueError, SyntaxError, struct.error, EOFError)
-"""What Pillow raises on damaged files."""
+_DAMAGE_ERRORS = (OSError, ValueError, SyntaxError, struct.error, EOFError)
+"""What Pillow raises for damaged files."""
 
 
 @dataclass
 class ImageFile:
-    """A picture and what belongs to it, turned the right way up.
+    """The content of an image file, turned the right way up.
 
     Attributes:
-        image: H×W×3 uint8 BGR. Grey, CMYK and 16-bit files are brought to this form.
-        alpha: H×W uint8, or None where the file has no transparency.
-        exif: EXIF bytes without orientation (it is applied) and thumbnail (it would show the unpainted picture).
+        image: H×W×3 uint8 BGR. Grey, CMYK and 16-bit files are converted to this form.
+        alpha: H×W uint8, or None if the file has no transparency.
+        exif: EXIF bytes without the orientation, which has been applied, and the thumbnail, which would show the
+            unstylized picture. None if there is none.
         profile: the ICC profile of these colours, or None.
-        notes: what of the file is not in here, to be read after its name.
+        notes: what of the file was left out, as phrases that follow the file's name.
     """
 
     image: Image
@@ -75,32 +76,31 @@ class ImageFile:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, source: Path | bytes, enough: int | None = None) -> ImageFile:
-        """Read a file, or one's bytes.
+    def read(cls, source: Path | bytes, min_side: int | None = None) -> ImageFile:
+        """Read an image file.
 
         Args:
-            source: it.
-            enough: pixels a side of which no more is needed: a JPEG is then decoded at a half, a quarter or an eighth
-                of its size, where neither side becomes shorter than that. Of a large photograph that takes a quarter
-                of the time.
+            source: the file's path, or its bytes.
+            min_side: if given, a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as both
+                sides keep this many pixels. For a large photograph that takes a quarter of the time.
 
         Raises:
-            SourceUnreadableError: missing, damaged, too large or no picture; names the file.
+            SourceUnreadableError: it is missing, damaged, too large or no picture; names the file.
         """
         name = str(source) if isinstance(source, Path) else "the picture on standard input"
         try:
             # A file object, for what Pillow maps into memory by its name (grey TIFF files) it turns the wrong way.
             with (
-                _patient(),
+                _without_warnings(),
                 source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file,
                 Pillow.open(file) as opened,
             ):
-                return _from_pillow(opened, source, name, enough)
+                return _from_pillow(opened, source, name, min_side)
         except Pillow.DecompressionBombError as error:
             raise SourceUnreadableError(
                 f"{name} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller"
             ) from error
-        except _DAMAGES as error:
+        except _DAMAGE_ERRORS as error:
             if isinstance(error, FileNotFoundError):
                 raise SourceUnreadableError(f"there is no file {name}; check the path") from error
             if isinstance(error, IsADirectoryError | PermissionError):
@@ -111,27 +111,28 @@ class ImageFile:
             raise SourceUnreadableError(f"{name} is a damaged picture: {error}") from error
 
     def flattened_on_white(self) -> Image:
-        """`image` as it would look on white paper; itself where nothing is transparent."""
+        """Return `image` on a white background, or unchanged if nothing is transparent."""
         return self.image if self.alpha is None else _on_white(self.image, self.alpha)
 
     def write(self, target: Path) -> None:
-        """Write to `target`, in the format its suffix names, whole or not at all.
+        """Write to `target` in the format of its suffix, whole or not at all.
 
-        JPEG and BMP know no transparency: there the picture lies on white.
+        JPEG and BMP have no transparency, so there the picture gets a white background.
 
         Raises:
-            UsageError: no format is written for that suffix.
-            OSError: it cannot be written there.
+            UsageError: there is no format for that suffix.
+            OSError: the file cannot be written.
         """
         check_suffix(target)
         with atomic_file(target) as file:
             self.encode(file, target.suffix)
 
     def save(self, target: Path) -> None:
-        """Like `write`, for one result that was asked for by name.
+        """Write to `target` as `write` does, with an error for the command line.
 
         Raises:
-            SinkUnavailableError: it cannot be written there.
+            UsageError: there is no format for that suffix.
+            SinkUnavailableError: the file cannot be written.
         """
         try:
             self.write(target)
@@ -139,7 +140,7 @@ class ImageFile:
             raise SinkUnavailableError(f"{target} cannot be written: {error.strerror or error}") from error
 
     def encode(self, file: IO[bytes], suffix: str = ".png") -> None:
-        """Write to an open file, which must be able to seek, in the format of `suffix`."""
+        """Write to the open, seekable `file` in the format of `suffix`."""
         kind, options = _FORMATS[suffix.lower()]
         extra = {"exif": self.exif, "icc_profile": self.profile}
         options = {**options, **{name: value for name, value in extra.items() if value}}
@@ -147,69 +148,69 @@ class ImageFile:
         image = self.image if alpha is not None else self.flattened_on_white()
         height, width = image.shape[:2]
         # Pillow's raw decoder swaps the channels on the way, so no second array is needed.
-        made = Pillow.frombytes("RGB", (width, height), cast(bytes, np.ascontiguousarray(image).data), "raw", "BGR")
+        encoded = Pillow.frombytes("RGB", (width, height), cast(bytes, np.ascontiguousarray(image).data), "raw", "BGR")
         if alpha is not None:
-            made.putalpha(Pillow.frombytes("L", (width, height), np.ascontiguousarray(alpha).tobytes()))
-        if kind == "JPEG" and len(options.get("exif") or b"") > _MOST_EXIF:
+            encoded.putalpha(Pillow.frombytes("L", (width, height), np.ascontiguousarray(alpha).tobytes()))
+        if kind == "JPEG" and len(options.get("exif") or b"") > _MAX_EXIF_BYTES:
             del options["exif"]
         try:
-            made.save(file, kind, **options)
+            encoded.save(file, kind, **options)
         except ValueError as error:  # larger than the format takes
             raise SinkUnavailableError(f"{width}×{height} cannot be written as {kind}: {error}; name a .png") from error
 
 
 def check_suffix(path: Path) -> None:
-    """See that pictures can be written as `path` is called.
+    """Check that there is a format for the suffix of `path`.
 
     Raises:
-        UsageError: another suffix; names the ones there are.
+        UsageError: there is none; the message lists the suffixes.
     """
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"{path}: pictures are written as {', '.join(_FORMATS)}; write {path.stem or 'picture'}.png")
 
 
 @contextlib.contextmanager
-def _patient() -> Iterator[None]:
-    """Large pictures are wanted, and odd EXIF is nobody's concern here."""
+def _without_warnings() -> Iterator[None]:
+    """Suppress Pillow's warnings about large pictures and odd EXIF."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, enough: int | None) -> ImageFile:
+def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, min_side: int | None) -> ImageFile:
     notes = _further_pictures(opened)
-    if enough is not None:
-        opened.draft("RGB", (enough, enough))
+    if min_side is not None:
+        opened.draft("RGB", (min_side, min_side))
     opened.load()
     exif = opened.getexif()
     orientation = exif.get(_ORIENTATION, 1)
     profile = opened.info.get("icc_profile")
     if opened.mode in ("CMYK", "L", "LA", "I", "F", "I;16", "I;16B") or not _is_rgb(profile):
-        profile = None  # it describes inks or greys, and the painting has neither
-    kept = _kept(exif)
-    if opened.mode == "F" or (opened.mode == "I" and opened.format != "PPM"):  # as deep as Pillow cannot convert
+        profile = None  # it describes inks or greys, which the result has not
+    exif_bytes = _kept_exif(exif)
+    if opened.mode == "F" or (opened.mode == "I" and opened.format != "PPM"):  # deeper than Pillow can convert
         image, alpha = _by_opencv(source, name)
     else:
         transparent = opened.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in opened.info
         image, alpha = _pixels(opened, transparent)
     return ImageFile(
-        _turned(image, orientation),
-        None if alpha is None else _turned(alpha, orientation),
-        kept,
+        _oriented(image, orientation),
+        None if alpha is None else _oriented(alpha, orientation),
+        exif_bytes,
         profile,
         notes,
     )
 
 
 def _further_pictures(opened: Pillow.Image) -> tuple[str, ...]:
-    """A note where a file holds more than the picture that is read; a photograph's own previews are none."""
+    """Return a note if the file holds more than the picture that is read. Previews in a photograph do not count."""
     if opened.format == "MPO":
         return ()
     try:
-        more = getattr(opened, "is_animated", False)
-    except _DAMAGES:  # behind the first picture, which may be fine
+        animated = getattr(opened, "is_animated", False)
+    except _DAMAGE_ERRORS:  # after the first picture, which may be intact
         return ()
-    if not more:
+    if not animated:
         return ()
     if opened.format == "TIFF":
         return ("has several pages, and only the first was painted",)
@@ -218,14 +219,14 @@ def _further_pictures(opened: Pillow.Image) -> tuple[str, ...]:
 
 
 def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray[np.uint8] | None]:
-    """Copied a strip at a time: Pillow would take three times the room for it at once."""
+    """Copy the pixels strip by strip, because Pillow needs three times the memory to convert a whole picture."""
     width, height = opened.size
     image: Image = np.empty((height, width, 3), np.uint8)
     alpha = np.empty((height, width), np.uint8) if transparent else None
-    for top in range(0, height, _STRIP):
-        strip = opened.crop((0, top, width, min(height, top + _STRIP)))
-        rows = slice(top, top + _STRIP)
-        if strip.mode.startswith("I"):  # 0..65535; of a PGM file Pillow makes that, whatever its own maximum
+    for top in range(0, height, _STRIP_ROWS):
+        strip = opened.crop((0, top, width, min(height, top + _STRIP_ROWS)))
+        rows = slice(top, top + _STRIP_ROWS)
+        if strip.mode.startswith("I"):  # 0..65535; Pillow scales PGM files to that, whatever their own maximum
             values = np.asarray(strip)
             image[rows] = np.round(values.astype(np.float32) / 257).astype(np.uint8)[:, :, None]
             if alpha is not None:
@@ -239,42 +240,42 @@ def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray
 
 
 def _by_opencv(source: Path | bytes, name: str) -> tuple[Image, npt.NDArray[np.uint8] | None]:
-    """Colours and alpha as they lie in the file, of which OpenCV tells nothing else."""
-    if isinstance(source, Path) and (not source.is_file() or source.stat().st_size > _LARGEST_FILE):
+    """Read colours and alpha with OpenCV, which reads no metadata."""
+    if isinstance(source, Path) and (not source.is_file() or source.stat().st_size > _MAX_OPENCV_BYTES):
         raise SourceUnreadableError(f"{name} is no picture that can be read; open it in a viewer to check")
     data = np.frombuffer(source.read_bytes() if isinstance(source, Path) else source, np.uint8)
     try:
-        found = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     except cv2.error:  # larger than OpenCV takes, or claims to be
-        found = None
-    if found is None:
+        decoded = None
+    if decoded is None:
         raise SourceUnreadableError(f"{name} is no picture that can be read; open it in a viewer to check")
-    if found.dtype == np.uint16:
-        found = np.round(found / np.float32(257)).astype(np.uint8)
-    if found.dtype != np.uint8:
-        raise SourceUnreadableError(f"{name} holds {found.dtype} numbers; save it with 8 or 16 bits a channel")
-    if found.ndim == 2:
-        return cast(Image, cv2.cvtColor(found, cv2.COLOR_GRAY2BGR)), None
-    alpha = np.ascontiguousarray(found[:, :, 3]) if found.shape[2] == 4 else None
-    return cast(Image, np.ascontiguousarray(found[:, :, :3])), alpha
+    if decoded.dtype == np.uint16:
+        decoded = np.round(decoded / np.float32(257)).astype(np.uint8)
+    if decoded.dtype != np.uint8:
+        raise SourceUnreadableError(f"{name} holds {decoded.dtype} numbers; save it with 8 or 16 bits a channel")
+    if decoded.ndim == 2:
+        return cast(Image, cv2.cvtColor(decoded, cv2.COLOR_GRAY2BGR)), None
+    alpha = np.ascontiguousarray(decoded[:, :, 3]) if decoded.shape[2] == 4 else None
+    return cast(Image, np.ascontiguousarray(decoded[:, :, :3])), alpha
 
 
 def _is_rgb(profile: bytes | None) -> bool:
-    """Whether the ICC header names RGB as the profile's colour space (ICC.1:2022, 7.2.6)."""
+    """Return whether the ICC header names RGB as the profile's colour space (ICC.1:2022, 7.2.6)."""
     return profile is not None and profile[16:20] == b"RGB "
 
 
-def _kept(exif: Pillow.Exif) -> bytes | None:
+def _kept_exif(exif: Pillow.Exif) -> bytes | None:
     for tag in [tag for tag in exif if tag not in _KEPT_TAGS]:
         del exif[tag]
     try:
         return exif.tobytes() if len(exif) else None
-    except (ValueError, TypeError, struct.error, KeyError):  # damaged; the picture itself may be fine
+    except (ValueError, TypeError, struct.error, KeyError):  # damaged; the picture itself may be intact
         return None
 
 
-def _turned(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
-    """`pixels` as EXIF `orientation` 1..8 wants them shown."""
+def _oriented(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """Turn and mirror `pixels` as the EXIF `orientation` 1..8 demands."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -286,8 +287,8 @@ def _turned(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.u
 
 def _on_white(image: Image, alpha: npt.NDArray[np.uint8]) -> Image:
     result = np.empty_like(image)
-    for top in range(0, image.shape[0], _STRIP):
-        rows = slice(top, top + _STRIP)
+    for top in range(0, image.shape[0], _STRIP_ROWS):
+        rows = slice(top, top + _STRIP_ROWS)
         share = alpha[rows, :, None].astype(np.float32) / 255
         result[rows] = np.round(image[rows] * share + 255 * (1 - share)).astype(np.uint8)
     return result

@@ -1,4 +1,4 @@
-"""The still picture for a panic, from a file."""
+"""Covers, which take the place of the picture, and the badge that is drawn over it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,27 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import resize
 
-# ---- panic
-_BACK = (24, 20, 16)
-"""What lies around a picture of another shape, and behind one that is transparent: BGR."""
+_BACKGROUND = (24, 20, 16)
+"""The colour around a picture of another shape, and behind a transparent one: BGR."""
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+
+
+def starting_cover(size: Size, text: str = "stylecam is starting") -> Image:
+    """Return a dark card with a badge, to be published until the first frame arrives (H×W×3 uint8 BGR)."""
+    return with_badge(_dark_gradient(size), text)
+
+
+def panic_cover(size: Size, text: str = "Back in a moment") -> Image:
+    """Return a dark card with `text` in its middle, which hides the person in front of the camera (H×W×3 uint8 BGR)."""
+    card = Pillow.fromarray(_dark_gradient(size))
+    font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 12))
+    middle = (size.width / 2, size.height / 2)
+    ImageDraw.Draw(card).text(middle, text, (222, 226, 230), font, "mm")
+    return np.ascontiguousarray(card)
 
 
 def panic_cover_from_file(path: Path, size: Size) -> Image:
-    """The whole picture of `path`, as large as it can be in one of `size`: H×W×3 uint8 BGR.
+    """Read the picture `path` and fit all of it into one of `size`, with margins (H×W×3 uint8 BGR).
 
     Raises:
         UsageError: it cannot be read.
@@ -32,30 +46,26 @@ def panic_cover_from_file(path: Path, size: Size) -> Image:
     image = picture.image
     if picture.alpha is not None:
         share = picture.alpha[:, :, None] / 255
-        image = (image * share + np.array(_BACK) * (1 - share)).round().astype(np.uint8)
+        image = (image * share + np.array(_BACKGROUND) * (1 - share)).round().astype(np.uint8)
     height, width = image.shape[:2]
     scale = min(size.width / width, size.height / height)
     fitted = resize(image, Size(max(1, round(width * scale)), max(1, round(height * scale))))
-    whole = np.empty((size.height, size.width, 3), np.uint8)
-    whole[:] = _BACK
+    cover = np.empty((size.height, size.width, 3), np.uint8)
+    cover[:] = _BACKGROUND
     top, left = (size.height - fitted.shape[0]) // 2, (size.width - fitted.shape[1]) // 2
-    whole[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
-    return whole
-
-
-# ---- finish.badge
-_FONT = cv2.FONT_HERSHEY_DUPLEX
+    cover[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+    return cover
 
 
 def with_badge(image: Image, text: str) -> Image:
-    """A copy of `image` (H×W×3 uint8 BGR) with `text` on a dark plate in the lower left corner."""
+    """Return a copy of `image` (H×W×3 uint8 BGR) with `text` on a dark plate in the lower left corner."""
     result: Image = image.copy()
-    height, room = result.shape[:2]
-    scale = min(height, room * 9 / 16) / 720 * 0.8
-    (width, tall), _ = cv2.getTextSize(text, _FONT, scale, 1)
-    pad = max(1, round(tall * 0.8))
+    height, available = result.shape[:2]
+    scale = min(height, available * 9 / 16) / 720 * 0.8
+    (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    pad = max(1, round(text_height * 0.8))
     left, bottom = pad * 2, height - pad * 2
-    right, top = left + width + pad * 4, bottom - tall - pad * 2
+    right, top = left + text_width + pad * 4, bottom - text_height - pad * 2
     plate = result[max(0, top) : bottom, left:right]
     plate[:] = (plate * 0.25 + 13.5).astype(np.uint8)
     dot = (left + pad + pad // 2, (top + bottom) // 2)
@@ -65,21 +75,7 @@ def with_badge(image: Image, text: str) -> Image:
     return result
 
 
-def starting_cover(size: Size, text: str = "stylecam is starting") -> Image:
-    """A calm dark picture of `size`, published until the first frame is there."""
-    return with_badge(_dark(size), text)
-
-
-def panic_cover(size: Size, text: str = "Back in a moment") -> Image:
-    """A calm dark picture of `size` with `text` in its middle, for when nobody should see anything."""
-    drawn = Pillow.fromarray(_dark(size))
-    font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 12))
-    middle = (size.width / 2, size.height / 2)
-    ImageDraw.Draw(drawn).text(middle, text, (222, 226, 230), font, "mm")
-    return np.ascontiguousarray(drawn)
-
-
-def _dark(size: Size) -> Image:
+def _dark_gradient(size: Size) -> Image:
     ramp = np.linspace(46, 20, size.height, dtype=np.float32)[:, None]
     plain = np.repeat(ramp, size.width, axis=1).astype(np.uint8)
     return np.ascontiguousarray(np.dstack([plain, plain - 4, plain - 8]))

@@ -1,4 +1,4 @@
-"""One node of PipeWire's graph, followed through `pw-dump --monitor`: is it there, and does anybody read it."""
+"""Follow one node of PipeWire's graph with `pw-dump --monitor`: whether it exists and whether a program reads it."""
 
 from __future__ import annotations
 
@@ -12,67 +12,71 @@ PROGRAM = "pw-dump"
 
 
 class NodeMonitor:
-    """Follows the node that carries the property `key` with `value`.
+    """Follows the node that has a property `key` with the value `value`.
 
-    `pw-dump` costs nothing while nothing changes, and prints each change as a JSON list whose last line is a bracket.
-    A node is `running` while somebody takes its frames; one that is only linked, and paused, is `idle`.
+    `pw-dump` uses no processor time while nothing changes. It prints each change as a JSON list, whose last line is a
+    bracket. A node is `running` while a program takes its frames; one that is linked but paused is `idle`.
     """
 
     def __init__(self, key: str, value: str) -> None:
-        """Raises OSError if `pw-dump` cannot be started."""
+        """Start `pw-dump`.
+
+        Raises:
+            OSError: it cannot be started.
+        """
         self._key, self._value = key, value
         self._lines: list[str] = []
         self._id: int | None = None
         self._state: str | None = None
-        self._told = self._ended = False
-        self._news = threading.Event()
-        self._program = ChildProcess([PROGRAM, "--monitor"], self._hear)
+        self._answered = self._ended = False
+        self._changed = threading.Event()
+        self._program = ChildProcess([PROGRAM, "--monitor"], self._parse)
 
     @property
     def running(self) -> bool:
-        """False once `pw-dump` has ended: PipeWire has gone, most likely."""
+        """False once `pw-dump` has ended, most likely because PipeWire has."""
         return not self._ended
 
     @property
     def state(self) -> str | None:
-        """What the node does: suspended, idle, running; None while there is no such node."""
+        """The node's state: `suspended`, `idle` or `running`; None while the node does not exist."""
         return self._state
 
-    def answered(self, seconds: float) -> bool:
-        """Whether PipeWire has told what there is; waits for it up to `seconds`, or until `pw-dump` ends."""
-        self._news.wait(seconds)
-        return self._told
+    def wait_answered(self, timeout_s: float) -> bool:
+        """Wait until PipeWire has answered, `pw-dump` ends or the time is over; return whether it has answered."""
+        self._changed.wait(timeout_s)
+        return self._answered
 
     def exit_reason(self) -> str:
         """See `ChildProcess.exit_reason`."""
         return self._program.exit_reason()
 
     def close(self) -> None:
-        """Follow it no longer."""
+        """End `pw-dump`."""
         self._program.close()
 
-    def _hear(self, line: str) -> None:
-        """In the thread that listens."""
+    def _parse(self, line: str) -> None:
+        """Collect lines until a JSON list is complete. Called by the thread that reads the program's output."""
         if not line:
             self._ended = True
-            self._news.set()
+            self._changed.set()
         if line.startswith("["):
             self._lines.clear()
         self._lines.append(line)
         if not line.startswith("]"):
             return
         try:
-            changed = json.loads("".join(self._lines))
-        except ValueError:  # a word of warning between the lines: the next change tells again
+            changes = json.loads("".join(self._lines))
+        except ValueError:  # a warning among the lines; the next change shows the state again
             return
         finally:
             self._lines.clear()
-        for entry in changed:
-            self._note(entry)
-        self._told = True
-        self._news.set()
+        for entry in changes:
+            self._update(entry)
+        self._answered = True
+        self._changed.set()
 
-    def _note(self, entry: dict[str, Any]) -> None:
+    def _update(self, entry: dict[str, Any]) -> None:
         info = entry.get("info") or {}
         if (info.get("props") or {}).get(self._key) == self._value and "state" in info:
             self._id = entry.get("id")

@@ -1,8 +1,8 @@
-"""Capture times written into pixels, so that latency can be proven from outside by any reader of the picture.
+"""Write the capture time into a picture's pixels and read it back, so that any program can measure the latency.
 
-Forty-eight black or white blocks in two rows along the top edge, most significant first: 40 bits of tenths of
-milliseconds on the monotonic clock (which all processes of a Linux machine share) and 8 check bits. Blocks survive
-JPEG, H.264 and scaling.
+The time is drawn as 48 black or white blocks in two rows along the top edge, most significant bit first: 40 bits of
+tenths of milliseconds on the monotonic clock, which all processes of a Linux machine share, and 8 check bits. The
+blocks survive JPEG, H.264 and scaling.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _TICKS_PER_S = 10_000
 
 
 def draw_timestamp(image: Image, seconds: float) -> None:
-    """Write `seconds` (monotonic) into the top rows of `image` (H×W×3 uint8), in place."""
+    """Draw the monotonic time `seconds` into the top rows of `image` (H×W×3 uint8), in place."""
     ticks = int(seconds * _TICKS_PER_S) % (1 << _BITS)
     word = ticks << _CHECK | _checksum(ticks)
     for i in range(_BITS + _CHECK):
@@ -24,12 +24,12 @@ def draw_timestamp(image: Image, seconds: float) -> None:
 
 
 def read_timestamp(image: Image) -> float | None:
-    """The seconds written into `image` by `draw_timestamp`, or None if there is no intact time stamp."""
+    """Return the seconds that `draw_timestamp` drew into `image`, or None if there is no intact time stamp."""
     word = 0
     for i in range(_BITS + _CHECK):
         left, top, right, bottom = _block(image, i)
-        aside, down = (right - left) // 4, (bottom - top) // 4
-        level = float(image[top + down : bottom - down, left + aside : right - aside].mean())
+        margin_x, margin_y = (right - left) // 4, (bottom - top) // 4
+        level = float(image[top + margin_y : bottom - margin_y, left + margin_x : right - margin_x].mean())
         if 95 < level < 155:
             return None
         word = word << 1 | (level >= 125)
@@ -38,11 +38,11 @@ def read_timestamp(image: Image) -> float | None:
 
 
 def _block(image: Image, number: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of a block, in proportion to the picture, so that scaled ones are found too."""
+    """Return left, top, right and bottom of a block. They are proportional to the picture, so it may be scaled."""
     height, width = image.shape[:2]
     row, column = divmod(number, _COLUMNS)
-    tall = max(4.0, height / 24)
-    edges = (column * width / _COLUMNS, row * tall, (column + 1) * width / _COLUMNS, (row + 1) * tall)
+    block_height = max(4.0, height / 24)
+    edges = (column * width / _COLUMNS, row * block_height, (column + 1) * width / _COLUMNS, (row + 1) * block_height)
     left, top, right, bottom = (round(edge) for edge in edges)
     return left, top, right, bottom
 

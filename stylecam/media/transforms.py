@@ -1,4 +1,4 @@
-"""Between pictures and network tensors, and between one size and another."""
+"""Convert pictures to network tensors and back, and crop and resize pictures."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from stylecam.media.frame import Image, Size
 Tensor = npt.NDArray[np.float32]
 """1×3×H×W float32, RGB, 0..1."""
 PackedTensor = npt.NDArray[np.float32]
-"""1×3c²×H/c×W/c float32: the pixels of each cell of c×c as channels, by row, column and colour (BGR)."""
+"""1×3c²×H/c×W/c float32: the c×c pixels of each cell as channels, by row, column and colour (BGR); space to depth."""
 
 
 def pad_by_reflection(image: Image, rim: int) -> Image:
-    """`image` with `rim` pixels more on each side, filled by reflection."""
+    """Return `image` with `rim` more pixels on each side, filled by reflection."""
     return cast(Image, cv2.copyMakeBorder(image, rim, rim, rim, rim, cv2.BORDER_REFLECT_101))
 
 
 def to_tensor(image: Image) -> Tensor:
-    """H×W×3 uint8 BGR to 1×3×H×W float32 RGB 0..1."""
+    """Convert H×W×3 uint8 BGR to 1×3×H×W float32 RGB 0..1."""
     return cast(Tensor, cv2.dnn.blobFromImage(image, 1 / 255.0, swapRB=True))
 
 
 def to_image(tensor: Tensor) -> Image:
-    """1×3×H×W float32 RGB 0..1 to H×W×3 uint8 BGR, rounded and saturated."""
+    """Convert 1×3×H×W float32 RGB 0..1 to H×W×3 uint8 BGR, rounded and saturated."""
     return cast(Image, cv2.merge([_levels(plane) for plane in tensor[0, ::-1]]))
 
 
-def pack_pixels(image: Image, cells: PackedTensor) -> None:
-    """Write H×W×3 uint8 BGR into `cells`, as 0..255."""
-    _, channels, rows, columns = cells.shape
+def pack_pixels(image: Image, packed: PackedTensor) -> None:
+    """Write H×W×3 uint8 BGR into the array `packed`, with values 0..255."""
+    _, channels, rows, columns = packed.shape
     side = round((channels / 3) ** 0.5)
     row = 3 * side
     for down in range(side):
         planes = cv2.split(image[down::side].reshape(rows, columns, row))
         for at, plane in enumerate(planes, down * row):
-            cells[0, at] = plane
+            packed[0, at] = plane
 
 
-def packed_to_image(cells: PackedTensor) -> Image:
-    """PackedTensor of 0..1 as a picture: H×W×3 uint8 BGR, rounded and saturated."""
-    return unpack_pixels(_levels(cells.reshape(cells.shape[1], -1)).reshape(cells.shape))
+def packed_to_image(packed: PackedTensor) -> Image:
+    """Convert packed values of 0..1 to H×W×3 uint8 BGR, rounded and saturated."""
+    return unpack_pixels(_levels(packed.reshape(packed.shape[1], -1)).reshape(packed.shape))
 
 
 def unpack_pixels(levels: npt.NDArray[np.uint8]) -> Image:
-    """PackedTensor of uint8, 1×3c²×H/c×W/c, as the picture H×W×3 they hold."""
+    """Convert packed uint8 values, 1×3c²×H/c×W/c, to the picture H×W×3."""
     _, channels, rows, columns = levels.shape
     side = round((channels / 3) ** 0.5)
     row = 3 * side
@@ -60,12 +60,12 @@ def unpack_pixels(levels: npt.NDArray[np.uint8]) -> Image:
 
 
 def _levels(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """0..1 as 0..255 in one saturating pass; convertScaleAbs would turn a negative value into a bright one."""
+    """Scale 0..1 to 0..255 in one saturating pass; convertScaleAbs would turn a negative value into a bright one."""
     return cast("npt.NDArray[np.uint8]", cv2.addWeighted(values, 255.0, values, 0.0, 0.0, dtype=cv2.CV_8U))
 
 
 def crop(image: Image, size: Size) -> Image:
-    """The largest middle part of `image` with the shape (aspect ratio) of `size`; a view, nothing is copied."""
+    """Return the largest middle part of `image` with the aspect ratio of `size`, as a view."""
     height, width = image.shape[:2]
     scale = max(size.width / width, size.height / height)
     inner_width = min(width, max(1, round(size.width / scale)))
@@ -75,22 +75,26 @@ def crop(image: Image, size: Size) -> Image:
 
 
 def resize(image: Image, size: Size, quick: bool = False) -> Image:
-    """`image` at `size`: by area averaging when it shrinks, bicubically when it grows; itself when it fits already.
+    """Resize `image`: by area averaging if it shrinks, bicubically if it grows. Returns it unchanged if it fits.
 
-    `quick` shrinks bilinearly down to half: at 720p a sixth of the time for a tenth more of the camera's noise.
+    Args:
+        image: H×W×3 uint8.
+        size: of the result; the picture is distorted if its aspect ratio differs.
+        quick: shrink bilinearly as long as no side becomes shorter than half. At 720p this takes a sixth of the time
+            and keeps a tenth more of the camera's noise.
     """
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
     if size.width >= width and size.height >= height:
-        how = cv2.INTER_CUBIC
+        interpolation = cv2.INTER_CUBIC
     elif quick and 2 * size.width >= width and 2 * size.height >= height:
-        how = cv2.INTER_LINEAR
+        interpolation = cv2.INTER_LINEAR
     else:
-        how = cv2.INTER_AREA
-    return cast(Image, cv2.resize(image, size, interpolation=how))
+        interpolation = cv2.INTER_AREA
+    return cast(Image, cv2.resize(image, size, interpolation=interpolation))
 
 
 def fit(image: Image, size: Size) -> Image:
-    """`image` cropped to the shape of `size` and resized to it; undistorted."""
+    """Crop `image` to the aspect ratio of `size` and resize it, without distortion."""
     return resize(crop(image, size), size)

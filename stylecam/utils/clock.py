@@ -1,4 +1,4 @@
-"""The one place that knows time and waits: everything else is handed a clock, so tests never sleep."""
+"""The clock that all other modules are given, so that tests never sleep."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds on a monotonic scale, waiting on it, and the processor time that this program has used."""
+    """Monotonic time in seconds, waiting for a time, and the processor time of this process."""
 
     def now(self) -> float:
-        """The time in seconds; only differences mean something."""
+        """Return the time in seconds. Only differences have a meaning."""
         ...
 
     def process_time(self) -> float:
-        """Seconds of processor time used so far by all threads of this process; only differences mean something."""
+        """Return the processor time in seconds that all threads of this process have used so far."""
         ...
 
     def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
@@ -27,7 +27,7 @@ class SystemClock:
     """The real, monotonic clock."""
 
     def now(self) -> float:
-        """Seconds of `time.perf_counter`: on Linux the clock all processes share, on Windows one finer than 16 ms."""
+        """Return `time.perf_counter`: shared by all processes on Linux, and finer than 16 ms on Windows."""
         return time.perf_counter()
 
     def process_time(self) -> float:
@@ -45,7 +45,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock for tests: time passes only when someone waits for it or advances it, and so does processor time."""
+    """A clock for tests: both times move only when a caller waits for a time or calls `advance`."""
 
     def __init__(self, start: float = 1000.0) -> None:
         self._now = start
@@ -53,23 +53,23 @@ class ManualClock:
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """The time as it was last moved to."""
+        """Return the time to which the clock was moved last."""
         with self._lock:
             return self._now
 
     def process_time(self) -> float:
-        """The processor time used, as it was last told."""
+        """Return the processor time, as `advance` has set it."""
         with self._lock:
             return self._process_time
 
     def advance(self, seconds: float, process_time: float = 0.0) -> None:
-        """Let `seconds` pass, in which the process uses `process_time` seconds of processor time."""
+        """Let `seconds` pass, during which the process uses `process_time` seconds of the processor."""
         with self._lock:
             self._now += seconds
             self._process_time += process_time
 
     def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
-        """Jump to `deadline` unless `stop` is set."""
+        """Move the clock to `deadline` unless `stop` is set."""
         if stop is not None and stop.is_set():
             return False
         with self._lock:

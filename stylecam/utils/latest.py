@@ -1,4 +1,4 @@
-"""Newest-only hand-over between two threads."""
+"""Hand the newest item from one thread to another, without a queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Latest(Generic[T]):
     """Holds at most one item: the newest.
 
-    One thread puts, one takes. Nothing ever queues up, so a slow taker sees fresh items late rather than old ones.
+    One thread puts, another takes. Nothing queues up, so a slow taker gets the newest item rather than old ones.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Latest(Generic[T]):
         self._closed = self._woken = False
 
     def put(self, item: T) -> bool:
-        """Leave `item` for the taker; True if an item nobody took was replaced (a drop)."""
+        """Store `item`; return True if it replaced an item that was never taken (a drop)."""
         with self._condition:
             replaced = self._item is not None
             self._item = item
@@ -28,7 +28,7 @@ class Latest(Generic[T]):
         return replaced
 
     def take(self, timeout: float = 0.0) -> T | None:
-        """Take the newest item, waiting up to `timeout` seconds; None if there is none, or the taker was woken."""
+        """Take the newest item; wait up to `timeout` seconds for one. Returns None without an item, or after `wake`."""
         with self._condition:
             if self._item is None and timeout > 0 and not self._closed and not self._woken:
                 self._condition.wait(timeout)
@@ -37,13 +37,13 @@ class Latest(Generic[T]):
             return item
 
     def wake(self) -> None:
-        """Have the taker return, with or without an item: at once if it waits, else from its next wait."""
+        """Make the taker return with or without an item: at once if it is waiting, else from its next wait."""
         with self._condition:
             self._woken = True
             self._condition.notify_all()
 
     def close(self) -> None:
-        """Wake whoever waits; later takes return at once."""
+        """Wake the taker; later calls of `take` do not wait."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

@@ -1,6 +1,7 @@
-"""Memory that was freed: used again by all threads, and given back to the system.
+"""Settings of glibc's malloc that make freed memory usable by all threads and return it to the system.
 
-Both concern glibc, which keeps freed memory in arenas for the threads that had it; elsewhere nothing is done.
+glibc keeps freed memory in arenas that belong to the threads that allocated it. With other C libraries these functions
+do nothing. They act on the whole process, so only the command line and the live session call them.
 """
 
 from __future__ import annotations
@@ -11,32 +12,32 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-_M_ARENA_MAX = -8  # of malloc.h
+_M_ARENA_MAX = -8  # from malloc.h
 _ARENAS = 2
 
 
 def trim() -> bool:
-    """Have the C library give back what was freed; whether it had something to give.
+    """Return freed memory to the system; True if there was some.
 
-    It takes milliseconds, and threads that want memory meanwhile wait for parts of that: not for the frame path.
+    This takes milliseconds, during parts of which other threads cannot allocate: do not call it on the frame path.
     """
-    trim = _function("malloc_trim")
-    return trim is not None and bool(trim(0))
+    malloc_trim = _function("malloc_trim")
+    return malloc_trim is not None and bool(malloc_trim(0))
 
 
 def limit_arenas() -> bool:
-    """From now on let all threads have memory from `_ARENAS` arenas; whether that was heard.
+    """Make all threads share `_ARENAS` arenas from now on; True if malloc accepted the setting.
 
-    Otherwise each gets one of its own, up to eight for each core, of which up to 64 MB at the end are never given back.
+    By default there are up to eight arenas per core, each of which keeps up to 64 MB of freed memory.
     """
-    set_option = _function("mallopt")
-    return set_option is not None and bool(set_option(_M_ARENA_MAX, _ARENAS))
+    mallopt = _function("mallopt")
+    return mallopt is not None and bool(mallopt(_M_ARENA_MAX, _ARENAS))
 
 
 @cache
 def _function(name: str) -> Callable[..., int] | None:
-    """One of glibc's; None where the C library is another one."""
+    """Return a function of glibc, or None with another C library."""
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return None
-    found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
-    return found
+    function: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return function

@@ -1,10 +1,11 @@
-"""Histograms, recent rates and percentiles, and how long each stage of a frame takes."""
+"""Time measurements in bounded memory: histograms, the last few seconds, and the time that each stage takes."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
-from types import TracebackType
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,18 @@ import numpy as np
 from stylecam.utils.clock import Clock
 
 _BINS = 4000
-"""Longer times than they reach land in the last one; the exact maximum is kept beside it."""
+_STAGE_BIN_MS = 0.05
 
 
 class Histogram:
-    """Durations of a whole run in bounded memory: 4000 bins, of 0.5 ms unless told otherwise, and the exact maximum."""
+    """Durations of a whole run in `_BINS` bins of equal width, with the exact maximum.
+
+    Durations beyond the last bin are counted in it.
+
+    Attributes:
+        count: how many durations were added.
+        maximum_ms: the longest of them in ms, exactly.
+    """
 
     def __init__(self, bin_ms: float = 0.5) -> None:
         self._bin_ms = bin_ms
@@ -27,18 +35,18 @@ class Histogram:
 
     @property
     def mean_ms(self) -> float | None:
-        """The mean of all durations; None before the first."""
+        """The mean of all durations in ms; None before the first."""
         return self._total_ms / self.count if self.count else None
 
     def add(self, milliseconds: float) -> None:
-        """Count one duration."""
+        """Add one duration in ms."""
         self._total_ms += milliseconds
         self._counts[min(_BINS - 1, max(0, int(milliseconds / self._bin_ms)))] += 1
         self.count += 1
         self.maximum_ms = max(self.maximum_ms, milliseconds)
 
     def percentile(self, percent: float) -> float | None:
-        """The duration in ms that `percent` of all durations do not exceed (to one bin); None before the first."""
+        """Return the duration in ms that `percent` % of all do not exceed, to one bin; None before the first."""
         if not self.count:
             return None
         rank = int(np.ceil(self.count * percent / 100))
@@ -47,7 +55,7 @@ class Histogram:
 
 
 class SlidingWindow:
-    """Values of the last few seconds, for a display that follows what happens now; any thread may add and ask."""
+    """Values of the last few seconds, each with its time in seconds. Any thread may add and read."""
 
     def __init__(self, seconds: float = 5.0) -> None:
         self._seconds = seconds
@@ -55,21 +63,21 @@ class SlidingWindow:
         self._lock = threading.Lock()
 
     def add(self, now: float, value: float = 0.0) -> None:
-        """Note one value at time `now`."""
+        """Add one value at the time `now`."""
         with self._lock:
             self._values.append((now, value))
             while self._values[0][0] < now - self._seconds:
                 self._values.popleft()
 
     def rate(self, now: float) -> float:
-        """Values per second over the window (over the time since the first one while younger than that)."""
+        """Return the values per second in the window, or since the first value if the window is not full yet."""
         window = self._window(now)
         if len(window) < 2 or now - window[0][0] < 0.2:
             return 0.0
         return (len(window) - 1) / (now - window[0][0])
 
     def percentile(self, percent: float, now: float) -> float | None:
-        """Percentile of the values in the window; None when it is empty."""
+        """Return the percentile of the values in the window; None when it is empty."""
         window = self._window(now)
         return float(np.percentile([value for _, value in window], percent)) if window else None
 
@@ -79,38 +87,39 @@ class SlidingWindow:
 
 
 class StageTimer:
-    """One run of one stage: a context; `milliseconds` is what it took, once it has ended."""
+    """Times one run of one stage.
 
-    __slots__ = ("_began_at", "_clock", "_histogram", "milliseconds")
+    Attributes:
+        milliseconds: how long the run took; 0 until it has ended.
+    """
 
-    def __init__(self, clock: Clock, histogram: Histogram) -> None:
-        self._clock, self._histogram = clock, histogram
-        self._began_at = 0.0
+    __slots__ = ("milliseconds",)
+
+    def __init__(self) -> None:
         self.milliseconds = 0.0
-
-    def __enter__(self) -> StageTimer:
-        self._began_at = self._clock.now()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        self.milliseconds = (self._clock.now() - self._began_at) * 1000
-        if kind is None:
-            self._histogram.add(self.milliseconds)
 
 
 class StageTimes:
-    """Times by stage. Each stage is timed by one thread; any may look."""
+    """A histogram for each stage. Each stage is timed by one thread; any thread may read the snapshot."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._histograms: dict[str, Histogram] = {}
 
-    def time(self, stage: str) -> StageTimer:
-        """A context that times one run of `stage`; one that ends in an error is not counted."""
-        return StageTimer(self._clock, self._histograms.setdefault(stage, Histogram(0.05)))
+    @contextlib.contextmanager
+    def time(self, stage: str) -> Iterator[StageTimer]:
+        """Time one run of `stage`, the block; a run that ends with an error is not counted."""
+        histogram = self._histograms.setdefault(stage, Histogram(_STAGE_BIN_MS))
+        timer = StageTimer()
+        start = self._clock.now()
+        try:
+            yield timer
+        finally:
+            timer.milliseconds = (self._clock.now() - start) * 1000
+        histogram.add(timer.milliseconds)
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
-        """Of each stage, in the order of their first runs: `count`, and `mean`, `p50`, `p95` and `max` in ms."""
+        """Return `count`, `mean`, `p50`, `p95` and `max` (ms) of each stage, in the order of their first runs."""
         return {
             stage: {
                 "count": histogram.count,

@@ -8,20 +8,20 @@ import platformdirs
 
 
 def config_file() -> Path:
-    """Where the file lies on this system (`~/.config/stylecam/config.toml` on Linux)."""
+    """Return the path of the configuration file (`~/.config/stylecam/config.toml` on Linux)."""
     return platformdirs.user_config_path("stylecam", appauthor=False) / "config.toml"
 
 
 def user_pictures() -> Path:
-    """Where pictures go that the user keeps (`~/Pictures/stylecam` on Linux)."""
+    """Return the folder for snapshots (`~/Pictures/stylecam` on Linux)."""
     return platformdirs.user_pictures_path() / "stylecam"
 
 
 def user_videos() -> Path:
-    """Where recordings go that the user starts while it runs (`~/Videos/stylecam` on Linux)."""
+    """Return the folder for recordings that are started while the camera runs (`~/Videos/stylecam` on Linux)."""
     return platformdirs.user_videos_path() / "stylecam"
 
 
 def user_styles() -> Path:
-    """Where the user's own styles lie on this system (`~/.local/share/stylecam/styles` on Linux)."""
+    """Return the folder of the user's own styles (`~/.local/share/stylecam/styles` on Linux)."""
     return platformdirs.user_data_path("stylecam", appauthor=False) / "styles"

@@ -1,4 +1,4 @@
-"""What this process has process_usage so far, for the statistics."""
+"""What this computer's processor is, and how much of the computer this process and all programs use."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from typing import Any
 import psutil
 
 
-# ---- process
 def process_age_s(now: float, then: float) -> float:
-    """Seconds from the start of this process to `then` (both monotonic)."""
+    """Return the seconds from the start of this process to `then`. Both arguments are times of the monotonic clock."""
     return float(time.time() - psutil.Process().create_time()) - (now - then)
 
 
 def process_usage(now: float) -> dict[str, Any]:
-    """Resident memory, and how many cores it has kept busy on average until `now` (monotonic)."""
+    """Return this process's resident memory (`rss_mb`) and the mean number of cores it has used (`cpu_cores`).
+
+    Args:
+        now: the present time of the monotonic clock, in seconds.
+    """
     process = psutil.Process()
     times = process.cpu_times()
     return {
@@ -28,21 +31,20 @@ def process_usage(now: float) -> dict[str, Any]:
     }
 
 
-# ---- processor
 def usable_cores() -> int:
-    """How many cores this process may run on."""
+    """Return how many cores this process may run on."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def limit_threads(count: int) -> None:
-    """Let OpenCV use `count` threads in this whole process: for programs, never for a library's constructors."""
-    import cv2  # not every program that asks for resources has pictures
+    """Let OpenCV use `count` threads in this whole process. Only for programs, not for constructors of a library."""
+    import cv2  # not every program that asks for resources needs OpenCV
 
     cv2.setNumThreads(count)
 
 
 def processor_name() -> str:
-    """What the processor is called, as far as the system tells without asking another program."""
+    """Return the processor's name, as far as the system tells it without starting another program."""
     if sys.platform == "linux":
         try:
             lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
@@ -55,5 +57,5 @@ def processor_name() -> str:
 
 
 def load_average() -> float:
-    """How many programs have wanted a processor during the last minute, as far as the system tells: else 0."""
+    """Return how many programs wanted a processor during the last minute, or 0 where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

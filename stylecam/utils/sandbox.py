@@ -1,4 +1,4 @@
-"""Work that may never end, or take the machine with it, done in a process of its own and within bounds."""
+"""Call a function in a process of its own, with limits on time and memory."""
 
 from __future__ import annotations
 
@@ -13,101 +13,110 @@ from importlib import import_module
 
 import psutil
 
-_LOOK_EVERY_S = 0.05
-_SPACE = 4
-"""Times the memory allowed: libraries and threads reserve far more addresses than they use."""
-_START = "import sys; n = int(sys.argv[1]) + 2; sys.path[:], sys.argv[:] = sys.argv[n:], sys.argv[2:n]; "
+_POLL_S = 0.05
+_ADDRESS_SPACE_FACTOR = 4
+"""Address space allowed per byte of memory allowed: libraries and threads reserve far more than they use."""
+_SET_PATH = "import sys; n = int(sys.argv[1]) + 2; sys.path[:], sys.argv[:] = sys.argv[n:], sys.argv[2:n]; "
 _CALL = "from importlib import import_module; getattr(import_module(sys.argv[0]), sys.argv[1])(*sys.argv[2:])"
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What a child may use: seconds, and bytes of memory beyond those it has when it begins."""
+    """What the process may use.
+
+    Attributes:
+        seconds: time from when it is ready.
+        memory: bytes beyond those it has when it is ready.
+    """
 
     seconds: float
     memory: int
 
 
 def python_command(function: str, *arguments: str) -> list[str]:
-    """What starts a fresh Python that calls `module:function` with `arguments`.
+    """Return a command line that calls `module:function` with `arguments` in a fresh Python.
 
-    It finds the modules that this process finds, and neither variables nor the folder at hand can give it others.
+    The new process has this process's module path. Neither environment variables nor the current folder can give it
+    other modules.
     """
     module, _, name = function.partition(":")
-    words = [module, name, *arguments]
-    return [sys.executable, "-I", "-c", _START + _CALL, str(len(words)), *words, *sys.path]
+    call = [module, name, *arguments]
+    return [sys.executable, "-I", "-c", _SET_PATH + _CALL, str(len(call)), *call, *sys.path]
 
 
 def run(function: str, argument: str, limits: SandboxLimits) -> str | None:
-    """Call `module:function` with `argument` in a fresh Python; None when it returned, else what became of it.
+    """Call `module:function` with `argument` in a fresh Python and wait for its end.
 
-    The child prints nowhere. Its memory is watched from outside, which
-    works on every system, and what it took to get ready is not counted. It does not outlive this call.
+    The process prints nowhere and does not outlive this call. Its memory is watched from outside, which works on every
+    system; what it used before it was ready does not count.
+
+    Returns:
+        None if the function returned, else how it failed, such as `crashed (SIGSEGV)`.
     """
-    begun = python_command("stylecam.utils.sandbox:child_main", function, argument, str(limits.memory))
+    command = python_command("stylecam.utils.sandbox:child_main", function, argument, str(limits.memory))
     with (
-        tempfile.TemporaryFile() as told,
-        subprocess.Popen(begun, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=told) as process,
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
         try:
             assert process.stdout is not None
             process.stdout.read(1)  # it is ready, or has ended
-            overrun = _overrun(process, limits)
+            exceeded = _wait(process, limits)
         finally:
             process.kill()
-        if overrun is not None:
-            return overrun
+        if exceeded is not None:
+            return exceeded
         if process.returncode == 0:
             return None
-        told.seek(0)
-        said = told.read(100_000).decode("utf-8", "replace").strip().splitlines()
-        return _ending(process.returncode, said[-1] if said else "", limits)
+        errors.seek(0)
+        lines = errors.read(100_000).decode("utf-8", "replace").strip().splitlines()
+        return _failure(process.returncode, lines[-1] if lines else "", limits)
 
 
 def child_main(function: str, argument: str, memory: str) -> None:
-    """The child's own side of `run`."""
+    """Load the function, report readiness, and call it. Runs in the process that `run` starts."""
     module, _, name = function.partition(":")
     work = getattr(import_module(module), name)
-    _bound(int(memory))
+    _limit_address_space(int(memory))
     os.write(sys.stdout.fileno(), b".")
     work(argument)
 
 
-def _bound(memory: int) -> None:
-    """Let the system refuse what grows faster than the watch looks, where it can."""
+def _limit_address_space(memory: int) -> None:
+    """Let the system refuse memory that grows faster than `_wait` polls, where the system can."""
     if sys.platform == "win32":
         return
     import resource
 
-    space = psutil.Process().memory_info().vms + _SPACE * memory
-    with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and does not keep it; or it is lower already
+    space = psutil.Process().memory_info().vms + _ADDRESS_SPACE_FACTOR * memory
+    with contextlib.suppress(ValueError, OSError):  # macOS ignores the limit; or it is already lower
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
 
 
-def _overrun(process: subprocess.Popen[bytes], limits: SandboxLimits) -> str | None:
-    """Wait for the child's end, or say which limit it went beyond."""
+def _wait(process: subprocess.Popen[bytes], limits: SandboxLimits) -> str | None:
+    """Wait for the process to end; return which limit it exceeded, or None."""
     with contextlib.suppress(psutil.NoSuchProcess):
         watched = psutil.Process(process.pid)
         most = watched.memory_info().rss + limits.memory
-        for _ in range(max(1, round(limits.seconds / _LOOK_EVERY_S))):
+        for _ in range(max(1, round(limits.seconds / _POLL_S))):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_LOOK_EVERY_S)
+                process.wait(_POLL_S)
                 return None
             if watched.memory_info().rss > most:
-                return f"wanted more than {_shown(limits.memory)} of memory"
+                return f"wanted more than {_format_size(limits.memory)} of memory"
         return f"took longer than {limits.seconds:g} s"
     process.wait()
     return None
 
 
-def _ending(status: int, said: str, limits: SandboxLimits) -> str:
-    if said.startswith("MemoryError"):
-        return f"wanted more than {_shown(limits.memory)} of memory"
+def _failure(status: int, message: str, limits: SandboxLimits) -> str:
+    if message.startswith("MemoryError"):
+        return f"wanted more than {_format_size(limits.memory)} of memory"
     if status < 0:
         with contextlib.suppress(ValueError):
             return f"crashed ({signal.Signals(-status).name})"
-    return f"ended with status {status}" + (f" ({said})" if said else "")
+    return f"ended with status {status}" + (f" ({message})" if message else "")
 
 
-def _shown(size: int) -> str:
+def _format_size(size: int) -> str:
     return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"

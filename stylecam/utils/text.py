@@ -1,4 +1,4 @@
-"""Text: cleaning foreign text before it is shown, and the type of message callbacks."""
+"""Clean and format text for people, and the type of message callbacks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 Say = Callable[[str], None]
 
 
-def printable(text: str, most: int = 200) -> str:
-    """`text` without what would steer a terminal or cannot be written, and not longer than `most`."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)[:most]
+def printable(text: str, max_length: int = 200) -> str:
+    """Return the first `max_length` characters of `text`, with those that control a terminal replaced by U+FFFD."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)[:max_length]
 
 
 def format_shape(dims: Iterable[int | str | None]) -> str:

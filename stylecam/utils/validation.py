@@ -1,4 +1,4 @@
-"""Numbers that can be meant, and the options by which users know them."""
+"""Check numbers that the user gave."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from types import MappingProxyType
 
 from stylecam.errors import UsageError
 
-_AS_CALLED: Mapping[str, str] = MappingProxyType({})
+_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
 def check_ranges(
-    owner: object, ranges: Iterable[tuple[str, float, float]], options: Mapping[str, str] = _AS_CALLED
+    owner: object, ranges: Iterable[tuple[str, float, float]], options: Mapping[str, str] = _NO_OPTIONS
 ) -> None:
-    """See that the attributes of `owner` lie within their `ranges` (name, lowest, highest), where they are not None.
+    """Check that attributes of `owner` lie within their ranges; None is always accepted.
 
     Args:
-        owner: has them.
-        ranges: of each.
-        options: what an attribute is called on the command line, where that is not its own name.
+        owner: the object that has the attributes.
+        ranges: attribute name, lowest and highest value of each.
+        options: the command-line option of an attribute, where it is not `--NAME-WITH-DASHES`.
 
     Raises:
-        UsageError: one does not.
+        UsageError: a value lies outside; the message names the option and its range.
     """
     for name, lowest, highest in ranges:
         value = getattr(owner, name)

@@ -33,13 +33,15 @@ def corners(mode: str = "RGB") -> Pillow.Image:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG"])
-@pytest.mark.parametrize(("enough", "size"), [(None, (640, 480)), (300, (640, 480)), (240, (320, 240)), (1, (80, 60))])
+@pytest.mark.parametrize(
+    ("min_side", "size"), [(None, (640, 480)), (300, (640, 480)), (240, (320, 240)), (1, (80, 60))]
+)
 def test_a_large_photograph_may_be_decoded_smaller_but_never_too_small(
-    enough: int | None, size: tuple[int, int], kind: str, tmp_path: Path
+    min_side: int | None, size: tuple[int, int], kind: str, tmp_path: Path
 ) -> None:
     made = corners().resize((640, 480), Pillow.Resampling.NEAREST)
     made.save(tmp_path / "in", kind, **({"save_all": True, "append_images": [made]} if kind == "MPO" else {}))
-    image = ImageFile.read(tmp_path / "in", enough).image
+    image = ImageFile.read(tmp_path / "in", min_side).image
     assert image.shape[1::-1] == ((640, 480) if kind == "PNG" else size)
     assert tuple(image[2, 2]) == pytest.approx((0, 0, 255), abs=3)
 

@@ -65,7 +65,7 @@ class PageRoutes:
     async def _snapshot(self, _: web.Request) -> web.StreamResponse:
         try:
             with self._broadcast.viewer():
-                jpeg = await asyncio.wait_for(self._broadcast.next_live(), SNAPSHOT_S)
+                jpeg = await asyncio.wait_for(self._broadcast.next_live_jpeg(), SNAPSHOT_S)
         except asyncio.TimeoutError:  # its own class on Python 3.10
             jpeg = b""
         except TooManyViewersError as error:
@@ -86,7 +86,7 @@ class PageRoutes:
                 await response.prepare(request)
                 number = broadcast.number  # what the last viewer saw may be minutes old
                 while True:
-                    number, jpeg = await broadcast.next(number)
+                    number, jpeg = await broadcast.next_jpeg(number)
                     if broadcast.closed:
                         break
                     head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""What every sink promises."""
+"""The contract of every sink."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from stylecam.media.frame import Frame, Size
 
 
 class Sink(ABC):
-    """Somewhere frames go: a virtual camera, a page, a file.
+    """Somewhere frames go: a virtual camera, a web page, a file.
 
-    Opened, written to at the publishing rate and closed by one thread; `close` may come at any time, also twice. A sink
-    keeps no clock of its own and never blocks longer than about a frame period.
+    The publisher's thread opens a sink, writes to it at the publishing rate and closes it. `close` may come at any
+    time, also from another thread and also twice. A sink keeps no clock of its own and never blocks for longer than
+    about one frame period.
+
+    A subclass sets `name`, calls `super().__init__()` and implements `_open`, `_write` and `_close`. The public
+    methods keep the order: `_write` and `_close` are only called after a successful `_open`.
 
     Attributes:
-        name: for people: `virtual camera /dev/video10`, `web http://127.0.0.1:8765/`.
-        retries: True if opening it again may help after it was lost.
+        name: for people, such as `virtual camera /dev/video10`. It may become more precise when the sink is open.
+        retries: whether opening the sink again may help after it was lost. The publisher then tries now and then.
     """
 
     name: str
@@ -31,7 +35,7 @@ class Sink(ABC):
         return self._opened
 
     def open(self, size: Size, fps: float) -> None:
-        """Make the sink ready for frames of exactly `size`.
+        """Make the sink ready for frames of exactly `size`, at `fps` a second. Does nothing if it is open.
 
         Raises:
             SinkUnavailableError: it cannot be opened; the message says why and what to do.
@@ -41,31 +45,37 @@ class Sink(ABC):
             self._opened = True
 
     def write(self, frame: Frame) -> None:
-        """Hand over one frame (H×W×3 uint8 BGR). The sink must not keep the array after returning.
+        """Hand over one frame (H×W×3 uint8 BGR).
+
+        The caller owns the array: the sink neither changes it nor keeps it after returning.
 
         Raises:
-            SinkClosedError: it is not open.
-            SinkLostError: it takes no more frames; close it, and open it again if `retries`.
+            SinkClosedError: the sink is not open.
+            SinkLostError: it takes no more frames. Close it, and open it again if `retries`.
         """
         if not self._opened:
             raise SinkClosedError(f"{self.name} was written to before it was opened")
         self._write(frame)
 
     def close(self) -> None:
-        """Let everything go; what was recorded is finished first."""
+        """Release everything; a recording is finished first. Does nothing if the sink is not open.
+
+        Raises:
+            SinkLostError: what was written could not be finished.
+        """
         if self._opened:
             self._opened = False
             self._close()
 
     def has_viewers(self) -> bool | None:
-        """True while somebody takes what is written: a program, a page, a file; None where that cannot be told.
+        """Return whether a program, page or file takes the frames; None where that cannot be found out.
 
-        Asked about ten times a second by the thread that writes.
+        Called about ten times a second by the thread that writes.
         """
         return self._opened and self._has_viewers()
 
     def discard(self) -> None:
-        """Close without a trace: nothing was worth keeping yet."""
+        """Close the sink and leave nothing behind of what was written."""
         self.close()
 
     def _has_viewers(self) -> bool | None:
@@ -82,7 +92,7 @@ class Sink(ABC):
 
 
 class NullSink(Sink):
-    """Takes frames and forgets them: for measuring."""
+    """Takes frames and discards them, for measurements."""
 
     name = "null"
 

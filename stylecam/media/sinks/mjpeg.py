@@ -1,4 +1,4 @@
-"""The web output: pictures for whoever opens the page or its stream."""
+"""The web output: a stream of JPEG pictures for everyone who opens the page or the stream's address."""
 
 from __future__ import annotations
 
@@ -13,38 +13,6 @@ from stylecam.errors import TooManyViewersError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 
-
-# ---- sinks.web
-class MjpegSink(Sink):
-    """Leaves frames to a `JpegBroadcast`, which a server sends on; watched while somebody looks there.
-
-    Attributes:
-        port: the one asked for, or None for any.
-        broadcast: where the server takes pictures from.
-    """
-
-    name = "web"
-
-    def __init__(self, port: int | None = None) -> None:
-        super().__init__()
-        self.port = port
-        self.broadcast = JpegBroadcast()
-
-    def _open(self, size: Size, fps: float) -> None:
-        self.broadcast.open()
-
-    def _write(self, frame: Frame) -> None:
-        if self.broadcast.wanted:
-            self.broadcast.offer(frame.image.copy(), live=frame.index >= 0)
-
-    def _has_viewers(self) -> bool:
-        return self.broadcast.wanted
-
-    def _close(self) -> None:
-        self.broadcast.close()
-
-
-# ---- sinks.broadcast
 JPEG_QUALITY = 85
 MAX_VIEWERS = 64
 
@@ -52,8 +20,12 @@ MAX_VIEWERS = 64
 class JpegBroadcast:
     """Encodes a picture once, and only while somebody waits for one; each viewer gets the newest when it is ready.
 
-    So slow viewers skip pictures and hold up nobody. `offer`, `open` and `close` may be called from any thread; the
-    rest belongs to the event loop that has `attach`ed itself.
+    A slow viewer therefore misses pictures and delays nobody. `offer`, `open` and `close` may be called by any thread;
+    everything else only by the event loop that was passed to `attach`.
+
+    Attributes:
+        number: how many pictures have been encoded; the number of the newest.
+        closed: True before `open` and after `close`.
     """
 
     def __init__(self) -> None:
@@ -65,25 +37,30 @@ class JpegBroadcast:
         self._offered_live = False
         self._waiting: set[asyncio.Future[None]] = set()
         self._encoding = False
-        self._clients = 0
+        self._viewers = 0
         self.number = 0
         self.closed = True
 
     @property
-    def wanted(self) -> bool:
+    def has_viewers(self) -> bool:
         """True while somebody waits for pictures."""
-        return self._clients > 0
+        return self._viewers > 0
 
     def open(self) -> None:
-        """Pictures will come."""
+        """Expect pictures from now on."""
         self.closed = False
 
     def offer(self, image: Image, live: bool) -> None:
-        """Leave a picture to be sent (H×W×3 uint8 BGR; kept); one not yet encoded is replaced. `live`: no card."""
+        """Send a picture next; one that is not encoded yet is replaced.
+
+        Args:
+            image: H×W×3 uint8 BGR; nobody may change it afterwards.
+            live: False for a cover, such as the card that is shown until the camera has started.
+        """
         with self._lock:
             self._image, self._offered_live = image, live
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._wake)
+                self._loop.call_soon_threadsafe(self._start_encoding)
 
     def close(self) -> None:
         """Let all viewers go; no more pictures come."""
@@ -99,27 +76,27 @@ class JpegBroadcast:
             self._loop = loop
 
     def detach(self) -> None:
-        """Serve nobody any more; the loop is about to end."""
+        """Stop serving viewers; the loop is about to end."""
         with self._lock:
             self._loop = None
 
     @contextlib.contextmanager
     def viewer(self) -> Iterator[None]:
-        """Count one viewer for as long as the block lasts.
+        """Count one viewer for the duration of the block.
 
         Raises:
             TooManyViewersError: there are `MAX_VIEWERS` already.
         """
-        if self._clients >= MAX_VIEWERS:
+        if self._viewers >= MAX_VIEWERS:
             raise TooManyViewersError(f"{MAX_VIEWERS} viewers already; close one")
-        self._clients += 1
+        self._viewers += 1
         try:
             yield
         finally:
-            self._clients -= 1
+            self._viewers -= 1
 
-    async def next(self, after: int) -> tuple[int, bytes]:
-        """The first picture with a number above `after`; any, once closed."""
+    async def next_jpeg(self, after: int) -> tuple[int, bytes]:
+        """Wait for a picture with a number above `after` and return both; once closed, return the last one at once."""
         while self.number <= after and not self.closed:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.add(waiting)
@@ -129,18 +106,18 @@ class JpegBroadcast:
                 self._waiting.discard(waiting)
         return self.number, self._jpeg
 
-    async def next_live(self) -> bytes:
-        """The next picture that is no card: the camera may have to start first. Empty once closed."""
+    async def next_live_jpeg(self) -> bytes:
+        """Wait for the next picture that is no cover: the camera may have to start first. Empty once closed."""
         number = self.number
         while not self.closed:
-            number, jpeg = await self.next(number)
+            number, jpeg = await self.next_jpeg(number)
             if self._live and not self.closed:
                 return jpeg
         return b""
 
-    def _wake(self) -> None:
-        """Start encoding; while an older picture is being encoded, the newest waits its turn."""
-        if not self._encoding and self.wanted:
+    def _start_encoding(self) -> None:
+        """Encode the newest picture, unless an older one is being encoded: then it comes after that one."""
+        if not self._encoding and self.has_viewers:
             self._encoding = True
             asyncio.get_running_loop().create_task(self._encode())
 
@@ -163,7 +140,36 @@ class JpegBroadcast:
                 waiting.set_result(None)
 
 
+class MjpegSink(Sink):
+    """Offers frames to a `JpegBroadcast`, from which the web server takes them.
+
+    Attributes:
+        port: the requested port, or None for any.
+        broadcast: where the server takes the pictures.
+    """
+
+    name = "web"
+
+    def __init__(self, port: int | None = None) -> None:
+        super().__init__()
+        self.port = port
+        self.broadcast = JpegBroadcast()
+
+    def _open(self, size: Size, fps: float) -> None:
+        self.broadcast.open()
+
+    def _write(self, frame: Frame) -> None:
+        if self.broadcast.has_viewers:
+            self.broadcast.offer(frame.image.copy(), live=frame.index >= 0)
+
+    def _has_viewers(self) -> bool:
+        return self.broadcast.has_viewers
+
+    def _close(self) -> None:
+        self.broadcast.close()
+
+
 def encode_jpeg(image: Image) -> bytes:
-    """`image` (H×W×3 uint8 BGR) as a JPEG file."""
+    """Encode `image` (H×W×3 uint8 BGR) as a JPEG file."""
     ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes() if ok else b""

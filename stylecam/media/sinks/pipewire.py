@@ -1,4 +1,4 @@
-"""A camera of PipeWire, without a driver and without root: GStreamer's `pipewiresink` in a process of its own."""
+"""Publish a camera through PipeWire, without a driver or root, with GStreamer's `pipewiresink` in a child process."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from typing import IO
 
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
-from stylecam.media.pipewire import PROGRAM as WATCHER
+from stylecam.media.pipewire import PROGRAM as MONITOR_PROGRAM
 from stylecam.media.pipewire import NodeMonitor
 from stylecam.media.sinks.base import Sink
 from stylecam.utils.latest import Latest
-from stylecam.utils.process import PART_S, ChildProcess
+from stylecam.utils.process import READER_TIMEOUT_S, ChildProcess
 
 PROGRAM = "gst-launch-1.0"
 NODE = "stylecam"
-"""The camera's name in lists, and what `pipewiresrc target-object=` wants."""
-ANSWER_S, APPEAR_S = 0.5, 15.0
-"""How long PipeWire may take to answer, and the camera to appear: the first GStreamer ever looks at all its plugins."""
-LOOK_S = 0.01
+"""The camera's name in lists, and the value for `pipewiresrc target-object=`."""
+CONNECT_TIMEOUT_S = 0.5
+"""How long PipeWire may take to answer."""
+NODE_TIMEOUT_S = 15.0
+"""How long the camera may take to appear. GStreamer inspects all its plugins when it is started for the first time."""
+POLL_S = 0.01
 PIPE_BYTES = 2**20
-"""A pipe's room, as far as the system grants it: the fewer parts a frame goes in, the less work."""
+"""The capacity of the pipe to GStreamer, as far as the system grants it. Larger pieces of a frame cost less time."""
 HD_LINES = 720
-"""From this height on, YUV is taken for BT.709 by those who are not told, and below for BT.601."""
-_MARK = "stylecam.camera"
-"""The node's property by which it is told from other cameras, and from another stylecam's."""
+"""From this height on, readers that are told nothing take YUV for BT.709, and below it for BT.601."""
+_MARK_PROPERTY = "stylecam.camera"
+"""The node's property that tells it from other cameras, and from another stylecam's."""
 _LAST_READER_LEFT = "all buffers have been removed"
-"""What plugins of PipeWire 1.4 end with when the last reader leaves, taking the camera along. It is made again."""
+"""The error with which plugins of PipeWire 1.4 end when the last reader leaves. The camera is then made again."""
 _PACKAGES = {
     "apt-get": "sudo apt install gstreamer1.0-pipewire gstreamer1.0-tools gstreamer1.0-plugins-base pipewire-bin",
     "dnf": "sudo dnf install pipewire-gstreamer pipewire-utils gstreamer1 gstreamer1-plugins-base",
@@ -41,10 +43,10 @@ _PACKAGES = {
 
 
 class PipeWireSink(Sink):
-    """A PipeWire node of class Video/Source and role Camera, there as long as the sink is open.
+    """A PipeWire node of class Video/Source and role Camera, which exists while the sink is open.
 
-    Its frames are made by `gst-launch-1.0`; `pw-dump` tells whether anybody reads them. Frames that nobody reads end
-    in the first of the two.
+    `gst-launch-1.0` makes the node and gets the frames; `pw-dump` reports whether a program reads the node. GStreamer
+    discards frames that nobody reads.
     """
 
     name = "PipeWire camera"
@@ -52,18 +54,18 @@ class PipeWireSink(Sink):
     def __init__(self) -> None:
         super().__init__()
         self._pipeline: list[str] = []
-        self._camera: _Camera | None = None
-        self._watch: NodeMonitor | None = None
+        self._camera: _GStreamerCamera | None = None
+        self._monitor: NodeMonitor | None = None
 
     def _open(self, size: Size, fps: float) -> None:
         _check_programs()
         mark = f"camera-{secrets.token_hex(6)}"
         self._pipeline = _pipeline(size, fps, mark)
         try:
-            self._watch = NodeMonitor(_MARK, mark)
-            _await_pipewire(self._watch)
-            self._camera = _Camera(self._pipeline)
-            _await_node(self._watch, self._camera)
+            self._monitor = NodeMonitor(_MARK_PROPERTY, mark)
+            _wait_for_pipewire(self._monitor)
+            self._camera = _GStreamerCamera(self._pipeline)
+            _wait_for_node(self._monitor, self._camera)
         except BaseException as error:  # Ctrl-C too: no program is left behind
             self._close()
             if isinstance(error, OSError) and not isinstance(error, SinkUnavailableError):
@@ -72,42 +74,42 @@ class PipeWireSink(Sink):
 
     def _write(self, frame: Frame) -> None:
         assert self._camera is not None
-        assert self._watch is not None
-        if not self._watch.running:  # asked first: old plugins go on as if nothing had happened
+        assert self._monitor is not None
+        if not self._monitor.running:  # first, because old plugins go on as if nothing had happened
             raise SinkLostError(f"{self.name} has gone: PipeWire has ended; it comes back with PipeWire")
         if not self._camera.running:
-            words = self._camera.exit_reason()
-            if _LAST_READER_LEFT not in words:
-                raise SinkLostError(f"{self.name} has gone ({words}); see whether PipeWire is well")
+            reason = self._camera.exit_reason()
+            if _LAST_READER_LEFT not in reason:
+                raise SinkLostError(f"{self.name} has gone ({reason}); see whether PipeWire is well")
             self._camera.close()
             try:
-                self._camera = _Camera(self._pipeline)
+                self._camera = _GStreamerCamera(self._pipeline)
             except OSError as error:
                 raise SinkLostError(f"{self.name} could not be made again ({error}); it is tried once more") from error
         self._camera.show(frame.image.copy())
 
     def _has_viewers(self) -> bool | None:
-        return self._watch is not None and self._watch.state == "running"
+        return self._monitor is not None and self._monitor.state == "running"
 
     def _close(self) -> None:
         camera, self._camera = self._camera, None
         if camera is not None:
             camera.close()
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.close()
+        monitor, self._monitor = self._monitor, None
+        if monitor is not None:
+            monitor.close()
 
 
-class _Camera:
-    """`gst-launch-1.0`, and a thread that feeds it whole frames; while one waits, a newer one takes its place."""
+class _GStreamerCamera:
+    """`gst-launch-1.0` and a thread that writes whole frames to it; a waiting frame is replaced by a newer one."""
 
     def __init__(self, pipeline: Sequence[str]) -> None:
-        """Raises OSError if it cannot be started."""
+        """Start the program; raises OSError if that fails."""
         self._frames: Latest[Image] = Latest()
         self._closed = False
-        self._program = ChildProcess([PROGRAM, "-q", "-f", *pipeline], fed=True)
-        self._feeder = threading.Thread(target=self._feed, name="stylecam-pipewire", daemon=True)
-        self._feeder.start()
+        self._program = ChildProcess([PROGRAM, "-q", "-f", *pipeline], with_input=True)
+        self._writer = threading.Thread(target=self._write_frames, name="stylecam-pipewire", daemon=True)
+        self._writer.start()
 
     @property
     def running(self) -> bool:
@@ -117,20 +119,20 @@ class _Camera:
         return self._program.exit_reason()
 
     def show(self, image: Image) -> None:
-        """Feed `image` next; it is the camera's to keep."""
+        """Write `image` next; nobody may change the array afterwards."""
         self._frames.put(image)
 
     def close(self) -> None:
         self._closed = True
         self._frames.close()
         self._program.kill()
-        self._feeder.join(PART_S)  # its pipe is broken
+        self._writer.join(READER_TIMEOUT_S)  # its pipe is broken
         self._program.close()
 
-    def _feed(self) -> None:
+    def _write_frames(self) -> None:
         pipe = self._program.input
-        _widen(pipe)
-        with contextlib.suppress(OSError, ValueError):  # the program has ended, which the next `write` finds out
+        _enlarge_pipe(pipe)
+        with contextlib.suppress(OSError, ValueError):  # the program has ended; `PipeWireSink._write` notices that
             while not self._closed:
                 image = self._frames.take(timeout=1.0)
                 rest = memoryview(b"") if image is None else image.data.cast("B")
@@ -141,32 +143,32 @@ class _Camera:
 def _check_programs() -> None:
     if sys.platform != "linux":
         raise SinkUnavailableError("no PipeWire camera can be made: PipeWire is a part of Linux; use --output virtual")
-    missing = [program for program in (PROGRAM, WATCHER) if shutil.which(program) is None]
+    missing = [program for program in (PROGRAM, MONITOR_PROGRAM) if shutil.which(program) is None]
     if missing:
         raise _unavailable(f"{' and '.join(missing)} not found", install_hint())
 
 
-def _await_pipewire(watch: NodeMonitor) -> None:
-    if not watch.answered(ANSWER_S):
-        why = "it does not answer" if watch.running else watch.exit_reason()
-        raise _unavailable(f"PipeWire: {why}", "start it: systemctl --user start pipewire wireplumber")
+def _wait_for_pipewire(monitor: NodeMonitor) -> None:
+    if not monitor.wait_answered(CONNECT_TIMEOUT_S):
+        reason = "it does not answer" if monitor.running else monitor.exit_reason()
+        raise _unavailable(f"PipeWire: {reason}", "start it: systemctl --user start pipewire wireplumber")
 
 
-def _await_node(watch: NodeMonitor, camera: _Camera) -> None:
+def _wait_for_node(monitor: NodeMonitor, camera: _GStreamerCamera) -> None:
     pause = threading.Event()
-    for _ in range(round(APPEAR_S / LOOK_S)):
-        if watch.state is not None:
+    for _ in range(round(NODE_TIMEOUT_S / POLL_S)):
+        if monitor.state is not None:
             return
         if not camera.running:
-            words = camera.exit_reason()
-            lacking = "no element" in words or "no property" in words
-            raise _unavailable(words, install_hint() if lacking else "see whether PipeWire is well")
-        pause.wait(LOOK_S)
-    raise _unavailable(f"it did not appear within {APPEAR_S:g} s", "see whether PipeWire is well")
+            reason = camera.exit_reason()
+            plugin_missing = "no element" in reason or "no property" in reason
+            raise _unavailable(reason, install_hint() if plugin_missing else "see whether PipeWire is well")
+        pause.wait(POLL_S)
+    raise _unavailable(f"it did not appear within {NODE_TIMEOUT_S:g} s", "see whether PipeWire is well")
 
 
 def install_hint() -> str:
-    """How to get what the PipeWire camera needs on this system, as one command or step."""
+    """Return how to install what the PipeWire camera needs on this system, as one command or step."""
     for program, command in _PACKAGES.items():
         if shutil.which(program) is not None:
             return f"run: {command}"
@@ -174,22 +176,26 @@ def install_hint() -> str:
 
 
 def is_available() -> bool:
-    """Whether the programs are there, for a hint; PipeWire itself is only asked when the sink is opened."""
-    return sys.platform == "linux" and all(shutil.which(program) is not None for program in (PROGRAM, WATCHER))
+    """Return whether the programs are installed. Whether PipeWire runs shows when the sink is opened."""
+    return sys.platform == "linux" and all(shutil.which(program) is not None for program in (PROGRAM, MONITOR_PROGRAM))
 
 
-def _unavailable(why: str, remedy: str) -> SinkUnavailableError:
-    return SinkUnavailableError(f"no PipeWire camera can be made ({why}); {remedy}")
+def _unavailable(reason: str, remedy: str) -> SinkUnavailableError:
+    return SinkUnavailableError(f"no PipeWire camera can be made ({reason}); {remedy}")
 
 
 def _pipeline(size: Size, fps: float, mark: str) -> list[str]:
-    """The words of `gst-launch-1.0`: BGR on standard input becomes YUY2, as most cameras give, and a node carries it.
+    """Return the arguments of `gst-launch-1.0` that turn BGR on standard input into a node with YUY2 frames.
 
-    Where the sink hands its buffers to the converter (its "pool"), old plugins (0.3.65 for one) crash at the first
-    reader, and frames wait for readers: a new one would see a picture of long ago. So the converter is told to use
-    memory of its own. But the plugin learns the size of its buffers only from one who has accepted the pool: a test
-    picture that gives no frame does that, ahead of ours. Times are counted, not taken from the pipeline's clock, which
-    is PipeWire's: in 1.4 it leaps by hours when a reader comes, and readers wait that long for their next frame.
+    Most cameras give YUY2. Three parts need a reason:
+
+    - `drop-allocation=true` makes the converter use its own memory. With the buffers of the sink (its "pool"), old
+      plugins such as 0.3.65 crash at the first reader, and frames wait for readers, so a new reader would see an old
+      picture.
+    - `videotestsrc num-buffers=0` gives no frame, but accepts the pool. Without that the sink never learns the size of
+      its buffers.
+    - `sync=false` and counted times instead of the pipeline's clock, which is PipeWire's: in 1.4 it leaps by hours when
+      a reader connects, and readers would wait that long for their next frame.
     """
     rate = Fraction(fps).limit_denominator(1001)
     colorimetry = "bt709" if size.height >= HD_LINES else "bt601"
@@ -205,11 +211,11 @@ def _pipeline(size: Size, fps: float, mark: str) -> list[str]:
         *("rawvideoparse", "format=bgr", *shape.split(","), "!"),
         *("videoconvert", "!", yuy2, "!", "identity", "drop-allocation=true", "!", "joined."),
         *("joined.", "!", "pipewiresink", "mode=provide", "sync=false", f"client-name={NODE}"),
-        f"stream-properties=properties,{node},{_MARK}={mark}",
+        f"stream-properties=properties,{node},{_MARK_PROPERTY}={mark}",
     ]
 
 
-def _widen(pipe: IO[bytes]) -> None:
+def _enlarge_pipe(pipe: IO[bytes]) -> None:
     import fcntl  # POSIX only, and this module must import everywhere
 
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What every source promises."""
+"""The contract of every source."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from stylecam.media.frame import Frame, Image, Size
 class Source(ABC):
     """Somewhere frames come from: a camera, a file, a stream.
 
-    Opened, read and closed by the capture thread alone (but for the first `open`, before it starts). `read` blocks
-    until the next picture is due, at most about a second, and keeps the source's own pace; a source knows nothing of
-    styles or of the rate frames are published at.
+    The capture thread alone opens, reads and closes a source; only the first `open` may come from another thread,
+    before the capture thread starts. A source keeps its own pace. It knows nothing of styles or of the publishing rate.
+
+    A subclass sets `name`, calls `super().__init__()` and implements `_open`, `_read` and `close`. `_read` returns the
+    picture (H×W×3 uint8 BGR, which nobody changes any more) and the time when it was captured, in seconds on the
+    monotonic clock.
 
     Attributes:
-        name: for people: `HD Webcam (/dev/video0)`, `clip.mp4`, `demo`.
-        live: True where pictures come whether we read or not, so that silence means trouble.
+        name: for people, such as `HD Webcam (/dev/video0)`, `clip.mp4` or `demo`.
+        live: True if pictures arrive whether they are read or not, so that silence means trouble.
     """
 
     name: str
@@ -26,18 +29,20 @@ class Source(ABC):
         self._index = 0
 
     def open(self, size: Size, fps: float) -> None:
-        """Make ready to read. `size` and `fps` are wishes: a camera may give something else.
+        """Get ready to read. `size` and `fps` are wishes: a camera may deliver something else.
 
         Raises:
-            SourceError: with what happened and what to do.
+            SourceError: it cannot be opened; the message says why and what to do.
         """
         self._open(size, fps)
 
     def read(self) -> Frame | None:
-        """The next frame, or None if none came for a while (call again).
+        """Wait for the next frame and return it; None if none came for about a second, after which to call again.
+
+        The frame's array belongs to the caller, and nobody changes it any more. Frames are numbered from 0.
 
         Raises:
-            SourceLostError: it went away; close and open again.
+            SourceLostError: the source went away. Close it and open it again.
         """
         taken = self._read()
         if taken is None:
@@ -48,10 +53,10 @@ class Source(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let the device or file go. May be called twice, and before `open`."""
+        """Release the device or file. May be called twice, and before `open`."""
 
     def describe(self) -> dict[str, object]:
-        """What is really delivered, for the statistics: at least `name`."""
+        """Return what is really delivered, for the statistics: at least `name`."""
         return {"name": self.name}
 
     @abstractmethod

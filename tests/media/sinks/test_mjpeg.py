@@ -57,7 +57,7 @@ def level(jpeg: bytes) -> float:
 def test_a_viewer_gets_the_picture_as_a_jpeg(sink: MjpegSink) -> None:
     async def look() -> bytes:
         write(sink, 77)
-        return (await sink.broadcast.next(0))[1]
+        return (await sink.broadcast.next_jpeg(0))[1]
 
     assert level(watch(sink, look)) == pytest.approx(77, abs=2)
 
@@ -67,8 +67,8 @@ def test_a_slow_viewer_skips_to_the_newest_picture(sink: MjpegSink) -> None:
         number = 0
         for shade in range(10, 210, 20):
             write(sink, shade)
-            number, _ = await sink.broadcast.next(number)
-        return await sink.broadcast.next(1)
+            number, _ = await sink.broadcast.next_jpeg(number)
+        return await sink.broadcast.next_jpeg(1)
 
     number, jpeg = watch(sink, look)
     assert number == 10
@@ -79,9 +79,9 @@ def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink
     async def look() -> int:
         for shade in range(100):
             write(sink, shade)
-        number, jpeg = await sink.broadcast.next(0)
+        number, jpeg = await sink.broadcast.next_jpeg(0)
         while level(jpeg) < 95:
-            number, jpeg = await sink.broadcast.next(number)
+            number, jpeg = await sink.broadcast.next_jpeg(number)
         return number
 
     assert watch(sink, look) <= 3
@@ -89,11 +89,11 @@ def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink
 
 def test_who_waits_for_the_camera_is_not_shown_a_card(sink: MjpegSink) -> None:
     async def look() -> bytes:
-        waiting = asyncio.create_task(sink.broadcast.next_live())
+        waiting = asyncio.create_task(sink.broadcast.next_live_jpeg())
         for shade, index in ((20, -1), (20, -1), (200, 0)):
             number = sink.broadcast.number
             write(sink, shade, index)
-            await sink.broadcast.next(number)
+            await sink.broadcast.next_jpeg(number)
         return await waiting
 
     assert level(watch(sink, look)) == pytest.approx(200, abs=2)
@@ -128,7 +128,7 @@ def test_who_looks_watches(sink: MjpegSink) -> None:
 
 def test_closing_lets_viewers_go(sink: MjpegSink) -> None:
     async def look() -> tuple[int, bytes]:
-        waiting = asyncio.create_task(sink.broadcast.next(0))
+        waiting = asyncio.create_task(sink.broadcast.next_jpeg(0))
         await asyncio.sleep(0)
         sink.close()
         return await waiting

@@ -113,9 +113,10 @@ def test_one_viewer_too_many_is_told(running_server: RunningServer, monkeypatch:
     monkeypatch.setattr(mjpeg, "MAX_VIEWERS", 1)
     with running_server.publishing():
         connection = connect(running_server)
-        connection.getresponse()
+        stream = connection.getresponse()  # kept: a response that is collected closes the connection
         assert running_server.ask("/stream.mjpg").status == 503
         assert running_server.ask("/snapshot.jpg").status == 503
+        stream.close()
     connection.close()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from stylecam.cli.completion import complete_camera, complete_style
-from stylecam.cli.progress import FILE, ShareBar, check_picture, console_for_tables, stopped_by_ctrl_c
+from stylecam.cli.progress import FILE, ShareBar, check_picture, stopped_by_ctrl_c
 from stylecam.errors import BenchError
 from stylecam.evaluation.performance.config import (
     DEFAULT_MEASUREMENTS,
@@ -102,8 +102,8 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     Engines take turns with each other and with the network everyone compares with, so that the ratios hold whatever
     else the machine does. Live runs go through the whole program, each in a process of its own, into nothing.
     """
-    from stylecam.evaluation.performance import chart
     from stylecam.evaluation.performance.suite import BenchSuite
+    from stylecam.evaluation.plots import write_bench_chart
     from stylecam.models.catalog import shipped_models
     from stylecam.utils import paths
     from stylecam.utils.optional import require
@@ -112,23 +112,23 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     if plot is not None:
         require("matplotlib", purpose="--plot", extra="bench", error=BenchError)
     cameras = given.pop("cameras") or ("demo",)
-    plan = BenchConfig(
+    config = BenchConfig(
         what=what or DEFAULT_MEASUREMENTS,
         cameras=cameras,
         size=None if size is None else Size.parse(size),
         folders=(shipped_models(), paths.user_styles()),
         **given,
     )
-    with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S) as screen:
-        report = BenchSuite(plan, screen, stop).run()
+    with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S) as progress:
+        report = BenchSuite(config, progress, stop).run()
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:
-        from stylecam.cli.figures import tables
+        from stylecam.cli.tables import bench_tables, console_for_tables
 
         console = console_for_tables(180)
         console.print(str(report.host), markup=False, soft_wrap=True)
-        for table, note in tables(report):
+        for table, note in bench_tables(report):
             console.print()
             console.print(table)
             if note:
@@ -137,7 +137,7 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
         click.echo("stopped early: this is what is known so far", err=True)
     if plot is not None:
         try:
-            chart.write_chart(plot, report)
+            write_bench_chart(plot, report)
         except OSError as error:
             raise BenchError(f"{plot} cannot be written: {error.strerror or error}") from error
         click.echo(f"wrote {plot}", err=True)

@@ -10,7 +10,7 @@ import click
 
 from stylecam.cli import loss_options as objective
 from stylecam.cli.completion import complete_style
-from stylecam.cli.progress import FILE, ShareBar, check_picture, console_for_tables, stopped_by_ctrl_c
+from stylecam.cli.progress import FILE, ShareBar, check_picture, stopped_by_ctrl_c
 from stylecam.errors import StylecamError, TrainingFailedError, TrainingUnavailableError, UsageError
 from stylecam.utils.files import check_writable
 
@@ -101,7 +101,7 @@ def command(
     require("torch", "onnx", purpose="evaluation", extra="train", error=TrainingUnavailableError)
     if plot is not None:
         require("matplotlib", purpose="--plot", extra="train", error=TrainingUnavailableError)
-    from stylecam.evaluation import plots as chart
+    from stylecam.evaluation.plots import write_quality_chart
     from stylecam.evaluation.quality.config import EvaluationConfig
     from stylecam.evaluation.quality.evaluator import Evaluator, write_cards
 
@@ -110,30 +110,30 @@ def command(
     check_picture(plot, sheet)
     for path in given["banks"] if write_card else ():
         check_writable(path)
-    examination = EvaluationConfig(gatys_photos=0 if no_gatys else gatys_photos, **given)
-    with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S, "reading") as screen:
-        evaluation = Evaluator(examination, listener=screen, stop=stop)
-        report = evaluation.run()
-        wrote: list[Path] = []
+    config = EvaluationConfig(gatys_photos=0 if no_gatys else gatys_photos, **given)
+    with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S, "reading") as progress:
+        evaluator = Evaluator(config, progress=progress, stop=stop)
+        report = evaluator.run()
+        written: list[Path] = []
         failed: Exception | None = report.failure
         try:  # what was found is told in any case: it may have taken hours
             if plot is not None:
-                chart.write_chart(plot, report)
-                wrote.append(plot)
+                write_quality_chart(plot, report)
+                written.append(plot)
             if sheet is not None and not report.stopped:
-                evaluation.write_samples(sheet)
-                wrote.append(sheet)
+                evaluator.write_sheet(sheet)
+                written.append(sheet)
             if write_card and not report.stopped:
-                wrote.extend(write_cards(report))  # those before one that cannot be written stay in it
+                written.extend(write_cards(report))  # those before one that cannot be written stay in it
         except (OSError, StylecamError) as error:
             failed = failed or error
     if as_json:
-        click.echo(json.dumps({**report.as_dict(), "wrote": list(map(str, wrote))}, indent=2))
+        click.echo(json.dumps({**report.as_dict(), "wrote": list(map(str, written))}, indent=2))
     else:
-        from stylecam.cli.tables import tables
+        from stylecam.cli.tables import console_for_tables, quality_tables
 
         console = console_for_tables(160)
-        for table in tables(report):
+        for table in quality_tables(report):
             console.print(table)
             console.print()
     for note in report.notes:
@@ -141,7 +141,7 @@ def command(
     if report.stopped:
         left = "; no card was written" * write_card + "; no sheet was drawn" * (sheet is not None)
         click.echo(f"stopped early: this is what was done so far{left}", err=True)
-    for path in wrote:
+    for path in written:
         click.echo(f"wrote {path}", err=True)
     if isinstance(failed, OSError):
         what = failed.filename or "the result"

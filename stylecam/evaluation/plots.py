@@ -1,70 +1,170 @@
-"""An evaluation as a picture; needs matplotlib."""
+"""Draws the results of `stylecam bench` and `stylecam evaluate`; needs matplotlib."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stylecam.evaluation.quality.report import QualityReport, StyleMetrics, mean_of
-from stylecam.utils.files import write_bytes
+from stylecam.utils.plots import add_legend, name_bars, new_figure, write_figure
+
+if TYPE_CHECKING:
+    from stylecam.evaluation.performance.suite import BenchReport
+    from stylecam.evaluation.quality.report import QualityReport, StyleMetrics
+
+_LOAD_COLOR = "#f2c14e"
 
 
-def write_chart(path: Path, report: QualityReport) -> None:
-    """Draw what is known to a PNG: content against style with Gatys' way beside, flicker and warped error.
+def write_bench_chart(path: Path, report: BenchReport) -> None:
+    """Draw the measurements to a PNG, one panel each.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    panels: dict[str, Callable[[Any, Any], None]] = {
+        "engines": _draw_engines,
+        "stages": _draw_stages,
+        "live": _draw_live,
+        "governor": _draw_governor,
+        "latency": _draw_latency,
+        "soak": _draw_soak,
+    }
+    values = report.as_dict()
+    kinds = [kind for kind in panels if kind in values]
+    figure = new_figure(11, 4.2 * max(1, len(kinds)))
+    figure.suptitle(str(report.host), fontsize=8)
+    for number, kind in enumerate(kinds, 1):
+        panels[kind](figure.add_subplot(len(kinds), 1, number), values[kind])
+    write_figure(path, figure)
+
+
+def write_quality_chart(path: Path, report: QualityReport) -> None:
+    """Draw content loss against style loss with the Gatys baseline, the flicker and the warped error to a PNG.
 
     Raises:
         OSError: it cannot be written.
     """
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
 
-    height = max(5.0, 1.5 + 0.32 * len(report.styles))
-    figure = Figure(figsize=(16, height), layout="constrained")
+    styles = report.styles
+    figure = new_figure(16, max(5.0, 1.5 + 0.32 * len(styles)))
     losses, flicker, warped = figure.subplots(1, 3, width_ratios=(2, 1, 1))
-    colours = [colormaps["tab20"](number % 20) for number in range(len(report.styles))]
-    _draw_losses(losses, report, colours)
-    _draw_bars(
-        flicker, report.styles, colours, [fmean(one.flickers) if one.flickers else None for one in report.styles]
-    )
+    colors = [colormaps["tab20"](number % 20) for number in range(len(styles))]
+    _draw_losses(losses, report, colors)
+    _draw_bars(flicker, styles, colors, [fmean(one.flickers) if one.flickers else None for one in styles])
     flicker.axvline(1, color="black", linestyle="--")
     flicker.set(xlabel="flicker of a still noisy picture, ÷ the camera's", title="- - the camera's own")
-    errors = [one.warped_error for one in report.styles]
-    _draw_bars(warped, report.styles, colours, [one.styled if one else None for one in errors])
-    if known := [one.camera for one in errors if one]:
-        warped.axvline(fmean(known), color="black", linestyle="--")
+    errors = [one.warped_error for one in styles]
+    _draw_bars(warped, styles, colors, [one.styled if one else None for one in errors])
+    if camera := [one.camera for one in errors if one]:
+        warped.axvline(fmean(camera), color="black", linestyle="--")
         warped.set(title="- - the clips' own")
     warped.set(xlabel="warped error of moving clips, levels", yticklabels=[])
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    write_bytes(path, buffer.getvalue())
+    write_figure(path, figure)
 
 
-def _draw_losses(axes: Any, report: QualityReport, colours: list[Any]) -> None:
+def _draw_engines(axes: Any, values: dict[str, Any]) -> None:
+    rows = [row for row in values["rows"] if row["paint_ms"] is not None]
+    for place, row in enumerate(rows):
+        times = row["paint_ms"]
+        color = "tab:grey" if row["baseline"] else f"C{row['size'][0] % 7}"
+        axes.barh(place, times["p50"], color=color, xerr=[[0.0], [max(0.0, times["p95"] - times["p50"])]])
+        peak = "" if row["of_peak"] is None else f", {row['of_peak']:.0%} of the peak"
+        ratio = row["picture_times_faster"]
+        faster = "" if ratio is None or row["baseline"] else f", {ratio:.0f}× as fast as Johnson's"
+        axes.text(times["p95"], place, f"  {times['p50']:.1f} ms{peak}{faster}", va="center", fontsize=8)
+    name_bars(
+        axes, [f"{row['version']} {row['device']}, {row['model']} {row['size'][0]}×{row['size'][1]}" for row in rows]
+    )
+    axes.set(xscale="log", xlabel="ms of a picture, median and 95 %", title="Engines")
+    axes.set_xlim(right=8 * axes.get_xlim()[1])
+
+
+def _draw_stages(axes: Any, values: dict[str, Any]) -> None:
+    start = 0.0
+    for name, times in (values["stages"] or {}).items():
+        axes.barh(0, times["mean"], 0.5, left=start, label=f"{name} {times['mean']:.2f} ms")
+        start += times["mean"]
+    axes.axvline(1000 / values["fps"], color="black", linestyle="--")
+    axes.set(xlabel="mean ms of a frame; - - the time there is", yticks=[], ylim=(-1, 0.5), title="Stages of a frame")
+    add_legend(axes, ncols=4, loc="lower right")
+
+
+def _draw_live(axes: Any, rows: list[dict[str, Any]]) -> None:
+    rows = [row for row in rows if row["latency_ms"] is not None and row["latency_ms"]["p99"] is not None]
+    for place, row in enumerate(rows):
+        latency = row["latency_ms"]
+        for name, color in (("p99", "#c6dbef"), ("p95", "#6baed6"), ("p50", "#2171b5")):
+            axes.barh(place, latency[name], color=color, label=name if place == 0 else None)
+        cores = "" if row["cores_busy"] is None else f", {row['cores_busy']} cores"
+        text = f"  {row['published_fps']:.1f} published, {row['styled_fps']:.1f} painted{cores}"
+        axes.text(latency["p99"], place, text, va="center", fontsize=8)
+    rungs = ["" if not row["rung"] else f" {row['rung'][0]}×{row['rung'][1]}" for row in rows]
+    name_bars(
+        axes, [f"{Path(row['camera']).name} {row['engine']}{rung}" for row, rung in zip(rows, rungs, strict=True)]
+    )
+    axes.set(xlabel="latency, ms", title="Live")
+    axes.margins(x=0.3)
+    add_legend(axes, loc="lower right")
+
+
+def _draw_governor(axes: Any, values: dict[str, Any]) -> None:
+    samples = [entry for entry in values["timeline"] if entry["rung"]]
+    times = [entry["t"] for entry in samples]
+    for phase in values["phases"]:
+        if phase["programs"]:
+            axes.axvspan(phase["from_s"], phase["to_s"], color=_LOAD_COLOR, alpha=0.35, label="another program")
+    axes.step(times, [entry["rung"][0] for entry in samples], where="post", label="rung")
+    axes.set(xlabel="s", ylabel="width of the rung, pixels", title="The governor")
+    late = axes.twinx()
+    late.plot(times, [entry["repeats"] for entry in samples], color="tab:red", linestyle=":")
+    late.set_ylabel("late frames so far (dotted)", color="tab:red")
+    add_legend(axes, loc="lower right")
+
+
+def _draw_latency(axes: Any, rows: list[dict[str, Any]]) -> None:
+    for place, (name, row) in enumerate(zip(("plain", "painted"), rows, strict=False)):
+        pixels = row["pixels"] or {}
+        for key, mark in (("p50", "o"), ("p95", "s"), ("p99", "^"), ("max", "x")):
+            if pixels.get(key) is not None:
+                axes.plot(pixels[key], place, mark, color=f"C{place}", label=f"{name} {key} {pixels[key]:.1f} ms")
+    axes.set(xlabel="ms from capture to output, read from pixels", yticks=[], ylim=(-1, 2), title="Latency")
+    add_legend(axes, ncols=2, loc="lower right")
+
+
+def _draw_soak(axes: Any, values: dict[str, Any]) -> None:
+    minutes = [entry["t"] / 60 for entry in values["timeline"]]
+    axes.plot(minutes, [entry["rss_mb"] for entry in values["timeline"]], label="memory, MB")
+    axes.set(xlabel="minutes", ylabel="MB", title="Soak")
+    gaps = axes.twinx()
+    gaps.plot(minutes, [entry["longest_gap_ms"] or 0 for entry in values["timeline"]], color="tab:red", linestyle=":")
+    gaps.set_ylabel("longest gap so far, ms (dotted)", color="tab:red")
+    add_legend(axes, loc="lower right")
+
+
+def _draw_losses(axes: Any, report: QualityReport, colors: list[Any]) -> None:
     drawn: set[int] = set()
-    for figures, colour in zip(report.styles, colours, strict=True):
-        judged = figures.crop
-        if judged is None:
+    for style, color in zip(report.styles, colors, strict=True):
+        if style.crop is None:
             continue
-        axes.plot(judged.content, judged.style, "o", color=colour, markersize=9, label=figures.label)
-        for descent in figures.descents:
-            if descent.optimizer != "adam":
+        axes.plot(style.crop.content, style.crop.style, "o", color=color, markersize=9, label=style.label)
+        for baseline in style.baselines:
+            own = style.crop_mean(baseline.photos)
+            if baseline.optimizer != "adam" or own is None:
                 continue
-            own = mean_of(figures.crops[: descent.content.shape[1]])
-            assert own is not None
-            axes.plot(own.content, own.style, "o", color=colour, markersize=9, fillstyle="none")
-            if id(descent) in drawn:
+            axes.plot(own.content, own.style, "o", color=color, markersize=9, fillstyle="none")
+            if id(baseline) in drawn:  # shared by several banks
                 continue
-            drawn.add(id(descent))
-            points = [number for number in report.iterations if number < len(descent.content)]
-            content, style = descent.content.mean(1), descent.style.mean(1)
-            way = slice(min(points, default=0), max(points, default=0) + 1)
-            axes.plot(content[way], style[way], "-", color=colour, alpha=0.6)
-            axes.plot(content[points], style[points], "x", color=colour)
+            drawn.add(id(baseline))
+            points = [number for number in report.iterations if number < len(baseline.content)]
+            content, style_loss = baseline.content.mean(1), baseline.style.mean(1)
+            shown = slice(min(points, default=0), max(points, default=0) + 1)
+            axes.plot(content[shown], style_loss[shown], "-", color=color, alpha=0.6)
+            axes.plot(content[points], style_loss[points], "x", color=color)
             for number in points:
-                where = (content[number], style[number])
-                axes.annotate(str(number), where, fontsize=7, xytext=(3, 3), textcoords="offset points")
+                place = (content[number], style_loss[number])
+                axes.annotate(str(number), place, fontsize=7, xytext=(3, 3), textcoords="offset points")
     axes.set(
         xlabel="content loss (crops)",
         ylabel="style loss",
@@ -72,15 +172,12 @@ def _draw_losses(axes: Any, report: QualityReport, colours: list[Any]) -> None:
         title="• network   ○ on those photographs that Gatys painted: × after N (Adam)",
     )
     axes.grid(visible=True, which="both", alpha=0.25)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8)
+    add_legend(axes)
 
 
-def _draw_bars(axes: Any, styles: list[StyleMetrics], colours: list[Any], values: list[float | None]) -> None:
-    places = list(range(len(styles)))
-    axes.barh(places, [value or 0.0 for value in values], color=colours)
-    for place, value in zip(places, values, strict=True):
+def _draw_bars(axes: Any, styles: list[StyleMetrics], colors: list[Any], values: list[float | None]) -> None:
+    axes.barh(range(len(styles)), [value or 0.0 for value in values], color=colors)
+    for place, value in enumerate(values):
         axes.text(value or 0.0, place, " –" if value is None else f" {value:.2f}", va="center", fontsize=8)
-    axes.set_yticks(places, [one.label for one in styles])
-    axes.invert_yaxis()
+    name_bars(axes, [one.label for one in styles])
     axes.margins(x=0.15)

@@ -1,13 +1,12 @@
-"""The losses of a run as a picture; left out where matplotlib is not installed."""
+"""Draws the losses of a training run."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylecam.utils.files import write_bytes
 from stylecam.utils.optional import is_installed
+from stylecam.utils.plots import add_legend, new_figure, write_figure
 
 
 def write_plot(path: Path, history: Sequence[dict[str, float]]) -> bool:
@@ -18,17 +17,12 @@ def write_plot(path: Path, history: Sequence[dict[str, float]]) -> bool:
     """
     if not is_installed("matplotlib"):
         return False
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = new_figure(8, 5)
     axes = figure.add_subplot()
     for name in [name for name in (history[0] if history else {}) if name != "step"]:
         axes.plot([entry["step"] for entry in history], [entry[name] for entry in history], label=name)
     axes.set(xlabel="step", ylabel="loss, weighted", yscale="log")
     axes.grid(visible=True, alpha=0.3)
-    if history:
-        axes.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    write_bytes(path, buffer.getvalue())
+    add_legend(axes, fontsize=None)
+    write_figure(path, figure, dpi=110)
     return True

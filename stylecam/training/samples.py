@@ -8,12 +8,11 @@ from typing import cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from stylecam.media.frame import Image
+from stylecam.stylize.sample_grid import write_sample_grid
 from stylecam.training.network import Lean
-from stylecam.utils.files import write_bytes
 
 _CELL = 256
 
@@ -43,24 +42,5 @@ def write_sheet(path: Path, network: Lean, photos: Sequence[Image], paintings: S
     Raises:
         OSError: it cannot be written.
     """
-    blank = np.full((_CELL, _CELL, 3), 24, np.uint8)
-    rows = [np.hstack([blank, *(_cell(photo) for photo in photos)])]
-    for style, painting in paintings:
-        rows.append(np.hstack([_square(painting), *(_cell(paint(network, photo, style)) for photo in photos)]))
-    done, data = cv2.imencode(".png", np.vstack(rows))
-    if not done:
-        raise OSError("the sheet could not be encoded as PNG")
-    write_bytes(path, data.tobytes())
-
-
-def _cell(image: Image) -> npt.NDArray[np.uint8]:
-    """`image` at the cells' height, its shape kept."""
-    width = max(1, round(image.shape[1] * _CELL / image.shape[0]))
-    return cast("npt.NDArray[np.uint8]", cv2.resize(image, (width, _CELL), interpolation=cv2.INTER_AREA))
-
-
-def _square(image: Image) -> npt.NDArray[np.uint8]:
-    side = min(image.shape[:2])
-    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-    middle = image[top : top + side, left : left + side]
-    return cast("npt.NDArray[np.uint8]", cv2.resize(middle, (_CELL, _CELL), interpolation=cv2.INTER_AREA))
+    rows = [(painting, "", [paint(network, photo, style) for photo in photos]) for style, painting in paintings]
+    write_sample_grid(path, _CELL, [(photo, "") for photo in photos], rows, labels=False)

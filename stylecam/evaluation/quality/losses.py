@@ -1,4 +1,4 @@
-"""Judges paintings of photographs, by the very losses that networks are trained with."""
+"""Measures content and style loss of painted photographs, by the losses that networks are trained with."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveWeights:
-    """What counts how much: objective = content + `style` · style loss.
+    """The weights of the objective, which is content loss + `style` · style loss.
 
     Attributes:
-        fine: of relu2_2 within the content loss.
-        style: of the style loss.
-        scale: short side of the painting in pixels, which says how large its strokes are.
+        fine: weight of relu2_2 within the content loss.
+        style: weight of the style loss.
+        scale: short side of the painting in pixels, which determines how large its strokes are.
     """
 
     fine: float
@@ -42,48 +42,49 @@ class ObjectiveWeights:
     def of(
         cls, model: Model, learned: Learned, fine: float | None, style: float | None, scale: int | None
     ) -> ObjectiveWeights:
-        """Those given; else as the style was `learned`, or as the recipe in the file says, or as `stylecam train`."""
+        """Take each weight from the arguments, else from the style's metadata, the file's recipe or the defaults."""
         try:
             stored = json.loads(model.metadata.get("recipe", ""))
-        except (ValueError, RecursionError):  # no recipe, or one for people
+        except (ValueError, RecursionError):  # no recipe, or one written for people
             stored = None
 
-        def told(name: str, usual: float, lowest: float) -> float:
+        def recipe_value(name: str, default: float, lowest: float) -> float:
             value = stored.get(name) if isinstance(stored, dict) else None
-            return value if isinstance(value, int | float) and lowest <= value < 1e6 else usual
+            return value if isinstance(value, int | float) and lowest <= value < 1e6 else default
 
-        usual = Recipe(steps=1)
+        default = Recipe(steps=1)
+        ratio = recipe_value("style", default.style, 1e-6) / recipe_value("content", default.content, 1e-6)
         return cls(
-            _first(fine, learned.fine, told("fine", usual.fine, 0)),
-            _first(style, learned.style, told("style", usual.style, 1e-6) / told("content", usual.content, 1e-6)),
-            _first(scale, learned.scale, usual.scale),
+            _first(fine, learned.fine, recipe_value("fine", default.fine, 0)),
+            _first(style, learned.style, ratio),
+            _first(scale, learned.scale, default.scale),
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
-def _first(given: _Number | None, learned: _Number | None, usual: _Number) -> _Number:
-    if given is not None:
-        return given
-    return usual if learned is None else learned
+def _first(requested: _Number | None, learned: _Number | None, default: _Number) -> _Number:
+    if requested is not None:
+        return requested
+    return default if learned is None else learned
 
 
 @dataclass(frozen=True, slots=True)
 class PerceptualLoss:
-    """Of one painted photograph; neither loss is weighted."""
+    """Content and style loss of one painted photograph, unweighted."""
 
     content: float
     style: float
 
     def objective(self, weights: ObjectiveWeights) -> float:
-        """The weighted sum."""
+        """Return the weighted sum."""
         return self.content + weights.style * self.style
 
 
 class PerceptualLosses:
-    """Looks through the perceptual network, in full precision."""
+    """Computes losses with the perceptual network, in float32."""
 
     def __init__(self, perceptual: Perceptual, device: torch.device) -> None:
         self.perceptual = perceptual.to(device)
@@ -92,7 +93,7 @@ class PerceptualLosses:
         self._targets: dict[tuple[Painting, int], list[Tensor]] = {}
 
     def targets(self, painting: Painting, scale: int) -> list[Tensor]:
-        """The Gram matrices (1×C×C) that a style of `painting` is to have.
+        """Return the Gram matrices (1×C×C) of `painting`, with its short side at `scale` pixels.
 
         Raises:
             TrainingDataError: it cannot be read.
@@ -104,14 +105,16 @@ class PerceptualLosses:
         return self._targets[key]
 
     @torch.no_grad()
-    def look(self, photo: Image) -> list[Tensor]:
-        """The features of a photograph that `judge` wants."""
+    def features(self, photo: Image) -> list[Tensor]:
+        """Return the features of a photograph, for `measure`."""
         return self.perceptual(torch.from_numpy(to_tensor(photo)).to(self._device), taps=3)
 
     @torch.no_grad()
-    def judge(self, painted: FloatImage, wanted: list[Tensor], targets: list[Tensor], fine: float) -> PerceptualLoss:
-        """The losses of `painted` against the photograph's features and the painting's Gram matrices."""
+    def measure(
+        self, painted: FloatImage, features: list[Tensor], targets: list[Tensor], fine: float
+    ) -> PerceptualLoss:
+        """Compare `painted` with the photograph's features and the painting's Gram matrices."""
         rgb = torch.from_numpy(np.ascontiguousarray(painted[:, :, ::-1])).permute(2, 0, 1)[None] / 255
         found = self.perceptual(rgb.to(self._device))
-        content = losses.content_loss(found, wanted, fine)
+        content = losses.content_loss(found, features, fine)
         return PerceptualLoss(content.item(), losses.style_loss(found, targets).item())

@@ -1,4 +1,4 @@
-"""Pictures painted by a network as it ships: through our own engine, as the live program does."""
+"""Paints pictures with a network as it ships, through our own engine, as the live program does."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from stylecam.models.model import Model
 FloatImage = npt.NDArray[np.float32]
 """A painted picture before it is rounded: H×W×3 float32, BGR, 0..255."""
 StyleFunction = Callable[[Image], FloatImage]
-"""Paints one picture whose sides are multiples of 8."""
+"""Paints one picture (H×W×3 uint8 BGR) whose sides are multiples of 8."""
 
 _SESSIONS = 4
 
 
 class ModelRunner:
-    """Paints with one network, at whatever sizes are asked for.
+    """Runs one network at any size.
 
-    The network sees the picture alone: no rim of reflected pixels is put around it and cut off again, as the stylist
-    does, and nothing is scaled. What it paints badly at the border is therefore seen by every measure.
+    The network gets the picture alone: it is not scaled, and no reflected pixels are put around it, as the live program
+    does. So every figure includes what the network paints badly at the border.
     """
 
     def __init__(self, model: Model, engine: Engine | None = None) -> None:
@@ -35,9 +35,9 @@ class ModelRunner:
         self._sessions: OrderedDict[tuple[int, int], InferenceSession] = OrderedDict()
 
     def style(self, index: int) -> StyleFunction:
-        """Painting with the style of that number, alone.
+        """Return a function that paints with the style of that number.
 
-        Raises (when painting):
+        Raises (when it is called):
             EngineRunError: the engine cannot load or run the network.
         """
         weights = self.model.one_hot(index)
@@ -50,7 +50,7 @@ class ModelRunner:
         return paint
 
     def session(self, width: int, height: int) -> InferenceSession:
-        """The network loaded for pictures of this size.
+        """Return the network loaded for pictures of this size.
 
         Raises:
             EngineRunError: the engine cannot load it.

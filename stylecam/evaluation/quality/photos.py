@@ -1,4 +1,4 @@
-"""Photographs to judge styles by: drawn once, then shown to every style alike."""
+"""Draws the photographs that all styles are judged on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SMALLEST = 64
 
 @dataclass(frozen=True)
 class EvaluationPhoto:
-    """One photograph in both forms that styles are judged by.
+    """One photograph in both forms that styles are judged on.
 
     Attributes:
         crop: its middle square at 256×256.
@@ -33,29 +33,29 @@ class EvaluationPhoto:
 
     @classmethod
     def of(cls, path: Path, image: Image) -> EvaluationPhoto:
-        """Both forms of `image`."""
+        """Make both forms of `image` (H×W×3 uint8 BGR)."""
         return cls(path, np.ascontiguousarray(fit(image, CROP)), fit_cell(image))
 
 
 def sample_photos(folders: Sequence[Path], count: int, seed: int) -> list[EvaluationPhoto]:
-    """Up to `count` photographs, drawn by `seed` from all of `folders`; those that cannot be decoded are passed over.
+    """Draw up to `count` photographs with `seed` from all of `folders`, leaving out those that cannot be decoded.
 
-    Whether a network was trained on them only the user can know: give a folder that was kept aside.
+    Only the user knows whether a network was trained on them: the folders should have been kept aside.
 
     Raises:
         TrainingDataError: a folder is missing or empty, or nothing in them can be decoded.
     """
     paths = sorted({path for folder in folders for path in pictures_in(folder)})
-    album: list[EvaluationPhoto] = []
+    photos: list[EvaluationPhoto] = []
     for index in np.random.default_rng(seed).permutation(len(paths)):
         try:
             image = read_picture(paths[index])
         except TrainingDataError:
             continue
         if min(image.shape[:2]) >= _SMALLEST:
-            album.append(EvaluationPhoto.of(paths[index], image))
-            if len(album) == count:
+            photos.append(EvaluationPhoto.of(paths[index], image))
+            if len(photos) == count:
                 break
-    if not album:
+    if not photos:
         raise TrainingDataError(f"none of the {len(paths)} pictures in --photos {folders[0]} can be used")
-    return album
+    return photos

@@ -1,4 +1,4 @@
-"""What an evaluation found: of each style, and of all together."""
+"""The results of an evaluation: of each style, and of all together."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from stylecam.utils.version import __version__
 
 @dataclass
 class StyleMetrics:
-    """Of one style. Lists grow as the evaluation goes on, so that it can be stopped at any time.
+    """The results of one style. Lists grow during the evaluation, so that it can be stopped at any time.
 
     Attributes:
-        label: tells it from the others: its name, and its bank's where several were evaluated.
-        painting: what it was trained on, if known; without, there are no losses.
-        crops, frames: one judgement a photograph.
-        descents: Gatys' way to the same aim, one an optimiser.
-        flickers: one a still picture.
-        warped: one a clip.
+        label: the style's name, with its bank's where several banks are evaluated.
+        painting: the one it was trained on, if it is available; without it there are no losses.
+        crops, frames: the losses on each photograph, on its middle square and on the whole.
+        baselines: Gatys' method with each optimizer.
+        flickers: of each still picture.
+        warped: of each clip.
         costs: by size.
     """
 
@@ -41,20 +41,24 @@ class StyleMetrics:
     painting: Painting | None
     crops: list[PerceptualLoss] = field(default_factory=list)
     frames: list[PerceptualLoss] = field(default_factory=list)
-    descents: list[GatysBaseline] = field(default_factory=list)
+    baselines: list[GatysBaseline] = field(default_factory=list)
     flickers: list[float] = field(default_factory=list)
     warped: list[WarpedError] = field(default_factory=list)
     costs: dict[Size, InferenceCost] = field(default_factory=dict)
 
     @property
     def crop(self) -> PerceptualLoss | None:
-        """The mean over the crops."""
-        return mean_of(self.crops)
+        """The mean losses on the crops."""
+        return _mean(self.crops)
 
     @property
     def frame(self) -> PerceptualLoss | None:
-        """The mean over the whole frames."""
-        return mean_of(self.frames)
+        """The mean losses on the whole frames."""
+        return _mean(self.frames)
+
+    def crop_mean(self, count: int) -> PerceptualLoss | None:
+        """Return the mean losses on the first `count` crops."""
+        return _mean(self.crops[:count])
 
     @property
     def warped_error(self) -> WarpedError | None:
@@ -65,78 +69,79 @@ class StyleMetrics:
             *(fmean(getattr(one, name) for one in self.warped) for name in ("styled", "camera", "valid"))
         )
 
-    def worth(self, optimizer: str) -> EquivalentIterations | None:
-        """In iterations of Gatys' method, on the crops that it painted too."""
-        for descent in self.descents:
-            if descent.optimizer == optimizer:
-                return descent.worth(self.crops[: descent.content.shape[1]], self.weights)
+    def equivalent_iterations(self, optimizer: str) -> EquivalentIterations | None:
+        """Compare the losses with those of Gatys' method on the crops that it painted."""
+        for baseline in self.baselines:
+            if baseline.optimizer == optimizer:
+                return baseline.equivalent_to(self.crops[: baseline.photos], self.weights)
         return None
 
-    def measured(self, machine: InferenceEnvironment) -> CardMetrics:
-        """What goes into the style's card."""
-        crop, warped, cost, worth = self.crop, self.warped_error, self.costs.get(SIZE), self.worth("adam")
+    def card_metrics(self, environment: InferenceEnvironment) -> CardMetrics:
+        """Return the figures for the style's card, rounded to four digits."""
+        crop, warped, cost = self.crop, self.warped_error, self.costs.get(SIZE)
+        equivalent = self.equivalent_iterations("adam")
         values = {
             "content": crop.content if crop else None,
             "style": crop.style if crop else None,
             "flicker": fmean(self.flickers) if self.flickers else None,
             "warped_error": warped.styled if warped else None,
             "camera_warped_error": warped.camera if warped else None,
-            "worth": worth.mean if worth else None,
+            "worth": equivalent.mean if equivalent else None,
             "gmac": cost.gmac if cost else None,
             "ms": cost.ms if cost else None,
         }
         rounded = {name: float(f"{value:.4g}") for name, value in values.items() if value is not None}
-        return CardMetrics(**rounded, machine=str(machine)[:200] if cost else None)
+        return CardMetrics(**rounded, machine=str(environment)[:200] if cost else None)
 
     def as_dict(self, iterations: Sequence[int]) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        losses = {}
-        for name, judged in (("crops", self.crops), ("frames", self.frames)):
-            mean = mean_of(judged)
-            losses[name] = mean and {
-                **asdict(mean),
-                "objective": mean.objective(self.weights),
-                "photos": len(judged),
-                "each": [[one.content, one.style] for one in judged],
-            }
+        """Return plain values, for JSON, with the Gatys baseline after each of `iterations`."""
         gatys = []
-        for descent in self.descents:
-            found = self.worth(descent.optimizer)
-            gatys.append({**descent.as_dict(iterations, self.weights), "worth": found and found.as_dict()})
+        for baseline in self.baselines:
+            equivalent = self.equivalent_iterations(baseline.optimizer)
+            gatys.append({**baseline.as_dict(iterations, self.weights), "worth": equivalent and equivalent.as_dict()})
+        warped = self.warped_error
         return {
             "style": self.card.name,
             "bank": str(self.model.path),
             "painting": str(self.painting.path) if self.painting else None,
             "weights": self.weights.as_dict(),
-            **losses,
+            "crops": self._losses_dict(self.crops),
+            "frames": self._losses_dict(self.frames),
             "gatys": gatys,
             "flicker": {"mean": fmean(self.flickers), "worst": max(self.flickers)} if self.flickers else None,
-            "warped_error": self._warped_dict(),
+            "warped_error": warped
+            and {**asdict(warped), "worst": max(one.styled for one in self.warped), "clips": len(self.warped)},
             "cost": {str(size): asdict(cost) for size, cost in self.costs.items()},
         }
 
-    def _warped_dict(self) -> dict[str, Any] | None:
-        mean = self.warped_error
+    def _losses_dict(self, losses: list[PerceptualLoss]) -> dict[str, Any] | None:
+        mean = _mean(losses)
         if mean is None:
             return None
-        return {**asdict(mean), "worst": max(one.styled for one in self.warped), "clips": len(self.warped)}
+        return {
+            **asdict(mean),
+            "objective": mean.objective(self.weights),
+            "photos": len(losses),
+            "each": [[one.content, one.style] for one in losses],
+        }
 
 
 @dataclass
 class QualityReport:
-    """Of a whole evaluation.
+    """The results of a whole evaluation.
 
     Attributes:
-        iterations: at which Gatys' method is told of.
+        environment: what the networks ran on.
+        iterations: after which the Gatys baseline is shown.
         photos, clips: what the styles were judged on.
         notes: what the reader should know before believing a figure.
-        baseline: Johnson's network's cost by size, where asked for.
+        baseline: the cost of Johnson's network by size, where requested.
         stopped: whether it ended early.
-        failure: what ended it early, unless it was the user.
+        failure: the error that ended it early.
     """
 
     styles: list[StyleMetrics]
-    machine: InferenceEnvironment
+    environment: InferenceEnvironment
     iterations: tuple[int, ...]
     photos: list[Path] = field(default_factory=list)
     clips: list[Path] = field(default_factory=list)
@@ -146,22 +151,21 @@ class QualityReport:
     failure: StylecamError | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             "stylecam": __version__,
-            "machine": self.machine.as_dict(),
+            "machine": self.environment.as_dict(),
             "stopped_early": self.stopped,
             **({} if self.failure is None else {"failure": str(self.failure)}),
             "photos": list(map(str, self.photos)),
             "clips": list(map(str, self.clips)),
             "notes": self.notes,
             "baseline": {str(size): {"gmac": cost.gmac, "ms": cost.ms} for size, cost in self.baseline.items()},
-            "styles": [figures.as_dict(self.iterations) for figures in self.styles],
+            "styles": [style.as_dict(self.iterations) for style in self.styles],
         }
 
 
-def mean_of(judged: Sequence[PerceptualLoss]) -> PerceptualLoss | None:
-    """The mean of several judgements."""
-    if not judged:
+def _mean(losses: Sequence[PerceptualLoss]) -> PerceptualLoss | None:
+    if not losses:
         return None
-    return PerceptualLoss(fmean(one.content for one in judged), fmean(one.style for one in judged))
+    return PerceptualLoss(fmean(one.content for one in losses), fmean(one.style for one in losses))

@@ -1,4 +1,4 @@
-"""What a network costs: its arithmetic, and the time it takes here."""
+"""Measures what a network costs: its multiply-adds, and the time it takes here."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ WARM_UPS, RUNS = 2, 11
 
 @dataclass(frozen=True, slots=True)
 class InferenceCost:
-    """At one size.
+    """The cost of one picture at one size.
 
     Attributes:
-        gmac: billions of multiply-adds in its convolutions, where its graph tells.
+        gmac: billions of multiply-adds in its convolutions; None if they cannot be counted.
         ms: the median time of one run.
-        times_less, times_faster: Johnson's network's over this one's, where both were measured in the same run.
+        times_less, times_faster: the cost of Johnson's network divided by this one, if it was measured in the same run.
     """
 
     gmac: float | None
@@ -37,14 +37,14 @@ class InferenceCost:
     times_faster: float | None = None
 
     def against(self, other: InferenceCost) -> InferenceCost:
-        """With the ratios to `other`."""
+        """Return the same cost with the ratios to `other`."""
         less = other.gmac / max(self.gmac, 1e-9) if self.gmac is not None and other.gmac is not None else None
         return InferenceCost(self.gmac, self.ms, less, other.ms / max(self.ms, 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceEnvironment:
-    """Where and with what was measured."""
+    """The processor, engine and packages that networks run on."""
 
     processor: str
     engine: str
@@ -54,9 +54,9 @@ class InferenceEnvironment:
     packages: dict[str, str]
 
     @classmethod
-    def here(cls, painter: ModelRunner) -> InferenceEnvironment:
-        """The machine at hand."""
-        engine = painter.engine
+    def of(cls, runner: ModelRunner) -> InferenceEnvironment:
+        """Describe this machine and the engine of `runner`."""
+        engine = runner.engine
         packages = {name: _version(name) for name in ("torch", "onnx", "numpy")}
         processor = f"{processor_name()} ({usable_cores()} cores)"
         return cls(processor, engine.version, engine.device, cv2.getNumThreads(), platform.python_version(), packages)
@@ -66,30 +66,30 @@ class InferenceEnvironment:
         return f"{self.engine} on {self.device}, {threads}, {self.processor}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
-def inference_times_ms(painters: Sequence[ModelRunner], size: Size, clock: Clock | None = None) -> list[float]:
-    """The median milliseconds of one picture of each, uint8 in and out.
+def inference_times_ms(runners: Sequence[ModelRunner], size: Size, clock: Clock | None = None) -> list[float]:
+    """Measure the median milliseconds of one picture on each runner, uint8 in and out.
 
-    They take turns, so that what else goes on meets all alike.
+    The runners take turns, so that other load on the machine affects all alike.
 
     Raises:
         EngineRunError: one cannot be run.
     """
     now: Callable[[], float] = (clock or SystemClock()).now
     image = np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
-    sessions = [painter.session(*size) for painter in painters]
-    mixes = [painter.model.one_hot() for painter in painters]
-    took: list[list[float]] = [[] for _ in painters]
+    sessions = [runner.session(*size) for runner in runners]
+    weights = [runner.model.one_hot() for runner in runners]
+    times_ms: list[list[float]] = [[] for _ in runners]
     for turn in range(WARM_UPS + RUNS):
-        for session, mix, kept in zip(sessions, mixes, took, strict=True):
-            began = now()
-            session.stylize(image, mix)
+        for session, style_weights, times in zip(sessions, weights, times_ms, strict=True):
+            started_at = now()
+            session.stylize(image, style_weights)
             if turn >= WARM_UPS:
-                kept.append((now() - began) * 1000)
-    return [statistics.median(kept) for kept in took]
+                times.append((now() - started_at) * 1000)
+    return [statistics.median(times) for times in times_ms]
 
 
 def _version(package: str) -> str:

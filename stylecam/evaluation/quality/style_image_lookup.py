@@ -1,4 +1,4 @@
-"""Which painting a style is of, told by the names of both."""
+"""Finds the painting that a style was trained on, by the names of both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stylecam.training.style_image import Painting
 
 @dataclass
 class StyleImageMatches:
-    """The painting of each style that has one, by the style's name; `notes` name what was not plain."""
+    """The painting of each style that has one, by the style's name, and notes on uncertain matches."""
 
     paintings: dict[str, Painting] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -25,21 +25,22 @@ def match_style_images(
 ) -> StyleImageMatches:
     """Find the painting of each of `styles`: the one `named` for it (`NAME=FILE`), else one in `folders`.
 
-    There, the file it was learned from comes first (the value of `styles`), then one called like the style, then one in
-    whose name the style's stands as whole words, then one that contains it; the shortest name of these, and of equally
-    short ones the last, which is noted. A leading article need not stand in it (the_scream, munch_scream_1893.jpg).
+    In the folders, the file that the style was learned from (the value of `styles`) comes first, then a file of the
+    style's name, then one whose name has the style's as whole words, then one that contains it. Of several, the
+    shortest name is taken, and of equally short ones the last, which is noted. A leading article may be missing: the
+    style the_scream matches munch_scream_1893.jpg.
 
     Raises:
         TrainingDataError: a folder or file is missing.
         UsageError: a name that no style has.
     """
     names = list(styles)
-    found = StyleImageMatches()
+    matches = StyleImageMatches()
     for text in named:
         painting = Painting.parse(text)
         if "=" not in text or painting.name not in names:
             raise UsageError(f"--painting {text}: write NAME=FILE with the name of a style: {', '.join(names)}")
-        found.paintings[painting.name] = painting
+        matches.paintings[painting.name] = painting
     files: list[Path] = []
     for folder in folders:
         if not folder.is_dir():
@@ -48,21 +49,21 @@ def match_style_images(
             path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file()
         )
     for name in names:
-        if name in found.paintings:
+        if name in matches.paintings:
             continue
         best = [path for path in files if path.name == styles[name]] or _best(name, files)
         if not best:
-            found.notes.append(f"{name} has no painting: no content and style loss (--painting {name}=FILE)")
+            matches.notes.append(f"{name} has no painting: no content and style loss (--painting {name}=FILE)")
             continue
         if len(best) > 1:
             others = ", ".join(path.name for path in best[:-1])
-            found.notes.append(f"{name}: took {best[-1].name}; {others} would fit as well (--painting {name}=FILE)")
-        found.paintings[name] = Painting(name, best[-1])
-    return found
+            matches.notes.append(f"{name}: took {best[-1].name}; {others} would fit as well (--painting {name}=FILE)")
+        matches.paintings[name] = Painting(name, best[-1])
+    return matches
 
 
 def _best(name: str, files: Sequence[Path]) -> list[Path]:
-    """The files that fit equally well."""
+    """Return the files that match best, all equally well."""
     ranked: dict[tuple[int, int], list[Path]] = {}
     short = re.sub(r"^(the|a|an|la|le|les|der|die|das)_", "", name)
     for path in files:

@@ -1,7 +1,4 @@
-"""How steady a style is: on a still picture that a camera noises, and on one that moves.
-
-Needs no PyTorch: a way to paint, numpy and OpenCV.
-"""
+"""Measures how steady a style is, on a still picture with camera noise and on moving clips; needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -24,9 +21,9 @@ SIZE = Size(640, 360)
 STILL_FRAMES, SIGMA = 8, 3.0
 MOVING_FRAMES = 20
 _SEARCHED = 900
-"""Frames of a clip that are looked through for the stretch that moves most."""
+"""How many frames of a clip are searched for the part that moves most."""
 _CUT = 30.0
-"""Two consecutive thumbnails that differ by more levels than this show another scene, not motion."""
+"""A larger mean difference of consecutive thumbnails, in levels, is a cut."""
 _THUMBNAIL = Size(80, 45)
 
 Mask = npt.NDArray[np.bool_]
@@ -35,12 +32,12 @@ Flow = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class WarpedError:
-    """What changes from frame to frame though nothing in the scene does, in levels of 0..255.
+    """Changes from frame to frame that the motion of the scene does not explain, in levels of 0..255.
 
     Attributes:
         styled: of the painted clip.
-        camera: of the clip itself, by the same measure: what no painter can be blamed for.
-        valid: the share of pixels seen in both frames, which alone count.
+        camera: of the clip itself, which no style can avoid.
+        valid: the share of pixels seen in both frames; only these count.
     """
 
     styled: float
@@ -51,10 +48,10 @@ class WarpedError:
 def flicker(
     paint: StyleFunction, still: Image, *, frames: int = STILL_FRAMES, sigma: float = SIGMA, seed: int = 0
 ) -> float:
-    """How much a still picture's sensor noise shows in the painting: 1 as much as in the camera's own picture.
+    """Measure how much sensor noise shows in the painting of a still picture; 1 is as much as in the picture itself.
 
-    Gaussian noise of `sigma` levels, rounded to whole levels as a camera does; then the standard deviation of each
-    value over time, averaged over the picture, of the painting (before it is rounded) over that of the input.
+    The picture gets Gaussian noise of `sigma` levels, rounded to whole levels. The result is the standard deviation of
+    each value over time, averaged over the picture: that of the unrounded painting divided by that of the input.
     """
     chance = np.random.default_rng(seed)
     noised, painted = [], []
@@ -67,11 +64,11 @@ def flicker(
 
 
 class ClipMotion:
-    """A moving clip and how it moves, found once for all painters.
+    """A clip with its motion, which is computed once for all styles.
 
     The motion is dense inverse search flow (https://arxiv.org/abs/1603.03590) between the camera's grey frames. Pixels
-    whose way there and back does not close (Sundaram et al. 2010, as Ruder et al. 2016 use it,
-    https://arxiv.org/abs/1604.08610), or that come from outside the picture, count as not seen in both.
+    for which forward and backward flow disagree (Sundaram et al. 2010, as Ruder et al. 2016 use it,
+    https://arxiv.org/abs/1604.08610), or that come from outside the picture, count as not seen in both frames.
     """
 
     def __init__(self, clip: Sequence[Image]) -> None:
@@ -88,7 +85,7 @@ class ClipMotion:
         self._camera = self._error(lambda image: image.astype(np.float32))
 
     def warped_error(self, paint: StyleFunction) -> WarpedError:
-        """Paint each frame by itself and compare it with the painting before it, moved as the scene moved.
+        """Paint each frame by itself and compare it with the painting of the frame before, warped by the motion.
 
         The error is the mean absolute difference over what is seen in both.
         """
@@ -106,7 +103,7 @@ class ClipMotion:
 
 
 def read_clip(path: Path, count: int = MOVING_FRAMES, size: Size = SIZE) -> list[Image]:
-    """`count` consecutive frames of the video `path`: the stretch, without a cut, that moves most.
+    """Read `count` consecutive frames of the video `path`: the part without a cut that moves most.
 
     The middle of each frame is cropped to the shape of `size` and resized to it.
 
@@ -124,7 +121,7 @@ def read_clip(path: Path, count: int = MOVING_FRAMES, size: Size = SIZE) -> list
 
 
 def _frames(path: Path, start: int, count: int) -> Iterator[Image]:
-    """Decoded from the beginning: seeking lands on other frames with some files."""
+    """Yield frames, decoded from the beginning: seeking is inexact with some files."""
     if not path.is_file():
         raise TrainingDataError(f"--clips {path}: there is no such file")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)

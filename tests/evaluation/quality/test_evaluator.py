@@ -1,4 +1,4 @@
-"""Evaluating styles, on networks whose figures are known beforehand."""
+"""Tests of the evaluation, on networks whose figures are known beforehand."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from stylecam.cli.tables import tables
+from stylecam.cli.tables import quality_tables
 from stylecam.errors import EngineRunError, ModelFormatError, StyleNotFoundError, TrainingDataError, TrainingFailedError
 from stylecam.evaluation.quality import evaluator as evaluation_module
 from stylecam.evaluation.quality import gatys_baseline as descent_module
 from stylecam.evaluation.quality.config import EvaluationConfig
 from stylecam.evaluation.quality.evaluator import Evaluator, write_cards
-from stylecam.evaluation.quality.gatys_baseline import GatysBaseline, worth
+from stylecam.evaluation.quality.gatys_baseline import GatysBaseline, iterations_to_reach
 from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLoss, PerceptualLosses
 from stylecam.evaluation.quality.report import QualityReport
 from stylecam.media.frame import Size
@@ -54,8 +54,8 @@ def constant(path: Path) -> Path:
     return written(path, nodes, weights)
 
 
-def examination(folder: Path, *banks: Path, **changes: Any) -> EvaluationConfig:
-    """An examination of `banks`, everything it needs made in `folder`; the painting of each style is of chance."""
+def evaluation_config(folder: Path, *banks: Path, **changes: Any) -> EvaluationConfig:
+    """Make everything that an evaluation of `banks` needs in `folder`, with a random painting for each style."""
     paintings, photos, vgg = folder / "paintings", folder / "photos", folder / "vgg.npz"
     if not photos.is_dir():
         paintings.mkdir()
@@ -80,7 +80,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(folder: Path, *banks: Path, **changes: Any) -> QualityReport:
-    return Evaluator(examination(folder, *banks, **changes)).run()
+    return Evaluator(evaluation_config(folder, *banks, **changes)).run()
 
 
 def test_a_network_that_changes_nothing_keeps_all_content_and_all_flicker(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_a_network_that_changes_nothing_keeps_all_content_and_all_flicker(tmp_pa
     assert figures.crop.content == pytest.approx(0, abs=1e-9)
     assert figures.crop.style > 0
     assert figures.flickers == pytest.approx([1.0, 1.0], abs=1e-3)
-    assert figures.descents[0].content[0] == pytest.approx(0, abs=1e-9)  # Gatys begins where this network stays
-    assert figures.descents[0].style[0].mean() == pytest.approx(figures.crop.style, rel=1e-5)
+    assert figures.baselines[0].content[0] == pytest.approx(0, abs=1e-9)  # Gatys begins where this network stays
+    assert figures.baselines[0].style[0].mean() == pytest.approx(figures.crop.style, rel=1e-5)
 
 
 def test_a_network_that_paints_one_grey_keeps_nothing_and_is_steady(tmp_path: Path) -> None:
@@ -102,26 +102,26 @@ def test_a_network_that_paints_one_grey_keeps_nothing_and_is_steady(tmp_path: Pa
 
 def test_the_painting_itself_has_all_of_its_style(tmp_path: Path) -> None:
     painting = Painting("a", material.picture(tmp_path / "a.png"))
-    critic = PerceptualLosses(load_perceptual(material.vgg(tmp_path / "v.npz")), torch.device("cpu"))
+    losses = PerceptualLosses(load_perceptual(material.vgg(tmp_path / "v.npz")), torch.device("cpu"))
     image = painting.read(64)
-    found = critic.judge(image.astype(np.float32), critic.look(image), critic.targets(painting, 64), 0.5)
+    found = losses.measure(image.astype(np.float32), losses.features(image), losses.targets(painting, 64), 0.5)
     assert (found.content, found.style) == pytest.approx((0, 0), abs=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("objective", "wanted"), [(9.0, 0.0), (8.0, 0.0), (6.0, 1.0), (7.0, 0.5), (2.5, 2.75), (2.0, 3.0), (1.9, None)]
+    ("objective", "expected"), [(9.0, 0.0), (8.0, 0.0), (6.0, 1.0), (7.0, 0.5), (2.5, 2.75), (2.0, 3.0), (1.9, None)]
 )
-def test_worth_is_read_off_the_curve_between_iterations(objective: float, wanted: float | None) -> None:
-    assert worth([8.0, 6.0, 4.0, 2.0], objective) == wanted
+def test_equivalent_iterations_are_interpolated_between_iterations(objective: float, expected: float | None) -> None:
+    assert iterations_to_reach([8.0, 6.0, 4.0, 2.0], objective) == expected
 
 
-def test_worth_is_that_of_the_means_and_of_each_photograph() -> None:
-    way = GatysBaseline("adam", np.zeros((3, 2)), np.array([[4.0, 8.0], [2.0, 4.0], [1.0, 2.0]]))
-    found = way.worth([PerceptualLoss(0, 2.0), PerceptualLoss(4.0, 4.0)], WEIGHTS)
+def test_equivalent_iterations_are_of_the_means_and_of_each_photograph() -> None:
+    baseline = GatysBaseline("adam", np.zeros((3, 2)), np.array([[4.0, 8.0], [2.0, 4.0], [1.0, 2.0]]))
+    found = baseline.equivalent_to([PerceptualLoss(0, 2.0), PerceptualLoss(4.0, 4.0)], WEIGHTS)
     assert found.each == (1.0, 0.5)
     assert found.mean == pytest.approx((12 - 8) / (12 - 6))
-    assert str(way.worth([PerceptualLoss(0, 0), PerceptualLoss(0, 0)], WEIGHTS)) == ">2"
-    assert way.as_dict((1, 2, 5), WEIGHTS)["points"][1] == {
+    assert str(baseline.equivalent_to([PerceptualLoss(0, 0), PerceptualLoss(0, 0)], WEIGHTS)) == ">2"
+    assert baseline.as_dict((1, 2, 5), WEIGHTS)["points"][1] == {
         "iterations": 2, "content": 0, "style": 1.5, "objective": 3.0,
     }  # fmt: skip
 
@@ -135,14 +135,12 @@ def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["", "see the notes", "[1]", '{"fine": "much"}', '{"style": -1}', "[" * 9999])
-def test_a_recipe_for_people_leaves_the_trainers_weights(recipe: str, tmp_path: Path) -> None:
+def test_a_recipe_that_is_not_json_leaves_the_default_weights(recipe: str, tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx", metadata={"recipe": recipe}))
     assert ObjectiveWeights.of(model, Learned(), None, None, None) == ObjectiveWeights(0.22, 2.6, 288)
 
 
-def test_arithmetic_that_cannot_be_counted_is_a_note_and_no_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_multiply_adds_that_cannot_be_counted_are_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(model: Model, size: Size) -> float:
         raise ModelFormatError("its graph cannot be followed")
 
@@ -151,7 +149,7 @@ def test_arithmetic_that_cannot_be_counted_is_a_note_and_no_end(
     assert report.notes.count("its graph cannot be followed") == 1
     (costs,) = {(one.gmac, one.times_less) for one in report.styles[0].costs.values()}
     assert costs == (None, None)
-    assert [table.row_count for table in tables(report)] == [1, 1]
+    assert [table.row_count for table in quality_tables(report)] == [1, 1]
 
 
 def test_everything_is_there_as_json(tmp_path: Path) -> None:
@@ -165,7 +163,8 @@ def test_everything_is_there_as_json(tmp_path: Path) -> None:
     crops = first["crops"]
     assert crops["objective"] == pytest.approx(crops["content"] + first["weights"]["style"] * crops["style"])
     assert (crops["photos"], len(first["frames"]["each"])) == (2, 2)
-    assert [(way["optimizer"], [point["iterations"] for point in way["points"]]) for way in first["gatys"]] == [
+    assert [(baseline["optimizer"], [point["iterations"] for point in baseline["points"]]) for baseline in first["gatys"]
+    ] == [
         ("adam", [1, 3]), ("lbfgs", [1, 3]),
     ]  # fmt: skip
     cost = first["cost"]["128x96"]
@@ -174,35 +173,35 @@ def test_everything_is_there_as_json(tmp_path: Path) -> None:
 
 def test_losses_are_of_what_the_engine_paints_at_both_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    judge = PerceptualLosses.judge
+    judge = PerceptualLosses.measure
 
     def note(self: PerceptualLosses, painted: Any, *others: Any) -> PerceptualLoss:
         seen.append(painted.shape)
         return judge(self, painted, *others)
 
-    monkeypatch.setattr(PerceptualLosses, "judge", note)
+    monkeypatch.setattr(PerceptualLosses, "measure", note)
     run(tmp_path, bank(tmp_path / "b.onnx", "one"))
     assert seen == [(256, 256, 3), (96, 120, 3)] * 2
 
 
-def test_banks_that_share_painting_and_weights_share_the_descent(
+def test_banks_that_share_painting_and_weights_share_the_gatys_baseline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = []
+    optimizers = []
 
     def run_gatys_baseline(*given: Any, **options: Any) -> GatysBaseline:
-        calls.append(given[4])
+        optimizers.append(given[4])
         return descent_module.run_gatys_baseline(*given, **options)
 
     monkeypatch.setattr(evaluation_module, "run_gatys_baseline", run_gatys_baseline)
     (tmp_path / "other").mkdir()
     banks = [bank(tmp_path / "b.onnx", "one"), bank(tmp_path / "other" / "b.onnx", "one", licence="other")]
     report = run(tmp_path, *banks, gatys_photos=1)
-    assert calls == ["adam", "lbfgs"]
+    assert optimizers == ["adam", "lbfgs"]
     assert len({figures.label for figures in report.styles}) == 2
 
 
-def test_banks_with_other_weights_are_said_not_to_compare(tmp_path: Path) -> None:
+def test_banks_with_different_weights_are_noted(tmp_path: Path) -> None:
     banks = [bank(tmp_path / "a.onnx", "one"), bank(tmp_path / "b.onnx", "one", recipe='{"style": 4.5}')]
     assert any("--style-weight" in note for note in run(tmp_path, *banks).notes)
     assert run(tmp_path, *banks, style_weight=3.0).notes == []
@@ -210,23 +209,23 @@ def test_banks_with_other_weights_are_said_not_to_compare(tmp_path: Path) -> Non
 
 def test_a_style_without_a_painting_gets_steadiness_and_cost_only(tmp_path: Path) -> None:
     path = bank(tmp_path / "b.onnx", "one", "two")
-    asked = examination(tmp_path, path)
+    config = evaluation_config(tmp_path, path)
     (tmp_path / "paintings" / "two.png").unlink()
-    report = Evaluator(asked).run()
+    report = Evaluator(config).run()
     first, second = report.styles
     assert len(first.crops) == 2
-    assert (second.crops, second.crop, second.worth("adam")) == ([], None, None)
+    assert (second.crops, second.crop, second.equivalent_iterations("adam")) == ([], None, None)
     assert second.flickers
     assert second.costs
     assert any(note.startswith("two") for note in report.notes)
 
 
-def test_on_a_busy_machine_times_are_said_to_be_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_machine_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylecam.utils.resources.load_average", lambda: 4.2)
     assert any("load 4.2" in note for note in run(tmp_path, network(tmp_path / "plain.onnx")).notes)
 
 
-def test_fewer_photographs_than_asked_for_are_said(tmp_path: Path) -> None:
+def test_fewer_photographs_than_requested_are_noted(tmp_path: Path) -> None:
     report = run(tmp_path, network(tmp_path / "plain.onnx"), count=9)
     assert len(report.photos) == 3
     assert any("only 3" in note for note in report.notes)
@@ -250,7 +249,7 @@ def test_on_clips_the_warped_error_is_measured(tmp_path: Path) -> None:
     assert [path.name for path in report.clips] == ["c.avi"]
 
 
-def test_only_the_styles_asked_for(tmp_path: Path) -> None:
+def test_only_the_requested_styles_are_evaluated(tmp_path: Path) -> None:
     report = run(tmp_path, bank(tmp_path / "b.onnx", "one", "two"), styles=("b/two",))
     assert [figures.card.name for figures in report.styles] == ["two"]
 
@@ -260,49 +259,49 @@ def test_an_unknown_style_is_named(tmp_path: Path) -> None:
         run(tmp_path, bank(tmp_path / "b.onnx", "one", "two"), styles=("three",))
 
 
-def test_without_any_painting_there_is_nothing_to_say(tmp_path: Path) -> None:
+def test_without_any_painting_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="--paintings DIR"):
         run(tmp_path, bank(tmp_path / "b.onnx", "one"), paintings=())
 
 
-def test_stopped_it_reports_what_is_done(tmp_path: Path) -> None:
+def test_after_a_stop_it_reports_what_is_done(tmp_path: Path) -> None:
     stop = threading.Event()
-    told = []
+    reported = []
 
-    def listener(done: float, what: str) -> None:
-        told.append(done)
+    def progress(done: float, what: str) -> None:
+        reported.append(done)
         if what.endswith("flicker"):
             stop.set()
 
     report = Evaluator(
-        examination(tmp_path, bank(tmp_path / "b.onnx", "one", "two")), listener=listener, stop=stop
+        evaluation_config(tmp_path, bank(tmp_path / "b.onnx", "one", "two")), progress=progress, stop=stop
     ).run()
     assert report.stopped
     assert report.styles[0].flickers
     assert not report.styles[0].crops
-    assert told == sorted(told)
+    assert reported == sorted(reported)
     assert json.dumps(report.as_dict())
 
 
-def test_stopped_within_gatys_it_keeps_the_way_so_far(tmp_path: Path) -> None:
+def test_a_stop_within_gatys_method_keeps_the_losses_so_far(tmp_path: Path) -> None:
     stop = threading.Event()
 
-    def listener(done: float, what: str) -> None:
+    def progress(done: float, what: str) -> None:
         if what.endswith("adam 2"):
             stop.set()
 
-    asked = examination(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=1, iterations=(1, 50))
-    report = Evaluator(asked, listener=listener, stop=stop).run()
-    (way,) = report.styles[0].descents
-    assert (len(way.content), way.after(50)) == (3, None)
+    config = evaluation_config(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=1, iterations=(1, 50))
+    report = Evaluator(config, progress=progress, stop=stop).run()
+    (baseline,) = report.styles[0].baselines
+    assert (len(baseline.content), baseline.after(50)) == (3, None)
 
 
 def test_progress_reaches_the_end(tmp_path: Path) -> None:
-    told: list[float] = []
-    asked = examination(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=1, baseline=True)
-    Evaluator(asked, listener=lambda done, what: told.append(done)).run()
-    assert told[-1] == pytest.approx(1.0)
-    assert told[-2] < 1
+    reported: list[float] = []
+    config = evaluation_config(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=1, baseline=True)
+    Evaluator(config, progress=lambda done, what: reported.append(done)).run()
+    assert reported[-1] == pytest.approx(1.0)
+    assert reported[-2] < 1
 
 
 def test_figures_are_written_into_the_card_and_no_weight_changes(
@@ -324,7 +323,7 @@ def test_figures_are_written_into_the_card_and_no_weight_changes(
     assert second.measured.content == pytest.approx(figures.crop.content, rel=1e-3)
     assert second.measured.ms == pytest.approx(figures.costs[Size(64, 48)].ms, rel=1e-3)
     assert second.measured.worth is not None
-    assert second.measured.machine == str(report.machine)
+    assert second.measured.machine == str(report.environment)
 
 
 def test_what_was_found_is_not_lost_when_gatys_method_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a network costs."""
+"""Tests of the cost of a network."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def test_times_are_medians_taken_turn_by_turn(tmp_path: Path) -> None:
         def wait_until(self, deadline: float, stop: threading.Event | None = None) -> bool:
             raise AssertionError
 
-    painter = ModelRunner(Model.read(network(tmp_path / "a.onnx")))
-    first, second = inference_times_ms([painter, ModelRunner(painter.model)], Size(64, 48), Ticks())
+    runner = ModelRunner(Model.read(network(tmp_path / "a.onnx")))
+    first, second = inference_times_ms([runner, ModelRunner(runner.model)], Size(64, 48), Ticks())
     assert second - first == pytest.approx(2)  # the turn after: two looks later
     assert first == pytest.approx(26)  # four looks while warming up, five turns of four, and the second of the sixth
 
@@ -54,6 +54,6 @@ def test_the_ratio_is_the_others_over_ones_own() -> None:
 def test_the_machine_says_with_what_it_ran(bank: Model) -> None:
     import cv2
 
-    machine = InferenceEnvironment.here(ModelRunner(bank))
-    assert f"OpenCV {cv2.__version__} on cpu" in str(machine)
-    assert machine.threads == cv2.getNumThreads()
+    environment = InferenceEnvironment.of(ModelRunner(bank))
+    assert f"OpenCV {cv2.__version__} on cpu" in str(environment)
+    assert environment.threads == cv2.getNumThreads()

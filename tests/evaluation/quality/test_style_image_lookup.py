@@ -1,4 +1,4 @@
-"""Whose painting a style is."""
+"""Tests of finding the painting of a style."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def folder(place: Path, *names: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("style", "files", "wanted"),
+    ("style", "files", "expected"),
     [
         ("starry_night", ["van_gogh_starry_night_1889", "van_gogh_night_cafe_1888"], "van_gogh_starry_night_1889"),
         ("the_scream", ["munch_scream_1893", "ice_screams"], "munch_scream_1893"),
@@ -31,37 +31,37 @@ def folder(place: Path, *names: str) -> Path:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
-def test_a_painting_is_found_by_its_name(style: str, files: list[str], wanted: str, tmp_path: Path) -> None:
-    found = match_style_images({style: None}, [folder(tmp_path, *files)])
-    assert found.paintings[style].path.stem == wanted
-    assert found.notes == []
+def test_a_painting_is_found_by_its_name(style: str, files: list[str], expected: str, tmp_path: Path) -> None:
+    matches = match_style_images({style: None}, [folder(tmp_path, *files)])
+    assert matches.paintings[style].path.stem == expected
+    assert matches.notes == []
 
 
-def test_two_that_fit_equally_are_said(tmp_path: Path) -> None:
-    found = match_style_images({"wave": None}, [folder(tmp_path, "a_wave_1", "a_wave_2")])
-    assert found.paintings["wave"].path.stem == "a_wave_2"
-    (note,) = found.notes
+def test_two_that_match_equally_are_noted(tmp_path: Path) -> None:
+    matches = match_style_images({"wave": None}, [folder(tmp_path, "a_wave_1", "a_wave_2")])
+    assert matches.paintings["wave"].path.stem == "a_wave_2"
+    (note,) = matches.notes
     assert "a_wave_1.jpg" in note
     assert "--painting wave=FILE" in note
 
 
-def test_the_file_it_was_learned_from_is_known_again(tmp_path: Path) -> None:
-    found = match_style_images(
+def test_the_file_that_a_style_was_learned_from_comes_first(tmp_path: Path) -> None:
+    matches = match_style_images(
         {"wave": "hokusai.jpg", "storm": "lost.jpg"}, [folder(tmp_path, "wave", "hokusai", "storm")]
     )
-    assert {name: painting.path.stem for name, painting in found.paintings.items()} == {
+    assert {name: painting.path.stem for name, painting in matches.paintings.items()} == {
         "wave": "hokusai",
         "storm": "storm",
     }
 
 
 def test_a_style_without_a_painting_is_named(tmp_path: Path) -> None:
-    found = match_style_images({"wave": None, "scream": None}, [folder(tmp_path, "wave")])
-    assert list(found.paintings) == ["wave"]
-    assert found.notes[0].startswith("scream")
+    matches = match_style_images({"wave": None, "scream": None}, [folder(tmp_path, "wave")])
+    assert list(matches.paintings) == ["wave"]
+    assert matches.notes[0].startswith("scream")
 
 
-def test_a_named_painting_goes_first(tmp_path: Path) -> None:
+def test_a_named_painting_takes_precedence(tmp_path: Path) -> None:
     other = material.picture(tmp_path / "other.png")
     assert (
         match_style_images({"wave": None}, [folder(tmp_path, "wave")], [f"wave={other}"]).paintings["wave"].path

@@ -1,4 +1,4 @@
-"""Flicker and warped error, on clips whose answer is arithmetic."""
+"""Tests of flicker and warped error, on clips whose result can be calculated."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def constant(image: Image) -> FloatImage:
     return np.full(image.shape, 99, np.float32)
 
 
-def blots(width: int = 160, height: int = 96, cells: int = 12) -> Image:
+def blurred_noise(width: int = 160, height: int = 96, cells: int = 12) -> Image:
     small = np.random.default_rng(5).integers(40, 216, (cells, cells, 3), dtype=np.uint8)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
 
 
-def wandering(frames: int = 6, step: int = 3) -> list[Image]:
+def moving_window(frames: int = 6, step: int = 3) -> list[Image]:
     """A window that moves over a larger picture."""
-    large = blots(260, 140, 24)
+    large = blurred_noise(260, 140, 24)
     return [np.ascontiguousarray(large[20:116, step * i : step * i + 160]) for i in range(frames)]
 
 
 @pytest.mark.parametrize(
-    ("paint", "wanted"),
+    ("paint", "expected"),
     [(identity, 1.0), (constant, 0.0), (lambda image: 2 * identity(image), 2.0), (lambda image: image / 4, 0.25)],
     ids=["identity", "constant", "twice the contrast", "a quarter of it"],
 )
-def test_flicker_is_what_the_network_makes_of_the_noise(paint: Callable[[Image], FloatImage], wanted: float) -> None:
-    assert flicker(paint, blots()) == pytest.approx(wanted, abs=1e-4)
+def test_flicker_is_what_the_network_makes_of_the_noise(paint: Callable[[Image], FloatImage], expected: float) -> None:
+    assert flicker(paint, blurred_noise()) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_noise_is_as_strong_as_asked_and_whole_levels() -> None:
@@ -57,7 +57,7 @@ def test_the_noise_is_as_strong_as_asked_and_whole_levels() -> None:
 
 
 def test_a_moving_picture_itself_has_hardly_any_warped_error() -> None:
-    found = ClipMotion(wandering()).warped_error(identity)
+    found = ClipMotion(moving_window()).warped_error(identity)
     assert found.styled < 1.0
     assert found.camera == pytest.approx(found.styled)
     assert found.valid > 0.8
@@ -65,14 +65,14 @@ def test_a_moving_picture_itself_has_hardly_any_warped_error() -> None:
 
 def test_what_moves_with_the_scene_is_no_error_and_what_stays_is() -> None:
     pattern = np.random.default_rng(2).uniform(0, 255, (96, 160, 3)).astype(np.float32)
-    stuck = ClipMotion(wandering()).warped_error(lambda image: pattern).styled
-    assert stuck > 20 * ClipMotion(wandering()).warped_error(identity).styled
+    stuck = ClipMotion(moving_window()).warped_error(lambda image: pattern).styled
+    assert stuck > 20 * ClipMotion(moving_window()).warped_error(identity).styled
 
 
 @pytest.mark.parametrize("jump", [4.0, 20.0])
-def test_a_painter_that_alternates_errs_by_what_it_alternates(jump: float) -> None:
+def test_a_style_that_alternates_has_an_error_of_that_size(jump: float) -> None:
     turns = iter(range(100))
-    found = ClipMotion(wandering()).warped_error(lambda image: constant(image) + jump * (next(turns) % 2))
+    found = ClipMotion(moving_window()).warped_error(lambda image: constant(image) + jump * (next(turns) % 2))
     assert found.styled == pytest.approx(jump, abs=1e-3)
     assert found.camera < 1.0
 
@@ -80,7 +80,7 @@ def test_a_painter_that_alternates_errs_by_what_it_alternates(jump: float) -> No
 def test_uncovered_ground_is_left_out() -> None:
     clip = []
     for number in range(4):
-        frame = blots()
+        frame = blurred_noise()
         cv2.rectangle(frame, (20 + 12 * number, 20), (60 + 12 * number, 76), (255, 255, 255), -1)
         clip.append(frame)
     assert ClipMotion(clip).warped_error(identity).valid < 0.99
@@ -96,13 +96,13 @@ def write_clip(path: Path, frames: list[Image]) -> Path:
 
 
 def test_the_stretch_that_moves_most_is_taken_but_not_across_a_cut(tmp_path: Path) -> None:
-    still, moving = [np.full((96, 160, 3), 250, np.uint8)] * 12, wandering(8, 6)
+    still, moving = [np.full((96, 160, 3), 250, np.uint8)] * 12, moving_window(8, 6)
     clip = read_clip(write_clip(tmp_path / "a.avi", [*still, *moving, *still]), 6, Size(160, 96))
     assert len(clip) == 6
-    for found, wanted in zip(clip, moving[1:], strict=False):  # any six of the eight; MJPEG is not exact
+    for found, expected in zip(clip, moving[1:], strict=False):  # any six of the eight; MJPEG is not exact
         near = min(float(cv2.absdiff(found, frame).mean()) for frame in moving)
         assert near < 8
-        assert found.shape == wanted.shape
+        assert found.shape == expected.shape
 
 
 def test_frames_are_cropped_to_the_shape_not_squeezed(tmp_path: Path) -> None:
@@ -120,6 +120,6 @@ def test_a_clip_that_cannot_be_used_is_named(kind: str, tmp_path: Path) -> None:
     if kind == "no video":
         path.write_bytes(b"no video")
     elif kind == "short":
-        write_clip(path, wandering(3))
+        write_clip(path, moving_window(3))
     with pytest.raises(TrainingDataError, match=r"clip\.avi"):
         read_clip(path)

@@ -1,4 +1,4 @@
-"""Benchmarks as tables."""
+"""Tests of the tables of `stylecam bench`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from io import StringIO
 
 from rich.console import Console
 
-from stylecam.cli.figures import tables
+from stylecam.cli.tables import bench_tables
 from stylecam.evaluation.performance.suite import BenchReport
 from tests.evaluation.performance.fixtures import comparison, crashed_report, full_report
 
 
 def shown(found: BenchReport) -> str:
     console = Console(width=200, file=StringIO())
-    for table, note in tables(found):
+    for table, note in bench_tables(found):
         console.print(table)
         console.print(note, markup=False, soft_wrap=True)
     written = console.file

@@ -1,1 +1,1 @@
-"""What to paint with: models, their cards, the catalog."""
+"""Network files: the model contract, style cards, the catalog, and other people's networks made to fit."""

@@ -1,6 +1,6 @@
-"""The user's own styles: network files in one folder, which are added, renamed and removed whole.
+"""The user's own styles: network files in one folder, which are added, renamed and removed as whole files.
 
-Styles that come with stylecam are read only to see which names are taken; they are never changed.
+The styles shipped with stylecam are only read, to see which names are taken.
 """
 
 from __future__ import annotations
@@ -16,151 +16,170 @@ from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.utils.files import write_bytes
 
-_LONGEST = 100
+_MAX_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class UserStyleFile:
-    """A file in the user's folder, and its styles; none when it is broken."""
+    """A file in the user's folder.
+
+    Attributes:
+        path: the file.
+        cards: the cards of its styles; empty for a damaged file.
+    """
 
     path: Path
     cards: tuple[StyleCard, ...]
 
+    def is_named(self, name: str) -> bool:
+        """Return whether `name` is the file's name, with or without suffix."""
+        return name in (self.path.stem, self.path.name)
+
 
 class UserStyles:
-    """The styles in `folder`, beside those in `shipped`."""
+    """The styles in the user's `folder`, next to the shipped ones in the folder `shipped`."""
 
     def __init__(self, folder: Path, shipped: Path) -> None:
         self._folder = folder
         self._shipped = shipped
 
     def catalog(self) -> Catalog:
-        """All styles there are."""
+        """Return a catalog of the shipped styles and the user's."""
         return Catalog.load([self._shipped, self._folder])
 
     def check_free(self, name: str) -> None:
-        """See that a style, and its file, may be called `name`.
+        """Check that a new style, and its file, can be named `name`.
 
         Raises:
-            UsageError: a style or a network is called so already.
+            UsageError: a style or a network has this name, or it is too long.
         """
-        if len(name) > _LONGEST:
-            raise UsageError(f"{name[:40]}… is too long for a name; {_LONGEST} letters at most")
-        there = self.catalog()
-        taken = {"none", *(card.name for card in there.all_cards), *(model.path.stem for model in there.models)}
+        if len(name) > _MAX_NAME_LENGTH:
+            raise UsageError(f"{name[:40]}… is too long for a name; {_MAX_NAME_LENGTH} letters at most")
+        catalog = self.catalog()
+        taken = {"none", *(card.name for card in catalog.all_cards), *(model.path.stem for model in catalog.models)}
         if name in taken or self._path(name).exists():
-            raise UsageError(f"a style is called {name} already; choose another name")
+            raise _name_taken(name)
 
     def add(self, name: str, data: bytes) -> tuple[StyleCard, ...]:
-        """Write the network `data` as `name`.onnx, whole or not at all, and give its cards.
+        """Write the network `data` to `name`.onnx, as a whole or not at all, and return its cards.
 
         Raises:
             UsageError: the name is taken, or the folder cannot be written.
-            ModelFormatError: `data` does not keep the model contract.
+            ModelFormatError: `data` does not follow the model contract.
         """
         self.check_free(name)
         path = self._path(name)
-        cards = read_cards(Model.parse(path, data))  # first: once it has its name, others may use it
+        cards = read_cards(Model.parse(path, data))  # before the file has its name, under which others may read it
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_bytes(path, data)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise _not_writable(path, error) from error
         return cards
 
     def find(self, name: str) -> UserStyleFile:
-        """The user's file called `name`, with or without `.onnx`, or the one that holds the style of that name.
+        """Return the user's file named `name`, with or without `.onnx`, or the one that holds the style `name`.
 
         Raises:
-            UsageError: it came with stylecam.
-            StyleNotFoundError: there is none; carries the user's own names.
+            UsageError: the style is a shipped one.
+            StyleNotFoundError: there is none; carries the names of the user's files.
         """
         files = self._files()
-        for own in files:
-            if name in (own.path.stem, own.path.name):
-                return own
-        bank, _, short = name.rpartition("/")
-        plain = short.removesuffix(".onnx")
-        wanted = slug(plain) if re.search(r"[a-z0-9]", plain.lower()) else ""
-        near = [own for own in files if wanted and bank in ("", own.path.stem)]
-        for own in [*(own for own in near if wanted == slug(own.path.stem)), *near]:
-            if wanted == slug(own.path.stem) or any(wanted == card.name for card in own.cards):
-                return own
-        if wanted and any(wanted in (card.name, slug(card.bank)) for card in Catalog.load([self._shipped]).all_cards):
+        for file in files:
+            if file.is_named(name):
+                return file
+        bank, _, short_name = name.rpartition("/")
+        stem = short_name.removesuffix(".onnx")
+        style = slug(stem) if re.search(r"[a-z0-9]", stem.lower()) else ""
+        candidates = [file for file in files if style and bank in ("", file.path.stem)]
+        for file in candidates:
+            if style == slug(file.path.stem):
+                return file
+        for file in candidates:
+            if any(style == card.name for card in file.cards):
+                return file
+        shipped = Catalog.load([self._shipped]).all_cards
+        if style and any(style in (card.name, slug(card.bank)) for card in shipped):
             raise UsageError(f"{name} came with stylecam and stays as it is; only your own styles can be changed")
-        names = [own.path.stem for own in files]
+        names = [file.path.stem for file in files]
         raise StyleNotFoundError(
             f"none of your own styles is called {name!r}; there are {', '.join(names) or 'none'}", names
         )
 
     def remove(self, name: str) -> Path:
-        """Delete the user's file `name`, also a broken one, and give the path it had.
+        """Delete the user's file `name`, which may be damaged, and return its path.
 
         Raises:
-            UsageError: it came with stylecam, holds further styles, or cannot be deleted.
+            UsageError: it is a shipped style, one of several in its file, or cannot be deleted.
             StyleNotFoundError: there is none of that name.
         """
-        own = self.find(name)
-        if len(own.cards) > 1 and name not in (own.path.stem, own.path.name):
-            raise UsageError(f"{name} is one of {len(own.cards)} styles in {own.path}; to remove all: {own.path.stem}")
+        file = self.find(name)
+        if len(file.cards) > 1 and not file.is_named(name):
+            raise UsageError(
+                f"{name} is one of {len(file.cards)} styles in {file.path}; to remove all: {file.path.stem}"
+            )
         try:
-            own.path.unlink()
+            file.path.unlink()
         except OSError as error:
-            raise UsageError(f"{own.path} cannot be removed: {error.strerror or error}") from error
-        return own.path
+            raise UsageError(f"{file.path} cannot be removed: {error.strerror or error}") from error
+        return file.path
 
     def rename(self, old: str, new: str) -> tuple[StyleCard, ...]:
-        """Call the user's file `old` `new`, and its style too where it holds one; give the cards as they then are.
+        """Rename the user's file `old` to `new`, and its style if it holds only one; return the new cards.
 
-        Of a bank, the file is renamed and its styles keep their names.
+        The styles of a bank keep their names.
 
         Raises:
-            UsageError: `new` is taken, `old` came with stylecam or is one of several in a file, or nothing can be
+            UsageError: `new` is taken, `old` is shipped or one of several styles in its file, or the folder cannot be
                 written.
             StyleNotFoundError: there is no `old`.
-            ModelFormatError: the file is broken.
+            ModelFormatError: the file is damaged.
         """
-        own = self.find(old)
+        file = self.find(old)
         name = slug(new)
         path = self._path(name)
-        same = path.exists() and path.samefile(own.path)  # also where only capitals differ and the disk sees none
-        if slug(own.path.stem) != name:
+        same = path.exists() and path.samefile(file.path)  # also true for other capitals where the disk ignores them
+        if slug(file.path.stem) != name:
             self.check_free(name)
         elif path.exists() and not same:
-            raise UsageError(f"a style is called {name} already; choose another name")
-        if len(own.cards) > 1 and old not in (own.path.stem, own.path.name):
-            raise UsageError(f"{old} is one of {len(own.cards)} styles in {own.path}, which keep their names")
-        model = Model.read(own.path)
-        data = _renamed(model, own.cards[0], name) if len(own.cards) == 1 else model.data
+            raise _name_taken(name)
+        if len(file.cards) > 1 and not file.is_named(old):
+            raise UsageError(f"{old} is one of {len(file.cards)} styles in {file.path}, which keep their names")
+        model = Model.read(file.path)
+        data = _with_style_name(model, file.cards[0], name) if len(file.cards) == 1 else model.data
         cards = read_cards(Model.parse(path, data))
         try:
             write_bytes(path, data)
             if not same:
-                own.path.unlink()
+                file.path.unlink()
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise _not_writable(path, error) from error
         return cards
 
     def _files(self) -> list[UserStyleFile]:
-        found = []
+        files = []
         for path in sorted(self._folder.glob("*.onnx")):
             try:
                 cards = read_cards(Model.read(path))
             except ModelFormatError:
                 cards = ()
-            found.append(UserStyleFile(path, cards))
-        return found
+            files.append(UserStyleFile(path, cards))
+        return files
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.onnx"
 
 
-def _renamed(model: Model, card: StyleCard, name: str) -> bytes:
-    """The file's bytes with its only style called `name`; all else that is said of it stays."""
+def _with_style_name(model: Model, card: StyleCard, name: str) -> bytes:
+    """Return the file's bytes with its only style named `name`; the rest of its metadata stays."""
     listed = model.metadata.get("styles")
     entry = json.loads(listed)[0] if listed else {"title": card.title, "licence": card.licence}
     return model.with_metadata({**model.metadata, "styles": json.dumps([{**entry, "name": name}])})
 
 
-def _unwritable(path: Path, error: OSError) -> UsageError:
+def _name_taken(name: str) -> UsageError:
+    return UsageError(f"a style is called {name} already; choose another name")
+
+
+def _not_writable(path: Path, error: OSError) -> UsageError:
     return UsageError(f"{path} cannot be written: {error.strerror or error}; see that there is room and permission")

@@ -22,17 +22,12 @@ FLOAT, UINT8 = 1, 2
 """Element types of a tensor."""
 
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP_TYPE, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
-_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_TENSOR, _ATTRIBUTE_INTS = 1, 3, 4, 5, 8
-_ATTRIBUTE_TYPE = 20
+_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS, _ATTRIBUTE_TYPE = 1, 3, 4, 8, 20
 _TYPE_INT, _TYPE_STRING, _TYPE_INTS = 2, 3, 7
 _TENSOR_DIMS, _TENSOR_ELEMENT_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TYPE_ELEMENT_TYPE, _TYPE_SHAPE = 1, 2, 1, 1, 2
 _SHAPE_DIM, _DIM_VALUE, _DIM_NAME = 1, 1, 2
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
-_INT32, _INT64 = 6, 7
-_RAW_DTYPES = {FLOAT: "<f4", _INT32: "<i4", _INT64: "<i8"}
-_FLOAT_DATA, _INT_DATA = 4, {_INT32: 5, _INT64: 7}
-"""Fields with a tensor's values where they are not stored as raw bytes."""
 _MAX_DIMS = 16
 
 AttributeValue = int | str | tuple[int, ...]
@@ -107,15 +102,6 @@ class Node:
         readable = {name: value for name, value in attributes.items() if value is not None}
         return cls("".join(op_type), inputs, outputs, readable, data)
 
-    def tensor_attribute(self, name: str) -> memoryview | None:
-        """Return the `TensorProto` of the attribute `name`, or None if there is no such attribute."""
-        for part in wire.fields(self.data):
-            if part.number == _NODE_ATTRIBUTE:
-                inner = list(part.fields())
-                if any(one.number == _ATTRIBUTE_NAME and one.text == name for one in inner):
-                    return next((one.data for one in inner if one.number == _ATTRIBUTE_TENSOR), None)
-        return None
-
     def encode(self) -> bytes:
         """Encode a `NodeProto` from the fields; the node is named after its first output."""
         parts = [wire.encode(_NODE_INPUT, name.encode()) for name in self.inputs]
@@ -183,27 +169,6 @@ def read_float_tensor(data: memoryview) -> FloatArray | None:
     if element_types != [FLOAT] or raw is None or len(raw) != 4 * int(np.prod(dims)):
         return None
     return np.frombuffer(raw, "<f4").astype(np.float32).reshape(dims)
-
-
-def read_tensor(data: memoryview) -> FloatArray | npt.NDArray[np.int64] | None:
-    """Return the values of a `TensorProto` of float32, int32 or int64, or None for every other element type."""
-    _, dims = read_tensor_header(data)
-    fields = list(wire.fields(data))
-    element_type = next((part.value for part in fields if part.number == _TENSOR_ELEMENT_TYPE), None)
-    raw = next((part.data for part in fields if part.number == _TENSOR_RAW), None)
-    if not isinstance(element_type, int) or element_type not in _RAW_DTYPES:
-        return None
-    if raw is not None:
-        values = np.frombuffer(raw, _RAW_DTYPES[element_type])
-    elif element_type == FLOAT:
-        values = np.frombuffer(b"".join(part.data for part in fields if part.number == _FLOAT_DATA), "<f4")
-    else:
-        numbers = [number for part in fields if part.number == _INT_DATA[element_type] for number in part.numbers]
-        values = np.asarray(numbers, np.uint64).astype(np.int64)  # negative values are stored as unsigned varints
-    if values.size != int(np.prod(dims)):
-        return None
-    shaped = values.reshape(dims)
-    return shaped.astype(np.float32) if element_type == FLOAT else shaped.astype(np.int64)
 
 
 def encode_tensor(name: str, values: FloatArray) -> bytes:

@@ -1,42 +1,59 @@
-"""What every way of running a network promises."""
+"""The contract of every engine: a library that runs style networks."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import Tensor, to_image, to_tensor
+from stylecam.models.grain import CELL_SIZE, grain_map
 from stylecam.models.model import Model
 from stylecam.models.onnx import proto
 
-_PROBE = 16
-"""Every so many numbers of an answer it is looked at whether they are any."""
+_CHECK_EVERY = 16
+"""Check every `_CHECK_EVERY`-th row and column of a result for NaN."""
+_MIN_WEIGHT = 1e-6
+"""Smaller style weights are set to 0, because less of a style cannot be seen.
+
+Numbers below 1e-38 (denormals) would slow some processors down, and the libraries' own way to prevent that also changes
+how the calling thread computes from then on.
+"""
+
+Values = npt.NDArray[np.float32]
 
 
 class InferenceSession(ABC):
-    """One network, loaded for one input size, used by one thread at a time."""
+    """A network loaded for one input size, used by one thread at a time."""
 
     @abstractmethod
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
         """Stylize `image` (1×3×H×W float32 RGB 0..1, of the session's size) with the style `weights`.
 
-        `origin` says how many pixels down and right of a larger picture's corner a tile begins (multiples of 8).
-        The result has the same shape and range and is only good until the next call.
+        `origin` is where a tile begins in a larger image: pixels down and right of its corner, multiples of 8.
+
+        Returns:
+            A tensor of the same shape and range, only good until the next call.
 
         Raises:
             EngineRunError: the network failed.
         """
 
     def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
-        """The same for pictures: `image` and the result are H×W×3 uint8 BGR; the result belongs to the caller.
+        """Stylize `image` (H×W×3 uint8 BGR, of the session's size) with the style `weights`.
 
-        Here by way of `run`; an engine overrides it where its own way is shorter. Rounding apart both give the same.
+        This goes through `run`; an engine overrides it where its own way is shorter. Both give the same, except for
+        rounding.
+
+        Returns:
+            A new array, H×W×3 uint8 BGR, which belongs to the caller.
 
         Raises:
-            EngineRunError: the network failed, or gave numbers that are none (NaN).
+            EngineRunError: the network failed, or its result holds NaN.
         """
         styled = self.run(to_tensor(image), weights, origin)
         check_numbers(styled)
@@ -48,9 +65,10 @@ class Engine(ABC):
 
     Attributes:
         name: what `--engine` calls it.
-        device: what it really runs on: `cpu`, `cpu-bf16`, `cuda`, `cuda-fp16`, `opencl`, `directml`, `coreml`, `gpu`.
+        device: where networks really run: `cpu`, `cpu-bf16`, `cuda`, `cuda-fp16`, `opencl`, `directml`, `coreml` or
+            `gpu`.
         version: library and version, for the statistics.
-        trouble: what went wrong with the device while it went on with the processor instead; None where nothing did.
+        trouble: why the device failed, after which the engine went on with the CPU; None if nothing failed.
     """
 
     name: str
@@ -60,35 +78,102 @@ class Engine(ABC):
 
     @abstractmethod
     def session(self, model: Model, width: int, height: int) -> InferenceSession:
-        """Load `model` for images of `width`×`height`, both multiples of 8. Slow; call it off the hot path.
+        """Load `model` for images of `width`×`height`, both multiples of 8; too slow for the frame path.
 
         Raises:
-            EngineRunError: this engine cannot load it.
+            EngineRunError: the engine cannot load it.
         """
 
 
+class SessionCache:
+    """Keeps the sessions used last, so that an image of a size seen before needs no loading.
+
+    Used by one thread at a time.
+    """
+
+    def __init__(self, engine: Engine, capacity: int | None = None, *, sizes_per_model: int | None = None) -> None:
+        """Keep at most `capacity` sessions of `engine`, and `sizes_per_model` of one network; None for any number.
+
+        A session of a large image takes hundreds of megabytes, so old ones are dropped before a new one is loaded.
+        """
+        self._engine = engine
+        self._capacity, self._sizes_per_model = capacity, sizes_per_model
+        self._sessions: OrderedDict[tuple[str, int, int], InferenceSession] = OrderedDict()
+
+    def get(self, model: Model, width: int, height: int) -> InferenceSession:
+        """Return the session of `model` for images of `width`×`height`, loading it if it is not kept.
+
+        Raises:
+            EngineRunError: the engine cannot load it.
+        """
+        key = (model.key, width, height)
+        if key not in self._sessions:
+            self._drop([other for other in self._sessions if other[0] == model.key], self._sizes_per_model)
+            self._drop(list(self._sessions), self._capacity)
+            self._sessions[key] = self._engine.session(model, width, height)
+        self._sessions.move_to_end(key)
+        return self._sessions[key]
+
+    def clear(self) -> None:
+        """Drop all sessions."""
+        self._sessions.clear()
+
+    def _drop(self, keys: list[tuple[str, int, int]], most: int | None) -> None:
+        """Drop the first of `keys` until one more makes no more than `most`."""
+        if most is not None:
+            for key in keys[: max(0, len(keys) + 1 - most)]:
+                del self._sessions[key]
+
+
+class ExtraInputs:
+    """Makes the inputs `style` and `grain` of a network for one size, anew only where they change."""
+
+    def __init__(self, model: Model, width: int, height: int) -> None:
+        """Make inputs for images of `width`×`height`, both multiples of 8."""
+        self._has_style, self._channels = model.has_style_input, model.grain_channels
+        self._rows, self._columns = height // CELL_SIZE, width // CELL_SIZE
+        self._weights: tuple[float, ...] | None = None
+        self._origin: tuple[int, int] | None = None
+
+    def changed(self, weights: tuple[float, ...], origin: tuple[int, int]) -> dict[str, Values]:
+        """Return the inputs that differ from the ones before, by name; at first all of them.
+
+        `origin` is in pixels, down and right; see `InferenceSession.run`.
+        """
+        found = {}
+        if self._has_style and weights != self._weights:
+            values = np.asarray([weights], np.float32)
+            found["style"] = np.where(np.abs(values) < _MIN_WEIGHT, np.float32(0), values)
+            self._weights = weights
+        if self._channels and origin != self._origin:
+            top, left = (pixels // CELL_SIZE for pixels in origin)
+            found["grain"] = grain_map(self._channels, self._rows, self._columns, top, left)
+            self._origin = origin
+        return found
+
+
 def check_constants(model: Model) -> None:
-    """See that a network's own numbers are numbers: libraries make something of NaN, each something else.
+    """Check that a network's own numbers hold no NaN, which each library treats differently.
 
     Raises:
-        EngineRunError: they are not.
+        EngineRunError: they do.
     """
     for part in proto.graph_fields(model.data):
         if part.number == proto.GRAPH_INITIALIZER:
             values = proto.read_float_tensor(part.data)
             if values is not None and np.isnan(values).any():
                 name, _ = proto.read_tensor_header(part.data)
-                raise EngineRunError(f"{model.path.name} is damaged: {name} holds numbers that are none (NaN)")
+                raise EngineRunError(f"{model.path.name} is damaged: {name} holds NaN (not a number)")
 
 
 def check_numbers(styled: Tensor) -> None:
-    """See that a network's answer holds numbers.
+    """Check that a network's result holds no NaN.
 
-    NaN (of an overflow, or a division by nothing) spreads over all of a picture with the first instance norm, so a few
-    places tell.
+    NaN (from an overflow, or a division by zero) spreads over a whole image with the first instance norm, so a few
+    places are enough.
 
     Raises:
-        EngineRunError: it does not.
+        EngineRunError: it does.
     """
-    if np.isnan(styled[0, :, ::_PROBE, ::_PROBE]).any():
-        raise EngineRunError("the network gave numbers that are none (NaN); try another --engine or --device")
+    if np.isnan(styled[0, :, ::_CHECK_EVERY, ::_CHECK_EVERY]).any():
+        raise EngineRunError("the result holds NaN (not a number); try another --engine or --device")

@@ -1,4 +1,4 @@
-"""Networks through ONNX Runtime, with its providers for the processor, CUDA, DirectML and CoreML."""
+"""Run networks with ONNX Runtime, with its providers for the CPU, CUDA, DirectML and CoreML."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import io
 from functools import cache
 from typing import Any
 
-from stylecam.engines.cpu_fallback import DeviceEngine, DeviceNet, load_library
-from stylecam.engines.names import DEVICES_OF
-from stylecam.engines.uint8_session import Array, Net
-from stylecam.errors import EngineUnavailableError, UsageError
+from stylecam.engines.device_engine import Array, DeviceEngine, DeviceNetwork, load_library
+from stylecam.engines.names import DEVICES_OF, check_names
+from stylecam.errors import EngineUnavailableError
 from stylecam.models.model import Model
 from stylecam.utils.resources import usable_cores
 
 DEVICES = DEVICES_OF["onnxruntime"]
 
 _PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
-    # Trying all of cuDNN's ways takes seconds for each size; TF32 would round to 10 bits.
+    # Trying all of cuDNN's algorithms takes seconds for each size; TF32 would round to 10 bits.
     "cuda": ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}),
     "directml": ("DmlExecutionProvider", {}),
     "coreml": ("CoreMLExecutionProvider", {"ModelFormat": "MLProgram", "RequireStaticInputShapes": "1"}),
     "cpu": ("CPUExecutionProvider", {}),
 }
 _PACKAGES = {"cuda": "onnxruntime-gpu[cuda,cudnn]", "directml": "onnxruntime-directml", "coreml": "onnxruntime"}
-_FATAL = 4
+_LOG_FATAL = 4
+"""ONNX Runtime's severity that logs nothing but fatal errors."""
 
 
 def available_devices() -> tuple[str, ...]:
-    """The devices this ONNX Runtime was built for, best first; whether a card is there shows when a network is loaded.
+    """Return the devices this ONNX Runtime was built for, best first; loading a network shows whether one is there.
 
     Raises:
         EngineUnavailableError: it is not installed or cannot be loaded.
@@ -40,21 +40,22 @@ def available_devices() -> tuple[str, ...]:
 class OnnxRuntimeEngine(DeviceEngine):
     """ONNX Runtime on one device.
 
-    It silently runs on the processor what a device does not take; so each network is asked what it was given to. Where
-    the device fails, the engine goes on with the processor, and `trouble` says why.
+    The library silently runs on the CPU what a device does not take, so each loaded network is asked which providers
+    it has. Where the device fails, the engine goes on with the CPU, and `trouble` says why.
     """
 
     name = "onnxruntime"
 
     def __init__(self, device: str = "auto", threads: int | None = None) -> None:
-        """`device` is one of `DEVICES`; `auto` takes the first that it was built for. `threads`: None for all cores.
+        """Use `device`, one of `DEVICES`, with `threads` on the CPU; None for one a core.
+
+        `auto` is the first device that the library was built for.
 
         Raises:
             EngineUnavailableError: the library or the device is not there; the message says what to install.
             UsageError: there is no device of that name.
         """
-        if device not in DEVICES:
-            raise UsageError(f"ONNX Runtime has no device {device!r}; choose {', '.join(DEVICES)}")
+        check_names(self.name, device)
         self._library = load_library("onnxruntime")
         found = available_devices()
         if device != "auto" and device not in found:
@@ -67,7 +68,7 @@ class OnnxRuntimeEngine(DeviceEngine):
         self.version = f"ONNX Runtime {self._library.__version__}"
         self._threads = threads or usable_cores()
         self.errors = _errors(self._library)
-        self._library.set_default_logger_severity(_FATAL)  # failures come as exceptions; it would print them too
+        self._library.set_default_logger_severity(_LOG_FATAL)  # failures come as exceptions; it would print them too
         if self.device == "cuda" and hasattr(self._library, "preload_dlls"):
             with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
                 self._library.preload_dlls()
@@ -78,26 +79,26 @@ class OnnxRuntimeEngine(DeviceEngine):
         return self.device == "cpu"
 
     @property
-    def unpack_pixels(self) -> bool:
-        """See `Loader.unpack_pixels`."""
+    def unpacks_pixels(self) -> bool:
+        """See `DeviceEngine.unpacks_pixels`."""
         return not self.on_cpu
 
-    def load(self, data: bytes, model: Model, width: int, height: int) -> Net:
-        """See `Loader.load`."""
-        return _Net(self, data, model, width, height)
+    def load(self, data: bytes, model: Model, width: int, height: int) -> DeviceNetwork:
+        """See `DeviceEngine.load`."""
+        return _Network(self, data, model, width, height)
 
     def on_device(self, values: Array) -> Any:
-        """`values` in CUDA's memory."""
+        """Copy `values` to CUDA's memory."""
         return self._library.OrtValue.ortvalue_from_numpy(values, "cuda", 0)
 
     def _open(self, data: bytes) -> Any:
         options = self._library.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = _FATAL
+        options.log_severity_level = _LOG_FATAL
         if self.device == "cpu":
-            # Of the networks at hand one runs at a time: all work in the same memory, which grows to what the largest
-            # needs, where each would keep its own. Blocks planned ahead (a pattern) would not fit into each other.
+            # One network runs at a time, so all of them share one memory arena, which grows to what the largest needs.
+            # Blocks that each one planned ahead (its memory pattern) would not fit into each other.
             _share_memory(self._library)
             options.add_session_config_entry("session.use_env_allocators", "1")
             options.enable_mem_pattern = False
@@ -113,7 +114,7 @@ class OnnxRuntimeEngine(DeviceEngine):
         return opened
 
 
-class _Net(DeviceNet):
+class _Network(DeviceNetwork):
     """A network in ONNX Runtime."""
 
     _engine: OnnxRuntimeEngine
@@ -132,7 +133,7 @@ class _Net(DeviceNet):
 
 
 class _Bound:
-    """What goes in and out of a CUDA network stays where it lies in the card's memory: only what is new is copied."""
+    """Keeps inputs and output of a CUDA network in the card's memory and copies only what is new."""
 
     def __init__(self, engine: OnnxRuntimeEngine, session: Any) -> None:
         self._engine, self._session = engine, session
@@ -159,7 +160,7 @@ def _share_memory(library: Any) -> None:
 
 
 def _errors(library: Any) -> tuple[type[Exception], ...]:
-    """What the library raises: classes of its own, which have no common root."""
+    """Return the exceptions that the library raises: classes of its own, which have no common root."""
     state = library.capi.onnxruntime_pybind11_state
     own = [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     return (*own, RuntimeError, ValueError)

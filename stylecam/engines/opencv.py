@@ -1,4 +1,4 @@
-"""Networks through cv2.dnn, on the CPU, CUDA or OpenCL, with OpenCV 4.10 and later as well as 5.x."""
+"""Run networks with cv2.dnn on the CPU, CUDA or OpenCL, with OpenCV 4.10 to 5.x."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, InferenceSession, check_constants, check_numbers
-from stylecam.engines.extra_inputs import ExtraInputs
-from stylecam.engines.names import DEVICES_OF
-from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
+from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, check_constants, check_numbers
+from stylecam.engines.names import DEVICES_OF, check_names
+from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import PackedTensor, Tensor, pack_pixels, packed_to_image
 from stylecam.models.model import Model
@@ -29,7 +28,7 @@ _TARGETS = {
 
 
 def available_devices() -> tuple[str, ...]:
-    """The devices this OpenCV can really run networks on, best first for `auto`; `cpu` is always among them."""
+    """Return the devices this OpenCV can really run networks on, best first; `cpu` is always among them."""
     found = []
     cuda = set(_available_targets(cv2.dnn.DNN_BACKEND_CUDA))
     if cv2.dnn.DNN_TARGET_CUDA in cuda:
@@ -45,21 +44,20 @@ def available_devices() -> tuple[str, ...]:
 class OpenCVEngine(Engine):
     """cv2.dnn on one device.
 
-    Asking OpenCV for a device it lacks silently runs on the CPU; so this class looks first and refuses, and `device`
-    always tells the truth.
+    OpenCV silently runs on the CPU when it lacks a device, so this class checks first and refuses. `device` is where
+    networks really run.
     """
 
     name = "opencv"
 
     def __init__(self, device: str = "auto") -> None:
-        """`device` is one of `DEVICES`; `auto` takes CUDA where it works, else the CPU.
+        """Use `device`, one of `DEVICES`; `auto` is CUDA where it works, and otherwise the CPU.
 
         Raises:
             EngineUnavailableError: this OpenCV has no such device; the message says what to install.
             UsageError: there is no device of that name.
         """
-        if device not in DEVICES:
-            raise UsageError(f"there is no device {device!r}; choose {', '.join(DEVICES)}")
+        check_names(self.name, device)
         found = available_devices()
         if device != "auto" and device not in found:
             raise EngineUnavailableError(_missing(device))
@@ -72,7 +70,7 @@ class OpenCVEngine(Engine):
 
 
 class _OpenCVSession(InferenceSession):
-    """One of our banks is loaded in the form that is first asked for: whole for `run`, as cells for `stylize`."""
+    """A bank is loaded in the form that is used first: whole for `run`, with packed pixels for `stylize`."""
 
     def __init__(self, model: Model, width: int, height: int, device: str) -> None:
         check_constants(model)
@@ -81,7 +79,7 @@ class _OpenCVSession(InferenceSession):
         self._shape = model.output_shape(width, height)
         self._folded = fold_conversions(model)
         if self._folded is None:
-            self._whole  # noqa: B018 - there is nothing to wait for
+            self._whole  # noqa: B018 - no other form can be loaded later
 
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
         return self._whole.run(image, weights, origin)
@@ -95,16 +93,16 @@ class _OpenCVSession(InferenceSession):
         return packed_to_image(styled)
 
     @cached_property
-    def _whole(self) -> _Net:
-        return _Net(
+    def _whole(self) -> _Network:
+        return _Network(
             self._model, self._model.with_input_size(self._width, self._height), self._shape, self._inputs, self._device
         )
 
     @cached_property
-    def _bare(self) -> _Net:
+    def _bare(self) -> _Network:
         assert self._folded is not None
         data = self._folded.with_cell_input(self._width, self._height)
-        return _Net(self._model, data, self._cells.shape, self._inputs, self._device)
+        return _Network(self._model, data, self._cells.shape, self._inputs, self._device)
 
     @cached_property
     def _cells(self) -> PackedTensor:
@@ -117,15 +115,15 @@ class _OpenCVSession(InferenceSession):
         return ExtraInputs(self._model, self._width, self._height)
 
 
-class _Net:
-    """A network in cv2.dnn: `data` is what is loaded, `shape` what it must answer with."""
+class _Network:
+    """A network in cv2.dnn, loaded from the ONNX file `data`; its results must have `shape`."""
 
     def __init__(self, model: Model, data: bytes, shape: tuple[int, ...], inputs: ExtraInputs, device: str) -> None:
         self._name = model.path.name
         self._shape, self._inputs = shape, inputs
         buffer = np.frombuffer(data, np.uint8)
         try:
-            # OpenCV 5's new engine runs on the CPU only; the classic one is what knows CUDA and OpenCL.
+            # OpenCV 5's new engine runs on the CPU only; the classic one has CUDA and OpenCL.
             classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
             if classic is not None and device != "cpu":
                 self._net = cv2.dnn.readNetFromONNX(buffer, engine=classic)  # type: ignore[call-overload]
@@ -138,7 +136,7 @@ class _Net:
             raise EngineRunError(f"OpenCV {cv2.__version__} cannot load {self._name}: {_brief(error)}") from error
 
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int]) -> Tensor:
-        """The network's answer; it is only good until the next one."""
+        """Return the network's result; it is only good until the next call."""
         try:
             for name, values in self._inputs.changed(weights, origin).items():
                 self._net.setInput(values, name)

@@ -1,4 +1,4 @@
-"""Networks through OpenVINO, on Intel's and others' processors (in bfloat16 where they have it) and Intel's GPUs."""
+"""Run networks with OpenVINO, on CPUs (in bfloat16 where they have it) and Intel's GPUs."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from typing import Any
 
 import numpy as np
 
-from stylecam.engines.cpu_fallback import DeviceEngine, DeviceNet, load_library
-from stylecam.engines.names import DEVICES_OF
-from stylecam.engines.uint8_session import Array, Net
-from stylecam.errors import EngineUnavailableError, UsageError
+from stylecam.engines.device_engine import Array, DeviceEngine, DeviceNetwork, load_library
+from stylecam.engines.names import DEVICES_OF, check_names
+from stylecam.errors import EngineUnavailableError
 from stylecam.models.model import Model
 from stylecam.utils.optional import error_summary
 from stylecam.utils.resources import usable_cores
 
 DEVICES = DEVICES_OF["openvino"]
 
-_ERRORS = (RuntimeError, ValueError, TypeError)  # what its binding makes of C++ exceptions
+_ERRORS = (RuntimeError, ValueError, TypeError)  # what its Python binding raises for C++ exceptions
 
 
 def available_devices() -> tuple[str, ...]:
-    """The devices OpenVINO finds here: `cpu`, `cpu-bf16` where the processor computes with bfloat16, `gpu`.
+    """Return the devices OpenVINO finds here: `cpu`, `cpu-bf16` where the CPU computes with bfloat16, `gpu`.
 
     Raises:
         EngineUnavailableError: it is not installed or cannot be loaded.
     """
-    return _started()[1]
+    return _start()[1]
 
 
 class OpenVINOEngine(DeviceEngine):
     """OpenVINO on one device.
 
-    On a GPU it computes in half precision, as it does by default there. Where the GPU fails, the engine goes on with
-    the processor, and `trouble` says why.
+    On a GPU it computes in half precision, which is its default there. Where the GPU fails, the engine goes on with the
+    CPU, and `trouble` says why.
     """
 
     name = "openvino"
     errors = _ERRORS
 
     def __init__(self, device: str = "auto", threads: int | None = None) -> None:
-        """`device` is one of `DEVICES`; `auto` is the processor in full precision. `threads`: None for all cores.
+        """Use `device`, one of `DEVICES`, with `threads` on the CPU; None for one a core.
+
+        `auto` is the CPU in full precision.
 
         Raises:
             EngineUnavailableError: the library or the device is not there; the message says what to install.
             UsageError: there is no device of that name.
         """
-        if device not in DEVICES:
-            raise UsageError(f"OpenVINO has no device {device!r}; choose {', '.join(DEVICES)}")
+        check_names(self.name, device)
         self._library = load_library("openvino")
         self.version = f"OpenVINO {self._library.__version__.split('-')[0]}"
-        self._core, found = _started()
+        self._core, found = _start()
         self.device = "cpu" if device == "auto" else device
         if self.device not in found:
             raise EngineUnavailableError(f"--device {self.device}: {self.version} {_MISSING[self.device]}")
@@ -63,30 +63,30 @@ class OpenVINOEngine(DeviceEngine):
         return self.device != "gpu"
 
     @property
-    def unpack_pixels(self) -> bool:
-        """See `Loader.unpack_pixels`."""
+    def unpacks_pixels(self) -> bool:
+        """See `DeviceEngine.unpacks_pixels`."""
         return True
 
-    def load(self, data: bytes, model: Model, width: int, height: int) -> Net:
-        """See `Loader.load`."""
-        return _Net(self, data, model, width, height)
+    def load(self, data: bytes, model: Model, width: int, height: int) -> DeviceNetwork:
+        """See `DeviceEngine.load`."""
+        return _Network(self, data, model, width, height)
 
     def tensor(self, values: Array) -> Any:
-        """`values` as the library's tensor, which shares their memory."""
+        """Wrap `values` in the library's tensor, which shares their memory."""
         return self._library.Tensor(values, shared_memory=True)
 
     def _open(self, data: bytes) -> Any:
-        """An `InferRequest`."""
+        """Compile the network and return its `InferRequest`."""
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         where = "CPU" if self.on_cpu else "GPU"
         if self.on_cpu:
             options["INFERENCE_PRECISION_HINT"] = "bf16" if self.device == "cpu-bf16" else "f32"
             options["INFERENCE_NUM_THREADS"] = self._threads
-            options["ENABLE_CPU_PINNING"] = False  # a core that the call takes is not waited for
+            options["ENABLE_CPU_PINNING"] = False  # with pinning, a core that another program takes is waited for
         return self._core.compile_model(self._core.read_model(data), where, options).create_infer_request()
 
 
-class _Net(DeviceNet):
+class _Network(DeviceNetwork):
     """A network in OpenVINO."""
 
     _engine: OpenVINOEngine
@@ -100,7 +100,7 @@ class _Net(DeviceNet):
 
     def _run(self, changed: dict[str, Array]) -> Array:
         for name, values in changed.items():
-            self._kept[name] = np.ascontiguousarray(values)  # its memory is the tensor's
+            self._kept[name] = np.ascontiguousarray(values)  # the tensor shares its memory
             self._request.set_tensor(name, self._engine.tensor(self._kept[name]))
         if self._shape is None:
             self._request.infer()
@@ -118,8 +118,8 @@ _MISSING = {
 }
 
 
-def _started() -> tuple[Any, tuple[str, ...]]:
-    """The library's core and the devices it finds."""
+def _start() -> tuple[Any, tuple[str, ...]]:
+    """Return the library's core and the devices it finds."""
     library = load_library("openvino")
     try:
         core = _core(library.Core)
@@ -136,10 +136,9 @@ def _started() -> tuple[Any, tuple[str, ...]]:
 
 @cache
 def _core(make: Callable[[], Any]) -> Any:
-    """One core for as long as the process lives.
+    """Return the one core that lives as long as the process.
 
-    Each gives the thread that makes it another stack for its signals, and takes that away again when it goes; with two
-    that go in the order in which they came, the thread is left with one that is gone (2026.4), and dies of the next
-    Ctrl-C.
+    Each core gives the thread that makes it another signal stack, and takes it away when it goes. With two that go in
+    the order in which they came, the thread is left with a stack that is gone (2026.4) and dies of the next Ctrl-C.
     """
     return make()

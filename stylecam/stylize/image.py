@@ -1,18 +1,18 @@
-"""The painter: a still picture in, a painting of the same size out."""
+"""Stylize one image at a time: small ones whole, large ones in tiles that show no seams."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from itertools import product
-from typing import cast
+from itertools import pairwise, product
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
 
 from stylecam.engines.autotune import Autotuner, cache_path
-from stylecam.engines.base import Engine, InferenceSession
+from stylecam.engines.base import Engine, InferenceSession, SessionCache
 from stylecam.engines.factory import make_engine
 from stylecam.engines.names import AUTO
 from stylecam.errors import UsageError
@@ -21,44 +21,68 @@ from stylecam.media.transforms import resize, to_tensor
 from stylecam.models.catalog import Catalog, StyleMix, shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
-from stylecam.stylize.postprocess.color import blend, with_colors_of
-from stylecam.stylize.tiling import Span, spans
+from stylecam.stylize.postprocess.chain import blend, with_colors_of
+from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
+from stylecam.utils import paths
 from stylecam.utils.clock import SystemClock
 
 PADDING = 64
-"""The least reflected picture around a network's input: the frame networks paint at their border is cropped away.
+"""The least reflected picture around a network's input, in pixels, a multiple of 8.
 
-Wider than the live rim, for a still picture is looked at for longer. A multiple of 8."""
+Networks leave a visible frame at their border, which is cropped away with the padding. It is wider than the padding of
+live frames, because a still picture is looked at for longer.
+"""
 MAX_UNTILED_PIXELS = 2_600_000
-"""About how many pixels a network is given at once, a full-HD picture with its rim; larger ones go in tiles."""
-TILE_SIDE, TILE_MARGIN = 1280, 128
-"""Side of a tile, and how much of it is only there for its neighbour's sake: wider than what style networks see."""
+"""About how many pixels a network is given at once: a full-HD picture with its padding. Larger ones go in tiles."""
+TILE_SIDE = 1280
+"""The side of a tile in pixels."""
+TILE_MARGIN = 128
+"""Pixels of a tile's edge that are only there for its neighbour: more than style networks see around a pixel."""
 SAMPLE_GRID = 3
-"""A large picture's statistics are measured on collages of so many windows times as many."""
+"""The statistics of a large picture are measured on collages of this many by this many windows."""
 ROWS_AT_ONCE = 512
-"""Rows finished at a time, so that a large picture needs no second copy."""
+"""Rows whose colours and strength are finished at a time, so that a large picture needs no second copy."""
 
 Progress = Callable[[float], None]
 
 
+class Span(NamedTuple):
+    """One tile along one axis: the network sees `start`..`end`, and `first`..`last` of its result is kept."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+
+
 class Stylist:
-    """Paints pictures in one style; `stylecam.Stylist` is this class.
+    """Stylize images in one style.
 
     >>> import numpy as np
     >>> import stylecam
-    >>> paint = stylecam.Stylist("starry_night", strength=0.8)
-    >>> picture = np.full((90, 160, 3), 128, np.uint8)  # as cv2.imread gives it: height × width × 3, uint8, BGR
-    >>> painting = paint(picture)
-    >>> painting.shape, painting.dtype
+    >>> stylist = stylecam.Stylist("starry_night", strength=0.8)
+    >>> image = np.full((90, 160, 3), 128, np.uint8)  # as cv2.imread gives it: height × width × 3, uint8, BGR
+    >>> styled = stylist(image)
+    >>> styled.shape, styled.dtype
     ((90, 160, 3), dtype('uint8'))
 
-    A painter is used by one thread at a time; it keeps its networks loaded, so painting many pictures of one size with
-    one painter is faster than making one for each.
+    Frames of a sequence flicker less with some steadiness. Give them in their order, and call `reset` before another
+    sequence begins:
 
-    A picture of more than about two megapixels is painted in tiles by a network whose instance norms are fixed to the
-    statistics of the whole picture (estimated from windows spread over all of it), so that no seams show and memory
-    stays bounded. A network that looks at the whole picture in another way is given a reduced copy and its painting
-    enlarged; `cannot_tile` and `limit` say so.
+    >>> stylist = stylecam.Stylist("starry_night", steadiness=0.8)
+    >>> frames = [stylist(frame) for frame in (image, image, image)]
+    >>> stylist.reset()
+
+    An instance is used by one thread at a time. It keeps its networks loaded, so one instance for many images of one
+    size is faster than one for each.
+
+    An image of more than about two megapixels is styled in tiles by a network whose instance norms are fixed to the
+    statistics of the whole image, which are estimated from windows spread over all of it. So no seams show, and memory
+    stays bounded. A network that looks at the whole image in another way is given a reduced copy, and its result is
+    enlarged; `cannot_tile` and `reduction_note` tell.
+
+    Attributes:
+        mix: the style or blend.
     """
 
     def __init__(
@@ -66,54 +90,66 @@ class Stylist:
         style: str | StyleMix,
         *,
         strength: float = 1.0,
+        steadiness: float = 0.0,
         preserve_color: bool = False,
         scale: float = 1.0,
         device: str = AUTO,
-        engine: Engine | str = "opencv",
+        engine: Engine | str = AUTO,
     ) -> None:
-        """Choose what to paint with.
+        """Choose the style and what runs its network.
 
         Args:
             style: `starry_night`, `bank/name`, a blend `great_wave:0.6,the_scream:0.4` or the path of an `.onnx` file.
-            strength: 0 (the picture) to 1 (the painting).
-            preserve_color: keep the picture's own colours.
-            scale: 0.1 to 1: paint a picture reduced so much, for larger strokes in less time; the result has full size.
+            strength: 0 (the image as it is) to 1 (the styled image).
+            steadiness: 0 to 1: how strongly what does not move is kept from flickering in a sequence of frames. With 0
+                every image stands for itself.
+            preserve_color: keep the image's own colours.
+            scale: 0.1 to 1: style a copy reduced so much, for larger strokes in less time; the result has full size.
             device: `auto`, `cpu`, or another that the engine has (see `stylecam.engines.names.DEVICES_OF`).
-            engine: runs the network on `device`: `opencv`, `onnxruntime`, `openvino`, or `auto` for the fastest of full
-                precision (see `stylecam.engines.autotune`); or an engine itself.
+            engine: `opencv`, `onnxruntime`, `openvino`, or an `Engine`. `auto` is the fastest installed one of full
+                precision; the first time it is measured, which takes about a second, and then remembered.
 
         Raises:
-            StyleNotFoundError: no style of this name; carries the nearest.
-            ModelFormatError: the file named is no style network.
-            UsageError: a number out of range, a blend that is none, or the style `none`.
-            EngineUnavailableError: the engine is not installed, or the device not there.
+            StyleNotFoundError: there is no style of this name; the error carries the nearest ones.
+            ModelFormatError: the file is not a style network.
+            UsageError: a number is out of range, the blend is malformed, or the style is `none`.
+            EngineUnavailableError: the engine is not installed, or the device is not there.
         """
-        for name, value, low in (("strength", strength, 0.0), ("scale", scale, 0.1)):
+        for name, value, low in (("strength", strength, 0.0), ("steadiness", steadiness, 0.0), ("scale", scale, 0.1)):
             if not low <= value <= 1:
                 raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to 1")
         mix = style if isinstance(style, StyleMix) else _load(style)
         if mix is None:
-            raise UsageError("the style 'none' paints nothing; name a style")
+            raise UsageError("the style 'none' changes nothing; name a style")
         self.mix = mix
         self._strength, self._preserve_color, self._scale = strength, preserve_color, scale
+        self._steadiness, self._temporal_filter = steadiness, TemporalFilter()
         self._engine = engine if isinstance(engine, Engine) else _engine(engine, device, mix.model)
-        self._sessions: dict[str, tuple[Size, InferenceSession]] = {}
+        self._sessions = SessionCache(self._engine, sizes_per_model=1)
 
     @property
     def engine(self) -> Engine:
-        """What runs the networks."""
+        """The engine that runs the networks."""
         return self._engine
 
     def with_style(self, mix: StyleMix) -> Stylist:
-        """A painter with another style, which shares this one's engine and loaded networks; one thread for both."""
+        """Return a stylist for another style that shares this one's engine and loaded networks.
+
+        One thread uses both.
+        """
         other = copy.copy(self)
         other.mix = mix
+        other._temporal_filter = TemporalFilter()
         if mix.model.key != self.mix.model.key:
             other.__dict__.pop("_norms", None)
         return other
 
+    def reset(self) -> None:
+        """Forget the frames before: the next image begins another sequence."""
+        self._temporal_filter.reset()
+
     def release(self) -> None:
-        """Let go of the networks that are loaded, here and in painters that share them; the next picture loads anew."""
+        """Unload the networks, also of stylists that share them; the next image loads its network again."""
         self._sessions.clear()
 
     @cached_property
@@ -122,11 +158,11 @@ class Stylist:
 
     @property
     def cannot_tile(self) -> bool:
-        """Large pictures are painted from a copy of `MAX_UNTILED_PIXELS` pixels, for this network allows no tiles."""
+        """Whether large images are styled from a copy of `MAX_UNTILED_PIXELS`, because this network allows no tiles."""
         return not self._norms.can_freeze
 
     def reduction_note(self, size: Size) -> str | None:
-        """What a picture of `size` loses by such a copy, to be read after its name; None where it loses nothing."""
+        """Return what an image of `size` loses by such a copy, to be read after its name; None if nothing is lost."""
         share = _share(_scaled(size, self._scale))
         if share == 1 or not self.cannot_tile:
             return None
@@ -136,12 +172,17 @@ class Stylist:
         )
 
     def __call__(self, image: Image, progress: Progress | None = None) -> Image:
-        """Paint `image`, H×W×3 uint8 BGR; the result is a new array of the same shape. `image` is not changed.
+        """Stylize one image.
 
-        `progress(share)` is called as the work goes on, with 0..1.
+        Args:
+            image: H×W×3 uint8 BGR; it is not changed.
+            progress: called with the share done, 0..1, as the work goes on.
+
+        Returns:
+            A new C-contiguous array of the same shape.
 
         Raises:
-            UsageError: an array of another form.
+            UsageError: the array has another form.
             EngineRunError: the network cannot be loaded or failed.
         """
         if not isinstance(image, np.ndarray):
@@ -151,27 +192,30 @@ class Stylist:
                 f"the picture has shape {'×'.join(map(str, image.shape))} and type {image.dtype}; "
                 "give height × width × 3, uint8, in BGR order"
             )
-        size = Size(image.shape[1], image.shape[0])
-        told = progress or (lambda _: None)
-        painted = resize(self._paint(_reduced(image, self._scale), told), size)
-        self._finish(image, painted)
-        told(1.0)
-        return painted
+        report = progress or (lambda _: None)
+        camera = _reduced(image, self._scale)
+        styled = self._stylize(camera, report)
+        if self._steadiness > 0:  # the filter goes on using what it returns
+            styled = self._temporal_filter.apply(styled, camera, self._steadiness).copy()
+        styled = resize(styled, Size(image.shape[1], image.shape[0]))
+        self._finish(image, styled)
+        report(1.0)
+        return styled
 
-    def _paint(self, image: Image, told: Progress) -> Image:
-        size = Size(image.shape[1], image.shape[0])
+    def _stylize(self, image: Image, report: Progress) -> Image:
+        """Stylize `image` at its size: whole, in tiles, or from a reduced copy."""
+        model, size = self.mix.model, Size(image.shape[1], image.shape[0])
         share = _share(size)
         if share == 1:
-            return self._whole(self.mix.model, image)
-        if not self._norms.can_freeze:
-            return resize(self._whole(self.mix.model, _reduced(image, share)), size)
-        model = self.mix.model
+            return self._whole(model, image)
+        if self.cannot_tile:
+            return resize(self._whole(model, _reduced(image, share)), size)
         if self._norms.count:
             model = self._norms.frozen_model(self._sampled(image))
-        return self._in_tiles(model, image, told)
+        return self._in_tiles(model, image, report)
 
     def _sampled(self, image: Image) -> NormStatistics:
-        """The statistics of a picture larger than a network takes at once."""
+        """Estimate the statistics of an image larger than a network takes at once."""
         means, variances = np.split(np.array([self._measure(sample) for sample in _samples(image)]), 2, axis=1)
         return np.concatenate([means.mean(0), variances.mean(0) + means.var(0)])
 
@@ -186,8 +230,8 @@ class Stylist:
         height, width = image.shape[:2]
         return np.ascontiguousarray(painted[PADDING : PADDING + height, PADDING : PADDING + width])
 
-    def _in_tiles(self, model: Model, image: Image, told: Progress) -> Image:
-        """`image` by a network whose statistics are fixed; where tiles meet they agree, so a plain cut is enough."""
+    def _in_tiles(self, model: Model, image: Image, report: Progress) -> Image:
+        """Stylize `image` by a network of fixed statistics; tiles agree where they meet, so a plain cut is enough."""
         size, (height, width) = _padded(image), image.shape[:2]
         rows, columns = spans(size.height, TILE_SIDE, TILE_MARGIN), spans(size.width, TILE_SIDE, TILE_MARGIN)
         session = self._engine.session(model, columns[0].end, rows[0].end)
@@ -201,20 +245,14 @@ class Stylist:
                 y, x = row.start - PADDING, column.start - PADDING
                 painted[top:bottom, left:right] = tile[top - y : bottom - y, left - x : right - x]
                 done += 1
-                told(done / (len(rows) * len(columns)))
+                report(done / (len(rows) * len(columns)))
         return painted
 
     def _session(self, model: Model, size: Size) -> InferenceSession:
-        """One for each network, for the size it was last asked for: a large one takes hundreds of megabytes."""
-        known = self._sessions.pop(model.key, None)
-        if known is None or known[0] != size:
-            known = None  # the old one goes before the new one comes
-            known = (size, self._engine.session(model, *size))
-        self._sessions[model.key] = known
-        return known[1]
+        return self._sessions.get(model, size.width, size.height)
 
     def _finish(self, original: Image, painted: Image) -> None:
-        """Colours and strength, in place."""
+        """Apply colours and strength to `painted`, in place."""
         for top in range(0, painted.shape[0], ROWS_AT_ONCE):
             below, above = original[top : top + ROWS_AT_ONCE], painted[top : top + ROWS_AT_ONCE]
             if self._preserve_color:
@@ -224,8 +262,6 @@ class Stylist:
 
 
 def _load(style: str) -> StyleMix | None:
-    from stylecam.utils import paths
-
     return Catalog.load([shipped_models(), paths.user_styles()]).parse(style)
 
 
@@ -297,3 +333,17 @@ def _window(image: Image, row: Span, column: Span) -> Image:
     inside = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
     edges = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
     return cast(Image, cv2.copyMakeBorder(inside, *edges, cv2.BORDER_REFLECT_101))
+
+
+def spans(length: int, tile: int, margin: int) -> tuple[Span, ...]:
+    """Cut an axis of `length` into tiles that overlap; `length`, `tile` and `margin` are multiples of 8.
+
+    All are `tile` long (or a single one is as long as the axis) and start at multiples of 8, as strided networks need
+    it. What is kept of each lies at least `margin` from its ends, except at the ends of the axis, and covers the axis
+    exactly once.
+    """
+    if length <= tile:
+        return (Span(0, length, 0, length),)
+    starts = [*range(0, length - tile, tile - 2 * margin), length - tile]
+    cuts = [0, *((before + tile + after) // 2 for before, after in pairwise(starts)), length]
+    return tuple(Span(start, start + tile, *cuts[i : i + 2]) for i, start in enumerate(starts))

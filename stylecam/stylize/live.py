@@ -13,10 +13,9 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
-from stylecam.stylize.frame_view import FrameView
 from stylecam.stylize.governor import Decision, Governor, Rung, ladder
 from stylecam.stylize.look import Look
-from stylecam.stylize.postprocess.chain import Postprocessor
+from stylecam.stylize.postprocess.chain import FrameView, Postprocessor
 from stylecam.stylize.postprocess.change_detection import ChangeDetector
 from stylecam.stylize.postprocess.transition import Transition, TransitionStep
 from stylecam.stylize.session_pool import SessionPool, WarmSession
@@ -102,7 +101,7 @@ class FrameStylizer:
         self.stages = StageTimes(clock)
         self._morph = Transition(1 / fps)
         self._stillness = ChangeDetector()
-        self._finisher = Postprocessor(size, self.stages)
+        self._postprocessor = Postprocessor(size, self.stages)
         self._current: StyleMix | None = None
         self._last: Image | None = None
         self._made_with: _Recipe | None = None
@@ -145,7 +144,7 @@ class FrameStylizer:
             shown = self._painting(mix, warm, view, frame, state, started)
         if shown is None:
             self._morph.reset()
-            self._finisher.reset()
+            self._postprocessor.reset()
             self._current = self._made_with = self._busy_at = None
             self.result = StylizeResult(False)
             shown = np.ascontiguousarray(view.at(self._size))
@@ -175,7 +174,7 @@ class FrameStylizer:
             return None
         busy_in_network = self._clock.process_time() - busy
         self._failures.pop(mix.model.key, None)
-        finished = self._finisher.finish(
+        finished = self._postprocessor.apply(
             painted[PADDING:-PADDING, PADDING:-PADDING],
             view,
             step,

@@ -1,1 +1,1 @@
-"""What happens to a picture after the network."""
+"""Finish a styled picture: steady, enlarge, colour and blend it."""

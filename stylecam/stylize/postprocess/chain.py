@@ -1,51 +1,73 @@
-"""From the network's painting to the published picture: calm, of full size and detail, as strong as wished."""
+"""From the network's picture to the published one: steadied, enlarged with detail, coloured and blended."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
+import cv2
 import numpy as np
 
 from stylecam.media.frame import Image, Size
-from stylecam.media.transforms import resize
-from stylecam.stylize.frame_view import FrameView
+from stylecam.media.transforms import crop, resize
 from stylecam.stylize.look import Look
-from stylecam.stylize.postprocess.color import blend, with_colors_of
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from stylecam.stylize.postprocess.transition import TransitionStep
 from stylecam.utils.metrics import StageTimes
 
 
+class FrameView:
+    """One camera picture, cropped to the output's shape and mirrored on request; each size is made once."""
+
+    def __init__(self, image: Image, shape: Size, mirror: bool = False) -> None:
+        """Crop `image` (H×W×3 uint8 BGR of any size, which nobody writes into) to the shape of the output `shape`."""
+        self._image = crop(image, shape)
+        self._mirror = mirror
+        self._made: dict[Size, Image] = {}
+
+    def at(self, size: Size) -> Image:
+        """Return the picture at `size`: H×W×3 uint8 BGR, only to be read."""
+        if size not in self._made:
+            resized = resize(self._image, size, quick=True)
+            self._made[size] = cast(Image, cv2.flip(resized, 1)) if self._mirror else resized
+        return self._made[size]
+
+
 @dataclass(frozen=True, slots=True)
 class PostprocessResult:
-    """A finished picture (H×W×3 uint8 BGR, only to be read), and what adding detail took; None if none was added."""
+    """A finished picture.
+
+    Attributes:
+        image: H×W×3 uint8 BGR, only to be read.
+        detail_ms: how long adding detail took, in milliseconds; None if none was added.
+    """
 
     image: Image
     detail_ms: float | None
 
 
 class Postprocessor:
-    """Finishes the paintings of one stylist, one after the other. Its times go into `stages`."""
+    """Finishes the styled pictures of one stream, one after the other, on one thread."""
 
     def __init__(self, size: Size, stages: StageTimes) -> None:
-        """`size` is the output's."""
+        """Make pictures of `size`, the output's; the time each stage takes goes into `stages`."""
         self._size = size
         self._stages = stages
-        self._steady = TemporalFilter()
+        self._temporal_filter = TemporalFilter()
         self._upsampler = GuidedUpsampler(size)
         self._weights: tuple[float, ...] = ()
         self._switch_count = 0
         self._before_switch: Image | None = None
 
     def reset(self) -> None:
-        """Forget the pictures before: the next painting has nothing to do with them."""
-        self._steady.reset()
+        """Forget the pictures before: the next one has nothing to do with them."""
+        self._temporal_filter.reset()
         self._before_switch = None
 
-    def finish(
+    def apply(
         self,
-        painted: Image,
+        styled: Image,
         view: FrameView,
         step: TransitionStep,
         last: Image | None,
@@ -53,38 +75,47 @@ class Postprocessor:
         look: Look,
         detail: bool,
     ) -> PostprocessResult:
-        """Finish `painted` (h×w×3 uint8 BGR), which the network made of `view` at this size.
+        """Finish one picture.
 
-        `last` is the picture published before; it fades out after a switch to another network.
+        Args:
+            styled: what the network made of `view` at this size: h×w×3 uint8 BGR.
+            view: the camera picture.
+            step: how this frame takes part in a change of style.
+            last: the picture published before; it fades out after a switch to another network.
+            look: its steadiness, strength and colours apply.
+            detail: whether to enlarge with the camera's edges.
         """
-        height, width = painted.shape[:2]
+        height, width = styled.shape[:2]
         small = view.at(Size(width, height))
         if step.weights != self._weights:  # on its way to another style, everything is to change
             self._weights = step.weights
-            self._steady.reset()
+            self._temporal_filter.reset()
         with self._stages.time("steady"):
-            painted = self._steady.apply(painted, small, look.steadiness)
-        detail_ms = None
-        if (width, height) == self._size:
-            image = np.ascontiguousarray(painted)
-        elif detail:
-            with self._stages.time("detail") as lap:
-                image = self._upsampler.enlarge(painted, small, view.at(self._size))
-            detail_ms = lap.milliseconds
-        else:
-            with self._stages.time("enlarge"):
-                image = resize(painted, self._size)
+            styled = self._temporal_filter.apply(styled, small, look.steadiness)
+        image, detail_ms = self._enlarge(styled, small, view, detail)
         if look.preserve_color:
             with self._stages.time("color"):
                 image = with_colors_of(view.at(self._size), image)
         if look.strength < 1 or step.fading > 0 or step.switch_count != self._switch_count:
             with self._stages.time("compose"):
-                image = self._composed(image, view, step, last, look.strength)
+                image = self._compose(image, view, step, last, look.strength)
         return PostprocessResult(image, detail_ms)
 
-    def _composed(
+    def _enlarge(self, styled: Image, small: Image, view: FrameView, detail: bool) -> tuple[Image, float | None]:
+        """Bring `styled` to the output's size; also return the milliseconds that adding detail took, if it was."""
+        if (styled.shape[1], styled.shape[0]) == self._size:
+            return np.ascontiguousarray(styled), None
+        if not detail:
+            with self._stages.time("enlarge"):
+                return resize(styled, self._size), None
+        with self._stages.time("detail") as timer:
+            image = self._upsampler.enlarge(styled, small, view.at(self._size))
+        return image, timer.milliseconds
+
+    def _compose(
         self, image: Image, view: FrameView, step: TransitionStep, last: Image | None, strength: float
     ) -> Image:
+        """Blend the camera picture below and, after a switch of networks, the old picture above."""
         if strength < 1:
             image = blend(view.at(self._size), image, strength)
         if step.switch_count != self._switch_count:
@@ -93,3 +124,20 @@ class Postprocessor:
             return blend(image, self._before_switch, step.fading)
         self._before_switch = None
         return image
+
+
+def with_colors_of(original: Image, styled: Image) -> Image:
+    """Return the light and dark of `styled` with the hues of `original`, both H×W×3 uint8 BGR of one size."""
+    luma = cv2.cvtColor(styled, cv2.COLOR_BGR2GRAY)
+    mixed = cv2.cvtColor(original, cv2.COLOR_BGR2YCrCb)
+    cv2.insertChannel(luma, mixed, 0)
+    return cast(Image, cv2.cvtColor(mixed, cv2.COLOR_YCrCb2BGR))
+
+
+def blend(below: Image, above: Image, opacity: float) -> Image:
+    """Lay `above` over `below` (both H×W×3 uint8 BGR) with `opacity` 0..1; at 0 and 1 return that very image."""
+    if opacity <= 0:
+        return below
+    if opacity >= 1:
+        return above
+    return cast(Image, cv2.addWeighted(above, opacity, below, 1 - opacity, 0))

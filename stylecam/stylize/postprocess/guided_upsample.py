@@ -1,13 +1,13 @@
-"""Detail at full size: a painting made small, enlarged with the edges of the full-size camera picture.
+"""Enlarge a styled picture with the edges of the full-size camera picture.
 
 A local linear model (He, Sun, Tang 2013, "Guided image filtering"; He and Sun 2015, "Fast guided filter"): around each
-pixel the painting follows the camera's light with some slope, positive or negative. Slopes are fitted at the small
-size, where that is cheap, and enlarged; the camera's light at full size, less its own neighbourhood, times the slope
-is what an enlargement lacks. Unlike the filter, which replaces the painting by the model, we add to the painting: its
-strokes stay, and where it does not follow the camera the slope is nothing and no trace of the photograph comes through.
+pixel the styled picture follows the camera's light with some slope, positive or negative. Slopes are fitted at the
+small size, where that is cheap, and enlarged. The camera's light at full size, minus its own neighbourhood, times the
+slope is what an enlargement lacks. Unlike the filter, which replaces the picture by the model, this adds to it: strokes
+stay, and where the styled picture does not follow the camera the slope is zero and no photograph shines through.
 
-Each channel then stays within what the painting has nearby, so that edges become steep but have no halos. Light that
-differs little from its neighbourhood is sensor noise and is left out.
+Each channel then stays within what the styled picture has nearby, so that edges become steep but have no halos. Light
+that differs little from its neighbourhood is sensor noise and is left out.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
 
 GAIN = 6.0
-"""How much steeper than the camera's own a painting's edges become, before they reach their neighbourhood's colours."""
+"""How much steeper than the camera's edges the styled ones become, before they reach their neighbourhood's colours."""
 NOISE = 800.0
 """Variance of the light, in levels², that counts as half an edge; a camera's noise is far below."""
-CORE = 4
+NOISE_LEVELS = 4
 """Levels of difference from the neighbourhood that count as noise: three sigma of a usual camera's, smoothed."""
 SMOOTH = 0.8
 """Sigma, in full-size pixels, of the smoothing that most of the camera's noise does not survive."""
 NEIGHBOURHOOD = (7, 7)
-"""Small pixels that an edge is measured against,"""
+"""The neighbourhood that an edge is measured against, in pixels of the small picture."""
 WINDOW = (3, 3)
-"""over which a slope is fitted,"""
+"""The window over which a slope is fitted, in pixels of the small picture."""
 NEARBY = cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5))
-"""and where the darkest and lightest colours are looked for."""
+"""The neighbourhood whose darkest and lightest colours bound the result, in pixels of the small picture."""
 
 _Floats = npt.NDArray[np.float32]
 
 
 class GuidedUpsampler:
-    """Enlarges paintings to one size. Used by one thread; its scratch arrays are kept from call to call."""
+    """Enlarges styled pictures to one size. Used by one thread; its scratch arrays are kept from call to call."""
 
     def __init__(self, size: Size) -> None:
-        """`size` is the output's."""
+        """Enlarge to `size`, the output's."""
         self._size = size
         self._model = _LocalModel(Size(0, 0))
         plane, picture = (size.height, size.width), (size.height, size.width, 3)
@@ -54,13 +54,18 @@ class GuidedUpsampler:
         self._lift, self._bound = np.empty(picture, np.uint8), np.empty(picture, np.uint8)
 
     def enlarge(self, styled: Image, camera: Image, view: Image) -> Image:
-        """`styled` at the output's size H×W with the edges of `view`: a new array, H×W×3 uint8 BGR, C-contiguous.
+        """Enlarge `styled` to the output's size H×W with the edges of `view`.
 
-        `styled` and `camera` are h×w×3 uint8 BGR, the painting and the picture it was made of; `view` is that picture
-        at the output's size, H×W×3 uint8 BGR. A painting that is not smaller than the output is only resized.
+        Args:
+            styled: h×w×3 uint8 BGR. One that is not smaller than the output is only resized.
+            camera: the picture it was made of, h×w×3 uint8 BGR.
+            view: that picture at the output's size, H×W×3 uint8 BGR.
+
+        Returns:
+            A new array, H×W×3 uint8 BGR, C-contiguous.
 
         Raises:
-            ValueError: `camera` is not of the painting's size, or `view` not of the output's.
+            ValueError: `camera` does not have the size of `styled`, or `view` that of the output.
         """
         if camera.shape != styled.shape or view.shape != self._bound.shape:
             raise ValueError(
@@ -85,50 +90,50 @@ class GuidedUpsampler:
         return result
 
     def _find_detail(self, light: Image, slopes: _Floats, view: Image) -> None:
-        """How much lighter than its enlargement each pixel of the painting should be, into `_detail`."""
+        """Find how much lighter than its enlargement each pixel should be, into `_detail`."""
         cv2.resize(cv2.blur(light, NEIGHBOURHOOD), self._size, dst=self._around)
         cv2.cvtColor(view, cv2.COLOR_BGR2GRAY, dst=self._light)
         cv2.GaussianBlur(self._light, (3, 3), SMOOTH, dst=self._light)
         np.subtract(self._light, self._around, out=self._edges, dtype=np.int16)
-        np.clip(self._edges, -CORE, CORE, out=self._noise)
+        np.clip(self._edges, -NOISE_LEVELS, NOISE_LEVELS, out=self._noise)
         np.subtract(self._edges, self._noise, out=self._edges)
         cv2.resize(slopes, self._size, dst=self._slopes)
         np.multiply(self._edges, self._slopes, out=self._detail)
 
     def _lifted(self, sign: int) -> Image:
-        """The detail of one sign, for all channels; it is only good until the next one."""
+        """Return the detail of one sign for all channels; it is only good until the next call."""
         cv2.addWeighted(self._detail, sign, self._detail, 0, 0, dst=self._levels, dtype=cv2.CV_8U)
         return cast(Image, cv2.cvtColor(self._levels, cv2.COLOR_GRAY2BGR, dst=self._lift))
 
     def _enlarged(self, image: cv2.typing.MatLike) -> Image:
-        """A bound at full size; it is only good until the next one."""
+        """Return a bound at full size; it is only good until the next call."""
         return cast(Image, cv2.resize(image, self._size, dst=self._bound))
 
 
 class _LocalModel:
-    """Fits how the light of a painting of `size` follows the camera's."""
+    """Fits how the light of a styled picture of `size` follows the camera's."""
 
     def __init__(self, size: Size) -> None:
         self.size = size
         plane = (size.height, size.width)
         self._products = np.empty(plane, np.uint16)
-        self._mean, self._painted_mean = np.empty(plane, np.float32), np.empty(plane, np.float32)
+        self._mean, self._styled_light_mean = np.empty(plane, np.float32), np.empty(plane, np.float32)
         self._variance, self._covariance = np.empty(plane, np.float32), np.empty(plane, np.float32)
 
     def fit(self, light: Image, styled: Image, gain: float) -> _Floats:
-        """By how much the light of `styled` (h×w×3) changes with `light` (h×w), times `gain`: h×w.
+        """Return by how much the light of `styled` (h×w×3) changes with `light` (h×w), times `gain`: h×w.
 
-        It is only good until the next one.
+        It is only good until the next call.
         """
-        painted = cv2.cvtColor(styled, cv2.COLOR_BGR2GRAY)
-        cv2.multiply(light, painted, dst=self._products, dtype=cv2.CV_16U)
+        styled_light = cv2.cvtColor(styled, cv2.COLOR_BGR2GRAY)
+        cv2.multiply(light, styled_light, dst=self._products, dtype=cv2.CV_16U)
         cv2.boxFilter(self._products, cv2.CV_32F, WINDOW, dst=self._covariance)
         cv2.boxFilter(light, cv2.CV_32F, WINDOW, dst=self._mean)
-        cv2.boxFilter(painted, cv2.CV_32F, WINDOW, dst=self._painted_mean)
+        cv2.boxFilter(styled_light, cv2.CV_32F, WINDOW, dst=self._styled_light_mean)
         cv2.multiply(light, light, dst=self._products, dtype=cv2.CV_16U)
         cv2.boxFilter(self._products, cv2.CV_32F, WINDOW, dst=self._variance)
-        self._painted_mean *= self._mean
-        self._covariance -= self._painted_mean
+        self._styled_light_mean *= self._mean
+        self._covariance -= self._styled_light_mean
         self._mean *= self._mean
         self._variance -= self._mean
         self._variance += NOISE

@@ -1,7 +1,17 @@
-"""What was painted before: carried along with what moves, and mixed with what is painted now."""
+"""Keep what was styled before: move it along with what moves, and blend it with what is styled now.
+
+Pictures are worked through strip by strip, on several threads, instead of operation by operation. An operation on a
+whole picture fetches it from memory and writes it back; a strip stays in the processor's cache from the first operation
+to the last. OpenCV and numpy release the interpreter while they work, so plain threads suffice. A strip is too small
+for OpenCV to split it once more among its own threads, which spin for a while after each operation.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar, cast
 
 import cv2
@@ -9,78 +19,127 @@ import numpy as np
 import numpy.typing as npt
 
 from stylecam.media.frame import Image
-from stylecam.stylize.postprocess.noise_estimate import Floats
-from stylecam.stylize.postprocess.parallel_rows import ParallelRows, enlarged, part, rows
+from stylecam.stylize.postprocess.change_detection import Floats
 
 _MARGIN = 2
-"""Levels by which the history may leave the range of the new painting's neighbourhood."""
+"""Levels by which the history may leave the range of the new picture's neighbourhood."""
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 _ONE = 256
-"""What a level is in whole numbers: of two bytes the higher one is the level, the lower one what rounding leaves."""
+"""A level in fixed point: of two bytes the higher one is the level, the lower one the remainder of rounding."""
 
+_STRIP_PIXELS = 90000
+"""Pixels in a strip, at most. With smaller ones threads wait for the interpreter; OpenCV splits those of 98304."""
+_ROW_UNIT = 8
+"""The rows of a strip are a multiple of this, so that pictures of a half, quarter and eighth size have strips too."""
+_MAX_THREADS = 4
+"""Threads that work at once, the caller's included. More would wait for one another."""
+
+_ScratchT = TypeVar("_ScratchT")
 _Values = TypeVar("_Values", bound="npt.NDArray[np.integer[Any] | np.floating[Any]]")
 
 
-class PaintingHistory:
-    """A painting of h×w×3 in whole levels, and what rounding took from each of them, which is given back the next time.
+class ParallelRows:
+    """Works through pictures for one thread, with the help of as many as OpenCV may have (`cv2.setNumThreads`)."""
 
-    So nothing sticks a level off, as it does where small changes are rounded away time and again.
+    def __init__(self) -> None:
+        self._helpers = ThreadPoolExecutor(_MAX_THREADS - 1, "strips")
+
+    def run(
+        self,
+        height: int,
+        width: int,
+        scratch: Callable[[int], list[_ScratchT]],
+        work: Callable[[slice, _ScratchT], None],
+    ) -> None:
+        """Call `work` with the rows of each strip of height×width; each thread has one of `scratch(threads)` to itself.
+
+        What a call raises is raised here, when all have ended.
+        """
+        step = strip_rows(width)
+        todo = deque(slice(top, min(height, top + step)) for top in range(0, height, step))
+        own, *others = scratch(max(1, min(_MAX_THREADS, cv2.getNumThreads(), len(todo))))
+
+        def take(with_: _ScratchT) -> None:
+            while todo:
+                try:
+                    strip = todo.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                work(strip, with_)
+
+        helping = [self._helpers.submit(take, other) for other in others]
+        try:
+            take(own)
+        finally:
+            todo.clear()
+            wait(helping)
+        for helper in helping:
+            helper.result()
+
+
+class PaintingHistory:
+    """A styled picture of h×w×3 in whole levels, with the remainder that rounding took from each of them.
+
+    The remainder is given back the next time. Otherwise small changes would be rounded away time and again, and levels
+    would stick one off.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
         self._shown: Image = np.empty(shape, np.uint8)
-        self._rest = np.empty(shape, np.uint8)
-        self._strips = ParallelRows()
+        self._remainder = np.empty(shape, np.uint8)
+        self._rows = ParallelRows()
         self._scratches: list[_Scratch] = []
-        self._way: Floats | None = None
+        self._flow: Floats | None = None
 
-    def begin(self, styled: Image) -> None:
+    def restart(self, styled: Image) -> None:
         """Hold nothing but `styled` (uint8)."""
         self._shown = styled.copy()
-        self._rest.fill(_ONE // 2)
-        self._way = None
+        self._remainder.fill(_ONE // 2)
+        self._flow = None
 
-    def carry(self, way: Floats, share: Floats) -> None:
-        """In the next `mix`, fetch each pixel from `share` (0..1) of `way` beside it: right, down, in its own pixels.
+    def carry(self, flow: Floats, share: Floats) -> None:
+        """In the next `blend`, fetch each pixel from `share` (0..1) of `flow` beside it.
 
-        Both are of one size, and are resized.
+        `flow` is h×w×2: right and down, in pixels of the styled picture. Both are of one size, and are resized.
         """
-        self._way = way * share[..., None]
+        self._flow = flow * share[..., None]
         self._moved = share > 0
 
-    def mix(self, styled: Image, kept: Floats) -> Image:
-        """Renew it by `styled` (uint8) but for the share `kept` (0..1, resized to its size); it as it is now.
+    def blend(self, styled: Image, kept: Floats) -> Image:
+        """Renew the history by `styled` (uint8) except for the share `kept` (0..1, resized to its size).
 
-        First it is held within the range of each pixel's neighbours in `styled`. The picture is the caller's to keep,
-        but not to write into.
+        Before that it is held within the range of each pixel's neighbours in `styled`.
+
+        Returns:
+            The history as it is now: the caller may keep it but not write into it.
         """
         result: Image = np.empty(self.shape, np.uint8)
         shares = np.rint(kept * _ONE).astype(np.uint16)
         height, width = self.shape[:2]
 
-        def mix(strip: slice, scratch: _Scratch) -> None:
-            known = scratch.bounded(self._known(strip, scratch), styled, strip)
-            share = enlarged(shares, strip, height, width)
-            scratch.mix(styled[strip], known, share, self._rest[strip], result[strip])
+        def blend(strip: slice, scratch: _Scratch) -> None:
+            before = scratch.bounded(self._carried(strip, scratch), styled, strip)
+            share = resized_rows(shares, strip, height, width)
+            scratch.blend(styled[strip], before, share, self._remainder[strip], result[strip])
 
-        self._strips.each(height, width, self._scratch, mix)
-        self._shown, self._way = result, None
+        self._rows.run(height, width, self._scratch, blend)
+        self._shown, self._flow = result, None
         return result
 
-    def _known(self, strip: slice, scratch: _Scratch) -> Image:
-        """What was shown, where it is now."""
-        if self._way is None:
+    def _carried(self, strip: slice, scratch: _Scratch) -> Image:
+        """Return the rows `strip` of what was shown, where they are now."""
+        if self._flow is None:
             return self._shown[strip]
         height, width = self.shape[:2]
-        small = part(strip, height, len(self._way))
+        small = source_rows(strip, height, len(self._flow))
         columns = np.flatnonzero(self._moved[small].any(axis=0))
         if not columns.size:
             return self._shown[strip]
-        way = enlarged(self._way, strip, height, width)
-        step = width / self._way.shape[1]
+        flow = resized_rows(self._flow, strip, height, width)
+        step = width / self._flow.shape[1]
         span = slice(max(0, int((columns[0] - 1) * step)), min(width, int((columns[-1] + 2) * step)))
-        return scratch.fetched(self._shown, way, strip, span)
+        return scratch.fetched(self._shown, flow, strip, span)
 
     def _scratch(self, count: int) -> list[_Scratch]:
         while len(self._scratches) < count:
@@ -92,8 +151,8 @@ class _Scratch:
     """One thread's arrays for one strip, and what is done in them."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        height, width = min(shape[0], rows(shape[1])), shape[1]
-        self._places = places((height, width))
+        height, width = min(shape[0], strip_rows(shape[1])), shape[1]
+        self._places = pixel_places((height, width))
         self._from = np.empty_like(self._places)
         picture = (height, width, 3)
         self._fetched, self._bounded = np.empty(picture, np.uint8), np.empty(picture, np.uint8)
@@ -101,55 +160,81 @@ class _Scratch:
         self._margin = np.full(picture, _MARGIN, np.uint8)
         self._mixed, self._change = np.empty(picture, np.uint16), np.empty(picture, np.uint16)
 
-    def fetched(self, shown: Image, way: Floats, strip: slice, span: slice) -> Image:
-        """The rows `strip` of `shown`, in the columns `span` each pixel from `way` beside it."""
-        fetched, wherefrom = self._fetched[: len(way)], self._from[: len(way), span]
+    def fetched(self, shown: Image, flow: Floats, strip: slice, span: slice) -> Image:
+        """Return the rows `strip` of `shown`, with each pixel in the columns `span` fetched from `flow` beside it."""
+        fetched, source = self._fetched[: len(flow)], self._from[: len(flow), span]
         np.copyto(fetched, shown[strip])
-        cv2.add(way[:, span], self._places[: len(way), span], wherefrom)
-        cv2.add(wherefrom, (0, strip.start, 0, 0), wherefrom)  # type: ignore[call-overload]
-        moved(shown, wherefrom, fetched[:, span])
+        cv2.add(flow[:, span], self._places[: len(flow), span], source)
+        cv2.add(source, (0, strip.start, 0, 0), source)  # type: ignore[call-overload]
+        remapped(shown, source, fetched[:, span])
         return fetched
 
-    def bounded(self, known: Image, styled: Image, strip: slice) -> Image:
-        """`known` within the range of the neighbours of its pixels in `styled`, of which it is the rows `strip`."""
-        height = len(known)
+    def bounded(self, before: Image, styled: Image, strip: slice) -> Image:
+        """Return `before`, the rows `strip`, within the range of the neighbours of its pixels in `styled`."""
+        height = len(before)
         first = max(0, strip.start - 1)
         around = styled[first : strip.stop + 1]
         extreme, bounded, margin = self._extreme[: len(around)], self._bounded[:height], self._margin[:height]
         inner = extreme[strip.start - first :][:height]
         cv2.erode(around, _NEIGHBOURS, extreme)
         cv2.subtract(inner, margin, inner)
-        cv2.max(known, inner, bounded)
+        cv2.max(before, inner, bounded)
         cv2.dilate(around, _NEIGHBOURS, extreme)
         cv2.add(inner, margin, inner)
         return cast(Image, cv2.min(bounded, inner, bounded))
 
-    def mix(
-        self, styled: Image, known: Image, share: npt.NDArray[np.uint16], rest: npt.NDArray[np.uint8], result: Image
+    def blend(
+        self,
+        styled: Image,
+        before: Image,
+        share: npt.NDArray[np.uint16],
+        remainder: npt.NDArray[np.uint8],
+        result: Image,
     ) -> None:
-        """The `share` (h×w, of `_ONE`) of `known`, else `styled`, into `result`; `rest` is used up and renewed."""
+        """Put the `share` (h×w, of `_ONE`) of `before` and the rest of `styled` into `result`; renew `remainder`."""
         mixed, change = self._mixed[: len(styled)], self._change[: len(styled)]
         bytes_ = mixed.view(np.uint8).reshape(len(styled), -1, 2)
-        cv2.merge((flat(rest), flat(styled)), bytes_)
-        # What is more than two bytes is lost on the way, but what comes out fits them: a share lies between its two.
-        np.subtract(known, styled, out=change, dtype=np.uint16)
+        cv2.merge((_flat(remainder), _flat(styled)), bytes_)
+        # More than two bytes overflow on the way, but the result fits them: a share lies between its two ends.
+        np.subtract(before, styled, out=change, dtype=np.uint16)
         np.multiply(change, cv2.cvtColor(share, cv2.COLOR_GRAY2BGR), out=change)
         mixed += change
-        cv2.split(bytes_, (flat(rest), flat(result)))
+        cv2.split(bytes_, (_flat(remainder), _flat(result)))
 
 
-def flat(image: Image) -> Image:
-    """`image` (h×w×3) as h×3w."""
-    return image.reshape(len(image), -1)
+def strip_rows(width: int) -> int:
+    """Return how many rows a strip of a picture of `width` has, at most."""
+    return max(_ROW_UNIT, _STRIP_PIXELS // width // _ROW_UNIT * _ROW_UNIT)
 
 
-def places(shape: tuple[int, ...]) -> Floats:
-    """Each pixel's own column and row: h×w×2."""
+def source_rows(strip: slice, height: int, small: int) -> slice:
+    """Return the rows of a picture `small` rows high that the rows `strip` come from when it is resized to `height`."""
+    step = height / small
+    return slice(max(0, int(strip.start / step) - 1), min(small, math.ceil(strip.stop / step) + 1))
+
+
+def resized_rows(small: _Values, strip: slice, height: int, width: int) -> _Values:
+    """Return the rows `strip` of `small` (h×w×any) resized bilinearly to height×width."""
+    factor, remainder = divmod(height, len(small))
+    if remainder:  # no part of it would do
+        return cast(_Values, cv2.resize(small, (width, height))[strip])
+    taken = source_rows(strip, height, len(small))
+    made = cv2.resize(small[taken], (width, (taken.stop - taken.start) * factor))
+    return cast(_Values, made[strip.start - taken.start * factor : strip.stop - taken.start * factor])
+
+
+def pixel_places(shape: tuple[int, ...]) -> Floats:
+    """Return each pixel's own column and row: h×w×2."""
     down, right = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     return np.dstack([right, down])
 
 
-def moved(image: _Values, wherefrom: Floats, into: _Values | None = None) -> _Values:
-    """`image` with each pixel fetched from the place `wherefrom` (h×w×2: column, row)."""
+def remapped(image: _Values, source: Floats, into: _Values | None = None) -> _Values:
+    """Return `image` with each pixel fetched from the place `source` (h×w×2: column, row)."""
     border = cv2.BORDER_REPLICATE
-    return cast(_Values, cv2.remap(image, wherefrom, None, cv2.INTER_LINEAR, into, border))  # type: ignore[call-overload]
+    return cast(_Values, cv2.remap(image, source, None, cv2.INTER_LINEAR, into, border))  # type: ignore[call-overload]
+
+
+def _flat(image: Image) -> Image:
+    """Return `image` (h×w×3) as h×3w."""
+    return image.reshape(len(image), -1)

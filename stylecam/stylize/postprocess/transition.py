@@ -1,7 +1,7 @@
-"""The short way from one style to the next.
+"""Change from one style to the next within a short time.
 
 Within a bank the weight vector moves (Dumoulin 2017: a mix of instance-norm parameters is itself a style), so every
-frame on the way is a painting. Between networks the old picture fades out over the new one.
+frame on the way is a styled picture. Between networks the old picture fades out over the new one.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from stylecam.models.catalog import StyleMix
 
 DURATION_S = 0.3
+"""How long a change of style takes, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransitionStep:
-    """How to paint one frame.
+    """How one frame takes part in a change of style.
 
     Attributes:
         weights: the style weights.
@@ -29,7 +30,7 @@ class TransitionStep:
 
 
 class Transition:
-    """Follows the mix asked for, a frame at a time. Times are seconds on the frames' clock."""
+    """Follows the requested mix, one frame at a time. Times are seconds on the frames' clock."""
 
     def __init__(self, frame_s: float, duration_s: float = DURATION_S) -> None:
         self._frame_s = frame_s
@@ -42,7 +43,7 @@ class Transition:
         self._switch_count = 0
 
     def toward(self, mix: StyleMix, now: float) -> TransitionStep:
-        """The step for the frame at time `now`, moving to `mix` since it was first asked for."""
+        """Return the step for the frame at time `now`, on the way to `mix` since it was first requested."""
         if self._target is None:
             self._origin = mix.weights
             self._target, self._started_at = mix, now - self._duration_s
@@ -53,13 +54,13 @@ class Transition:
             # The first frame after a switch is already one frame's way along.
             self._target, self._started_at = mix, now - self._frame_s
         progress = min(1.0, max(0.0, (now - self._started_at) / self._duration_s))
-        eased = 1.0 - (1.0 - progress) ** 2  # fast at first: the hand on the key wants an answer
+        eased = 1.0 - (1.0 - progress) ** 2  # fast at first, so that a key press shows at once
         self._weights = tuple(a + (b - a) * eased for a, b in zip(self._origin, mix.weights, strict=True))
         fading = 1.0 - eased if self._crossing else 0.0
         self._crossing = self._crossing and progress < 1
         return TransitionStep(self._weights, fading, self._switch_count)
 
     def reset(self) -> None:
-        """Forget the way: the next style starts at once."""
+        """Forget the change under way: the next style starts at once."""
         self._target = None
         self._crossing = False

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from stylecam.stylize.postprocess.parallel_rows import ParallelRows, enlarged, rows
+from stylecam.stylize.postprocess.temporal_history import ParallelRows, resized_rows, strip_rows
 
 WIDTH = 640
 
@@ -24,14 +24,14 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def strips_of(height: int, width: int = WIDTH) -> list[slice]:
-    step = rows(width)
+    step = strip_rows(width)
     return [slice(top, min(height, top + step)) for top in range(0, height, step)]
 
 
 @pytest.mark.parametrize("height", [1, 8, 143, 720, 2160])
 def test_every_row_is_worked_on_once(threads: int, height: int) -> None:
     met: list[int] = []
-    ParallelRows().each(height, WIDTH, lambda count: [None] * count, lambda strip, _: met.extend(range(height)[strip]))
+    ParallelRows().run(height, WIDTH, lambda count: [None] * count, lambda strip, _: met.extend(range(height)[strip]))
     assert sorted(met) == list(range(height))
 
 
@@ -43,7 +43,7 @@ def test_no_two_threads_have_the_same_scratch(threads: int) -> None:
         made.append(list(range(count)))
         return made[-1]
 
-    ParallelRows().each(2160, WIDTH, scratch, lambda _, own: used.update([own]))
+    ParallelRows().run(2160, WIDTH, scratch, lambda _, own: used.update([own]))
     assert len(made) == 1
     assert 1 <= len(made[0]) <= threads
     assert set(used) <= set(made[0])
@@ -57,31 +57,31 @@ def test_what_one_strip_raises_is_raised_and_the_next_picture_is_worked_on(threa
         raise ValueError(f"rows from {strip.start}")
 
     with pytest.raises(ValueError, match="rows from"):
-        strips.each(2160, WIDTH, lambda count: [None] * count, fail)
+        strips.run(2160, WIDTH, lambda count: [None] * count, fail)
     met: list[int] = []
-    strips.each(2160, WIDTH, lambda count: [None] * count, lambda strip, _: met.append(strip.start))
+    strips.run(2160, WIDTH, lambda count: [None] * count, lambda strip, _: met.append(strip.start))
     assert sorted(met) == [strip.start for strip in strips_of(2160)]
 
 
 @pytest.mark.parametrize("width", [1, 64, 640, 4096, 100_000])
 def test_a_strip_has_rows_for_an_eighth_of_the_size(width: int) -> None:
-    assert rows(width) >= 8
-    assert rows(width) % 8 == 0
+    assert strip_rows(width) >= 8
+    assert strip_rows(width) % 8 == 0
 
 
 @pytest.mark.parametrize("factor", [1, 2, 4])
 @pytest.mark.parametrize("kind", [np.uint16, np.float32])
-def test_strips_are_enlarged_as_the_whole_is(factor: int, kind: type[np.uint16] | type[np.float32]) -> None:
+def test_strips_are_resized_as_the_whole_is(factor: int, kind: type[np.uint16] | type[np.float32]) -> None:
     size = 720, WIDTH
     values = np.random.default_rng(3).uniform(0, 250, (size[0] // factor, size[1] // factor))
     small: npt.NDArray[np.uint16 | np.float32] = values.astype(kind)
     whole = cv2.resize(small, size[::-1])
     for strip in strips_of(size[0]):
-        assert np.allclose(enlarged(small, strip, *size), whole[strip], atol=1 if kind is np.uint16 else 1e-3)
+        assert np.allclose(resized_rows(small, strip, *size), whole[strip], atol=1 if kind is np.uint16 else 1e-3)
 
 
-def test_sizes_that_do_not_divide_are_enlarged_too() -> None:
+def test_sizes_that_do_not_divide_are_resized_too() -> None:
     small = np.random.default_rng(3).uniform(0, 250, (35, 25)).astype(np.float32)
     whole = cv2.resize(small, (101, 143))
     for strip in (slice(0, 64), slice(64, 143)):
-        assert np.allclose(enlarged(small, strip, 143, 101), whole[strip], atol=1e-3)
+        assert np.allclose(resized_rows(small, strip, 143, 101), whole[strip], atol=1e-3)

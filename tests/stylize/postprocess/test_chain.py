@@ -1,9 +1,10 @@
-"""What happens to a picture after the network."""
+"""Views of the camera picture, and what happens to a styled picture after the network."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from stylecam.media.frame import Size
 from stylecam.media.overlays import starting_cover, with_badge
 from stylecam.models.catalog import StyleMix
-from stylecam.stylize.postprocess.color import blend
+from stylecam.stylize.postprocess.chain import FrameView, blend, with_colors_of
 from stylecam.stylize.postprocess.transition import DURATION_S, Transition
 from stylecam.testing import gray_image
 from tests.doubles import model
@@ -138,3 +139,39 @@ def test_the_weights_sum_to_one_whatever_keys_are_pressed(steps: list[tuple[Styl
         weights = morph.toward(mix, now).weights
         assert sum(weights) == pytest.approx(1)
         assert min(weights) >= -1e-9
+
+
+def test_preserved_colors_take_the_light_of_the_styled_picture_and_the_hue_of_the_camera() -> None:
+    original = np.full((8, 8, 3), (90, 120, 150), np.uint8)
+    styled = np.full((8, 8, 3), (160, 100, 120), np.uint8)
+    mixed = with_colors_of(original, styled)
+    grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(int) for image in (mixed, styled)]
+    assert np.abs(grey[0] - grey[1]).max() <= 2
+    hues = [cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)[..., 1:].astype(int) for image in (mixed, original)]
+    assert np.abs(hues[0] - hues[1]).max() <= 2
+    assert (original == (90, 120, 150)).all()
+
+
+def test_a_view_has_the_shape_of_the_output_and_the_size_asked_for() -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[60:420] = 200  # the middle, of 16:9
+    view = FrameView(image, Size(1280, 720))
+    assert view.at(Size(320, 180)).shape == (180, 320, 3)
+    assert view.at(Size(320, 180)).min() == 200
+
+
+def test_a_picture_that_fits_is_not_copied() -> None:
+    image = np.zeros((96, 128, 3), np.uint8)
+    assert np.shares_memory(FrameView(image, Size(128, 96)).at(Size(128, 96)), image)
+
+
+def test_each_size_is_made_once() -> None:
+    view = FrameView(np.zeros((96, 128, 3), np.uint8), Size(128, 96), mirror=True)
+    assert view.at(Size(64, 48)) is view.at(Size(64, 48))
+
+
+def test_a_mirrored_view_exchanges_left_and_right() -> None:
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[:, :64] = 255
+    mirrored = FrameView(image, Size(128, 96), mirror=True).at(Size(128, 96))
+    assert (mirrored[0, 0, 0], mirrored[0, -1, 0]) == (0, 255)

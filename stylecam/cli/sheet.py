@@ -1,21 +1,15 @@
-"""`stylecam sheet`: every style on one picture."""
+"""`stylecam sheet`: show every style on one picture."""
 
 from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from stylecam.cli import paint_options as painting
 from stylecam.cli.completion import complete_style
-
-if TYPE_CHECKING:
-    from stylecam.models.catalog import StyleMix
-    from stylecam.stylize.contact_sheet import ContactSheet
-    from stylecam.stylize.image import Stylist
 
 
 @click.command(
@@ -26,8 +20,8 @@ Examples:
   stylecam sheet photo.jpg -o three.jpg --style udnie --style "udnie:1,great_wave:1" --style great_wave --columns 2
   stylecam sheet clip.mp4 -o styles.mp4 --video --cell 320
 \b
-The picture's colour profile is kept; where it is transparent the paper shows. A style that cannot be painted has a cell
-that says why. Exit status: 0, 1 if some styles failed, 2 if all did or nothing could be begun.""",
+The picture's colour profile is kept. If a style cannot be painted, its cell says why.
+Exit status: 0; 1 if some styles failed; 2 if all failed or nothing was started.""",
 )
 @click.argument("picture", metavar="IN")
 @click.option("-o", "--output", required=True, metavar="OUT", help="The sheet, for instance OUT.png.")
@@ -36,9 +30,9 @@ that says why. Exit status: 0, 1 if some styles failed, 2 if all did or nothing 
     "styles",
     multiple=True,
     shell_complete=complete_style,
-    help="Show this one; several times.  [default: all]",
+    help="A style to show; may be given several times.  [default: all]",
 )
-@click.option("--columns", type=click.IntRange(1, 100), help="Pictures side by side.  [default: what suits a screen]")
+@click.option("--columns", type=click.IntRange(1, 100), help="Pictures side by side.  [default: to fit a screen]")
 @click.option(
     "--cell",
     type=click.IntRange(32, 4096),
@@ -62,22 +56,31 @@ def command(
     moving: bool,
     overwrite: bool,
     as_json: bool,
-    **given: Any,
+    **options: Any,
 ) -> int:
-    """Show every style on one picture, or on one clip, with names."""
+    """Show every style with its name on one picture or clip."""
+    from stylecam.cli.progress import Bar
+    from stylecam.media.image_file import check_suffix
+    from stylecam.media.video_file import check_target
+    from stylecam.stylize.contact_sheet import write_sheet, write_video_sheet
     from stylecam.stylize.image import Stylist
     from stylecam.utils.files import user_path
     from stylecam.utils.text import printable
 
     source, target = user_path(picture), user_path(output)
-    _check_suffix(target, moving)
+    check_target(target) if moving else check_suffix(target)
     painting.check_new(target, overwrite)
     mixes = painting.mixes(styles)
-    painter = Stylist(mixes[0], **given)
-    started = time.perf_counter()
-    draw = _draw_clip if moving else _draw_picture
-    sheet = draw(source, target, painter, mixes, columns, cell)
-    seconds = time.perf_counter() - started
+    stylist = Stylist(mixes[0], **options)
+    started_at = time.perf_counter()
+    if moving:
+        with painting.undone_by_sigterm(), Bar("frames", None) as bar:
+            sheet, result = write_video_sheet(source, target, stylist, mixes, columns, cell, bar.reach)
+        painting.tell_damage(source, result)
+    else:
+        with Bar("styles", len(mixes)) as bar:
+            sheet = write_sheet(source, target, stylist, mixes, columns, cell, bar.reach)
+    seconds = time.perf_counter() - started_at
     if as_json:
         report = {
             "output": str(target),
@@ -94,45 +97,3 @@ def command(
     for label, reason in sheet.failed.items():
         click.echo(f"failed: {label}: {printable(reason, 1000)}", err=True)
     return 0 if not sheet.failed else 1 if len(sheet.failed) < len(mixes) else 2
-
-
-def _check_suffix(target: Path, moving: bool) -> None:
-    if moving:
-        from stylecam.media.video_file import check_target
-
-        check_target(target)
-    else:
-        from stylecam.media.image_file import check_suffix
-
-        check_suffix(target)
-
-
-def _draw_picture(
-    source: Path, target: Path, painter: Stylist, mixes: list[StyleMix], columns: int | None, cell: int
-) -> ContactSheet:
-    from stylecam.cli.progress import Bar
-    from stylecam.media.frame import Size
-    from stylecam.media.image_file import ImageFile
-    from stylecam.stylize.contact_sheet import ContactSheet
-
-    original = ImageFile.read(source)
-    sheet = ContactSheet(painter, mixes, Size(original.image.shape[1], original.image.shape[0]), columns, cell)
-    with Bar("styles", len(mixes)) as bar:
-        drawn = sheet.draw(original.image, lambda number: bar.reach(number, len(mixes)), original.alpha)
-    ImageFile(drawn, profile=original.profile).save(target)
-    return sheet
-
-
-def _draw_clip(
-    source: Path, target: Path, painter: Stylist, mixes: list[StyleMix], columns: int | None, cell: int
-) -> ContactSheet:
-    from stylecam.cli.progress import Bar
-    from stylecam.media.video_file import transform_video
-    from stylecam.stylize.contact_sheet import VideoContactSheet
-
-    sheets = VideoContactSheet(painter, mixes, columns, cell)
-    with painting.undone_by_sigterm(), Bar("frames", None) as bar:
-        result = transform_video(source, target, sheets, bar.reach)
-    painting.tell_damage(source, result)
-    assert sheets.layout is not None
-    return sheets.layout

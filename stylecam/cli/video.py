@@ -1,4 +1,4 @@
-"""`stylecam video`: a clip, painted."""
+"""`stylecam video`: paint a clip."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Examples:
   stylecam video clip.mp4 -o painted.mp4 --style great_wave
   stylecam video clip.mov -o painted.mp4 --style "udnie:1,great_wave:1" --scale 0.5 --strength 0.8
 \b
-Kept: size, sound, length and the time of every frame. Rotation is applied, so the result needs none. While it is
-written the result is called OUT.part.mp4; after Ctrl-C nothing is left. Needs: pip install "stylecam[video]".""",
+Size, sound, length and the time of every frame are kept; rotation is applied. While it is written, the result is called
+OUT.part.mp4; after Ctrl-C it is removed. Needs: pip install "stylecam[video]".""",
 )
 @click.argument("clip", metavar="IN")
 @click.option("-o", "--output", required=True, metavar="OUT", help="The clip to write: .mp4, .m4v, .mov or .mkv.")
@@ -33,7 +33,7 @@ written the result is called OUT.part.mp4; after Ctrl-C nothing is left. Needs: 
 @painting.engine
 @painting.device
 @painting.as_json
-def command(clip: str, output: str, overwrite: bool, as_json: bool, **given: Any) -> None:
+def command(clip: str, output: str, overwrite: bool, as_json: bool, **options: Any) -> None:
     """Paint every frame of a clip."""
     from stylecam.cli.progress import Bar
     from stylecam.media.video_file import check_target, transform_video
@@ -42,17 +42,17 @@ def command(clip: str, output: str, overwrite: bool, as_json: bool, **given: Any
     source, target = user_path(clip), user_path(output)
     check_target(target)
     painting.check_new(target, overwrite)
-    painter = painting.painter_for(**given)
-    started = time.perf_counter()
+    stylist = painting.painter_for(**options)
+    started_at = time.perf_counter()
     with painting.undone_by_sigterm(), Bar("frames", None) as bar:
-        result = transform_video(source, target, painter, bar.reach)
-    seconds = time.perf_counter() - started
+        result = transform_video(source, target, stylist, bar.reach)
+    seconds = time.perf_counter() - started_at
     if as_json:
-        report = {"input": clip, "output": str(target), "style": painter.mix.label, "took": round(seconds, 3)}
+        report = {"input": clip, "output": str(target), "style": stylist.mix.label, "took": round(seconds, 3)}
         click.echo(json.dumps({**report, **asdict(result)}, indent=2))
     else:
-        click.echo(f"painted {target} with {painter.mix.label}: {result.frames} frames in {seconds:.0f} s")
+        click.echo(f"painted {target} with {stylist.mix.label}: {result.frames} frames in {seconds:.0f} s")
     painting.tell_damage(source, result)
-    limit = painter.reduction_note(result.size)
-    if limit is not None:
-        click.echo(f"{source} {limit}", err=True)
+    note = stylist.reduction_note(result.size)
+    if note is not None:
+        click.echo(f"{source} {note}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +13,9 @@ import numpy.typing as npt
 
 from stylecam.errors import EngineError, StyleError, UsageError
 from stylecam.media.frame import Image, Size
+from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import resize
+from stylecam.media.video_file import VideoResult, transform_video
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.image import Stylist
 
@@ -26,6 +29,7 @@ ORIGINAL_LABEL = "picture"
 _FONT, _PAPER, _INK, _GAP = cv2.FONT_HERSHEY_DUPLEX, 248, (50, 50, 50), 8
 
 Progress = Callable[[int], None]
+CountProgress = Callable[[int, int | None], None]
 Alpha = npt.NDArray[np.uint8]
 
 
@@ -134,6 +138,51 @@ class VideoContactSheet:
             painter, mixes, columns, longer = self._plan
             self.layout = ContactSheet(painter, mixes, Size(image.shape[1], image.shape[0]), columns, longer, keep=True)
         return self.layout.draw(image)
+
+
+def write_sheet(
+    source: Path,
+    target: Path,
+    stylist: Stylist,
+    mixes: Sequence[StyleMix],
+    columns: int | None,
+    cell: int,
+    progress: CountProgress,
+) -> ContactSheet:
+    """Read the picture `source`, and write its sheet to `target`, with the picture's colour profile.
+
+    `progress(done, total)` is called after each style. `cell` is the longer side of one picture, in pixels.
+
+    Raises:
+        SourceUnreadableError, UsageError: the picture cannot be read, or the sheet not laid out or written.
+    """
+    picture = ImageFile.read(source)
+    sheet = ContactSheet(stylist, mixes, Size(picture.image.shape[1], picture.image.shape[0]), columns, cell)
+    drawn = sheet.draw(picture.image, lambda number: progress(number, len(mixes)), picture.alpha)
+    ImageFile(drawn, profile=picture.profile).save(target)
+    return sheet
+
+
+def write_video_sheet(
+    source: Path,
+    target: Path,
+    stylist: Stylist,
+    mixes: Sequence[StyleMix],
+    columns: int | None,
+    cell: int,
+    progress: CountProgress,
+) -> tuple[ContactSheet, VideoResult]:
+    """Read the clip `source`, and write a clip of its sheets to `target`.
+
+    `progress(done, total)` is called after each frame; `total` is None while unknown.
+
+    Raises:
+        SourceUnreadableError, UsageError: the clip cannot be read, or the sheet not laid out or written.
+    """
+    sheets = VideoContactSheet(stylist, mixes, columns, cell)
+    result = transform_video(source, target, sheets, progress)
+    assert sheets.layout is not None
+    return sheets.layout, result
 
 
 def _write(text: str, strip: Image) -> None:

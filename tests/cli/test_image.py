@@ -114,7 +114,7 @@ def test_what_is_there_is_skipped_and_counted(photo: Path, tmp_path: Path, capsy
     assert [Path(entry["input"]).name for entry in report["painted"]] == ["more.png"]
     assert report["skipped"] == 1
     assert run_command_line(words) == 0
-    assert capsys.readouterr().out == "nothing to paint; skipped 2 whose results are there\n"
+    assert capsys.readouterr().out == "nothing to paint; skipped 2 with existing results\n"
     assert (out / "photo.png").stat().st_mtime_ns == before
 
 

@@ -1,6 +1,6 @@
-"""What Linux says about video devices: names, drivers, formats, and who holds them.
+"""Ask Linux about video devices: names, drivers, formats, controls, and which programs hold them.
 
-Structures and numbers follow linux/videodev2.h. Nothing here keeps a device open.
+Structures and numbers follow linux/videodev2.h. No function here keeps a device open.
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ CAPTURE, OUTPUT = 0x1, 0x2
 CAPTURE_MPLANE = 0x1000
 LOOPBACK_DRIVERS = ("v4l2 loopback", "akvcam")
 
+EXPOSURE_TIME = 0x009A0902
+"""The control with the exposure in units of 0.1 ms."""
+EXPOSURE_MAY_SLOW = 0x009A0903
+"""The control that lets the camera lower its rate to expose longer in low light."""
+
 _BUF_CAPTURE, _BUF_OUTPUT = 1, 2
 _DISCRETE = 1
-_MOST = 256  # a broken driver may enumerate for ever
+_MAX_ENUMERATED = 256  # a broken driver may enumerate for ever
 
 
 def ioctl_number(direction: int, number: int, size: int) -> int:
-    """The number of a V4L2 request that writes (1), reads (2) or both (3) a structure of `size` bytes."""
+    """Return the number of a V4L2 request that writes (1), reads (2) or both (3) a structure of `size` bytes."""
     return direction << 30 | size << 16 | ord("V") << 8 | number
 
 
@@ -40,7 +45,15 @@ _ENUM_FRAMEINTERVALS = ioctl_number(_READ | _WRITE, 75, 52)
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """What a device says it is (VIDIOC_QUERYCAP)."""
+    """A device's answer to VIDIOC_QUERYCAP.
+
+    Attributes:
+        path: `/dev/videoN`.
+        card: the device's name.
+        driver: the driver's name.
+        bus: where it is plugged in.
+        flags: V4L2_CAP_ bits of this device node.
+    """
 
     path: str
     card: str
@@ -50,18 +63,25 @@ class Capability:
 
     @property
     def captures(self) -> bool:
-        """True if pictures can be read from it now."""
+        """True if pictures can be read from the device now."""
         return bool(self.flags & (CAPTURE | CAPTURE_MPLANE))
 
     @property
     def loopback(self) -> bool:
-        """True for a virtual camera's device."""
+        """True if the device belongs to a virtual camera."""
         return self.driver in LOOPBACK_DRIVERS
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One size a camera offers in one pixel format, with its highest rate (0 where the driver does not say)."""
+    """One size that a camera offers in one pixel format.
+
+    Attributes:
+        fourcc: the pixel format, such as `MJPG`.
+        width: in pixels.
+        height: in pixels.
+        fps: the highest rate, or 0 if the driver does not tell.
+    """
 
     fourcc: str
     width: int
@@ -70,16 +90,16 @@ class Mode:
 
 
 def device_paths() -> list[str]:
-    """All `/dev/videoN`, in numerical order."""
-    found = [path for path in Path("/dev").glob("video*") if path.name[5:].isdecimal()]
-    return [str(path) for path in sorted(found, key=lambda path: int(path.name[5:]))]
+    """Return all `/dev/videoN`, in numerical order."""
+    paths = [path for path in Path("/dev").glob("video*") if path.name[5:].isdecimal()]
+    return [str(path) for path in sorted(paths, key=lambda path: int(path.name[5:]))]
 
 
 def query_capability(path: str) -> Capability:
-    """Ask the device at `path`.
+    """Return what the device at `path` says that it is.
 
     Raises:
-        OSError: it cannot be opened (permission, gone) or is no video device.
+        OSError: it cannot be opened (no permission, or gone) or is no video device.
     """
     with _opened(path) as device:
         reply = bytearray(104)
@@ -90,7 +110,7 @@ def query_capability(path: str) -> Capability:
 
 
 def list_modes(path: str) -> list[Mode]:
-    """All sizes and rates the camera at `path` offers.
+    """Return all formats, sizes and rates that the camera at `path` offers.
 
     Raises:
         OSError: it cannot be opened.
@@ -104,12 +124,8 @@ def list_modes(path: str) -> list[Mode]:
     return found
 
 
-EXPOSURE_TIME, EXPOSURE_MAY_SLOW = 0x009A0902, 0x009A0903
-"""Controls: the exposure in 0.1 ms, and whether the camera may lower its rate to expose longer in low light."""
-
-
 def read_control(path: str, number: int) -> int | None:
-    """The value of one of a device's controls; None where it has no such control or does not tell."""
+    """Return the value of one of a device's controls; None if it has no such control or does not tell."""
     request = bytearray(struct.pack("<Ii", number, 0))
     try:
         with _opened(path) as device:
@@ -120,18 +136,18 @@ def read_control(path: str, number: int) -> int | None:
 
 
 def release_stale_writer(path: str) -> None:
-    """Free a v4l2loopback 0.12 device that still believes in a writer that is gone.
+    """Make a v4l2loopback 0.12 device accept a new writer after the last one has ended.
 
-    With `exclusive_caps=1` that version (Debian 12, Ubuntu 22.04 and 24.04) forgets to offer OUTPUT again when its
-    writer ends, and every second start fails. STREAMON for output on a fresh descriptor makes it remember; readers
-    that wait carry on. Must not be done while another writer is live. Harmless elsewhere; errors are ignored.
+    With `exclusive_caps=1` that version (Debian 12, Ubuntu 22.04 and 24.04) does not offer OUTPUT again when its writer
+    ends, so that every second start fails. STREAMON for output on a new descriptor repairs that, and waiting readers
+    are not disturbed. Must not be called while another program writes. Harmless with other drivers; errors are ignored.
     """
     with contextlib.suppress(OSError), _opened(path) as device:
         _ioctl(device, _STREAMON, bytearray(struct.pack("<i", _BUF_OUTPUT)))
 
 
 def loopback_format(path: str) -> str | None:
-    """What v4l2loopback says its device carries, like `YU12:1280x720@30/1`; None where it does not say."""
+    """Return the format of a v4l2loopback device, such as `YU12:1280x720@30/1`; None if the driver does not tell."""
     try:
         text = Path(f"/sys/devices/virtual/video4linux/{Path(path).name}/format").read_text("ascii", "replace")
     except OSError:
@@ -140,9 +156,9 @@ def loopback_format(path: str) -> str | None:
 
 
 def holders(path: str) -> list[tuple[int, str]]:
-    """Other programs that hold `path` open: process id and name, as far as this user may look."""
+    """Return process id and name of the other programs that have `path` open, as far as this user may know."""
     try:
-        wanted = Path(path).stat().st_rdev
+        number = Path(path).stat().st_rdev
     except OSError:
         return []
     found = []
@@ -151,7 +167,7 @@ def holders(path: str) -> list[tuple[int, str]]:
             continue
         with contextlib.suppress(OSError):
             for handle in (process / "fd").iterdir():
-                if str(handle.readlink()).startswith("/dev/video") and handle.stat().st_rdev == wanted:
+                if str(handle.readlink()).startswith("/dev/video") and handle.stat().st_rdev == number:
                     found.append((int(process.name), _process_name(int(process.name))))
                     break
     return found
@@ -180,8 +196,8 @@ def _ioctl(device: int, number: int, argument: bytearray) -> None:
 
 
 def _enumerated(device: int, number: int, request: bytes, size: int) -> Iterator[bytearray]:
-    """Replies for index 0, 1, … until the driver says EINVAL; `request` follows the index."""
-    for index in range(_MOST):
+    """Yield the replies for index 0, 1, … until the driver answers EINVAL; `request` follows the index."""
+    for index in range(_MAX_ENUMERATED):
         argument = bytearray(struct.pack("<I", index) + request).ljust(size, b"\0")
         try:
             _ioctl(device, number, argument)
@@ -203,7 +219,7 @@ def _sizes(device: int, pixel_format: int) -> list[tuple[int, int]]:
         kind, *numbers = struct.unpack_from("<7I", reply, 8)
         if kind == _DISCRETE:
             found.append((numbers[0], numbers[1]))
-        else:  # a range: its ends say enough
+        else:  # a range, of which the two ends are enough
             return sorted({(numbers[0], numbers[3]), (numbers[1], numbers[4])})
     return found
 

@@ -1,8 +1,8 @@
-"""Who reads a v4l2loopback device: asked of the driver where it tells, else of /proc. Linux only.
+"""Find out whether a program reads a v4l2loopback device, from the driver or else from /proc. Linux only.
 
-The driver's client-usage event (0.15.0 has it, 0.12.7 not) says whether anyone *streams*; opening the device is not
-streaming, and programs such as Discord open it every few seconds. Without the event, a reader that streams is one that
-has mapped the device's buffers into its memory, which /proc shows for this user's own programs.
+The driver's client-usage event, which 0.15.0 has and 0.12.7 has not, tells whether a program *streams*. Opening the
+device is not streaming: programs such as Discord open it every few seconds. Without the event, a program that streams
+is one that has mapped the device's buffers into its memory, which /proc shows for this user's own programs.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _IN_OPEN, _IN_CLOSE = 0x20, 0x08 | 0x10
 _INOTIFY_EVENT = struct.Struct("=iIII")
 _IN_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 RESCAN_EVERY = 50
-"""Looks between two searches of /proc that no opening has asked for, in case one was missed."""
+"""Search all of /proc every so many calls of `reading`, even if inotify reported no opening, in case it missed one."""
 
 
 class ReaderDetector(ABC):
-    """Watches one device; asked by one thread, about ten times a second."""
+    """Tells whether a program reads one device. Used by one thread, about ten times a second."""
 
     @abstractmethod
     def reading(self) -> bool | None:
-        """True while some program takes pictures from the device; None where that cannot be told."""
+        """Return whether a program takes pictures from the device; None if that cannot be found out."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let everything go; may be called twice."""
+        """Release everything. May be called twice."""
 
 
 def reader_detector(device: str) -> ReaderDetector:
-    """The best way this driver has to tell."""
+    """Return the best detector that the driver of `device` allows."""
     try:
         return DriverReaderDetector(device)
     except OSError:
@@ -53,14 +53,14 @@ def reader_detector(device: str) -> ReaderDetector:
 
 
 class DriverReaderDetector(ReaderDetector):
-    """By the driver's client-usage event, on a descriptor of its own.
+    """Uses the driver's client-usage event, on a file descriptor of its own.
 
-    The event comes at changes only and one that is missed would be missed for ever, so the level is asked for each
-    time: a new subscription answers with the state of the moment.
+    The driver sends the event only at changes, so a missed one would be missed for ever. Each call therefore subscribes
+    again, because a new subscription answers with the present state.
     """
 
     def __init__(self, device: str) -> None:
-        """Raises OSError where the driver has no such event."""
+        """Subscribe to the event; raises OSError if the driver has none."""
         self._device = os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             self._subscribe()
@@ -69,7 +69,7 @@ class DriverReaderDetector(ReaderDetector):
             raise
 
     def reading(self) -> bool | None:
-        """See `ReaderDetector`; False once the driver answers no more, which the sink finds out by itself."""
+        """See `ReaderDetector.reading`. False once the driver stops answering, which the sink notices itself."""
         subscription = bytearray(_SUBSCRIPTION.pack(_CLIENT_USAGE, 0, 0, 0, 0, 0, 0, 0))
         try:
             fcntl.ioctl(self._device, _UNSUBSCRIBE, subscription)
@@ -81,7 +81,7 @@ class DriverReaderDetector(ReaderDetector):
         return bool(struct.unpack_from("<I", event, 8)[0])
 
     def close(self) -> None:
-        """See `ReaderDetector`."""
+        """See `ReaderDetector.close`."""
         device, self._device = self._device, -1
         if device >= 0:
             os.close(device)
@@ -91,35 +91,35 @@ class DriverReaderDetector(ReaderDetector):
 
 
 class ProcessReaderDetector(ReaderDetector):
-    """By the memory maps of programs that have the device open, as far as this user may look into them.
+    """Uses the memory maps of programs that have the device open, as far as this user may read them.
 
-    All of /proc is searched only when somebody has opened the device (inotify tells), and now and then. One that has it
-    open and cannot be seen (a sandbox, another user) may be reading.
+    All of /proc is searched only when inotify reports that the device was opened, and every `RESCAN_EVERY` calls. A
+    program that has the device open but cannot be inspected (in a sandbox, or of another user) may be reading.
     """
 
     def __init__(self, device: str) -> None:
         self._path = device
         self._holders: list[int] = []
-        self._looks = self._open = 0
+        self._calls = self._open = 0
         self._openings = _watch_openings(device)
 
     def reading(self) -> bool | None:
-        """See `ReaderDetector`; a program that reads without mapping is not seen."""
-        if self._opened() or self._looks % RESCAN_EVERY == 0:
+        """See `ReaderDetector.reading`. A program that reads without mapping is not seen."""
+        if self._was_opened() or self._calls % RESCAN_EVERY == 0:
             self._holders = [pid for pid, _ in v4l2.holders(self._path)]
-        self._looks += 1
+        self._calls += 1
         if any(has_mapped(pid, self._path) for pid in self._holders):
             return True
         return None if self._open > 0 and not self._holders else False
 
     def close(self) -> None:
-        """See `ReaderDetector`."""
+        """See `ReaderDetector.close`."""
         openings, self._openings = self._openings, None
         if openings is not None:
             os.close(openings)
 
-    def _opened(self) -> bool:
-        """Whether the device was opened since the last look; counts how many have it open."""
+    def _was_opened(self) -> bool:
+        """Return whether the device was opened since the last call, and count how many programs have it open."""
         opened = False
         while self._openings is not None:
             try:
@@ -136,7 +136,7 @@ class ProcessReaderDetector(ReaderDetector):
 
 
 def _watch_openings(device: str) -> int | None:
-    """An inotify descriptor that tells of every opening and closing of `device`; None where there is none to be had."""
+    """Return an inotify descriptor that reports each opening and closing of `device`; None if there is none left."""
     libc = ctypes.CDLL(None, use_errno=True)
     watch: int = libc.inotify_init1(_IN_FLAGS)
     if watch < 0:
@@ -148,8 +148,8 @@ def _watch_openings(device: str) -> int | None:
 
 
 def has_mapped(pid: int, device: str) -> bool:
-    """Whether a program has buffers of `device` in its memory; False of one that this user may not look into."""
+    """Return whether a program has mapped buffers of `device`; False for one that this user may not inspect."""
     try:
         return f" {device}\n" in Path(f"/proc/{pid}/maps").read_text("utf-8", "replace")
-    except OSError:  # ended, or not ours to look at
+    except OSError:  # it has ended, or belongs to another user
         return False

@@ -1,6 +1,6 @@
-"""Clips: a video file in, one with every frame painted out, with the same times and the same sound.
+"""Copy a video file with every frame changed and the same times and sound.
 
-PyAV (extra `video`) reads and writes, for OpenCV knows neither sound nor the times frames really have.
+PyAV (extra `video`) reads and writes, because OpenCV handles neither sound nor the real times of the frames.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from stylecam.utils.files import create_part_file, resolve_target
 from stylecam.utils.optional import load
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
-ENDED_EARLY = 0.9
-"""A clip whose last frame comes before this share of the length it claims was cut off."""
+CUT_OFF_SHARE = 0.9
+"""A video counts as cut off if its last frame comes before this share of the length it claims."""
 _BT709, _BT601, _LIMITED = 1, 5, 1
-_EXACT = 0x4 | 0x2000 | 0x40000
-"""libswscale's BICUBIC, FULL_CHR_H_INT and ACCURATE_RND: without the last, greys come out tinted by some levels."""
-_QUALITY = {"crf": "18", "preset": "fast", "bf": "0"}
+_SCALER_FLAGS = 0x4 | 0x2000 | 0x40000
+"""libswscale's BICUBIC, FULL_CHR_H_INT and ACCURATE_RND. Without the last, greys are tinted by a few levels."""
+_ENCODER_OPTIONS = {"crf": "18", "preset": "fast", "bf": "0"}
 
-Paint = Callable[[Image], Image]
+Transform = Callable[[Image], Image]
 Progress = Callable[[int, "int | None"], None]
 
 
 @dataclass(frozen=True, slots=True)
 class VideoResult:
-    """What was written.
+    """What `transform_video` has written.
 
     Attributes:
         size: of the frames, as they are shown.
         frames: how many.
         seconds: from the first frame's time to the end of the last.
-        sounds: audio streams taken over as they were.
-        damaged: pieces of the clip that could not be decoded and were passed over.
-        cut_off: the clip ended well before the length it claims.
+        sounds: how many audio streams were copied.
+        damaged: how many parts of the source could not be decoded and were skipped.
+        cut_off: whether the source ended well before the length it claims.
     """
 
     size: Size
@@ -54,47 +54,51 @@ class VideoResult:
 
 
 def check_target(path: Path) -> None:
-    """See that a clip can be written as `path` is called.
+    """Check that a video can be written to a file with the suffix of `path`.
 
     Raises:
-        SinkUnavailableError: PyAV is not installed; says what to install.
-        UsageError: another suffix than `SUFFIXES`.
+        SinkUnavailableError: PyAV is not installed; the message has the command that installs it.
+        UsageError: the suffix is not one of `SUFFIXES`.
     """
     _pyav()
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: clips are written as {', '.join(SUFFIXES)}; write {path.stem or 'clip'}.mp4")
 
 
-def transform_video(source: Path, target: Path, paint: Paint, told: Progress) -> VideoResult:
-    """Write `target`: `source` with `paint` applied to each frame as it is shown (H×W×3 uint8 BGR).
+def transform_video(source: Path, target: Path, transform: Transform, on_progress: Progress) -> VideoResult:
+    """Write `target`: the video `source` with `transform` applied to each frame.
 
-    Frames keep their times, also where the rate varies; rotation is applied, so the result needs none; audio streams
-    are copied. All frames `paint` gives must have the first one's size. Until it is whole the result lies beside
-    `target` as `NAME.part.mp4`; if anything ends the work, that file is taken away.
+    Frames keep their times, also where the rate varies. Rotation is applied, so the result needs none. Audio streams
+    are copied. Until it is complete the result is called `NAME.part.mp4`; that file is removed if the work fails or is
+    interrupted.
 
-    `told(frames, total)` is called after each frame; the total is an estimate, or None.
+    Args:
+        source: the video file to read.
+        target: the file to write; its suffix is one of `SUFFIXES`.
+        transform: gets each frame as it is shown (H×W×3 uint8 BGR) and returns a picture, always of the same size.
+        on_progress: called after each frame with the frames so far and an estimate of their total, or None.
 
     Raises:
-        SourceUnreadableError: missing, or no video that can be read.
-        SinkUnavailableError: it cannot be written there, or its sound does not fit into such a file.
-        SinkLostError: writing failed on the way (disk full); nothing is kept.
+        SourceUnreadableError: `source` is missing, or no video that can be read.
+        SinkUnavailableError: `target` cannot be written, or its format cannot hold the sound.
+        SinkLostError: writing failed on the way, for example because the disk is full; nothing is kept.
     """
     check_target(target)
     with _opened(source) as clip, _part_of(target) as part:
         writer = _Writer(clip, part)
         try:
             for image, frame in clip.frames(writer.sound):
-                writer.write(paint(image), frame)
-                told(writer.frames, clip.expected)
+                writer.write(transform(image), frame)
+                on_progress(writer.frames, clip.expected)
             if not writer.frames:
                 raise SourceUnreadableError(f"{source} holds no video frame that can be read; try it in a player")
             writer.finish()
         except _pyav().error.FFmpegError as error:
             raise SinkLostError(f"{target} could not be written: {error.strerror}; nothing is kept") from error
         finally:
-            with contextlib.suppress(_pyav().error.FFmpegError):  # a full disk, told already
+            with contextlib.suppress(_pyav().error.FFmpegError):  # a full disk, which is reported already
                 writer.close()
-        cut_off = clip.length is not None and writer.seconds < ENDED_EARLY * clip.length
+        cut_off = clip.length is not None and writer.seconds < CUT_OFF_SHARE * clip.length
         return VideoResult(writer.size, writer.frames, writer.seconds, len(clip.sounds), clip.damaged, cut_off)
 
 
@@ -103,7 +107,7 @@ def _pyav() -> Any:
 
 
 class _Clip:
-    """The reading side."""
+    """Reads the frames and the sound of a video file."""
 
     def __init__(self, path: Path, container: Any) -> None:
         if not container.streams.video:
@@ -122,7 +126,7 @@ class _Clip:
         self.damaged = 0
 
     def frames(self, sound: Callable[[Any], None]) -> Iterator[tuple[Image, Any]]:
-        """Each frame as it is shown, with PyAV's own; packets of sound are handed to `sound` on the way."""
+        """Yield each frame as it is shown and as PyAV's object; call `sound` with each packet of sound on the way."""
         error = _pyav().error.FFmpegError
         packets = self._container.demux(self.video, *self.sounds)
         while True:
@@ -146,7 +150,7 @@ class _Clip:
 
 
 class _Writer:
-    """The writing side; the file begins with the first frame, whose size it takes."""
+    """Writes the result. The first frame, whose size it takes, begins the file."""
 
     def __init__(self, clip: _Clip, path: Path) -> None:
         self._clip, self._path = clip, path
@@ -163,27 +167,27 @@ class _Writer:
     def seconds(self) -> float:
         return float(self._end - self._first * self._clip.video.time_base) if self.frames else 0.0
 
-    def write(self, image: Image, like: Any) -> None:
-        """Encode `image` at the time of the frame `like`."""
+    def write(self, image: Image, original: Any) -> None:
+        """Encode `image` at the time of the frame `original`."""
         if self._container is None:
-            self._begin(Size(image.shape[1], image.shape[0]), like)
+            self._begin(Size(image.shape[1], image.shape[0]), original)
         base = self._clip.video.time_base
         one = max(1, round(1 / (self._clip.rate * base)))
-        at = like.pts if like.pts is not None else self._last + one
-        if self.frames and at <= self._last:  # broken times; an encoder takes only growing ones
+        at = original.pts if original.pts is not None else self._last + one
+        if self.frames and at <= self._last:  # broken times; an encoder takes only increasing ones
             at = self._last + 1
         frame = _pyav().VideoFrame.from_ndarray(np.ascontiguousarray(resize(image, self.size)), format="bgr24")
         frame = frame.reformat(
-            format=self._video.pix_fmt, dst_colorspace=_BT709, dst_color_range=_LIMITED, interpolation=_EXACT
+            format=self._video.pix_fmt, dst_colorspace=_BT709, dst_color_range=_LIMITED, interpolation=_SCALER_FLAGS
         )
-        frame.pts, frame.time_base, frame.duration = at, base, like.duration or one
+        frame.pts, frame.time_base, frame.duration = at, base, original.duration or one
         self._first = at if not self.frames else self._first
         self._last, self._end = at, (at + frame.duration) * base
         self.frames += 1
         self._container.mux(self._video.encode(frame))
 
     def sound(self, packet: Any) -> None:
-        """Take over a packet of sound as it is."""
+        """Copy a packet of sound."""
         if packet.dts is None:  # the end
             return
         if self._container is None:
@@ -193,7 +197,7 @@ class _Writer:
         self._container.mux(packet)
 
     def finish(self) -> None:
-        """Encode what is left and write the file's end."""
+        """Encode the remaining frames and write the end of the file."""
         self._container.mux(self._video.encode(None))
         self.close()
 
@@ -202,11 +206,11 @@ class _Writer:
         if container is not None:
             container.close()
 
-    def _begin(self, size: Size, like: Any) -> None:
+    def _begin(self, size: Size, original: Any) -> None:
         self.size = size
         av = _pyav()
         self._container = av.open(str(self._path.absolute()), "w")
-        video = self._video = self._container.add_stream("libx264", rate=self._clip.rate, options=_QUALITY)
+        video = self._video = self._container.add_stream("libx264", rate=self._clip.rate, options=_ENCODER_OPTIONS)
         video.width, video.height = size
         video.pix_fmt = "yuv444p" if size.width % 2 or size.height % 2 else "yuv420p"
         video.codec_context.time_base = video.time_base = self._clip.video.time_base
@@ -214,7 +218,7 @@ class _Writer:
         video.codec_context.color_range = _LIMITED
         aspect = self._clip.video.sample_aspect_ratio
         if aspect and aspect != 1:
-            video.codec_context.sample_aspect_ratio = 1 / aspect if _quarter_turns(like) % 2 else aspect
+            video.codec_context.sample_aspect_ratio = 1 / aspect if _quarter_turns(original) % 2 else aspect
         try:
             for stream in self._clip.sounds:
                 self._sounds[stream.index] = self._container.add_stream_from_template(stream)
@@ -246,7 +250,7 @@ def _opened(path: Path) -> Iterator[_Clip]:
 
 @contextlib.contextmanager
 def _part_of(target: Path) -> Iterator[Path]:
-    """A file beside `target` which gets its name if the block ends well, and is taken away if not."""
+    """Create a file beside `target`, which is renamed to it if the block succeeds and removed if it fails."""
     try:
         whole = resolve_target(target)
         part = create_part_file(whole)
@@ -266,12 +270,12 @@ def _part_of(target: Path) -> Iterator[Path]:
 
 
 def _quarter_turns(frame: Any) -> int:
-    """How many quarter turns against the clock bring the frame upright, as its display matrix says."""
+    """Return how many quarter turns against the clock turn the frame upright, from its display matrix."""
     return round(int(frame.rotation) / 90) % 4
 
 
 def _upright(frame: Any) -> Image:
-    # PyAV before 18 goes by the frame's own colour space only where another one is asked for; RGB has none anyway.
-    shown = frame.reformat(format="bgr24", dst_colorspace=_BT601, interpolation=_EXACT)
+    # PyAV before 18 uses the frame's own colour space only if another one is requested; RGB has none.
+    shown = frame.reformat(format="bgr24", dst_colorspace=_BT601, interpolation=_SCALER_FLAGS)
     image: Image = np.ascontiguousarray(np.rot90(shown.to_ndarray(), _quarter_turns(frame)))
     return image

@@ -1,4 +1,4 @@
-"""From what a user writes after `--output` to a sink."""
+"""Make sinks from the values of `--output`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from stylecam.utils.files import user_path
 KINDS = "virtual[:DEVICE], pipewire, web[:PORT], window, file:PATH.mp4, null"
 
 
-def make_sinks(wanted: Sequence[str], *, mirror_preview: bool = True) -> list[Sink]:
-    """The sinks for `wanted`, none opened yet.
+def make_sinks(outputs: Sequence[str], *, mirror_preview: bool = True) -> list[Sink]:
+    """Make one sink for each of `outputs`, without opening it.
+
+    Args:
+        outputs: values of `--output`, each one of `KINDS`.
+        mirror_preview: whether a preview window shows the picture mirrored.
 
     Raises:
-        UsageError: one is no output, or two of them mean the same device or file, or both the page.
+        UsageError: one is no output, or two of them name the same device or file, or both name the web page.
     """
     seen: dict[tuple[str, str], str] = {}
     sinks = []
-    for text in wanted:
+    for text in outputs:
         kind, _, argument = text.strip().partition(":")
-        identity = (kind, _meant(kind, argument))
+        identity = (kind, _identity(kind, argument))
         if identity in seen:
             raise UsageError(f"--output {text} and --output {seen[identity]} are the same; name each output once")
         seen[identity] = text
@@ -29,11 +33,11 @@ def make_sinks(wanted: Sequence[str], *, mirror_preview: bool = True) -> list[Si
     return sinks
 
 
-def _meant(kind: str, argument: str) -> str:
-    """What tells two outputs of a kind apart."""
+def _identity(kind: str, argument: str) -> str:
+    """Return what distinguishes two outputs of the same kind."""
     if kind == "file" and argument:
         return str(user_path(argument).resolve())
-    return "" if kind == "web" else argument  # there is one page
+    return "" if kind == "web" else argument  # there is only one page
 
 
 def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool) -> Sink:

@@ -1,4 +1,4 @@
-"""Recording to an MP4 file on a thread of its own."""
+"""Record frames to a video file, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -19,20 +19,25 @@ from stylecam.media.sinks.base import Sink
 from stylecam.utils.files import create_part_file
 from stylecam.utils.optional import install_command, load
 
-BACKLOG = 8
-"""Frames waiting for the encoder; when it cannot keep up, the newest is left out."""
-DISK_EVERY = 30
-FINISH_S, AFTER_FAILURE_S = 8.0, 0.3
-LEAST_FREE = 64 * 2**20
+QUEUE_FRAMES = 8
+"""How many frames may wait for the encoder. If it cannot keep up, the newest frame is dropped."""
+DISK_CHECK_FRAMES = 30
+"""The free space is checked every so many frames."""
+MIN_FREE_BYTES = 64 * 2**20
+FINISH_TIMEOUT_S = 8.0
+"""How long `close` waits for the encoder to finish the file."""
+FAILURE_TIMEOUT_S = 0.3
+"""How long it waits after the encoder has failed."""
 _SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
 
 class RecorderSink(Sink):
-    """Records at the publishing rate into `path`.
+    """Records at the publishing rate into the file `path`.
 
-    Until it is finished the recording lies beside it as `NAME.part.mp4`; it gets its name when it is whole. With PyAV
-    (`pip install "stylecam[video]"`) it is H.264 in fragments, so that even what a power cut leaves can be played;
-    without, MPEG-4 through OpenCV.
+    Until the recording is finished it is called `NAME.part.mp4`. With PyAV (`pip install "stylecam[video]"`) it is
+    H.264 in fragments, which can be played even after a power cut. Without PyAV it is MPEG-4 through OpenCV.
+
+    The publisher's thread hands over copies of the frames; the thread `stylecam-recorder` encodes them.
     """
 
     retries = False
@@ -44,7 +49,7 @@ class RecorderSink(Sink):
         self._part: Path | None = None
         self._discarded = False
         self._count = 0
-        self._queue: queue.Queue[tuple[int, Image] | None] = queue.Queue(BACKLOG)
+        self._queue: queue.Queue[tuple[int, Image] | None] = queue.Queue(QUEUE_FRAMES)
         self._thread: threading.Thread | None = None
         self._failure: str | None = None
 
@@ -61,7 +66,7 @@ class RecorderSink(Sink):
         part = self._part = self._new_part()
         self._failure, self._count = None, 0
         try:
-            encoder = _encoder(part, size, fps)
+            encoder = _make_encoder(part, size, fps)
         except BaseException as error:  # Ctrl-C too: nothing half-written stays
             part.unlink(missing_ok=True)
             if isinstance(error, SinkUnavailableError) or not isinstance(error, Exception):
@@ -73,7 +78,7 @@ class RecorderSink(Sink):
         self._thread.start()
 
     def _new_part(self) -> Path:
-        """A new file beside the recording's; what a crash or another stylecam left under such a name stays."""
+        """Create a file beside the recording's; what a crash or another stylecam has left under such a name stays."""
         try:
             return create_part_file(self.path, attempts=99)
         except FileExistsError as error:
@@ -91,7 +96,7 @@ class RecorderSink(Sink):
             self._queue.put_nowait((self._count, frame.image.copy()))
 
     def discard(self) -> None:
-        """See `Sink.discard`: no file is left, and one that was there before stays as it was."""
+        """See `Sink.discard`. A file that existed before the recording stays as it was."""
         self._discarded = True
         self.close()
 
@@ -99,28 +104,28 @@ class RecorderSink(Sink):
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        told = self._failure is not None  # `write` has raised it
+        reported = self._failure is not None  # `write` has raised it
         while thread.is_alive():
             with contextlib.suppress(queue.Full):
                 self._queue.put(None, timeout=0.1)
                 break
-        thread.join(AFTER_FAILURE_S if told else FINISH_S)
-        if self._failure is not None and not told and not self._discarded:
+        thread.join(FAILURE_TIMEOUT_S if reported else FINISH_TIMEOUT_S)
+        if self._failure is not None and not reported and not self._discarded:
             raise SinkLostError(self._failure)
 
     def _encode(self, encoder: _Encoder, part: Path) -> None:
-        """The encoding thread: frames until None comes, then the recording gets its name if it is whole."""
+        """Encode frames until None comes, then give the file its name. The body of the encoding thread."""
         encoded = 0
         while (item := self._queue.get()) is not None:
             if self._failure is not None:
-                continue  # keep taking, so that nobody waits for room
+                continue  # keep taking, so that `close` need not wait for room in the queue
             count, image = item
             try:
                 encoder.write(image, count)
-                if count // DISK_EVERY > encoded // DISK_EVERY:
-                    _check_room(part.parent)
+                if count // DISK_CHECK_FRAMES > encoded // DISK_CHECK_FRAMES:
+                    _check_free_space(part.parent)
                 encoded = count
-            except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; kept, shown and the sink closed
+            except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; `write` reports it
                 self._failure = f"recording {self.path} stopped: {error}; what was recorded until now is kept"
         try:
             encoder.close()
@@ -132,28 +137,28 @@ class RecorderSink(Sink):
         part.unlink(missing_ok=True)
 
 
-def _check_room(folder: Path) -> None:
-    if shutil.disk_usage(folder).free < LEAST_FREE:
+def _check_free_space(folder: Path) -> None:
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
         raise OSError("the disk is nearly full")
 
 
 class _Encoder(Protocol):
     def write(self, image: Image, number: int) -> None:
-        """Encode `image` as frame `number`, counted from 1; where numbers were left out, time goes on."""
+        """Encode `image` as frame `number`, counted from 1. A gap in the numbers is a gap in time."""
 
     def close(self) -> None: ...
 
 
-def _encoder(path: Path, size: Size, fps: float) -> _Encoder:
+def _make_encoder(path: Path, size: Size, fps: float) -> _Encoder:
     try:
         av = load("av", purpose="recording in H.264", extra="video", error=SinkUnavailableError)
     except SinkUnavailableError:
         return _OpenCVEncoder(path, size, fps)
-    return _AvEncoder(av, path, size, fps)
+    return _PyAVEncoder(av, path, size, fps)
 
 
 class _OpenCVEncoder:
-    """MPEG-4 Part 2, the one encoder every OpenCV package has; playable once closed."""
+    """Encodes MPEG-4 Part 2, which every OpenCV package can; the file can be played once it is closed."""
 
     def __init__(self, path: Path, size: Size, fps: float) -> None:
         self._written = 0
@@ -170,8 +175,8 @@ class _OpenCVEncoder:
         self._writer.release()
 
 
-class _AvEncoder:
-    """H.264, 4:2:0, in fragments of about a second."""
+class _PyAVEncoder:
+    """Encodes H.264, 4:2:0, in fragments of about a second."""
 
     def __init__(self, av: Any, path: Path, size: Size, fps: float) -> None:
         options = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"} if path.suffix != ".mkv" else {}

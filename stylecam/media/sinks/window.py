@@ -1,4 +1,4 @@
-"""A preview window. Frames come from the publisher; the window itself lives on the main thread."""
+"""Show frames in a preview window. The publisher's thread writes them, and the main thread shows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 
 import cv2
 
-from stylecam.errors import SinkLostError, SinkUnavailableError
+from stylecam.errors import SinkUnavailableError, WindowClosedError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 
@@ -16,9 +16,10 @@ TITLE = "stylecam"
 
 
 class WindowSink(Sink):
-    """Shows the picture mirrored, as people know themselves; what is published is not.
+    """Shows the frames in a window, by default mirrored, as people know themselves from mirrors.
 
-    `show` must be called from the main thread, often: window systems insist on it.
+    `open`, `write` and `close` belong to the publisher's thread. `show` and `destroy` must be called by the main
+    thread, and `show` often, because window systems demand it.
     """
 
     name = "window"
@@ -39,7 +40,7 @@ class WindowSink(Sink):
 
     def _write(self, frame: Frame) -> None:
         if self._closed_by_user:
-            raise SinkLostError("the preview window was closed")
+            raise WindowClosedError("the preview window was closed")
         image = cv2.flip(frame.image, 1) if self._mirrored else frame.image.copy()
         with self._lock:
             self._newest = image  # type: ignore[assignment]
@@ -48,8 +49,8 @@ class WindowSink(Sink):
         self._newest = None
 
     def show(self) -> str | None:
-        """Bring the newest frame to the screen; the key pressed meanwhile, or None. Main thread only."""
-        if self._shown and not _visible():  # before imshow, which would open a closed window again
+        """Show the newest frame and return the key that was pressed meanwhile, or None. Main thread only."""
+        if self._shown and not _visible():  # checked before imshow, which would open a closed window again
             self._closed_by_user = True
             return None
         with self._lock:
@@ -62,23 +63,23 @@ class WindowSink(Sink):
             self._shown = True
         if not self._shown:
             return None
-        code = cv2.waitKeyEx(1)  # whole: the low byte of an arrow key is a letter
+        code = cv2.waitKeyEx(1)  # the whole code, because the low byte of an arrow key is a letter
         return chr(code) if 32 <= code < 127 else None
 
     @property
     def closed_by_user(self) -> bool:
-        """True once the user has closed the window: reason to stop."""
+        """True once the user has closed the window, which ends the run."""
         return self._closed_by_user
 
     def destroy(self) -> None:
-        """Take the window off the screen. Main thread only."""
+        """Close the window. Main thread only."""
         if self._shown:
             cv2.destroyAllWindows()
             self._shown = False
 
 
 def _visible() -> bool:
-    """Whether the window is still there; Qt answers with an exception once its last window was closed."""
+    """Return whether the window still exists. Qt raises an exception once its last window was closed."""
     try:
         return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
     except cv2.error:
@@ -86,7 +87,7 @@ def _visible() -> bool:
 
 
 def _display_problem() -> str | None:
-    """Why no window can be opened, or None. Qt ends the whole process where it finds no display, so look first."""
+    """Return why no window can be opened, or None. Qt itself would end the process if there is no display."""
     if not hasattr(cv2, "imshow") or "GUI:                           NONE" in cv2.getBuildInformation():
         return "this OpenCV was built without windows (opencv-python-headless)"
     if sys.platform != "linux":

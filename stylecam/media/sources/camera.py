@@ -1,4 +1,4 @@
-"""A physical camera through cv2.VideoCapture."""
+"""Read a camera with `cv2.VideoCapture`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from stylecam.utils.clock import Clock
 from stylecam.utils.metrics import SlidingWindow
 
 FROZEN_S = 3.0
-"""A sensor is never this long without noise: the driver repeats its last buffer."""
-COMPARE_S = 0.5
-MOST_DAMAGED = 30
-"""Pictures in a row that cannot be decoded before the camera counts as lost."""
+"""If pictures are equal for so long, the driver repeats its last buffer: a real sensor has noise."""
+COMPARE_PERIOD_S = 0.5
+MAX_DAMAGED = 30
+"""The camera counts as lost after so many pictures in a row that cannot be decoded."""
 
 
 class CameraSource(Source):
-    """One camera, found again under its own name after it was unplugged.
+    """One camera, which is found again by its name after it was unplugged.
 
-    On Linux MJPG is asked for first (raw video at 720p often means 5 to 10 frames a second), then the size, then the
-    rate, and all are read back, because drivers round as they like.
+    On Linux MJPG is requested first, because raw video at 720p often means 5 to 10 frames a second, then the size, then
+    the rate. Size and format are read back, because drivers choose other values.
     """
 
     live = True
@@ -45,7 +45,7 @@ class CameraSource(Source):
         self._damaged = 0
         self._compared: Image | None = None
         self._compare_at = self._still_since = 0.0
-        self._reopened_for_stillness = False
+        self._reopened_as_frozen = False
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -54,7 +54,7 @@ class CameraSource(Source):
             capture.release()
 
     def describe(self) -> dict[str, object]:
-        """Name, size and format as read back, and the rate measured: the one the driver claims is not to be trusted."""
+        """Return name, the size and format read back, and the measured rate, because the driver's own is unreliable."""
         measured = round(self._rate.rate(self._clock.now()), 1)
         return {"name": self.name, **self._delivered, "measured_fps": measured}
 
@@ -65,7 +65,7 @@ class CameraSource(Source):
         capture = _capture(camera, size, fps)
         if not capture.isOpened():
             capture.release()
-            raise self._refusal(camera)
+            raise self._unusable(camera)
         self._capture = capture
         self._delivered = {
             "size": [int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))],
@@ -75,20 +75,20 @@ class CameraSource(Source):
         }
         self._compared, self._damaged = None, 0
         try:
-            self._pending = self._grab()  # a camera that is held elsewhere opens, and then gives nothing
+            self._pending = self._grab()  # a camera that another program holds opens, and then gives nothing
         except SourceLostError:
             self.close()
-            raise self._refusal(camera) from None
+            raise self._unusable(camera) from None
 
     def _read(self) -> tuple[Image, float] | None:
         first, self._pending = self._pending, None
         taken = first or self._grab()
         if taken is not None:
-            self._watch_for_stillness(*taken)
+            self._check_frozen(*taken)
         return taken
 
     def _grab(self) -> tuple[Image, float] | None:
-        """The next picture, or None for one that arrived damaged, as happens on busy USB hubs."""
+        """Return the next picture and its time; None if it arrived damaged, as happens on busy USB hubs."""
         if self._capture is None or not self._capture.grab():
             raise SourceLostError(f"{self.name} gives no more pictures; is it still plugged in?")
         captured_at = self._clock.now()
@@ -98,46 +98,51 @@ class CameraSource(Source):
             ok, image = False, None
         if not ok or image is None or image.ndim != 3 or image.shape[2] != 3:
             self._damaged += 1
-            if self._damaged >= MOST_DAMAGED:
+            if self._damaged >= MAX_DAMAGED:
                 raise SourceLostError(f"{self.name} sends only damaged pictures; try another cable or USB port")
             return None
         self._damaged = 0
         self._rate.add(captured_at)
         return cast(Image, image), captured_at
 
-    def _watch_for_stillness(self, image: Image, now: float) -> None:
-        """Some drivers repeat the last buffer for ever after the camera is gone. Reopen once to see.
+    def _check_frozen(self, image: Image, now: float) -> None:
+        """Raise SourceLostError once if the pictures have been equal for `FROZEN_S`.
 
-        A closed shutter can look the same, so a picture that is as still after reopening is believed.
+        Some drivers repeat the last buffer for ever after the camera is gone, and opening it again shows that. A closed
+        shutter can look the same, so pictures that are still equal after reopening are accepted.
         """
         if now < self._compare_at:
             return
-        self._compare_at = now + COMPARE_S
+        self._compare_at = now + COMPARE_PERIOD_S
         if self._compared is None or not np.array_equal(image, self._compared):
-            self._reopened_for_stillness &= self._compared is None
+            self._reopened_as_frozen &= self._compared is None
             self._compared, self._still_since = image, now
-        elif now - self._still_since > FROZEN_S and not self._reopened_for_stillness:
-            self._reopened_for_stillness = True
+        elif now - self._still_since > FROZEN_S and not self._reopened_as_frozen:
+            self._reopened_as_frozen = True
             raise SourceLostError(f"{self.name} has given the very same picture for {FROZEN_S:.0f} s; opening it again")
 
     def _locate(self) -> Camera:
-        """The camera where it is now: unplugging and plugging in may have given it another number."""
-        mine, found = self._camera, list_cameras()
-        refused = next((camera for camera in found if camera.path == mine.path and camera.problem), None)
-        if refused is not None:
-            raise CameraBusyError(f"{refused.path}: {refused.problem}")
+        """Return the camera with its present number, which may change when it is plugged in again."""
+        original, found = self._camera, list_cameras()
+        inaccessible = next((camera for camera in found if camera.path == original.path and camera.problem), None)
+        if inaccessible is not None:
+            raise CameraBusyError(f"{inaccessible.path}: {inaccessible.problem}")
         cameras = [camera for camera in found if camera.problem is None]
-        same_place = [camera for camera in cameras if (camera.name, camera.bus) == (mine.name, mine.bus)]
-        same_name = [camera for camera in cameras if camera.name == mine.name and camera.virtual == mine.virtual]
-        for camera in sorted(same_place, key=lambda camera: camera.path != mine.path) + same_name:
+        same_place = [camera for camera in cameras if (camera.name, camera.bus) == (original.name, original.bus)]
+        same_name = [
+            camera for camera in cameras if camera.name == original.name and camera.virtual == original.virtual
+        ]
+        for camera in sorted(same_place, key=lambda camera: camera.path != original.path) + same_name:
             return camera
-        raise CameraNotFoundError(f"{mine} is not there any more; plug it in again")
+        raise CameraNotFoundError(f"{original} is not there any more; plug it in again")
 
-    def _refusal(self, camera: Camera) -> CameraBusyError | CameraNotFoundError:
+    def _unusable(self, camera: Camera) -> CameraBusyError | CameraNotFoundError:
         held = v4l2.holders(camera.path) if sys.platform == "linux" and camera.path else []
         if held:
             programs = ", ".join(f"{name} (process {pid})" for pid, name in held)
-            return CameraBusyError(f"{camera} is in use by {programs}; close it there and try again")
+            return CameraBusyError(
+                f"{camera} is in use by {programs}; close it there and try again", [(name, pid) for pid, name in held]
+            )
         if camera.path and sys.platform == "linux" and not Path(camera.path).exists():
             return CameraNotFoundError(f"{camera} is not there any more; plug it in again")
         hint = {
@@ -148,18 +153,18 @@ class CameraSource(Source):
 
 
 def _capture(camera: Camera, size: Size, fps: float) -> cv2.VideoCapture:
-    if not camera.backend:  # V4L2, one wish after the other
+    if not camera.backend:  # V4L2, one property after the other
         capture = cv2.VideoCapture(camera.index, cv2.CAP_V4L2)
         if any(mode.fourcc == "MJPG" for mode in camera.modes) or not camera.modes:
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, size.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size.height)
         capture.set(cv2.CAP_PROP_FPS, fps)
-        # One buffer for us, one for the driver to fill meanwhile: more would be old pictures, fewer half the rate.
+        # One buffer to read and one that the driver fills meanwhile. More hold old pictures, fewer halve the rate.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
         return capture
-    # DirectShow fixes the pixel format when it opens, so all wishes go in at once.
-    wishes = [] if sys.platform == "darwin" else [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")]
-    wishes += [cv2.CAP_PROP_FRAME_WIDTH, size.width, cv2.CAP_PROP_FRAME_HEIGHT, size.height]
-    wishes += [cv2.CAP_PROP_FPS, round(fps)]
-    return cv2.VideoCapture(camera.index, camera.backend, wishes)
+    # DirectShow fixes the pixel format when the camera is opened, so all properties are passed at once.
+    properties = [] if sys.platform == "darwin" else [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")]
+    properties += [cv2.CAP_PROP_FRAME_WIDTH, size.width, cv2.CAP_PROP_FRAME_HEIGHT, size.height]
+    properties += [cv2.CAP_PROP_FPS, round(fps)]
+    return cv2.VideoCapture(camera.index, camera.backend, properties)

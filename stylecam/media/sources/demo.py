@@ -1,4 +1,4 @@
-"""Sources that are always there: a built-in portrait, and a test pattern that tells its capture time."""
+"""Sources that need no device: a built-in portrait, and a test pattern that shows its capture time."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from stylecam.utils.clock import Clock
 NOISE_LEVELS = 3.0
 
 
-class _Generated(Source):
-    """Makes a picture at each tick of the wished rate."""
+class _GeneratedSource(Source):
+    """Draws a picture at each tick of the requested rate."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Generated(Source):
     def _read(self) -> tuple[Image, float] | None:
         self._clock.wait_until(self._due)
         now = self._clock.now()
-        self._due = max(self._due + self._period, now - self._period)  # after a pause go on, do not catch up
+        self._due = max(self._due + self._period, now - self._period)  # after a pause, go on without catching up
         return self._draw(now), now
 
     def close(self) -> None:
@@ -48,8 +48,8 @@ class _Generated(Source):
     def _draw(self, now: float) -> Image: ...
 
 
-class DemoSource(_Generated):
-    """NASA's portrait of Eileen Collins (public domain), slowly panned and zoomed, with a camera's sensor noise."""
+class DemoSource(_GeneratedSource):
+    """Shows NASA's portrait of Eileen Collins (public domain), slowly panned and zoomed, with sensor noise."""
 
     name = "demo"
 
@@ -89,10 +89,10 @@ class DemoSource(_Generated):
         return cast(Image, cv2.addWeighted(picture, 1, noise, 1, -128))
 
 
-class TimestampSource(_Generated):
-    """A moving pattern whose top edge spells the capture time, so that a reader can measure latency from outside.
+class TimestampSource(_GeneratedSource):
+    """Shows a moving pattern whose top edge holds the capture time, so that other programs can measure the latency.
 
-    See `stylecam.media.timestamp`; use it with `--style none`.
+    See `stylecam.media.timestamp`. Use it with `--style none`.
     """
 
     name = "demo:timestamp"

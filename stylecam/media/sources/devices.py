@@ -1,4 +1,4 @@
-"""The cameras of this machine, and finding one by what a user calls it."""
+"""List the cameras of this computer and find one by index, path or name."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _VIRTUAL_NAMES = ("virtual", "stylecam", "unity video capture", "snap camera", "
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One camera as the system names it.
+    """One camera of this computer.
 
     Attributes:
-        index: what `cv2.VideoCapture` calls it.
+        index: its number for `cv2.VideoCapture`.
         name: the manufacturer's name.
-        path: `/dev/videoN` on Linux, the system's device path elsewhere, may be empty.
-        bus: where it is plugged in; tells two of the same name apart.
-        virtual: True for a virtual camera's device: never chosen unless asked for by name.
-        modes: sizes and rates, where the system tells.
-        problem: why it cannot be used as it is, or None.
+        path: `/dev/videoN` on Linux, the system's device path elsewhere; may be empty.
+        bus: where it is plugged in, which distinguishes two cameras of the same name.
+        virtual: True for a virtual camera, which is only used if the user names it.
+        modes: formats, sizes and rates, if the system tells.
+        problem: why it cannot be used at present, or None.
+        backend: the number of OpenCV's backend; 0 for V4L2.
     """
 
     index: int
@@ -41,22 +42,24 @@ class Camera:
         return f"{self.name} ({self.path or self.index})"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the attributes for JSON."""
         return {**asdict(self), "modes": [asdict(mode) for mode in self.modes]}
 
 
 def list_cameras() -> list[Camera]:
-    """All cameras, physical and virtual, in the system's order; those not accessible carry their `problem`."""
+    """Return all cameras, physical and virtual, in the system's order. Those without access have a `problem`."""
     return _linux_cameras() if sys.platform == "linux" else _other_cameras()
 
 
-def find_camera(wanted: str, cameras: Sequence[Camera]) -> Camera:
-    """The camera `wanted`: an index, a device path, its name or part of it. An exact name wins over a part.
+def find_camera(query: str, cameras: Sequence[Camera]) -> Camera:
+    """Return the one camera that matches `query`: an index, a device path, a name or a part of a name.
+
+    An exact name wins over parts of names. Upper and lower case are the same.
 
     Raises:
-        CameraNotFoundError: none, or several; names what there is.
+        CameraNotFoundError: none or several match; the error carries the candidates.
     """
-    text = wanted.strip()
+    text = query.strip()
     if text.isdecimal():
         matches = [camera for camera in cameras if camera.index == int(text)]
     elif text.startswith("/dev/"):
@@ -68,23 +71,26 @@ def find_camera(wanted: str, cameras: Sequence[Camera]) -> Camera:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        choices = ", ".join(str(camera) for camera in matches)
-        raise CameraNotFoundError(f"{text!r} fits several cameras: {choices}; use the device path")
-    there = ", ".join(str(camera) for camera in cameras) or "no camera at all"
-    raise CameraNotFoundError(f"no camera answers to {text!r}; found: {there} (or try --camera demo)")
+        names = [str(camera) for camera in matches]
+        raise CameraNotFoundError(f"{text!r} fits several cameras: {', '.join(names)}; use the device path", names)
+    names = [str(camera) for camera in cameras]
+    found = ", ".join(names) or "no camera at all"
+    raise CameraNotFoundError(f"no camera answers to {text!r}; found: {found} (or try --camera demo)", names)
 
 
 def first_camera(cameras: Sequence[Camera]) -> Camera:
-    """The first physical camera that can be used.
+    """Return the first physical camera that can be used.
 
     Raises:
-        CameraNotFoundError: there is none; names why each one there was passed over.
+        CameraNotFoundError: there is none; the message says why each camera was rejected, and the error carries them.
     """
     for camera in cameras:
         if not camera.virtual and camera.problem is None:
             return camera
-    passed = [f"{camera}: {camera.problem or 'a virtual camera'}" for camera in cameras]
-    raise CameraNotFoundError("no camera found" + (f" ({'; '.join(passed)})" if passed else ""))
+    rejected = [f"{camera}: {camera.problem or 'a virtual camera'}" for camera in cameras]
+    raise CameraNotFoundError(
+        "no camera found" + (f" ({'; '.join(rejected)})" if rejected else ""), [str(camera) for camera in cameras]
+    )
 
 
 def _linux_cameras() -> list[Camera]:
@@ -92,17 +98,17 @@ def _linux_cameras() -> list[Camera]:
     for path in v4l2.device_paths():
         index = int(re.sub(r"\D", "", path))
         try:
-            says = v4l2.query_capability(path)
-            if not says.captures and not says.loopback:
+            device = v4l2.query_capability(path)
+            if not device.captures and not device.loopback:
                 continue  # metadata, radio, codec
-            modes = tuple(v4l2.list_modes(path)) if says.captures else ()
+            modes = tuple(v4l2.list_modes(path)) if device.captures else ()
         except PermissionError:
             problem = "no permission; run: sudo usermod -aG video $USER, then log out and in"
             found.append(Camera(index, path, path, problem=problem))
             continue
         except OSError:
-            continue  # gone meanwhile, or no video device
-        found.append(Camera(index, says.card, path, says.bus, says.loopback, modes))
+            continue  # unplugged meanwhile, or no video device
+        found.append(Camera(index, device.card, path, device.bus, device.loopback, modes))
     return found
 
 

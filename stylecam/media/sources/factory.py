@@ -1,4 +1,4 @@
-"""From what a user writes after `--camera` to a source."""
+"""Make a source from the value of `--camera`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from stylecam.utils.files import user_path
 _VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".avi", ".mov", ".mpg", ".mpeg", ".ts", ".gif"})
 
 
-def make_source(wanted: str | None, clock: Clock) -> Source:
-    """The source for `wanted`: a camera's index, path or name, a file, a folder, a URL, `demo`; None for any camera.
+def make_source(camera: str | None, clock: Clock) -> Source:
+    """Make the source that `camera` names, without opening it.
 
-    Nothing is opened yet.
+    Args:
+        camera: a camera's index, path or name, a file, a folder, a URL, `demo` or `demo:timestamp`; None for the first
+            camera that can be used.
+        clock: the clock of the source.
 
     Raises:
-        CameraNotFoundError: no camera answers to it.
-        SourceUnreadableError: it names a file that is not there.
+        CameraNotFoundError: no camera matches.
+        SourceUnreadableError: it names a file that does not exist.
     """
     from stylecam.media.sources.camera import CameraSource
     from stylecam.media.sources.demo import DemoSource, TimestampSource
     from stylecam.media.sources.images import SUFFIXES, ImageSource
     from stylecam.media.sources.video import VideoSource
 
-    if wanted is None:
+    if camera is None:
         return CameraSource(first_camera(list_cameras()), clock)
-    text = wanted.strip()
+    text = camera.strip()
     if text == DemoSource.name:
         return DemoSource(clock)
     if text == TimestampSource.name:

@@ -1,4 +1,4 @@
-"""A still picture, or a folder of them shown in turn."""
+"""Show one image file, or those of a folder in turn."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from stylecam.media.transforms import fit
 from stylecam.utils.clock import Clock
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm"})
-SHOWN_S = 5.0
+SECONDS_PER_IMAGE = 5.0
 
 
 class ImageSource(Source):
-    """Delivers each picture of `path` for five seconds, again and again, at the rate wished for."""
+    """Shows each picture of `path` for `SECONDS_PER_IMAGE`, in an endless loop, at the requested rate.
+
+    Files that cannot be read are passed over.
+    """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         super().__init__()
@@ -26,11 +29,11 @@ class ImageSource(Source):
         self._path = path
         self._clock = clock
         self._files: list[Path] = []
-        self._at = 0
+        self._current = 0
         self._size = Size(1280, 720)
         self._picture: Image | None = None
         self._period = 1 / 30
-        self._due = self._turn_at = 0.0
+        self._due = self._next_change_at = 0.0
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -52,28 +55,28 @@ class ImageSource(Source):
         else:
             raise SourceUnreadableError(f"there is no file {self._path}; check the path")
         self._due = self._clock.now()
-        self._at = -1
-        self._turn()
+        self._current = -1
+        self._show_next()
 
     def _read(self) -> tuple[Image, float] | None:
         self._clock.wait_until(self._due)
         now = self._clock.now()
         self._due = max(self._due + self._period, now)
-        if now >= self._turn_at and len(self._files) > 1:
-            self._turn()
+        if now >= self._next_change_at and len(self._files) > 1:
+            self._show_next()
         assert self._picture is not None
         return self._picture, now
 
-    def _turn(self) -> None:
-        """To the next picture that can be read."""
+    def _show_next(self) -> None:
+        """Read the next picture that can be read, and fit it to the requested size."""
         for _ in range(len(self._files)):
-            self._at = (self._at + 1) % len(self._files)
+            self._current = (self._current + 1) % len(self._files)
             try:
-                picture = cv2.imread(str(self._files[self._at]), cv2.IMREAD_COLOR)
+                picture = cv2.imread(str(self._files[self._current]), cv2.IMREAD_COLOR)
             except cv2.error:  # larger than OpenCV takes, or claims to be
                 picture = None
             if picture is not None:
                 self._picture = fit(cast(Image, picture), self._size)
-                self._turn_at = self._clock.now() + SHOWN_S
+                self._next_change_at = self._clock.now() + SECONDS_PER_IMAGE
                 return
         raise SourceUnreadableError(f"{self._path} cannot be read as a picture; open it in a viewer to check")

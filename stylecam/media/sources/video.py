@@ -1,4 +1,4 @@
-"""Video files, which play at their own rate and loop, and network streams, which are read as they come."""
+"""Read video files, which play at their own rate in a loop, and network streams, which are read as they arrive."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from stylecam.media.sources.base import Source
 from stylecam.utils.clock import Clock
 
 NETWORK_TIMEOUT_MS = 4000
-LATE_S = 0.1
-"""A file's frame due longer ago than this is skipped: a file plays at its own rate, whatever the machine does."""
-MOST_SKIPPED = 4
+MAX_LATE_S = 0.1
+"""A frame of a file that is later than this is skipped, so that the file plays at its own rate on a slow computer."""
+MAX_SKIPPED = 4
+"""At most so many frames are skipped in a row."""
 
 
 class VideoSource(Source):
-    """A video file or a stream URL (RTSP, HTTP, MJPEG), decoded by OpenCV's FFmpeg."""
+    """Reads a video file or the URL of a stream (RTSP, HTTP, MJPEG) with OpenCV's FFmpeg."""
 
     def __init__(self, address: str, clock: Clock) -> None:
         super().__init__()
         self._address = address
         self._is_url = "://" in address
-        self.name = re.sub(r"//[^/@]*@", "//", address) if self._is_url else Path(address).name  # no password shown
+        self.name = (
+            re.sub(r"//[^/@]*@", "//", address) if self._is_url else Path(address).name
+        )  # without user name and password
         self.live = self._is_url
         self._clock = clock
         self._capture: cv2.VideoCapture | None = None
@@ -63,17 +66,17 @@ class VideoSource(Source):
         self.live = not self._paced
         self._capture = capture
         self._grabbed = True
-        self._restart()
+        self._reset_position()
 
     def _read(self) -> tuple[Image, float] | None:
         assert self._capture is not None
         self._advance()
         if self._paced:
-            for _ in range(MOST_SKIPPED):
-                if self._late_s() <= LATE_S:
+            for _ in range(MAX_SKIPPED):
+                if self._late_s() <= MAX_LATE_S:
                     break
                 self._advance()
-            if self._late_s() > LATE_S:  # decodes too slowly, or the machine slept: go on from here, never race
+            if self._late_s() > MAX_LATE_S:  # decoding is too slow, or the computer slept: go on without catching up
                 self._started_at = self._clock.now() - self._position_s
         try:
             ok, image = self._capture.retrieve()
@@ -89,24 +92,24 @@ class VideoSource(Source):
         return self._clock.now() - (self._started_at + self._position_s)
 
     def _advance(self) -> None:
-        """To the next frame, without decoding it to a picture; at the end of a file, to its first again."""
+        """Go to the next frame without decoding its picture; at the end of a file, to the first."""
         assert self._capture is not None
-        if self._grabbed:  # the first frame, taken to see that there is one
+        if self._grabbed:  # the first frame, which `_open` has read to check that there is one
             self._grabbed = False
-        elif not self._capture.grab() and not (self._paced and self._rewound()):
+        elif not self._capture.grab() and not (self._paced and self._rewind()):
             raise SourceLostError(f"{self.name} ended or cannot be read any more")
-        # Variable frame rates are honoured; where the container has no times, frames are evenly spaced.
+        # This follows variable frame rates. If the container has no times, frames are evenly spaced.
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         self._position_s = stamp if stamp > self._position_s else self._position_s + self._frame_s
 
-    def _rewound(self) -> bool:
-        """At the first frame again: by seeking, or a file by opening it anew; a URL is left to the back-off."""
+    def _rewind(self) -> bool:
+        """Go back to the first frame by seeking or, for a file, by opening it again; return whether that worked."""
         assert self._capture is not None
-        self._restart()
+        self._reset_position()
         if self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0) and self._capture.grab():
             return True
         return not self._is_url and self._capture.open(self._address, cv2.CAP_FFMPEG) and self._capture.grab()
 
-    def _restart(self) -> None:
+    def _reset_position(self) -> None:
         self._position_s = -self._frame_s
         self._started_at = self._clock.now() + self._frame_s

@@ -171,7 +171,7 @@ class Slow:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
     slow = Slow()
-    monkeypatch.setattr(recorder_module, "_encoder", lambda *_: slow)
+    monkeypatch.setattr(recorder_module, "_make_encoder", lambda *_: slow)
     return slow
 
 
@@ -199,7 +199,7 @@ def test_frames_left_out_do_not_shorten_the_time_of_the_recording(slow: Slow, tm
 
 
 def test_where_frames_were_left_out_the_one_before_or_after_is_shown_longer(encoder: str, tmp_path: Path) -> None:
-    made = recorder_module._encoder(tmp_path / "talk.mp4", SIZE, 10)
+    made = recorder_module._make_encoder(tmp_path / "talk.mp4", SIZE, 10)
     for number in (1, 2, 9, 10):
         made.write(coloured(number).image, number)
     made.close()
@@ -289,7 +289,7 @@ def test_a_recording_that_cannot_be_finished_leaves_the_older_file_alone_and_say
 ) -> None:
     path = tmp_path / "talk.mp4"
     path.write_bytes(b"precious")
-    monkeypatch.setattr(recorder_module, "_encoder", Unfinished)
+    monkeypatch.setattr(recorder_module, "_make_encoder", Unfinished)
     recorder = RecorderSink(path)
     recorder.open(SIZE, 30)
     recorder.write(coloured(1))

@@ -15,7 +15,7 @@ from stylecam.errors import CameraBusyError, CameraNotFoundError, SourceLostErro
 from stylecam.media import v4l2
 from stylecam.media.frame import Image, Size
 from stylecam.media.sources import camera
-from stylecam.media.sources.camera import FROZEN_S, MOST_DAMAGED, CameraSource
+from stylecam.media.sources.camera import FROZEN_S, MAX_DAMAGED, CameraSource
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
 from stylecam.utils.clock import ManualClock
@@ -147,7 +147,7 @@ def test_a_damaged_picture_is_passed_over_and_many_are_a_loss(source: CameraSour
     Lens.picture = whole
     assert source.read() is not None
     Lens.picture = picture
-    for _ in range(MOST_DAMAGED - 1):
+    for _ in range(MAX_DAMAGED - 1):
         assert source.read() is None
     with pytest.raises(SourceLostError, match="only damaged pictures"):
         source.read()

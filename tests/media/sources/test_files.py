@@ -15,7 +15,7 @@ from stylecam.errors import SourceLostError, SourceUnreadableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource, TimestampSource
-from stylecam.media.sources.images import SHOWN_S, ImageSource
+from stylecam.media.sources.images import SECONDS_PER_IMAGE, ImageSource
 from stylecam.media.sources.video import VideoSource
 from stylecam.media.timestamp import read_timestamp
 from stylecam.utils.clock import ManualClock
@@ -174,7 +174,7 @@ def shown(source: Source, clock: ManualClock, times: int) -> list[int]:
     levels = []
     for _ in range(times):
         levels.append(int(read(source).image[0, 0, 0]))
-        clock.advance(SHOWN_S)
+        clock.advance(SECONDS_PER_IMAGE)
     return levels
 
 

@@ -1,1 +1,1 @@
-"""The hands on the switches: actions, and the keys that stand for them."""
+"""Commands and where they come from: the queue that applies them, the keyboard, the HTTP server and OBS."""

@@ -1,4 +1,7 @@
-"""Every action once: its name, what it does, what it may be told, its default keys. All surfaces are adapters."""
+"""The table of actions: for each its name, effect, parameters and default keys; and the commands made from them.
+
+The keyboard, the HTTP server, OBS and `stylecam ctl` all read this table.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
 STRENGTH_STEP = 0.1
 STEADINESS_STEP = 0.2
 CYCLE_S = 30.0
-"""The period of the automatic change of styles, if none is given."""
+"""The default period of the automatic change of styles."""
 SHORTEST_CYCLE_S, LONGEST_CYCLE_S = 1.0, 86_400.0
 
 Arguments = Mapping[str, Value]
@@ -43,13 +46,13 @@ class Action:
     """Something a user can do while stylecam runs.
 
     Attributes:
-        name: for every surface.
-        help: what it does, for people.
-        apply: the state after it.
-        parameters: what it may be told, in the order in which people write it.
-        hotkey: default global hotkey, empty for none.
-        key: plain key in the terminal and in the preview window, empty for none.
-        deferred: it also does work outside the state, such as writing a file, which the owner of the run carries out.
+        name: how every surface calls it.
+        help: what it does, in a few words for the user.
+        apply: computes the state after it; raises a StylecamError to refuse.
+        parameters: its arguments, in the order in which people write them.
+        hotkey: the default global hotkey, empty for none.
+        key: the plain key in the terminal and in the preview window, empty for none.
+        deferred: it also works outside the state, for example writes a file; the live session does that later.
     """
 
     name: str
@@ -61,7 +64,7 @@ class Action:
     deferred: bool = False
 
     def describe(self) -> dict[str, Any]:
-        """Everything about it, ready for JSON."""
+        """Return the action as a JSON object, as the API shows it."""
         return {
             "name": self.name,
             "help": self.help,
@@ -71,33 +74,33 @@ class Action:
         }
 
 
-def _singles(context: ActionContext) -> list[StyleMix]:
+def _single_styles(context: ActionContext) -> list[StyleMix]:
     return [context.catalog.mix_of(card) for card in context.catalog.cards]
 
 
 def _step(by: int) -> Apply:
     def apply(state: LiveState, _: Arguments, context: ActionContext) -> LiveState:
-        mixes = _singles(context)
+        mixes = _single_styles(context)
         if not mixes:
             return state
-        at = mixes.index(state.look.mix) if state.look.mix in mixes else (-1 if by > 0 else 0)
-        return _chosen(state, mix=mixes[(at + by) % len(mixes)])
+        current = mixes.index(state.look.mix) if state.look.mix in mixes else (-1 if by > 0 else 0)
+        return _with_visible_look(state, mix=mixes[(current + by) % len(mixes)])
 
     return apply
 
 
-def _chosen(state: LiveState, **changes: Any) -> LiveState:
-    """`state` with another look, which is shown from now on."""
+def _with_visible_look(state: LiveState, **changes: Any) -> LiveState:
+    """Return `state` with `changes` made to its look, and with the bypass off so that they are seen."""
     return replace(state.with_look(**changes), bypass=False)
 
 
 def _random(state: LiveState, _: Arguments, context: ActionContext) -> LiveState:
-    others = [mix for mix in _singles(context) if mix != state.look.mix]
-    return _chosen(state, mix=random.choice(others)) if others else state
+    others = [mix for mix in _single_styles(context) if mix != state.look.mix]
+    return _with_visible_look(state, mix=random.choice(others)) if others else state
 
 
 def _select(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    return _chosen(state, mix=_style(str(arguments["style"]), context))
+    return _with_visible_look(state, mix=_style(str(arguments["style"]), context))
 
 
 def _style(text: str, context: ActionContext) -> StyleMix | None:
@@ -107,13 +110,13 @@ def _style(text: str, context: ActionContext) -> StyleMix | None:
         if not 1 <= number <= len(cards):
             raise UsageError(f"there is no style {number}, only 1 to {len(cards)}")
         return context.catalog.mix_of(cards[number - 1])
-    if text.lower().endswith(".onnx"):  # reading a network takes longer than a frame, and a page may not name files
+    if text.lower().endswith(".onnx"):  # reading a network takes longer than a frame; a web client may not name files
         raise UsageError(f"{text!r} is a file; start with --style {text}, or add it with: stylecam styles add {text}")
     return context.catalog.parse(text)
 
 
 def _blend(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    return _chosen(state, mix=context.catalog.parse(str(arguments["weights"])))
+    return _with_visible_look(state, mix=context.catalog.parse(str(arguments["weights"])))
 
 
 def _set(each: Option) -> Apply:
@@ -154,12 +157,12 @@ def _preset(state: LiveState, arguments: Arguments, context: ActionContext) -> L
     name = str(arguments["name"])
     preset = context.presets.get(name)
     if preset is None:
-        known = ", ".join(context.presets) or "none; write [presets.NAME] into the configuration file"
-        raise UsageError(f"there is no preset {name!r}; there are {known}")
+        existing = ", ".join(context.presets) or "none; write [presets.NAME] into the configuration file"
+        raise UsageError(f"there is no preset {name!r}; there are {existing}")
     changes = dict(preset)
     if (style := changes.pop("style", None)) is not None:
         changes["mix"] = _style(style, context)
-    return _chosen(state, **changes)
+    return _with_visible_look(state, **changes)
 
 
 def _same(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
@@ -226,16 +229,16 @@ ACTIONS: dict[str, Action] = {
         Action("quit", "stop stylecam", _same, (), "ctrl+alt+q", "q"),
     )
 }  # fmt: skip
-for _name in _LOOK_OPTIONS.keys() - ACTIONS.keys():  # a new option needs no line above
+for _name in sorted(_LOOK_OPTIONS.keys() - ACTIONS.keys()):  # a new option needs no line above
     ACTIONS[_name] = _setting(_name)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An action to carry out, with its arguments: what a key or a button stands for.
+    """An action with its arguments: what a key, a button or a scene stands for.
 
-    Made by `parse`, `read` or `of`, which check names, kinds and ranges; what only a running program knows, such as
-    whether there is a style of that name, is checked when it is carried out.
+    Make one with `parse`, `from_text` or `from_json`, which check names, kinds and ranges. What only a running program
+    knows, for example whether a style of that name exists, is checked when the command is applied.
     """
 
     action: str
@@ -243,10 +246,12 @@ class Command:
 
     @classmethod
     def parse(cls, text: str) -> Command:
-        """Read `next`, `select:3`, `blend:a:0.6,b:0.4`; several arguments stand in their order: `record:on,talk`.
+        """Parse `next`, `select:3`, `blend:a:0.6,b:0.4` or `record:on,talk`.
+
+        Several arguments are separated by commas, in the order of the action's parameters.
 
         Raises:
-            UsageError: no action has this name, or it does not take such arguments.
+            UsageError: no action has this name, with the nearest names; or the action does not take such arguments.
         """
         name, colon, rest = text.strip().partition(":")
         parameters = _action(name).parameters
@@ -257,34 +262,34 @@ class Command:
 
     @classmethod
     def from_text(cls, name: str, texts: Mapping[str, str]) -> Command:
-        """An order whose arguments are given as texts, by name.
+        """Make a command from arguments as text, by name, as a query string gives them.
 
         Raises:
-            UsageError: as `parse`.
+            UsageError: as for `parse`.
         """
         return cls._checked(name, texts, lambda parameter: parameter.read(texts[parameter.name]))
 
     @classmethod
     def from_json(cls, name: str, arguments: Mapping[str, object]) -> Command:
-        """An order whose arguments are given as JSON has them, by name.
+        """Make a command from arguments as JSON values, by name.
 
         Raises:
-            UsageError: as `parse`.
+            UsageError: as for `parse`.
         """
         return cls._checked(name, arguments, lambda parameter: parameter.check(arguments[parameter.name]))
 
     @classmethod
-    def _checked(cls, name: str, given: Mapping[str, Any], value: Callable[[Parameter], Value]) -> Command:
+    def _checked(cls, name: str, arguments: Mapping[str, Any], value: Callable[[Parameter], Value]) -> Command:
         parameters = _action(name).parameters
         names = [parameter.name for parameter in parameters]
-        if unknown := [key for key in given if key not in names]:
+        if unknown := [key for key in arguments if key not in names]:
             raise UsageError(f"{name} takes no {unknown[0][:60]!r}; it takes {', '.join(names) or 'nothing'}")
-        if missing := next((p for p in parameters if p.required and p.name not in given), None):
-            raise UsageError(f"{name} needs {missing.name}: {missing.allowed}; for instance {name}:{_example(missing)}")
-        return cls(name, {p.name: value(p) for p in parameters if p.name in given})
+        if missing := next((p for p in parameters if p.required and p.name not in arguments), None):
+            raise UsageError(f"{name} needs {missing.name}: {missing.allowed}; for example {name}:{_example(missing)}")
+        return cls(name, {p.name: value(p) for p in parameters if p.name in arguments})
 
     def __str__(self) -> str:
-        return ":".join([self.action, *filter(None, [",".join(_written(v) for v in self.arguments.values())])])
+        return ":".join([self.action, *filter(None, [",".join(_as_text(v) for v in self.arguments.values())])])
 
 
 def _action(name: str) -> Action:
@@ -299,7 +304,7 @@ def _example(parameter: Parameter) -> str:
     return {NUMBER: "0.5", WEIGHTS: "a:0.6,b:0.4"}.get(parameter.kind, parameter.name.upper())
 
 
-def _written(value: Value) -> str:
+def _as_text(value: Value) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return value if isinstance(value, str) else f"{value:g}"

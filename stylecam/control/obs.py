@@ -1,8 +1,8 @@
-"""OBS chooses the style: whenever its scene changes, the order that belongs to the scene is submitted.
+"""Let OBS choose the style: submit the command that belongs to a scene whenever OBS changes its scene.
 
-OBS 28 and later bring obs-websocket 5, whose protocol simpleobsws speaks (by the same authors; the other Python client,
-obsws-python, may only be passed on under the GPL, cannot tell that a connection has ended, and logs the password).
-simpleobsws does not connect again by itself, so that is done here.
+OBS 28 and later contain obs-websocket 5. simpleobsws speaks its protocol and has the same authors. The other Python
+client, obsws-python, is under the GPL, does not report that a connection has ended, and logs the password. simpleobsws
+does not reconnect by itself, so this module does.
 """
 
 from __future__ import annotations
@@ -20,23 +20,22 @@ from stylecam.control.commands import CommandQueue
 from stylecam.errors import ObsUnavailableError, UsageError
 from stylecam.utils.optional import load
 
-# ---- control.obs
 HOST, PORT = "127.0.0.1", 4455
 DEFAULT = f"ws://{HOST}:{PORT}"
-"""Where obs-websocket listens unless told otherwise."""
+"""Where obs-websocket listens by default."""
 SCENES = 1 << 2
-"""The kind of events that are asked for: EventSubscription::Scenes."""
+"""The events that we subscribe to: EventSubscription::Scenes."""
 WRONG_PASSWORD = 4009
 """The close code WebSocketCloseCode::AuthenticationFailed."""
 ANSWER_S = 10.0
 STOP_S = 3.0
 CLOSE_TIMEOUT_S = 0.5
-"""An OBS that hangs does not answer the goodbye; the library would wait for it for ten seconds."""
+"""How long to wait for OBS to close a connection. The library would wait ten seconds for an OBS that hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObsAddress:
-    """Where OBS listens, and the password it wants."""
+    """Where OBS listens, and its password."""
 
     host: str = HOST
     port: int = PORT
@@ -44,10 +43,10 @@ class ObsAddress:
 
     @classmethod
     def parse(cls, text: str) -> ObsAddress:
-        """Read `ws://:password@host:port`; what is left out is as OBS has it by itself.
+        """Parse `ws://:password@host:port`; parts that are missing get OBS's defaults.
 
         Raises:
-            UsageError: it is no such address.
+            UsageError: `text` is not such an address.
         """
         whole = text.strip() if "://" in text else f"ws://{text.strip()}"
         try:
@@ -56,7 +55,7 @@ class ObsAddress:
         except ValueError:
             parts, port = urlsplit(""), None
         if parts.scheme != "ws" or parts.path not in ("", "/") or parts.query or parts.fragment or port == 0:
-            raise UsageError("--obs is no address; write ws://:PASSWORD@127.0.0.1:4455, as OBS shows it")
+            raise UsageError("--obs is not an address; write ws://:PASSWORD@127.0.0.1:4455, as OBS shows it")
         return cls(parts.hostname or HOST, port or PORT, unquote(parts.password or ""))
 
     @property
@@ -66,58 +65,66 @@ class ObsAddress:
 
 
 class SceneFollower:
-    """Listens to OBS on a thread of its own, from `start` to `stop`; while OBS is away it looks for it now and then."""
+    """Listens to OBS on a thread of its own from `start` to `stop`, and reconnects after OBS was away."""
 
     def __init__(
         self,
         address: ObsAddress,
-        choose: Callable[[str], Command | None],
+        command_for_scene: Callable[[str], Command | None],
         submit: Callable[[Command], object],
         say: Callable[[str], None],
         *,
         retry_s: float = 1.0,
         slowest_retry_s: float = 30.0,
     ) -> None:
-        """`choose` gives the order that belongs to a scene, or None; all three are called from the thread of its own.
+        """Prepare to follow OBS; nothing is connected before `start`.
 
-        `retry_s` is the first pause before looking for OBS again; each further one is twice as long, up to the slowest.
+        Args:
+            address: where OBS listens.
+            command_for_scene: gives the command that belongs to a scene, or None.
+            submit: receives these commands.
+            say: receives a line for the user when the connection changes.
+            retry_s: the first pause before connecting again; each further pause is twice as long.
+            slowest_retry_s: the longest pause.
+
+        The three functions are called on the follower's own thread.
 
         Raises:
             ObsUnavailableError: the library is not installed.
         """
         self._library: Any = load("simpleobsws", purpose="following OBS", extra="obs", error=ObsUnavailableError)
         self._address = address
-        self._choose, self._submit, self._say = choose, submit, say
+        self._command_for_scene, self._submit, self._say = command_for_scene, submit, say
         self._retry_s, self._slowest_retry_s = retry_s, slowest_retry_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
         self._scene: str | None = None
-        self._said = ""
+        self._last_message = ""
         self.connected = False
 
     def start(self) -> None:
-        """Begin to look for OBS; returns at once."""
+        """Start to connect; return at once."""
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="stylecam-obs", daemon=True)
         self._thread.start()
         ready.wait(STOP_S)
 
     def stop(self) -> None:
-        """Let OBS go. Twice is fine."""
+        """Disconnect and end the thread. May be called twice."""
         loop, stopping, thread = self._loop, self._stopping, self._thread
         if loop is None or stopping is None or thread is None:
             return
-        with contextlib.suppress(RuntimeError):  # it has ended already
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
             loop.call_soon_threadsafe(stopping.set)
         thread.join(STOP_S)
         self._thread = None
 
-    def look_again(self) -> None:
-        """Take the scene as new, because something else belongs to it now; from any thread."""
+    def resubmit(self) -> None:
+        """Submit the current scene's command once more, as it may have changed. May be called from any thread."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._choose_again)
+                self._loop.call_soon_threadsafe(self._submit_scene)
 
     def _run(self, ready: threading.Event) -> None:
         async def follow() -> None:
@@ -131,7 +138,7 @@ class SceneFollower:
         pause = self._retry_s
         ended = asyncio.create_task(stopping.wait())
         while not stopping.is_set():
-            connection = asyncio.create_task(self._converse())
+            connection = asyncio.create_task(self._run_connection())
             await asyncio.wait({connection, ended}, return_when=asyncio.FIRST_COMPLETED)
             if not connection.done():
                 connection.cancel()
@@ -141,20 +148,21 @@ class SceneFollower:
                 break
             if was_connected:
                 pause = self._retry_s
-            self._tell(_words(outcome, self._address.url, was_connected))
+            self._report(_connection_message(outcome, self._address.url, was_connected))
             await asyncio.wait({ended}, timeout=pause)
             pause = min(2 * pause, self._slowest_retry_s)
 
-    async def _converse(self) -> None:
-        """One connection, from its beginning to its end.
+    async def _run_connection(self) -> None:
+        """Run one connection from connect to disconnect.
 
         Raises:
-            ConnectionError: it could not be made, or OBS wants another password.
+            PermissionError: OBS refuses the password.
+            ConnectionError: the connection could not be made.
             Exception: whatever the library raises when the connection breaks.
         """
         library = self._library
-        asked = library.IdentificationParameters(eventSubscriptions=SCENES)
-        client = library.WebSocketClient(self._address.url, self._address.password, asked)
+        parameters = library.IdentificationParameters(eventSubscriptions=SCENES)
+        client = library.WebSocketClient(self._address.url, self._address.password, parameters)
         client.register_event_callback(self._changed, "CurrentProgramSceneChanged")
         await client.connect()
         try:
@@ -164,64 +172,63 @@ class SceneFollower:
                 identified.cancel()
                 if client.ws.close_code == WRONG_PASSWORD:
                     raise PermissionError(WRONG_PASSWORD, "wrong password")
-                raise ConnectionError("what answers there is no obs-websocket 5")
+                raise ConnectionError("what answers there is not obs-websocket 5")
             self.connected = True
-            self._tell(f"OBS at {self._address.url} chooses the style")
+            self._report(f"OBS at {self._address.url} chooses the style")
             answer = await client.call(library.Request("GetCurrentProgramScene"), ANSWER_S)
             if answer.ok():
                 await self._changed(answer.responseData)
             await client.recv_task
         finally:
-            await _parted(client)
+            await _disconnect(client)
 
     async def _changed(self, data: Any) -> None:
         scene = data.get("sceneName", data.get("currentProgramSceneName")) if isinstance(data, dict) else None
         if isinstance(scene, str) and scene != self._scene:
             self._scene = scene
-            self._choose_again()
+            self._submit_scene()
 
-    def _choose_again(self) -> None:
-        order = None if self._scene is None else self._choose(self._scene)
-        if order is not None:
-            self._submit(order)
+    def _submit_scene(self) -> None:
+        command = None if self._scene is None else self._command_for_scene(self._scene)
+        if command is not None:
+            self._submit(command)
 
-    def _tell(self, words: str) -> None:
-        """Say it, but not again and again while OBS stays away."""
-        if words != self._said:
-            self._said = words
-            self._say(words)
+    def _report(self, message: str) -> None:
+        """Pass `message` to the user unless it was the last one, so that it is not repeated while OBS stays away."""
+        if message != self._last_message:
+            self._last_message = message
+            self._say(message)
 
 
-def _words(outcome: BaseException | None, url: str, was_connected: bool) -> str:
-    """What became of a connection."""
+def _connection_message(outcome: BaseException | None, url: str, was_connected: bool) -> str:
+    """Return what the user should know of the end of a connection."""
     if isinstance(outcome, PermissionError):
         return f"OBS at {url} wants another password; see its Tools > WebSocket Server Settings > Show Connect Info"
     if was_connected or outcome is None:
-        return f"OBS at {url} has gone; its scenes are followed again when it is back"
-    return f"OBS at {url} is not there yet ({_reason(outcome)}); its scenes are followed when it is"
+        return f"OBS at {url} has gone; stylecam follows its scenes again when it is back"
+    return f"OBS at {url} is not there yet ({_reason(outcome)}); stylecam follows its scenes as soon as it is"
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens; is its WebSocket server switched on?"
+        return "nothing listens there; is its WebSocket server switched on?"
     return str(error) or type(error).__name__
 
 
-async def _parted(client: Any) -> None:
-    """Say goodbye, whatever a broken connection has the library raise, and wait a moment for the answer."""
+async def _disconnect(client: Any) -> None:
+    """Disconnect `client`, wait a moment for OBS to agree, and ignore the errors of a broken connection."""
     transport = getattr(client.ws, "transport", None)
-    goodbye = asyncio.create_task(client.disconnect())
-    await asyncio.wait({goodbye}, timeout=CLOSE_TIMEOUT_S)
-    if not goodbye.done():
-        goodbye.cancel()
+    disconnecting = asyncio.create_task(client.disconnect())
+    await asyncio.wait({disconnecting}, timeout=CLOSE_TIMEOUT_S)
+    if not disconnecting.done():
+        disconnecting.cancel()
         if transport is not None:
             transport.abort()
-    await asyncio.gather(goodbye, return_exceptions=True)
+    await asyncio.gather(disconnecting, return_exceptions=True)
 
 
-# ---- scenes
 class Scenes:
-    """Has the styles and presets of `scenes` chosen as OBS goes from scene to scene, while it is wanted."""
+    """The scenes of OBS and the style or preset that belongs to each; does nothing without an address."""
 
     def __init__(
         self,
@@ -231,11 +238,13 @@ class Scenes:
         press: Callable[[Command], None],
         say: Callable[[str], None],
     ) -> None:
-        """Without an `address` nothing is followed. `press` and `say` may be called from any thread.
+        """Prepare to follow OBS at `address`, or nothing if it is None.
+
+        `scenes` are names of scenes to names of styles or presets. `press` and `say` may be called from any thread.
 
         Raises:
-            UsageError: the address is none.
-            ObsUnavailableError: the library for it is not installed.
+            UsageError: `address` is not an address.
+            ObsUnavailableError: the library for obs-websocket is not installed.
         """
         self._scenes, self._control = scenes, control
         self._follower: SceneFollower | None = None
@@ -243,23 +252,23 @@ class Scenes:
             self._follower = SceneFollower(ObsAddress.parse(address), self.command_for_scene, press, say)
 
     def start(self) -> None:
-        """Begin to look for OBS."""
+        """Start to connect, if there is an address."""
         if self._follower is not None:
             self._follower.start()
 
     def stop(self) -> None:
-        """Let OBS go."""
+        """Disconnect."""
         if self._follower is not None:
             self._follower.stop()
 
     def replace(self, scenes: Mapping[str, str]) -> None:
-        """Other things belong to the scenes now, also to the one that is on; presets may be others, too."""
+        """Replace the scenes and submit the command of the current scene once more; presets may have changed too."""
         self._scenes = scenes
         if self._follower is not None:
-            self._follower.look_again()
+            self._follower.resubmit()
 
     def command_for_scene(self, scene: str) -> Command | None:
-        """What a scene stands for; a preset before a style of the same name, None for a scene that is not listed."""
+        """Return the command of `scene`, or None if it is not listed. A preset wins over a style of the same name."""
         name = self._scenes.get(scene)
         if name is None:
             return None

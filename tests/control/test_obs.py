@@ -31,7 +31,7 @@ def obs() -> Iterator[FakeObs]:
 
 
 class Follow:
-    """A follower, and what it has ordered and said."""
+    """A follower, and the commands and messages it has produced."""
 
     def __init__(self, port: int, password: str) -> None:
         self.orders: list[str] = []
@@ -106,8 +106,8 @@ def test_an_obs_that_starts_later_is_found(follow: Callable[..., Follow]) -> Non
     following = follow(port)
     assert until(lambda: bool(following.said))
     assert following.said == [
-        f"OBS at ws://{HOST}:{port} is not there yet (nobody listens; is its WebSocket server switched on?); its "
-        "scenes are followed when it is"
+        f"OBS at ws://{HOST}:{port} is not there yet (nothing listens there; is its WebSocket server switched on?); "
+        "stylecam follows its scenes as soon as it is"
     ]
     obs = FakeObs(port, "sécret/@:?", "Break").start()
     assert until(lambda: following.orders == ["select:the_scream"])
@@ -133,7 +133,7 @@ def test_a_style_chosen_by_hand_stays_when_the_connection_comes_back_to_the_same
     assert until(lambda: following.orders == ["select:great_wave"])
     obs.stop()
     obs.start()
-    assert until(lambda: following.follower.connected)
+    assert until(lambda: obs.identified == 1)
     obs.switch("Game")
     assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
 
@@ -144,7 +144,7 @@ def test_what_belongs_to_the_scene_can_change_while_it_is_on(
     following = follow(obs.port)
     assert until(lambda: following.orders == ["select:great_wave"])
     monkeypatch.setitem(STYLES, "Chat", "udnie")
-    following.follower.look_again()
+    following.follower.resubmit()
     assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
 
 
@@ -228,7 +228,7 @@ def test_an_address_may_leave_out_what_is_usual(text: str, address: ObsAddress) 
     "text", ["http://a", "ws://a:b", "ws://a:0", "ws://a:99999", "ws://a/b", "ws://a?b", "ws://[a"]
 )
 def test_what_is_no_address_is_refused_without_showing_a_password(text: str) -> None:
-    with pytest.raises(UsageError, match="--obs is no address"):
+    with pytest.raises(UsageError, match="--obs is not an address"):
         ObsAddress.parse(text)
 
 

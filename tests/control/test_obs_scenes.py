@@ -30,5 +30,5 @@ def test_without_an_address_nothing_is_followed(catalog: Catalog) -> None:
 
 
 def test_an_address_that_is_none_is_refused(catalog: Catalog) -> None:
-    with pytest.raises(UsageError, match="--obs is no address"):
+    with pytest.raises(UsageError, match="--obs is not an address"):
         Scenes("http://studio", {}, CommandQueue(catalog, LiveState()), lambda _: None, lambda _: None)

@@ -170,7 +170,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         status.profile(final)
     sys.stdout.flush()
     given_up = [entry["trouble"] for entry in final["outputs"] if entry["trouble"]]
-    return 1 if given_up and len(given_up) == len(final["outputs"]) and "window" not in str(given_up) else 0
+    return 1 if given_up and len(given_up) == len(final["outputs"]) and not live.window_closed else 0
 
 
 def _listen_to_signals(live: Session) -> None:

@@ -47,14 +47,15 @@ class Capture:
         self._attempts = 0
         self._lost = self._resting = False
         self._last_frame_at = clock.now()
-        self._trouble = ""
+        self._error: SourceError | None = None
 
     def notice(self, now: float) -> str | None:
         """What viewers should be told at time `now`: that the camera is lost or silent; None while all is well."""
         if self._resting:
             return None
         if self._lost:
-            return "camera busy" if "in use by" in self._trouble else "camera lost"
+            held = isinstance(self._error, CameraBusyError) and self._error.holders
+            return "camera busy" if held else "camera lost"
         if self._source.live and now - self._last_frame_at > STALLED_S:
             return "camera stalled"
         return None
@@ -62,7 +63,7 @@ class Capture:
     @property
     def trouble(self) -> str | None:
         """The full message of the loss being recovered from, or None."""
-        return self._trouble if self._lost else None
+        return str(self._error) if self._lost else None
 
     def run(self) -> None:
         """Step until stopped, then close the source."""
@@ -95,7 +96,7 @@ class Capture:
 
     def _lose(self, error: SourceError) -> None:
         self._lost, self._attempts = True, 0
-        self._trouble = str(error)
+        self._error = error
         self._stats.count_fault("source", str(error))
         self._source.close()
 
@@ -129,7 +130,7 @@ class Capture:
             self._source.open(self._size, self._fps)
         except SourceError as error:
             if isinstance(error, CameraBusyError):
-                self._trouble = str(error)
+                self._error = error
             return
         self._found()
 

@@ -75,6 +75,7 @@ class SinkRunner:
         self.sink = sink
         self._size, self._fps = size, fps
         self.trouble: str | None = None
+        self.failure: SinkLostError | None = None
         self._retry_at = 0.0
 
     @property
@@ -93,7 +94,7 @@ class SinkRunner:
         try:
             self.sink.write(frame)
         except SinkLostError as error:
-            self.trouble, self._retry_at = str(error), now + RETRY_S
+            self.trouble, self.failure, self._retry_at = str(error), error, now + RETRY_S
             try:
                 self.sink.close()
             except Exception as further:  # noqa: BLE001 - told with the failure it follows from
@@ -109,7 +110,7 @@ class SinkRunner:
         except SinkError:
             self._retry_at = now + RETRY_S
             return False
-        self.trouble = None
+        self.trouble = self.failure = None
         return True
 
 

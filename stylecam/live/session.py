@@ -18,7 +18,7 @@ from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
-from stylecam.errors import CommandRefusedError, EngineError
+from stylecam.errors import CommandRefusedError, EngineError, WindowClosedError
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import Motor
 from stylecam.live.notifications import Notifications
@@ -293,6 +293,11 @@ class Session:
     def _wanted(self) -> list[SinkRunner]:
         """The outputs asked for: not the page nobody asked for, and no recording begun meanwhile."""
         return [runner for runner in self.pipeline.sink_runners if runner.sink in self.sinks]
+
+    @property
+    def window_closed(self) -> bool:
+        """True once the user has closed a preview window, which ends the run without an error."""
+        return any(isinstance(runner.failure, WindowClosedError) for runner in self._wanted())
 
     def _report_once_open(self) -> dict[str, Any]:
         """For the web page, which may ask before all is open."""

@@ -18,7 +18,7 @@ from stylecam.utils.latest import Latest
 from tests.doubles import viewers, watchable_sink
 
 LOST = SourceLostError("HD Webcam gives no more pictures; is it still plugged in?")
-BUSY = CameraBusyError("HD Webcam is in use by zoom (process 42); close it there and try again")
+BUSY = CameraBusyError("HD Webcam is in use by zoom (process 42); close it there and try again", [("zoom", 42)])
 GONE = CameraNotFoundError("HD Webcam is not there any more; plug it in again")
 
 

@@ -33,6 +33,7 @@ from stylecam.errors import (
     SinkUnavailableError,
     StylecamError,
     UsageError,
+    WindowClosedError,
 )
 from stylecam.live import engine_choice as engine_choice_module
 from stylecam.live import session as room
@@ -278,6 +279,22 @@ def test_the_run_ends_when_its_only_output_is_given_up(make: Make, scripted: Col
     errors.append(SinkLostError("the preview window was closed"))
     final = live.run()
     assert final["outputs"] == [{"name": "collected", "trouble": "the preview window was closed"}]
+
+
+@pytest.mark.parametrize(
+    ("error", "closed"),
+    [(WindowClosedError("the preview window was closed"), True), (SinkLostError("file window.mp4: disk full"), False)],
+)
+def test_a_closed_window_is_told_from_an_output_that_failed(
+    error: SinkError, closed: bool, make: Make, scripted: CollectingSink
+) -> None:
+    scripted.retries = False
+    errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
+    live = make()
+    live.open()
+    errors.append(error)
+    live.run()
+    assert live.window_closed is closed
 
 
 def test_a_full_disk_under_the_statistics_does_not_end_the_call(

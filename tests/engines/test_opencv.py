@@ -19,7 +19,7 @@ from stylecam.media.transforms import Tensor, fit, to_tensor
 from stylecam.models.catalog import shipped_models
 from stylecam.models.grain import grain_map
 from stylecam.models.model import Model
-from tests.models.networks import WANTED, written
+from tests.models.networks import IMAGE_INPUT, written
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
@@ -72,7 +72,7 @@ def test_a_tile_gets_the_grain_of_its_place(tmp_path: Path) -> None:
         helper.make_node("Add", ["image", "large"], ["styled"]),
     ]
     weights = [numpy_helper.from_array(kernel, "kernel")]
-    inputs = {**WANTED, "grain": (1, 4, "rows", "columns")}
+    inputs = {**IMAGE_INPUT, "grain": (1, 4, "rows", "columns")}
     session = OpenCVEngine("cpu").session(Model.read(written(tmp_path / "g.onnx", nodes, weights, inputs)), 64, 48)
     for origin in ((0, 0), (16, 40), (0, 0)):
         image = portrait(64, 48)

@@ -1,4 +1,4 @@
-"""ONNX files for the tests, in the contract's form and in others."""
+"""Write small ONNX files for the tests, in the form of the model contract and in others."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from onnx import TensorProto, helper
 
 Shape = Sequence[int | str]
-WANTED: Mapping[str, Shape] = {"image": (1, 3, "H", "W")}
+IMAGE_INPUT: Mapping[str, Shape] = {"image": (1, 3, "H", "W")}
 
 
 def network(
     path: Path,
-    inputs: Mapping[str, Shape] = WANTED,
+    inputs: Mapping[str, Shape] = IMAGE_INPUT,
     output: str = "styled",
     metadata: Mapping[str, str] | None = None,
     salt: str = "",
 ) -> Path:
-    """Write a network that passes its first input on."""
+    """Write a network that returns its first input."""
     nodes = [helper.make_node("Identity", [next(iter(inputs), "nothing")], [output])]
     return written(path, nodes, [], inputs, output, metadata, salt)
 
@@ -28,7 +28,7 @@ def written(
     path: Path,
     nodes: Sequence[Any],
     weights: Sequence[Any] = (),
-    inputs: Mapping[str, Shape] = WANTED,
+    inputs: Mapping[str, Shape] = IMAGE_INPUT,
     output: str = "styled",
     metadata: Mapping[str, str] | None = None,
     salt: str = "",

@@ -1,4 +1,4 @@
-"""Style cards, from a model's metadata."""
+"""Tests of style cards and their metrics."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from stylecam.errors import ModelFormatError
 from stylecam.models.card import CardMetrics, metadata_with, read_cards
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
-from tests.models.networks import WANTED, network
+from tests.models.networks import IMAGE_INPUT, network
 
-BANK = {**WANTED, "style": (1, 2)}
+BANK = {**IMAGE_INPUT, "style": (1, 2)}
 
 
 def model(folder: Path, styles: object, count: int = 2, **metadata: str) -> Model:
     listed = styles if isinstance(styles, str) else json.dumps(styles)
     return Model.read(
-        network(folder / "bank.onnx", {**WANTED, "style": (1, count)}, metadata={"styles": listed, **metadata})
+        network(folder / "bank.onnx", {**IMAGE_INPUT, "style": (1, count)}, metadata={"styles": listed, **metadata})
     )
 
 
@@ -83,19 +83,19 @@ def test_a_card_holds_what_was_measured(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "figure", ["fast", None, True, -1, float("nan"), float("inf"), [1], {"a": 1}, 10**400], ids=lambda v: repr(v)[:9]
 )
-def test_a_figure_that_is_none_is_left_out(tmp_path: Path, figure: object) -> None:
+def test_an_invalid_metric_is_left_out(tmp_path: Path, figure: object) -> None:
     entry = {"name": "a", "measured": {"ms": figure, "flicker": 0.5}}
     first, _ = read_cards(model(tmp_path, [entry, {"name": "b"}]))
     assert first.measured == CardMetrics(flicker=0.5)
 
 
 @pytest.mark.parametrize("measured", [None, 5, "fast", [], {}, {"ms": "x"}], ids=repr)
-def test_figures_of_another_form_are_no_figures(tmp_path: Path, measured: object) -> None:
+def test_metrics_of_another_form_are_ignored(tmp_path: Path, measured: object) -> None:
     first, _ = read_cards(model(tmp_path, [{"name": "a", "measured": measured}, {"name": "b"}]))
     assert first.measured is None
 
 
-def test_figures_are_put_into_the_cards_and_nothing_else_changes(tmp_path: Path) -> None:
+def test_metrics_are_written_to_the_cards_and_nothing_else_changes(tmp_path: Path) -> None:
     before = model(tmp_path, [{"name": "a", "year": 1900, "measured": {"ms": 9}}, {"name": "b"}], licence="CC0")
     before.path.write_bytes(before.with_metadata(metadata_with(before, {1: CardMetrics(flicker=0.5)})))
     after = Model.read(before.path)
@@ -105,14 +105,14 @@ def test_figures_are_put_into_the_cards_and_nothing_else_changes(tmp_path: Path)
     assert after.with_metadata({}) == before.with_metadata({})
 
 
-def test_a_model_without_cards_gets_some_to_put_figures_into(tmp_path: Path) -> None:
+def test_a_model_without_cards_gets_cards_for_its_metrics(tmp_path: Path) -> None:
     before = Model.read(network(tmp_path / "bank.onnx", BANK))
     before.path.write_bytes(before.with_metadata(metadata_with(before, {0: CardMetrics(ms=1)})))
     cards = read_cards(Model.read(before.path))
     assert [(card.name, card.measured) for card in cards] == [("bank_1", CardMetrics(ms=1)), ("bank_2", None)]
 
 
-def test_what_would_steer_a_terminal_is_not_in_a_card(tmp_path: Path) -> None:
+def test_terminal_control_characters_are_removed_from_a_card(tmp_path: Path) -> None:
     card, _ = read_cards(
         model(tmp_path, [{"name": "a", "title": "\x1b[2Jgone\ud800", "artist": "x" * 999}, {"name": "b"}])
     )
@@ -120,13 +120,13 @@ def test_what_would_steer_a_terminal_is_not_in_a_card(tmp_path: Path) -> None:
     assert len(card.artist) == 200
 
 
-def test_a_file_without_a_card_steers_no_terminal_either(tmp_path: Path) -> None:
+def test_terminal_control_characters_are_removed_from_a_generated_card(tmp_path: Path) -> None:
     path = network(tmp_path / "plain\x1b[2J.onnx", metadata={"licence": "\x1b]0;mine\x07"})
     (card,) = read_cards(Model.read(path))
     assert (card.title, card.licence) == ("plain\ufffd[2J", "\ufffd]0;mine\ufffd")
 
 
-def test_a_broken_file_of_such_a_name_is_named_without(tmp_path: Path) -> None:
+def test_terminal_control_characters_are_removed_from_a_problem(tmp_path: Path) -> None:
     (tmp_path / "x\x1b[2J.onnx").write_bytes(b"")
     (problem,) = Catalog.load([tmp_path]).problems
     assert problem.isprintable()

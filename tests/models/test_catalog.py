@@ -1,4 +1,4 @@
-"""All styles at hand, found by name."""
+"""Tests of the catalog and of reading styles as users write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stylecam.errors import ModelFormatError, StyleError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog, StyleMix, shipped_models
 from stylecam.models.model import Model
-from tests.models.networks import WANTED, network
+from tests.models.networks import IMAGE_INPUT, network
 
 NAMES = [card.name for card in Catalog.load([shipped_models()]).cards]
 
@@ -23,7 +23,7 @@ def two(tmp_path: Path) -> Catalog:
     for path in shipped_models().glob("*.onnx"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     named = json.dumps([{"name": "great_wave"}, {"name": "own"}])
-    network(tmp_path / "small.onnx", {**WANTED, "style": (1, 2)}, metadata={"styles": named})
+    network(tmp_path / "small.onnx", {**IMAGE_INPUT, "style": (1, 2)}, metadata={"styles": named})
     return Catalog.load([tmp_path])
 
 
@@ -81,7 +81,7 @@ def test_an_unknown_style_suggests_the_nearest(catalog: Catalog, text: str, near
     assert nearest in caught.value.nearest
 
 
-def test_a_name_like_nothing_lists_them_all(catalog: Catalog) -> None:
+def test_a_name_without_similar_ones_lists_all_styles(catalog: Catalog) -> None:
     with pytest.raises(StyleNotFoundError) as caught:
         catalog.parse("xqzj")
     assert all(name in str(caught.value) for name in NAMES)
@@ -115,7 +115,7 @@ def test_styles_of_different_networks_cannot_be_blended_and_it_says_where_they_a
 @pytest.mark.parametrize(
     "text", ["great_wave:x", "great_wave:-1,udnie:2", "great_wave:nan", "great_wave:inf", ":1", "great_wave:1,"]
 )
-def test_a_blend_that_is_none_is_refused_with_an_example(catalog: Catalog, text: str) -> None:
+def test_a_malformed_blend_is_refused_with_an_example(catalog: Catalog, text: str) -> None:
     with pytest.raises(UsageError, match=r"write a:0\.6,b:0\.4"):
         catalog.parse(text)
 
@@ -143,7 +143,7 @@ def test_the_weights_of_any_blend_sum_to_one(catalog: Catalog, parts: dict[str, 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(max_size=30))
-def test_any_text_is_a_style_or_an_error_of_ours(catalog: Catalog, text: str) -> None:
+def test_any_text_is_a_style_or_a_stylecam_error(catalog: Catalog, text: str) -> None:
     complaint = "none"
     try:
         catalog.parse(text)
@@ -210,7 +210,7 @@ def test_a_style_is_one_model_however_often_its_name_is_asked(catalog: Catalog) 
 
 
 def test_the_same_network_added_twice_is_there_once(tmp_path: Path) -> None:
-    model = Model.read(network(tmp_path / "mine.onnx", WANTED))
+    model = Model.read(network(tmp_path / "mine.onnx", IMAGE_INPUT))
     catalog = Catalog([model])
     catalog.add(model)
     assert len(catalog.all_cards) == 1

@@ -1,4 +1,4 @@
-"""The grain: the same for ever, smooth, and one map whatever part of it is asked for."""
+"""Tests of the grain map: fixed, smooth, and the same for a tile as for the whole picture."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from stylecam.models.grain import KERNEL_RADIUS, grain_map, smooth_noise
 
 
-def test_it_is_the_map_that_shipped_networks_were_made_for() -> None:
+def test_the_map_is_the_one_that_shipped_networks_were_made_for() -> None:
     expected = [[0.13675, -0.74179], [-0.93970, -1.17363]]
     assert np.allclose(grain_map(8, 2, 2)[0, 0], expected, atol=1e-4)
 
 
-def test_it_has_mean_zero_and_deviation_one() -> None:
+def test_the_map_has_mean_zero_and_deviation_one() -> None:
     found = grain_map(4, 90, 160)
     assert found.shape == (1, 4, 90, 160)
     assert found.dtype == np.float32
@@ -34,7 +34,7 @@ def test_neighbours_are_alike_and_channels_are_not() -> None:
     assert abs(np.mean(found[0] * found[1])) < 0.05
 
 
-def test_it_moves_by_parts_of_a_cell_without_growing_fainter() -> None:
+def test_the_map_moves_by_fractions_of_a_cell_without_growing_fainter() -> None:
     noise = np.random.default_rng(0).standard_normal((8, 60, 60), dtype=np.float32)
     maps = [smooth_noise(noise, 40, 40, KERNEL_RADIUS + part, 2) for part in (0.0, 0.25, 0.5, 1.0)]
     assert np.allclose(maps[3][:, :-1], maps[0][:, 1:], atol=1e-5)

@@ -1,4 +1,4 @@
-"""The model contract: good files are read, all others are refused with the reason, quickly."""
+"""Tests of the model contract: valid files are read, all others are refused quickly and with the reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stylecam.errors import ModelFormatError
 from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import MAX_FILE_BYTES, Model
 from stylecam.models.onnx import wire as protobuf
-from tests.models.networks import WANTED, network
+from tests.models.networks import IMAGE_INPUT, network
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
@@ -62,7 +62,7 @@ def test_a_network_without_a_style_input_is_one_style(tmp_path: Path) -> None:
 
 
 def test_the_grain_is_fixed_to_an_eighth_of_the_picture(tmp_path: Path) -> None:
-    model = Model.read(network(tmp_path / "a.onnx", {**WANTED, "grain": (1, 8, "rows", "columns")}))
+    model = Model.read(network(tmp_path / "a.onnx", {**IMAGE_INPUT, "grain": (1, 8, "rows", "columns")}))
     assert model.grain_channels == 8
     inputs = onnx.load_from_string(model.with_input_size(640, 360)).graph.input
     dims = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in inputs}
@@ -70,7 +70,7 @@ def test_the_grain_is_fixed_to_an_eighth_of_the_picture(tmp_path: Path) -> None:
 
 
 def test_weights_listed_among_the_inputs_are_not_taken_for_inputs(tmp_path: Path) -> None:
-    path = network(tmp_path / "a.onnx", {**WANTED, "weights": (3, 3)})
+    path = network(tmp_path / "a.onnx", {**IMAGE_INPUT, "weights": (3, 3)})
     proto = onnx.load(path)
     proto.graph.initializer.append(onnx.helper.make_tensor("weights", onnx.TensorProto.FLOAT, (3, 3), [0.0] * 9))
     path.write_bytes(proto.SerializeToString())
@@ -81,17 +81,17 @@ def test_weights_listed_among_the_inputs_are_not_taken_for_inputs(tmp_path: Path
     ("inputs", "output"),
     [
         ({"input": (1, 3, "H", "W")}, "styled"),
-        (WANTED, "output"),
+        (IMAGE_INPUT, "output"),
         ({"image": (1, "H", "W")}, "styled"),
         ({"image": (1, 1, "H", "W")}, "styled"),
         ({"image": (1, "H", "W", 3)}, "styled"),
-        ({**WANTED, "noise": (1, 8)}, "styled"),
-        ({**WANTED, "style": (8,)}, "styled"),
-        ({**WANTED, "style": (1, "N")}, "styled"),
-        ({**WANTED, "style": (1, 1_000_000_000)}, "styled"),
-        ({**WANTED, "grain": (1, "C", "H", "W")}, "styled"),
-        ({**WANTED, "grain": (1, 1_000_000, "H", "W")}, "styled"),
-        ({**WANTED, "grain": (1, 8)}, "styled"),
+        ({**IMAGE_INPUT, "noise": (1, 8)}, "styled"),
+        ({**IMAGE_INPUT, "style": (8,)}, "styled"),
+        ({**IMAGE_INPUT, "style": (1, "N")}, "styled"),
+        ({**IMAGE_INPUT, "style": (1, 1_000_000_000)}, "styled"),
+        ({**IMAGE_INPUT, "grain": (1, "C", "H", "W")}, "styled"),
+        ({**IMAGE_INPUT, "grain": (1, 1_000_000, "H", "W")}, "styled"),
+        ({**IMAGE_INPUT, "grain": (1, 8)}, "styled"),
     ],
 )
 def test_a_network_of_another_form_is_refused_with_the_form_wanted(

@@ -1,4 +1,4 @@
-"""The user's own styles: added, found, renamed and removed, and the shipped ones left alone."""
+"""Tests of adding, finding, renaming and removing the user's own styles."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.model import Model
 from stylecam.models.user_styles import UserStyles
-from tests.models.networks import WANTED, network
+from tests.models.networks import IMAGE_INPUT, network
 
-BANK = {**WANTED, "style": (1, 2)}
+BANK = {**IMAGE_INPUT, "style": (1, 2)}
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def shipped(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def own(tmp_path: Path, shipped: Path) -> UserStyles:
+def user_styles(tmp_path: Path, shipped: Path) -> UserStyles:
     return UserStyles(tmp_path / "data" / "styles", shipped)
 
 
@@ -33,161 +33,167 @@ def styles(*names: str) -> dict[str, str]:
 
 
 def made(folder: Path, *names: str, salt: str = "") -> bytes:
-    path = network(folder / "made", BANK if len(names) > 1 else WANTED, metadata=styles(*names), salt=salt)
+    path = network(folder / "made", BANK if len(names) > 1 else IMAGE_INPUT, metadata=styles(*names), salt=salt)
     data = path.read_bytes()
     path.unlink()
     return data
 
 
-def listed(own: UserStyles) -> list[str]:
-    return sorted(card.full_name for card in own.catalog().all_cards if card.bank != "gallery")
+def listed(user_styles: UserStyles) -> list[str]:
+    return sorted(card.full_name for card in user_styles.catalog().all_cards if card.bank != "gallery")
 
 
-def test_the_first_style_makes_the_folder(own: UserStyles, tmp_path: Path) -> None:
-    (card,) = own.add("muse", made(tmp_path, "muse"))
+def test_the_first_style_makes_the_folder(user_styles: UserStyles, tmp_path: Path) -> None:
+    (card,) = user_styles.add("muse", made(tmp_path, "muse"))
     assert (card.name, card.year) == ("muse", 1889)
     assert [path.name for path in (tmp_path / "data" / "styles").iterdir()] == ["muse.onnx"]
 
 
 @pytest.mark.parametrize("name", ["wave", "gallery", "none", "muse"])
-def test_a_name_that_is_taken_is_refused_and_nothing_changes(own: UserStyles, name: str, tmp_path: Path) -> None:
-    own.add("muse", made(tmp_path, "muse"))
+def test_a_name_that_is_taken_is_refused_and_nothing_changes(
+    user_styles: UserStyles, name: str, tmp_path: Path
+) -> None:
+    user_styles.add("muse", made(tmp_path, "muse"))
     before = (tmp_path / "data" / "styles" / "muse.onnx").read_bytes()
     with pytest.raises(UsageError, match=f"called {name} already"):
-        own.add(name, made(tmp_path, name, salt="other"))
+        user_styles.add(name, made(tmp_path, name, salt="other"))
     assert [path.read_bytes() for path in (tmp_path / "data" / "styles").iterdir()] == [before]
 
 
-def test_a_network_of_another_form_is_not_kept(own: UserStyles, tmp_path: Path) -> None:
+def test_a_network_of_another_form_is_not_kept(user_styles: UserStyles, tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError):
-        own.add("muse", network(tmp_path / "x.onnx", {"picture": (1, 3, 9, 9)}).read_bytes())
-    assert listed(own) == []
+        user_styles.add("muse", network(tmp_path / "x.onnx", {"picture": (1, 3, 9, 9)}).read_bytes())
+    assert listed(user_styles) == []
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("wrong", [{"styles": "no list"}, {"styles": "[]"}], ids=["no list", "none"])
 def test_a_file_gets_its_name_only_when_all_of_it_is_known_to_be_right(
-    own: UserStyles, wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    user_styles: UserStyles, wrong: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own.add("muse", made(tmp_path, "muse"))
+    user_styles.add("muse", made(tmp_path, "muse"))
     named: list[str] = []
     monkeypatch.setattr(Path, "replace", lambda _, target: named.append(target.name))
     with pytest.raises(ModelFormatError):
-        own.add("mosaic", network(tmp_path / "x", metadata=wrong).read_bytes())
+        user_styles.add("mosaic", network(tmp_path / "x", metadata=wrong).read_bytes())
     assert named == []
 
 
-def test_a_style_is_removed_by_its_name_and_no_other_is(own: UserStyles, tmp_path: Path) -> None:
-    own.add("muse", made(tmp_path, "muse"))
-    own.add("mosaic", made(tmp_path, "mosaic", salt="other"))
-    own.remove("muse")
-    assert listed(own) == ["mosaic/mosaic"]
+def test_a_style_is_removed_by_its_name_and_no_other_is(user_styles: UserStyles, tmp_path: Path) -> None:
+    user_styles.add("muse", made(tmp_path, "muse"))
+    user_styles.add("mosaic", made(tmp_path, "mosaic", salt="other"))
+    user_styles.remove("muse")
+    assert listed(user_styles) == ["mosaic/mosaic"]
 
 
 @pytest.mark.parametrize("name", ["broken", "broken.onnx"])
-def test_a_broken_file_can_be_removed(own: UserStyles, name: str, tmp_path: Path) -> None:
-    own.add("muse", made(tmp_path, "muse"))
+def test_a_broken_file_can_be_removed(user_styles: UserStyles, name: str, tmp_path: Path) -> None:
+    user_styles.add("muse", made(tmp_path, "muse"))
     broken = tmp_path / "data" / "styles" / "broken.onnx"
     broken.write_bytes(b"")
-    assert "broken.onnx is empty" in own.catalog().problems[0]
-    assert own.remove(name) == broken
-    assert listed(own) == ["muse/muse"]
+    assert "broken.onnx is empty" in user_styles.catalog().problems[0]
+    assert user_styles.remove(name) == broken
+    assert listed(user_styles) == ["muse/muse"]
 
 
 @pytest.mark.parametrize("name", ["wave", "gallery", "gallery/wave"])
-def test_shipped_styles_stay(own: UserStyles, name: str, shipped: Path) -> None:
-    for change in (lambda: own.remove(name), lambda: own.rename(name, "mine")):
+def test_shipped_styles_stay(user_styles: UserStyles, name: str, shipped: Path) -> None:
+    for change in (lambda: user_styles.remove(name), lambda: user_styles.rename(name, "mine")):
         with pytest.raises(UsageError, match="came with stylecam"):
             change()
     assert [path.name for path in shipped.iterdir()] == ["gallery.onnx"]
 
 
 @pytest.mark.parametrize("name", ["../shipped/gallery", "/etc/passwd", "muze"])
-def test_a_name_that_is_none_of_ones_own_lists_them(own: UserStyles, name: str, tmp_path: Path) -> None:
-    own.add("muse", made(tmp_path, "muse"))
+def test_a_name_that_is_none_of_ones_own_lists_them(user_styles: UserStyles, name: str, tmp_path: Path) -> None:
+    user_styles.add("muse", made(tmp_path, "muse"))
     with pytest.raises((StyleNotFoundError, UsageError), match=r"muse|came with"):
-        own.remove(name)
-    assert listed(own) == ["muse/muse"]
+        user_styles.remove(name)
+    assert listed(user_styles) == ["muse/muse"]
 
 
-def test_a_renamed_style_keeps_all_that_is_known_of_it(own: UserStyles, tmp_path: Path) -> None:
-    own.add("muse", made(tmp_path, "muse"))
-    (card,) = own.rename("muse", "La Muse!")
+def test_a_renamed_style_keeps_all_that_is_known_of_it(user_styles: UserStyles, tmp_path: Path) -> None:
+    user_styles.add("muse", made(tmp_path, "muse"))
+    (card,) = user_styles.rename("muse", "La Muse!")
     assert (card.name, card.title, card.year, card.bank) == ("la_muse", "Muse", 1889, "la_muse")
-    assert listed(own) == ["la_muse/la_muse"]
+    assert listed(user_styles) == ["la_muse/la_muse"]
 
 
-def test_a_style_without_a_card_gets_one_with_its_name(own: UserStyles, tmp_path: Path) -> None:
+def test_a_style_without_a_card_gets_one_with_its_name(user_styles: UserStyles, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "styles"
     folder.mkdir(parents=True)
     network(folder / "Muse.onnx")
-    (card,) = own.rename("Muse", "other")
+    (card,) = user_styles.rename("Muse", "other")
     assert card.name == "other"
 
 
-def test_a_file_of_several_styles_is_renamed_whole(own: UserStyles, tmp_path: Path) -> None:
-    own.add("pair", made(tmp_path, "one", "two"))
-    own.rename("pair", "couple")
-    assert listed(own) == ["couple/one", "couple/two"]
+def test_a_file_of_several_styles_is_renamed_whole(user_styles: UserStyles, tmp_path: Path) -> None:
+    user_styles.add("pair", made(tmp_path, "one", "two"))
+    user_styles.rename("pair", "couple")
+    assert listed(user_styles) == ["couple/one", "couple/two"]
 
 
-def test_one_of_several_styles_in_a_file_is_neither_removed_nor_renamed(own: UserStyles, tmp_path: Path) -> None:
-    own.add("pair", made(tmp_path, "one", "two"))
-    for change in (lambda: own.remove("one"), lambda: own.rename("one", "three")):
+def test_one_of_several_styles_in_a_file_is_neither_removed_nor_renamed(
+    user_styles: UserStyles, tmp_path: Path
+) -> None:
+    user_styles.add("pair", made(tmp_path, "one", "two"))
+    for change in (lambda: user_styles.remove("one"), lambda: user_styles.rename("one", "three")):
         with pytest.raises(UsageError, match="one of 2 styles"):
             change()
-    assert listed(own) == ["pair/one", "pair/two"]
+    assert listed(user_styles) == ["pair/one", "pair/two"]
 
 
 @pytest.mark.parametrize("name", ["wave", "other", "none"])
-def test_a_style_is_not_renamed_to_one_that_is_there(own: UserStyles, name: str, tmp_path: Path) -> None:
-    own.add("muse", made(tmp_path, "muse"))
-    own.add("other", made(tmp_path, "other", salt="other"))
+def test_a_style_is_not_renamed_to_one_that_is_there(user_styles: UserStyles, name: str, tmp_path: Path) -> None:
+    user_styles.add("muse", made(tmp_path, "muse"))
+    user_styles.add("other", made(tmp_path, "other", salt="other"))
     with pytest.raises(UsageError, match="already"):
-        own.rename("muse", name)
-    assert listed(own) == ["muse/muse", "other/other"]
+        user_styles.rename("muse", name)
+    assert listed(user_styles) == ["muse/muse", "other/other"]
 
 
-def test_a_style_is_not_renamed_onto_one_whose_name_differs_by_capitals_alone(own: UserStyles, tmp_path: Path) -> None:
+def test_a_style_is_not_renamed_onto_one_whose_name_differs_by_capitals_alone(
+    user_styles: UserStyles, tmp_path: Path
+) -> None:
     folder = tmp_path / "data" / "styles"
     folder.mkdir(parents=True, exist_ok=True)
     network(folder / "La-Muse.onnx")
     before = network(folder / "la_muse.onnx", salt="other").read_bytes()
     with pytest.raises(UsageError, match="called la_muse already"):
-        own.rename("La-Muse", "la_muse")
+        user_styles.rename("La-Muse", "la_muse")
     assert (folder / "la_muse.onnx").read_bytes() == before
     assert (folder / "La-Muse.onnx").is_file()
 
 
-def test_the_very_name_goes_before_one_that_is_like_it(own: UserStyles, tmp_path: Path) -> None:
+def test_the_very_name_goes_before_one_that_is_like_it(user_styles: UserStyles, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "styles"
     folder.mkdir(parents=True, exist_ok=True)
     network(folder / "La-Muse.onnx")
     network(folder / "la_muse.onnx", salt="other")
-    assert own.remove("la_muse.onnx") == folder / "la_muse.onnx"
+    assert user_styles.remove("la_muse.onnx") == folder / "la_muse.onnx"
 
 
 @pytest.mark.parametrize("name", ["", "ü", "elsewhere/style"])
-def test_a_name_that_says_nothing_removes_nothing(own: UserStyles, name: str, tmp_path: Path) -> None:
+def test_a_name_without_letters_removes_nothing(user_styles: UserStyles, name: str, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "styles"
     folder.mkdir(parents=True, exist_ok=True)
     network(folder / "style.onnx")
     with pytest.raises(StyleNotFoundError):
-        own.remove(name)
+        user_styles.remove(name)
     assert (folder / "style.onnx").is_file()
 
 
-def test_a_name_longer_than_any_disk_takes_is_refused(own: UserStyles, tmp_path: Path) -> None:
+def test_a_name_longer_than_any_disk_takes_is_refused(user_styles: UserStyles, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="too long"):
-        own.add("b" * 300, network(tmp_path / "a.onnx").read_bytes())
+        user_styles.add("b" * 300, network(tmp_path / "a.onnx").read_bytes())
 
 
 def test_new_metadata_replaces_the_old_and_the_network_stays(tmp_path: Path) -> None:
     path = network(tmp_path / "a.onnx", BANK, metadata=styles("one", "two"))
     model = Model.read(path)
     path.write_bytes(model.with_metadata({"licence": "CC0", "ü": "ö"}))
-    again = Model.read(path)
-    assert again.metadata == {"licence": "CC0", "ü": "ö"}
-    assert again.style_count == 2
-    path.write_bytes(again.with_metadata(model.metadata))
+    reread = Model.read(path)
+    assert reread.metadata == {"licence": "CC0", "ü": "ö"}
+    assert reread.style_count == 2
+    path.write_bytes(reread.with_metadata(model.metadata))
     assert Model.read(path).metadata == model.metadata

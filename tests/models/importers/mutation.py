@@ -1,4 +1,4 @@
-"""Damage to files, by chance."""
+"""Random damage to files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other people's ONNX networks for the tests: a pass-through core, behind whatever ends a test wants."""
+"""ONNX networks in other people's conventions: an identity convolution with configurable first and last layers."""
 
 from __future__ import annotations
 

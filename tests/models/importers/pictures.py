@@ -1,4 +1,4 @@
-"""A photo, and what a network in the model contract makes of it."""
+"""A photo, and the result of a network in the model contract for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any file, by its first bytes, to a style that describes itself."""
+"""Tests of importing any file: which importer reads it, and what metadata it gets."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_the_kind_of_a_file_is_in_its_bytes_not_its_name(data: bytes, importer: 
 
 
 def test_what_the_user_says_is_on_the_card(tmp_path: Path) -> None:
-    said = ImportOptions(name="Muse", title="La Muse", artist="Pablo Picasso", licence="for research")
-    made = import_style(written(tmp_path, torch7()), said, passes)
+    options = ImportOptions(name="Muse", title="La Muse", artist="Pablo Picasso", licence="for research")
+    made = import_style(written(tmp_path, torch7()), options, passes)
     (card,) = read_cards(Model.read(written(tmp_path, made.data, f"{made.name}.onnx")))
     assert (card.name, card.title, card.artist, card.licence) == ("muse", "La Muse", "Pablo Picasso", "for research")
 
 
-def test_a_bank_that_was_trained_here_is_taken_as_it_is(bank: Model, tmp_path: Path) -> None:
+def test_a_stylecam_bank_is_imported_unchanged(bank: Model, tmp_path: Path) -> None:
     made = import_style(written(tmp_path, bank.data, "friends.onnx"), ImportOptions(name="theirs"), passes)
     assert made.data == bank.data
     assert made.name == "theirs"
@@ -58,7 +58,7 @@ def test_a_bank_that_was_trained_here_is_taken_as_it_is(bank: Model, tmp_path: P
         import_style(tmp_path / "friends.onnx", ImportOptions(), lambda _: "all black")
 
 
-def test_of_a_bank_that_was_trained_here_nothing_need_be_said(bank: Model, tmp_path: Path) -> None:
+def test_options_about_a_stylecam_bank_are_refused(bank: Model, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="says itself what it holds; of the options only --name"):
         import_style(written(tmp_path, bank.data), ImportOptions(title="La Muse"), passes)
 
@@ -101,7 +101,7 @@ def test_a_network_that_does_not_run_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
         (b"", "is empty"),
         (b"GIF89a" + bytes(100), "neither ONNX nor Torch7 nor PyTorch"),
@@ -110,9 +110,9 @@ def test_a_network_that_does_not_run_is_refused(tmp_path: Path) -> None:
         (zoo().saved()[:-20], "damaged"),
     ],
 )
-def test_a_damaged_file_is_named_with_the_reason(data: bytes, says: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named_with_the_reason(data: bytes, message: str, tmp_path: Path) -> None:
     path = written(tmp_path, data)
-    with pytest.raises(ModelFormatError, match=says) as caught:
+    with pytest.raises(ModelFormatError, match=message) as caught:
         import_style(path, ImportOptions(), passes)
     assert str(path) in str(caught.value)
 

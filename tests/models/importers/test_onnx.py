@@ -1,4 +1,4 @@
-"""Other people's ONNX: what they count in is found out or told, and the photo comes back right."""
+"""Tests of the ONNX importer: conventions are detected or given, and the photo comes back unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def imported(data: bytes, **options: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 def through(data: bytes, folder: Path, **options: str) -> tuple[Picture, Picture]:
-    """The photo, and what the imported network makes of it; both RGB 0..1."""
+    """Return the photo and the imported network's result for it, both RGB 0..1."""
     image = photo(72, 56)
     given = np.asarray(image[:, :, ::-1] / np.float32(255))
     return given, painted(imported(data, **options)[0], image, folder)
@@ -135,8 +135,8 @@ def test_a_clip_tells_the_range_in_old_and_new_onnx() -> None:
 def test_a_cartoon_network_with_channels_last_and_tanh_is_found_out(tmp_path: Path) -> None:
     data = cartoon().saved(("N", "H", "W", 3))
     given, made = through(data, tmp_path)
-    wanted = (np.tanh(5 * np.tanh(0.2 * (2 * given - 1))) + 1) / 2
-    np.testing.assert_allclose(made, wanted, atol=1e-3)
+    expected = (np.tanh(5 * np.tanh(0.2 * (2 * given - 1))) + 1) / 2
+    np.testing.assert_allclose(made, expected, atol=1e-3)
     assert "1×H×W×3, -1..1" in imported(data)[1][1]
 
 
@@ -233,9 +233,9 @@ def computed(opset: int, exported_for: tuple[int, int]) -> bytes:
 def fixed(opset: int, exported_for: tuple[int, int]) -> bytes:
     """Halved, then enlarged to a size that is a number in the file."""
     net = Foreign(opset).core().then("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
-    wanted = net.constant([1, 3, *exported_for], np.int64)
+    expected = net.constant([1, 3, *exported_for], np.int64)
     nothing = net.constant(np.zeros(0))
-    return net.then("Resize", nothing, nothing, wanted, mode="nearest").saved((1, 3, *exported_for))
+    return net.then("Resize", nothing, nothing, expected, mode="nearest").saved((1, 3, *exported_for))
 
 
 @pytest.mark.parametrize("data", [computed(9, (240, 320)), computed(10, (224, 224)), fixed(13, (240, 320))])
@@ -274,7 +274,7 @@ def of_no_domain() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
         (b"\x08\x08hello", "not an ONNX file, or a damaged one"),
         (b"\x08\x08", "no network in it"),
@@ -291,8 +291,8 @@ def of_no_domain() -> bytes:
         (Foreign().then("Mul", "nowhere").saved(), "do not fit together"),
     ],
 )
-def test_what_is_no_style_network_is_refused_with_the_reason(data: bytes, says: str) -> None:
-    with pytest.raises(ModelFormatError, match=says):
+def test_what_is_no_style_network_is_refused_with_the_reason(data: bytes, message: str) -> None:
+    with pytest.raises(ModelFormatError, match=message):
         imported(data)
 
 
@@ -306,7 +306,7 @@ def test_what_is_no_style_network_is_refused_with_the_reason(data: bytes, says: 
         ({"color_range": ":0..1"}, "0..255"),
     ],
 )
-def test_an_option_that_cannot_be_meant_lists_the_ones_there_are(options: dict[str, str], lists: str) -> None:
+def test_an_invalid_option_lists_the_valid_ones(options: dict[str, str], lists: str) -> None:
     if not lists:
         imported(zoo().saved(), **options)  # `A:` is A at both ends
         return
@@ -314,7 +314,7 @@ def test_an_option_that_cannot_be_meant_lists_the_ones_there_are(options: dict[s
         imported(zoo().saved(), **options)
 
 
-def test_names_that_would_steer_a_terminal_are_told_without() -> None:
+def test_terminal_control_characters_are_removed_from_the_notes() -> None:
     _, notes = imported(zoo().saved(("N", 3, "\x1b[2J", "W"), names=("\x1b]0;", "painting")))
     assert all(note.isprintable() for note in notes)
 
@@ -335,7 +335,7 @@ def test_a_huge_declared_constant_is_not_made() -> None:
     assert OnnxAnalysis(net.saved()).constant("huge") is None
 
 
-def test_thousands_of_damaged_files_become_a_network_or_an_error_of_ours() -> None:
+def test_thousands_of_damaged_files_are_imported_or_refused() -> None:
     chance = random.Random(5)
     files = [zoo().saved(), cartoon().saved(("N", "H", "W", 3)), unit().saved(more=[("weights", (3,))])]
     files.append(computed(9, (64, 64)))

@@ -1,4 +1,4 @@
-"""Weights of PyTorch's fast-neural-style example: the same picture as PyTorch makes of them, and no code is run."""
+"""Tests of the PyTorch importer: the same picture as PyTorch's, and no code in the file is run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def saved(value: Any, legacy: bool = False) -> bytes:
 
 
 def judged(state: Weights, image: Any) -> Picture:
-    """What the example's own forward pass makes of it; RGB 0..1."""
+    """Return the result of the example's own forward pass, RGB 0..1."""
 
     def convolution(x: Any, name: str, stride: int = 1) -> Any:
         weight = state[f"{name}.conv2d.weight"]
@@ -82,10 +82,10 @@ def test_the_picture_is_the_one_pytorch_makes(old: bool, legacy: bool, tmp_path:
     data = saved(state, legacy)
     assert pytorch.accepts(data)
     (candidate,) = pytorch.convert(data, ImportOptions())
-    made, wanted = painted(candidate.graph.encode({}), image, tmp_path), judged(state, image)
-    assert wanted.std() > 0.05
-    assert np.abs(made - wanted).max() * 255 <= 2
-    assert np.abs(made - wanted).mean() * 255 <= 0.3
+    made, expected = painted(candidate.graph.encode({}), image, tmp_path), judged(state, image)
+    assert expected.std() > 0.05
+    assert np.abs(made - expected).max() * 255 <= 2
+    assert np.abs(made - expected).mean() * 255 <= 0.3
     assert candidate.notes == ("PyTorch fast-neural-style, 2 residual blocks", "colours: 0..255, RGB")
 
 
@@ -124,7 +124,7 @@ def endless() -> Weights:
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
+    ("state", "message"),
     [
         ({}, "no weights by name"),
         ([1, 2], "no weights by name"),
@@ -139,8 +139,8 @@ def endless() -> Weights:
         (endless(), "which share storage, would fill"),
     ],
 )
-def test_other_weights_are_refused_by_name(state: Any, says: str) -> None:
-    with pytest.raises(ModelFormatError, match=says):
+def test_other_weights_are_refused_by_name(state: Any, message: str) -> None:
+    with pytest.raises(ModelFormatError, match=message):
         pytorch.convert(saved(state), ImportOptions())
 
 

@@ -1,4 +1,4 @@
-"""What a photo may look like after painting, and what shows that its network was misunderstood."""
+"""Tests of the plausibility check of an imported network's result."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_woodcut_is_taken(given: Tensor) -> None:
         (lambda x: np.random.default_rng(1).random(x.shape), "nothing of the photo"),
     ],
 )  # fmt: skip
-def test_a_misunderstood_network_shows(given: Tensor, change: object, says: str) -> None:
+def test_a_wrongly_imported_network_is_detected(given: Tensor, change: object, says: str) -> None:
     import re
 
     assert callable(change)

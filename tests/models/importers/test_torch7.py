@@ -1,4 +1,4 @@
-"""Both of Johnson's families, layer for layer, against OpenCV 4's own reader of the same file."""
+"""Tests of the Torch7 importer against OpenCV 4's own reader of the same file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def imported(data: bytes) -> bytes:
 
 
 def judged(data: bytes, image: Image, folder: Path) -> Picture:
-    """What OpenCV's reader of Torch7 makes of it: RGB 0..1."""
+    """Return the result of OpenCV's own Torch7 reader, RGB 0..1."""
     path = folder / "judged.t7"
     path.write_bytes(data)
     network = cv2.dnn.readNetFromTorch(str(path))
@@ -96,7 +96,7 @@ def test_what_comes_out_keeps_the_model_contract(make: Maker, tmp_path: Path) ->
 
 
 def through(*layers: Made, tmp_path: Path, preprocessing: str = "vgg") -> tuple[Picture, Picture]:
-    """A photo, and what these layers make of it, both RGB 0..1."""
+    """Return a photo and the result of these layers for it, both RGB 0..1."""
     image = photo()
     made = painted(imported(saved(trained(sequence(*layers), preprocessing))), image, tmp_path)
     return np.asarray(image[:, :, ::-1] / np.float32(255)), made
@@ -186,7 +186,7 @@ ONES = np.ones((3, 3, 1, 1), np.float32)
 
 
 @pytest.mark.parametrize(
-    ("network", "says"),
+    ("network", "message"),
     [
         (broken("SpatialMaxPooling"), r"network\.2 \(SpatialMaxPooling, byte \d+\) is a layer that stylecam does not"),
         (broken("SpatialConvolution", **CONV), "has no weights 'weight'"),
@@ -215,13 +215,13 @@ ONES = np.ones((3, 3, 1, 1), np.float32)
         (sharing(), "add up to more than the file holds"),
     ],
 )
-def test_a_network_that_cannot_be_is_refused_with_the_layer(network: Made, says: str) -> None:
-    with pytest.raises(ModelFormatError, match=says):
+def test_a_network_that_cannot_be_is_refused_with_the_layer(network: Made, message: str) -> None:
+    with pytest.raises(ModelFormatError, match=message):
         imported(saved(network))
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
+    ("value", "message"),
     [
         ({"weights": 1}, "without a network"),
         ({"model": "text"}, "without a network"),
@@ -230,6 +230,6 @@ def test_a_network_that_cannot_be_is_refused_with_the_layer(network: Made, says:
         ({"model": Made("nn.Identity"), "opt": {"preprocessing": "moon"}}, "preprocessing 'moon'"),
     ],
 )
-def test_a_torch_file_without_a_network_says_so(value: Any, says: str) -> None:
-    with pytest.raises(ModelFormatError, match=says):
+def test_a_torch_file_without_a_network_says_so(value: Any, message: str) -> None:
+    with pytest.raises(ModelFormatError, match=message):
         imported(saved(value))

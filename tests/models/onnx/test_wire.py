@@ -1,4 +1,4 @@
-"""Protobuf messages, field by field."""
+"""Tests of reading and writing protobuf messages field by field."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_any_bytes_are_a_message_or_a_wire_error(data: bytes) -> None:
         (b"\x08" + b"\xff" * 11, "longer than 10 bytes"),
     ],
 )
-def test_what_is_wrong_is_said(message: bytes, says: str) -> None:
+def test_the_error_says_what_is_wrong(message: bytes, says: str) -> None:
     with pytest.raises(WireError, match=says):
         list(fields(memoryview(message)))
 

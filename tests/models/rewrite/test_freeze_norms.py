@@ -1,4 +1,4 @@
-"""Instance norms measured on one picture and frozen for its parts."""
+"""Tests of instance norms that are measured on one picture and frozen for its tiles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def picture() -> Tensor:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_frozen_to_its_own_picture_a_network_paints_it_just_the_same(path: Path, picture: Tensor) -> None:
+def test_a_network_frozen_to_a_picture_paints_it_the_same(path: Path, picture: Tensor) -> None:
     model = Model.read(path)
     norms = InstanceNorms(model)
     assert norms.can_freeze
@@ -39,7 +39,7 @@ def test_frozen_to_its_own_picture_a_network_paints_it_just_the_same(path: Path,
     np.testing.assert_allclose(run(frozen, picture), run(model, picture), atol=5e-4)
 
 
-def test_frozen_it_takes_no_notice_of_the_rest_of_the_picture(bank: Model, picture: Tensor) -> None:
+def test_a_frozen_network_ignores_the_rest_of_the_picture(bank: Model, picture: Tensor) -> None:
     norms = InstanceNorms(bank)
     frozen = norms.frozen_model(run(norms.measuring_model(), picture).reshape(-1))
     other = picture.copy()

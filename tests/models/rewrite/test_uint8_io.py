@@ -1,4 +1,4 @@
-"""Banks without their conversions paint what the whole banks paint."""
+"""Tests that a bank without its conversions makes the same picture as the whole bank."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def photo() -> Image:
 
 
 def painted(data: bytes, model: Model, image: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Image:
-    """What ONNX's own reference makes of `image` with the bank's second style."""
+    """Return the result of ONNX's reference runtime for `image` with the bank's second style."""
     inputs = {"image": image, "style": np.eye(1, model.style_count, 1, dtype=np.float32)}
     if model.grain_channels:
         inputs["grain"] = grain_map(model.grain_channels, SIZE[1] // CELL_SIZE, SIZE[0] // CELL_SIZE)
@@ -43,7 +43,7 @@ def by_the_whole(model: Model, photo: Image) -> Image:
     return InferenceSession.stylize(session, photo, model.one_hot(1))
 
 
-def test_as_cells_it_paints_the_same(bank: Model, photo: Image) -> None:
+def test_with_cell_input_a_bank_paints_the_same(bank: Model, photo: Image) -> None:
     folded = fold_conversions(bank)
     assert folded is not None
     cells = np.empty((1, 48, SIZE[1] // 4, SIZE[0] // 4), np.float32)
@@ -63,7 +63,7 @@ def test_opencv_paints_the_same_without_the_conversions(bank: Model, photo: Imag
         )
 
 
-def test_what_is_painted_belongs_to_the_caller(bank: Model, photo: Image) -> None:
+def test_the_result_belongs_to_the_caller(bank: Model, photo: Image) -> None:
     session = OpenCVEngine("cpu").session(bank, *SIZE)
     first = session.stylize(photo, bank.one_hot(0))
     kept = first.copy()
@@ -123,5 +123,5 @@ def test_a_network_of_another_form_is_left_alone(
     assert fold_conversions(Model.read(path)) is None
 
 
-def test_a_strangers_network_is_left_alone(tmp_path: Path) -> None:
+def test_a_foreign_network_is_left_alone(tmp_path: Path) -> None:
     assert fold_conversions(Model.read(network(tmp_path / "plain.onnx"))) is None

@@ -1,4 +1,4 @@
-"""`stylecam config`: what is set, where, and by what."""
+"""`stylecam config`: show, create and edit the configuration file."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _FILE = click.option("--config", "named", **FILE_OPTION, metavar="FILE", help="A
     "config",
     epilog="""\b
 Examples:
-  stylecam config init              a file to fill in, with every setting explained
+  stylecam config init              write a file that explains every setting
   stylecam config edit              change it; a mistake is shown with its line
-  stylecam config show              what is in force, and what has set it
-  stylecam config show --fps 25     the same as it would be with this flag
-  stylecam config path              where the file lies""",
+  stylecam config show              show each setting and where it comes from
+  stylecam config show --fps 25     the same with this flag
+  stylecam config path              show where the file is""",
 )
 def command() -> None:
-    """Look at the configuration file, or change it.
+    """Show or change the configuration file.
 
     A flag wins over a variable such as STYLECAM_STYLE, a variable over the file, and the file over the default.
     """
@@ -45,23 +45,23 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
 def show(context: click.Context, as_json: bool) -> None:
-    """Print what is in force and where each value comes from: flag, environment, file or default.
+    """Print each setting and where its value comes from: flag, environment, file or default.
 
-    Flags of `stylecam run` may be given too. Passwords and tokens are not shown.
+    Flags of `stylecam run` may be added. Passwords and tokens are not shown.
     """
-    asked = run_command.make_context("run", list(context.args))
-    loaded: Config = asked.meta[FOUND]
+    parsed = run_command.make_context("run", list(context.args))
+    loaded: Config = parsed.meta[FOUND]
     _check_styles(loaded)
-    entries = list(_entries(asked, loaded))
+    entries = list(_entries(parsed, loaded))
     if as_json:
-        tables: dict[str, Any] = {"file": str(asked.meta[FILE]), "exists": loaded.path is not None, "run": {}}
+        tables: dict[str, Any] = {"file": str(parsed.meta[FILE]), "exists": loaded.path is not None, "run": {}}
         tables["run"] = {option.name: {"value": value, **origin} for option, value, origin in entries}
         tables["hotkeys"] = loaded.hotkeys
         tables["presets"] = loaded.presets
         tables["scenes"] = loaded.scenes
         click.echo(json.dumps(tables, indent=2))
         return
-    click.echo(f"# {asked.meta[FILE]}{'' if loaded.path else ', which is not there'}")
+    click.echo(f"# {parsed.meta[FILE]}{'' if loaded.path else ', which is not there'}")
     _show_options(entries)
     for table, texts in (("hotkeys", loaded.hotkeys), ("scenes", loaded.scenes)):
         if texts:
@@ -76,7 +76,7 @@ def show(context: click.Context, as_json: bool) -> None:
 
 @command.command("path")
 def path() -> None:
-    """Print where the file lies, whether it is there or not."""
+    """Print the path of the file, whether it exists or not."""
     click.echo(str(paths.config_file()))
 
 
@@ -84,7 +84,7 @@ def path() -> None:
 @_FILE
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def init(named: Path | None, force: bool) -> None:
-    """Write a file that sets nothing yet and explains every setting."""
+    """Write a file that explains every setting and sets none yet."""
     from stylecam.utils.files import write_bytes
 
     target = named or paths.config_file()
@@ -102,9 +102,9 @@ def init(named: Path | None, force: bool) -> None:
 @command.command("edit")
 @_FILE
 def edit(named: Path | None) -> None:
-    """Open the file in your editor ($VISUAL, $EDITOR), and see that stylecam understands it.
+    """Open the file in your editor ($VISUAL, $EDITOR) and check it.
 
-    The editor gets a draft, which takes the file's place once it is right.
+    The editor gets a draft, which replaces the file once it has no mistakes.
     """
     from stylecam.live.config import editor as editing
 
@@ -123,7 +123,7 @@ def edit(named: Path | None) -> None:
         click.echo(f"{target} is changed; `stylecam ctl reload` makes a running stylecam read it")
     else:
         click.echo(
-            "Nothing was changed. (An editor that returns at once must be told to wait, as in EDITOR='code --wait'.)"
+            "Nothing was changed. (If your editor returns at once, tell it to wait, for example EDITOR='code --wait'.)"
         )
 
 
@@ -144,20 +144,20 @@ def _template() -> str:
 
 
 def _check_styles(loaded: Config) -> None:
-    """Look up the styles that are named, where there are any: reading all networks takes a moment."""
+    """Check that the named styles exist; without any, the catalog is not loaded, because that takes a moment."""
     if loaded.presets or loaded.scenes or "style" in loaded.run:
         from stylecam.models.catalog import Catalog, shipped_models
 
         loaded.check_styles(Catalog.load([shipped_models(), paths.user_styles()]).parse)
 
 
-def _entries(asked: click.Context, loaded: Config) -> Any:
-    """Each option with its value, None for none or one that must not be shown, and what has set it."""
+def _entries(parsed: click.Context, loaded: Config) -> Any:
+    """Yield each option with its value (None if it has none or must not be shown) and its origin."""
     for parameter in declared_flags(run_command).values():
         option = parameter.declared
-        value = asked.params[option.parameter]
+        value = parsed.params[option.parameter]
         value = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
-        origin: dict[str, Any] = {"from": source_of(asked, parameter)}
+        origin: dict[str, Any] = {"from": source_of(parsed, parameter)}
         if origin["from"] == "environment":
             origin["variable"] = option.variable
         if origin["from"] == "file":

@@ -78,7 +78,7 @@ def command(
     sources = [Path("stdin.png")] if piped else [user_path(text) for text in inputs]
     planned = plan(sources, user_path(output), overwrite or skip_existing)
     items = pending(planned) if skip_existing else planned
-    stylist = painting.painter_for(**options)
+    stylist = painting.stylist_for(**options)
     if piped:
         items = tuple(replace(item, source=Path(STDIO), data=sys.stdin.buffer.read()) for item in items)
     started_at, results = time.perf_counter(), []
@@ -98,7 +98,7 @@ def _to_stdout(source: Path, piped: bool, max_size: int | None, options: dict[st
     from stylecam.media.image_file import ImageFile
     from stylecam.stylize.batch import painted
 
-    stylist = painting.painter_for(**options)
+    stylist = painting.stylist_for(**options)
     picture = painted(ImageFile.read(sys.stdin.buffer.read() if piped else source), stylist, max_size)
     for note in picture.notes:
         click.echo(f"{source} {note}", err=True)

@@ -1,4 +1,4 @@
-"""What the commands that paint files share: their options and how a painter is made of them."""
+"""Options and helpers that the commands for image and video files share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print what was p
 
 
 def catalog() -> Catalog:
-    """All styles; files that are none are named on standard error."""
+    """Load all styles; files that are no styles are named on standard error."""
     from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.utils import paths
 
@@ -43,33 +43,34 @@ def catalog() -> Catalog:
 
 
 def mixes(styles: Sequence[str]) -> list[StyleMix]:
-    """The styles named, or all there are.
+    """Return the named styles, or all of them if none is named.
 
     Raises:
-        StyleNotFoundError, UsageError, ModelFormatError: as `Catalog.parse`; the style `none` is not among them.
+        StyleNotFoundError, UsageError, ModelFormatError: as for `Catalog.parse`.
+        UsageError: the style `none` was named.
     """
-    known = catalog()
-    named = [known.parse(style) for style in styles] or [known.mix_of(card) for card in known.cards]
+    available = catalog()
+    named = [available.parse(style) for style in styles] or [available.mix_of(card) for card in available.cards]
     found = [mix for mix in named if mix is not None]
     if len(found) < len(named) or not found:
-        raise UsageError("the style 'none' paints nothing; name a style")
+        raise UsageError("the style 'none' leaves the picture as it is; name another style")
     return found
 
 
-def painter_for(style: str | None, **given: Any) -> Stylist:
-    """The painter for the options of a command; without a style, for the first of the catalog."""
+def stylist_for(style: str | None, **options: Any) -> Stylist:
+    """Make the stylist for the options of a command; without a style, for the first of the catalog."""
     from stylecam.stylize.image import Stylist
 
     styles = catalog()
     mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else styles.parse(style or "")
-    return Stylist(mix if mix is not None else "none", **given)
+    return Stylist(mix if mix is not None else "none", **options)
 
 
 def check_new(path: Path, replace: bool) -> None:
-    """See that a result may be written to `path`.
+    """Check that a result may be written to `path`.
 
     Raises:
-        UsageError: it is a folder, lies in none, or is there already and may not be replaced.
+        UsageError: it is a folder, its folder is missing, or the file exists and may not be replaced.
     """
     from stylecam.utils.files import check_writable
 
@@ -79,8 +80,8 @@ def check_new(path: Path, replace: bool) -> None:
 
 
 @contextmanager
-def undone_by_sigterm() -> Iterator[None]:
-    """Being ended from outside is like Ctrl-C: what is unfinished is taken away."""
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Treat SIGTERM like Ctrl-C inside the context, so that unfinished files are removed."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -88,9 +89,9 @@ def undone_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def tell_damage(source: Path, result: VideoResult) -> None:
-    """Say on standard error where a clip was not whole."""
+def report_damage(source: Path, result: VideoResult) -> None:
+    """Report damage of the clip on standard error."""
     if result.damaged:
-        click.echo(f"{source}: {result.damaged} damaged pieces were passed over", err=True)
+        click.echo(f"{source}: {result.damaged} damaged pieces were skipped", err=True)
     if result.cut_off:
         click.echo(f"{source} claims to be longer than it is: it was cut off", err=True)

@@ -74,9 +74,9 @@ def command(
     stylist = Stylist(mixes[0], **options)
     started_at = time.perf_counter()
     if moving:
-        with painting.undone_by_sigterm(), Bar("frames", None) as bar:
+        with painting.sigterm_as_interrupt(), Bar("frames", None) as bar:
             sheet, result = write_video_sheet(source, target, stylist, mixes, columns, cell, bar.reach)
-        painting.tell_damage(source, result)
+        painting.report_damage(source, result)
     else:
         with Bar("styles", len(mixes)) as bar:
             sheet = write_sheet(source, target, stylist, mixes, columns, cell, bar.reach)

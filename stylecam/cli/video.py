@@ -42,9 +42,9 @@ def command(clip: str, output: str, overwrite: bool, as_json: bool, **options: A
     source, target = user_path(clip), user_path(output)
     check_target(target)
     painting.check_new(target, overwrite)
-    stylist = painting.painter_for(**options)
+    stylist = painting.stylist_for(**options)
     started_at = time.perf_counter()
-    with painting.undone_by_sigterm(), Bar("frames", None) as bar:
+    with painting.sigterm_as_interrupt(), Bar("frames", None) as bar:
         result = transform_video(source, target, stylist, bar.reach)
     seconds = time.perf_counter() - started_at
     if as_json:
@@ -52,7 +52,7 @@ def command(clip: str, output: str, overwrite: bool, as_json: bool, **options: A
         click.echo(json.dumps({**report, **asdict(result)}, indent=2))
     else:
         click.echo(f"painted {target} with {stylist.mix.label}: {result.frames} frames in {seconds:.0f} s")
-    painting.tell_damage(source, result)
+    painting.report_damage(source, result)
     note = stylist.reduction_note(result.size)
     if note is not None:
         click.echo(f"{source} {note}", err=True)

@@ -1,10 +1,10 @@
-"""The configuration file: defaults for `stylecam run`, hotkeys, presets and what follows OBS.
+"""Read the configuration file: defaults for `stylecam run`, hotkeys, presets and OBS scenes.
 
 [run]                       # any long option of `stylecam run`, with _ for -
 style = "great_wave"
 output = ["virtual", "window"]
 
-[hotkeys]                   # order = "combination"; an empty one removes it
+[hotkeys]                   # command = "combination"; an empty one removes it
 next = "ctrl+alt+right"
 "preset:calm" = "ctrl+alt+c"
 
@@ -47,19 +47,19 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-LONGEST_NAME = 40
+MAX_PRESET_NAME = 40
 PRESET_OPTIONS = {each.name: each for each in (*options_of(Settings), *options_of(Look)) if each.preset}
-"""What a preset may set, by its key."""
+"""The options that a preset may set, by key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the file says.
+    """The content of the configuration file.
 
     Attributes:
         path: the file; None where there is none.
         run: option to value, from whichever table.
-        hotkeys: order to combination.
+        hotkeys: command to key combination.
         presets: name to look.
         scenes: OBS scene to style or preset.
         places: option to the table and key that set it.
@@ -75,31 +75,31 @@ class Config:
     lines: Mapping[Keys, int] = field(default_factory=dict)
 
     def line(self, keys: Keys) -> int | None:
-        """The line of a table's key; of one inside an inline table, the line where that begins."""
+        """Return the line of a key, or of the inline table that holds it; None if it is unknown."""
         return next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), None)
 
     def place(self, keys: Keys) -> str:
-        """File and line of a table's key, in words."""
+        """Return file and line of a key, for messages."""
         line = self.line(keys)
         return str(self.path) if line is None else f"{self.path}, line {line}"
 
     def error(self, keys: Keys, message: str) -> ConfigError:
-        """`message` about the value of `keys`, with file, line and key in front."""
+        """Make an error about the value at `keys`: `message` with file, line and key in front."""
         key = f" {keys[-1]}" if len(keys) > 1 else ""
         return ConfigError(f"{self.place(keys)}: [{'.'.join(keys[:-1] or keys)}]{key}: {message}")
 
     def check_styles(self, parse: Callable[[str], object]) -> None:
-        """See that [run], presets and scenes name styles that are there; `parse` is the catalog's.
+        """Check that the styles named in [run], presets and scenes exist; `parse` is that of the catalog.
 
         Raises:
-            ConfigError: the first that does not.
+            ConfigError: for the first style that does not.
         """
         named: dict[Keys, str | None] = {
             ("presets", name, "style"): preset.get("style") for name, preset in self.presets.items()
         }
         named |= {("scenes", scene): style for scene, style in self.scenes.items() if style not in self.presets}
         first = str(self.run.get("style", ""))
-        if first and not first.endswith(".onnx"):  # a file is looked into when it is used
+        if first and not first.endswith(".onnx"):  # a file is read when it is used
             named = {self.places["style"]: first, **named}
         for keys, style in named.items():
             if style is None:
@@ -116,13 +116,14 @@ def load(path: Path, options: Iterable[Option]) -> Config:
 
     Args:
         path: the TOML file.
-        options: what may be set.
+        options: the options that it may set.
 
     Raises:
-        ConfigError: unreadable, not TOML, or an unknown table, key or kind of value; with the line.
+        ConfigError: the file is unreadable, is not TOML, or has an unknown table or key or a wrong value; the message
+            names the line.
     """
     try:
-        text = path.read_text("utf-8-sig")  # Windows puts a mark before UTF-8
+        text = path.read_text("utf-8-sig")  # Windows editors write a byte order mark
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
@@ -131,7 +132,7 @@ def load(path: Path, options: Iterable[Option]) -> Config:
 
 
 def parse(text: str, path: Path, options: Iterable[Option]) -> Config:
-    """The configuration that `text` is, for a file called `path`; raises as `load`."""
+    """Parse the `text` of a configuration file called `path`; raises as `load`."""
     try:
         tables = tomllib.loads(text)
         lines = key_lines(text)
@@ -141,7 +142,7 @@ def parse(text: str, path: Path, options: Iterable[Option]) -> Config:
 
 
 class _Reader:
-    """Takes the tables apart, into `config`."""
+    """Checks the tables and fills `config` from them."""
 
     def __init__(self, config: Config, tables: dict[str, Any], options: dict[str, Option]) -> None:
         self._config, self._tables, self._options = config, tables, options
@@ -164,7 +165,7 @@ class _Reader:
         return config
 
     def _read_options(self, table: Keys, names: Mapping[str, str]) -> None:
-        """Take in a table whose keys set options; `names` says which key sets which."""
+        """Read a table whose keys set options; `names` maps a key to the option's name."""
         values = self._table(table)
         self._check_names(table, values, names)
         for key, value in values.items():
@@ -173,7 +174,7 @@ class _Reader:
                 raise self._config.error(keys, f"must be {option.expected}")
             if option.name in self._config.places:
                 other = self._config.places[option.name]
-                raise self._config.error(keys, f"is set by [{other[0]}] {other[1]} as well; take one of them away")
+                raise self._config.error(keys, f"is set by [{other[0]}] {other[1]} as well; remove one of them")
             self._config.run[option.name] = value
             self._config.places[option.name] = keys
 
@@ -181,8 +182,8 @@ class _Reader:
         keys = ("presets", name)
         if not isinstance(value, dict):
             raise self._config.error(keys, f"must be a table; write [presets.{name}] on a line of its own")
-        if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-            raise self._config.error(keys, f"a preset's name has 1 to {LONGEST_NAME} letters that can be shown")
+        if not name.strip() or not name.isprintable() or len(name) > MAX_PRESET_NAME:
+            raise self._config.error(keys, f"a preset's name must have 1 to {MAX_PRESET_NAME} printable characters")
         self._check_names(keys, value, PRESET_OPTIONS)
         if not value:
             raise self._config.error(keys, f"sets nothing; it can set {', '.join(PRESET_OPTIONS)}")
@@ -206,8 +207,8 @@ class _Reader:
             raise self._config.error(keys, f"{keys[0]} must be a table; write [{keys[0]}] on a line of its own")
         return table
 
-    def _check_names(self, table: Keys, given: Iterable[str], allowed: Collection[str]) -> None:
-        for name in given:
+    def _check_names(self, table: Keys, names: Iterable[str], allowed: Collection[str]) -> None:
+        for name in names:
             if name not in allowed:
                 near = difflib.get_close_matches(name, allowed, 1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(allowed)}"

@@ -1,4 +1,4 @@
-"""The commented configuration file, made from the options themselves, so that it says what this version can do."""
+"""Make the commented configuration file from the declared options."""
 
 from __future__ import annotations
 
@@ -10,39 +10,43 @@ from stylecam.live.config.file import PRESET_OPTIONS
 from stylecam.utils.options import Option, Value
 
 WIDTH = 100
-_HEADS = {
-    "server": "The page, and what a phone, a Stream Deck or `stylecam ctl` talk to.",
-    "panic": "What others see in a panic.",
-    "obs": "OBS, whose scene chooses the style: see [scenes].",
+_HEAD = """\
+stylecam's configuration. A flag wins over a variable such as STYLECAM_STYLE, a variable over this file. Remove the # in
+front of a line to set it. `stylecam config show` prints the settings, and `stylecam ctl reload` makes a running
+stylecam read this file again."""
+_TABLE_HEADS = {
+    "server": "The server for the page, a phone, a Stream Deck and `stylecam ctl`.",
+    "panic": "The picture that others see during a panic.",
+    "obs": "OBS, whose scene chooses the style; see [scenes].",
 }
 _PRESETS = """\
-Looks with a name. What is left out stays as it is. Chosen by `stylecam ctl preset calm`, the order "preset:calm", the
-page, or a scene of OBS."""
+Looks with a name. What is left out stays as it is. Choose one with `stylecam ctl preset calm`, a hotkey
+"preset:calm", the page, or a scene of OBS."""
 
 
 def template(options: Iterable[Option], hotkeys: Iterable[tuple[str, str]]) -> str:
-    """The text of a file that sets nothing yet: every key stands in a comment, with its default or an example.
+    """Return the text of a file that sets nothing yet: every key is in a comment, with its default or an example.
 
-    `hotkeys` are the orders and combinations as shipped.
+    Args:
+        options: what the file may set.
+        hotkeys: the default commands and their key combinations.
     """
     return "\n".join(_lines(list(options), hotkeys)) + "\n"
 
 
 def toml(value: Value) -> str:
-    """`value` as TOML writes it, on one line."""
-    return json.dumps(value, ensure_ascii=False)  # of these kinds, each is written alike
+    """Return `value` in TOML, on one line."""
+    return json.dumps(value, ensure_ascii=False)  # JSON and TOML write these types alike
 
 
 def key(name: str) -> str:
-    """A key as TOML writes it."""
+    """Return a key in TOML, quoted if it has to be."""
     bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
     return name if bare else json.dumps(name, ensure_ascii=False)
 
 
 def _lines(options: list[Option], hotkeys: Iterable[tuple[str, str]]) -> Iterator[str]:
-    yield from _comment("stylecam's configuration. A flag wins over a variable such as STYLECAM_STYLE, a variable over")
-    yield from _comment("this file. Take the # away in front of a line to set it; `stylecam config show` tells what is")
-    yield from _comment("in force, and `stylecam ctl reload` makes a running stylecam read it again.")
+    yield from _comment(_HEAD)
     yield from ("", "[run]")
     small: dict[str, list[Option]] = {}
     for option in options:
@@ -51,14 +55,14 @@ def _lines(options: list[Option], hotkeys: Iterable[tuple[str, str]]) -> Iterato
         else:
             small.setdefault(option.place[0], []).append(option)
     for table, entries in small.items():
-        yield from ("", *_comment(_HEADS[table]), f"[{table}]")
+        yield from ("", *_comment(_TABLE_HEADS[table]), f"[{table}]")
         for option in entries:
             yield from _option(option)
-    yield from ("", *_comment('Keys from any program: order = "combination"; "" takes one away.'), "[hotkeys]")
+    yield from ("", *_comment('Global hotkeys: command = "key combination"; "" removes one.'), "[hotkeys]")
     yield from (f"# {key(order)} = {toml(combination)}" for order, combination in hotkeys)
     yield from ("", *_comment(_PRESETS), "# [presets.calm]")
     yield from (f"# {name} = {toml(_sample(option))}" for name, option in PRESET_OPTIONS.items())
-    yield from ("", *_comment("Scene of OBS = style or preset."), "[scenes]", '# "Just chatting" = "great_wave"')
+    yield from ("", *_comment("OBS scene = style or preset."), "[scenes]", '# "Just chatting" = "great_wave"')
 
 
 def _option(option: Option) -> Iterator[str]:

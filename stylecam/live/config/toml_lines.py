@@ -1,4 +1,4 @@
-"""On which line of a TOML text each key stands: `tomllib` tells values only, and an error should name the line."""
+"""Find the line of each key in a TOML text, which `tomllib` does not report and error messages name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Keys = tuple[str, ...]
 
 
 def key_lines(text: str) -> dict[Keys, int]:
-    """For every table and key of `text`, which is valid TOML, its line, from 1; `("run", "fps")` for fps of [run].
+    """Return the line, from 1, of every table and key of `text`; `("run", "fps")` stands for fps of [run].
 
-    Keys inside an inline table have none of their own: they stand where the table begins.
+    A key inside an inline table has no entry of its own. `text` must be valid TOML.
     """
     lines: dict[Keys, int] = {}
     table: Keys = ()
@@ -30,7 +30,7 @@ def key_lines(text: str) -> dict[Keys, int]:
 
 
 def _statements(text: str) -> list[tuple[int, str]]:
-    """Each statement with the line it begins on: a value may go on over several lines, in brackets or long strings."""
+    """Return each statement with its first line; a value in brackets or a long string may span several lines."""
     found: list[tuple[int, str]] = []
     line, began, depth, statement = 1, 1, 0, ""
     for piece in _PIECE.findall(text.replace("\r\n", "\n") + "\n"):
@@ -47,7 +47,7 @@ def _statements(text: str) -> list[tuple[int, str]]:
 
 
 def _keys(text: str) -> Keys:
-    """The dotted key that `text` begins with."""
+    """Return the dotted key at the start of `text`."""
     keys: list[str] = []
     at = 0
     while match := _KEY.match(text, at):

@@ -82,7 +82,7 @@ def test_the_example_in_the_documentation_is_a_valid_file(tmp_path: Path) -> Non
         ("[scenes]\na = 5", "line 2: [scenes] a: must be the name"),
         ("[presets]\ncalm = 5", "line 2: [presets] calm: must be a table; write [presets.calm]"),
         ("[presets.calm]", "line 1: [presets] calm: sets nothing"),
-        ("[presets.'']\nstyle = 'a'", "a preset's name has"),
+        ("[presets.'']\nstyle = 'a'", "a preset's name must have"),
         ("[presets.calm]\nstyle = 5", 'line 2: [presets.calm] style: must be a text, for example "great_wave"'),
         ("[presets.calm]\nstrenth = 1", "line 2: [presets.calm] strenth: there is no such key; did you mean strength?"),
         ("[presets.calm]\nstrength = 1.5", "line 2: [presets.calm] strength: must be a number from 0 to 1"),

@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import logging
 import multiprocessing
 import os
 import pty
@@ -103,16 +104,16 @@ def main() -> None:
 def running(size: Size, camera: str, sink: Sink) -> Iterator[Session]:
     """A live run with a server, in another thread."""
     settings = Settings(camera=camera, style="great_wave", size=size, token=TOKEN, hotkeys=False, always_on=True)
-    live = Session(settings, Catalog.load([shipped_models()]), lambda text: print(text, file=sys.stderr), sinks=[sink])
-    live.open()
-    thread = threading.Thread(target=live.run)
-    thread.start()
-    time.sleep(SETTLE_S)
-    try:
-        yield live
-    finally:
-        live.interrupt()
-        thread.join()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    with Session(settings, Catalog.load([shipped_models()]), sinks=[sink]) as live:
+        thread = threading.Thread(target=live.run)
+        thread.start()
+        time.sleep(SETTLE_S)
+        try:
+            yield live
+        finally:
+            live.interrupt()
+            thread.join()
 
 
 def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
@@ -220,7 +221,7 @@ def crowd(size: Size, seconds: float) -> dict[str, Any]:
     return {"alone": alone, "with_viewers": {**together, "sent_mb_per_s": round(megabytes / seconds, 1)}}
 
 
-def during(live: Session, seconds: float) -> dict[str, float]:
+def during(live: Session, seconds: float) -> dict[str, Any]:
     """What is published and painted in the next `seconds`, and the most memory in use."""
     process, began, most = psutil.Process(), time.perf_counter(), 0.0
     before = live.pipeline.report()
@@ -229,10 +230,10 @@ def during(live: Session, seconds: float) -> dict[str, float]:
         time.sleep(0.25)
     after, took = live.pipeline.report(), time.perf_counter() - began
     return {
-        "published_fps": round((after["published"] - before["published"]) / took, 2),
-        "painted_fps": round((after["styled"] - before["styled"]) / took, 2),
-        "latency_p95_ms": after["recent"]["latency_ms"]["p95"],
-        "rung": after["rung"],
+        "published_fps": round((after.frames.published - before.frames.published) / took, 2),
+        "painted_fps": round((after.frames.styled - before.frames.styled) / took, 2),
+        "latency_p95_ms": after.frames.recent.latency_ms.p95,
+        "rung": None if after.rung is None else list(after.rung.size),
         "rss_mb": round(most),
     }
 

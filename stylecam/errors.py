@@ -27,6 +27,7 @@ StylecamError
 │   └── TrainingFailedError      (RuntimeError)  training started and cannot go on: NaN, no memory, disk full
 ├── AlreadyRunningError          (RuntimeError)  another stylecam uses the same output; says how to control that one
 ├── NotRunningError              (LookupError)   there is no running stylecam to control
+├── SessionNotOpenError          (RuntimeError)  the calling code used a session before it was open, or opened it twice
 ├── CommandRefusedError          (RuntimeError)  a valid command that cannot be carried out at the moment
 ├── ServerUnavailableError       (OSError)       the web server cannot start, for example because the port is taken
 ├── ObsUnavailableError          (RuntimeError)  the package that talks to OBS is not installed
@@ -175,6 +176,10 @@ class AlreadyRunningError(StylecamError, RuntimeError):
 
 class NotRunningError(StylecamError, LookupError):
     """There is no running stylecam to control."""
+
+
+class SessionNotOpenError(StylecamError, RuntimeError):
+    """A session was used before it was open, or opened twice."""
 
 
 class CommandRefusedError(StylecamError, RuntimeError):

@@ -26,8 +26,8 @@ def main() -> None:
     status = run_command_line(sys.argv[1:])
     if any(thread.name.startswith("stylecam-") for thread in threading.enumerate()):
         # A thread is still inside the engine and cannot be interrupted. A normal exit would let OpenCV 5 destroy its
-        # thread pool under that thread, and abort.
+        # thread pool under that thread, and abort. Or the terminal takes nothing, and a
+        # flush of stderr would wait for it.
         sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(status)
     sys.exit(status)

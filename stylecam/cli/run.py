@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
+from rich.text import Text
 
 from stylecam.cli.declared import GroupedCommand, declared_options, flags_of
 from stylecam.cli.options import check_each, check_variables, file_defaults, settings_from
@@ -29,7 +30,11 @@ from stylecam.utils.options import option
 from stylecam.utils.text import printable
 
 if TYPE_CHECKING:
+    from stylecam.cli.terminal_log import TerminalWriter
+    from stylecam.live.report import SessionReport
     from stylecam.live.session import Session
+
+logger = logging.getLogger(__name__)
 
 FILE, FOUND = "stylecam.path", "stylecam.config"
 """What the context remembers of the configuration file: where it was looked for, and what was in it."""
@@ -105,51 +110,18 @@ def command(context: click.Context, /, **given: Any) -> int:
     strength, f to freeze, x for a still picture at once, o for the camera off and on, q to quit; the same with ctrl+alt
     from any program. The page it prints steers everything, and so does `stylecam ctl`.
     """  # fmt: skip
-    from stylecam.cli.status import StatusLine, greeting
-    from stylecam.live.session import Session
-    from stylecam.models.catalog import Catalog, shipped_models
+    from stylecam.cli.status import stages_table, summary
+    from stylecam.cli.terminal_log import TerminalConsole, terminal_log
 
-    console = Console(stderr=True, highlight=False)
-    status = StatusLine(console, given["verbose"])
-    catalog = Catalog.load([shipped_models(), paths.user_styles()])
-    for problem in catalog.problems:
-        status.say(f"skipped: {problem}")
-    context.meta[FOUND].check_styles(catalog.parse)
-    check_variables(context)
+    verbose = given["verbose"]
     manager = Notifier.from_environment(os.environ, os.getpid())
-
-    def wanted(context: click.Context) -> Settings:
-        # A service waits for its camera: it may start before the computer has found it, and nobody wants the demo then.
-        return replace(settings_of(context), demo=not manager.connected)
-
-    settings = wanted(context)
-    instances.check_outputs_free(settings.outputs)
-
-    def reread() -> Settings:
-        again = command.make_context("run", list(context.meta[_WORDS]))
-        again.meta[FOUND].check_styles(catalog.parse)
-        return wanted(again)
-
-    live = Session(settings, catalog, status.say, reload=reread)
-    watchdog = Watchdog(manager)
-
-    def started() -> None:
-        for line in greeting(live, catalog):
-            status.say(line)
-        status.start()
-        manager.ready()
-
-    def tick(report: dict[str, Any]) -> None:
-        status.show(report)
-        manager.set_status(report["waiting_for"] or f"painting {report['style']}")
-        watchdog.update(report["beats"], report["seconds"])
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # while opening, both mean: undo and leave
     try:
-        live.open()
-        _listen_to_signals(live)
-        with status, _findable(live, settings, status.say):
-            final = live.run(started, tick, manager.stopping)
+        with terminal_log(TerminalConsole(), verbose) as terminal:
+            final = _run(context, manager, terminal)
+            if not given["as_json"]:
+                terminal.write(Text(summary(final)))
+            if given["profile"]:
+                terminal.write(stages_table(final))
     except (SourceError, SinkError) as error:
         if not manager.connected:
             raise
@@ -158,29 +130,73 @@ def command(context: click.Context, /, **given: Any) -> int:
     except StylecamError:
         raise
     except Exception as error:  # noqa: BLE001 - the last stop: everything is closed, now say it in one line
-        if given["verbose"]:
+        if verbose:
             traceback.print_exc()
         click.echo(f"stylecam: stopped by an unexpected {type(error).__name__}: {error} (-v shows where)", err=True)
         return 1
     if given["as_json"]:
-        click.echo(json.dumps(final, indent=2))
-    else:
-        status.say(status.summary(final))
-    if given["profile"]:
-        status.profile(final)
+        click.echo(json.dumps(final.to_json(), indent=2))
     sys.stdout.flush()
-    given_up = [entry["trouble"] for entry in final["outputs"] if entry["trouble"]]
-    return 1 if given_up and len(given_up) == len(final["outputs"]) and not live.window_closed else 0
+    return 1 if final.failed else 0
 
 
-def _listen_to_signals(live: Session) -> None:
-    """Ctrl-C ends the run, and so does a terminal that is closed; without one, SIGHUP has the file read again."""
+def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) -> SessionReport:
+    """Run the camera to its end and return the final figures. Everything is closed afterwards."""
+    from stylecam.cli.status import StatusLine, greeting
+    from stylecam.live.session import Session
+    from stylecam.models.catalog import Catalog, shipped_models
+
+    catalog = Catalog.load([shipped_models(), paths.user_styles()])
+    for problem in catalog.problems:
+        logger.warning("skipped: %s", problem)
+    context.meta[FOUND].check_styles(catalog.parse)
+    check_variables(context)
+
+    def settings_for(context: click.Context) -> Settings:
+        # A service waits for its camera: it may start before the computer has found it, and nobody wants the demo then.
+        return replace(settings_of(context), demo=not manager.connected)
+
+    settings = settings_for(context)
+    instances.check_outputs_free(settings.outputs)
+
+    def reread() -> Settings:
+        again = command.make_context("run", list(context.meta[_WORDS]))
+        again.meta[FOUND].check_styles(catalog.parse)
+        return settings_for(again)
+
+    status = StatusLine(terminal, context.params["verbose"])
+    watchdog = Watchdog(manager)
+    session = Session(settings, catalog, reload=reread)
+
+    def started() -> None:
+        for line in greeting(session, catalog):
+            terminal.write(Text(line))
+        manager.ready()
+
+    def tick(report: SessionReport) -> None:
+        status.show(report)
+        manager.set_status(report.pipeline.waiting_for or f"painting {report.state['style']}")
+        watchdog.update(report.pipeline.beats, report.seconds)
+
+    _listen_to_signals(session)
+    with session, _findable(session, settings):
+        return session.run(started, tick, manager.stopping)
+
+
+def _listen_to_signals(session: Session) -> None:
+    """Let Ctrl-C end the run, and a closing terminal; without a terminal, SIGHUP has the file read again."""
+
+    def interrupt(*_: object) -> None:
+        session.interrupt()
+        if not session.opened:  # while opening: undo and leave
+            raise KeyboardInterrupt
+
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last on Windows
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: live.interrupt())
+            signal.signal(getattr(signal, name), interrupt)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that is nohup's wish
-        hung_up = live.interrupt if _has_terminal() else live.request_reload
-        signal.signal(signal.SIGHUP, lambda *_: hung_up())
+        has_terminal = _has_terminal()
+        signal.signal(signal.SIGHUP, interrupt if has_terminal else lambda *_: session.request_reload())
 
 
 def _has_terminal() -> bool:
@@ -192,22 +208,21 @@ def _has_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def _findable(live: Session, settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
+def _findable(session: Session, settings: Settings) -> Iterator[None]:
     """Let `stylecam ctl`, and a second `stylecam run`, know of this one; where they cannot, the call goes on."""
-    names = [sink.name for sink in live.sinks]
+    names = [sink.name for sink in session.sinks]
     with contextlib.ExitStack() as closing:
         try:
-            closing.enter_context(
-                instances.registered(instances.current_instance(settings.outputs, names, *_reached(live)))
-            )
+            found = instances.current_instance(settings.outputs, names, *_server_address(session))
+            closing.enter_context(instances.registered(found))
         except OSError as error:
-            say(f"stylecam ctl will not find this stylecam: {error}")
+            logger.warning("stylecam ctl will not find this stylecam: %s", error)
         yield
 
 
-def _reached(live: Session) -> tuple[str, int, str]:
-    """Host, port and token of the server; nothing where there is none."""
-    server = live.server
+def _server_address(session: Session) -> tuple[str, int, str]:
+    """Return host, port and token of the server; empty where there is none."""
+    server = session.server
     return ("", 0, "") if server is None else (server.host, server.port, server.token)
 
 

@@ -1,32 +1,35 @@
-"""The share of the computer's processor time that stylecam may use: the meeting program needs some too."""
+"""The share of the computer's processor time that stylecam may use: the call needs some too."""
 
 from __future__ import annotations
 
 SAVED_S = 0.25
-"""The most processor time, as seconds of the whole budget, that is kept for a moment that needs more,"""
+"""The most unused time that is saved up for a moment that needs more, in seconds of the whole budget."""
 OWED_S = 0.25
-"""and the most that is paid back after one: loading a network must not stop the picture for long."""
+"""The most overspent time that is paid back, in seconds of the whole budget.
+
+Loading a network spends much at once, and must not stop the picture for long.
+"""
 
 
 class CpuBudget:
-    """An account of processor time: it fills as time passes, and painting draws on it.
+    """An account of processor time that fills as time passes; styling spends from it.
 
-    The governor sees to it that painting keeps within the budget by choosing a coarser size. Where even the
-    coarsest takes too much, frames are let pass unpainted; this says which.
+    The governor keeps styling within the budget by choosing a coarser rung. Where even the coarsest rung takes too
+    much, frames pass unpainted; the budget says which. Used by the style thread alone.
     """
 
     def __init__(self, share: float, cores: int) -> None:
-        """`share` 0..1 of all `cores`."""
+        """Allow `share` (0..1) of the processor time of all `cores`."""
         self.cores_allowed = share * cores
         self._saved_s = 0.0
         self._last: tuple[float, float] | None = None
 
     def frame_budget_ms(self, fps: float) -> float:
-        """Milliseconds of processor time, of all cores together, that a frame may take at `fps`."""
+        """Return the processor time in ms, of all cores together, that one frame may take at `fps`."""
         return self.cores_allowed * 1000 / fps
 
     def is_exceeded(self, now: float, busy: float) -> bool:
-        """Whether to wait with further work. `now` and `busy` (processor time used so far) are in seconds."""
+        """Return whether further work must wait, given the time and the processor time used so far, in seconds."""
         if self._last is not None:
             earned = (now - self._last[0]) * self.cores_allowed
             saved = self._saved_s + earned - (busy - self._last[1])

@@ -1,8 +1,9 @@
-"""Which engine drives a live run: the one asked for, or the fastest, or the one that always works."""
+"""Which engine a session runs: the one asked for, or the fastest, or the one that always works."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 from stylecam.engines.autotune import Autotuner, cache_path
 from stylecam.engines.base import Engine
@@ -12,36 +13,39 @@ from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineError
 from stylecam.live.settings import Settings
 from stylecam.models.model import Model
+from stylecam.stylize.live import FrameStylizer
+from stylecam.stylize.look import Look
+from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import Clock
 from stylecam.utils.resources import usable_cores
-from stylecam.utils.text import Say
+
+logger = logging.getLogger(__name__)
 
 
-class Motor:
-    """Chooses a live run's engine as `settings` say.
+class EngineChooser:
+    """Chooses the engine of a session as its settings say.
 
     Attributes:
-        threads: how many threads the engine and OpenCV may use; None for one a core.
-        reason: why this one; None where there was nothing to choose from.
+        threads: how many processor threads the network may use; None for the library's own choice.
+        reason: why the autotuner took this engine; None where there was nothing to choose.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, say: Say) -> None:
-        """`say` is told in one line what the user should know."""
-        self._settings, self._clock, self._say = settings, clock, say
-        self.threads = self._threads_to_use()
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self.threads = _usable_threads(settings.threads)
         self.reason: str | None = None
 
     def requested(self) -> Engine | None:
-        """The engine that was asked for by name; None for `auto`.
+        """Return the engine that was asked for by name; None for `auto`.
 
         Raises:
-            EngineUnavailableError: it is not installed, or the device is not there.
+            EngineUnavailableError: it is not installed, or the device does not exist.
         """
         settings = self._settings
         return None if settings.engine == AUTO else make_engine(settings.engine, settings.device, self.threads)
 
     def fastest(self, models: Sequence[Model]) -> Engine:
-        """The fastest one for the first of `models`; about a second's work where it is not known yet.
+        """Return the fastest engine for the first of `models`. Where it is not cached, measuring takes about a second.
 
         Raises:
             EngineUnavailableError: none can be used.
@@ -54,31 +58,63 @@ class Motor:
         return choice.engine
 
     def fallback_for(self, engine: Engine, error: EngineError) -> Engine:
-        """The processor with OpenCV, in place of an engine or device that nobody asked for and that failed.
+        """Return OpenCV on the processor in place of `engine`, which failed with `error` and which nobody asked for.
 
         Raises:
-            EngineError: `error`: it was asked for, or there is nothing else.
+            EngineError: `error`, where the engine or its device was asked for, or there is nothing else.
         """
         settings = self._settings
-        wanted = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
-        if wanted or _always_works(engine):
+        requested = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
+        if requested or _is_last_resort(engine):
             raise error
-        self._say(f"{engine.version} on {engine.device} does not work ({error}); going on with OpenCV")
+        logger.warning("%s on %s does not work (%s); going on with OpenCV", engine.version, engine.device, error)
         self.reason = None
         return OpenCVEngine("cpu")
 
+    def load(
+        self,
+        engine: Engine | None,
+        look: Look,
+        models: Sequence[Model],
+        start: Callable[[Engine], tuple[SessionPool, FrameStylizer]],
+    ) -> tuple[SessionPool, FrameStylizer]:
+        """Load the first network into the stylizer that `start` makes for an engine.
+
+        Args:
+            engine: the engine that was asked for; None for the fastest.
+            look: names the first network.
+            models: all networks there are, for measuring where the look names none.
+            start: makes a pool and a stylizer for an engine. It is called again where the first engine fails.
+
+        Raises:
+            EngineError: the network cannot be run, and there is nothing else to try.
+        """
+        if engine is None:
+            engine = self.fastest(models if look.mix is None else [look.mix.model])
+        pool, stylizer = start(engine)
+        try:
+            stylizer.prepare(look)
+        except EngineError as error:
+            other = self.fallback_for(engine, error)
+            pool.close()
+            pool, stylizer = start(other)
+            stylizer.prepare(look)
+        pool.fallback = self.spare_for(pool.engine)
+        return pool, stylizer
+
     def spare_for(self, engine: Engine) -> Engine | None:
-        """What runs networks that `engine` cannot; None where it was asked for, or there is nothing else."""
-        return None if self._settings.engine != AUTO or _always_works(engine) else OpenCVEngine("cpu")
-
-    def _threads_to_use(self) -> int | None:
-        """Those asked for, but no more than there are cores: more would only wait for each other."""
-        asked, cores = self._settings.threads, usable_cores()
-        if asked is not None and asked > cores:
-            self._say(f"--threads {asked}: stylecam may run on {cores} cores; using {cores} threads")
-            return cores
-        return asked
+        """Return what runs networks that `engine` cannot; None where it was asked for or there is nothing else."""
+        return None if self._settings.engine != AUTO or _is_last_resort(engine) else OpenCVEngine("cpu")
 
 
-def _always_works(engine: Engine) -> bool:
+def _usable_threads(requested: int | None) -> int | None:
+    """Return the threads asked for, but no more than there are cores: more would only wait for each other."""
+    cores = usable_cores()
+    if requested is None or requested <= cores:
+        return requested
+    logger.warning("--threads %d: stylecam may run on %d cores; using %d threads", requested, cores, cores)
+    return cores
+
+
+def _is_last_resort(engine: Engine) -> bool:
     return (engine.name, engine.device) == ("opencv", "cpu")

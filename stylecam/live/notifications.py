@@ -1,57 +1,86 @@
-"""What the user should know of a run: said once when it begins, and once when it is over."""
+"""What the user should know of a run: logged once when it begins, and once when it is over."""
 
 from __future__ import annotations
 
-import queue
-from collections.abc import Mapping
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from stylecam.control.commands import CommandResult
-from stylecam.utils.text import Say
+
+if TYPE_CHECKING:
+    from stylecam.control.http.server import Server
+
+logger = logging.getLogger(__name__)
 
 
 class Notifications:
-    """Says troubles as they come and go, and refusals of keys; `say` is called on the thread that calls `tell`.
+    """Logs troubles as they come and go.
 
     Attributes:
         notice: the trouble of this moment, or None.
     """
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self) -> None:
         self.notice: str | None = None
-        self._say = say
-        self._told: dict[str, str] = {}
-        self._once: set[str] = set()
-        self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._troubles: dict[str, str] = {}
+        self._logged: set[str] = set()
 
-    def note_refusal(self, ended: Future[CommandResult]) -> None:
-        """Remember why an order was refused, to be told; from any thread."""
-        if (error := ended.exception()) is not None:
-            self._waiting.put(str(error) or type(error).__name__)
-
-    def enqueue(self, message: str) -> None:
-        """Remember `message`, to be told; from any thread."""
-        self._waiting.put(message)
-
-    def notify_once(self, message: str) -> bool:
-        """Say `message`, unless it has been said before; True if it was said."""
-        if message in self._once:
+    def warn_once(self, message: str) -> bool:
+        """Log `message` unless it was logged before; return True if it was logged now. Any thread may call it."""
+        if message in self._logged:
             return False
-        self._once.add(message)
-        self._say(message)
+        self._logged.add(message)
+        logger.warning("%s", message)
         return True
 
     def update(self, troubles: Mapping[str, str]) -> bool:
-        """Say what is new in `troubles` (by whom they concern) and who is well again; True if anything changed."""
-        while not self._waiting.empty():
-            self._say(self._waiting.get())
-        if troubles == self._told:
+        """Log what is new in `troubles` (message by name of what it concerns) and what is over.
+
+        Returns:
+            True if anything has changed since the last call.
+        """
+        if troubles == self._troubles:
             return False
         for name, trouble in troubles.items():
-            if name not in self._told:
-                self._say(trouble)
-        for name in self._told.keys() - troubles.keys():
-            self._say(f"{name} is back")
-        self._told = dict(troubles)
+            if name not in self._troubles:
+                logger.warning("%s", trouble)
+        for name in self._troubles.keys() - troubles.keys():
+            logger.info("%s is back", name)
+        self._troubles = dict(troubles)
         self.notice = next(iter(troubles.values()), None)
         return True
+
+
+def log_refusal(ended: Future[CommandResult]) -> None:
+    """Log why a command was not carried out, if it was not. Any thread may call it."""
+    if (error := ended.exception()) is not None:
+        logger.warning("%s", str(error) or type(error).__name__)
+
+
+class _PageHandler(logging.Handler):
+    """Shows records as notices on the server's page; never blocks."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(logging.INFO)
+        self._server = server
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._server.send_notice(record.getMessage())
+
+
+@contextlib.contextmanager
+def notices_on_page(server: Server) -> Iterator[None]:
+    """Show what stylecam logs from level INFO on as notices on the page of `server`, for as long as the block lasts."""
+    root, handler = logging.getLogger("stylecam"), _PageHandler(server)
+    level = root.level
+    if level == logging.NOTSET:  # no program has chosen one: INFO records must get as far as the handler
+        root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)

@@ -1,188 +1,204 @@
-"""The pipeline: three threads, two newest-only slots, start and stop."""
+"""The pipeline: three threads that hand over newest frames only, and how they start and stop."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from stylecam.control.commands import CommandQueue
 from stylecam.live.capture import Capture
-from stylecam.live.cpu_budget import CpuBudget
-from stylecam.live.publisher import Publisher, SinkRunner
-from stylecam.live.stats import Stats
-from stylecam.live.viewers import Viewers
-from stylecam.media.frame import Frame, Image, Size
-from stylecam.media.overlays import panic_cover, starting_cover
+from stylecam.live.context import PipelineContext
+from stylecam.live.publisher import Overlays, Publisher, SinkRunner, starting_frame
+from stylecam.live.report import GovernorReport, PipelineReport
+from stylecam.media.frame import Frame, Image
+from stylecam.media.overlays import panic_cover
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
 from stylecam.stylize.live import FrameStylizer
-from stylecam.utils.clock import Clock
 from stylecam.utils.latest import Latest
 
 TAKE_S = 0.1
+"""The longest that the style thread waits for a frame before it looks after commands."""
 STOP_S = 0.8
-ORDER_S, LATE_S = 0.4, 0.05
-"""For so long after an order pictures must go on to come, a morph's time; and a camera is late after that much."""
+"""The longest that `stop` waits for the capture and style threads together."""
+SETTLE_S = 0.4
+"""After a command, frames go on to be styled for this long also without the camera: the time of a transition."""
+LATE_S = 0.05
+"""While a command settles, the camera is late after this long, and its last frame is styled again."""
 FINISH_S = 10.0
-"""A recording may need a moment to be finished; without one the publishing thread ends at once."""
-STARTING = -1
-"""Index of the card shown before the first frame."""
-
-
-def waiting_frame(size: Size, now: float) -> Frame:
-    """What is published until the first frame comes."""
-    return Frame(starting_cover(size), STARTING, now)
+"""The longest that `stop` waits for the publish thread. Only a recording that is being finished takes so long."""
 
 
 class Pipeline:
-    """Runs source → stylist → sinks until stopped; `newest` is the last camera frame that came to the stylist.
+    """Runs source → stylizer → sinks on three threads until stopped.
 
-    Whatever goes wrong with a frame, a source or a sink is counted in the statistics and recovered from; an exception
-    nobody expected ends the pipeline and is raised again by `stop`.
+    Whatever goes wrong with a frame, a source or a sink is counted in the statistics and recovered from. An unexpected
+    exception ends the pipeline, and `stop` raises it again.
+
+    Attributes:
+        newest: the last camera frame that came to the stylizer, or None.
     """
 
     def __init__(
         self,
         source: Source,
-        stylist: FrameStylizer,
         sinks: Sequence[Sink],
+        stylizer: FrameStylizer,
         control: CommandQueue,
-        stats: Stats,
-        clock: Clock,
-        size: Size,
-        fps: float,
-        viewers: Viewers,
-        cpu_budget: CpuBudget,
+        context: PipelineContext,
         panic: Image | None = None,
     ) -> None:
-        """`source` and `sinks` are already open; the pipeline closes them.
+        """Connect `source` and `sinks`, which are open already. Once started, the pipeline closes them.
 
-        `viewers` says whether to paint at all, `cpu_budget` how much processor time that may take. `panic` is the
-        picture of that action, of the output's size; without, it is a card.
+        Args:
+            source: where frames come from.
+            sinks: where they go.
+            stylizer: styles them.
+            control: takes commands and keeps the state; applied between two frames.
+            context: what the three threads share.
+            panic: the picture of a panic, of the output's size; None for a card.
         """
-        self._viewers = viewers
-        self._cpu_budget = cpu_budget
-        self.stopping = threading.Event()
-        self._stylist = stylist
+        self._context = context
+        self._clock = context.clock
+        self._stylizer = stylizer
         self._control = control
-        self._stats = stats
-        self._clock = clock
         self._captured: Latest[Frame] = Latest()
         self._styled: Latest[tuple[Frame, float]] = Latest()
-        self._panic = Frame(panic_cover(size) if panic is None else panic, 0, clock.now())
-        self.capture = Capture(source, self._captured, stats, clock, self.stopping, size, fps, viewers)
-        first = waiting_frame(size, clock.now())
+        self._panic = Frame(panic_cover(context.size) if panic is None else panic, 0, self._clock.now())
+        self.capture = Capture(source, self._captured, context)
         self.publisher = Publisher(
             self._styled,
-            [SinkRunner(sink, size, fps) for sink in sinks],
-            stats,
-            clock,
-            self.stopping,
-            fps,
-            first,
-            self.capture.notice,
-            viewers,
-            stylist.stages,
-            self._cover,
+            [SinkRunner(sink, context.size, context.fps) for sink in sinks],
+            context,
+            Overlays(starting_frame(context.size, self._clock.now()), self.capture.badge_text, self._cover),
+            stylizer.stages,
         )
         self.newest: Frame | None = None
         self._held: Frame | None = None
         self._version, self._settled_at = control.state.version, float("-inf")
         control.wake = self._captured.wake
-        self._threads: list[threading.Thread] = []
+        self._publishing = self._thread("publish", self.publisher.run)
+        self._capturing = self._thread("capture", self.capture.run)
+        self._styling = self._thread("style", self._style_all)
         self._crash: BaseException | None = None
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set it to end all three threads."""
+        return self._context.stopping
 
     @property
     def sink_runners(self) -> tuple[SinkRunner, ...]:
         """The sinks with their troubles."""
         return self.publisher.sink_runners
 
+    @property
+    def owns_source(self) -> bool:
+        """True once the capture thread was started, which closes the source."""
+        return self._capturing.ident is not None
+
+    @property
+    def owns_sinks(self) -> bool:
+        """True once the publish thread was started, which closes the sinks."""
+        return self._publishing.ident is not None
+
     def set_panic_picture(self, panic: Image) -> None:
-        """From now on a panic shows `panic`, of the output's size; from any thread."""
+        """Show `panic`, of the output's size, at every panic from now on. Any thread may call it."""
         self._panic = Frame(panic, 0, self._clock.now())
 
     def start(self) -> None:
-        """Start publishing, then capturing and styling (`stop` counts on this order)."""
-        for name, work in (("publish", self.publisher.run), ("capture", self.capture.run), ("style", self._style_all)):
-            thread = threading.Thread(target=self._guarded, args=(work,), name=f"stylecam-{name}", daemon=True)
-            self._threads.append(thread)
+        """Start the publish, capture and style threads."""
+        for thread in (self._publishing, self._capturing, self._styling):
             thread.start()
 
     def stop(self) -> None:
-        """Stop all threads and close source and sinks, within a second; raises what ended the pipeline, if anything.
+        """Stop all threads within a second; each closes what it owns. Safe before `start` and when called twice.
 
         A read that hangs in a camera driver is not waited for: its thread ends with the process.
+
+        Raises:
+            Exception: what ended the pipeline, if it ended by itself.
         """
         self.stopping.set()
         self._captured.close()
         self._styled.close()
         deadline = self._clock.now() + STOP_S
-        for thread in self._threads[1:]:
-            thread.join(max(0.0, deadline - self._clock.now()))
-        for thread in self._threads[:1]:
-            thread.join(FINISH_S)  # it closes the sinks
+        for thread in (self._capturing, self._styling):
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - self._clock.now()))
+        if self._publishing.ident is not None:
+            self._publishing.join(FINISH_S)
         if self._crash is not None:
             raise self._crash
 
     def style_step(self) -> None:
-        """Style the newest frame, if one comes soon; carry out what the user asked for meanwhile."""
+        """Apply waiting commands and style the newest frame, if one comes soon."""
         frame = self._captured.take(TAKE_S if self._clock.now() >= self._settled_at else LATE_S)
         state = self._control.apply()
         self.newest = frame or self.newest
-        self._held = (frame or self._held) if self._viewers.watching else None
+        self._held = (frame or self._held) if self._context.viewers.watching else None
         if state.version != self._version:
-            self._version, self._settled_at = state.version, self._clock.now() + ORDER_S
-        frame = frame or self._again()
+            self._version, self._settled_at = state.version, self._clock.now() + SETTLE_S
+        frame = frame or self._held_frame()
         if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
             return
         started = self._clock.now()
-        if self._cpu_budget.is_exceeded(started, self._clock.process_time()) and state.visible_look.paints:
-            self._stats.count_skipped()
+        over_budget = self._context.cpu_budget.is_exceeded(started, self._clock.process_time())
+        if over_budget and state.visible_look.paints:
+            self._context.stats.count_skipped()
             return
-        styled = self._stylist.stylize(frame, state.visible_look)
+        styled = self._stylizer.stylize(frame, state.visible_look)
         now = self._clock.now()
-        self._stats.count_styled(now, (now - started) * 1000, self._stylist.result.reused)
+        self._context.stats.count_styled(now, (now - started) * 1000, self._stylizer.result.reused)
         self._styled.put((styled, now))
 
-    def _again(self) -> Frame | None:
-        """The last camera picture once more, while an order is on its way and the camera is slow, or gone."""
+    def report(self) -> PipelineReport:
+        """Return the figures of this moment: counters, the governor's decision, troubles."""
+        result = self._stylizer.result
+        decision = result.decision
+        return PipelineReport(
+            frames=self._context.stats.snapshot(self._clock.now()),
+            painting=result.stylized,
+            detail=result.detail,
+            stages=self._stylizer.stages.snapshot(),
+            rung=result.rung,
+            governor=None
+            if decision is None
+            else GovernorReport(decision.rung, decision.predicted_ms, decision.reason),
+            waiting_for=self._context.viewers.waiting_for,
+            beats=self.publisher.beats,
+            source_trouble=self.capture.trouble,
+        )
+
+    def troubles(self) -> dict[str, str]:
+        """Return what does not work at this moment, by the name of the sink, or `the camera`."""
+        troubles = {runner.sink.name: runner.trouble for runner in self.sink_runners if runner.trouble}
+        if self.capture.trouble:
+            troubles["the camera"] = self.capture.trouble
+        return troubles
+
+    def _held_frame(self) -> Frame | None:
+        """Return the last camera frame again while a command settles and the camera is late or gone; else None."""
         now = self._clock.now()
         if self._held is None or now >= self._settled_at or now - self._held.captured_at < LATE_S:
             return None
         self._held = replace(self._held, captured_at=now)
         return self._held
 
-    def report(self) -> dict[str, Any]:
-        """Figures of this moment: counters, the governor's view, troubles."""
-        work = self._stylist.result
-        decision = work.decision
-        return {
-            **self._stats.snapshot(self._clock.now()),
-            "painting": work.stylized,
-            "detail": work.detail,
-            "stages": self._stylist.stages.snapshot(),
-            "rung": None if work.rung is None else [work.rung.width, work.rung.height],
-            "governor": None
-            if decision is None
-            else {
-                "wanted": [decision.rung.width, decision.rung.height],
-                "predicted_ms": None if decision.predicted_ms is None else round(decision.predicted_ms, 2),
-                "reason": decision.reason,
-            },
-            "waiting_for": self._viewers.waiting_for,
-            "beats": self.publisher.beats,
-            "source_trouble": self.capture.trouble,
-        }
-
     def _cover(self) -> Frame | None:
-        """What covers the picture now. Asked at every tick, so orders are carried out also while a network is busy."""
+        """Return what covers the picture now, or None.
+
+        It is called at every tick of the publisher, so commands are carried out also while a network is busy.
+        """
         return self._panic if self._control.apply().panic else None
 
     def _style_all(self) -> None:
         while not self.stopping.is_set():
             self.style_step()
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=self._guarded, args=(work,), name=f"stylecam-{name}", daemon=True)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The publishing thread's work: a steady clock, the newest frame or the last one again, and sinks that may fail."""
+"""The publish thread: a steady clock, the newest frame or the last one again, and sinks that may fail."""
 
 from __future__ import annotations
 
@@ -6,39 +6,53 @@ import cmath
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from stylecam.errors import SinkError, SinkLostError
+from stylecam.errors import SinkError, SinkLostError, WindowClosedError
+from stylecam.live.context import PipelineContext
+from stylecam.live.report import OutputStatus
 from stylecam.live.stats import Stats
-from stylecam.live.viewers import UPDATE_INTERVAL_S, Viewers
+from stylecam.live.viewers import UPDATE_INTERVAL_S
 from stylecam.media.frame import Frame, Size
-from stylecam.media.overlays import with_badge
+from stylecam.media.overlays import starting_cover, with_badge
 from stylecam.media.sinks.base import Sink
-from stylecam.utils.clock import Clock
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes
 
 RETRY_S = 1.0
+"""Wait between two attempts to open a lost sink again."""
 CARD_S = 0.5
-"""Between two placeholders while nobody watches: often enough for programs that list cameras, or just open one."""
+"""Time between two cards while nobody watches: often enough for programs that list cameras or just open one."""
+STARTING = -1
+"""Index of the card that is shown before the first frame."""
+
+
+def starting_frame(size: Size, now: float) -> Frame:
+    """Return the card that is published until the first frame comes."""
+    return Frame(starting_cover(size), STARTING, now)
 
 
 class Pacer:
-    """Ticks at a steady rate, and drifts into step with frames that arrive at the same rate.
+    """Ticks at a steady rate, and drifts into phase with frames that arrive at the same rate.
 
-    Two clocks of equal rate keep whatever distance they started with: a frame may wait a whole period for its tick, or
-    arrive around it and be repeated and dropped in turns. So the pacer follows how long frames wait for their tick, as
-    an angle on the period's circle (the running mean of unit vectors: its direction is the mean wait, its length says
-    how far waits agree; see Mardia and Jupp, Directional Statistics, 2000), and lengthens or shortens each period by up
-    to 1 % until they arrive a little before it. Frames of another rate point everywhere, and nothing is followed.
+    Two clocks of equal rate keep whatever phase difference they started with. A frame may then wait a whole period for
+    its tick, or arrive around the tick and be repeated and dropped in turns. So the pacer tracks how long frames wait,
+    as an angle on the circle of one period: the running mean of unit vectors. Its direction is the mean wait and its
+    length says how far waits agree (Mardia and Jupp, Directional Statistics, 2000). Each period is lengthened or
+    shortened by up to 1 % until frames arrive a little before their tick. Frames of another rate point in all
+    directions, so the mean is short and the period stays as it is.
     """
 
     WEIGHT = 0.04
-    """Share of each new frame in the mean: it follows changes within about a second."""
+    """Share of each new frame in the mean, so that it follows changes within about a second."""
     COHERENT = 0.6
-    """Length of the mean vector from which the rates are taken to be the same."""
-    GAIN, DRIFT = 0.2, 0.01
-    """Share of the distance made good each period, and the most a period is changed."""
+    """Length of the mean vector above which the two rates count as equal."""
+    GAIN = 0.2
+    """Share of the phase error that is corrected in each period."""
+    DRIFT = 0.01
+    """The most that a period is changed, as a share of it."""
     LEAST_SLACK_S = 0.003
+    """Frames should arrive at least this long before their tick."""
 
     def __init__(self, fps: float, start: float) -> None:
         self._period = 1 / fps
@@ -46,7 +60,7 @@ class Pacer:
         self.deadline = start
 
     def advance(self, now: float, waited_s: float | None) -> None:
-        """Set the next deadline. `waited_s` is how long before this tick its frame was ready; None for a repeat."""
+        """Set the next deadline. `waited_s` is how long before this tick the frame was ready; None for a repeat."""
         nudge = 0.0
         if waited_s is not None:
             self._mean += self.WEIGHT * (cmath.exp(2j * cmath.pi * waited_s / self._period) - self._mean)
@@ -69,32 +83,38 @@ class Pacer:
 
 
 class SinkRunner:
-    """A sink with its troubles: closed when it fails, opened again now and then, without harm to the others."""
+    """Writes frames to one sink, closes it when it fails and opens it again now and then."""
 
     def __init__(self, sink: Sink, size: Size, fps: float) -> None:
         self.sink = sink
         self._size, self._fps = size, fps
         self.trouble: str | None = None
-        self.failure: SinkLostError | None = None
+        self._closed_by_user = False
         self._retry_at = 0.0
 
     @property
     def given_up(self) -> bool:
-        """True if it failed and cannot come back."""
+        """True if the sink failed and cannot come back."""
         return self.trouble is not None and not self.sink.retries
+
+    @property
+    def status(self) -> OutputStatus:
+        """The sink's name and trouble, for the report."""
+        return OutputStatus(self.sink.name, self.trouble, self._closed_by_user)
 
     def open(self) -> None:
         """Open the sink; raises what the sink raises."""
         self.sink.open(self._size, self._fps)
 
     def write(self, frame: Frame, now: float) -> str | None:
-        """Hand `frame` over, or try to open again; the message of a new failure, else None."""
+        """Hand `frame` over, or try to open a lost sink again. Return the message of a new failure, else None."""
         if self.trouble is not None and not self._reopened(now):
             return None
         try:
             self.sink.write(frame)
         except SinkLostError as error:
-            self.trouble, self.failure, self._retry_at = str(error), error, now + RETRY_S
+            self.trouble, self._retry_at = str(error), now + RETRY_S
+            self._closed_by_user = isinstance(error, WindowClosedError)
             try:
                 self.sink.close()
             except Exception as further:  # noqa: BLE001 - told with the failure it follows from
@@ -110,12 +130,12 @@ class SinkRunner:
         except SinkError:
             self._retry_at = now + RETRY_S
             return False
-        self.trouble = self.failure = None
+        self.trouble = None
         return True
 
 
 def close_all(sink_runners: Sequence[SinkRunner], stats: Stats) -> None:
-    """Close every sink, also when closing one fails; the first failure is raised when all are closed."""
+    """Close every sink, also when closing one fails. The first failure is raised when all are closed."""
     failures: list[Exception] = []
     for runner in sink_runners:
         try:
@@ -127,50 +147,52 @@ def close_all(sink_runners: Sequence[SinkRunner], stats: Stats) -> None:
         raise failures[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Overlays:
+    """What is published on the styled picture, or instead of it.
+
+    Attributes:
+        card: published until the first frame comes, and while nobody watches.
+        badge_text: words to show on the picture at a time (clock seconds), or None.
+        cover: a picture to publish instead of whatever there is, or None.
+    """
+
+    card: Frame
+    badge_text: Callable[[float], str | None] = lambda _: None
+    cover: Callable[[], Frame | None] = lambda: None
+
+
 class Publisher:
     """Writes to all sinks at the output rate: the newest styled frame, or the last one again.
 
-    While nobody watches it writes a still card instead, now and then, and new viewers see it until the camera is there.
+    While nobody watches it writes a card now and then, and new viewers see that card until the camera is there.
 
     Attributes:
         shown: the frame published last; nobody writes into it.
+        beats: how often it went round, also while nobody watches. It stands still only while a sink hangs.
     """
 
     def __init__(
         self,
         frames: Latest[tuple[Frame, float]],
         sink_runners: Sequence[SinkRunner],
-        stats: Stats,
-        clock: Clock,
-        stop: threading.Event,
-        fps: float,
-        first: Frame,
-        notice: Callable[[float], str | None],
-        viewers: Viewers,
+        context: PipelineContext,
+        overlays: Overlays,
         stages: StageTimes,
-        cover: Callable[[], Frame | None] = lambda: None,
     ) -> None:
-        """`frames` carries styled frames with the time they were ready.
-
-        `first` is published until one comes, and while nobody watches. `notice(now)` gives words to show on the
-        picture, or None. `cover()` gives a picture to publish instead of whatever there is, or None.
-        """
+        """Publish `frames`, which carries styled frames with the time they were ready, to `sink_runners`."""
         self._frames = frames
         self._sink_runners = tuple(sink_runners)
-        self._writing = threading.Lock()
-        self._cover = cover
-        self._stats = stats
-        self._clock = clock
-        self._stop = stop
-        self._notice = notice
-        self._last = self._card = self.shown = first
-        self._viewers = viewers
+        self._context = context
+        self._clock = context.clock
+        self._overlays = overlays
         self._stages = stages
+        self._writing = threading.Lock()
+        self._last = self._card = self.shown = overlays.card
         self._card_at = float("-inf")
         self._badged: tuple[Frame, str, Frame] | None = None
-        self._pacer = Pacer(fps, clock.now())
+        self._pacer = Pacer(context.fps, self._clock.now())
         self.beats = 0
-        """How often it has gone round, resting too: it stands still only while a sink hangs."""
 
     @property
     def sink_runners(self) -> tuple[SinkRunner, ...]:
@@ -178,15 +200,15 @@ class Publisher:
         return self._sink_runners
 
     def add(self, runner: SinkRunner) -> None:
-        """Write to one more sink runner, whose sink is open, from the next frame on; from any thread."""
+        """Write to one more sink, which is open, from the next frame on. Any thread may call it."""
         with self._writing:
             self._sink_runners = (*self._sink_runners, runner)
 
     def remove(self, runner: SinkRunner) -> bool:
-        """Write no more to `runner`, from now on; True if it was one of ours. The caller closes its sink."""
+        """Stop writing to `runner` at once. Return True if frames went to it; the caller then closes its sink."""
         with self._writing:
             before = len(self._sink_runners)
-            self._sink_runners = tuple(one for one in self._sink_runners if one is not runner)
+            self._sink_runners = tuple(other for other in self._sink_runners if other is not runner)
             return len(self._sink_runners) < before
 
     @property
@@ -195,46 +217,46 @@ class Publisher:
         return self._last is self._card
 
     def run(self) -> None:
-        """Step until stopped, then close all sinks."""
+        """Step until the run stops, then close all sinks."""
         try:
-            while not self._stop.is_set():
+            while not self._context.stopping.is_set():
                 self.step()
                 self.beats += 1
         finally:
-            close_all(self._sink_runners, self._stats)
+            close_all(self._sink_runners, self._context.stats)
 
     def step(self) -> None:
-        """Wait for the tick and publish one frame; or, while nobody watches, look around."""
-        if not self._viewers.update(self._clock.now()):
+        """Wait for the tick and publish one frame; or, while nobody watches, check for viewers."""
+        if not self._context.viewers.update(self._clock.now()):
             self._rest()
             return
-        if not self._clock.wait_until(self._pacer.deadline, self._stop):
+        if not self._clock.wait_until(self._pacer.deadline, self._context.stopping):
             return
         taken = self._frames.take()
         now = self._clock.now()
         waited_s = None
-        fresh = taken is not None and taken[0].index != self._last.index  # or the one before, painted once more
+        fresh = taken is not None and taken[0].index != self._last.index  # or the one before, styled once more
         if taken is not None:
             self._last = taken[0]
             waited_s = now - taken[1]
-        cover = self._cover()
+        cover = self._overlays.cover()
         with self._stages.time("publish"):
-            self._write(cover or self._with_notice(now), now)
+            self._write(cover or self._with_badge(now), now)
         done = self._clock.now()
-        self._stats.count_published(done, self._last.captured_at if fresh and cover is None else None)
+        self._context.stats.count_published(done, self._last.captured_at if fresh and cover is None else None)
         self._pacer.advance(done, waited_s)
 
     def _rest(self) -> None:
         now = self._clock.now()
-        self._frames.take()  # painted before the camera went off: nothing that a new viewer should see
+        self._frames.take()  # styled before the camera went off: a new viewer must not see it
         if not self.shows_card:
             self._last = self._card
-            self._stats.pause()
-        card = self._cover() or self._card
+            self._context.stats.pause()
+        card = self._overlays.cover() or self._card
         if now - self._card_at >= CARD_S or card is not self.shown:
             self._card_at = now
             self._write(card, now)
-        self._clock.wait_until(now + UPDATE_INTERVAL_S, self._stop)
+        self._clock.wait_until(now + UPDATE_INTERVAL_S, self._context.stopping)
 
     def _write(self, frame: Frame, now: float) -> None:
         self.shown = frame
@@ -242,10 +264,10 @@ class Publisher:
             for runner in self._sink_runners:
                 failure = runner.write(frame, now)
                 if failure is not None:
-                    self._stats.count_fault("sink", failure)
+                    self._context.stats.count_fault("sink", failure)
 
-    def _with_notice(self, now: float) -> Frame:
-        text = self._notice(now)
+    def _with_badge(self, now: float) -> Frame:
+        text = self._overlays.badge_text(now)
         if text is None:
             return self._last
         if self._badged is None or self._badged[0] is not self._last or self._badged[1] != text:

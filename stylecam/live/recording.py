@@ -1,113 +1,116 @@
-"""What orders want beside a change of state: pictures kept, recordings made, the configuration read again."""
+"""Commands that make files while it runs: snapshots and recordings."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import cv2
 
 from stylecam.control.commands import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, SinkError, StylecamError
+from stylecam.live.context import PipelineContext
 from stylecam.live.publisher import Publisher, SinkRunner
-from stylecam.live.viewers import Viewers
-from stylecam.media.frame import Frame, Size
+from stylecam.media.frame import Frame
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.utils.files import create_unique_file, write_bytes
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFolders:
+    """Where snapshots (`pictures`) and recordings (`videos`) are kept. A folder is made when it is needed."""
+
+    pictures: Path
+    videos: Path
 
 
 class MediaSaver:
-    """Carries out the errands of one run. Files are written on a thread of its own, one after the other."""
+    """Carries out the commands of a run that need more than a change of state.
+
+    Snapshots and recordings are written on a thread of its own, one after the other; the configuration is read again on
+    the main thread. Whatever goes wrong ends the command, never the run.
+    """
 
     def __init__(
         self,
         control: CommandQueue,
         publisher: Publisher,
-        viewers: Viewers,
-        size: Size,
-        fps: float,
-        *,
-        pictures: Path,
-        videos: Path,
-        reload: Callable[[], None] | None = None,
+        context: PipelineContext,
+        folders: MediaFolders,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`pictures` and `videos` are the folders for new files, made when there is one.
+        """Take commands from `control`, and pictures from `publisher`.
 
-        `reload` reads the configuration again, or raises a StylecamError; `changed` is called when `recording` is
-        another, from any thread.
+        `changed` is called when `recording` has changed, from any thread.
         """
         self._control = control
-        self._publisher, self._viewers = publisher, viewers
-        self._size, self._fps = size, fps
-        self._pictures, self._videos = pictures, videos
-        self._reload, self._changed = reload, changed
-        self._worker = ThreadPoolExecutor(1, "stylecam-errands")
-        self._working: list[Future[None]] = []
+        self._publisher, self._context = publisher, context
+        self._folders = folders
+        self._changed = changed
+        self._worker = ThreadPoolExecutor(1, "stylecam-media")
         self._runner: SinkRunner | None = None
 
     @property
     def recording(self) -> Path | None:
-        """The file being recorded to, or None."""
+        """The file that is being recorded, or None."""
         runner = self._runner
         if runner is None or runner.given_up or not isinstance(runner.sink, RecorderSink):
             return None
         return runner.sink.path
 
-    def handle_commands(self) -> None:
-        """Take up all errands that wait; by the thread that runs the program. Files are written after it returns."""
-        for errand in self._control.take_deferred():
-            if errand.command.action == "reload":
-                self._try(errand, self._read_again)
-            elif errand.command.action == "snapshot":
-                self._hand_over(self._try, errand, self._keep, self._publisher.shown)
+    def handle_commands(self, reload: Callable[[], None]) -> None:
+        """Take all waiting commands: read the configuration again with `reload`, and hand the others to the worker.
+
+        Only the main thread calls it. Files are written after it returns.
+        """
+        for pending in self._control.take_deferred():
+            if pending.command.action == "reload":
+                self._carry_out(pending, reload)
+            elif pending.command.action == "snapshot":
+                shown = self._publisher.shown
+                self._worker.submit(self._carry_out, pending, partial(self._save_snapshot, pending, shown))
             else:
-                self._hand_over(self._try, errand, self._record)
+                self._worker.submit(self._carry_out, pending, partial(self._record, pending))
 
     def maintain(self) -> None:
-        """Now and then: let go of a recording that has stopped by itself; raise what nobody expected."""
-        if self._runner is not None and self._runner.given_up:
-            self._hand_over(self._let_go, self._runner)
-        for done in [work for work in self._working if work.done()]:
-            self._working.remove(done)
-            done.result()
+        """Let go of a recording that has stopped by itself. To be called now and then."""
+        runner = self._runner
+        if runner is not None and runner.given_up:
+            self._worker.submit(self._guarded_let_go, runner)
 
     def close(self) -> None:
-        """Finish what is being written. A recording is finished by the publisher, with all its outputs."""
+        """Finish what is being written; twice is fine. A recording is finished by the publisher, with all its sinks."""
         self._worker.shutdown()
 
-    def _hand_over(self, work: Callable[..., None], *given: object) -> None:
-        self._working.append(self._worker.submit(work, *given))
-
-    def _try(self, errand: PendingCommand, work: Callable[..., dict[str, str] | None], *given: object) -> None:
+    def _carry_out(self, pending: PendingCommand, work: Callable[[], dict[str, str] | None]) -> None:
+        """Do `work` and end the command with its result, or with whatever it raises."""
         try:
-            result = work(errand, *given)
+            result = work()
         except StylecamError as error:
-            errand.refuse(error)
+            pending.refuse(error)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            errand.refuse(CommandRefusedError(f"{where}{error.strerror or error}"))
-        except Exception as error:  # noqa: BLE001 - a mistake in one command must not end the call
-            _LOG.exception("the command %s failed", errand.command)
-            errand.refuse(error)
+            pending.refuse(CommandRefusedError(f"{where}{error.strerror or error}"))
+        except Exception as error:  # a mistake of ours must not end the call
+            message = f"{pending.command.action} failed with an unexpected {type(error).__name__}: {error}"
+            self._context.stats.count_fault("command", message)
+            logger.error("%s", message, exc_info=True)
+            pending.refuse(error)
         else:
-            errand.finish(self._control.state, result)
+            pending.finish(self._control.state, result)
 
-    def _read_again(self, _: PendingCommand) -> None:
-        if self._reload is None:
-            raise CommandRefusedError("there is no configuration to read again")
-        self._reload()
-
-    def _keep(self, errand: PendingCommand, shown: Frame) -> dict[str, str]:
+    def _save_snapshot(self, pending: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:
             raise CommandRefusedError("there is no picture yet")
         data = cv2.imencode(".png", shown.image)[1].tobytes()
-        path = self._new(self._pictures, errand, ".png")
+        path = _new_file(self._folders.pictures, pending, ".png")
         try:
             write_bytes(path, data)
         except OSError:
@@ -115,33 +118,37 @@ class MediaSaver:
             raise
         return {"file": str(path)}
 
-    def _record(self, errand: PendingCommand) -> dict[str, str] | None:
-        """Begin or end; what is so already stays so, as with every switch, unless a file of another name is wanted."""
+    def _record(self, pending: PendingCommand) -> dict[str, str] | None:
+        """Begin or end a recording.
+
+        A recording that is on already stays on, and one that is off stays off, as with every switch; unless a file of
+        another name is asked for.
+        """
         path = self.recording
-        wanted = bool(errand.command.arguments.get("on", path is None))
+        switch_on = bool(pending.command.arguments.get("on", path is None))
         if path is None:
-            return self._start(errand) if wanted else None
-        if not wanted:
-            return self._stop(path)
-        if "name" in errand.command.arguments:
+            return self._begin_recording(pending) if switch_on else None
+        if not switch_on:
+            return self._end_recording(path)
+        if "name" in pending.command.arguments:
             raise CommandRefusedError(f"already recording to {path}; end that first")
         return {"file": str(path)}
 
-    def _start(self, errand: PendingCommand) -> dict[str, str]:
-        path = self._new(self._videos, errand, ".mp4")
+    def _begin_recording(self, pending: PendingCommand) -> dict[str, str]:
+        path = _new_file(self._folders.videos, pending, ".mp4")
         path.unlink()  # the recorder makes its own, which gets this name when it is whole
-        runner = SinkRunner(RecorderSink(path), self._size, self._fps)
+        runner = SinkRunner(RecorderSink(path), self._context.size, self._context.fps)
         try:
             runner.open()
         except SinkError as error:
             raise CommandRefusedError(str(error)) from error
         self._publisher.add(runner)
-        self._viewers.add(runner.sink)
+        self._context.viewers.add(runner.sink)
         self._runner = runner
         self._changed()
         return {"file": str(path)}
 
-    def _stop(self, path: Path) -> dict[str, str]:
+    def _end_recording(self, path: Path) -> dict[str, str]:
         try:
             if self._runner is not None:
                 self._let_go(self._runner)
@@ -155,12 +162,22 @@ class MediaSaver:
         if self._runner is not runner:
             return
         self._runner = None
-        self._viewers.remove(runner.sink)
+        self._context.viewers.remove(runner.sink)
         if self._publisher.remove(runner):
             runner.sink.close()
         self._changed()
 
-    def _new(self, folder: Path, errand: PendingCommand, suffix: str) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        name = str(errand.command.arguments.get("name", "stylecam"))
-        return create_unique_file(folder, f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}", suffix)
+    def _guarded_let_go(self, runner: SinkRunner) -> None:
+        """Let go of a recording that has failed; closing it may fail too, and nobody waits for that."""
+        try:
+            self._let_go(runner)
+        except Exception as error:  # counted and logged; it must not end the call
+            message = f"{runner.sink.name} could not be closed: {error}"
+            self._context.stats.count_fault("sink", message)
+            logger.error("%s", message, exc_info=not isinstance(error, StylecamError))
+
+
+def _new_file(folder: Path, pending: PendingCommand, suffix: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = str(pending.command.arguments.get("name", "stylecam"))
+    return create_unique_file(folder, f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}", suffix)

@@ -1,9 +1,11 @@
-"""One live run: everything put together from plain settings, started, watched and stopped."""
+"""A running camera: opened from plain settings, watched while it runs, and closed again."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Any
 
 import cv2
@@ -18,16 +20,26 @@ from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import Scenes
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
-from stylecam.errors import CommandRefusedError, EngineError, WindowClosedError
+from stylecam.errors import CommandRefusedError, SessionNotOpenError
+from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
-from stylecam.live.engine_choice import Motor
-from stylecam.live.notifications import Notifications
-from stylecam.live.pipeline import Pipeline, waiting_frame
-from stylecam.live.publisher import SinkRunner
-from stylecam.live.recording import MediaSaver
+from stylecam.live.engine_choice import EngineChooser
+from stylecam.live.notifications import Notifications, log_refusal, notices_on_page
+from stylecam.live.pipeline import Pipeline
+from stylecam.live.publisher import starting_frame
+from stylecam.live.recording import MediaFolders, MediaSaver
 from stylecam.live.reload import Reloader
+from stylecam.live.report import EngineStatus, SessionReport
 from stylecam.live.settings import Settings
-from stylecam.live.startup import find_web_sink, initial_state, open_sinks, open_source, serve
+from stylecam.live.startup import (
+    Devices,
+    OpenParts,
+    choose_source,
+    find_page_sink,
+    initial_state,
+    open_sinks,
+    start_server,
+)
 from stylecam.live.stats import Stats, StatsFile
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame
@@ -35,7 +47,6 @@ from stylecam.media.overlays import panic_cover_from_file
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.factory import make_sinks
 from stylecam.media.sinks.mjpeg import MjpegSink
-from stylecam.media.sinks.window import WindowSink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import PADDING, FrameStylizer
@@ -43,200 +54,196 @@ from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
-from stylecam.utils.text import Say
 from stylecam.utils.version import __version__
 
+logger = logging.getLogger(__name__)
+
 WINDOW_TICK_S = 1 / 60
+"""Time between two rounds of the main loop while there is a preview window."""
 TICK_S = 0.25
+"""Time between two reports of the figures."""
 REPORTED = frozenset({"style", "strength", "steadiness", "bypass", "frozen", "panic", "version"})
+"""What the report takes over from the state."""
+
+Tick = Callable[[SessionReport], None]
 
 
 class Session:
-    """A live run: `open`, then `run` from the main thread, which has closed everything when it returns."""
+    """A running camera, to be used as a context manager and run from the main thread.
+
+    Example:
+        with Session(settings, catalog) as session:
+            report = session.run()
+
+    What the user should know is logged to the loggers under `stylecam`.
+
+    Attributes:
+        stats: the counters.
+        control: takes commands from any thread, and keeps the state.
+    """
 
     def __init__(
         self,
         settings: Settings,
         catalog: Catalog,
-        say: Say,
         clock: Clock | None = None,
         *,
         source: Source | None = None,
         sinks: Sequence[Sink] | None = None,
         reload: Callable[[], Settings] | None = None,
     ) -> None:
-        """`say` is told, in one line each, what the user should know.
+        """Check the settings; nothing is opened yet.
 
-        `source` and `sinks`, none of them open, take the place of those that the settings name: for measuring, and for
-        programs that bring their own. `reload` reads the configuration again; what can be changed while it runs is
-        taken from what it gives.
-        """
-        self._settings = settings
-        self._catalog = catalog
-        self._tell_user = say
-        self._own_source, self._own_sinks = source, sinks
-        self._read_settings = reload
-        self._clock = clock or SystemClock()
-        self._began_at = self._clock.now()
-        self.stats = Stats()
-        self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
-        self.server: Server | None = None
-        self._notifications = Notifications(self._say)
-        self._interrupted = self._reload_asked = False
-        self._reloader: Reloader | None = None
-        self._stats_file = StatsFile(settings.stats, self._say)
-        self._final: dict[str, Any] = {}
-
-    def open(self) -> None:
-        """Open camera, outputs and network, in that order, the first two with their fallbacks.
-
-        The outputs get a first picture before the network is loaded: a virtual camera shows up in other programs with
-        its first frame, and they should find it as soon as can be.
+        Args:
+            settings: what the user wants.
+            catalog: the styles there are.
+            clock: the time; None for the system's.
+            source: read instead of the source that the settings name; not open.
+            sinks: written to instead of the sinks that the settings name; not open.
+            reload: reads the configuration again, for the command of that name.
 
         Raises:
-            StylecamError: something asked for cannot be had; nothing stays open and no file is left behind.
+            StylecamError: something in the settings makes no sense.
         """
-        settings = self._settings
         settings.check()
-        malloc.limit_arenas()
-        self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, self._say)
-        state = initial_state(settings, self._catalog)
-        sinks = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
-        web = find_web_sink(settings, sinks)
-        panic = None if settings.panic_picture is None else panic_cover_from_file(settings.panic_picture, settings.size)
-        self._engine_chooser = Motor(settings, self._clock, self._say)
-        if self._engine_chooser.threads is not None:
-            limit_threads(self._engine_chooser.threads)
-        asked = self._engine_chooser.requested()
-        self.control = CommandQueue(self._catalog, state, settings.presets)
-        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, self._notifications.enqueue)
-        self.source = open_source(settings, self._clock, self._say, self._own_source)
-        opened: list[Sink] = []
-        try:
-            open_sinks(sinks, opened, web, settings, self._say)
-            self.sinks = tuple(opened)
-            if web is not None:
-                self._serve(web, opened)
-            card = waiting_frame(settings.size, self._clock.now())
-            for sink in opened:
-                sink.write(card)
-            if asked is None:
-                mix = state.look.mix
-                asked = self._engine_chooser.fastest(self._catalog.models if mix is None else [mix.model])
-            self._use(asked)
-            self._prepare(state)
-        except BaseException:
-            if self.server is not None:
-                self.server.stop()
-            for sink in opened:
-                sink.discard()
-            self.source.close()
-            if hasattr(self, "pool"):
-                self.pool.close()
-            raise
-        viewers = Viewers(
-            opened,
-            lambda: self.control.state,
-            self._clock.now(),
-            always_on=settings.always_on,
-            idle_after_s=None if settings.idle_after is None else settings.idle_after * 60,
-        )
-        self.pipeline = Pipeline(
-            self.source,
-            self.stylist,
-            opened,
-            self.control,
-            self.stats,
-            self._clock,
-            settings.size,
-            settings.fps,
-            viewers,
-            self._cpu_budget,
-            panic,
-        )
-        self.media_saver = MediaSaver(
-            self.control,
-            self.pipeline.publisher,
-            viewers,
-            settings.size,
-            settings.fps,
-            pictures=settings.pictures,
-            videos=settings.videos,
-            reload=self._reload,
-            changed=self._changed,
-        )
-        if self._read_settings is not None:
-            self._reloader = Reloader(
-                settings,
-                self._read_settings,
-                self._catalog,
-                self.control,
-                rebind=self._keyboard.rebind,
-                cover_with=self.pipeline.set_panic_picture,
-                follow=self._scenes.replace,
-                press=self.press,
-                say=self._say,
-            )
+        self._settings = settings
+        self._catalog = catalog
+        self._clock = clock or SystemClock()
+        self._own_source, self._own_sinks = source, sinks
+        self._read_settings = reload
+        self.stats = Stats()
+        self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets)
+        self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, logger.warning)
+        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, logger.info)
+        self._notifications = Notifications()
+        self._stats_file = StatsFile(settings.stats)
+        self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
+        self._began_at = self._clock.now()
+        self._interrupted = self._reload_requested = False
+        self._closing = contextlib.ExitStack()
+        self._devices = Devices(settings.size, settings.fps, self._closing)
+        self._parts: OpenParts | None = None
+
+    def __enter__(self) -> Session:
+        self.open()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def opened(self) -> bool:
+        """True once everything is open, and for ever after."""
+        return self._parts is not None
+
+    @property
+    def server(self) -> Server | None:
+        """The server of the page, or None. It raises SessionNotOpenError before `open`, as the next two do."""
+        return self._require_parts().server
+
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """The outputs asked for."""
+        return self._require_parts().requested_sinks
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The three threads."""
+        return self._require_parts().pipeline
 
     @property
     def hotkeys(self) -> Bindings:
         """The global hotkeys that are listened to; empty where there are none."""
         return self._keyboard.hotkeys
 
+    def open(self) -> None:
+        """Open source, sinks, page and network, in that order, with their fallbacks.
+
+        The sinks get a first card before the network is loaded: a virtual camera appears in other programs with its
+        first frame. Whatever ends the opening, also an interrupt, closes in reverse order what was opened; then
+        nothing stays open and no file is left behind.
+
+        Raises:
+            StylecamError: something asked for cannot be had.
+            SessionNotOpenError: it was opened before; a session runs once.
+        """
+        if self._parts is not None:
+            raise SessionNotOpenError("a session runs once; make a new one")
+        try:
+            self._parts = self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close in reverse order what is open. Twice is fine, and so is before `open`."""
+        self._closing.close()
+
     def run(
         self,
         started: Callable[[], None] | None = None,
-        tick: Callable[[dict[str, Any]], None] | None = None,
+        tick: Tick | None = None,
         stopping: Callable[[], None] | None = None,
-    ) -> dict[str, Any]:
-        """Run until the user, the time or a fault ends it; the final statistics. Everything is closed afterwards.
+    ) -> SessionReport:
+        """Run until the user, the time or a fault ends it; source and sinks are closed then.
 
-        `started` is called once pictures flow and keys are listened to; `tick` gets the statistics about four times a
-        second; `stopping` is called before anything is closed; all on this thread.
+        Args:
+            started: called once frames flow and keys are listened to.
+            tick: called with the figures about four times a second.
+            stopping: called before anything stops. All three are called on this thread.
+
+        Returns:
+            The final figures.
+
+        Raises:
+            SessionNotOpenError: it is not open.
+            Exception: what ended one of the pipeline's threads unexpectedly.
         """
-        with contextlib.ExitStack() as closing:  # in reverse order, each also when another one fails
-            closing.callback(self._finish)
-            closing.callback(self.pool.close)
-            if self.server is not None:
-                closing.callback(self.server.stop)
-            closing.callback(self.pipeline.stop)
-            closing.callback(self.media_saver.close)
-            closing.callback(self.control.close)
-            closing.callback(self.pool.stop_building)
-            for sink in self.sinks:
-                if isinstance(sink, WindowSink):
-                    closing.callback(sink.destroy)
-            self.pipeline.start()
-            closing.callback(self._keyboard.stop)
-            self._keyboard.start()
-            closing.callback(self._scenes.stop)
-            self._scenes.start()
-            if stopping is not None:
-                closing.callback(stopping)
-            if started is not None:
-                started()
-            self._watch(tick)
-        return self._final
-
-    def _finish(self) -> None:
-        self._final = self.report(self._clock.now())
-        self._stats_file.write(self._final, self._clock.now())
+        parts = self._require_parts()
+        try:
+            with contextlib.ExitStack() as ending:  # in reverse order, each also when another one fails
+                ending.callback(parts.pipeline.stop)
+                ending.callback(parts.media_saver.close)
+                ending.callback(self.control.close)
+                ending.callback(parts.pool.stop_building)
+                for window in parts.windows:
+                    ending.callback(window.destroy)
+                self._devices.pipeline = parts.pipeline
+                parts.pipeline.start()
+                ending.callback(self._keyboard.stop)
+                self._keyboard.start()
+                ending.callback(self._scenes.stop)
+                self._scenes.start()
+                if stopping is not None:
+                    ending.callback(stopping)
+                if started is not None:
+                    started()
+                self._watch(parts, tick)
+        finally:
+            final = self.report()
+            self._stats_file.write(final.to_json(), self._clock.now())
+        return final
 
     def interrupt(self) -> None:
-        """End the run, from a signal handler: so it only sets a flag, and takes no lock that `run` may hold."""
+        """End the run. It only sets a flag, so a signal handler may call it, and any thread."""
         self._interrupted = True
 
     def request_reload(self) -> None:
-        """Have the configuration read again, from a signal handler."""
-        self._reload_asked = True
+        """Have the configuration read again. It only sets a flag, so a signal handler may call it."""
+        self._reload_requested = True
 
-    def press(self, order: Command) -> None:
-        """Submit the order of a key, from any thread; a refusal is said."""
-        self.control.submit(order).add_done_callback(self._notifications.note_refusal)
+    def press(self, command: Command | str) -> None:
+        """Submit a command as if a key was pressed, from any thread; a refusal is logged.
+
+        Raises:
+            UsageError: no command reads like `command`, for example `next` or `select:2`.
+        """
+        command = Command.parse(command) if isinstance(command, str) else command
+        self.control.submit(command).add_done_callback(log_refusal)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
-        """`state`, and what is true of the run beside it, ready for JSON."""
-        recording = self.media_saver.recording if hasattr(self, "media_saver") else None
+        """Return `state`, and what is true of the run beside it, ready for JSON. Any thread may call it."""
+        recording = None if self._parts is None else self._parts.media_saver.recording
         return {
             **state.describe(),
             "recording": None if recording is None else str(recording),
@@ -244,33 +251,83 @@ class Session:
             "notice": self._notifications.notice,
         }
 
-    def report(self, now: float) -> dict[str, Any]:
-        """All figures of this run, ready for JSON."""
-        settings = self._settings
-        first = self.stats.first_published_at
-        return {
-            **self.pipeline.report(),
-            "size": list(settings.size),
-            "fps": settings.fps,
-            **{name: value for name, value in self.control.state.describe().items() if name in REPORTED},
-            "engine": self.pool.engine.name,
-            "device": self.pool.engine.device,
-            "engine_version": self.pool.engine.version,
-            "engine_reason": self._engine_chooser.reason,
-            "cpu_percent": settings.cpu,
-            "threads": cv2.getNumThreads(),
-            "source": self.source.describe(),
-            "outputs": [{"name": runner.sink.name, "trouble": runner.trouble} for runner in self._wanted()],
-            **process_usage(now),
-            "seconds": round(now - self._began_at, 2),
-            "start_s": None if first is None else round(process_age_s(now, first), 2),
-            "stylecam": __version__,
-        }
+    def report(self) -> SessionReport:
+        """Return all figures of this moment. Any thread may call it.
 
-    def _use(self, engine: Engine) -> None:
-        self.pool = SessionPool(engine, PADDING)
-        self.stylist = FrameStylizer(
-            self.pool,
+        Raises:
+            SessionNotOpenError: it is not open yet.
+        """
+        parts, now = self._require_parts(), self._clock.now()
+        first = self.stats.first_published_at
+        engine = parts.pool.engine
+        state = self.control.state.describe()
+        return SessionReport(
+            pipeline=parts.pipeline.report(),
+            size=self._settings.size,
+            fps=self._settings.fps,
+            state={name: value for name, value in state.items() if name in REPORTED},
+            engine=EngineStatus(engine.name, engine.device, engine.version, parts.engine_reason),
+            cpu_percent=self._settings.cpu,
+            threads=cv2.getNumThreads(),
+            source=parts.source.describe(),
+            outputs=tuple(runner.status for runner in parts.requested_runners),
+            usage=process_usage(now),
+            seconds=round(now - self._began_at, 2),
+            start_s=None if first is None else round(process_age_s(now, first), 2),
+            stylecam=__version__,
+        )
+
+    def _require_parts(self) -> OpenParts:
+        if self._parts is None:
+            raise SessionNotOpenError("the session is not open; use `with session:` or call open() first")
+        return self._parts
+
+    def _open(self) -> OpenParts:
+        settings, devices = self._settings, self._devices
+        self._closing.callback(self.control.close)
+        malloc.limit_arenas()
+        requested = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
+        page = find_page_sink(settings, requested)
+        panic = None if settings.panic_picture is None else panic_cover_from_file(settings.panic_picture, settings.size)
+        chooser = EngineChooser(settings, self._clock)
+        if chooser.threads is not None:
+            limit_threads(chooser.threads)
+        engine = chooser.requested()
+        source = devices.open_source(self._own_source or choose_source(settings, self._clock))
+        open_sinks(requested, page, settings, devices)
+        requested_sinks = tuple(devices.sinks)
+        server = None if page is None else self._open_page(page)
+        card = starting_frame(settings.size, self._clock.now())
+        for sink in devices.sinks:
+            sink.write(card)
+        pool, stylizer = chooser.load(engine, self.control.state.look, self._catalog.models, self._stylizer)
+        context = self._context()
+        pipeline = Pipeline(source, devices.sinks, stylizer, self.control, context, panic)
+        folders = MediaFolders(settings.pictures, settings.videos)
+        media_saver = MediaSaver(self.control, pipeline.publisher, context, folders, self._state_changed)
+        self._closing.callback(media_saver.close)
+        reloader = self._reloader(pipeline)
+        return OpenParts(source, requested_sinks, server, pool, chooser.reason, pipeline, media_saver, reloader)
+
+    def _open_page(self, page: MjpegSink) -> Server | None:
+        """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
+        thumbnails = Thumbnails(self._catalog, self._newest_frame, self._clock)
+        names = self._keyboard.names
+        context = ServerContext(
+            self.control, self._catalog, page.broadcast, self.describe, self._report_json, names, thumbnails
+        )
+        server = start_server(self._settings, context, page, self._closing, required=page in self._devices.sinks)
+        if server is not None:
+            self._closing.enter_context(notices_on_page(server))
+            if page not in self._devices.sinks:
+                self._devices.open_sink(page)
+        return server
+
+    def _stylizer(self, engine: Engine) -> tuple[SessionPool, FrameStylizer]:
+        pool = SessionPool(engine, PADDING)
+        self._closing.callback(pool.close)
+        return pool, FrameStylizer(
+            pool,
             self._settings.size,
             self._settings.fps,
             self._clock,
@@ -279,117 +336,105 @@ class Session:
             busy_budget_ms=self._cpu_budget.frame_budget_ms(self._settings.fps),
         )
 
-    def _prepare(self, state: LiveState) -> None:
-        """Load the first network; an engine or device that nobody asked for and that fails is replaced by OpenCV's."""
-        try:
-            self.stylist.prepare(state.look)
-        except EngineError as error:
-            other = self._engine_chooser.fallback_for(self.pool.engine, error)
-            self.pool.close()
-            self._use(other)
-            self.stylist.prepare(state.look)
-        self.pool.fallback = self._engine_chooser.spare_for(self.pool.engine)
+    def _context(self) -> PipelineContext:
+        settings = self._settings
+        viewers = Viewers(
+            self._devices.sinks,
+            lambda: self.control.state,
+            self._clock.now(),
+            always_on=settings.always_on,
+            idle_after_s=None if settings.idle_after is None else settings.idle_after * 60,
+        )
+        return PipelineContext(settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget)
 
-    def _wanted(self) -> list[SinkRunner]:
-        """The outputs asked for: not the page nobody asked for, and no recording begun meanwhile."""
-        return [runner for runner in self.pipeline.sink_runners if runner.sink in self.sinks]
+    def _reloader(self, pipeline: Pipeline) -> Reloader | None:
+        if self._read_settings is None:
+            return None
+        return Reloader(
+            self._settings,
+            self._read_settings,
+            self._catalog,
+            self.control,
+            rebind=self._keyboard.rebind,
+            cover_with=pipeline.set_panic_picture,
+            follow=self._scenes.replace,
+            press=self.press,
+            say=logger.info,
+        )
 
-    @property
-    def window_closed(self) -> bool:
-        """True once the user has closed a preview window, which ends the run without an error."""
-        return any(isinstance(runner.failure, WindowClosedError) for runner in self._wanted())
-
-    def _report_once_open(self) -> dict[str, Any]:
-        """For the web page, which may ask before all is open."""
-        return self.report(self._clock.now()) if hasattr(self, "pipeline") else {}
-
-    def _newest(self) -> Frame | None:
-        return self.pipeline.newest if hasattr(self, "pipeline") else None
-
-    def _serve(self, web: MjpegSink, opened: list[Sink]) -> None:
-        thumbnails = Thumbnails(self._catalog, self._newest, self._clock)
-        told = (self.describe, self._report_once_open, self._keyboard.names, thumbnails)
-        desk = ServerContext(self.control, self._catalog, web.broadcast, *told)
-        self.server = serve(self._settings, desk, web, opened, self._say)
-
-    def _changed(self) -> None:
-        if self.server is not None:
-            self.server.send_state()
-
-    def _say(self, message: str) -> None:
-        self._tell_user(message)
-        if self.server is not None:
-            self.server.send_notice(message)
-
-    def _reload(self) -> None:
-        if self._reloader is None:
-            raise CommandRefusedError("there is no configuration to read again")
-        self._reloader.reload()
-        self._changed()
-
-    def _watch(self, tick: Callable[[dict[str, Any]], None] | None) -> None:
-        windows = [sink for sink in self.sinks if isinstance(sink, WindowSink)]
+    def _watch(self, parts: OpenParts, tick: Tick | None) -> None:
+        """Look after everything that needs the main thread, until something ends the run."""
         began = self._clock.now()
         ticked = float("-inf")
         cycle = AutoCycle()
-        while not self._ended(began, windows):
-            for window in windows:
-                order = command_for_key(key) if (key := window.show()) else None
-                if order is not None:
-                    self.press(order)
-            if self._reload_asked:
-                self._reload_asked = False
-                self.press(Command("reload"))
-            self.media_saver.handle_commands()
+        while not self._ended(parts, began):
+            for window in parts.windows:
+                command = command_for_key(key) if (key := window.show()) else None
+                if command is not None:
+                    self.press(command)
+            if self._reload_requested:
+                self._reload_requested = False
+                self.press("reload")
+            parts.media_saver.handle_commands(lambda: self._reload(parts))
             now = self._clock.now()
-            if (order := cycle.due(self.control.state, now)) is not None:
-                self.press(order)
+            if (command := cycle.due(self.control.state, now)) is not None:
+                self.press(command)
             if now - ticked >= TICK_S:
                 ticked = now
-                self._tick(now, tick)
-            if self._stats_file.due(now):
-                self._stats_file.write(self.report(now), now)
-            self._clock.wait_until(now + (WINDOW_TICK_S if windows else TICK_S / 2), self.control.attention)
+                self._tick(parts, now, tick)
+            if self._stats_file.is_due(now):
+                self._stats_file.write(self.report().to_json(), now)
+            self._clock.wait_until(now + (WINDOW_TICK_S if parts.windows else TICK_S / 2), self.control.attention)
 
-    def _ended(self, began: float, windows: list[WindowSink]) -> bool:
+    def _ended(self, parts: OpenParts, began: float) -> bool:
         seconds = self._settings.seconds
         return (
             self._interrupted
             or self.control.quitting.is_set()
-            or self.pipeline.stopping.is_set()
             or (seconds is not None and self._clock.now() - began >= seconds)
-            or any(window.closed_by_user for window in windows)
-            or all(runner.given_up for runner in self._wanted())
+            or parts.ended
         )
 
-    def _tick(self, now: float, tick: Callable[[dict[str, Any]], None] | None) -> None:
-        """Tell what is new, about four times a second."""
-        self.media_saver.maintain()
-        self.pool.return_memory(now)
-        trouble = self.pool.engine.trouble
-        if trouble is not None and self._notifications.notify_once(trouble):
+    def _tick(self, parts: OpenParts, now: float, tick: Tick | None) -> None:
+        """Log what is new and pass the figures on, about four times a second."""
+        parts.media_saver.maintain()
+        parts.pool.return_memory(now)
+        trouble = parts.pool.engine.trouble
+        if trouble is not None and self._notifications.warn_once(trouble):
             self.stats.count_fault("engine", trouble)
-        while self.pool.notices:
-            self._say(self.pool.notices.popleft())
-        if self._notifications.update(self._troubles()):
-            self._changed()
-        if tick is None and not (self.server is not None and self.server.has_clients):
-            return
-        report = self.report(now)
-        if tick is not None:
-            tick(report)
-        if self.server is not None:
-            self.server.send_stats(report)
-
-    def _troubles(self) -> dict[str, str]:
-        """What does not work at this moment, by whom it concerns."""
-        troubles = {runner.sink.name: runner.trouble for runner in self.pipeline.sink_runners if runner.trouble}
-        if self.pipeline.capture.trouble:
-            troubles["the camera"] = self.pipeline.capture.trouble
+        while parts.pool.notices:
+            logger.warning("%s", parts.pool.notices.popleft())
+        troubles = parts.pipeline.troubles()
         if self._keyboard.trouble is not None:
             troubles["hotkeys"] = self._keyboard.trouble
-        return troubles
+        if self._notifications.update(troubles):
+            self._state_changed()
+        if tick is None and not (parts.server is not None and parts.server.has_clients):
+            return
+        report = self.report()
+        if tick is not None:
+            tick(report)
+        if parts.server is not None:
+            parts.server.send_stats(report.to_json())
 
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.count_fault(kind, message)
-        self._notifications.notify_once(message)
+        self._notifications.warn_once(message)
+
+    def _reload(self, parts: OpenParts) -> None:
+        if parts.reloader is None:
+            raise CommandRefusedError("there is no configuration to read again")
+        parts.reloader.reload()
+        self._state_changed()
+
+    def _state_changed(self) -> None:
+        """Tell the page that something which the state shows has changed. Any thread may call it."""
+        if self._parts is not None and self._parts.server is not None:
+            self._parts.server.send_state()
+
+    def _report_json(self) -> dict[str, Any]:
+        """Return the figures for the page, which may ask before everything is open."""
+        return {} if self._parts is None else self.report().to_json()
+
+    def _newest_frame(self) -> Frame | None:
+        return None if self._parts is None else self._parts.pipeline.newest

@@ -1,9 +1,11 @@
-"""The server of a live run: where it listens, whether there is to be one, and what it needs of the run."""
+"""What a session starts with: the first state, the source, the sinks and the page, each with its fallback."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylecam.control.http.address import Address, seen_from_outside, url
@@ -11,85 +13,110 @@ from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import CameraNotFoundError, ServerUnavailableError, SinkUnavailableError, UsageError
+from stylecam.live.pipeline import Pipeline
+from stylecam.live.publisher import SinkRunner
+from stylecam.live.recording import MediaSaver
+from stylecam.live.reload import Reloader
 from stylecam.live.settings import Settings
+from stylecam.media.frame import Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
-from stylecam.media.sinks.pipewire import is_available as pipewire_is_possible
+from stylecam.media.sinks.pipewire import is_available as pipewire_is_available
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink
+from stylecam.media.sinks.window import WindowSink
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.factory import make_source
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Look
+from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import Clock
-from stylecam.utils.text import Say
+
+logger = logging.getLogger(__name__)
 
 
-# ---- serving
-def find_web_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | None:
-    """The sink that feeds the server: the one among `sinks`, or one more; None if there is to be no server.
+class Devices:
+    """The source and the sinks of a session, opened so that whatever comes next, they are closed again.
 
-    Raises:
-        UsageError: no server is wanted, and a page is; or its address or token cannot be meant.
+    They are closed by the pipeline's threads once those have started, and else by the exit stack in reverse order.
+
+    Attributes:
+        sinks: the open sinks.
+        pipeline: set before the pipeline starts.
     """
-    wanted = next((sink for sink in sinks if isinstance(sink, MjpegSink)), None)
-    if settings.server:
-        sink = wanted or MjpegSink()
-        _address(settings, sink)
-        return sink
-    if wanted is not None:
-        raise UsageError("--output web and --no-server cannot be together; leave one of them out")
-    return None
+
+    def __init__(self, size: Size, fps: float, closing: contextlib.ExitStack) -> None:
+        self._size, self._fps, self._closing = size, fps, closing
+        self.sinks: list[Sink] = []
+        self.pipeline: Pipeline | None = None
+
+    def open_source(self, source: Source) -> Source:
+        """Open `source` and return it; raises what the source raises."""
+        self._closing.callback(self._close_source, source)  # before it opens: an interrupt may come between the two
+        source.open(self._size, self._fps)
+        return source
+
+    def open_sink(self, sink: Sink) -> None:
+        """Open `sink` and add it to `sinks`; raises what the sink raises."""
+        self._closing.callback(self._discard_sink, sink)
+        sink.open(self._size, self._fps)
+        self.sinks.append(sink)
+
+    def _close_source(self, source: Source) -> None:
+        if self.pipeline is None or not self.pipeline.owns_source:  # which may still hang in a read
+            source.close()
+
+    def _discard_sink(self, sink: Sink) -> None:
+        if self.pipeline is None or not self.pipeline.owns_sinks:
+            sink.discard()
 
 
-def serve(settings: Settings, desk: ServerContext, sink: MjpegSink, opened: list[Sink], say: Say) -> Server | None:
-    """Start the server, and open `sink` if it is not among those `opened`.
+@dataclass(frozen=True, slots=True)
+class OpenParts:
+    """What exists only once a session is open.
 
-    A page that nobody asked for, on a port that nobody chose, may be missing: that is said, and None returned.
-
-    Raises:
-        ServerUnavailableError: the port or address asked for cannot be had.
+    Attributes:
+        requested_sinks: the outputs asked for: without the page that nobody asked for.
+        engine_reason: why the autotuner took the engine; None where there was nothing to choose.
     """
-    server = Server(desk, _address(settings, sink), settings.token)
-    try:
-        server.start()
-    except ServerUnavailableError as error:
-        if sink in opened or server.address.port is not None:
-            raise
-        say(f"there is no page: {error}")
-        return None
-    sink.name = f"web {server.url}"
-    if not server.address.private:
-        host = seen_from_outside(server.host) or "THIS-COMPUTER"
-        say(
-            f"the page can be reached from other computers and phones: {url(host, server.port)}?token={server.token} "
-            "(unencrypted: whoever sees this link on the network can watch and steer; without --listen nobody can)"
+
+    source: Source
+    requested_sinks: tuple[Sink, ...]
+    server: Server | None
+    pool: SessionPool
+    engine_reason: str | None
+    pipeline: Pipeline
+    media_saver: MediaSaver
+    reloader: Reloader | None
+
+    @property
+    def windows(self) -> list[WindowSink]:
+        """The preview windows."""
+        return [sink for sink in self.requested_sinks if isinstance(sink, WindowSink)]
+
+    @property
+    def requested_runners(self) -> list[SinkRunner]:
+        """The outputs asked for with their troubles: no recording that began meanwhile."""
+        return [runner for runner in self.pipeline.sink_runners if runner.sink in self.requested_sinks]
+
+    @property
+    def ended(self) -> bool:
+        """True if nothing is left to run: the pipeline stopped, a window was closed or every output has failed."""
+        return (
+            self.pipeline.stopping.is_set()
+            or any(window.closed_by_user for window in self.windows)
+            or all(runner.given_up for runner in self.requested_runners)
         )
-    if sink not in opened:
-        opened.append(sink)
-        sink.open(settings.size, settings.fps)
-    return server
 
 
-def _address(settings: Settings, sink: MjpegSink) -> Address:
-    """Where to listen: `--listen`, with the port of `--output web:PORT`."""
-    address = Address() if settings.listen is None else Address.parse(settings.listen)
-    if sink.port is None:
-        return address
-    if address.port not in (None, sink.port):
-        raise UsageError(f"--output web:{sink.port} and --listen {settings.listen} name two ports; there is one page")
-    return replace(address, port=sink.port)
-
-
-# ---- beginning
 def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
-    """The state before the first order; without a style asked for, the first one there is.
+    """Return the state before the first command. Without a style in the settings it has the first of the catalog.
 
     Raises:
-        StyleNotFoundError: no style of the name asked for.
-        UsageError: a blend that is none.
-        ModelFormatError: the file asked for is no style.
+        StyleNotFoundError: there is no style of this name.
+        UsageError: the blend cannot be parsed.
+        ModelFormatError: the file is not a style network.
     """
     if settings.style is not None:
         mix = catalog.parse(settings.style)
@@ -100,58 +127,103 @@ def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
     return LiveState(Look.start(mix, settings))
 
 
-def open_source(settings: Settings, clock: Clock, say: Say, own: Source | None = None) -> Source:
-    """`own`, or what the settings name, opened; where no camera was asked for and there is none, the demo.
+def choose_source(settings: Settings, clock: Clock) -> Source:
+    """Return the source that the settings name, not open. Where no camera is named and there is none: the demo.
 
     Raises:
-        SourceError: the one asked for cannot be had.
+        SourceError: the source asked for does not exist.
     """
     try:
-        source = own or make_source(settings.camera, clock)
+        return make_source(settings.camera, clock)
     except CameraNotFoundError as error:
         if settings.camera is not None or not settings.demo:
             raise
-        say(f"{error}; showing the built-in demo. Choose one with --camera (stylecam cameras lists them).")
-        source = DemoSource(clock)
-    source.open(settings.size, settings.fps)
-    return source
+        logger.warning("%s; showing the built-in demo. Choose one with --camera (stylecam cameras lists them).", error)
+        return DemoSource(clock)
 
 
-# ---- outputs
-def open_sinks(sinks: Sequence[Sink], opened: list[Sink], page: MjpegSink | None, settings: Settings, say: Say) -> None:
-    """Open all of `sinks` into `opened`, so that the caller can close those that were when one is refused.
-
-    Without any, it is the virtual camera, or `page` if there is none, which is said.
+def open_sinks(sinks: Sequence[Sink], page: MjpegSink | None, settings: Settings, devices: Devices) -> None:
+    """Open all of `sinks`; without any, the virtual camera, or `page` where there is no virtual camera.
 
     Raises:
-        SinkUnavailableError: one cannot be opened.
-        UsageError: one would overwrite the video that is read.
+        SinkUnavailableError: one of them cannot be opened.
+        UsageError: one of them would overwrite the video that is read.
     """
-    for sink in sinks or [_virtual_or(page, settings, say)]:
-        if isinstance(sink, RecorderSink) and settings.camera and _same_file(sink.path, settings.camera):
+    for sink in sinks:
+        if isinstance(sink, RecorderSink) and settings.camera and _is_same_file(sink.path, settings.camera):
             raise UsageError(f"--output file:{sink.path} is the video being read; choose another name")
-        opened.append(sink)
-        sink.open(settings.size, settings.fps)
-
-
-def _virtual_or(page: MjpegSink | None, settings: Settings, say: Say) -> Sink:
-    virtual = VirtualCameraSink()
+        devices.open_sink(sink)
+    if sinks:
+        return
     try:
-        virtual.open(settings.size, settings.fps)
+        devices.open_sink(VirtualCameraSink())
     except SinkUnavailableError as error:
         if page is None:
             raise
-        more = (
-            " --output pipewire needs no driver, for programs that ask PipeWire for cameras."
-            if pipewire_is_possible()
-            else ""
+        hint = " --output pipewire needs no driver, for programs that ask PipeWire for cameras."
+        logger.warning("%s. Until then the picture is on a web page.%s", error, hint if pipewire_is_available() else "")
+        devices.open_sink(page)
+
+
+def find_page_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | None:
+    """Return the sink that feeds the page: the one among `sinks`, or a new one; None if there is to be no server.
+
+    Raises:
+        UsageError: a page is asked for and a server is not; or the server's address makes no sense.
+    """
+    requested = next((sink for sink in sinks if isinstance(sink, MjpegSink)), None)
+    if settings.server:
+        sink = requested or MjpegSink()
+        _server_address(settings, sink)
+        return sink
+    if requested is not None:
+        raise UsageError("--output web and --no-server cannot be together; leave one of them out")
+    return None
+
+
+def start_server(
+    settings: Settings, context: ServerContext, sink: MjpegSink, closing: contextlib.ExitStack, *, required: bool
+) -> Server | None:
+    """Start the server that shows the frames of `sink`, name the sink after its address and let `closing` stop it.
+
+    Without `required` (nobody asked for the page) and on a port that nobody chose, a server that cannot start is
+    logged and None returned.
+
+    Raises:
+        ServerUnavailableError: the port or address asked for cannot be used.
+    """
+    server = Server(context, _server_address(settings, sink), settings.token)
+    closing.callback(server.stop)  # before it starts: an interrupt may come between the two
+    try:
+        server.start()
+    except ServerUnavailableError as error:
+        if required or server.address.port is not None:
+            raise
+        logger.warning("there is no page: %s", error)
+        return None
+    sink.name = f"web {server.url}"
+    if not server.address.private:
+        host = seen_from_outside(server.host) or "THIS-COMPUTER"
+        logger.warning(
+            "the page can be reached from other computers and phones: %s?token=%s "
+            "(unencrypted: whoever sees this link on the network can watch and steer; without --listen nobody can)",
+            url(host, server.port),
+            server.token,
         )
-        say(f"{error}. Until then the picture is on a web page.{more}")
-        return page
-    return virtual
+    return server
 
 
-def _same_file(path: Path, camera: str) -> bool:
+def _server_address(settings: Settings, sink: MjpegSink) -> Address:
+    """Return where to listen: the host and port of `--listen`, or the port of `--output web:PORT`."""
+    address = Address() if settings.listen is None else Address.parse(settings.listen)
+    if sink.port is None:
+        return address
+    if address.port not in (None, sink.port):
+        raise UsageError(f"--output web:{sink.port} and --listen {settings.listen} name two ports; there is one page")
+    return replace(address, port=sink.port)
+
+
+def _is_same_file(path: Path, camera: str) -> bool:
     try:
         return path.samefile(camera)
     except (OSError, ValueError):

@@ -12,7 +12,10 @@ from stylecam.cli import cameras as cameras_module
 from stylecam.cli import run as run_module
 from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style
 from stylecam.cli.group import run_command_line
-from stylecam.cli.status import line
+from stylecam.cli.status import status_line
+from stylecam.live.report import EngineStatus, PipelineReport, SessionReport
+from stylecam.live.stats import Stats
+from stylecam.media.frame import Size
 from stylecam.media.sources import devices
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
@@ -320,12 +323,10 @@ def test_a_signal_ends_the_run_cleanly(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_status_line_says_that_the_camera_waits_for_a_viewer() -> None:
-    stats: dict[str, object] = {
-        "recent": {"latency_ms": {}},
-        "rung": None,
-        "frozen": False,
-        "bypass": False,
-        "style": "udnie",
-    }
-    shown = line({**stats, "strength": 1.0, "waiting_for": "waiting for a viewer"}).plain
-    assert shown.strip() == "udnie   waiting for a viewer: the camera is off"
+    frames = Stats().snapshot(0.0)
+    pipeline = PipelineReport(frames, False, False, {}, None, None, "waiting for a viewer", 0, None)
+    state = {"style": "udnie", "strength": 1.0, "bypass": False, "frozen": False}
+    engine = EngineStatus("opencv", "cpu", "5.0", None)
+    size = Size(1280, 720)
+    report = SessionReport(pipeline, size, 30.0, state, engine, 80.0, 4, {"name": "demo"}, (), {}, 1.0, None, "1")
+    assert status_line(report).plain.strip() == "udnie   waiting for a viewer: the camera is off"

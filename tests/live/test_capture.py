@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import pytest
 
 from stylecam.errors import CameraBusyError, CameraNotFoundError, SourceError, SourceLostError
 from stylecam.live.capture import BACKOFF_S, STALLED_S, Capture
-from stylecam.live.stats import Stats
 from stylecam.live.viewers import LINGER_S
 from stylecam.media.frame import Frame, Size
 from stylecam.testing import FailingSource, ScriptEvent, gray_image
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.latest import Latest
 from tests.doubles import viewers, watchable_sink
+from tests.live.fixtures import pipeline_context
 
 LOST = SourceLostError("HD Webcam gives no more pictures; is it still plugged in?")
 BUSY = CameraBusyError("HD Webcam is in use by zoom (process 42); close it there and try again", [("zoom", 42)])
 GONE = CameraNotFoundError("HD Webcam is not there any more; plug it in again")
 
 
-class Stage:
+class SteppedCapture:
     """A capture with a scripted source, stepped by hand."""
 
     def __init__(
@@ -32,13 +31,11 @@ class Stage:
         self.source = FailingSource(events, self.clock, refusals)
         self.source.live = live
         self.slot: Latest[Frame] = Latest()
-        self.stats = Stats()
-        self.stop = threading.Event()
-        self.watchable_sink = watchable_sink()
-        self.viewers = viewers(self.watchable_sink, now=self.clock.now())
-        self.capture = Capture(
-            self.source, self.slot, self.stats, self.clock, self.stop, Size(128, 96), 30, self.viewers
-        )
+        self.sink = watchable_sink()
+        self.viewers = viewers(self.sink, now=self.clock.now())
+        self.context = pipeline_context(self.clock, self.viewers)
+        self.stats, self.stop = self.context.stats, self.context.stopping
+        self.capture = Capture(self.source, self.slot, self.context)
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):
@@ -46,22 +43,22 @@ class Stage:
 
     def empty(self) -> None:
         """The last viewer has left, and stays away."""
-        self.watchable_sink.taken = False
+        self.sink.taken = False
         self.clock.advance(LINGER_S)
         self.viewers.update(self.clock.now())
 
     def fill(self) -> None:
-        self.watchable_sink.taken = True
+        self.sink.taken = True
         self.clock.advance(1)
         self.viewers.update(self.clock.now())
 
     @property
-    def notice(self) -> str | None:
-        return self.capture.notice(self.clock.now())
+    def badge_text(self) -> str | None:
+        return self.capture.badge_text(self.clock.now())
 
 
 def test_frames_go_to_the_stylist_with_their_number_and_time() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
     stage.step()
     frame = stage.slot.take()
     assert frame is not None
@@ -69,43 +66,43 @@ def test_frames_go_to_the_stylist_with_their_number_and_time() -> None:
 
 
 def test_a_frame_the_stylist_did_not_take_is_a_drop() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
     stage.step(3)
     snapshot = stage.stats.snapshot(stage.clock.now())
-    assert (snapshot["captured"], snapshot["drops"]) == (3, 2)
+    assert (snapshot.captured, snapshot.drops) == (3, 2)
 
 
 def test_a_moment_without_a_picture_is_no_loss() -> None:
-    stage = Stage([gray_image(), None, gray_image()])
+    stage = SteppedCapture([gray_image(), None, gray_image()])
     stage.step(3)
-    assert stage.notice is None
-    assert stage.stats.snapshot(0)["captured"] == 2
+    assert stage.badge_text is None
+    assert stage.stats.snapshot(0).captured == 2
 
 
 def test_an_unplugged_camera_is_noticed_at_once() -> None:
-    stage = Stage([gray_image(), LOST])
+    stage = SteppedCapture([gray_image(), LOST])
     stage.step(2)
-    assert stage.notice == "camera lost"
+    assert stage.badge_text == "camera lost"
     assert stage.capture.trouble == str(LOST)
 
 
 def test_an_unplugged_camera_is_closed_and_counted_as_one_fault() -> None:
-    stage = Stage([gray_image(), LOST], refusals=[GONE] * 10)
+    stage = SteppedCapture([gray_image(), LOST], refusals=[GONE] * 10)
     stage.step(6)
     assert stage.source.closed == 1
-    assert stage.stats.snapshot(0)["faults"]["source"] == 1
+    assert stage.stats.snapshot(0).faults.by_kind["source"] == 1
 
 
 def test_a_camera_plugged_in_again_is_used_again() -> None:
-    stage = Stage([gray_image(), LOST, gray_image()], refusals=[GONE] * 3)
+    stage = SteppedCapture([gray_image(), LOST, gray_image()], refusals=[GONE] * 3)
     stage.step(7)
-    assert stage.notice is None
+    assert stage.badge_text is None
     assert stage.capture.trouble is None
-    assert stage.stats.snapshot(0)["captured"] == 2
+    assert stage.stats.snapshot(0).captured == 2
 
 
 def test_attempts_to_open_it_back_off() -> None:
-    stage = Stage([LOST], refusals=[GONE] * 20)
+    stage = SteppedCapture([LOST], refusals=[GONE] * 20)
     stage.step()
     waits = []
     for _ in range(7):
@@ -117,7 +114,7 @@ def test_attempts_to_open_it_back_off() -> None:
 
 @pytest.mark.parametrize("away_s", [0.1, 1.0, 5.0, 60.0, 3600.0])
 def test_it_is_back_within_two_seconds_of_its_return(away_s: float) -> None:
-    stage = Stage([gray_image(), LOST, gray_image()], refusals=[GONE] * 10_000)
+    stage = SteppedCapture([gray_image(), LOST, gray_image()], refusals=[GONE] * 10_000)
     stage.step(2)
     returned_at = stage.clock.now() + away_s
     while stage.capture.trouble:
@@ -129,7 +126,7 @@ def test_it_is_back_within_two_seconds_of_its_return(away_s: float) -> None:
 
 
 def test_the_back_off_starts_anew_with_each_loss() -> None:
-    stage = Stage([LOST, gray_image(), LOST], refusals=[GONE] * 4)
+    stage = SteppedCapture([LOST, gray_image(), LOST], refusals=[GONE] * 4)
     stage.step(7)
     stage.source.refusals = []
     stage.step()
@@ -139,68 +136,68 @@ def test_the_back_off_starts_anew_with_each_loss() -> None:
 
 
 def test_a_camera_another_program_took_is_shown_as_busy_with_that_program() -> None:
-    stage = Stage([LOST], refusals=[BUSY])
+    stage = SteppedCapture([LOST], refusals=[BUSY])
     stage.step(2)
-    assert stage.notice == "camera busy"
+    assert stage.badge_text == "camera busy"
     assert stage.capture.trouble == str(BUSY)
 
 
 def test_a_busy_camera_that_is_then_unplugged_keeps_being_looked_for() -> None:
-    stage = Stage([LOST, gray_image()], refusals=[BUSY, GONE])
+    stage = SteppedCapture([LOST, gray_image()], refusals=[BUSY, GONE])
     stage.step(5)
     assert stage.capture.trouble is None
 
 
 def test_a_silent_camera_is_shown_as_stalled() -> None:
-    stage = Stage([gray_image(), None])
+    stage = SteppedCapture([gray_image(), None])
     stage.step(2)
     stage.clock.advance(STALLED_S)
-    assert stage.notice == "camera stalled"
+    assert stage.badge_text == "camera stalled"
 
 
 def test_a_silent_camera_is_noticed_while_its_read_still_hangs() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
     stage.step()
-    assert stage.capture.notice(stage.clock.now() + STALLED_S + 0.1) == "camera stalled"
+    assert stage.capture.badge_text(stage.clock.now() + STALLED_S + 0.1) == "camera stalled"
 
 
 def test_a_camera_that_speaks_again_is_no_longer_stalled() -> None:
-    stage = Stage([gray_image(), None, gray_image()])
+    stage = SteppedCapture([gray_image(), None, gray_image()])
     stage.step(2)
     stage.clock.advance(STALLED_S)
     stage.step()
-    assert stage.notice is None
+    assert stage.badge_text is None
 
 
 def test_a_camera_is_given_time_for_its_first_picture() -> None:
-    stage = Stage([None])
+    stage = SteppedCapture([None])
     stage.step()
-    assert stage.notice is None
+    assert stage.badge_text is None
 
 
 def test_a_camera_that_never_delivers_is_shown_as_stalled() -> None:
-    stage = Stage([None])
+    stage = SteppedCapture([None])
     stage.clock.advance(60)
-    assert stage.notice == "camera stalled"
+    assert stage.badge_text == "camera stalled"
 
 
 def test_a_file_that_waits_is_not_called_a_stalled_camera() -> None:
-    stage = Stage([gray_image(), None], live=False)
+    stage = SteppedCapture([gray_image(), None], live=False)
     stage.step(2)
     stage.clock.advance(60)
-    assert stage.notice is None
+    assert stage.badge_text is None
 
 
 def test_a_reopened_camera_gets_time_for_its_first_picture() -> None:
-    stage = Stage([gray_image(), LOST, None])
+    stage = SteppedCapture([gray_image(), LOST, None])
     stage.step(2)
     stage.clock.advance(60)
     stage.step()
-    assert stage.notice is None
+    assert stage.badge_text is None
 
 
 def test_stopping_ends_the_wait_between_attempts() -> None:
-    stage = Stage([LOST])
+    stage = SteppedCapture([LOST])
     stage.step()
     stage.stop.set()
     before = stage.clock.now()
@@ -210,14 +207,14 @@ def test_stopping_ends_the_wait_between_attempts() -> None:
 
 
 def test_when_stopped_the_source_is_closed() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
     stage.stop.set()
     stage.capture.run()
     assert stage.source.closed == 1
 
 
 def test_the_source_is_closed_also_when_reading_fails_in_an_unforeseen_way() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
 
     def broken() -> None:
         raise ZeroDivisionError
@@ -229,24 +226,24 @@ def test_the_source_is_closed_also_when_reading_fails_in_an_unforeseen_way() -> 
 
 
 def test_a_camera_is_closed_once_when_nobody_watches_and_not_read() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
     stage.step(2)
     stage.empty()
     stage.step(100)
     assert stage.source.closed == 1
-    assert stage.stats.snapshot(0)["captured"] == 2
+    assert stage.stats.snapshot(0).captured == 2
 
 
 def test_a_camera_that_rests_is_neither_lost_nor_stalled() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
     stage.step()
     stage.empty()
     stage.step(200)
-    assert (stage.notice, stage.capture.trouble) == (None, None)
+    assert (stage.badge_text, stage.capture.trouble) == (None, None)
 
 
 def test_a_viewer_brings_the_camera_back_at_once() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
     stage.step()
     stage.empty()
     stage.step(200)
@@ -254,24 +251,24 @@ def test_a_viewer_brings_the_camera_back_at_once() -> None:
     before = stage.clock.now()
     stage.step(2)
     assert stage.source.opened == 1
-    assert stage.stats.snapshot(0)["captured"] == 2
+    assert stage.stats.snapshot(0).captured == 2
     assert stage.clock.now() - before == pytest.approx(1 / 30)
-    assert stage.notice is None
+    assert stage.badge_text is None
 
 
 def test_a_camera_that_was_taken_meanwhile_is_shown_as_busy_and_waited_for() -> None:
-    stage = Stage([gray_image()], refusals=[BUSY, BUSY])
+    stage = SteppedCapture([gray_image()], refusals=[BUSY, BUSY])
     stage.empty()
     stage.step()
     stage.fill()
     stage.step()
-    assert (stage.notice, stage.capture.trouble) == ("camera busy", str(BUSY))
+    assert (stage.badge_text, stage.capture.trouble) == ("camera busy", str(BUSY))
     stage.step(2)
-    assert stage.notice is None
+    assert stage.badge_text is None
 
 
 def test_nobody_looks_for_a_lost_camera_while_nobody_watches() -> None:
-    stage = Stage([LOST], refusals=[GONE] * 100)
+    stage = SteppedCapture([LOST], refusals=[GONE] * 100)
     stage.step(2)
     attempts = stage.source.opened
     stage.empty()
@@ -280,18 +277,18 @@ def test_nobody_looks_for_a_lost_camera_while_nobody_watches() -> None:
 
 
 def test_a_file_waits_where_it_is_for_the_next_viewer() -> None:
-    stage = Stage([gray_image()], live=False)
+    stage = SteppedCapture([gray_image()], live=False)
     stage.step()
     stage.empty()
     stage.step(10)
     stage.fill()
     stage.step(2)
     assert (stage.source.closed, stage.source.opened) == (0, 0)
-    assert stage.stats.snapshot(0)["captured"] == 2
+    assert stage.stats.snapshot(0).captured == 2
 
 
 def test_a_camera_that_takes_its_time_to_start_again_has_not_stalled() -> None:
-    stage = Stage([gray_image()])
+    stage = SteppedCapture([gray_image()])
     stage.step()
     stage.empty()
     stage.step()
@@ -300,8 +297,8 @@ def test_a_camera_that_takes_its_time_to_start_again_has_not_stalled() -> None:
 
     def slow(size: Size, fps: float) -> None:
         stage.clock.advance(2 * STALLED_S)
-        seen.append(stage.notice)
+        seen.append(stage.badge_text)
 
     stage.source._open = slow  # type: ignore[method-assign]
     stage.step()
-    assert [*seen, stage.notice] == [None, None]
+    assert [*seen, stage.badge_text] == [None, None]

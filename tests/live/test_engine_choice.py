@@ -9,8 +9,8 @@ import pytest
 from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineError, EngineRunError, EngineUnavailableError
-from stylecam.live import engine_choice as engine_choice_module
-from stylecam.live.engine_choice import Motor
+from stylecam.live import engine_choice
+from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.settings import Settings
 from stylecam.utils.clock import ManualClock
 from tests.doubles import TintEngine
@@ -18,9 +18,8 @@ from tests.doubles import TintEngine
 FAILED = EngineRunError("it fell apart")
 
 
-def driven(said: list[str] | None = None, **settings: Any) -> Motor:
-    lines: list[str] = [] if said is None else said
-    return Motor(Settings(**settings), ManualClock(), lines.append)
+def chooser(**settings: Any) -> EngineChooser:
+    return EngineChooser(Settings(**settings), ManualClock())
 
 
 def engine(name: str, device: str = "cpu") -> Engine:
@@ -30,11 +29,11 @@ def engine(name: str, device: str = "cpu") -> Engine:
 
 
 def test_auto_asks_for_none_by_name() -> None:
-    assert driven().requested() is None
+    assert chooser().requested() is None
 
 
 def test_without_any_network_opencv_does() -> None:
-    found = driven()
+    found = chooser()
     assert found.fastest([]).name == "opencv"
     assert found.reason is None
 
@@ -43,9 +42,9 @@ def test_an_engine_that_is_not_installed_is_refused_before_anything_is_opened(mo
     def missing(*_: object) -> Engine:
         raise EngineUnavailableError("OpenVINO is not installed")
 
-    monkeypatch.setattr(engine_choice_module, "make_engine", missing)
+    monkeypatch.setattr(engine_choice, "make_engine", missing)
     with pytest.raises(EngineUnavailableError):
-        driven(engine="openvino").requested()
+        chooser(engine="openvino").requested()
 
 
 @pytest.mark.parametrize(
@@ -54,11 +53,14 @@ def test_an_engine_that_is_not_installed_is_refused_before_anything_is_opened(mo
      ({"engine": "opencv"}, engine("opencv", "cuda"))],
     ids=["the fastest", "its card", "the fastest on a device", "a card found by itself"],
 )  # fmt: skip
-def test_what_nobody_asked_for_and_fails_gives_way_to_opencv(settings: dict[str, Any], failing: Engine) -> None:
-    said: list[str] = []
-    other = driven(said, **settings).fallback_for(failing, FAILED)
+def test_what_nobody_asked_for_and_fails_gives_way_to_opencv(
+    settings: dict[str, Any], failing: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = chooser(**settings).fallback_for(failing, FAILED)
     assert (other.name, other.device) == ("opencv", "cpu")
-    assert said == [f"{failing.version} on {failing.device} does not work (it fell apart); going on with OpenCV"]
+    assert caplog.messages == [
+        f"{failing.version} on {failing.device} does not work (it fell apart); going on with OpenCV"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -69,10 +71,10 @@ def test_what_nobody_asked_for_and_fails_gives_way_to_opencv(settings: dict[str,
 )  # fmt: skip
 def test_what_was_asked_for_or_is_the_last_resort_is_not_replaced(settings: dict[str, Any], failing: Engine) -> None:
     with pytest.raises(EngineError, match="it fell apart"):
-        driven(**settings).fallback_for(failing, FAILED)
+        chooser(**settings).fallback_for(failing, FAILED)
 
 
 def test_the_fastest_has_a_spare_one_for_networks_it_cannot_run_and_one_asked_for_has_none() -> None:
-    assert isinstance(driven().spare_for(engine("openvino")), OpenCVEngine)
-    assert driven().spare_for(engine("opencv")) is None
-    assert driven(engine="openvino").spare_for(engine("openvino")) is None
+    assert isinstance(chooser().spare_for(engine("openvino")), OpenCVEngine)
+    assert chooser().spare_for(engine("opencv")) is None
+    assert chooser(engine="openvino").spare_for(engine("openvino")) is None

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import Future
 
 import pytest
 
 from stylecam.control.commands import CommandResult
+from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
-from stylecam.live.notifications import Notifications
+from stylecam.live.notifications import Notifications, log_refusal
+
+
+@pytest.fixture(autouse=True)
+def _log_from_info_on(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stylecam")
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
+def notifications() -> Notifications:
+    return Notifications()
 
 
-@pytest.fixture
-def notifications(said: list[str]) -> Notifications:
-    return Notifications(said.append)
-
-
-def test_a_trouble_is_said_when_it_comes_and_when_it_goes(notifications: Notifications, said: list[str]) -> None:
+def test_a_trouble_is_logged_when_it_comes_and_when_it_goes(
+    notifications: Notifications, caplog: pytest.LogCaptureFixture
+) -> None:
     changes = [notifications.update(troubles) for troubles in ({}, {"web": "lost"}, {"web": "lost"}, {}, {})]
     assert changes == [False, True, False, True, False]
-    assert said == ["lost", "web is back"]
+    assert caplog.messages == ["lost", "web is back"]
 
 
-def test_a_trouble_whose_words_change_is_shown_but_not_said_again(
-    notifications: Notifications, said: list[str]
+def test_a_trouble_whose_words_change_is_shown_but_not_logged_again(
+    notifications: Notifications, caplog: pytest.LogCaptureFixture
 ) -> None:
     notifications.update({"the camera": "gone"})
     assert notifications.update({"the camera": "in use by zoom"})
-    assert said == ["gone"]
+    assert caplog.messages == ["gone"]
     assert notifications.notice == "in use by zoom"
 
 
@@ -44,16 +48,23 @@ def test_the_notice_is_the_trouble_of_this_moment(notifications: Notifications) 
     assert notices == [None, "one", "two", None]
 
 
-def test_a_refused_key_is_said_on_the_thread_that_tells(notifications: Notifications, said: list[str]) -> None:
+def test_a_refused_command_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     refused: Future[CommandResult] = Future()
     refused.set_exception(UsageError("there is no style 99"))
-    notifications.note_refusal(refused)
-    assert said == []
-    notifications.update({})
-    assert said == ["there is no style 99"]
+    log_refusal(refused)
+    assert caplog.messages == ["there is no style 99"]
 
 
-def test_what_happens_again_and_again_is_said_once(notifications: Notifications, said: list[str]) -> None:
+def test_a_command_that_was_carried_out_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    done: Future[CommandResult] = Future()
+    done.set_result(CommandResult(LiveState()))
+    log_refusal(done)
+    assert caplog.messages == []
+
+
+def test_what_happens_again_and_again_is_logged_once(
+    notifications: Notifications, caplog: pytest.LogCaptureFixture
+) -> None:
     for _ in range(3):
-        notifications.notify_once("the network failed")
-    assert said == ["the network failed"]
+        notifications.warn_once("the network failed")
+    assert caplog.messages == ["the network failed"]

@@ -14,21 +14,19 @@ from hypothesis import strategies as st
 
 from stylecam.control.state import LiveState
 from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
-from stylecam.live.publisher import CARD_S, RETRY_S, Pacer, Publisher, SinkRunner
-from stylecam.live.stats import Stats
+from stylecam.live.publisher import CARD_S, RETRY_S, Overlays, Pacer, Publisher, SinkRunner
 from stylecam.live.viewers import LINGER_S, UPDATE_INTERVAL_S, Viewers
-from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.frame import Frame, Image
 from stylecam.testing import CollectingSink, gray_image
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes
 from tests.doubles import WatchableSink, frame, viewers, watchable_sink
+from tests.live.fixtures import FPS, SIZE, pipeline_context
 
-FPS = 30.0
 PERIOD = 1 / FPS
-SIZE = Size(128, 96)
 
-Notice = Callable[[float], str | None]
+BadgeText = Callable[[float], str | None]
 
 
 def ticks(pacer: Pacer, count: int, waited_s: float | None = None) -> list[float]:
@@ -171,34 +169,23 @@ def test_a_sink_that_does_not_retry_is_given_up() -> None:
     assert sink.opened_count == 1
 
 
-class Stage:
+class SteppedPublisher:
     """A publisher with its slot, sinks and clock, stepped by hand."""
 
     def __init__(
-        self, *sinks: CollectingSink, notice: Notice = lambda _: None, watching: Viewers | None = None
+        self, *sinks: CollectingSink, badge_text: BadgeText = lambda _: None, watching: Viewers | None = None
     ) -> None:
         self.cover: Frame | None = None
         self.clock = ManualClock()
         self.slot: Latest[tuple[Frame, float]] = Latest()
-        self.stats = Stats()
-        self.stop = threading.Event()
+        self.context = pipeline_context(self.clock, watching)
+        self.stats, self.stop = self.context.stats, self.context.stopping
         self.sink_runners = [SinkRunner(sink, SIZE, FPS) for sink in sinks]
         for runner in self.sink_runners:
             runner.open()
-        first = frame(-1, self.clock.now())
-        self.publisher = Publisher(
-            self.slot,
-            self.sink_runners,
-            self.stats,
-            self.clock,
-            self.stop,
-            FPS,
-            first,
-            lambda now: notice(now),
-            watching or viewers(),
-            StageTimes(self.clock),
-            lambda: self.cover,
-        )
+        overlays = Overlays(frame(-1, self.clock.now()), lambda now: badge_text(now), lambda: self.cover)
+        stages = StageTimes(self.clock)
+        self.publisher = Publisher(self.slot, self.sink_runners, self.context, overlays, stages)
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):
@@ -210,7 +197,7 @@ class Stage:
 
 def test_the_first_card_is_published_until_a_frame_comes() -> None:
     sink = CollectingSink()
-    stage = Stage(sink)
+    stage = SteppedPublisher(sink)
     stage.step(3)
     stage.offer(0)
     stage.step()
@@ -219,23 +206,23 @@ def test_the_first_card_is_published_until_a_frame_comes() -> None:
 
 def test_the_last_frame_is_published_again_while_none_comes() -> None:
     sink = CollectingSink()
-    stage = Stage(sink)
+    stage = SteppedPublisher(sink)
     stage.offer(7)
     stage.step(4)
     assert [f.index for f in sink.frames] == [7] * 4
 
 
 def test_repeats_and_fresh_frames_are_told_apart_in_the_statistics() -> None:
-    stage = Stage(CollectingSink())
+    stage = SteppedPublisher(CollectingSink())
     stage.offer(0)
     stage.step(3)
     snapshot = stage.stats.snapshot(stage.clock.now())
-    assert (snapshot["published"], snapshot["repeats"]) == (3, 2)
+    assert (snapshot.published, snapshot.repeats) == (3, 2)
 
 
 def test_of_two_frames_ready_at_a_tick_the_newer_is_published() -> None:
     sink = CollectingSink()
-    stage = Stage(sink)
+    stage = SteppedPublisher(sink)
     stage.offer(0)
     stage.offer(1)
     stage.step()
@@ -244,41 +231,41 @@ def test_of_two_frames_ready_at_a_tick_the_newer_is_published() -> None:
 
 def test_a_busy_second_never_lowers_the_published_rate() -> None:
     sink = CollectingSink()
-    stage = Stage(sink)
+    stage = SteppedPublisher(sink)
     for second in range(10):
         if second not in (3, 4):
             stage.offer(second)
         stage.step(round(FPS))
-    assert stage.stats.snapshot(stage.clock.now())["published_fps"] == pytest.approx(FPS, rel=0.01)
+    assert stage.stats.snapshot(stage.clock.now()).published_fps == pytest.approx(FPS, rel=0.01)
 
 
 def test_latency_runs_from_capture_until_all_outputs_have_the_frame() -> None:
-    stage = Stage(CollectingSink())
+    stage = SteppedPublisher(CollectingSink())
     stage.step()
     stage.slot.put((frame(0, stage.clock.now() - 0.040), stage.clock.now()))
     stage.step()
-    p50 = stage.stats.snapshot(stage.clock.now())["latency_ms"]["p50"]
+    p50 = stage.stats.snapshot(stage.clock.now()).latency_ms.p50
     assert p50 == pytest.approx(40 + PERIOD * 1000, abs=1)
 
 
 def test_one_failing_output_does_not_touch_the_others() -> None:
     good, bad = CollectingSink(), CollectingSink(failing=failing_while(lambda: True))
-    stage = Stage(bad, good)
+    stage = SteppedPublisher(bad, good)
     stage.step(60)
     assert len(good.frames) == 60
 
 
 def test_a_failing_output_is_a_fault_in_the_statistics() -> None:
-    stage = Stage(CollectingSink(failing=failing_while(lambda: True)))
+    stage = SteppedPublisher(CollectingSink(failing=failing_while(lambda: True)))
     stage.step(5)
-    faults = stage.stats.snapshot(stage.clock.now())["faults"]
-    assert (faults["sink"], faults["last"]) == (1, "the device has gone")
+    faults = stage.stats.snapshot(stage.clock.now()).faults
+    assert (faults.by_kind["sink"], faults.last) == (1, "the device has gone")
 
 
 def test_an_output_that_fails_for_a_while_comes_back_by_itself() -> None:
     clock: list[ManualClock] = []
     sink = CollectingSink(failing=failing_while(lambda: 1001 <= clock[0].now() < 1003))
-    stage = Stage(sink)
+    stage = SteppedPublisher(sink)
     clock.append(stage.clock)
     stage.step(round(8 * FPS))
     assert stage.sink_runners[0].trouble is None
@@ -287,7 +274,7 @@ def test_an_output_that_fails_for_a_while_comes_back_by_itself() -> None:
 
 def test_a_notice_is_drawn_on_the_last_picture() -> None:
     sink = CollectingSink()
-    stage = Stage(sink, notice=lambda _: "camera lost")
+    stage = SteppedPublisher(sink, badge_text=lambda _: "camera lost")
     stage.offer(3)
     stage.step()
     changed = np.any(sink.frames[0].image != frame().image, axis=2)
@@ -298,7 +285,7 @@ def test_a_notice_is_drawn_on_the_last_picture() -> None:
 def test_the_notice_goes_with_its_reason() -> None:
     notes: list[str | None] = ["camera lost"]
     sink = CollectingSink()
-    stage = Stage(sink, notice=lambda _: notes[0])
+    stage = SteppedPublisher(sink, badge_text=lambda _: notes[0])
     stage.step()
     notes[0] = None
     stage.step()
@@ -308,7 +295,7 @@ def test_the_notice_goes_with_its_reason() -> None:
 def test_another_notice_replaces_the_first() -> None:
     notes = ["camera lost"]
     sink = CollectingSink()
-    stage = Stage(sink, notice=lambda _: notes[0])
+    stage = SteppedPublisher(sink, badge_text=lambda _: notes[0])
     stage.step()
     notes[0] = "camera busy"
     stage.step()
@@ -325,14 +312,14 @@ def test_a_notice_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.Monkey
         return badge.with_badge(image, text)
 
     monkeypatch.setattr("stylecam.live.publisher.with_badge", draw)
-    stage = Stage(CollectingSink(), notice=lambda _: "camera lost")
+    stage = SteppedPublisher(CollectingSink(), badge_text=lambda _: "camera lost")
     stage.step(20)
     assert drawn == ["camera lost"]
 
 
 def test_nothing_is_published_once_it_was_told_to_stop() -> None:
     sink = CollectingSink()
-    stage = Stage(sink)
+    stage = SteppedPublisher(sink)
     stage.stop.set()
     stage.step()
     assert sink.frames == []
@@ -340,14 +327,14 @@ def test_nothing_is_published_once_it_was_told_to_stop() -> None:
 
 def test_when_stopped_all_sinks_are_closed() -> None:
     sinks = CollectingSink(), CollectingSink()
-    stage = Stage(*sinks)
+    stage = SteppedPublisher(*sinks)
     stage.stop.set()
     stage.publisher.run()
     assert [sink.closed_count for sink in sinks] == [1, 1]
 
 
 def test_a_slow_output_does_not_make_the_ticks_race_afterwards() -> None:
-    holder: list[Stage] = []
+    holder: list[SteppedPublisher] = []
     times: list[float] = []
 
     def slow(during: str) -> SinkError | None:
@@ -357,7 +344,7 @@ def test_a_slow_output_does_not_make_the_ticks_race_afterwards() -> None:
                 holder[0].clock.advance(2.0)
         return None
 
-    stage = Stage(CollectingSink(failing=slow))
+    stage = SteppedPublisher(CollectingSink(failing=slow))
     holder.append(stage)
     stage.step(30)
     assert min(b - a for a, b in pairwise(times)) >= PERIOD * 0.98
@@ -371,14 +358,14 @@ def test_a_failing_output_that_cannot_even_be_closed_does_not_touch_the_others(
     def stuck() -> None:
         raise OSError("the file is open in a player")
 
-    stage = Stage(broken, other)
+    stage = SteppedPublisher(broken, other)
     monkeypatch.setattr(broken, "_close", stuck)
     stage.step(3)
     assert len(other.frames) == 3
     assert "open in a player" in str(stage.sink_runners[0].trouble)
 
 
-class EmptyHouse(Stage):
+class UnwatchedPublisher(SteppedPublisher):
     """A publisher whose only viewer has left."""
 
     def __init__(self) -> None:
@@ -400,50 +387,51 @@ class EmptyHouse(Stage):
 
 
 def test_while_nobody_watches_a_still_card_goes_out_twice_a_second() -> None:
-    numbers = EmptyHouse().play(60)
+    numbers = UnwatchedPublisher().play(60)
     assert set(numbers) == {-1}
     assert len(numbers) == pytest.approx(60 / CARD_S, rel=0.2)
 
 
 def test_a_new_viewer_is_seen_and_gets_the_full_rate_within_a_moment() -> None:
-    house = EmptyHouse()
-    house.play(10)
-    house.watchable_sink.taken = True
-    before = house.clock.now()
-    while not house.watchable_sink.frames or house.watchable_sink.frames[-1].index < 0:
-        house.offer(8)
-        house.step()
-    assert house.clock.now() - before <= 2 * UPDATE_INTERVAL_S
+    unwatched = UnwatchedPublisher()
+    unwatched.play(10)
+    unwatched.watchable_sink.taken = True
+    before = unwatched.clock.now()
+    while not unwatched.watchable_sink.frames or unwatched.watchable_sink.frames[-1].index < 0:
+        unwatched.offer(8)
+        unwatched.step()
+    assert unwatched.clock.now() - before <= 2 * UPDATE_INTERVAL_S
 
 
 def test_a_new_viewer_never_sees_what_was_painted_for_the_last_one() -> None:
-    house = EmptyHouse()
-    house.offer(8)
-    house.play(1)
-    house.watchable_sink.taken = True
-    assert set(house.play(2)) == {-1}
+    unwatched = UnwatchedPublisher()
+    unwatched.offer(8)
+    unwatched.play(1)
+    unwatched.watchable_sink.taken = True
+    assert set(unwatched.play(2)) == {-1}
 
 
 def test_a_rest_is_no_gap_and_lowers_no_rate() -> None:
-    house = EmptyHouse()
-    house.play(3600)
-    house.watchable_sink.taken = True
-    house.play(2)
-    snapshot = house.stats.snapshot(house.clock.now())
-    assert snapshot["gap_ms"]["max"] < 1000 * LINGER_S + 100
-    assert snapshot["published"] < 100
+    unwatched = UnwatchedPublisher()
+    unwatched.play(3600)
+    unwatched.watchable_sink.taken = True
+    unwatched.play(2)
+    snapshot = unwatched.stats.snapshot(unwatched.clock.now())
+    assert snapshot.gap_ms.max is not None
+    assert snapshot.gap_ms.max < 1000 * LINGER_S + 100
+    assert snapshot.published < 100
 
 
 def test_a_sink_that_fails_while_nobody_watches_is_counted() -> None:
-    house = EmptyHouse()
-    house.watchable_sink._failing = lambda during: SinkLostError("gone") if during == "write" else None
-    house.play(1)
-    assert house.stats.snapshot(0)["faults"]["sink"] >= 1
+    unwatched = UnwatchedPublisher()
+    unwatched.watchable_sink._failing = lambda during: SinkLostError("gone") if during == "write" else None
+    unwatched.play(1)
+    assert unwatched.stats.snapshot(0).faults.by_kind["sink"] >= 1
 
 
 def test_what_covers_the_picture_is_all_that_is_published() -> None:
     sink = CollectingSink()
-    stage = Stage(sink, notice=lambda _: "camera lost")
+    stage = SteppedPublisher(sink, badge_text=lambda _: "camera lost")
     stage.offer(0)
     stage.step()
     stage.cover = frame(5, image=gray_image(9))
@@ -457,7 +445,7 @@ def test_what_covers_the_picture_is_all_that_is_published() -> None:
 
 def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
     sink = WatchableSink(taken=False)
-    stage = Stage(sink, watching=Viewers([sink], lambda: LiveState(resting=True), 1000.0))
+    stage = SteppedPublisher(sink, watching=Viewers([sink], lambda: LiveState(resting=True), 1000.0))
     stage.step(2)
     stage.cover = frame(5)
     stage.step()
@@ -467,7 +455,7 @@ def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
 
 
 def test_what_was_published_last_is_known() -> None:
-    stage = Stage(CollectingSink())
+    stage = SteppedPublisher(CollectingSink())
     assert stage.publisher.shown.index == -1
     stage.offer(4)
     stage.step()
@@ -476,7 +464,7 @@ def test_what_was_published_last_is_known() -> None:
 
 def test_one_more_outlet_may_join_and_part_while_it_runs() -> None:
     first, second = CollectingSink(), CollectingSink()
-    stage = Stage(first)
+    stage = SteppedPublisher(first)
     joined = SinkRunner(second, SIZE, FPS)
     joined.open()
     stage.step()
@@ -491,7 +479,7 @@ def test_one_more_outlet_may_join_and_part_while_it_runs() -> None:
 
 def test_an_outlet_may_be_closed_as_soon_as_it_has_parted() -> None:
     sink = CollectingSink()
-    stage = Stage(CollectingSink())
+    stage = SteppedPublisher(CollectingSink())
     stop = threading.Event()
 
     def publish() -> None:

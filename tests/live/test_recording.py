@@ -14,49 +14,41 @@ from stylecam.control.commands import CommandQueue, CommandResult
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, UsageError
 from stylecam.live import recording as room
-from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.pipeline import Pipeline
-from stylecam.live.recording import MediaSaver
-from stylecam.live.stats import Stats
+from stylecam.live.recording import MediaFolders, MediaSaver
 from stylecam.live.viewers import Viewers
-from stylecam.media.frame import Size
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import PADDING, FrameStylizer
 from stylecam.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.utils.clock import ManualClock
 from tests.doubles import ManualSessionPool, TintEngine, until, viewers
+from tests.live.fixtures import FPS, SIZE, pipeline_context
 
-SIZE = Size(128, 96)
 
+class SteppedSaver:
+    """A pipeline stepped by hand, with a saver that writes into a folder."""
 
-class Stage:
-    """A pipeline stepped by hand, with errands that write into a folder."""
-
-    def __init__(self, clock: ManualClock, folder: Path, reload: Callable[[], None] | None = None) -> None:
+    def __init__(self, clock: ManualClock, folder: Path, reload: Callable[[], None] = lambda: None) -> None:
         self.control = CommandQueue(Catalog([]), LiveState())
-        stats = Stats()
         source, sink = ScriptedSource([gray_image(200, SIZE)], clock), CollectingSink()
-        source.open(SIZE, 30)
-        sink.open(SIZE, 30)
+        source.open(SIZE, FPS)
+        sink.open(SIZE, FPS)
         self.viewers: Viewers = viewers(sink)
-        stylist = FrameStylizer(ManualSessionPool(TintEngine(), PADDING), SIZE, 30, clock, stats.count_fault)
-        self.pipeline = Pipeline(
-            source, stylist, [sink], self.control, stats, clock, SIZE, 30, self.viewers, CpuBudget(1.0, 1)
-        )
+        self.context = pipeline_context(clock, self.viewers)
+        pool = ManualSessionPool(TintEngine(), PADDING)
+        stylizer = FrameStylizer(pool, SIZE, FPS, clock, self.context.stats.count_fault)
+        self.pipeline = Pipeline(source, [sink], stylizer, self.control, self.context)
         self.changes: list[Path | None] = []
         self.pictures, self.videos = folder / "pictures", folder / "videos"
         self.media_saver = MediaSaver(
             self.control,
             self.pipeline.publisher,
-            self.viewers,
-            SIZE,
-            30,
-            pictures=self.pictures,
-            videos=self.videos,
-            reload=reload,
+            self.context,
+            MediaFolders(self.pictures, self.videos),
             changed=lambda: self.changes.append(self.media_saver.recording),
         )
+        self.reload = reload
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):
@@ -68,7 +60,7 @@ class Stage:
         """Carry out `command` and return its result."""
         future = self.control.submit(command)
         self.control.apply()
-        self.media_saver.handle_commands()
+        self.media_saver.handle_commands(self.reload)
         return future.result(20)
 
     def file(self, command: str) -> Path:
@@ -79,15 +71,15 @@ class Stage:
 
 
 @pytest.fixture
-def stage(clock: ManualClock, tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(clock, tmp_path)
+def stage(clock: ManualClock, tmp_path: Path) -> Iterator[SteppedSaver]:
+    stage = SteppedSaver(clock, tmp_path)
     yield stage
     stage.media_saver.close()
     for runner in stage.pipeline.sink_runners:  # a recording that a test has begun ends with it
         runner.sink.discard()
 
 
-def test_a_snapshot_is_the_published_picture_to_the_pixel(stage: Stage) -> None:
+def test_a_snapshot_is_the_published_picture_to_the_pixel(stage: SteppedSaver) -> None:
     stage.step()
     path = stage.file("snapshot")
     assert path.parent == stage.pictures
@@ -97,7 +89,7 @@ def test_a_snapshot_is_the_published_picture_to_the_pixel(stage: Stage) -> None:
     assert np.array_equal(image, stage.pipeline.publisher.shown.image)
 
 
-def test_a_snapshot_in_a_panic_shows_what_others_see(stage: Stage) -> None:
+def test_a_snapshot_in_a_panic_shows_what_others_see(stage: SteppedSaver) -> None:
     stage.step()
     stage.control.submit(Command.parse("panic"))
     stage.step()
@@ -106,14 +98,14 @@ def test_a_snapshot_in_a_panic_shows_what_others_see(stage: Stage) -> None:
     assert image.mean() < 100
 
 
-def test_pictures_of_one_second_get_names_of_their_own(stage: Stage) -> None:
+def test_pictures_of_one_second_get_names_of_their_own(stage: SteppedSaver) -> None:
     stage.step()
     paths = [stage.file("snapshot:me and you") for _ in range(3)]
     assert len(set(paths)) == 3
     assert all(path.name.startswith("me and you-") and path.stat().st_size for path in paths)
 
 
-def test_before_there_is_a_picture_none_can_be_kept(stage: Stage) -> None:
+def test_before_there_is_a_picture_none_can_be_kept(stage: SteppedSaver) -> None:
     with pytest.raises(CommandRefusedError, match="no picture yet"):
         stage.ask("snapshot")
     assert not stage.pictures.exists()
@@ -121,7 +113,7 @@ def test_before_there_is_a_picture_none_can_be_kept(stage: Stage) -> None:
 
 @pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/b", "a\\b", "..", "a.png", "C:x", "x" * 81])
 @pytest.mark.parametrize("action", ["snapshot:", "record:on,"])
-def test_a_name_that_leads_elsewhere_is_refused(stage: Stage, action: str, name: str) -> None:
+def test_a_name_that_leads_elsewhere_is_refused(stage: SteppedSaver, action: str, name: str) -> None:
     stage.step()
     with pytest.raises(UsageError, match="cannot be a file's name"):
         stage.ask(action + name)
@@ -129,14 +121,14 @@ def test_a_name_that_leads_elsewhere_is_refused(stage: Stage, action: str, name:
     assert not stage.videos.exists()
 
 
-def test_a_folder_that_cannot_be_made_is_said(stage: Stage) -> None:
+def test_a_folder_that_cannot_be_made_is_said(stage: SteppedSaver) -> None:
     stage.step()
     stage.pictures.write_text("a file in its place")
     with pytest.raises(CommandRefusedError, match=r"pictures: .*exists"):
         stage.ask("snapshot")
 
 
-def test_a_full_disk_leaves_no_half_picture(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_half_picture(stage: SteppedSaver, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -147,7 +139,7 @@ def test_a_full_disk_leaves_no_half_picture(stage: Stage, monkeypatch: pytest.Mo
     assert list(stage.pictures.iterdir()) == []
 
 
-def test_a_recording_begins_and_ends_while_it_runs(stage: Stage) -> None:
+def test_a_recording_begins_and_ends_while_it_runs(stage: SteppedSaver) -> None:
     stage.step(2)
     path = stage.file("record:on,talk")
     assert path.parent == stage.videos
@@ -163,14 +155,14 @@ def test_a_recording_begins_and_ends_while_it_runs(stage: Stage) -> None:
     assert [entry.name for entry in stage.videos.iterdir()] == [path.name]
 
 
-def test_one_key_begins_and_ends_it(stage: Stage) -> None:
+def test_one_key_begins_and_ends_it(stage: SteppedSaver) -> None:
     stage.step()
     began = stage.file("record")
     stage.step(3)
     assert stage.file("record") == began
 
 
-def test_a_recording_counts_as_a_viewer(stage: Stage) -> None:
+def test_a_recording_counts_as_a_viewer(stage: SteppedSaver) -> None:
     stage.step()
     stage.file("record:on")
     assert any(isinstance(sink, RecorderSink) for sink in stage.viewers._sinks)
@@ -179,7 +171,7 @@ def test_a_recording_counts_as_a_viewer(stage: Stage) -> None:
     assert not any(isinstance(sink, RecorderSink) for sink in stage.viewers._sinks)
 
 
-def test_what_is_so_already_stays_so_as_with_every_switch(stage: Stage) -> None:
+def test_what_is_so_already_stays_so_as_with_every_switch(stage: SteppedSaver) -> None:
     stage.step()
     assert stage.ask("record:off").extra is None
     path = stage.file("record:on,talk")
@@ -189,7 +181,7 @@ def test_what_is_so_already_stays_so_as_with_every_switch(stage: Stage) -> None:
     assert stage.file("record:off") == path
 
 
-def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: Stage) -> None:
+def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: SteppedSaver) -> None:
     stage.step()
     path = stage.file("record:on,talk")
     with pytest.raises(CommandRefusedError, match=r"already recording to .*talk"):
@@ -198,14 +190,14 @@ def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: Sta
     assert stage.file("record:off") == path
 
 
-def test_a_recording_of_nothing_is_said(stage: Stage) -> None:
+def test_a_recording_of_nothing_is_said(stage: SteppedSaver) -> None:
     stage.file("record:on")
     with pytest.raises(CommandRefusedError, match="nothing to record"):
         stage.ask("record:off")
     assert list(stage.videos.iterdir()) == []
 
 
-def test_a_recording_that_fails_on_the_way_is_let_go(stage: Stage) -> None:
+def test_a_recording_that_fails_on_the_way_is_let_go(stage: SteppedSaver) -> None:
     stage.step()
     stage.file("record:on")
     (recorder,) = [o.sink for o in stage.pipeline.sink_runners if isinstance(o.sink, RecorderSink)]
@@ -218,38 +210,37 @@ def test_a_recording_that_fails_on_the_way_is_let_go(stage: Stage) -> None:
     assert stage.file("record:on")
 
 
-def test_the_end_of_the_run_finishes_a_recording(stage: Stage) -> None:
+def test_the_end_of_the_run_finishes_a_recording(stage: SteppedSaver) -> None:
     stage.step()
     path = stage.file("record:on")
     stage.step(5)
     stage.control.close()
     stage.media_saver.close()
-    stage.pipeline.stopping.set()
+    stage.context.stopping.set()
     stage.pipeline.publisher.run()
     assert path.exists()
 
 
 def test_the_configuration_is_read_again(clock: ManualClock, tmp_path: Path) -> None:
     read: list[bool] = []
-    stage = Stage(clock, tmp_path, lambda: read.append(True))
+    stage = SteppedSaver(clock, tmp_path, lambda: read.append(True))
     assert stage.ask("reload").state
     assert read == [True]
     stage.media_saver.close()
 
 
-@pytest.mark.parametrize("reload", [None, "wrong"])
-def test_a_configuration_that_cannot_be_read_is_said(clock: ManualClock, tmp_path: Path, reload: str | None) -> None:
+def test_a_configuration_that_cannot_be_read_is_said(clock: ManualClock, tmp_path: Path) -> None:
     def wrong() -> None:
         raise ConfigError("config.toml, line 3: no such key")
 
-    stage = Stage(clock, tmp_path, wrong if reload else None)
-    with pytest.raises(StylecamError, match="line 3" if reload else "no configuration"):
+    stage = SteppedSaver(clock, tmp_path, wrong)
+    with pytest.raises(StylecamError, match="line 3"):
         stage.ask("reload")
     stage.media_saver.close()
 
 
 def test_a_mistake_of_ours_is_the_commands_error_and_the_run_goes_on(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: SteppedSaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")

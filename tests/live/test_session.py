@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ from stylecam.live import engine_choice as engine_choice_module
 from stylecam.live import session as room
 from stylecam.live import stats as stats_file
 from stylecam.live import viewers as viewers
+from stylecam.live.report import SessionReport
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media import v4l2
@@ -64,15 +66,21 @@ def _a_bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
+def said(caplog: pytest.LogCaptureFixture) -> Said:
+    """What was logged so far, oldest first."""
+    caplog.set_level(logging.INFO, "stylecam")
+    return lambda: list(caplog.messages)
 
 
 Make = Callable[..., Session]
+Said = Callable[[], list[str]]
 
 
 @pytest.fixture
-def make(catalog: Catalog, said: list[str]) -> Iterator[Make]:
+def make(catalog: Catalog) -> Iterator[Make]:
+    """Build sessions of doubles, which are closed after the test and must leave no thread behind."""
+    sessions: list[Session] = []
+
     def build(**changes: Any) -> Session:
         given = {
             "camera": "demo",
@@ -82,9 +90,12 @@ def make(catalog: Catalog, said: list[str]) -> Iterator[Make]:
             "hotkeys": False,
             "server": False,
         }
-        return Session(Settings(**{**given, **changes}), catalog, said.append)
+        sessions.append(Session(Settings(**{**given, **changes}), catalog))
+        return sessions[-1]
 
     yield build
+    for session in sessions:
+        session.close()
     assert until(lambda: not left_over()), f"a run has left threads behind: {left_over()}"
 
 
@@ -98,17 +109,17 @@ def play(live: Session, seconds: float = 0.15) -> dict[str, Any]:
     timer = threading.Timer(seconds, live.interrupt)
     timer.start()
     try:
-        return live.run()
+        return live.run().to_json()
     finally:
         timer.cancel()
         timer.join()
 
 
-def test_without_a_camera_the_demo_is_shown_and_it_says_so(make: Make, said: list[str]) -> None:
+def test_without_a_camera_the_demo_is_shown_and_it_says_so(make: Make, said: Said) -> None:
     final = play(make(camera=None))
     assert final["source"]["name"] == "demo"
-    assert "no camera found" in said[0]
-    assert "showing the built-in demo" in said[0]
+    assert "no camera found" in said()[0]
+    assert "showing the built-in demo" in said()[0]
 
 
 def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make: Make) -> None:
@@ -127,11 +138,11 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("free_port")
-def test_without_a_virtual_camera_the_picture_is_on_a_page_and_it_says_the_command(make: Make, said: list[str]) -> None:
+def test_without_a_virtual_camera_the_picture_is_on_a_page_and_it_says_the_command(make: Make, said: Said) -> None:
     final = play(make(outputs=(), server=True))
     assert final["outputs"][0]["name"].startswith("web http://127.0.0.1:")
-    assert install_hint() in said[0]
-    assert "Until then the picture is on a web page" in said[0]
+    assert install_hint() in said()[0]
+    assert "Until then the picture is on a web page" in said()[0]
 
 
 def test_a_virtual_camera_asked_for_is_not_replaced_by_a_page(make: Make) -> None:
@@ -139,7 +150,7 @@ def test_a_virtual_camera_asked_for_is_not_replaced_by_a_page(make: Make) -> Non
         make(outputs=("virtual",)).open()
 
 
-def test_with_a_virtual_camera_it_is_the_output(make: Make, said: list[str]) -> None:
+def test_with_a_virtual_camera_it_is_the_output(make: Make, said: Said) -> None:
     from tests.media.sinks.test_virtual_camera import Device
 
     pyvirtualcam.register_backend("test", Device)
@@ -148,11 +159,11 @@ def test_with_a_virtual_camera_it_is_the_output(make: Make, said: list[str]) -> 
     Device.made.clear()
     assert [entry["name"] for entry in final["outputs"]] == ["virtual camera test camera"]
     assert frames
-    assert said == []
+    assert said() == []
 
 
 def test_without_a_display_the_run_goes_on_and_says_so_once(
-    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
+    make: Make, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
         raise HotkeysUnavailableError("there is no X display")
@@ -160,7 +171,7 @@ def test_without_a_display_the_run_goes_on_and_says_so_once(
     monkeypatch.setattr(GlobalHotkeys, "start", refuse)
     live = make(hotkeys=True)
     final = play(live)
-    assert said == ["global hotkeys are off: there is no X display"]
+    assert said() == ["global hotkeys are off: there is no X display"]
     assert live.hotkeys == {}
     assert final["published"] > 0
 
@@ -169,10 +180,19 @@ def test_the_first_style_is_painted_unless_another_is_asked_for(make: Make, cata
     assert play(make(style=None), 0.4)["style"] == catalog.cards[0].name
 
 
-def test_without_any_style_the_plain_camera_is_shown(said: list[str], make: Make) -> None:
-    live = make(style=None)
-    live._catalog = Catalog([])
-    assert play(live)["style"] == "none"
+def test_without_any_style_the_plain_camera_is_shown() -> None:
+    settings = Settings(camera="demo", outputs=("null",), size=SIZE, hotkeys=False, server=False)
+    with Session(settings, Catalog([])) as live:
+        live.interrupt()
+        assert live.run().state["style"] == "none"
+
+
+def test_without_a_configuration_reading_it_again_is_refused(make: Make, said: Said) -> None:
+    live = make(seconds=0.6)
+    live.open()
+    live.press("reload")
+    live.run()
+    assert "there is no configuration to read again" in said()
 
 
 def test_the_final_statistics_are_written_whole(make: Make, tmp_path: Path) -> None:
@@ -186,7 +206,7 @@ def test_the_final_statistics_are_written_whole(make: Make, tmp_path: Path) -> N
 def test_the_run_ends_after_the_time_asked_for(make: Make) -> None:
     live = make(seconds=0.2)
     live.open()
-    assert live.run()["seconds"] >= 0.2
+    assert live.run().to_json()["seconds"] >= 0.2
 
 
 def test_memory_of_what_was_loaded_is_given_back_while_it_runs_and_not_on_the_threads_of_frames(
@@ -201,20 +221,20 @@ def test_memory_of_what_was_loaded_is_given_back_while_it_runs_and_not_on_the_th
 
 
 def test_the_status_is_told_while_it_runs(make: Make) -> None:
-    seen: list[dict[str, Any]] = []
+    seen: list[SessionReport] = []
     live = make(seconds=0.6)
     live.open()
     live.run(tick=seen.append)
     assert seen
-    assert seen[0]["size"] == [128, 96]
+    assert seen[0].size == SIZE
 
 
-def test_an_impossible_order_is_answered_in_words(make: Make, said: list[str]) -> None:
+def test_an_impossible_order_is_answered_in_words(make: Make, said: Said) -> None:
     live = make(seconds=0.6)
     live.open()
     live.press(Command.parse("select:99"))
     live.run()
-    assert any("there is no style 99" in line for line in said)
+    assert any("there is no style 99" in line for line in said())
 
 
 @pytest.mark.parametrize(
@@ -253,9 +273,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> CollectingSink:
     return sink
 
 
-def test_an_output_that_fails_and_returns_is_told_once_each(
-    make: Make, scripted: CollectingSink, said: list[str]
-) -> None:
+def test_an_output_that_fails_and_returns_is_told_once_each(make: Make, scripted: CollectingSink, said: Said) -> None:
     live = make(fps=60.0)
     live.open()
     runner = threading.Thread(target=live.run)
@@ -263,12 +281,12 @@ def test_an_output_that_fails_and_returns_is_told_once_each(
     errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
     until(lambda: bool(scripted.frames))
     errors.append(SinkLostError("the device has gone"))
-    until(lambda: "the device has gone" in said)
+    until(lambda: "the device has gone" in said())
     errors.clear()
-    until(lambda: "collected is back" in said)
+    until(lambda: "collected is back" in said())
     live.interrupt()
     runner.join()
-    assert said == ["the device has gone", "collected is back"]
+    assert said() == ["the device has gone", "collected is back"]
 
 
 def test_the_run_ends_when_its_only_output_is_given_up(make: Make, scripted: CollectingSink) -> None:
@@ -277,7 +295,7 @@ def test_the_run_ends_when_its_only_output_is_given_up(make: Make, scripted: Col
     live = make()
     live.open()
     errors.append(SinkLostError("the preview window was closed"))
-    final = live.run()
+    final = live.run().to_json()
     assert final["outputs"] == [{"name": "collected", "trouble": "the preview window was closed"}]
 
 
@@ -293,12 +311,13 @@ def test_a_closed_window_is_told_from_an_output_that_failed(
     live = make()
     live.open()
     errors.append(error)
-    live.run()
-    assert live.window_closed is closed
+    report = live.run()
+    assert report.outputs[0].closed_by_user is closed
+    assert report.failed is not closed  # which is the exit status of the command
 
 
 def test_a_full_disk_under_the_statistics_does_not_end_the_call(
-    make: Make, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -306,8 +325,8 @@ def test_a_full_disk_under_the_statistics_does_not_end_the_call(
     live = make(stats=tmp_path / "stats.json", seconds=0.3)
     live.open()
     monkeypatch.setattr(stats_file, "write_json", full)
-    assert live.run()["seconds"] >= 0.3
-    assert [line for line in said if "No space left on device" in line] == said[:1]
+    assert live.run().to_json()["seconds"] >= 0.3
+    assert [line for line in said() if "No space left on device" in line] == said()[:1]
 
 
 @pytest.mark.parametrize(
@@ -328,7 +347,7 @@ def test_the_defaults_make_sense() -> None:
 
 
 def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
-    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalog: Catalog
+    make: Make, said: Said, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     real = opencv.OpenCVEngine.session
 
@@ -341,7 +360,7 @@ def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
     monkeypatch.setattr(opencv.OpenCVEngine, "session", session)
     report = play(make(style=catalog.cards[0].name, engine="opencv"))
     assert report["device"] == "cpu"
-    assert any("on cuda does not work (no kernel image" in line for line in said)
+    assert any("on cuda does not work (no kernel image" in line for line in said())
 
 
 class Broken(TintEngine):
@@ -384,13 +403,13 @@ def test_outputs_have_a_first_picture_before_engines_are_measured(
 
 
 def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
-    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalog: Catalog
+    make: Make, said: Said, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(Broken(), "the fastest"))
     report = play(make(style=catalog.cards[0].name))
     assert report["engine"] == "opencv"
     assert report["engine_reason"] is None
-    assert [line for line in said if "it fell apart" in line] == [
+    assert [line for line in said() if "it fell apart" in line] == [
         "1 on cpu does not work (it fell apart); going on with OpenCV"
     ]
 
@@ -404,16 +423,16 @@ def test_an_engine_asked_for_by_name_is_not_replaced(
 
 
 def test_a_device_that_gave_way_while_it_ran_is_told_once(
-    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch, catalog: Catalog
+    make: Make, said: Said, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     engine = opencv.OpenCVEngine("cpu")
     engine.trouble = "it cannot use cuda (launch failure); going on with the processor"
     monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(engine))
     play(make(style=catalog.cards[0].name), 0.8)
-    assert said.count(engine.trouble) == 1
+    assert said().count(engine.trouble) == 1
 
 
-def test_more_threads_than_cores_are_not_used_and_it_says_so(make: Make, said: list[str]) -> None:
+def test_more_threads_than_cores_are_not_used_and_it_says_so(make: Make, said: Said) -> None:
     live = make(threads=512, engine="opencv")
     cores = usable_cores()
     before = cv2.getNumThreads()
@@ -422,7 +441,7 @@ def test_more_threads_than_cores_are_not_used_and_it_says_so(make: Make, said: l
     finally:
         cv2.setNumThreads(before)
     assert report["threads"] == min(cores, 512)
-    assert (f"--threads 512: stylecam may run on {cores} cores; using {cores} threads" in said) == (cores < 512)
+    assert (f"--threads 512: stylecam may run on {cores} cores; using {cores} threads" in said()) == (cores < 512)
 
 
 @pytest.mark.usefixtures("free_port")
@@ -436,14 +455,14 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
     running.start()
 
     def waiting() -> object:
-        return live.report(0.0)["waiting_for"]
+        return live.report().to_json()["waiting_for"]
 
     try:
         assert until(lambda: waiting() == "waiting for a viewer")
         monkeypatch.setattr(live.sinks[0], "_has_viewers", lambda: True)
         assert until(lambda: waiting() is None)
-        styled = live.report(0.0)["styled"]
-        assert until(lambda: live.report(0.0)["styled"] > styled)
+        styled = live.report().to_json()["styled"]
+        assert until(lambda: live.report().to_json()["styled"] > styled)
     finally:
         live.interrupt()
         running.join()
@@ -521,16 +540,14 @@ def test_without_a_virtual_camera_and_a_server_there_is_nothing_to_run(make: Mak
         make(outputs=()).open()
 
 
-def test_a_page_that_nobody_asked_for_may_be_missing(
-    make: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_that_nobody_asked_for_may_be_missing(make: Make, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setattr(server, "DEFAULT_PORT", taken.getsockname()[1])
         monkeypatch.setattr(server, "PORTS_TRIED", 1)
         assert play(make(server=True))["published"] > 0
-    assert "there is no page" in said[0]
+    assert "there is no page" in said()[0]
 
 
 def test_a_port_asked_for_that_is_taken_ends_it_before_it_begins(make: Make) -> None:
@@ -558,13 +575,13 @@ def test_a_server_that_cannot_be_meant_is_refused(make: Make, change: dict[str, 
         make(server=True, **change).open()
 
 
-def test_opened_to_others_it_warns(make: Make, said: list[str]) -> None:
+def test_opened_to_others_it_warns(make: Make, said: Said) -> None:
     port = running_server.free_port()
     with served(make(server=True, listen=f"0.0.0.0:{port}")) as page:
         assert page.live.server is not None
         link = f":{port}/?token={page.live.server.token}"
-    assert "can be reached from other computers" in said[0]
-    assert link in said[0]
+    assert "can be reached from other computers" in said()[0]
+    assert link in said()[0]
 
 
 @pytest.mark.usefixtures("free_port")
@@ -575,7 +592,7 @@ def test_who_looks_at_the_page_wakes_a_camera_that_nobody_else_watches(
     monkeypatch.setattr(CollectingSink, "_has_viewers", lambda _: False)
     monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
     with served(make(server=True)) as page:
-        assert until(lambda: page.live.report(0.0)["waiting_for"] == "waiting for a viewer")
+        assert until(lambda: page.live.report().to_json()["waiting_for"] == "waiting for a viewer")
         status, picture = page.ask("/snapshot.jpg")
     assert status == 200
     assert picture[:2] == b"\xff\xd8"
@@ -588,7 +605,7 @@ def test_a_snapshot_and_a_recording_from_the_page(make: Make, tmp_path: Path) ->
         picture = page.act("snapshot", name="me")[1]["result"]["file"]
         begun = page.act("record", on=True)[1]
         assert begun["state"]["recording"] == begun["result"]["file"]
-        assert until(lambda: page.live.report(0.0)["published"] > 20)
+        assert until(lambda: page.live.report().to_json()["published"] > 20)
         assert page.act("record", on=True)[0] == 200  # it is on
         assert page.act("record", on=True, name="another")[0] == 409
         ended = page.act("record", on=False)[1]
@@ -612,7 +629,7 @@ def test_the_page_can_end_the_run(make: Make) -> None:
 
 @pytest.mark.usefixtures("free_port")
 def test_a_camera_that_is_lost_is_told_on_the_page_and_orders_are_still_carried_out(
-    make: Make, scripted: CollectingSink, said: list[str]
+    make: Make, scripted: CollectingSink, said: Said
 ) -> None:
     errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
     with served(make(server=True)) as page:
@@ -621,17 +638,17 @@ def test_a_camera_that_is_lost_is_told_on_the_page_and_orders_are_still_carried_
         assert page.act("freeze")[1]["state"]["frozen"]
         errors.clear()
         assert until(lambda: page.ask("/api/state")[1]["notice"] is None)
-    assert said == ["the device has gone", "collected is back"]
+    assert said() == ["the device has gone", "collected is back"]
 
 
 @pytest.mark.usefixtures("free_port")
 def test_while_the_user_rests_orders_are_carried_out_all_the_same(make: Make) -> None:
     with served(make(server=True)) as page:
         page.act("rest", on=True)
-        assert until(lambda: page.live.report(0.0)["waiting_for"] == "camera switched off by hand")
+        assert until(lambda: page.live.report().to_json()["waiting_for"] == "camera switched off by hand")
         assert page.act("mirror")[1]["state"]["mirror"]
         assert page.act("rest", on=False)[1]["state"]["resting"] is False
-        assert until(lambda: page.live.report(0.0)["waiting_for"] is None)
+        assert until(lambda: page.live.report().to_json()["waiting_for"] is None)
 
 
 def test_styles_change_by_themselves_while_it_runs(make: Make, catalog: Catalog) -> None:
@@ -640,14 +657,14 @@ def test_styles_change_by_themselves_while_it_runs(make: Make, catalog: Catalog)
     live.press(Command.parse("cycle:1"))
     timer = threading.Timer(1.6, live.interrupt)
     timer.start()
-    assert live.run()["style"] == catalog.cards[1].name
+    assert live.run().to_json()["style"] == catalog.cards[1].name
     timer.join()
 
 
-def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: list[str]) -> None:
+def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: Said) -> None:
     settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
     again = replace(settings, presets={"soft": {"strength": 0.4}})
-    live = Session(settings, catalog, said.append, reload=lambda: again)
+    live = Session(settings, catalog, reload=lambda: again)
     live.open()
     live.press(Command.parse("preset:soft"))
     live.press(Command.parse("reload"))
@@ -658,6 +675,6 @@ def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: l
 
     timer = threading.Timer(0.5, once_more)
     timer.start()
-    assert live.run()["strength"] == 0.4
+    assert live.run().to_json()["strength"] == 0.4
     timer.join()
-    assert any("no preset 'soft'" in line for line in said)
+    assert any("no preset 'soft'" in line for line in said())

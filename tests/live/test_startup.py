@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Any
 import pytest
 
 from stylecam.control.commands import CommandQueue
-from stylecam.control.http import server as room
+from stylecam.control.http import server as server_module
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError, UsageError
 from stylecam.live.settings import Settings
-from stylecam.live.startup import find_web_sink, initial_state, serve
+from stylecam.live.startup import find_page_sink, initial_state, start_server
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import NullSink, Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
@@ -27,59 +28,53 @@ from tests.models.networks import network
 TOKEN = "a-token-of-the-tests"
 
 
-class Place:
-    """Serves what settings ask for; whatever was started is stopped."""
+class Page:
+    """Serves what settings ask for; whatever was started is stopped by `closing`."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, closing: contextlib.ExitStack) -> None:
         self.catalog = catalog
-        self.said: list[str] = []
-        self.opened: list[Sink] = []
-        self.servers: list[Server] = []
+        self.closing = closing
+        self.sink: MjpegSink | None = None
 
     def serve(self, *sinks: Sink, **given: Any) -> Server | None:
         settings = Settings(size=Size(128, 96), token=TOKEN, **given)
-        self.opened = list(sinks)
-        web = find_web_sink(settings, sinks)
-        if web is None:
+        self.sink = sink = find_page_sink(settings, sinks)
+        if sink is None:
             return None
-        desk = ServerContext(CommandQueue(self.catalog, LiveState()), self.catalog, web.broadcast)
-        server = serve(settings, desk, web, self.opened, self.said.append)
-        self.servers += [server] if server is not None else []
-        return server
+        context = ServerContext(CommandQueue(self.catalog, LiveState()), self.catalog, sink.broadcast)
+        return start_server(settings, context, sink, self.closing, required=sink in sinks)
 
 
 @pytest.fixture
-def place(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    monkeypatch.setattr(room, "DEFAULT_PORT", free_port())
-    place = Place(catalog)
-    yield place
-    for server in place.servers:
-        server.stop()
+def page(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    monkeypatch.setattr(server_module, "DEFAULT_PORT", free_port())
+    with contextlib.ExitStack() as closing:
+        yield Page(catalog, closing)
 
 
-def test_every_run_has_one_and_an_output_that_feeds_it(place: Place) -> None:
-    server = place.serve(NullSink())
+def test_every_run_has_one_and_an_output_that_feeds_it(page: Page) -> None:
+    server = page.serve(NullSink())
     assert server is not None
     assert server.token == TOKEN
-    assert [sink.name for sink in place.opened] == ["null", f"web {server.url}"]
-    assert place.opened[1].opened
+    assert page.sink is not None
+    assert page.sink.name == f"web {server.url}"
 
 
-def test_a_page_asked_for_is_that_output(place: Place) -> None:
+def test_a_page_asked_for_is_that_output(page: Page) -> None:
     wanted = MjpegSink(free_port())
-    server = place.serve(wanted)
+    server = page.serve(wanted)
     assert server is not None
-    assert place.opened == [wanted]
+    assert page.sink is wanted
     assert (server.port, wanted.name) == (wanted.port, f"web {server.url}")
 
 
-def test_unwanted_there_is_none(place: Place) -> None:
-    assert place.serve(NullSink(), server=False) is None
+def test_unwanted_there_is_none(page: Page) -> None:
+    assert page.serve(NullSink(), server=False) is None
 
 
-def test_host_and_port_may_come_from_two_places(place: Place) -> None:
+def test_host_and_port_may_come_from_two_places(page: Page) -> None:
     port = free_port()
-    server = place.serve(MjpegSink(port), listen="localhost")
+    server = page.serve(MjpegSink(port), listen="localhost")
     assert server is not None
     assert (server.host, server.port) == ("localhost", port)
 
@@ -93,9 +88,9 @@ def test_host_and_port_may_come_from_two_places(place: Place) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused(place: Place, given: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_meant_is_refused(page: Page, given: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        place.serve(MjpegSink(9001), **given)
+        page.serve(MjpegSink(9001), **given)
 
 
 @pytest.fixture
@@ -104,27 +99,26 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        monkeypatch.setattr(room, "DEFAULT_PORT", other.getsockname()[1])
-        monkeypatch.setattr(room, "PORTS_TRIED", 1)
+        monkeypatch.setattr(server_module, "DEFAULT_PORT", other.getsockname()[1])
+        monkeypatch.setattr(server_module, "PORTS_TRIED", 1)
         yield other.getsockname()[1]
 
 
-def test_a_page_that_nobody_asked_for_may_be_missing(place: Place, taken: int) -> None:
-    assert place.serve(NullSink()) is None
-    assert [sink.name for sink in place.opened] == ["null"]
-    assert f"there is no page: ports {taken} to {taken} are all in use" in place.said[0]
+def test_a_page_that_nobody_asked_for_may_be_missing(page: Page, taken: int, caplog: pytest.LogCaptureFixture) -> None:
+    assert page.serve(NullSink()) is None
+    assert f"there is no page: ports {taken} to {taken} are all in use" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("how", ["output", "output with port", "listen"])
-def test_a_page_asked_for_may_not(place: Place, taken: int, how: str) -> None:
+def test_a_page_asked_for_may_not(page: Page, taken: int, how: str) -> None:
     sink: Sink = {"output": MjpegSink(), "output with port": MjpegSink(taken), "listen": NullSink()}[how]
     with pytest.raises(ServerUnavailableError, match="in use"):
-        place.serve(sink, listen=f":{taken}" if how == "listen" else None)
+        page.serve(sink, listen=f":{taken}" if how == "listen" else None)
 
 
-def test_on_this_computer_alone_there_is_nothing_to_say(place: Place) -> None:
-    place.serve(NullSink())
-    assert place.said == []
+def test_on_this_computer_alone_there_is_nothing_to_say(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+    page.serve(NullSink())
+    assert caplog.messages == []
 
 
 def test_a_style_file_given_at_the_start_is_listed_with_the_others(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import pytest
 
-from stylecam.live.engine_choice import Motor
+from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.settings import Settings
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.resources import limit_threads
@@ -27,5 +27,5 @@ def test_opencv_is_given_the_threads_asked_for(threads: int) -> None:
 
 def test_choosing_an_engine_leaves_the_threads_of_the_process_alone(threads: int) -> None:
     cv2.setNumThreads(3)
-    assert Motor(Settings(threads=1), ManualClock(), print).threads == 1
+    assert EngineChooser(Settings(threads=1), ManualClock()).threads == 1
     assert cv2.getNumThreads() == 3

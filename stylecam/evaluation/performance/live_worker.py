@@ -7,6 +7,7 @@ never outlives the process that started it. It appends what it sees to the file 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -31,6 +32,7 @@ from stylecam.evaluation.performance.live_run import (
     ScheduledEvent,
 )
 from stylecam.evaluation.performance.load_test import CpuLoad
+from stylecam.live.report import SessionReport
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Frame, Image, Size
@@ -69,6 +71,8 @@ def _run(config: LiveRunConfig, file: IO[str], lines: IO[bytes]) -> None:
         runner.session.interrupt()
 
     log = SampleLog(file)
+    logging.getLogger("stylecam").setLevel(logging.INFO)
+    logging.getLogger("stylecam").addHandler(_SampleLogHandler(log))
     try:
         runner = LiveRunner(config, log, SystemClock())
         threading.Thread(target=interrupt_at_end_of_input, name="bench-watch", daemon=True).start()
@@ -89,6 +93,17 @@ class SampleLog:
         self._file.flush()
 
 
+class _SampleLogHandler(logging.Handler):
+    """Writes what stylecam logs for the user to the sample log."""
+
+    def __init__(self, log: SampleLog) -> None:
+        super().__init__(logging.INFO)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.write(SAID, text=record.getMessage())
+
+
 class LiveRunner:
     """Runs a session whose source can fail, carries out the script and writes samples.
 
@@ -107,7 +122,6 @@ class LiveRunner:
         self.session = Session(
             settings_of(config),
             Catalog.load(map(Path, config.folders)),
-            lambda text: log.write(SAID, text=text),
             clock,
             source=self._source,
             sinks=[self._latency_sink or NullSink()],
@@ -119,21 +133,21 @@ class LiveRunner:
         Raises:
             StylecamError: it cannot be opened.
         """
-        self.session.open()
-        self._started_at = self._clock.now()
-        with self._load:
-            report = self.session.run(tick=self._tick)
+        with self.session:
+            self._started_at = self._clock.now()
+            with self._load:
+                report = self.session.run(tick=self._tick).to_json()
         pixels = None if self._latency_sink is None else self._latency_sink.snapshot()
         self._log.write(FINAL, report=report, pixels=pixels)
 
-    def _tick(self, report: dict[str, Any]) -> None:
+    def _tick(self, report: SessionReport) -> None:
         now = self._clock.now()
         t = now - self._started_at
         while self._script and self._script[0].at_s <= t:
             self._carry_out(self._script.popleft(), t)
         if now - self._sampled_at >= self._config.every_s - 0.01:
             self._sampled_at = now
-            self._log.write(SAMPLE, **sample(report, t, self._clock.process_time(), machine_busy_s()))
+            self._log.write(SAMPLE, **sample(report.to_json(), t, self._clock.process_time(), machine_busy_s()))
 
     def _carry_out(self, event: ScheduledEvent, t: float) -> None:
         if event.what == "order":

@@ -1,0 +1,35 @@
+"""What the threads of one run share."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from stylecam.live.cpu_budget import CpuBudget
+from stylecam.live.stats import Stats
+from stylecam.live.viewers import Viewers
+from stylecam.media.frame import Size
+from stylecam.utils.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineContext:
+    """What the capture, style and publish threads share.
+
+    Attributes:
+        size: size of the published picture.
+        fps: rate to publish at, in frames per second.
+        clock: the time of all three threads.
+        stats: counters; each thread adds to them.
+        viewers: whether anybody watches, and so whether to capture and style at all.
+        cpu_budget: how much processor time styling may take.
+        stopping: set to end all three threads.
+    """
+
+    size: Size
+    fps: float
+    clock: Clock
+    stats: Stats
+    viewers: Viewers
+    cpu_budget: CpuBudget
+    stopping: threading.Event = field(default_factory=threading.Event)

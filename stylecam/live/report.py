@@ -1,0 +1,253 @@
+"""Typed telemetry of a run: frozen dataclasses, and `to_json` where they leave the program.
+
+The keys that `to_json` gives are a promise: the statistics file, `--json` and the HTTP API show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from stylecam.media.frame import Size
+from stylecam.stylize.governor import Rung
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Percentiles of durations, in ms; None before the first duration."""
+
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPercentiles(Percentiles):
+    """Percentiles of the time from capture to publication, in ms; None before the first fresh frame."""
+
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishGaps:
+    """Time between two published frames, in ms."""
+
+    p99: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCounts:
+    """Faults that the run recovered from.
+
+    Attributes:
+        by_kind: the count of each kind: `source`, `sink`, `engine`, `style`, `command`.
+        last: the message of the last fault, or None.
+    """
+
+    by_kind: Mapping[str, int]
+    last: str | None
+
+    @property
+    def total(self) -> int:
+        """The count of all faults."""
+        return sum(self.by_kind.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as a plain dict."""
+        return {**self.by_kind, "total": self.total, "last": self.last}
+
+
+@dataclass(frozen=True, slots=True)
+class RecentStats:
+    """Rates and latency of the last few seconds, for a display."""
+
+    published_fps: float
+    styled_fps: float
+    latency_ms: Percentiles
+
+
+@dataclass(frozen=True, slots=True)
+class FrameStats:
+    """Counters of a whole run. Rates are frames per second, times are ms.
+
+    Attributes:
+        latency_ms: from capture until all sinks have taken the frame; fresh frames only.
+        gap_ms: between two published frames, fresh or repeated.
+        style_ms: what the stylizer takes for a frame.
+        repeats: publications of a frame that was published before.
+        drops: captured frames that were replaced by a newer one before they were styled.
+        reused: frames that show the last painting again because nothing moved.
+        spared: frames that passed unpainted to keep within the processor time allowed.
+    """
+
+    published_fps: float
+    styled_fps: float
+    latency_ms: LatencyPercentiles
+    gap_ms: PublishGaps
+    style_ms: Percentiles
+    captured: int
+    styled: int
+    published: int
+    repeats: int
+    drops: int
+    reused: int
+    spared: int
+    faults: FaultCounts
+    recent: RecentStats
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counters as a plain dict."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in ("latency_ms", "gap_ms", "style_ms", "recent"):
+            plain[name] = asdict(plain[name])
+        return {**plain, "faults": self.faults.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class GovernorReport:
+    """The governor's last decision: the rung it wants, the time it predicts for it, and why."""
+
+    rung: Rung
+    predicted_ms: float | None
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the decision as a plain dict."""
+        predicted_ms = None if self.predicted_ms is None else round(self.predicted_ms, 2)
+        return {"wanted": list(self.rung.size), "predicted_ms": predicted_ms, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineReport:
+    """Figures of the three threads at one moment.
+
+    Attributes:
+        frames: the counters.
+        painting: False where the camera picture passes as it is.
+        detail: whether the painting was enlarged along the edges of the camera picture.
+        stages: of each stage of a frame, its `count`, and `mean`, `p50`, `p95` and `max` in ms.
+        rung: the processing size of the last painting, or None.
+        governor: its last decision, or None.
+        waiting_for: what would switch the camera on again; None while it is on.
+        beats: how often the publisher went round. It stands still only while a sink hangs.
+        source_trouble: the message of the loss that the capture thread recovers from, or None.
+    """
+
+    frames: FrameStats
+    painting: bool
+    detail: bool
+    stages: Mapping[str, Mapping[str, Any]]
+    rung: Rung | None
+    governor: GovernorReport | None
+    waiting_for: str | None
+    beats: int
+    source_trouble: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as one flat dict."""
+        return {
+            **self.frames.to_json(),
+            "painting": self.painting,
+            "detail": self.detail,
+            "stages": self.stages,
+            "rung": None if self.rung is None else list(self.rung.size),
+            "governor": None if self.governor is None else self.governor.to_json(),
+            "waiting_for": self.waiting_for,
+            "beats": self.beats,
+            "source_trouble": self.source_trouble,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OutputStatus:
+    """One of the outputs that a run was started with.
+
+    Attributes:
+        name: the sink's name, for people.
+        trouble: why it takes no frames at the moment, or None.
+        closed_by_user: True for a preview window that the user has closed, which is no failure.
+    """
+
+    name: str
+    trouble: str | None
+    closed_by_user: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return name and trouble as a plain dict."""
+        return {"name": self.name, "trouble": self.trouble}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Which engine runs the networks.
+
+    Attributes:
+        reason: why the autotuner chose it; None where there was nothing to choose.
+    """
+
+    name: str
+    device: str
+    version: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """All figures of a run at one moment.
+
+    Attributes:
+        state: what `LiveState.describe` tells: `style`, `strength`, `steadiness`, `bypass`, `frozen`, `panic` and
+            `version`.
+        cpu_percent: the most of the computer's processor time to use.
+        threads: the processor threads that OpenCV may use.
+        source: what the source really delivers; at least `name`.
+        usage: memory and processor time of this process.
+        seconds: the age of the run.
+        start_s: from the start of the process to the first published frame, in seconds; None before it.
+        stylecam: the version of this program.
+    """
+
+    pipeline: PipelineReport
+    size: Size
+    fps: float
+    state: Mapping[str, Any]
+    engine: EngineStatus
+    cpu_percent: float
+    threads: int
+    source: Mapping[str, Any]
+    outputs: tuple[OutputStatus, ...]
+    usage: Mapping[str, Any]
+    seconds: float
+    start_s: float | None
+    stylecam: str
+
+    @property
+    def failed(self) -> bool:
+        """True if every output has failed. A preview window that the user closed has not failed."""
+        return (
+            bool(self.outputs)
+            and all(output.trouble is not None for output in self.outputs)
+            and not any(output.closed_by_user for output in self.outputs)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures as one flat dict, as the statistics file, `--json` and the HTTP API give them."""
+        return {
+            **self.pipeline.to_json(),
+            "size": list(self.size),
+            "fps": self.fps,
+            **self.state,
+            "engine": self.engine.name,
+            "device": self.engine.device,
+            "engine_version": self.engine.version,
+            "engine_reason": self.engine.reason,
+            "cpu_percent": self.cpu_percent,
+            "threads": self.threads,
+            "source": dict(self.source),
+            "outputs": [output.to_json() for output in self.outputs],
+            **self.usage,
+            "seconds": self.seconds,
+            "start_s": self.start_s,
+            "stylecam": self.stylecam,
+        }

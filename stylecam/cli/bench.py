@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from stylecam.cli.completion import complete_camera, complete_style
-from stylecam.cli.progress import FILE, ShareBar, check_picture, stopped_by_ctrl_c
+from stylecam.cli.file_options import FILE, check_picture
+from stylecam.cli.progress import ProgressDisplay, stopped_by_ctrl_c
 from stylecam.errors import BenchError
 from stylecam.evaluation.performance.config import (
     DEFAULT_MEASUREMENTS,
@@ -119,7 +120,7 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
         folders=(shipped_models(), paths.user_styles()),
         **given,
     )
-    with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S) as progress:
+    with stopped_by_ctrl_c() as stop, ProgressDisplay(PLAIN_EVERY_S) as progress:
         report = BenchSuite(config, progress, stop).run()
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))

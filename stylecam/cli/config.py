@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from stylecam.cli.declared import declared_flags, declared_options
+from stylecam.cli.file_options import FILE as FILE_OPTION
 from stylecam.cli.options import check_each, source_of
-from stylecam.cli.progress import FILE as FILE_OPTION
 from stylecam.cli.run import FILE, FOUND
 from stylecam.cli.run import command as run_command
 from stylecam.errors import ConfigError, UsageError

@@ -10,7 +10,8 @@ import click
 
 from stylecam.cli import loss_options as objective
 from stylecam.cli.completion import complete_style
-from stylecam.cli.progress import FILE, ShareBar, check_picture, stopped_by_ctrl_c
+from stylecam.cli.file_options import FILE, check_picture
+from stylecam.cli.progress import ProgressDisplay, stopped_by_ctrl_c
 from stylecam.errors import StylecamError, TrainingFailedError, TrainingUnavailableError, UsageError
 from stylecam.utils.files import check_writable
 
@@ -111,7 +112,7 @@ def command(
     for path in given["banks"] if write_card else ():
         check_writable(path)
     config = EvaluationConfig(gatys_photos=0 if no_gatys else gatys_photos, **given)
-    with stopped_by_ctrl_c() as stop, ShareBar(PLAIN_EVERY_S, "reading") as progress:
+    with stopped_by_ctrl_c() as stop, ProgressDisplay(PLAIN_EVERY_S, "reading") as progress:
         evaluator = Evaluator(config, progress=progress, stop=stop)
         report = evaluator.run()
         written: list[Path] = []

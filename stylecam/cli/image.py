@@ -61,7 +61,7 @@ def command(
     **options: Any,
 ) -> int:
     """Paint pictures: files, folders, or - for standard input."""
-    from stylecam.cli.progress import Bar
+    from stylecam.cli.progress import CountProgress
     from stylecam.stylize.batch import paint, pending, plan
     from stylecam.utils.files import user_path
 
@@ -82,14 +82,14 @@ def command(
     if piped:
         items = tuple(replace(item, source=Path(STDIO), data=sys.stdin.buffer.read()) for item in items)
     started_at, results = time.perf_counter(), []
-    with Bar("pictures", len(items)) as bar:
-        for result in paint(items, stylist, max_size, bar.within):
+    with CountProgress("pictures", len(items)) as bar:
+        for result in paint(items, stylist, max_size, bar.set_share):
             results.append(result)
             bar.advance()
             if result.error is not None and len(planned) > 1:
-                bar.say(f"failed: {result.error}")
+                bar.note(f"failed: {result.error}")
             for note in result.notes:
-                bar.say(f"{result.job.source} {note}")
+                bar.note(f"{result.job.source} {note}")
     seconds = time.perf_counter() - started_at
     return _report(results, len(planned) - len(items), stylist.mix.label, seconds, as_json)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stylecam.cli.progress import FILE
+from stylecam.cli.file_options import FILE
 
 scale = click.option(
     "--style-scale", "scale", type=int, default=288, show_default=True,

@@ -10,7 +10,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from stylecam.cli import loss_options as objective
-from stylecam.cli.progress import FILE, Screen, stopped_by_ctrl_c
+from stylecam.cli.file_options import FILE
+from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
 from stylecam.errors import TrainingUnavailableError
 from stylecam.utils.files import check_writable
 
@@ -96,7 +97,7 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
     from stylecam.utils.optional import require
 
     require("torch", purpose="optimizing a picture", extra="train", error=TrainingUnavailableError)
-    screen = Screen("iteration", 15.0, {"preview": "preview"})
+    screen = TrainingProgress("iteration", 15.0, {"preview": "preview"})
     screen.wait()
     from stylecam.training.optimize_image import Studio
 

@@ -1,4 +1,4 @@
-"""Progress bars with the time left, on standard error; plain lines now and then where that is no terminal."""
+"""Shows progress on standard error, with the time left; plain lines now and then where that is no terminal."""
 
 from __future__ import annotations
 
@@ -9,105 +9,44 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TypeVar
 
-import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stylecam.errors import UsageError
 from stylecam.training.events import Event, Missed, Step
-from stylecam.utils.files import check_writable, user_path
 
-# ---- cli.progress
 PLAIN_EVERY_S = 10.0
+"""Seconds between the plain lines of `CountProgress`."""
+_Self = TypeVar("_Self", bound="ProgressDisplay")
 
 
-class Bar:
-    """Counts `total` things, named `what`."""
+class ProgressDisplay:
+    """Shows what share of a long piece of work is done, and what is being done; call it with both.
 
-    def __init__(self, what: str, total: int | None) -> None:
-        self._what, self._total = what, total
-        self._console = Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            TextColumn("painting"),
-            BarColumn(40),
-            MofNCompleteColumn() if total is None or total > 1 else TextColumn("{task.percentage:.0f} %"),
-            TextColumn(what if total is None or total > 1 else ""),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._progress.add_task(what, total=total)
-        self._done = 0
-        self._started = self._told = time.monotonic()
+    Args:
+        plain_every_s: seconds between plain lines, where standard error is no terminal.
+        what: what is done at first.
+    """
 
-    def __enter__(self) -> Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def within(self, share: float) -> None:
-        """Of the thing at hand, `share` 0..1 is done."""
-        self._progress.update(self._task, completed=self._done + min(share, 0.999))
-
-    def reach(self, done: int, total: int | None) -> None:
-        """So many are done, of a total that may only be known now."""
-        self._total = total
-        self._done = done - 1
-        self._progress.update(self._task, total=total)
-        self.advance()
-
-    def advance(self) -> None:
-        """One more thing is done."""
-        self._done += 1
-        self._progress.update(self._task, completed=self._done)
-        now = time.monotonic()
-        if self._progress.disable and self._total and self._done < self._total and now - self._told >= PLAIN_EVERY_S:
-            self._told = now
-            left = (now - self._started) / self._done * (self._total - self._done)
-            self.say(f"{self._done} of {self._total} {self._what}, about {left:.0f} s left")
-
-    def say(self, message: str) -> None:
-        """A line above the bar."""
-        self._console.print(Text(message), soft_wrap=True)
-
-
-class ShareBar:
-    """Shows what share of a long piece of work is done, and what is at hand; call it with both."""
-
-    def __init__(self, plain_every_s: float, first: str = "") -> None:
-        """`first` is at hand until it is told otherwise."""
+    def __init__(self, plain_every_s: float, what: str = "") -> None:
         self._plain_every_s = plain_every_s
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
             BarColumn(30),
-            TextColumn("{task.percentage:5.1f} %"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[what]}", markup=False),
+            TextColumn("{task.fields[text]}", markup=False),
             console=self._console,
             disable=not self._console.is_terminal,
             refresh_per_second=2,
             transient=True,
         )
-        self._task = self._progress.add_task("work", total=1.0, left="", what=first)
-        self._started = self._told = time.monotonic()
+        self._task = self._progress.add_task("work", total=1.0, text=what)
+        self._started_at = time.monotonic()
+        self._printed_at_s = 0.0
 
-    def __enter__(self) -> ShareBar:
+    def __enter__(self: _Self) -> _Self:
         self._progress.start()
         return self
 
@@ -115,50 +54,114 @@ class ShareBar:
         self._progress.stop()
 
     def __call__(self, done: float, what: str) -> None:
-        """So much, 0..1, is done."""
-        now = time.monotonic()
-        left_s = (now - self._started) / done * (1 - done) if done > 0.02 else None
-        left = "" if left_s is None else f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
-        self._progress.update(self._task, completed=done, left=left, what=what)
-        if self._progress.disable and now - self._told >= self._plain_every_s:
-            self._told = now
-            self._console.print(f"{done:.0%} {left} {what}", markup=False, soft_wrap=True)
+        """Show that `done` of 0..1 is done, and what is being done."""
+        self._show(done, f"{done:.0%}", self._left(done), what)
+
+    def note(self, message: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(message, markup=False, soft_wrap=True)
+
+    def _left(self, done: float) -> str:
+        """Estimate the time left, when enough is done."""
+        return _duration(self._elapsed_s() / done * (1 - done) if done > 0.02 else None)
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._started_at
+
+    def _show(self, done: float | None, *texts: str, elapsed_s: float | None = None, plain: bool = True) -> None:
+        """Update the bar, and print a plain line when it is due.
+
+        Args:
+            done: 0..1; None if that is unknown.
+            texts: shown beside the bar, where not empty.
+            elapsed_s: seconds of work so far; None for the time since this display was created.
+            plain: whether a plain line may be printed.
+        """
+        elapsed_s = self._elapsed_s() if elapsed_s is None else elapsed_s
+        text = " ".join(filter(None, texts))
+        self._progress.update(self._task, total=None if done is None else 1.0, completed=done or 0.0, text=text)
+        if self._progress.disable and plain and elapsed_s - self._printed_at_s >= self._plain_every_s:
+            self._printed_at_s = elapsed_s
+            self.note(text)
 
 
-# ---- cli.work
-def _expanded(_: click.Context, __: click.Parameter, value: Any) -> Any:
-    """The path or paths as users write them, `~` included."""
-    if value is None or isinstance(value, tuple):
-        return value and tuple(user_path(str(path)) for path in value)
-    return user_path(str(value))
+class CountProgress(ProgressDisplay):
+    """Counts `total` things that are called `unit`; the total may become known later."""
+
+    def __init__(self, unit: str, total: int | None) -> None:
+        super().__init__(PLAIN_EVERY_S, f"painting {unit}")
+        self._unit, self._total = unit, total
+        self._count = 0
+
+    def set_share(self, share: float) -> None:
+        """Show that `share` of 0..1 of the current thing is done."""
+        self._show_count(min(share, 0.999), plain=False)
+
+    def set_count(self, count: int, total: int | None) -> None:
+        """Show that `count` things are done, of a total that may only be known now."""
+        self._count, self._total = count, total
+        self._show_count(0.0, plain=total is not None and count < total)
+
+    def advance(self) -> None:
+        """Show that one more thing is done."""
+        self.set_count(self._count + 1, self._total)
+
+    def _show_count(self, share: float, plain: bool) -> None:
+        if not self._total:
+            self._show(None, f"{self._count} {self._unit}", plain=False)
+            return
+        done = min(1.0, (self._count + share) / self._total)
+        left = self._left(done)
+        self._show(done, f"{self._count} of {self._total} {self._unit}" + (f", {left}" if left else ""), plain=plain)
 
 
-FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _expanded}
-"""Of an option or argument that names a file or folder."""
+class TrainingProgress(ProgressDisplay):
+    """Shows the events of a training run or of `stylecam optimize`; call it with each.
 
+    Args:
+        unit: what is counted: `step` or `iteration`.
+        plain_every_s: seconds between plain lines, where standard error is no terminal.
+        files: the kinds of `Saved` that are shown, and their names.
+        smooth: the weight of the past in the running mean of losses, for runs in which one step says little.
 
-def check_picture(*paths: Path | None) -> None:
-    """See that plots and sheets can be written there.
-
-    Raises:
-        UsageError: one cannot, or its name is no PNG's.
+    Attributes:
+        losses: the last ones.
+        elapsed_s: time spent so far.
     """
-    for path in paths:
-        if path is not None:
-            if path.suffix.lower() != ".png":
-                raise UsageError(f"{path}: the name of a plot or sheet ends in .png")
-            check_writable(path)
 
+    def __init__(self, unit: str, plain_every_s: float, files: Mapping[str, str], *, smooth: float = 0.0) -> None:
+        super().__init__(plain_every_s)
+        self._unit, self._files, self._smooth = unit, files, smooth
+        self.losses: dict[str, float] = {}
+        self.elapsed_s = 0.0
 
-def console_for_tables(width: int) -> Console:
-    """Standard output; `width` columns of it where it is no terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=width, highlight=False)
+    def wait(self) -> None:
+        """On a terminal, say that the first step takes some seconds: loading PyTorch alone takes a few."""
+        if self._console.is_terminal:
+            self.note("getting ready …")
+
+    def __call__(self, event: Event) -> None:  # type: ignore[override]
+        """Show one event."""
+        if isinstance(event, Step):
+            self._show_step(event)
+        elif isinstance(event, Missed):
+            self.note(f"{event.path} cannot be written now ({event.reason}); going on without it")
+        elif event.kind in self._files:
+            self.note(f"{self._files[event.kind]}: {event.path}")
+
+    def _show_step(self, step: Step) -> None:
+        self.elapsed_s = step.elapsed_s
+        for name, value in step.losses.items():
+            old = value if step.number == 1 else self.losses.get(name, value)
+            self.losses[name] = self._smooth * old + (1 - self._smooth) * value
+        losses = " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
+        head = f"{self._unit} {step.number} {step.done:.0%}"
+        self._show(step.done, head, _duration(step.left_s), losses, elapsed_s=step.elapsed_s)
 
 
 @contextmanager
 def stopped_by_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C, or closing the terminal, ends after the current step and saves; the second one ends at once."""
+    """Set an event at the first Ctrl-C, or when the terminal is closed; the second Ctrl-C ends the program at once."""
     stop = threading.Event()
 
     def handle(number: int, _: FrameType | None) -> None:
@@ -170,7 +173,7 @@ def stopped_by_ctrl_c() -> Iterator[threading.Event]:
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     hangup = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has no such signal
-    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # which is how `nohup` is told
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # `nohup` sets it so
         numbers.append(hangup)
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
@@ -180,78 +183,7 @@ def stopped_by_ctrl_c() -> Iterator[threading.Event]:
             signal.signal(number, old)
 
 
-class Screen:
-    """Shows progress on standard error; plain lines every so many seconds where that is no terminal.
-
-    Args:
-        unit: what is counted.
-        told_every_s: seconds between plain lines.
-        smooth: losses are running means of which so much is the past, where one step says little.
-        files: the kinds of `Saved` that are told of, and in which words.
-
-    Attributes:
-        losses: the last.
-        elapsed_s: time spent so far.
-    """
-
-    def __init__(self, unit: str, told_every_s: float, files: Mapping[str, str], *, smooth: float = 0.0) -> None:
-        self._unit, self._told_every_s, self._files, self._smooth = unit, told_every_s, files, smooth
-        self._console = Console(stderr=True)
-        self._progress = Progress(
-            BarColumn(30),
-            TextColumn("{task.percentage:5.1f} %"),
-            TextColumn(unit + " {task.fields[step]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[losses]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            refresh_per_second=2,
-        )
-        self._task = self._progress.add_task("work", total=1.0, step=0, left="", losses="")
-        self._told_at = 0.0
-        self.losses: dict[str, float] = {}
-        self.elapsed_s = 0.0
-
-    def __enter__(self) -> Screen:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def wait(self) -> None:
-        """On a terminal, say that some seconds pass before the first step: PyTorch alone takes a few to load."""
-        if self._console.is_terminal:
-            self._note("getting ready …")
-
-    def __call__(self, event: Event) -> None:
-        """Take in what a trainer or a studio tells."""
-        if isinstance(event, Step):
-            self._show(event)
-        elif isinstance(event, Missed):
-            self._note(f"{event.path} cannot be written now ({event.reason}); going on without it")
-        elif event.kind in self._files:
-            self._note(f"{self._files[event.kind]}: {event.path}")
-
-    def _note(self, text: str) -> None:
-        """A line of its own, above the bar."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def _show(self, step: Step) -> None:
-        self.elapsed_s = step.elapsed_s
-        for name, value in step.losses.items():
-            old = value if step.number == 1 else self.losses.get(name, value)
-            self.losses[name] = self._smooth * old + (1 - self._smooth) * value
-        left = _left(step.left_s)
-        losses = " ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
-        self._progress.update(self._task, completed=step.done, step=step.number, left=left, losses=losses)
-        if self._progress.disable and step.elapsed_s - self._told_at >= self._told_every_s:
-            self._told_at = step.elapsed_s
-            self._note(f"{self._unit} {step.number} {step.done:.0%} {left} {losses}")
-
-
-def _left(seconds: float | None) -> str:
+def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds >= 3 * 3600:

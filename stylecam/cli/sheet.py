@@ -59,7 +59,7 @@ def command(
     **options: Any,
 ) -> int:
     """Show every style with its name on one picture or clip."""
-    from stylecam.cli.progress import Bar
+    from stylecam.cli.progress import CountProgress
     from stylecam.media.image_file import check_suffix
     from stylecam.media.video_file import check_target
     from stylecam.stylize.contact_sheet import write_sheet, write_video_sheet
@@ -74,12 +74,12 @@ def command(
     stylist = Stylist(mixes[0], **options)
     started_at = time.perf_counter()
     if moving:
-        with painting.sigterm_as_interrupt(), Bar("frames", None) as bar:
-            sheet, result = write_video_sheet(source, target, stylist, mixes, columns, cell, bar.reach)
+        with painting.sigterm_as_interrupt(), CountProgress("frames", None) as bar:
+            sheet, result = write_video_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)
         painting.report_damage(source, result)
     else:
-        with Bar("styles", len(mixes)) as bar:
-            sheet = write_sheet(source, target, stylist, mixes, columns, cell, bar.reach)
+        with CountProgress("styles", len(mixes)) as bar:
+            sheet = write_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)
     seconds = time.perf_counter() - started_at
     if as_json:
         report = {

@@ -13,7 +13,8 @@ import click
 from click.core import ParameterSource
 
 from stylecam.cli import loss_options as objective
-from stylecam.cli.progress import FILE, Screen, stopped_by_ctrl_c
+from stylecam.cli.file_options import FILE
+from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
 from stylecam.errors import TrainingFailedError, TrainingUnavailableError, UsageError
 from stylecam.utils.files import check_writable
 
@@ -117,7 +118,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     if output.suffix.lower() != ".onnx":
         raise UsageError(f"{output}: the name of a bank ends in .onnx, such as {output.stem}.onnx")
     check_writable(output)
-    screen = Screen("step", 60.0, {"sheet": "samples"}, smooth=0.95)
+    screen = TrainingProgress("step", 60.0, {"sheet": "samples"}, smooth=0.95)
     screen.wait()
     with stopped_by_ctrl_c() as stop:
         trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)

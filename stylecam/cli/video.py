@@ -35,7 +35,7 @@ OUT.part.mp4; after Ctrl-C it is removed. Needs: pip install "stylecam[video]"."
 @painting.as_json
 def command(clip: str, output: str, overwrite: bool, as_json: bool, **options: Any) -> None:
     """Paint every frame of a clip."""
-    from stylecam.cli.progress import Bar
+    from stylecam.cli.progress import CountProgress
     from stylecam.media.video_file import check_target, transform_video
     from stylecam.utils.files import user_path
 
@@ -44,8 +44,8 @@ def command(clip: str, output: str, overwrite: bool, as_json: bool, **options: A
     painting.check_new(target, overwrite)
     stylist = painting.stylist_for(**options)
     started_at = time.perf_counter()
-    with painting.sigterm_as_interrupt(), Bar("frames", None) as bar:
-        result = transform_video(source, target, stylist, bar.reach)
+    with painting.sigterm_as_interrupt(), CountProgress("frames", None) as bar:
+        result = transform_video(source, target, stylist, bar.set_count)
     seconds = time.perf_counter() - started_at
     if as_json:
         report = {"input": clip, "output": str(target), "style": stylist.mix.label, "took": round(seconds, 3)}

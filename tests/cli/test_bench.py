@@ -12,7 +12,7 @@ import pytest
 
 from stylecam.cli import bench as bench_module
 from stylecam.cli.group import run_command_line
-from stylecam.cli.progress import ShareBar
+from stylecam.cli.progress import ProgressDisplay
 
 OPTIONS = [p for p in bench_module.command.params if isinstance(p, click.Option)]
 EXAMPLES = [line for line in (bench_module.command.epilog or "").splitlines() if line.startswith("  stylecam ")]
@@ -68,11 +68,11 @@ def test_a_soak_leaves_its_samples(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_interrupted_it_prints_what_is_known(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(screen: ShareBar, done: float, what: str) -> None:
+    def interrupt(screen: ProgressDisplay, done: float, what: str) -> None:
         if "fps" in what:
             signal.raise_signal(number)
 
-    monkeypatch.setattr(ShareBar, "__call__", interrupt)
+    monkeypatch.setattr(ProgressDisplay, "__call__", interrupt)
     assert run_command_line([*SMALL, "--what", "live,soak", "--seconds", "600", "--json"]) == 0
     shown = capsys.readouterr()
     found = json.loads(shown.out)

@@ -13,7 +13,7 @@ import pytest
 
 from stylecam.cli import evaluate as evaluate_module
 from stylecam.cli.group import run_command_line
-from stylecam.cli.progress import ShareBar
+from stylecam.cli.progress import ProgressDisplay
 from stylecam.errors import TrainingFailedError
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
@@ -147,11 +147,11 @@ def test_without_matplotlib_a_plot_is_refused_before_work_begins(
 def test_interrupted_it_prints_what_is_done_and_leaves_the_card(
     words: list[str], number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(screen: ShareBar, done: float, what: str) -> None:
+    def interrupt(screen: ProgressDisplay, done: float, what: str) -> None:
         if what.endswith("flicker"):
             signal.raise_signal(number)
 
-    monkeypatch.setattr(ShareBar, "__call__", interrupt)
+    monkeypatch.setattr(ProgressDisplay, "__call__", interrupt)
     before = Path(words[1]).read_bytes()
     handler = signal.getsignal(number)
     assert run_command_line([*words, "--write-card", "--json"]) == 0

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 
 from stylecam.cli import image as image_module
 from stylecam.cli.group import run_command_line
-from stylecam.cli.progress import Bar
+from stylecam.cli.progress import CountProgress
 from stylecam.media.image_file import ImageFile
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -186,8 +186,8 @@ def test_without_a_terminal_the_time_left_is_said_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("stylecam.cli.progress.PLAIN_EVERY_S", 0.0)
-    with Bar("pictures", 3) as bar:
-        bar.within(0.5)
+    with CountProgress("pictures", 3) as bar:
+        bar.set_share(0.5)
         for _ in range(3):
             bar.advance()
     lines = capsys.readouterr().err.splitlines()

@@ -18,7 +18,7 @@ import pytest
 from stylecam.cli import optimize as optimize_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.optimize import complete_init
-from stylecam.cli.progress import Screen
+from stylecam.cli.progress import TrainingProgress
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -153,7 +153,7 @@ def test_where_no_terminal_is_it_tells_of_progress_in_lines(
 ) -> None:
     from stylecam.training.events import Step
 
-    screen = Screen("iteration", 15.0, {})
+    screen = TrainingProgress("iteration", 15.0, {})
     for number, elapsed in ((1, 1.0), (20, 16.0), (21, 17.0)):
         screen(Step(number, number / 100, elapsed, 300.0, {"total": 1.5}))
     assert capsys.readouterr().err.splitlines() == ["iteration 20 20% 5 min left total 1.500"]

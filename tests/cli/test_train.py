@@ -15,7 +15,7 @@ import pytest
 
 from stylecam.cli import train as train_module
 from stylecam.cli.group import run_command_line
-from stylecam.cli.progress import Screen
+from stylecam.cli.progress import TrainingProgress
 from stylecam.models.model import Model
 from stylecam.training.events import Missed, Saved, Step
 from stylecam.training.hyperparameters import Recipe
@@ -58,14 +58,14 @@ def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals = signal.SIGINT) -> None:
     """Send the signal to the run when that step is done."""
-    take = Screen.__call__
+    take = TrainingProgress.__call__
 
-    def interrupted(screen: Screen, event: Event) -> None:
+    def interrupted(screen: TrainingProgress, event: Event) -> None:
         take(screen, event)
         if getattr(event, "number", 0) == step:
             signal.raise_signal(number)
 
-    monkeypatch.setattr(Screen, "__call__", interrupted)
+    monkeypatch.setattr(TrainingProgress, "__call__", interrupted)
 
 
 def without(words: list[str], option: str) -> list[str]:
@@ -194,7 +194,7 @@ def test_few_photographs_are_told_of(words: list[str], capsys: pytest.CaptureFix
 
 
 def test_a_long_time_left_is_told_in_hours(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen("step", 1.0, {})
+    screen = TrainingProgress("step", 1.0, {})
     for left in (5.0, 600.0, 36000.0):
         screen(Step(1, 0.5, left, left, {}))
     assert [line.split("% ")[1].strip() for line in capsys.readouterr().err.splitlines()] == [
@@ -211,12 +211,12 @@ def test_photos_that_cannot_be_read_are_named(words: list[str], capsys: pytest.C
 
 
 def test_brackets_in_a_path_are_told_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    Screen("step", 60.0, {"sheet": "samples"})(Saved("sheet", Path("[art]/my[/b].png")))
+    TrainingProgress("step", 60.0, {"sheet": "samples"})(Saved("sheet", Path("[art]/my[/b].png")))
     assert "samples: [art]" in capsys.readouterr().err
 
 
 def test_what_is_done_without_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    Screen("step", 60.0, {})(Missed(Path("a.sheet.png"), "Permission denied"))
+    TrainingProgress("step", 60.0, {})(Missed(Path("a.sheet.png"), "Permission denied"))
     said = "a.sheet.png cannot be written now (Permission denied); going on without it\n"
     assert capsys.readouterr().err == said
 

@@ -91,6 +91,8 @@ def test_a_blend_is_shared_out_by_its_weights(catalog: Catalog) -> None:
     mix = parsed(catalog, "great_wave:3,the_scream:1")
     assert sorted(mix.weights)[-2:] == [0.25, 0.75]
     assert mix.label == "great_wave:0.75,the_scream:0.25"
+    assert mix.shares == {"great_wave": 0.75, "the_scream": 0.25}
+    assert parsed(catalog, "great_wave").shares == {"great_wave": 1.0}
 
 
 def test_a_blend_without_weights_is_shared_out_equally(catalog: Catalog) -> None:

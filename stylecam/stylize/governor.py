@@ -1,13 +1,14 @@
-"""The resolution ladder and its control law.
+"""Choose the processing resolution (rung) of each frame.
 
-Style networks cost close to linear in pixels, so one running estimate of milliseconds per megapixel (and one of the
-work that does not depend on the rung) predicts every rung. Stepping down is immediate; stepping up waits for a calm
-spell and a margin, and waits longer each time it turns out to have been a mistake, so the rung never hunts (see
+The control law: style networks cost close to linear in pixels. So one running estimate of milliseconds per megapixel,
+and one of the work that does not depend on the rung, predict the time of every rung. The governor takes the finest rung
+that fits the budget. It steps down at once after a few late frames. It steps up only after a calm spell and with a
+margin, and waits longer each time a step up turns out to have been a mistake, so the rung never hunts (see
 `stylecam.stylize.step_backoff`).
 
-Two things may run out: the time between two frames, and the share of the processor the user allows, which other
-programs need as well. A step must fit both. Below the coarsest rung with detail (see
-`stylecam.stylize.postprocess.guided_upsample`) lies one more step: the same without.
+Two things may run out: the time between two frames, and the share of the processor that the user allows, because other
+programs need it as well. A step must fit both. Below the coarsest rung with detail (see
+`stylecam.stylize.postprocess.guided_upsample`) lies one more step: the same rung without detail.
 
 Pure arithmetic on observed times: no threads, no clock, no frames.
 """
@@ -22,39 +23,43 @@ from stylecam.media.frame import Size
 from stylecam.stylize.step_backoff import StepBackoff
 
 HEADROOM = 0.85
-"""Share of the frame period that styling may use; the rest is for capture, publishing and the user's call."""
+"""The share of the frame period that styling may use. The rest is for capture, publishing and the user's call."""
 STEP_UP_MARGIN = 0.95
-"""A finer rung must be predicted within this share of the budget."""
+"""A finer step must be predicted to need no more than this share of the budget."""
 START_MARGIN = 0.4
-"""The same for the first rung: a warm-up runs alone, and what frames need beside the network is not known yet."""
-JUMP_MARGIN = 0.8
-"""After a calm spell the finest rung within this share is taken, or the next, whichever is finer."""
-WIDE_MARGIN = 0.5
-"""A finer rung within this share fits by a wide margin."""
-FIRST_CALM_S = 1.0
-"""Calm to wait for before the first change: where it began was chosen with care."""
-LATE_WINDOW = 12
-"""How many recent frames the lateness test looks at,"""
-LATE_TO_STEP_DOWN = 5
-"""and how many of them must be late to step down."""
-LATE_TO_END_CALM = 2
-"""Late frames among the recent ones that end a calm spell; a single one happens on every desktop."""
-OVER_TO_STEP_DOWN = 30
-"""Frames in a row that used more processor time than allowed, on the average, to step down."""
-FIRST_MAX_WIDTH = 512
-"""The rung the first warm-up is measured at is at most this wide, so that it is quick on any machine."""
-SHOW_CHANGE_S = 3.0
-"""For this long the reason for a change is told; then what holds the rung."""
-DETAIL_FADE = 0.005
-"""Share of detail's estimate that is forgotten with each frame without: half of it in five seconds.
+"""The first rung after a warm-up must be predicted to need no more than this share of the budget.
 
-What is not done is not measured; a time taken under load would otherwise hold detail back for ever.
+A warm-up runs alone, and what frames need beside the network is not known yet.
+"""
+JUMP_MARGIN = 0.8
+"""After a calm spell the governor jumps to the finest step within this share of the budget, or takes the next finer."""
+WIDE_MARGIN = 0.5
+"""A finer step predicted within this share of the budget fits by a wide margin."""
+FIRST_CALM_S = 1.0
+"""Seconds of calm before the first change. It is short because the first rung was chosen with care."""
+LATE_WINDOW = 12
+"""The number of recent frames in which late ones are counted."""
+LATE_TO_STEP_DOWN = 5
+"""The number of late frames within `LATE_WINDOW` that makes the governor step down."""
+LATE_TO_END_CALM = 2
+"""The number of late frames within `LATE_WINDOW` that ends a calm spell. A single one happens on every desktop."""
+OVER_TO_STEP_DOWN = 30
+"""The number of frames in a row over the allowed processor time, on the average, that makes the governor step down."""
+FIRST_MAX_WIDTH = 512
+"""The rung of the first warm-up is at most this wide, in pixels, so that it is quick on any machine."""
+SHOW_CHANGE_S = 3.0
+"""For this many seconds `Decision.reason` tells why the rung changed, and after that what holds it."""
+DETAIL_FADE = 0.005
+"""The share of the estimate for detail that is forgotten with each frame without it: half of it in five seconds.
+
+What is not done is not measured. Without this, a time taken under load would hold detail back for ever.
 """
 FRACTIONS = (0.08, 0.1, 0.125, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0)
+"""The rungs of the ladder as shares of the output's sides."""
 COARSEST_FRACTION = 0.25
-"""The share of the picture's size the ladder goes down to,"""
+"""The ladder goes down to this share of the output's sides, or to `COARSEST_SIDE` if that is coarser."""
 COARSEST_SIDE = 320
-"""or, for large pictures, the longer side in pixels: 4K must be held by a small machine too."""
+"""The longer side, in pixels, that the ladder of a large output goes down to, so that a small machine can hold 4K."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,19 +81,26 @@ class Rung:
 
     @classmethod
     def at(cls, size: Size, fraction: float) -> Rung:
-        """The rung nearest to `fraction` of `size`, at least 64 pixels a side."""
+        """Return the rung nearest to `fraction` of `size`, at least 64 pixels a side."""
         return cls(*(max(64, round(side * fraction / 8) * 8) for side in size))
 
 
 def ladder(size: Size) -> tuple[Rung, ...]:
-    """All rungs for an output of `size`, coarsest first, from a quarter of it (less for large ones) to the whole."""
+    """Return all rungs for an output of `size`, coarsest first, from a quarter (less for large ones) to the whole."""
     coarsest = min(COARSEST_FRACTION, COARSEST_SIDE / max(size))
     return tuple(sorted({Rung.at(size, fraction) for fraction in FRACTIONS if fraction >= coarsest}))
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Which rung to use, what a frame is predicted to take there, why, and whether to add detail at full size."""
+    """What the governor wants for the next frame.
+
+    Attributes:
+        rung: the processing size.
+        predicted_ms: what a frame is predicted to take there, in milliseconds; None before anything was observed.
+        reason: why, in one line.
+        detail: whether to add the camera's detail at full size.
+    """
 
     rung: Rung
     predicted_ms: float | None
@@ -97,15 +109,15 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Step:
-    """A rung, with detail or without."""
+class _LadderStep:
+    """A rung with or without detail; finer steps are greater."""
 
     rung: Rung
     detail: bool
 
 
 class _Estimate:
-    """Exponential average; a sample far above it counts as little above it, for most are hiccups."""
+    """An exponential average. A sample far above it counts as a little above it, because most of those are hiccups."""
 
     def __init__(self, weight: float = 0.12) -> None:
         self._weight = weight
@@ -125,16 +137,19 @@ class _Estimate:
 class Governor:
     """Chooses the finest rung whose predicted time fits the frame budget, for one network on one engine.
 
-    Call `observe` after each styled frame and `choose` before the next. `choose` names the rung wanted; until its
-    session is warm the caller goes on with the old one, and the governor, seeing frames of the old rung, waits.
+    Call `observe` after each styled frame and `choose` before the next. Until the session of the chosen rung is warm,
+    the caller goes on with the old one; the governor sees frames of the old rung and waits.
     """
 
     def __init__(self, rungs: tuple[Rung, ...], fps: float, busy_budget_ms: float = inf) -> None:
-        """`rungs` coarsest first, never empty; `fps` is the rate to hold.
+        """Start with a rung that is quick to warm up.
 
-        `busy_budget_ms` is how much processor time, of all cores together, a frame may take.
+        Args:
+            rungs: the ladder, coarsest first, never empty. With a single rung only its detail is chosen.
+            fps: the rate to hold.
+            busy_budget_ms: how much processor time, of all cores together, a frame may take, in milliseconds.
         """
-        self._steps = (_Step(rungs[0], False), *(_Step(rung, True) for rung in rungs))
+        self._steps = (_LadderStep(rungs[0], False), *(_LadderStep(rung, True) for rung in rungs))
         self._fixed_rung = len(rungs) == 1
         self._period_ms = 1000.0 / fps
         self._budget_ms = self._period_ms * HEADROOM
@@ -144,32 +159,32 @@ class Governor:
         self._late: deque[bool] = deque(maxlen=LATE_WINDOW)
         self._over = 0
         self._calm_since: float | None = None
-        self._regret: StepBackoff[_Step] = StepBackoff()
+        self._backoff: StepBackoff[_LadderStep] = StepBackoff()
         first = max((rung for rung in rungs if rung.width <= FIRST_MAX_WIDTH), default=rungs[0])
-        self._wanted = _Step(first, True)
+        self._target = _LadderStep(first, True)
         self._changed = False
         self._changed_at: float | None = None
         self._reason = "fixed" if self._fixed_rung else "starting"
 
     @property
     def budget_ms(self) -> float:
-        """Milliseconds a frame may take to style."""
+        """How long a frame may take to style, in milliseconds."""
         return self._budget_ms
 
     def predict(self, rung: Rung, detail: bool = True) -> float | None:
-        """Predicted milliseconds for a frame at `rung`; None before anything was observed."""
+        """Predict the milliseconds of a frame at `rung`; None before anything was observed."""
         if self._per_megapixel.value is None:
             return None
-        return self._finish(detail) + self._per_megapixel.value * rung.megapixels
+        return self._predict_fixed(detail) + self._per_megapixel.value * rung.megapixels
 
     def predict_busy(self, rung: Rung, detail: bool = True) -> float:
-        """Predicted milliseconds of processor time, of all cores together; 0 before anything was observed."""
-        return self._busy_finish(detail) + (self._busy_per_megapixel.value or 0.0) * rung.megapixels
+        """Predict the milliseconds of processor time, of all cores together; 0 before anything was observed."""
+        return self._predict_busy_fixed(detail) + (self._busy_per_megapixel.value or 0.0) * rung.megapixels
 
     def start(self, rung: Rung, network_ms: float) -> None:
-        """Begin from a warm-up's measurement: the finest rung predicted to fit is wanted at once."""
+        """Start from a warm-up at `rung` that took `network_ms`: the finest rung predicted to fit is chosen at once."""
         self._per_megapixel.add(network_ms / rung.megapixels)
-        self._wanted = self._finest_within(START_MARGIN)
+        self._target = self._finest_within(START_MARGIN)
         if not self._fixed_rung:
             self._reason = "starting: from the warm-up's time"
 
@@ -183,11 +198,16 @@ class Governor:
         detail_ms: float | None = None,
         busy_ms: tuple[float, float] | None = None,
     ) -> None:
-        """Take in one frame: time in the network and in all else the stylist did, both in ms; `now` in s.
+        """Take in one styled frame.
 
-        `detail_ms` is what adding detail took, not counted in `fixed_ms`; None if none was added. `busy_ms` is the
-        processor time used by the whole program, during the network and otherwise since the frame before; None where
-        it is not known.
+        Args:
+            rung: the rung it was styled at.
+            network_ms: time in the network, in milliseconds.
+            fixed_ms: time in all other work except detail, in milliseconds.
+            now: the time at its end, in seconds.
+            detail_ms: time that adding detail took, in milliseconds; None if none was added.
+            busy_ms: processor time of the whole program, in milliseconds: during the network, and otherwise since the
+                frame before; None where it is not known.
         """
         self._per_megapixel.add(network_ms / rung.megapixels)
         self._fixed.add(fixed_ms)
@@ -198,46 +218,46 @@ class Governor:
         if busy_ms is not None:
             self._busy_per_megapixel.add(busy_ms[0] / rung.megapixels)
             self._busy_fixed.add(busy_ms[1])
-        if rung != self._wanted.rung:
-            self._settle()  # says nothing about the rung we are waiting for
+        if rung != self._target.rung:
+            self._settle()  # this frame says nothing about the rung that is being built
             return
         self._late.append(network_ms + fixed_ms + (detail_ms or 0.0) > self._period_ms)
-        self._over = self._over + 1 if self._busy_share(self._wanted) > 1 else 0
+        self._over = self._over + 1 if self._busy_share(self._target) > 1 else 0
         self._look_back(network_ms / rung.megapixels, 0.0 if busy_ms is None else busy_ms[0] / rung.megapixels)
-        finer, uneasy = self._next_finer(), sum(self._late) >= LATE_TO_END_CALM
+        finer, late_now = self._next_finer(), sum(self._late) >= LATE_TO_END_CALM
         fits = finer is not None and self._share(finer) <= STEP_UP_MARGIN
-        self._regret.look(now, late=uneasy, fits=fits)
-        if uneasy or not fits:
+        self._backoff.observe(now, late=late_now, fits=fits)
+        if late_now or not fits:
             self._calm_since = None
         elif self._calm_since is None:
             self._calm_since = now
 
     def exclude(self, rung: Rung) -> None:
-        """Never want `rung` or a finer one again: it cannot be built. The coarsest one always stays."""
+        """Never choose `rung` or a finer one again, because it cannot be built. The coarsest one always stays."""
         self._steps = tuple(step for step in self._steps if step.rung < rung) or self._steps[:2]
-        self._wanted = min(self._wanted, self._steps[-1])
+        self._target = min(self._target, self._steps[-1])
         self._reason = f"{rung.width}x{rung.height} cannot be built"
         self._settle()
 
     def forget_recent(self) -> None:
-        """Forget recent lateness and calm: they were another time's, or something known and passing caused them."""
+        """Forget recent lateness and calm, because something passing caused them, for example a switch of networks."""
         self._settle()
-        self._regret.forget_recent()
+        self._backoff.forget_recent()
 
     def choose(self, now: float) -> Decision:
-        """The rung wanted at time `now` (s)."""
-        self._step(now)
-        wanted = self._wanted
-        return Decision(wanted.rung, self.predict(wanted.rung, wanted.detail), self._reason, wanted.detail)
+        """Return the rung for a frame at time `now` (s)."""
+        self._update(now)
+        target = self._target
+        return Decision(target.rung, self.predict(target.rung, target.detail), self._reason, target.detail)
 
-    def _step(self, now: float) -> None:
+    def _update(self, now: float) -> None:
         late = sum(self._late)
-        if self._wanted == self._steps[0]:
+        if self._target == self._steps[0]:
             late = self._over = 0
         if late >= LATE_TO_STEP_DOWN:
             self._lower(now, f"{late} of the last {len(self._late)} frames were late")
         elif self._over >= OVER_TO_STEP_DOWN:
-            share = self._busy_share(self._wanted)
+            share = self._busy_share(self._target)
             self._lower(now, f"{share:.0%} of the processor time allowed were used")
         elif (finer := self._next_finer()) is not None and self._may_raise(finer, now):
             self._raise(finer, now)
@@ -245,60 +265,60 @@ class Governor:
             self._hold(now)
 
     def _look_back(self, per_megapixel: float, busy_per_megapixel: float) -> None:
-        """After a step down: what the step that did not hold would need if all frames cost what this one did."""
-        step = self._regret.on_trial
+        """After a step down, judge the step that did not hold by what it would need if it cost what this frame did."""
+        step = self._backoff.on_trial
         if step is None:
             return
-        time = self._finish(step.detail) + per_megapixel * step.rung.megapixels
-        busy = self._busy_finish(step.detail) + busy_per_megapixel * step.rung.megapixels
-        self._regret.judge(max(time / self._budget_ms, busy / self._busy_budget_ms))
+        time = self._predict_fixed(step.detail) + per_megapixel * step.rung.megapixels
+        busy = self._predict_busy_fixed(step.detail) + busy_per_megapixel * step.rung.megapixels
+        self._backoff.judge(max(time / self._budget_ms, busy / self._busy_budget_ms))
 
     def _lower(self, now: float, why: str) -> None:
-        self._regret.fell(self._wanted, now)
-        below = [step for step in self._steps if step < self._wanted]
-        self._wanted = min(below[-1], self._finest_within(1.0))
+        self._backoff.stepped_down(self._target, now)
+        below = [step for step in self._steps if step < self._target]
+        self._target = min(below[-1], self._finest_within(1.0))
         self._changed, self._changed_at = True, now
-        self._tell(f"down: {why}")
+        self._explain(f"down: {why}")
         self._settle()
 
-    def _may_raise(self, finer: _Step, now: float) -> bool:
+    def _may_raise(self, finer: _LadderStep, now: float) -> bool:
         if self._calm_since is None:
             return False
         calm_s = now - self._calm_since
         if not self._changed:
             return calm_s >= FIRST_CALM_S
-        return self._regret.allows(finer, now, calm_s, wide=self._share(finer) <= WIDE_MARGIN)
+        return self._backoff.allows(finer, now, calm_s, wide=self._share(finer) <= WIDE_MARGIN)
 
-    def _raise(self, finer: _Step, now: float) -> None:
-        """To `finer`, the next, or as far beyond as it may leap: not to what failed lately."""
-        failed = self._regret.failed
-        leap = [step for step in self._steps if failed is None or step < failed]
-        self._wanted = finer = max(finer, min(leap[-1], self._finest_within(JUMP_MARGIN)) if leap else finer)
-        self._regret.raised(now)
+    def _raise(self, finer: _LadderStep, now: float) -> None:
+        """Step up to `finer`, the next, or jump further, but not to what failed lately."""
+        failed = self._backoff.failed
+        reachable = [step for step in self._steps if failed is None or step < failed]
+        self._target = finer = max(finer, min(reachable[-1], self._finest_within(JUMP_MARGIN)) if reachable else finer)
+        self._backoff.stepped_up(now)
         self._changed, self._changed_at = True, now
-        self._tell(f"up: calm, predicted {self._needs(finer)}")
+        self._explain(f"up: calm, predicted {self._needs(finer)}")
         self._settle()
 
     def _hold(self, now: float) -> None:
-        """Nothing to change: say what holds this rung."""
-        self._regret.hold(self._wanted, now)
+        """Keep the rung, and tell what holds it."""
+        self._backoff.hold(self._target, now)
         if self._changed_at is None:
             self._changed_at = now
         if now - self._changed_at > SHOW_CHANGE_S:
-            self._tell(self._what_holds(self._next_finer()))
+            self._explain(self._what_holds(self._next_finer()))
 
-    def _tell(self, reason: str) -> None:
+    def _explain(self, reason: str) -> None:
         if not self._fixed_rung:
             self._reason = reason
 
-    def _what_holds(self, finer: _Step | None) -> str:
+    def _what_holds(self, finer: _LadderStep | None) -> str:
         if finer is None:
             return "holding: the finest"
-        more = "detail" if not self._wanted.detail else f"{finer.rung.width}x{finer.rung.height}"
+        more = "detail" if not self._target.detail else f"{finer.rung.width}x{finer.rung.height}"
         return f"holding: {more} would take {self._needs(finer)}"
 
-    def _needs(self, step: _Step) -> str:
-        """What there is too little of for `step`, or nearly, and how much it needs."""
+    def _needs(self, step: _LadderStep) -> str:
+        """Return how much `step` needs of what is scarcer: time or processor."""
         if self._busy_share(step) > self._time_share(step):
             return f"{self._busy_share(step):.0%} of the processor time allowed"
         return f"{self.predict(step.rung, step.detail) or 0.0:.1f} of {self._budget_ms:.1f} ms"
@@ -308,26 +328,26 @@ class Governor:
         self._over = 0
         self._calm_since = None
 
-    def _next_finer(self) -> _Step | None:
-        return next((step for step in self._steps if step > self._wanted), None)
+    def _next_finer(self) -> _LadderStep | None:
+        return next((step for step in self._steps if step > self._target), None)
 
-    def _finest_within(self, share: float) -> _Step:
-        """The finest step that is predicted to need no more than `share` of what it may; else the coarsest."""
+    def _finest_within(self, share: float) -> _LadderStep:
+        """Return the finest step predicted to need no more than `share` of the budget, or the coarsest."""
         fitting = [step for step in self._steps if self._share(step) <= share]
         return fitting[-1] if fitting else self._steps[0]
 
-    def _finish(self, detail: bool) -> float:
+    def _predict_fixed(self, detail: bool) -> float:
         return (self._fixed.value or 0.0) + (self._detail.value or 0.0) * detail
 
-    def _busy_finish(self, detail: bool) -> float:
-        saved = 0.0 if detail else self._detail.value or 0.0  # its own thread's part, at the least
+    def _predict_busy_fixed(self, detail: bool) -> float:
+        saved = 0.0 if detail else self._detail.value or 0.0  # what its own thread used, at least
         return max(0.0, (self._busy_fixed.value or 0.0) - saved)
 
-    def _share(self, step: _Step) -> float:
+    def _share(self, step: _LadderStep) -> float:
         return max(self._time_share(step), self._busy_share(step))
 
-    def _time_share(self, step: _Step) -> float:
+    def _time_share(self, step: _LadderStep) -> float:
         return (self.predict(step.rung, step.detail) or 0.0) / self._budget_ms
 
-    def _busy_share(self, step: _Step) -> float:
+    def _busy_share(self, step: _LadderStep) -> float:
         return self.predict_busy(step.rung, step.detail) / self._busy_budget_ms

@@ -42,7 +42,7 @@ class Machine:
     fixed_ms: float = 4.0
     governor: Governor = field(default_factory=lambda: Governor(ladder(HD), FPS))
     now: float = 0.0
-    wanted: list[tuple[float, Rung]] = field(default_factory=list)
+    chosen: list[tuple[float, Rung]] = field(default_factory=list)
     frames: list[tuple[float, Rung, float]] = field(default_factory=list)
 
     def start(self) -> Machine:
@@ -50,7 +50,7 @@ class Machine:
         first = self.governor.choose(self.now).rung
         self.governor.start(first, self.per_megapixel * first.megapixels * self.load(self.now))
         self.rung = self.governor.choose(self.now).rung
-        self.wanted.append((self.now, self.rung))
+        self.chosen.append((self.now, self.rung))
         self.ready_at = 0.0
         return self
 
@@ -65,8 +65,8 @@ class Machine:
             self.governor.observe(self.rung, network, fixed, done)
             self.frames.append((self.now, self.rung, network + fixed))
             decision = self.governor.choose(done)
-            if decision.rung != self.wanted[-1][1]:
-                self.wanted.append((done, decision.rung))
+            if decision.rung != self.chosen[-1][1]:
+                self.chosen.append((done, decision.rung))
                 self.ready_at = done + BUILD_S
             if done >= self.ready_at:
                 self.rung = decision.rung
@@ -74,7 +74,7 @@ class Machine:
         return self
 
     def changes(self, after: float = 0.0, before: float = math.inf) -> int:
-        return sum(after < at < before for at, _ in self.wanted[1:])
+        return sum(after < at < before for at, _ in self.chosen[1:])
 
     def late_share(self, after: float = 0.0, before: float = math.inf) -> float:
         shown = [ms for at, _, ms in self.frames if after <= at < before]
@@ -138,7 +138,7 @@ def test_under_steady_load_it_settles_and_stays(per_megapixel: float) -> None:
 
 def test_it_begins_with_care_and_is_near_the_finest_within_two_seconds() -> None:
     machine = Machine(per_megapixel=40.0).start().play(2)
-    assert machine.wanted[0][1] < machine.rung
+    assert machine.chosen[0][1] < machine.rung
     assert machine.rung.megapixels > 0.6 * machine.affordable().megapixels
 
 
@@ -172,8 +172,8 @@ def test_when_the_hog_is_gone_the_detail_comes_back(factor: float) -> None:
 
 def test_it_lowers_within_a_second_of_a_sudden_load() -> None:
     machine = Machine(hog(30, 90, 2.5)).start().play(31)
-    assert machine.wanted[-1][1] < machine.wanted[-2][1]
-    assert machine.wanted[-1][0] < 31
+    assert machine.chosen[-1][1] < machine.chosen[-2][1]
+    assert machine.chosen[-1][0] < 31
 
 
 def test_one_step_down_is_as_deep_as_the_prediction_says() -> None:
@@ -183,7 +183,7 @@ def test_one_step_down_is_as_deep_as_the_prediction_says() -> None:
 
 def test_a_slow_ramp_is_followed_downhill_only() -> None:
     machine = Machine(noisy(lambda now: 1 + now / 60, 0.03)).start().play(120)
-    rungs = [rung for at, rung in machine.wanted if at > 8]
+    rungs = [rung for at, rung in machine.chosen if at > 8]
     assert rungs == sorted(rungs, reverse=True)
     assert len(rungs) > 2
     assert machine.late_share() < 0.1
@@ -223,7 +223,7 @@ def test_a_rung_that_proved_too_fine_is_tried_less_and_less_often() -> None:
     while machine.now < 600:
         machine.per_megapixel = 120 if machine.rung <= cliff else 320
         machine.play(1 / FPS / 2)
-    tries = [at for at, rung in machine.wanted if rung > cliff]
+    tries = [at for at, rung in machine.chosen if rung > cliff]
     assert 0 < sum(at >= 300 for at in tries) <= 10
 
 
@@ -270,7 +270,7 @@ def test_a_load_is_not_taken_for_the_fault_of_a_rung_nor_a_rung_for_a_load() -> 
     while machine.now < 1800:
         machine.per_megapixel = (60 if machine.rung <= cliff else 180) * load(machine.now)
         machine.play(1 / FPS / 2)
-    tries = [at for at, rung in machine.wanted if rung > cliff]
+    tries = [at for at, rung in machine.chosen if rung > cliff]
     assert sum(at >= 900 for at in tries) <= 10
     idle = [rung for at, rung, _ in machine.frames if at > 15 and load(at) == 1.0]
     assert sum(rung >= cliff for rung in idle) > 0.6 * len(idle)
@@ -283,7 +283,7 @@ def test_a_rung_that_fails_though_it_seems_cheap_is_tried_no_more_than_once_a_mi
     while machine.now < 900:
         machine.per_megapixel = per_megapixel if machine.rung <= cliff else 8 * per_megapixel
         machine.play(1 / FPS / 2)
-    tries = [at for at, rung in machine.wanted if rung > cliff]
+    tries = [at for at, rung in machine.chosen if rung > cliff]
     assert 0 < sum(at >= 300 for at in tries) <= 11
 
 

@@ -16,7 +16,7 @@ from stylecam.errors import TrainingUnavailableError
 from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:
-    from stylecam.training.optimize_image import Commission
+    from stylecam.training.optimize_image import OptimizeConfig
 
 _INITS = ("photo", "noise", "painting")
 
@@ -99,10 +99,10 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
     require("torch", purpose="optimizing a picture", extra="train", error=TrainingUnavailableError)
     screen = TrainingProgress("iteration", 15.0, {"preview": "preview"})
     screen.wait()
-    from stylecam.training.optimize_image import Studio
+    from stylecam.training.optimize_image import ImageOptimizer
 
     with stopped_by_ctrl_c() as stop:
-        studio = Studio(_order(output, **given), listener=screen, stop=stop)
+        studio = ImageOptimizer(_order(output, **given), listener=screen, stop=stop)
         with screen:
             studio.run()
     if not studio.iterations:
@@ -122,13 +122,15 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
     click.echo(f"{how}: {output} ({studio.size}) after {studio.iterations} iterations, {screen.elapsed_s:.0f} s")
 
 
-def _order(output: Path, styles: tuple[str, ...], style_weight: float, **given: Any) -> Commission:
-    from stylecam.training.gatys import GatysRecipe
-    from stylecam.training.optimize_image import Commission
-    from stylecam.training.style_image import Painting
+def _order(output: Path, styles: tuple[str, ...], style_weight: float, **given: Any) -> OptimizeConfig:
+    from stylecam.training.gatys import GatysHyperparameters
+    from stylecam.training.optimize_image import OptimizeConfig
+    from stylecam.training.style_image import StyleImage
 
     names = ("iterations", "optimizer", "rate", "content", "fine", "variation")
-    recipe = GatysRecipe(style=style_weight, **{name: given.pop(name) for name in names})
-    ordered = Commission(paintings=tuple(map(Painting.parse, styles)), output=output, recipe=recipe, **given)
+    recipe = GatysHyperparameters(style=style_weight, **{name: given.pop(name) for name in names})
+    ordered = OptimizeConfig(
+        paintings=tuple(map(StyleImage.parse, styles)), output=output, hyperparameters=recipe, **given
+    )
     check_writable(output)
     return ordered

@@ -15,7 +15,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stylecam.training.events import Event, Missed, Step
+from stylecam.training.events import Event, FileSkipped, StepEvent
 
 PLAIN_EVERY_S = 10.0
 """Seconds between the plain lines of `CountProgress`."""
@@ -121,7 +121,7 @@ class TrainingProgress(ProgressDisplay):
     Args:
         unit: what is counted: `step` or `iteration`.
         plain_every_s: seconds between plain lines, where standard error is no terminal.
-        files: the kinds of `Saved` that are shown, and their names.
+        files: the kinds of `FileSaved` that are shown, and their names.
         smooth: the weight of the past in the running mean of losses, for runs in which one step says little.
 
     Attributes:
@@ -142,14 +142,14 @@ class TrainingProgress(ProgressDisplay):
 
     def __call__(self, event: Event) -> None:  # type: ignore[override]
         """Show one event."""
-        if isinstance(event, Step):
+        if isinstance(event, StepEvent):
             self._show_step(event)
-        elif isinstance(event, Missed):
+        elif isinstance(event, FileSkipped):
             self.note(f"{event.path} cannot be written now ({event.reason}); going on without it")
         elif event.kind in self._files:
             self.note(f"{self._files[event.kind]}: {event.path}")
 
-    def _show_step(self, step: Step) -> None:
+    def _show_step(self, step: StepEvent) -> None:
         self.elapsed_s = step.elapsed_s
         for name, value in step.losses.items():
             old = value if step.number == 1 else self.losses.get(name, value)

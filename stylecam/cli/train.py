@@ -125,8 +125,8 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
         installs = trainer.installs if given["install"] is None else bool(given["install"])
         if installs:
             _check_name(output)
-        if trainer.leads and trainer.photographs < _FEW:
-            click.echo(f"only {trainer.photographs} photographs to learn on; some hundreds are better", err=True)
+        if trainer.leads and trainer.photo_count < _FEW:
+            click.echo(f"only {trainer.photo_count} photographs to learn on; some hundreds are better", err=True)
         with screen if trainer.leads else nullcontext():
             trainer.run()
     if not trainer.leads:
@@ -140,7 +140,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
             "styles": [str(entry["name"]) for entry in trainer.entries],
             "steps": trainer.step,
             "losses": screen.losses,
-            "corrupt_photos": len(trainer.corrupt),
+            "corrupt_photos": len(trainer.unreadable),
             "stopped_early": not trainer.finished,
             "installed": str(installed) if installed else None,
         }
@@ -153,10 +153,11 @@ def _tell(trainer: Trainer, output: Path, installed: Path | None) -> None:
     """What was made, and what to type next."""
     from stylecam.models.card import slug
 
-    if trainer.corrupt:
-        some = [path.name for path in trainer.corrupt[:3]] + ["…"] * (len(trainer.corrupt) > 3)
+    if trainer.unreadable:
+        some = [path.name for path in trainer.unreadable[:3]] + ["…"] * (len(trainer.unreadable) > 3)
         click.echo(
-            f"photos that could not be read and were passed over: {len(trainer.corrupt)} ({', '.join(some)})", err=True
+            f"photos that could not be read and were passed over: {len(trainer.unreadable)} ({', '.join(some)})",
+            err=True,
         )
     how = "done" if trainer.finished else "stopped early"
     click.echo(f"{how}: {output} after {trainer.step} steps ({', '.join(trainer.learned)})")
@@ -191,11 +192,11 @@ def _begin(
     overwrite: bool,
     **given: Any,
 ) -> Trainer:
-    from stylecam.training.checkpoint import check_free
-    from stylecam.training.config import Plan
+    from stylecam.training.checkpoint import check_no_unfinished_run
+    from stylecam.training.config import TrainingConfig
     from stylecam.training.gallery import read_gallery
-    from stylecam.training.hyperparameters import Recipe
-    from stylecam.training.style_image import Painting
+    from stylecam.training.hyperparameters import Hyperparameters
+    from stylecam.training.style_image import StyleImage
     from stylecam.training.trainer import Trainer
 
     if pictures is not None and not any(text.endswith(".toml") for text in paintings):
@@ -205,17 +206,17 @@ def _begin(
     if not photos:
         raise UsageError("say where photographs to learn on are: --photos DIR")
     if not overwrite:
-        check_free(output)
+        check_no_unfinished_run(output)
     frozen = (body or ("frozen" if start else "free")) == "frozen"
     if given["norm_rate"] is None:
         given["norm_rate"] = 0.015 if frozen else 0.005  # rows alone bear, and need, the largest steps
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = 15.0 if frozen else 60.0
     other = {name: given.pop(name) for name in ("vgg", "samples", "licence", "device", "bfloat16", "install")}
-    named: list[Painting] = []
+    named: list[StyleImage] = []
     for text in paintings:
-        named += read_gallery(Path(text), pictures) if text.endswith(".toml") else [Painting.parse(text)]
-    plan = Plan(Recipe(**given, frozen=frozen), tuple(named), photos, **other)
+        named += read_gallery(Path(text), pictures) if text.endswith(".toml") else [StyleImage.parse(text)]
+    plan = TrainingConfig(Hyperparameters(**given, frozen=frozen), tuple(named), photos, **other)
     return Trainer.begin(plan, output, start and _bank(start), listener=listener, stop=stop)
 
 

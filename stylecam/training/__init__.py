@@ -1,1 +1,1 @@
-"""Training style networks. Nothing live imports this room; it needs the extra `train` (PyTorch, onnx)."""
+"""Train style networks. Nothing live imports this room; it needs the extra `train` (PyTorch, onnx)."""

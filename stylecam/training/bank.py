@@ -1,8 +1,8 @@
-"""A bank as an ONNX file, out and in.
+"""Write a bank as an ONNX file, read one, and make the bank that a training run starts with.
 
-The graph is written straight from the weights and keeps the model contract of `stylecam.models.model`: `image`
-1×3×H×W, `style` 1×N and `grain` 1×8×H/8×W/8 in, `styled` out. The initializers carry the parameters' own names, so that
-a shipped file is also the place to go on training from.
+The graph is written straight from the weights and keeps the model contract of `stylecam.models.model`: inputs `image`
+1×3×H×W, `style` 1×N and `grain` 1×8×H/8×W/8, output `styled`. The initializers have the names of the parameters, so
+training can continue from a shipped file.
 """
 
 from __future__ import annotations
@@ -23,45 +23,49 @@ from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.training import network
-from stylecam.training.config import Plan
-from stylecam.training.network import GRAIN, Lean, Residual
+from stylecam.training.config import TrainingConfig
+from stylecam.training.network import GRAIN, LeanNetwork, Residual
 from stylecam.utils.files import write_bytes
 from stylecam.utils.version import __version__
 
-# ---- training.bank
 OPSET, IR_VERSION = 17, 8
 _INNER = {"inner.first": [1, 1], "inner.last": [-1, -1], "inner.axes": [2, 3]}
-_EPSILON = 1e-5  # torch's own, of every instance norm
+_EPSILON = 1e-5  # the default of torch's instance norm
 
 
 @dataclass
 class Bank:
-    """A network and what its file says about itself (`styles` is a JSON list with one entry a style)."""
+    """A network and the metadata of its file.
 
-    network: Lean
+    Attributes:
+        network: the weights.
+        metadata: the ONNX metadata properties; `styles` is a JSON list with one entry for each style.
+    """
+
+    network: LeanNetwork
     metadata: dict[str, str] = field(default_factory=dict)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        """One entry a style, in the order of the weight vector; each has at least a `name`."""
-        listed = json.loads(self.metadata["styles"]) if "styles" in self.metadata else []
-        if len(listed) != self.network.styles:
-            listed = [{"name": f"style_{i + 1}"} for i in range(self.network.styles)]
-        return list(listed)
+        """Return one entry for each style, in the order of the weight vector; each has at least a `name`."""
+        entries = json.loads(self.metadata["styles"]) if "styles" in self.metadata else []
+        if len(entries) != self.network.styles:
+            entries = [{"name": f"style_{i + 1}"} for i in range(self.network.styles)]
+        return list(entries)
 
 
 def write_bank(path: Path, bank: Bank) -> None:
-    """Write `bank` to `path`, whole or not at all.
+    """Write `bank` to `path`, completely or not at all.
 
     Raises:
         OSError: the folder is missing, cannot be written, or the disk is full.
     """
-    write_bytes(path, encode(bank))
+    write_bytes(path, encode_bank(bank))
 
 
-def encode(bank: Bank) -> bytes:
-    """`bank` as the bytes of an ONNX file."""
-    graph = _Graph(bank.network)
+def encode_bank(bank: Bank) -> bytes:
+    """Return `bank` as the bytes of an ONNX file."""
+    graph = _GraphWriter(bank.network)
     proto = helper.make_model(
         graph.finish(), opset_imports=[helper.make_opsetid("", OPSET)], producer_name="stylecam", ir_version=IR_VERSION
     )
@@ -71,46 +75,46 @@ def encode(bank: Bank) -> bytes:
 
 
 def read_bank(path: Path) -> Bank:
-    """Read the weights of a bank in our lean shape.
+    """Read a bank of the lean network's shape.
 
     Raises:
-        ModelFormatError: unreadable, or a network of another shape.
+        ModelFormatError: the file is unreadable, or holds a network of another shape.
     """
     model = Model.read(path)
-    read_cards(model)  # raises when what it says about its styles cannot be
+    read_cards(model)  # raises if the metadata of its styles is invalid
     try:
         weights = {
             tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
             for tensor in onnx.load_from_string(model.data).graph.initializer
         }
     except (ValueError, TypeError, DecodeError) as error:
-        raise ModelFormatError(f"{path} holds weights that cannot be read: {error}; get it again") from error
-    advice = "training goes on only from banks that `stylecam train` writes, such as the shipped gallery.onnx"
+        raise ModelFormatError(f"{path} holds weights that cannot be read: {error}; download it again") from error
+    advice = "training continues only from banks that `stylecam train` writes, such as the shipped gallery.onnx"
     blocks = {int(found[1]) for name in weights if (found := re.match(r"body\.(\d+)\.", name))}
     try:
         quarter, width = len(weights["h4.c.weight"]), len(weights["h8.c.weight"])
     except KeyError as error:
         raise ModelFormatError(f"{path} holds no weight {error}; {advice}") from error
-    network = Lean(model.style_count, width, len(blocks), quarter)
-    wanted = network.state_dict()
+    network = LeanNetwork(model.style_count, width, len(blocks), quarter)
+    expected = network.state_dict()
     if not model.grain_channels:  # trained before there was one
-        wanted = {name: value for name, value in wanted.items() if not name.startswith("grain.")}
-    for name, value in wanted.items():
+        expected = {name: value for name, value in expected.items() if not name.startswith("grain.")}
+    for name, value in expected.items():
         if name not in weights or weights[name].shape != value.shape:
-            shape = "×".join(map(str, weights[name].shape)) if name in weights else "not there"
+            shape = "×".join(map(str, weights[name].shape)) if name in weights else "missing"
             raise ModelFormatError(
                 f"{path}: its weight {name} is {shape} and should be {'×'.join(map(str, value.shape))}; {advice}"
             )
-    if extra := [n for n in weights if n not in wanted and n.endswith((".c.weight", ".n.g"))]:
-        raise ModelFormatError(f"{path} has layers that the lean shape has not ({extra[0]}); {advice}")
-    network.load_state_dict({**network.state_dict(), **{name: weights[name] for name in wanted}})
+    if extra := [n for n in weights if n not in expected and n.endswith((".c.weight", ".n.g"))]:
+        raise ModelFormatError(f"{path} has layers that the lean network does not have ({extra[0]}); {advice}")
+    network.load_state_dict({**network.state_dict(), **{name: weights[name] for name in expected}})
     return Bank(network, dict(model.metadata))
 
 
-class _Graph:
-    """Collects the nodes and weights of one network. Names say which layer a value comes out of."""
+class _GraphWriter:
+    """Collects the nodes and weights of one network. The name of a value names the layer that computes it."""
 
-    def __init__(self, network: Lean) -> None:
+    def __init__(self, network: LeanNetwork) -> None:
         self._network = network
         self._nodes: list[Any] = []
         self._weights: dict[str, Any] = {}
@@ -199,66 +203,70 @@ class _Graph:
         return self._node("Relu", [value], f"{name}.rectified") if layer.rectify else value
 
 
-# ---- training.beginning
-def first_bank(plan: Plan, start: Path | None) -> tuple[Bank, list[int]]:
-    """A new bank, or the one in `start` with rows added for the new paintings; and the row of each painting.
+def starting_bank(config: TrainingConfig, start: Path | None) -> tuple[Bank, list[int]]:
+    """Return a new bank, or the one in `start` with rows for the new paintings; and the row number of each painting.
 
-    What was measured of styles that are to change is forgotten. A style that is added has its own licence: the
-    painting is the user's, whatever the bank's is.
+    The measured figures of styles that will change are removed. An added style has a licence of its own: the painting
+    is the user's, whatever the bank's licence is.
 
     Raises:
-        UsageError: the paintings do not go together with each other or with `start`.
-        ModelFormatError: `start` is no bank that training can go on from.
+        UsageError: the paintings do not fit each other or `start`.
+        ModelFormatError: `start` is not a bank that training can continue from.
     """
-    names = [painting.name for painting in plan.paintings]
+    numbers = config.hyperparameters
+    names = [painting.name for painting in config.paintings]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise UsageError(f"two paintings have the same name, {twice}; name them in letters a to z: NAME=FILE")
+        raise UsageError(f"two paintings have the same name, {twice}; name them with letters a to z: NAME=FILE")
     if "none" in names:
-        raise UsageError("a style cannot be called none: that is the picture unpainted; name it: NAME=FILE")
-    if start is None and plan.recipe.frozen:
-        raise UsageError("a frozen body needs a bank to take it from: --from BANK")
-    with torch.random.fork_rng(devices=[]):  # also a bank that is read gets what it had not from chance: its grain
-        torch.manual_seed(plan.recipe.seed)
-        bank = read_bank(start) if start else Bank(Lean(len(names), plan.recipe.width, plan.recipe.blocks))
+        raise UsageError("a style cannot be called none, the word for the unpainted picture; name it: NAME=FILE")
+    if start is None and numbers.frozen:
+        raise UsageError("a frozen body needs a bank to start from: --from BANK")
+    with torch.random.fork_rng(devices=[]):  # a bank without grain gets random grain weights
+        torch.manual_seed(numbers.seed)
+        bank = read_bank(start) if start else Bank(LeanNetwork(len(names), numbers.width, numbers.blocks))
     entries = bank.entries if start else []
-    known = [str(entry["name"]) for entry in entries]
-    added = [name for name in names if name not in known]
+    existing = [str(entry["name"]) for entry in entries]
+    added = [name for name in names if name not in existing]
     if start is not None:
-        _check_kept(plan.recipe.frozen, known, names, start)
+        _check_existing(numbers.frozen, existing, names, start)
         if added:
             bank = Bank(network.with_styles(bank.network, len(added)), bank.metadata)
-    own = {"licence": plan.licence or "unknown"} if start is not None and plan.recipe.frozen else {}
-    entries += [{"name": one.name, "title": one.title, **own} for one in plan.paintings if one.name in added]
-    told = {painting.name: painting.entry(plan.recipe) for painting in plan.paintings}
-    entries = [{**_unmeasured(entry), **told[entry["name"]]} if entry["name"] in told else entry for entry in entries]
-    bank.metadata = _metadata(plan, bank.metadata, entries)
+    own = {"licence": config.licence or "unknown"} if start is not None and numbers.frozen else {}
+    entries += [{"name": one.name, "title": one.title, **own} for one in config.paintings if one.name in added]
+    changed = {painting.name: painting.entry(numbers) for painting in config.paintings}
+    entries = [
+        {**_without_figures(entry), **changed[entry["name"]]} if entry["name"] in changed else entry
+        for entry in entries
+    ]
+    bank.metadata = _metadata(config, bank.metadata, entries)
     order = [entry["name"] for entry in entries]
     return bank, [order.index(name) for name in names]
 
 
-def _unmeasured(entry: dict[str, Any]) -> dict[str, Any]:
+def _without_figures(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != "measured"}
 
 
-def _check_kept(frozen: bool, known: list[str], names: list[str], start: Path) -> None:
-    if frozen and (again := [name for name in names if name in known]):
-        raise UsageError(f"{start} has a style {again[0]} already; name the new one otherwise (NAME=FILE)")
-    if not frozen and (lost := [name for name in known if name not in names]):
+def _check_existing(frozen: bool, existing: list[str], names: list[str], start: Path) -> None:
+    if frozen and (repeated := [name for name in names if name in existing]):
+        raise UsageError(f"{start} already has a style {repeated[0]}; give the new one another name (NAME=FILE)")
+    if not frozen and (missing := [name for name in existing if name not in names]):
         raise UsageError(
-            f"--body free changes every style of {start}: give the paintings of {', '.join(lost)} too (NAME=FILE), "
+            f"--body free changes every style of {start}: give the paintings of {', '.join(missing)} too (NAME=FILE), "
             "or use --body frozen"
         )
 
 
-def _metadata(plan: Plan, old: dict[str, str], entries: list[dict[str, Any]]) -> dict[str, str]:
+def _metadata(config: TrainingConfig, old: dict[str, str], entries: list[dict[str, Any]]) -> dict[str, str]:
     version = int(old["version"]) + 1 if old.get("version", "").isdecimal() else 0
-    given = None if plan.recipe.frozen and old else plan.licence  # a frozen body's other styles keep theirs
+    adds_styles = config.hyperparameters.frozen and old
+    licence = None if adds_styles else config.licence  # the other styles of a frozen body keep their licence
     return {
         "perceptual_network": "VGG-16 (Simonyan and Zisserman 2014)",
         **old,
         "styles": json.dumps(entries, ensure_ascii=False),
-        "licence": given or old.get("licence", "unknown"),
+        "licence": licence or old.get("licence", "unknown"),
         "trained_by": f"stylecam {__version__}",
         "recipe": "",
         "version": str(version),

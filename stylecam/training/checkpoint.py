@@ -1,4 +1,4 @@
-"""The whole state of a training run in one file, replaced in one move."""
+"""The whole state of a training run in one file that is replaced at once."""
 
 from __future__ import annotations
 
@@ -12,46 +12,55 @@ from typing import Any
 import torch
 
 from stylecam.errors import TrainingDataError, UsageError
-from stylecam.training.hyperparameters import Recipe
+from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import write_bytes
 
-DAMAGES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, EOFError, pickle.UnpicklingError)
-"""What `torch.load` and looking into what it gave raise on files that are damaged, or not what they should be."""
+DAMAGED_FILE_ERRORS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    pickle.UnpicklingError,
+)
+"""What `torch.load`, and reading what it returned, raise on files that are damaged or something else."""
 _FORM = 2
 
 
 def checkpoint_path(output: Path) -> Path:
-    """Where the checkpoint of the bank `output` lies."""
+    """Return where the checkpoint of the bank `output` lies."""
     return output.with_suffix(".checkpoint")
 
 
-def check_free(output: Path) -> None:
-    """See that no unfinished run lies beside `output`: a new one would soon write over hours of work.
+def check_no_unfinished_run(output: Path) -> None:
+    """Check that no unfinished run lies beside `output`: a new run would soon overwrite hours of work.
 
     Raises:
-        UsageError: one does; says how to go on with it.
+        UsageError: there is one; the message says how to continue it.
     """
     path = checkpoint_path(output)
     try:
         saved = Checkpoint.load(path)
-        done = Recipe(**saved.plan["recipe"]).done(saved.progress["step"], saved.progress["elapsed_s"])
-    except (TrainingDataError, UsageError, *DAMAGES):  # there is none, or none to go on with
+        done = Hyperparameters(**saved.plan["recipe"]).done(saved.progress["step"], saved.progress["elapsed_s"])
+    except (TrainingDataError, UsageError, *DAMAGED_FILE_ERRORS):  # there is none that could be continued
         return
     if done < 1:
         raise UsageError(
-            f"{path} holds a run that was stopped when {done:.0%} of it was done; go on with it: stylecam train "
-            f"--resume -o {output}; or begin anew in its place: --overwrite"
+            f"{path} holds a run that was stopped when {done:.0%} of it was done; continue it: stylecam train "
+            f"--resume -o {output}; or start a new one in its place: --overwrite"
         )
 
 
 @dataclass
 class Checkpoint:
-    """Everything a run needs to go on as if it had never stopped.
+    """Everything a run needs to continue as if it had never stopped.
 
     Attributes:
-        plan: plain JSON values: recipe, paintings, folders, metadata.
-        progress: plain JSON values: step, elapsed seconds, the random generator's state, the loss history.
-        network, optimizer: torch state dictionaries.
+        plan: the training configuration, the network's shape and the bank's metadata, as plain JSON values.
+        progress: step, elapsed seconds, states of the random generators and loss history, as plain JSON values.
+        network: state dictionary of the network.
+        optimizer: state dictionary of the optimizer.
     """
 
     plan: dict[str, Any]
@@ -60,7 +69,7 @@ class Checkpoint:
     optimizer: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Replace `path`, whole or not at all.
+        """Replace `path`, completely or not at all.
 
         Raises:
             OSError: it cannot be written, or the disk is full.
@@ -83,7 +92,7 @@ class Checkpoint:
         """Read `path`; only tensors and plain values are accepted from it.
 
         Raises:
-            TrainingDataError: it is missing or no checkpoint.
+            TrainingDataError: it is missing, damaged or not a checkpoint.
         """
         if not path.is_file():
             raise TrainingDataError(f"there is no checkpoint {path} to resume from; train without --resume first")
@@ -94,8 +103,8 @@ class Checkpoint:
             return cls(
                 json.loads(stored["plan"]), json.loads(stored["progress"]), stored["network"], stored["optimizer"]
             )
-        except (OSError, *DAMAGES) as error:
+        except (OSError, *DAMAGED_FILE_ERRORS) as error:
             if isinstance(error, TrainingDataError):
                 raise
             reason = str(error).splitlines()[0].partition(". ")[0] if str(error) else type(error).__name__
-            raise TrainingDataError(f"{path} is no checkpoint of stylecam, or a damaged one: {reason}") from error
+            raise TrainingDataError(f"{path} is damaged, or not a checkpoint of stylecam: {reason}") from error

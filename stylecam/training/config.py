@@ -1,4 +1,4 @@
-"""What a training run is to do; kept in its checkpoint."""
+"""The configuration of a training run, as it is kept in the checkpoint."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stylecam.training.hyperparameters import Recipe
-from stylecam.training.style_image import Painting
+from stylecam.training.hyperparameters import Hyperparameters
+from stylecam.training.style_image import StyleImage
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to train and with what; kept in the checkpoint, so that resuming needs nothing else.
+class TrainingConfig:
+    """Everything a training run needs; the checkpoint keeps it, so that resuming needs nothing else.
 
-    `install` says whether the result is to become one of the user's own styles; None: with a frozen body.
+    Attributes:
+        hyperparameters: every number of the run.
+        paintings: the styles to learn.
+        photos: folders of photographs to learn on.
+        vgg: weights of VGG-16, or None for torchvision's.
+        samples: photographs for the sample sheet; without any, four random crops.
+        licence: licence written into the bank, or None.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+        bfloat16: whether VGG-16 computes in bfloat16; None decides by the processor.
+        install: whether to install the result as a user style; None means: with a frozen body.
     """
 
-    recipe: Recipe
-    paintings: tuple[Painting, ...]
+    hyperparameters: Hyperparameters
+    paintings: tuple[StyleImage, ...]
     photos: tuple[Path, ...]
     vgg: Path | None = None
     samples: tuple[Path, ...] = ()
@@ -28,9 +37,9 @@ class Plan:
     install: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; files by their absolute paths."""
+        """Return plain JSON values, with absolute paths."""
         return {
-            "recipe": self.recipe.as_dict(),
+            "recipe": self.hyperparameters.as_dict(),
             "paintings": [{**asdict(one), "path": str(one.path.absolute())} for one in self.paintings],
             "photos": [str(folder.absolute()) for folder in self.photos],
             "vgg": str(self.vgg.absolute()) if self.vgg else None,
@@ -42,11 +51,11 @@ class Plan:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Plan:
-        """The reverse of `as_dict`."""
+    def from_dict(cls, values: dict[str, Any]) -> TrainingConfig:
+        """Rebuild the configuration from the values of `as_dict`, also those of older versions."""
         return cls(
-            Recipe(**values["recipe"]),
-            tuple(map(_painting, values["paintings"])),
+            Hyperparameters(**values["recipe"]),
+            tuple(map(_style_image, values["paintings"])),
             tuple(map(Path, values["photos"])),
             Path(values["vgg"]) if values["vgg"] else None,
             tuple(map(Path, values["samples"])),
@@ -57,6 +66,6 @@ class Plan:
         )
 
 
-def _painting(values: dict[str, Any]) -> Painting:
+def _style_image(values: dict[str, Any]) -> StyleImage:
     crop = values.get("crop")
-    return Painting(**{**values, "path": Path(values["path"]), "crop": tuple(crop) if crop else None})
+    return StyleImage(**{**values, "path": Path(values["path"]), "crop": tuple(crop) if crop else None})

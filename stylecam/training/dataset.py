@@ -1,4 +1,4 @@
-"""Photographs to learn on: random square crops from folders."""
+"""Photographs to train on: random square crops from folders."""
 
 from __future__ import annotations
 
@@ -17,139 +17,159 @@ from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile
 _CACHE_BYTES = 512 * 2**20
 
 
-def read_picture(path: Path, enough: int | None = None) -> Image:
-    """The picture in `path` the right way up, on white where it is transparent: H×W×3 uint8 BGR.
+def read_picture(path: Path, min_side: int | None = None) -> Image:
+    """Read the picture in `path` upright, on white where it is transparent: H×W×3 uint8 BGR.
 
-    It may be smaller than in the file, where no side becomes shorter than `enough`.
+    With `min_side` it may be decoded smaller than it is in the file, as long as no side becomes shorter than that.
 
     Raises:
-        TrainingDataError: missing, damaged, cut off, too large or no picture; names the file.
+        TrainingDataError: the file is missing, damaged, cut off, too large or not a picture.
     """
     try:
-        return ImageFile.read(path, enough).flattened_on_white()
+        return ImageFile.read(path, min_side).flattened_on_white()
     except SourceUnreadableError as error:
         raise TrainingDataError(str(error)) from error
 
 
-class Photos:
-    """Draws crops. All chance comes from the generator given, so that its state says what follows.
+class PhotoDataset:
+    """Random crops of photographs. All randomness comes from the generator given, so its state determines what follows.
 
-    Each folder is drawn from equally often, however many pictures it holds: give a folder of faces beside one of
-    everything, and half of the crops are faces. Pictures that cannot be decoded are passed over and counted.
+    Each folder is drawn from equally often, however many pictures it holds: with a folder of faces beside a folder of
+    everything, half of the crops show faces. Pictures that cannot be decoded are skipped and listed.
 
     Args:
         folders: searched with their subfolders.
-        side: of the square crops, in pixels.
-        apart: pictures that are none of them, though they may lie there: what the run itself writes, or the same
-            chance would draw others when it is resumed.
-        cache_bytes: how much memory decoded pictures may keep.
+        side: side of the square crops in pixels.
+        exclude: pictures to leave out, such as the run's own samples: otherwise a resumed run would draw other crops.
+        cache_bytes: memory that decoded pictures may keep.
+
+    Attributes:
+        side: as given.
+        unreadable: the files that could not be decoded so far.
 
     Raises:
         TrainingDataError: a folder is missing or holds no picture.
     """
 
     def __init__(
-        self, folders: Sequence[Path], side: int, apart: Sequence[Path] = (), cache_bytes: int = _CACHE_BYTES
+        self, folders: Sequence[Path], side: int, exclude: Sequence[Path] = (), cache_bytes: int = _CACHE_BYTES
     ) -> None:
         self.side = side
-        self.corrupt: set[Path] = set()
-        self._folders = [pictures_in(folder, apart) for folder in folders]
+        self.unreadable: set[Path] = set()
+        self._folders = [pictures_in(folder, exclude) for folder in folders]
         self._cache: dict[Path, Image] = {}
-        self._room = cache_bytes
+        self._free_bytes = cache_bytes
 
     @property
     def count(self) -> int:
-        """How many files there are, readable or not."""
+        """Return the number of files, readable or not."""
         return len({path for folder in self._folders for path in folder})
 
-    def draw(self, chance: np.random.Generator) -> npt.NDArray[np.float32]:
-        """One crop, side×side×3 float32 RGB 0..1: scaled by 1 to 1.35, perhaps flipped, its light changed a little.
+    def random_crop(self, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+        """Return a crop, side×side×3 float32 RGB 0..1: scaled by 1 to 1.35, perhaps flipped, slightly relit.
 
         Raises:
-            TrainingDataError: no picture of the folder drawn from can be decoded.
+            TrainingDataError: no picture in the chosen folder can be decoded.
         """
-        image = self._some(chance)
+        image = self._random_picture(rng)
         height, width = image.shape[:2]
-        factor = self.side * chance.uniform(1.0, 1.35) / min(height, width)
+        factor = self.side * rng.uniform(1.0, 1.35) / min(height, width)
         size = (max(self.side, round(width * factor)), max(self.side, round(height * factor)))
         image = cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR))
-        top, left = (int(chance.integers(0, n - self.side + 1)) for n in image.shape[:2])
+        top, left = (int(rng.integers(0, n - self.side + 1)) for n in image.shape[:2])
         crop = image[top : top + self.side, left : left + self.side, ::-1]
-        if chance.random() < 0.5:
+        if rng.random() < 0.5:
             crop = crop[:, ::-1]
-        gain, offset = chance.uniform(0.7, 1.2), chance.uniform(-0.12, 0.12)
+        gain, offset = rng.uniform(0.7, 1.2), rng.uniform(-0.12, 0.12)
         lit = (crop.astype(np.float32) / 255 - 0.5) * np.float32(gain) + np.float32(0.5 + offset)
         return np.ascontiguousarray(lit.clip(0, 1))
 
-    def _some(self, chance: np.random.Generator) -> Image:
-        folder = self._folders[int(chance.integers(len(self._folders)))]
-        while not self.corrupt.issuperset(folder):
-            # Also a picture known to be corrupt is drawn again: what follows must not depend on what is known.
-            path = folder[int(chance.integers(len(folder)))]
-            image = self._cached(path)
+    def _random_picture(self, rng: np.random.Generator) -> Image:
+        folder = self._folders[int(rng.integers(len(self._folders)))]
+        while not self.unreadable.issuperset(folder):
+            # Draw from unreadable files too: the sequence must not depend on which of them have been met already.
+            path = folder[int(rng.integers(len(folder)))]
+            image = self._decoded(path)
             if image is not None:
                 return image
         raise TrainingDataError(f"none of the {len(folder)} pictures in {folder[0].parent} can be read")
 
-    def _cached(self, path: Path) -> Image | None:
+    def _decoded(self, path: Path) -> Image | None:
         if path in self._cache:
             return self._cache[path]
-        if path in self.corrupt:
+        if path in self.unreadable:
             return None
         try:
             image = read_picture(path, 2 * self.side)
         except TrainingDataError:
             image = None
         if image is None or min(image.shape[:2]) < 8:
-            self.corrupt.add(path)
+            self.unreadable.add(path)
             return None
         factor = 2 * self.side / min(image.shape[:2])
-        if factor < 1:  # more than twice the crop is never seen
+        if factor < 1:  # a crop never needs more than twice its side
             image = cast(Image, cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
-        if image.nbytes <= self._room:
-            self._room -= image.nbytes
+        if image.nbytes <= self._free_bytes:
+            self._free_bytes -= image.nbytes
             self._cache[path] = image
         return image
 
 
-def pictures_in(folder: Path, apart: Sequence[Path] = ()) -> list[Path]:
-    """All picture files of `folder` and its subfolders, sorted, without those `apart`.
+def sample_pictures(paths: Sequence[Path], photos: PhotoDataset, seed: int) -> list[Image]:
+    """Return the pictures to show on sample sheets, H×W×3 uint8 BGR: those in `paths`, or else four random crops.
 
-    Nor are hidden ones among them, as macOS leaves beside photographs.
+    The crops come from a generator of their own, so that they do not change what training draws.
 
     Raises:
-        TrainingDataError: it is missing or holds none.
+        TrainingDataError: one of `paths` cannot be read.
+    """
+    try:
+        samples = [read_picture(path) for path in paths]
+    except TrainingDataError as error:
+        raise TrainingDataError(f"--sample: {error}") from error
+    rng = np.random.default_rng(seed)
+    while not paths and len(samples) < 4:
+        crop = (photos.random_crop(rng) * 255).round().astype(np.uint8)
+        samples.append(cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
+    return samples
+
+
+def pictures_in(folder: Path, exclude: Sequence[Path] = ()) -> list[Path]:
+    """Return all picture files of `folder` and its subfolders, sorted, without hidden files and those in `exclude`.
+
+    Raises:
+        TrainingDataError: the folder is missing or holds no pictures.
     """
     if not folder.is_dir():
         raise TrainingDataError(f"--photos {folder}: there is no such folder")
-    names = {path.name for path in apart}  # asked first: to resolve each of many thousand paths takes long
+    names = {path.name for path in exclude}  # compared first, because resolving thousands of paths takes long
     found = sorted(
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in READABLE_SUFFIXES
         and not path.name.startswith(".")
-        and not (path.name in names and path.resolve() in [other.resolve() for other in apart])
+        and not (path.name in names and path.resolve() in [other.resolve() for other in exclude])
         and is_file(path)
     )
     if not found:
         raise TrainingDataError(
-            f"--photos {folder} holds no pictures that can be read, such as .jpg or .png (.heic cannot); some hundreds "
-            "of people, rooms and landscapes are good"
+            f"--photos {folder} holds no pictures that can be read, such as .jpg or .png (.heic cannot); give some "
+            "hundreds of people, rooms and landscapes"
         )
     return found
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file `path`; what may not be looked at, and what no file can be called, is none."""
-    return _holds(path.is_file)
+    """Return whether `path` is a file; an inaccessible or impossible path is not."""
+    return _answer_or_false(path.is_file)
 
 
-def is_folder(path: Path) -> bool:
-    """The same of a folder."""
-    return _holds(path.is_dir)
+def is_directory(path: Path) -> bool:
+    """Return whether `path` is a folder; an inaccessible or impossible path is not."""
+    return _answer_or_false(path.is_dir)
 
 
-def _holds(question: Callable[[], bool]) -> bool:
+def _answer_or_false(question: Callable[[], bool]) -> bool:
     try:
         return question()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Where training computes, and in which precision."""
+"""Where training computes, in which precision, and what happens when memory runs out."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from stylecam.errors import StylecamError, TrainingFailedError, UsageError
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 
-def pick_device(name: str, local: int = 0) -> str:
-    """The device meant: `auto` takes cuda, then mps, then cpu; of several cards, the one numbered `local`.
+def pick_device(name: str, local_rank: int = 0) -> str:
+    """Return the PyTorch device for `name`: `auto` takes cuda, then mps, then cpu; `cuda` the card `local_rank`.
 
     Raises:
-        UsageError: unknown, or not on this machine.
+        UsageError: the device is unknown, or not on this machine.
     """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
-    if not there.get(name.partition(":")[0], False):
-        usable = ", ".join(kind for kind, is_there in there.items() if is_there)
+        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+    if not available.get(name.partition(":")[0], False):
+        usable = ", ".join(kind for kind, is_available in available.items() if is_available)
         raise UsageError(f"--device {name}: this PyTorch on this machine has {usable}")
-    chosen = f"cuda:{local}" if name == "cuda" else name
+    chosen = f"cuda:{local_rank}" if name == "cuda" else name
     try:
         torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:  # no such number
+    except (RuntimeError, AssertionError) as error:  # no card of that number
         raise UsageError(f"--device {name}: {str(error).splitlines()[0]}") from error
     return chosen
 
 
-def pick_bfloat16(device: torch.device, wanted: bool | None) -> bool:
-    """Whether the perceptual network computes in bfloat16; unless told, where the processor does it fast."""
-    if wanted is not None:
-        return wanted
+def pick_bfloat16(device: torch.device, requested: bool | None) -> bool:
+    """Return whether VGG-16 computes in bfloat16: as requested, or else where the device does it fast."""
+    if requested is not None:
+        return requested
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public question for it
-    return device.type == "cpu" and fast is not None and bool(fast())
+    is_fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public function for it
+    return device.type == "cpu" and is_fast is not None and bool(is_fast())
 
 
-def means_memory(error: BaseException) -> bool:
-    """Whether `error` says that memory ran out, of the machine or of its graphics card."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether `error` says that the memory of the machine or of its graphics card ran out."""
     text = str(error).lower()
-    # torch's ways on graphics cards, Linux and Windows, cuBLAS's and cuDNN's, and OpenCV's
-    told = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed", "insufficient memory")
-    return isinstance(error, MemoryError) or any(words in text for words in told)
+    # the messages of torch on graphics cards, Linux and Windows, of cuBLAS and cuDNN, and of OpenCV
+    messages = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed", "insufficient memory")
+    return isinstance(error, MemoryError) or any(message in text for message in messages)
 
 
-def keep_memory() -> None:
+def keep_freed_memory() -> None:
     """Let glibc keep the large blocks that a step frees, instead of asking the system for them again.
 
-    The page faults of fresh blocks were a fifth of a step's time. Elsewhere than on glibc this does nothing.
+    The page faults of fresh blocks took a fifth of a step's time. Without glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -67,8 +67,8 @@ def keep_memory() -> None:
 
 
 @contextmanager
-def naming_memory(advice: Callable[[], str]) -> Iterator[None]:
-    """Make any library's way of saying that memory ran out an error of ours, followed by what lowers the need.
+def out_of_memory_as_error(advice: Callable[[], str]) -> Iterator[None]:
+    """Turn any library's out-of-memory error into one of ours, followed by `advice()` on what needs less.
 
     Raises:
         TrainingFailedError: there was not enough memory.
@@ -76,6 +76,6 @@ def naming_memory(advice: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError, cv2.error) as error:
-        if isinstance(error, StylecamError) or not means_memory(error):
+        if isinstance(error, StylecamError) or not is_out_of_memory(error):
             raise
         raise TrainingFailedError(f"out of memory; {advice()}") from error

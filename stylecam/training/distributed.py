@@ -1,4 +1,4 @@
-"""The processes that train one bank together: those `torchrun` started, or just this one."""
+"""The processes that train one bank together: those that `torchrun` started, or just this one."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from stylecam.errors import TrainingFailedError
 
 
 @dataclass(frozen=True)
-class Crew:
-    """Who trains along. The first of them leads: it alone writes files and tells of progress.
+class ProcessGroup:
+    """The place of this process among those that train together. Only rank 0 writes files and reports progress.
 
     Attributes:
-        rank: the number of this process, 0 leads.
-        size: how many there are.
-        local: its number on this machine, which chooses its graphics card.
+        rank: number of this process; 0 is the leader.
+        size: number of processes.
+        local_rank: number of this process on this machine, which selects its graphics card.
     """
 
     rank: int = 0
     size: int = 1
-    local: int = 0
+    local_rank: int = 0
 
     @classmethod
-    def called(cls) -> Crew:
-        """The crew that torchrun's variables tell of."""
+    def from_environment(cls) -> ProcessGroup:
+        """Return the group that torchrun's variables describe; a group of one where there are none."""
         rank, size, local = (int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
         return cls(rank, size, local) if size > 1 else cls()
 
     @property
     def leads(self) -> bool:
-        """Whether this process is the one that writes."""
+        """Return whether this process writes files and reports progress."""
         return self.rank == 0
 
     @contextmanager
-    def working(self, device: torch.device) -> Iterator[None]:
-        """Be connected to the others.
+    def connected(self, device: torch.device) -> Iterator[None]:
+        """Connect to the other processes while the context lasts.
 
         Raises:
             TrainingFailedError: they cannot be reached, or one of them ended.
@@ -50,7 +50,7 @@ class Crew:
             yield
             return
         if device.type == "cuda":
-            torch.cuda.set_device(device)  # where NCCL gathers plain values: else all on the first card
+            torch.cuda.set_device(device)  # NCCL gathers plain values there; otherwise all would use the first card
         try:
             distributed.init_process_group(
                 "nccl" if device.type == "cuda" else "gloo", rank=self.rank, world_size=self.size
@@ -66,23 +66,23 @@ class Crew:
             if "gloo" not in str(error) and not isinstance(error, distributed.DistError):
                 raise
             raise TrainingFailedError(
-                f"another of the {self.size} processes ended; what it said itself tells why"
+                f"another of the {self.size} processes ended; its own message tells why"
             ) from error
         finally:
             distributed.destroy_process_group()
 
-    def sharing(self, network: nn.Module) -> nn.Module:
-        """`network`, its gradients averaged over the crew whenever they are computed."""
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return `network` such that its gradients are averaged over all processes."""
         return network if self.size == 1 else nn.parallel.DistributedDataParallel(network)
 
-    def led(self, value: Any) -> Any:
-        """The leader's `value`, for all of the crew."""
-        return self.gathered(value)[0]
+    def broadcast(self, value: Any) -> Any:
+        """Return the leader's `value` in every process."""
+        return self.gather(value)[0]
 
-    def gathered(self, value: Any) -> list[Any]:
-        """Everyone's `value`, in the order of rank."""
+    def gather(self, value: Any) -> list[Any]:
+        """Return the `value` of every process, ordered by rank."""
         if self.size == 1:
             return [value]
-        found: list[Any] = [None] * self.size
-        distributed.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.size
+        distributed.all_gather_object(values, value)
+        return values

@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on."""
+"""Events that a training run or an optimization reports to its listener."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step is done.
+class StepEvent:
+    """One step has ended.
 
     Attributes:
-        number: steps so far, resumed ones included.
-        done: share of the whole, 0 to 1.
-        elapsed_s, left_s: time spent and expected; `left_s` is None before it can be told.
-        losses: each weighted, and their `total`.
+        number: steps so far, including those before a resume.
+        done: share of the whole run, 0..1.
+        elapsed_s: seconds spent so far.
+        left_s: expected seconds until the end, or None before an estimate is possible.
+        losses: each weighted loss by name, and their sum as `total`.
     """
 
     number: int
@@ -27,29 +28,42 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """A file was written: `kind` is bank, checkpoint, sheet, plot, preview or picture."""
+class FileSaved:
+    """A file was written.
+
+    Attributes:
+        kind: `bank`, `checkpoint`, `sheet`, `plot`, `preview` or `picture`.
+        path: the file.
+    """
 
     kind: str
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """A file that only shows how it goes could not be written, and `reason` says why; the work goes on."""
+class FileSkipped:
+    """A file that only shows progress could not be written; the run continues.
+
+    Attributes:
+        path: the file.
+        reason: why it could not be written.
+    """
 
     path: Path
     reason: str
 
 
-Event = Step | Saved | Missed
+Event = StepEvent | FileSaved | FileSkipped
 Listener = Callable[[Event], None]
 
 
 @contextmanager
-def sparing(path: Path, listener: Listener) -> Iterator[None]:
-    """Write `path`, or tell `listener` why not: a viewer that holds it open must not end hours of work."""
+def skipping_on_error(path: Path, listener: Listener) -> Iterator[None]:
+    """Report an OSError while writing `path` as `FileSkipped` instead of raising it.
+
+    A viewer that holds a progress picture open must not end hours of work.
+    """
     try:
         yield
     except OSError as error:
-        listener(Missed(path, error.strerror or str(error)))
+        listener(FileSkipped(path, error.strerror or str(error)))

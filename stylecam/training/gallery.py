@@ -1,16 +1,16 @@
-"""A gallery file: the paintings of a bank, and all that is known and chosen about each.
+"""Read a gallery file: the paintings of a bank, with the card and the training parameters of each.
 
 [[painting]]
-name = "starry_night"                       # of the style
+name = "starry_night"                       # name of the style
 file = "van_gogh_starry_night_1889.jpg"     # beside this file, or in the folder given
-title = "The Starry Night"                  # for its card, as are artist, year, source and licence
+title = "The Starry Night"                  # title, artist, year, source and licence go to its card
 artist = "Vincent van Gogh"
 year = 1889
-weight = 1.0                                # how much its style counts beside the others'
-share = 1.0                                 # how often it is drawn beside the others
-stability = 1.0                             # how much its steadiness counts beside the others'
-scale = 288                                 # short side in pixels: larger means larger strokes
-crop = [0.05, 0.0, 0.95, 1.0]               # left, top, right, bottom, as shares: frames and margins are no style
+weight = 1.0                                # factor of its style loss
+share = 1.0                                 # how often it is drawn, relative to the others
+stability = 1.0                             # factor of its stability and noise losses
+scale = 288                                 # short side in pixels; a larger value gives larger strokes
+crop = [0.05, 0.0, 0.95, 1.0]               # left, top, right, bottom, as shares; leave out the frame
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from stylecam.errors import TrainingDataError
 from stylecam.models.card import slug
 from stylecam.training.dataset import is_file
-from stylecam.training.style_image import Painting
+from stylecam.training.style_image import StyleImage
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,38 +48,42 @@ _WORDS = {str: "a text", int: "a whole number", float: "a number", list: "a list
 _CARD = ("title", "artist", "year", "source", "licence")
 
 
-def read_gallery(path: Path, folder: Path | None = None) -> tuple[Painting, ...]:
-    """The paintings listed in `path`, whose pictures lie in `folder`, else beside it.
+def read_gallery(path: Path, folder: Path | None = None) -> tuple[StyleImage, ...]:
+    """Return the paintings listed in `path`; their pictures lie in `folder`, or else beside `path`.
 
     Raises:
-        TrainingDataError: unreadable, no TOML (with the line), an unknown or missing key, a value of the wrong kind,
-            or a picture that is not there.
+        TrainingDataError: the file is unreadable or not TOML (with the line), a key is unknown or missing, a value has
+            the wrong type, or a picture is missing.
     """
     try:
-        tables = tomllib.loads(path.read_text("utf-8-sig"))  # Windows' Notepad marks its files
+        tables = tomllib.loads(path.read_text("utf-8-sig"))  # Windows' Notepad writes a byte order mark
     except (OSError, ValueError, RecursionError) as error:
-        raise TrainingDataError(f"{path} cannot be read as a gallery: {error}") from error
-    listed = tables.get("painting")
-    if set(tables) != {"painting"} or not isinstance(listed, list) or not listed:
-        raise TrainingDataError(f"{path} must hold one [[painting]] table for each painting, and nothing else")
-    return tuple(_painting(path, folder or path.parent, number, table) for number, table in enumerate(listed, 1))
+        raise TrainingDataError(f"{path} cannot be read as a gallery file: {error}") from error
+    entries = tables.get("painting")
+    if set(tables) != {"painting"} or not isinstance(entries, list) or not entries:
+        raise TrainingDataError(f"{path} must hold one [[painting]] table for each painting and nothing else")
+    return tuple(_painting(path, folder or path.parent, number, table) for number, table in enumerate(entries, 1))
 
 
-def _painting(path: Path, folder: Path, number: int, table: Any) -> Painting:
+def _painting(path: Path, folder: Path, number: int, table: Any) -> StyleImage:
     where = f"{path}: painting {number}"
     if not isinstance(table, dict) or "file" not in table:
-        raise TrainingDataError(f"{where} has no file")
+        raise TrainingDataError(f'{where} has no key file; add file = "PICTURE"')
     for key, value in table.items():
         if key not in _KINDS:
             near = difflib.get_close_matches(key, _KINDS, 1)
-            raise TrainingDataError(f"{where} has an unknown key {key!r}" + (f"; {near[0]!r}?" if near else ""))
+            raise TrainingDataError(
+                f"{where} has an unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            )
         if not isinstance(value, _KINDS[key]) or isinstance(value, bool) or (key == "crop" and not _are_numbers(value)):
             raise TrainingDataError(f"{where}: {key} must be {_WORDS[_KINDS[key][-1]]}, not {value!r}")
     picture = folder / table["file"]
     if not is_file(picture):
-        raise TrainingDataError(f"{where}: there is no picture {picture}; say where they are with --paintings DIR")
+        raise TrainingDataError(
+            f"{where}: there is no picture {picture}; name the folder of the pictures with --paintings DIR"
+        )
     try:
-        return Painting(
+        return StyleImage(
             slug(table.get("name") or picture.stem),
             picture,
             float(table.get("weight", 1.0)),

@@ -1,7 +1,7 @@
-"""Painting without a style network: the pixels themselves are optimised (Gatys 2015, https://arxiv.org/abs/1508.06576).
+"""Paint without a style network by optimizing the pixels (Gatys et al. 2015, https://arxiv.org/abs/1508.06576).
 
-The objective is the one style networks are trained with, number for number (see `losses`), so that what a network
-paints in one pass can be held against the best that is known: the optimum found for that very picture.
+The objective is exactly the one that style networks are trained with (see `losses`), so that the picture a network
+paints in one pass can be compared with the optimum for that picture.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from torch import Tensor
 
 from stylecam.errors import TrainingFailedError, UsageError
 from stylecam.training import losses
-from stylecam.training.device import naming_memory
-from stylecam.training.vgg import Perceptual
+from stylecam.training.device import out_of_memory_as_error
+from stylecam.training.vgg import VggFeatures
 from stylecam.utils.validation import check_ranges
 
 OPTIMIZERS = ("lbfgs", "adam")
-_MEMORY = 20  # pairs of gradients that L-BFGS keeps: more brings little and costs two pictures each
-_SEARCHES = 25  # times the line search may ask
+_HISTORY_SIZE = 20  # pairs of gradients that L-BFGS keeps; more helps little and costs two pictures each
+_MAX_EVALUATIONS = 25  # evaluations in one line search
 
 
 @dataclass(frozen=True, slots=True)
-class GatysRecipe:
-    """How to paint; content, fine, style and variation are weights as in `Recipe`, and have its defaults.
+class GatysHyperparameters:
+    """How to paint. content, fine, style and variation are weights with the defaults of `Hyperparameters`.
 
     Attributes:
-        iterations: how many steps of the optimiser.
-        optimizer: `lbfgs`, which goes further with each step, or `adam`, which needs less memory.
-        rate: Adam's, on pixels of 0 to 1; L-BFGS searches its own.
+        iterations: number of steps of the optimizer.
+        optimizer: `lbfgs`, which gets further with each step, or `adam`, which needs less memory.
+        rate: learning rate of Adam, for pixels of 0..1; L-BFGS finds its own.
     """
 
     iterations: int = 300
@@ -61,12 +61,12 @@ _RANGES = (
 
 @dataclass(frozen=True, slots=True)
 class Iteration:
-    """What `paint` would return if it ended here: of each picture the best so far, and what it is worth.
+    """The best pictures so far, which `optimize_pixels` would return now, and their losses.
 
     Attributes:
-        number: iterations so far; 0 tells of the start.
-        content, style, variation, total: weighted losses, one value a picture (B), on the processor.
-        picture: B×3×H×W RGB 0..1, where `paint` computes. Not to be changed.
+        number: iterations so far; 0 for the start.
+        content, style, variation, total: weighted losses, one value a picture (B), on the CPU.
+        picture: B×3×H×W RGB 0..1 on the computing device; do not change it.
     """
 
     number: int
@@ -77,175 +77,181 @@ class Iteration:
     picture: Tensor
 
 
-def mix(targets: Sequence[list[Tensor]], weights: Sequence[float]) -> list[Tensor]:
-    """The style between several: of each layer the weighted mean of the Gram matrices.
+def mix_grams(targets: Sequence[list[Tensor]], weights: Sequence[float]) -> list[Tensor]:
+    """Return the style between several paintings: for each layer, the weighted mean of their Gram matrices.
 
-    A Gram matrix is a mean over all places of a picture. So the mean of several is that of a wall on which each
-    painting covers its share: one target which can be reached, and for one painting alone exactly its own.
+    A Gram matrix is a mean over all positions of a picture. The mean of several is therefore that of a wall on which
+    each painting covers its share, which is a target that can be reached; with one painting it is that painting's own.
     """
-    whole = sum(weights)
+    total = sum(weights)
     return [
-        torch.stack([gram * (weight / whole) for gram, weight in zip(layer, weights, strict=True)]).sum(0)
+        torch.stack([gram * (weight / total) for gram, weight in zip(layer, weights, strict=True)]).sum(0)
         for layer in zip(*targets, strict=True)
     ]
 
 
-def paint(
-    perceptual: Perceptual,
+def optimize_pixels(
+    vgg: VggFeatures,
     photo: Tensor,
     targets: list[Tensor],
-    recipe: GatysRecipe,
+    hyperparameters: GatysHyperparameters,
     *,
     start: Tensor | None = None,
     listener: Callable[[Iteration], None] = lambda iteration: None,
     stop: threading.Event | None = None,
-    lower: str = "--max-size",
+    memory_option: str = "--max-size",
 ) -> Tensor:
-    """The pictures that keep the forms of `photo` and take on the style of `targets`: B×3×H×W RGB 0..1.
+    """Return pictures with the content of `photo` and the style of `targets`: B×3×H×W RGB 0..1.
 
-    The pictures of a batch do not touch each other, and each is returned as it was when its loss was lowest. Adam
-    takes them through the perceptual network together; L-BFGS one after the other, because its line search would
-    otherwise choose one step length for all.
+    The pictures of a batch are independent, and each is returned as it was when its loss was lowest. Adam computes them
+    together; L-BFGS one after the other, because its line search would otherwise choose one step length for all.
 
     Args:
-        perceptual: says where to compute, and in which precision.
+        vgg: determines the device and the precision.
         photo: B×3×H×W RGB 0..1.
-        targets: Gram matrices B×C×C, or 1×C×C for all pictures, of the four layers (`grams_of`, `mix`).
-        recipe: numbers.
-        start: where to begin, shaped like `photo`; without, the photographs.
-        listener: told of the start and of each iteration, from the calling thread.
+        targets: Gram matrices B×C×C, or 1×C×C for all pictures, of the four layers (`grams_of`, `mix_grams`).
+        hyperparameters: all numbers.
+        start: the first pictures, shaped like `photo`; by default the photographs.
+        listener: called for the start and for each iteration, on the calling thread.
         stop: set it to end after the current iteration.
-        lower: the option to name where memory runs out.
+        memory_option: the option that an out-of-memory message advises to lower.
 
     Raises:
-        TrainingFailedError: a loss is no number or memory ran out; the last `Iteration` told of is still good.
+        TrainingFailedError: a loss is NaN or infinite, or memory ran out; the last reported `Iteration` is still valid.
     """
-    device = perceptual.scale.device
+    device = vgg.scale.device
     photo = photo.to(device)
     targets = [target.to(device).expand(len(photo), -1, -1) for target in targets]
-    begun = (photo if start is None else start.to(device)).float()
+    first = (photo if start is None else start.to(device)).float()
     number = 0
     height, width = photo.shape[2:]
     try:
-        with naming_memory(lambda: f"lower {lower} ({len(photo)} of {width}×{height} pixels)"):
+        with out_of_memory_as_error(lambda: f"lower {memory_option} ({len(photo)} of {width}×{height} pixels)"):
             parts = [slice(None)]
-            if recipe.optimizer == "lbfgs":
+            if hyperparameters.optimizer == "lbfgs":
                 parts = [slice(at, at + 1) for at in range(len(photo))]
-            easels = [_Easel(perceptual, photo[p], [t[p] for t in targets], recipe, begun[p]) for p in parts]
-            listener(_told(number, easels))
-            while number < recipe.iterations and not (stop is not None and stop.is_set()):
-                for easel in easels:
-                    easel.step()
+            optimizers = [
+                _PixelOptimizer(vgg, photo[p], [t[p] for t in targets], hyperparameters, first[p]) for p in parts
+            ]
+            listener(_iteration(number, optimizers))
+            while number < hyperparameters.iterations and not (stop is not None and stop.is_set()):
+                for optimizer in optimizers:
+                    optimizer.step()
                 number += 1
-                listener(_told(number, easels))
+                listener(_iteration(number, optimizers))
     except _NotFiniteError as error:
         raise TrainingFailedError(
-            f"the loss is no number any more at iteration {number + 1}; lower the weights or the rate"
+            f"the loss is no longer a number at iteration {number + 1}; lower the weights or the rate"
         ) from error
-    return torch.cat([easel.best for easel in easels])
+    return torch.cat([optimizer.best for optimizer in optimizers])
 
 
-def _told(number: int, easels: list[_Easel]) -> Iteration:
-    content, style, variation, total = torch.cat([easel.values for easel in easels], 1).cpu()
-    return Iteration(number, content, style, variation, total, torch.cat([easel.best for easel in easels]))
+def _iteration(number: int, optimizers: list[_PixelOptimizer]) -> Iteration:
+    content, style, variation, total = torch.cat([optimizer.values for optimizer in optimizers], 1).cpu()
+    return Iteration(number, content, style, variation, total, torch.cat([optimizer.best for optimizer in optimizers]))
 
 
 class _NotFiniteError(ArithmeticError):
     """A loss or gradient is NaN or infinite."""
 
 
-class _Easel:
-    """Pictures under one optimiser.
+class _PixelOptimizer:
+    """Pictures under one optimizer.
 
-    What is judged is always the picture clamped to 0..1, and after each iteration the pixels are set to that. At the
-    border only the part of the gradient counts that leads inside: so a pixel may rest there, and leave again.
+    Losses are always those of the picture clamped to 0..1, and after each iteration the pixels are set to it. At the
+    bounds only the part of the gradient that leads inside counts, so a pixel may stay there and leave again.
 
     Attributes:
-        best: of each picture the best so far.
-        values: its content, style, variation and total (4×B).
+        best: the best of each picture so far.
+        values: its content, style, variation and total loss (4×B).
     """
 
     def __init__(
-        self, perceptual: Perceptual, photo: Tensor, targets: list[Tensor], recipe: GatysRecipe, start: Tensor
+        self,
+        vgg: VggFeatures,
+        photo: Tensor,
+        targets: list[Tensor],
+        hyperparameters: GatysHyperparameters,
+        start: Tensor,
     ) -> None:
-        self._perceptual, self._targets, self._recipe = perceptual, targets, recipe
+        self._vgg, self._targets, self._hyperparameters = vgg, targets, hyperparameters
         with torch.no_grad():
-            self._wanted = perceptual(photo, taps=3)
+            self._content = vgg(photo, taps=3)
         self._pixels = start.detach().clamp(0, 1).clone(memory_format=torch.contiguous_format).requires_grad_(True)
-        self._optimizer = self._fresh()
-        self._seen: tuple[Tensor, Tensor, Tensor] | None = None
+        self._optimizer = self._new_optimizer()
+        self._evaluated: tuple[Tensor, Tensor, Tensor] | None = None
         self.best = self._pixels.detach().clone()
         self.values = torch.full((4, len(photo)), torch.inf, device=photo.device)
-        self._judge()
+        self._evaluate()
 
     def step(self) -> None:
-        """One iteration.
+        """Take one iteration.
 
         Raises:
-            _NotFiniteError: a loss is no number. `best` and `values` stay good.
+            _NotFiniteError: a loss is NaN or infinite; `best` and `values` stay valid.
         """
         before = self._pixels.detach().clone()
         try:
             self._move()
         except _NotFiniteError:
-            if self._recipe.optimizer != "lbfgs":
+            if self._hyperparameters.optimizer != "lbfgs":
                 raise
-            # Its memory led it astray (nearly parallel gradients); without one it goes straight downhill.
+            # Nearly parallel gradients in its history misled L-BFGS; without a history it follows the gradient.
             with torch.no_grad():
                 self._pixels.copy_(before)
-            self._optimizer = self._fresh()
+            self._optimizer = self._new_optimizer()
             self._move()
 
     def _move(self) -> None:
-        self._optimizer.step(self._judge)
+        self._optimizer.step(self._evaluate)
         with torch.no_grad():
             self._pixels.clamp_(0, 1)
-        self._judge()
+        self._evaluate()
 
-    def _fresh(self) -> Any:
-        if self._recipe.optimizer == "adam":
-            return torch.optim.Adam([self._pixels], self._recipe.rate)
+    def _new_optimizer(self) -> Any:
+        if self._hyperparameters.optimizer == "adam":
+            return torch.optim.Adam([self._pixels], self._hyperparameters.rate)
         return torch.optim.LBFGS(
             [self._pixels],
             max_iter=1,
-            max_eval=_SEARCHES,  # its default, 1, also ends the line search there: it would stand still for ever
+            max_eval=_MAX_EVALUATIONS,  # with the default of 1 the line search would never move
             tolerance_grad=0,
             tolerance_change=0,
-            history_size=_MEMORY,
+            history_size=_HISTORY_SIZE,
             line_search_fn="strong_wolfe",
         )
 
-    def _judge(self) -> Tensor:
-        """The objective at the pixels, its gradient laid into them; the better pictures are kept.
+    def _evaluate(self) -> Tensor:
+        """Return the objective at the pixels, store its gradient in them, and keep the better pictures.
 
-        L-BFGS asks again where its line search ended, as does `_move`: the last answer is remembered.
+        L-BFGS evaluates the end of its line search twice, as does `_move`, so the last result is cached.
         """
         pixels = self._pixels.detach()
         picture = pixels.clamp(0, 1)
-        if self._seen is None or not torch.equal(self._seen[0], picture):
-            self._seen = (picture, *self._measure(picture))
-        _, objective, slope = self._seen
-        blocked = ((pixels >= 1) & (slope < 0)) | ((pixels <= 0) & (slope > 0))
-        self._pixels.grad = slope.masked_fill(blocked, 0)
+        if self._evaluated is None or not torch.equal(self._evaluated[0], picture):
+            self._evaluated = (picture, *self._objective(picture))
+        _, objective, gradient = self._evaluated
+        blocked = ((pixels >= 1) & (gradient < 0)) | ((pixels <= 0) & (gradient > 0))
+        self._pixels.grad = gradient.masked_fill(blocked, 0)
         return objective
 
-    def _measure(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """Objective and gradient, computed."""
-        recipe, picture = self._recipe, picture.detach().requires_grad_(True)
-        found = self._perceptual(picture)
-        content = recipe.content * losses.content_loss(found, self._wanted, recipe.fine)
-        style = recipe.style * losses.style_loss(found, self._targets)
-        variation = recipe.variation * torch.stack([losses.variation_loss(one[None]) for one in picture])
+    def _objective(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the objective of `picture` and its gradient."""
+        weights, picture = self._hyperparameters, picture.detach().requires_grad_(True)
+        features = self._vgg(picture)
+        content = weights.content * losses.content_loss(features, self._content, weights.fine)
+        style = weights.style * losses.style_loss(features, self._targets)
+        variation = weights.variation * torch.stack([losses.variation_loss(one[None]) for one in picture])
         total = content + style + variation
-        # Times the number of values, so that neither Adam's epsilon nor L-BFGS's thresholds depend on the size.
+        # Scaled by the number of values, so that Adam's epsilon and L-BFGS's thresholds do not depend on the size.
         objective = total.sum() * picture[0].numel()
-        (slope,) = torch.autograd.grad(objective, picture)
-        if not bool(torch.isfinite(objective) & torch.isfinite(slope).all()):
+        (gradient,) = torch.autograd.grad(objective, picture)
+        if not bool(torch.isfinite(objective) & torch.isfinite(gradient).all()):
             raise _NotFiniteError
-        self._keep(picture.detach(), torch.stack([content, style, variation, total]).detach())
-        return objective.detach(), slope
+        self._keep_better(picture.detach(), torch.stack([content, style, variation, total]).detach())
+        return objective.detach(), gradient
 
-    def _keep(self, picture: Tensor, values: Tensor) -> None:
+    def _keep_better(self, picture: Tensor, values: Tensor) -> None:
         better = values[3] < self.values[3]
         self.values = torch.where(better, values, self.values)
         self.best = torch.where(better[:, None, None, None], picture, self.best)

@@ -11,23 +11,29 @@ from stylecam.utils.validation import check_ranges
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How to train; the defaults made the shipped gallery.
+class Hyperparameters:
+    """How to train. The defaults are those of the shipped gallery.
 
     Attributes:
-        steps: how many, or None where `minutes` decides.
-        minutes: how long, summed over resumed runs.
-        batch: pictures a step.
-        crop: side of the square the losses see, in pixels; a multiple of 8. Two large ones teach more than four small
-            ones: a whole painting's strokes find room in none that is much smaller than the painting.
-        scale: short side of a painting, in pixels: larger means larger strokes.
-        content, fine, style, variation, stability, noise: weights of the losses (`fine`: relu2_2 within content).
-        rate: the highest learning rate of Adam, for the convolutions.
-        norm_rate: the same for the norm rows, which bear, and need, larger steps.
-        warm_up: steps until it is reached; from there it falls along a cosine to 3 %.
-        width, blocks: of a new network; one that is trained further keeps its own.
-        frozen: learn only the new styles' norm rows.
-        seed: of all chance.
+        steps: number of steps, or None where `minutes` decides.
+        minutes: duration, summed over resumed runs, or None where `steps` decides.
+        batch: pictures in each step.
+        crop: side of the square crop that the losses see, in pixels; a multiple of 8. Two large crops teach more than
+            four small ones, because the strokes of a whole painting do not fit into a small crop.
+        scale: short side of a painting in pixels; a larger value gives larger strokes.
+        content: weight of the content loss.
+        fine: weight of relu2_2 within the content loss.
+        style: weight of the style loss.
+        variation: weight of the total variation loss.
+        stability: weight of the stability loss.
+        noise: weight of the noise loss.
+        rate: highest learning rate of Adam, for the convolutions.
+        norm_rate: highest learning rate for the norm rows, which need larger steps.
+        warm_up: steps until the highest learning rate is reached; from there it falls along a cosine to 3 %.
+        width: channels of a new network at 1/8 size.
+        blocks: residual blocks of a new network.
+        frozen: learn only the norm rows of the new styles.
+        seed: seed of all random numbers.
         save_every: steps between checkpoints.
         sheet_every: minutes between sample sheets.
     """
@@ -55,7 +61,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
-            raise UsageError("say how long to train: either --steps or --minutes")
+            raise UsageError("the length of the training is not clear; give either --steps or --minutes")
         check_ranges(self, _RANGES, {"scale": "--style-scale", "variation": "--tv"})
         for name in ("crop", "width"):
             value = getattr(self, name)
@@ -63,22 +69,22 @@ class Recipe:
                 raise UsageError(f"--{name} is {value} and must be a multiple of 8, such as {value // 8 * 8}")
 
     def done(self, step: int, elapsed_s: float) -> float:
-        """The share of the whole that is behind us after `step` steps and `elapsed_s` seconds, 0 to 1."""
+        """Return the share of the run that is done after `step` steps and `elapsed_s` seconds, 0..1."""
         if self.steps is not None:
             return min(1.0, step / self.steps)
         assert self.minutes is not None
         return min(1.0, elapsed_s / 60 / self.minutes)
 
-    def pace(self, step: int, done: float) -> float:
-        """The share of the learning rates to take: a linear warm-up times a cosine that ends at 3 %."""
+    def learning_rate_factor(self, step: int, done: float) -> float:
+        """Return the factor of the highest learning rates: a linear warm-up times a cosine that ends at 3 %."""
         return min(1.0, (step + 1) / self.warm_up) * (0.485 * (1 + math.cos(math.pi * done)) + 0.03)
 
-    def steadiness(self, done: float) -> float:
-        """The share of `stability` and `noise`: the first quarter ramps in, for first there must be a style."""
+    def stability_factor(self, done: float) -> float:
+        """Return the factor of `stability` and `noise`: it rises to 1 over the first quarter, when a style exists."""
         return min(1.0, done * 4)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain JSON values."""
         return asdict(self)
 
 

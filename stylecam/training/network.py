@@ -1,11 +1,11 @@
 """The lean style network: one small body for many styles.
 
-A feed-forward network in the manner of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155) with the instance norm of
-Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), made conditional on the style as by Dumoulin et al. 2017
-(https://arxiv.org/abs/1610.07629). Its maps are never larger than a quarter of the picture's side: that, more than
-its arithmetic, makes it fast on a processor. The grain (see `stylecam.models.grain`) keeps plain walls from looking
-like wallpaper. Its body cannot see where the picture ends, or it would paint a frame around plain walls: whatever met
-the black beyond the border is replaced, and what follows is padded, by mirrored values.
+A feed-forward network after Johnson et al. 2016 (https://arxiv.org/abs/1603.08155) with the instance normalization of
+Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), conditional on the style as in Dumoulin et al. 2017
+(https://arxiv.org/abs/1610.07629). Its feature maps are never larger than a quarter of the picture's side; that, more
+than its low arithmetic, makes it fast on a processor. The grain (see `stylecam.models.grain`) keeps plain walls from
+looking like wallpaper. Its body cannot see where the picture ends, or it would paint a frame around plain walls: values
+that were computed from the zeros beyond the border are replaced, and later layers are padded, by mirrored values.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from stylecam.models.grain import CELL_SIZE, grain_map
 
 GRAIN = 8
-"""Channels of the grain."""
+"""Number of grain channels."""
 
 
 class ConditionalInstanceNorm(nn.Module):
-    """Instance norm whose scale and shift are a mix of N styles' rows: x̂ · (w·γ) + (w·β), Dumoulin 2017, eq. 5."""
+    """Instance norm whose scale and shift are mixed from the rows of N styles: x̂ · (w·γ) + (w·β) (Dumoulin 2017)."""
 
     def __init__(self, styles: int, channels: int) -> None:
         super().__init__()
@@ -29,15 +29,15 @@ class ConditionalInstanceNorm(nn.Module):
         self.b = nn.Parameter(torch.zeros(styles, channels))
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
-        """`x` is B×C×H×W, `weights` B×N; the result is like `x`."""
+        """Normalize `x` (B×C×H×W) for `weights` (B×N)."""
         return F.instance_norm(x) * (weights @ self.g)[..., None, None] + (weights @ self.b)[..., None, None]
 
 
 class Layer(nn.Module):
-    """Convolution, conditional instance norm and, unless told otherwise, a rectifier.
+    """Convolution, conditional instance norm and, with `rectify`, a ReLU.
 
-    Beyond the border lie zeros or, with `mirrored`, the reflected map. With `trimmed` the outermost values, which were
-    made of what lies beyond it, are the reflected next ones instead.
+    The convolution is padded with zeros or, with `mirrored`, with the reflected map. With `trimmed`, the outermost
+    output values, which were computed from the padding, are replaced by reflected inner ones.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Layer(nn.Module):
         self.rectify, self.trimmed = rectify, trimmed
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
-        """`x` is B×C×H×W, `weights` B×N."""
+        """Apply the layer to `x` (B×C×H×W) for `weights` (B×N)."""
         x = self.c(x)
         if self.trimmed:
             x = F.pad(x[:, :, 1:-1, 1:-1], (1, 1, 1, 1), mode="reflect")
@@ -68,7 +68,7 @@ class Layer(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two layers and a way around them (He et al. 2015)."""
+    """Two layers and a shortcut around them (He et al. 2015)."""
 
     def __init__(self, styles: int, channels: int) -> None:
         super().__init__()
@@ -76,17 +76,17 @@ class Residual(nn.Module):
         self.b = Layer(styles, channels, channels, 3, rectify=False, mirrored=True)
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
-        """`x` is B×C×H×W, `weights` B×N; the result is like `x`."""
+        """Apply the block to `x` (B×C×H×W) for `weights` (B×N)."""
         return x + self.b(self.a(x, weights), weights)
 
 
-class Lean(nn.Module):
-    """A bank: strided head to 1/4 and 1/8, a body at 1/8, nearest doubling and a pixel shuffle ×4 out.
+class LeanNetwork(nn.Module):
+    """A bank: strided head to 1/4 and 1/8, body at 1/8, nearest-neighbor doubling and a pixel shuffle ×4.
 
     Args:
         styles: N, the length of the weight vector.
         width: channels at 1/8 size.
-        blocks: residual blocks there.
+        blocks: residual blocks at 1/8 size.
         quarter: channels at 1/4 size.
     """
 
@@ -96,15 +96,15 @@ class Lean(nn.Module):
         self.h4 = Layer(styles, 3, quarter, 8, 4)
         self.h8 = Layer(styles, quarter, width, 4, 2, trimmed=True)
         self.grain = Layer(styles, GRAIN, width, 1, rectify=False)
-        nn.init.zeros_(self.grain.n.g)  # a bank that knew no grain begins as it was
+        nn.init.zeros_(self.grain.n.g)  # a bank trained without grain starts out unchanged
         self.body = nn.ModuleList(Residual(styles, width) for _ in range(blocks))
         self.u4 = Layer(styles, width, quarter, 3)
         self.out = nn.Conv2d(quarter, 48, 3, padding=1)
 
     def forward(self, x: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
-        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8, ≥ 32) with `weights` (B×N); the result is like `x`.
+        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 8, at least 32) for `weights` (B×N).
 
-        `grain` is B×`GRAIN`×H/8×W/8; without, that of a picture's upper left corner.
+        `grain` is B×`GRAIN`×H/8×W/8; without it, the grain of a picture's upper left corner is used.
         """
         if grain is None:
             height, width = x.shape[2:]
@@ -117,9 +117,9 @@ class Lean(nn.Module):
         return torch.sigmoid(F.pixel_shuffle(self.out(self.u4(y, weights) + fine), 4))
 
 
-def with_styles(network: Lean, added: int) -> Lean:
-    """A copy of `network` with `added` more styles at the end, each beginning as the mean of those it has."""
-    grown = Lean(network.styles + added, network.width, network.blocks, network.quarter)
+def with_styles(network: LeanNetwork, added: int) -> LeanNetwork:
+    """Return a copy of `network` with `added` more styles at the end, each starting as the mean of the others."""
+    grown = LeanNetwork(network.styles + added, network.width, network.blocks, network.quarter)
     state = dict(network.state_dict())
     for name, value in grown.state_dict().items():
         if value.shape != state[name].shape:
@@ -130,15 +130,15 @@ def with_styles(network: Lean, added: int) -> Lean:
 
 
 def norm_rows(network: nn.Module) -> list[nn.Parameter]:
-    """The scale and shift rows of all conditional instance norms: what belongs to the styles."""
+    """Return the scale and shift rows of all conditional instance norms: the parameters that belong to the styles."""
     norms = [module for module in network.modules() if isinstance(module, ConditionalInstanceNorm)]
     return [rows for norm in norms for rows in (norm.g, norm.b)]
 
 
-def learn_only_new_styles(network: Lean, first: int) -> None:
-    """Freeze everything but the norm rows of the styles `first`, `first` + 1, ….
+def train_only_new_styles(network: LeanNetwork, first: int) -> None:
+    """Freeze everything but the norm rows of the styles from number `first` on.
 
-    The rows of older styles get a gradient of zero, which Adam answers with no step at all.
+    The rows of older styles get a gradient of zero, for which Adam takes no step.
     """
     network.requires_grad_(False)
     for rows in norm_rows(network):

@@ -1,4 +1,4 @@
-"""A sheet of samples: what the network paints now."""
+"""The sample sheet: what the network paints now, drawn while it trains."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import torch
 
 from stylecam.media.frame import Image
 from stylecam.stylize.sample_grid import write_sample_grid
-from stylecam.training.network import Lean
+from stylecam.training.network import LeanNetwork
 
-_CELL = 256
+_CELL_PX = 256
 
 
-def fit_cell(image: Image, longest: int = 640) -> Image:
-    """`image` with its long side at most `longest` and both sides multiples of 8, so that the network takes it."""
+def fit_cell(image: Image, max_side: int = 640) -> Image:
+    """Return `image` with its long side at most `max_side` and both sides multiples of 8, as the network needs."""
     height, width = image.shape[:2]
-    factor = min(1.0, longest / max(height, width))
+    factor = min(1.0, max_side / max(height, width))
     size = (max(64, round(width * factor) // 8 * 8), max(64, round(height * factor) // 8 * 8))
     return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 @torch.no_grad()
-def paint(network: Lean, image: Image, style: int) -> Image:
-    """`image` (H×W×3 uint8 BGR, multiples of 8) in the style of that number."""
+def paint(network: LeanNetwork, image: Image, style: int) -> Image:
+    """Return `image` (H×W×3 uint8 BGR, sides multiples of 8) in the style number `style`."""
     parameter = next(network.parameters())
     rgb = torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1])).to(parameter.device).permute(2, 0, 1)[None]
     weights = torch.zeros(1, network.styles, device=parameter.device)
@@ -36,11 +36,13 @@ def paint(network: Lean, image: Image, style: int) -> Image:
     return cast(Image, np.ascontiguousarray(styled.permute(1, 2, 0).cpu().numpy()[:, :, ::-1]))
 
 
-def write_sheet(path: Path, network: Lean, photos: Sequence[Image], paintings: Sequence[tuple[int, Image]]) -> None:
-    """Write a PNG: one row a style, led by its painting; the first row shows the photographs.
+def write_sheet(
+    path: Path, network: LeanNetwork, photos: Sequence[Image], paintings: Sequence[tuple[int, Image]]
+) -> None:
+    """Write a PNG with a row for each style that starts with its painting; the first row shows the photographs.
 
     Raises:
         OSError: it cannot be written.
     """
     rows = [(painting, "", [paint(network, photo, style) for photo in photos]) for style, painting in paintings]
-    write_sample_grid(path, _CELL, [(photo, "") for photo in photos], rows, labels=False)
+    write_sample_grid(path, _CELL_PX, [(photo, "") for photo in photos], rows, labels=False)

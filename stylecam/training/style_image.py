@@ -1,4 +1,4 @@
-"""A painting to learn from."""
+"""A painting whose style is to be learned."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ import cv2
 from stylecam.errors import TrainingDataError
 from stylecam.media.frame import Image
 from stylecam.models.card import slug
-from stylecam.training.dataset import is_file, is_folder, read_picture
-from stylecam.training.hyperparameters import Recipe
+from stylecam.training.dataset import is_directory, is_file, read_picture
+from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import user_path
 from stylecam.utils.text import printable
 
-SMALLEST, LARGEST = 64, 2048
+MIN_SIDE, MAX_SIDE = 64, 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Painting:
-    """One style to be.
+class StyleImage:
+    """One painting, and how its style is to be learned.
 
     Attributes:
-        name: of the style.
-        path: the picture.
-        weight: how much more or less than others its style counts.
-        share: how much more or less often than others it is drawn.
-        stability: how much more or less than others its stability and noise losses count.
-        scale: its short side in pixels, or None for that of the recipe: larger means larger strokes.
-        crop: left, top, right and bottom of what counts, as shares of the picture: a frame is no style.
+        name: name of the style.
+        path: the picture file.
+        weight: factor of its style loss, 1 for an average one.
+        scale: its short side in pixels, or None for that of the hyperparameters; a larger value gives larger strokes.
+        crop: left, top, right and bottom of the part to learn from, as shares of the picture; leave out the frame.
         card: what else is known (title, artist, year, source, licence).
+        share: how often it is drawn, 1 for an average one.
+        stability: factor of its stability and noise losses.
 
     Raises:
-        TrainingDataError: weight, share, stability, scale or crop cannot be meant.
+        TrainingDataError: weight, share, stability, scale or crop is out of range.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Painting:
     stability: float = 1.0
 
     def __post_init__(self) -> None:
-        for what in ("weight", "share", "stability"):
-            if not 0 < getattr(self, what) < 1000:
-                raise TrainingDataError(f"the {what} of {self.name} must be above 0 and below 1000")
-        if self.scale is not None and not SMALLEST <= self.scale <= LARGEST:
-            raise TrainingDataError(f"the scale of {self.name} must be between {SMALLEST} and {LARGEST} pixels")
+        for name in ("weight", "share", "stability"):
+            if not 0 < getattr(self, name) < 1000:
+                raise TrainingDataError(f"the {name} of {self.name} must be above 0 and below 1000")
+        if self.scale is not None and not MIN_SIDE <= self.scale <= MAX_SIDE:
+            raise TrainingDataError(f"the scale of {self.name} must be between {MIN_SIDE} and {MAX_SIDE} pixels")
         if self.crop is not None:
             ordered = len(self.crop) == 4 and 0 <= self.crop[0] < self.crop[2] <= 1
             if not ordered or not 0 <= self.crop[1] < self.crop[3] <= 1:
@@ -60,29 +60,29 @@ class Painting:
 
     @property
     def title(self) -> str:
-        """What to call it where nothing else is known: as its name says, or its file where that says more."""
+        """Return a title for a style without one: from its name, or from its file name if that says more."""
         stem = self.path.stem
-        more = not stem.isascii() and slug(stem) == self.name
-        return printable(unicodedata.normalize("NFC", stem) if more else self.name).replace("_", " ").title()
+        says_more = not stem.isascii() and slug(stem) == self.name
+        return printable(unicodedata.normalize("NFC", stem) if says_more else self.name).replace("_", " ").title()
 
-    def entry(self, recipe: Recipe) -> dict[str, Any]:
-        """What the bank's file is to say of it: its card, and how it is learned (`Learned`)."""
+    def entry(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
+        """Return the entry for the bank's metadata: the card, and how the style is learned (see `StyleMetadata`)."""
         learned = {
-            "fine": recipe.fine,
-            "style": recipe.style * self.weight / (recipe.content or 1),
-            "scale": self.scale or recipe.scale,
+            "fine": hyperparameters.fine,
+            "style": hyperparameters.style * self.weight / (hyperparameters.content or 1),
+            "scale": self.scale or hyperparameters.scale,
             "crop": list(self.crop) if self.crop else None,
             "file": printable(self.path.name),
         }
         return {**self.card, "learned": learned}
 
     @classmethod
-    def parse(cls, text: str) -> Painting:
-        """`[NAME=]FILE[:WEIGHT][@SCALE]`; without a name, the file's own.
+    def parse(cls, text: str) -> StyleImage:
+        """Read `[NAME=]FILE[:WEIGHT][@SCALE]`; without a name, the file's name is used.
 
         Raises:
             TrainingDataError: there is no such file.
-            UsageError: it is in the home of somebody unknown.
+            UsageError: `~USER` names an unknown user.
         """
         name, path, weight, scale = "", text, 1.0, None
         if not is_file(Path(path)):
@@ -97,19 +97,19 @@ class Painting:
                 weight = 1.0
         if not is_file(Path(path)) and "=" in path:
             name, _, path = path.partition("=")
-        if not is_file(Path(path)) and path.startswith("~"):  # of NAME=~/FILE no shell makes a path
+        if not is_file(Path(path)) and path.startswith("~"):  # the shell does not expand NAME=~/FILE
             path = str(user_path(path))
         if not is_file(Path(path)):
-            if path and is_folder(Path(path)):
+            if path and is_directory(Path(path)):
                 raise TrainingDataError(f"{path} is a folder; name the paintings in it, one by one")
-            raise TrainingDataError(f"there is no painting '{path[:200]}'; check where it is and how it is spelled")
+            raise TrainingDataError(f"there is no painting '{path[:200]}'; check the folder and the spelling")
         return cls(slug(name or Path(path).stem), Path(path), weight, scale)
 
     def read(self, scale: int) -> Image:
-        """The picture with its short side at its own scale, else at `scale` pixels; H×W×3 uint8 BGR.
+        """Read the picture, with its short side at its own scale or else at `scale` pixels; H×W×3 uint8 BGR.
 
         Raises:
-            TrainingDataError: it is no picture, or smaller than 64 pixels.
+            TrainingDataError: it is not a picture, or smaller than 64 pixels.
         """
         image = read_picture(self.path)
         height, width = image.shape[:2]
@@ -117,10 +117,10 @@ class Painting:
             left, top, right, bottom = (round(s * n) for s, n in zip(self.crop, (width, height) * 2, strict=True))
             image = image[top:bottom, left:right]
             height, width = image.shape[:2]
-        if min(height, width) < SMALLEST:
+        if min(height, width) < MIN_SIDE:
             raise TrainingDataError(
-                f"{self.path} is {width}×{height}; a painting needs at least {SMALLEST} pixels on its short side, and "
-                "some hundreds to learn from: find a larger copy"
+                f"{self.path} is {width}×{height}; a painting needs at least {MIN_SIDE} pixels on its short side, and "
+                "should have some hundreds: find a larger copy"
             )
         factor = (self.scale or scale) / min(height, width)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))

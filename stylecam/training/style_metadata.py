@@ -1,4 +1,4 @@
-"""How one style of a bank was learned, as the bank's file says."""
+"""Read from a bank's metadata how one of its styles was trained."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from dataclasses import dataclass
 
 from stylecam.errors import TrainingDataError
 from stylecam.models.model import Model
-from stylecam.training.style_image import Painting
+from stylecam.training.style_image import StyleImage
+
+_MAX_FINE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
-    """What `Painting.entry` wrote; None where the file says nothing that can be meant.
+class StyleMetadata:
+    """What `StyleImage.entry` wrote; a value is None where the file holds nothing usable.
 
     Attributes:
-        fine: of relu2_2 within the content loss.
-        style: weight of the style loss beside one of content.
-        scale: short side of the painting, in pixels.
-        crop: of the painting.
-        file: the painting's name, without a folder.
+        fine: weight of relu2_2 within the content loss.
+        style: weight of the style loss relative to the content loss.
+        scale: short side of the painting in pixels.
+        crop: left, top, right and bottom of the part of the painting that was used, 0..1.
+        file: file name of the painting, without a folder.
     """
 
     fine: float | None = None
@@ -29,20 +31,19 @@ class Learned:
     file: str | None = None
 
     @classmethod
-    def of(cls, model: Model, index: int) -> Learned:
-        """That of the style with this number."""
+    def of(cls, model: Model, index: int) -> StyleMetadata:
+        """Return the metadata of the style number `index` of `model`; never raises."""
         try:
-            told = json.loads(model.metadata["styles"])[index]["learned"]
-            crop = tuple(map(float, told["crop"])) if told["crop"] else None
-            checked = Painting("", model.path, float(told["style"]), int(told["scale"]), crop)  # type: ignore[arg-type]
-            fine, file = float(told["fine"]), told.get("file")
+            learned = json.loads(model.metadata["styles"])[index]["learned"]
+            crop = tuple(map(float, learned["crop"])) if learned["crop"] else None
+            checked = StyleImage("", model.path, float(learned["style"]), int(learned["scale"]), crop)  # type: ignore[arg-type]
+            fine, file = float(learned["fine"]), learned.get("file")
         except (ValueError, TypeError, LookupError, RecursionError, OverflowError, TrainingDataError):
             return cls()
-        return cls(fine if 0 <= fine < _LARGEST else None, checked.weight, checked.scale, checked.crop, _plain(file))
-
-
-def _plain(file: object) -> str | None:
-    return file if isinstance(file, str) else None
-
-
-_LARGEST = 1e6
+        return cls(
+            fine if 0 <= fine < _MAX_FINE else None,
+            checked.weight,
+            checked.scale,
+            checked.crop,
+            file if isinstance(file, str) else None,
+        )

@@ -1,4 +1,4 @@
-"""The perceptual network: VGG-16 (Simonyan and Zisserman 2014, https://arxiv.org/abs/1409.1556) up to relu4_3."""
+"""VGG-16 up to relu4_3, whose features the losses use (Simonyan and Zisserman 2014, arxiv.org/abs/1409.1556)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from stylecam.errors import TrainingDataError
-from stylecam.training.checkpoint import DAMAGES
+from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS
 from stylecam.training.losses import gram
 from stylecam.utils.optional import install_command, is_installed
 
@@ -26,7 +26,7 @@ LAYERS = (
     *("conv4_1", "conv4_2", "conv4_3"),
 )
 TAPS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
-"""The features are taken after the rectifier of these: relu1_2, relu2_2, relu3_3, relu4_3 (Johnson 2016)."""
+"""Layers whose output after the ReLU is a feature map: relu1_2, relu2_2, relu3_3, relu4_3 (Johnson 2016)."""
 
 _CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR, 0..255
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, 0..1
@@ -39,15 +39,15 @@ _ADVICE = (
 _Arrays = dict[str, npt.NDArray[Any]]
 
 
-class Perceptual(nn.Module):
-    """RGB 0..1 in, the four feature maps out. Its weights never learn.
+class VggFeatures(nn.Module):
+    """Computes the four feature maps of RGB pictures 0..1. Its weights are fixed.
 
     Args:
-        layers: convolutions, rectifiers and poolings in order.
-        taps: indices into `layers` whose outputs are the features.
-        flip: whether the weights want BGR.
-        scale: one factor a channel, after flipping.
-        mean: subtracted after scaling, one a channel.
+        layers: convolutions, ReLUs and poolings in order.
+        taps: indices into `layers` whose outputs are the feature maps.
+        flip: whether the weights expect BGR.
+        scale: one factor a channel, applied after flipping.
+        mean: one value a channel, subtracted after scaling.
     """
 
     def __init__(self, layers: nn.Sequential, taps: tuple[int, ...], flip: bool, scale: Tensor, mean: Tensor) -> None:
@@ -61,16 +61,16 @@ class Perceptual(nn.Module):
 
     @property
     def bfloat16(self) -> bool:
-        """Whether the features are bfloat16. The weights are cast once: autocast would do it every time."""
+        """Return whether features are bfloat16. The weights are cast once; autocast would cast them at each call."""
         return self._bfloat16
 
     @bfloat16.setter
-    def bfloat16(self, wanted: bool) -> None:
-        self._bfloat16 = wanted
-        self.layers.to(torch.bfloat16 if wanted else torch.float32)
+    def bfloat16(self, enabled: bool) -> None:
+        self._bfloat16 = enabled
+        self.layers.to(torch.bfloat16 if enabled else torch.float32)
 
     def forward(self, x: Tensor, taps: int = 4) -> list[Tensor]:
-        """The first `taps` feature maps (B×C×h×w) of `x` (B×3×H×W RGB 0..1)."""
+        """Return the first `taps` feature maps (B×C×h×w) of `x` (B×3×H×W RGB 0..1)."""
         value = (x.flip(1) if self._flip else x) * self.scale - self.mean
         features: list[Tensor] = []
         if self.bfloat16:
@@ -85,22 +85,22 @@ class Perceptual(nn.Module):
 
 
 @torch.no_grad()
-def grams_of(perceptual: Perceptual, picture: Tensor) -> list[Tensor]:
-    """The Gram matrices (B×C×C) of `picture` (B×3×H×W RGB 0..1) at the four layers: its style, as the losses see it."""
-    device = perceptual.scale.device
-    return [gram(features) for features in perceptual(picture.to(device))]
+def grams_of(vgg: VggFeatures, picture: Tensor) -> list[Tensor]:
+    """Return the Gram matrices (B×C×C) of `picture` (B×3×H×W RGB 0..1) at the four layers: its style for the losses."""
+    device = vgg.scale.device
+    return [gram(features) for features in vgg(picture.to(device))]
 
 
-def load_perceptual(file: Path | None) -> Perceptual:
-    """VGG-16 from `file`, or torchvision's official weights, which are fetched once.
+def load_vgg(file: Path | None) -> VggFeatures:
+    """Load VGG-16 from `file`, or torchvision's official weights, which are downloaded once.
 
     Raises:
-        TrainingDataError: neither can be had, or the weights do not fit.
+        TrainingDataError: neither is available, or the weights do not fit.
     """
     official = file is None or file.suffix.lower() in (".pth", ".pt")
     name = f"--vgg {file}"
     if file is None:
-        file = _fetched()
+        file = _download()
         name = str(file)
     stored = _state(name, file) if official else _arrays(name, file)
     steps: list[nn.Module] = []
@@ -110,21 +110,21 @@ def load_perceptual(file: Path | None) -> Perceptual:
         if layer == "pool":
             steps.append(nn.MaxPool2d(2))
             continue
-        there = f"features.{len(steps)}"
-        keys = (f"{there}.weight", f"{there}.bias") if official else (f"{layer}.w", f"{layer}.b")
+        key = f"features.{len(steps)}"
+        keys = (f"{key}.weight", f"{key}.bias") if official else (f"{layer}.w", f"{layer}.b")
         convolution = _convolution(name, stored, keys, before)
         steps += [convolution, nn.ReLU(inplace=True)]
         before = convolution.out_channels
         if layer in TAPS:
             taps.append(len(steps) - 1)
     if not official:
-        return Perceptual(nn.Sequential(*steps), tuple(taps), True, torch.full((3,), 255.0), torch.tensor(_CAFFE_MEAN))
+        return VggFeatures(nn.Sequential(*steps), tuple(taps), True, torch.full((3,), 255.0), torch.tensor(_CAFFE_MEAN))
     std = torch.tensor(_IMAGENET_STD)
-    return Perceptual(nn.Sequential(*steps), tuple(taps), False, 1 / std, torch.tensor(_IMAGENET_MEAN) / std)
+    return VggFeatures(nn.Sequential(*steps), tuple(taps), False, 1 / std, torch.tensor(_IMAGENET_MEAN) / std)
 
 
 def _convolution(name: str, stored: _Arrays, keys: tuple[str, str], before: int) -> nn.Conv2d:
-    """One layer of 3×3 kernels, checked."""
+    """Return one layer of 3×3 kernels, checked."""
     try:
         weight, bias = (stored[key] for key in keys)
     except KeyError as error:
@@ -135,7 +135,7 @@ def _convolution(name: str, stored: _Arrays, keys: tuple[str, str], before: int)
             f"{name}: {keys[0]} and {keys[1]} are {found} and should be N×{before}×3×3 and N; {_ADVICE}"
         )
     if not all(part.dtype.kind in "fiu" and np.isfinite(part).all() for part in (weight, bias)):
-        raise TrainingDataError(f"{name}: {keys[0]} or {keys[1]} holds what is no number; {_ADVICE}")
+        raise TrainingDataError(f"{name}: {keys[0]} or {keys[1]} holds NaN or infinity; {_ADVICE}")
     layer = nn.Conv2d(before, len(weight), 3, padding=1)
     layer.weight.data = torch.from_numpy(weight.astype(np.float32))
     layer.bias.data = torch.from_numpy(bias.astype(np.float32))
@@ -143,13 +143,13 @@ def _convolution(name: str, stored: _Arrays, keys: tuple[str, str], before: int)
 
 
 def _arrays(name: str, file: Path) -> _Arrays:
-    """What is in an .npz."""
+    """Read an .npz file."""
     try:
         data = file.read_bytes()
     except OSError as error:
         raise TrainingDataError(f"{name} cannot be read: {error.strerror or error}; {_ADVICE}") from error
-    if not zipfile.is_zipfile(io.BytesIO(data)):  # NumPy would take it for another of its formats, or for a pickle
-        raise TrainingDataError(f"{name} is no .npz, or only a part of one; {_ADVICE}")
+    if not zipfile.is_zipfile(io.BytesIO(data)):  # NumPy would read it as another of its formats, or as a pickle
+        raise TrainingDataError(f"{name} is not an .npz file, or only a part of one; {_ADVICE}")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
@@ -158,32 +158,32 @@ def _arrays(name: str, file: Path) -> _Arrays:
 
 
 def _state(name: str, file: Path) -> _Arrays:
-    """The convolutions in a state dictionary of PyTorch's; nothing else is accepted from the file."""
+    """Read the convolutions of a PyTorch state dictionary; nothing else is accepted from the file."""
     try:
         stored = torch.load(file, map_location="cpu", weights_only=True)
         return {key: value.detach().numpy() for key, value in stored.items() if key.startswith("features.")}
     except OSError as error:
         raise TrainingDataError(f"{name} cannot be read: {error.strerror or error}; {_ADVICE}") from error
-    except DAMAGES as error:
-        raise TrainingDataError(f"{name} is no state dictionary of VGG-16, or a damaged one; {_ADVICE}") from error
+    except DAMAGED_FILE_ERRORS as error:
+        raise TrainingDataError(f"{name} is damaged, or not a state dictionary of VGG-16; {_ADVICE}") from error
 
 
-def _fetched() -> Path:
-    """The official weights where PyTorch and torchvision keep what they fetch; from the internet the first time."""
+def _download() -> Path:
+    """Return the official weights from PyTorch's download cache, downloading them the first time."""
     file = Path(torch.hub.get_dir()) / "checkpoints" / _OFFICIAL
     if not file.is_file():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(_address(), str(file), file.stem.rpartition("-")[2])  # whole or not at all
-        except (OSError, RuntimeError, HTTPException) as error:  # no internet, no room; another hash; cut off
+            torch.hub.download_url_to_file(_url(), str(file), file.stem.rpartition("-")[2])  # atomic
+        except (OSError, RuntimeError, HTTPException) as error:  # no internet, no space, a wrong hash, a cut connection
             raise TrainingDataError(
-                f"the perceptual network, VGG-16, cannot be fetched ({error or type(error).__name__}); {_ADVICE}"
+                f"VGG-16 cannot be downloaded ({error or type(error).__name__}); {_ADVICE}"
             ) from error
     return file
 
 
-def _address() -> str:
-    """Where the official weights are."""
+def _url() -> str:
+    """Return the address of the official weights."""
     if not is_installed("torchvision"):
         raise TrainingDataError(
             f"torchvision, which knows where VGG-16 is, is not installed; {install_command('train')}, or {_ADVICE}"

@@ -33,7 +33,7 @@ def torch() -> None:
 def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The arguments of a tiny evaluation: one style of a copy of a shipped bank among the user's own."""
     from stylecam.media.frame import Size
-    from tests.training import material
+    from tests.training import fixtures
 
     monkeypatch.setattr("stylecam.evaluation.quality.speed.SIZES", (Size(640, 360),))
     monkeypatch.setattr("stylecam.evaluation.quality.speed.RUNS", 1)
@@ -43,8 +43,8 @@ def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.M
     entries = [{**entry, "measured": None} for entry in json.loads(shipped.metadata["styles"])]
     mine.write_bytes(shipped.with_metadata({**shipped.metadata, "styles": json.dumps(entries)}))
     (tmp_path / "paintings").mkdir()
-    material.picture(tmp_path / "paintings" / "hokusai_great_wave_1831.png", 9)
-    places = ["--photos", str(material.photos(tmp_path / "photos")), "--vgg", str(material.vgg(tmp_path / "v.npz"))]
+    fixtures.picture(tmp_path / "paintings" / "hokusai_great_wave_1831.png", 9)
+    places = ["--photos", str(fixtures.photos(tmp_path / "photos")), "--vgg", str(fixtures.vgg(tmp_path / "v.npz"))]
     options = shlex.split("--style great_wave --count 1 --gatys-photos 1 --iterations 1,2 --device cpu")
     return ["evaluate", str(mine), *places, "--paintings", str(tmp_path / "paintings"), *options]
 

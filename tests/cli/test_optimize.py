@@ -34,11 +34,11 @@ def words(tmp_path: Path) -> Iterator[list[str]]:
     """The arguments of a tiny run: four iterations on a picture of 72×58, on one thread."""
     torch = pytest.importorskip("torch", reason='optimizing needs torch: pip install "stylecam[train]"')
     pytest.importorskip("onnx", reason="material needs onnx")
-    from tests.training import material
+    from tests.training import fixtures
 
-    photo, style = (material.picture(tmp_path / f"{name}.png", seed) for seed, name in enumerate(("photo", "style")))
+    photo, style = (fixtures.picture(tmp_path / f"{name}.png", seed) for seed, name in enumerate(("photo", "style")))
     sizes = shlex.split("--max-size 72 --style-scale 64 --iterations 4 --device cpu --no-bfloat16")
-    vgg = str(material.vgg(tmp_path / "v.npz"))
+    vgg = str(fixtures.vgg(tmp_path / "v.npz"))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield ["optimize", str(photo), "--style", str(style), "-o", str(tmp_path / "out.png"), "--vgg", vgg, *sizes]
@@ -151,11 +151,11 @@ def test_interrupted_it_writes_the_best_so_far_and_says_so(words: list[str], nam
 def test_where_no_terminal_is_it_tells_of_progress_in_lines(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stylecam.training.events import Step
+    from stylecam.training.events import StepEvent
 
     screen = TrainingProgress("iteration", 15.0, {})
     for number, elapsed in ((1, 1.0), (20, 16.0), (21, 17.0)):
-        screen(Step(number, number / 100, elapsed, 300.0, {"total": 1.5}))
+        screen(StepEvent(number, number / 100, elapsed, 300.0, {"total": 1.5}))
     assert capsys.readouterr().err.splitlines() == ["iteration 20 20% 5 min left total 1.500"]
 
 
@@ -193,9 +193,9 @@ def test_where_no_terminal_is_it_tells_of_progress_in_lines(
 def test_bad_input_is_one_line_and_leaves_no_file(
     words: list[str], option: str, value: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.training import material
+    from tests.training import fixtures
 
-    material.picture(tmp_path / "tiny.png", 1, 8, 8)
+    fixtures.picture(tmp_path / "tiny.png", 1, 8, 8)
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "folder.png").mkdir()
     there = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}

@@ -17,7 +17,7 @@ from stylecam.cli import train as train_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import TrainingProgress
 from stylecam.models.model import Model
-from stylecam.training.events import Missed, Saved, Step
+from stylecam.training.events import FileSaved, FileSkipped, StepEvent
 from stylecam.training.hyperparameters import Recipe
 from stylecam.utils import optional as needs
 
@@ -39,10 +39,10 @@ def torch() -> None:
 @pytest.fixture
 def words(tmp_path: Path, torch: None) -> list[str]:
     """The arguments of a tiny run: three steps of a small network on two paintings."""
-    from tests.training import material
+    from tests.training import fixtures
 
-    paintings = [str(material.picture(tmp_path / f"{name}.png", seed)) for seed, name in enumerate(("one", "two"))]
-    places = ["--photos", str(material.photos(tmp_path / "photos")), "--vgg", str(material.vgg(tmp_path / "v.npz"))]
+    paintings = [str(fixtures.picture(tmp_path / f"{name}.png", seed)) for seed, name in enumerate(("one", "two"))]
+    places = ["--photos", str(fixtures.photos(tmp_path / "photos")), "--vgg", str(fixtures.vgg(tmp_path / "v.npz"))]
     sizes = shlex.split("--steps 3 --batch 1 --crop 64 --style-scale 64 --width 16 --blocks 1 --no-bfloat16")
     return ["train", *paintings, "-o", str(tmp_path / "bank.onnx"), *places, *sizes]
 
@@ -136,7 +136,7 @@ def test_a_run_that_was_stopped_is_not_written_over_unless_told_to(
     out = words[words.index("-o") + 1]
     said = capsys.readouterr().out
     assert f"stopped early: {out} after 2 steps (one, two)\ngo on: stylecam train --resume -o {out}\n" in said
-    assert "stopped when 67% of it was done; go on with it: stylecam train --resume -o" in complaint(words, capsys)
+    assert "stopped when 67% of it was done; continue it: stylecam train --resume -o" in complaint(words, capsys)
     assert run_command_line([*words, "--overwrite", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 3
     assert run_command_line(words) == 0  # that one was finished
@@ -182,13 +182,13 @@ def test_a_bank_that_would_be_hidden_by_a_shipped_one_is_not_installed(
 
 
 def test_few_photographs_are_told_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    from tests.training import material
+    from tests.training import fixtures
 
     folder = Path(words[words.index("--photos") + 1])
     assert run_command_line(words) == 0
     assert "only 3 photographs to learn on" in capsys.readouterr().err
     for number in range(47):
-        (folder / f"again_{number}.png").write_bytes(material.picture(folder / "0.png").read_bytes())
+        (folder / f"again_{number}.png").write_bytes(fixtures.picture(folder / "0.png").read_bytes())
     assert run_command_line(words) == 0
     assert "photographs to learn on" not in capsys.readouterr().err
 
@@ -196,7 +196,7 @@ def test_few_photographs_are_told_of(words: list[str], capsys: pytest.CaptureFix
 def test_a_long_time_left_is_told_in_hours(capsys: pytest.CaptureFixture[str]) -> None:
     screen = TrainingProgress("step", 1.0, {})
     for left in (5.0, 600.0, 36000.0):
-        screen(Step(1, 0.5, left, left, {}))
+        screen(StepEvent(1, 0.5, left, left, {}))
     assert [line.split("% ")[1].strip() for line in capsys.readouterr().err.splitlines()] == [
         "5 s left", "10 min left", "10 h left",
     ]  # fmt: skip
@@ -211,12 +211,12 @@ def test_photos_that_cannot_be_read_are_named(words: list[str], capsys: pytest.C
 
 
 def test_brackets_in_a_path_are_told_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    TrainingProgress("step", 60.0, {"sheet": "samples"})(Saved("sheet", Path("[art]/my[/b].png")))
+    TrainingProgress("step", 60.0, {"sheet": "samples"})(FileSaved("sheet", Path("[art]/my[/b].png")))
     assert "samples: [art]" in capsys.readouterr().err
 
 
 def test_what_is_done_without_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    TrainingProgress("step", 60.0, {})(Missed(Path("a.sheet.png"), "Permission denied"))
+    TrainingProgress("step", 60.0, {})(FileSkipped(Path("a.sheet.png"), "Permission denied"))
     said = "a.sheet.png cannot be written now (Permission denied); going on without it\n"
     assert capsys.readouterr().err == said
 

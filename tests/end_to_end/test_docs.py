@@ -128,12 +128,12 @@ def said_by(words: list[str], folder: Path) -> str:
 def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
     for needed in ("torch", "onnx"):
         pytest.importorskip(needed, reason=f'optimizing needs {needed}: pip install "stylecam[train]"')
-    from tests.training import material
+    from tests.training import fixtures
 
     (line,) = [line for block in blocks("text") for line in block.splitlines() if line.startswith("stylecam optimize")]
     for number, name in enumerate(("me.jpg", "harvest.jpg")):
-        material.picture(tmp_path / name, number)
-    material.vgg(tmp_path / "vgg16.npz")
+        fixtures.picture(tmp_path / name, number)
+    fixtures.vgg(tmp_path / "vgg16.npz")
     said_by([*shlex.split(line), "--iterations", "2", "--max-size", "64", "--device", "cpu"], tmp_path)
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
@@ -141,12 +141,12 @@ def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
 def test_the_training_in_the_readme_makes_the_style_that_it_goes_on_to_name(tmp_path: Path) -> None:
     for needed in ("torch", "onnx"):
         pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
-    from tests.training import material
+    from tests.training import fixtures
 
     block = next(block.splitlines() for block in blocks("text") if block.startswith("stylecam train"))
-    material.picture(tmp_path / "harvest.jpg")
-    material.photos(tmp_path / "Pictures", 1)
-    quick = ["--vgg", str(material.vgg(tmp_path / "vgg16.npz")), "--steps", "1", "--crop", "64", "--device", "cpu"]
+    fixtures.picture(tmp_path / "harvest.jpg")
+    fixtures.photos(tmp_path / "Pictures", 1)
+    quick = ["--vgg", str(fixtures.vgg(tmp_path / "vgg16.npz")), "--steps", "1", "--crop", "64", "--device", "cpu"]
     for words in ([*shlex.split(block[0]), *quick], ["stylecam", "styles", "--json"]):
         told = said_by(words, tmp_path)
     assert shlex.split(block[1])[-1] in {card["full_name"] for card in json.loads(told)}
@@ -156,19 +156,19 @@ def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:
     for needed in ("torch", "onnx"):
         pytest.importorskip(needed, reason=f'evaluating needs {needed}: pip install "stylecam[train]"')
     from tests.models.networks import network
-    from tests.training import material
+    from tests.training import fixtures
 
     (line,) = [line for block in blocks("text") for line in block.splitlines() if line.startswith("stylecam evaluate")]
     for name in ("Paintings", "Clips"):
         (tmp_path / name).mkdir()
     network(tmp_path / "harvest.onnx")
-    material.photos(tmp_path / "Kept", 1)
-    material.picture(tmp_path / "Paintings" / "bruegel_harvest_1565.png", 9)
+    fixtures.photos(tmp_path / "Kept", 1)
+    fixtures.picture(tmp_path / "Paintings" / "bruegel_harvest_1565.png", 9)
     clip = cv2.VideoWriter(str(tmp_path / "Clips" / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 180))
     for level in range(24):
         clip.write(np.full((180, 320, 3), level * 8, np.uint8))
     clip.release()
-    material.vgg(tmp_path / "vgg16.npz")
+    fixtures.vgg(tmp_path / "vgg16.npz")
     told = said_by([*shlex.split(line), "--iterations", "1", "--device", "cpu"], tmp_path)
     assert "harvest" in told
     assert cv2.imread(str(tmp_path / "looks.png")) is not None

@@ -15,10 +15,10 @@ from stylecam.models.card import read_cards
 from stylecam.models.catalog import shipped_models
 from stylecam.models.grain import grain_map
 from stylecam.models.model import Model
-from stylecam.training.bank import Bank, encode, read_bank, write_bank
-from stylecam.training.network import Lean
+from stylecam.training.bank import Bank, encode_bank, read_bank, write_bank
+from stylecam.training.network import LeanNetwork
 from tests.models.networks import network
-from tests.training import material
+from tests.training import fixtures
 
 GALLERY = shipped_models() / "gallery.onnx"
 SIZE = (64, 48)
@@ -27,7 +27,7 @@ SIZE = (64, 48)
 @pytest.fixture
 def bank() -> Bank:
     torch.manual_seed(3)
-    net = Lean(2, 16, 2)
+    net = LeanNetwork(2, 16, 2)
     for name, value in net.named_parameters():
         if ".n." in name:
             torch.nn.init.normal_(value, 0.5, 0.5)
@@ -77,7 +77,7 @@ def test_reading_and_writing_again_changes_no_byte(bank: Bank, tmp_path: Path) -
         torch.equal(value, again.network.state_dict()[name]) for name, value in bank.network.state_dict().items()
     )
     assert again.metadata == bank.metadata
-    assert encode(again) == path.read_bytes()
+    assert encode_bank(again) == path.read_bytes()
 
 
 def test_the_catalog_reads_its_cards(bank: Bank, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_bank_from_before_the_grain_goes_on_as_it_was(bank: Bank, tmp_path: Pa
     torch.nn.init.zeros_(bank.network.grain.n.g)
     torch.nn.init.zeros_(bank.network.grain.n.b)
     write_bank(tmp_path / "new.onnx", bank)
-    older = material.without_grain(tmp_path / "new.onnx")
+    older = fixtures.without_grain(tmp_path / "new.onnx")
     assert not Model.read(older).grain_channels
     again, weights = read_bank(older), np.eye(1, 2, dtype=np.float32)
     assert np.abs(through_torch(again, weights) - through_torch(bank, weights)).max() < 1e-6

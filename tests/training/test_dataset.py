@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as Pillow
 
 from stylecam.errors import TrainingDataError
-from stylecam.training.dataset import Photos, pictures_in, read_picture
-from tests.training import material
+from stylecam.training.dataset import PhotoDataset, pictures_in, read_picture
+from tests.training import fixtures
 
 
 def chance(seed: int = 0) -> np.random.Generator:
@@ -20,7 +20,7 @@ def chance(seed: int = 0) -> np.random.Generator:
 
 
 def test_a_crop_is_a_square_of_red_green_blue(tmp_path: Path) -> None:
-    crop = Photos([material.photos(tmp_path / "p")], 80).draw(chance())
+    crop = PhotoDataset([fixtures.photos(tmp_path / "p")], 80).random_crop(chance())
     assert crop.shape == (80, 80, 3)
     assert crop.dtype == np.float32
     assert 0 <= crop.min() < crop.max() <= 1
@@ -28,34 +28,34 @@ def test_a_crop_is_a_square_of_red_green_blue(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(8, 300), (300, 8), (31, 31), (2000, 90)])
 def test_any_shape_of_picture_gives_a_crop(tmp_path: Path, width: int, height: int) -> None:
-    folder = material.photos(tmp_path / "p", 0)
-    material.picture(folder / "odd.png", width=width, height=height)
-    assert Photos([folder], 64).draw(chance()).shape == (64, 64, 3)
+    folder = fixtures.photos(tmp_path / "p", 0)
+    fixtures.picture(folder / "odd.png", width=width, height=height)
+    assert PhotoDataset([folder], 64).random_crop(chance()).shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize("cache_bytes", [0, 2**20])
 def test_what_follows_depends_on_the_generator_alone(tmp_path: Path, cache_bytes: int) -> None:
-    folder = material.photos(tmp_path / "p")
-    (folder / "a.jpg").write_bytes(b"corrupt")
-    whole, source = Photos([folder], 64), chance()
+    folder = fixtures.photos(tmp_path / "p")
+    (folder / "a.jpg").write_bytes(b"unreadable")
+    whole, source = PhotoDataset([folder], 64), chance()
     for _ in range(5):
-        whole.draw(source)
+        whole.random_crop(source)
     again = chance()
     again.bit_generator.state = source.bit_generator.state
-    fresh = Photos([folder], 64, cache_bytes=cache_bytes)  # knows nothing of what was drawn or corrupt
-    assert all(np.array_equal(whole.draw(source), fresh.draw(again)) for _ in range(8))
+    fresh = PhotoDataset([folder], 64, cache_bytes=cache_bytes)  # knows nothing of what was drawn or unreadable
+    assert all(np.array_equal(whole.random_crop(source), fresh.random_crop(again)) for _ in range(8))
 
 
 def test_corrupt_pictures_are_passed_over_and_counted(tmp_path: Path) -> None:
-    folder = material.photos(tmp_path / "p", 2)
+    folder = fixtures.photos(tmp_path / "p", 2)
     (folder / "empty.jpg").touch()
     (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:60])
-    jpeg = material.picture(folder / "cut.jpg", 7).read_bytes()
-    (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])  # a decoder may fill the rest with grey
-    source, photos = chance(), Photos([folder], 64)
+    jpeg = fixtures.picture(folder / "cut.jpg", 7).read_bytes()
+    (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])  # a decoder may fill the rest with gray_image
+    source, photos = chance(), PhotoDataset([folder], 64)
     for _ in range(60):
-        photos.draw(source)
-    assert {path.name for path in photos.corrupt} == {"empty.jpg", "cut.png", "cut.jpg"}
+        photos.random_crop(source)
+    assert {path.name for path in photos.unreadable} == {"empty.jpg", "cut.png", "cut.jpg"}
     assert photos.count == 5
 
 
@@ -76,7 +76,7 @@ def test_a_photograph_is_read_the_right_way_up(tmp_path: Path) -> None:
 
 
 def test_hidden_files_are_no_photographs(tmp_path: Path) -> None:
-    folder = material.photos(tmp_path / "p", 1)
+    folder = fixtures.photos(tmp_path / "p", 1)
     (folder / "._0.png").write_bytes(b"macOS keeps here what its own disks keep elsewhere")
     assert [path.name for path in pictures_in(folder)] == ["0.png"]
 
@@ -85,8 +85,8 @@ def test_hidden_files_are_no_photographs(tmp_path: Path) -> None:
 def test_a_folder_that_may_be_listed_but_not_read_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = material.photos(tmp_path / "p", 1)
-    material.picture(folder / "secret.png")
+    folder = fixtures.photos(tmp_path / "p", 1)
+    fixtures.picture(folder / "secret.png")
     look = Path.is_file
 
     def refused(path: Path) -> bool:  # as the system does to everybody but root
@@ -99,12 +99,12 @@ def test_a_folder_that_may_be_listed_but_not_read_is_passed_over(
 
 
 def test_a_small_folder_is_drawn_from_as_often_as_a_large_one(tmp_path: Path) -> None:
-    one, many = tmp_path / "one", material.photos(tmp_path / "many", 30)
+    one, many = tmp_path / "one", fixtures.photos(tmp_path / "many", 30)
     one.mkdir()
     np_white = np.full((64, 64, 3), 255, np.uint8)
     cv2.imwrite(str(one / "white.png"), np_white)
-    source, photos = chance(), Photos([one, many], 64)
-    plain = sum(float(photos.draw(source).std()) < 1e-6 for _ in range(60))
+    source, photos = chance(), PhotoDataset([one, many], 64)
+    plain = sum(float(photos.random_crop(source).std()) < 1e-6 for _ in range(60))
     assert 18 <= plain <= 42
 
 
@@ -116,12 +116,12 @@ def test_a_folder_without_pictures_is_an_error(tmp_path: Path, state: str) -> No
     if state == "text":
         (folder / "notes.txt").write_text("none")
     with pytest.raises(TrainingDataError, match="--photos"):
-        Photos([folder], 64)
+        PhotoDataset([folder], 64)
 
 
 def test_a_folder_of_nothing_but_corrupt_pictures_is_an_error(tmp_path: Path) -> None:
-    folder = material.photos(tmp_path / "p", 0)
+    folder = fixtures.photos(tmp_path / "p", 0)
     for name in "ab":
         (folder / f"{name}.jpg").write_bytes(b"?")
     with pytest.raises(TrainingDataError, match="none of the 2"):
-        Photos([folder], 64).draw(chance())
+        PhotoDataset([folder], 64).random_crop(chance())

@@ -13,9 +13,9 @@ import torch
 
 from stylecam.errors import TrainingDataError, TrainingFailedError
 from stylecam.training.checkpoint import Checkpoint
-from stylecam.training.distributed import Crew
+from stylecam.training.distributed import ProcessGroup
 from stylecam.training.trainer import Trainer
-from tests.training import material
+from tests.training import fixtures
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
@@ -23,15 +23,15 @@ import os, sys, threading
 from pathlib import Path
 import torch
 from stylecam.errors import TrainingError
-from stylecam.training.events import Step
+from stylecam.training.events import StepEvent
 from stylecam.training.trainer import Trainer
-from tests.training import material
+from tests.training import fixtures
 torch.set_num_threads(1)
 folder, what, stop = Path(sys.argv[1]), sys.argv[2], threading.Event()
 def listen(event):
-    if what == "fail" and isinstance(event, Step):
+    if what == "fail" and isinstance(event, StepEvent):
         raise SystemExit(3)
-    if what == "stop" and isinstance(event, Step) and event.number == 2:
+    if what == "stop" and isinstance(event, StepEvent) and event.number == 2:
         stop.set()
 out = folder / ("straight.onnx" if what == "straight" else "stopped.onnx")
 if what == "unequal" and os.environ["RANK"] == "1":
@@ -39,7 +39,7 @@ if what == "unequal" and os.environ["RANK"] == "1":
 if what in ("resume", "unequal"):
     trainer = Trainer.resume(out)
 else:
-    trainer = Trainer.begin(material.plan(folder, "x", "y", steps=4, save_every=9), out, listener=listen, stop=stop)
+    trainer = Trainer.begin(fixtures.config(folder, "x", "y", steps=4, save_every=9), out, listener=listen, stop=stop)
 try:
     trainer.run()
 except TrainingError as error:
@@ -77,7 +77,7 @@ def work(folder: Path, what: str, status: int = 0) -> list[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no gloo over TCP in all builds")
 def test_two_processes_train_one_network_and_go_on_as_if_never_stopped(tmp_path: Path) -> None:
-    material.plan(tmp_path, "x", "y")  # makes the files before both look for them
+    fixtures.config(tmp_path, "x", "y")  # makes the files before both look for them
     ends = {what: work(tmp_path, what) for what in ("straight", "stop")}
     assert "different steps, [2, 4]; give all one checkpoint" in work(tmp_path, "unequal", 1)[0]
     ends["resume"] = work(tmp_path, "resume")
@@ -90,31 +90,31 @@ def test_two_processes_train_one_network_and_go_on_as_if_never_stopped(tmp_path:
     assert all(torch.equal(value, resumed.network[name]) for name, value in straight.network.items())
     assert straight.progress["chances"] == resumed.progress["chances"]
     assert straight.progress["chances"][0] != straight.progress["chances"][1]
-    with pytest.raises(TrainingDataError, match="by 2 processes and there are 1"):
+    with pytest.raises(TrainingDataError, match="saved by 2 processes and there are 1"):
         Trainer.resume(tmp_path / "stopped.onnx")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no gloo over TCP in all builds")
 def test_when_one_of_them_ends_the_others_say_so(tmp_path: Path) -> None:
-    material.plan(tmp_path, "x", "y")
+    fixtures.config(tmp_path, "x", "y")
     assert work(tmp_path, "fail", 1) == ["rank says another of the 2 processes ended; what it said itself tells why"]
 
 
 def test_others_that_cannot_be_reached_are_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MASTER_ADDR", raising=False)
     said = r"the other 3 processes cannot be reached .*torchrun"
-    with pytest.raises(TrainingFailedError, match=said), Crew(1, 4, 1).working(torch.device("cpu")):
+    with pytest.raises(TrainingFailedError, match=said), ProcessGroup(1, 4, 1).connected(torch.device("cpu")):
         pass
 
 
 def test_alone_there_is_nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    crew = Crew.called()
+    crew = ProcessGroup.from_environment()
     assert crew.leads
-    assert crew.gathered(3) == [3]
+    assert crew.gather(3) == [3]
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("RANK", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert Crew.called() == Crew(2, 4, 1)
-    assert not Crew.called().leads
+    assert ProcessGroup.from_environment() == ProcessGroup(2, 4, 1)
+    assert not ProcessGroup.from_environment().leads

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import TrainingDataError
-from stylecam.training.config import Plan
+from stylecam.training.config import TrainingConfig
 from stylecam.training.gallery import read_gallery
 from stylecam.training.trainer import Trainer
-from tests.training import material
+from tests.training import fixtures
 
 SHIPPED = Path(__file__).parents[2] / "models" / "gallery.toml"
 
 
 def gallery(folder: Path, text: str) -> Path:
-    material.picture(folder / "wave.png", width=200, height=100)
+    fixtures.picture(folder / "wave.png", width=200, height=100)
     path = folder / "gallery.toml"
     path.write_text(text)
     return path
@@ -51,15 +51,15 @@ def test_the_pictures_may_be_elsewhere(tmp_path: Path) -> None:
 def test_a_plan_keeps_a_gallery_whole(tmp_path: Path) -> None:
     text = '[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1, 1]\nartist = "H."\n'
     paintings = read_gallery(gallery(tmp_path, text))
-    plan = Plan(material.recipe(), paintings, (tmp_path,))
-    assert Plan.from_dict(plan.as_dict()).paintings == paintings
+    config = TrainingConfig(fixtures.hyperparameters(), paintings, (tmp_path,))
+    assert TrainingConfig.from_dict(config.as_dict()).paintings == paintings
 
 
 def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tmp_path: Path) -> None:
     text = '[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1, 0.9]\nartist = "H."\nweight = 2\n'
-    plan = material.plan(tmp_path, "blots")
-    plan = replace(plan, paintings=(*plan.paintings, *read_gallery(gallery(tmp_path, text))))
-    blots, wave = Trainer.begin(plan, tmp_path / "bank.onnx").entries
+    config = fixtures.config(tmp_path, "blots")
+    config = replace(config, paintings=(*config.paintings, *read_gallery(gallery(tmp_path, text))))
+    blots, wave = Trainer.begin(config, tmp_path / "bank.onnx").entries
     learned = {"fine": 0.22, "style": 2.6, "scale": 64, "crop": None}
     assert blots == {"name": "blots", "title": "Blots", "learned": {**learned, "file": "blots.png"}}
     assert wave["learned"] == {**learned, "style": 5.2, "crop": [0.0, 0.0, 1.0, 0.9], "file": "wave.png"}
@@ -107,7 +107,7 @@ def test_a_file_that_is_none_is_an_error(tmp_path: Path) -> None:
 def test_the_shipped_gallery_says_what_each_work_is_and_where_it_was_found(tmp_path: Path) -> None:
     for line in SHIPPED.read_text().splitlines():
         if line.startswith("file = "):
-            material.picture(tmp_path / line.split('"')[1], width=200, height=200)
+            fixtures.picture(tmp_path / line.split('"')[1], width=200, height=200)
     paintings = read_gallery(SHIPPED, tmp_path)
     assert len({painting.name for painting in paintings}) == len(paintings) >= 16
     assert all({"title", "artist", "source"} <= set(painting.card) for painting in paintings)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from stylecam.errors import TrainingFailedError, UsageError
 from stylecam.training import gatys, losses
-from stylecam.training.gatys import GatysRecipe, Iteration, mix, paint
-from stylecam.training.vgg import Perceptual, grams_of, load_perceptual
-from tests.training import material
+from stylecam.training.gatys import GatysHyperparameters, Iteration, mix_grams, optimize_pixels
+from stylecam.training.vgg import VggFeatures, grams_of, load_vgg
+from tests.training import fixtures
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,8 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def perceptual(tmp_path_factory: pytest.TempPathFactory) -> Perceptual:
-    return load_perceptual(material.vgg(tmp_path_factory.mktemp("vgg") / "vgg.npz"))
+def vgg(tmp_path_factory: pytest.TempPathFactory) -> VggFeatures:
+    return load_vgg(fixtures.vgg(tmp_path_factory.mktemp("vgg") / "vgg.npz"))
 
 
 def blots(seed: int, count: int = 1) -> Tensor:
@@ -35,47 +35,49 @@ def blots(seed: int, count: int = 1) -> Tensor:
     return torch.nn.functional.interpolate(small, (40, 48), mode="bicubic").clamp(0, 1)
 
 
-def course(perceptual: Perceptual, photo: Tensor, targets: list[Tensor], recipe: GatysRecipe) -> list[Iteration]:
-    told: list[Iteration] = []
-    paint(perceptual, photo, targets, recipe, listener=told.append)
-    return told
+def course(
+    vgg: VggFeatures, photo: Tensor, targets: list[Tensor], hyperparameters: GatysHyperparameters
+) -> list[Iteration]:
+    iterations: list[Iteration] = []
+    optimize_pixels(vgg, photo, targets, hyperparameters, listener=iterations.append)
+    return iterations
 
 
-def recipe(iterations: int = 12, optimizer: str = "lbfgs", **changes: float) -> GatysRecipe:
-    return GatysRecipe(iterations, optimizer, **changes)
+def numbers(iterations: int = 12, optimizer: str = "lbfgs", **changes: float) -> GatysHyperparameters:
+    return GatysHyperparameters(iterations, optimizer, **changes)
 
 
 @pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
-def test_the_objective_falls_far_below_the_photographs_own(perceptual: Perceptual, optimizer: str) -> None:
-    told = course(perceptual, blots(0), grams_of(perceptual, blots(1)), recipe(optimizer=optimizer))
-    totals = [one.total.item() for one in told]
-    assert [one.number for one in told] == list(range(13))
+def test_the_objective_falls_far_below_the_photographs_own(vgg: VggFeatures, optimizer: str) -> None:
+    iterations = course(vgg, blots(0), grams_of(vgg, blots(1)), numbers(optimizer=optimizer))
+    totals = [one.total.item() for one in iterations]
+    assert [one.number for one in iterations] == list(range(13))
     assert all(after <= before for before, after in pairwise(totals))
     assert totals[-1] < 0.7 * totals[0]
-    assert told[0].content.item() == 0  # it begins at the photograph
+    assert iterations[0].content.item() == 0  # it begins at the photograph
 
 
-def test_lbfgs_goes_further_than_adam_with_as_many_iterations(perceptual: Perceptual) -> None:
+def test_lbfgs_goes_further_than_adam_with_as_many_iterations(vgg: VggFeatures) -> None:
     ends = {
-        kind: course(perceptual, blots(0), grams_of(perceptual, blots(1)), recipe(30, kind))[-1].total.item()
+        kind: course(vgg, blots(0), grams_of(vgg, blots(1)), numbers(30, kind))[-1].total.item()
         for kind in gatys.OPTIMIZERS
     }
     assert ends["lbfgs"] < 0.9 * ends["adam"]
 
 
-def test_lbfgs_never_stands_still_where_its_first_guess_is_too_long(perceptual: Perceptual) -> None:
-    told = course(perceptual, blots(2), grams_of(perceptual, blots(3)), recipe(60))
-    assert told[-1].total < told[30].total < told[15].total
+def test_lbfgs_never_stands_still_where_its_first_guess_is_too_long(vgg: VggFeatures) -> None:
+    iterations = course(vgg, blots(2), grams_of(vgg, blots(3)), numbers(60))
+    assert iterations[-1].total < iterations[30].total < iterations[15].total
 
 
 @pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
-def test_what_is_told_is_the_objective_of_the_picture_told_of(perceptual: Perceptual, optimizer: str) -> None:
-    photo, targets, numbers = blots(0), grams_of(perceptual, blots(1)), recipe(optimizer=optimizer)
-    last = course(perceptual, photo, targets, numbers)[-1]
-    found = perceptual(last.picture)
-    content = losses.content_loss(found, perceptual(photo), numbers.fine)
-    style = numbers.style * losses.style_loss(found, targets)
-    variation = numbers.variation * losses.variation_loss(last.picture)
+def test_what_is_told_is_the_objective_of_the_picture_told_of(vgg: VggFeatures, optimizer: str) -> None:
+    photo, targets, weights = blots(0), grams_of(vgg, blots(1)), numbers(optimizer=optimizer)
+    last = course(vgg, photo, targets, weights)[-1]
+    found = vgg(last.picture)
+    content = losses.content_loss(found, vgg(photo), weights.fine)
+    style = weights.style * losses.style_loss(found, targets)
+    variation = weights.variation * losses.variation_loss(last.picture)
     assert torch.allclose(last.content, content, rtol=1e-4)
     assert torch.allclose(last.style, style, rtol=1e-4)
     assert torch.allclose(last.total, content + style + variation, rtol=1e-4)
@@ -83,94 +85,96 @@ def test_what_is_told_is_the_objective_of_the_picture_told_of(perceptual: Percep
 
 
 @pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
-def test_pictures_of_a_batch_do_not_touch_each_other(perceptual: Perceptual, optimizer: str) -> None:
-    photos, targets = blots(0, 2), grams_of(perceptual, blots(5, 2))
-    numbers = recipe(4, optimizer)
-    both = paint(perceptual, photos, targets, numbers)
-    alone = [paint(perceptual, photos[i : i + 1], [t[i : i + 1] for t in targets], numbers) for i in range(2)]
+def test_pictures_of_a_batch_do_not_touch_each_other(vgg: VggFeatures, optimizer: str) -> None:
+    photos, targets = blots(0, 2), grams_of(vgg, blots(5, 2))
+    weights = numbers(4, optimizer)
+    both = optimize_pixels(vgg, photos, targets, weights)
+    alone = [optimize_pixels(vgg, photos[i : i + 1], [t[i : i + 1] for t in targets], weights) for i in range(2)]
     assert torch.allclose(both, torch.cat(alone), atol=2e-2)
     assert (both[0] - both[1]).abs().mean() > 0.02
 
 
-def test_the_style_of_two_paintings_lies_between(perceptual: Perceptual) -> None:
-    one, other = grams_of(perceptual, blots(1)), grams_of(perceptual, blots(4))
-    ends = [paint(perceptual, blots(0), mix([one, other], [w, 1 - w]), recipe(25)) for w in (0.999, 0.5, 0.001)]
-    to_one = [losses.style_loss(perceptual(end), one).item() for end in ends]
-    to_other = [losses.style_loss(perceptual(end), other).item() for end in ends]
+def test_the_style_of_two_paintings_lies_between(vgg: VggFeatures) -> None:
+    one, other = grams_of(vgg, blots(1)), grams_of(vgg, blots(4))
+    ends = [
+        optimize_pixels(vgg, blots(0), mix_grams([one, other], [w, 1 - w]), numbers(25)) for w in (0.999, 0.5, 0.001)
+    ]
+    to_one = [losses.style_loss(vgg(end), one).item() for end in ends]
+    to_other = [losses.style_loss(vgg(end), other).item() for end in ends]
     assert to_one[0] < to_one[1] < to_one[2]
     assert to_other[0] > to_other[1] > to_other[2]
 
 
-def test_one_painting_mixed_with_nothing_is_itself_whatever_its_weight(perceptual: Perceptual) -> None:
-    alone = grams_of(perceptual, blots(1))
-    for mixed, own in zip(mix([alone], [3.0]), alone, strict=True):
+def test_one_painting_mixed_with_nothing_is_itself_whatever_its_weight(vgg: VggFeatures) -> None:
+    alone = grams_of(vgg, blots(1))
+    for mixed, own in zip(mix_grams([alone], [3.0]), alone, strict=True):
         assert torch.allclose(mixed, own)
 
 
-def test_it_begins_where_it_is_told_and_pixels_at_the_border_leave_it(perceptual: Perceptual) -> None:
+def test_it_begins_where_it_is_told_and_pixels_at_the_border_leave_it(vgg: VggFeatures) -> None:
     start = blots(7) * 3 - 1
-    told: list[Iteration] = []
-    paint(perceptual, blots(0), grams_of(perceptual, blots(1)), recipe(20), start=start, listener=told.append)
-    assert torch.equal(told[0].picture, start.clamp(0, 1))
-    stuck = (told[-1].picture == told[0].picture).float().mean()
+    iterations: list[Iteration] = []
+    optimize_pixels(vgg, blots(0), grams_of(vgg, blots(1)), numbers(20), start=start, listener=iterations.append)
+    assert torch.equal(iterations[0].picture, start.clamp(0, 1))
+    stuck = (iterations[-1].picture == iterations[0].picture).float().mean()
     assert stuck < 0.5 * ((start < 0) | (start > 1)).float().mean()
 
 
-def test_told_to_stop_it_returns_what_it_has(perceptual: Perceptual) -> None:
-    told: list[Iteration] = []
+def test_told_to_stop_it_returns_what_it_has(vgg: VggFeatures) -> None:
+    iterations: list[Iteration] = []
     stop = threading.Event()
 
     def listen(iteration: Iteration) -> None:
-        told.append(iteration)
+        iterations.append(iteration)
         if iteration.number == 2:
             stop.set()
 
-    end = paint(perceptual, blots(0), grams_of(perceptual, blots(1)), recipe(), listener=listen, stop=stop)
-    assert told[-1].number == 2
-    assert torch.equal(end, told[-1].picture)
+    end = optimize_pixels(vgg, blots(0), grams_of(vgg, blots(1)), numbers(), listener=listen, stop=stop)
+    assert iterations[-1].number == 2
+    assert torch.equal(end, iterations[-1].picture)
 
 
 @pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
 def test_a_loss_that_is_no_number_ends_it_and_the_last_picture_told_of_is_good(
-    perceptual: Perceptual, optimizer: str, monkeypatch: pytest.MonkeyPatch
+    vgg: VggFeatures, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Iteration] = []
+    iterations: list[Iteration] = []
     style_loss = losses.style_loss
-    monkeypatch.setattr(losses, "style_loss", lambda f, t: style_loss(f, t) * (float("nan") if len(told) > 3 else 1.0))
-    with pytest.raises(TrainingFailedError, match="no number any more at iteration 4"):
-        paint(perceptual, blots(0), grams_of(perceptual, blots(1)), recipe(9, optimizer), listener=told.append)
-    assert told[-1].number == 3
-    assert torch.isfinite(told[-1].picture).all()
-    assert torch.isfinite(told[-1].total).all()
+    monkeypatch.setattr(
+        losses, "style_loss", lambda f, t: style_loss(f, t) * (float("nan") if len(iterations) > 3 else 1.0)
+    )
+    with pytest.raises(TrainingFailedError, match="no longer a number at iteration 4"):
+        optimize_pixels(vgg, blots(0), grams_of(vgg, blots(1)), numbers(9, optimizer), listener=iterations.append)
+    assert iterations[-1].number == 3
+    assert torch.isfinite(iterations[-1].picture).all()
+    assert torch.isfinite(iterations[-1].total).all()
 
 
-def test_one_bad_step_of_lbfgs_is_taken_back_and_it_goes_on(
-    perceptual: Perceptual, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[Iteration] = []
+def test_one_bad_step_of_lbfgs_is_taken_back_and_it_goes_on(vgg: VggFeatures, monkeypatch: pytest.MonkeyPatch) -> None:
+    iterations: list[Iteration] = []
     bad = iter([True])
     style_loss = losses.style_loss
 
     def once(found: list[Tensor], targets: list[Tensor]) -> Tensor:
-        return style_loss(found, targets) * (float("inf") if len(told) == 6 and next(bad, False) else 1.0)
+        return style_loss(found, targets) * (float("inf") if len(iterations) == 6 and next(bad, False) else 1.0)
 
     monkeypatch.setattr(losses, "style_loss", once)
-    paint(perceptual, blots(0), grams_of(perceptual, blots(1)), recipe(16), listener=told.append)
+    optimize_pixels(vgg, blots(0), grams_of(vgg, blots(1)), numbers(16), listener=iterations.append)
     assert next(bad, None) is None
-    assert told[-1].total < told[6].total < told[0].total
+    assert iterations[-1].total < iterations[6].total < iterations[0].total
 
 
-def test_out_of_memory_names_the_size_to_lower(perceptual: Perceptual, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_names_the_size_to_lower(vgg: VggFeatures, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> Tensor:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
     monkeypatch.setattr(losses, "style_loss", full)
     with pytest.raises(TrainingFailedError, match=r"lower --max-size .*48×40"):
-        paint(perceptual, blots(0), [torch.zeros(1, 1, 1)] * 4, recipe())
+        optimize_pixels(vgg, blots(0), [torch.zeros(1, 1, 1)] * 4, numbers())
 
 
-def test_the_same_start_ends_the_same(perceptual: Perceptual) -> None:
-    ends = [paint(perceptual, blots(0), grams_of(perceptual, blots(1)), recipe(5)) for _ in range(2)]
+def test_the_same_start_ends_the_same(vgg: VggFeatures) -> None:
+    ends = [optimize_pixels(vgg, blots(0), grams_of(vgg, blots(1)), numbers(5)) for _ in range(2)]
     assert torch.equal(*ends)
 
 
@@ -179,4 +183,4 @@ def test_the_same_start_ends_the_same(perceptual: Perceptual) -> None:
 )
 def test_numbers_that_cannot_be_meant_are_errors(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
-        GatysRecipe(**wrong)  # type: ignore[arg-type]
+        GatysHyperparameters(**wrong)  # type: ignore[arg-type]

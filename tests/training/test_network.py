@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stylecam.training.network import Lean, Residual, learn_only_new_styles, with_styles
+from stylecam.training.network import LeanNetwork, Residual, train_only_new_styles, with_styles
 
 
 def test_the_picture_keeps_its_size_and_range() -> None:
-    styled = Lean(2, 16, 1)(torch.rand(2, 3, 40, 64), torch.eye(2)).detach()
+    styled = LeanNetwork(2, 16, 1)(torch.rand(2, 3, 40, 64), torch.eye(2)).detach()
     assert styled.shape == (2, 3, 40, 64)
     assert 0 <= float(styled.min()) <= float(styled.max()) <= 1
 
 
 def test_half_of_each_style_is_a_mix_of_their_rows() -> None:
-    net = Lean(2, 16, 1)
+    net = LeanNetwork(2, 16, 1)
     torch.nn.init.normal_(net.h4.n.g)
-    mixed, photo = Lean(1, 16, 1), torch.rand(1, 3, 32, 32)
+    mixed, photo = LeanNetwork(1, 16, 1), torch.rand(1, 3, 32, 32)
     mixed.load_state_dict(
         {name: value.mean(0, keepdim=True) if ".n." in name else value for name, value in net.state_dict().items()}
     )
@@ -38,7 +38,7 @@ def test_the_body_does_not_see_where_the_picture_ends() -> None:
 
 
 def test_more_styles_leave_the_old_ones_as_they_were() -> None:
-    net, photo = Lean(2, 16, 1), torch.rand(1, 3, 32, 32)
+    net, photo = LeanNetwork(2, 16, 1), torch.rand(1, 3, 32, 32)
     grown = with_styles(net, 3)
     assert grown.styles == 5
     for style in range(2):
@@ -47,8 +47,8 @@ def test_more_styles_leave_the_old_ones_as_they_were() -> None:
 
 
 def test_a_frozen_body_learns_nothing_but_the_new_rows() -> None:
-    net = with_styles(Lean(1, 16, 1), 1)
-    learn_only_new_styles(net, 1)
+    net = with_styles(LeanNetwork(1, 16, 1), 1)
+    train_only_new_styles(net, 1)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     adam = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 0.1)
     net(torch.rand(2, 3, 32, 32), torch.eye(2)).sum().backward()
@@ -61,6 +61,6 @@ def test_a_frozen_body_learns_nothing_but_the_new_rows() -> None:
 
 @pytest.mark.parametrize(("width", "blocks"), [(48, 4), (16, 2)])
 def test_width_and_blocks_are_as_asked(width: int, blocks: int) -> None:
-    net = Lean(1, width, blocks)
+    net = LeanNetwork(1, width, blocks)
     assert len(net.body) == blocks
     assert net.h8.c.out_channels == width

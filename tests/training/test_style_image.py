@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import TrainingDataError
-from stylecam.training.hyperparameters import Recipe
-from stylecam.training.style_image import Painting
-from tests.training import material
+from stylecam.training.hyperparameters import Hyperparameters
+from stylecam.training.style_image import StyleImage
+from tests.training import fixtures
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ from tests.training import material
 def test_a_painting_has_a_name_a_weight_and_a_scale(
     tmp_path: Path, pattern: str, name: str, weight: float, scale: int | None
 ) -> None:
-    path = material.picture(tmp_path / "My painting.png")
-    assert Painting.parse(pattern.format(path)) == Painting(name, path, weight, scale)
+    path = fixtures.picture(tmp_path / "My painting.png")
+    assert StyleImage.parse(pattern.format(path)) == StyleImage(name, path, weight, scale)
 
 
 @pytest.mark.parametrize(
@@ -36,19 +36,19 @@ def test_a_painting_has_a_name_a_weight_and_a_scale(
 )
 def test_a_painting_that_is_not_there_is_an_error(text: str) -> None:
     with pytest.raises(TrainingDataError, match="no painting"):
-        Painting.parse(text)
+        StyleImage.parse(text)
 
 
 def test_a_folder_is_no_painting(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="is a folder; name the paintings in it"):
-        Painting.parse(f"calm={tmp_path}")
+        StyleImage.parse(f"calm={tmp_path}")
 
 
 def test_home_is_found_where_no_shell_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(variable, str(tmp_path))
-    path = material.picture(tmp_path / "a.png")
-    assert Painting.parse("calm=~/a.png:0.6") == Painting("calm", path, 0.6)
+    path = fixtures.picture(tmp_path / "a.png")
+    assert StyleImage.parse("calm=~/a.png:0.6") == StyleImage("calm", path, 0.6)
 
 
 @pytest.mark.parametrize(
@@ -63,44 +63,44 @@ def test_home_is_found_where_no_shell_looks_for_it(tmp_path: Path, monkeypatch: 
 )
 def test_a_painting_is_called_as_its_file(tmp_path: Path, file: str, name: str, title: str) -> None:
     (tmp_path / file).write_bytes(b"")
-    painting = Painting.parse(str(tmp_path / file))
+    painting = StyleImage.parse(str(tmp_path / file))
     assert (painting.name, painting.title) == (name, title)
 
 
 def test_what_no_text_can_hold_of_a_files_name_does_not_get_into_the_bank() -> None:
-    painting = Painting("spring", Path("fr\udcfchling.png"))  # as Python names a file that is not called in UTF-8
-    json.dumps(painting.entry(Recipe(steps=1)), ensure_ascii=False).encode()
+    painting = StyleImage("spring", Path("fr\udcfchling.png"))  # as Python names a file that is not called in UTF-8
+    json.dumps(painting.entry(Hyperparameters(steps=1)), ensure_ascii=False).encode()
     painting.title.encode()
 
 
 @pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf"])
 def test_a_weight_that_cannot_be_meant_is_an_error(tmp_path: Path, weight: str) -> None:
     with pytest.raises(TrainingDataError, match="weight"):
-        Painting.parse(f"{material.picture(tmp_path / 'a.png')}:{weight}")
+        StyleImage.parse(f"{fixtures.picture(tmp_path / 'a.png')}:{weight}")
 
 
 @pytest.mark.parametrize("scale", ["0", "63", "2049", "99999999999999"])
 def test_a_scale_that_cannot_be_meant_is_an_error(tmp_path: Path, scale: str) -> None:
     with pytest.raises(TrainingDataError, match="scale"):
-        Painting.parse(f"{material.picture(tmp_path / 'a.png')}@{scale}")
+        StyleImage.parse(f"{fixtures.picture(tmp_path / 'a.png')}@{scale}")
 
 
 def test_its_own_scale_comes_before_that_of_all(tmp_path: Path) -> None:
-    path = material.picture(tmp_path / "a@b.png", width=200, height=100)
-    assert Painting.parse(f"{path}@80").read(64).shape == (80, 160, 3)
+    path = fixtures.picture(tmp_path / "a@b.png", width=200, height=100)
+    assert StyleImage.parse(f"{path}@80").read(64).shape == (80, 160, 3)
 
 
 def test_it_is_read_with_its_short_side_as_asked(tmp_path: Path) -> None:
-    path = material.picture(tmp_path / "a.png", width=200, height=100)
-    assert Painting("a", path).read(64).shape == (64, 128, 3)
+    path = fixtures.picture(tmp_path / "a.png", width=200, height=100)
+    assert StyleImage("a", path).read(64).shape == (64, 128, 3)
 
 
 def test_a_tiny_painting_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="63×200"):
-        Painting("a", material.picture(tmp_path / "a.png", width=63, height=200)).read(64)
+        StyleImage("a", fixtures.picture(tmp_path / "a.png", width=63, height=200)).read(64)
 
 
 def test_a_painting_that_is_no_picture_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("no picture")
     with pytest.raises(TrainingDataError, match="no picture"):
-        Painting("a", tmp_path / "a.jpg").read(64)
+        StyleImage("a", tmp_path / "a.jpg").read(64)

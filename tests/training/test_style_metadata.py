@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from stylecam.models.model import Model
-from stylecam.training.hyperparameters import Recipe
-from stylecam.training.style_image import Painting
-from stylecam.training.style_metadata import Learned
+from stylecam.training.hyperparameters import Hyperparameters
+from stylecam.training.style_image import StyleImage
+from stylecam.training.style_metadata import StyleMetadata
 from tests.models.networks import network
 
 
@@ -19,9 +19,11 @@ def model(folder: Path, entry: object) -> Model:
 
 
 def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
-    painting = Painting("a", tmp_path, 2.5, None, (0.0, 0.1, 1.0, 0.9))
-    entry = {"name": "a", **painting.entry(Recipe(steps=1, content=4, style=2, fine=0, scale=288))}
-    assert Learned.of(model(tmp_path, entry), 0) == Learned(0.0, 1.25, 288, (0.0, 0.1, 1.0, 0.9), tmp_path.name)
+    painting = StyleImage("a", tmp_path, 2.5, None, (0.0, 0.1, 1.0, 0.9))
+    entry = {"name": "a", **painting.entry(Hyperparameters(steps=1, content=4, style=2, fine=0, scale=288))}
+    assert StyleMetadata.of(model(tmp_path, entry), 0) == StyleMetadata(
+        0.0, 1.25, 288, (0.0, 0.1, 1.0, 0.9), tmp_path.name
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,8 +42,8 @@ def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_counts_as_nothing(tmp_path: Path, learned: object) -> None:
-    assert Learned.of(model(tmp_path, {"name": "a", "learned": learned}), 0) == Learned()
+    assert StyleMetadata.of(model(tmp_path, {"name": "a", "learned": learned}), 0) == StyleMetadata()
 
 
 def test_a_bank_that_says_nothing_was_learned_in_the_usual_way(tmp_path: Path) -> None:
-    assert Learned.of(Model.read(network(tmp_path / "one.onnx")), 0) == Learned()
+    assert StyleMetadata.of(Model.read(network(tmp_path / "one.onnx")), 0) == StyleMetadata()

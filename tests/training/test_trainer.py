@@ -22,13 +22,13 @@ from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.training import losses
 from stylecam.training.bank import read_bank, write_bank
-from stylecam.training.checkpoint import Checkpoint, check_free, checkpoint_path
+from stylecam.training.checkpoint import Checkpoint, check_no_unfinished_run, checkpoint_path
 from stylecam.training.device import pick_device
-from stylecam.training.events import Event, Missed, Saved, Step
-from stylecam.training.style_image import Painting
+from stylecam.training.events import Event, FileSaved, FileSkipped, StepEvent
+from stylecam.training.style_image import StyleImage
 from stylecam.training.trainer import Trainer
 from stylecam.utils.clock import ManualClock
-from tests.training import material
+from tests.training import fixtures
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def train(folder: Path, *names: str, start: Path | None = None, out: str = "bank.onnx", **changes: object) -> Path:
-    Trainer.begin(material.plan(folder, *names, **changes), folder / out, start).run()
+    Trainer.begin(fixtures.config(folder, *names, **changes), folder / out, start).run()
     return folder / out
 
 
@@ -58,24 +58,24 @@ def same(one: Path, other: Path) -> bool:
 
 
 def test_a_painting_with_a_larger_share_is_drawn_more_often(tmp_path: Path) -> None:
-    plan = material.plan(tmp_path, "often", "never", steps=3)
-    often, never = plan.paintings
-    plan = replace(plan, paintings=(replace(often, share=999.0), replace(never, share=1e-9)))
-    Trainer.begin(plan, tmp_path / "bank.onnx").run()
+    config = fixtures.config(tmp_path, "often", "never", steps=3)
+    often, never = config.paintings
+    config = replace(config, paintings=(replace(often, share=999.0), replace(never, share=1e-9)))
+    Trainer.begin(config, tmp_path / "bank.onnx").run()
     rows = read_bank(tmp_path / "bank.onnx").network.h4.n.g
     assert not torch.equal(rows[0], torch.ones_like(rows[0]))
     assert torch.equal(rows[1], torch.ones_like(rows[1]))
 
 
 def test_a_painting_may_count_less_in_the_losses_of_steadiness(tmp_path: Path) -> None:
-    plan = material.plan(tmp_path, "calm", steps=3)
-    plan = replace(plan, recipe=replace(plan.recipe, stability=25.0, noise=0.5))
+    config = fixtures.config(tmp_path, "calm", steps=3)
+    config = replace(config, hyperparameters=replace(config.hyperparameters, stability=25.0, noise=0.5))
     found: list[tuple[float, float]] = []
     for stability in (1.0, 0.1):
         seen: list[Event] = []
-        lesser = replace(plan, paintings=(replace(plan.paintings[0], stability=stability),))
+        lesser = replace(config, paintings=(replace(config.paintings[0], stability=stability),))
         Trainer.begin(lesser, tmp_path / "bank.onnx", listener=seen.append).run()
-        _, second, third = (event.losses for event in seen if isinstance(event, Step))
+        _, second, third = (event.losses for event in seen if isinstance(event, StepEvent))
         found.append((second["noise"], third["stability"]))
     (noise, stability), (less_noise, less_stability) = found
     assert less_noise == pytest.approx(noise / 10) != 0  # until then nothing else was different
@@ -85,10 +85,10 @@ def test_a_painting_may_count_less_in_the_losses_of_steadiness(tmp_path: Path) -
 def test_a_run_leaves_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     events: list[Event] = []
-    plan = material.plan(tmp_path, "first", "second", steps=12, save_every=100)
-    Trainer.begin(plan, tmp_path / "bank.onnx", listener=events.append).run()
-    assert [event.number for event in events if isinstance(event, Step)] == list(range(1, 13))
-    assert {e.kind: e.path.name for e in events if isinstance(e, Saved)} == {
+    config = fixtures.config(tmp_path, "first", "second", steps=12, save_every=100)
+    Trainer.begin(config, tmp_path / "bank.onnx", listener=events.append).run()
+    assert [event.number for event in events if isinstance(event, StepEvent)] == list(range(1, 13))
+    assert {e.kind: e.path.name for e in events if isinstance(e, FileSaved)} == {
         "bank": "bank.onnx",
         "checkpoint": "bank.checkpoint",
         "sheet": "bank.sheet.png",
@@ -105,11 +105,11 @@ def test_the_loss_falls(tmp_path: Path) -> None:
     totals: list[float] = []
 
     def note(event: Event) -> None:
-        if isinstance(event, Step):
+        if isinstance(event, StepEvent):
             totals.append(event.losses["total"])
 
-    plan = material.plan(tmp_path, steps=40, rate=5e-3, save_every=1000, stability=0.0)
-    Trainer.begin(plan, tmp_path / "bank.onnx", listener=note).run()
+    config = fixtures.config(tmp_path, steps=40, rate=5e-3, save_every=1000, stability=0.0)
+    Trainer.begin(config, tmp_path / "bank.onnx", listener=note).run()
     assert sum(totals[-8:]) < 0.9 * sum(totals[:8])
 
 
@@ -123,18 +123,18 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from stylecam.training.events import Saved, Step
+from stylecam.training.events import FileSaved, StepEvent
 from stylecam.training.trainer import Trainer
-from tests.training import material
+from tests.training import fixtures
 torch.set_num_threads(1)
 folder, last = Path(sys.argv[1]), 0
 def listen(event):
     global last
-    if isinstance(event, Step):
+    if isinstance(event, StepEvent):
         last = event.number
     elif event.kind == "bank" and last == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-Trainer.begin(material.plan(folder, "x", "y", steps=6, save_every=3), folder / "killed.onnx", listener=listen).run()
+Trainer.begin(fixtures.config(folder, "x", "y", steps=6, save_every=3), folder / "killed.onnx", listener=listen).run()
 """
 
 
@@ -157,11 +157,11 @@ def test_told_to_stop_it_saves_a_bank_and_can_go_on(tmp_path: Path) -> None:
     stop = threading.Event()
 
     def listen(event: Event) -> None:
-        if isinstance(event, Step) and event.number == 2:
+        if isinstance(event, StepEvent) and event.number == 2:
             stop.set()
 
     path = tmp_path / "stopped.onnx"
-    stopped = Trainer.begin(material.plan(tmp_path, steps=4, save_every=50), path, listener=listen, stop=stop)
+    stopped = Trainer.begin(fixtures.config(tmp_path, steps=4, save_every=50), path, listener=listen, stop=stop)
     stopped.run()
     assert stopped.step == 2
     assert Model.read(path).style_count == 1
@@ -175,10 +175,12 @@ def test_what_it_draws_into_its_photo_folder_changes_nothing_when_it_goes_on(
     straight = train(tmp_path, out="straight.onnx", steps=4)
     monkeypatch.chdir(tmp_path)
     stop = threading.Event()
-    plan = material.plan(tmp_path, steps=4)
-    plan = replace(plan, photos=(Path("photos"),))
+    config = fixtures.config(tmp_path, steps=4)
+    config = replace(config, photos=(Path("photos"),))
     out = Path("photos") / "stopped.onnx"
-    Trainer.begin(plan, out, listener=lambda event: stop.set() if isinstance(event, Step) else None, stop=stop).run()
+    Trainer.begin(
+        config, out, listener=lambda event: stop.set() if isinstance(event, StepEvent) else None, stop=stop
+    ).run()
     assert out.with_suffix(".sheet.png").is_file()
     Trainer.resume(out.absolute()).run()
     assert same(straight, out)
@@ -188,7 +190,7 @@ def test_stopped_before_the_first_step_it_writes_over_nothing(tmp_path: Path) ->
     older, stop = train(tmp_path), threading.Event()
     before = older.read_bytes()
     stop.set()
-    Trainer.begin(material.plan(tmp_path, seed=9), older, stop=stop).run()
+    Trainer.begin(fixtures.config(tmp_path, seed=9), older, stop=stop).run()
     assert older.read_bytes() == before
 
 
@@ -197,12 +199,12 @@ def test_minutes_are_those_of_the_clock(tmp_path: Path) -> None:
     left: list[float | None] = []
 
     def listen(event: Event) -> None:
-        if isinstance(event, Step):
+        if isinstance(event, StepEvent):
             left.append(event.left_s)
             clock.advance(15)
 
-    plan = material.plan(tmp_path, minutes=1.0)
-    trainer = Trainer.begin(plan, tmp_path / "bank.onnx", listener=listen, clock=clock)
+    config = fixtures.config(tmp_path, minutes=1.0)
+    trainer = Trainer.begin(config, tmp_path / "bank.onnx", listener=listen, clock=clock)
     trainer.run()
     assert trainer.step == 5
     assert left == [None, 45, 30, 15, 0]
@@ -238,7 +240,7 @@ def test_a_free_body_without_the_other_paintings_is_refused(tmp_path: Path) -> N
 
 def test_a_frozen_body_cannot_learn_a_style_that_is_there(tmp_path: Path) -> None:
     first = train(tmp_path, "a")
-    with pytest.raises(UsageError, match="has a style a already"):
+    with pytest.raises(UsageError, match="already has a style a"):
         train(tmp_path, "a", start=first, out="second.onnx", frozen=True)
 
 
@@ -248,9 +250,9 @@ def test_a_frozen_body_needs_a_bank(tmp_path: Path) -> None:
 
 
 def test_two_paintings_of_one_name_are_refused(tmp_path: Path) -> None:
-    plan = material.plan(tmp_path)
-    with pytest.raises(UsageError, match="same name, blots; name them in letters a to z"):
-        Trainer.begin(replace(plan, paintings=plan.paintings * 2), tmp_path / "bank.onnx")
+    config = fixtures.config(tmp_path)
+    with pytest.raises(UsageError, match="same name, blots; name them with letters a to z"):
+        Trainer.begin(replace(config, paintings=config.paintings * 2), tmp_path / "bank.onnx")
 
 
 def test_a_style_cannot_be_called_as_the_picture_unpainted_is(tmp_path: Path) -> None:
@@ -259,8 +261,8 @@ def test_a_style_cannot_be_called_as_the_picture_unpainted_is(tmp_path: Path) ->
 
 
 def test_what_an_older_bank_had_not_comes_from_the_seed(tmp_path: Path) -> None:
-    older = material.without_grain(train(tmp_path, "old", steps=1))
-    begun = [Trainer.begin(material.plan(tmp_path, "old"), tmp_path / "b.onnx", older) for _ in "ab"]
+    older = fixtures.without_grain(train(tmp_path, "old", steps=1))
+    begun = [Trainer.begin(fixtures.config(tmp_path, "old"), tmp_path / "b.onnx", older) for _ in "ab"]
     grains = [trainer._network.grain.c.weight for trainer in begun]
     assert torch.equal(*grains)
 
@@ -345,22 +347,25 @@ def test_a_sheet_or_plot_that_cannot_be_written_does_not_end_the_training(tmp_pa
     for kind in ("sheet", "losses"):
         (tmp_path / f"bank.{kind}.png").mkdir()  # as good as a viewer on Windows that holds the file open
     events: list[Event] = []
-    Trainer.begin(material.plan(tmp_path), tmp_path / "bank.onnx", listener=events.append).run()
-    assert [event.path.name for event in events if isinstance(event, Missed)] == ["bank.sheet.png", "bank.losses.png"]
+    Trainer.begin(fixtures.config(tmp_path), tmp_path / "bank.onnx", listener=events.append).run()
+    assert [event.path.name for event in events if isinstance(event, FileSkipped)] == [
+        "bank.sheet.png",
+        "bank.losses.png",
+    ]
     assert read_bank(tmp_path / "bank.onnx").network.styles == 1
     assert not list(tmp_path.glob(".bank*"))
 
 
 def test_only_a_run_that_can_go_on_stands_in_the_way_of_a_new_one(tmp_path: Path) -> None:
     out = train(tmp_path, steps=1)
-    check_free(out)
+    check_no_unfinished_run(out)
     stored = torch.load(checkpoint_path(out), weights_only=True)
     progress = json.loads(stored["progress"])
     torch.save({**stored, "progress": json.dumps({**progress, "step": 0})}, checkpoint_path(out))
     with pytest.raises(UsageError, match="--resume"):
-        check_free(out)
+        check_no_unfinished_run(out)
     cut_off(checkpoint_path(out))
-    check_free(out)
+    check_no_unfinished_run(out)
 
 
 def missing(path: Path) -> None:
@@ -381,8 +386,8 @@ def other_pickle(path: Path) -> None:
 
 def other_plan(path: Path) -> None:
     stored = torch.load(path, weights_only=True)
-    plan = json.loads(stored["plan"])
-    torch.save({**stored, "plan": json.dumps({**plan, "paintings": ["one"]})}, path)
+    config = json.loads(stored["plan"])
+    torch.save({**stored, "plan": json.dumps({**config, "paintings": ["one"]})}, path)
 
 
 def other_optimizer(path: Path) -> None:
@@ -423,10 +428,10 @@ def test_figures_of_a_network_that_changes_are_forgotten(tmp_path: Path) -> None
     old = [{**entry, "measured": {"flicker": 0.5}} for entry in bank.entries]
     bank.metadata["styles"] = json.dumps(old)
     write_bank(tmp_path / "old.onnx", bank)
-    plan = material.plan(tmp_path, steps=1)
-    assert "measured" not in Trainer.begin(plan, tmp_path / "b.onnx", tmp_path / "old.onnx").entries[0]
+    config = fixtures.config(tmp_path, steps=1)
+    assert "measured" not in Trainer.begin(config, tmp_path / "b.onnx", tmp_path / "old.onnx").entries[0]
     (tmp_path / "more").mkdir()
-    more = material.plan(tmp_path / "more", "new", steps=1, frozen=True)
+    more = fixtures.config(tmp_path / "more", "new", steps=1, frozen=True)
     kept, added = Trainer.begin(more, tmp_path / "b.onnx", tmp_path / "old.onnx").entries
     assert kept["measured"] == {"flicker": 0.5}
     assert added["licence"] == "unknown"
@@ -444,27 +449,27 @@ def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
 
 
 def test_a_sample_that_is_no_picture_is_an_error(tmp_path: Path) -> None:
-    plan = replace(material.plan(tmp_path), samples=(tmp_path / "vgg.npz",))
+    config = replace(fixtures.config(tmp_path), samples=(tmp_path / "vgg.npz",))
     with pytest.raises(TrainingDataError, match="--sample"):
-        Trainer.begin(plan, tmp_path / "bank.onnx")
+        Trainer.begin(config, tmp_path / "bank.onnx")
 
 
 def test_samples_of_any_size_fit_on_the_sheet(tmp_path: Path) -> None:
-    wide = material.picture(tmp_path / "wide.png", width=701, height=99)
-    plan = replace(
-        material.plan(tmp_path, steps=1), samples=(wide, material.picture(tmp_path / "small.png", 1, 30, 30))
+    wide = fixtures.picture(tmp_path / "wide.png", width=701, height=99)
+    config = replace(
+        fixtures.config(tmp_path, steps=1), samples=(wide, fixtures.picture(tmp_path / "small.png", 1, 30, 30))
     )
-    Trainer.begin(plan, tmp_path / "bank.onnx").run()
+    Trainer.begin(config, tmp_path / "bank.onnx").run()
     assert cv2.imread(str(tmp_path / "bank.sheet.png")) is not None
 
 
 def test_a_painting_may_weigh_more(tmp_path: Path) -> None:
     def first_loss(weight: float) -> float:
         found: list[float] = []
-        plan = material.plan(tmp_path, steps=1)
-        plan = replace(plan, paintings=(Painting("blots", plan.paintings[0].path, weight),))
-        listen = lambda event: found.append(event.losses["style"]) if isinstance(event, Step) else None  # noqa: E731
-        Trainer.begin(plan, tmp_path / "bank.onnx", listener=listen).run()
+        config = fixtures.config(tmp_path, steps=1)
+        config = replace(config, paintings=(StyleImage("blots", config.paintings[0].path, weight),))
+        listen = lambda event: found.append(event.losses["style"]) if isinstance(event, StepEvent) else None  # noqa: E731
+        Trainer.begin(config, tmp_path / "bank.onnx", listener=listen).run()
         return found[0]
 
     assert first_loss(2.0) == pytest.approx(2 * first_loss(1.0))
@@ -486,9 +491,9 @@ def test_a_device_that_is_not_there_names_those_that_are(device: str) -> None:
 )  # fmt: skip
 def test_a_number_that_cannot_be_meant_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
-        material.recipe(**wrong)
+        fixtures.hyperparameters(**wrong)
 
 
 def test_steps_or_minutes_and_not_both() -> None:
     with pytest.raises(UsageError, match="either"):
-        replace(material.recipe(), minutes=1.0)
+        replace(fixtures.hyperparameters(), minutes=1.0)

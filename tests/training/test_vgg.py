@@ -11,30 +11,30 @@ import pytest
 import torch
 
 from stylecam.errors import TrainingDataError
-from stylecam.training import vgg as perceptual_module
-from stylecam.training.vgg import LAYERS, load_perceptual
-from tests.training import material
+from stylecam.training import vgg as vgg_module
+from stylecam.training.vgg import LAYERS, load_vgg
+from tests.training import fixtures
 
 
 def test_four_maps_each_half_the_size_of_the_one_before(tmp_path: Path) -> None:
-    maps = load_perceptual(material.vgg(tmp_path / "v.npz"))(torch.rand(2, 3, 64, 48))
+    maps = load_vgg(fixtures.vgg(tmp_path / "v.npz"))(torch.rand(2, 3, 64, 48))
     assert [tuple(m.shape) for m in maps] == [(2, 4, 64, 48), (2, 6, 32, 24), (2, 8, 16, 12), (2, 8, 8, 6)]
 
 
 def test_fewer_maps_are_the_same_maps(tmp_path: Path) -> None:
-    net, picture = load_perceptual(material.vgg(tmp_path / "v.npz")), torch.rand(1, 3, 64, 64)
+    net, picture = load_vgg(fixtures.vgg(tmp_path / "v.npz")), torch.rand(1, 3, 64, 64)
     assert all(torch.equal(a, b) for a, b in zip(net(picture, taps=3), net(picture), strict=False))
 
 
 def test_the_file_is_for_blue_first_minus_its_mean(tmp_path: Path) -> None:
     """The middle of the first layer's kernel sees exactly what the convention says."""
-    arrays = material.vgg_arrays()
+    arrays = fixtures.vgg_arrays()
     arrays["conv1_1.w"][:] = 0
     for channel in range(3):
         arrays["conv1_1.w"][channel, channel, 1, 1] = 1
     arrays["conv1_1.b"][:] = 0
     np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
-    net = load_perceptual(tmp_path / "v.npz")
+    net = load_vgg(tmp_path / "v.npz")
     red = torch.tensor([1.0, 0.8, 0.6])[None, :, None, None].expand(1, 3, 8, 8)
     seen: list[torch.Tensor] = []
     net.layers[0].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
@@ -44,29 +44,29 @@ def test_the_file_is_for_blue_first_minus_its_mean(tmp_path: Path) -> None:
 
 
 def test_nothing_of_it_learns(tmp_path: Path) -> None:
-    assert not any(p.requires_grad for p in load_perceptual(material.vgg(tmp_path / "v.npz")).parameters())
+    assert not any(p.requires_grad for p in load_vgg(fixtures.vgg(tmp_path / "v.npz")).parameters())
 
 
 @pytest.mark.parametrize(
     ("name", "shape"), [("conv1_1.w", (4, 3, 5, 5)), ("conv2_1.w", (6, 5, 3, 3)), ("conv3_2.b", (7,))], ids=str
 )
 def test_an_array_of_the_wrong_shape_is_named(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
-    np.savez(tmp_path / "v.npz", **{**material.vgg_arrays(), name: np.zeros(shape, "f4")})  # type: ignore[arg-type]
+    np.savez(tmp_path / "v.npz", **{**fixtures.vgg_arrays(), name: np.zeros(shape, "f4")})  # type: ignore[arg-type]
     with pytest.raises(TrainingDataError, match=name[:7]):
-        load_perceptual(tmp_path / "v.npz")
+        load_vgg(tmp_path / "v.npz")
 
 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:
-    arrays = material.vgg_arrays()
+    arrays = fixtures.vgg_arrays()
     del arrays["conv4_3.b"]
     np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(TrainingDataError, match=r"conv4_3\.b"):
-        load_perceptual(tmp_path / "v.npz")
+        load_vgg(tmp_path / "v.npz")
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="cannot be read: No such file or directory; give torchvision"):
-        load_perceptual(tmp_path / "v.npz")
+        load_vgg(tmp_path / "v.npz")
 
 
 def one_array() -> bytes:
@@ -78,26 +78,26 @@ def one_array() -> bytes:
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off", b"\x80\x04.", one_array()], ids=repr)
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.npz").write_bytes(content)
-    with pytest.raises(TrainingDataError, match=r"v\.npz is no \.npz, or only a part of one; give torchvision"):
-        load_perceptual(tmp_path / "v.npz")
+    with pytest.raises(TrainingDataError, match=r"v\.npz is not an \.npz file, or only a part of one; give"):
+        load_vgg(tmp_path / "v.npz")
 
 
 def test_an_archive_with_spoiled_bytes_is_refused(tmp_path: Path) -> None:
-    path = material.vgg(tmp_path / "v.npz")
+    path = fixtures.vgg(tmp_path / "v.npz")
     data = bytearray(path.read_bytes())
     data[400:440] = bytes(40)
     path.write_bytes(data)
     with pytest.raises(TrainingDataError, match=r"damaged \.npz"):
-        load_perceptual(path)
+        load_vgg(path)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_named_before_any_step(tmp_path: Path, wrong: float) -> None:
-    arrays = material.vgg_arrays()
+    arrays = fixtures.vgg_arrays()
     arrays["conv3_1.w"].flat[5] = wrong
     np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
-    with pytest.raises(TrainingDataError, match=r"conv3_1\.w or conv3_1\.b holds what is no number"):
-        load_perceptual(tmp_path / "v.npz")
+    with pytest.raises(TrainingDataError, match=r"conv3_1\.w or conv3_1\.b holds NaN or infinity"):
+        load_vgg(tmp_path / "v.npz")
 
 
 def official(path: Path, **options: bool) -> Path:
@@ -108,7 +108,7 @@ def official(path: Path, **options: bool) -> Path:
         if name == "pool":
             index += 1
             continue
-        weight, bias = (torch.from_numpy(material.vgg_arrays()[f"{name}.{part}"]).float() for part in "wb")
+        weight, bias = (torch.from_numpy(fixtures.vgg_arrays()[f"{name}.{part}"]).float() for part in "wb")
         state |= {f"features.{index}.weight": weight, f"features.{index}.bias": bias}
         index += 2
     torch.save({**state, "classifier.0.weight": torch.zeros(2, 2)}, path, **options)
@@ -119,7 +119,7 @@ def official(path: Path, **options: bool) -> Path:
 def test_torchvisions_own_file_may_be_given_too(tmp_path: Path, archive: bool) -> None:
     """Its weights are for red first, minus ImageNet's mean and over its deviation; the other file's are not."""
     path = official(tmp_path / "vgg16-397923af.pth", _use_new_zipfile_serialization=archive)
-    theirs, ours = load_perceptual(path), load_perceptual(material.vgg(tmp_path / "v.npz"))
+    theirs, ours = load_vgg(path), load_vgg(fixtures.vgg(tmp_path / "v.npz"))
     photo = torch.rand(1, 3, 32, 32)
     mean, deviation = (torch.tensor(v)[None, :, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     caffe = torch.tensor((103.939, 116.779, 123.68))[None, :, None, None]
@@ -133,38 +133,38 @@ def test_a_model_that_was_saved_whole_runs_no_code(tmp_path: Path) -> None:
             return (Path.touch, (tmp_path / "trapped",))
 
     torch.save({"features.0.weight": Trap()}, tmp_path / "v.pth")
-    with pytest.raises(TrainingDataError, match=r"v\.pth is no state dictionary of VGG-16"):
-        load_perceptual(tmp_path / "v.pth")
+    with pytest.raises(TrainingDataError, match=r"v\.pth is damaged, or not a state dictionary of VGG-16"):
+        load_vgg(tmp_path / "v.pth")
     assert not (tmp_path / "trapped").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04 cut off", b"\x80\x02."], ids=repr)
 def test_a_damaged_state_dictionary_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.pth").write_bytes(content)
-    with pytest.raises(TrainingDataError, match=r"no state dictionary of VGG-16, or a damaged one; give torchvision"):
-        load_perceptual(tmp_path / "v.pth")
+    with pytest.raises(TrainingDataError, match=r"not a state dictionary of VGG-16; give torchvision"):
+        load_vgg(tmp_path / "v.pth")
 
 
 def test_another_networks_state_dictionary_is_refused(tmp_path: Path) -> None:
     torch.save({"features.0.weight": torch.zeros(4, 3, 3, 3), "features.0.bias": torch.zeros(4)}, tmp_path / "v.pth")
     with pytest.raises(TrainingDataError, match=r"holds no array 'features\.2\.weight'"):
-        load_perceptual(tmp_path / "v.pth")
+        load_vgg(tmp_path / "v.pth")
 
 
 def test_what_was_fetched_once_needs_no_internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     official(tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth")
-    assert len(load_perceptual(None)(torch.rand(1, 3, 32, 32))) == 4
+    assert len(load_vgg(None)(torch.rand(1, 3, 32, 32))) == 4
 
 
 def test_without_internet_it_says_what_to_fetch_and_where_to_give_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(perceptual_module, "_address", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
-    with pytest.raises(TrainingDataError, match=r"cannot be fetched \(.*\); give .*--vgg FILE .vgg16-3.*\.npz"):
-        load_perceptual(None)
+    monkeypatch.setattr(vgg_module, "_url", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
+    with pytest.raises(TrainingDataError, match=r"cannot be downloaded \(.*\); give .*--vgg FILE .vgg16-3.*\.npz"):
+        load_vgg(None)
     assert not list(tmp_path.rglob("*.pth"))
 
 
@@ -172,11 +172,11 @@ def test_without_torchvision_it_says_how_to_have_it(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     with pytest.raises(TrainingDataError, match=r'pip install "stylecam\[train\]", or give .*--vgg FILE'):
-        load_perceptual(None)
+        load_vgg(None)
 
 
 def test_half_precision_gives_nearly_the_same_and_can_be_taken_back(tmp_path: Path) -> None:
-    perceptual, picture = load_perceptual(material.vgg(tmp_path / "vgg.npz")), torch.rand(1, 3, 32, 32)
+    perceptual, picture = load_vgg(fixtures.vgg(tmp_path / "vgg.npz")), torch.rand(1, 3, 32, 32)
     whole = perceptual(picture)
     perceptual.bfloat16 = True
     halves = perceptual(picture)

@@ -13,7 +13,7 @@ from stylecam.evaluation.quality.report import StyleMetrics
 from stylecam.evaluation.quality.style_image_lookup import match_style_images
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
-from stylecam.training.style_metadata import Learned
+from stylecam.training.style_metadata import StyleMetadata
 
 _CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv", ".ts"})
 
@@ -67,7 +67,7 @@ class EvaluationConfig:
             names = ", ".join(dict.fromkeys(card.name for _, card in cards))
             raise StyleNotFoundError(f"no style is called {min(unknown)!r}; there are {names}")
         cards = [(model, card) for model, card in cards if not requested or requested & {card.name, card.full_name}]
-        files = {card.name: Learned.of(model, card.index).file for model, card in cards}
+        files = {card.name: StyleMetadata.of(model, card.index).file for model, card in cards}
         matches = match_style_images(files, self.paintings, self.named)
         if not matches.paintings:
             raise TrainingDataError(
@@ -78,7 +78,7 @@ class EvaluationConfig:
         for model, card in cards:
             bank = card.bank if stems[card.bank] == 1 else str(model.path.with_suffix(""))
             label = card.name if len(models) == 1 else f"{bank}/{card.name}"
-            learned = Learned.of(model, card.index)
+            learned = StyleMetadata.of(model, card.index)
             weights = ObjectiveWeights.of(model, learned, self.fine, self.style_weight, self.scale)
             painting = matches.paintings.get(card.name)
             if painting is not None:

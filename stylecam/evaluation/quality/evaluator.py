@@ -32,8 +32,8 @@ from stylecam.models.card import metadata_with
 from stylecam.models.model import Model
 from stylecam.stylize.sample_grid import write_sample_grid
 from stylecam.training.device import pick_device
-from stylecam.training.style_image import Painting
-from stylecam.training.vgg import load_perceptual
+from stylecam.training.style_image import StyleImage
+from stylecam.training.vgg import load_vgg
 from stylecam.utils import resources
 from stylecam.utils.files import write_bytes
 
@@ -72,7 +72,7 @@ class Evaluator:
         if len(self._photos) < config.count:
             notes.append(f"only {len(self._photos)} photographs could be drawn, not {config.count}")
         self._clips = [(path, temporal.read_clip(path, size=temporal.SIZE)) for path in find_clips(config.clips)]
-        self._losses = PerceptualLosses(load_perceptual(config.vgg), torch.device(pick_device(config.device)))
+        self._losses = PerceptualLosses(load_vgg(config.vgg), torch.device(pick_device(config.device)))
         self._judged = [(one, one.painting) for one in self._styles if one.painting is not None]
         for style, painting in self._judged:
             self._losses.targets(painting, style.weights.scale)  # raises for an unreadable painting before work begins
@@ -183,7 +183,7 @@ class Evaluator:
                 self._meter.add(0, style.label)  # a baseline cut short is kept, and nothing begun after it
 
     def _gatys_baseline(
-        self, label: str, optimizer: str, painting: Painting, weights: ObjectiveWeights, photos: list[Image]
+        self, label: str, optimizer: str, painting: StyleImage, weights: ObjectiveWeights, photos: list[Image]
     ) -> GatysBaseline:
         def count(number: int) -> None:
             with contextlib.suppress(EvaluationStoppedError):  # `stop` ends it in order

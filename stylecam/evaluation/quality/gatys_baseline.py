@@ -15,8 +15,8 @@ from torch import Tensor
 from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLoss
 from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
-from stylecam.training.gatys import GatysRecipe, Iteration, paint
-from stylecam.training.vgg import Perceptual
+from stylecam.training.gatys import GatysHyperparameters, Iteration, optimize_pixels
+from stylecam.training.vgg import VggFeatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def iterations_to_reach(curve: Sequence[float] | npt.NDArray[np.float64], object
 
 
 def run_gatys_baseline(
-    perceptual: Perceptual,
+    perceptual: VggFeatures,
     photos: Sequence[Image],
     targets: list[Tensor],
     weights: ObjectiveWeights,
@@ -122,9 +122,9 @@ def run_gatys_baseline(
         style.append(iteration.style / weights.style)
         on_iteration(iteration.number)
 
-    recipe = GatysRecipe(
+    recipe = GatysHyperparameters(
         iterations=iterations, optimizer=optimizer, fine=weights.fine, style=weights.style, variation=0.0
     )
     batch = torch.cat([torch.from_numpy(to_tensor(photo)) for photo in photos])
-    paint(perceptual, batch, targets, recipe, listener=keep, stop=stop, lower="--gatys-photos")
+    optimize_pixels(perceptual, batch, targets, recipe, listener=keep, stop=stop, memory_option="--gatys-photos")
     return GatysBaseline(optimizer, torch.stack(content).double().numpy(), torch.stack(style).double().numpy())

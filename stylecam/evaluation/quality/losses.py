@@ -15,11 +15,11 @@ from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
 from stylecam.models.model import Model
 from stylecam.training import losses
-from stylecam.training.device import naming_memory
-from stylecam.training.hyperparameters import Recipe
-from stylecam.training.style_image import Painting
-from stylecam.training.style_metadata import Learned
-from stylecam.training.vgg import Perceptual, grams_of
+from stylecam.training.device import out_of_memory_as_error
+from stylecam.training.hyperparameters import Hyperparameters
+from stylecam.training.style_image import StyleImage
+from stylecam.training.style_metadata import StyleMetadata
+from stylecam.training.vgg import VggFeatures, grams_of
 
 _Number = TypeVar("_Number", int, float)
 
@@ -40,7 +40,7 @@ class ObjectiveWeights:
 
     @classmethod
     def of(
-        cls, model: Model, learned: Learned, fine: float | None, style: float | None, scale: int | None
+        cls, model: Model, learned: StyleMetadata, fine: float | None, style: float | None, scale: int | None
     ) -> ObjectiveWeights:
         """Take each weight from the arguments, else from the style's metadata, the file's recipe or the defaults."""
         try:
@@ -52,7 +52,7 @@ class ObjectiveWeights:
             value = stored.get(name) if isinstance(stored, dict) else None
             return value if isinstance(value, int | float) and lowest <= value < 1e6 else default
 
-        default = Recipe(steps=1)
+        default = Hyperparameters(steps=1)
         ratio = recipe_value("style", default.style, 1e-6) / recipe_value("content", default.content, 1e-6)
         return cls(
             _first(fine, learned.fine, recipe_value("fine", default.fine, 0)),
@@ -86,13 +86,13 @@ class PerceptualLoss:
 class PerceptualLosses:
     """Computes losses with the perceptual network, in float32."""
 
-    def __init__(self, perceptual: Perceptual, device: torch.device) -> None:
+    def __init__(self, perceptual: VggFeatures, device: torch.device) -> None:
         self.perceptual = perceptual.to(device)
         self.perceptual.bfloat16 = False
         self._device = device
-        self._targets: dict[tuple[Painting, int], list[Tensor]] = {}
+        self._targets: dict[tuple[StyleImage, int], list[Tensor]] = {}
 
-    def targets(self, painting: Painting, scale: int) -> list[Tensor]:
+    def targets(self, painting: StyleImage, scale: int) -> list[Tensor]:
         """Return the Gram matrices (1×C×C) of `painting`, with its short side at `scale` pixels.
 
         Raises:
@@ -100,7 +100,7 @@ class PerceptualLosses:
         """
         key = (painting, scale)
         if key not in self._targets:
-            with naming_memory(lambda: f"lower --style-scale (now {scale})"):
+            with out_of_memory_as_error(lambda: f"lower --style-scale (now {scale})"):
                 self._targets[key] = grams_of(self.perceptual, torch.from_numpy(to_tensor(painting.read(scale))))
         return self._targets[key]
 

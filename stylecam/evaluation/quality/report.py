@@ -16,7 +16,7 @@ from stylecam.evaluation.quality.temporal import SIZE, WarpedError
 from stylecam.media.frame import Size
 from stylecam.models.card import CardMetrics, StyleCard
 from stylecam.models.model import Model
-from stylecam.training.style_image import Painting
+from stylecam.training.style_image import StyleImage
 from stylecam.utils.version import __version__
 
 
@@ -38,7 +38,7 @@ class StyleMetrics:
     card: StyleCard
     model: Model
     weights: ObjectiveWeights
-    painting: Painting | None
+    painting: StyleImage | None
     crops: list[PerceptualLoss] = field(default_factory=list)
     frames: list[PerceptualLoss] = field(default_factory=list)
     baselines: list[GatysBaseline] = field(default_factory=list)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from stylecam.errors import TrainingDataError, UsageError
 from stylecam.media.image_file import READABLE_SUFFIXES
-from stylecam.training.style_image import Painting
+from stylecam.training.style_image import StyleImage
 
 
 @dataclass
 class StyleImageMatches:
     """The painting of each style that has one, by the style's name, and notes on uncertain matches."""
 
-    paintings: dict[str, Painting] = field(default_factory=dict)
+    paintings: dict[str, StyleImage] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -37,7 +37,7 @@ def match_style_images(
     names = list(styles)
     matches = StyleImageMatches()
     for text in named:
-        painting = Painting.parse(text)
+        painting = StyleImage.parse(text)
         if "=" not in text or painting.name not in names:
             raise UsageError(f"--painting {text}: write NAME=FILE with the name of a style: {', '.join(names)}")
         matches.paintings[painting.name] = painting
@@ -58,7 +58,7 @@ def match_style_images(
         if len(best) > 1:
             others = ", ".join(path.name for path in best[:-1])
             matches.notes.append(f"{name}: took {best[-1].name}; {others} would fit as well (--painting {name}=FILE)")
-        matches.paintings[name] = Painting(name, best[-1])
+        matches.paintings[name] = StyleImage(name, best[-1])
     return matches
 
 

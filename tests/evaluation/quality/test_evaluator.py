@@ -27,12 +27,12 @@ from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.training.bank import Bank, write_bank
 from stylecam.training.dataset import read_picture
-from stylecam.training.network import Lean
-from stylecam.training.style_image import Painting
-from stylecam.training.style_metadata import Learned
-from stylecam.training.vgg import load_perceptual
+from stylecam.training.network import LeanNetwork
+from stylecam.training.style_image import StyleImage
+from stylecam.training.style_metadata import StyleMetadata
+from stylecam.training.vgg import load_vgg
 from tests.models.networks import network, written
-from tests.training import material
+from tests.training import fixtures
 
 WEIGHTS = ObjectiveWeights(0.5, 2.0, 64)
 
@@ -41,7 +41,7 @@ def bank(path: Path, *names: str, **metadata: str) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         entries = json.dumps([{"name": name} for name in names])
-        write_bank(path, Bank(Lean(len(names), 16, 1), {"styles": entries, **metadata}))
+        write_bank(path, Bank(LeanNetwork(len(names), 16, 1), {"styles": entries, **metadata}))
     return path
 
 
@@ -61,9 +61,9 @@ def evaluation_config(folder: Path, *banks: Path, **changes: Any) -> EvaluationC
         paintings.mkdir()
         for seed, path in enumerate(banks):
             for card in read_cards(Model.read(path)):
-                material.picture(paintings / f"{card.name}.png", 50 + seed)
-        material.photos(photos)
-        material.vgg(vgg)
+                fixtures.picture(paintings / f"{card.name}.png", 50 + seed)
+        fixtures.photos(photos)
+        fixtures.vgg(vgg)
     values: dict[str, Any] = {
         "photos": (photos,), "paintings": (paintings,), "vgg": vgg, "count": 2, "iterations": (1, 3), "device": "cpu",
         "gatys_photos": 0, **changes,
@@ -101,8 +101,8 @@ def test_a_network_that_paints_one_grey_keeps_nothing_and_is_steady(tmp_path: Pa
 
 
 def test_the_painting_itself_has_all_of_its_style(tmp_path: Path) -> None:
-    painting = Painting("a", material.picture(tmp_path / "a.png"))
-    losses = PerceptualLosses(load_perceptual(material.vgg(tmp_path / "v.npz")), torch.device("cpu"))
+    painting = StyleImage("a", fixtures.picture(tmp_path / "a.png"))
+    losses = PerceptualLosses(load_vgg(fixtures.vgg(tmp_path / "v.npz")), torch.device("cpu"))
     image = painting.read(64)
     found = losses.measure(image.astype(np.float32), losses.features(image), losses.targets(painting, 64), 0.5)
     assert (found.content, found.style) == pytest.approx((0, 0), abs=1e-9)
@@ -129,15 +129,15 @@ def test_equivalent_iterations_are_of_the_means_and_of_each_photograph() -> None
 def test_weights_are_the_banks_own_unless_given(tmp_path: Path) -> None:
     recipe = json.dumps({"fine": 0.0, "style": 1.8, "content": 2, "scale": 999999, "of_a_later_version": 1})
     model = Model.read(bank(tmp_path / "a.onnx", "a", recipe=recipe))
-    assert ObjectiveWeights.of(model, Learned(), None, None, None) == ObjectiveWeights(0.0, 0.9, 288)
-    assert ObjectiveWeights.of(model, Learned(0.1, 0.5, 384), None, None, None) == ObjectiveWeights(0.1, 0.5, 384)
-    assert ObjectiveWeights.of(model, Learned(0.1, 0.5, 384), 0.0, 4.5, 288) == ObjectiveWeights(0.0, 4.5, 288)
+    assert ObjectiveWeights.of(model, StyleMetadata(), None, None, None) == ObjectiveWeights(0.0, 0.9, 288)
+    assert ObjectiveWeights.of(model, StyleMetadata(0.1, 0.5, 384), None, None, None) == ObjectiveWeights(0.1, 0.5, 384)
+    assert ObjectiveWeights.of(model, StyleMetadata(0.1, 0.5, 384), 0.0, 4.5, 288) == ObjectiveWeights(0.0, 4.5, 288)
 
 
 @pytest.mark.parametrize("recipe", ["", "see the notes", "[1]", '{"fine": "much"}', '{"style": -1}', "[" * 9999])
 def test_a_recipe_that_is_not_json_leaves_the_default_weights(recipe: str, tmp_path: Path) -> None:
     model = Model.read(network(tmp_path / "a.onnx", metadata={"recipe": recipe}))
-    assert ObjectiveWeights.of(model, Learned(), None, None, None) == ObjectiveWeights(0.22, 2.6, 288)
+    assert ObjectiveWeights.of(model, StyleMetadata(), None, None, None) == ObjectiveWeights(0.22, 2.6, 288)
 
 
 def test_multiply_adds_that_cannot_be_counted_are_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ def test_fewer_photographs_than_requested_are_noted(tmp_path: Path) -> None:
 
 def test_on_clips_the_warped_error_is_measured(tmp_path: Path) -> None:
     writer = cv2.VideoWriter(str(tmp_path / "c.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 180))
-    picture = read_picture(material.picture(tmp_path / "p.png"))
+    picture = read_picture(fixtures.picture(tmp_path / "p.png"))
     assert picture is not None
     large = cv2.resize(picture, (480, 270))
     for number in range(22):

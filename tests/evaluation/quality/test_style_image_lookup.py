@@ -8,7 +8,7 @@ import pytest
 
 from stylecam.errors import TrainingDataError, UsageError
 from stylecam.evaluation.quality.style_image_lookup import match_style_images
-from tests.training import material
+from tests.training import fixtures
 
 
 def folder(place: Path, *names: str) -> Path:
@@ -62,7 +62,7 @@ def test_a_style_without_a_painting_is_named(tmp_path: Path) -> None:
 
 
 def test_a_named_painting_takes_precedence(tmp_path: Path) -> None:
-    other = material.picture(tmp_path / "other.png")
+    other = fixtures.picture(tmp_path / "other.png")
     assert (
         match_style_images({"wave": None}, [folder(tmp_path, "wave")], [f"wave={other}"]).paintings["wave"].path
         == other
@@ -72,7 +72,7 @@ def test_a_named_painting_takes_precedence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["other.png", "storm=other.png"])
 def test_a_painting_for_no_style_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    material.picture(tmp_path / "other.png")
+    fixtures.picture(tmp_path / "other.png")
     with pytest.raises(UsageError, match="wave"):
         match_style_images({"wave": None}, [], [text])
 

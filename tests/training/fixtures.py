@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import onnx
 
-from stylecam.training.config import Plan
-from stylecam.training.hyperparameters import Recipe
-from stylecam.training.style_image import Painting
+from stylecam.training.config import TrainingConfig
+from stylecam.training.hyperparameters import Hyperparameters
+from stylecam.training.style_image import StyleImage
 from stylecam.training.vgg import LAYERS
 
 WIDTHS = {"conv1": 4, "conv2": 6, "conv3": 8, "conv4": 8}
@@ -66,24 +66,24 @@ def photos(folder: Path, count: int = 3) -> Path:
     return folder
 
 
-def recipe(**changes: object) -> Recipe:
+def hyperparameters(**changes: object) -> Hyperparameters:
     values: dict[str, object] = {
         "steps": 3, "batch": 2, "crop": 64, "scale": 64, "width": 16, "blocks": 1, "warm_up": 1,
         "save_every": 1, "sheet_every": 1000.0, **changes,
     }  # fmt: skip
     if "minutes" in changes:
         values["steps"] = None
-    return Recipe(**values)  # type: ignore[arg-type]
+    return Hyperparameters(**values)  # type: ignore[arg-type]
 
 
-def plan(folder: Path, *names: str, **changes: object) -> Plan:
-    """A plan for paintings of these names, everything it needs made in `folder`."""
+def config(folder: Path, *names: str, **changes: object) -> TrainingConfig:
+    """A config for paintings of these names, everything it needs made in `folder`."""
     paintings = []
     for number, name in enumerate(names or ("blots",)):
-        paintings.append(Painting(name, picture(folder / f"{name}.png", 100 + number)))
+        paintings.append(StyleImage(name, picture(folder / f"{name}.png", 100 + number)))
     there = folder / "photos"
-    return Plan(
-        recipe(**changes),
+    return TrainingConfig(
+        hyperparameters(**changes),
         tuple(paintings),
         (there if there.is_dir() else photos(there),),
         vgg(folder / "vgg.npz"),

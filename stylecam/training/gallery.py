@@ -68,7 +68,7 @@ def read_gallery(path: Path, folder: Path | None = None) -> tuple[StyleImage, ..
 def _painting(path: Path, folder: Path, number: int, table: Any) -> StyleImage:
     where = f"{path}: painting {number}"
     if not isinstance(table, dict) or "file" not in table:
-        raise TrainingDataError(f'{where} has no key file; add file = "PICTURE"')
+        raise TrainingDataError(f'{where} has no file; add file = "PICTURE"')
     for key, value in table.items():
         if key not in _KINDS:
             near = difflib.get_close_matches(key, _KINDS, 1)

@@ -79,7 +79,7 @@ def work(folder: Path, what: str, status: int = 0) -> list[str]:
 def test_two_processes_train_one_network_and_go_on_as_if_never_stopped(tmp_path: Path) -> None:
     fixtures.config(tmp_path, "x", "y")  # makes the files before both look for them
     ends = {what: work(tmp_path, what) for what in ("straight", "stop")}
-    assert "different steps, [2, 4]; give all one checkpoint" in work(tmp_path, "unequal", 1)[0]
+    assert "different steps, [2, 4]; give all of them one checkpoint" in work(tmp_path, "unequal", 1)[0]
     ends["resume"] = work(tmp_path, "resume")
     for what, steps in (("straight", "4"), ("stop", "2"), ("resume", "4")):
         follows, leads = (line.split() for line in ends[what])
@@ -97,7 +97,7 @@ def test_two_processes_train_one_network_and_go_on_as_if_never_stopped(tmp_path:
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun on Windows has no gloo over TCP in all builds")
 def test_when_one_of_them_ends_the_others_say_so(tmp_path: Path) -> None:
     fixtures.config(tmp_path, "x", "y")
-    assert work(tmp_path, "fail", 1) == ["rank says another of the 2 processes ended; what it said itself tells why"]
+    assert work(tmp_path, "fail", 1) == ["rank says another of the 2 processes ended; its own message tells why"]
 
 
 def test_others_that_cannot_be_reached_are_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

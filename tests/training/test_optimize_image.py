@@ -46,7 +46,7 @@ def ordered(folder: Path, **changes: Any) -> OptimizeConfig:
         "photo": fixtures.picture(folder / "photo.png", 1, 96, 64),
         "paintings": (StyleImage("a", fixtures.picture(folder / "a.png", 2)),),
         "output": folder / "out.png",
-        "recipe": GatysHyperparameters(4),
+        "hyperparameters": GatysHyperparameters(4),
         "max_size": 72,
         "scale": 64,
         "vgg": fixtures.vgg(folder / "vgg.npz"),

@@ -325,7 +325,7 @@ def test_out_of_memory_while_getting_ready_says_so_too(tmp_path: Path, monkeypat
         train(tmp_path)
 
 
-_LEFT = r"/bank\.checkpoint cannot be written: No space left on device; the last good .*, from which --resume goes on"
+_LEFT = r"/bank\.checkpoint cannot be written: No space left on device; the last good .*, from which --resume continues"
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

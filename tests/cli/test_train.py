@@ -18,7 +18,7 @@ from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import TrainingProgress
 from stylecam.models.model import Model
 from stylecam.training.events import FileSaved, FileSkipped, StepEvent
-from stylecam.training.hyperparameters import Recipe
+from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils import optional as needs
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def test_bad_input_is_one_line(
 
 
 def test_the_defaults_are_those_of_the_recipe() -> None:
-    recipe = Recipe(steps=1).as_dict()
+    recipe = Hyperparameters(steps=1).as_dict()
     given = {option.name: option.default for option in train_module.command.params if option.name in recipe}
     told = {name: value for name, value in given.items() if isinstance(value, int | float)}
     assert {"style", "stability", "noise", "rate", "batch"} <= set(told)

@@ -1,8 +1,8 @@
-"""Who is let in: the right name, the right origin, the right token.
+"""Check each request: its host name, its origin and its token.
 
-A page of anybody's may make a browser send requests to this machine. What it cannot do is to name our host as its own
-(DNS rebinding: the `Host` it sends is its own name), to hide where it comes from (`Origin`, `Sec-Fetch-Site`), or to
-know the token. So all three are looked at.
+Any web page can make a browser send requests to this computer. It cannot send our host name as `Host` (with DNS
+rebinding the browser sends the page's own name), cannot hide its origin (`Origin`, `Sec-Fetch-Site`), and does not know
+the token. So all three are checked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 
 class Authenticator:
-    """Looks at every request before anybody else does."""
+    """Checks every request before its handler sees it."""
 
     def __init__(self, address: Address, token: str) -> None:
         self._address = address
@@ -37,53 +37,55 @@ class Authenticator:
         self._names.add(address.host.lower())
 
     def refusal(self, request: web.Request) -> web.Response | None:
-        """Why `request` is not let in; None if it is."""
+        """Return the error response to `request`, or None if it is allowed."""
         host = request.headers.get("Host", "")
-        if not self._ours(host):
+        if not self._is_our_host(host):
             return error_response(403, f"this is served as {self._address.host} only, not as {host[:60]!r}")
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
             return error_response(403, f"requests from {origin[:60]!r} are not answered")
-        if not self._known(request):
+        if not self._has_credentials(request):
             return error_response(401, "the token is missing or wrong; open the link that stylecam prints")
         if (request.content_length or 0) > MAX_BODY_BYTES:
             return error_response(413, f"the body is larger than {MAX_BODY_BYTES // 1024} KiB")
         return None
 
     def has_token(self, request: web.Request) -> bool:
-        """True if the request itself carries the token, in its address or in `Authorization`, not only a cookie."""
+        """Return True if the token is in the address or the `Authorization` header; a cookie alone does not count."""
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        given = [request.query.get("token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
-        return any(_equal(text, self._token) for text in given)
+        tokens = [request.query.get("token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
+        return any(_equal(text, self._token) for text in tokens)
 
     def set_cookie(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Have the browser send a cookie from now on, so that the token need not stand in addresses."""
+        """Set a cookie, so that the browser need not send the token in addresses."""
         response.set_cookie(self._cookie_name(request), self._cookie, httponly=True, samesite="Strict", path="/")
 
-    def _known(self, request: web.Request) -> bool:
+    def _has_credentials(self, request: web.Request) -> bool:
         if self.has_token(request):
             return True
         if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            return False  # a page on another port of this machine; the browser sends the cookie with its requests too
+            return (
+                False  # a page on another port of this computer, with whose requests the browser sends the cookie too
+            )
         return _equal(request.cookies.get(self._cookie_name(request), ""), self._cookie.encode())
 
     def _cookie_name(self, request: web.Request) -> str:
-        """Each port its own: two programs must not overwrite each other's."""
+        """Return a name that contains the port, so that two servers do not overwrite each other's cookie."""
         port = re.search(r":(\d+)$", request.headers.get("Host", ""))
         return f"stylecam-{port[1] if port else 80}"
 
-    def _ours(self, header: str) -> bool:
+    def _is_our_host(self, header: str) -> bool:
         match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?", header.strip())
         if match is None:
             return False
         host = match[1].strip("[]").lower()
         if self._address.private:
             return host in self._names or host in ("127.0.0.1", "::1")
-        return host in self._names or is_ip(host)  # a name that leads here may be anybody's, an address may not
+        return host in self._names or is_ip(host)  # a page can make any name resolve to us, but not an address
 
 
 def auth_middleware(authenticator: Authenticator) -> Middleware:
-    """The middleware: refuses, turns every error into one line of JSON, and adds the headers all answers have."""
+    """Return the middleware that checks requests, turns errors into one line of JSON and adds the common headers."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -129,38 +131,37 @@ which keeps others from steering your camera.</p>
 
 
 def error_response(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An error, as all of them are told: `{"error": "one line"}`."""
-    kept = {"Allow": headers["Allow"]} if headers is not None and "Allow" in headers else None
-    return web.json_response({"error": " ".join(words.split())}, status=status, headers=kept)
+    """Return an error response with the body `{"error": "one line"}`."""
+    allow = {"Allow": headers["Allow"]} if headers is not None and "Allow" in headers else None
+    return web.json_response({"error": " ".join(words.split())}, status=status, headers=allow)
 
 
 def _words(error: web.HTTPException) -> str:
-    known = {
+    messages = {
         404: "there is nothing here; see /api/openapi.json",
         405: f"this is not how to ask; allowed: {error.headers.get('Allow', '')}",
         413: f"the body is larger than {MAX_BODY_BYTES // 1024} KiB",
     }
-    return known.get(error.status, error.reason)
+    return messages.get(error.status, error.reason)
 
 
-def _equal(given: str, wanted: bytes) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted)
+def _equal(text: str, expected: bytes) -> bool:
+    return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), expected)
 
 
-# ---- control.token
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}")
 
 
 def new_token() -> str:
-    """A token nobody can guess: 128 bits."""
+    """Return a random token of 128 bits."""
     return secrets.token_urlsafe(16)
 
 
 def check_token(text: str) -> str:
-    """`text` as a token that can stand in an address.
+    """Return `text` if it can be used as a token in an address.
 
     Raises:
-        UsageError: too short, too long, or with other characters.
+        UsageError: it is too short, too long, or has other characters.
     """
     if not _TOKEN.fullmatch(text):
         raise UsageError("--token must have 8 to 128 letters, digits, - or _; leave it out for a random one")

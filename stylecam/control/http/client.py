@@ -1,6 +1,6 @@
-"""Talking to a running stylecam: what `stylecam ctl` and other programs of this computer do.
+"""Talk to a running stylecam over HTTP, as `stylecam ctl` does.
 
-Nothing heavy is imported: a key of the desktop is bound to this, and a finger waits for it.
+Nothing heavy is imported, because a desktop shortcut that runs `stylecam ctl` should act at once.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from stylecam.control.http.instances import Instance, running_instances
 from stylecam.errors import CommandRefusedError, NotRunningError, UsageError
 
 TIMEOUT_S = 15.0
-"""How long an answer may take; the server itself waits twelve seconds for the end of a recording."""
+"""How long an answer may take; the server waits up to twelve seconds for a recording to end."""
 MAX_ANSWER_BYTES = 4 * 2**20
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def find_instance(pid: int | None = None) -> Instance:
-    """The running stylecam to talk to: the newest, or the one of this process number.
+    """Return the running stylecam with process number `pid`, or the newest one.
 
     Raises:
-        NotRunningError: there is none, or it runs without its server.
+        NotRunningError: there is none, or it runs without a server.
     """
     found = [instance for instance in running_instances() if pid is None or instance.pid == pid]
     if not found and pid is not None:
@@ -41,7 +41,7 @@ def find_instance(pid: int | None = None) -> Instance:
 
 
 class Client:
-    """One running stylecam, over its server. Not for several threads at once."""
+    """A connection to the server of one running stylecam. Not thread-safe."""
 
     def __init__(self, instance: Instance, timeout_s: float = TIMEOUT_S) -> None:
         self.instance = instance
@@ -55,26 +55,26 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._connection.close()
 
     def state(self, stats: bool = False) -> dict[str, Any]:
-        """The state as `LiveState.describe` gives it, with what the server knows beside it."""
+        """Return the state as the API gives it, with the statistics if `stats`."""
         return self._ask("GET", "/api/state?stats=1" if stats else "/api/state")
 
     def styles(self) -> list[dict[str, Any]]:
-        """What there is to paint with."""
+        """Return the available styles as the API describes them."""
         return cast("list[dict[str, Any]]", self._ask("GET", "/api/styles")["styles"])
 
-    def send(self, order: Command) -> dict[str, Any]:
-        """Have `order` carried out: the `state` after it, and a `result` where there is one.
+    def send(self, command: Command) -> dict[str, Any]:
+        """Carry out `command` and return the API's answer: the `state` after it, and a `result` if there is one.
 
         Raises:
-            UsageError: it cannot be meant; the server's own line.
-            CommandRefusedError: it cannot be done now; the server's own line.
-            NotRunningError: nobody answers.
+            UsageError: the command is wrong; the message is the server's.
+            CommandRefusedError: it cannot be carried out now; the message is the server's.
+            NotRunningError: no stylecam answers.
         """
-        return self._ask("POST", f"/api/actions/{quote(order.action, safe='')}", order.arguments)
+        return self._ask("POST", f"/api/actions/{quote(command.action, safe='')}", command.arguments)
 
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.instance.token}", "Accept": "application/json"}
@@ -103,10 +103,10 @@ class Client:
 
 
 def watch(instance: Instance, on_message: Callable[[dict[str, Any]], None]) -> None:
-    """Give `on_message` every message of the running stylecam, the state first, until it ends.
+    """Call `on_message` with every WebSocket message of the running stylecam, the state first, until it ends.
 
     Raises:
-        NotRunningError: nobody answers, or it is no stylecam.
+        NotRunningError: no stylecam answers.
     """
     import asyncio
 
@@ -148,7 +148,7 @@ def _object(data: bytes | str) -> dict[str, Any] | None:
 
 
 def describe_state(state: Mapping[str, Any]) -> Iterator[str]:
-    """The state in words, what is out of the ordinary last."""
+    """Yield the state in words for the terminal, what is unusual last."""
     yield str(state.get("style", ""))
     if state.get("strength", 1) != 1:
         yield f"strength {state['strength']:g}"

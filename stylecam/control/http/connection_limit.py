@@ -1,4 +1,4 @@
-"""The limit of the server: how many are let in at once, and how long one may stand in it without a request."""
+"""Limit how many connections are open at once, and how long one may take to send its first request."""
 
 from __future__ import annotations
 
@@ -9,55 +9,59 @@ from typing import cast
 from aiohttp import web
 
 MAX_CONNECTIONS = 256
-"""Sixty-four pages have some four each; a process may mostly open a thousand files."""
+"""Sixty-four pages with about four connections each. A process may usually open a thousand files."""
 HEADER_TIMEOUT_S = 10.0
-"""A request has to have come so far, in this time, that it is known what is asked."""
+"""The header of the first request must be complete within this time."""
 TURNED_AWAY_S = 1.0
+"""How long a connection above the limit may take to send its request, so that it can be answered."""
 MAX_HEADER_BYTES = 64 * 1024
-"""More than the server takes; what it says to that is its own."""
+"""More than the server accepts; a longer header is passed on, and the server refuses it."""
 _END_OF_HEAD = b"\r\n\r\n"
 
 
 class ConnectionLimit:
-    """Makes the protocol of every new connection, for `loop.create_server`. It belongs to one event loop.
+    """Creates the protocol of each new connection, for `loop.create_server`. It belongs to one event loop.
 
-    A connection that asks for nothing costs aiohttp's server an hour of patience, and there may be any number of them.
-    Here it waits outside until its request has begun, and not for long; where too many are there already, it is told
-    so, with status 503.
+    aiohttp's server keeps a connection that never sends a request for an hour, and any number of them. Here a
+    connection is passed on to aiohttp only once the header of its request is complete, and is closed if that takes too
+    long. A connection above the limit is answered with status 503.
     """
 
     def __init__(self, server: web.Server, most: int, head_s: float) -> None:
-        """`server` takes over who is let in; `most` may be there at once, inside and in the limit together.
+        """Limit the connections of `server`.
 
-        Who has sent no whole head of a request within `head_s` is let go.
+        Args:
+            server: takes over a connection once its first request has arrived.
+            most: how many connections may be open at once, including those that have sent nothing yet.
+            head_s: how long a connection may take to send the header of its first request, in seconds.
         """
         self.server, self.most, self.head_s = server, most, head_s
         self.waiting: set[_WaitingConnection] = set()
         self.closed = False
 
     def __call__(self) -> asyncio.Protocol:
-        """The protocol of a new connection."""
+        """Create the protocol of a new connection."""
         return _WaitingConnection(self)
 
     @property
     def full(self) -> bool:
-        """True while nobody more can be let in."""
+        """True while no further connection is accepted."""
         return len(self.server.connections) + len(self.waiting) >= self.most
 
     def close(self) -> None:
-        """Send those away who still stand in it, and whoever was about to enter."""
+        """Close the connections that have sent no request yet, and those that arrive from now on."""
         self.closed = True
-        for guest in tuple(self.waiting):
-            guest.leave()
+        for connection in tuple(self.waiting):
+            connection.leave()
 
 
 class _WaitingConnection(asyncio.Protocol):
-    """One connection whose request has not come yet; one too many is not counted, hears so, and goes."""
+    """A connection whose first request has not arrived. One above the limit is not counted, and is refused."""
 
     def __init__(self, limit: ConnectionLimit) -> None:
         self._limit = limit
         self._turned_away = False
-        self._heard = b""
+        self._received = b""
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle
 
@@ -72,25 +76,27 @@ class _WaitingConnection(asyncio.Protocol):
             self.leave()
 
     def data_received(self, data: bytes) -> None:
-        self._heard += data
-        is_request = self._heard[:1].isalpha()  # else, as of a browser that wants https, the server answers at once
-        if is_request and _END_OF_HEAD not in self._heard and len(self._heard) <= MAX_HEADER_BYTES:
+        self._received += data
+        is_request = self._received[
+            :1
+        ].isalpha()  # anything else, such as a TLS handshake, is answered by the server at once
+        if is_request and _END_OF_HEAD not in self._received and len(self._received) <= MAX_HEADER_BYTES:
             return
         self._settle()
         if self._turned_away:
             self._transport.write(_refusal(self._limit.most))
             self._transport.close()
             return
-        inside = self._limit.server()
-        self._transport.set_protocol(inside)
-        inside.connection_made(self._transport)
-        inside.data_received(self._heard)
+        protocol = self._limit.server()
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        protocol.data_received(self._received)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._settle()
 
     def leave(self) -> None:
-        """Let it go."""
+        """Close the connection."""
         self._settle()
         self._transport.abort()
 

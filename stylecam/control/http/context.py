@@ -1,4 +1,4 @@
-"""What a server needs of the running program."""
+"""What the server needs of the live session."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from stylecam.models.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """The running program as a server sees it. All functions may be called from any thread, and return at once.
+    """The live session as the server sees it. All functions may be called from any thread and return at once.
 
     Attributes:
-        control: takes orders.
-        catalog: the styles there are.
-        broadcast: the pictures that are published.
-        describe: a state, with what is true of the program beside it, ready for JSON.
-        report: all figures of this moment, ready for JSON.
-        hotkeys: orders to the global combinations that are listened to.
-        thumbnails: you in every style, for the gallery; they belong to the server's event loop.
+        control: takes commands.
+        catalog: the available styles.
+        broadcast: the published pictures as JPEG.
+        describe: turns a state, and the rest of what the page shows, into a JSON object.
+        report: returns the current statistics as a JSON object.
+        hotkeys: command to global key combination, as text.
+        thumbnails: the camera picture in each style, for the gallery; used on the server's event loop only.
     """
 
     control: CommandQueue
@@ -36,5 +36,5 @@ class ServerContext:
     thumbnails: Thumbnails | None = None
 
     def state(self) -> dict[str, Any]:
-        """The state of this moment, ready for JSON."""
+        """Return the current state as a JSON object."""
         return self.describe(self.control.state)

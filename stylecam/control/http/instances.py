@@ -1,7 +1,7 @@
-"""Which stylecams of this user are running, and how to reach them.
+"""Find the running stylecams of this user.
 
-Each writes a small file that only its user can read, with its process, its address and the token that its server wants.
-A file whose process is gone, after a crash or a power cut, counts for nothing and is taken away.
+Each one writes a small file that only its user can read, with its process, its address and its server's token. A file
+whose process has ended, for example after a crash, is ignored and deleted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stylecam.errors import AlreadyRunningError
 from stylecam.utils.files import atomic_file
 
 START_TOLERANCE_S = 2.0
-"""How far apart two readings of one process's start may lie: the system's idea of when it booted moves a little."""
+"""How far two readings of a process's start time may differ, as the system's boot time shifts a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class Instance:
     """One running stylecam.
 
     Attributes:
-        pid: its process.
-        started: when that process began, in seconds since 1970: a number that is used again is another process.
-        wanted: the outputs as they were asked for; empty for the usual one.
-        outputs: the names of the outputs it has.
+        pid: its process number.
+        started: when that process began, in seconds since 1970, to tell it from a later process of the same number.
+        wanted: the requested outputs, as the user wrote them; empty for the default. The name is a key of the file.
+        outputs: the names of its open outputs.
         host: where its server listens; empty without a server.
         port: 0 without a server.
-        token: what the server wants to see.
+        token: the token that its server requires.
     """
 
     pid: int
@@ -49,7 +49,7 @@ class Instance:
 
     @property
     def is_alive(self) -> bool:
-        """True while the very process runs."""
+        """True while this process runs."""
         try:
             return abs(float(psutil.Process(self.pid).create_time()) - self.started) < START_TOLERANCE_S
         except psutil.AccessDenied:
@@ -60,7 +60,7 @@ class Instance:
     @property
     def url(self) -> str:
         """The server's address, without the token."""
-        from stylecam.control.http.address import url  # `stylecam ctl` can do without, mostly
+        from stylecam.control.http.address import url  # imported here because `stylecam ctl` rarely needs it
 
         return url(self.host, self.port)
 
@@ -68,29 +68,29 @@ class Instance:
 def current_instance(
     wanted: Sequence[str], outputs: Sequence[str], host: str = "", port: int = 0, token: str = ""
 ) -> Instance:
-    """The one that this process is."""
+    """Return the instance that this process is."""
     started = float(psutil.Process().create_time())
     return Instance(os.getpid(), started, tuple(wanted), tuple(outputs), host, port, token)
 
 
 def runtime_folder() -> Path:
-    """Where the files lie; it goes away when the user logs out, where the system has such a place."""
-    with warnings.catch_warnings():  # of a session without such a place, which gets one in /tmp: see `_ours`
+    """Return the folder of the files; on most systems it is deleted when the user logs out."""
+    with warnings.catch_warnings():  # about a session without such a folder, which gets one in /tmp: see `_is_private`
         warnings.simplefilter("ignore")
         return Path(platformdirs.user_runtime_path("stylecam", appauthor=False))
 
 
 @contextlib.contextmanager
 def registered(instance: Instance) -> Iterator[Path]:
-    """Others find `instance` inside this block, in the file given.
+    """Make `instance` known to other processes inside the `with` block; yields the path of its file.
 
     Raises:
-        OSError: the file cannot be written, or its folder belongs to somebody else.
+        OSError: the file cannot be written, or its folder belongs to another user.
     """
     place = runtime_folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _ours(place):
-        raise PermissionError(f"{place} belongs to somebody else, or can be written by others")
+    if not _is_private(place):
+        raise PermissionError(f"{place} belongs to another user, or others can write to it")
     path = place / f"instance-{instance.pid}.json"
     try:
         with atomic_file(path, mode=0o600) as file:
@@ -102,9 +102,9 @@ def registered(instance: Instance) -> Iterator[Path]:
 
 
 def running_instances() -> list[Instance]:
-    """Those that run now, the newest first; what others have left behind is taken away."""
+    """Return the running instances, newest first, and delete the files of those that have ended."""
     place = runtime_folder()
-    if not _ours(place):
+    if not _is_private(place):
         return []
     found = []
     for path in sorted(place.glob("instance-*.json")):
@@ -118,10 +118,10 @@ def running_instances() -> list[Instance]:
 
 
 def check_outputs_free(wanted: Sequence[str]) -> None:
-    """See that no running stylecam publishes where this one is asked to.
+    """Check that no running stylecam publishes to one of the outputs `wanted`.
 
     Raises:
-        AlreadyRunningError: one does; says how to steer it.
+        AlreadyRunningError: one does; the message says how to control it.
     """
     for other in running_instances():
         shared = _places(wanted) & _places(other.wanted)
@@ -134,7 +134,7 @@ def check_outputs_free(wanted: Sequence[str]) -> None:
 
 
 def _places(wanted: Sequence[str]) -> set[str]:
-    """What no two can have at once, of outputs as users write them; without any, the first virtual camera is meant."""
+    """Return the exclusive ones of the outputs `wanted`; without any, the first virtual camera."""
     places = set()
     for text in wanted or ["virtual"]:
         kind, _, argument = text.strip().partition(":")
@@ -146,13 +146,13 @@ def _places(wanted: Sequence[str]) -> set[str]:
 
 
 def _devices(wanted: Sequence[str]) -> set[str]:
-    """The names that virtual cameras have once they are open, of those asked for by their device."""
+    """Return the names that the virtual cameras among `wanted` have once they are open."""
     parts = [text.strip().partition(":") for text in wanted]
     return {f"virtual camera {device}" for kind, _, device in parts if kind == "virtual" and device}
 
 
-def _ours(place: Path) -> bool:
-    """True for a folder that this user alone can write: where the system has none of his own, it lies in /tmp."""
+def _is_private(place: Path) -> bool:
+    """Return True if only this user can write to the folder, which may lie in /tmp."""
     try:
         facts = place.lstat()
     except OSError:

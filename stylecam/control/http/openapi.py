@@ -1,4 +1,4 @@
-"""The API's description in OpenAPI 3.1, made from the actions."""
+"""Describe the API in OpenAPI 3.1, from the table of actions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OBJECT = {"type": "object"}
 
 
 def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
-    """The description, ready for JSON."""
+    """Return the description as a JSON object."""
     paths: dict[str, Any] = {
         "/api/state": {
             "get": _operation(
@@ -83,22 +83,26 @@ def _post(action: Action) -> dict[str, Any]:
 
 
 def _get(action: Action) -> dict[str, Any]:
-    given = [_query(p.name, _schema(p, words=True), p.help, p.required) for p in action.parameters]
-    return _operation(f"{action.help}, by its address alone", {"200": _json(_ref("Done")), **_errors(409, 422)}, given)
+    parameters = [_query(p.name, _schema(p, words=True), p.help, p.required) for p in action.parameters]
+    return _operation(
+        f"{action.help}, by its address alone", {"200": _json(_ref("Done")), **_errors(409, 422)}, parameters
+    )
 
 
 def _schema(parameter: Parameter, words: bool = False) -> dict[str, Any]:
-    """What `parameter` may be; in a query string (`words`) weights are text."""
-    told: dict[str, Any] = {"description": f"{parameter.help}: {parameter.allowed}"}
+    """Return the JSON schema of `parameter`; in a query string (`words`) weights are text."""
+    common: dict[str, Any] = {"description": f"{parameter.help}: {parameter.allowed}"}
     if parameter.kind == FLAG:
-        return {"type": "boolean", **told}
+        return {"type": "boolean", **common}
     if parameter.kind == NUMBER:
         number = {"type": "number", "minimum": parameter.low, "maximum": parameter.high}
-        return {"anyOf": [{"enum": list(parameter.choices)}, number], **told} if parameter.choices else number | told
+        return (
+            {"anyOf": [{"enum": list(parameter.choices)}, number], **common} if parameter.choices else number | common
+        )
     if parameter.kind == TEXT or words:
-        return {"type": "string", "minLength": 1, "maxLength": LONGEST, **told}
+        return {"type": "string", "minLength": 1, "maxLength": LONGEST, **common}
     shares = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}}
-    return {"anyOf": [shares, {"type": "string", "minLength": 1, "maxLength": LONGEST}], **told}
+    return {"anyOf": [shares, {"type": "string", "minLength": 1, "maxLength": LONGEST}], **common}
 
 
 def _operation(help_: str, answers: dict[str, Any], parameters: list[dict[str, Any]] | None = None) -> dict[str, Any]:

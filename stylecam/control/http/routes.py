@@ -20,20 +20,19 @@ from stylecam.errors import CommandRefusedError, EngineRunError, StylecamError, 
 from stylecam.utils.version import __version__
 
 RESULT_TIMEOUT_S = 12.0
-"""How long an answer waits for its order to be carried out; the end of a recording takes longest."""
-
+"""How long to wait for the result of a command; ending a recording takes longest."""
 
 _STATS = Parameter("stats", FLAG, "with all figures", required=False)
 
 
 class ApiRoutes:
-    """The handlers of `/api/...`, but for the live connection."""
+    """The handlers of `/api/...`, except for the WebSocket."""
 
     def __init__(self, context: ServerContext, authenticator: Authenticator) -> None:
         self._context, self._authenticator = context, authenticator
 
     def routes(self) -> list[web.RouteDef]:
-        """What leads where."""
+        """Return the routes."""
         return [
             web.get("/api/state", self._state),
             web.get("/api/stats", self._stats),
@@ -48,10 +47,10 @@ class ApiRoutes:
     async def _state(self, request: web.Request) -> web.Response:
         state = self._context.state()
         try:
-            wanted = bool(_STATS.read(request.query.get("stats", "0")))
+            with_stats = bool(_STATS.read(request.query.get("stats", "0")))
         except UsageError as error:
             return error_response(422, str(error))
-        return web.json_response({**state, "stats": self._context.report()} if wanted else state)
+        return web.json_response({**state, "stats": self._context.report()} if with_stats else state)
 
     async def _stats(self, _: web.Request) -> web.Response:
         return web.json_response(self._context.report())
@@ -87,8 +86,8 @@ class ApiRoutes:
 
     async def _actions(self, _: web.Request) -> web.Response:
         hotkeys = self._context.hotkeys
-        told = [{**action.describe(), "hotkey": hotkeys.get(action.name, "")} for action in ACTIONS.values()]
-        return web.json_response({"actions": told})
+        actions = [{**action.describe(), "hotkey": hotkeys.get(action.name, "")} for action in ACTIONS.values()]
+        return web.json_response({"actions": actions})
 
     async def _openapi(self, _: web.Request) -> web.Response:
         return web.json_response(describe(ACTIONS.values(), __version__))
@@ -109,10 +108,9 @@ class ApiRoutes:
         return await self._carry_out(lambda: Command.from_json(name, arguments))
 
     async def _do(self, request: web.Request) -> web.Response:
-        """The same for whatever can only open an address, as a Stream Deck's website button does."""
-        if not self._authenticator.has_token(
-            request
-        ):  # a cookie is not enough: any page could have the browser ask this
+        """Carry out an action by GET, for clients that can only open an address, such as a Stream Deck."""
+        # A cookie is not enough: any page could make the browser send this request.
+        if not self._authenticator.has_token(request):
             return error_response(401, "an action by its address needs the token in it: ?token=…")
         name = request.match_info["name"]
         if name not in ACTIONS:
@@ -132,10 +130,10 @@ class ApiRoutes:
 
 
 def command_from_message(message: Any) -> Command:
-    """The order in a message of the live connection: `{"action": NAME, "arguments": {...}}`.
+    """Return the command in a WebSocket message: `{"action": NAME, "arguments": {...}}`.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the message has another form, or its action or arguments are wrong.
     """
     arguments = message.get("arguments", {}) if isinstance(message, dict) else None
     if not isinstance(message, dict) or not isinstance(message.get("action"), str) or not isinstance(arguments, dict):

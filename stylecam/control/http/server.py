@@ -1,4 +1,4 @@
-"""The server: the page and the API on a thread of their own."""
+"""Serve the page, the API and the WebSocket on a thread of their own."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ DEFAULT_PORT = 8765
 PORTS_TRIED = 20
 START_S, STOP_S = 10.0, 3.0
 KEEP_ALIVE_S = 75.0
-"""A connection whose last request is so long ago is let go."""
+"""A connection without a request for this long is closed."""
 
 
 class Server:
-    """Serves one `ServerContext`, from `start` to `stop`; whoever has the link may look and steer.
+    """Serves one live session from `start` to `stop`; everybody who has the link may watch and control it.
 
-    Its thread only waits for the network. What the program tells it, from any thread, is handed over and never waited
-    for.
+    The server has a thread of its own. The `send_` methods may be called from any thread and never block.
     """
 
     def __init__(self, context: ServerContext, address: Address | None = None, token: str | None = None) -> None:
-        """`address` without a port takes the first free one from 8765 on; without `token` it is a random one."""
+        """Prepare the server; no port means the first free one from 8765 on, no `token` a random one."""
         self.address = address or Address()
         self.port = self.address.port or DEFAULT_PORT
         self.token = token or new_token()
@@ -49,7 +48,7 @@ class Server:
 
     @property
     def host(self) -> str:
-        """The host it listens on."""
+        """The host that the server listens on."""
         return self.address.host
 
     @property
@@ -59,19 +58,19 @@ class Server:
 
     @property
     def link(self) -> str:
-        """The page's address with the token: who has it, steers."""
+        """The page's address with the token; everybody who has it may control stylecam."""
         return f"{self.url}?token={self.token}"
 
     @property
     def has_clients(self) -> bool:
-        """True while anybody has the page open, and wants figures."""
+        """True while a client is connected to the WebSocket and wants statistics."""
         return self._feed.has_clients
 
     def start(self) -> None:
-        """Listen.
+        """Start listening; return when the port is open.
 
         Raises:
-            ServerUnavailableError: the port is taken, or the address is none of this machine's.
+            ServerUnavailableError: the port is taken, or the address does not belong to this computer.
         """
         ready: threading.Event = threading.Event()
         failure: list[Exception] = []
@@ -86,7 +85,7 @@ class Server:
         self._unsubscribe = self._context.control.subscribe(lambda _: self.send_state())
 
     def stop(self) -> None:
-        """Let everybody go and give the port back. Also after a failed start, and twice."""
+        """Close all connections and the port. May be called twice, and after a failed start."""
         self._unsubscribe()
         self._ask_to_stop()
         if self._thread is not None:
@@ -98,19 +97,19 @@ class Server:
             loop, self._loop = self._loop, None
             if loop is not None:
                 loop.call_soon_threadsafe(self._stopping.set)
-            else:  # nobody waits for it: it ends as soon as it has begun
+            else:  # the thread has not opened the port yet and stops as soon as it has
                 self._stopping.set()
 
     def send_state(self) -> None:
-        """Something that the state tells is another now."""
+        """Send the current state to all WebSocket clients."""
         self._hand_over(self._feed.send_state)
 
     def send_stats(self, report: dict[str, Any]) -> None:
-        """The figures of this moment, as `ServerContext.report` gives them."""
+        """Send the statistics `report`, as `ServerContext.report` returns them, to all WebSocket clients."""
         self._hand_over(lambda: self._feed.send_stats(report))
 
     def send_notice(self, text: str) -> None:
-        """Something that the user should know, in one line."""
+        """Send a one-line message for the user to all WebSocket clients."""
         self._hand_over(lambda: self._feed.send_notice(text))
 
     def _hand_over(self, work: Callable[[], None]) -> None:
@@ -121,13 +120,13 @@ class Server:
     def _serve(self, ready: threading.Event, failure: list[Exception]) -> None:
         try:
             asyncio.run(self._live(ready))
-        except (OSError, UnicodeError) as error:  # a host name that cannot be one is the latter
+        except (OSError, UnicodeError) as error:  # an invalid host name raises UnicodeError
             failure.append(error)
         finally:
             ready.set()
 
     async def _live(self, ready: threading.Event) -> None:
-        """From the opening of the port to the last goodbye."""
+        """Open the port, serve until `stop`, and close everything."""
         runner = web.AppRunner(
             self._application(), access_log=None, logger=_LOG, shutdown_timeout=0.2, keepalive_timeout=KEEP_ALIVE_S
         )
@@ -170,12 +169,12 @@ class Server:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or port == ports[-1]:
                     raise
-        raise AssertionError("there is always a port to try")
+        raise AssertionError("unreachable: the last port either works or raises")
 
     def _reason(self, error: Exception) -> str:
         host = self.address.host
         if not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
-            reason = getattr(error, "strerror", None) or "it is no address of this machine"
+            reason = getattr(error, "strerror", None) or "it is not an address of this computer"
             return f"{host[:60]}, port {self.port}, cannot be listened to: {reason}; try --listen 127.0.0.1"
         if self.address.port is None:
             last = DEFAULT_PORT + PORTS_TRIED - 1
@@ -188,7 +187,7 @@ class Server:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """False for what aiohttp has to say of requests that are none, or end in the middle: whoever sent them was told."""
+    """Return False for aiohttp's log records about malformed or aborted requests; their sender has had an answer."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, http_exceptions.HttpProcessingError | web.RequestPayloadError | ConnectionError)
 

@@ -1,4 +1,4 @@
-"""The page, its files, and the pictures on it."""
+"""Serve the page, its files, the MJPEG stream and the snapshot."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from stylecam.errors import TooManyViewersError
 from stylecam.media.sinks.mjpeg import JpegBroadcast
 
 SNAPSHOT_S = 5.0
-"""A snapshot waits this long for the camera, which may have been off."""
+"""How long a snapshot waits for the camera, which may have been off."""
 STALL_TIMEOUT_S = 30.0
-"""A viewer that has taken nothing for so long has gone, whatever its connection says."""
+"""A viewer that has read nothing for this long is disconnected."""
 BOUNDARY = "stylecamframe"
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
-"""Not asked of the system: on Windows any program may have told it that scripts are plain text."""
+"""Content types are not taken from the system: on Windows any program may have set that of scripts to plain text."""
 
 
 class PageRoutes:
-    """The handlers of everything that is not the API."""
+    """The handlers of everything except the API."""
 
     def __init__(self, broadcast: JpegBroadcast, authenticator: Authenticator) -> None:
         self._broadcast, self._authenticator = broadcast, authenticator
@@ -29,7 +29,7 @@ class PageRoutes:
         self._files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
     def routes(self) -> list[web.RouteDef]:
-        """What leads where."""
+        """Return the routes."""
         return [
             web.get("/", self._index),
             web.get("/picture", self._picture),
@@ -39,7 +39,7 @@ class PageRoutes:
         ]
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
-        """The page; with the token in its address, a cookie and the way to the page without."""
+        """Serve the page. With the token in the address, set a cookie and redirect to the address without it."""
         if "token" not in request.query:
             return self._file("index.html")
         response = web.Response(status=303, headers={"Location": "/"})
@@ -47,7 +47,7 @@ class PageRoutes:
         return response
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
-        """The picture alone, for OBS, which keeps the address as it was given."""
+        """Serve the page that shows only the picture, for OBS, which keeps the token in its address."""
         response = self._file("picture.html")
         if "token" in request.query:
             self._authenticator.set_cookie(request, response)
@@ -57,7 +57,7 @@ class PageRoutes:
         return self._file(request.match_info["name"])
 
     def _file(self, name: str) -> web.Response:
-        if name not in self._files:  # read at the start, so no name leads anywhere else
+        if name not in self._files:  # the files were read at the start, so a name cannot lead outside the folder
             return error_response(404, f"there is no file {name[:60]!r}")
         kind = _KINDS.get(name.rpartition(".")[2], "application/octet-stream")
         return web.Response(body=self._files[name], content_type=kind, charset="utf-8" if "text" in kind else None)
@@ -84,7 +84,7 @@ class PageRoutes:
         try:
             with broadcast.viewer():
                 await response.prepare(request)
-                number = broadcast.number  # what the last viewer saw may be minutes old
+                number = broadcast.number  # the newest JPEG may be minutes old if nobody was watching
                 while True:
                     number, jpeg = await broadcast.next_jpeg(number)
                     if broadcast.closed:
@@ -95,5 +95,5 @@ class PageRoutes:
             return error_response(503, str(error))
         except (ConnectionError, asyncio.TimeoutError):
             if request.transport is not None:
-                request.transport.abort()  # the viewer has left, or will never read what waits for it
+                request.transport.abort()  # the viewer has left or does not read
         return response

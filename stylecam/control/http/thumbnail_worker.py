@@ -1,8 +1,8 @@
-"""A process of its own that paints small pictures, for `stylecam.control.http.thumbnails`.
+"""The process that renders thumbnails for `stylecam.control.http.thumbnails`.
 
-It takes orders on its standard input, one line of JSON followed by the picture's bytes, and answers on its standard
-output, one line of JSON followed by a JPEG. It paints on one thread with the lowest priority there is: OpenCV keeps one
-pool of threads for a process, and a small painting in it would hold up the frames of the live picture.
+It reads requests from standard input, one line of JSON followed by the picture's bytes, and answers on standard output
+with one line of JSON followed by a JPEG. It uses one thread with the lowest priority. It is a separate process
+because OpenCV has one thread pool per process, where a thumbnail would delay the frames of the live picture.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.model import Model
 
 RIM = 8
-"""As the live picture has it, so that both look alike."""
+"""The padding of the live picture, so that both look alike."""
 JPEG_QUALITY = 84
 MAX_SESSIONS = 4
 
 
 class ThumbnailWorker:
-    """Paints pictures whose sides are multiples of 8; networks it has used lately stay loaded."""
+    """Styles pictures whose sides are multiples of 8; recently used networks stay loaded."""
 
     def __init__(self) -> None:
         self._engine = OpenCVEngine("cpu")
         self._sessions: OrderedDict[tuple[str, int, int], InferenceSession] = OrderedDict()
 
     def render(self, path: str, weights: tuple[float, ...], image: Image) -> bytes:
-        """`image` (H×W×3 uint8 BGR) by the network in `path` with style `weights`, as JPEG.
+        """Style `image` (H×W×3 uint8 BGR) with the network in `path` and the style `weights`; return a JPEG.
 
         Raises:
-            ModelFormatError: the file is no network any more.
+            ModelFormatError: the file is not a network any more.
             EngineRunError: OpenCV cannot run it.
         """
         padded = pad_by_reflection(image, RIM)
@@ -63,18 +63,18 @@ class ThumbnailWorker:
         return self._sessions[key]
 
 
-def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
-    """Paint what is ordered until no more orders come."""
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until standard input is closed."""
     worker = ThumbnailWorker()
-    while line := orders.readline():
-        order: dict[str, Any] = json.loads(line)
-        width, height = order["size"]
-        data = orders.read(width * height * 3)
+    while line := requests.readline():
+        request: dict[str, Any] = json.loads(line)
+        width, height = request["size"]
+        data = requests.read(width * height * 3)
         if len(data) < width * height * 3:
             return
         image = np.frombuffer(data, np.uint8).reshape(height, width, 3)
         try:
-            jpeg = worker.render(order["path"], tuple(order["weights"]), image)
+            jpeg = worker.render(request["path"], tuple(request["weights"]), image)
             answer: dict[str, Any] = {"bytes": len(jpeg)}
         except StylecamError as error:
             jpeg, answer = b"", {"error": str(error)}
@@ -83,10 +83,10 @@ def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def main() -> None:
-    """The process's whole life."""
+    """Run the process."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no answer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the program, which then ends this one
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that what libraries print is not taken for an answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which then ends this one
     lower_priority()
     cv2.setNumThreads(1)
     with contextlib.suppress(BrokenPipeError):
@@ -94,9 +94,9 @@ def main() -> None:
 
 
 def lower_priority() -> None:
-    """Let everything else go first.
+    """Give this process the lowest priority.
 
-    In the session of the program, for Linux compares niceness within one session only (autogroups).
+    It stays in the session of the main process, as Linux compares niceness within one session only (autogroups).
     """
     with contextlib.suppress(OSError, psutil.Error):
         psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)

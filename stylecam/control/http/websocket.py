@@ -1,4 +1,4 @@
-"""The live connection: a WebSocket that tells state, figures and faults, and takes orders."""
+"""The WebSocket at /api/live: it sends state, statistics and notices, and receives commands."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ MAX_CLIENTS = 64
 MAX_NOTICES, MAX_ANSWERS = 8, 16
 CLOSE_TIMEOUT_S = 1.0
 HEARTBEAT_S = 20.0
-"""A client that has not answered a ping for about so long is let go."""
+"""A client that does not answer a ping for about this long is disconnected."""
 
 
 class _Client:
-    """What one client has still to be told: the newest of each, so one that does not read costs little."""
+    """What waits to be sent to one client: only the newest of each kind, so that a slow client costs little."""
 
     def __init__(self) -> None:
         self.state: dict[str, Any] | None = None
         self.stats: dict[str, Any] | None = None
         self.notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self.answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_ANSWERS)
-        self.news = asyncio.Event()
+        self.pending = asyncio.Event()
 
     def take(self) -> list[dict[str, Any]]:
-        """Everything to tell now, in its order."""
-        self.news.clear()
-        told: list[dict[str, Any]] = []
+        """Take the waiting messages, in the order in which they are sent."""
+        self.pending.clear()
+        messages: list[dict[str, Any]] = []
         if self.state is not None:
-            told.append({"type": "state", "state": self.state})
+            messages.append({"type": "state", "state": self.state})
         while not self.answers.empty():
-            told.append(self.answers.get_nowait())
-        told += [{"type": "notice", "text": text} for text in self.notices]
+            messages.append(self.answers.get_nowait())
+        messages += [{"type": "notice", "text": text} for text in self.notices]
         if self.stats is not None:
-            told.append({"type": "stats", "stats": self.stats})
+            messages.append({"type": "stats", "stats": self.stats})
         self.state = self.stats = None
         self.notices.clear()
-        return told
+        return messages
 
 
 class StateFeed:
-    """All live connections. Everything here belongs to the server's event loop."""
+    """All WebSocket connections. Everything here runs on the server's event loop."""
 
     def __init__(self, context: ServerContext) -> None:
         self._context = context
@@ -57,47 +57,47 @@ class StateFeed:
 
     @property
     def has_clients(self) -> bool:
-        """True while anybody is connected."""
+        """True while a client is connected."""
         return bool(self._clients)
 
     def send_state(self) -> None:
-        """Tell the state as it is now."""
+        """Send the current state."""
         if self._clients:
             state = self._context.state()
             for client in self._clients:
                 client.state = state
-                client.news.set()
+                client.pending.set()
 
     def send_stats(self, report: dict[str, Any]) -> None:
-        """Tell the figures of `report`."""
-        stats = _shown(report)
+        """Send the statistics of `report`."""
+        stats = _page_stats(report)
         for client in self._clients:
             client.stats = stats
-            client.news.set()
+            client.pending.set()
 
     def send_notice(self, text: str) -> None:
-        """Tell something that the user should know."""
+        """Send a message for the user."""
         for client in self._clients:
             client.notices.append(text)
-            client.news.set()
+            client.pending.set()
 
     async def close(self, _: object = None) -> None:
-        """Let everybody go."""
+        """Disconnect all clients."""
         self._closing = True
         for client in self._clients:
-            client.news.set()
+            client.pending.set()
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        """One client, from its coming to its going."""
+        """Serve one client until it disconnects."""
         if len(self._clients) >= MAX_CLIENTS:
             return error_response(503, f"{MAX_CLIENTS} are connected already; close one")
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_BODY_BYTES)
         await socket.prepare(request)
         client = _Client()
         client.state = self._context.state()
-        client.news.set()
+        client.pending.set()
         self._clients.add(client)
-        tasks = [asyncio.create_task(work) for work in (self._tell(socket, client), self._hear(socket, client))]
+        tasks = [asyncio.create_task(work) for work in (self._send(socket, client), self._receive(socket, client))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -109,18 +109,18 @@ class StateFeed:
                 await socket.close()
         return socket
 
-    async def _tell(self, socket: web.WebSocketResponse, client: _Client) -> None:
+    async def _send(self, socket: web.WebSocketResponse, client: _Client) -> None:
         while not socket.closed and not self._closing:
-            await client.news.wait()
+            await client.pending.wait()
             for message in client.take():
                 await socket.send_json(message)
 
-    async def _hear(self, socket: web.WebSocketResponse, client: _Client) -> None:
-        """Orders, one after the other: who does not take the answers is not listened to for so long."""
+    async def _receive(self, socket: web.WebSocketResponse, client: _Client) -> None:
+        """Carry out commands one after the other. Nothing is read from a client that does not read its answers."""
         async for message in socket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 await client.answers.put(await self._answer(message.data))
-                client.news.set()
+                client.pending.set()
 
     async def _answer(self, data: str | bytes) -> dict[str, Any]:
         number: Any = None
@@ -138,8 +138,8 @@ class StateFeed:
         return done if result.extra is None else {**done, "result": result.extra}
 
 
-def _shown(report: dict[str, Any]) -> dict[str, Any]:
-    """The few figures that a page shows, of all there are."""
+def _page_stats(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of the statistics that the page shows."""
     recent, rung = report["recent"], report["rung"]
     return {
         "published_fps": recent["published_fps"],

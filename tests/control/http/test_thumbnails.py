@@ -165,7 +165,7 @@ def test_the_process_goes_when_nobody_looks_any_more_and_another_comes(use: Use,
 def test_who_asks_in_the_moment_in_which_it_goes_is_painted_by_another(use: Use) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         await thumbnails.get("udnie")
-        thumbnails._let_go()
+        thumbnails._end_when_idle()
         assert await thumbnails.get("great_wave") is not None
 
     use(body)

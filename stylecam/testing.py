@@ -1,4 +1,4 @@
-"""Fakes for tests, ours and those of programs built on stylecam: sources that follow a script, sinks that remember."""
+"""Sources and sinks for tests, of stylecam and of programs built on it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from stylecam.media.sources.base import Source
 from stylecam.utils.clock import Clock
 
 ScriptEvent = Image | SourceError | None
+"""What a scripted source does next: deliver a picture, raise an error, or deliver nothing."""
 
 
 def gray_image(level: int = 128, size: Size | None = None) -> Image:
-    """A plain picture, H×W×3 uint8."""
+    """Return a picture of one grey level, H×W×3 uint8; 128×96 pixels unless `size` is given."""
     width, height = size or Size(128, 96)
     return np.full((height, width, 3), level, np.uint8)
 
 
 class ScriptedSource(Source):
-    """Delivers a script: pictures, None for silence, errors to raise. Each event takes one period of the clock.
+    """Follows a script, one event per frame period of `clock`. The last event repeats for ever.
 
-    The last event repeats for ever.
+    Attributes:
+        opened: how often it was opened.
+        closed: how often it was closed.
     """
 
     name = "script"
@@ -40,7 +43,7 @@ class ScriptedSource(Source):
         self._period = 1 / fps
 
     def close(self) -> None:
-        """Counted in `closed`."""
+        """Count the call in `closed`."""
         self.closed += 1
 
     def _open(self, size: Size, fps: float) -> None:
@@ -56,7 +59,7 @@ class ScriptedSource(Source):
 
 
 class FailingSource(ScriptedSource):
-    """A scripted source whose next openings fail with the errors given, one each."""
+    """A scripted source whose first openings fail, each with the next of the errors `refusals`."""
 
     def __init__(
         self, events: Iterable[ScriptEvent], clock: Clock, refusals: Sequence[SourceError], fps: float = 30.0
@@ -71,11 +74,14 @@ class FailingSource(ScriptedSource):
 
 
 class CollectingSink(Sink):
-    """Remembers the frames written, up to `keep`, and fails when told to.
+    """Keeps copies of the last `keep` frames, and fails on request.
+
+    `failing` is called with `open` or `write` before each of these, and may return an error to raise.
 
     Attributes:
         frames: the frames, newest last.
-        failing: called before each write and opening; may return an error to raise.
+        opened_count: how often it was opened.
+        closed_count: how often it was closed.
     """
 
     name = "collected"

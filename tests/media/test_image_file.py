@@ -47,7 +47,7 @@ def test_a_large_photograph_may_be_decoded_smaller_but_never_too_small(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_and_not_told_again(orientation: int, tmp_path: Path) -> None:
+def test_the_orientation_is_applied_and_left_out_of_the_exif(orientation: int, tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x0112], exif[0x010F] = orientation, "A maker"
     made = corners()
@@ -62,7 +62,7 @@ def test_orientation_is_applied_and_not_told_again(orientation: int, tmp_path: P
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_colour_profile_and_exif_come_through(suffix: str, tmp_path: Path) -> None:
+def test_colour_profile_and_exif_are_kept(suffix: str, tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x8298] = "The author"
     exif.get_ifd(0x8769)[0x9003] = "2026:11:22 12:00:00"
@@ -75,7 +75,7 @@ def test_colour_profile_and_exif_come_through(suffix: str, tmp_path: Path) -> No
         assert kept.getexif().get_ifd(0x8769)[0x9003] == "2026:11:22 12:00:00"
 
 
-def test_a_thumbnail_of_the_unpainted_picture_is_not_kept(tmp_path: Path) -> None:
+def test_a_thumbnail_of_the_original_picture_is_not_kept(tmp_path: Path) -> None:
     directories = [(0x010F, 2, 4, b"Me!\0", 26), (0x0103, 3, 1, b"\x06\0\0\0", 0)]  # the second is the thumbnail's
     entries = [struct.pack("<HHHI4sI", 1, *entry) for entry in directories]
     corners().save(tmp_path / "in.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + b"".join(entries))
@@ -87,7 +87,7 @@ def test_a_thumbnail_of_the_unpainted_picture_is_not_kept(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparency_comes_through(mode: str, tmp_path: Path) -> None:
+def test_transparency_is_kept(mode: str, tmp_path: Path) -> None:
     if mode == "P":
         made = corners().quantize(8)
         made.save(tmp_path / "in.png", transparency=made.getpixel((0, 0)))
@@ -101,13 +101,13 @@ def test_transparency_comes_through(mode: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(opened(tmp_path / "out.png"))[:, :, 3], wanted)
 
 
-def test_in_a_jpeg_a_transparent_picture_lies_on_white(tmp_path: Path) -> None:
+def test_a_transparent_picture_has_a_white_background_in_a_jpeg(tmp_path: Path) -> None:
     ImageFile(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8)).write(tmp_path / "out.jpg")
     assert ImageFile.read(tmp_path / "out.jpg").image.min() > 250
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "CMYK", "P", "RGB"])
-def test_every_kind_of_picture_becomes_a_coloured_one(mode: str, tmp_path: Path) -> None:
+def test_every_pixel_format_is_converted_to_bgr(mode: str, tmp_path: Path) -> None:
     corners(mode).save(tmp_path / "in.tif")
     picture = ImageFile.read(tmp_path / "in.tif")
     assert picture.image.shape == (32, 48, 3)
@@ -166,7 +166,7 @@ def test_a_bad_file_is_named(data: bytes, said: str, tmp_path: Path) -> None:
         ImageFile.read(data)
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_as_missing(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadableError, match="there is no file"):
         ImageFile.read(tmp_path / "nowhere.png")
 
@@ -177,7 +177,7 @@ def test_a_float_picture_is_refused(tmp_path: Path) -> None:
         ImageFile.read(tmp_path / "in.tif")
 
 
-def test_a_suffix_nobody_writes_is_refused(tmp_path: Path) -> None:
+def test_a_suffix_without_a_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"write out\.png"):
         ImageFile(np.zeros((8, 8, 3), np.uint8)).write(tmp_path / "out.xyz")
     assert not list(tmp_path.iterdir())
@@ -207,7 +207,7 @@ def test_a_picture_larger_than_its_format_takes_names_another(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("maximum", [1023, 4095, 65535])
-def test_greys_of_any_depth_are_as_bright_as_they_say(maximum: int, tmp_path: Path) -> None:
+def test_greys_of_any_depth_keep_their_brightness(maximum: int, tmp_path: Path) -> None:
     numbers = np.linspace(0, maximum, 64).round().astype(">u2").reshape(8, 8)
     (tmp_path / "a.pgm").write_bytes(b"P5 8 8 %d\n" % maximum + numbers.tobytes())
     found = ImageFile.read(tmp_path / "a.pgm").image
@@ -230,21 +230,19 @@ def moving(path: Path, **more: object) -> Path:
         ("a.mpo", ()),  # phones keep previews and depths so
     ],
 )
-def test_further_pictures_in_a_file_are_not_passed_over_silently(
-    name: str, says: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_further_pictures_in_a_file_are_noted(name: str, says: tuple[str, ...], tmp_path: Path) -> None:
     kind = {"format": "PNG"} if name == "a.apng" else {}
     picture = ImageFile.read(moving(tmp_path / name, **kind))
     assert picture.notes == says
     assert abs(int(picture.image[8, 8, 2]) - 50) < 4  # the first
 
 
-def test_a_picture_by_itself_needs_no_note(tmp_path: Path) -> None:
+def test_a_file_with_one_picture_has_no_note(tmp_path: Path) -> None:
     corners().save(tmp_path / "a.gif")
     assert ImageFile.read(tmp_path / "a.gif").notes == ()
 
 
-def test_of_formats_that_only_opencv_reads_it_is_said_what_is_lost(tmp_path: Path) -> None:
+def test_what_is_lost_in_formats_that_only_opencv_reads_is_noted(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.pam"), np.full((8, 8, 3), 99, np.uint8))
     picture = ImageFile.read(tmp_path / "a.pam")
     assert picture.image[0, 0, 0] == 99

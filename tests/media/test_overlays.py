@@ -21,7 +21,7 @@ def written(path: Path, width: int, height: int, level: int = 200) -> Path:
 
 
 @pytest.mark.parametrize("shape", [(64, 36), (1920, 1080), (100, 100), (30, 300), (1, 1), (3000, 2)], ids=str)
-def test_the_whole_picture_is_shown_as_large_as_can_be(tmp_path: Path, shape: tuple[int, int]) -> None:
+def test_the_whole_picture_is_shown_as_large_as_possible(tmp_path: Path, shape: tuple[int, int]) -> None:
     shown = panic_cover_from_file(written(tmp_path / "a.png", *shape), SIZE)
     scale = min(SIZE.width / shape[0], SIZE.height / shape[1])
     assert shown.shape == (180, 320, 3)
@@ -29,7 +29,7 @@ def test_the_whole_picture_is_shown_as_large_as_can_be(tmp_path: Path, shape: tu
     assert (shown > 190).all(axis=2).sum() == max(1, round(shape[0] * scale)) * max(1, round(shape[1] * scale))
 
 
-def test_what_is_transparent_lies_on_a_dark_ground(tmp_path: Path) -> None:
+def test_a_transparent_picture_has_a_dark_background(tmp_path: Path) -> None:
     picture = np.full((180, 320, 4), 255, np.uint8)
     picture[:, 160:, 3] = 0
     cv2.imwrite(str(tmp_path / "a.png"), picture)
@@ -47,7 +47,7 @@ def test_a_file_that_is_no_picture_is_refused_before_anything_opens(tmp_path: Pa
 
 
 @pytest.mark.parametrize("size", [Size(64, 64), Size(640, 480), Size(1280, 720), Size(480, 1280)], ids=str)
-def test_without_a_picture_a_card_with_words_in_its_middle(size: Size) -> None:
+def test_without_a_file_the_cover_is_a_card_with_text_in_its_middle(size: Size) -> None:
     card = panic_cover(size)
     bright = np.argwhere(card.max(axis=2) > 100)
     assert card.shape == (size.height, size.width, 3)

@@ -84,7 +84,7 @@ def test_a_picture_is_contiguous_and_its_own() -> None:
         ((1280, 720), (720, 1280), (405, 720)),
     ],
 )
-def test_the_largest_middle_part_of_the_wanted_shape_is_taken(
+def test_the_largest_middle_part_of_the_requested_shape_is_taken(
     have: tuple[int, int], want: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     height, width = crop(noise(*have), Size(*want)).shape[:2]
@@ -125,7 +125,7 @@ def test_fitting_does_not_distort() -> None:
 
 
 @pytest.mark.parametrize("side", [1, 2, 4])
-def test_a_picture_comes_back_from_its_cells(side: int) -> None:
+def test_a_picture_survives_packing_and_unpacking(side: int) -> None:
     image = noise()
     cells = np.empty((1, 3 * side**2, 64 // side, 96 // side), np.float32)
     pack_pixels(image, cells)
@@ -133,13 +133,13 @@ def test_a_picture_comes_back_from_its_cells(side: int) -> None:
     assert np.array_equal(packed_to_image(cells / np.float32(255)), image)
 
 
-def test_a_view_of_a_picture_has_cells_too() -> None:
+def test_a_view_of_a_picture_can_be_packed() -> None:
     cells = np.empty((1, 48, 8, 16), np.float32)
     pack_pixels(noise()[16:48, 8:72], cells)
     assert np.array_equal(packed_to_image(cells / np.float32(255)), noise()[16:48, 8:72])
 
 
-def test_cells_are_rounded_and_saturated() -> None:
+def test_packed_values_are_rounded_and_saturated() -> None:
     values = np.array([-0.5, 0.501 / 255, 1.7, np.nan], np.float32)
     cells = np.repeat(values, 3)[None, :, None, None]
     assert packed_to_image(cells)[:, :, 0].ravel().tolist() == [0, 1, 255, 0]
@@ -152,6 +152,6 @@ def test_quick_shrinking_moves_nothing_and_keeps_the_brightness() -> None:
     assert cv2.absdiff(quick, careful).max() <= 2
 
 
-def test_quick_is_careful_where_it_would_skip_pixels() -> None:
+def test_quick_shrinking_below_half_averages_all_pixels() -> None:
     picture = np.random.default_rng(5).integers(0, 256, (144, 256, 3), np.uint8)
     assert np.array_equal(resize(picture, Size(64, 36), quick=True), resize(picture, Size(64, 36)))

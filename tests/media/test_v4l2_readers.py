@@ -100,7 +100,7 @@ def test_a_program_reads_from_its_start_to_its_end(device: Path, search: Search)
     watching.close()
 
 
-def test_one_that_cannot_be_looked_into_may_be_reading(device: Path, search: Search) -> None:
+def test_a_program_that_cannot_be_inspected_may_be_reading(device: Path, search: Search) -> None:
     watching = ProcessReaderDetector(str(device))
     with device.open():
         assert watching.reading() is None
@@ -109,7 +109,7 @@ def test_one_that_cannot_be_looked_into_may_be_reading(device: Path, search: Sea
     watching.close()
 
 
-def test_processes_are_searched_only_when_somebody_has_opened_the_device(device: Path, search: Search) -> None:
+def test_processes_are_searched_only_after_the_device_was_opened(device: Path, search: Search) -> None:
     watching = ProcessReaderDetector(str(device))
     watching.reading()
     for _ in range(RESCAN_EVERY - 1):
@@ -153,7 +153,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     return played
 
 
-def test_the_driver_is_asked_for_its_level_each_time(device: Path, driver: Driver) -> None:
+def test_the_driver_is_asked_for_its_present_state_each_time(device: Path, driver: Driver) -> None:
     watching = DriverReaderDetector(str(device))
     seen = []
     for driver.streaming in (False, True, True, False):
@@ -162,14 +162,14 @@ def test_the_driver_is_asked_for_its_level_each_time(device: Path, driver: Drive
     watching.close()
 
 
-def test_a_driver_without_the_event_is_followed_through_its_programs(device: Path, driver: Driver) -> None:
+def test_without_the_drivers_event_the_programs_are_inspected(device: Path, driver: Driver) -> None:
     driver.knows_the_event = False
     watching = reader_detector(str(device))
     assert isinstance(watching, ProcessReaderDetector)
     watching.close()
 
 
-def test_a_driver_with_the_event_is_asked(device: Path, driver: Driver) -> None:
+def test_the_drivers_event_is_used_where_there_is_one(device: Path, driver: Driver) -> None:
     watching = reader_detector(str(device))
     assert isinstance(watching, DriverReaderDetector)
     watching.close()

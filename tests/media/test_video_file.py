@@ -93,14 +93,14 @@ def test_every_frame_keeps_its_time_and_the_sound_is_untouched(suffix: str, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.mp4", f"out{suffix}"])
 
 
-def test_colours_come_through(tmp_path: Path) -> None:
+def test_colours_are_kept(tmp_path: Path) -> None:
     transform_video(make(tmp_path / "in.mp4"), tmp_path / "out.mp4", same, quiet)
     before, after = (frames(tmp_path / name)[0].astype(int) for name in ("in.mp4", "out.mp4"))
     assert np.abs(before - after)[32:, 32:].max() <= 4
     assert after[4, 4].min() > 240
 
 
-def test_what_paint_gives_is_what_is_written(tmp_path: Path) -> None:
+def test_the_transformed_pictures_are_written(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mp4", sound=None)
     result = transform_video(clip, tmp_path / "out.mp4", lambda image: np.full((50, 80, 3), 77, np.uint8), quiet)
     assert (result.size, result.sounds) == ((80, 50), 0)
@@ -124,7 +124,7 @@ def written_turned(clip: Path, turned: Path, turn: int) -> bool:
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-def test_rotation_is_applied_and_not_told_again(turn: int, tmp_path: Path) -> None:
+def test_rotation_is_applied_and_left_out_of_the_result(turn: int, tmp_path: Path) -> None:
     needed = "STYLECAM_NEED_ALL" in os.environ  # then what is missing is a failure
     if shutil.which("ffmpeg") is None and not needed:
         pytest.skip("ffmpeg writes the rotation of this test's clip")
@@ -144,7 +144,7 @@ def test_rotation_is_applied_and_not_told_again(turn: int, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError])
-def test_interrupted_it_leaves_nothing_and_an_older_result_alone(failure: type[BaseException], tmp_path: Path) -> None:
+def test_an_interruption_leaves_no_file_and_keeps_an_older_result(failure: type[BaseException], tmp_path: Path) -> None:
     clip, out = make(tmp_path / "in.mp4"), tmp_path / "out.mp4"
     out.write_bytes(b"an older result")
     seen: list[str] = []
@@ -162,7 +162,7 @@ def test_interrupted_it_leaves_nothing_and_an_older_result_alone(failure: type[B
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
 
 
-def test_a_part_that_another_run_writes_is_left_to_it(tmp_path: Path) -> None:
+def test_the_part_file_of_another_run_is_not_touched(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mp4")
     (tmp_path / "out.part.mp4").write_bytes(b"of another run")
     with pytest.raises(SinkUnavailableError, match=r"out\.part\.mp4 is there"):
@@ -175,7 +175,7 @@ def cut(path: Path, share: float) -> Path:
     return path
 
 
-def test_a_clip_cut_off_is_painted_as_far_as_it_goes_and_told(tmp_path: Path) -> None:
+def test_a_cut_off_video_is_written_as_far_as_it_goes_and_reported(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mkv", times=tuple(range(0, 4000, 40)), sound=None)
     result: VideoResult = transform_video(cut(clip, 0.5), tmp_path / "out.mkv", same, quiet)
     assert result.cut_off
@@ -203,7 +203,7 @@ def test_a_clip_that_cannot_be_read_is_named_and_nothing_is_written(damage: str,
     assert not list(tmp_path.glob("out*"))
 
 
-def test_sound_that_does_not_fit_is_said(tmp_path: Path) -> None:
+def test_sound_that_the_format_cannot_hold_is_reported(tmp_path: Path) -> None:
     clip = make(tmp_path / "in.mkv", sound="pcm_u8")
     with pytest.raises(SinkUnavailableError, match=r"pcm_u8.*write \.mkv"):
         transform_video(clip, tmp_path / "out.mp4", same, quiet)

@@ -33,7 +33,7 @@ def test_advancing_lets_time_pass() -> None:
 
 
 @pytest.mark.parametrize("make", [ManualClock, SystemClock])
-def test_a_stopped_wait_says_so(make: type[ManualClock] | type[SystemClock], stop: threading.Event) -> None:
+def test_a_stopped_wait_returns_false(make: type[ManualClock] | type[SystemClock], stop: threading.Event) -> None:
     clock: Clock = make()
     stop.set()
     assert clock.wait_until(clock.now() + 3600, stop) is False

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and names are checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from stylecam.errors import UsageError
-from stylecam.utils.files import check_file_name, check_writable, create_unique_file, write_json
+from stylecam.utils.files import (
+    atomic_file,
+    check_file_name,
+    check_writable,
+    create_part_file,
+    create_unique_file,
+    write_json,
+)
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -53,7 +60,7 @@ def umask() -> Iterator[None]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 @pytest.mark.usefixtures("umask")
-def test_who_may_read_it_is_as_the_user_has_set(tmp_path: Path) -> None:
+def test_a_new_file_follows_the_users_umask(tmp_path: Path) -> None:
     write_json(tmp_path / "stats.json", {})
     assert mode(tmp_path / "stats.json") == 0o640
 
@@ -96,6 +103,14 @@ def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "pipe").is_fifo()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_a_secret_is_private_from_the_beginning(tmp_path: Path) -> None:
+    with atomic_file(tmp_path / "token.json", mode=0o600) as file:
+        assert [mode(path) for path in tmp_path.iterdir()] == [0o600]
+        file.write(b"secret")
+    assert mode(tmp_path / "token.json") == 0o600
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -131,3 +146,10 @@ def test_a_name_that_could_lead_elsewhere_is_refused(text: str) -> None:
 def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
     names = [create_unique_file(tmp_path, "me", ".png").name for _ in range(3)]
     assert names == ["me.png", "me-2.png", "me-3.png"]
+
+
+def test_a_part_file_keeps_the_suffix_and_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    names = [create_part_file(tmp_path / "talk.mp4", attempts=3).name for _ in range(3)]
+    assert names == ["talk.part.mp4", "talk.part2.mp4", "talk.part3.mp4"]
+    with pytest.raises(FileExistsError):
+        create_part_file(tmp_path / "talk.mp4", attempts=3)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stylecam.utils.latest import Latest
 
 
-def test_an_empty_slot_gives_nothing() -> None:
+def test_without_an_item_none_is_taken() -> None:
     assert Latest[int]().take() is None
 
 
@@ -20,7 +20,7 @@ def test_what_was_put_is_taken_once() -> None:
     assert [slot.take(), slot.take()] == ["frame", None]
 
 
-def test_putting_into_an_empty_slot_replaces_nothing() -> None:
+def test_the_first_item_replaces_nothing() -> None:
     assert Latest[str]().put("frame") is False
 
 
@@ -65,7 +65,7 @@ def test_closing_wakes_a_waiting_taker() -> None:
     assert got == [None]
 
 
-def test_a_closed_slot_does_not_make_anyone_wait() -> None:
+def test_taking_after_close_does_not_wait() -> None:
     slot: Latest[str] = Latest()
     slot.close()
     taker = threading.Thread(target=lambda: slot.take(60))
@@ -84,7 +84,7 @@ def test_a_taker_that_waits_can_be_woken_without_an_item() -> None:
     assert taken == [None]
 
 
-def test_woken_before_it_waits_it_does_not_wait_but_once() -> None:
+def test_waking_before_a_wait_ends_only_the_next_wait() -> None:
     slot: Latest[int] = Latest()
     slot.wake()
     assert slot.take(60) is None

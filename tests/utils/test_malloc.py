@@ -25,7 +25,7 @@ def _forgotten() -> Iterator[None]:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what other threads freed")
-def test_what_another_thread_had_and_freed_is_given_back() -> None:
+def test_memory_that_another_thread_has_freed_is_returned_to_the_system() -> None:
     held = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -48,13 +48,13 @@ def test_what_another_thread_had_and_freed_is_given_back() -> None:
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_elsewhere_it_does_nothing(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_other_systems_nothing_is_done(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(ctypes, "CDLL", None)
     assert (malloc.trim(), malloc.limit_arenas()) == (False, False)
 
 
-def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_another_c_library_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     monkeypatch.setattr(ctypes, "CDLL", None)

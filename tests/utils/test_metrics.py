@@ -8,13 +8,13 @@ from stylecam.utils.clock import ManualClock
 from stylecam.utils.metrics import StageTimes
 
 
-def test_a_stage_s_time_is_known_once_it_has_ended(clock: ManualClock) -> None:
+def test_the_time_of_a_stage_is_known_when_it_has_ended(clock: ManualClock) -> None:
     with StageTimes(clock).time("network") as lap:
         clock.advance(0.0125)
     assert lap.milliseconds == pytest.approx(12.5)
 
 
-def test_stages_are_told_apart_in_the_order_in_which_they_came(clock: ManualClock) -> None:
+def test_stages_are_listed_in_the_order_of_their_first_runs(clock: ManualClock) -> None:
     stages = StageTimes(clock)
     for name, seconds in (("fit", 0.001), ("network", 0.010), ("fit", 0.003)):
         with stages.time(name):

@@ -23,7 +23,7 @@ def test_of_several_packages_all_missing_ones_are_named() -> None:
         require("one_missing", "json", "two_missing", purpose="training", extra="train", error=TrainingUnavailableError)
 
 
-def test_packages_that_are_there_are_not_complained_about() -> None:
+def test_installed_packages_raise_nothing() -> None:
     require("json", "email.mime", purpose="this", extra="none", error=TrainingUnavailableError)
 
 

@@ -44,12 +44,12 @@ def dies(_: str) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def test_work_that_returns_is_done(tmp_path: Path) -> None:
+def test_a_function_that_returns_has_succeeded(tmp_path: Path) -> None:
     assert sandbox.run(f"{__name__}:leaves_a_note", str(tmp_path / "note"), AMPLE) is None
     assert (tmp_path / "note").exists()
 
 
-def test_what_never_ends_is_ended(tmp_path: Path) -> None:
+def test_a_function_that_never_ends_is_killed(tmp_path: Path) -> None:
     assert (
         sandbox.run(f"{__name__}:never_ends", str(tmp_path / "pid"), SandboxLimits(1, 2**30)) == "took longer than 1 s"
     )
@@ -57,15 +57,15 @@ def test_what_never_ends_is_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("work", [eats, asks_for_everything])
-def test_what_wants_too_much_memory_is_ended(work: object) -> None:
+def test_a_function_that_needs_too_much_memory_is_killed(work: object) -> None:
     limits = SandboxLimits(60, 200 * 2**20)
     assert sandbox.run(f"{__name__}:{work.__name__}", "", limits) == "wanted more than 200 MB of memory"  # type: ignore[attr-defined]
 
 
-def test_an_error_of_ours_is_told_by_its_last_line() -> None:
+def test_an_exception_is_reported_by_its_last_line() -> None:
     assert sandbox.run(f"{__name__}:stumbles", "", AMPLE) == "ended with status 1 (LookupError: no such tile)"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that end a process")
-def test_a_crash_is_told_by_its_signal() -> None:
+def test_a_crash_is_reported_by_its_signal() -> None:
     assert sandbox.run(f"{__name__}:dies", "", AMPLE) == "crashed (SIGSEGV)"

@@ -54,20 +54,20 @@ def test_two_outputs_to_one_place_are_refused(twice: list[str]) -> None:
 
 
 def test_different_devices_ports_and_files_may_stand_side_by_side() -> None:
-    wanted = ["virtual:/dev/video10", "virtual:/dev/video11", "web:9000", "file:a.mp4", "file:b.mp4"]
-    assert len(make_sinks(wanted)) == 5
+    requested = ["virtual:/dev/video10", "virtual:/dev/video11", "web:9000", "file:a.mp4", "file:b.mp4"]
+    assert len(make_sinks(requested)) == 5
 
 
 @pytest.mark.parametrize(
     "text", ["", "virtul", "screen:1", "window:2", "pipewire:x", "null:x", ":8765", "http://127.0.0.1"]
 )
-def test_what_is_no_output_is_refused_with_those_there_are(text: str) -> None:
+def test_an_unknown_output_is_refused_with_the_known_ones(text: str) -> None:
     with pytest.raises(UsageError, match="is none of virtual"):
         make_sinks([text])
 
 
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "80.5", "99999999999", "²", "8765/"])
-def test_what_is_no_port_is_refused(port: str) -> None:
+def test_an_invalid_port_is_refused(port: str) -> None:
     with pytest.raises(UsageError, match="is no port"):
         make_sinks([f"web:{port}"])
 
@@ -77,6 +77,6 @@ def test_a_file_without_a_name_is_refused() -> None:
         make_sinks(["file:"])
 
 
-def test_nothing_is_opened_or_written_by_choosing(tmp_path: Path) -> None:
+def test_making_sinks_opens_and_writes_nothing(tmp_path: Path) -> None:
     make_sinks([f"file:{tmp_path / 'a.mp4'}", "web:9000"])
     assert list(tmp_path.iterdir()) == []

@@ -87,7 +87,7 @@ def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink
     assert watch(sink, look) <= 3
 
 
-def test_who_waits_for_the_camera_is_not_shown_a_card(sink: MjpegSink) -> None:
+def test_waiting_for_a_live_picture_skips_covers(sink: MjpegSink) -> None:
     async def look() -> bytes:
         waiting = asyncio.create_task(sink.broadcast.next_live_jpeg())
         for shade, index in ((20, -1), (20, -1), (200, 0)):
@@ -99,7 +99,7 @@ def test_who_waits_for_the_camera_is_not_shown_a_card(sink: MjpegSink) -> None:
     assert level(watch(sink, look)) == pytest.approx(200, abs=2)
 
 
-def test_while_nobody_looks_nothing_is_encoded(sink: MjpegSink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_encoded_without_viewers(sink: MjpegSink, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[Image] = []
 
     def encode(image: Image) -> bytes:
@@ -117,7 +117,7 @@ def test_while_nobody_looks_nothing_is_encoded(sink: MjpegSink, monkeypatch: pyt
     assert encoded == []
 
 
-def test_who_looks_watches(sink: MjpegSink) -> None:
+def test_a_stream_that_is_read_counts_as_a_viewer(sink: MjpegSink) -> None:
     async def look() -> bool | None:
         return sink.has_viewers()
 
@@ -146,6 +146,6 @@ def test_one_viewer_too_many_is_refused(sink: MjpegSink) -> None:
         assert sink.has_viewers()
 
 
-def test_without_a_server_it_takes_pictures_and_forgets_them(sink: MjpegSink) -> None:
+def test_without_a_server_pictures_are_discarded(sink: MjpegSink) -> None:
     write(sink)
     assert sink.has_viewers() is False

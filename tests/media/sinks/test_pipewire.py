@@ -56,7 +56,7 @@ def refusal(sink: PipeWireSink) -> str:
     return str(caught.value)
 
 
-def test_elsewhere_than_on_linux_there_is_none(sink: PipeWireSink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_unavailable_on_other_systems_than_linux(sink: PipeWireSink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     assert "PipeWire is a part of Linux" in refusal(sink)
 
@@ -97,7 +97,7 @@ def test_without_pipewire_it_says_how_to_start_it(sink: PipeWireSink, programs: 
 
 
 @posix
-def test_the_childs_own_error_is_shown_and_not_what_it_says_after(sink: PipeWireSink, programs: Bin) -> None:
+def test_the_programs_first_error_is_shown_and_not_what_follows(sink: PipeWireSink, programs: Bin) -> None:
     programs.put("pw-dump", WATCHING)
     programs.put("gst-launch-1.0", "echo 'ERROR: it broke' >&2; echo 'Freeing pipeline ...'; exit 1")
     sink.open(SIZE, 30)
@@ -112,7 +112,7 @@ def test_the_childs_own_error_is_shown_and_not_what_it_says_after(sink: PipeWire
 
 
 @posix
-def test_a_camera_that_hangs_neither_holds_up_writing_nor_closing(sink: PipeWireSink, programs: Bin) -> None:
+def test_a_program_that_hangs_delays_neither_writing_nor_closing(sink: PipeWireSink, programs: Bin) -> None:
     programs.put("pw-dump", WATCHING)
     programs.put("gst-launch-1.0", "trap '' TERM INT; while :; do sleep 60; done")
     sink.open(Size(1280, 720), 30)
@@ -126,16 +126,16 @@ def test_a_camera_that_hangs_neither_holds_up_writing_nor_closing(sink: PipeWire
 
 
 @posix
-@pytest.mark.parametrize(("state", "watched"), [("running", True), ("idle", False), ("suspended", False)])
-def test_it_is_watched_while_its_node_runs(sink: PipeWireSink, programs: Bin, state: str, watched: bool) -> None:
+@pytest.mark.parametrize(("state", "has_viewers"), [("running", True), ("idle", False), ("suspended", False)])
+def test_it_has_viewers_while_its_node_runs(sink: PipeWireSink, programs: Bin, state: str, has_viewers: bool) -> None:
     programs.put("pw-dump", f"{SHOWN % state}; exec sleep 60")
     programs.put("gst-launch-1.0", "exec sleep 60")
     sink.open(SIZE, 30)
-    assert sink.has_viewers() is watched
+    assert sink.has_viewers() is has_viewers
 
 
 @posix
-def test_a_camera_that_its_last_reader_took_along_is_made_again(
+def test_a_camera_that_ended_with_its_last_reader_is_made_again(
     sink: PipeWireSink, programs: Bin, tmp_path: Path
 ) -> None:
     programs.put("pw-dump", WATCHING)

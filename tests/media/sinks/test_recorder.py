@@ -94,7 +94,7 @@ def test_until_it_is_finished_it_does_not_carry_its_name(encoder: str, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["talk.mp4"]
 
 
-def test_a_discarded_recording_leaves_nothing_and_an_older_one_in_peace(encoder: str, tmp_path: Path) -> None:
+def test_a_discarded_recording_leaves_no_file_and_keeps_an_older_one(encoder: str, tmp_path: Path) -> None:
     (tmp_path / "talk.mp4").write_text("an older talk")
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
@@ -240,7 +240,7 @@ def _fails_with(slow: Slow, tmp_path: Path, failure: Exception) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError("no space left"), ValueError("bad"), RuntimeError("bad")])
-def test_a_failing_encoder_is_said(slow: Slow, tmp_path: Path, failure: Exception) -> None:
+def test_a_failing_encoder_is_reported(slow: Slow, tmp_path: Path, failure: Exception) -> None:
     _fails_with(slow, tmp_path, failure)
     assert slow.closed
 

@@ -122,7 +122,7 @@ def test_no_virtual_camera_says_why_and_how_to_get_one(sink: VirtualCameraSink) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
-def test_of_a_held_camera_it_says_who_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_that_holds_the_device_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Device.refusing.append("not a video output device")
     monkeypatch.setattr(v4l2, "holders", lambda path: [(412, "ffmpeg")])
     with pytest.raises(SinkUnavailableError, match=r"close ffmpeg \(process 412\); stylecam doctor says more"):
@@ -224,13 +224,13 @@ def test_the_array_may_be_reused_after_writing(sink: VirtualCameraSink) -> None:
     assert Device.made[0].frames[0].max() == 10
 
 
-def test_where_the_backend_does_not_tell_it_does_not_know_whether_anyone_watches(sink: VirtualCameraSink) -> None:
+def test_without_an_answer_from_the_backend_viewers_are_unknown(sink: VirtualCameraSink) -> None:
     sink.open(SIZE, 30)
     assert sink.has_viewers() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux")
-def test_a_loopback_device_is_watched_while_some_program_reads_it(
+def test_a_loopback_device_has_viewers_while_a_program_reads_it(
     sink: VirtualCameraSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from stylecam.media import v4l2_readers as readers
@@ -256,7 +256,7 @@ def test_a_loopback_device_is_watched_while_some_program_reads_it(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is a part of Linux")
-def test_a_program_nobody_knows_only_reads_if_it_has_mapped_the_device(tmp_path: Path) -> None:
+def test_an_unknown_program_counts_as_a_reader_if_it_has_mapped_the_device(tmp_path: Path) -> None:
     device = tmp_path / "video10"
     device.write_bytes(bytes(4096))
 

@@ -50,7 +50,7 @@ def half_white() -> Frame:
 
 
 @pytest.mark.parametrize(("mirrored", "left"), [(True, 0), (False, 255)])
-def test_people_see_themselves_as_in_a_mirror_unless_the_picture_is_mirrored_already(
+def test_the_preview_is_mirrored_unless_the_picture_is_mirrored_already(
     screen: Screen, mirrored: bool, left: int
 ) -> None:
     sink = WindowSink(mirrored)
@@ -114,7 +114,7 @@ def test_closing_the_window_is_noticed_and_ends_its_output(screen: Screen) -> No
         sink.write(frame())
 
 
-def test_the_window_is_taken_off_the_screen_once(screen: Screen) -> None:
+def test_the_window_is_destroyed_once(screen: Screen) -> None:
     sink = WindowSink()
     sink.open(SIZE, 30)
     sink.write(frame())

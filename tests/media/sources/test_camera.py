@@ -118,7 +118,7 @@ def test_what_the_camera_really_delivers_is_described(source: CameraSource, monk
     assert (described["size"], described["format"]) == ([640, 480], "MJPG")
 
 
-def test_the_rate_is_measured_and_not_believed(source: CameraSource, clock: ManualClock) -> None:
+def test_the_reported_rate_is_measured(source: CameraSource, clock: ManualClock) -> None:
     source.open(SIZE, 30)
     for _ in range(40):
         clock.advance(0.1)
@@ -139,7 +139,7 @@ def test_an_unplugged_camera_is_lost(source: CameraSource) -> None:
     [(False, None), (True, np.zeros((72, 128), np.uint8)), cv2.error("bad JPEG")],
     ids=["none", "grey", "jpeg"],
 )
-def test_a_damaged_picture_is_passed_over_and_many_are_a_loss(source: CameraSource, picture: Any) -> None:
+def test_a_damaged_picture_is_skipped_and_many_in_a_row_are_a_loss(source: CameraSource, picture: Any) -> None:
     source.open(SIZE, 30)
     source.read()
     whole, Lens.picture = Lens.picture, picture
@@ -166,7 +166,9 @@ def test_a_camera_plugged_in_elsewhere_is_found_under_its_name(source: CameraSou
     assert source.name == "HD Webcam (/dev/video4)"
 
 
-def test_of_two_of_the_same_name_the_one_at_the_same_plug_is_taken(source: CameraSource, plugged: list[Camera]) -> None:
+def test_of_two_cameras_with_one_name_the_one_at_the_same_port_wins(
+    source: CameraSource, plugged: list[Camera]
+) -> None:
     plugged[:] = [Camera(3, "HD Webcam", "/dev/video3", "usb-2"), Camera(4, "HD Webcam", "/dev/video4", "usb-1")]
     source.open(SIZE, 30)
     assert Lens.made[-1].index == 4
@@ -203,7 +205,7 @@ def test_a_picture_that_never_changes_means_the_driver_repeats_itself(source: Ca
         read_for(source, clock, FROZEN_S + 2)
 
 
-def test_a_closed_shutter_is_believed_after_opening_once_more(source: CameraSource, clock: ManualClock) -> None:
+def test_a_still_picture_is_accepted_after_reopening_the_camera(source: CameraSource, clock: ManualClock) -> None:
     Lens.noise = False
     source.open(SIZE, 30)
     with pytest.raises(SourceLostError):

@@ -21,7 +21,7 @@ ALL = [WEBCAM, PRO, LOOPBACK, LOCKED]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("requested", "found"),
     [
         ("0", WEBCAM),
         (" 2 ", PRO),
@@ -32,14 +32,14 @@ ALL = [WEBCAM, PRO, LOOPBACK, LOCKED]
         ("stylecam", LOOPBACK),
     ],
 )
-def test_a_camera_is_found_by_index_path_name_or_part_of_it(wanted: str, found: Camera) -> None:
-    assert find_camera(wanted, ALL) is found
+def test_a_camera_is_found_by_index_path_name_or_part_of_it(requested: str, found: Camera) -> None:
+    assert find_camera(requested, ALL) is found
 
 
-@pytest.mark.parametrize("wanted", ["7", "/dev/video7", "Logitech", "²"])
-def test_an_unknown_camera_names_those_there_are(wanted: str) -> None:
+@pytest.mark.parametrize("requested", ["7", "/dev/video7", "Logitech", "²"])
+def test_an_unknown_camera_is_refused_with_the_available_ones(requested: str) -> None:
     with pytest.raises(CameraNotFoundError) as caught:
-        find_camera(wanted, ALL)
+        find_camera(requested, ALL)
     assert all(str(camera) in str(caught.value) for camera in ALL)
 
 
@@ -109,13 +109,13 @@ def test_a_loopback_device_is_marked_as_virtual(machine: Machine) -> None:
     assert [camera.virtual for camera in list_cameras()] == [True]
 
 
-def test_a_camera_one_may_not_open_is_listed_with_the_remedy(machine: Machine) -> None:
+def test_a_camera_without_permission_is_listed_with_the_remedy(machine: Machine) -> None:
     machine.says["/dev/video0"] = PermissionError(13, "Permission denied")
     (camera,) = list_cameras()
     assert "usermod -aG video" in (camera.problem or "")
 
 
-def test_a_camera_unplugged_while_looking_is_left_out(machine: Machine) -> None:
+def test_a_camera_unplugged_during_the_search_is_left_out(machine: Machine) -> None:
     machine.says["/dev/video0"] = OSError(19, "No such device")
     machine.add("/dev/video2", "HD Webcam")
     assert [camera.index for camera in list_cameras()] == [2]

@@ -35,7 +35,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "kind", "name"),
+    ("requested", "kind", "name"),
     [
         (None, CameraSource, "HD Webcam (/dev/video0)"),
         ("0", CameraSource, "HD Webcam (/dev/video0)"),
@@ -53,30 +53,30 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (".", ImageSource, "."),
     ],
 )
-def test_what_a_user_writes_has_its_source(
-    wanted: str | None, kind: type[Source], name: str, clock: ManualClock
+def test_each_value_of_the_camera_option_has_its_source(
+    requested: str | None, kind: type[Source], name: str, clock: ManualClock
 ) -> None:
-    source = make_source(wanted, clock)
+    source = make_source(requested, clock)
     assert type(source) is kind
     assert source.name == name
 
 
-@pytest.mark.parametrize("wanted", ["missing.mp4", "folder/missing.xyz", "./missing"])
-def test_a_file_that_is_not_there_is_not_taken_for_a_cameras_name(wanted: str, clock: ManualClock) -> None:
+@pytest.mark.parametrize("requested", ["missing.mp4", "folder/missing.xyz", "./missing"])
+def test_a_file_that_is_not_there_is_not_taken_for_a_cameras_name(requested: str, clock: ManualClock) -> None:
     with pytest.raises(SourceUnreadableError, match="there is no file"):
-        make_source(wanted, clock)
+        make_source(requested, clock)
 
 
-@pytest.mark.parametrize("wanted", ["7", "Logitech", "/dev/video77", "²"])
-def test_an_unknown_camera_is_one(wanted: str, clock: ManualClock) -> None:
+@pytest.mark.parametrize("requested", ["7", "Logitech", "/dev/video77", "²"])
+def test_an_unknown_camera_is_an_error(requested: str, clock: ManualClock) -> None:
     with pytest.raises(CameraNotFoundError):
-        make_source(wanted, clock)
+        make_source(requested, clock)
 
 
-@pytest.mark.parametrize("wanted", ["~nobody-of-this-name/clip.mp4", "x" * 5000, "a\0b"])
-def test_an_impossible_path_is_refused_in_words(wanted: str, clock: ManualClock) -> None:
+@pytest.mark.parametrize("requested", ["~nobody-of-this-name/clip.mp4", "x" * 5000, "a\0b"])
+def test_an_impossible_path_is_refused_in_words(requested: str, clock: ManualClock) -> None:
     with pytest.raises((SourceError, ValueError)) as caught:
-        make_source(wanted, clock)
+        make_source(requested, clock)
     assert type(caught.value).__module__ == "stylecam.errors"
 
 

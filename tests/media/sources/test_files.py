@@ -119,7 +119,7 @@ def test_a_closed_video_may_be_opened_again(clip: Path, clock: ManualClock) -> N
 
 
 @pytest.mark.parametrize("data", [b"", b"no video at all" * 50, bytes(5000)], ids=["empty", "text", "zeros"])
-def test_what_is_no_video_is_named(data: bytes, tmp_path: Path, clock: ManualClock) -> None:
+def test_a_file_that_is_no_video_is_named(data: bytes, tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(data)
     with pytest.raises(SourceUnreadableError, match=r"clip\.mp4 holds no video"):
@@ -131,7 +131,7 @@ def test_a_missing_video_is_named(tmp_path: Path, clock: ManualClock) -> None:
         VideoSource(str(tmp_path / "clip.mp4"), clock).open(SIZE, 30)
 
 
-def test_an_address_nobody_answers_at_is_named(clock: ManualClock) -> None:
+def test_an_address_without_an_answer_is_named(clock: ManualClock) -> None:
     with pytest.raises(SourceUnreadableError, match="does not answer with a video stream"):
         VideoSource("http://127.0.0.1:9/stream.mjpg", clock).open(SIZE, 30)
 
@@ -162,7 +162,7 @@ def picture(path: Path, level: int, size: tuple[int, int] = (300, 200)) -> Path:
     return path
 
 
-def test_a_picture_is_shown_at_the_rate_wished_for(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_picture_is_shown_at_the_requested_rate(tmp_path: Path, clock: ManualClock) -> None:
     source = ImageSource(picture(tmp_path / "face.png", 90), clock)
     source.open(SIZE, 25)
     frames = [read(source) for _ in range(6)]
@@ -215,7 +215,7 @@ def _only_broken(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("make", [_broken, _empty, _missing, _only_broken], ids=lambda make: make.__name__)
-def test_what_holds_no_picture_is_named(make: Callable[[Path], Path], tmp_path: Path, clock: ManualClock) -> None:
+def test_a_path_without_a_picture_is_named(make: Callable[[Path], Path], tmp_path: Path, clock: ManualClock) -> None:
     path = make(tmp_path)
     with pytest.raises(SourceUnreadableError) as caught:
         ImageSource(path, clock).open(SIZE, 30)
@@ -242,7 +242,7 @@ def opened(source: Source, size: Size = SIZE, fps: float = 30.0) -> Source:
 
 
 @pytest.mark.parametrize("make", [DemoSource, TimestampSource])
-def test_what_is_built_in_delivers_at_the_rate_and_size_wished_for(
+def test_built_in_sources_deliver_the_requested_rate_and_size(
     make: type[DemoSource] | type[TimestampSource], clock: ManualClock
 ) -> None:
     source = opened(make(clock), SIZE, 24)
@@ -272,7 +272,7 @@ def test_the_demo_moves(clock: ManualClock) -> None:
     assert float(cv2.absdiff(first, read(source).image).mean()) > 5
 
 
-def test_after_a_pause_the_demo_does_not_race(clock: ManualClock) -> None:
+def test_after_a_pause_the_demo_does_not_catch_up(clock: ManualClock) -> None:
     source = opened(DemoSource(clock))
     read(source)
     clock.advance(60)
@@ -286,7 +286,7 @@ def _stamp(image: Image) -> float:
     return seconds
 
 
-def test_the_test_picture_tells_when_it_was_taken(clock: ManualClock) -> None:
+def test_the_test_pattern_holds_its_capture_time(clock: ManualClock) -> None:
     source = opened(TimestampSource(clock), Size(1280, 720))
     for _ in range(5):
         frame = read(source)

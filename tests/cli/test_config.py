@@ -21,7 +21,7 @@ def shown(capsys: pytest.CaptureFixture[str], *flags: str) -> dict[str, Any]:
     return found
 
 
-def test_each_value_is_shown_with_what_has_set_it(
+def test_each_value_is_shown_with_its_origin(
     own_settings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own_settings.write_text('[run]\nstyle = "the_scream"\nfps = 20\nsize = "640x360"\n')
@@ -34,7 +34,7 @@ def test_each_value_is_shown_with_what_has_set_it(
     assert run["cpu"] == {"value": 80.0, "from": "default"}
 
 
-def test_a_tilde_that_the_shell_left_standing_means_the_home(
+def test_a_tilde_that_the_shell_did_not_expand_means_the_home_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HOME", "USERPROFILE"):
@@ -96,7 +96,7 @@ def test_a_first_file_is_written_for_its_owner_only(own_settings: Path, capsys: 
     assert shown(capsys)["run"]["fps"] == {"value": 30.0, "from": "default"}
 
 
-def test_a_file_that_is_there_is_only_replaced_by_force(own_settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_file_is_only_replaced_with_force(own_settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own_settings.write_text("[run]\nfps = 25\n")
     assert run_command_line(["config", "init"]) == 2
     assert "--force replaces it" in capsys.readouterr().err
@@ -105,7 +105,7 @@ def test_a_file_that_is_there_is_only_replaced_by_force(own_settings: Path, caps
     assert "# fps = 30.0" in own_settings.read_text()
 
 
-def test_editing_a_file_takes_what_is_right(
+def test_editing_replaces_the_file_with_a_correct_draft(
     own_settings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = own_settings.with_name("editor.py")
@@ -158,7 +158,7 @@ def test_an_editor_that_fails_is_one_clear_line_and_changes_nothing(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="notepad is always there")
-def test_without_any_editor_it_says_so(
+def test_without_any_editor_the_variables_are_named(
     own_settings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("VISUAL", ""), ("EDITOR", ""), ("PATH", str(own_settings.parent))):

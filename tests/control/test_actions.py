@@ -16,6 +16,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import StylecamError, UsageError
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Look, Preset
+from stylecam.utils.options import Option, options_of
 
 
 class Hand:
@@ -247,3 +248,15 @@ def test_the_state_can_be_told_as_json(hand: Hand) -> None:
         "strength": 1.0, "steadiness": 0.8, "preserve_color": False, "bypass": False, "frozen": False,
         "resting": False, "mirror": False, "scale": None, "panic": True, "cycle_s": None,
     }  # fmt: skip
+
+
+def test_every_option_of_the_look_has_an_action_with_its_range() -> None:
+    for option in options_of(Look):
+        (parameter,) = ACTIONS[option.name].parameters
+        assert (parameter.low, parameter.high) == (option.minimum, option.maximum)
+
+
+@pytest.mark.parametrize("option", options_of(Look), ids=lambda option: option.name)
+def test_the_default_of_every_option_of_the_look_can_be_set_by_its_action(hand: Hand, option: Option) -> None:
+    text = "off" if option.default is False else str(option.written_default)
+    assert getattr(hand.after(f"{option.name}:{text}").look, option.attribute) == option.default

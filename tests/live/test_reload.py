@@ -1,4 +1,4 @@
-"""A configuration that is read again while stylecam runs."""
+"""Reading the configuration again while stylecam runs."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ START = Settings(size=Size(128, 96), style="udnie")
         ({}, []),
     ],
 )
-def test_what_an_order_can_change_is_ordered(new: dict[str, Any], orders: list[str]) -> None:
+def test_an_option_with_a_command_is_changed_by_that_command(new: dict[str, Any], orders: list[str]) -> None:
     found = changes(START, replace(START, **new))
     assert [str(order) for order in found.orders] == orders
     assert set(found.at_once) == new.keys()
     assert found.later == ()
 
 
-def test_a_fixed_size_that_is_taken_away_is_the_governors_again() -> None:
+def test_a_removed_scale_is_set_to_auto() -> None:
     assert [str(order) for order in changes(replace(START, scale=0.5), START).orders] == ["scale:auto"]
 
 
-def test_what_needs_a_new_start_is_named_and_stays_as_it_is() -> None:
+def test_an_option_that_needs_a_restart_is_named_and_unchanged() -> None:
     found = changes(START, replace(START, fps=25.0, outputs=("null",), strength=0.5))
     assert found.later == ("fps", "output")
     assert found.settings == replace(START, strength=0.5)
@@ -81,7 +81,7 @@ class Run:
     covers: list[Image] = field(default_factory=list)
     scenes: list[Mapping[str, str]] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     file: Settings | StylecamError = START
 
     def read(self) -> Settings:
@@ -97,12 +97,12 @@ def run(catalog: Catalog) -> Run:
     parts.reloader = Reloader(
         START, parts.read, catalog, parts.control,
         rebind=parts.bindings.append, cover_with=parts.covers.append, follow=parts.scenes.append,
-        press=take, say=parts.said.append,
+        press=take, say=parts.reported.append,
     )  # fmt: skip
     return parts
 
 
-def test_presets_scenes_hotkeys_and_style_are_taken(run: Run) -> None:
+def test_presets_scenes_hotkeys_and_style_are_applied(run: Run) -> None:
     presets = {"calm": {"style": "great_wave"}}
     run.file = replace(
         START, style="great_wave", presets=presets, scenes={"Game": "calm"}, bindings={"next": "ctrl+alt+right"}
@@ -112,10 +112,10 @@ def test_presets_scenes_hotkeys_and_style_are_taken(run: Run) -> None:
     assert run.scenes == [{"Game": "calm"}]
     assert "ctrl+alt+right" in [str(combo) for combo in run.bindings[-1]]
     assert run.orders == ["select:great_wave"]
-    assert run.said == ["the configuration is read again; new from now on: style, hotkey, presets, scenes"]
+    assert run.reported == ["the configuration is read again; new from now on: style, hotkey, presets, scenes"]
 
 
-def test_a_panic_picture_is_taken_and_without_one_it_is_the_card_again(run: Run, tmp_path: Path) -> None:
+def test_a_panic_picture_is_applied_and_removing_it_restores_the_card(run: Run, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "back.png"), np.full((96, 128, 3), 77, np.uint8))
     run.file = replace(START, panic_picture=tmp_path / "back.png")
     run.reloader.reload()
@@ -137,12 +137,12 @@ def test_a_panic_picture_is_taken_and_without_one_it_is_the_card_again(run: Run,
     ],
     ids=["file", "range", "style", "hotkey", "picture"],
 )
-def test_where_anything_is_wrong_nothing_is_changed(run: Run, wrong: Settings | StylecamError) -> None:
+def test_any_mistake_leaves_everything_unchanged(run: Run, wrong: Settings | StylecamError) -> None:
     run.file = wrong
     with pytest.raises(StylecamError):
         run.reloader.reload()
     assert run.control.presets == {}
-    assert [run.bindings, run.covers, run.scenes, run.orders, run.said] == [[], [], [], [], []]
+    assert [run.bindings, run.covers, run.scenes, run.orders, run.reported] == [[], [], [], [], []]
 
 
 def test_a_style_that_the_command_would_refuse_changes_nothing_and_is_not_reported_as_new(
@@ -156,10 +156,10 @@ def test_a_style_that_the_command_would_refuse_changes_nothing_and_is_not_report
         run.reloader.reload()
     assert run.control.presets == {}
     assert catalog.cards == before
-    assert [run.bindings, run.covers, run.scenes, run.orders, run.said] == [[], [], [], [], []]
+    assert [run.bindings, run.covers, run.scenes, run.orders, run.reported] == [[], [], [], [], []]
 
 
-def test_what_was_refused_and_put_right_is_taken_the_next_time(run: Run) -> None:
+def test_a_corrected_file_is_applied_the_next_time(run: Run) -> None:
     run.file = ConfigError("broken")
     with pytest.raises(ConfigError):
         run.reloader.reload()

@@ -1,4 +1,4 @@
-"""A draft is edited, and takes the file's place once it is right."""
+"""Editing the configuration file through a draft."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def left(path: Path) -> set[str]:
     return {found.name for found in path.parent.iterdir()} - {"starts"}
 
 
-def test_what_is_right_takes_the_files_place(path: Path) -> None:
+def test_a_correct_draft_replaces_the_file(path: Path) -> None:
     assert editing.edit(path, "template", writes("after"), check, never)
     assert path.read_text() == "after"
     assert left(path) == {"config.toml"}
 
 
-def test_a_mistake_is_told_and_can_be_put_right(path: Path) -> None:
+def test_a_mistake_is_reported_and_can_be_corrected(path: Path) -> None:
     reported: list[str] = []
 
     def retry(error: ConfigError) -> bool:
@@ -72,14 +72,14 @@ def test_a_mistake_is_told_and_can_be_put_right(path: Path) -> None:
     assert path.read_text() == "right"
 
 
-def test_who_gives_up_has_the_file_as_it_was_and_the_draft_beside_it(path: Path) -> None:
+def test_giving_up_keeps_the_file_and_leaves_the_draft_beside_it(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"something wrong.*as it was.*config\.draft\.toml"):
         editing.edit(path, "template", writes("wrong"), check, lambda _: False)
     assert path.read_text() == "before"
     assert path.with_name("config.draft.toml").read_text() == "wrong"
 
 
-def test_a_draft_that_was_given_up_is_gone_on_with(path: Path) -> None:
+def test_a_left_draft_is_continued(path: Path) -> None:
     path.with_name("config.draft.toml").write_text("half ")
     appends = running([sys.executable, "-c", "import sys; open(sys.argv[-1], 'a').write('done')"])
     assert editing.edit(path, "template", appends, check, never)
@@ -87,8 +87,8 @@ def test_a_draft_that_was_given_up_is_gone_on_with(path: Path) -> None:
     assert left(path) == {"config.toml"}
 
 
-def test_a_draft_that_the_file_has_overtaken_is_not_taken_for_newer(path: Path) -> None:
-    """Else what somebody has put right by hand meanwhile would be lost."""
+def test_a_draft_older_than_the_file_is_refused(path: Path) -> None:
+    """Otherwise corrections made in the file itself meanwhile would be lost."""
     draft = path.with_name("config.draft.toml")
     draft.write_text("half ")
     os.utime(draft, (1, 1))
@@ -97,7 +97,7 @@ def test_a_draft_that_the_file_has_overtaken_is_not_taken_for_newer(path: Path) 
     assert (path.read_text(), draft.read_text()) == ("before", "half ")
 
 
-def test_a_draft_in_which_nothing_was_written_does_not_stay(path: Path) -> None:
+def test_an_unchanged_draft_is_removed(path: Path) -> None:
     with pytest.raises(UsageError, match="ended with status 3"):
         editing.edit(path, "template", running([sys.executable, "-c", "raise SystemExit(3)"]), check, never)
     path.write_text("wrong")

@@ -112,7 +112,7 @@ def _parse(style: str) -> None:
         ("[presets.a]\nstrength = 1\n[scenes]\nx = 'b'", "line 4: [scenes] x: no style is called 'b'; of presets"),
     ],
 )
-def test_a_style_that_is_not_there_is_named_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+def test_a_missing_style_is_named_with_its_line(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(written(tmp_path, text), OPTIONS).check_styles(_parse)
     assert says in str(caught.value)
@@ -123,7 +123,7 @@ def test_a_scene_may_name_a_preset_or_a_style(tmp_path: Path) -> None:
     config.load(written(tmp_path, text), OPTIONS).check_styles(_parse)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -149,7 +149,7 @@ def test_any_file_is_read_or_refused(tmp_path: Path, text: str) -> None:
     assert loaded.run.keys() <= NAMES
 
 
-def test_file_and_styles_lie_in_stylecams_own_folders() -> None:
+def test_configuration_and_styles_are_in_folders_of_stylecam() -> None:
     assert paths.config_file().name == "config.toml"
     assert "stylecam" in paths.config_file().parts
     assert "stylecam" in paths.user_styles().parts

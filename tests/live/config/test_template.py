@@ -24,31 +24,31 @@ def uncommented() -> str:
     return "\n".join(line.removeprefix("# ") for line in text().splitlines() if not line.startswith("##"))
 
 
-def test_as_written_it_sets_nothing() -> None:
+def test_the_template_sets_nothing() -> None:
     loaded = config.parse(text(), Path("config.toml"), OPTIONS)
     assert [loaded.run, loaded.hotkeys, loaded.presets, loaded.scenes] == [{}, {}, {}, {}]
 
 
-def test_with_all_comments_taken_away_every_value_in_it_could_be_meant() -> None:
+def test_every_value_of_the_uncommented_template_is_valid() -> None:
     loaded = config.parse(uncommented(), Path("config.toml"), OPTIONS)
     check_each(loaded, click.Context(run_command))
     assert loaded.presets
     assert loaded.scenes
 
 
-def test_every_option_and_every_hotkey_stands_in_it() -> None:
+def test_every_option_and_every_hotkey_is_in_the_template() -> None:
     loaded = config.parse(uncommented(), Path("config.toml"), OPTIONS)
     assert loaded.run.keys() == {option.name for option in OPTIONS}
     assert loaded.hotkeys == default_hotkeys()
 
 
-def test_what_an_option_is_by_default_is_what_the_file_shows() -> None:
+def test_the_template_shows_the_default_of_each_option() -> None:
     loaded = config.parse(uncommented(), Path("config.toml"), OPTIONS)
     shown = {option.name: loaded.run[option.name] for option in OPTIONS if option.written_default is not None}
     assert shown == {option.name: option.written_default for option in OPTIONS if option.written_default is not None}
 
 
-def test_every_option_is_explained_in_its_own_words() -> None:
+def test_the_template_explains_each_option_with_its_help_text() -> None:
     words = " ".join(text().replace("## ", "").split())
     assert all(" ".join(option.help.split()) in words for option in OPTIONS)
 

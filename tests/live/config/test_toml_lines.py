@@ -33,7 +33,7 @@ else:
         ("run = {fps = 5}\n[scenes]", ("run",), 1),
     ],
 )  # fmt: skip
-def test_a_key_stands_on_its_line(text: str, keys: tuple[str, ...], line: int) -> None:
+def test_a_key_is_found_on_its_line(text: str, keys: tuple[str, ...], line: int) -> None:
     tomllib.loads(text.replace("\r\n", "\n"))
     assert key_lines(text)[keys] == line
 

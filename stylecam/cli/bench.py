@@ -1,4 +1,4 @@
-"""`stylecam bench`: how fast and how steady this machine paints."""
+"""`stylecam bench`: measures how fast and how steadily this machine paints."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from stylecam.evaluation.performance.config import (
 from stylecam.media.frame import Size
 
 PLAIN_EVERY_S = 30.0
-"""Lines of progress, where standard error is no terminal."""
+"""Seconds between lines of progress, where standard error is no terminal."""
 
 
-def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """`--what engines,live --what soak` as one list."""
-    named = tuple(part.strip() for text in given for part in text.split(",") if part.strip())
+def _kinds(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Join `--what engines,live --what soak` to one list."""
+    named = tuple(part.strip() for text in values for part in text.split(",") if part.strip())
     for kind in named:
         if kind not in MEASUREMENTS:
-            raise click.BadParameter(f"{kind!r} is nothing that can be measured; choose {', '.join(MEASUREMENTS)}")
+            raise click.BadParameter(f"{kind!r} cannot be measured; choose {', '.join(MEASUREMENTS)}")
     return tuple(dict.fromkeys(named))
 
 
-def _scales(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[float | None, ...]:
+def _scales(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[float | None, ...]:
     try:
-        found = tuple(None if text == "auto" else float(text) for text in given)
+        scales = tuple(None if text == "auto" else float(text) for text in values)
     except ValueError:
-        found = (0.0,)
-    if not all(scale is None or 0.25 <= scale <= 1 for scale in found):
-        raise click.BadParameter(f"{', '.join(given)} must be auto, or numbers from 0.25 to 1")
-    return found
+        scales = (0.0,)
+    if not all(scale is None or 0.25 <= scale <= 1 for scale in scales):
+        raise click.BadParameter(f"{', '.join(values)} must be auto, or numbers from 0.25 to 1")
+    return scales
 
 
 @click.command(
@@ -93,15 +93,15 @@ Ctrl-C prints what is known so far.""",
     f"[default: {', '.join(f'{kind} {seconds:g}' for kind, seconds in MEASUREMENTS.items())}]",
 )  # fmt: skip
 @click.option(
-    "--samples", **FILE, metavar="FILE.jsonl", help="Write what is seen of live runs there, line by line as it happens."
+    "--samples", **FILE, metavar="FILE.jsonl", help="Write the samples of live runs to this file, line by line."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on standard output.")
 @click.option("--plot", **FILE, metavar="FILE.png", help="Draw the figures.")
-def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Path | None, **given: Any) -> int:
-    """Measure how fast and how steady this machine paints.
+def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Path | None, **options: Any) -> int:
+    """Measure how fast and how steadily this machine paints.
 
-    Engines take turns with each other and with the network everyone compares with, so that the ratios hold whatever
-    else the machine does. Live runs go through the whole program, each in a process of its own, into nothing.
+    Engines take turns with each other and with Johnson's network, so that the ratios hold whatever else the machine
+    does. Live runs go through the whole program, each in a process of its own, without an output.
     """
     from stylecam.evaluation.performance.suite import BenchSuite
     from stylecam.evaluation.plots import write_bench_chart
@@ -112,13 +112,13 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     check_picture(plot)
     if plot is not None:
         require("matplotlib", purpose="--plot", extra="bench", error=BenchError)
-    cameras = given.pop("cameras") or ("demo",)
+    cameras = options.pop("cameras") or ("demo",)
     config = BenchConfig(
         what=what or DEFAULT_MEASUREMENTS,
         cameras=cameras,
         size=None if size is None else Size.parse(size),
         folders=(shipped_models(), paths.user_styles()),
-        **given,
+        **options,
     )
     with stopped_by_ctrl_c() as stop, ProgressDisplay(PLAIN_EVERY_S) as progress:
         report = BenchSuite(config, progress, stop).run()

@@ -1,4 +1,4 @@
-"""`stylecam evaluate`: how good styles are, in numbers."""
+"""`stylecam evaluate`: measures how good styles are."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from stylecam.errors import StylecamError, TrainingFailedError, TrainingUnavaila
 from stylecam.utils.files import check_writable
 
 PLAIN_EVERY_S = 60.0
-"""Lines of progress, where standard error is no terminal."""
+"""Seconds between lines of progress, where standard error is no terminal."""
 
 
 def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
-    """`50,100` as numbers in order."""
+    """Parse `50,100` to sorted numbers."""
     try:
-        found = tuple(sorted({int(part) for part in text.split(",")}))
+        numbers = tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a list of numbers such as 50,100") from error
-    if not 1 <= found[0] <= found[-1] <= 100_000:
+    if not 1 <= numbers[0] <= numbers[-1] <= 100_000:
         raise click.BadParameter(f"{text!r} must hold numbers from 1 to 100000")
-    return found
+    return numbers
 
 
 @click.command(
@@ -89,13 +89,13 @@ what is done.""",
 @click.option("--write-card", is_flag=True, help="Keep the figures in the banks' files, for `stylecam styles`.")
 def command(
     *, gatys_photos: int, no_gatys: bool, as_json: bool, plot: Path | None, sheet: Path | None, write_card: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Measure how good styles are.
 
-    Content and style loss on photographs, flicker of a still noisy picture, warped error of moving clips, arithmetic
-    and time. Every picture is painted by the network as it ships: on the processor, at the picture's own size, and
-    without the reflected rim that the live program puts around it.
+    Content and style loss on photographs, flicker of a still noisy picture, warped error of moving clips,
+    multiply-adds and time. Every picture is painted by the network as it ships: on the processor, at the picture's own
+    size, and without the reflected rim that the live program puts around it.
     """
     from stylecam.utils.optional import require
 
@@ -109,15 +109,15 @@ def command(
     if plot is not None and plot == sheet:
         raise UsageError(f"--plot and --sheet are both {plot}; name two files")
     check_picture(plot, sheet)
-    for path in given["banks"] if write_card else ():
+    for path in options["banks"] if write_card else ():
         check_writable(path)
-    config = EvaluationConfig(gatys_photos=0 if no_gatys else gatys_photos, **given)
+    config = EvaluationConfig(gatys_photos=0 if no_gatys else gatys_photos, **options)
     with stopped_by_ctrl_c() as stop, ProgressDisplay(PLAIN_EVERY_S, "reading") as progress:
         evaluator = Evaluator(config, progress=progress, stop=stop)
         report = evaluator.run()
         written: list[Path] = []
         failed: Exception | None = report.failure
-        try:  # what was found is told in any case: it may have taken hours
+        try:  # the report is printed in any case: it may have taken hours
             if plot is not None:
                 write_quality_chart(plot, report)
                 written.append(plot)

@@ -1,4 +1,4 @@
-"""The network everyone compares with, with random weights: for its cost, not its pictures."""
+"""Makes Johnson's network, the usual reference for speed, with random weights: for its cost, not its pictures."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _LAYERS = (
 
 
 def johnson() -> Model:
-    """Johnson et al. 2016 (https://arxiv.org/abs/1603.08155, supplementary): 32-64-128 channels, five residual blocks.
+    """Make the network of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155): 32-64-128 channels, five blocks.
 
-    As nearly all implementations since: instance norm in place of batch norm, residual blocks padded rather than
+    It follows nearly all implementations since: instance norm in place of batch norm, residual blocks padded rather than
     cropped, and nearest doubling before a convolution in place of each fractionally strided one.
     """
     chance = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def johnson() -> Model:
 
 
 def _file(nodes: list[Node], weights: dict[str, FloatArray]) -> bytes:
-    """An ONNX file of these nodes and constants, for pictures of any size."""
+    """Encode an ONNX file of these nodes and constants, for pictures of any size."""
     picture = (1, 3, "height", "width")
     graph = [
         *(wire.encode(GRAPH_NODE, node.encode()) for node in nodes),

@@ -16,7 +16,7 @@ from stylecam.utils.resources import usable_cores
 from tests.doubles import until
 
 
-def test_machine_and_versions_are_told() -> None:
+def test_machine_and_versions_are_reported() -> None:
     here = HostInfo.collect()
     assert here.cores == usable_cores()
     assert here.packages["numpy"] == version("numpy")
@@ -26,7 +26,7 @@ def test_machine_and_versions_are_told() -> None:
         assert said in str(here)
 
 
-def test_other_programs_are_told_from_this_one(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_programs_are_counted_apart_from_this_one(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = [100.0]
     monkeypatch.setattr(host, "machine_busy_s", lambda: machine[0])
     others = host.BackgroundLoad(clock)

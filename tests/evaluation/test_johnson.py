@@ -11,7 +11,7 @@ from stylecam.evaluation.macs import gmac
 from stylecam.media.frame import Size
 
 
-def test_it_takes_as_much_arithmetic_as_the_networks_everyone_uses() -> None:
+def test_it_takes_as_many_multiply_adds_as_published_implementations() -> None:
     assert gmac(johnson(), Size(640, 360)) == pytest.approx(35.4, abs=0.1)
     assert gmac(johnson(), Size(640, 480)) == pytest.approx(47.2, abs=0.1)
 

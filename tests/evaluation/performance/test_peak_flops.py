@@ -1,4 +1,4 @@
-"""The processor's limit."""
+"""Tests of the highest rate of a matrix product."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_matrix_product_is_really_multiplied() -> None:
 
 
 @pytest.mark.parametrize("program", ["import os; os.abort()", "raise SystemExit(1)", "import os; os.write(1, b'x')"])
-def test_where_it_does_not_run_nothing_is_known(program: str) -> None:
+def test_the_rate_is_unknown_where_the_product_does_not_run(program: str) -> None:
     assert peak._run(program, 1, 0.01, None) is None
 
 

@@ -27,8 +27,8 @@ _LAYERS = (
 def johnson() -> Model:
     """Make the network of Johnson et al. 2016 (https://arxiv.org/abs/1603.08155): 32-64-128 channels, five blocks.
 
-    It follows nearly all implementations since: instance norm in place of batch norm, residual blocks padded rather than
-    cropped, and nearest doubling before a convolution in place of each fractionally strided one.
+    It follows nearly all implementations since: instance norm in place of batch norm, residual blocks padded rather
+    than cropped, and nearest doubling before a convolution in place of each fractionally strided one.
     """
     chance = np.random.default_rng(0)
     nodes: list[Node] = []

@@ -27,9 +27,8 @@ class VideoSource(Source):
         super().__init__()
         self._address = address
         self._is_url = "://" in address
-        self.name = (
-            re.sub(r"//[^/@]*@", "//", address) if self._is_url else Path(address).name
-        )  # without user name and password
+        # The name is shown, so it has no user name or password.
+        self.name = re.sub(r"//[^/@]*@", "//", address) if self._is_url else Path(address).name
         self.live = self._is_url
         self._clock = clock
         self._capture: cv2.VideoCapture | None = None

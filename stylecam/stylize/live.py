@@ -1,4 +1,16 @@
-"""The stylist: a camera frame in, a painted frame of the output's size out."""
+"""Stylize the frames of a camera: a frame of any size in, a styled frame of the output's size out.
+
+The life of a frame in `FrameStylizer.stylize`:
+
+1. It is cropped to the output's shape and mirrored on request (`FrameView`).
+2. Now and then the sessions that may be needed soon are requested from the pool, which builds them on its own thread.
+3. The governor chooses the rung, and the pool's warm session for it is taken. While that one is being built, the frame
+   goes to the session in use.
+4. If the picture at the rung's size has not changed and nothing else has, the last styled picture is shown again.
+5. The network stylizes the picture at the rung's size, padded by reflection.
+6. The result is steadied, enlarged with detail, coloured and blended (`Postprocessor`).
+7. The times of all this go to the governor, which chooses the rung of the next frame.
+"""
 
 from __future__ import annotations
 
@@ -23,28 +35,30 @@ from stylecam.utils.clock import Clock
 from stylecam.utils.metrics import StageTimes
 
 PADDING = 8
-"""Pixels of reflected picture around a network's input: what networks paint at their border is cropped away."""
+"""Pixels of reflected picture around a network's input, cropped away because networks leave a frame at their border."""
 PREFETCHED_NETWORKS = 4
-"""For how many other networks a session is kept warm, so that a switch to them does not wait;"""
+"""The number of other networks for which a session is kept warm, so that a switch to them does not wait."""
 ADJACENT_NETWORKS = 2
-"""for so many also where they leave no room for other things: the next and the previous one."""
+"""The number of networks kept warm even beyond the pool's capacity: the next and the previous one."""
 PREFETCH_EVERY_S = 0.5
+"""Seconds between two requests for the sessions that may be needed soon."""
 MAX_FAILURES = 3
-"""Failed runs in a row after which a network is not tried again."""
+"""The number of failed runs in a row after which a network is not tried again."""
 
 FaultReport = Callable[[str, str], None]
+"""Called with a kind of fault (`engine`) and a message of one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class StylizeResult:
-    """What the stylist did last, for the statistics.
+    """How the last frame was made, for the statistics.
 
     Attributes:
-        stylized: a painting was shown, not the camera picture.
-        reused: it was the one before, for nothing had moved.
-        rung: the size it was painted at.
+        stylized: a styled picture was shown, not the camera picture.
+        reused: it was the one before, because nothing had moved.
+        rung: the size it was styled at.
         detail: the camera's detail was added at full size.
-        decision: what the governor wants next.
+        decision: what the governor chose for the next frame.
     """
 
     stylized: bool
@@ -55,10 +69,10 @@ class StylizeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
-    """All that a picture depends on beside what the camera sees."""
+class _FrameInputs:
+    """All that a styled picture depends on besides what the camera sees."""
 
-    state: Look
+    look: Look
     step: TransitionStep
     network: str
     rung: Rung
@@ -66,10 +80,14 @@ class _Recipe:
 
 
 class FrameStylizer:
-    """Paints frames with the style of a `Look`, as finely as the governor allows.
+    """Stylizes frames with a `Look`, as finely as the governor allows.
 
     Used by one thread. It never waits for a session: until one is warm it goes on with the one it has, and before the
-    first it shows the camera picture. While nothing moves and nothing is changed, the last painting stays.
+    first it shows the camera picture. While nothing moves and nothing is changed, the last styled picture stays.
+
+    Attributes:
+        result: how the last frame was made.
+        stages: the time that each stage of a frame takes.
     """
 
     def __init__(
@@ -83,10 +101,16 @@ class FrameStylizer:
         *,
         busy_budget_ms: float = math.inf,
     ) -> None:
-        """`size` is the output's; `fps` the rate to hold; `models` are kept warm as far as `PREFETCHED_NETWORKS` goes.
+        """Prepare to stylize; no session is built yet.
 
-        `report(kind, message)` is told once of each network that cannot be run. `busy_budget_ms` is the processor time,
-        of all cores together, that a frame may take.
+        Args:
+            pool: builds and keeps the sessions.
+            size: the output's.
+            fps: the rate to hold.
+            clock: tells the time and the processor time of the process.
+            report: called with each failure to load or run a network.
+            models: the networks that the user may switch to; `PREFETCHED_NETWORKS` of them are kept warm.
+            busy_budget_ms: the processor time, of all cores together, that a frame may take, in milliseconds.
         """
         self._pool = pool
         self._size = size
@@ -99,26 +123,26 @@ class FrameStylizer:
         self._active: dict[str, WarmSession] = {}
         self._failures: dict[str, int] = {}
         self.stages = StageTimes(clock)
-        self._morph = Transition(1 / fps)
-        self._stillness = ChangeDetector()
+        self._transition = Transition(1 / fps)
+        self._change_detector = ChangeDetector()
         self._postprocessor = Postprocessor(size, self.stages)
         self._current: StyleMix | None = None
         self._last: Image | None = None
-        self._made_with: _Recipe | None = None
+        self._last_inputs: _FrameInputs | None = None
         self._busy_at: float | None = None
-        self._tended_at = float("-inf")
+        self._prefetched_at = float("-inf")
         self.result = StylizeResult(False)
 
-    def prepare(self, state: Look) -> None:
-        """Warm the first session, in the calling thread, so that painting starts with the first frame.
+    def prepare(self, look: Look) -> None:
+        """Warm the first session in the calling thread, so that the first frame is styled.
 
         Raises:
             EngineError: the first style's network cannot be run.
         """
-        if state.mix is None:
+        if look.mix is None:
             return
-        model, now = state.mix.model, self._clock.now()
-        governor = self._governor(model, state.scale)
+        model, now = look.mix.model, self._clock.now()
+        governor = self._governor(model, look.scale)
         first = governor.choose(now).rung
         self._active[model.key] = warm = self._pool.build(model, first)
         governor.start(first, warm.milliseconds)
@@ -130,57 +154,59 @@ class FrameStylizer:
             governor.exclude(governor.choose(now).rung)
             self._report("engine", str(error))
 
-    def stylize(self, frame: Frame, state: Look) -> Frame:
-        """Paint `frame` (any size) for `state`; the result has the output's size and the frame's index and times.
+    def stylize(self, frame: Frame, look: Look) -> Frame:
+        """Stylize `frame` (any size) with `look`.
 
-        Where no network can be run, it is the camera picture, and `report` was told why.
+        Returns:
+            A frame of the output's size with the same index and time. Where no network can be run, it shows the camera
+            picture, and `report` was called.
         """
         started = self._clock.now()
-        view = FrameView(frame.image, self._size, state.mirror)
-        self._tend(started, state)
-        mix, warm = self._mix_and_session(state, started) if state.paints else (None, None)
+        view = FrameView(frame.image, self._size, look.mirror)
+        self._prefetch(started, look)
+        mix, warm = self._mix_and_session(look, started) if look.paints else (None, None)
         shown = None
         if mix is not None and warm is not None:
-            shown = self._painting(mix, warm, view, frame, state, started)
+            shown = self._stylize(mix, warm, view, frame, look, started)
         if shown is None:
-            self._morph.reset()
+            self._transition.reset()
             self._postprocessor.reset()
-            self._current = self._made_with = self._busy_at = None
+            self._current = self._last_inputs = self._busy_at = None
             self.result = StylizeResult(False)
             shown = np.ascontiguousarray(view.at(self._size))
         self._last = shown
         return Frame(shown, frame.index, frame.captured_at)
 
-    def _painting(
-        self, mix: StyleMix, warm: WarmSession, view: FrameView, frame: Frame, state: Look, started: float
+    def _stylize(
+        self, mix: StyleMix, warm: WarmSession, view: FrameView, frame: Frame, look: Look, started: float
     ) -> Image | None:
-        """The picture to show: a new painting, or the last one while nothing moves; None if the network failed."""
-        governor = self._governor(mix.model, state.scale)
-        step = self._morph.toward(mix, frame.captured_at)
-        recipe = _Recipe(state, step, mix.model.key, warm.rung, governor.choose(started).detail)
+        """Return a new styled picture, or the last one while nothing moves; None if the network failed."""
+        governor = self._governor(mix.model, look.scale)
+        step = self._transition.toward(mix, frame.captured_at)
+        inputs = _FrameInputs(look, step, mix.model.key, warm.rung, governor.choose(started).detail)
         with self.stages.time("fit"):
             small = view.at(warm.rung.size)
-            unmoved = self._stillness.unchanged(small)
-        if unmoved and recipe == self._made_with and self._last is not None:
+            unmoved = self._change_detector.unchanged(small)
+        if unmoved and inputs == self._last_inputs and self._last is not None:
             self._busy_at = None
             self.result = replace(self.result, decision=governor.choose(started), reused=True)
             return self._last
         busy = self._clock.process_time()
         try:
             with self.stages.time("network") as network:
-                painted = warm.session.stylize(pad_by_reflection(small, PADDING), step.weights)
+                styled = warm.session.stylize(pad_by_reflection(small, PADDING), step.weights)
         except EngineRunError as error:
             self._failed(mix.model, warm, error)
             return None
         busy_in_network = self._clock.process_time() - busy
         self._failures.pop(mix.model.key, None)
         finished = self._postprocessor.apply(
-            painted[PADDING:-PADDING, PADDING:-PADDING],
+            styled[PADDING:-PADDING, PADDING:-PADDING],
             view,
             step,
             self._last,
-            look=state,
-            detail=recipe.detail,
+            look=look,
+            detail=inputs.detail,
         )
         now = self._clock.now()
         fixed_ms = (now - started) * 1000 - network.milliseconds - (finished.detail_ms or 0.0)
@@ -194,14 +220,14 @@ class FrameStylizer:
         )
         if self._pool.building:
             governor.forget_recent()
-        self._made_with = recipe
+        self._last_inputs = inputs
         self.result = StylizeResult(True, warm.rung, governor.choose(now), detail=finished.detail_ms is not None)
         return finished.image
 
     def _busy_ms(self, in_network: float) -> tuple[float, float] | None:
-        """Processor time in the network, and otherwise since the painting before; None where there was none before.
+        """Return the processor time in the network and otherwise since the frame before, in milliseconds.
 
-        A warm-up beside it says nothing about frames.
+        None if there was no frame before, or while a session is being built, which takes processor time of its own.
         """
         before, self._busy_at = self._busy_at, self._clock.process_time()
         if before is None or self._pool.building:
@@ -209,7 +235,7 @@ class FrameStylizer:
         return in_network * 1000, max(0.0, self._busy_at - before - in_network) * 1000
 
     def _failed(self, model: Model, warm: WarmSession, error: EngineRunError) -> None:
-        """Count a failed run; after a few in a row this network is not tried again."""
+        """Count a failed run; after `MAX_FAILURES` in a row the network is not tried again."""
         self._report("engine", str(error))
         self._failures[model.key] = self._failures.get(model.key, 0) + 1
         if self._failures[model.key] == MAX_FAILURES:
@@ -218,41 +244,41 @@ class FrameStylizer:
                 "engine", f"{model.path.name} has failed {MAX_FAILURES} times; showing the camera picture instead"
             )
 
-    def _mix_and_session(self, state: Look, now: float) -> tuple[StyleMix, WarmSession | None]:
-        """What to paint with: the mix wanted, or the one before it while the wanted one's network is not ready."""
-        assert state.mix is not None
-        warm = self._session(state.mix.model, state.scale, now)
-        given_up = self._failures.get(state.mix.model.key, 0) >= MAX_FAILURES
+    def _mix_and_session(self, look: Look, now: float) -> tuple[StyleMix, WarmSession | None]:
+        """Return the requested mix, or the one in use while the network of the requested one is not ready."""
+        assert look.mix is not None
+        warm = self._session(look.mix.model, look.scale, now)
+        given_up = self._failures.get(look.mix.model.key, 0) >= MAX_FAILURES
         if warm is not None or given_up or self._current is None:
-            if self._current is not None and self._current.model.key != state.mix.model.key:
-                self._governor(state.mix.model, state.scale).forget_recent()
-            self._current = state.mix
-            return state.mix, warm
-        return self._current, self._session(self._current.model, state.scale, now)
+            if self._current is not None and self._current.model.key != look.mix.model.key:
+                self._governor(look.mix.model, look.scale).forget_recent()
+            self._current = look.mix
+            return look.mix, warm
+        return self._current, self._session(self._current.model, look.scale, now)
 
     def _session(self, model: Model, scale: float | None, now: float) -> WarmSession | None:
         if self._failures.get(model.key, 0) >= MAX_FAILURES:
             return None
         governor = self._governor(model, scale)
-        wanted = governor.choose(now).rung
+        chosen = governor.choose(now).rung
         active = self._active.get(model.key)
-        if active is not None and active.rung == wanted:
+        if active is not None and active.rung == chosen:
             return active
         try:
-            warm = self._pool.get(model, wanted)
+            warm = self._pool.get(model, chosen)
         except EngineError as error:
-            governor.exclude(wanted)
-            if governor.choose(now).rung == wanted:  # the coarsest: nothing is left to try
+            governor.exclude(chosen)
+            if governor.choose(now).rung == chosen:  # the coarsest: nothing is left to try
                 self._failures[model.key] = MAX_FAILURES
             self._report("engine", str(error))
             return active
-        if warm is None and active is not None and wanted < active.rung:
-            # Too slow now: any coarser one helps at once, one no finer than wanted helps enough.
-            warm = self._pool.ready_below(model, wanted) or self._pool.ready_below(model, active.rung)
+        if warm is None and active is not None and chosen < active.rung:
+            # Too slow now: any coarser one helps at once, one no finer than the chosen one helps enough.
+            warm = self._pool.ready_below(model, chosen) or self._pool.ready_below(model, active.rung)
         if warm is None:
             return active
-        if governor.predict(wanted) is None:
-            governor.start(wanted, warm.milliseconds)
+        if governor.predict(chosen) is None:
+            governor.start(chosen, warm.milliseconds)
         self._active[model.key] = warm
         return warm
 
@@ -263,35 +289,35 @@ class FrameStylizer:
             self._governors[key] = Governor(rungs, self._fps, self._busy_budget_ms)
         return self._governors[key]
 
-    def _tend(self, now: float, state: Look) -> None:
-        """Now and then: have the sessions built that may be wanted next, also while nothing is painted."""
-        if now - self._tended_at < PREFETCH_EVERY_S:
+    def _prefetch(self, now: float, look: Look) -> None:
+        """Now and then request the sessions that may be needed next, also while nothing is styled."""
+        if now - self._prefetched_at < PREFETCH_EVERY_S:
             return
-        self._tended_at = now
-        current = state.mix.model if state.mix is not None else None
+        self._prefetched_at = now
+        current = look.mix.model if look.mix is not None else None
         shown = self._current.model if self._current is not None else None
-        wanted: list[tuple[Model, Rung]] = []
+        requested: list[tuple[Model, Rung]] = []
         if current is not None:
-            wanted += self._needed(current, state.scale, now)
+            requested += self._needed(current, look.scale, now)
         if shown is not None and shown is not current:
-            wanted += self._needed(shown, state.scale, now)[:1]
-        for number, model in enumerate(self._foreseen(current)):
-            needed = self._needed(model, state.scale, now)[:1]
+            requested += self._needed(shown, look.scale, now)[:1]
+        for number, model in enumerate(self._neighbours(current)):
+            needed = self._needed(model, look.scale, now)[:1]
             if (
                 number >= ADJACENT_NETWORKS
-                and sum(rung.megapixels for _, rung in (*wanted, *needed)) > self._pool.capacity_megapixels
+                and sum(rung.megapixels for _, rung in (*requested, *needed)) > self._pool.capacity_megapixels
             ):
                 break
-            self._session(model, state.scale, now)
-            wanted += needed
-        self._pool.keep_warm(wanted)
-        kept = {model.key for model, _ in wanted}
+            self._session(model, look.scale, now)
+            requested += needed
+        self._pool.keep_warm(requested)
+        kept = {model.key for model, _ in requested}
         self._active = {key: warm for key, warm in self._active.items() if key in kept}
 
     def _needed(self, model: Model, scale: float | None, now: float) -> list[tuple[Model, Rung]]:
-        """The sessions of `model` to have at hand: the present one, the next coarser one, and the coarsest.
+        """Return the sessions of `model` to keep warm: the present one, the next coarser one, and the coarsest.
 
-        A finer one is built when it is wanted; until then the present one does well.
+        A finer one is built when it is chosen; until then the present one is good enough.
         """
         if self._failures.get(model.key, 0) >= MAX_FAILURES:
             return []
@@ -303,8 +329,8 @@ class FrameStylizer:
         below = [rung for rung in rungs if rung < at]
         return [(model, rung) for rung in dict.fromkeys((at, *below[-1:], rungs[0]))]
 
-    def _foreseen(self, current: Model | None) -> list[Model]:
-        """The networks a few presses of next or previous away, nearest first."""
+    def _neighbours(self, current: Model | None) -> list[Model]:
+        """Return the networks a few presses of next or previous away, nearest first."""
         keys = [model.key for model in self._models]
         at = keys.index(current.key) if current is not None and current.key in keys else -1
         count = max(1, len(keys))

@@ -1,4 +1,4 @@
-"""Sessions kept warm: built and run once on a thread of their own, so the frame path never waits for one."""
+"""Keep sessions warm: build and run them on a thread of their own, so that the frame path never waits for one."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from stylecam.utils import malloc
 Key = tuple[str, Rung]
 
 RETURN_MEMORY_EVERY_S = 30.0
-"""So often memory is given back also where no session came or went: a camera opened again takes some and frees it."""
+"""Seconds between two returns of freed memory while no session comes or goes; a reopened camera frees some."""
 
 WARM_RUNS = 2
+"""The number of runs of a new session whose shortest time is taken, after a first one that allocates."""
 CAPACITY_MEGAPIXELS = 2.5
-"""Megapixels of sessions that are kept, all together. What a session takes grows with them: 36 MB each in OpenVINO
-(bfloat16), 92 MB in OpenCV, and 10 MB for being there. This is room for a whole ladder up to 1024×576."""
+"""Megapixels of all sessions that are kept: enough for a whole ladder up to 1024×576.
+
+The memory of a session grows with them: 36 MB per megapixel in OpenVINO (bfloat16), 92 MB in OpenCV, and 10 MB on top.
+"""
 
 
 class WarmSession:
-    """A session that has run, and what a run took."""
+    """A session that has run, and how long a run took in milliseconds."""
 
     __slots__ = ("milliseconds", "rung", "session")
 
@@ -41,16 +44,16 @@ class WarmSession:
 
 
 class SessionPool:
-    """Sessions by (model, rung): those that are held, and as many others as there is room for, the last used ones.
+    """Sessions by (model, rung): those to keep warm, and of the others the last used ones that fit the capacity.
 
-    They are let go where they are built, off the frame path.
+    They are dropped on the thread that builds them, off the frame path.
 
     `padding` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
 
     Attributes:
-        capacity_megapixels: megapixels of sessions to keep, all together; what is held is kept beyond that.
-        fallback: an engine for networks that the engine cannot load or run; None for none.
-        notices: what the user should know of it, in one line each, until somebody takes them out.
+        capacity_megapixels: megapixels of all sessions to keep; those to keep warm may exceed it.
+        fallback: an engine for networks that the engine cannot load or run; None if there is none.
+        notices: what the user should know of fallbacks, in one line each, until the owner takes them out.
     """
 
     def __init__(self, engine: Engine, padding: int = 0, capacity_megapixels: float = CAPACITY_MEGAPIXELS) -> None:
@@ -60,11 +63,11 @@ class SessionPool:
         self.notices: deque[str] = deque()
         self.capacity_megapixels = capacity_megapixels
         self._ready: OrderedDict[Key, WarmSession] = OrderedDict()
-        self._held: set[Key] = set()
+        self._kept_warm: set[Key] = set()
         self._freed = False
         self._given_back_at = float("-inf")
         self._failed: dict[Key, EngineError] = {}
-        self._wanted: deque[tuple[Model, Rung]] = deque()
+        self._requested: deque[tuple[Model, Rung]] = deque()
         self._building: Key | None = None
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -72,19 +75,19 @@ class SessionPool:
 
     @property
     def engine(self) -> Engine:
-        """What runs the sessions."""
+        """The engine that runs the sessions."""
         return self._engine
 
     @property
     def building(self) -> bool:
-        """True while a session is being built: it takes processor time from the frames of this moment."""
+        """Whether a session is being built, which takes processor time from frames."""
         return self._building is not None
 
     def get(self, model: Model, rung: Rung) -> WarmSession | None:
-        """The warm session, or None; then it is being built and a later call will find it.
+        """Return the warm session, or None; then it is being built, and a later call will find it.
 
         Raises:
-            EngineError: it was tried and cannot be built.
+            EngineError: it cannot be built; this was tried before.
         """
         with self._condition:
             key = (model.key, rung)
@@ -97,29 +100,29 @@ class SessionPool:
         return None
 
     def ready_below(self, model: Model, rung: Rung) -> WarmSession | None:
-        """The finest warm session of `model` coarser than `rung`, or None."""
+        """Return the finest warm session of `model` coarser than `rung`, or None."""
         with self._condition:
             found = [warm for (key, other), warm in self._ready.items() if key == model.key and other < rung]
         return max(found, key=lambda warm: warm.rung, default=None)
 
-    def keep_warm(self, wanted: Sequence[tuple[Model, Rung]]) -> None:
-        """Have these sessions built, if they are not there, and let none of them go until the next call."""
-        held = {(model.key, rung) for model, rung in wanted}
+    def keep_warm(self, sessions: Sequence[tuple[Model, Rung]]) -> None:
+        """Request these sessions, and keep all of them until the next call."""
+        held = {(model.key, rung) for model, rung in sessions}
         with self._condition:
-            if held != self._held:
-                self._held, self._freed = held, True  # with another size, the frame path frees something too
+            if held != self._kept_warm:
+                self._kept_warm, self._freed = held, True  # with another size, the frame path frees something too
                 self._condition.notify()
-        for model, rung in wanted:
+        for model, rung in sessions:
             self.prefetch(model, rung)
 
     def prefetch(self, model: Model, rung: Rung) -> None:
-        """Have the session built some time soon, if it is not there."""
+        """Request that the session be built soon, if it is not there."""
         with self._condition:
             key = (model.key, rung)
-            waiting = any((m.key, r) == key for m, r in self._wanted)
+            waiting = any((m.key, r) == key for m, r in self._requested)
             if self._closed or waiting or key == self._building or key in self._ready or key in self._failed:
                 return
-            self._wanted.append((model, rung))
+            self._requested.append((model, rung))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._build_all, name="stylecam-warm-up", daemon=True)
                 self._thread.start()
@@ -137,29 +140,28 @@ class SessionPool:
             return ready
         warm = self._warm(model, rung)
         self._keep((model.key, rung), warm)
-        self._tidy()
+        self._make_room()
         return warm
 
     def return_memory(self, now: float) -> None:
-        """Give the system back what was freed, at `now` (s), if nothing is being built.
+        """Return freed memory to the system at `now` (s), if nothing is being built.
 
-        What was freed here is given back with the next call, what others freed every `RETURN_MEMORY_EVERY_S`.
-
-        For a thread that frames do not wait for, but not for a lower priority: allocation waits for it meanwhile.
+        What was freed here is returned with the next call, what others freed every `RETURN_MEMORY_EVERY_S`. Call it on
+        a thread that frames do not wait for, of normal priority, because allocation waits for it meanwhile.
         """
         if (self._freed or now - self._given_back_at >= RETURN_MEMORY_EVERY_S) and not self.building:
             self._freed, self._given_back_at = False, now
             malloc.trim()
 
     def stop_building(self) -> None:
-        """Build no more sessions; the one being built is still finished."""
+        """Build no more sessions, except that the one being built is finished."""
         with self._condition:
             self._closed = True
-            self._wanted.clear()
+            self._requested.clear()
             self._condition.notify_all()
 
     def close(self) -> None:
-        """Stop building and let all sessions go."""
+        """Stop building and drop all sessions."""
         self.stop_building()
         if self._thread is not None:
             self._thread.join(0.5)
@@ -194,7 +196,7 @@ class SessionPool:
         with self._condition:
             self._ready[key] = warm
 
-    def _crowding(self, coming: float = 0.0) -> list[Key]:
+    def _excess(self, coming: float = 0.0) -> list[Key]:
         """What there is no room for, the longest unused first; never the one that was built or asked for last.
 
         `coming` megapixels are to be built.
@@ -204,15 +206,15 @@ class SessionPool:
         for key in list(self._ready)[:-1]:
             if taken <= self.capacity_megapixels:
                 break
-            if key not in self._held:
+            if key not in self._kept_warm:
                 found.append(key)
                 taken -= key[1].megapixels
         return found
 
-    def _tidy(self, coming: float = 0.0) -> None:
+    def _make_room(self, coming: float = 0.0) -> None:
         """Let go of what there is no capacity_megapixels for."""
         with self._condition:
-            gone = [self._ready.pop(key) for key in self._crowding(coming)]
+            gone = [self._ready.pop(key) for key in self._excess(coming)]
             self._freed = True  # by this, or by building
         gone.clear()
 
@@ -220,27 +222,27 @@ class SessionPool:
         _lower_priority()
         while True:
             with self._condition:
-                while not (self._wanted or self._closed or self._crowding()):
+                while not (self._requested or self._closed or self._excess()):
                     self._condition.wait()
                 if self._closed:
                     return
-                task = self._wanted.popleft() if self._wanted else None
+                task = self._requested.popleft() if self._requested else None
                 self._building = None if task is None else (task[0].key, task[1])
             if task is not None:
-                self._tidy(task[1].megapixels)  # first, so that the two are never there together
+                self._make_room(task[1].megapixels)  # first, so that the two are never there together
                 self._try(*task)
-            self._tidy()
+            self._make_room()
             self._building = None
 
     def _try(self, model: Model, rung: Rung) -> None:
         key = (model.key, rung)
         try:
             self._keep(key, self._warm(model, rung))
-        except Exception as error:  # noqa: BLE001 - memory included; told to whoever asks for this session
-            known = error if isinstance(error, EngineError) else EngineRunError(f"{model.path.name}: {error}")
-            known.__cause__ = known.__context__ = None  # their frames would keep what was built so far
+        except Exception as error:  # noqa: BLE001 - memory included; raised where this session is requested
+            failure = error if isinstance(error, EngineError) else EngineRunError(f"{model.path.name}: {error}")
+            failure.__cause__ = failure.__context__ = None  # their frames would keep what was built so far
             with self._condition:
-                self._failed[key] = known.with_traceback(None)
+                self._failed[key] = failure.with_traceback(None)
 
 
 def _lower_priority() -> None:

@@ -1,1 +1,1 @@
-"""How networks are run."""
+"""Run style networks: one module for each library."""

@@ -1,8 +1,7 @@
-"""Which engine is the fastest here: measured once for a machine, its libraries and a network, and remembered.
+"""Choose the fastest engine: measured once for a machine, its libraries and a network, and remembered.
 
-All engines paint the same picture, but which does it soonest depends on the processor. So those that are installed run
-the network to be used, on the same picture, in turns; one that is broken, or paints something else, is passed over with
-its reason.
+All engines give the same picture, but which is the fastest depends on the processor. So the installed ones run the
+network on the same picture, in turns. One that is broken, or gives another picture, is left out with the reason.
 """
 
 from __future__ import annotations
@@ -32,32 +31,34 @@ from stylecam.utils.resources import processor_name, usable_cores
 from stylecam.utils.version import __version__
 
 MEASURE_SIZE = Size(640, 360)
-"""What is measured: a picture fine enough for a call,"""
+"""The size of the picture that is measured, fine enough for a call."""
 SMALL_MEASURE_SIZE = Size(256, 144)
-"""or this one, where one run of the first engine takes longer than"""
+"""The size that is measured instead where one run of the first engine takes longer than `SLOW_RUN_S`."""
 SLOW_RUN_S = 0.1
+"""Seconds of one run above which the smaller size is measured."""
 ROUND_S = 0.07
-"""Each engine runs for so long at a time,"""
+"""Seconds that each engine runs at a time."""
 ROUNDS = 2
-"""so many times, in turns, so that a busy moment of the computer does not decide."""
+"""The number of times each engine runs, in turns, so that a busy moment of the computer does not decide."""
 MAX_DIFFERENCE, MAX_DIFFERENCE_REDUCED = 2, 4
-"""How far max_difference, of 255, the same picture may be by full and by reduced precision."""
+"""Levels of 255 that the same picture may differ by: at full precision, and at reduced precision."""
 OUTLIER_SHARE = 1e-5
-"""Reduced precision may leave this share of the numbers further off: sums of rounding errors have no hard limit."""
+"""The share of numbers that may differ by more, because sums of rounding errors have no hard limit."""
 MAX_ENTRIES = 24
-"""Answers in the file."""
+"""The number of measurements kept in the file."""
 
 Make = Callable[[str, str, int | None], Engine]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineTiming:
-    """How an engine did.
+    """What was measured of one engine.
 
     Attributes:
-        engine, device: its names.
-        milliseconds: for one picture; None where it did not run.
-        trouble: why it is not to be used; None where it may.
+        engine: its name.
+        device: the name of its device.
+        milliseconds: the time of one picture; None if it did not run.
+        trouble: why it is not to be used; None if it may be.
     """
 
     engine: str
@@ -67,7 +68,7 @@ class EngineTiming:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """The name that people read."""
         return title(self.engine, self.device)
 
 
@@ -77,7 +78,7 @@ class EngineChoice:
 
     Attributes:
         engine: ready to load networks.
-        reason: why this one, in one line; None where there was nothing to choose from.
+        reason: why this one, in one line; None if there was nothing to choose from.
     """
 
     engine: Engine
@@ -89,9 +90,9 @@ class Autotuner:
     """Chooses engines, and remembers what it measured in the file `path`.
 
     Attributes:
-        path: the file with the answers.
-        clock: what times are taken from.
-        make: what makes engines of their names.
+        path: the file with the measurements.
+        clock: tells the time.
+        make: makes an engine from its name, device and threads.
         names: the engines to choose from.
     """
 
@@ -109,32 +110,32 @@ class Autotuner:
         exact: bool = False,
         retune: bool = False,
     ) -> EngineChoice:
-        """The fastest engine for `model` on `device` with `threads`; about a second's work where it is not known yet.
+        """Return the fastest engine for `model` on `device`; measuring takes about a second the first time.
 
         Args:
             model: the network to be run.
             device: `auto` for all devices, or the only one to look at.
             threads: as for `make_engine`.
             exact: engines of reduced precision are not good enough, for instance for still pictures.
-            retune: measure also what is known.
+            retune: measure again what was measured before.
 
         Raises:
             UsageError: no engine has such a device.
             EngineUnavailableError: no engine that is installed can be used; the message says why.
         """
-        question = self._question(model, device, threads)
-        known = None if retune else self._answer(question)  # first: looking for candidates imports their libraries
-        if known is not None:
-            size, measured = known
+        key = self._key(model, device, threads)
+        cached = None if retune else self._answer(key)  # first, because finding candidates imports their libraries
+        if cached is not None:
+            size, measured = cached
             try:
                 return self._chosen(measured, size, threads, exact)
-            except EngineError:  # it worked then
+            except EngineError:  # it worked when it was measured
                 pass
-        wanted = candidates(self.names, device)
-        if len(wanted) == 1:
-            return EngineChoice(self.make(*wanted[0], threads))
-        size, measured = self._measure(model, wanted, threads)
-        self._remember(question, size, measured)
+        pairs = candidates(self.names, device)
+        if len(pairs) == 1:
+            return EngineChoice(self.make(*pairs[0], threads))
+        size, measured = self._measure(model, pairs, threads)
+        self._remember(key, size, measured)
         return self._chosen(measured, size, threads, exact)
 
     def _chosen(self, measured: Sequence[EngineTiming], size: Size, threads: int | None, exact: bool) -> EngineChoice:
@@ -145,18 +146,18 @@ class Autotuner:
         ranked = sorted(usable, key=_milliseconds)
         best, others = ranked[0], [f"{one.title} {one.milliseconds:.1f}" for one in ranked[1:]]
         others += [f"without {one.title}: {one.trouble}" for one in measured if one.trouble is not None]
-        told = f" ({', '.join(others)})" if others else ""
-        reason = f"{best.milliseconds:.1f} ms at {size.width}×{size.height}{told}"
+        note = f" ({', '.join(others)})" if others else ""
+        reason = f"{best.milliseconds:.1f} ms at {size.width}×{size.height}{note}"
         return EngineChoice(self.make(best.engine, best.device, threads), reason)
 
     def _measure(
-        self, model: Model, wanted: Sequence[tuple[str, str]], threads: int | None
+        self, model: Model, pairs: Sequence[tuple[str, str]], threads: int | None
     ) -> tuple[Size, list[EngineTiming]]:
         weights = model.one_hot()
         runners: list[_Runner] = []
         troubled: list[EngineTiming] = []
         size, reference = MEASURE_SIZE, None
-        for name, device in wanted:
+        for name, device in pairs:
             try:
                 engine = self.make(name, device, threads)
                 runner = _Runner(name, device, engine.session(model, *size), _picture(size), weights, self.clock)
@@ -176,12 +177,12 @@ class Autotuner:
                 troubled.append(EngineTiming(name, device, None, trouble))
         for _ in range(ROUNDS):
             for runner in runners:
-                runner.spell()
+                runner.run_round()
         done = [EngineTiming(one.name, one.device, round(one.best_s * 1000, 2)) for one in runners]
         return size, [*done, *troubled]
 
-    def _question(self, model: Model, device: str, threads: int | None) -> dict[str, Any]:
-        """All that the answer depends on."""
+    def _key(self, model: Model, device: str, threads: int | None) -> dict[str, Any]:
+        """Return all that the measurement depends on."""
         packages = {name: _versions(name) for name in self.names if name in PACKAGES}
         return {
             "stylecam": __version__,
@@ -193,19 +194,19 @@ class Autotuner:
             "libraries": {"opencv": cv2.__version__, **packages},
         }
 
-    def _answer(self, question: dict[str, Any]) -> tuple[Size, list[EngineTiming]] | None:
-        """What is remembered; None where nothing is, or not to be made sense of."""
+    def _answer(self, key: dict[str, Any]) -> tuple[Size, list[EngineTiming]] | None:
+        """Return what was measured before; None if there is nothing, or nothing that can be read."""
         for entry in self._entries():
             try:
-                if entry["for"] == question:
-                    return Size(*map(int, entry["size"])), [_measured(told) for told in entry["measured"]]
+                if entry["for"] == key:
+                    return Size(*map(int, entry["size"])), [_parse_timing(values) for values in entry["measured"]]
             except (KeyError, TypeError, ValueError):
                 continue
         return None
 
-    def _remember(self, question: dict[str, Any], size: Size, measured: Sequence[EngineTiming]) -> None:
-        others = [entry for entry in self._entries() if entry.get("for") != question]
-        entry = {"for": question, "size": list(size), "measured": [asdict(one) for one in measured]}
+    def _remember(self, key: dict[str, Any], size: Size, measured: Sequence[EngineTiming]) -> None:
+        others = [entry for entry in self._entries() if entry.get("for") != key]
+        entry = {"for": key, "size": list(size), "measured": [asdict(one) for one in measured]}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.path, [entry, *others][:MAX_ENTRIES])
@@ -214,26 +215,26 @@ class Autotuner:
 
     def _entries(self) -> list[dict[str, Any]]:
         try:
-            told = json.loads(self.path.read_text("utf-8"))
+            entries = json.loads(self.path.read_text("utf-8"))
         except (OSError, ValueError):  # ValueError: no JSON, or no text
             return []
-        return [entry for entry in told if isinstance(entry, dict)] if isinstance(told, list) else []
+        return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def cache_path() -> Path:
-    """Where the answers lie on this system (`~/.cache/stylecam/engines.json` on Linux)."""
+    """Return where the measurements lie on this system (`~/.cache/stylecam/engines.json` on Linux)."""
     return platformdirs.user_cache_path("stylecam", appauthor=False) / "engines.json"
 
 
 def max_difference(one: Image, other: Image, outliers: float = OUTLIER_SHARE) -> int:
-    """How many levels of 255 two pictures differ at most, a share of `outliers` of their numbers max_difference."""
+    """Return how many levels of 255 two pictures differ at most, except for the share `outliers` of their numbers."""
     counts = np.bincount(cv2.absdiff(one, other).ravel(), minlength=256)
     further = counts.sum() - np.cumsum(counts)
     return int(np.argmax(further <= outliers * counts.sum()))
 
 
 class _Runner:
-    """One engine's session, and the shortest time it took."""
+    """Runs one engine's session and keeps the shortest time."""
 
     def __init__(
         self, name: str, device: str, session: InferenceSession, image: Image, weights: tuple[float, ...], clock: Clock
@@ -243,12 +244,12 @@ class _Runner:
         self._session, self._image, self._weights, self._clock = session, image, weights, clock
 
     def first(self) -> Image:
-        """The picture it paints, after a run that allocates."""
+        """Return the styled picture of the second run; the first one allocates."""
         self._session.stylize(self._image, self._weights)
         return self._run()
 
-    def spell(self) -> None:
-        """Run for a while."""
+    def run_round(self) -> None:
+        """Run for `ROUND_S` seconds."""
         end = self._clock.now() + ROUND_S
         while True:
             self._run()
@@ -266,9 +267,9 @@ def _milliseconds(one: EngineTiming) -> float:
     return float("inf") if one.milliseconds is None else one.milliseconds
 
 
-def _measured(told: dict[str, Any]) -> EngineTiming:
-    """One of the file's. Raises KeyError, TypeError or ValueError."""
-    one = EngineTiming(str(told["engine"]), str(told["device"]), told["milliseconds"], told["trouble"])
+def _parse_timing(values: dict[str, Any]) -> EngineTiming:
+    """Read a timing of the file; raises KeyError, TypeError or ValueError."""
+    one = EngineTiming(str(values["engine"]), str(values["device"]), values["milliseconds"], values["trouble"])
     if one.engine not in LIBRARY_NAMES or not isinstance(one.trouble, str | None):
         raise ValueError(one)
     if one.trouble is None and not (isinstance(one.milliseconds, float) and 0 < one.milliseconds < 1e6):
@@ -292,7 +293,7 @@ def _picture(size: Size) -> Image:
 
 
 def _versions(name: str) -> list[str]:
-    """Of the packages that bring an engine, without importing it."""
+    """Return the versions of the packages that bring an engine, without importing it."""
     found = []
     for package in PACKAGES[name]:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -1,4 +1,4 @@
-"""Engines by name."""
+"""Make engines by name, and find those that may run networks here."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from stylecam.utils import optional
 
 
 def installed() -> tuple[str, ...]:
-    """The engines whose library is there, though it may be broken."""
+    """Return the engines whose library is installed, though it may be broken."""
     return tuple(name for name in ENGINES if name == "opencv" or optional.is_installed(name))
 
 
 def make_engine(name: str, device: str = AUTO, threads: int | None = None) -> Engine:
-    """The engine `name` of `ENGINES` on `device`; `threads` is how many it may use, None for one a core.
+    """Make the engine `name` of `ENGINES` on `device`, with `threads`; None for one a core.
 
-    OpenCV's threads are the whole process's (`cv2.setNumThreads`) and not changed here.
+    OpenCV's threads belong to the whole process and are not changed here; see
+    `stylecam.utils.resources.limit_threads`.
 
     Raises:
         UsageError: there is no engine or no device of that name.
@@ -27,7 +28,7 @@ def make_engine(name: str, device: str = AUTO, threads: int | None = None) -> En
     """
     check_names(name, device)
     if name == AUTO:
-        raise UsageError(f"{AUTO} is no engine of its own; stylecam.engines.autotune chooses one")
+        raise UsageError(f"{AUTO} is not an engine; stylecam.engines.autotune chooses one")
     if name == "onnxruntime":
         return onnxruntime.OnnxRuntimeEngine(device, threads)
     if name == "openvino":
@@ -36,9 +37,10 @@ def make_engine(name: str, device: str = AUTO, threads: int | None = None) -> En
 
 
 def candidates(names: Sequence[str], device: str = AUTO) -> list[tuple[str, str]]:
-    """What may run networks, as engine and device: those of the engines `names` that `device` allows.
+    """Return the pairs of engine and device, of the engines `names`, that may run networks on `device`.
 
-    Libraries are imported to see what they find. One that cannot be stands here too: making its engine tells why.
+    Libraries are imported to see which devices they find. One that cannot be imported is listed too, because making its
+    engine tells why.
 
     Raises:
         UsageError: no engine at all has such a device.
@@ -58,13 +60,13 @@ def candidates(names: Sequence[str], device: str = AUTO) -> list[tuple[str, str]
 
 
 def _found(name: str) -> tuple[str, ...]:
-    """The devices worth a trial, the processor first."""
+    """Return the devices worth measuring, the CPU first."""
     try:
         if name == "onnxruntime":
             found = onnxruntime.available_devices()
         elif name == "openvino":
             found = openvino.available_devices()
-        else:  # half precision and OpenCL only when asked for: OpenCL is slower than the processor mostly
+        else:  # half precision and OpenCL only on request: OpenCL is mostly slower than the CPU
             found = tuple(device for device in opencv.available_devices() if device in ("cpu", "cuda"))
     except EngineUnavailableError:
         found = ("cpu",)

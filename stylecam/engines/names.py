@@ -1,4 +1,4 @@
-"""What engines and their devices are called; light, for the command line."""
+"""Names of engines and their devices; light, so that the command line can import them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ ENGINES = tuple(DEVICES_OF)
 DEVICES = tuple(dict.fromkeys(device for devices in DEVICES_OF.values() for device in devices))
 """All devices of all engines; no engine has all of them."""
 LIBRARY_NAMES = {"opencv": "OpenCV", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+"""The names of the engines' libraries that people read."""
 REDUCED_PRECISION = ("cpu-bf16", "cuda-fp16", "gpu")
-"""Devices that are meant to compute, or may, with half the bits."""
+"""Devices that compute, or may compute, with half the bits."""
 PACKAGES = {"onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"), "openvino": ("openvino",)}
 """The packages that bring an engine."""
 
 
 def title(engine: str, device: str) -> str:
-    """What people call an engine on a device: `OpenVINO`, `OpenVINO bf16`, `ONNX Runtime cuda`."""
+    """Return the name of an engine on a device that people read: `OpenVINO`, `OpenVINO bf16`, `ONNX Runtime cuda`."""
     return f"{LIBRARY_NAMES[engine]} {device.removeprefix('cpu').removeprefix('-')}".rstrip()
 
 
 def check_names(engine: str, device: str) -> None:
-    """See that there are such an engine, or `AUTO`, and such a device of it.
+    """Check that there is such an engine, or `AUTO`, and such a device of it.
 
     Raises:
-        UsageError: there are not; the message names those that are.
+        UsageError: there is not; the message names those that there are.
     """
     if engine not in (AUTO, *ENGINES):
         raise UsageError(f"there is no engine {engine!r}; choose {', '.join((AUTO, *ENGINES))}")

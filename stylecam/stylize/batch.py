@@ -1,4 +1,4 @@
-"""Many pictures painted one after the other: which file becomes which, and what became of each."""
+"""Stylize many image files: plan which file becomes which, and tell the result of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One picture to paint, and the file to write; `data` is the picture where it lies in no file."""
+    """One image to stylize and the file to write; `data` is the encoded image where it lies in no file."""
 
     source: Path
     target: Path
@@ -27,9 +27,14 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a job: the size painted, or the reason why not; never both.
+    """The result of one item: its size or an error, never both.
 
-    `notes` tell what of the picture is lost, to be read after its name.
+    Attributes:
+        job: the item.
+        seconds: how long it took.
+        size: of the written image.
+        error: why there is none, in one line.
+        notes: what of the image is lost, to be read after its name.
     """
 
     job: BatchItem
@@ -40,7 +45,7 @@ class BatchResult:
 
 
 def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tuple[BatchItem, ...]:
-    """Which file becomes which; nothing is read or written.
+    """Plan which file becomes which; nothing is read or written.
 
     A single file becomes the file `output`, or one of its name in the folder `output` (one that exists, or written with
     no suffix). Several files, and what lies in folders at any depth, go to the folder `output`, a folder's tree kept.
@@ -72,23 +77,25 @@ def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tupl
 
 
 def pending(jobs: Iterable[BatchItem]) -> tuple[BatchItem, ...]:
-    """The jobs whose results are not there yet."""
+    """Return the items whose results are not there yet."""
     return tuple(job for job in jobs if not job.target.exists())
 
 
-def paint(jobs: Iterable[BatchItem], painter: Stylist, max_size: int | None, told: Progress) -> Iterator[BatchResult]:
-    """Paint every job; one that fails is told as such and the others go on.
+def paint(
+    jobs: Iterable[BatchItem], painter: Stylist, max_size: int | None, progress: Progress
+) -> Iterator[BatchResult]:
+    """Stylize every item; one that fails is reported as such, and the others go on.
 
     Args:
         jobs: as `plan` gives them.
         painter: paints them.
         max_size: pictures with a longer side are made smaller first; the result then has that size.
-        told: called with 0..1 while one picture is painted.
+        progress: called with 0..1 while one picture is painted.
     """
     for job in jobs:
         started = time.perf_counter()
         try:
-            picture = painted(ImageFile.read(job.source if job.data is None else job.data), painter, max_size, told)
+            picture = painted(ImageFile.read(job.source if job.data is None else job.data), painter, max_size, progress)
             size = Size(picture.image.shape[1], picture.image.shape[0])
             job.target.parent.mkdir(parents=True, exist_ok=True)
             picture.write(job.target)
@@ -105,9 +112,9 @@ def paint(jobs: Iterable[BatchItem], painter: Stylist, max_size: int | None, tol
 
 
 def painted(
-    picture: ImageFile, painter: Stylist, max_size: int | None = None, told: Progress | None = None
+    picture: ImageFile, painter: Stylist, max_size: int | None = None, progress: Progress | None = None
 ) -> ImageFile:
-    """`picture` with its image painted; the very object, for a large one should not lie in memory twice."""
+    """Stylize the image of `picture` and return that very object, so that a large one lies in memory once."""
     longer = max(picture.image.shape[:2])
     if max_size is not None and longer > max_size:
         height, width = (max(1, round(side * max_size / longer)) for side in picture.image.shape[:2])
@@ -116,7 +123,7 @@ def painted(
             picture.alpha = resize(picture.alpha, Size(width, height))
     limit = painter.reduction_note(Size(picture.image.shape[1], picture.image.shape[0]))
     picture.notes += () if limit is None else (limit,)
-    picture.image = painter(picture.image, told)
+    picture.image = painter(picture.image, progress)
     return picture
 
 

@@ -1,4 +1,4 @@
-"""A sheet: one picture in many styles side by side, each with its name."""
+"""Draw a contact sheet: one image in many styles side by side, each with its name."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from stylecam.models.catalog import StyleMix
 from stylecam.stylize.image import Stylist
 
 CELL_SIDE = 480
-"""Longer side of one picture on a sheet, in pixels, unless asked otherwise."""
+"""The default of the longer side of one cell, in pixels."""
 ASPECT_RATIO = 1.6
-"""A sheet is made about so much wider than high, as screens are."""
+"""The width of a sheet divided by its height, about, as screens have it."""
 MAX_SIDE = 32_000
-"""Pixels of a sheet's side; JPEG and WebP end not far beyond."""
+"""The longest side of a sheet in pixels; JPEG and WebP allow little more."""
 ORIGINAL_LABEL = "picture"
 _FONT, _PAPER, _INK, _GAP = cv2.FONT_HERSHEY_DUPLEX, 248, (50, 50, 50), 8
 
@@ -77,10 +77,10 @@ class ContactSheet:
         self._keep = keep
         self.failed: dict[str, str] = {}
 
-    def draw(self, image: Image, told: Progress | None = None, alpha: Alpha | None = None) -> Image:
+    def draw(self, image: Image, progress: Progress | None = None, alpha: Alpha | None = None) -> Image:
         """The sheet for `image` (H×W×3 uint8 BGR, in the shape of `picture`), H×W×3 uint8 BGR of `size`.
 
-        `told(count)` is called after each cell. Where there is `alpha` (H×W uint8), the paper shows through.
+        `progress(count)` is called after each cell. Where there is `alpha` (H×W uint8), the paper shows through.
         """
         small = resize(image, self.cell)
         veil = None if alpha is None else resize(alpha, self.cell)[:, :, None].astype(np.float32) / 255
@@ -97,8 +97,8 @@ class ContactSheet:
                 cell[:] = painted if veil is None else np.round(cell + veil * (painted - cell.astype(np.float32)))
             strip = sheet[top + self.cell.height :, left : left + self.cell.width][: self._label_height]
             _write(label, strip)
-            if told is not None:
-                told(number)
+            if progress is not None:
+                progress(number)
         return sheet
 
     def _painted(self, number: int, small: Image) -> Image | None:

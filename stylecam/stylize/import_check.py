@@ -1,4 +1,4 @@
-"""Taking in other people's networks: imported, then tried on a photo before anyone sees them."""
+"""Import other people's networks, and try them on a photo before they are used."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from stylecam.utils import sandbox
 from stylecam.utils.text import printable
 
 TRIAL_SIZE = Size(264, 200)
-"""Multiples of 8 and of nothing larger, and of no size that networks are exported at."""
+"""The size of the photo: multiples of 8 and of nothing larger, and not a size that networks are exported at."""
 TIMEOUT_S = 120.0
-"""An honest network takes one or two."""
+"""Seconds that importing and trying may take; a usual network takes one or two."""
 MEMORY_BYTES, FILE_COPIES = 2 * 2**30, 8
 """Bytes that trying a network may take, and how often its file may lie in memory on top."""
 _ERRORS = {error.__name__: error for error in (ModelFormatError, ImporterUnavailableError, UsageError)}

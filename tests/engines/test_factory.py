@@ -48,8 +48,8 @@ def test_an_engine_has_the_name_it_is_asked_for_by(name: str) -> None:
     assert engine.trouble is None
 
 
-def test_auto_is_no_engine_of_its_own() -> None:
-    with pytest.raises(UsageError, match="auto is no engine"):
+def test_auto_is_not_an_engine() -> None:
+    with pytest.raises(UsageError, match="auto is not an engine"):
         select.make_engine(AUTO)
 
 

@@ -240,7 +240,7 @@ def test_a_configuration_that_cannot_be_read_is_said(clock: ManualClock, tmp_pat
 
 
 def test_a_mistake_of_ours_is_the_commands_error_and_the_run_goes_on(
-    stage: SteppedSaver, monkeypatch: pytest.MonkeyPatch
+    stage: SteppedSaver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
@@ -250,3 +250,19 @@ def test_a_mistake_of_ours_is_the_commands_error_and_the_run_goes_on(
     with pytest.raises(ZeroDivisionError):
         stage.ask("snapshot")
     stage.media_saver.maintain()
+    faults = stage.context.stats.snapshot(0.0).faults
+    assert (faults.by_kind["command"], faults.total) == (1, 1)
+    assert "snapshot failed with an unexpected ZeroDivisionError: a mistake of ours" in caplog.text
+
+
+def test_a_mistake_in_a_recording_ends_only_that_command(stage: SteppedSaver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    stage.step()
+    with monkeypatch.context() as patched:
+        patched.setattr(RecorderSink, "_open", broken)
+        with pytest.raises(ZeroDivisionError):
+            stage.ask("record:on")
+    assert stage.media_saver.recording is None
+    assert stage.file("record:on")

@@ -11,8 +11,7 @@ import click
 
 from stylecam.cli.declared import declared_flags, declared_options
 from stylecam.cli.file_options import FILE as FILE_OPTION
-from stylecam.cli.options import check_each, source_of
-from stylecam.cli.run import FILE, FOUND
+from stylecam.cli.options import check_each, config_of, config_path_of, source_of
 from stylecam.cli.run import command as run_command
 from stylecam.errors import ConfigError, UsageError
 from stylecam.live.config import file as configuration
@@ -50,18 +49,18 @@ def show(context: click.Context, as_json: bool) -> None:
     Flags of `stylecam run` may be added. Passwords and tokens are not shown.
     """
     parsed = run_command.make_context("run", list(context.args))
-    loaded: Config = parsed.meta[FOUND]
+    loaded = config_of(parsed)
     _check_styles(loaded)
     entries = list(_entries(parsed, loaded))
     if as_json:
-        tables: dict[str, Any] = {"file": str(parsed.meta[FILE]), "exists": loaded.path is not None, "run": {}}
+        tables: dict[str, Any] = {"file": str(config_path_of(parsed)), "exists": loaded.path is not None, "run": {}}
         tables["run"] = {option.name: {"value": value, **origin} for option, value, origin in entries}
         tables["hotkeys"] = loaded.hotkeys
         tables["presets"] = loaded.presets
         tables["scenes"] = loaded.scenes
         click.echo(json.dumps(tables, indent=2))
         return
-    click.echo(f"# {parsed.meta[FILE]}{'' if loaded.path else ', which is not there'}")
+    click.echo(f"# {config_path_of(parsed)}{'' if loaded.path else ', which is not there'}")
     _show_options(entries)
     for table, texts in (("hotkeys", loaded.hotkeys), ("scenes", loaded.scenes)):
         if texts:

@@ -68,8 +68,8 @@ def command(as_json: bool, report: bool, fix: bool, yes: bool) -> int:
 
 def _settings_problem() -> str | None:
     """Return the error with which `stylecam run` would refuse to start, or None."""
+    from stylecam.cli.options import settings_of
     from stylecam.cli.run import command as run
-    from stylecam.cli.run import settings_of
     from stylecam.control.keyboard.bindings import bind
     from stylecam.errors import ProbeError
     from stylecam.models.catalog import Catalog, shipped_models

@@ -3,30 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from stylecam.cli.declared import declared_flags
+from stylecam.cli.declared import GroupedCommand, declared_flags, declared_options
 from stylecam.errors import StylecamError, UsageError
-from stylecam.live.config.file import Config
+from stylecam.live.config.file import Config, load
 from stylecam.live.settings import Settings
 from stylecam.utils import paths
+from stylecam.utils.files import user_path
 from stylecam.utils.options import Value, options_of
 
+_WORDS, _PATH, _CONFIG = "stylecam.words", "stylecam.path", "stylecam.config"
+"""What a context remembers: the words of the command line, the path of the configuration file, and its content."""
 
-def as_typed(value: Value, several: bool) -> str | bool | list[str]:
-    """A value of the file as if it had been typed: click converts texts, and wants lists for repeated options."""
+
+class ConfiguredCommand(GroupedCommand):
+    """A command with a configuration file; it keeps its words, so that they win when the file is read again."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words and parse them."""
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+
+def config_option() -> click.Option:
+    """Return the option `--config`, which makes the file's values the defaults of all other options."""
+    return click.Option(
+        ["--config"],
+        is_eager=True,
+        expose_value=False,
+        callback=_load_config,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help=f"Configuration file. Without: {paths.config_file()}",
+    )
+
+
+def _load_config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    path = paths.config_file() if value is None else user_path(str(value))
+    if value is not None and not path.is_file():
+        raise UsageError(f"--config {path}: there is no such file")
+    loaded = load(path, declared_options(context.command))
+    context.meta[_PATH], context.meta[_CONFIG] = path, loaded
+    flags = declared_flags(context.command)
+    context.default_map = {
+        flags[name].declared.parameter: _as_typed(value, flags[name].multiple) for name, value in loaded.run.items()
+    }
+    check_each(loaded, context)
+
+
+def config_of(context: click.Context) -> Config:
+    """Return the configuration that `context` was parsed with."""
+    config: Config = context.meta[_CONFIG]
+    return config
+
+
+def config_path_of(context: click.Context) -> Path:
+    """Return where the configuration file of `context` was looked for."""
+    path: Path = context.meta[_PATH]
+    return path
+
+
+def parsed_again(context: click.Context) -> click.Context:
+    """Parse the words of `context` again, with the configuration file and variables as they are now."""
+    return context.command.make_context(context.info_name, list(context.meta[_WORDS]))
+
+
+def settings_of(context: click.Context) -> Settings:
+    """Return the settings made of flags, variables and file.
+
+    Raises:
+        UsageError: a value cannot be read.
+    """
+    return settings_from(context.params, config_of(context))
+
+
+def _as_typed(value: Value, several: bool) -> str | bool | list[str]:
+    """Return a value of the file as if it had been typed: as text, in a list for an option that may be repeated."""
     if isinstance(value, bool | list):
         return value
     return [str(value)] if several else str(value)
-
-
-def file_defaults(config: Config, command: click.Command) -> dict[str, Any]:
-    """The values of the file as click's default map, which variables and flags win over."""
-    flags = declared_flags(command)
-    return {flags[name].declared.parameter: as_typed(value, flags[name].multiple) for name, value in config.run.items()}
 
 
 def check_each(config: Config, context: click.Context) -> None:
@@ -42,7 +102,7 @@ def check_each(config: Config, context: click.Context) -> None:
     for name, value in config.run.items():
         parameter = flags[name]
         try:
-            typed = parameter.type_cast_value(context, as_typed(value, parameter.multiple))
+            typed = parameter.type_cast_value(context, _as_typed(value, parameter.multiple))
             settings_from({parameter.declared.parameter: typed}).check()
         except click.UsageError as error:
             raise config.error(config.places[name], error.format_message()) from error

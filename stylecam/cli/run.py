@@ -11,21 +11,25 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
 
-from stylecam.cli.declared import GroupedCommand, declared_options, flags_of
-from stylecam.cli.options import check_each, check_variables, file_defaults, settings_from
+from stylecam.cli.declared import flags_of
+from stylecam.cli.options import (
+    ConfiguredCommand,
+    check_variables,
+    config_of,
+    config_option,
+    parsed_again,
+    settings_of,
+)
 from stylecam.control.http import instances
-from stylecam.errors import SinkError, SourceError, StylecamError, UsageError
-from stylecam.live.config import file as config
+from stylecam.errors import SinkError, SourceError, StylecamError
 from stylecam.live.settings import Settings
 from stylecam.system.service.notify import Notifier, Watchdog
 from stylecam.utils import paths
-from stylecam.utils.files import user_path
 from stylecam.utils.options import option
 from stylecam.utils.text import printable
 
@@ -35,10 +39,6 @@ if TYPE_CHECKING:
     from stylecam.live.session import Session
 
 logger = logging.getLogger(__name__)
-
-FILE, FOUND = "stylecam.path", "stylecam.config"
-"""What the context remembers of the configuration file: where it was looked for, and what was in it."""
-_WORDS = "stylecam.words"
 
 
 @dataclass(frozen=True)
@@ -52,40 +52,10 @@ class Printing:
     verbose: bool = option(False, short="-v", help="Say more: the governor's reasons, tracebacks.")
 
 
-class _Run(GroupedCommand):
-    """Remembers the words it was given, so that they win again when the configuration file is read again."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_WORDS] = tuple(args)
-        return super().parse_args(ctx, args)
-
-
-def _load_config(context: click.Context, _: click.Parameter, value: Path | None) -> None:
-    """Make the file's values the defaults of all other options."""
-    path = paths.config_file() if value is None else user_path(str(value))
-    if value is not None and not path.is_file():
-        raise UsageError(f"--config {path}: there is no such file")
-    loaded = config.load(path, declared_options(context.command))
-    context.meta[FILE], context.meta[FOUND] = path, loaded
-    context.default_map = file_defaults(loaded, context.command)
-    check_each(loaded, context)
-
-
-_CONFIG = click.Option(
-    ["--config"],
-    is_eager=True,
-    expose_value=False,
-    callback=_load_config,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help=f"Configuration file. Without: {paths.config_file()}",
-)
-
-
 @click.command(
     "run",
-    cls=_Run,
-    params=[*flags_of(Settings, Printing), _CONFIG],
+    cls=ConfiguredCommand,
+    params=[*flags_of(Settings, Printing), config_option()],
     context_settings={"auto_envvar_prefix": "STYLECAM", "help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
@@ -149,7 +119,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     catalog = Catalog.load([shipped_models(), paths.user_styles()])
     for problem in catalog.problems:
         logger.warning("skipped: %s", problem)
-    context.meta[FOUND].check_styles(catalog.parse)
+    config_of(context).check_styles(catalog.parse)
     check_variables(context)
 
     def settings_for(context: click.Context) -> Settings:
@@ -160,9 +130,9 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     instances.check_outputs_free(settings.outputs)
 
     def reread() -> Settings:
-        again = command.make_context("run", list(context.meta[_WORDS]))
-        again.meta[FOUND].check_styles(catalog.parse)
-        return settings_for(again)
+        retry = parsed_again(context)
+        config_of(retry).check_styles(catalog.parse)
+        return settings_for(retry)
 
     status = StatusLine(terminal, context.params["verbose"])
     watchdog = Watchdog(manager)
@@ -224,12 +194,3 @@ def _server_address(session: Session) -> tuple[str, int, str]:
     """Return host, port and token of the server; empty where there is none."""
     server = session.server
     return ("", 0, "") if server is None else (server.host, server.port, server.token)
-
-
-def settings_of(context: click.Context) -> Settings:
-    """What was asked for, by whatever of flags, variables and file.
-
-    Raises:
-        UsageError: a value that cannot be meant.
-    """
-    return settings_from(context.params, context.meta[FOUND])

@@ -34,7 +34,7 @@ def command() -> None:
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[OPTION OF RUN]...")
 def install(flags: tuple[str, ...]) -> None:
     """Start `stylecam run` at every login, with these options."""
-    from stylecam.cli.run import FILE, FOUND, settings_of
+    from stylecam.cli.options import config_of, config_path_of, settings_of
     from stylecam.cli.run import command as run_command
     from stylecam.models.catalog import Catalog, shipped_models
     from stylecam.system.service.settings_check import check_service_settings
@@ -43,9 +43,9 @@ def install(flags: tuple[str, ...]) -> None:
     context = run_command.make_context("run", list(flags))
     settings = settings_of(context)
     settings.check()
-    check_service_settings(settings, context.meta[FILE])
+    check_service_settings(settings, config_path_of(context))
     catalog = Catalog.load([shipped_models(), paths.user_styles()])
-    context.meta[FOUND].check_styles(catalog.parse)
+    config_of(context).check_styles(catalog.parse)
     if settings.style is not None:
         catalog.parse(settings.style)
     manager = find_service_manager(os.environ)

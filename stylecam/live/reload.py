@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from stylecam.media.overlays import panic_cover, panic_cover_from_file
 from stylecam.models.catalog import Catalog
 from stylecam.utils.options import Option, options_of
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -21,13 +24,13 @@ class Changes:
 
     Attributes:
         settings: those in force from now on: the new ones, as far as they can be changed.
-        orders: the commands that make the change.
+        commands: those that make the change.
         at_once: the names of the options that change now.
         later: the names of the options that change at the next start.
     """
 
     settings: Settings
-    orders: tuple[Command, ...]
+    commands: tuple[Command, ...]
     at_once: tuple[str, ...]
     later: tuple[str, ...]
 
@@ -48,13 +51,13 @@ def changes(before: Settings, after: Settings) -> Changes:
     now = [option for option in changed if option.live or option.command is not None]
     return Changes(
         replace(before, **{option.attribute: getattr(after, option.attribute) for option in now}),
-        tuple(_orders(now, after)),
+        tuple(_commands(now, after)),
         tuple(option.name for option in now),
         tuple(option.name for option in changed if option not in now),
     )
 
 
-def _orders(changed: list[Option], after: Settings) -> Iterator[Command]:
+def _commands(changed: list[Option], after: Settings) -> Iterator[Command]:
     for option in changed:
         value = getattr(after, option.attribute)
         if value is None:
@@ -79,7 +82,6 @@ class Reloader:
         cover_with: Callable[[Image], None],
         follow: Callable[[Mapping[str, str]], None],
         press: Callable[[Command], None],
-        say: Callable[[str], None],
     ) -> None:
         """Make a reloader for a run.
 
@@ -92,12 +94,11 @@ class Reloader:
             cover_with: takes the picture of a panic.
             follow: takes the scenes of OBS.
             press: submits a command.
-            say: takes the report, in one line.
         """
         self._settings, self._read = settings, read
         self._catalog, self._control = catalog, control
         self._rebind, self._cover_with, self._follow = rebind, cover_with, follow
-        self._press, self._say = press, say
+        self._press = press
 
     def reload(self) -> None:
         """Read and check everything, then apply what can change, then report it.
@@ -112,15 +113,17 @@ class Reloader:
             panic_cover(new.size) if new.panic_picture is None else panic_cover_from_file(new.panic_picture, new.size)
         )
         found = changes(self._settings, new)
-        for order in found.orders:  # applied to a state that is thrown away: what it refuses is refused here
-            ACTIONS[order.action].apply(self._control.state, order.arguments, ActionContext(self._catalog, new.presets))
+        for command in found.commands:  # applied to a state that is thrown away: what it refuses is refused here
+            ACTIONS[command.action].apply(
+                self._control.state, command.arguments, ActionContext(self._catalog, new.presets)
+            )
         self._settings = found.settings
         self._control.presets = new.presets
         self._rebind(bindings)
         if "panic_picture" in found.at_once:
             self._cover_with(panic)
-        for order in found.orders:
-            self._press(order)
+        for command in found.commands:
+            self._press(command)
         if {"scenes", "presets"} & set(found.at_once):
             self._follow(new.scenes)
-        self._say(str(found))
+        logger.info("%s", found)

@@ -50,9 +50,11 @@ from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import PADDING, FrameStylizer
+from stylecam.stylize.look import LookSettings
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
+from stylecam.utils.options import options_of
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
 
@@ -62,7 +64,9 @@ WINDOW_TICK_S = 1 / 60
 """Time between two rounds of the main loop while there is a preview window."""
 TICK_S = 0.25
 """Time between two reports of the figures."""
-REPORTED = frozenset({"style", "strength", "steadiness", "bypass", "frozen", "panic", "version"})
+REPORTED = frozenset(
+    {"style", "bypass", "frozen", "panic", "version", *(each.name for each in options_of(LookSettings) if each.preset)}
+)
 """What the report takes over from the state."""
 
 Tick = Callable[[SessionReport], None]
@@ -359,7 +363,6 @@ class Session:
             cover_with=pipeline.set_panic_picture,
             follow=self._scenes.replace,
             press=self.press,
-            say=logger.info,
         )
 
     def _watch(self, parts: OpenParts, tick: Tick | None) -> None:

@@ -12,6 +12,7 @@ from stylecam.cli import cameras as cameras_module
 from stylecam.cli import run as run_module
 from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style
 from stylecam.cli.group import run_command_line
+from stylecam.cli.options import settings_of
 from stylecam.cli.status import status_line
 from stylecam.live.report import EngineStatus, PipelineReport, SessionReport
 from stylecam.live.stats import Stats
@@ -182,7 +183,7 @@ def test_every_long_option_can_be_set_in_the_file_under_its_own_name(option: cli
 def test_hotkeys_in_the_file_and_on_the_command_line_add_up(own_settings: Path) -> None:
     own_settings.write_text('[hotkeys]\nnext = "ctrl+alt+right"\nquit = ""\n')
     context = run_module.command.make_context("run", ["--hotkey", "next=ctrl+alt+up"])
-    assert run_module.settings_of(context).bindings == {"next": "ctrl+alt+up", "quit": ""}
+    assert settings_of(context).bindings == {"next": "ctrl+alt+up", "quit": ""}
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ START = Settings(size=Size(128, 96), style="udnie")
 
 
 @pytest.mark.parametrize(
-    ("new", "orders"),
+    ("new", "commands"),
     [
         ({"style": "great_wave"}, ["select:great_wave"]),
         ({"strength": 0.5, "steadiness": 0.2}, ["strength:0.5", "steadiness:0.2"]),
@@ -38,15 +38,15 @@ START = Settings(size=Size(128, 96), style="udnie")
         ({}, []),
     ],
 )
-def test_an_option_with_a_command_is_changed_by_that_command(new: dict[str, Any], orders: list[str]) -> None:
+def test_an_option_with_a_command_is_changed_by_that_command(new: dict[str, Any], commands: list[str]) -> None:
     found = changes(START, replace(START, **new))
-    assert [str(order) for order in found.orders] == orders
+    assert [str(command) for command in found.commands] == commands
     assert set(found.at_once) == new.keys()
     assert found.later == ()
 
 
 def test_a_removed_scale_is_set_to_auto() -> None:
-    assert [str(order) for order in changes(replace(START, scale=0.5), START).orders] == ["scale:auto"]
+    assert [str(command) for command in changes(replace(START, scale=0.5), START).commands] == ["scale:auto"]
 
 
 def test_an_option_that_needs_a_restart_is_named_and_unchanged() -> None:
@@ -67,8 +67,8 @@ def test_every_option_that_a_command_changes_has_one_that_takes_its_value() -> N
     assert {option.name for option in by_command} == {"style", "strength", "steadiness", "mirror", "scale"}
     for option in by_command:
         value: Any = not option.default if option.kind == "flag" else option.sample
-        (order,) = changes(START, replace(START, **{option.attribute: value})).orders
-        assert order.action == option.command
+        (command,) = changes(START, replace(START, **{option.attribute: value})).commands
+        assert command.action == option.command
 
 
 @dataclass
@@ -76,13 +76,17 @@ class Run:
     """The parts of a run that a reload reaches, and what has reached them."""
 
     control: CommandQueue
+    log: pytest.LogCaptureFixture
     reloader: Reloader = field(init=False)
     bindings: list[Bindings] = field(default_factory=list)
     covers: list[Image] = field(default_factory=list)
     scenes: list[Mapping[str, str]] = field(default_factory=list)
-    orders: list[str] = field(default_factory=list)
-    reported: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
     file: Settings | StylecamError = START
+
+    @property
+    def reported(self) -> list[str]:
+        return self.log.messages
 
     def read(self) -> Settings:
         if isinstance(self.file, StylecamError):
@@ -91,13 +95,14 @@ class Run:
 
 
 @pytest.fixture
-def run(catalog: Catalog) -> Run:
-    parts = Run(CommandQueue(catalog, LiveState()))
-    take: Callable[[Command], None] = lambda order: parts.orders.append(str(order))  # noqa: E731
+def run(catalog: Catalog, caplog: pytest.LogCaptureFixture) -> Run:
+    caplog.set_level("INFO", "stylecam.live.reload")
+    parts = Run(CommandQueue(catalog, LiveState()), caplog)
+    take: Callable[[Command], None] = lambda command: parts.commands.append(str(command))  # noqa: E731
     parts.reloader = Reloader(
         START, parts.read, catalog, parts.control,
         rebind=parts.bindings.append, cover_with=parts.covers.append, follow=parts.scenes.append,
-        press=take, say=parts.reported.append,
+        press=take,
     )  # fmt: skip
     return parts
 
@@ -111,7 +116,7 @@ def test_presets_scenes_hotkeys_and_style_are_applied(run: Run) -> None:
     assert run.control.presets == presets
     assert run.scenes == [{"Game": "calm"}]
     assert "ctrl+alt+right" in [str(combo) for combo in run.bindings[-1]]
-    assert run.orders == ["select:great_wave"]
+    assert run.commands == ["select:great_wave"]
     assert run.reported == ["the configuration is read again; new from now on: style, hotkey, presets, scenes"]
 
 
@@ -142,7 +147,7 @@ def test_any_mistake_leaves_everything_unchanged(run: Run, wrong: Settings | Sty
     with pytest.raises(StylecamError):
         run.reloader.reload()
     assert run.control.presets == {}
-    assert [run.bindings, run.covers, run.scenes, run.orders, run.reported] == [[], [], [], [], []]
+    assert [run.bindings, run.covers, run.scenes, run.commands, run.reported] == [[], [], [], [], []]
 
 
 def test_a_style_that_the_command_would_refuse_changes_nothing_and_is_not_reported_as_new(
@@ -156,7 +161,7 @@ def test_a_style_that_the_command_would_refuse_changes_nothing_and_is_not_report
         run.reloader.reload()
     assert run.control.presets == {}
     assert catalog.cards == before
-    assert [run.bindings, run.covers, run.scenes, run.orders, run.reported] == [[], [], [], [], []]
+    assert [run.bindings, run.covers, run.scenes, run.commands, run.reported] == [[], [], [], [], []]
 
 
 def test_a_corrected_file_is_applied_the_next_time(run: Run) -> None:
@@ -166,9 +171,9 @@ def test_a_corrected_file_is_applied_the_next_time(run: Run) -> None:
     run.file = replace(START, strength=0.5)
     run.reloader.reload()
     run.reloader.reload()
-    assert run.orders == ["strength:0.5"]
+    assert run.commands == ["strength:0.5"]
 
 
 def test_what_the_user_changed_by_hand_stays_as_long_as_the_file_says_the_same(run: Run) -> None:
     run.reloader.reload()
-    assert run.orders == []
+    assert run.commands == []

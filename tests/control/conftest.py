@@ -1,4 +1,4 @@
-"""A running server for the tests of its rooms."""
+"""A running server for the tests of the HTTP modules."""
 
 from __future__ import annotations
 

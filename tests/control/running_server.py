@@ -1,4 +1,4 @@
-"""A running server, and ways to ask it, for the tests of its rooms."""
+"""A running server for tests, and functions that send it requests."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Answer:
 
 
 class RunningServer:
-    """A server with a control that is carried out by a thread, as a pipeline does, and an open web sink."""
+    """A server whose commands are applied by a thread, as a pipeline does, and an open web sink."""
 
     def __init__(self, catalog: Catalog, address: Address | None = None, thumbnails: Thumbnails | None = None) -> None:
         self.control = CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
@@ -69,12 +69,12 @@ class RunningServer:
         self.server = Server(context, address or Address(HOST, free_port()), TOKEN)
         self._woken, self._stopped = threading.Event(), threading.Event()
         self.control.wake = self._woken.set
-        self._hand = threading.Thread(target=self._carry_out)
+        self._applier = threading.Thread(target=self._apply_commands)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
         return {**state.describe(), "recording": self.recording, "presets": [], "notice": None}
 
-    def _carry_out(self) -> None:
+    def _apply_commands(self) -> None:
         while not self._stopped.is_set():
             self._woken.wait()
             self._woken.clear()
@@ -82,17 +82,17 @@ class RunningServer:
             self.run_deferred()
 
     def run_deferred(self) -> None:
-        """They are left lying here."""
+        """Deferred commands are not carried out here."""
 
     def __enter__(self) -> RunningServer:
         self.server.start()
-        self._hand.start()
+        self._applier.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._woken.set()
-        self._hand.join()
+        self._applier.join()
         self.sink.close()
         self.server.stop()
 
@@ -146,7 +146,7 @@ class RunningServer:
 
 
 class RunningServerWithPresets(RunningServer):
-    """With presets, and errands that are carried out: a snapshot gives a file, a recording is refused."""
+    """With presets and deferred commands: a snapshot gives a file, a recording is refused."""
 
     def __init__(self, catalog: Catalog) -> None:
         super().__init__(catalog)
@@ -174,7 +174,7 @@ class RunningServerWithPresets(RunningServer):
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
+    """Return a port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

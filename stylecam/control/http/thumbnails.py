@@ -50,11 +50,11 @@ class Thumbnails:
     """
 
     def __init__(
-        self, catalog: Catalog, look: Callable[[], Frame | None], clock: Clock, idle_s: float = IDLE_S
+        self, catalog: Catalog, newest_frame: Callable[[], Frame | None], clock: Clock, idle_s: float = IDLE_S
     ) -> None:
-        """Prepare; `look` returns the newest camera picture or None. The process ends after `idle_s` seconds without use."""
+        """Use `newest_frame` for the camera picture, or None; end the process after `idle_s` seconds without use."""
         self._catalog = catalog
-        self._look = look
+        self._newest_frame = newest_frame
         self._clock = clock
         self._idle_s = idle_s
         self._cache: dict[str, _CachedThumbnail] = {}
@@ -103,7 +103,7 @@ class Thumbnails:
         return process
 
     async def _render(self, name: str, mix: StyleMix, cached: _CachedThumbnail | None) -> _CachedThumbnail | None:
-        frame = self._look()
+        frame = self._newest_frame()
         if frame is None or (cached is not None and cached.frame == frame.index and cached.thumbnail is not None):
             return cached
         thumbnail, problem, wait = None, "", CACHE_S

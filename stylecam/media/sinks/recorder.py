@@ -99,10 +99,13 @@ class RecorderSink(Sink):
         """See `Sink.discard`. A file that existed before the recording stays as it was."""
         self._discarded = True
         self.close()
+        self._close()  # an interrupt while it opened may have left the thread and the file
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
 
     def _close(self) -> None:
         thread, self._thread = self._thread, None
-        if thread is None:
+        if thread is None or thread.ident is None:  # never started
             return
         reported = self._failure is not None  # `write` has raised it
         while thread.is_alive():

@@ -103,6 +103,26 @@ def test_a_discarded_recording_leaves_no_file_and_keeps_an_older_one(encoder: st
     assert (tmp_path / "talk.mp4").read_text() == "an older talk"
 
 
+@pytest.mark.parametrize("when", ["before it starts", "after it has started"])
+def test_an_interrupt_while_it_opens_leaves_no_file(
+    when: str, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if when == "after it has started":
+            start(thread)
+        raise KeyboardInterrupt
+
+    sink = RecorderSink(tmp_path / "talk.mp4")
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sink.open(SIZE, 30)
+    sink.discard()
+    assert list(tmp_path.iterdir()) == []
+    assert not any(thread.name == "stylecam-recorder" for thread in threading.enumerate())
+
+
 def test_what_a_crash_leaves_can_be_played(tmp_path: Path) -> None:
     pytest.importorskip("av")
     sink = RecorderSink(tmp_path / "talk.mp4")

@@ -92,7 +92,8 @@ class Parameter:
         if self.kind == TEXT:
             return f"a text of 1 to {LONGEST} characters"
         words = "".join(f"{word} or " for word in self.choices)
-        return f"{words}a number from {self.low:g} to {self.high:g}, for example 0.5"
+        example = 0.5 if self._in_range(0.5) else self.low
+        return f"{words}a number from {self.low:g} to {self.high:g}, for example {example:g}"
 
     def describe(self) -> dict[str, object]:
         """Everything about it, ready for JSON."""
@@ -106,10 +107,13 @@ class Parameter:
             "choices": list(self.choices),
         }
 
-    def _number(self, value: float) -> float:
+    def _in_range(self, value: float) -> bool:
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
-        if not low <= value <= high:  # before float(), for which a whole number may be too large; and never for NaN
+        return low <= value <= high
+
+    def _number(self, value: float) -> float:
+        if not self._in_range(value):  # before float(), for which a whole number may be too large; and never for NaN
             raise self._wrong(value)
         return float(value)
 

@@ -10,10 +10,9 @@ from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
 
 def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the names of styles that start with `incomplete`."""
-    from stylecam.models.catalog import Catalog, shipped_models
-    from stylecam.utils import paths
+    from stylecam.models.catalog import Catalog
 
-    cards = Catalog.load([shipped_models(), paths.user_styles()]).cards
+    cards = Catalog.installed().cards
     items = [CompletionItem(card.name, help=f"{card.title}, {card.artist}") for card in cards]
     return [item for item in [*items, CompletionItem("none")] if item.value.startswith(incomplete)]
 

@@ -145,9 +145,9 @@ def _template() -> str:
 def _check_styles(loaded: Config) -> None:
     """Check that the named styles exist; without any, the catalog is not loaded, because that takes a moment."""
     if loaded.presets or loaded.scenes or "style" in loaded.run:
-        from stylecam.models.catalog import Catalog, shipped_models
+        from stylecam.models.catalog import Catalog
 
-        loaded.check_styles(Catalog.load([shipped_models(), paths.user_styles()]).parse)
+        loaded.check_styles(Catalog.installed().parse)
 
 
 def _entries(parsed: click.Context, loaded: Config) -> Any:

@@ -72,8 +72,7 @@ def _settings_problem() -> str | None:
     from stylecam.cli.run import command as run
     from stylecam.control.keyboard.bindings import bind
     from stylecam.errors import ProbeError
-    from stylecam.models.catalog import Catalog, shipped_models
-    from stylecam.utils import paths
+    from stylecam.models.catalog import Catalog
 
     try:
         with run.make_context("run", []) as context:
@@ -81,7 +80,7 @@ def _settings_problem() -> str | None:
         settings.check()
         bind(settings.bindings)
         if settings.style is not None:
-            Catalog.load([shipped_models(), paths.user_styles()]).parse(settings.style)
+            Catalog.installed().parse(settings.style)
     except ImportError as error:
         raise ProbeError(f"their reader cannot be loaded: {error}") from error
     except click.UsageError as error:

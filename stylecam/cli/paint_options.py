@@ -33,10 +33,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print what was p
 
 def catalog() -> Catalog:
     """Load all styles; files that are no styles are named on standard error."""
-    from stylecam.models.catalog import Catalog, shipped_models
-    from stylecam.utils import paths
+    from stylecam.models.catalog import Catalog
 
-    found = Catalog.load([shipped_models(), paths.user_styles()])
+    found = Catalog.installed()
     for problem in found.problems:
         click.echo(f"skipped: {problem}", err=True)
     return found

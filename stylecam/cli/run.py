@@ -29,7 +29,6 @@ from stylecam.control.http import instances
 from stylecam.errors import SinkError, SourceError, StylecamError
 from stylecam.live.settings import Settings
 from stylecam.system.service.notify import Notifier, Watchdog
-from stylecam.utils import paths
 from stylecam.utils.options import option
 from stylecam.utils.text import printable
 
@@ -114,9 +113,9 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     """Run the camera to its end and return the final figures. Everything is closed afterwards."""
     from stylecam.cli.status import StatusLine, greeting
     from stylecam.live.session import Session
-    from stylecam.models.catalog import Catalog, shipped_models
+    from stylecam.models.catalog import Catalog
 
-    catalog = Catalog.load([shipped_models(), paths.user_styles()])
+    catalog = Catalog.installed()
     for problem in catalog.problems:
         logger.warning("skipped: %s", problem)
     config_of(context).check_styles(catalog.parse)

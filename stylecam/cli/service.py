@@ -36,15 +36,14 @@ def install(flags: tuple[str, ...]) -> None:
     """Start `stylecam run` at every login, with these options."""
     from stylecam.cli.options import config_of, config_path_of, settings_of
     from stylecam.cli.run import command as run_command
-    from stylecam.models.catalog import Catalog, shipped_models
+    from stylecam.models.catalog import Catalog
     from stylecam.system.service.settings_check import check_service_settings
-    from stylecam.utils import paths
 
     context = run_command.make_context("run", list(flags))
     settings = settings_of(context)
     settings.check()
     check_service_settings(settings, config_path_of(context))
-    catalog = Catalog.load([shipped_models(), paths.user_styles()])
+    catalog = Catalog.installed()
     config_of(context).check_styles(catalog.parse)
     if settings.style is not None:
         catalog.parse(settings.style)

@@ -112,6 +112,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     an hour rather than a night, --from gallery. It shows how long it still takes and what it paints meanwhile, and says
     at the end how to paint with it.
     """
+    from stylecam.training.train import new_trainer
     from stylecam.utils.optional import require
 
     require("torch", "onnx", purpose="training", extra="train", error=TrainingUnavailableError)
@@ -121,7 +122,10 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     screen = TrainingProgress("step", 60.0, {"sheet": "samples"}, smooth=0.95)
     screen.wait()
     with stopped_by_ctrl_c() as stop:
-        trainer = _resume(context, output, stop, screen) if resume else _begin(output, stop, screen, **given)
+        if resume:
+            trainer = _resume(context, output, stop, screen)
+        else:
+            trainer = new_trainer(output, listener=screen, stop=stop, **given)
         installs = trainer.installs if given["install"] is None else bool(given["install"])
         if installs:
             _check_name(output)
@@ -177,64 +181,6 @@ def _tell(trainer: Trainer, output: Path, installed: Path | None) -> None:
 def _typed(word: object) -> str:
     """`word` as it is typed in any shell."""
     return f'"{word}"' if " " in str(word) else str(word)
-
-
-def _begin(
-    output: Path,
-    stop: threading.Event,
-    listener: Callable[[Event], None],
-    *,
-    paintings: tuple[str, ...],
-    pictures: Path | None,
-    photos: tuple[Path, ...],
-    start: Path | None,
-    body: str | None,
-    overwrite: bool,
-    **given: Any,
-) -> Trainer:
-    from stylecam.training.checkpoint import check_no_unfinished_run
-    from stylecam.training.config import TrainingConfig
-    from stylecam.training.gallery import read_gallery
-    from stylecam.training.hyperparameters import Hyperparameters
-    from stylecam.training.style_image import StyleImage
-    from stylecam.training.trainer import Trainer
-
-    if pictures is not None and not any(text.endswith(".toml") for text in paintings):
-        raise UsageError("--paintings says where the pictures of a GALLERY.toml are; name paintings without it")
-    if not paintings:
-        raise UsageError("name at least one painting to learn from, or --resume")
-    if not photos:
-        raise UsageError("say where photographs to learn on are: --photos DIR")
-    if not overwrite:
-        check_no_unfinished_run(output)
-    frozen = (body or ("frozen" if start else "free")) == "frozen"
-    if given["norm_rate"] is None:
-        given["norm_rate"] = 0.015 if frozen else 0.005  # rows alone bear, and need, the largest steps
-    if given["steps"] is None and given["minutes"] is None:
-        given["minutes"] = 15.0 if frozen else 60.0
-    other = {name: given.pop(name) for name in ("vgg", "samples", "licence", "device", "bfloat16", "install")}
-    named: list[StyleImage] = []
-    for text in paintings:
-        named += read_gallery(Path(text), pictures) if text.endswith(".toml") else [StyleImage.parse(text)]
-    plan = TrainingConfig(Hyperparameters(**given, frozen=frozen), tuple(named), photos, **other)
-    return Trainer.begin(plan, output, start and _bank(start), listener=listener, stop=stop)
-
-
-def _bank(start: Path) -> Path:
-    """The file that --from means: of a plain name, the network that is called so.
-
-    Raises:
-        UsageError: there is none.
-    """
-    from stylecam.models.catalog import shipped_models
-    from stylecam.utils import paths
-
-    if start.exists():
-        return start
-    known = {path.stem: path for folder in (paths.user_styles(), shipped_models()) for path in folder.glob("*.onnx")}
-    if str(start) not in known:
-        raise UsageError(f"--from {start}: there is no such file; known by their names are {', '.join(known)}")
-    return known[str(start)]
 
 
 def _resume(context: click.Context, output: Path, stop: threading.Event, listener: Callable[[Event], None]) -> Trainer:

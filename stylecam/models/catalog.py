@@ -11,6 +11,7 @@ from pathlib import Path
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards
 from stylecam.models.model import Model
+from stylecam.utils import paths
 from stylecam.utils.files import user_path
 from stylecam.utils.text import printable
 
@@ -64,6 +65,11 @@ class Catalog:
                 except ModelFormatError as error:
                     catalog.problems.append(printable(str(error), 1000))
         return catalog
+
+    @classmethod
+    def installed(cls) -> Catalog:
+        """Read the networks shipped with stylecam and the user's own."""
+        return cls.load([shipped_models(), paths.user_styles()])
 
     def add(self, model: Model) -> tuple[StyleCard, ...]:
         """Add a network, unless it is there already, and return its cards.
@@ -193,6 +199,11 @@ def _size_and_name(path: Path) -> tuple[int, str]:
         return path.stat().st_size, path.name
     except OSError:
         return 0, path.name
+
+
+def styles() -> tuple[StyleCard, ...]:
+    """Return the cards of all installed styles, in cycling order: those shipped with stylecam and the user's own."""
+    return Catalog.installed().cards
 
 
 def shipped_models() -> Path:

@@ -18,12 +18,11 @@ from stylecam.engines.names import AUTO
 from stylecam.errors import UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize, to_tensor
-from stylecam.models.catalog import Catalog, StyleMix, shipped_models
+from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
 from stylecam.stylize.postprocess.chain import blend, with_colors_of
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
-from stylecam.utils import paths
 from stylecam.utils.clock import SystemClock
 
 PADDING = 64
@@ -262,7 +261,7 @@ class Stylist:
 
 
 def _load(style: str) -> StyleMix | None:
-    return Catalog.load([shipped_models(), paths.user_styles()]).parse(style)
+    return Catalog.installed().parse(style)
 
 
 def _engine(name: str, device: str, model: Model) -> Engine:

@@ -281,7 +281,7 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
         ("--save-every", "0", "--save-every is 0 and must be between 1 and 1,000,000"),
         ("--seed", "1" * 400, "--seed is 111"),
         ("--paintings", "nowhere", "name paintings without it"),
-        ("--from", "no_such_bank", "no_such_bank: there is no such file; known by their names are gallery"),
+        ("--from", "no_such_bank", "no_such_bank: there is no such file; installed networks are gallery"),
         ("-o", "nowhere/a.onnx", "nowhere"),
         ("--photos", "a" * 5000, "is no path"),
         ("-o", "~nobody_of_this_name/a.onnx", "is no path"),

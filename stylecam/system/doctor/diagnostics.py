@@ -216,10 +216,9 @@ class Diagnostics:
 
     def styles(self) -> tuple[int, list[str]]:
         """Return the number of styles, and what is wrong with files that hold none."""
-        from stylecam.models.catalog import Catalog, shipped_models
-        from stylecam.utils import paths
+        from stylecam.models.catalog import Catalog
 
-        catalog = Catalog.load([shipped_models(), paths.user_styles()])
+        catalog = Catalog.installed()
         return len(catalog.all_cards), catalog.problems
 
     def settings(self) -> str | None:

@@ -1,0 +1,175 @@
+"""The running camera for programs: `stylecam.Live` runs a session on a thread of its own."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import fields
+from types import TracebackType
+from typing import Any
+
+from stylecam.control.commands import CommandResult
+from stylecam.control.state import LiveState
+from stylecam.errors import SessionNotOpenError, UsageError
+from stylecam.live.report import SessionReport
+from stylecam.live.session import Session
+from stylecam.live.settings import Settings
+from stylecam.media.frame import Frame, Size
+from stylecam.media.sinks.base import Sink
+from stylecam.media.sources.base import Source
+from stylecam.models.catalog import Catalog
+from stylecam.utils import paths
+
+
+class Live:
+    """A camera that is captured, stylized and published while a `with` block runs.
+
+    Capturing, stylizing and publishing happen on threads of their own, so the block is free to do something else.
+    Leaving it stops everything within about a second. What a user should know is logged to the loggers under
+    `stylecam`.
+
+    Example:
+        with stylecam.Live(camera="demo", style="great_wave", outputs=["virtual"]) as live:
+            live.press("next").result(timeout=5)
+            live.wait(60)
+    """
+
+    def __init__(self, *, source: Source | None = None, sinks: Sequence[Sink] | None = None, **settings: Any) -> None:
+        """Check the settings; nothing is opened yet.
+
+        Args:
+            source: read instead of the camera that the settings name; not open.
+            sinks: written to instead of the outputs that the settings name; not open.
+            **settings: the options of `stylecam run` as fields of `stylecam.live.settings.Settings`: `camera`, `style`,
+                `size` (width, height), `fps`, `outputs`, `strength`, `steadiness` and so on. Global hotkeys and the
+                web page are off unless `hotkeys=True` or `server=True`.
+
+        Raises:
+            UsageError: a setting does not exist or is out of range, or a preview window is asked for, which only the
+                main thread of a program can show.
+            StyleNotFoundError: there is no style of this name.
+        """
+        self._session = Session(_settings(settings), Catalog.installed(), source=source, sinks=sinks)
+        self._thread = threading.Thread(target=self._run, name="stylecam-session")
+        self._started, self._ended = threading.Event(), threading.Event()
+        self._error: BaseException | None = None
+        self._final: SessionReport | None = None
+
+    def __enter__(self) -> Live:
+        """Open everything and return once frames flow.
+
+        Raises:
+            StylecamError: something asked for cannot be had; nothing stays open.
+        """
+        self._session.open()
+        try:
+            self._thread.start()
+            self._started.wait()
+            if self._error is not None:
+                raise self._error
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop and close everything.
+
+        Raises:
+            Exception: what ended the run unexpectedly, unless the block itself raised.
+        """
+        self._stop()
+        if error is None and self._error is not None:
+            raise self._error
+
+    @property
+    def state(self) -> LiveState:
+        """Return what is in force: the look, and whether it is frozen, off or in panic."""
+        return self._session.control.state
+
+    @property
+    def running(self) -> bool:
+        """Return whether frames are being published."""
+        return self._started.is_set() and not self._ended.is_set()
+
+    def press(self, command: str) -> Future[CommandResult]:
+        """Submit a command as the keys do: `next`, `select:3`, `preset:calm`, `panic`. Any thread may call it.
+
+        Returns:
+            A future with the state after the command, or with the error that says why it was refused.
+
+        Raises:
+            UsageError: there is no such command; the message names the nearest.
+            SessionNotOpenError: the camera is not running.
+        """
+        self._require_running()
+        return self._session.control.submit(command)
+
+    def frame(self) -> Frame:
+        """Return the frame published last, a card before the first painting. Any thread may call it; nobody changes it.
+
+        Raises:
+            SessionNotOpenError: the camera is not running.
+        """
+        self._require_running()
+        return self._session.pipeline.publisher.shown
+
+    def report(self) -> SessionReport:
+        """Return all figures of this moment, or the final ones afterwards. Any thread may call it.
+
+        Raises:
+            SessionNotOpenError: the camera was never opened.
+        """
+        return self._final or self._session.report()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the run has ended, at most `timeout` seconds; return whether it has ended.
+
+        It ends when somebody quits, when its time is over or when every output has failed.
+        """
+        return self._ended.wait(timeout)
+
+    def _run(self) -> None:
+        try:
+            self._final = self._session.run(started=self._started.set)
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that leaves the block
+            self._error = error
+        finally:
+            self._ended.set()
+            self._started.set()
+
+    def _stop(self) -> None:
+        self._session.interrupt()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._session.close()
+
+    def _require_running(self) -> None:
+        if not self.running:
+            raise SessionNotOpenError("the camera is not running; use it inside `with stylecam.Live(...) as live:`")
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    names = [field.name for field in fields(Settings)]
+    for name in values:
+        if name not in names:
+            nearest = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
+            raise UsageError(f"Live has no setting {name!r}; {hint}")
+    merged: dict[str, Any] = {
+        "hotkeys": False,
+        "server": False,
+        "pictures": paths.user_pictures(),
+        "videos": paths.user_videos(),
+    }
+    merged.update(values)
+    if "size" in merged:
+        merged["size"] = Size(*merged["size"])
+    merged["outputs"] = tuple(merged.get("outputs", ()))
+    if "window" in merged["outputs"]:
+        raise UsageError("Live cannot show the output 'window', which needs the main thread; show live.frame() instead")
+    return Settings(**merged)

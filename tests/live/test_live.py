@@ -1,0 +1,116 @@
+"""The running camera for programs."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from stylecam import Frame, Live
+from stylecam.errors import (
+    CommandRefusedError,
+    SessionNotOpenError,
+    SinkUnavailableError,
+    StyleNotFoundError,
+    UsageError,
+)
+from stylecam.media.frame import Size
+from stylecam.media.sinks.base import Sink
+from stylecam.testing import CollectingSink
+
+pytestmark = pytest.mark.usefixtures("own_settings")
+SMALL: dict[str, Any] = {
+    "camera": "demo",
+    "size": (320, 180),
+    "style": "great_wave",
+    "engine": "opencv",
+    "always_on": True,
+}
+
+
+class CountingSink(Sink):
+    """Remembers the sizes it was given, and can wait for a frame."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: set[tuple[int, ...]] = set()
+        self.enough = threading.Event()
+        self._count = 0
+
+    def _open(self, size: Size, fps: float) -> None:
+        pass
+
+    def _write(self, frame: Frame) -> None:
+        self._count += 1
+        self.shapes.add(frame.image.shape)
+        if self._count >= 3:
+            self.enough.set()
+
+    def _close(self) -> None:
+        pass
+
+
+def test_a_program_runs_the_camera_and_presses_keys() -> None:
+    sink = CountingSink()
+    with Live(sinks=[sink], **SMALL) as live:
+        assert live.running
+        assert sink.enough.wait(60)
+        assert live.frame().image.shape == (180, 320, 3)
+        result = live.press("select:the_scream").result(timeout=60)
+        assert result.state.look.label == live.state.look.label == "the_scream"
+    assert sink.shapes == {(180, 320, 3)}
+    assert not live.running
+    assert live.report().pipeline.frames.published >= 3
+
+
+def test_a_wrong_command_names_the_nearest_and_a_refused_one_is_in_the_future() -> None:
+    with Live(sinks=[CountingSink()], **SMALL) as live:
+        with pytest.raises(UsageError, match="next"):
+            live.press("nxt")
+        with pytest.raises(CommandRefusedError):
+            live.press("reload").result(timeout=60)
+
+
+def test_quitting_ends_the_run() -> None:
+    with Live(sinks=[CountingSink()], **SMALL) as live:
+        live.press("quit")
+        assert live.wait(60)
+        with pytest.raises(SessionNotOpenError):
+            live.press("next")
+
+
+def test_before_and_after_the_block_there_is_no_camera() -> None:
+    live = Live(sinks=[CountingSink()], **SMALL)
+    for use in (live.frame, live.report, lambda: live.press("next")):
+        with pytest.raises(SessionNotOpenError):
+            use()
+
+
+def test_a_sink_that_cannot_be_opened_leaves_nothing_open() -> None:
+    class Broken(CollectingSink):
+        def _open(self, size: Size, fps: float) -> None:
+            raise SinkUnavailableError("no such device")
+
+    live = Live(sinks=[Broken()], **SMALL)
+    with pytest.raises(SinkUnavailableError, match="no such device"):
+        live.__enter__()
+    assert not live.running
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"stile": "great_wave"}, UsageError, "did you mean style"),
+        ({"strength": 2.0}, UsageError, "--strength 2 is out of range"),
+        ({"style": "great_waev"}, StyleNotFoundError, "great_wave"),
+        ({"outputs": ["window"]}, UsageError, "main thread"),
+    ],
+)
+def test_wrong_settings_are_errors_before_anything_is_opened(
+    settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Live(**settings)

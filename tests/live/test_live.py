@@ -56,7 +56,6 @@ class CountingSink(Sink):
 def test_a_program_runs_the_camera_and_presses_keys() -> None:
     sink = CountingSink()
     with Live(sinks=[sink], **SMALL) as live:
-        assert live.running
         assert sink.enough.wait(60)
         assert live.frame().image.shape == (180, 320, 3)
         result = live.press("select:the_scream").result(timeout=60)

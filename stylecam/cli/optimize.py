@@ -1,4 +1,4 @@
-"""`stylecam optimize`: one picture, painted by optimising its pixels."""
+"""`stylecam optimize`: paint one picture by optimizing its pixels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _INITS = ("photo", "noise", "painting")
 
 
 def complete_init(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The words that begin like `incomplete`, else files."""
+    """Return the words that start with `incomplete`; if none does, complete files."""
     items = [CompletionItem(name) for name in _INITS if name.startswith(incomplete)]
     return items or [CompletionItem(incomplete, type="file")]
 
@@ -38,12 +38,12 @@ Examples:
   stylecam optimize me.jpg --style harvest.jpg -o painted.png --vgg vgg16.npz
       minutes on a laptop, seconds on a graphics card
   stylecam optimize me.jpg --style a.jpg:2 --style b.jpg -o painted.png --iterations 500 --preview-every 20
-      two parts of one painting's style, one of the other's; watch painted.preview.png
+      two parts of one painting's style, one part of the other's; painted.preview.png shows progress
   stylecam optimize me.jpg --style a.jpg -o print.png --max-size 0 --style-scale 900 --preserve-color --device cuda
       at full size with large strokes, in the photograph's own colours
 \b
-Ctrl-C writes the best picture so far. A network from `stylecam train` strives for the same, in one
-pass a picture.""",
+Ctrl-C writes the best picture so far. A network from `stylecam train` approximates the same result
+in one pass per picture.""",
 )
 @click.argument("photo", **FILE, metavar="IMAGE", shell_complete=_complete_file)
 @click.option(
@@ -53,46 +53,48 @@ pass a picture.""",
     required=True,
     metavar="PAINTING[:WEIGHT][@SCALE]",
     shell_complete=_complete_file,
-    help="Whose style; several times for a style between them.",
+    help="A painting whose style to use; several are mixed.",
 )
-@click.option("-o", "--output", **FILE, required=True, metavar="FILE", help="Where the picture goes: .png, .jpg …")
+@click.option("-o", "--output", **FILE, required=True, metavar="FILE", help="The picture to write: .png, .jpg …")
 @click.option(
     "--max-size", type=int, default=512, show_default=True, help="Long side of the result in pixels; 0: full size."
 )
 @objective.scale
-@click.option("--iterations", type=int, default=300, show_default=True, help="How many steps.")
+@click.option("--iterations", type=int, default=300, show_default=True, help="Number of steps.")
 @click.option(
     "--optimizer",
     type=click.Choice(["lbfgs", "adam"]),
     default="lbfgs",
     show_default=True,
-    help="lbfgs goes further with each step; adam needs less memory.",
+    help="lbfgs improves more with each step; adam needs less memory.",
 )
-@click.option("--rate", type=float, default=0.02, show_default=True, help="How far adam goes, of 0 to 1.")
+@click.option("--rate", type=float, default=0.02, show_default=True, help="Learning rate of adam, 0 to 1.")
 @click.option(
     "--init",
     default="photo",
     show_default=True,
     metavar="photo|noise|painting|FILE",
     shell_complete=complete_init,
-    help="Where to begin.",
+    help="Picture to start from.",
 )
-@click.option("--preserve-color", is_flag=True, help="Keep the photograph's colours; paint only light and dark.")
+@click.option("--preserve-color", is_flag=True, help="Keep the photograph's colours; change only brightness.")
 @objective.content
 @objective.fine
-@click.option("--style-weight", type=float, default=2.6, show_default=True, help="Weight: the painting's texture.")
+@click.option("--style-weight", type=float, default=2.6, show_default=True, help="Weight of the painting's texture.")
 @objective.variation
-@click.option("--preview-every", type=int, default=0, help="Iterations between previews, OUTPUT's name.preview.png.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the chance in --init noise.")
+@click.option(
+    "--preview-every", type=int, default=0, help="Iterations between previews, written to OUTPUT's name.preview.png."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of --init noise.")
 @objective.vgg
 @objective.device
 @objective.bfloat16
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
-def command(output: Path, as_json: bool, **given: Any) -> None:
-    """Paint one picture, optimising its very pixels.
+def command(output: Path, as_json: bool, **options: Any) -> None:
+    """Paint one picture by optimizing its pixels.
 
-    Gatys' method of 2015: no network is trained; instead the picture itself is changed, step by step, until it has the
-    forms of the photograph and the style of the painting.
+    This is Gatys' method of 2015. No network is trained; the picture itself is changed step by step, until it has the
+    shapes of the photograph and the style of the painting.
     """
     from stylecam.utils.optional import require
 
@@ -102,35 +104,36 @@ def command(output: Path, as_json: bool, **given: Any) -> None:
     from stylecam.training.optimize_image import ImageOptimizer
 
     with stopped_by_ctrl_c() as stop:
-        studio = ImageOptimizer(_order(output, **given), listener=screen, stop=stop)
+        optimizer = ImageOptimizer(_config(output, **options), listener=screen, stop=stop)
         with screen:
-            studio.run()
-    if not studio.iterations:
-        raise click.Abort  # interrupted before the first one: there is nothing to show
+            optimizer.run()
+    if not optimizer.iterations:
+        raise click.Abort  # interrupted before the first iteration, so there is no result
     if as_json:
         result = {
             "picture": str(output),
-            "size": list(studio.size),
-            "iterations": studio.iterations,
+            "size": list(optimizer.size),
+            "iterations": optimizer.iterations,
             "seconds": round(screen.elapsed_s, 3),
             "losses": screen.losses,
-            "stopped_early": studio.iterations < given["iterations"],
+            "stopped_early": optimizer.iterations < options["iterations"],
         }
         click.echo(json.dumps(result, indent=2))
         return
-    how = "stopped early, the best so far" if studio.iterations < given["iterations"] else "done"
-    click.echo(f"{how}: {output} ({studio.size}) after {studio.iterations} iterations, {screen.elapsed_s:.0f} s")
+    state = "stopped early, with the best picture so far" if optimizer.iterations < options["iterations"] else "done"
+    click.echo(
+        f"{state}: {output} ({optimizer.size}) after {optimizer.iterations} iterations, {screen.elapsed_s:.0f} s"
+    )
 
 
-def _order(output: Path, styles: tuple[str, ...], style_weight: float, **given: Any) -> OptimizeConfig:
+def _config(output: Path, styles: tuple[str, ...], style_weight: float, **options: Any) -> OptimizeConfig:
     from stylecam.training.gatys import GatysHyperparameters
     from stylecam.training.optimize_image import OptimizeConfig
     from stylecam.training.style_image import StyleImage
 
     names = ("iterations", "optimizer", "rate", "content", "fine", "variation")
-    recipe = GatysHyperparameters(style=style_weight, **{name: given.pop(name) for name in names})
-    ordered = OptimizeConfig(
-        paintings=tuple(map(StyleImage.parse, styles)), output=output, hyperparameters=recipe, **given
-    )
+    hyperparameters = GatysHyperparameters(style=style_weight, **{name: options.pop(name) for name in names})
+    paintings = tuple(map(StyleImage.parse, styles))
+    config = OptimizeConfig(paintings=paintings, output=output, hyperparameters=hyperparameters, **options)
     check_writable(output)
-    return ordered
+    return config

@@ -1,4 +1,4 @@
-"""`stylecam train`: from paintings to a bank of styles."""
+"""`stylecam train`: train a bank of styles from paintings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from stylecam.errors import TrainingFailedError, TrainingUnavailableError, Usage
 from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:
+    from stylecam.models.user_styles import UserStyles
     from stylecam.training.events import Event
     from stylecam.training.trainer import Trainer
 
 
-_FEW = 50
-_WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
+_FEW_PHOTOS = 50
+"""Below this number of photographs a warning is printed."""
+_ALLOWED_WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
 
 
 @click.command(
@@ -34,85 +36,93 @@ Examples:
   stylecam train harvest.jpg -o harvest.onnx --photos ~/Pictures --from gallery
       one more style for the shipped gallery: a quarter of an hour on a laptop
   stylecam train a.jpg b.jpg calm=c.jpg:0.6 -o three.onnx --photos ~/Pictures --minutes 90
-      a new bank of three; `calm` is named, and its style weighs 0.6 of the others'
+      a new bank of three styles; `calm` gets a name, and 0.6 of the others' style weight
   stylecam train [ab].jpg calm=c.jpg -o more.onnx --from three.onnx --body free --photos ~/Pictures --photos ~/Faces
-      go on training all of a bank; half of the crops are from the second folder
+      train all of a bank further; half of the crops come from the second folder
   stylecam train models/gallery.toml --paintings ~/Art -o gallery.onnx --photos ~/Pictures --steps 40000
-      the shipped gallery, painting by painting as its file says (weights, scales, crops, cards)
+      the shipped gallery, with the weights, scales, crops and cards of its file
   torchrun --nproc-per-node 4 -m stylecam train *.jpg -o gallery.onnx --photos ~/Pictures --steps 40000
       on four graphics cards
   stylecam train --resume -o three.onnx
-      go on after a crash or Ctrl-C, exactly where it was
+      continue exactly where a crash or Ctrl-C stopped it
 \b
-Beside NAME.onnx lie NAME.checkpoint, NAME.sheet.png (samples, to see how it comes along) and
-NAME.losses.png (the lower the better). What it paints looks wrong? More of the photograph with a
-smaller --style, more of the painting with a larger one; larger strokes with a larger --style-scale.""",
+Beside NAME.onnx it writes NAME.checkpoint, NAME.sheet.png (samples that show the progress) and
+NAME.losses.png (lower is better). A smaller --style keeps more of the photograph, a larger one takes
+more of the painting; a larger --style-scale gives larger strokes.""",
 )
 @click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE] | GALLERY.toml...")
 @click.option(
-    "-o", "--output", **FILE, required=True, metavar="NAME.onnx", help="Where the bank goes: a network with its styles."
+    "-o", "--output", **FILE, required=True, metavar="NAME.onnx", help="The bank to write: a network with its styles."
 )
-@click.option("--paintings", "pictures", **FILE, metavar="DIR", help="Where the pictures of a GALLERY.toml are.")
+@click.option("--paintings", "pictures", **FILE, metavar="DIR", help="Folder with the pictures of a GALLERY.toml.")
 @click.option(
     "--photos", **FILE, multiple=True, metavar="DIR",
-    help="Photographs to learn on, some hundreds, subfolders included; may be given several times, each is drawn from "
-    "equally often.",
+    help="Folder with some hundred photographs to learn on, with subfolders; several folders are used equally often.",
 )  # fmt: skip
 @click.option(
     "--from", "start", **FILE, metavar="BANK",
-    help="Begin with what this bank has learned: a file, or the name of one that `stylecam` knows, such as gallery.",
+    help="Start from this bank: a file, or the name of an installed one, such as gallery.",
 )  # fmt: skip
 @click.option(
     "--body", type=click.Choice(["frozen", "free"]),
-    help="With --from: frozen adds styles and leaves all else as it is; free trains the whole network further, and "
-    "wants the paintings of all its styles.  [default: frozen with --from]",
+    help="With --from: frozen adds styles and changes nothing else; free trains the whole network, and needs the "
+    "paintings of all its styles.  [default: frozen with --from]",
 )  # fmt: skip
 @objective.vgg
-@click.option("--minutes", type=float, help="How long.  [default: 15 with a frozen body, else 60]")
-@click.option("--steps", type=int, help="Or how many steps.")
+@click.option("--minutes", type=float, help="Training time.  [default: 15 with a frozen body, else 60]")
+@click.option("--steps", type=int, help="Number of steps, instead of --minutes.")
 @click.option(
     "--install/--no-install", default=None,
-    help="Copy the result to your own styles, so that `stylecam` lists it.  [default: with a frozen body]",
+    help="Copy the result to your own styles, where `stylecam` lists it.  [default: with a frozen body]",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on from NAME.checkpoint; all else is kept there.")
-@click.option("--overwrite", is_flag=True, help="Begin anew though NAME.checkpoint holds a run that is not finished.")
+@click.option("--resume", is_flag=True, help="Continue from NAME.checkpoint, which holds all other options.")
+@click.option("--overwrite", is_flag=True, help="Start again although NAME.checkpoint holds an unfinished run.")
 @objective.device
-@click.option("--sample", "samples", **FILE, multiple=True, help="A picture for the samples; several times.")
+@click.option(
+    "--sample", "samples", **FILE, multiple=True, help="A picture for the samples; may be given several times."
+)
 @click.option("--sheet-every", type=float, default=3.0, show_default=True, help="Minutes between sheets of samples.")
 @click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
 @objective.scale
-@click.option("--style", type=float, default=2.6, show_default=True, help="Weight: the painting's texture.")
+@click.option("--style", type=float, default=2.6, show_default=True, help="Weight of the painting's texture.")
 @objective.content
 @objective.fine
 @objective.variation
 @click.option(
-    "--stability", type=float, default=28.0, show_default=True, help="Weight: the painting moves with the picture."
-)
+    "--stability", type=float, default=28.0, show_default=True,
+    help="Weight of stability: strokes move with the picture.",
+)  # fmt: skip
 @click.option(
-    "--noise", type=float, default=0.15, show_default=True, help="Weight: the camera's noise does not make it flicker."
+    "--noise", type=float, default=0.15, show_default=True,
+    help="Weight of noise resistance: camera noise causes no flicker.",
+)  # fmt: skip
+@click.option("--batch", type=int, default=2, show_default=True, help="Pictures per step.")
+@click.option("--crop", type=int, default=272, show_default=True, help="Side of the crop that is compared, in pixels.")
+@click.option(
+    "--rate", type=float, default=0.0012, show_default=True, help="Highest learning rate of the convolutions."
 )
-@click.option("--batch", type=int, default=2, show_default=True, help="Pictures a step.")
-@click.option("--crop", type=int, default=272, show_default=True, help="Side of what is judged of each, in pixels.")
-@click.option("--rate", type=float, default=0.0012, show_default=True, help="Highest learning rate of convolutions.")
 @click.option(
     "--norm-rate", type=float,
-    help="The same of the styles' own numbers, the norm rows.  [default: 0.005, with a frozen body 0.015]",
+    help="Highest learning rate of the styles' norm rows.  [default: 0.005, with a frozen body 0.015]",
 )  # fmt: skip
 @click.option("--width", type=int, default=48, show_default=True, help="Channels of a new network.")
 @click.option("--blocks", type=int, default=4, show_default=True, help="Residual blocks of a new network.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all chance.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--save-every", type=int, default=100, show_default=True, help="Steps between checkpoints.")
 @objective.bfloat16
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.pass_context
-def command(context: click.Context, /, output: Path, resume: bool, as_json: bool, **given: Any) -> None:
+def command(context: click.Context, /, output: Path, resume: bool, as_json: bool, **options: Any) -> None:
     """Learn the style of one or more paintings.
 
-    All it needs is the painting, a name for the result, a folder of photographs and, for a good style in a quarter of
-    an hour rather than a night, --from gallery. It shows how long it still takes and what it paints meanwhile, and says
-    at the end how to paint with it.
+    It needs the painting, a name for the result and a folder of photographs. With --from gallery a good style takes a
+    quarter of an hour rather than a night. It shows the time left and samples, and prints at the end how to use the
+    style.
     """
+    from stylecam.models.catalog import shipped_models
+    from stylecam.models.user_styles import UserStyles
     from stylecam.training.train import new_trainer
+    from stylecam.utils import paths
     from stylecam.utils.optional import require
 
     require("torch", "onnx", purpose="training", extra="train", error=TrainingUnavailableError)
@@ -121,23 +131,24 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     check_writable(output)
     screen = TrainingProgress("step", 60.0, {"sheet": "samples"}, smooth=0.95)
     screen.wait()
+    styles = UserStyles(paths.user_styles(), shipped_models())
     with stopped_by_ctrl_c() as stop:
         if resume:
             trainer = _resume(context, output, stop, screen)
         else:
-            trainer = new_trainer(output, listener=screen, stop=stop, **given)
-        installs = trainer.installs if given["install"] is None else bool(given["install"])
+            trainer = new_trainer(output, listener=screen, stop=stop, **options)
+        installs = trainer.installs if options["install"] is None else bool(options["install"])
         if installs:
-            _check_name(output)
-        if trainer.leads and trainer.photo_count < _FEW:
+            styles.check_installable(output)
+        if trainer.leads and trainer.photo_count < _FEW_PHOTOS:
             click.echo(f"only {trainer.photo_count} photographs to learn on; some hundreds are better", err=True)
         with screen if trainer.leads else nullcontext():
             trainer.run()
     if not trainer.leads:
         return
     if trainer.step == 0:
-        raise click.Abort  # interrupted before the first step: there is nothing to show
-    installed = _install(output) if installs else None
+        raise click.Abort  # interrupted before the first step, so there is no result
+    installed = _install(styles, output) if installs else None
     if as_json:
         result = {
             "bank": str(output),
@@ -150,79 +161,57 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
         }
         click.echo(json.dumps(result, indent=2))
         return
-    _tell(trainer, output, installed)
+    _print_result(trainer, output, installed)
 
 
-def _tell(trainer: Trainer, output: Path, installed: Path | None) -> None:
-    """What was made, and what to type next."""
+def _print_result(trainer: Trainer, output: Path, installed: Path | None) -> None:
+    """Print what was trained, and what to type next."""
     from stylecam.models.card import slug
 
     if trainer.unreadable:
         some = [path.name for path in trainer.unreadable[:3]] + ["…"] * (len(trainer.unreadable) > 3)
         click.echo(
-            f"photos that could not be read and were passed over: {len(trainer.unreadable)} ({', '.join(some)})",
-            err=True,
+            f"photos skipped because they could not be read: {len(trainer.unreadable)} ({', '.join(some)})", err=True
         )
-    how = "done" if trainer.finished else "stopped early"
-    click.echo(f"{how}: {output} after {trainer.step} steps ({', '.join(trainer.learned)})")
+    state = "done" if trainer.finished else "stopped early"
+    click.echo(f"{state}: {output} after {trainer.step} steps ({', '.join(trainer.learned)})")
     if not trainer.finished:
-        click.echo(f"go on: stylecam train --resume -o {_typed(output)}")
+        click.echo(f"continue: stylecam train --resume -o {_quote(output)}")
     style = trainer.learned[-1]
     if installed:
-        named = _typed(f"{installed.stem}/{style}")
-        click.echo(f"try it: stylecam --style {named} (a stylecam that runs already knows it once started anew)")
+        name = _quote(f"{installed.stem}/{style}")
+        click.echo(f"try it: stylecam --style {name} (restart a running stylecam first)")
     elif len(trainer.entries) == 1:
-        click.echo(f"try it: stylecam --style {_typed(output)}")
+        click.echo(f"try it: stylecam --style {_quote(output)}")
     else:
-        added = f"{slug(output.stem)}/{style}"
-        click.echo(f"to paint with it: stylecam styles add {_typed(output)}; then: stylecam --style {added}")
+        name = f"{slug(output.stem)}/{style}"
+        click.echo(f"to use it: stylecam styles add {_quote(output)}; then: stylecam --style {name}")
 
 
-def _typed(word: object) -> str:
-    """`word` as it is typed in any shell."""
+def _quote(word: object) -> str:
+    """Return `word` as it is typed in any shell."""
     return f'"{word}"' if " " in str(word) else str(word)
 
 
 def _resume(context: click.Context, output: Path, stop: threading.Event, listener: Callable[[Event], None]) -> Trainer:
     from stylecam.training.trainer import Trainer
 
-    changed = [
+    forbidden = [
         parameter.opts[-1]
         for parameter in context.command.params
-        if parameter.name not in _WITH_RESUME
+        if parameter.name not in _ALLOWED_WITH_RESUME
         and parameter.name is not None
         and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
     ]
-    if changed:
-        raise UsageError(f"--resume goes on with the same plan, kept in the checkpoint; leave out {', '.join(changed)}")
-    chosen = context.get_parameter_source("device") is ParameterSource.COMMANDLINE
-    device = str(context.params["device"]) if chosen else None
+    if forbidden:
+        raise UsageError(f"--resume uses the options kept in the checkpoint; leave out {', '.join(forbidden)}")
+    given = context.get_parameter_source("device") is ParameterSource.COMMANDLINE
+    device = str(context.params["device"]) if given else None
     return Trainer.resume(output, device, listener=listener, stop=stop)
 
 
-def _check_name(output: Path) -> None:
-    """See that the result would be found among the styles.
-
-    Raises:
-        UsageError: a network of that name comes with stylecam.
-    """
-    from stylecam.models.catalog import shipped_models
-
-    if any(path.stem.lower() == output.stem.lower() for path in shipped_models().glob("*.onnx")):
-        raise UsageError(
-            f"-o {output}: a network called {output.stem} comes with stylecam, and would be taken for yours; choose "
-            "another name, or --no-install"
-        )
-
-
-def _install(output: Path) -> Path:
-    from stylecam.utils import paths
-    from stylecam.utils.files import write_bytes
-
-    target = paths.user_styles() / output.name
+def _install(styles: UserStyles, output: Path) -> Path:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(target, output.read_bytes())
-    except OSError as error:
-        raise TrainingFailedError(f"{output} is trained, but {target} cannot be written: {error.strerror}") from error
-    return target
+        return styles.install(output)
+    except UsageError as error:
+        raise TrainingFailedError(f"{output} is trained, but {error}") from error

@@ -77,6 +77,31 @@ class UserStyles:
             raise _not_writable(path, error) from error
         return cards
 
+    def check_installable(self, path: Path) -> None:
+        """Check that `install` may copy the network file `path` to the user's styles.
+
+        Raises:
+            UsageError: a shipped network has this name.
+        """
+        if any(shipped.stem.lower() == path.stem.lower() for shipped in self._shipped.glob("*.onnx")):
+            raise UsageError(
+                f"-o {path}: a network called {path.stem} comes with stylecam; choose another name, or --no-install"
+            )
+
+    def install(self, path: Path) -> Path:
+        """Copy the network file `path` to the user's styles, replacing one of this name, and return the copy's path.
+
+        Raises:
+            UsageError: the folder cannot be written.
+        """
+        target = self._folder / path.name
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(target, path.read_bytes())
+        except OSError as error:
+            raise _not_writable(target, error) from error
+        return target
+
     def find(self, name: str) -> UserStyleFile:
         """Return the user's file named `name`, with or without `.onnx`, or the one that holds the style `name`.
 

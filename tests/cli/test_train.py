@@ -83,15 +83,15 @@ def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
     train_module.command.make_context("train", shlex.split(line)[2:])
 
 
-@pytest.mark.parametrize("missing", ["torch", "onnx"])
+@pytest.mark.parametrize(("missing", "title"), [("torch", "PyTorch"), ("onnx", "onnx")])
 def test_without_the_extra_it_says_what_to_install(
-    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    missing: str, title: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     find = util.find_spec
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == missing else find(name))
     text = complaint(["train", "a.jpg", "-o", "a.onnx", "--photos", "p"], capsys)
     assert 'pip install "stylecam[train]"' in text
-    assert missing in text
+    assert title in text
 
 
 def test_it_trains_installs_and_tells_what_it_made(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +135,7 @@ def test_a_run_that_was_stopped_is_not_written_over_unless_told_to(
         assert run_command_line(words) == 0
     out = words[words.index("-o") + 1]
     said = capsys.readouterr().out
-    assert f"stopped early: {out} after 2 steps (one, two)\ngo on: stylecam train --resume -o {out}\n" in said
+    assert f"stopped early: {out} after 2 steps (one, two)\ncontinue: stylecam train --resume -o {out}\n" in said
     assert "stopped when 67% of it was done; continue it: stylecam train --resume -o" in complaint(words, capsys)
     assert run_command_line([*words, "--overwrite", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 3
@@ -160,7 +160,7 @@ def test_at_the_end_it_says_how_to_paint_with_what_it_learned(
         (["--from", "gallery", "--steps", "1"], "try it: stylecam --style bank/two ("),
         (
             ["--from", "gallery", "--steps", "1", "--no-install"],
-            f"to paint with it: stylecam styles add {out}; then: stylecam --style bank/two",
+            f"to use it: stylecam styles add {out}; then: stylecam --style bank/two",
         ),
     ):
         assert run_command_line([*words, *extra]) == 0
@@ -207,7 +207,7 @@ def test_photos_that_cannot_be_read_are_named(words: list[str], capsys: pytest.C
     for number in range(30):
         (photos / f"broken_{number:02}.jpg").write_bytes(b"nothing")
     assert run_command_line(words) == 0
-    assert re.search(r"passed over: \d+ \(broken_\d\d\.jpg, .*, …\)\n", capsys.readouterr().err)
+    assert re.search(r"could not be read: \d+ \(broken_\d\d\.jpg, .*, …\)\n", capsys.readouterr().err)
 
 
 def test_brackets_in_a_path_are_told_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -280,7 +280,7 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
         ("--batch", "0", "--batch is 0 and must be between 1 and 256"),
         ("--save-every", "0", "--save-every is 0 and must be between 1 and 1,000,000"),
         ("--seed", "1" * 400, "--seed is 111"),
-        ("--paintings", "nowhere", "name paintings without it"),
+        ("--paintings", "nowhere", "leave it out for paintings"),
         ("--from", "no_such_bank", "no_such_bank: there is no such file; installed networks are gallery"),
         ("-o", "nowhere/a.onnx", "nowhere"),
         ("--photos", "a" * 5000, "is no path"),

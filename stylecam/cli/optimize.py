@@ -120,7 +120,7 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
         }
         click.echo(json.dumps(result, indent=2))
         return
-    state = "stopped early, with the best picture so far" if optimizer.iterations < options["iterations"] else "done"
+    state = "stopped early, best picture so far" if optimizer.iterations < options["iterations"] else "done"
     click.echo(
         f"{state}: {output} ({optimizer.size}) after {optimizer.iterations} iterations, {screen.elapsed_s:.0f} s"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.errors import ObsUnavailableError, UsageError
 from stylecam.utils.optional import load
+
+logger = logging.getLogger(__name__)
 
 HOST, PORT = "127.0.0.1", 4455
 DEFAULT = f"ws://{HOST}:{PORT}"
@@ -72,7 +75,6 @@ class SceneFollower:
         address: ObsAddress,
         command_for_scene: Callable[[str], Command | None],
         submit: Callable[[Command], object],
-        say: Callable[[str], None],
         *,
         retry_s: float = 1.0,
         slowest_retry_s: float = 30.0,
@@ -83,18 +85,17 @@ class SceneFollower:
             address: where OBS listens.
             command_for_scene: gives the command that belongs to a scene, or None.
             submit: receives these commands.
-            say: receives a line for the user when the connection changes.
             retry_s: the first pause before connecting again; each further pause is twice as long.
             slowest_retry_s: the longest pause.
 
-        The three functions are called on the follower's own thread.
+        Both functions are called on the follower's own thread.
 
         Raises:
             ObsUnavailableError: the library is not installed.
         """
         self._library: Any = load("simpleobsws", purpose="following OBS", extra="obs", error=ObsUnavailableError)
         self._address = address
-        self._command_for_scene, self._submit, self._say = command_for_scene, submit, say
+        self._command_for_scene, self._submit = command_for_scene, submit
         self._retry_s, self._slowest_retry_s = retry_s, slowest_retry_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -194,10 +195,10 @@ class SceneFollower:
             self._submit(command)
 
     def _report(self, message: str) -> None:
-        """Pass `message` to the user unless it was the last one, so that it is not repeated while OBS stays away."""
+        """Log `message` unless it was the last one, so that it is not repeated while OBS stays away."""
         if message != self._last_message:
             self._last_message = message
-            self._say(message)
+            logger.info("%s", message)
 
 
 def _connection_message(outcome: BaseException | None, url: str, was_connected: bool) -> str:
@@ -236,11 +237,10 @@ class Scenes:
         scenes: Mapping[str, str],
         control: CommandQueue,
         press: Callable[[Command], None],
-        say: Callable[[str], None],
     ) -> None:
         """Prepare to follow OBS at `address`, or nothing if it is None.
 
-        `scenes` are names of scenes to names of styles or presets. `press` and `say` may be called from any thread.
+        `scenes` are names of scenes to names of styles or presets. `press` may be called from any thread.
 
         Raises:
             UsageError: `address` is not an address.
@@ -249,7 +249,7 @@ class Scenes:
         self._scenes, self._control = scenes, control
         self._follower: SceneFollower | None = None
         if address is not None:
-            self._follower = SceneFollower(ObsAddress.parse(address), self.command_for_scene, press, say)
+            self._follower = SceneFollower(ObsAddress.parse(address), self.command_for_scene, press)
 
     def start(self) -> None:
         """Start to connect, if there is an address."""

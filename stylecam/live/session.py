@@ -117,8 +117,8 @@ class Session:
         self._read_settings = reload
         self.stats = Stats()
         self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets)
-        self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock, logger.warning)
-        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press, logger.info)
+        self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock)
+        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press)
         self._notifications = Notifications()
         self._stats_file = StatsFile(settings.stats)
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())

@@ -1,10 +1,8 @@
-"""Clean and format text for people, and the type of message callbacks."""
+"""Clean and format text for people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
-Say = Callable[[str], None]
+from collections.abc import Iterable
 
 
 def printable(text: str, max_length: int = 200) -> str:

@@ -33,13 +33,15 @@ def obs() -> Iterator[FakeObs]:
 class Follow:
     """A follower, and the commands and messages it has produced."""
 
-    def __init__(self, port: int, password: str) -> None:
+    def __init__(self, port: int, password: str, log: pytest.LogCaptureFixture) -> None:
         self.orders: list[str] = []
-        self.said: list[str] = []
+        self._log = log
         address = ObsAddress(HOST, port, password)
-        self.follower = SceneFollower(
-            address, self._choose, self._take, self.said.append, retry_s=0.01, slowest_retry_s=0.05
-        )
+        self.follower = SceneFollower(address, self._choose, self._take, retry_s=0.01, slowest_retry_s=0.05)
+
+    @property
+    def messages(self) -> list[str]:
+        return self._log.messages
 
     def _choose(self, scene: str) -> Command | None:
         return Command.from_json("select", {"style": STYLES[scene]}) if scene in STYLES else None
@@ -49,11 +51,12 @@ class Follow:
 
 
 @pytest.fixture
-def follow() -> Iterator[Callable[..., Follow]]:
+def follow(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., Follow]]:
+    caplog.set_level("INFO", "stylecam.control.obs")
     started: list[Follow] = []
 
     def start(port: int, password: str = "sécret/@:?") -> Follow:
-        following = Follow(port, password)
+        following = Follow(port, password, caplog)
         started.append(following)
         following.follower.start()
         return following
@@ -71,7 +74,7 @@ def test_the_scene_of_the_moment_and_every_change_choose_the_style(obs: FakeObs,
     obs.switch("Break")
     assert until(lambda: following.orders == ["select:great_wave", "select:udnie", "select:the_scream"])
     assert following.follower.connected
-    assert following.said == [f"OBS at ws://{HOST}:{obs.port} chooses the style"]
+    assert following.messages == [f"OBS at ws://{HOST}:{obs.port} chooses the style"]
 
 
 def test_a_scene_that_nothing_belongs_to_changes_nothing(obs: FakeObs, follow: Callable[..., Follow]) -> None:
@@ -94,9 +97,9 @@ def test_a_wrong_password_is_told_once_and_tried_on(obs: FakeObs, follow: Callab
     following = follow(obs.port, "guessed")
     assert until(lambda: obs.refused >= 3)
     assert following.orders == []
-    assert len(following.said) == 1
-    assert "wants another password" in following.said[0]
-    assert "guessed" not in following.said[0]
+    assert len(following.messages) == 1
+    assert "wants another password" in following.messages[0]
+    assert "guessed" not in following.messages[0]
     obs.password = "guessed"
     assert until(lambda: following.orders == ["select:great_wave"])
 
@@ -104,8 +107,8 @@ def test_a_wrong_password_is_told_once_and_tried_on(obs: FakeObs, follow: Callab
 def test_an_obs_that_starts_later_is_found(follow: Callable[..., Follow]) -> None:
     port = free_port()
     following = follow(port)
-    assert until(lambda: bool(following.said))
-    assert following.said == [
+    assert until(lambda: bool(following.messages))
+    assert following.messages == [
         f"OBS at ws://{HOST}:{port} is not there yet (nothing listens there; is its WebSocket server switched on?); "
         "stylecam follows its scenes as soon as it is"
     ]
@@ -118,12 +121,12 @@ def test_an_obs_that_ends_and_comes_back_is_followed_again(obs: FakeObs, follow:
     following = follow(obs.port)
     assert until(lambda: following.orders == ["select:great_wave"])
     obs.stop()
-    assert until(lambda: "has gone" in following.said[-1])
+    assert until(lambda: "has gone" in following.messages[-1])
     assert not following.follower.connected
     obs.scene = "Game"
     obs.start()
     assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
-    assert following.said[-1] == following.said[0]
+    assert following.messages[-1] == following.messages[0]
 
 
 def test_a_style_chosen_by_hand_stays_when_the_connection_comes_back_to_the_same_scene(
@@ -162,8 +165,8 @@ def test_another_program_at_the_port_is_told_and_tried_again(follow: Callable[..
         thread.start()
         following = follow(server.getsockname()[1])
         thread.join(20)
-        assert until(lambda: bool(following.said))
-        assert "is not there yet" in following.said[0]
+        assert until(lambda: bool(following.messages))
+        assert "is not there yet" in following.messages[0]
 
 
 def test_stopping_does_not_wait_for_an_obs_that_does_not_answer(follow: Callable[..., Follow]) -> None:

@@ -13,7 +13,7 @@ from stylecam.models.catalog import Catalog
 
 def test_a_scene_stands_for_a_preset_or_a_style(catalog: Catalog) -> None:
     control = CommandQueue(catalog, LiveState(), {"calm": {"style": "udnie"}, "udnie": {"style": "great_wave"}})
-    scenes = Scenes(None, {"A": "calm", "B": "great_wave", "C": "udnie"}, control, lambda _: None, lambda _: None)
+    scenes = Scenes(None, {"A": "calm", "B": "great_wave", "C": "udnie"}, control, lambda _: None)
     commands = [str(scenes.command_for_scene(name)) for name in "ABC"]
     assert commands == ["preset:calm", "select:great_wave", "preset:udnie"]
     assert scenes.command_for_scene("D") is None
@@ -23,7 +23,7 @@ def test_a_scene_stands_for_a_preset_or_a_style(catalog: Catalog) -> None:
 
 
 def test_without_an_address_nothing_is_followed(catalog: Catalog) -> None:
-    scenes = Scenes(None, {}, CommandQueue(catalog, LiveState()), lambda _: None, lambda _: None)
+    scenes = Scenes(None, {}, CommandQueue(catalog, LiveState()), lambda _: None)
     scenes.start()
     scenes.replace({})
     scenes.stop()
@@ -31,4 +31,4 @@ def test_without_an_address_nothing_is_followed(catalog: Catalog) -> None:
 
 def test_an_address_that_is_none_is_refused(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="--obs is not an address"):
-        Scenes("http://studio", {}, CommandQueue(catalog, LiveState()), lambda _: None, lambda _: None)
+        Scenes("http://studio", {}, CommandQueue(catalog, LiveState()), lambda _: None)

@@ -15,7 +15,8 @@ from stylecam.control.keyboard.bindings import MODIFIERS, Bindings, KeyMatcher
 from stylecam.control.keyboard.terminal import TerminalKeys
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
-from stylecam.utils.text import Say
+
+logger = logging.getLogger(__name__)
 
 START_S = 2.0
 """How long to wait until the listener's thread listens."""
@@ -151,7 +152,7 @@ class Keyboard:
     """
 
     def __init__(
-        self, bindings: Bindings, hotkeys_enabled: bool, submit: Callable[[Command], None], clock: Clock, say: Say
+        self, bindings: Bindings, hotkeys_enabled: bool, submit: Callable[[Command], None], clock: Clock
     ) -> None:
         """Prepare to listen; nothing is opened before `start`.
 
@@ -160,11 +161,10 @@ class Keyboard:
             hotkeys_enabled: False to listen to the terminal only.
             submit: receives the commands, on the threads that listen; it must not block.
             clock: tells when keys are pressed.
-            say: receives a line for the user when global hotkeys do not work here.
         """
         self._bindings = bindings
         self._hotkeys_enabled = hotkeys_enabled
-        self._submit, self._clock, self._say = submit, clock, say
+        self._submit, self._clock = submit, clock
         self._terminal = TerminalKeys(submit)
         self._global: GlobalHotkeys | None = None
         self.names: dict[str, str] = {}
@@ -183,7 +183,7 @@ class Keyboard:
         return "global hotkeys have stopped: the display went away"
 
     def start(self) -> None:
-        """Start listening; report to `say` if global hotkeys do not work here, or not all of them."""
+        """Start listening; log a warning if global hotkeys do not work here, or not all of them."""
         self._terminal.start()
         if not self._hotkeys_enabled or not self._bindings:
             return
@@ -191,11 +191,11 @@ class Keyboard:
         try:
             listener.start()
         except HotkeysUnavailableError as error:
-            self._say(f"global hotkeys are off: {error}")
+            logger.warning("global hotkeys are off: %s", error)
             return
         self._global = listener
         if (warning := listener.warning()) is not None:
-            self._say(warning)
+            logger.warning("%s", warning)
 
     def stop(self) -> None:
         """Stop listening and restore the terminal's settings."""

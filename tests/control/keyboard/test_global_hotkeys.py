@@ -178,16 +178,16 @@ def silent_hotkeys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GlobalHotkeys, "alive", True)
 
 
-def keyboard(clock: ManualClock, messages: list[str], hotkeys_enabled: bool = True) -> Keyboard:
+def keyboard(clock: ManualClock, hotkeys_enabled: bool = True) -> Keyboard:
     def press(_: Command) -> None:
         raise AssertionError("no key was pressed")
 
-    return Keyboard(bind({}), hotkeys_enabled, press, clock, messages.append)
+    return Keyboard(bind({}), hotkeys_enabled, press, clock)
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
 def test_hotkeys_are_known_once_they_are_listened_to(clock: ManualClock) -> None:
-    keys = keyboard(clock, [])
+    keys = keyboard(clock)
     assert keys.hotkeys == {}
     keys.start()
     assert keys.hotkeys == bind({})
@@ -196,38 +196,38 @@ def test_hotkeys_are_known_once_they_are_listened_to(clock: ManualClock) -> None
 
 @pytest.mark.usefixtures("silent_hotkeys")
 def test_unwanted_they_are_not_listened_to_nor_named(clock: ManualClock) -> None:
-    keys = keyboard(clock, [], hotkeys_enabled=False)
+    keys = keyboard(clock, hotkeys_enabled=False)
     keys.start()
     assert (keys.hotkeys, keys.names) == ({}, {})
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
 def test_where_they_cannot_be_had_the_user_is_told_once_and_the_run_goes_on(
-    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_: GlobalHotkeys) -> None:
         raise HotkeysUnavailableError("there is no X display")
 
     monkeypatch.setattr(GlobalHotkeys, "start", refuse)
-    messages: list[str] = []
-    keys = keyboard(clock, messages)
+    keys = keyboard(clock)
     keys.start()
-    assert messages == ["global hotkeys are off: there is no X display"]
+    assert caplog.messages == ["global hotkeys are off: there is no X display"]
     assert (keys.hotkeys, keys.trouble) == ({}, None)
     keys.stop()
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
-def test_a_warning_is_passed_on(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_is_passed_on(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(GlobalHotkeys, "warning", lambda _: "on Wayland …")
-    messages: list[str] = []
-    keyboard(clock, messages).start()
-    assert messages == ["on Wayland …"]
+    keyboard(clock).start()
+    assert caplog.messages == ["on Wayland …"]
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
 def test_a_display_that_went_away_is_a_trouble(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = keyboard(clock, [])
+    keys = keyboard(clock)
     keys.start()
     monkeypatch.setattr(GlobalHotkeys, "alive", False)
     assert keys.trouble is not None
@@ -236,7 +236,7 @@ def test_a_display_that_went_away_is_a_trouble(clock: ManualClock, monkeypatch: 
 
 @pytest.mark.usefixtures("silent_hotkeys")
 def test_other_hotkeys_are_listened_to_and_named_from_then_on(clock: ManualClock) -> None:
-    keys = keyboard(clock, [])
+    keys = keyboard(clock)
     names = keys.names
     keys.start()
     other = bind({"next": "ctrl+alt+right"})

@@ -189,7 +189,9 @@ def test_stopping_does_not_wait_for_an_obs_that_hangs(
     assert not [thread for thread in threading.enumerate() if thread.name == "stylecam-obs"]
 
 
-def test_it_is_looked_for_soon_at_first_and_then_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_looked_for_soon_at_first_and_then_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pauses: list[float] = []
     wait = asyncio.wait
 
@@ -200,17 +202,19 @@ def test_it_is_looked_for_soon_at_first_and_then_ever_more_seldom(monkeypatch: p
         return await wait(tasks, timeout=timeout, **others)
 
     monkeypatch.setattr("stylecam.control.obs.asyncio.wait", waited)
-    following = Follow(free_port(), "")
+    following = Follow(free_port(), "", caplog)
     following.follower.start()
     assert until(lambda: len(pauses) >= 5)
     following.follower.stop()
     assert pauses[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
 
 
-def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(sys.modules, "simpleobsws", None)
     with pytest.raises(ObsUnavailableError, match=r'pip install "stylecam\[obs\]"'):
-        Follow(1, "").follower.start()
+        Follow(1, "", caplog).follower.start()
 
 
 @pytest.mark.parametrize(

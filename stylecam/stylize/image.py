@@ -21,9 +21,11 @@ from stylecam.media.transforms import resize, to_tensor
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
+from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.chain import blend, with_colors_of
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from stylecam.utils.clock import SystemClock
+from stylecam.utils.options import options_of
 
 PADDING = 64
 """The least reflected picture around a network's input, in pixels, a multiple of 8.
@@ -114,15 +116,16 @@ class Stylist:
             UsageError: a number is out of range, the blend is malformed, or the style is `none`.
             EngineUnavailableError: the engine is not installed, or the device is not there.
         """
-        for name, value, low in (("strength", strength, 0.0), ("steadiness", steadiness, 0.0), ("scale", scale, 0.1)):
-            if not low <= value <= 1:
-                raise UsageError(f"{name} {value:g} is out of range; it goes from {low:g} to 1")
+        look = Look(strength=strength, steadiness=steadiness, preserve_color=preserve_color)
+        for option in options_of(Look):
+            option.check(getattr(look, option.attribute), option.name)
+        if not 0.1 <= scale <= 1:
+            raise UsageError(f"scale {scale:g} is out of range; it must be a number from 0.1 to 1, for example 0.5")
         mix = style if isinstance(style, StyleMix) else _load(style)
         if mix is None:
             raise UsageError("the style 'none' changes nothing; name a style")
         self.mix = mix
-        self._strength, self._preserve_color, self._scale = strength, preserve_color, scale
-        self._steadiness, self._temporal_filter = steadiness, TemporalFilter()
+        self._look, self._scale, self._temporal_filter = look, scale, TemporalFilter()
         self._engine = engine if isinstance(engine, Engine) else _engine(engine, device, mix.model)
         self._sessions = SessionCache(self._engine, sizes_per_model=1)
 
@@ -194,8 +197,8 @@ class Stylist:
         report = progress or (lambda _: None)
         camera = _reduced(image, self._scale)
         styled = self._stylize(camera, report)
-        if self._steadiness > 0:  # the filter goes on using what it returns
-            styled = self._temporal_filter.apply(styled, camera, self._steadiness).copy()
+        if self._look.steadiness > 0:  # the filter goes on using what it returns
+            styled = self._temporal_filter.apply(styled, camera, self._look.steadiness).copy()
         styled = resize(styled, Size(image.shape[1], image.shape[0]))
         self._finish(image, styled)
         report(1.0)
@@ -254,10 +257,10 @@ class Stylist:
         """Apply colours and strength to `painted`, in place."""
         for top in range(0, painted.shape[0], ROWS_AT_ONCE):
             below, above = original[top : top + ROWS_AT_ONCE], painted[top : top + ROWS_AT_ONCE]
-            if self._preserve_color:
+            if self._look.preserve_color:
                 above[:] = with_colors_of(below, above)
-            if self._strength < 1:
-                above[:] = blend(below, above, self._strength)
+            if self._look.strength < 1:
+                above[:] = blend(below, above, self._look.strength)
 
 
 def _load(style: str) -> StyleMix | None:

@@ -173,14 +173,14 @@ class Option:
             return True
         return isinstance(value, int | float) and self.minimum <= value <= self.maximum
 
-    def check(self, value: Any) -> None:
+    def check(self, value: Any, label: str | None = None) -> None:
         """Check that `value` lies within the bounds.
 
         Raises:
-            UsageError: it does not; the message names the flag and what is allowed.
+            UsageError: it does not; the message names the flag, or `label`, and what is allowed.
         """
         if not self.in_range(value):
-            raise UsageError(f"{self.flag} {value:g} is out of range; it must be {self.expected}")
+            raise UsageError(f"{label or self.flag} {value:g} is out of range; it must be {self.expected}")
 
 
 def option(default: T, *, help: str, **details: Any) -> T:  # noqa: A002 - it is what click calls it, too

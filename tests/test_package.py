@@ -18,7 +18,7 @@ CORE = [path for path in MODULES if path.relative_to(ROOT).parts[0] != "cli" and
 HEAVY = ("cv2", "numpy", "pynput", "aiohttp", "pyvirtualcam", "onnx", "av", "rich", "psutil")
 
 
-def named(path: Path) -> str:
+def relative_name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
@@ -61,7 +61,7 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("path", CORE, ids=named)
+@pytest.mark.parametrize("path", CORE, ids=relative_name)
 def test_the_core_never_sleeps(path: Path) -> None:
     assert not {"time.sleep", "sleep", "asyncio.sleep", "cv2.waitKey"} & set(_calls(path)) - (
         {"cv2.waitKey"} if path.name == "window.py" else set()
@@ -69,12 +69,12 @@ def test_the_core_never_sleeps(path: Path) -> None:
     assert "time.sleep" not in set(_imports(path))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
+@pytest.mark.parametrize("path", MODULES, ids=relative_name)
 def test_nothing_prints(path: Path) -> None:
     assert not {"print", "sys.stdout.write", "sys.stderr.write"} & set(_calls(path))
 
 
-@pytest.mark.parametrize("path", CORE, ids=named)
+@pytest.mark.parametrize("path", CORE, ids=relative_name)
 def test_the_core_knows_nothing_of_the_command_line(path: Path) -> None:
     wrong = [name for name in _imports(path) if name.startswith(("stylecam.cli", "click"))]
     assert path.name == "__main__.py" or not wrong
@@ -87,9 +87,9 @@ def test_the_governor_is_arithmetic_only() -> None:
     assert not [name for name in _imports(ROOT / "stylize" / "governor.py") if name.startswith(_PURE)]
 
 
-@pytest.mark.parametrize("path", CORE, ids=named)
+@pytest.mark.parametrize("path", CORE, ids=relative_name)
 def test_torch_is_imported_by_training_and_evaluation_only(path: Path) -> None:
-    room = path.relative_to(ROOT).as_posix()
-    reads_pytorch_files = room == "models/importers/pytorch.py"
-    allowed = room.startswith(("training/", "evaluation/")) or reads_pytorch_files
+    name = path.relative_to(ROOT).as_posix()
+    reads_pytorch_files = name == "models/importers/pytorch.py"
+    allowed = name.startswith(("training/", "evaluation/")) or reads_pytorch_files
     assert allowed or not [name for name in _imports(path) if name.split(".")[0] == "torch"]

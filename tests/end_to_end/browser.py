@@ -1,4 +1,4 @@
-"""A stylecam that runs for many tests, and its page in a real browser."""
+"""A stylecam that runs for several tests, and its page in a real browser."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-AT_FIRST: dict[str, tuple[object, str, dict[str, object]]] = {
+INITIAL_STATE: dict[str, tuple[object, str, dict[str, object]]] = {
     "weights": ({"great_wave": 1.0}, "select", {"style": "great_wave"}),
     "bypass": (False, "bypass", {"on": False}),
     "strength": (1.0, "strength", {"value": 1.0}),
@@ -40,12 +40,12 @@ AT_FIRST: dict[str, tuple[object, str, dict[str, object]]] = {
     "scale": (0.5, "scale", {"value": 0.5}),
     "cycle_s": (None, "cycle", {"seconds": 0}),
 }
-"""What is in the state at first, and the order that brings it back. A small fixed painting size: these tests look at
-the page, and share the machine with a browser."""
+"""The initial state: for each key the value, and the action with arguments that restores it. The rung is small and
+fixed, because these tests look at the page only, and share the machine with a browser."""
 
 
 class Host:
-    """A running stylecam with a page, and the hand of somebody else on its switches."""
+    """A running stylecam with a page, which another program can control as well."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder, self.port = folder, free_port()
@@ -58,7 +58,7 @@ class Host:
         return f"http://{HOST}:{self.port}/?token={TOKEN}"
 
     def start(self, *more: str) -> Program:
-        """Start it, again if need be, on the same port."""
+        """Start it, also a second time, on the same port."""
         self._runs += 1
         place = self.folder / f"run-{self._runs}"
         place.mkdir()
@@ -71,7 +71,7 @@ class Host:
         return self.program
 
     def do(self, action: str, **arguments: object) -> dict[str, Any]:
-        """Carry out an action as another program would; the state after it."""
+        """Send an action as another program would, and return the state after it."""
         answer = self._ask("POST", f"/api/actions/{action}", json.dumps(arguments))
         assert "state" in answer, f"{action} was refused: {answer}"
         return dict(answer["state"])
@@ -80,9 +80,9 @@ class Host:
         return self._ask("GET", "/api/state")
 
     def begin_anew(self) -> None:
-        """Put all switches where they were at first."""
+        """Restore the initial state."""
         state = self.state()
-        for key, (value, action, arguments) in AT_FIRST.items():
+        for key, (value, action, arguments) in INITIAL_STATE.items():
             if state[key] != value:
                 self.do(action, **arguments)
 
@@ -98,7 +98,7 @@ class Host:
 
 @contextmanager
 def hosted(folder: Path, *arguments: str) -> Iterator[Host]:
-    """A `Host` for as long as the block lasts."""
+    """Run a `Host` inside the block."""
     host = Host(folder, *arguments)
     try:
         yield host
@@ -113,7 +113,7 @@ _KEEP_SOCKETS = """
 
 
 class Visit:
-    """The page of a running stylecam, open in a browser; every complaint of the browser is kept."""
+    """The page of a running stylecam in a browser; errors and warnings of the browser are recorded."""
 
     def __init__(self, page: Page, host: Host) -> None:
         self.page, self.host = page, host

@@ -1,4 +1,4 @@
-"""Looking at a running stylecam from outside: its process, its files, its page and its streams."""
+"""Observes a running stylecam from outside: its process, files, page and streams."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from stylecam.media.frame import Image
 T = TypeVar("T")
 
 PATIENCE_S = 25.0
-"""How long anything may take on a busy machine before it counts as broken."""
-LOOK_AGAIN_S = 0.02
+"""How long anything may take on a busy machine before the test fails."""
+POLL_S = 0.02
 HOST = "127.0.0.1"
 TOKEN = "a-token-of-the-tests"
 STREAM = f"/stream.mjpg?token={TOKEN}"
 PORTRAIT = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
-"""A picture that holds still: as a source, what changes in the published picture is what stylecam did."""
+"""A still picture. With it as the source, every change of the published picture comes from stylecam."""
 
 
 def wait_for(what: str, look: Callable[[], T | None], seconds: float = PATIENCE_S) -> T:
-    """The first true thing `look` gives; fails after `seconds`."""
+    """Call `look` until its result is true, and return that; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s in vain for {what}")
-        time.sleep(LOOK_AGAIN_S)
+        time.sleep(POLL_S)
     return found
 
 
 class Program:
-    """One started `stylecam run`, and what it says and writes."""
+    """One started `stylecam run`, with its output and files."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path, terminal: int | None = None
@@ -61,17 +61,17 @@ class Program:
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
                 stdout=output if terminal is None else terminal,
                 stderr=errors if terminal is None else terminal,
-                start_new_session=terminal is not None,  # it must not take the tests' own terminal for its own
+                start_new_session=terminal is not None,  # it must not use the terminal of the tests
             )
 
     @property
     def errors(self) -> str:
-        """All it has written to standard error."""
+        """Everything it has written to standard error."""
         return self._errors.read_text("utf-8")
 
     @property
     def output(self) -> str:
-        """All it has written to standard output."""
+        """Everything it has written to standard output."""
         return self._output.read_text("utf-8")
 
     @property
@@ -79,7 +79,7 @@ class Program:
         return self.process.poll() is None
 
     def stats(self) -> dict[str, Any]:
-        """Its statistics file, empty before there is one."""
+        """Return its statistics, or an empty dict before there are any."""
         with contextlib.suppress(FileNotFoundError):
             return cast(dict[str, Any], json.loads(self.stats_file.read_text("utf-8")))
         return {}
@@ -87,7 +87,7 @@ class Program:
     def wait_until(
         self, what: str, holds: Callable[[dict[str, Any]], object], seconds: float = PATIENCE_S
     ) -> dict[str, Any]:
-        """The first statistics of which `holds` is true; fails with its error output if it ends before."""
+        """Wait for statistics that satisfy `holds`, and return them; fail with its error output if it ends before."""
 
         def look() -> dict[str, Any] | None:
             running, stats = self.running, self.stats()
@@ -99,7 +99,7 @@ class Program:
         return wait_for(f"{what}; stylecam said:\n{self.errors}", look, seconds)
 
     def wait_until_published(self) -> dict[str, Any]:
-        """Wait until styled pictures go out, not only the card shown before the first."""
+        """Wait until styled frames are published, not only the card shown before the first."""
         return self.wait_until("the first picture", lambda stats: stats["published"] - stats["repeats"] > 0)
 
     def interrupt(self) -> None:
@@ -109,12 +109,12 @@ class Program:
         self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a power cut would, and wait until it is gone."""
+        """Kill it, as a power cut would, and wait until it has ended."""
         self.process.kill()
         self.process.wait(PATIENCE_S)
 
     def finish(self, seconds: float = PATIENCE_S) -> int:
-        """Wait for its end; its exit status."""
+        """Wait for its end, and return its exit status."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -124,7 +124,7 @@ class Program:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """This process's environment for a user who has no display, no settings and no files of his own."""
+    """Return this process's environment for a user without display, settings or files."""
     kept = {
         key: value
         for key, value in os.environ.items()
@@ -148,19 +148,19 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def run_command(*arguments: str) -> list[str]:
-    """The command line of `stylecam run` with `arguments`."""
+    """Return the command line of `stylecam run` with `arguments`."""
     return [sys.executable, "-m", "stylecam", "run", *arguments]
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
+    """Return a port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def port_is_free(port: int) -> bool:
-    """True if a server could listen there now."""
+    """Return True if a server could listen on this port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -171,7 +171,7 @@ def port_is_free(port: int) -> bool:
 
 
 def get(port: int, path: str) -> bytes:
-    """The body of `path` on stylecam's page."""
+    """Return the body of `path` on stylecam's server."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
@@ -184,19 +184,19 @@ def get(port: int, path: str) -> bytes:
 
 
 def snapshot(port: int) -> Image:
-    """The picture published now."""
+    """Return the picture published now."""
     return decoded(get(port, "/snapshot.jpg"))
 
 
 def decoded(jpeg: bytes) -> Image:
-    """A JPEG's pixels."""
+    """Return the pixels of a JPEG."""
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None, f"{len(jpeg)} bytes are no picture"
     return cast(Image, image)
 
 
 def stream(port: int) -> Generator[tuple[float, Image], None, None]:
-    """Pictures of `/stream.mjpg` as they come, each with the monotonic time its last byte was here."""
+    """Yield pictures of `/stream.mjpg`, each with the monotonic time at which its last byte arrived."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
     try:
         connection.request("GET", STREAM)
@@ -220,16 +220,16 @@ def stream(port: int) -> Generator[tuple[float, Image], None, None]:
 
 
 def difference(one: Image, other: Image) -> float:
-    """How far two pictures are apart: mean absolute difference, in levels of 0..255."""
+    """Return the mean absolute difference of two pictures, in levels of 0..255."""
     return float(cv2.absdiff(one, other).mean())
 
 
 ALIKE, CHANGED = 1.5, 6.0
-"""Levels: what JPEG and rounding leave between two equal pictures, and what nobody overlooks."""
+"""Levels: the most that JPEG and rounding change a picture, and the least that is a visible change."""
 
 
 def shows_change(port: int, before: Image) -> Image:
-    """Wait until the published picture is clearly another than `before`; that picture."""
+    """Wait until the published picture clearly differs from `before`, and return it."""
 
     def look() -> list[Image]:
         now = snapshot(port)
@@ -239,12 +239,12 @@ def shows_change(port: int, before: Image) -> Image:
 
 
 def shows_again(port: int, earlier: Image) -> None:
-    """Wait until the published picture is `earlier` again."""
+    """Wait until the published picture is the same as `earlier`."""
     wait_for("the earlier picture", lambda: difference(earlier, snapshot(port)) < ALIKE)
 
 
 def settled(port: int) -> Image:
-    """The published picture once it holds still: switching morphs over several frames."""
+    """Return the published picture once it no longer changes: a style change takes several frames."""
 
     def look() -> list[Image]:
         one, other = snapshot(port), snapshot(port)
@@ -254,7 +254,7 @@ def settled(port: int) -> Image:
 
 
 def probe(address: str | Path, *more: str) -> dict[str, Any]:
-    """What ffprobe says of a file's or stream's first video track."""
+    """Return what ffprobe says about the first video track of a file or stream."""
     command = [
         "ffprobe",
         "-v",
@@ -279,7 +279,7 @@ def probe(address: str | Path, *more: str) -> dict[str, Any]:
 
 
 def complaints(path: Path) -> str:
-    """What ffmpeg finds wrong with a file while decoding all of it; empty for a sound one."""
+    """Decode all of a file with ffmpeg, and return its errors; empty for a sound file."""
     done = subprocess.run(
         ["ffmpeg", "-nostdin", "-v", "error", "-i", str(path), "-f", "null", "-"],
         capture_output=True,

@@ -46,8 +46,24 @@ LACKING = (
 stylecam, systemd or service."""
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+API_PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
+
+
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def run_python(code: str, folder: Path) -> None:
+    """Run `code` in `folder` with a home of its own; it must succeed."""
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**environment(folder), "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 def typed(program: str) -> list[str]:
@@ -99,16 +115,38 @@ def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path
 def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
     material(tmp_path)
     (example,) = blocks("python")
-    ended = subprocess.run(
-        [sys.executable, "-c", example],
-        cwd=tmp_path,
-        env={**environment(tmp_path), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert ended.returncode == 0, ended.stderr
+    run_python(example, tmp_path)
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
+
+
+@pytest.mark.parametrize("number", [n for n, code in enumerate(blocks("python", API_PAGE)) if "train(" not in code])
+def test_the_python_in_the_api_page_runs(number: int, tmp_path: Path) -> None:
+    material(tmp_path)
+    run_python(blocks("python", API_PAGE)[number], tmp_path)
+
+
+def test_the_training_in_the_api_page_runs(tmp_path: Path) -> None:
+    for needed in ("torch", "onnx"):
+        pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
+    from tests.training import fixtures
+
+    (example,) = [code for code in blocks("python", API_PAGE) if "train(" in code]
+    fixtures.picture(tmp_path / "harvest.jpg")
+    fixtures.photos(tmp_path / "Pictures", 1)
+    fixtures.vgg(tmp_path / "vgg16.npz")
+    quick = "steps=1, crop=64, device='cpu', vgg=Path('vgg16.npz')"
+    run_python("from pathlib import Path\n" + example.replace("minutes=15", quick), tmp_path)
+    assert (tmp_path / "harvest.onnx").is_file()
+
+
+def test_the_questions_of_the_architecture_page_have_answers_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(
+        re.findall(r"`((?:stylecam|cli|control|engines|live|media|models|stylize|training|utils)/[\w/]+\.py)`", page)
+    )
+    assert named
+    missing = [name for name in named if not (ROOT / name).exists() and not (ROOT / "stylecam" / name).exists()]
+    assert not missing
 
 
 def said_by(words: list[str], folder: Path) -> str:

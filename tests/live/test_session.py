@@ -678,3 +678,33 @@ def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: S
     assert live.run().to_json()["strength"] == 0.4
     timer.join()
     assert any("no preset 'soft'" in line for line in said())
+
+
+@pytest.mark.usefixtures("free_port")
+def test_what_is_logged_for_the_user_is_a_notice_on_the_page_while_the_session_is_open(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices: list[str] = []
+    monkeypatch.setattr(server.Server, "send_notice", lambda _, text: notices.append(text))
+    log = logging.getLogger("stylecam.live.session")
+    with make(server=True):
+        log.info("the camera is back")
+        log.debug("only with -v")
+    log.warning("nobody sees this")
+    assert notices == ["the camera is back"]
+
+
+def test_the_json_of_a_run_has_the_promised_keys_in_their_order(make: Make) -> None:
+    final = play(make())
+    assert list(final) == [
+        "published_fps", "styled_fps", "latency_ms", "gap_ms", "style_ms", "captured", "styled", "published",
+        "repeats", "drops", "reused", "spared", "faults", "recent", "painting", "detail", "stages", "rung", "governor",
+        "waiting_for", "beats", "source_trouble", "size", "fps", "version", "style", "strength", "steadiness",
+        "bypass", "frozen", "panic", "engine", "device", "engine_version", "engine_reason", "cpu_percent", "threads", "source",
+        "outputs", "rss_mb", "cpu_cores", "seconds", "start_s", "stylecam",
+    ]  # fmt: skip
+    assert list(final["latency_ms"]) == ["p50", "p95", "p99"]
+    assert list(final["gap_ms"]) == ["p99", "max"]
+    assert list(final["style_ms"]) == ["p50", "p95"]
+    assert list(final["faults"]) == ["total", "last"]
+    assert list(final["recent"]) == ["published_fps", "styled_fps", "latency_ms"]

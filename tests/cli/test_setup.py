@@ -86,7 +86,7 @@ def test_on_windows_and_macos_the_steps_are_printed(
 ) -> None:
     host.platform = platform
     assert run_command_line(["setup"]) == 0
-    assert "  1. install OBS ImageOptimizer" in capsys.readouterr().out
+    assert "  1. install OBS Studio" in capsys.readouterr().out
 
 
 def test_in_a_container_it_says_where_to_run(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,7 +102,7 @@ def test_a_clip_becomes_a_clip_of_sheets(here: Path, capsys: pytest.CaptureFixtu
         (["photo.png", "-o", "nowhere/out.png"], "nowhere"),
         (["photo.png", "-o", "out.xyz"], "written as"),
         (["photo.png", "-o", "out.png", "--style", "grate_wave"], "great_wave"),
-        (["photo.png", "-o", "out.png", "--style", "none"], "name a style"),
+        (["photo.png", "-o", "out.png", "--style", "none"], "name another style"),
         (["photo.png", "-o", "out.png", "--columns", "0"], "--columns"),
         (["photo.png", "-o", "out.png", "--strength", "7"], "strength"),
         (["bad.png", "-o", "out.png"], "no picture"),

@@ -1,4 +1,4 @@
-"""Let OBS choose the style: submit the command that belongs to a scene whenever OBS changes its scene.
+"""Let the scenes of OBS choose the style.
 
 OBS 28 and later contain obs-websocket 5. simpleobsws speaks its protocol and has the same authors. The other Python
 client, obsws-python, is under the GPL, does not report that a connection has ended, and logs the password. simpleobsws
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -68,12 +68,17 @@ class ObsAddress:
 
 
 class SceneFollower:
-    """Listens to OBS on a thread of its own from `start` to `stop`, and reconnects after OBS was away."""
+    """Submits the command that belongs to OBS's scene: on connecting, and whenever OBS changes its scene.
+
+    It has a thread of its own from `start` to `stop`, and connects again after OBS was away. Without an address it does
+    nothing.
+    """
 
     def __init__(
         self,
-        address: ObsAddress,
-        command_for_scene: Callable[[str], Command | None],
+        address: str | None,
+        scenes: Mapping[str, str],
+        control: CommandQueue,
         submit: Callable[[Command], object],
         *,
         retry_s: float = 1.0,
@@ -82,78 +87,92 @@ class SceneFollower:
         """Prepare to follow OBS; nothing is connected before `start`.
 
         Args:
-            address: where OBS listens.
-            command_for_scene: gives the command that belongs to a scene, or None.
-            submit: receives these commands.
-            retry_s: the first pause before connecting again; each further pause is twice as long.
-            slowest_retry_s: the longest pause.
-
-        Both functions are called on the follower's own thread.
+            address: where OBS listens, as `ObsAddress.parse` reads it; None to follow nothing.
+            scenes: names of scenes to names of styles or presets.
+            control: has the presets.
+            submit: receives the commands, on the follower's thread.
+            retry_s: the first pause before connecting again, in seconds; each further pause is twice as long.
+            slowest_retry_s: the longest pause, in seconds.
 
         Raises:
-            ObsUnavailableError: the library is not installed.
+            UsageError: `address` is not an address.
+            ObsUnavailableError: the library for obs-websocket is not installed.
         """
-        self._library: Any = load("simpleobsws", purpose="following OBS", extra="obs", error=ObsUnavailableError)
-        self._address = address
-        self._command_for_scene, self._submit = command_for_scene, submit
+        self._scenes, self._control = scenes, control
+        self._submit = submit
         self._retry_s, self._slowest_retry_s = retry_s, slowest_retry_s
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
+        self._stopping = asyncio.Event()
         self._thread: threading.Thread | None = None
         self._scene: str | None = None
         self._last_message = ""
         self.connected = False
+        self._address = None if address is None else ObsAddress.parse(address)
+        if self._address is not None:
+            self._library: Any = load("simpleobsws", purpose="following OBS", extra="obs", error=ObsUnavailableError)
 
     def start(self) -> None:
         """Start to connect; return at once."""
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="stylecam-obs", daemon=True)
-        self._thread.start()
-        ready.wait(STOP_S)
+        if self._address is not None:
+            ready = threading.Event()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._address, ready), name="stylecam-obs", daemon=True
+            )
+            self._thread.start()
+            ready.wait()
 
     def stop(self) -> None:
         """Disconnect and end the thread. May be called twice."""
-        loop, stopping, thread = self._loop, self._stopping, self._thread
-        if loop is None or stopping is None or thread is None:
-            return
-        with contextlib.suppress(RuntimeError):  # the loop has ended already
-            loop.call_soon_threadsafe(stopping.set)
-        thread.join(STOP_S)
-        self._thread = None
+        self._call_on_loop(self._stopping.set)
+        if self._thread is not None:
+            self._thread.join(STOP_S)
+            self._thread = None
 
-    def resubmit(self) -> None:
-        """Submit the current scene's command once more, as it may have changed. May be called from any thread."""
+    def replace(self, scenes: Mapping[str, str]) -> None:
+        """Replace the scenes and submit the command of the current one, as presets may have changed too. Any thread."""
+        self._scenes = scenes
+        self._call_on_loop(self._submit_scene)
+
+    def command_for_scene(self, scene: str) -> Command | None:
+        """Return the command of `scene`, or None if it is not listed. A preset wins over a style of the same name."""
+        name = self._scenes.get(scene)
+        if name is None:
+            return None
+        if name in self._control.presets:
+            return Command.from_json("preset", {"name": name})
+        return Command.from_json("select", {"style": name})
+
+    def _call_on_loop(self, work: Callable[[], None]) -> None:
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._submit_scene)
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(work)
 
-    def _run(self, ready: threading.Event) -> None:
-        async def follow() -> None:
-            self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+    def _run(self, address: ObsAddress, ready: threading.Event) -> None:
+        try:
+            asyncio.run(self._follow(address, ready))
+        finally:
             ready.set()
-            await self._follow(self._stopping)
 
-        asyncio.run(follow())
-
-    async def _follow(self, stopping: asyncio.Event) -> None:
+    async def _follow(self, address: ObsAddress, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        ready.set()
         pause = self._retry_s
-        ended = asyncio.create_task(stopping.wait())
-        while not stopping.is_set():
-            connection = asyncio.create_task(self._run_connection())
+        ended = asyncio.create_task(self._stopping.wait())
+        while not self._stopping.is_set():
+            connection = asyncio.create_task(self._run_connection(address))
             await asyncio.wait({connection, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not connection.done():
-                connection.cancel()
+            connection.cancel()
             (outcome,) = await asyncio.gather(connection, return_exceptions=True)
             was_connected, self.connected = self.connected, False
-            if stopping.is_set():
+            if self._stopping.is_set():
                 break
             if was_connected:
                 pause = self._retry_s
-            self._report(_connection_message(outcome, self._address.url, was_connected))
+            self._report(_connection_message(outcome, address.url, was_connected))
             await asyncio.wait({ended}, timeout=pause)
             pause = min(2 * pause, self._slowest_retry_s)
 
-    async def _run_connection(self) -> None:
+    async def _run_connection(self, address: ObsAddress) -> None:
         """Run one connection from connect to disconnect.
 
         Raises:
@@ -161,36 +180,42 @@ class SceneFollower:
             ConnectionError: the connection could not be made.
             Exception: whatever the library raises when the connection breaks.
         """
+        switched = False
+
+        async def on_switch(data: Any) -> None:
+            nonlocal switched
+            switched = True
+            self._take_scene(data)
+
         library = self._library
         parameters = library.IdentificationParameters(eventSubscriptions=SCENES)
-        client = library.WebSocketClient(self._address.url, self._address.password, parameters)
-        client.register_event_callback(self._changed, "CurrentProgramSceneChanged")
+        client = library.WebSocketClient(address.url, address.password, parameters)
+        client.register_event_callback(on_switch, "CurrentProgramSceneChanged")
         await client.connect()
         try:
-            identified = asyncio.create_task(client.wait_until_identified(ANSWER_S))
-            await asyncio.wait({identified, client.recv_task}, return_when=asyncio.FIRST_COMPLETED)
+            await _unless_closed(client, client.wait_until_identified(ANSWER_S))
             if not client.is_identified():
-                identified.cancel()
                 if client.ws.close_code == WRONG_PASSWORD:
                     raise PermissionError(WRONG_PASSWORD, "wrong password")
                 raise ConnectionError("what answers there is not obs-websocket 5")
             self.connected = True
-            self._report(f"OBS at {self._address.url} chooses the style")
-            answer = await client.call(library.Request("GetCurrentProgramScene"), ANSWER_S)
-            if answer.ok():
-                await self._changed(answer.responseData)
+            self._report(f"OBS at {address.url} chooses the style")
+            answer = await _unless_closed(client, client.call(library.Request("GetCurrentProgramScene"), ANSWER_S))
+            if answer is not None and answer.ok() and not switched:  # an event is newer than an answer that it overtook
+                self._take_scene(answer.responseData)
             await client.recv_task
         finally:
             await _disconnect(client)
 
-    async def _changed(self, data: Any) -> None:
+    def _take_scene(self, data: Any) -> None:
+        """Submit the command of the scene in an event or answer, unless it is the scene of before."""
         scene = data.get("sceneName", data.get("currentProgramSceneName")) if isinstance(data, dict) else None
         if isinstance(scene, str) and scene != self._scene:
             self._scene = scene
             self._submit_scene()
 
     def _submit_scene(self) -> None:
-        command = None if self._scene is None else self._command_for_scene(self._scene)
+        command = None if self._scene is None else self.command_for_scene(self._scene)
         if command is not None:
             self._submit(command)
 
@@ -216,6 +241,20 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+async def _unless_closed(client: Any, request: Coroutine[Any, Any, Any]) -> Any:
+    """Return the result of `request`, or None if the connection ends first, for which the library would not look.
+
+    It runs as a task of its own because the library waits with `asyncio.wait_for`, which before Python 3.12 ignores a
+    cancellation that comes together with the result.
+    """
+    task = asyncio.create_task(request)
+    try:
+        await asyncio.wait({task, client.recv_task}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        task.cancel()
+
+
 async def _disconnect(client: Any) -> None:
     """Disconnect `client`, wait a moment for OBS to agree, and ignore the errors of a broken connection."""
     transport = getattr(client.ws, "transport", None)
@@ -226,52 +265,3 @@ async def _disconnect(client: Any) -> None:
         if transport is not None:
             transport.abort()
     await asyncio.gather(disconnecting, return_exceptions=True)
-
-
-class Scenes:
-    """The scenes of OBS and the style or preset that belongs to each; does nothing without an address."""
-
-    def __init__(
-        self,
-        address: str | None,
-        scenes: Mapping[str, str],
-        control: CommandQueue,
-        press: Callable[[Command], None],
-    ) -> None:
-        """Prepare to follow OBS at `address`, or nothing if it is None.
-
-        `scenes` are names of scenes to names of styles or presets. `press` may be called from any thread.
-
-        Raises:
-            UsageError: `address` is not an address.
-            ObsUnavailableError: the library for obs-websocket is not installed.
-        """
-        self._scenes, self._control = scenes, control
-        self._follower: SceneFollower | None = None
-        if address is not None:
-            self._follower = SceneFollower(ObsAddress.parse(address), self.command_for_scene, press)
-
-    def start(self) -> None:
-        """Start to connect, if there is an address."""
-        if self._follower is not None:
-            self._follower.start()
-
-    def stop(self) -> None:
-        """Disconnect."""
-        if self._follower is not None:
-            self._follower.stop()
-
-    def replace(self, scenes: Mapping[str, str]) -> None:
-        """Replace the scenes and submit the command of the current scene once more; presets may have changed too."""
-        self._scenes = scenes
-        if self._follower is not None:
-            self._follower.resubmit()
-
-    def command_for_scene(self, scene: str) -> Command | None:
-        """Return the command of `scene`, or None if it is not listed. A preset wins over a style of the same name."""
-        name = self._scenes.get(scene)
-        if name is None:
-            return None
-        if name in self._control.presets:
-            return Command.from_json("preset", {"name": name})
-        return Command.from_json("select", {"style": name})

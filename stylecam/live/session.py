@@ -17,7 +17,7 @@ from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.keyboard.bindings import Bindings, bind, command_for_key
 from stylecam.control.keyboard.global_hotkeys import Keyboard
-from stylecam.control.obs import Scenes
+from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
 from stylecam.errors import CommandRefusedError, SessionNotOpenError
@@ -118,7 +118,7 @@ class Session:
         self.stats = Stats()
         self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets)
         self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock)
-        self._scenes = Scenes(settings.obs, settings.scenes, self.control, self.press)
+        self._scene_follower = SceneFollower(settings.obs, settings.scenes, self.control, self.press)
         self._notifications = Notifications()
         self._stats_file = StatsFile(settings.stats)
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
@@ -216,8 +216,8 @@ class Session:
                 parts.pipeline.start()
                 ending.callback(self._keyboard.stop)
                 self._keyboard.start()
-                ending.callback(self._scenes.stop)
-                self._scenes.start()
+                ending.callback(self._scene_follower.stop)
+                self._scene_follower.start()
                 if stopping is not None:
                     ending.callback(stopping)
                 if started is not None:
@@ -361,7 +361,7 @@ class Session:
             self.control,
             rebind=self._keyboard.rebind,
             cover_with=pipeline.set_panic_picture,
-            follow=self._scenes.replace,
+            follow=self._scene_follower.replace,
             press=self.press,
         )
 

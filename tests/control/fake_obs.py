@@ -49,12 +49,20 @@ class _Session:
 
 
 class FakeObs:
-    """Starts and stops on one port, as often as wanted."""
+    """An OBS on one port that can be started and stopped repeatedly.
+
+    Attributes:
+        hangs: accept connections and then do nothing.
+        silent: answer no requests.
+        overtaking: a scene whose event is sent between the next request and its answer, which has the scene before.
+    """
 
     def __init__(self, port: int, password: str = "", scene: str = "Scene") -> None:
         self.port, self.password, self.scene = port, password, scene
         self.greeted = self.refused = 0
         self.hangs = False
+        self.silent = False
+        self.overtaking: str | None = None
         self._sessions: set[_Session] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -62,7 +70,7 @@ class FakeObs:
     @property
     def identified(self) -> int:
         """How many clients have proved that they know the password."""
-        return sum(session.subscriptions is not None for session in self._sessions)
+        return sum(session.subscriptions is not None for session in tuple(self._sessions))
 
     def start(self) -> FakeObs:
         ready = threading.Event()
@@ -107,7 +115,7 @@ class FakeObs:
             await session.close(1001)
 
     async def _tell(self, event: str, data: dict[str, Any]) -> None:
-        for session in self._sessions:
+        for session in tuple(self._sessions):
             if session.subscriptions is not None and session.subscriptions & SCENES:
                 await session.send(5, {"eventType": event, "eventIntent": SCENES, "eventData": data})
 
@@ -145,10 +153,12 @@ class FakeObs:
                 await session.send(2, {"negotiatedRpcVersion": 1})
         elif session.subscriptions is None:
             await session.close(NOT_IDENTIFIED)
-        elif message["op"] == 6:
-            known = data["requestType"] == "GetCurrentProgramScene"
-            status = {"result": known, "code": SUCCESS if known else UNKNOWN_REQUEST}
+        elif message["op"] == 6 and not self.silent:
+            supported = data["requestType"] == "GetCurrentProgramScene"
+            status = {"result": supported, "code": SUCCESS if supported else UNKNOWN_REQUEST}
             answer = {"requestType": data["requestType"], "requestId": data["requestId"], "requestStatus": status}
-            if known:
+            if supported:
                 answer["responseData"] = {"sceneName": self.scene, "currentProgramSceneName": self.scene}
+            if self.overtaking is not None:
+                await self._tell("CurrentProgramSceneChanged", {"sceneName": self.overtaking})
             await session.send(7, answer)

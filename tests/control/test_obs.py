@@ -8,12 +8,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from stylecam.control.actions import Command
+from stylecam.control.commands import CommandQueue
 from stylecam.control.obs import ObsAddress, SceneFollower
+from stylecam.control.state import LiveState
 from stylecam.errors import ObsUnavailableError, UsageError
+from stylecam.models.catalog import Catalog
 from tests.control.running_server import free_port
 from tests.doubles import until
 
@@ -34,20 +38,18 @@ class Follow:
     """A follower, and the commands and messages it has produced."""
 
     def __init__(self, port: int, password: str, log: pytest.LogCaptureFixture) -> None:
-        self.orders: list[str] = []
+        self.commands: list[str] = []
         self._log = log
-        address = ObsAddress(HOST, port, password)
-        self.follower = SceneFollower(address, self._choose, self._take, retry_s=0.01, slowest_retry_s=0.05)
+        address = f"ws://:{quote(password, safe='')}@{HOST}:{port}"
+        control = CommandQueue(Catalog([]), LiveState())
+        self.follower = SceneFollower(address, STYLES, control, self._take, retry_s=0.01, slowest_retry_s=0.05)
 
     @property
     def messages(self) -> list[str]:
         return self._log.messages
 
-    def _choose(self, scene: str) -> Command | None:
-        return Command.from_json("select", {"style": STYLES[scene]}) if scene in STYLES else None
-
-    def _take(self, order: Command) -> None:
-        self.orders.append(str(order))
+    def _take(self, command: Command) -> None:
+        self.commands.append(str(command))
 
 
 @pytest.fixture
@@ -69,10 +71,10 @@ def follow(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., Follow]]:
 
 def test_the_scene_of_the_moment_and_every_change_choose_the_style(obs: FakeObs, follow: Callable[..., Follow]) -> None:
     following = follow(obs.port)
-    assert until(lambda: following.orders == ["select:great_wave"])
+    assert until(lambda: following.commands == ["select:great_wave"])
     obs.switch("Game")
     obs.switch("Break")
-    assert until(lambda: following.orders == ["select:great_wave", "select:udnie", "select:the_scream"])
+    assert until(lambda: following.commands == ["select:great_wave", "select:udnie", "select:the_scream"])
     assert following.follower.connected
     assert following.messages == [f"OBS at ws://{HOST}:{obs.port} chooses the style"]
 
@@ -82,26 +84,26 @@ def test_a_scene_that_nothing_belongs_to_changes_nothing(obs: FakeObs, follow: C
     obs.switch("Credits")
     obs.tell("SceneCreated", {"sceneName": "Game"})
     obs.switch("Game")
-    assert until(lambda: following.orders[-1:] == ["select:udnie"])
-    assert following.orders in (["select:great_wave", "select:udnie"], ["select:udnie"])
+    assert until(lambda: following.commands[-1:] == ["select:udnie"])
+    assert following.commands in (["select:great_wave", "select:udnie"], ["select:udnie"])
 
 
 def test_an_obs_without_a_password_is_followed_too(follow: Callable[..., Follow]) -> None:
     obs = FakeObs(free_port(), scene="Game").start()
     following = follow(obs.port, "")
-    assert until(lambda: following.orders == ["select:udnie"])
+    assert until(lambda: following.commands == ["select:udnie"])
     obs.stop()
 
 
-def test_a_wrong_password_is_told_once_and_tried_on(obs: FakeObs, follow: Callable[..., Follow]) -> None:
+def test_a_wrong_password_is_reported_once_and_tried_again(obs: FakeObs, follow: Callable[..., Follow]) -> None:
     following = follow(obs.port, "guessed")
     assert until(lambda: obs.refused >= 3)
-    assert following.orders == []
+    assert following.commands == []
     assert len(following.messages) == 1
     assert "wants another password" in following.messages[0]
     assert "guessed" not in following.messages[0]
     obs.password = "guessed"
-    assert until(lambda: following.orders == ["select:great_wave"])
+    assert until(lambda: following.commands == ["select:great_wave"])
 
 
 def test_an_obs_that_starts_later_is_found(follow: Callable[..., Follow]) -> None:
@@ -113,19 +115,19 @@ def test_an_obs_that_starts_later_is_found(follow: Callable[..., Follow]) -> Non
         "stylecam follows its scenes as soon as it is"
     ]
     obs = FakeObs(port, "sécret/@:?", "Break").start()
-    assert until(lambda: following.orders == ["select:the_scream"])
+    assert until(lambda: following.commands == ["select:the_scream"])
     obs.stop()
 
 
 def test_an_obs_that_ends_and_comes_back_is_followed_again(obs: FakeObs, follow: Callable[..., Follow]) -> None:
     following = follow(obs.port)
-    assert until(lambda: following.orders == ["select:great_wave"])
+    assert until(lambda: following.commands == ["select:great_wave"])
     obs.stop()
     assert until(lambda: "has gone" in following.messages[-1])
     assert not following.follower.connected
     obs.scene = "Game"
     obs.start()
-    assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
+    assert until(lambda: following.commands == ["select:great_wave", "select:udnie"])
     assert following.messages[-1] == following.messages[0]
 
 
@@ -133,25 +135,45 @@ def test_a_style_chosen_by_hand_stays_when_the_connection_comes_back_to_the_same
     obs: FakeObs, follow: Callable[..., Follow]
 ) -> None:
     following = follow(obs.port)
-    assert until(lambda: following.orders == ["select:great_wave"])
+    assert until(lambda: following.commands == ["select:great_wave"])
     obs.stop()
     obs.start()
     assert until(lambda: obs.identified == 1)
     obs.switch("Game")
-    assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
+    assert until(lambda: following.commands == ["select:great_wave", "select:udnie"])
 
 
-def test_what_belongs_to_the_scene_can_change_while_it_is_on(
+def test_an_answer_that_a_change_of_scene_has_overtaken_is_ignored(obs: FakeObs, follow: Callable[..., Follow]) -> None:
+    obs.overtaking = "Game"
+    following = follow(obs.port)
+    assert until(lambda: following.commands != [])
+    obs.switch("Break")
+    assert until(lambda: following.commands[-1] == "select:the_scream")
+    assert following.commands == ["select:udnie", "select:the_scream"]
+
+
+def test_an_obs_that_ends_before_it_has_answered_is_noticed_at_once(
     obs: FakeObs, follow: Callable[..., Follow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("stylecam.control.obs.ANSWER_S", 60.0)
+    obs.silent = True
     following = follow(obs.port)
-    assert until(lambda: following.orders == ["select:great_wave"])
-    monkeypatch.setitem(STYLES, "Chat", "udnie")
-    following.follower.resubmit()
-    assert until(lambda: following.orders == ["select:great_wave", "select:udnie"])
+    assert until(lambda: obs.identified == 1)
+    obs.stop()
+    assert until(lambda: "has gone" in following.messages[-1])
+    obs.silent = False
+    obs.start()
+    assert until(lambda: following.commands == ["select:great_wave"])
 
 
-def test_another_program_at_the_port_is_told_and_tried_again(follow: Callable[..., Follow]) -> None:
+def test_what_belongs_to_the_scene_can_change_while_it_is_on(obs: FakeObs, follow: Callable[..., Follow]) -> None:
+    following = follow(obs.port)
+    assert until(lambda: following.commands == ["select:great_wave"])
+    following.follower.replace({**STYLES, "Chat": "udnie"})
+    assert until(lambda: following.commands == ["select:great_wave", "select:udnie"])
+
+
+def test_another_program_at_the_port_is_reported_and_tried_again(follow: Callable[..., Follow]) -> None:
     with socket.create_server((HOST, 0)) as server:
 
         def serve() -> None:
@@ -189,7 +211,7 @@ def test_stopping_does_not_wait_for_an_obs_that_hangs(
     assert not [thread for thread in threading.enumerate() if thread.name == "stylecam-obs"]
 
 
-def test_it_is_looked_for_soon_at_first_and_then_ever_more_seldom(
+def test_the_pauses_between_two_attempts_grow_to_a_limit(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     pauses: list[float] = []
@@ -242,3 +264,28 @@ def test_what_is_no_address_is_refused_without_showing_a_password(text: str) -> 
 def test_the_password_is_not_shown() -> None:
     address = ObsAddress.parse("ws://:secret@studio")
     assert "secret" not in repr(address) + address.url
+
+
+def test_a_scene_stands_for_a_preset_or_a_style(catalog: Catalog) -> None:
+    control = CommandQueue(catalog, LiveState(), {"calm": {"style": "udnie"}, "udnie": {"style": "great_wave"}})
+    follower = SceneFollower(
+        None, {"A": "calm", "B": "great_wave", "C": "udnie"}, control, lambda _: None, lambda _: None
+    )
+    commands = [str(follower.command_for_scene(name)) for name in "ABC"]
+    assert commands == ["preset:calm", "select:great_wave", "preset:udnie"]
+    assert follower.command_for_scene("D") is None
+    follower.replace({"D": "none"})
+    assert follower.command_for_scene("A") is None
+    assert str(follower.command_for_scene("D")) == "select:none"
+
+
+def test_without_an_address_nothing_is_followed(catalog: Catalog) -> None:
+    follower = SceneFollower(None, {}, CommandQueue(catalog, LiveState()), lambda _: None)
+    follower.start()
+    follower.replace({})
+    follower.stop()
+
+
+def test_an_address_that_is_none_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(UsageError, match="--obs is not an address"):
+        SceneFollower("http://studio", {}, CommandQueue(catalog, LiveState()), lambda _: None)

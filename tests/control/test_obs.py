@@ -158,9 +158,9 @@ def test_an_obs_that_ends_before_it_has_answered_is_noticed_at_once(
     monkeypatch.setattr("stylecam.control.obs.ANSWER_S", 60.0)
     obs.silent = True
     following = follow(obs.port)
-    assert until(lambda: obs.identified == 1)
+    assert until(lambda: following.follower.connected)
     obs.stop()
-    assert until(lambda: "has gone" in following.messages[-1])
+    assert until(lambda: "has gone" in " ".join(following.messages))
     obs.silent = False
     obs.start()
     assert until(lambda: following.commands == ["select:great_wave"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from stylecam.cli.file_options import FILE, check_picture
 from stylecam.cli.progress import ProgressDisplay, stopped_by_ctrl_c
 from stylecam.errors import StylecamError, TrainingFailedError, TrainingUnavailableError, UsageError
 from stylecam.utils.files import check_writable
+
+if TYPE_CHECKING:
+    from stylecam.evaluation.quality.report import QualityReport
 
 PLAIN_EVERY_S = 60.0
 """Seconds between lines of progress, where standard error is no terminal."""
@@ -131,21 +134,29 @@ def command(
     if as_json:
         click.echo(json.dumps({**report.as_dict(), "wrote": list(map(str, written))}, indent=2))
     else:
-        from stylecam.cli.tables import console_for_tables, quality_tables
-
-        console = console_for_tables(160)
-        for table in quality_tables(report):
-            console.print(table)
-            console.print()
-    for note in report.notes:
-        click.echo(f"note: {note}", err=True)
-    if report.stopped:
-        left = "; no card was written" * write_card + "; no sheet was drawn" * (sheet is not None)
-        click.echo(f"stopped early: this is what was done so far{left}", err=True)
-    for path in written:
-        click.echo(f"wrote {path}", err=True)
+        _print_tables(report)
+    left = "; no card was written" * write_card + "; no sheet was drawn" * (sheet is not None)
+    _print_notes(report, written, left)
     if isinstance(failed, OSError):
         what = failed.filename or "the result"
         raise TrainingFailedError(f"{what} cannot be written: {failed.strerror or failed}") from failed
     if failed is not None:
         raise failed
+
+
+def _print_tables(report: QualityReport) -> None:
+    from stylecam.cli.tables import console_for_tables, quality_tables
+
+    console = console_for_tables(160)
+    for table in quality_tables(report):
+        console.print(table)
+        console.print()
+
+
+def _print_notes(report: QualityReport, written: list[Path], left: str) -> None:
+    for note in report.notes:
+        click.echo(f"note: {note}", err=True)
+    if report.stopped:
+        click.echo(f"stopped early: this is what was done so far{left}", err=True)
+    for path in written:
+        click.echo(f"wrote {path}", err=True)

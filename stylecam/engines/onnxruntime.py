@@ -85,7 +85,7 @@ class OnnxRuntimeEngine(DeviceEngine):
 
     def load(self, data: bytes, model: Model, width: int, height: int) -> DeviceNetwork:
         """See `DeviceEngine.load`."""
-        return _Network(self, data, model, width, height)
+        return _OnnxRuntimeNetwork(self, data, model, width, height)
 
     def on_device(self, values: Array) -> Any:
         """Copy `values` to CUDA's memory."""
@@ -114,7 +114,7 @@ class OnnxRuntimeEngine(DeviceEngine):
         return opened
 
 
-class _Network(DeviceNetwork):
+class _OnnxRuntimeNetwork(DeviceNetwork):
     """A network in ONNX Runtime."""
 
     _engine: OnnxRuntimeEngine

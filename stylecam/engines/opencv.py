@@ -93,16 +93,16 @@ class _OpenCVSession(InferenceSession):
         return packed_to_image(styled)
 
     @cached_property
-    def _whole(self) -> _Network:
-        return _Network(
+    def _whole(self) -> _OpenCVNetwork:
+        return _OpenCVNetwork(
             self._model, self._model.with_input_size(self._width, self._height), self._shape, self._inputs, self._device
         )
 
     @cached_property
-    def _bare(self) -> _Network:
+    def _bare(self) -> _OpenCVNetwork:
         assert self._folded is not None
         data = self._folded.with_cell_input(self._width, self._height)
-        return _Network(self._model, data, self._cells.shape, self._inputs, self._device)
+        return _OpenCVNetwork(self._model, data, self._cells.shape, self._inputs, self._device)
 
     @cached_property
     def _cells(self) -> PackedTensor:
@@ -115,7 +115,7 @@ class _OpenCVSession(InferenceSession):
         return ExtraInputs(self._model, self._width, self._height)
 
 
-class _Network:
+class _OpenCVNetwork:
     """A network in cv2.dnn, loaded from the ONNX file `data`; its results must have `shape`."""
 
     def __init__(self, model: Model, data: bytes, shape: tuple[int, ...], inputs: ExtraInputs, device: str) -> None:

@@ -69,7 +69,7 @@ class OpenVINOEngine(DeviceEngine):
 
     def load(self, data: bytes, model: Model, width: int, height: int) -> DeviceNetwork:
         """See `DeviceEngine.load`."""
-        return _Network(self, data, model, width, height)
+        return _OpenVINONetwork(self, data, model, width, height)
 
     def tensor(self, values: Array) -> Any:
         """Wrap `values` in the library's tensor, which shares their memory."""
@@ -86,7 +86,7 @@ class OpenVINOEngine(DeviceEngine):
         return self._core.compile_model(self._core.read_model(data), where, options).create_infer_request()
 
 
-class _Network(DeviceNetwork):
+class _OpenVINONetwork(DeviceNetwork):
     """A network in OpenVINO."""
 
     _engine: OpenVINOEngine

@@ -119,17 +119,15 @@ def optimize_pixels(
     Raises:
         TrainingFailedError: a loss is NaN or infinite, or memory ran out; the last reported `Iteration` is still valid.
     """
-    device = vgg.scale.device
+    device, number = vgg.scale.device, 0
     photo = photo.to(device)
     targets = [target.to(device).expand(len(photo), -1, -1) for target in targets]
     first = (photo if start is None else start.to(device)).float()
-    number = 0
     height, width = photo.shape[2:]
+    one_by_one = hyperparameters.optimizer == "lbfgs"
+    parts = [slice(at, at + 1) for at in range(len(photo))] if one_by_one else [slice(None)]
     try:
         with out_of_memory_as_error(lambda: f"lower {memory_option} ({len(photo)} of {width}×{height} pixels)"):
-            parts = [slice(None)]
-            if hyperparameters.optimizer == "lbfgs":
-                parts = [slice(at, at + 1) for at in range(len(photo))]
             optimizers = [
                 _PixelOptimizer(vgg, photo[p], [t[p] for t in targets], hyperparameters, first[p]) for p in parts
             ]

@@ -14,6 +14,8 @@ from stylecam.utils import optional, paths
 
 if TYPE_CHECKING:
     from stylecam.training.events import Event
+    from stylecam.training.hyperparameters import Hyperparameters
+    from stylecam.training.style_image import StyleImage
     from stylecam.training.trainer import Trainer
 
 _CONFIG_OPTIONS = ("vgg", "samples", "licence", "device", "bfloat16", "install")
@@ -119,9 +121,6 @@ def new_trainer(
     """
     from stylecam.training.checkpoint import check_no_unfinished_run
     from stylecam.training.config import TrainingConfig
-    from stylecam.training.gallery import read_gallery
-    from stylecam.training.hyperparameters import Hyperparameters
-    from stylecam.training.style_image import StyleImage
     from stylecam.training.trainer import Trainer
 
     if pictures is not None and not any(text.endswith(".toml") for text in paintings):
@@ -132,21 +131,33 @@ def new_trainer(
         raise UsageError("no photographs to learn on are given; name their folder: --photos DIR")
     if not overwrite:
         check_no_unfinished_run(output)
-    body = body or ("frozen" if start else "free")
-    config = {name: options.pop(name) for name in _CONFIG_OPTIONS if name in options}
+    other = {name: options.pop(name) for name in _CONFIG_OPTIONS if name in options}
+    numbers = _hyperparameters(body or ("frozen" if start else "free"), options)
+    config = TrainingConfig(numbers, _style_images(paintings, pictures), photos, **other)
+    return Trainer.begin(config, output, start and find_bank(start), listener=listener, stop=stop)
+
+
+def _hyperparameters(body: str, options: dict[str, Any]) -> Hyperparameters:
+    from stylecam.training.hyperparameters import Hyperparameters
+
     if options.get("norm_rate") is None:
         options["norm_rate"] = _DEFAULT_NORM_RATE[body]
     if options.get("steps") is None and options.get("minutes") is None:
         options["minutes"] = _DEFAULT_MINUTES[body]
     try:
-        numbers = Hyperparameters(**options, frozen=body == "frozen")
+        return Hyperparameters(**options, frozen=body == "frozen")
     except TypeError as error:
         raise UsageError(f"training has no such option: {error}") from error
+
+
+def _style_images(paintings: Sequence[str], pictures: Path | None) -> tuple[StyleImage, ...]:
+    from stylecam.training.gallery import read_gallery
+    from stylecam.training.style_image import StyleImage
+
     images: list[StyleImage] = []
     for text in paintings:
         images += read_gallery(Path(text), pictures) if text.endswith(".toml") else [StyleImage.parse(text)]
-    plan = TrainingConfig(numbers, tuple(images), photos, **config)
-    return Trainer.begin(plan, output, start and find_bank(start), listener=listener, stop=stop)
+    return tuple(images)
 
 
 def find_bank(name: Path) -> Path:

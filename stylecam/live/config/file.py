@@ -138,10 +138,10 @@ def parse(text: str, path: Path, options: Iterable[Option]) -> Config:
         lines = key_lines(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    return _Reader(Config(path, lines=lines), tables, {option.name: option for option in options}).read()
+    return _ConfigReader(Config(path, lines=lines), tables, {option.name: option for option in options}).read()
 
 
-class _Reader:
+class _ConfigReader:
     """Checks the tables and fills `config` from them."""
 
     def __init__(self, config: Config, tables: dict[str, Any], options: dict[str, Option]) -> None:

@@ -33,7 +33,10 @@ class DeclaredOption(click.Option):
     def __init__(self, _: Sequence[str] | None = None, *, declared: Option) -> None:
         negative = f"/--no-{declared.flag[2:]}" if declared.default is True else ""
         names = [*filter(None, [declared.short]), f"{declared.flag}{negative}", declared.parameter]
-        details: dict[str, Any] = {"help": declared.help, "shell_complete": _COMPLETE.get(declared.name)}
+        details: dict[str, Any] = {
+            "help": declared.help,
+            "shell_complete": _COMPLETE.get(declared.name) if declared.kind == "text" else None,
+        }
         default = declared.written_default
         if declared.kind == "flag":
             details |= {"is_flag": True, "default": default, "show_default": default is True}

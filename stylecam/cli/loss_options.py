@@ -1,4 +1,4 @@
-"""Options that `train`, `optimize` and `evaluate` share: the loss weights, VGG-16, and the device."""
+"""Options that `train`, `optimize` and `evaluate` share: VGG-16, its precision, and the device."""
 
 from __future__ import annotations
 
@@ -6,20 +6,6 @@ import click
 
 from stylecam.cli.file_options import FILE
 
-scale = click.option(
-    "--style-scale", "scale", type=int, default=288, show_default=True,
-    help="Short side of the paintings, in pixels: larger means larger strokes.",
-)  # fmt: skip
-content = click.option(
-    "--content", type=float, default=1.0, show_default=True, help="Weight of the photograph's shapes (relu3_3)."
-)
-fine = click.option(
-    "--fine", type=float, default=0.22, show_default=True,
-    help="Share of fine shapes in it, such as eyes and mouths (relu2_2).",
-)  # fmt: skip
-variation = click.option(
-    "--tv", "variation", type=float, default=0.5, show_default=True, help="Weight of smoothness (total variation)."
-)
 vgg = click.option(
     "--vgg", **FILE, metavar="FILE",
     help="VGG-16, the network that compares shapes and texture: torchvision's vgg16-397923af.pth, or an .npz.  "

@@ -10,9 +10,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from stylecam.cli import loss_options as objective
+from stylecam.cli.declared import flag
 from stylecam.cli.file_options import FILE
 from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
 from stylecam.errors import TrainingUnavailableError
+from stylecam.training.hyperparameters import OPTIMIZERS, GatysHyperparameters, Hyperparameters
 from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:
@@ -59,16 +61,16 @@ in one pass per picture.""",
 @click.option(
     "--max-size", type=int, default=512, show_default=True, help="Long side of the result in pixels; 0: full size."
 )
-@objective.scale
-@click.option("--iterations", type=int, default=300, show_default=True, help="Number of steps.")
+@flag(Hyperparameters, "style_scale")
+@flag(GatysHyperparameters, "iterations")
 @click.option(
     "--optimizer",
-    type=click.Choice(["lbfgs", "adam"]),
+    type=click.Choice(OPTIMIZERS),
     default="lbfgs",
     show_default=True,
     help="lbfgs improves more with each step; adam needs less memory.",
 )
-@click.option("--rate", type=float, default=0.02, show_default=True, help="Learning rate of adam, 0 to 1.")
+@flag(GatysHyperparameters, "rate")
 @click.option(
     "--init",
     default="photo",
@@ -78,10 +80,10 @@ in one pass per picture.""",
     help="Picture to start from.",
 )
 @click.option("--preserve-color", is_flag=True, help="Keep the photograph's colours; change only brightness.")
-@objective.content
-@objective.fine
-@click.option("--style-weight", type=float, default=2.6, show_default=True, help="Weight of the painting's texture.")
-@objective.variation
+@flag(GatysHyperparameters, "content")
+@flag(GatysHyperparameters, "fine")
+@flag(GatysHyperparameters, "style_weight")
+@flag(GatysHyperparameters, "tv")
 @click.option(
     "--preview-every", type=int, default=0, help="Iterations between previews, written to OUTPUT's name.preview.png."
 )
@@ -127,7 +129,6 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
 
 
 def _config(output: Path, styles: tuple[str, ...], style_weight: float, **options: Any) -> OptimizeConfig:
-    from stylecam.training.gatys import GatysHyperparameters
     from stylecam.training.optimize_image import OptimizeConfig
     from stylecam.training.style_image import StyleImage
 

@@ -13,9 +13,11 @@ import click
 from click.core import ParameterSource
 
 from stylecam.cli import loss_options as objective
+from stylecam.cli.declared import flag
 from stylecam.cli.file_options import FILE
 from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
 from stylecam.errors import TrainingFailedError, TrainingUnavailableError, UsageError
+from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:
@@ -69,8 +71,8 @@ more of the painting; a larger --style-scale gives larger strokes.""",
     "paintings of all its styles.  [default: frozen with --from]",
 )  # fmt: skip
 @objective.vgg
-@click.option("--minutes", type=float, help="Training time.  [default: 15 with a frozen body, else 60]")
-@click.option("--steps", type=int, help="Number of steps, instead of --minutes.")
+@flag(Hyperparameters, "minutes")
+@flag(Hyperparameters, "steps")
 @click.option(
     "--install/--no-install", default=None,
     help="Copy the result to your own styles, where `stylecam` lists it.  [default: with a frozen body]",
@@ -81,34 +83,23 @@ more of the painting; a larger --style-scale gives larger strokes.""",
 @click.option(
     "--sample", "samples", **FILE, multiple=True, help="A picture for the samples; may be given several times."
 )
-@click.option("--sheet-every", type=float, default=3.0, show_default=True, help="Minutes between sheets of samples.")
+@flag(Hyperparameters, "sheet_every")
 @click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
-@objective.scale
-@click.option("--style", type=float, default=2.6, show_default=True, help="Weight of the painting's texture.")
-@objective.content
-@objective.fine
-@objective.variation
-@click.option(
-    "--stability", type=float, default=28.0, show_default=True,
-    help="Weight of stability: strokes move with the picture.",
-)  # fmt: skip
-@click.option(
-    "--noise", type=float, default=0.15, show_default=True,
-    help="Weight of noise resistance: camera noise causes no flicker.",
-)  # fmt: skip
-@click.option("--batch", type=int, default=2, show_default=True, help="Pictures per step.")
-@click.option("--crop", type=int, default=272, show_default=True, help="Side of the crop that is compared, in pixels.")
-@click.option(
-    "--rate", type=float, default=0.0012, show_default=True, help="Highest learning rate of the convolutions."
-)
-@click.option(
-    "--norm-rate", type=float,
-    help="Highest learning rate of the styles' norm rows.  [default: 0.005, with a frozen body 0.015]",
-)  # fmt: skip
-@click.option("--width", type=int, default=48, show_default=True, help="Channels of a new network.")
-@click.option("--blocks", type=int, default=4, show_default=True, help="Residual blocks of a new network.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
-@click.option("--save-every", type=int, default=100, show_default=True, help="Steps between checkpoints.")
+@flag(Hyperparameters, "style_scale")
+@flag(Hyperparameters, "style")
+@flag(Hyperparameters, "content")
+@flag(Hyperparameters, "fine")
+@flag(Hyperparameters, "tv")
+@flag(Hyperparameters, "stability")
+@flag(Hyperparameters, "noise")
+@flag(Hyperparameters, "batch")
+@flag(Hyperparameters, "crop")
+@flag(Hyperparameters, "rate")
+@flag(Hyperparameters, "norm_rate", default=None)
+@flag(Hyperparameters, "width")
+@flag(Hyperparameters, "blocks")
+@flag(Hyperparameters, "seed")
+@flag(Hyperparameters, "save_every")
 @objective.bfloat16
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @click.pass_context

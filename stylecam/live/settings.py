@@ -14,7 +14,7 @@ from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.stylize.look import LookSettings, Preset
 from stylecam.utils.files import check_writable
-from stylecam.utils.options import CAMERA, CONTROL, LOOK, OTHER, OUTPUT, PERFORMANCE, option, options_of
+from stylecam.utils.options import CAMERA, CONTROL, LOOK, OTHER, OUTPUT, PERFORMANCE, check_options, option
 
 
 def _hotkey(text: str) -> tuple[str, str]:
@@ -122,8 +122,7 @@ class Settings(LookSettings, EngineSettings):
         """
         from stylecam.control.http.auth import check_token
 
-        for each in options_of(Settings):
-            each.check(getattr(self, each.attribute))
+        check_options(self)
         check_names(self.engine, self.device)
         if self.listen is not None:
             Address.parse(self.listen)

@@ -14,49 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylecam.errors import TrainingFailedError, UsageError
+from stylecam.errors import TrainingFailedError
 from stylecam.training import losses
 from stylecam.training.device import out_of_memory_as_error
+from stylecam.training.hyperparameters import GatysHyperparameters
 from stylecam.training.vgg import VggFeatures
-from stylecam.utils.validation import check_ranges
 
-OPTIMIZERS = ("lbfgs", "adam")
 _HISTORY_SIZE = 20  # pairs of gradients that L-BFGS keeps; more helps little and costs two pictures each
 _MAX_EVALUATIONS = 25  # evaluations in one line search
-
-
-@dataclass(frozen=True, slots=True)
-class GatysHyperparameters:
-    """How to paint. content, fine, style and variation are weights with the defaults of `Hyperparameters`.
-
-    Attributes:
-        iterations: number of steps of the optimizer.
-        optimizer: `lbfgs`, which gets further with each step, or `adam`, which needs less memory.
-        rate: learning rate of Adam, for pixels of 0..1; L-BFGS finds its own.
-    """
-
-    iterations: int = 300
-    optimizer: str = "lbfgs"
-    rate: float = 0.02
-    content: float = 1.0
-    fine: float = 0.22
-    style: float = 2.6
-    variation: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise UsageError(f"there is no optimizer {self.optimizer!r}; choose {' or '.join(OPTIMIZERS)}")
-        check_ranges(self, _RANGES, {"style": "--style-weight", "variation": "--tv"})
-
-
-_RANGES = (
-    ("iterations", 1, 1_000_000),
-    ("rate", 1e-8, 1),
-    ("content", 0, 1e6),
-    ("fine", 0, 1e6),
-    ("style", 0, 1e6),
-    ("variation", 0, 1e6),
-)
 
 
 @dataclass(frozen=True, slots=True)

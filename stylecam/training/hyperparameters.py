@@ -1,4 +1,4 @@
-"""Every number of a training run, in one value that is kept with the result."""
+"""The numbers of a training run and of an optimization, each declared once with its range and its flag."""
 
 from __future__ import annotations
 
@@ -7,62 +7,74 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stylecam.errors import UsageError
-from stylecam.utils.validation import check_ranges
+from stylecam.utils.options import check_options, option
+
+MAX_WEIGHT = 1e6
+OPTIMIZERS = ("lbfgs", "adam")
 
 
-@dataclass(frozen=True, slots=True)
-class Hyperparameters:
-    """How to train. The defaults are those of the shipped gallery.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossWeights:
+    """The weights of the losses that training and optimization share."""
 
-    Attributes:
-        steps: number of steps, or None where `minutes` decides.
-        minutes: duration, summed over resumed runs, or None where `steps` decides.
-        batch: pictures in each step.
-        crop: side of the square crop that the losses see, in pixels; a multiple of 8. Two large crops teach more than
-            four small ones, because the strokes of a whole painting do not fit into a small crop.
-        scale: short side of a painting in pixels; a larger value gives larger strokes.
-        content: weight of the content loss.
-        fine: weight of relu2_2 within the content loss.
-        style: weight of the style loss.
-        variation: weight of the total variation loss.
-        stability: weight of the stability loss.
-        noise: weight of the noise loss.
-        rate: highest learning rate of Adam, for the convolutions.
-        norm_rate: highest learning rate for the norm rows, which need larger steps.
-        warm_up: steps until the highest learning rate is reached; from there it falls along a cosine to 3 %.
-        width: channels of a new network at 1/8 size.
-        blocks: residual blocks of a new network.
-        frozen: learn only the norm rows of the new styles.
-        seed: seed of all random numbers.
-        save_every: steps between checkpoints.
-        sheet_every: minutes between sample sheets.
+    content: float = option(1.0, help="Weight of the photograph's shapes (relu3_3).", minimum=0.0, maximum=MAX_WEIGHT)
+    fine: float = option(
+        0.22,
+        help="Share of fine shapes in it, such as eyes and mouths (relu2_2).",
+        minimum=0.0, maximum=MAX_WEIGHT,
+    )  # fmt: skip
+    variation: float = option(
+        0.5, help="Weight of smoothness (total variation).", name="tv", parameter="variation",
+        minimum=0.0, maximum=MAX_WEIGHT,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters(LossWeights):
+    """How to train a bank; kept in its metadata and in the checkpoint. The defaults are those of the shipped gallery.
+
+    Either `steps` or `minutes` is None; the other decides how long the run takes. With `frozen`, only the norm rows of
+    the new styles are trained. `scale` is the short side of a painting in pixels, `crop` the side of the square that
+    the losses see. `rate` and `norm_rate` are Adam's highest learning rates: they are reached after `warm_up` steps and
+    fall along a cosine to 3 %. The norm rows need larger steps than the convolutions.
     """
 
-    steps: int | None = None
-    minutes: float | None = None
-    batch: int = 2
-    crop: int = 272
-    scale: int = 288
-    content: float = 1.0
-    fine: float = 0.22
-    style: float = 2.6
-    variation: float = 0.5
-    stability: float = 28.0
-    noise: float = 0.15
-    rate: float = 1.2e-3
-    norm_rate: float = 5e-3
-    warm_up: int = 100
-    width: int = 48
-    blocks: int = 4
+    steps: int | None = option(None, help="Number of steps, instead of --minutes.", minimum=1, maximum=10_000_000)
+    minutes: float | None = option(
+        None, help="Training time.  [default: 15 with a frozen body, else 60]", minimum=0.01, maximum=100_000.0
+    )
+    # Two large crops teach more than four small ones: the strokes of a whole painting do not fit into a small crop.
+    batch: int = option(2, help="Pictures per step.", minimum=1, maximum=256)
+    crop: int = option(272, help="Side of the crop that is compared, in pixels.", minimum=64, maximum=1024)
+    scale: int = option(
+        288, help="Short side of the paintings, in pixels: larger means larger strokes.",
+        name="style_scale", parameter="scale", minimum=64, maximum=2048,
+    )  # fmt: skip
+    style: float = option(2.6, help="Weight of the painting's texture.", minimum=0.0, maximum=MAX_WEIGHT)
+    stability: float = option(
+        28.0, help="Weight of stability: strokes move with the picture.", minimum=0.0, maximum=MAX_WEIGHT
+    )
+    noise: float = option(
+        0.15, help="Weight of noise resistance: camera noise causes no flicker.", minimum=0.0, maximum=MAX_WEIGHT
+    )
+    rate: float = option(1.2e-3, help="Highest learning rate of the convolutions.", minimum=1e-8, maximum=1.0)
+    norm_rate: float = option(
+        5e-3,
+        help="Highest learning rate of the styles' norm rows.  [default: 0.005, with a frozen body 0.015]",
+        minimum=1e-8, maximum=1.0,
+    )  # fmt: skip
+    warm_up: int = option(100, help="Steps until the highest learning rate.", minimum=1, maximum=1_000_000)
+    width: int = option(48, help="Channels of a new network.", minimum=8, maximum=512)
+    blocks: int = option(4, help="Residual blocks of a new network.", minimum=1, maximum=32)
     frozen: bool = False
-    seed: int = 0
-    save_every: int = 100
-    sheet_every: float = 3.0
+    seed: int = option(0, help="Random seed.", minimum=0, maximum=2**63 - 1)
+    save_every: int = option(100, help="Steps between checkpoints.", minimum=1, maximum=1_000_000)
+    sheet_every: float = option(3.0, help="Minutes between sheets of samples.", minimum=0.01, maximum=100_000.0)
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             raise UsageError("the length of the training is not clear; give either --steps or --minutes")
-        check_ranges(self, _RANGES, {"scale": "--style-scale", "variation": "--tv"})
+        check_options(self)
         for name in ("crop", "width"):
             value = getattr(self, name)
             if value % 8:
@@ -88,24 +100,18 @@ class Hyperparameters:
         return asdict(self)
 
 
-_RANGES = (
-    ("steps", 1, 10_000_000),
-    ("minutes", 0.01, 100_000),
-    ("batch", 1, 256),
-    ("crop", 64, 1024),
-    ("scale", 64, 2048),
-    ("content", 0, 1e6),
-    ("fine", 0, 1e6),
-    ("style", 0, 1e6),
-    ("variation", 0, 1e6),
-    ("stability", 0, 1e6),
-    ("noise", 0, 1e6),
-    ("rate", 1e-8, 1),
-    ("norm_rate", 1e-8, 1),
-    ("warm_up", 1, 1_000_000),
-    ("width", 8, 512),
-    ("blocks", 1, 32),
-    ("seed", 0, 2**63 - 1),
-    ("save_every", 1, 1_000_000),
-    ("sheet_every", 0.01, 100_000),
-)
+@dataclass(frozen=True, slots=True)
+class GatysHyperparameters(LossWeights):
+    """How to optimize a picture. The rate is Adam's, for pixels of 0..1; L-BFGS finds its own."""
+
+    iterations: int = option(300, help="Number of steps.", minimum=1, maximum=1_000_000)
+    optimizer: str = "lbfgs"
+    rate: float = option(0.02, help="Learning rate of adam, 0 to 1.", minimum=1e-8, maximum=1.0)
+    style: float = option(
+        2.6, help="Weight of the painting's texture.", name="style_weight", minimum=0.0, maximum=MAX_WEIGHT
+    )
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise UsageError(f"there is no optimizer {self.optimizer!r}; choose {' or '.join(OPTIMIZERS)}")
+        check_options(self)

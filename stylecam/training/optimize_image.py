@@ -17,13 +17,13 @@ from stylecam.training.color import gray_image, match_luminance, transfer_color
 from stylecam.training.dataset import read_picture
 from stylecam.training.device import out_of_memory_as_error, pick_bfloat16, pick_device
 from stylecam.training.events import FileSaved, Listener, StepEvent, skipping_on_error
-from stylecam.training.gatys import GatysHyperparameters, Iteration, mix_grams, optimize_pixels
+from stylecam.training.gatys import Iteration, mix_grams, optimize_pixels
+from stylecam.training.hyperparameters import GatysHyperparameters
 from stylecam.training.style_image import StyleImage
 from stylecam.training.vgg import grams_of, load_vgg
 from stylecam.utils.clock import Clock, SystemClock
-from stylecam.utils.validation import check_ranges
+from stylecam.utils.options import check_options, option
 
-_RANGES = (("scale", 64, 4096), ("preview_every", 0, 10**6), ("seed", 0, 2**63 - 1))
 MIN_SIDE = 32
 """Pixels on the short side below which VGG-16 sees nothing but its own padding."""
 
@@ -38,11 +38,8 @@ class OptimizeConfig:
         output: the file to write.
         hyperparameters: numbers of the optimization.
         max_size: longest side of the result in pixels; 0 for that of the photograph.
-        scale: short side of the paintings in pixels.
         init: where to start: `photo`, `noise`, `painting` (the first one) or the path of a picture.
         preserve_color: paint only the luminance, and keep the photograph's colors.
-        preview_every: iterations between previews; 0 for none.
-        seed: seed of the noise.
         vgg: weights of VGG-16, or None for torchvision's.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         bfloat16: whether VGG-16 computes in bfloat16; None decides by the device and the optimizer.
@@ -56,11 +53,13 @@ class OptimizeConfig:
     output: Path
     hyperparameters: GatysHyperparameters
     max_size: int = 512
-    scale: int = 288
+    scale: int = option(
+        288, help="Short side of the paintings, in pixels.", name="style_scale", minimum=64, maximum=4096
+    )
     init: str = "photo"
     preserve_color: bool = False
-    preview_every: int = 0
-    seed: int = 0
+    preview_every: int = option(0, help="Iterations between previews; 0 for none.", minimum=0, maximum=1_000_000)
+    seed: int = option(0, help="Random seed of --init noise.", minimum=0, maximum=2**63 - 1)
     vgg: Path | None = None
     device: str = "auto"
     bfloat16: bool | None = None
@@ -73,7 +72,7 @@ class OptimizeConfig:
             raise UsageError("no painting is given; name at least one: --style FILE")
         if self.max_size and not 64 <= self.max_size <= 16384:
             raise UsageError(f"--max-size is {self.max_size} and must be between 64 and 16384, or 0 for full size")
-        check_ranges(self, _RANGES, {"scale": "--style-scale"})
+        check_options(self)
 
     @property
     def preview(self) -> Path:

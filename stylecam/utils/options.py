@@ -128,7 +128,8 @@ class Option:
         bounds = example = ""
         if self.minimum is not None and self.maximum is not None:
             endless = math.isinf(self.maximum)
-            bounds = f" of at least {self.minimum:g}" if endless else f" from {self.minimum:g} to {self.maximum:g}"
+            least, most = (f"{bound:,.15g}" for bound in (self.minimum, self.maximum))
+            bounds = f" of at least {least}" if endless else f" from {least} to {most}"
         if self.kind != "flag" and self.sample is not None:
             number = isinstance(self.sample, int | float)
             example = f", for example {f'{self.sample:g}' if number else json.dumps(self.sample)}"
@@ -180,7 +181,8 @@ class Option:
             UsageError: it does not; the message names the flag, or `label`, and what is allowed.
         """
         if not self.in_range(value):
-            raise UsageError(f"{label or self.flag} {value:g} is out of range; it must be {self.expected}")
+            number = f"{value:g}" if isinstance(value, float) else str(value)[:20]
+            raise UsageError(f"{label or self.flag} {number} is out of range; it must be {self.expected}")
 
 
 def option(default: T, *, help: str, **details: Any) -> T:  # noqa: A002 - it is what click calls it, too
@@ -201,6 +203,16 @@ def options_of(declaring: Any) -> tuple[Option, ...]:
     own = inspect.get_annotations(declaring)
     found = sorted(_options(declaring), key=lambda entry: (GROUPS.index(entry.group), entry.attribute not in own))
     return tuple(found)
+
+
+def check_options(values: Any) -> None:
+    """Check that the options of the dataclass instance `values` lie within their bounds.
+
+    Raises:
+        UsageError: for the first one that does not.
+    """
+    for each in options_of(type(values)):
+        each.check(getattr(values, each.attribute))
 
 
 def _options(declaring: Any) -> Iterator[Option]:

@@ -249,7 +249,7 @@ def test_what_is_missing_is_asked_for(
     from stylecam.training import vgg as perceptual
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(perceptual, "_address", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
+    monkeypatch.setattr(perceptual, "_url", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
     assert said in complaint(without(words, lost), capsys)
 
 
@@ -274,12 +274,12 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
         ("--device", "abacus", "--device"),
         ("--crop", "9000", "crop"),
         ("--minutes", "5", "either --steps or --minutes"),
-        ("--tv", "-1", "--tv is -1.0"),
-        ("--style-scale", "9000", "--style-scale is 9000"),
+        ("--tv", "-1", "--tv -1 is out of range"),
+        ("--style-scale", "9000", "--style-scale 9000 is out of range"),
         ("--width", "20", "--width is 20 and must be a multiple of 8, such as 16"),
-        ("--batch", "0", "--batch is 0 and must be between 1 and 256"),
-        ("--save-every", "0", "--save-every is 0 and must be between 1 and 1,000,000"),
-        ("--seed", "1" * 400, "--seed is 111"),
+        ("--batch", "0", "--batch 0 is out of range; it must be a whole number from 1 to 256"),
+        ("--save-every", "0", "--save-every 0 is out of range; it must be a whole number from 1 to 1,000,000"),
+        ("--seed", "1" * 400, "--seed 111"),
         ("--paintings", "nowhere", "leave it out for paintings"),
         ("--from", "no_such_bank", "no_such_bank: there is no such file; installed networks are gallery"),
         ("-o", "nowhere/a.onnx", "nowhere"),

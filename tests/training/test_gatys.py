@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from stylecam.errors import TrainingFailedError, UsageError
-from stylecam.training import gatys, losses
-from stylecam.training.gatys import GatysHyperparameters, Iteration, mix_grams, optimize_pixels
+from stylecam.training import losses
+from stylecam.training.gatys import Iteration, mix_grams, optimize_pixels
+from stylecam.training.hyperparameters import OPTIMIZERS, GatysHyperparameters
 from stylecam.training.vgg import VggFeatures, grams_of, load_vgg
 from tests.training import fixtures
 
@@ -47,7 +48,7 @@ def numbers(iterations: int = 12, optimizer: str = "lbfgs", **changes: float) ->
     return GatysHyperparameters(iterations, optimizer, **changes)
 
 
-@pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_objective_falls_far_below_the_photographs_own(vgg: VggFeatures, optimizer: str) -> None:
     iterations = course(vgg, blots(0), grams_of(vgg, blots(1)), numbers(optimizer=optimizer))
     totals = [one.total.item() for one in iterations]
@@ -59,8 +60,7 @@ def test_the_objective_falls_far_below_the_photographs_own(vgg: VggFeatures, opt
 
 def test_lbfgs_goes_further_than_adam_with_as_many_iterations(vgg: VggFeatures) -> None:
     ends = {
-        kind: course(vgg, blots(0), grams_of(vgg, blots(1)), numbers(30, kind))[-1].total.item()
-        for kind in gatys.OPTIMIZERS
+        kind: course(vgg, blots(0), grams_of(vgg, blots(1)), numbers(30, kind))[-1].total.item() for kind in OPTIMIZERS
     }
     assert ends["lbfgs"] < 0.9 * ends["adam"]
 
@@ -70,7 +70,7 @@ def test_lbfgs_never_stands_still_where_its_first_guess_is_too_long(vgg: VggFeat
     assert iterations[-1].total < iterations[30].total < iterations[15].total
 
 
-@pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_what_is_told_is_the_objective_of_the_picture_told_of(vgg: VggFeatures, optimizer: str) -> None:
     photo, targets, weights = blots(0), grams_of(vgg, blots(1)), numbers(optimizer=optimizer)
     last = course(vgg, photo, targets, weights)[-1]
@@ -84,7 +84,7 @@ def test_what_is_told_is_the_objective_of_the_picture_told_of(vgg: VggFeatures, 
     assert 0 <= last.picture.min() <= last.picture.max() <= 1
 
 
-@pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_pictures_of_a_batch_do_not_touch_each_other(vgg: VggFeatures, optimizer: str) -> None:
     photos, targets = blots(0, 2), grams_of(vgg, blots(5, 2))
     weights = numbers(4, optimizer)
@@ -134,7 +134,7 @@ def test_told_to_stop_it_returns_what_it_has(vgg: VggFeatures) -> None:
     assert torch.equal(end, iterations[-1].picture)
 
 
-@pytest.mark.parametrize("optimizer", gatys.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_loss_that_is_no_number_ends_it_and_the_last_picture_told_of_is_good(
     vgg: VggFeatures, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from stylecam.training import color as colors
 from stylecam.training import losses
 from stylecam.training import optimize_image as commission
 from stylecam.training.events import Event, FileSaved, FileSkipped, StepEvent
-from stylecam.training.gatys import GatysHyperparameters
+from stylecam.training.hyperparameters import GatysHyperparameters
 from stylecam.training.optimize_image import ImageOptimizer, OptimizeConfig
 from stylecam.training.style_image import StyleImage
 from tests.training import fixtures

@@ -15,7 +15,8 @@ from torch import Tensor
 from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLoss
 from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
-from stylecam.training.gatys import GatysHyperparameters, Iteration, optimize_pixels
+from stylecam.training.gatys import Iteration, optimize_pixels
+from stylecam.training.hyperparameters import GatysHyperparameters
 from stylecam.training.vgg import VggFeatures
 
 

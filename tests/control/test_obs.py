@@ -268,9 +268,7 @@ def test_the_password_is_not_shown() -> None:
 
 def test_a_scene_stands_for_a_preset_or_a_style(catalog: Catalog) -> None:
     control = CommandQueue(catalog, LiveState(), {"calm": {"style": "udnie"}, "udnie": {"style": "great_wave"}})
-    follower = SceneFollower(
-        None, {"A": "calm", "B": "great_wave", "C": "udnie"}, control, lambda _: None
-    )
+    follower = SceneFollower(None, {"A": "calm", "B": "great_wave", "C": "udnie"}, control, lambda _: None)
     commands = [str(follower.command_for_scene(name)) for name in "ABC"]
     assert commands == ["preset:calm", "select:great_wave", "preset:udnie"]
     assert follower.command_for_scene("D") is None

@@ -16,52 +16,52 @@ from stylecam.models.model import Model
 from stylecam.utils import paths
 from stylecam.utils.clock import ManualClock
 
-# A busy machine is no failure, and neither is a fresh clone, in which the first text takes a second: Hypothesis then
-# makes its table of all characters.
+# No deadline: a busy machine is not a failure. Neither is a fresh clone, where the first generated text takes a second
+# because Hypothesis builds its table of characters.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True)
-def _own_answers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was measured about engines is remembered for the tests, and not where the user's answers lie."""
+def _temporary_engine_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep engine timings in a cache folder of the test run instead of the user's."""
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path_factory.getbasetemp() / "cache")
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that only moves when someone waits for it."""
+    """A clock that moves only when code waits on it or a test advances it."""
     return ManualClock()
 
 
 @pytest.fixture
 def stop() -> threading.Event:
-    """Set it to end a loop."""
+    """An event that ends a loop when it is set."""
     return threading.Event()
 
 
 @pytest.fixture
 def stats() -> Stats:
-    """Fresh counters."""
+    """Statistics with all counters at zero."""
     return Stats()
 
 
 @pytest.fixture(scope="session")
 def bank() -> Model:
-    """The smallest shipped network: a bank of several styles."""
+    """The smallest shipped network, which holds several styles."""
     paths = sorted(shipped_models().glob("*.onnx"), key=lambda path: path.stat().st_size)
     return Model.read(paths[0])
 
 
 @pytest.fixture
 def catalog() -> Catalog:
-    """All shipped styles."""
+    """A catalog of all shipped styles."""
     return Catalog.load([shipped_models()])
 
 
 @pytest.fixture
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own: no variable, file or style of whoever runs the tests is seen; the file's path."""
+    """Hide the user's environment variables, config file and styles; return the path of an empty config file."""
     home = tmp_path / "home"
     (home / "styles").mkdir(parents=True)
     for name in [name for name in os.environ if name.startswith("STYLECAM_")]:

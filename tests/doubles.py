@@ -1,4 +1,4 @@
-"""Stand-ins the tests of several rooms share."""
+"""Test doubles that the tests of several packages share."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from stylecam.utils.clock import ManualClock
 
 
 def frame(index: int = 0, captured_at: float = 0.0, image: Image | None = None) -> Frame:
-    """A plain grey frame."""
+    """Return a frame, plain grey unless an image is given."""
     return Frame(gray_image() if image is None else image, index, captured_at)
 
 
 class WatchableSink(CollectingSink):
-    """A sink whose viewer is the test's to say: True, False, or None where it cannot be told."""
+    """A sink whose answer to whether it has viewers is set by the test: True, False, or None for unknown."""
 
     def __init__(self, taken: bool | None = True) -> None:
         super().__init__()
@@ -39,25 +39,25 @@ class WatchableSink(CollectingSink):
 
 
 def watchable_sink(taken: bool | None = True) -> WatchableSink:
-    """An open `WatchableSink`."""
+    """Return an open `WatchableSink`."""
     sink = WatchableSink(taken)
     sink.open(Size(128, 96), 30)
     return sink
 
 
 def viewers(*sinks: Sink, state: LiveState | None = None, now: float = 1000.0) -> Viewers:
-    """One that follows `sinks`; without any, somebody always watches."""
-    wanted = state or LiveState()
-    return Viewers(sinks or [watchable_sink()], lambda: wanted, now)
+    """Return a `Viewers` of `sinks`; without any sink, a viewer is always present."""
+    current = state or LiveState()
+    return Viewers(sinks or [watchable_sink()], lambda: current, now)
 
 
 def model(name: str = "plain", styles: int = 1) -> Model:
-    """A network in name only, for engines that do not look into it."""
+    """Return a model whose file does not exist, for engines that do not read it."""
     return Model(Path(f"{name}.onnx"), name.encode(), styles, styles > 1, {}, name)
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Wait for another thread's work to show; False if it does not."""
+    """Wait until another thread has made `condition` true; return False after `seconds`."""
     pause = threading.Event()
     for _ in range(round(seconds / 0.002)):
         if condition():
@@ -67,7 +67,7 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 
 class TintSession(InferenceSession):
-    """Paints a picture plain: each style has its own grey, and a blend lies between."""
+    """Fills the image with one grey level per style; a blend has the weighted mean of the levels."""
 
     def __init__(self, engine: TintEngine, model: Model, width: int, height: int) -> None:
         self._engine, self._model, self._shape = engine, model, (1, 3, height, width)
@@ -86,7 +86,7 @@ class TintSession(InferenceSession):
 
 
 class TintEngine(Engine):
-    """Runs `TintSession`s; a run calls `on_run` and takes `cost_ms(megapixels)` on `clock`."""
+    """Makes `TintSession`s; each run calls `on_run` and advances `clock` by `cost_ms(megapixels)`."""
 
     name, device, version = "tint", "cpu", "1"
 
@@ -108,20 +108,20 @@ class TintEngine(Engine):
 
 
 class ManualSessionPool(SessionPool):
-    """A pool whose warm-up thread is the test: sessions asked for are built when `build_requested` is called."""
+    """A pool without a warm-up thread: requested sessions are built when the test calls `build_requested`."""
 
-    def __init__(self, engine: Engine, rim: int = 0, room: float = CAPACITY_MEGAPIXELS) -> None:
-        super().__init__(engine, rim, room)
-        self.asked: list[tuple[Model, Rung]] = []
+    def __init__(self, engine: Engine, padding: int = 0, capacity_megapixels: float = CAPACITY_MEGAPIXELS) -> None:
+        super().__init__(engine, padding, capacity_megapixels)
+        self.requested: list[tuple[Model, Rung]] = []
 
     def prefetch(self, model: Model, rung: Rung) -> None:
         key = (model.key, rung)
-        if key not in self._ready and key not in self._failed and key not in [(m.key, r) for m, r in self.asked]:
-            self.asked.append((model, rung))
+        if key not in self._ready and key not in self._failed and key not in [(m.key, r) for m, r in self.requested]:
+            self.requested.append((model, rung))
 
     def build_requested(self) -> None:
-        while self.asked:
-            model, rung = self.asked.pop(0)
+        while self.requested:
+            model, rung = self.requested.pop(0)
             try:
                 self.build(model, rung)
             except EngineError as error:

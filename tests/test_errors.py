@@ -1,4 +1,4 @@
-"""The error tree is documentation, and the documentation is true."""
+"""Tests that the error tree drawn in the docstring of stylecam.errors is the real one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from stylecam import errors
 
 
-def _drawn() -> list[tuple[str, str, str | None]]:
-    """(class, parent, built-in base) of each line of the tree in the docstring."""
+def _documented_tree() -> list[tuple[str, str, str | None]]:
+    """Return (class, parent, built-in base) for each line of the tree in the docstring."""
     assert errors.__doc__
     path: list[str] = []
     found = []
@@ -26,7 +26,7 @@ def _drawn() -> list[tuple[str, str, str | None]]:
     return found
 
 
-TREE = _drawn()
+TREE = _documented_tree()
 CLASSES = {
     name: thing
     for name, thing in vars(errors).items()

@@ -1,4 +1,4 @@
-"""What importing stylecam costs, what it offers, and what its core never does."""
+"""Tests of the package as a whole: light imports, public names, and rules that every module keeps."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def relative_name(path: Path) -> str:
 @pytest.mark.parametrize("module", ["stylecam", "stylecam.cli", "stylecam.__main__"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == ""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert finished.stdout.strip() == ""
 
 
-def test_asking_for_the_version_loads_no_picture_library() -> None:
+def test_the_version_option_loads_no_image_library() -> None:
     code = (
         "import sys; from stylecam.cli.group import run_command_line; run_command_line(['--version']);"
         f"print(*[name for name in {HEAVY[:6]!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.splitlines() == [f"stylecam, version {stylecam.__version__}", ""]
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert finished.stdout.splitlines() == [f"stylecam, version {stylecam.__version__}", ""]
 
 
 def test_every_public_name_is_there() -> None:
@@ -43,7 +43,7 @@ def test_every_public_name_is_there() -> None:
     assert all(hasattr(stylecam, name) for name in stylecam.__all__)
 
 
-def test_the_package_says_that_it_is_typed() -> None:
+def test_the_package_is_marked_as_typed() -> None:
     assert (ROOT / "py.typed").is_file()
 
 
@@ -70,26 +70,26 @@ def test_the_core_never_sleeps(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative_name)
-def test_nothing_prints(path: Path) -> None:
+def test_no_module_prints(path: Path) -> None:
     assert not {"print", "sys.stdout.write", "sys.stderr.write"} & set(_calls(path))
 
 
 @pytest.mark.parametrize("path", CORE, ids=relative_name)
-def test_the_core_knows_nothing_of_the_command_line(path: Path) -> None:
-    wrong = [name for name in _imports(path) if name.startswith(("stylecam.cli", "click"))]
-    assert path.name == "__main__.py" or not wrong
+def test_the_core_does_not_import_the_command_line(path: Path) -> None:
+    offending = [name for name in _imports(path) if name.startswith(("stylecam.cli", "click"))]
+    assert path.name == "__main__.py" or not offending
 
 
-_PURE = ("cv2", "numpy", "threading", "time", "logging", "stylecam.utils.clock")
+_IMPURE = ("cv2", "numpy", "threading", "time", "logging", "stylecam.utils.clock")
 
 
-def test_the_governor_is_arithmetic_only() -> None:
-    assert not [name for name in _imports(ROOT / "stylize" / "governor.py") if name.startswith(_PURE)]
+def test_the_governor_does_arithmetic_only() -> None:
+    assert not [name for name in _imports(ROOT / "stylize" / "governor.py") if name.startswith(_IMPURE)]
 
 
 @pytest.mark.parametrize("path", CORE, ids=relative_name)
 def test_torch_is_imported_by_training_and_evaluation_only(path: Path) -> None:
     name = path.relative_to(ROOT).as_posix()
-    reads_pytorch_files = name == "models/importers/pytorch.py"
-    allowed = name.startswith(("training/", "evaluation/")) or reads_pytorch_files
+    is_pytorch_importer = name == "models/importers/pytorch.py"
+    allowed = name.startswith(("training/", "evaluation/")) or is_pytorch_importer
     assert allowed or not [name for name in _imports(path) if name.split(".")[0] == "torch"]

@@ -1,4 +1,4 @@
-"""The fastest engine is found, remembered, and never a broken one."""
+"""Tests of choosing the fastest working engine and of caching the choice."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.engines import autotune as tuning
-from stylecam.engines import factory as select
+from stylecam.engines import autotune, factory
 from stylecam.engines.autotune import MEASURE_SIZE, SMALL_MEASURE_SIZE, Autotuner
 from stylecam.engines.base import Engine
 from stylecam.errors import EngineUnavailableError
@@ -23,77 +22,77 @@ PLAIN = model()
 BF16 = ("openvino", "cpu-bf16")
 
 
-class Shelf:
-    """Engines by name and device, of which each takes the milliseconds it is given, or fails."""
+class FakeEngines:
+    """Makes engines by name and device that take the given milliseconds per run, or fail."""
 
     def __init__(self, clock: ManualClock, **milliseconds: float) -> None:
         self.clock = clock
         self.costs: dict[tuple[str, str], float] = {(name, "cpu"): cost for name, cost in milliseconds.items()}
         self.missing: dict[tuple[str, str], str] = {}
         self.levels: dict[tuple[str, str], float] = {}
-        self.troubles: dict[tuple[str, str], str] = {}
+        self.fallback_reasons: dict[tuple[str, str], str] = {}
         self.unloadable: set[tuple[str, str]] = set()
-        self.made: list[tuple[str, str]] = []
-        self.engines: list[TintEngine] = []
+        self.requested: list[tuple[str, str]] = []
+        self.created: list[TintEngine] = []
 
     def make(self, name: str, device: str, threads: int | None) -> Engine:
-        self.made.append((name, device))
+        self.requested.append((name, device))
         if (name, device) in self.missing:
             raise EngineUnavailableError(self.missing[name, device])
         engine = TintEngine(self.clock, lambda megapixels: self.costs[name, device] * megapixels / SIZE_MP)
         engine.name, engine.device = name, device
         engine.levels[PLAIN.key] = (self.levels.get((name, device), 0.2),)
-        engine.trouble = self.troubles.get((name, device))
+        engine.trouble = self.fallback_reasons.get((name, device))
         engine.unloadable = {PLAIN.key} if (name, device) in self.unloadable else set()
-        self.engines.append(engine)
+        self.created.append(engine)
         return engine
 
     @property
-    def ran(self) -> int:
-        return sum(len(engine.runs) for engine in self.engines)
+    def run_count(self) -> int:
+        return sum(len(engine.runs) for engine in self.created)
 
 
 SIZE_MP = MEASURE_SIZE.width * MEASURE_SIZE.height / 1e6
 
 
 @pytest.fixture
-def shelf(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    made = Shelf(clock, opencv=12.0, onnxruntime=7.0, openvino=6.0)
-    monkeypatch.setattr(tuning, "candidates", lambda names, _: [c for c in made.costs if c[0] in names])
-    return made
+def engines(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> FakeEngines:
+    fakes = FakeEngines(clock, opencv=12.0, onnxruntime=7.0, openvino=6.0)
+    monkeypatch.setattr(autotune, "candidates", lambda names, _: [c for c in fakes.costs if c[0] in names])
+    return fakes
 
 
 @pytest.fixture
-def tuner(shelf: Shelf, clock: ManualClock, tmp_path: Path) -> Autotuner:
-    return Autotuner(tmp_path / "cache" / "engines.json", clock, shelf.make, ("opencv", "onnxruntime", "openvino"))
+def tuner(engines: FakeEngines, clock: ManualClock, tmp_path: Path) -> Autotuner:
+    return Autotuner(tmp_path / "cache" / "engines.json", clock, engines.make, ("opencv", "onnxruntime", "openvino"))
 
 
-def test_the_fastest_is_chosen_and_it_says_why(tuner: Autotuner) -> None:
+def test_the_fastest_engine_is_chosen_and_the_reason_lists_all_times(tuner: Autotuner) -> None:
     choice = tuner.choose(PLAIN)
     assert choice.engine.name == "openvino"
     assert choice.reason == "6.0 ms at 640×360 (ONNX Runtime 7.0, OpenCV 12.0)"
 
 
-def test_half_precision_is_chosen_for_a_call_but_not_for_a_picture(tuner: Autotuner, shelf: Shelf) -> None:
-    shelf.costs[BF16] = 3.9
+def test_reduced_precision_is_chosen_unless_exact_results_are_required(tuner: Autotuner, engines: FakeEngines) -> None:
+    engines.costs[BF16] = 3.9
     choice = tuner.choose(PLAIN)
     assert (choice.engine.name, choice.engine.device) == BF16
     assert choice.reason == "3.9 ms at 640×360 (OpenVINO 6.0, ONNX Runtime 7.0, OpenCV 12.0)"
     assert tuner.choose(PLAIN, exact=True).engine.device == "cpu"
 
 
-def test_the_answer_is_remembered(tuner: Autotuner, shelf: Shelf) -> None:
+def test_the_choice_is_cached(tuner: Autotuner, engines: FakeEngines) -> None:
     first = tuner.choose(PLAIN)
-    ran = shelf.ran
-    again = tuner.choose(PLAIN)
-    assert shelf.ran == ran
-    assert again.engine.name == first.engine.name
-    assert again.reason == first.reason
+    runs_before = engines.run_count
+    cached = tuner.choose(PLAIN)
+    assert engines.run_count == runs_before
+    assert cached.engine.name == first.engine.name
+    assert cached.reason == first.reason
 
 
-def test_asked_to_it_measures_again(tuner: Autotuner, shelf: Shelf) -> None:
+def test_retuning_measures_again(tuner: Autotuner, engines: FakeEngines) -> None:
     tuner.choose(PLAIN)
-    shelf.costs["opencv", "cpu"] = 2.0
+    engines.costs["opencv", "cpu"] = 2.0
     assert tuner.choose(PLAIN).engine.name == "openvino"
     assert tuner.choose(PLAIN, retune=True).engine.name == "opencv"
     assert tuner.choose(PLAIN).engine.name == "opencv"
@@ -102,126 +101,129 @@ def test_asked_to_it_measures_again(tuner: Autotuner, shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        lambda patch: patch.setattr(tuning, "processor_name", lambda: "another processor"),
-        lambda patch: patch.setattr(tuning, "usable_cores", lambda: 64),
-        lambda patch: patch.setattr(tuning, "_versions", lambda _: ["onnxruntime 99"]),
-        lambda patch: patch.setattr(tuning, "__version__", "99"),
+        lambda patch: patch.setattr(autotune, "processor_name", lambda: "another processor"),
+        lambda patch: patch.setattr(autotune, "usable_cores", lambda: 64),
+        lambda patch: patch.setattr(autotune, "_versions", lambda _: ["onnxruntime 99"]),
+        lambda patch: patch.setattr(autotune, "__version__", "99"),
         lambda patch: patch.setattr("cv2.__version__", "99"),
     ],
     ids=["processor", "cores", "libraries", "stylecam", "OpenCV"],
 )
-def test_the_answer_of_another_machine_is_not_believed(
-    changed: Callable[[pytest.MonkeyPatch], None], tuner: Autotuner, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+def test_a_choice_made_in_another_environment_is_not_used(
+    changed: Callable[[pytest.MonkeyPatch], None],
+    tuner: Autotuner,
+    engines: FakeEngines,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tuner.choose(PLAIN)
-    shelf.costs["opencv", "cpu"] = 2.0
+    engines.costs["opencv", "cpu"] = 2.0
     changed(monkeypatch)
     assert tuner.choose(PLAIN).engine.name == "opencv"
 
 
-def test_each_network_and_number_of_threads_has_its_own_answer(tuner: Autotuner, shelf: Shelf) -> None:
+def test_each_network_and_number_of_threads_has_its_own_choice(tuner: Autotuner, engines: FakeEngines) -> None:
     tuner.choose(PLAIN)
-    shelf.costs["opencv", "cpu"] = 2.0
+    engines.costs["opencv", "cpu"] = 2.0
     assert tuner.choose(model("other")).engine.name == "opencv"
     assert tuner.choose(PLAIN, threads=1).engine.name == "opencv"
     assert tuner.choose(PLAIN).engine.name == "openvino"
 
 
-def emptied(told: Any) -> Any:
+def empty(entries: Any) -> Any:
     return []
 
 
-def of_another_form(told: Any) -> Any:
-    return {"answers": told}
+def not_a_list(entries: Any) -> Any:
+    return {"entries": entries}
 
 
-def with_a_missing_part(told: Any) -> Any:
-    del told[0]["measured"][0]["milliseconds"]
-    return told
+def without_a_time(entries: Any) -> Any:
+    del entries[0]["measured"][0]["milliseconds"]
+    return entries
 
 
-def with_an_unknown_engine(told: Any) -> Any:
-    told[0]["measured"][0]["engine"] = "abacus"
-    return told
+def with_an_unknown_engine(entries: Any) -> Any:
+    entries[0]["measured"][0]["engine"] = "abacus"
+    return entries
 
 
-def with_a_time_that_is_none(told: Any) -> Any:
-    told[0]["measured"][0]["milliseconds"] = "fast"
-    return told
+def with_a_time_as_text(entries: Any) -> Any:
+    entries[0]["measured"][0]["milliseconds"] = "fast"
+    return entries
 
 
-def with_nothing_measured(told: Any) -> Any:
-    return [{**entry, "measured": []} for entry in told]
+def without_timings(entries: Any) -> Any:
+    return [{**entry, "measured": []} for entry in entries]
 
 
-def with_a_size_that_is_none(told: Any) -> Any:
-    return [{**entry, "size": [640]} for entry in told]
+def with_half_a_size(entries: Any) -> Any:
+    return [{**entry, "size": [640]} for entry in entries]
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        emptied,
-        of_another_form,
-        with_a_missing_part,
+        empty,
+        not_a_list,
+        without_a_time,
         with_an_unknown_engine,
-        with_a_time_that_is_none,
-        with_nothing_measured,
-        with_a_size_that_is_none,
+        with_a_time_as_text,
+        without_timings,
+        with_half_a_size,
     ],
     ids=lambda damage: damage.__name__,
 )
-def test_a_file_that_makes_no_sense_is_measured_anew(
-    damage: Callable[[Any], Any], tuner: Autotuner, shelf: Shelf
+def test_with_an_invalid_cache_the_engines_are_measured_again(
+    damage: Callable[[Any], Any], tuner: Autotuner, engines: FakeEngines
 ) -> None:
     tuner.choose(PLAIN)
     tuner.path.write_text(json.dumps(damage(json.loads(tuner.path.read_text()))))
-    shelf.costs["opencv", "cpu"] = 2.0
+    engines.costs["opencv", "cpu"] = 2.0
     assert tuner.choose(PLAIN).engine.name == "opencv"
-    ran = shelf.ran
+    runs_before = engines.run_count
     assert tuner.choose(PLAIN).engine.name == "opencv"
-    assert shelf.ran == ran
+    assert engines.run_count == runs_before
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\x00\x80", b'[{"for": ', b"7", b'["x"]'], ids=repr)
-def test_a_damaged_file_is_measured_anew(data: bytes, tuner: Autotuner) -> None:
+def test_with_a_damaged_cache_file_the_engines_are_measured_again(data: bytes, tuner: Autotuner) -> None:
     tuner.choose(PLAIN)
     tuner.path.write_bytes(data)
     assert tuner.choose(PLAIN).engine.name == "openvino"
     assert json.loads(tuner.path.read_text())
 
 
-def test_a_place_that_cannot_be_written_only_costs_the_time(shelf: Shelf, clock: ManualClock, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_no_error(engines: FakeEngines, clock: ManualClock, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    tuner = Autotuner(tmp_path / "file" / "engines.json", clock, shelf.make, ("opencv", "openvino"))
+    tuner = Autotuner(tmp_path / "file" / "engines.json", clock, engines.make, ("opencv", "openvino"))
     assert tuner.choose(PLAIN).engine.name == "openvino"
     assert tuner.choose(PLAIN).engine.name == "openvino"
 
 
-def test_only_so_many_answers_are_kept_and_the_newest_first(tuner: Autotuner) -> None:
-    for number in range(tuning.MAX_ENTRIES + 3):
+def test_the_cache_is_limited_and_lists_the_newest_first(tuner: Autotuner) -> None:
+    for number in range(autotune.MAX_ENTRIES + 3):
         tuner.choose(model(f"network {number}"))
-    told = json.loads(tuner.path.read_text())
-    assert len(told) == tuning.MAX_ENTRIES
-    assert told[0]["for"]["network"] == f"network {tuning.MAX_ENTRIES + 2}"
+    entries = json.loads(tuner.path.read_text())
+    assert len(entries) == autotune.MAX_ENTRIES
+    assert entries[0]["for"]["network"] == f"network {autotune.MAX_ENTRIES + 2}"
 
 
-def test_a_broken_engine_is_passed_over_with_its_reason(tuner: Autotuner, shelf: Shelf) -> None:
-    shelf.missing["openvino", "cpu"] = "OpenVINO is installed and cannot be loaded"
+def test_a_broken_engine_is_skipped_and_the_reason_is_given(tuner: Autotuner, engines: FakeEngines) -> None:
+    engines.missing["openvino", "cpu"] = "OpenVINO is installed and cannot be loaded"
     choice = tuner.choose(PLAIN)
     assert choice.engine.name == "onnxruntime"
     assert choice.reason is not None
     assert choice.reason.endswith("(OpenCV 12.0, without OpenVINO: OpenVINO is installed and cannot be loaded)")
 
 
-def test_an_engine_that_cannot_load_the_network_is_passed_over(tuner: Autotuner, shelf: Shelf) -> None:
-    shelf.unloadable.add(("openvino", "cpu"))
+def test_an_engine_that_cannot_load_the_network_is_skipped(tuner: Autotuner, engines: FakeEngines) -> None:
+    engines.unloadable.add(("openvino", "cpu"))
     assert tuner.choose(PLAIN).engine.name == "onnxruntime"
 
 
-def test_a_device_that_gave_way_to_the_processor_is_passed_over(tuner: Autotuner, shelf: Shelf) -> None:
-    shelf.costs["onnxruntime", "cuda"] = 1.0
-    shelf.troubles["onnxruntime", "cuda"] = "it finds no such device"
+def test_a_device_that_fell_back_to_the_cpu_is_skipped(tuner: Autotuner, engines: FakeEngines) -> None:
+    engines.costs["onnxruntime", "cuda"] = 1.0
+    engines.fallback_reasons["onnxruntime", "cuda"] = "it finds no such device"
     choice = tuner.choose(PLAIN)
     assert choice.engine.name == "openvino"
     assert "without ONNX Runtime cuda: it finds no such device" in str(choice.reason)
@@ -230,64 +232,66 @@ def test_a_device_that_gave_way_to_the_processor_is_passed_over(tuner: Autotuner
 @pytest.mark.parametrize(
     ("device", "levels", "used"), [("cpu", 2, True), ("cpu", 3, False), ("cpu-bf16", 4, True), ("cpu-bf16", 5, False)]
 )
-def test_an_engine_that_paints_something_else_is_passed_over(
-    device: str, levels: int, used: bool, tuner: Autotuner, shelf: Shelf
+def test_an_engine_whose_picture_differs_too_much_is_skipped(
+    device: str, levels: int, used: bool, tuner: Autotuner, engines: FakeEngines
 ) -> None:
-    shelf.costs["openvino", device] = 1.0
-    shelf.levels["openvino", device] = 0.2 + levels / 255
+    engines.costs["openvino", device] = 1.0
+    engines.levels["openvino", device] = 0.2 + levels / 255
     choice = tuner.choose(PLAIN)
     assert ((choice.engine.name, choice.engine.device) == ("openvino", device)) is used
     assert (f"its picture differs by {levels} of 255 levels" in str(choice.reason)) is not used
 
 
-def test_where_none_can_be_used_all_reasons_are_told(tuner: Autotuner, shelf: Shelf) -> None:
-    for name, device in shelf.costs:
-        shelf.missing[name, device] = f"{name} is broken"
+def test_if_no_engine_works_all_reasons_are_given(tuner: Autotuner, engines: FakeEngines) -> None:
+    for name, device in engines.costs:
+        engines.missing[name, device] = f"{name} is broken"
     with pytest.raises(EngineUnavailableError, match=r"opencv is broken.*onnxruntime is broken.*openvino is broken"):
         tuner.choose(PLAIN)
 
 
-def test_an_answer_that_no_longer_holds_is_measured_anew(tuner: Autotuner, shelf: Shelf) -> None:
+def test_if_the_cached_engine_is_missing_the_engines_are_measured_again(tuner: Autotuner, engines: FakeEngines) -> None:
     tuner.choose(PLAIN)
-    shelf.missing["openvino", "cpu"] = "gone"
+    engines.missing["openvino", "cpu"] = "gone"
     assert tuner.choose(PLAIN).engine.name == "onnxruntime"
 
 
-def test_with_one_engine_nothing_is_measured(shelf: Shelf, clock: ManualClock, tmp_path: Path) -> None:
-    choice = Autotuner(tmp_path / "engines.json", clock, shelf.make, ("opencv",)).choose(PLAIN)
+def test_with_one_engine_nothing_is_measured(engines: FakeEngines, clock: ManualClock, tmp_path: Path) -> None:
+    choice = Autotuner(tmp_path / "engines.json", clock, engines.make, ("opencv",)).choose(PLAIN)
     assert choice.engine.name == "opencv"
     assert choice.reason is None
-    assert shelf.ran == 0
+    assert engines.run_count == 0
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_takes_about_a_second(tuner: Autotuner, shelf: Shelf, clock: ManualClock) -> None:
-    shelf.costs[BF16] = 4.0
-    began = clock.now()
+def test_measuring_takes_less_than_a_second(tuner: Autotuner, engines: FakeEngines, clock: ManualClock) -> None:
+    engines.costs[BF16] = 4.0
+    started_at = clock.now()
     tuner.choose(PLAIN)
-    assert clock.now() - began < 1.0
+    assert clock.now() - started_at < 1.0
 
 
-def test_a_heavy_network_is_measured_on_a_small_picture(tuner: Autotuner, shelf: Shelf, clock: ManualClock) -> None:
-    shelf.costs = {name: cost * 60 for name, cost in shelf.costs.items()}
-    began = clock.now()
+def test_a_heavy_network_is_measured_on_a_small_picture(
+    tuner: Autotuner, engines: FakeEngines, clock: ManualClock
+) -> None:
+    engines.costs = {name: cost * 60 for name, cost in engines.costs.items()}
+    started_at = clock.now()
     choice = tuner.choose(PLAIN)
     assert choice.engine.name == "openvino"
     assert f"at {SMALL_MEASURE_SIZE.width}×{SMALL_MEASURE_SIZE.height}" in str(choice.reason)
-    assert clock.now() - began < 3.0
+    assert clock.now() - started_at < 3.0
 
 
-def test_a_busy_moment_does_not_decide(tuner: Autotuner, shelf: Shelf, clock: ManualClock) -> None:
-    """The second turn finds the fastest, which something else held up in the first."""
+def test_a_short_delay_does_not_change_the_choice(tuner: Autotuner, engines: FakeEngines, clock: ManualClock) -> None:
+    """The second round of runs finds the fastest engine, which was delayed in the first round."""
     runs = {"openvino": 0}
 
     def make(name: str, device: str, threads: int | None) -> Engine:
-        engine = shelf.make(name, device, threads)
+        engine = engines.make(name, device, threads)
         if name == "openvino" and isinstance(engine, TintEngine):
-            engine.on_run = lambda: held_up()
+            engine.on_run = lambda: delay_first_runs()
         return engine
 
-    def held_up() -> None:
+    def delay_first_runs() -> None:
         runs["openvino"] += 1
         if runs["openvino"] < 4:
             clock.advance(0.05)
@@ -295,27 +299,27 @@ def test_a_busy_moment_does_not_decide(tuner: Autotuner, shelf: Shelf, clock: Ma
     assert Autotuner(tuner.path, clock, make, tuner.names).choose(PLAIN).engine.name == "openvino"
 
 
-def test_the_installed_engines_are_really_measured(bank: Model, tmp_path: Path) -> None:
+def test_the_installed_engines_are_measured(bank: Model, tmp_path: Path) -> None:
     from stylecam.utils.clock import SystemClock
 
     tuner = Autotuner(tmp_path / "engines.json", SystemClock())
     choice = tuner.choose(bank)
     assert choice.engine.name in tuner.names
-    assert (choice.reason is None) == (len(select.candidates(tuner.names)) == 1)
+    assert (choice.reason is None) == (len(factory.candidates(tuner.names)) == 1)
     weights = bank.one_hot()
-    painted: Image = choice.engine.session(bank, 64, 48).stylize(
-        tuning._picture(SMALL_MEASURE_SIZE)[:48, :64].copy(), weights
+    styled: Image = choice.engine.session(bank, 64, 48).stylize(
+        autotune._picture(SMALL_MEASURE_SIZE)[:48, :64].copy(), weights
     )
-    assert painted.shape == (48, 64, 3)
+    assert styled.shape == (48, 64, 3)
 
 
-def test_pictures_are_as_far_apart_as_all_but_a_few_of_their_numbers() -> None:
+def test_the_difference_of_two_pictures_ignores_a_few_outliers() -> None:
     import numpy as np
 
     one = np.full((1000, 1000, 3), 100, np.uint8)
     other = one.copy()
     other[0, :10] = 109  # 30 of 3,000,000
-    assert tuning.max_difference(one, other) == 0
+    assert autotune.max_difference(one, other) == 0
     other[0, 10] = 105
-    assert tuning.max_difference(one, other) == 5
-    assert tuning.max_difference(one, one + np.uint8(3)) == 3
+    assert autotune.max_difference(one, other) == 5
+    assert autotune.max_difference(one, one + np.uint8(3)) == 3

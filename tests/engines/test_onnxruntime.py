@@ -1,4 +1,4 @@
-"""ONNX Runtime: what really runs, and what happens when its device fails."""
+"""Tests of the ONNX Runtime engine: its devices, and the fallback to the CPU when one fails."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stylecam.engines import onnxruntime as room
+from stylecam.engines import onnxruntime as engine_module
 from stylecam.engines.onnxruntime import OnnxRuntimeEngine
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.media.frame import Size
 from stylecam.models.model import Model
 from stylecam.testing import gray_image
-from tests.engines.libraries import need
-from tests.engines.test_opencv import only, portrait, small
+from tests.engines.fixtures import one_node_model, photo_tensor, require_library
 
 SIZE = Size(64, 48)
 
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
-    need("onnxruntime")
+    require_library("onnxruntime")
 
 
-class Pretended:
-    """The library, as if it were built for CUDA; sessions on it are really the processor's."""
+class FakeCudaLibrary:
+    """ONNX Runtime as if it were built for CUDA; its CUDA sessions really run on the CPU."""
 
-    def __init__(self, library: Any, *, finds_card: bool = True, fails_after: int | None = None) -> None:
-        self._library, self._finds_card, self._left = library, finds_card, fails_after
+    def __init__(self, library: Any, *, finds_gpu: bool = True, fails_after: int | None = None) -> None:
+        self._library, self._finds_gpu, self._runs_left = library, finds_gpu, fails_after
         self.opened: list[list[str]] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -44,33 +43,35 @@ class Pretended:
     def InferenceSession(self, data: bytes, options: Any, providers: list[Any], **others: Any) -> Any:  # noqa: N802
         self.opened.append([name for name, _ in providers])
         real = self._library.InferenceSession(data, options, providers=["CPUExecutionProvider"], **others)
-        return _OnCard(real, self) if len(providers) > 1 else real
+        return _CudaSession(real, self) if len(providers) > 1 else real
 
-    def tick(self) -> None:
-        if self._left is not None:
-            self._left -= 1
-            if self._left < 0:
+    def count_run(self) -> None:
+        if self._runs_left is not None:
+            self._runs_left -= 1
+            if self._runs_left < 0:
                 raise self._library.capi.onnxruntime_pybind11_state.Fail("CUDA failure 719: unspecified launch failure")
 
 
-class _OnCard:
-    def __init__(self, session: Any, library: Pretended) -> None:
+class _CudaSession:
+    """A CPU session that reports the CUDA provider and fails when the library says so."""
+
+    def __init__(self, session: Any, library: FakeCudaLibrary) -> None:
         self._session, self._library = session, library
 
     def get_providers(self) -> list[str]:
         names = self._library.get_available_providers()
-        return names if self._library._finds_card else names[1:]
+        return names if self._library._finds_gpu else names[1:]
 
     def io_binding(self) -> Any:
-        return _Binding(self._session.io_binding())
+        return _CudaBinding(self._session.io_binding())
 
     def run_with_iobinding(self, binding: Any) -> None:
-        self._library.tick()
+        self._library.count_run()
         self._session.run_with_iobinding(binding.real)
 
 
-class _Binding:
-    """A binding whose card is the processor's memory."""
+class _CudaBinding:
+    """An I/O binding that keeps the CUDA tensors in CPU memory."""
 
     def __init__(self, real: Any) -> None:
         self.real = real
@@ -87,12 +88,14 @@ class _Binding:
 
 
 @pytest.fixture
-def pretend(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def build(**how: Any) -> Pretended:
+def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that makes the engine use a `FakeCudaLibrary` and returns it."""
+
+    def build(**options: Any) -> FakeCudaLibrary:
         import onnxruntime
 
-        library = Pretended(onnxruntime, **how)
-        monkeypatch.setattr(room, "load", lambda *_: library)
+        library = FakeCudaLibrary(onnxruntime, **options)
+        monkeypatch.setattr(engine_module, "load_library", lambda *_: library)
 
         def on_cpu(_: OnnxRuntimeEngine, values: Any) -> Any:
             return onnxruntime.OrtValue.ortvalue_from_numpy(values.copy(), "cpu", 0)
@@ -103,35 +106,35 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Any:
     return build
 
 
-def test_auto_is_the_processor_where_the_library_was_built_for_nothing_else() -> None:
+def test_auto_is_the_first_available_device() -> None:
     engine = OnnxRuntimeEngine()
-    assert engine.device == room.available_devices()[0]
+    assert engine.device == engine_module.available_devices()[0]
     assert engine.version.startswith("ONNX Runtime ")
 
 
 @pytest.mark.parametrize("device", ["cuda", "directml", "coreml"])
-def test_a_device_it_was_not_built_for_is_refused_with_what_to_install(
+def test_a_device_that_the_library_was_not_built_for_is_refused_with_what_to_install(
     device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "available_devices", lambda: ("cpu",))
+    monkeypatch.setattr(engine_module, "available_devices", lambda: ("cpu",))
     with pytest.raises(EngineUnavailableError) as caught:
         OnnxRuntimeEngine(device)
     assert "was built without it" in str(caught.value)
     assert "pip install" in str(caught.value)
 
 
-def test_a_device_of_no_such_name_is_refused_with_the_names() -> None:
+def test_an_unknown_device_is_refused_with_the_valid_names() -> None:
     with pytest.raises(UsageError, match="choose auto, cpu, cuda, directml, coreml"):
         OnnxRuntimeEngine("opencl")
 
 
-def test_a_card_is_used_and_only_what_is_new_goes_there(bank: Model, pretend: Any, capsys: Any) -> None:
-    library = pretend()
+def test_a_gpu_is_used_and_gets_only_changed_inputs(bank: Model, fake_cuda: Any, capsys: Any) -> None:
+    library = fake_cuda()
     engine = OnnxRuntimeEngine()
     session = engine.session(bank, *SIZE)
     plain = OnnxRuntimeEngine("cpu").session(bank, *SIZE)
     rng = np.random.default_rng(1)
-    for weights, origin in ((only(bank), (0, 0)), (only(bank, 1), (8, 16)), (only(bank, 1), (8, 16))):
+    for weights, origin in ((bank.one_hot(), (0, 0)), (bank.one_hot(1), (8, 16)), (bank.one_hot(1), (8, 16))):
         image = rng.integers(0, 256, (SIZE.height, SIZE.width, 3), np.uint8)
         assert (
             np.abs(session.stylize(image, weights, origin).astype(int) - plain.stylize(image, weights, origin)).max()
@@ -142,39 +145,39 @@ def test_a_card_is_used_and_only_what_is_new_goes_there(bank: Model, pretend: An
     assert capsys.readouterr().out == ""
 
 
-def test_a_card_that_is_not_found_gives_way_to_the_processor_and_it_says_so(bank: Model, pretend: Any) -> None:
-    pretend(finds_card=False)
+def test_a_gpu_that_is_not_found_is_replaced_by_the_cpu_and_reported(bank: Model, fake_cuda: Any) -> None:
+    fake_cuda(finds_gpu=False)
     engine = OnnxRuntimeEngine("cuda")
-    engine.session(bank, *SIZE).stylize(gray_image(100, SIZE), only(bank))
+    engine.session(bank, *SIZE).stylize(gray_image(100, SIZE), bank.one_hot())
     assert engine.device == "cpu"
     assert "cannot use cuda (it finds no such device" in str(engine.trouble)
     assert str(engine.trouble).endswith("going on with the processor")
 
 
-@pytest.mark.parametrize("runs", [0, 2], ids=["at its first run", "later"])
-def test_a_card_that_fails_gives_way_to_the_processor_without_losing_a_picture(
-    runs: int, bank: Model, pretend: Any
+@pytest.mark.parametrize("runs", [0, 2], ids=["first run", "later run"])
+def test_a_gpu_that_fails_is_replaced_by_the_cpu_without_losing_a_picture(
+    runs: int, bank: Model, fake_cuda: Any
 ) -> None:
-    library = pretend(fails_after=runs)
+    library = fake_cuda(fails_after=runs)
     engine = OnnxRuntimeEngine()
     session, other = engine.session(bank, *SIZE), engine.session(bank, 128, 96)
-    wanted = OnnxRuntimeEngine("cpu").session(bank, *SIZE).stylize(gray_image(100, SIZE), only(bank))
+    expected = OnnxRuntimeEngine("cpu").session(bank, *SIZE).stylize(gray_image(100, SIZE), bank.one_hot())
     for _ in range(runs + 2):
-        assert np.abs(session.stylize(gray_image(100, SIZE), only(bank)).astype(int) - wanted).max() <= 1
+        assert np.abs(session.stylize(gray_image(100, SIZE), bank.one_hot()).astype(int) - expected).max() <= 1
     assert engine.device == "cpu"
     assert "unspecified launch failure" in str(engine.trouble)
     trouble = engine.trouble
-    other.stylize(gray_image(100, Size(128, 96)), only(bank))
+    other.stylize(gray_image(100, Size(128, 96)), bank.one_hot())
     assert engine.trouble is trouble
     assert library.opened[-1] == ["CPUExecutionProvider"]
 
 
-def test_a_network_it_does_not_know_is_named(tmp_path: Path) -> None:
+def test_a_network_that_it_cannot_load_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineRunError, match=r"cannot load small\.onnx: .*NoSuchLayer"):
-        OnnxRuntimeEngine("cpu").session(small(tmp_path, op="NoSuchLayer"), 64, 64)
+        OnnxRuntimeEngine("cpu").session(one_node_model(tmp_path, op="NoSuchLayer"), 64, 64)
 
 
 def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
-    session = OnnxRuntimeEngine("cpu").session(small(tmp_path), 64, 64)
+    session = OnnxRuntimeEngine("cpu").session(one_node_model(tmp_path), 64, 64)
     with pytest.raises(EngineRunError, match=r"cannot run small\.onnx"):
-        session.run(portrait(32, 64), (1.0,))
+        session.run(photo_tensor(32, 64), (1.0,))

@@ -356,7 +356,7 @@ def test_the_hot_path_never_builds_a_session(studio: Studio) -> None:
     for _ in range(120):
         studio.paint(state)
     assert len(studio.engine.loaded) == built
-    assert studio.pool.asked
+    assert studio.pool.requested
 
 
 def test_the_next_coarser_rung_and_the_coarsest_are_warmed_ahead_and_no_finer_one(studio: Studio) -> None:
@@ -367,7 +367,7 @@ def test_the_next_coarser_rung_and_the_coarsest_are_warmed_ahead_and_no_finer_on
     assert studio.stylist.result.rung is not None
     at = rungs.index(studio.stylist.result.rung)
     assert at >= 2
-    assert {rung for _, rung in studio.pool.asked} == {rungs[0], rungs[at - 1]}
+    assert {rung for _, rung in studio.pool.requested} == {rungs[0], rungs[at - 1]}
 
 
 def test_when_it_must_be_quick_a_warm_rung_that_is_coarse_enough_helps_until_the_right_one_is_built(
@@ -388,7 +388,7 @@ def test_when_it_must_be_quick_a_warm_rung_that_is_coarse_enough_helps_until_the
     assert ladder(SIZE)[0] in shown
     wanted = studio.stylist.result.decision
     assert wanted is not None
-    assert wanted.rung in {rung for _, rung in studio.pool.asked} | set(shown)
+    assert wanted.rung in {rung for _, rung in studio.pool.requested} | set(shown)
 
 
 def test_what_is_painted_with_and_what_helps_in_a_hurry_is_never_let_go(studio: Studio) -> None:
@@ -427,7 +427,7 @@ def test_other_networks_are_warmed_ahead_so_that_a_switch_does_not_wait(clock: M
     state = Look(one(BANK))
     studio.stylist.prepare(state)
     studio.paint(state)
-    assert "other" in {network.key for network, _ in studio.pool.asked}
+    assert "other" in {network.key for network, _ in studio.pool.requested}
 
 
 def test_the_governors_view_is_in_the_work_done(studio: Studio) -> None:

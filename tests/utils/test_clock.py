@@ -1,4 +1,4 @@
-"""The clocks."""
+"""Tests of the system clock and of the manual clock."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_system_clock_runs_forward() -> None:
     assert clock.now() >= before + 0.002
 
 
-def test_the_system_clock_reaches_a_deadline_although_it_could_be_stopped(stop: threading.Event) -> None:
+def test_the_system_clock_reaches_a_deadline_when_the_stop_event_is_not_set(stop: threading.Event) -> None:
     clock = SystemClock()
     deadline = clock.now() + 0.002
     assert clock.wait_until(deadline, stop)
@@ -66,9 +66,9 @@ def test_the_system_clock_does_not_wait_for_the_past() -> None:
 
 
 def test_setting_the_event_wakes_a_wait_on_the_system_clock(stop: threading.Event) -> None:
-    clock, answers = SystemClock(), list[bool]()
-    waiter = threading.Thread(target=lambda: answers.append(clock.wait_until(clock.now() + 600, stop)))
+    clock, results = SystemClock(), list[bool]()
+    waiter = threading.Thread(target=lambda: results.append(clock.wait_until(clock.now() + 600, stop)))
     waiter.start()
     stop.set()
     waiter.join(30)
-    assert answers == [False]
+    assert results == [False]

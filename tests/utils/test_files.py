@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and names are checked."""
+"""Tests of atomic writes and of checks on file names."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from stylecam.utils.files import (
 )
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_json_is_read_back_as_written(tmp_path: Path) -> None:
     write_json(tmp_path / "stats.json", {"style": "great_wave", "rung": [512, 288]})
     assert json.loads((tmp_path / "stats.json").read_text()) == {"style": "great_wave", "rung": [512, 288]}
 
 
-def test_a_file_that_was_there_is_replaced(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "stats.json").write_text("x" * 10_000)
     write_json(tmp_path / "stats.json", {})
     assert (tmp_path / "stats.json").read_text() == "{}\n"
 
 
-def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
+def test_no_temporary_file_is_left_in_the_folder(tmp_path: Path) -> None:
     write_json(tmp_path / "stats.json", {})
     assert [path.name for path in tmp_path.iterdir()] == ["stats.json"]
 
 
-def test_when_writing_fails_the_old_file_stays_and_nothing_else(tmp_path: Path) -> None:
+def test_when_writing_fails_only_the_old_file_is_left(tmp_path: Path) -> None:
     (tmp_path / "stats.json").write_text("old")
     with pytest.raises(TypeError):
         write_json(tmp_path / "stats.json", {"a": 1, "b": object()})
@@ -52,7 +52,7 @@ def test_a_missing_folder_is_an_os_error(tmp_path: Path) -> None:
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    """Nothing for others, and the group may read."""
+    """Let the group read new files and others not."""
     before = os.umask(0o027)
     yield
     os.umask(before)
@@ -74,11 +74,11 @@ def test_a_private_file_stays_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
-def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     link = tmp_path / "stats.json"
     link.symlink_to(tmp_path / "disk" / "real.json")
-    for value in (1, 2):  # the first makes the file
+    for value in (1, 2):  # the first write creates the file
         check_writable(link)
         write_json(link, value)
         assert link.is_symlink()
@@ -88,7 +88,7 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
-def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+def test_circular_links_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     with pytest.raises(UsageError, match="cannot be written"):
@@ -104,7 +104,7 @@ def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
-def test_a_secret_is_private_from_the_beginning(tmp_path: Path) -> None:
+def test_a_secret_file_is_private_before_anything_is_written(tmp_path: Path) -> None:
     with atomic_file(tmp_path / "token.json", mode=0o600) as file:
         assert [mode(path) for path in tmp_path.iterdir()] == [0o600]
         file.write(b"secret")
@@ -116,39 +116,39 @@ def mode(path: Path) -> int:
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the moment the new file gets its name it is already complete."""
-    seen = []
+    """The new file is complete before it gets its name."""
+    contents = []
     replace = Path.replace
 
-    def watched(self: Path, target: Path) -> Path:
-        seen.append(json.loads(self.read_text()))
+    def recording_replace(self: Path, target: Path) -> Path:
+        contents.append(json.loads(self.read_text()))
         return replace(self, target)
 
-    monkeypatch.setattr(Path, "replace", watched)
+    monkeypatch.setattr(Path, "replace", recording_replace)
     write_json(tmp_path / "stats.json", list(range(1000)))
-    assert seen == [list(range(1000))]
+    assert contents == [list(range(1000))]
 
 
 @pytest.mark.parametrize("text", ["me", "me and you", "Büro-2", "一", "a_b"])
-def test_a_plain_name_is_taken_as_it_is(text: str) -> None:
+def test_a_plain_name_is_accepted_unchanged(text: str) -> None:
     assert check_file_name(f" {text} ") == text
 
 
-WRONG = ["", " ", "a/b", "a\\b", "..", ".hidden", "a.b", "a:b", "a\0b", "a\nb", "x" * 81, "*"]
+INVALID_NAMES = ["", " ", "a/b", "a\\b", "..", ".hidden", "a.b", "a:b", "a\0b", "a\nb", "x" * 81, "*"]
 
 
-@pytest.mark.parametrize("text", WRONG)
-def test_a_name_that_could_lead_elsewhere_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", INVALID_NAMES)
+def test_a_name_that_could_leave_the_folder_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be a file's name"):
         check_file_name(text)
 
 
-def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
+def test_a_new_file_never_replaces_another(tmp_path: Path) -> None:
     names = [create_unique_file(tmp_path, "me", ".png").name for _ in range(3)]
     assert names == ["me.png", "me-2.png", "me-3.png"]
 
 
-def test_a_part_file_keeps_the_suffix_and_never_takes_the_place_of_another(tmp_path: Path) -> None:
+def test_a_part_file_keeps_the_suffix_and_never_replaces_another(tmp_path: Path) -> None:
     names = [create_part_file(tmp_path / "talk.mp4", attempts=3).name for _ in range(3)]
     assert names == ["talk.part.mp4", "talk.part2.mp4", "talk.part3.mp4"]
     with pytest.raises(FileExistsError):

@@ -1,4 +1,4 @@
-"""Memory given back to the system."""
+"""Tests of returning freed memory to the system and of limiting malloc's arenas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MB = 2**20
 
 
 @pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
+def _uncached() -> Iterator[None]:
     malloc._function.cache_clear()
     yield
     malloc._function.cache_clear()
@@ -26,23 +26,23 @@ def _forgotten() -> Iterator[None]:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what other threads freed")
 def test_memory_that_another_thread_has_freed_is_returned_to_the_system() -> None:
-    held = threading.Event(), threading.Event()
+    allocated, release = threading.Event(), threading.Event()
 
     def work() -> None:
-        pieces = [bytearray(64 * 1024) for _ in range(1600)]
-        last = bytearray(64 * 1024)  # above them all: what lies below a used piece is not given back by itself
-        pieces.clear()
-        held[0].set()
-        held[1].wait(60)
+        blocks = [bytearray(64 * 1024) for _ in range(1600)]
+        last = bytearray(64 * 1024)  # the highest address: memory below a used block is not returned by itself
+        blocks.clear()
+        allocated.set()
+        release.wait(60)
         del last
 
     thread = threading.Thread(target=work)
     thread.start()
-    held[0].wait(60)
+    allocated.wait(60)
     before = psutil.Process().memory_info().rss
     assert malloc.trim()
     after = psutil.Process().memory_info().rss
-    held[1].set()
+    release.set()
     thread.join()
     assert before - after > 50 * MB
 
@@ -65,24 +65,24 @@ _MANY_THREADS = """
 import ctypes, threading
 from stylecam.utils import malloc
 limited = malloc.limit_arenas()
-places, done, ready = set(), threading.Event(), threading.Barrier(17)
+arenas, done, ready = set(), threading.Event(), threading.Barrier(17)
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 def work():
-    places.add(libc.malloc(5000) >> 26)  # arenas lie in pieces of 64 MB
+    arenas.add(libc.malloc(5000) >> 26)  # an arena is aligned to 64 MB
     ready.wait()
     done.wait()
 threads = [threading.Thread(target=work) for _ in range(16)]
 for thread in threads: thread.start()
 ready.wait(); done.set()
 for thread in threads: thread.join()
-print(limited, len(places))
+print(limited, len(arenas))
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's arenas")
 def test_many_threads_share_few_arenas() -> None:
-    told = subprocess.run([sys.executable, "-c", _MANY_THREADS], capture_output=True, text=True, check=True).stdout
-    limited, places = told.split()
+    printed = subprocess.run([sys.executable, "-c", _MANY_THREADS], capture_output=True, text=True, check=True).stdout
+    limited, arenas = printed.split()
     assert limited == "True"
-    assert int(places) <= 2
+    assert int(arenas) <= 2

@@ -1,4 +1,4 @@
-"""Packages of extras are found and loaded, or reported missing with the command that installs them."""
+"""Tests of loading optional packages and of the messages for those that are missing or broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that are declared once, as fields of a dataclass."""
+"""Tests of options declared as fields of a dataclass."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Example(Base):
     plain: int = 3
 
 
-BY_NAME: dict[str, Option] = {each.name: each for each in options_of(Example)}
+BY_NAME: dict[str, Option] = {declared.name: declared for declared in options_of(Example)}
 
 
-def test_fields_without_a_declaration_are_no_options_and_a_class_lists_its_own_first_in_each_group() -> None:
+def test_only_declared_fields_are_options_and_a_class_lists_its_own_first_in_each_group() -> None:
     expected = ["style", "strength", "scale", "output", "seconds", "idle_after", "folder", "loud", "token"]
     assert list(BY_NAME) == expected
 
@@ -68,7 +68,7 @@ def test_a_dataclass_of_options_has_their_defaults_and_does_not_show_secrets() -
         ("style", [], False),
     ],
 )  # fmt: skip
-def test_a_value_of_the_file_is_accepted_by_its_kind(name: str, value: Any, accepted: bool) -> None:
+def test_a_value_of_the_config_file_is_accepted_by_its_kind(name: str, value: Any, accepted: bool) -> None:
     assert BY_NAME[name].accepts(value) is accepted
 
 
@@ -76,28 +76,28 @@ def test_a_value_of_the_file_is_accepted_by_its_kind(name: str, value: Any, acce
     ("name", "typed", "value"),
     [("scale", "auto", None), ("scale", "0.5", 0.5), ("output", ["a", "b"], ("a", "b")), ("strength", 0.5, 0.5)],
 )
-def test_what_was_typed_is_read_as_the_attributes_value(name: str, typed: Any, value: Any) -> None:
+def test_typed_text_is_read_as_the_value_of_the_attribute(name: str, typed: Any, value: Any) -> None:
     assert BY_NAME[name].read(typed) == value
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "message"),
     [
         ("strength", 2.0, "--strength 2 is out of range; it must be a number from 0 to 1, for example 0.5"),
         ("strength", math.nan, "out of range"),
         ("seconds", 0.0, "--seconds 0 is out of range; it must be a number of at least 0.1, for example 60"),
     ],
 )
-def test_a_number_out_of_range_is_refused_with_what_to_write(name: str, value: float, says: str) -> None:
-    with pytest.raises(UsageError, match=says.replace(".", r"\.")):
+def test_a_number_out_of_range_is_refused_with_the_allowed_range(name: str, value: float, message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace(".", r"\.")):
         BY_NAME[name].check(value)
 
 
-def test_a_text_that_is_no_number_is_refused_with_what_to_write() -> None:
+def test_text_that_is_not_a_number_is_refused_with_the_allowed_range() -> None:
     with pytest.raises(UsageError, match=r"--scale 'half' must be auto or a number from 0\.25 to 1"):
         BY_NAME["scale"].read("half")
 
 
-def test_what_is_not_set_is_in_range() -> None:
-    for each in BY_NAME.values():
-        each.check(each.default)
+def test_every_default_is_in_range() -> None:
+    for declared in BY_NAME.values():
+        declared.check(declared.default)

@@ -1,4 +1,4 @@
-"""What this process uses and may use."""
+"""Tests of limiting the threads of this process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from stylecam.utils.resources import limit_threads
 
 @pytest.fixture
 def threads() -> Iterator[int]:
+    """Return OpenCV's number of threads and restore it afterwards."""
     before = cv2.getNumThreads()
     yield before
     cv2.setNumThreads(before)
 
 
-def test_opencv_is_given_the_threads_asked_for(threads: int) -> None:
+def test_opencv_uses_the_requested_number_of_threads(threads: int) -> None:
     limit_threads(threads + 1)
     assert cv2.getNumThreads() == threads + 1
 

@@ -17,7 +17,7 @@ from stylecam.media.sources import camera
 from stylecam.media.sources.devices import Camera
 from stylecam.system.doctor.diagnostics import Diagnostics
 from stylecam.utils.clock import ManualClock, SystemClock
-from tests.engines.libraries import need
+from tests.engines.fixtures import require_library
 from tests.system.fake_host import WEBCAM
 
 
@@ -34,7 +34,7 @@ def test_a_network_really_runs_on_the_processor() -> None:
 
 @pytest.mark.parametrize("engine", sorted(PACKAGES))
 def test_a_network_really_runs_on_an_engine_that_is_an_extra(engine: str) -> None:
-    need(engine)
+    require_library(engine)
     assert "cpu" in diagnostics().devices(engine)
     run = diagnostics().network("cpu", engine)
     assert run.device == "cpu"

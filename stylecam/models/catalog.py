@@ -101,13 +101,9 @@ class Catalog:
         """Every network."""
         return tuple(self._models.values())
 
-    def model_of(self, card: StyleCard) -> Model:
-        """Return the network that holds `card`."""
-        return self._models[card.bank]
-
     def mix_of(self, card: StyleCard) -> StyleMix:
         """Return the style of `card` alone."""
-        model = self.model_of(card)
+        model = self._models[card.bank]
         return StyleMix(model, model.one_hot(card.index), card.name if card in self.cards else card.full_name)
 
     def parse(self, text: str) -> StyleMix | None:

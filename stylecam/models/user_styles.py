@@ -13,7 +13,7 @@ from pathlib import Path
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards, slug
 from stylecam.models.catalog import Catalog
-from stylecam.models.model import Model
+from stylecam.models.model import Model, read_model_file
 from stylecam.utils.files import write_bytes
 
 _MAX_NAME_LENGTH = 100
@@ -70,11 +70,7 @@ class UserStyles:
         self.check_free(name)
         path = self._path(name)
         cards = read_cards(Model.parse(path, data))  # before the file has its name, under which others may read it
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, data)
-        except OSError as error:
-            raise _not_writable(path, error) from error
+        self._write(path, data)
         return cards
 
     def check_installable(self, path: Path) -> None:
@@ -93,13 +89,10 @@ class UserStyles:
 
         Raises:
             UsageError: the folder cannot be written.
+            ModelFormatError: `path` cannot be read.
         """
         target = self._folder / path.name
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_bytes(target, path.read_bytes())
-        except OSError as error:
-            raise _not_writable(target, error) from error
+        self._write(target, read_model_file(path))
         return target
 
     def find(self, name: str) -> UserStyleFile:
@@ -143,10 +136,7 @@ class UserStyles:
             raise UsageError(
                 f"{name} is one of {len(file.cards)} styles in {file.path}; to remove all: {file.path.stem}"
             )
-        try:
-            file.path.unlink()
-        except OSError as error:
-            raise UsageError(f"{file.path} cannot be removed: {error.strerror or error}") from error
+        _unlink(file.path)
         return file.path
 
     def rename(self, old: str, new: str) -> tuple[StyleCard, ...]:
@@ -173,12 +163,9 @@ class UserStyles:
         model = Model.read(file.path)
         data = _with_style_name(model, file.cards[0], name) if len(file.cards) == 1 else model.data
         cards = read_cards(Model.parse(path, data))
-        try:
-            write_bytes(path, data)
-            if not same:
-                file.path.unlink()
-        except OSError as error:
-            raise _not_writable(path, error) from error
+        self._write(path, data)
+        if not same:
+            _unlink(file.path)
         return cards
 
     def _files(self) -> list[UserStyleFile]:
@@ -194,6 +181,15 @@ class UserStyles:
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.onnx"
 
+    def _write(self, path: Path, data: bytes) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, data)
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be written: {error.strerror or error}; check space and permissions"
+            ) from error
+
 
 def _with_style_name(model: Model, card: StyleCard, name: str) -> bytes:
     """Return the file's bytes with its only style named `name`; the rest of its metadata stays."""
@@ -206,5 +202,8 @@ def _name_taken(name: str) -> UsageError:
     return UsageError(f"a style is called {name} already; choose another name")
 
 
-def _not_writable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"{path} cannot be written: {error.strerror or error}; see that there is room and permission")
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be removed: {error.strerror or error}") from error

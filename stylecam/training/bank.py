@@ -21,6 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.card import read_cards
+from stylecam.models.importers.graph_builder import make_model
 from stylecam.models.model import Model
 from stylecam.training import network
 from stylecam.training.config import TrainingConfig
@@ -28,7 +29,7 @@ from stylecam.training.network import GRAIN, LeanNetwork, Residual
 from stylecam.utils.files import write_bytes
 from stylecam.utils.version import __version__
 
-OPSET, IR_VERSION = 17, 8
+OPSET = 17
 _INNER = {"inner.first": [1, 1], "inner.last": [-1, -1], "inner.axes": [2, 3]}
 _EPSILON = 1e-5  # the default of torch's instance norm
 
@@ -66,9 +67,7 @@ def write_bank(path: Path, bank: Bank) -> None:
 def encode_bank(bank: Bank) -> bytes:
     """Return `bank` as the bytes of an ONNX file."""
     graph = _GraphWriter(bank.network)
-    proto = helper.make_model(
-        graph.finish(), opset_imports=[helper.make_opsetid("", OPSET)], producer_name="stylecam", ir_version=IR_VERSION
-    )
+    proto = graph.finish()
     helper.set_model_props(proto, bank.metadata)
     onnx.checker.check_model(proto)
     return bytes(proto.SerializeToString())
@@ -146,17 +145,16 @@ class _GraphWriter:
         value = self._node("DepthToSpace", [value], "shuffled", blocksize=4, mode="CRD")
         self._nodes.append(helper.make_node("Sigmoid", [value], ["styled"], name="sigmoid"))
         picture = [1, 3, "height", "width"]
-        return helper.make_graph(
-            self._nodes,
-            "stylecam bank",
-            [
-                helper.make_tensor_value_info("image", TensorProto.FLOAT, picture),
-                helper.make_tensor_value_info("style", TensorProto.FLOAT, [1, network.styles]),
-                helper.make_tensor_value_info("grain", TensorProto.FLOAT, [1, GRAIN, "rows", "columns"]),
-            ],
-            [helper.make_tensor_value_info("styled", TensorProto.FLOAT, picture)],
-            list(self._weights.values()),
+        dims = {
+            "image": picture,
+            "style": [1, network.styles],
+            "grain": [1, GRAIN, "rows", "columns"],
+            "styled": picture,
+        }
+        *inputs, output = (
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in dims.items()
         )
+        return make_model(self._nodes, inputs, [output], self._weights.values(), OPSET, "stylecam bank")
 
     def _constant(self, name: str, value: Any) -> str:
         if name not in self._weights:

@@ -40,16 +40,14 @@ class ColorRange:
     def from_unit_rgb(self) -> tuple[FloatArray, FloatArray]:
         """Return weight (3×3×1×1) and bias of the convolution that encodes RGB 0..1."""
         weight = np.zeros((3, 3, 1, 1), np.float32)
-        for channel, color in enumerate(self.order):
-            weight[channel, color] = self.scale[channel]
+        weight[range(3), self.order, 0, 0] = self.scale
         return weight, np.array(self.shift, np.float32)
 
     def to_unit_rgb(self) -> tuple[FloatArray, FloatArray]:
         """Return weight (3×3×1×1) and bias of the convolution that decodes to RGB 0..1."""
         weight, bias = np.zeros((3, 3, 1, 1), np.float32), np.zeros(3, np.float32)
-        for channel, color in enumerate(self.order):
-            weight[color, channel] = 1 / self.scale[channel]
-            bias[color] = -self.shift[channel] / self.scale[channel]
+        weight[self.order, range(3), 0, 0] = 1 / np.array(self.scale)
+        bias[list(self.order)] = -np.array(self.shift) / self.scale
         return weight, bias
 
 
@@ -65,4 +63,4 @@ RESNET = ColorRange(
     (-_MEAN[0] / _DEVIATION[0], -_MEAN[1] / _DEVIATION[1], -_MEAN[2] / _DEVIATION[2]),
 )
 """Networks of torchvision and fb.resnet.torch: RGB 0..1 minus mean, over standard deviation."""
-COLOR_RANGES = {known.name: known for known in (UNIT, BYTES, SIGNED, CAFFE, RESNET)}
+COLOR_RANGES = {colors.name: colors for colors in (UNIT, BYTES, SIGNED, CAFFE, RESNET)}

@@ -172,19 +172,8 @@ class GraphBuilder:
         inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, image_dims)]
         if style_count is not None:
             inputs.append(helper.make_tensor_value_info("style", TensorProto.FLOAT, [1, style_count]))
-        graph = helper.make_graph(
-            self._nodes,
-            "imported style",
-            inputs,
-            [helper.make_tensor_value_info("styled", TensorProto.FLOAT, image_dims)],
-            list(self._weights.values()),
-        )
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", self._opset)],
-            producer_name="stylecam",
-            ir_version=IR_VERSION,
-        )
+        styled = helper.make_tensor_value_info("styled", TensorProto.FLOAT, image_dims)
+        model = make_model(self._nodes, inputs, [styled], self._weights.values(), self._opset)
         helper.set_model_props(model, dict(metadata))
         try:
             onnx.checker.check_model(model)
@@ -198,3 +187,17 @@ class GraphBuilder:
         number = len(self._nodes)
         names = [self.constant(f"weight_{number}", weight)]
         return names if bias is None else [*names, self.constant(f"bias_{number}", bias)]
+
+
+def make_model(
+    nodes: Iterable[Any],
+    inputs: list[Any],
+    outputs: list[Any],
+    weights: Iterable[Any],
+    opset: int,
+    name: str = "imported style",
+) -> Any:
+    """Return the ONNX model of a graph called `name`."""
+    graph = helper.make_graph(list(nodes), name, inputs, outputs, list(weights))
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, producer_name="stylecam", ir_version=IR_VERSION)

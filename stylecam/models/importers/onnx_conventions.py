@@ -142,6 +142,7 @@ def _is_transpose(node: Any, permutation: list[int]) -> bool:
     return node is not None and node.op_type == "Transpose" and attributes_of(node).get("perm") == permutation
 
 
+@np.errstate(all="ignore")
 def _input_range(analysis: OnnxAnalysis) -> Finding | None:
     """Read the range off the first scale and shift of the picture, `value = scale · picture + shift`."""
     scale, shift, seen = np.ones(1), np.zeros(1), []
@@ -157,7 +158,8 @@ def _input_range(analysis: OnnxAnalysis) -> Finding | None:
         number = _color_constant(analysis, node, 1 - position)
         if number is None or _mixed_sizes(number, scale, shift) or (node.op_type == "Div" and position == 1):
             break
-        scale, shift = _apply_after(node.op_type, position, number, scale, shift)
+        factor, offset = _affine(node.op_type, position, number)
+        scale, shift = scale * factor, shift * factor + offset
         seen.append(node.op_type)
     if not seen:
         return None
@@ -170,20 +172,18 @@ def _input_range(analysis: OnnxAnalysis) -> Finding | None:
     return UNIT, reason
 
 
-def _apply_after(
-    op_type: str, position: int, number: Numbers, scale: Numbers, shift: Numbers
-) -> tuple[Numbers, Numbers]:
-    """Return scale and shift followed by an operator whose input `position` is the value."""
+def _affine(op_type: str, position: int, number: Numbers) -> tuple[Numbers, Numbers]:
+    """Return factor and offset of an operator on a constant and the value, which is its input `position`."""
     if op_type == "Mul":
-        return scale * number, shift * number
+        return number, np.zeros(1)
     if op_type == "Div":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return scale / number, shift / number
+        return 1 / number, np.zeros(1)
     if op_type == "Add":
-        return scale, shift + number
-    return (scale, shift - number) if position == 0 else (-scale, number - shift)
+        return np.ones(1), number
+    return (np.ones(1), -number) if position == 0 else (-np.ones(1), number)
 
 
+@np.errstate(all="ignore")
 def _output_range(analysis: OnnxAnalysis) -> Finding | None:
     """Read the range off the last activation and what follows it, `output = scale · activation + shift`."""
     scale, shift = np.ones(1), np.zeros(1)
@@ -202,26 +202,13 @@ def _output_range(analysis: OnnxAnalysis) -> Finding | None:
             number = _color_constant(analysis, node, 1 - position)
             if number is None or _mixed_sizes(number, scale, shift):
                 return None
-            scale, shift = _apply_before(node.op_type, position, number, scale, shift)
+            factor, offset = _affine(node.op_type, position, number)
+            scale, shift = scale * factor, shift + scale * offset
             seen.append(node.op_type)
         elif node.op_type not in _PASS_THROUGH:
             return None
         node = analysis.producer(node.input[position])
     return None
-
-
-def _apply_before(
-    op_type: str, position: int, number: Numbers, scale: Numbers, shift: Numbers
-) -> tuple[Numbers, Numbers]:
-    """Return scale and shift preceded by an operator whose input `position` is the value."""
-    if op_type == "Mul":
-        return scale * number, shift
-    if op_type == "Div":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return scale / number, shift
-    if op_type == "Add":
-        return scale, shift + scale * number
-    return (scale, shift - scale * number) if position == 0 else (-scale, shift + scale * number)
 
 
 def _activation_limits(analysis: OnnxAnalysis, node: Any) -> tuple[float, float] | None:

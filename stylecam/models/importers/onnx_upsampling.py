@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from stylecam.models.importers.graph_builder import IR_VERSION
+from stylecam.models.importers.graph_builder import make_model
 from stylecam.models.importers.onnx_analysis import OnnxAnalysis, ValueInfo
 
 ASSUMED_SIDE = 224
@@ -82,11 +82,7 @@ def _infer_shapes(analysis: OnnxAnalysis, nodes: list[Any], weights: list[Any]) 
     inputs = [helper.make_tensor_value_info(value.name, TensorProto.FLOAT, _fixed_dims(value)) for value in values]
     output = helper.make_tensor_value_info(analysis.styled.name, TensorProto.FLOAT, None)
     try:
-        model = helper.make_model(
-            helper.make_graph(nodes, "shapes", inputs, [output], weights),
-            opset_imports=[helper.make_opsetid("", analysis.opset)],
-            ir_version=IR_VERSION,
-        )
+        model = make_model(nodes, inputs, [output], weights, analysis.opset)
         inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
     except _ONNX_ERRORS:
         return {}
@@ -148,11 +144,7 @@ def _evaluate(opset: int, nodes: list[Any], weights: list[Any], shapes: Shapes, 
                 continue
             inputs = [constants[source] for source in dict.fromkeys(node.input) if source]
             outputs = [helper.make_tensor_value_info(out, TensorProto.FLOAT, None) for out in node.output]
-            model = helper.make_model(
-                helper.make_graph([node], "step", [], outputs, inputs),
-                opset_imports=[helper.make_opsetid("", opset)],
-                ir_version=IR_VERSION,
-            )
+            model = make_model([node], [], outputs, inputs, opset)
             for out, value in zip(node.output, ReferenceEvaluator(model).run(None, {}), strict=True):
                 if np.size(value) > _MAX_ELEMENTS:  # checked at every step, as repeated products grow without limit
                     return None

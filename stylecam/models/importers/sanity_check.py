@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stylecam.media.transforms import Tensor
 from stylecam.utils.text import format_shape
-
-Tensor: TypeAlias = npt.NDArray[np.float32]
 
 MIN_CONTRAST = 0.03
 """Least standard deviation of brightness; the faintest known style has 0.1."""

@@ -17,7 +17,7 @@ from stylecam.models.importers import torch7_reader
 from stylecam.models.importers.base import Candidate, ImportOptions
 from stylecam.models.importers.color_range import CAFFE, RESNET, ColorRange
 from stylecam.models.importers.graph_builder import GraphBuilder
-from stylecam.models.importers.torch7_reader import TorchObject, TorchTensor, Value
+from stylecam.models.importers.torch7_reader import TorchObject, Value
 from stylecam.models.onnx.proto import FloatArray
 from stylecam.utils.text import format_shape
 
@@ -273,13 +273,12 @@ class _Layer:
     def weights(self, name: str, *dims: int) -> FloatArray:
         """Return a tensor of finite floats as float32; its number of dimensions must be one of `dims`."""
         value = self.fields.get(name)
-        if not isinstance(value, TorchTensor) or value.array.dtype.kind != "f" or not value.array.size:
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
             raise self.error(f"has no weights {name!r}")
-        array = value.array
-        if array.ndim not in dims:
-            raise self.error(f"has weights {name!r} of {format_shape(array.shape)}")
+        if value.ndim not in dims:
+            raise self.error(f"has weights {name!r} of {format_shape(value.shape)}")
         with np.errstate(over="ignore"):
-            weights: FloatArray = array.astype(np.float32)
+            weights: FloatArray = value.astype(np.float32)
         if not np.isfinite(weights).all():
             raise self.error(f"has weights {name!r} that are not numbers")
         return weights

@@ -2,7 +2,7 @@
 
 An object is a 32-bit tag and its content. Tables and torch objects carry an index by which later mentions refer to
 them, so a file can hold cycles. See https://github.com/torch/torch7/blob/master/File.lua (readObject), and
-lib/TH/THStorage and Tensor.lua for storages and tensors. Functions are skipped, never run.
+lib/TH/THStorage and Tensor.lua for storages and tensors. Functions are never run; they are read as nil.
 
 Files are not trusted: every declared size is checked against the bytes that are left before anything is allocated,
 arrays stay views of the file's bytes, and depth and number of objects are limited.
@@ -37,7 +37,8 @@ _ELEMENTS = {
 
 Key: TypeAlias = "str | float | bool"
 Table: TypeAlias = "dict[Key, Value]"
-Value: TypeAlias = "bool | float | str | Table | TorchObject | TorchTensor | TorchStorage | LuaFunction | None"
+Value: TypeAlias = "bool | float | str | Table | TorchObject | TorchStorage | npt.NDArray[Any] | None"
+"""A tensor is an array: a view of a storage, checked to lie within it; with one dimension when it is empty."""
 
 
 @dataclass(eq=False, slots=True)
@@ -54,22 +55,6 @@ class TorchStorage:
     """A flat array: a view of the file's bytes."""
 
     values: npt.NDArray[Any] = field(repr=False)
-    offset: int
-
-
-@dataclass(eq=False, slots=True)
-class TorchTensor:
-    """A view of a storage, checked to lie within it; 0 elements and one dimension when it is empty."""
-
-    array: npt.NDArray[Any] = field(repr=False)
-    offset: int
-
-
-@dataclass(eq=False, slots=True)
-class LuaFunction:
-    """A Lua function, which is skipped and never run."""
-
-    offset: int
 
 
 def is_torch7(data: bytes) -> bool:
@@ -132,7 +117,8 @@ class _Reader:
         if tag == _BOOLEAN:
             return self._int() != 0
         if tag == _FUNCTION:
-            return self._function(start, depth, None)
+            self._skip_function(depth)
+            return None
         if tag in (_TABLE, _TORCH, *_RECURSIVE_FUNCTIONS):
             return self._indexed(tag, start, depth)
         raise _damaged(f"there is no kind of object {tag}", start)
@@ -148,7 +134,9 @@ class _Reader:
             return table
         if tag == _TORCH:
             return self._torch(start, depth, index)
-        return self._function(start, depth, index)
+        self._objects[index] = None
+        self._skip_function(depth)
+        return None
 
     def _pairs(self, table: Table, depth: int) -> None:
         start = self._position
@@ -194,9 +182,9 @@ class _Reader:
             raise _damaged(f"a storage claims {count} numbers and only {left} bytes are left", start)
         values = np.frombuffer(self._data, element, count, self._position)
         self._position += count * element.itemsize
-        return TorchStorage(values, start)
+        return TorchStorage(values)
 
-    def _tensor(self, start: int, depth: int, element: np.dtype[Any]) -> TorchTensor:
+    def _tensor(self, start: int, depth: int, element: np.dtype[Any]) -> npt.NDArray[Any]:
         dims = self._int()
         if not 0 <= dims <= MAX_DIMS:
             raise _damaged(f"a tensor claims {dims} dimensions", start)
@@ -205,7 +193,7 @@ class _Reader:
         where = self._position
         storage = self.object(depth + 1)
         if storage is None or not dims:
-            return TorchTensor(np.empty(0, element), start)
+            return np.empty(0, element)
         if not isinstance(storage, TorchStorage) or storage.values.dtype != element:
             raise _damaged("a tensor's storage holds no numbers of its kind", where)
         values = storage.values
@@ -222,15 +210,11 @@ class _Reader:
         steps = [stride * element.itemsize for stride in strides]
         # The stride of a dimension of size 1 is never used and may be too large for NumPy.
         steps = [0 if size == 1 else step for size, step in zip(sizes, steps, strict=True)]
-        return TorchTensor(np.lib.stride_tricks.as_strided(values[first:], sizes, steps, writeable=False), start)
+        return np.lib.stride_tricks.as_strided(values[first:], sizes, steps, writeable=False)
 
-    def _function(self, start: int, depth: int, index: int | None) -> LuaFunction:
-        function = LuaFunction(start)
+    def _skip_function(self, depth: int) -> None:
         self._bytes(self._int())
-        if index is not None:
-            self._objects[index] = function
         self.object(depth + 1)  # the upvalues
-        return function
 
     def _string(self) -> str:
         return self._bytes(self._int()).decode("utf-8", "replace")

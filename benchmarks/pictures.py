@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,7 +56,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             results[name] = SCENARIOS[name](Path(folder), given)
     report = {
-        "machine": {**HostInfo.collect().as_dict(), "av": av.__version__},
+        "machine": {**asdict(HostInfo.collect()), "av": av.__version__},
         "style": given.style,
         "results": results,
     }

@@ -18,6 +18,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -75,7 +76,7 @@ def main() -> None:
             print(f"{card.name} ...", file=sys.stderr)
             results[card.name] = measure(painter(card.index), given.strength, scenes)
     report = {
-        "machine": {**HostInfo.collect().as_dict(), "threads": given.threads},
+        "machine": {**asdict(HostInfo.collect()), "threads": given.threads},
         "strength": given.strength,
         "size": list(SIZE),
         "styles": results,

@@ -23,7 +23,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -98,7 +98,7 @@ def main() -> None:
             cv2.imwrite(str(given.crops), crops(ways, scenes, small, whole, rung))
     host = HostInfo.collect()
     report = {
-        "machine": {**host.as_dict(), "threads": cv2.getNumThreads()},
+        "machine": {**asdict(host), "threads": cv2.getNumThreads()},
         "size": str(given.size),
         "pictures": len(scenes),
         "styles": given.styles,

@@ -1,12 +1,11 @@
-"""Describes the machine that is measured, and the versions of the packages that compute."""
+"""Describe the machine that is measured, and the versions of the packages that compute."""
 
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -41,7 +40,7 @@ class HostInfo:
 
     @classmethod
     def collect(cls) -> HostInfo:
-        """Look at the machine as it is now."""
+        """Describe the machine as it is now."""
         return cls(
             processor_name(),
             usable_cores(),
@@ -50,7 +49,7 @@ class HostInfo:
             f"{platform.system()} {platform.release()}",
             platform.python_version(),
             __version__,
-            {name: number for name in _PACKAGES if (number := _version(name)) is not None},
+            {name: number for name in _PACKAGES if (number := package_version(name)) is not None},
             round(load_average(), 2),
         )
 
@@ -61,10 +60,6 @@ class HostInfo:
             f"{self.processor}{features}, {self.cores} core{'s' if self.cores != 1 else ''}, {self.memory_gb:g} GB, "
             f"{self.system}, load {self.load:g}\nstylecam {self.stylecam}, Python {self.python}, {packages}"
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return asdict(self)
 
 
 def machine_busy_s() -> float:
@@ -99,7 +94,8 @@ def _features() -> tuple[str, ...]:
     return tuple(word for word in _FEATURES if word in flags)
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 
 import pytest
@@ -21,7 +22,7 @@ def test_machine_and_versions_are_reported() -> None:
     assert here.cores == usable_cores()
     assert here.packages["numpy"] == version("numpy")
     assert here.memory_gb > 0
-    assert here.as_dict()["python"] == platform.python_version()
+    assert asdict(here)["python"] == platform.python_version()
     for said in (stylecam.__version__, version("numpy"), f"{here.cores} core"):
         assert said in str(here)
 

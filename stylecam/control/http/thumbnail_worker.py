@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import psutil
 
-from stylecam.engines.base import InferenceSession
+from stylecam.engines.base import SessionCache
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import StylecamError
 from stylecam.media.frame import Image
@@ -37,8 +37,8 @@ class ThumbnailWorker:
     """Styles pictures whose sides are multiples of 8; recently used networks stay loaded."""
 
     def __init__(self) -> None:
-        self._engine = OpenCVEngine("cpu")
-        self._sessions: OrderedDict[tuple[str, int, int], InferenceSession] = OrderedDict()
+        self._sessions = SessionCache(OpenCVEngine("cpu"), MAX_SESSIONS)
+        self._read_model = lru_cache(MAX_SESSIONS)(Model.read)
 
     def render(self, path: str, weights: tuple[float, ...], image: Image) -> bytes:
         """Style `image` (H×W×3 uint8 BGR) with the network in `path` and the style `weights`; return a JPEG.
@@ -48,19 +48,10 @@ class ThumbnailWorker:
             EngineRunError: OpenCV cannot run it.
         """
         padded = pad_by_reflection(image, RIM)
-        painted = self._session(path, padded).stylize(padded, weights)[RIM:-RIM, RIM:-RIM]
+        session = self._sessions.get(self._read_model(Path(path)), padded.shape[1], padded.shape[0])
+        painted = session.stylize(padded, weights)[RIM:-RIM, RIM:-RIM]
         _, data = cv2.imencode(".jpg", painted, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         return data.tobytes()
-
-    def _session(self, path: str, padded: Image) -> InferenceSession:
-        height, width = padded.shape[:2]
-        key = (path, width, height)
-        if key not in self._sessions:
-            while len(self._sessions) >= MAX_SESSIONS:
-                self._sessions.popitem(last=False)
-            self._sessions[key] = self._engine.session(Model.read(Path(path)), width, height)
-        self._sessions.move_to_end(key)
-        return self._sessions[key]
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:

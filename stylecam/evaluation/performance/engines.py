@@ -1,4 +1,4 @@
-"""Times each installed engine with the network, beside Johnson's network and the processor's own limit."""
+"""Time each installed engine with the network, beside Johnson's network and the processor's own limit."""
 
 from __future__ import annotations
 
@@ -77,20 +77,6 @@ class CaseTimings:
         """The smaller median of both kinds of run, because some engines take a shorter way for uint8 pictures."""
         return min((float(np.median(times)) for times in (self.paint, self.run) if times), default=None)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        engine = self.case.engine
-        return {
-            "model": self.case.model.path.stem,
-            "engine": engine.name,
-            "device": engine.device,
-            "version": engine.version,
-            "size": list(self.size),
-            "paint_ms": _percentiles(self.paint),
-            "run_ms": _percentiles(self.run),
-            "problem": self.problem,
-        }
-
 
 @dataclass(slots=True)
 class EngineComparison:
@@ -140,11 +126,19 @@ class EngineComparison:
     def _row(self, timings: CaseTimings) -> dict[str, Any]:
         work, network_ms = self.gmac.get((timings.case.model.key, timings.size)), timings.network_ms
         rate = None if work is None or not network_ms else work / network_ms * 1000
-        on_cpu = timings.case.engine.device.startswith("cpu")  # a graphics card has a limit of its own
+        engine = timings.case.engine
+        on_cpu = engine.device.startswith("cpu")  # a graphics card has a limit of its own
         baselines = (other for other in self.timings if other.size == timings.size and self._is_baseline(other))
         baseline = next(baselines, None)
         return {
-            **timings.as_dict(),
+            "model": timings.case.model.path.stem,
+            "engine": engine.name,
+            "device": engine.device,
+            "version": engine.version,
+            "size": list(timings.size),
+            "paint_ms": _percentiles(timings.paint),
+            "run_ms": _percentiles(timings.run),
+            "problem": timings.problem,
             "baseline": self._is_baseline(timings),
             "gmac": _rounded(work, 3),
             "gmac_per_s": _rounded(rate, 1),

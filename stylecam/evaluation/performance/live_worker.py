@@ -72,7 +72,7 @@ def _run(config: LiveRunConfig, file: IO[str], lines: IO[bytes]) -> None:
 
     log = SampleLog(file)
     logging.getLogger("stylecam").setLevel(logging.INFO)
-    logging.getLogger("stylecam").addHandler(_SampleLogHandler(log))
+    logging.getLogger("stylecam").addHandler(log)
     try:
         runner = LiveRunner(config, log, SystemClock())
         threading.Thread(target=interrupt_at_end_of_input, name="bench-watch", daemon=True).start()
@@ -81,10 +81,11 @@ def _run(config: LiveRunConfig, file: IO[str], lines: IO[bytes]) -> None:
         log.write(REFUSED, text=str(error))
 
 
-class SampleLog:
-    """Writes lines of JSON to a file, each at once."""
+class SampleLog(logging.Handler):
+    """Writes lines of JSON to a file, each at once; as a log handler, also what stylecam logs for the user."""
 
     def __init__(self, file: IO[str]) -> None:
+        super().__init__(logging.INFO)
         self._file = file
 
     def write(self, kind: str, **values: Any) -> None:
@@ -92,16 +93,9 @@ class SampleLog:
         self._file.write(json.dumps({"kind": kind, **values}) + "\n")
         self._file.flush()
 
-
-class _SampleLogHandler(logging.Handler):
-    """Writes what stylecam logs for the user to the sample log."""
-
-    def __init__(self, log: SampleLog) -> None:
-        super().__init__(logging.INFO)
-        self._log = log
-
     def emit(self, record: logging.LogRecord) -> None:
-        self._log.write(SAID, text=record.getMessage())
+        """Append what was logged."""
+        self.write(SAID, text=record.getMessage())
 
 
 class LiveRunner:

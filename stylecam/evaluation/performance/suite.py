@@ -1,10 +1,10 @@
-"""Does all measurements of a `BenchConfig`, one after the other, and keeps what is known when it is stopped."""
+"""Do all measurements of a `BenchConfig`, one after the other; when it is stopped, keep those that are done."""
 
 from __future__ import annotations
 
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from stylecam.evaluation.performance.live_run import SAMPLE, LiveRunConfig, Live
 from stylecam.evaluation.performance.live_worker import TIMESTAMP_STRENGTH
 from stylecam.evaluation.progress import ProgressCallback, subrange
 from stylecam.models.catalog import Catalog, StyleMix
-from stylecam.utils.clock import Clock, SystemClock
+from stylecam.utils.clock import SystemClock
 from stylecam.utils.resources import usable_cores
 
 MAX_LIVE_RUNS = 100
@@ -53,18 +53,16 @@ class BenchReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        values: dict[str, Any] = {"machine": self.host.as_dict(), "style": self.style, "stopped_early": self.stopped}
+        values: dict[str, Any] = {"machine": asdict(self.host), "style": self.style, "stopped_early": self.stopped}
         if self.failure is not None:
             values["failure"] = str(self.failure)
         for kind in MEASUREMENTS:
             result = getattr(self, kind)
-            if kind == "latency":
-                values[kind] = [{**run.as_dict(), "pixels": run.pixels} for run in self.latency]
-            elif isinstance(result, list):
-                values[kind] = [run.as_dict() for run in result]
-            elif result is not None:
-                values[kind] = result.as_dict()
-        return {name: value for name, value in values.items() if value != []}
+            if kind == "latency" and result:
+                values[kind] = [{**run.as_dict(), "pixels": run.pixels} for run in result]
+            elif result:
+                values[kind] = [run.as_dict() for run in result] if isinstance(result, list) else result.as_dict()
+        return values
 
 
 class BenchSuite:
@@ -74,20 +72,21 @@ class BenchSuite:
         config: what to measure.
         progress: called from the thread that calls `run`.
         stop: set it to stop soon.
-        clock: the time.
 
     Raises:
         StylecamError: `config` makes no sense, or names what is not there.
     """
 
     def __init__(
-        self, config: BenchConfig, progress: ProgressCallback = lambda _, __: None, stop: threading.Event | None = None,
-        clock: Clock | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        config: BenchConfig,
+        progress: ProgressCallback = lambda _, __: None,
+        stop: threading.Event | None = None,
+    ) -> None:
         config.check()
         self._config, self._progress = config, progress
         self._stop = stop or threading.Event()
-        self._clock: Clock = clock or SystemClock()
+        self._clock = SystemClock()
         self._mix = _mix(config)
         if "engines" in config.what:
             select_engines(config, [])

@@ -1,4 +1,4 @@
-"""Optimizes the pixels themselves (Gatys et al. 2015), to measure how many of its iterations a network is equal to."""
+"""Optimize the pixels themselves (Gatys et al. 2015), to measure how many of its iterations a network is equal to."""
 
 from __future__ import annotations
 
@@ -36,10 +36,6 @@ class EquivalentIterations:
 
     def __str__(self) -> str:
         return f">{self.tried}" if self.mean is None else f"{self.mean:.0f}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return {**asdict(self), "each": list(self.each)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,10 @@
-"""Measures content and style loss of painted photographs, by the losses that networks are trained with."""
+"""Measure content and style loss of painted photographs, by the losses that networks are trained with."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -59,10 +59,6 @@ class ObjectiveWeights:
             _first(style, learned.style, ratio),
             _first(scale, learned.scale, default.scale),
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return asdict(self)
 
 
 def _first(requested: _Number | None, learned: _Number | None, default: _Number) -> _Number:

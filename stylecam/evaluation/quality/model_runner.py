@@ -1,14 +1,13 @@
-"""Paints pictures with a network as it ships, through our own engine, as the live program does."""
+"""Paint pictures with a network as it ships, through our own engine, as the live program does."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.engines.base import Engine, InferenceSession
+from stylecam.engines.base import InferenceSession, SessionCache
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
@@ -29,10 +28,10 @@ class ModelRunner:
     does. So every figure includes what the network paints badly at the border.
     """
 
-    def __init__(self, model: Model, engine: Engine | None = None) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
-        self.engine = engine or OpenCVEngine("cpu")
-        self._sessions: OrderedDict[tuple[int, int], InferenceSession] = OrderedDict()
+        self.engine = OpenCVEngine("cpu")
+        self._sessions = SessionCache(self.engine, _SESSIONS)
 
     def style(self, index: int) -> StyleFunction:
         """Return a function that paints with the style of that number.
@@ -55,10 +54,4 @@ class ModelRunner:
         Raises:
             EngineRunError: the engine cannot load it.
         """
-        size = (width, height)
-        if size not in self._sessions:
-            self._sessions[size] = self.engine.session(self.model, width, height)
-            if len(self._sessions) > _SESSIONS:
-                self._sessions.popitem(last=False)
-        self._sessions.move_to_end(size)
-        return self._sessions[size]
+        return self._sessions.get(self.model, width, height)

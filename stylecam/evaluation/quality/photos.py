@@ -1,4 +1,4 @@
-"""Draws the photographs that all styles are judged on."""
+"""Draw the photographs that all styles are judged on."""
 
 from __future__ import annotations
 
@@ -23,18 +23,13 @@ class EvaluationPhoto:
     """One photograph in both forms that styles are judged on.
 
     Attributes:
-        crop: its middle square at 256×256.
-        frame: the whole of it, its long side at most 640, both sides multiples of 8.
+        crop: its middle square, 256×256×3 uint8 BGR.
+        frame: the whole of it, H×W×3 uint8 BGR, its long side at most 640, both sides multiples of 8.
     """
 
     path: Path
     crop: Image
     frame: Image
-
-    @classmethod
-    def of(cls, path: Path, image: Image) -> EvaluationPhoto:
-        """Make both forms of `image` (H×W×3 uint8 BGR)."""
-        return cls(path, np.ascontiguousarray(fit(image, CROP)), fit_cell(image))
 
 
 def sample_photos(folders: Sequence[Path], count: int, seed: int) -> list[EvaluationPhoto]:
@@ -53,7 +48,7 @@ def sample_photos(folders: Sequence[Path], count: int, seed: int) -> list[Evalua
         except TrainingDataError:
             continue
         if min(image.shape[:2]) >= _SMALLEST:
-            photos.append(EvaluationPhoto.of(paths[index], image))
+            photos.append(EvaluationPhoto(paths[index], np.ascontiguousarray(fit(image, CROP)), fit_cell(image)))
             if len(photos) == count:
                 break
     if not photos:

@@ -98,13 +98,13 @@ class StyleMetrics:
         gatys = []
         for baseline in self.baselines:
             equivalent = self.equivalent_iterations(baseline.optimizer)
-            gatys.append({**baseline.as_dict(iterations, self.weights), "worth": equivalent and equivalent.as_dict()})
+            gatys.append({**baseline.as_dict(iterations, self.weights), "worth": equivalent and asdict(equivalent)})
         warped = self.warped_error
         return {
             "style": self.card.name,
             "bank": str(self.model.path),
             "painting": str(self.painting.path) if self.painting else None,
-            "weights": self.weights.as_dict(),
+            "weights": asdict(self.weights),
             "crops": self._losses_dict(self.crops),
             "frames": self._losses_dict(self.frames),
             "gatys": gatys,
@@ -154,7 +154,7 @@ class QualityReport:
         """Return plain values, for JSON."""
         return {
             "stylecam": __version__,
-            "machine": self.environment.as_dict(),
+            "machine": asdict(self.environment),
             "stopped_early": self.stopped,
             **({} if self.failure is None else {"failure": str(self.failure)}),
             "photos": list(map(str, self.photos)),

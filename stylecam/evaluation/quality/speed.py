@@ -1,17 +1,16 @@
-"""Measures what a network costs: its multiply-adds, and the time it takes here."""
+"""Measure what a network costs: its multiply-adds, and the time it takes here."""
 
 from __future__ import annotations
 
 import platform
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from stylecam.evaluation.host import package_version
 from stylecam.evaluation.quality.model_runner import ModelRunner
 from stylecam.media.frame import Size
 from stylecam.utils.clock import Clock, SystemClock
@@ -57,17 +56,13 @@ class InferenceEnvironment:
     def of(cls, runner: ModelRunner) -> InferenceEnvironment:
         """Describe this machine and the engine of `runner`."""
         engine = runner.engine
-        packages = {name: _version(name) for name in ("torch", "onnx", "numpy")}
+        packages = {name: package_version(name) or "unknown" for name in ("torch", "onnx", "numpy")}
         processor = f"{processor_name()} ({usable_cores()} cores)"
         return cls(processor, engine.version, engine.device, cv2.getNumThreads(), platform.python_version(), packages)
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
         return f"{self.engine} on {self.device}, {threads}, {self.processor}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        return asdict(self)
 
 
 def inference_times_ms(runners: Sequence[ModelRunner], size: Size, clock: Clock | None = None) -> list[float]:
@@ -90,10 +85,3 @@ def inference_times_ms(runners: Sequence[ModelRunner], size: Size, clock: Clock 
             if turn >= WARM_UPS:
                 times.append((now() - started_at) * 1000)
     return [statistics.median(times) for times in times_ms]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # built by hand, without its metadata
-        return "unknown"

@@ -1,4 +1,4 @@
-"""Measures how steady a style is, on a still picture with camera noise and on moving clips; needs no PyTorch."""
+"""Measure how steady a style is, on a still picture with camera noise and on moving clips; needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from stylecam.errors import TrainingDataError
 from stylecam.evaluation.quality.model_runner import StyleFunction
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit
+from stylecam.stylize.postprocess.temporal_history import pixel_places, remapped
 
 SIZE = Size(640, 360)
 STILL_FRAMES, SIGMA = 8, 3.0
@@ -45,9 +46,7 @@ class WarpedError:
     valid: float
 
 
-def flicker(
-    paint: StyleFunction, still: Image, *, frames: int = STILL_FRAMES, sigma: float = SIGMA, seed: int = 0
-) -> float:
+def flicker(paint: StyleFunction, still: Image, *, sigma: float = SIGMA, seed: int = 0) -> float:
     """Measure how much sensor noise shows in the painting of a still picture; 1 is as much as in the picture itself.
 
     The picture gets Gaussian noise of `sigma` levels, rounded to whole levels. The result is the standard deviation of
@@ -55,7 +54,7 @@ def flicker(
     """
     chance = np.random.default_rng(seed)
     noised, painted = [], []
-    for _ in range(frames):
+    for _ in range(STILL_FRAMES):
         noise = sigma * chance.standard_normal(still.shape, dtype=np.float32)
         frame = (still + noise).round().clip(0, 255).astype(np.uint8)
         noised.append(frame.astype(np.float32))
@@ -140,22 +139,17 @@ def _frames(path: Path, start: int, count: int) -> Iterator[Image]:
         raise TrainingDataError(f"--clips {path} holds no video that OpenCV's FFmpeg can read; try it in a player")
 
 
-def _grid(flow: Flow) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    height, width = flow.shape[:2]
-    down, right = np.mgrid[0:height, 0:width].astype(np.float32)
-    return right + flow[..., 0], down + flow[..., 1]
-
-
 def _seen_in_both(back: Flow, forth: Flow) -> Mask:
     height, width = back.shape[:2]
-    right, down = _grid(back)
+    places = pixel_places(back.shape) + back
+    right, down = places[..., 0], places[..., 1]
     inside = (right >= 0) & (right <= width - 1) & (down >= 0) & (down <= height - 1)
-    returned = cv2.remap(forth, right, down, cv2.INTER_LINEAR)
+    returned = remapped(forth, places)
     gap = np.square(back + returned).sum(2)
     longest = np.square(back).sum(2) + np.square(returned).sum(2)
     return cast(Mask, inside & (gap <= 0.01 * longest + 0.5))
 
 
 def _difference(before: npt.NDArray[np.float32], now: npt.NDArray[np.float32], back: Flow, seen: Mask) -> float:
-    moved = cv2.remap(before, *_grid(back), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = remapped(before, pixel_places(back.shape) + back)
     return float(np.abs(moved - now)[seen].mean()) if seen.any() else 0.0

@@ -90,7 +90,7 @@ def test_a_case_that_fails_later_keeps_its_timings(clock: ManualClock) -> None:
 def test_it_ends_when_all_cases_have_failed(clock: ManualClock) -> None:
     broken = engine(clock, 5.0)
     broken.unloadable.add("plain")
-    assert time_cases(clock, BenchCase(broken, model()))[0].as_dict()["paint_ms"] is None
+    assert time_cases(clock, BenchCase(broken, model()))[0].paint_ms is None
 
 
 def test_after_a_stop_the_timings_so_far_are_kept(clock: ManualClock) -> None:

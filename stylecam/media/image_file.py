@@ -7,11 +7,9 @@ JPEG 2000.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import struct
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -91,10 +89,11 @@ class ImageFile:
         try:
             # A file object, for what Pillow maps into memory by its name (grey TIFF files) it turns the wrong way.
             with (
-                _without_warnings(),
+                warnings.catch_warnings(),
                 source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file,
-                Pillow.open(file) as opened,
             ):
+                warnings.simplefilter("ignore")  # about large pictures and odd EXIF
+                opened = Pillow.open(file)
                 return _from_pillow(opened, source, name, min_side)
         except Pillow.DecompressionBombError as error:
             raise SourceUnreadableError(
@@ -112,7 +111,14 @@ class ImageFile:
 
     def flattened_on_white(self) -> Image:
         """Return `image` on a white background, or unchanged if nothing is transparent."""
-        return self.image if self.alpha is None else _on_white(self.image, self.alpha)
+        if self.alpha is None:
+            return self.image
+        result = np.empty_like(self.image)
+        for top in range(0, result.shape[0], _STRIP_ROWS):
+            rows = slice(top, top + _STRIP_ROWS)
+            share = self.alpha[rows, :, None].astype(np.float32) / 255
+            result[rows] = np.round(self.image[rows] * share + 255 * (1 - share)).astype(np.uint8)
+        return result
 
     def write(self, target: Path) -> None:
         """Write to `target` in the format of its suffix, whole or not at all.
@@ -167,14 +173,6 @@ def check_suffix(path: Path) -> None:
     """
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"{path}: pictures are written as {', '.join(_FORMATS)}; write {path.stem or 'picture'}.png")
-
-
-@contextlib.contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Suppress Pillow's warnings about large pictures and odd EXIF."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, min_side: int | None) -> ImageFile:
@@ -283,12 +281,3 @@ def _oriented(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _on_white(image: Image, alpha: npt.NDArray[np.uint8]) -> Image:
-    result = np.empty_like(image)
-    for top in range(0, image.shape[0], _STRIP_ROWS):
-        rows = slice(top, top + _STRIP_ROWS)
-        share = alpha[rows, :, None].astype(np.float32) / 255
-        result[rows] = np.round(image[rows] * share + 255 * (1 - share)).astype(np.uint8)
-    return result

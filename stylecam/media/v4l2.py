@@ -45,15 +45,7 @@ _ENUM_FRAMEINTERVALS = ioctl_number(_READ | _WRITE, 75, 52)
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A device's answer to VIDIOC_QUERYCAP.
-
-    Attributes:
-        path: `/dev/videoN`.
-        card: the device's name.
-        driver: the driver's name.
-        bus: where it is plugged in.
-        flags: V4L2_CAP_ bits of this device node.
-    """
+    """A device's answer to VIDIOC_QUERYCAP; `card` is its name, `flags` are the V4L2_CAP_ bits of this device node."""
 
     path: str
     card: str
@@ -74,14 +66,7 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One size that a camera offers in one pixel format.
-
-    Attributes:
-        fourcc: the pixel format, such as `MJPG`.
-        width: in pixels.
-        height: in pixels.
-        fps: the highest rate, or 0 if the driver does not tell.
-    """
+    """One size that a camera offers in one pixel format, such as `MJPG`; `fps` is 0 if the driver names no rate."""
 
     fourcc: str
     width: int

@@ -35,7 +35,7 @@ class JpegBroadcast:
         self._jpeg = b""
         self._live = False
         self._offered_live = False
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._changed = asyncio.Event()
         self._encoding = False
         self._viewers = 0
         self.number = 0
@@ -74,6 +74,7 @@ class JpegBroadcast:
         """Serve viewers from `loop` from now on."""
         with self._lock:
             self._loop = loop
+            self._changed = asyncio.Event()  # an event belongs to one loop
 
     def detach(self) -> None:
         """Stop serving viewers; the loop is about to end."""
@@ -98,12 +99,7 @@ class JpegBroadcast:
     async def next_jpeg(self, after: int) -> tuple[int, bytes]:
         """Wait for a picture with a number above `after` and return both; once closed, return the last one at once."""
         while self.number <= after and not self.closed:
-            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiting)
-            try:
-                await waiting
-            finally:
-                self._waiting.discard(waiting)
+            await self._changed.wait()
         return self.number, self._jpeg
 
     async def next_live_jpeg(self) -> bytes:
@@ -135,9 +131,8 @@ class JpegBroadcast:
             self._encoding = False
 
     def _wake_viewers(self) -> None:
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class MjpegSink(Sink):

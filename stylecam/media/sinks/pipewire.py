@@ -143,8 +143,7 @@ class _GStreamerCamera:
 def _check_programs() -> None:
     if sys.platform != "linux":
         raise SinkUnavailableError("no PipeWire camera can be made: PipeWire is a part of Linux; use --output virtual")
-    missing = [program for program in (PROGRAM, MONITOR_PROGRAM) if shutil.which(program) is None]
-    if missing:
+    if missing := _missing_programs():
         raise _unavailable(f"{' and '.join(missing)} not found", install_hint())
 
 
@@ -177,7 +176,11 @@ def install_hint() -> str:
 
 def is_available() -> bool:
     """Return whether the programs are installed. Whether PipeWire runs shows when the sink is opened."""
-    return sys.platform == "linux" and all(shutil.which(program) is not None for program in (PROGRAM, MONITOR_PROGRAM))
+    return sys.platform == "linux" and not _missing_programs()
+
+
+def _missing_programs() -> list[str]:
+    return [program for program in (PROGRAM, MONITOR_PROGRAM) if shutil.which(program) is None]
 
 
 def _unavailable(reason: str, remedy: str) -> SinkUnavailableError:

@@ -16,6 +16,7 @@ import numpy as np
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
+from stylecam.media.video_file import SUFFIXES
 from stylecam.utils.files import create_part_file
 from stylecam.utils.optional import install_command, load
 
@@ -28,7 +29,6 @@ FINISH_TIMEOUT_S = 8.0
 """How long `close` waits for the encoder to finish the file."""
 FAILURE_TIMEOUT_S = 0.3
 """How long it waits after the encoder has failed."""
-_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
 
 class RecorderSink(Sink):
@@ -54,9 +54,9 @@ class RecorderSink(Sink):
         self._failure: str | None = None
 
     def _open(self, size: Size, fps: float) -> None:
-        if self.path.suffix.lower() not in _SUFFIXES:
+        if self.path.suffix.lower() not in SUFFIXES:
             raise SinkUnavailableError(
-                f"{self.path}: recordings are {', '.join(_SUFFIXES)} files; write {self.path}.mp4"
+                f"{self.path}: recordings are {', '.join(SUFFIXES)} files; write {self.path}.mp4"
             )
         folder = self.path.parent
         if not folder.is_dir():
@@ -125,8 +125,9 @@ class RecorderSink(Sink):
             count, image = item
             try:
                 encoder.write(image, count)
-                if count // DISK_CHECK_FRAMES > encoded // DISK_CHECK_FRAMES:
-                    _check_free_space(part.parent)
+                check_due = count // DISK_CHECK_FRAMES > encoded // DISK_CHECK_FRAMES
+                if check_due and shutil.disk_usage(part.parent).free < MIN_FREE_BYTES:
+                    raise OSError("the disk is nearly full")
                 encoded = count
             except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; `write` reports it
                 self._failure = f"recording {self.path} stopped: {error}; what was recorded until now is kept"
@@ -138,11 +139,6 @@ class RecorderSink(Sink):
             self._failure = f"recording {self.path} could not be finished: {error}; what there is lies in {part}"
             return
         part.unlink(missing_ok=True)
-
-
-def _check_free_space(folder: Path) -> None:
-    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
-        raise OSError("the disk is nearly full")
 
 
 class _Encoder(Protocol):

@@ -80,9 +80,8 @@ class VirtualCameraSink(Sink):
             self.name = f"virtual camera {self._camera.device}"
             self._written = 0
             if sys.platform == "linux" and (candidate or "").startswith("/dev/"):
-                from stylecam.media.v4l2_readers import (
-                    reader_detector,  # Linux only, and this module must import everywhere
-                )
+                # Linux only, and this module must import everywhere
+                from stylecam.media.v4l2_readers import reader_detector
 
                 self._reader_detector = reader_detector(str(candidate))
             return
@@ -191,10 +190,8 @@ def _lock(device: str) -> BinaryIO | None:
 
     path = Path(tempfile.gettempdir()) / f"stylecam-{Path(device).name}.lock"
     try:
-        try:
-            descriptor = os.open(
-                path, os.O_RDONLY | os.O_NOFOLLOW
-            )  # another user's file too: to lock it, reading is enough
+        try:  # another user's file too: to lock it, reading is enough
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
             descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from stylecam.media.frame import Frame, Image, Size
+from stylecam.utils.clock import Clock
 
 
 class Source(ABC):
@@ -64,3 +65,30 @@ class Source(ABC):
 
     @abstractmethod
     def _read(self) -> tuple[Image, float] | None: ...
+
+
+class PacedSource(Source):
+    """A source of pictures that wait for nobody: `_draw` makes one at each tick of the requested rate."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._size = Size(1280, 720)
+        self._period = 1 / 30
+        self._opened_at = self._due = 0.0
+
+    def close(self) -> None:
+        """See `Source.close`."""
+
+    def _open(self, size: Size, fps: float) -> None:
+        self._size, self._period = size, 1 / fps
+        self._opened_at = self._due = self._clock.now()
+
+    def _read(self) -> tuple[Image, float] | None:
+        self._clock.wait_until(self._due)
+        now = self._clock.now()
+        self._due = max(self._due + self._period, now - self._period)  # after a pause, go on without catching up
+        return self._draw(now), now
+
+    @abstractmethod
+    def _draw(self, now: float) -> Image: ...

@@ -69,9 +69,7 @@ class CameraSource(Source):
         self._capture = capture
         self._delivered = {
             "size": [int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))],
-            "format": int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False).decode("latin-1")
-            if capture.get(cv2.CAP_PROP_FOURCC) > 0
-            else "",
+            "format": max(0, int(capture.get(cv2.CAP_PROP_FOURCC))).to_bytes(4, "little").decode("latin-1").strip("\0"),
         }
         self._compared, self._damaged = None, 0
         try:
@@ -127,14 +125,10 @@ class CameraSource(Source):
         inaccessible = next((camera for camera in found if camera.path == original.path and camera.problem), None)
         if inaccessible is not None:
             raise CameraBusyError(f"{inaccessible.path}: {inaccessible.problem}")
-        cameras = [camera for camera in found if camera.problem is None]
-        same_place = [camera for camera in cameras if (camera.name, camera.bus) == (original.name, original.bus)]
-        same_name = [
-            camera for camera in cameras if camera.name == original.name and camera.virtual == original.virtual
-        ]
-        for camera in sorted(same_place, key=lambda camera: camera.path != original.path) + same_name:
-            return camera
-        raise CameraNotFoundError(f"{original} is not there any more; plug it in again")
+        same = [c for c in found if c.problem is None and (c.name, c.virtual) == (original.name, original.virtual)]
+        if not same:
+            raise CameraNotFoundError(f"{original} is not there any more; plug it in again")
+        return min(same, key=lambda c: (c.bus != original.bus, c.bus == original.bus and c.path != original.path))
 
     def _unusable(self, camera: Camera) -> CameraBusyError | CameraNotFoundError:
         held = v4l2.holders(camera.path) if sys.platform == "linux" and camera.path else []

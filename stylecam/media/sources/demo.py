@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from importlib import resources
 from pathlib import Path
 from typing import cast
@@ -13,42 +12,14 @@ import numpy as np
 
 from stylecam.errors import SourceUnreadableError
 from stylecam.media.frame import Image, Size
-from stylecam.media.sources.base import Source
+from stylecam.media.sources.base import PacedSource
 from stylecam.media.timestamp import draw_timestamp
 from stylecam.utils.clock import Clock
 
 NOISE_LEVELS = 3.0
 
 
-class _GeneratedSource(Source):
-    """Draws a picture at each tick of the requested rate."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-        self._period = 1 / 30
-        self._due = 0.0
-        self._started_at = 0.0
-        self._size = Size(1280, 720)
-
-    def _open(self, size: Size, fps: float) -> None:
-        self._size, self._period = size, 1 / fps
-        self._started_at = self._due = self._clock.now()
-
-    def _read(self) -> tuple[Image, float] | None:
-        self._clock.wait_until(self._due)
-        now = self._clock.now()
-        self._due = max(self._due + self._period, now - self._period)  # after a pause, go on without catching up
-        return self._draw(now), now
-
-    def close(self) -> None:
-        pass
-
-    @abstractmethod
-    def _draw(self, now: float) -> Image: ...
-
-
-class DemoSource(_GeneratedSource):
+class DemoSource(PacedSource):
     """Shows NASA's portrait of Eileen Collins (public domain), slowly panned and zoomed, with sensor noise."""
 
     name = "demo"
@@ -69,7 +40,7 @@ class DemoSource(_GeneratedSource):
         self._noise = np.clip(np.rint(noise), 0, 255).astype(np.uint8)
 
     def _draw(self, now: float) -> Image:
-        t = now - self._started_at
+        t = now - self._opened_at
         side = self._portrait.shape[0]
         width, height = self._size
         span = side * (0.78 + 0.1 * math.sin(t * 0.31)) * min(1.0, width / height)
@@ -89,7 +60,7 @@ class DemoSource(_GeneratedSource):
         return cast(Image, cv2.addWeighted(picture, 1, noise, 1, -128))
 
 
-class TimestampSource(_GeneratedSource):
+class TimestampSource(PacedSource):
     """Shows a moving pattern whose top edge holds the capture time, so that other programs can measure the latency.
 
     See `stylecam.media.timestamp`. Use it with `--style none`.
@@ -100,7 +71,7 @@ class TimestampSource(_GeneratedSource):
     def _draw(self, now: float) -> Image:
         width, height = self._size
         image = np.full((height, width, 3), 90, np.uint8)
-        x = int((now - self._started_at) * 120) % width
+        x = int((now - self._opened_at) * 120) % width
         cv2.circle(image, (x, height // 2), height // 6, (60, 180, 240), -1, cv2.LINE_AA)
         draw_timestamp(image, now)
         return image

@@ -9,7 +9,7 @@ import cv2
 
 from stylecam.errors import SourceUnreadableError
 from stylecam.media.frame import Image, Size
-from stylecam.media.sources.base import Source
+from stylecam.media.sources.base import PacedSource
 from stylecam.media.transforms import fit
 from stylecam.utils.clock import Clock
 
@@ -17,30 +17,27 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff",
 SECONDS_PER_IMAGE = 5.0
 
 
-class ImageSource(Source):
+class ImageSource(PacedSource):
     """Shows each picture of `path` for `SECONDS_PER_IMAGE`, in an endless loop, at the requested rate.
 
     Files that cannot be read are passed over.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        super().__init__()
+        super().__init__(clock)
         self.name = path.name or str(path)
         self._path = path
-        self._clock = clock
         self._files: list[Path] = []
         self._current = 0
-        self._size = Size(1280, 720)
         self._picture: Image | None = None
-        self._period = 1 / 30
-        self._due = self._next_change_at = 0.0
+        self._next_change_at = 0.0
 
     def close(self) -> None:
         """See `Source.close`."""
         self._picture = None
 
     def _open(self, size: Size, fps: float) -> None:
-        self._size, self._period = size, 1 / fps
+        super()._open(size, fps)
         if self._path.is_dir():
             try:
                 self._files = sorted(p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES)
@@ -54,18 +51,14 @@ class ImageSource(Source):
             self._files = [self._path]
         else:
             raise SourceUnreadableError(f"there is no file {self._path}; check the path")
-        self._due = self._clock.now()
         self._current = -1
         self._show_next()
 
-    def _read(self) -> tuple[Image, float] | None:
-        self._clock.wait_until(self._due)
-        now = self._clock.now()
-        self._due = max(self._due + self._period, now)
+    def _draw(self, now: float) -> Image:
         if now >= self._next_change_at and len(self._files) > 1:
             self._show_next()
         assert self._picture is not None
-        return self._picture, now
+        return self._picture
 
     def _show_next(self) -> None:
         """Read the next picture that can be read, and fit it to the requested size."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from stylecam.control.commands import CommandQueue
 from stylecam.live.capture import Capture
 from stylecam.live.context import PipelineContext
-from stylecam.live.publisher import Overlays, Publisher, SinkRunner, starting_frame
-from stylecam.live.report import GovernorReport, PipelineReport
+from stylecam.live.publisher import Publisher, SinkRunner, starting_frame
+from stylecam.live.report import PipelineReport
 from stylecam.media.frame import Frame, Image
 from stylecam.media.overlays import panic_cover
 from stylecam.media.sinks.base import Sink
@@ -71,8 +71,10 @@ class Pipeline:
             self._styled,
             [SinkRunner(sink, context.size, context.fps) for sink in sinks],
             context,
-            Overlays(starting_frame(context.size, self._clock.now()), self.capture.badge_text, self._cover),
             stylizer.stages,
+            starting_frame(context.size, self._clock.now()),
+            badge_text=self.capture.badge_text,
+            cover=self._cover,
         )
         self.newest: Frame | None = None
         self._held: Frame | None = None
@@ -87,11 +89,6 @@ class Pipeline:
     def stopping(self) -> threading.Event:
         """Set it to end all three threads."""
         return self._context.stopping
-
-    @property
-    def sink_runners(self) -> tuple[SinkRunner, ...]:
-        """The sinks with their troubles."""
-        return self.publisher.sink_runners
 
     @property
     def owns_source(self) -> bool:
@@ -156,16 +153,13 @@ class Pipeline:
     def report(self) -> PipelineReport:
         """Return the figures of this moment: counters, the governor's decision, troubles."""
         result = self._stylizer.result
-        decision = result.decision
         return PipelineReport(
             frames=self._context.stats.snapshot(self._clock.now()),
             painting=result.stylized,
             detail=result.detail,
             stages=self._stylizer.stages.snapshot(),
             rung=result.rung,
-            governor=None
-            if decision is None
-            else GovernorReport(decision.rung, decision.predicted_ms, decision.reason),
+            governor=result.decision,
             waiting_for=self._context.viewers.waiting_for,
             beats=self.publisher.beats,
             source_trouble=self.capture.trouble,
@@ -173,7 +167,7 @@ class Pipeline:
 
     def troubles(self) -> dict[str, str]:
         """Return what does not work at this moment, by the name of the sink, or `the camera`."""
-        troubles = {runner.sink.name: runner.trouble for runner in self.sink_runners if runner.trouble}
+        troubles = {runner.sink.name: runner.trouble for runner in self.publisher.sink_runners if runner.trouble}
         if self.capture.trouble:
             troubles["the camera"] = self.capture.trouble
         return troubles

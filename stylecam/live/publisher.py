@@ -6,12 +6,10 @@ import cmath
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from stylecam.errors import SinkError, SinkLostError, WindowClosedError
 from stylecam.live.context import PipelineContext
 from stylecam.live.report import OutputStatus
-from stylecam.live.stats import Stats
 from stylecam.live.viewers import UPDATE_INTERVAL_S
 from stylecam.media.frame import Frame, Size
 from stylecam.media.overlays import starting_cover, with_badge
@@ -134,40 +132,13 @@ class SinkRunner:
         return True
 
 
-def close_all(sink_runners: Sequence[SinkRunner], stats: Stats) -> None:
-    """Close every sink, also when closing one fails. The first failure is raised when all are closed."""
-    failures: list[Exception] = []
-    for runner in sink_runners:
-        try:
-            runner.sink.close()
-        except Exception as error:  # noqa: BLE001 - counted and raised below; the other sinks must not stay open for it
-            stats.count_fault("sink", f"{runner.sink.name} could not be closed: {error}")
-            failures.append(error)
-    if failures:
-        raise failures[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Overlays:
-    """What is published on the styled picture, or instead of it.
-
-    Attributes:
-        card: published until the first frame comes, and while nobody watches.
-        badge_text: words to show on the picture at a time (clock seconds), or None.
-        cover: a picture to publish instead of whatever there is, or None.
-    """
-
-    card: Frame
-    badge_text: Callable[[float], str | None] = lambda _: None
-    cover: Callable[[], Frame | None] = lambda: None
-
-
 class Publisher:
     """Writes to all sinks at the output rate: the newest styled frame, or the last one again.
 
     While nobody watches it writes a card now and then, and new viewers see that card until the camera is there.
 
     Attributes:
+        sink_runners: where frames go; any thread may read them.
         shown: the frame published last; nobody writes into it.
         beats: how often it went round, also while nobody watches. It stands still only while a sink hangs.
     """
@@ -177,39 +148,47 @@ class Publisher:
         frames: Latest[tuple[Frame, float]],
         sink_runners: Sequence[SinkRunner],
         context: PipelineContext,
-        overlays: Overlays,
         stages: StageTimes,
+        card: Frame,
+        *,
+        badge_text: Callable[[float], str | None],
+        cover: Callable[[], Frame | None],
     ) -> None:
-        """Publish `frames`, which carries styled frames with the time they were ready, to `sink_runners`."""
+        """Prepare to publish; nothing is written before `run`.
+
+        Args:
+            frames: styled frames, each with the time it was ready.
+            sink_runners: where they go.
+            context: what the three threads share.
+            stages: takes the time of the stage `publish`.
+            card: published until the first frame comes, and while nobody watches.
+            badge_text: returns words to show on the picture at a time (clock seconds), or None.
+            cover: returns a picture to publish in place of whatever there is, or None.
+        """
         self._frames = frames
-        self._sink_runners = tuple(sink_runners)
+        self.sink_runners = tuple(sink_runners)
         self._context = context
         self._clock = context.clock
-        self._overlays = overlays
+        self._badge_text, self._cover = badge_text, cover
         self._stages = stages
         self._writing = threading.Lock()
-        self._last = self._card = self.shown = overlays.card
+        self._last = self._card = self.shown = card
         self._card_at = float("-inf")
         self._badged: tuple[Frame, str, Frame] | None = None
         self._pacer = Pacer(context.fps, self._clock.now())
         self.beats = 0
 
-    @property
-    def sink_runners(self) -> tuple[SinkRunner, ...]:
-        """Where frames go."""
-        return self._sink_runners
-
     def add(self, runner: SinkRunner) -> None:
         """Write to one more sink, which is open, from the next frame on. Any thread may call it."""
         with self._writing:
-            self._sink_runners = (*self._sink_runners, runner)
+            self.sink_runners = (*self.sink_runners, runner)
 
     def remove(self, runner: SinkRunner) -> bool:
         """Stop writing to `runner` at once. Return True if frames went to it; the caller then closes its sink."""
         with self._writing:
-            before = len(self._sink_runners)
-            self._sink_runners = tuple(other for other in self._sink_runners if other is not runner)
-            return len(self._sink_runners) < before
+            before = len(self.sink_runners)
+            self.sink_runners = tuple(other for other in self.sink_runners if other is not runner)
+            return len(self.sink_runners) < before
 
     @property
     def shows_card(self) -> bool:
@@ -223,7 +202,7 @@ class Publisher:
                 self.step()
                 self.beats += 1
         finally:
-            close_all(self._sink_runners, self._context.stats)
+            self._close_sinks()
 
     def step(self) -> None:
         """Wait for the tick and publish one frame; or, while nobody watches, check for viewers."""
@@ -239,7 +218,7 @@ class Publisher:
         if taken is not None:
             self._last = taken[0]
             waited_s = now - taken[1]
-        cover = self._overlays.cover()
+        cover = self._cover()
         with self._stages.time("publish"):
             self._write(cover or self._with_badge(now), now)
         done = self._clock.now()
@@ -252,7 +231,7 @@ class Publisher:
         if not self.shows_card:
             self._last = self._card
             self._context.stats.pause()
-        card = self._overlays.cover() or self._card
+        card = self._cover() or self._card
         if now - self._card_at >= CARD_S or card is not self.shown:
             self._card_at = now
             self._write(card, now)
@@ -261,13 +240,25 @@ class Publisher:
     def _write(self, frame: Frame, now: float) -> None:
         self.shown = frame
         with self._writing:
-            for runner in self._sink_runners:
+            for runner in self.sink_runners:
                 failure = runner.write(frame, now)
                 if failure is not None:
                     self._context.stats.count_fault("sink", failure)
 
+    def _close_sinks(self) -> None:
+        """Close every sink, also when closing one fails. The first failure is raised when all are closed."""
+        failures: list[Exception] = []
+        for runner in self.sink_runners:
+            try:
+                runner.sink.close()
+            except Exception as error:  # noqa: BLE001 - counted, and raised when the other sinks are closed too
+                self._context.stats.count_fault("sink", f"{runner.sink.name} could not be closed: {error}")
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
     def _with_badge(self, now: float) -> Frame:
-        text = self._overlays.badge_text(now)
+        text = self._badge_text(now)
         if text is None:
             return self._last
         if self._badged is None or self._badged[0] is not self._last or self._badged[1] != text:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,14 +22,6 @@ from stylecam.utils.files import create_unique_file, write_bytes
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class MediaFolders:
-    """Where snapshots (`pictures`) and recordings (`videos`) are kept. A folder is made when it is needed."""
-
-    pictures: Path
-    videos: Path
-
-
 class MediaSaver:
     """Carries out the commands of a run that need more than a change of state.
 
@@ -43,16 +34,18 @@ class MediaSaver:
         control: CommandQueue,
         publisher: Publisher,
         context: PipelineContext,
-        folders: MediaFolders,
-        changed: Callable[[], None] = lambda: None,
+        pictures: Path,
+        videos: Path,
+        changed: Callable[[], None],
     ) -> None:
-        """Take commands from `control`, and pictures from `publisher`.
+        """Take commands from `control` and frames from `publisher`.
 
-        `changed` is called when `recording` has changed, from any thread.
+        Snapshots are kept in `pictures` and recordings in `videos`, folders that are made when needed. `changed` is
+        called from any thread when `recording` has changed.
         """
         self._control = control
         self._publisher, self._context = publisher, context
-        self._folders = folders
+        self._pictures, self._videos = pictures, videos
         self._changed = changed
         self._worker = ThreadPoolExecutor(1, "stylecam-media")
         self._runner: SinkRunner | None = None
@@ -110,7 +103,7 @@ class MediaSaver:
         if shown.index < 0:
             raise CommandRefusedError("there is no picture yet")
         data = cv2.imencode(".png", shown.image)[1].tobytes()
-        path = _new_file(self._folders.pictures, pending, ".png")
+        path = _new_file(self._pictures, pending, ".png")
         try:
             write_bytes(path, data)
         except OSError:
@@ -135,7 +128,7 @@ class MediaSaver:
         return {"file": str(path)}
 
     def _begin_recording(self, pending: PendingCommand) -> dict[str, str]:
-        path = _new_file(self._folders.videos, pending, ".mp4")
+        path = _new_file(self._videos, pending, ".mp4")
         path.unlink()  # the recorder makes its own, which gets this name when it is whole
         runner = SinkRunner(RecorderSink(path), self._context.size, self._context.fps)
         try:

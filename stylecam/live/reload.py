@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from stylecam.control.actions import ACTIONS, ActionContext, Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings, bind
+from stylecam.errors import CommandRefusedError
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image
 from stylecam.media.overlays import panic_cover, panic_cover_from_file
@@ -66,6 +67,11 @@ def _commands(changed: list[Option], after: Settings) -> Iterator[Command]:
             continue
         argument = ACTIONS[option.command].parameters[0].name
         yield Command.from_json(option.command, {argument: value})
+
+
+def no_configuration() -> Settings:
+    """Refuse to reload a run that was started from settings without a configuration file."""
+    raise CommandRefusedError("there is no configuration to read again")
 
 
 class Reloader:

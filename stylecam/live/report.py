@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stylecam.media.frame import Size
-from stylecam.stylize.governor import Rung
+from stylecam.stylize.governor import Decision, Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +98,7 @@ class FrameStats:
 
     def to_json(self) -> dict[str, Any]:
         """Return the counters as a plain dict."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("latency_ms", "gap_ms", "style_ms", "recent"):
-            plain[name] = asdict(plain[name])
-        return {**plain, "faults": self.faults.to_json()}
-
-
-@dataclass(frozen=True, slots=True)
-class GovernorReport:
-    """The governor's last decision: the rung it wants, the time it predicts for it, and why."""
-
-    rung: Rung
-    predicted_ms: float | None
-    reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the decision as a plain dict."""
-        predicted_ms = None if self.predicted_ms is None else round(self.predicted_ms, 2)
-        return {"wanted": list(self.rung.size), "predicted_ms": predicted_ms, "reason": self.reason}
+        return {**asdict(self), "faults": self.faults.to_json()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,24 +122,25 @@ class PipelineReport:
     detail: bool
     stages: Mapping[str, Mapping[str, Any]]
     rung: Rung | None
-    governor: GovernorReport | None
+    governor: Decision | None
     waiting_for: str | None
     beats: int
     source_trouble: str | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as one flat dict."""
+        figures = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "frames"}
         return {
             **self.frames.to_json(),
-            "painting": self.painting,
-            "detail": self.detail,
-            "stages": self.stages,
+            **figures,
             "rung": None if self.rung is None else list(self.rung.size),
-            "governor": None if self.governor is None else self.governor.to_json(),
-            "waiting_for": self.waiting_for,
-            "beats": self.beats,
-            "source_trouble": self.source_trouble,
+            "governor": None if self.governor is None else _decision_json(self.governor),
         }
+
+
+def _decision_json(decision: Decision) -> dict[str, Any]:
+    predicted_ms = None if decision.predicted_ms is None else round(decision.predicted_ms, 2)
+    return {"wanted": list(decision.rung.size), "predicted_ms": predicted_ms, "reason": decision.reason}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
-"""A running camera: opened from plain settings, watched while it runs, and closed again."""
+"""A live session: source, stylizer, sinks and controls, opened from plain settings, run and closed."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
@@ -11,24 +10,25 @@ from typing import Any
 import cv2
 
 from stylecam.control.actions import Command
-from stylecam.control.commands import AutoCycle, CommandQueue
+from stylecam.control.commands import CommandQueue
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
-from stylecam.control.keyboard.bindings import Bindings, bind, command_for_key
+from stylecam.control.keyboard.bindings import Bindings, bind
 from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
-from stylecam.errors import CommandRefusedError, SessionNotOpenError
+from stylecam.errors import SessionNotOpenError
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
+from stylecam.live.main_loop import MainLoop, Tick
 from stylecam.live.notifications import Notifications, log_refusal, notices_on_page
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.publisher import starting_frame
-from stylecam.live.recording import MediaFolders, MediaSaver
-from stylecam.live.reload import Reloader
+from stylecam.live.recording import MediaSaver
+from stylecam.live.reload import Reloader, no_configuration
 from stylecam.live.report import EngineStatus, SessionReport
 from stylecam.live.settings import Settings
 from stylecam.live.startup import (
@@ -58,18 +58,10 @@ from stylecam.utils.options import options_of
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
 
-logger = logging.getLogger(__name__)
-
-WINDOW_TICK_S = 1 / 60
-"""Time between two rounds of the main loop while there is a preview window."""
-TICK_S = 0.25
-"""Time between two reports of the figures."""
 REPORTED = frozenset(
     {"style", "bypass", "frozen", "panic", "version", *(each.name for each in options_of(LookSettings) if each.preset)}
 )
-"""What the report takes over from the state."""
-
-Tick = Callable[[SessionReport], None]
+"""The part of the live state that the report shows."""
 
 
 class Session:
@@ -114,16 +106,26 @@ class Session:
         self._catalog = catalog
         self._clock = clock or SystemClock()
         self._own_source, self._own_sinks = source, sinks
-        self._read_settings = reload
+        self._read_settings = reload or no_configuration
         self.stats = Stats()
         self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets)
         self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock)
         self._scene_follower = SceneFollower(settings.obs, settings.scenes, self.control, self.press)
         self._notifications = Notifications()
         self._stats_file = StatsFile(settings.stats)
+        self._main_loop = MainLoop(
+            settings,
+            self._clock,
+            self.control,
+            self.stats,
+            self._stats_file,
+            self._keyboard,
+            self._notifications,
+            self.press,
+            self.report,
+        )
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
         self._began_at = self._clock.now()
-        self._interrupted = self._reload_requested = False
         self._closing = contextlib.ExitStack()
         self._devices = Devices(settings.size, settings.fps, self._closing)
         self._parts: OpenParts | None = None
@@ -222,7 +224,7 @@ class Session:
                     ending.callback(stopping)
                 if started is not None:
                     started()
-                self._watch(parts, tick)
+                self._main_loop.run(parts, tick)
         finally:
             final = self.report()
             self._stats_file.write(final.to_json(), self._clock.now())
@@ -230,11 +232,11 @@ class Session:
 
     def interrupt(self) -> None:
         """End the run. It only sets a flag, so a signal handler may call it, and any thread."""
-        self._interrupted = True
+        self._main_loop.interrupted = True
 
     def request_reload(self) -> None:
         """Have the configuration read again. It only sets a flag, so a signal handler may call it."""
-        self._reload_requested = True
+        self._main_loop.reload_requested = True
 
     def press(self, command: Command | str) -> None:
         """Submit a command as if a key was pressed, from any thread; a refusal is logged.
@@ -242,7 +244,6 @@ class Session:
         Raises:
             UsageError: no command reads like `command`, for example `next` or `select:2`.
         """
-        command = Command.parse(command) if isinstance(command, str) else command
         self.control.submit(command).add_done_callback(log_refusal)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
@@ -307,8 +308,14 @@ class Session:
         pool, stylizer = chooser.load(engine, self.control.state.look, self._catalog.models, self._stylizer)
         context = self._context()
         pipeline = Pipeline(source, devices.sinks, stylizer, self.control, context, panic)
-        folders = MediaFolders(settings.pictures, settings.videos)
-        media_saver = MediaSaver(self.control, pipeline.publisher, context, folders, self._state_changed)
+        media_saver = MediaSaver(
+            self.control,
+            pipeline.publisher,
+            context,
+            settings.pictures,
+            settings.videos,
+            changed=(lambda: None) if server is None else server.send_state,
+        )
         self._closing.callback(media_saver.close)
         reloader = self._reloader(pipeline)
         return OpenParts(source, requested_sinks, server, pool, chooser.reason, pipeline, media_saver, reloader)
@@ -351,9 +358,7 @@ class Session:
         )
         return PipelineContext(settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget)
 
-    def _reloader(self, pipeline: Pipeline) -> Reloader | None:
-        if self._read_settings is None:
-            return None
+    def _reloader(self, pipeline: Pipeline) -> Reloader:
         return Reloader(
             self._settings,
             self._read_settings,
@@ -365,75 +370,9 @@ class Session:
             press=self.press,
         )
 
-    def _watch(self, parts: OpenParts, tick: Tick | None) -> None:
-        """Look after everything that needs the main thread, until something ends the run."""
-        began = self._clock.now()
-        ticked = float("-inf")
-        cycle = AutoCycle()
-        while not self._ended(parts, began):
-            for window in parts.windows:
-                command = command_for_key(key) if (key := window.show()) else None
-                if command is not None:
-                    self.press(command)
-            if self._reload_requested:
-                self._reload_requested = False
-                self.press("reload")
-            parts.media_saver.handle_commands(lambda: self._reload(parts))
-            now = self._clock.now()
-            if (command := cycle.due(self.control.state, now)) is not None:
-                self.press(command)
-            if now - ticked >= TICK_S:
-                ticked = now
-                self._tick(parts, now, tick)
-            if self._stats_file.is_due(now):
-                self._stats_file.write(self.report().to_json(), now)
-            self._clock.wait_until(now + (WINDOW_TICK_S if parts.windows else TICK_S / 2), self.control.attention)
-
-    def _ended(self, parts: OpenParts, began: float) -> bool:
-        seconds = self._settings.seconds
-        return (
-            self._interrupted
-            or self.control.quitting.is_set()
-            or (seconds is not None and self._clock.now() - began >= seconds)
-            or parts.ended
-        )
-
-    def _tick(self, parts: OpenParts, now: float, tick: Tick | None) -> None:
-        """Log what is new and pass the figures on, about four times a second."""
-        parts.media_saver.maintain()
-        parts.pool.return_memory(now)
-        trouble = parts.pool.engine.trouble
-        if trouble is not None and self._notifications.warn_once(trouble):
-            self.stats.count_fault("engine", trouble)
-        while parts.pool.notices:
-            logger.warning("%s", parts.pool.notices.popleft())
-        troubles = parts.pipeline.troubles()
-        if self._keyboard.trouble is not None:
-            troubles["hotkeys"] = self._keyboard.trouble
-        if self._notifications.update(troubles):
-            self._state_changed()
-        if tick is None and not (parts.server is not None and parts.server.has_clients):
-            return
-        report = self.report()
-        if tick is not None:
-            tick(report)
-        if parts.server is not None:
-            parts.server.send_stats(report.to_json())
-
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.count_fault(kind, message)
         self._notifications.warn_once(message)
-
-    def _reload(self, parts: OpenParts) -> None:
-        if parts.reloader is None:
-            raise CommandRefusedError("there is no configuration to read again")
-        parts.reloader.reload()
-        self._state_changed()
-
-    def _state_changed(self) -> None:
-        """Tell the page that something which the state shows has changed. Any thread may call it."""
-        if self._parts is not None and self._parts.server is not None:
-            self._parts.server.send_state()
 
     def _report_json(self) -> dict[str, Any]:
         """Return the figures for the page, which may ask before everything is open."""

@@ -88,7 +88,7 @@ class OpenParts:
     engine_reason: str | None
     pipeline: Pipeline
     media_saver: MediaSaver
-    reloader: Reloader | None
+    reloader: Reloader
 
     @property
     def windows(self) -> list[WindowSink]:
@@ -98,7 +98,7 @@ class OpenParts:
     @property
     def requested_runners(self) -> list[SinkRunner]:
         """The outputs asked for with their troubles: no recording that began meanwhile."""
-        return [runner for runner in self.pipeline.sink_runners if runner.sink in self.requested_sinks]
+        return [runner for runner in self.pipeline.publisher.sink_runners if runner.sink in self.requested_sinks]
 
     @property
     def ended(self) -> bool:
@@ -108,6 +108,16 @@ class OpenParts:
             or any(window.closed_by_user for window in self.windows)
             or all(runner.given_up for runner in self.requested_runners)
         )
+
+    def reload(self) -> None:
+        """Read the configuration again and apply what can change; raises what the reloader raises."""
+        self.reloader.reload()
+        self.send_state()
+
+    def send_state(self) -> None:
+        """Tell the page, where there is one, that something which the state shows has changed."""
+        if self.server is not None:
+            self.server.send_state()
 
 
 def initial_state(settings: Settings, catalog: Catalog) -> LiveState:

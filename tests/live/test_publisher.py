@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stylecam.control.state import LiveState
 from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
-from stylecam.live.publisher import CARD_S, RETRY_S, Overlays, Pacer, Publisher, SinkRunner
+from stylecam.live.publisher import CARD_S, RETRY_S, Pacer, Publisher, SinkRunner
 from stylecam.live.viewers import LINGER_S, UPDATE_INTERVAL_S, Viewers
 from stylecam.media.frame import Frame, Image
 from stylecam.testing import CollectingSink, gray_image
@@ -183,9 +183,15 @@ class SteppedPublisher:
         self.sink_runners = [SinkRunner(sink, SIZE, FPS) for sink in sinks]
         for runner in self.sink_runners:
             runner.open()
-        overlays = Overlays(frame(-1, self.clock.now()), lambda now: badge_text(now), lambda: self.cover)
-        stages = StageTimes(self.clock)
-        self.publisher = Publisher(self.slot, self.sink_runners, self.context, overlays, stages)
+        self.publisher = Publisher(
+            self.slot,
+            self.sink_runners,
+            self.context,
+            StageTimes(self.clock),
+            frame(-1, self.clock.now()),
+            badge_text=badge_text,
+            cover=lambda: self.cover,
+        )
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):

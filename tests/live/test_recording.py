@@ -15,7 +15,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, UsageError
 from stylecam.live import recording as room
 from stylecam.live.pipeline import Pipeline
-from stylecam.live.recording import MediaFolders, MediaSaver
+from stylecam.live.recording import MediaSaver
 from stylecam.live.viewers import Viewers
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.models.catalog import Catalog
@@ -45,7 +45,8 @@ class SteppedSaver:
             self.control,
             self.pipeline.publisher,
             self.context,
-            MediaFolders(self.pictures, self.videos),
+            self.pictures,
+            self.videos,
             changed=lambda: self.changes.append(self.media_saver.recording),
         )
         self.reload = reload
@@ -75,7 +76,7 @@ def stage(clock: ManualClock, tmp_path: Path) -> Iterator[SteppedSaver]:
     stage = SteppedSaver(clock, tmp_path)
     yield stage
     stage.media_saver.close()
-    for runner in stage.pipeline.sink_runners:  # a recording that a test has begun ends with it
+    for runner in stage.pipeline.publisher.sink_runners:  # a recording that a test has begun ends with it
         runner.sink.discard()
 
 
@@ -200,12 +201,12 @@ def test_a_recording_of_nothing_is_said(stage: SteppedSaver) -> None:
 def test_a_recording_that_fails_on_the_way_is_let_go(stage: SteppedSaver) -> None:
     stage.step()
     stage.file("record:on")
-    (recorder,) = [o.sink for o in stage.pipeline.sink_runners if isinstance(o.sink, RecorderSink)]
+    (recorder,) = [o.sink for o in stage.pipeline.publisher.sink_runners if isinstance(o.sink, RecorderSink)]
     recorder._failure = "the disk is nearly full"
     stage.step(2)
     assert stage.media_saver.recording is None
     stage.media_saver.maintain()
-    assert until(lambda: len(stage.pipeline.sink_runners) == 1)
+    assert until(lambda: len(stage.pipeline.publisher.sink_runners) == 1)
     stage.media_saver.maintain()
     assert stage.file("record:on")
 

@@ -1,0 +1,107 @@
+"""The main loop of a session: what needs the main thread, and what happens a few times a second."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stylecam.control.actions import Command
+from stylecam.control.commands import AutoCycle, CommandQueue
+from stylecam.control.keyboard.bindings import command_for_key
+from stylecam.control.keyboard.global_hotkeys import Keyboard
+from stylecam.live.notifications import Notifications
+from stylecam.live.report import SessionReport
+from stylecam.live.settings import Settings
+from stylecam.live.startup import OpenParts
+from stylecam.live.stats import Stats, StatsFile
+from stylecam.utils.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+WINDOW_TICK_S = 1 / 60
+"""Time between two rounds of the main loop while there is a preview window."""
+TICK_S = 0.25
+"""Time between two reports of the figures."""
+
+Tick = Callable[[SessionReport], None]
+
+
+@dataclass
+class MainLoop:
+    """Shows preview windows, carries out deferred commands, changes styles by time, logs troubles, reports figures.
+
+    Attributes:
+        interrupted: set it to end the loop.
+        reload_requested: set it to have the configuration read again. Both are plain flags, so a signal handler may
+            set them, and any thread.
+    """
+
+    settings: Settings
+    clock: Clock
+    control: CommandQueue
+    stats: Stats
+    stats_file: StatsFile
+    keyboard: Keyboard
+    notifications: Notifications
+    press: Callable[[Command | str], None]
+    report: Callable[[], SessionReport]
+    interrupted: bool = False
+    reload_requested: bool = False
+
+    def run(self, parts: OpenParts, tick: Tick | None) -> None:
+        """Loop until the user, the time or a fault ends the run; `tick` gets the figures about four times a second."""
+        began = self.clock.now()
+        ticked_at = float("-inf")
+        cycle = AutoCycle()
+        while not self._ended(parts, began):
+            for window in parts.windows:
+                command = command_for_key(key) if (key := window.show()) else None
+                if command is not None:
+                    self.press(command)
+            if self.reload_requested:
+                self.reload_requested = False
+                self.press("reload")
+            parts.media_saver.handle_commands(parts.reload)
+            now = self.clock.now()
+            if (command := cycle.due(self.control.state, now)) is not None:
+                self.press(command)
+            if now - ticked_at >= TICK_S:
+                ticked_at = now
+                self._log_troubles(parts, now)
+                self._report_figures(parts, tick)
+            if self.stats_file.is_due(now):
+                self.stats_file.write(self.report().to_json(), now)
+            self.clock.wait_until(now + (WINDOW_TICK_S if parts.windows else TICK_S / 2), self.control.attention)
+
+    def _ended(self, parts: OpenParts, began: float) -> bool:
+        seconds = self.settings.seconds
+        return (
+            self.interrupted
+            or self.control.quitting.is_set()
+            or (seconds is not None and self.clock.now() - began >= seconds)
+            or parts.ended
+        )
+
+    def _log_troubles(self, parts: OpenParts, now: float) -> None:
+        parts.media_saver.maintain()
+        parts.pool.return_memory(now)
+        trouble = parts.pool.engine.trouble
+        if trouble is not None and self.notifications.warn_once(trouble):
+            self.stats.count_fault("engine", trouble)
+        while parts.pool.notices:
+            logger.warning("%s", parts.pool.notices.popleft())
+        troubles = parts.pipeline.troubles()
+        if self.keyboard.trouble is not None:
+            troubles["hotkeys"] = self.keyboard.trouble
+        if self.notifications.update(troubles):
+            parts.send_state()
+
+    def _report_figures(self, parts: OpenParts, tick: Tick | None) -> None:
+        if tick is None and not (parts.server is not None and parts.server.has_clients):
+            return
+        report = self.report()
+        if tick is not None:
+            tick(report)
+        if parts.server is not None:
+            parts.server.send_stats(report.to_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import fields
 from types import TracebackType
 from typing import Any
@@ -22,13 +22,15 @@ from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
 from stylecam.utils import paths
 
+NOT_RUNNING = "the camera is not running; use it inside `with stylecam.Live(...) as live:`"
+
 
 class Live:
     """A camera that is captured, stylized and published while a `with` block runs.
 
     Capturing, stylizing and publishing happen on threads of their own, so the block is free to do something else.
-    Leaving it stops everything within about a second. What a user should know is logged to the loggers under
-    `stylecam`.
+    Leaving it stops everything within about a second. An instance runs once. What a user should know is logged to the
+    loggers under `stylecam`.
 
     Example:
         with stylecam.Live(camera="demo", style="great_wave", outputs=["virtual"]) as live:
@@ -43,8 +45,8 @@ class Live:
             source: read instead of the camera that the settings name; not open.
             sinks: written to instead of the outputs that the settings name; not open.
             **settings: the options of `stylecam run` as fields of `stylecam.live.settings.Settings`: `camera`, `style`,
-                `size` (width, height), `fps`, `outputs`, `strength`, `steadiness` and so on. Global hotkeys and the
-                web page are off unless `hotkeys=True` or `server=True`.
+                `size` (width, height), `fps`, `outputs`, `strength`, `steadiness` and so on. Global hotkeys, keys
+                typed in the terminal and the web page are off unless `hotkeys`, `terminal_keys` or `server` is True.
 
         Raises:
             UsageError: a setting does not exist or is out of range, or a preview window is asked for, which only the
@@ -52,23 +54,26 @@ class Live:
             StyleNotFoundError: there is no style of this name.
         """
         self._session = Session(_settings(settings), Catalog.installed(), source=source, sinks=sinks)
-        self._thread = threading.Thread(target=self._run, name="stylecam-session")
-        self._started, self._ended = threading.Event(), threading.Event()
-        self._error: BaseException | None = None
-        self._final: SessionReport | None = None
+        self._executor = ThreadPoolExecutor(1, "stylecam-session")
+        self._started = threading.Event()
+        self._run: Future[SessionReport] | None = None
 
     def __enter__(self) -> Live:
         """Open everything and return once frames flow.
 
         Raises:
             StylecamError: something asked for cannot be had; nothing stays open.
+            SessionNotOpenError: it ran before.
         """
-        self._session.open()
+        if self._run is not None:
+            raise SessionNotOpenError("this camera ran already; make a new stylecam.Live")
         try:
-            self._thread.start()
+            self._session.open()
+            self._run = self._executor.submit(self._run_session)
+            self._run.add_done_callback(lambda _: self._started.set())
             self._started.wait()
-            if self._error is not None:
-                raise self._error
+            if self._run.done():
+                self._run.result()
         except BaseException:
             self._stop()
             raise
@@ -83,8 +88,8 @@ class Live:
             Exception: what ended the run unexpectedly, unless the block itself raised.
         """
         self._stop()
-        if error is None and self._error is not None:
-            raise self._error
+        if error is None and self._run is not None:
+            self._run.result()
 
     @property
     def state(self) -> LiveState:
@@ -94,7 +99,7 @@ class Live:
     @property
     def running(self) -> bool:
         """Return whether frames are being published."""
-        return self._started.is_set() and not self._ended.is_set()
+        return self._run is not None and not self._run.done()
 
     def press(self, command: str) -> Future[CommandResult]:
         """Submit a command as the keys do: `next`, `select:3`, `preset:calm`, `panic`. Any thread may call it.
@@ -110,7 +115,7 @@ class Live:
         return self._session.control.submit(command)
 
     def frame(self) -> Frame:
-        """Return the frame published last, a card before the first painting. Any thread may call it; nobody changes it.
+        """Return the frame published last, or a card before the first one. Any thread may call it; never write into it.
 
         Raises:
             SessionNotOpenError: the camera is not running.
@@ -124,33 +129,38 @@ class Live:
         Raises:
             SessionNotOpenError: the camera was never opened.
         """
-        return self._final or self._session.report()
+        if self._run is not None and self._run.done() and self._run.exception() is None:
+            return self._run.result()
+        return self._session.report()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the run has ended, at most `timeout` seconds; return whether it has ended.
 
-        It ends when somebody quits, when its time is over or when every output has failed.
-        """
-        return self._ended.wait(timeout)
+        It ends when somebody quits, when its time is over, when every output has failed, or by an unexpected error,
+        which leaving the block then raises.
 
-    def _run(self) -> None:
+        Raises:
+            SessionNotOpenError: the camera was never opened.
+        """
+        if self._run is None:
+            raise SessionNotOpenError(NOT_RUNNING)
+        return bool(wait([self._run], timeout).done)
+
+    def _run_session(self) -> SessionReport:
         try:
-            self._final = self._session.run(started=self._started.set)
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that leaves the block
-            self._error = error
+            return self._session.run(started=self._started.set)
         finally:
-            self._ended.set()
-            self._started.set()
+            self._session.close()
 
     def _stop(self) -> None:
         self._session.interrupt()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._executor.shutdown()
         self._session.close()
 
     def _require_running(self) -> None:
         if not self.running:
-            raise SessionNotOpenError("the camera is not running; use it inside `with stylecam.Live(...) as live:`")
+            cause = None if self._run is None else self._run.exception()
+            raise SessionNotOpenError(NOT_RUNNING) from cause
 
 
 def _settings(values: dict[str, Any]) -> Settings:
@@ -162,6 +172,7 @@ def _settings(values: dict[str, Any]) -> Settings:
             raise UsageError(f"Live has no setting {name!r}; {hint}")
     merged: dict[str, Any] = {
         "hotkeys": False,
+        "terminal_keys": False,
         "server": False,
         "pictures": paths.user_pictures(),
         "videos": paths.user_videos(),

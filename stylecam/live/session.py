@@ -109,7 +109,9 @@ class Session:
         self._read_settings = reload or no_configuration
         self.stats = Stats()
         self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets)
-        self._keyboard = Keyboard(bind(settings.bindings), settings.hotkeys, self.press, self._clock)
+        self._keyboard = Keyboard(
+            bind(settings.bindings), settings.hotkeys, self.press, self._clock, terminal_enabled=settings.terminal_keys
+        )
         self._scene_follower = SceneFollower(settings.obs, settings.scenes, self.control, self.press)
         self._notifications = Notifications()
         self._stats_file = StatsFile(settings.stats)
@@ -128,6 +130,7 @@ class Session:
         self._began_at = self._clock.now()
         self._closing = contextlib.ExitStack()
         self._devices = Devices(settings.size, settings.fps, self._closing)
+        self._used = False
         self._parts: OpenParts | None = None
 
     def __enter__(self) -> Session:
@@ -171,10 +174,11 @@ class Session:
 
         Raises:
             StylecamError: something asked for cannot be had.
-            SessionNotOpenError: it was opened before; a session runs once.
+            SessionNotOpenError: it was opened before, with or without success; a session runs once.
         """
-        if self._parts is not None:
+        if self._used:
             raise SessionNotOpenError("a session runs once; make a new one")
+        self._used = True
         try:
             self._parts = self._open()
         except BaseException:

@@ -111,6 +111,8 @@ class Settings(LookSettings, EngineSettings):
     """The folder for snapshots."""
     videos: Path = field(default_factory=Path)
     """The folder for recordings."""
+    terminal_keys: bool = True
+    """Read single keys from the terminal, where there is one."""
     demo: bool = True
     """Show the demo where no camera was asked for and there is none."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stylecam import Frame, Live
+from stylecam.control.keyboard.terminal import TerminalKeys
 from stylecam.errors import (
     CommandRefusedError,
     SessionNotOpenError,
@@ -37,7 +38,7 @@ class CountingSink(Sink):
     def __init__(self) -> None:
         super().__init__()
         self.shapes: set[tuple[int, ...]] = set()
-        self.enough = threading.Event()
+        self.enough, self.closed = threading.Event(), threading.Event()
         self._count = 0
 
     def _open(self, size: Size, fps: float) -> None:
@@ -50,7 +51,7 @@ class CountingSink(Sink):
             self.enough.set()
 
     def _close(self) -> None:
-        pass
+        self.closed.set()
 
 
 def test_a_program_runs_the_camera_and_presses_keys() -> None:
@@ -81,11 +82,60 @@ def test_quitting_ends_the_run() -> None:
             live.press("next")
 
 
-def test_before_and_after_the_block_there_is_no_camera() -> None:
+def test_before_the_block_there_is_no_camera() -> None:
     live = Live(sinks=[CountingSink()], **SMALL)
-    for use in (live.frame, live.report, lambda: live.press("next")):
+    for use in (live.frame, live.report, live.wait, lambda: live.press("next")):
         with pytest.raises(SessionNotOpenError):
             use()
+
+
+def test_an_instance_runs_once() -> None:
+    live = Live(sinks=[CountingSink()], **SMALL)
+    with live:
+        with pytest.raises(SessionNotOpenError, match="make a new"):
+            live.__enter__()
+        assert live.running
+    with pytest.raises(SessionNotOpenError, match="make a new"):
+        live.__enter__()
+
+
+def test_a_run_that_ends_by_itself_closes_its_sinks_at_once() -> None:
+    sink = CountingSink()
+    with Live(sinks=[sink], seconds=0.3, **SMALL) as live:
+        assert live.wait(60)
+        assert sink.closed.is_set()
+        assert not live.running
+        assert live.report().seconds >= 0.3
+
+
+def test_an_unexpected_error_ends_the_run_and_is_raised_by_the_block() -> None:
+    class Faulty(CountingSink):
+        def _write(self, frame: Frame) -> None:
+            if frame.index >= 0:
+                raise ZeroDivisionError("a mistake of ours")
+
+    with pytest.raises(ZeroDivisionError), Live(sinks=[Faulty()], **SMALL) as live:  # noqa: PT012
+        assert live.wait(60)
+        with pytest.raises(SessionNotOpenError) as stopped:
+            live.press("next")
+        assert isinstance(stopped.value.__cause__, ZeroDivisionError)
+
+
+def test_an_interrupt_in_the_block_closes_everything() -> None:
+    sink = CountingSink()
+    with pytest.raises(KeyboardInterrupt), Live(sinks=[sink], **SMALL) as live:
+        raise KeyboardInterrupt
+    assert sink.closed.is_set()
+    assert not live.running
+
+
+def test_the_terminal_of_the_program_stays_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(TerminalKeys, "start", lambda keys: started.append(keys))
+    for enabled in ({}, {"terminal_keys": True}):
+        with Live(sinks=[CountingSink()], **SMALL, **enabled):
+            pass
+    assert len(started) == 1
 
 
 def test_a_sink_that_cannot_be_opened_leaves_nothing_open() -> None:
@@ -97,6 +147,8 @@ def test_a_sink_that_cannot_be_opened_leaves_nothing_open() -> None:
     with pytest.raises(SinkUnavailableError, match="no such device"):
         live.__enter__()
     assert not live.running
+    with pytest.raises(SessionNotOpenError, match="make a new"):
+        live.__enter__()
 
 
 @pytest.mark.parametrize(

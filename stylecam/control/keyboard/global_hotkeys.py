@@ -152,18 +152,25 @@ class Keyboard:
     """
 
     def __init__(
-        self, bindings: Bindings, hotkeys_enabled: bool, submit: Callable[[Command], None], clock: Clock
+        self,
+        bindings: Bindings,
+        hotkeys_enabled: bool,
+        submit: Callable[[Command], None],
+        clock: Clock,
+        *,
+        terminal_enabled: bool = True,
     ) -> None:
         """Prepare to listen; nothing is opened before `start`.
 
         Args:
             bindings: the global hotkeys.
-            hotkeys_enabled: False to listen to the terminal only.
+            hotkeys_enabled: whether to listen to the global hotkeys.
             submit: receives the commands, on the threads that listen; it must not block.
             clock: tells when keys are pressed.
+            terminal_enabled: whether to read single keys from the terminal.
         """
         self._bindings = bindings
-        self._hotkeys_enabled = hotkeys_enabled
+        self._hotkeys_enabled, self._terminal_enabled = hotkeys_enabled, terminal_enabled
         self._submit, self._clock = submit, clock
         self._terminal = TerminalKeys(submit)
         self._global: GlobalHotkeys | None = None
@@ -184,7 +191,8 @@ class Keyboard:
 
     def start(self) -> None:
         """Start listening; log a warning if global hotkeys do not work here, or not all of them."""
-        self._terminal.start()
+        if self._terminal_enabled:
+            self._terminal.start()
         if not self._hotkeys_enabled or not self._bindings:
             return
         listener = GlobalHotkeys(self._bindings, self._submit, self._clock)

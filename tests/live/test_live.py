@@ -132,8 +132,8 @@ def test_an_interrupt_in_the_block_closes_everything() -> None:
 def test_the_terminal_of_the_program_stays_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[object] = []
     monkeypatch.setattr(TerminalKeys, "start", lambda keys: started.append(keys))
-    for enabled in ({}, {"terminal_keys": True}):
-        with Live(sinks=[CountingSink()], **SMALL, **enabled):
+    for more in ({}, {"terminal_keys": True}):
+        with Live(sinks=[CountingSink()], **{**SMALL, **more}):
             pass
     assert len(started) == 1
 

@@ -89,7 +89,7 @@ def command(
             if result.error is not None and len(planned) > 1:
                 bar.note(f"failed: {result.error}")
             for note in result.notes:
-                bar.note(f"{result.job.source} {note}")
+                bar.note(f"{result.item.source} {note}")
     seconds = time.perf_counter() - started_at
     return _report(results, len(planned) - len(items), stylist.mix.label, seconds, as_json)
 
@@ -119,12 +119,12 @@ def _report(results: list[BatchResult], skipped: int, style: str, seconds: float
             "style": style,
             "seconds": round(seconds, 3),
             "painted": [_describe(result) for result in done],
-            "failed": [{"input": str(result.job.source), "error": result.error} for result in failed],
+            "failed": [{"input": str(result.item.source), "error": result.error} for result in failed],
             "skipped": skipped,
         }
         click.echo(json.dumps(report, indent=2))
     elif len(done) == 1:
-        click.echo(f"painted {done[0].job.target} with {style} in {seconds:.1f} s{existing}")
+        click.echo(f"painted {done[0].item.target} with {style} in {seconds:.1f} s{existing}")
     elif done:
         click.echo(f"painted {len(done)} pictures with {style} in {seconds:.1f} s{existing}")
     elif not failed:
@@ -138,8 +138,8 @@ def _report(results: list[BatchResult], skipped: int, style: str, seconds: float
 
 def _describe(result: BatchResult) -> dict[str, Any]:
     return {
-        "input": str(result.job.source),
-        "output": str(result.job.target),
+        "input": str(result.item.source),
+        "output": str(result.item.target),
         "size": result.size,
         "seconds": round(result.seconds, 3),
         "notes": result.notes,

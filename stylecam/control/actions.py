@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
@@ -68,7 +68,7 @@ class Action:
         return {
             "name": self.name,
             "help": self.help,
-            "parameters": [parameter.describe() for parameter in self.parameters],
+            "parameters": [asdict(parameter) for parameter in self.parameters],
             "hotkey": self.hotkey,
             "key": self.key,
         }

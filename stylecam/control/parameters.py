@@ -95,18 +95,6 @@ class Parameter:
         example = 0.5 if self._in_range(0.5) else self.low
         return f"{words}a number from {self.low:g} to {self.high:g}, for example {example:g}"
 
-    def describe(self) -> dict[str, object]:
-        """Everything about it, ready for JSON."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "help": self.help,
-            "required": self.required,
-            "low": self.low,
-            "high": self.high,
-            "choices": list(self.choices),
-        }
-
     def _in_range(self, value: float) -> bool:
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high

@@ -55,8 +55,6 @@ class EngineTiming:
     """What was measured of one engine.
 
     Attributes:
-        engine: its name.
-        device: the name of its device.
         milliseconds: the time of one picture; None if it did not run.
         trouble: why it is not to be used; None if it may be.
     """
@@ -143,7 +141,7 @@ class Autotuner:
         if not usable:
             reasons = "; ".join(f"{one.title}: {one.trouble}" for one in measured if one.trouble)
             raise EngineUnavailableError(f"no engine can be used here: {reasons}")
-        ranked = sorted(usable, key=_milliseconds)
+        ranked = sorted(usable, key=lambda one: one.milliseconds or 0.0)
         best, others = ranked[0], [f"{one.title} {one.milliseconds:.1f}" for one in ranked[1:]]
         others += [f"without {one.title}: {one.trouble}" for one in measured if one.trouble is not None]
         note = f" ({', '.join(others)})" if others else ""
@@ -160,11 +158,13 @@ class Autotuner:
         for name, device in pairs:
             try:
                 engine = self.make(name, device, threads)
-                runner = _Runner(name, device, engine.session(model, *size), _picture(size), weights, self.clock)
+                runner = _Runner(name, device, engine.session(model, *size), sample_picture(size), weights, self.clock)
                 painted = runner.first()
                 if not runners and runner.best_s > SLOW_RUN_S:
                     size = SMALL_MEASURE_SIZE
-                    runner = _Runner(name, device, engine.session(model, *size), _picture(size), weights, self.clock)
+                    runner = _Runner(
+                        name, device, engine.session(model, *size), sample_picture(size), weights, self.clock
+                    )
                     painted = runner.first()
             except EngineError as error:
                 troubled.append(EngineTiming(name, device, None, str(error)))
@@ -263,10 +263,6 @@ class _Runner:
         return painted
 
 
-def _milliseconds(one: EngineTiming) -> float:
-    return float("inf") if one.milliseconds is None else one.milliseconds
-
-
 def _parse_timing(values: dict[str, Any]) -> EngineTiming:
     """Read a timing of the file; raises KeyError, TypeError or ValueError."""
     one = EngineTiming(str(values["engine"]), str(values["device"]), values["milliseconds"], values["trouble"])
@@ -285,7 +281,8 @@ def _unlike(painted: Image, reference: Image, device: str) -> str | None:
     return None if levels <= allowed else f"its picture differs by {levels} of 255 levels, and may by {allowed}"
 
 
-def _picture(size: Size) -> Image:
+def sample_picture(size: Size) -> Image:
+    """Return the photo that networks are tried on, cropped and resized to `size`: H×W×3 uint8 BGR."""
     photo = cv2.imread(str(Path(__file__).parents[1] / "assets" / "astronaut.jpg"))
     if photo is None:
         raise EngineUnavailableError("stylecam/assets/astronaut.jpg is missing; install stylecam again")

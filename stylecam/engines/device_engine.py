@@ -28,8 +28,10 @@ class DeviceEngine(Engine):
 
     Attributes:
         errors: the exceptions that the library raises.
+        network: the class of its networks.
     """
 
+    network: type[DeviceNetwork]
     errors: tuple[type[Exception], ...]
 
     @property
@@ -45,10 +47,6 @@ class DeviceEngine(Engine):
     def session(self, model: Model, width: int, height: int) -> InferenceSession:
         """See `Engine.session`."""
         return Uint8Session(self, model, width, height)
-
-    @abstractmethod
-    def load(self, data: bytes, model: Model, width: int, height: int) -> DeviceNetwork:
-        """Load the ONNX file `data`, a form of `model`, for images of `width`×`height`; raises EngineRunError."""
 
     def open(self, data: bytes, name: str) -> Any:
         """Open the network of the ONNX file `data` on `device`, or on the CPU, which `device` then is.
@@ -168,13 +166,13 @@ class Uint8Session(InferenceSession):
     @cached_property
     def _whole(self) -> DeviceNetwork:
         data = self._model.with_input_size(self._width, self._height)
-        return self._engine.load(data, self._model, self._width, self._height)
+        return self._engine.network(self._engine, data, self._model, self._width, self._height)
 
     @cached_property
     def _pixels(self) -> DeviceNetwork:
         assert self._folded is not None
         data = self._folded.with_uint8_input(self._width, self._height, unpack=self._unpacked)
-        return self._engine.load(data, self._model, self._width, self._height)
+        return self._engine.network(self._engine, data, self._model, self._width, self._height)
 
 
 def load_library(engine: str) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 from stylecam.engines.device_engine import Array, DeviceEngine, DeviceNetwork, load_library
 from stylecam.engines.names import DEVICES_OF, check_names
 from stylecam.errors import EngineUnavailableError
-from stylecam.models.model import Model
 from stylecam.utils.resources import usable_cores
 
 DEVICES = DEVICES_OF["onnxruntime"]
@@ -35,83 +34,6 @@ def available_devices() -> tuple[str, ...]:
     """
     built_for = set(load_library("onnxruntime").get_available_providers())
     return tuple(device for device, (provider, _) in _PROVIDERS.items() if provider in built_for)
-
-
-class OnnxRuntimeEngine(DeviceEngine):
-    """ONNX Runtime on one device.
-
-    The library silently runs on the CPU what a device does not take, so each loaded network is asked which providers
-    it has. Where the device fails, the engine goes on with the CPU, and `trouble` says why.
-    """
-
-    name = "onnxruntime"
-
-    def __init__(self, device: str = "auto", threads: int | None = None) -> None:
-        """Use `device`, one of `DEVICES`, with `threads` on the CPU; None for one a core.
-
-        `auto` is the first device that the library was built for.
-
-        Raises:
-            EngineUnavailableError: the library or the device is not there; the message says what to install.
-            UsageError: there is no device of that name.
-        """
-        check_names(self.name, device)
-        self._library = load_library("onnxruntime")
-        found = available_devices()
-        if device != "auto" and device not in found:
-            raise EngineUnavailableError(
-                f"--device {device}: the installed ONNX Runtime {self._library.__version__} was built without it; "
-                f'exchange it: pip uninstall -y onnxruntime, then pip install "{_PACKAGES[device]}"; '
-                f"or use --device cpu"
-            )
-        self.device = found[0] if device == "auto" else device
-        self.version = f"ONNX Runtime {self._library.__version__}"
-        self._threads = threads or usable_cores()
-        self.errors = _errors(self._library)
-        self._library.set_default_logger_severity(_LOG_FATAL)  # failures come as exceptions; it would print them too
-        if self.device == "cuda" and hasattr(self._library, "preload_dlls"):
-            with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
-                self._library.preload_dlls()
-
-    @property
-    def on_cpu(self) -> bool:
-        """See `DeviceEngine.on_cpu`."""
-        return self.device == "cpu"
-
-    @property
-    def unpacks_pixels(self) -> bool:
-        """See `DeviceEngine.unpacks_pixels`."""
-        return not self.on_cpu
-
-    def load(self, data: bytes, model: Model, width: int, height: int) -> DeviceNetwork:
-        """See `DeviceEngine.load`."""
-        return _OnnxRuntimeNetwork(self, data, model, width, height)
-
-    def on_device(self, values: Array) -> Any:
-        """Copy `values` to CUDA's memory."""
-        return self._library.OrtValue.ortvalue_from_numpy(values, "cuda", 0)
-
-    def _open(self, data: bytes) -> Any:
-        options = self._library.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _LOG_FATAL
-        if self.device == "cpu":
-            # One network runs at a time, so all of them share one memory arena, which grows to what the largest needs.
-            # Blocks that each one planned ahead (its memory pattern) would not fit into each other.
-            _share_memory(self._library)
-            options.add_session_config_entry("session.use_env_allocators", "1")
-            options.enable_mem_pattern = False
-        # Threads that spin while they wait take the processor from the frame's other work, and count as used.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if self.device == "directml":
-            options.enable_mem_pattern = False  # its documentation asks for it
-        names = ["cpu"] if self.on_cpu else [self.device, "cpu"]
-        providers = [_PROVIDERS[name] for name in names]
-        opened = self._library.InferenceSession(data, options, providers=providers, enable_fallback=0)
-        if _PROVIDERS[self.device][0] not in opened.get_providers():
-            raise RuntimeError("it finds no such device, or not the libraries that go with it")
-        return opened
 
 
 class _OnnxRuntimeNetwork(DeviceNetwork):
@@ -151,6 +73,80 @@ class _Bound:
         self._session.run_with_iobinding(self._binding)
         styled: Array = self._binding.copy_outputs_to_cpu()[0]
         return styled
+
+
+class OnnxRuntimeEngine(DeviceEngine):
+    """ONNX Runtime on one device.
+
+    The library silently runs on the CPU what a device does not take, so each loaded network is asked which providers
+    it has. Where the device fails, the engine goes on with the CPU, and `trouble` says why.
+    """
+
+    name = "onnxruntime"
+    network = _OnnxRuntimeNetwork
+
+    def __init__(self, device: str = "auto", threads: int | None = None) -> None:
+        """Use `device`, one of `DEVICES`, with `threads` on the CPU; None for one a core.
+
+        `auto` is the first device that the library was built for.
+
+        Raises:
+            EngineUnavailableError: the library or the device is not there; the message says what to install.
+            UsageError: there is no device of that name.
+        """
+        check_names(self.name, device)
+        self._library = load_library("onnxruntime")
+        found = available_devices()
+        if device != "auto" and device not in found:
+            raise EngineUnavailableError(
+                f"--device {device}: the installed ONNX Runtime {self._library.__version__} was built without it; "
+                f'exchange it: pip uninstall -y onnxruntime, then pip install "{_PACKAGES[device]}"; '
+                f"or use --device cpu"
+            )
+        self.device = found[0] if device == "auto" else device
+        self.version = f"ONNX Runtime {self._library.__version__}"
+        self._threads = threads or usable_cores()
+        self.errors = _errors(self._library)
+        self._library.set_default_logger_severity(_LOG_FATAL)  # failures come as exceptions; it would print them too
+        if self.device == "cuda" and hasattr(self._library, "preload_dlls"):
+            with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+                self._library.preload_dlls()
+
+    @property
+    def on_cpu(self) -> bool:
+        """See `DeviceEngine.on_cpu`."""
+        return self.device == "cpu"
+
+    @property
+    def unpacks_pixels(self) -> bool:
+        """See `DeviceEngine.unpacks_pixels`."""
+        return not self.on_cpu
+
+    def on_device(self, values: Array) -> Any:
+        """Copy `values` to CUDA's memory."""
+        return self._library.OrtValue.ortvalue_from_numpy(values, "cuda", 0)
+
+    def _open(self, data: bytes) -> Any:
+        options = self._library.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _LOG_FATAL
+        if self.device == "cpu":
+            # One network runs at a time, so all of them share one memory arena, which grows to what the largest needs.
+            # Blocks that each one planned ahead (its memory pattern) would not fit into each other.
+            _share_memory(self._library)
+            options.add_session_config_entry("session.use_env_allocators", "1")
+            options.enable_mem_pattern = False
+        # Threads that spin while they wait take the processor from the frame's other work, and count as used.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if self.device == "directml":
+            options.enable_mem_pattern = False  # its documentation asks for it
+        names = ["cpu"] if self.on_cpu else [self.device, "cpu"]
+        providers = [_PROVIDERS[name] for name in names]
+        opened = self._library.InferenceSession(data, options, providers=providers, enable_fallback=0)
+        if _PROVIDERS[self.device][0] not in opened.get_providers():
+            raise RuntimeError("it finds no such device, or not the libraries that go with it")
+        return opened
 
 
 @cache

@@ -11,7 +11,6 @@ import numpy as np
 from stylecam.engines.device_engine import Array, DeviceEngine, DeviceNetwork, load_library
 from stylecam.engines.names import DEVICES_OF, check_names
 from stylecam.errors import EngineUnavailableError
-from stylecam.models.model import Model
 from stylecam.utils.optional import error_summary
 from stylecam.utils.resources import usable_cores
 
@@ -27,63 +26,6 @@ def available_devices() -> tuple[str, ...]:
         EngineUnavailableError: it is not installed or cannot be loaded.
     """
     return _start()[1]
-
-
-class OpenVINOEngine(DeviceEngine):
-    """OpenVINO on one device.
-
-    On a GPU it computes in half precision, which is its default there. Where the GPU fails, the engine goes on with the
-    CPU, and `trouble` says why.
-    """
-
-    name = "openvino"
-    errors = _ERRORS
-
-    def __init__(self, device: str = "auto", threads: int | None = None) -> None:
-        """Use `device`, one of `DEVICES`, with `threads` on the CPU; None for one a core.
-
-        `auto` is the CPU in full precision.
-
-        Raises:
-            EngineUnavailableError: the library or the device is not there; the message says what to install.
-            UsageError: there is no device of that name.
-        """
-        check_names(self.name, device)
-        self._library = load_library("openvino")
-        self.version = f"OpenVINO {self._library.__version__.split('-')[0]}"
-        self._core, found = _start()
-        self.device = "cpu" if device == "auto" else device
-        if self.device not in found:
-            raise EngineUnavailableError(f"--device {self.device}: {self.version} {_MISSING[self.device]}")
-        self._threads = threads or usable_cores()
-
-    @property
-    def on_cpu(self) -> bool:
-        """See `DeviceEngine.on_cpu`."""
-        return self.device != "gpu"
-
-    @property
-    def unpacks_pixels(self) -> bool:
-        """See `DeviceEngine.unpacks_pixels`."""
-        return True
-
-    def load(self, data: bytes, model: Model, width: int, height: int) -> DeviceNetwork:
-        """See `DeviceEngine.load`."""
-        return _OpenVINONetwork(self, data, model, width, height)
-
-    def tensor(self, values: Array) -> Any:
-        """Wrap `values` in the library's tensor, which shares their memory."""
-        return self._library.Tensor(values, shared_memory=True)
-
-    def _open(self, data: bytes) -> Any:
-        """Compile the network and return its `InferRequest`."""
-        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        where = "CPU" if self.on_cpu else "GPU"
-        if self.on_cpu:
-            options["INFERENCE_PRECISION_HINT"] = "bf16" if self.device == "cpu-bf16" else "f32"
-            options["INFERENCE_NUM_THREADS"] = self._threads
-            options["ENABLE_CPU_PINNING"] = False  # with pinning, a core that another program takes is waited for
-        return self._core.compile_model(self._core.read_model(data), where, options).create_infer_request()
 
 
 class _OpenVINONetwork(DeviceNetwork):
@@ -109,6 +51,56 @@ class _OpenVINONetwork(DeviceNetwork):
         self._request.set_output_tensor(self._engine.tensor(styled))
         self._request.infer()
         return styled
+
+
+class OpenVINOEngine(DeviceEngine):
+    """OpenVINO on one device.
+
+    On a GPU it computes in half precision, which is its default there. Where the GPU fails, the engine goes on with the
+    CPU, and `trouble` says why.
+    """
+
+    name = "openvino"
+    network = _OpenVINONetwork
+    errors = _ERRORS
+    unpacks_pixels = True
+
+    def __init__(self, device: str = "auto", threads: int | None = None) -> None:
+        """Use `device`, one of `DEVICES`, with `threads` on the CPU; None for one a core.
+
+        `auto` is the CPU in full precision.
+
+        Raises:
+            EngineUnavailableError: the library or the device is not there; the message says what to install.
+            UsageError: there is no device of that name.
+        """
+        check_names(self.name, device)
+        self._library = load_library("openvino")
+        self.version = f"OpenVINO {self._library.__version__.split('-')[0]}"
+        self._core, found = _start()
+        self.device = "cpu" if device == "auto" else device
+        if self.device not in found:
+            raise EngineUnavailableError(f"--device {self.device}: {self.version} {_MISSING[self.device]}")
+        self._threads = threads or usable_cores()
+
+    @property
+    def on_cpu(self) -> bool:
+        """See `DeviceEngine.on_cpu`."""
+        return self.device != "gpu"
+
+    def tensor(self, values: Array) -> Any:
+        """Wrap `values` in the library's tensor, which shares their memory."""
+        return self._library.Tensor(values, shared_memory=True)
+
+    def _open(self, data: bytes) -> Any:
+        """Compile the network and return its `InferRequest`."""
+        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        where = "CPU" if self.on_cpu else "GPU"
+        if self.on_cpu:
+            options["INFERENCE_PRECISION_HINT"] = "bf16" if self.device == "cpu-bf16" else "f32"
+            options["INFERENCE_NUM_THREADS"] = self._threads
+            options["ENABLE_CPU_PINNING"] = False  # with pinning, a core that another program takes is waited for
+        return self._core.compile_model(self._core.read_model(data), where, options).create_infer_request()
 
 
 _MISSING = {

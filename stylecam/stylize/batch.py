@@ -1,4 +1,4 @@
-"""Stylize many image files: plan which file becomes which, and tell the result of each."""
+"""Stylize many image files: plan which file becomes which, and report the result of each."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class BatchResult:
     """The result of one item: its size or an error, never both.
 
     Attributes:
-        job: the item.
+        item: what was to be done.
         seconds: how long it took.
         size: of the written image.
         error: why there is none, in one line.
-        notes: what of the image is lost, to be read after its name.
+        notes: what the image has lost, each to be read after its name.
     """
 
-    job: BatchItem
+    item: BatchItem
     seconds: float
     size: Size | None = None
     error: str | None = None
@@ -51,68 +51,69 @@ def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tupl
     no suffix). Several files, and what lies in folders at any depth, go to the folder `output`, a folder's tree kept.
 
     Raises:
-        UsageError: nothing to paint, two pictures for one name, a result that is there already, or a suffix that
+        UsageError: nothing to paint, two pictures for one name, a result that exists already, or a suffix that
             cannot be written.
     """
     several = len(sources) > 1 or any(source.is_dir() for source in sources)
     if several and (output.is_file() or (output.suffix and not output.is_dir())):
         raise UsageError(f"{output} would be one file, and several pictures are to be painted; name a folder")
     folder = several or output.is_dir() or not output.suffix
-    jobs = [job for source in sources for job in _jobs(source, output, folder)]
-    if not jobs:
+    items = [item for source in sources for item in _items(source, output, folder)]
+    if not items:
         raise UsageError(
             f"{', '.join(map(str, sources))}: no pictures in there ({', '.join(sorted(READABLE_SUFFIXES))})"
         )
     targets: dict[Path, BatchItem] = {}
-    for job in jobs:
-        check_suffix(job.target)
-        twin = targets.setdefault(job.target, job)
-        if twin is not job:
-            raise UsageError(f"{twin.source} and {job.source} would both become {job.target}; paint them one by one")
-    there = [job.target for job in jobs if job.target.exists()]
+    for item in items:
+        check_suffix(item.target)
+        twin = targets.setdefault(item.target, item)
+        if twin is not item:
+            raise UsageError(f"{twin.source} and {item.source} would both become {item.target}; paint them one by one")
+    there = [item.target for item in items if item.target.exists()]
     if there and not overwrite:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise UsageError(f"{there[0]}{more} is there already; --overwrite replaces it, --skip-existing keeps it")
-    return tuple(jobs)
+    return tuple(items)
 
 
-def pending(jobs: Iterable[BatchItem]) -> tuple[BatchItem, ...]:
+def pending(items: Iterable[BatchItem]) -> tuple[BatchItem, ...]:
     """Return the items whose results are not there yet."""
-    return tuple(job for job in jobs if not job.target.exists())
+    return tuple(item for item in items if not item.target.exists())
 
 
 def paint(
-    jobs: Iterable[BatchItem], painter: Stylist, max_size: int | None, progress: Progress
+    items: Iterable[BatchItem], stylist: Stylist, max_size: int | None, progress: Progress
 ) -> Iterator[BatchResult]:
     """Stylize every item; one that fails is reported as such, and the others go on.
 
     Args:
-        jobs: as `plan` gives them.
-        painter: paints them.
-        max_size: pictures with a longer side are made smaller first; the result then has that size.
-        progress: called with 0..1 while one picture is painted.
+        items: as `plan` returns them.
+        stylist: stylizes them.
+        max_size: images with a longer side, in pixels, are reduced to it first.
+        progress: called with 0..1 while one image is stylized.
     """
-    for job in jobs:
+    for item in items:
         started = time.perf_counter()
+        size: Size | None = None
+        error: str | None = None
+        notes: tuple[str, ...] = ()
         try:
-            picture = painted(ImageFile.read(job.source if job.data is None else job.data), painter, max_size, progress)
-            size = Size(picture.image.shape[1], picture.image.shape[0])
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            picture.write(job.target)
-        except StylecamError as error:
-            yield BatchResult(job, time.perf_counter() - started, error=str(error))
-        except OSError as error:
-            reason = f"{job.target} cannot be written: {error.strerror or error}"
-            yield BatchResult(job, time.perf_counter() - started, error=reason)
+            data = item.source if item.data is None else item.data
+            picture = painted(ImageFile.read(data), stylist, max_size, progress)
+            item.target.parent.mkdir(parents=True, exist_ok=True)
+            picture.write(item.target)
+            size, notes = Size(picture.image.shape[1], picture.image.shape[0]), picture.notes
+        except StylecamError as failure:
+            error = str(failure)
+        except OSError as failure:
+            error = f"{item.target} cannot be written: {failure.strerror or failure}"
         except MemoryError:
-            reason = f"{job.source} does not fit into memory; make it smaller with --max-size"
-            yield BatchResult(job, time.perf_counter() - started, error=reason)
-        else:
-            yield BatchResult(job, time.perf_counter() - started, size=size, notes=picture.notes)
+            error = f"{item.source} does not fit into memory; make it smaller with --max-size"
+        yield BatchResult(item, time.perf_counter() - started, size, error, notes)
 
 
 def painted(
-    picture: ImageFile, painter: Stylist, max_size: int | None = None, progress: Progress | None = None
+    picture: ImageFile, stylist: Stylist, max_size: int | None = None, progress: Progress | None = None
 ) -> ImageFile:
     """Stylize the image of `picture` and return that very object, so that a large one lies in memory once."""
     longer = max(picture.image.shape[:2])
@@ -121,13 +122,13 @@ def painted(
         picture.image = resize(picture.image, Size(width, height))
         if picture.alpha is not None:
             picture.alpha = resize(picture.alpha, Size(width, height))
-    limit = painter.reduction_note(Size(picture.image.shape[1], picture.image.shape[0]))
+    limit = stylist.reduction_note(Size(picture.image.shape[1], picture.image.shape[0]))
     picture.notes += () if limit is None else (limit,)
-    picture.image = painter(picture.image, progress)
+    picture.image = stylist(picture.image, progress)
     return picture
 
 
-def _jobs(source: Path, output: Path, folder: bool) -> Iterator[BatchItem]:
+def _items(source: Path, output: Path, folder: bool) -> Iterator[BatchItem]:
     if not source.is_dir():
         yield BatchItem(source, output / _writable(source.name) if folder else output)
         return
@@ -143,7 +144,7 @@ def _jobs(source: Path, output: Path, folder: bool) -> Iterator[BatchItem]:
 
 
 def _writable(name: str) -> str:
-    """`name`, with .png after it where that format is only read."""
+    """Return `name`, with .png appended if its format can only be read."""
     try:
         check_suffix(Path(name))
     except UsageError:

@@ -34,7 +34,7 @@ Alpha = npt.NDArray[np.uint8]
 
 
 class ContactSheet:
-    """Paints one picture after the other in the same styles and lays each out on a sheet of the same size.
+    """Paints pictures in the same styles, one after the other, and lays each out on a sheet of one size.
 
     Attributes:
         labels: what stands below the cells, row by row; the first is the picture as it is.
@@ -78,7 +78,7 @@ class ContactSheet:
         self.failed: dict[str, str] = {}
 
     def draw(self, image: Image, progress: Progress | None = None, alpha: Alpha | None = None) -> Image:
-        """The sheet for `image` (H×W×3 uint8 BGR, in the shape of `picture`), H×W×3 uint8 BGR of `size`.
+        """Return the sheet for `image` (H×W×3 uint8 BGR, in the shape of `picture`), H×W×3 uint8 BGR of `size`.
 
         `progress(count)` is called after each cell. Where there is `alpha` (H×W uint8), the paper shows through.
         """
@@ -102,7 +102,7 @@ class ContactSheet:
         return sheet
 
     def _painted(self, number: int, small: Image) -> Image | None:
-        """What the style of that number makes of `small`, or None where it cannot."""
+        """Return `small` in the style of that number, or None if the style failed."""
         label, painter = self.labels[number], self._painters[number - 1]
         if label in self.failed:
             return None
@@ -117,27 +117,6 @@ class ContactSheet:
     @property
     def _label_height(self) -> int:
         return max(12, min(28, max(self.cell) // 14))
-
-
-class VideoContactSheet:
-    """Draws a sheet for each frame of a clip, all laid out for the first.
-
-    Attributes:
-        layout: the sheet, once there was a frame.
-    """
-
-    def __init__(
-        self, painter: Stylist, mixes: Sequence[StyleMix], columns: int | None = None, longer: int = CELL_SIDE
-    ) -> None:
-        self._plan = (painter, mixes, columns, longer)
-        self.layout: ContactSheet | None = None
-
-    def __call__(self, image: Image) -> Image:
-        """The sheet for `image`, as `ContactSheet.draw` gives it."""
-        if self.layout is None:
-            painter, mixes, columns, longer = self._plan
-            self.layout = ContactSheet(painter, mixes, Size(image.shape[1], image.shape[0]), columns, longer, keep=True)
-        return self.layout.draw(image)
 
 
 def write_sheet(
@@ -179,10 +158,17 @@ def write_video_sheet(
     Raises:
         SourceUnreadableError, UsageError: the clip cannot be read, or the sheet not laid out or written.
     """
-    sheets = VideoContactSheet(stylist, mixes, columns, cell)
-    result = transform_video(source, target, sheets, progress)
-    assert sheets.layout is not None
-    return sheets.layout, result
+    sheet: ContactSheet | None = None
+
+    def draw(image: Image) -> Image:
+        nonlocal sheet
+        if sheet is None:  # all sheets are laid out for the first frame
+            sheet = ContactSheet(stylist, mixes, Size(image.shape[1], image.shape[0]), columns, cell, keep=True)
+        return sheet.draw(image)
+
+    result = transform_video(source, target, draw, progress)
+    assert sheet is not None
+    return sheet, result
 
 
 def _write(text: str, strip: Image) -> None:

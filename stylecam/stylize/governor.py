@@ -56,6 +56,8 @@ What is not done is not measured. Without this, a time taken under load would ho
 """
 FRACTIONS = (0.08, 0.1, 0.125, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0)
 """The rungs of the ladder as shares of the output's sides."""
+_ESTIMATE_WEIGHT = 0.12
+"""The weight of one sample in the running estimates."""
 COARSEST_FRACTION = 0.25
 """The ladder goes down to this share of the output's sides, or to `COARSEST_SIDE` if that is coarser."""
 COARSEST_SIDE = 320
@@ -119,15 +121,14 @@ class _LadderStep:
 class _Estimate:
     """An exponential average. A sample far above it counts as a little above it, because most of those are hiccups."""
 
-    def __init__(self, weight: float = 0.12) -> None:
-        self._weight = weight
+    def __init__(self) -> None:
         self.value: float | None = None
 
     def add(self, sample: float) -> None:
         if self.value is None:
             self.value = sample
         else:
-            self.value += self._weight * (min(sample, 1.4 * self.value + 0.5) - self.value)
+            self.value += _ESTIMATE_WEIGHT * (min(sample, 1.4 * self.value + 0.5) - self.value)
 
     def fade(self, share: float) -> None:
         if self.value is not None:

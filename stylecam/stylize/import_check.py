@@ -7,16 +7,15 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
-from typing import cast
 
 import cv2
 
+from stylecam.engines.autotune import sample_picture
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
-from stylecam.media.frame import Image, Size
-from stylecam.media.transforms import fit, to_tensor
+from stylecam.media.frame import Size
+from stylecam.media.transforms import to_tensor
 from stylecam.models.importers.base import ImportOptions
 from stylecam.models.importers.detect import ImportedStyle, import_style
 from stylecam.models.importers.sanity_check import find_problem
@@ -35,15 +34,15 @@ _REQUEST, _ANSWER, _NETWORK = "request.json", "answer.json", "imported.onnx"
 
 
 def import_and_check(path: Path, options: ImportOptions, limits: sandbox.SandboxLimits | None = None) -> ImportedStyle:
-    """The network in `path` in the model contract, proven on a photo; nothing is written anywhere that lasts.
+    """Import the network in `path` into the model contract and try it on a photo; no file is left behind.
 
-    All that is done with the file happens in a process of its own within `limits`, so that a file made to harm, or one
-    over which the engine stumbles, ends there.
+    All that is done with the file happens in a process of its own within `limits`, so that a malicious file, or one
+    that crashes the engine, harms nothing else.
 
     Raises:
-        ModelFormatError: not a network we can run, or what it paints cannot be meant; says why.
-        ImporterUnavailableError: what reads this kind of file is not installed.
-        UsageError: an option that cannot be meant.
+        ModelFormatError: it is not a network that can be run, or its picture is implausible; the message says why.
+        ImporterUnavailableError: the package that reads this kind of file is not installed.
+        UsageError: an option does not fit this file.
     """
     limits = limits or _limits(path)
     with tempfile.TemporaryDirectory(prefix="stylecam-") as name:
@@ -59,7 +58,7 @@ def import_and_check(path: Path, options: ImportOptions, limits: sandbox.Sandbox
 
 
 def run_in_child(name: str) -> None:
-    """What the child does: read the request in the folder `name`, and leave network and answer there."""
+    """Do the work of the child process: read the request in the folder `name`, write network and answer there."""
     folder = Path(name)
     request = json.loads((folder / _REQUEST).read_text())
     answer: Mapping[str, object]
@@ -74,14 +73,14 @@ def run_in_child(name: str) -> None:
 
 
 def why_implausible(data: bytes) -> str | None:
-    """Why what the network `data` makes of a photo cannot be meant, or None.
+    """Return why the picture that the network `data` makes of a photo is implausible, or None.
 
     Raises:
         EngineRunError: it does not run.
         ModelFormatError: it does not keep the model contract.
-        MemoryError: it wants more than there is, and would in any other form.
+        MemoryError: it needs more memory than there is, as it would in any other form.
     """
-    photo = to_tensor(fit(_photo(), TRIAL_SIZE))
+    photo = to_tensor(sample_picture(TRIAL_SIZE))
     model = Model.parse(Path(_NETWORK), data)
     session = OpenCVEngine("cpu").session(model, *TRIAL_SIZE)
     weights = model.one_hot()
@@ -98,7 +97,3 @@ def _limits(path: Path) -> sandbox.SandboxLimits:
     with contextlib.suppress(OSError):  # the reader says why
         size = path.stat().st_size
     return sandbox.SandboxLimits(TIMEOUT_S, MEMORY_BYTES + FILE_COPIES * min(size, MAX_FILE_BYTES))
-
-
-def _photo() -> Image:
-    return cast(Image, cv2.imread(str(resources.files("stylecam") / "assets" / "astronaut.jpg")))

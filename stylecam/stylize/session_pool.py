@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,15 +33,13 @@ The memory of a session grows with them: 36 MB per megapixel in OpenVINO (bfloat
 """
 
 
+@dataclass(frozen=True, slots=True)
 class WarmSession:
     """A session that has run, and how long a run took in milliseconds."""
 
-    __slots__ = ("milliseconds", "rung", "session")
-
-    def __init__(self, session: InferenceSession, rung: Rung, milliseconds: float) -> None:
-        self.session = session
-        self.rung = rung
-        self.milliseconds = milliseconds
+    session: InferenceSession
+    rung: Rung
+    milliseconds: float
 
 
 class SessionPool:
@@ -51,13 +50,14 @@ class SessionPool:
     `padding` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
 
     Attributes:
+        engine: runs the sessions.
         capacity_megapixels: megapixels of all sessions to keep; those to keep warm may exceed it.
         fallback: an engine for networks that the engine cannot load or run; None if there is none.
         notices: what the user should know of fallbacks, in one line each, until the owner takes them out.
     """
 
     def __init__(self, engine: Engine, padding: int = 0, capacity_megapixels: float = CAPACITY_MEGAPIXELS) -> None:
-        self._engine = engine
+        self.engine = engine
         self._padding = padding
         self.fallback: Engine | None = None
         self.notices: deque[str] = deque()
@@ -72,11 +72,6 @@ class SessionPool:
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
-
-    @property
-    def engine(self) -> Engine:
-        """The engine that runs the sessions."""
-        return self._engine
 
     @property
     def building(self) -> bool:
@@ -139,7 +134,8 @@ class SessionPool:
         if ready is not None:
             return ready
         warm = self._warm(model, rung)
-        self._keep((model.key, rung), warm)
+        with self._condition:
+            self._ready[model.key, rung] = warm
         self._make_room()
         return warm
 
@@ -170,7 +166,7 @@ class SessionPool:
 
     def _warm(self, model: Model, rung: Rung) -> WarmSession:
         try:
-            return self._warmed(self._engine, model, rung)
+            return self._warmed(self.engine, model, rung)
         except EngineError as error:
             if self.fallback is None:
                 raise
@@ -192,14 +188,10 @@ class SessionPool:
             took.append((time.perf_counter() - started) * 1000)
         return WarmSession(session, rung, min(took[1:]))
 
-    def _keep(self, key: Key, warm: WarmSession) -> None:
-        with self._condition:
-            self._ready[key] = warm
-
     def _excess(self, coming: float = 0.0) -> list[Key]:
-        """What there is no room for, the longest unused first; never the one that was built or asked for last.
+        """Return the sessions to drop before `coming` more megapixels fit, the longest unused first.
 
-        `coming` megapixels are to be built.
+        The session that was built or requested last is never among them.
         """
         taken = coming + sum(rung.megapixels for _, rung in self._ready)
         found = []
@@ -212,7 +204,7 @@ class SessionPool:
         return found
 
     def _make_room(self, coming: float = 0.0) -> None:
-        """Let go of what there is no capacity_megapixels for."""
+        """Drop sessions until `coming` more megapixels fit."""
         with self._condition:
             gone = [self._ready.pop(key) for key in self._excess(coming)]
             self._freed = True  # by this, or by building
@@ -237,7 +229,9 @@ class SessionPool:
     def _try(self, model: Model, rung: Rung) -> None:
         key = (model.key, rung)
         try:
-            self._keep(key, self._warm(model, rung))
+            warm = self._warm(model, rung)
+            with self._condition:
+                self._ready[key] = warm
         except Exception as error:  # noqa: BLE001 - memory included; raised where this session is requested
             failure = error if isinstance(error, EngineError) else EngineRunError(f"{model.path.name}: {error}")
             failure.__cause__ = failure.__context__ = None  # their frames would keep what was built so far

@@ -308,7 +308,7 @@ def test_the_installed_engines_are_measured(bank: Model, tmp_path: Path) -> None
     assert (choice.reason is None) == (len(factory.candidates(tuner.names)) == 1)
     weights = bank.one_hot()
     styled: Image = choice.engine.session(bank, 64, 48).stylize(
-        autotune._picture(SMALL_MEASURE_SIZE)[:48, :64].copy(), weights
+        autotune.sample_picture(SMALL_MEASURE_SIZE)[:48, :64].copy(), weights
     )
     assert styled.shape == (48, 64, 3)
 

@@ -20,7 +20,6 @@ from aiohttp.typedefs import Handler, Middleware
 from stylecam.control.http.address import Address, is_ip
 from stylecam.errors import UsageError
 
-# ---- control.authenticator
 MAX_BODY_BYTES = 64 * 1024
 
 
@@ -64,9 +63,7 @@ class Authenticator:
         if self.has_token(request):
             return True
         if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            return (
-                False  # a page on another port of this computer, with whose requests the browser sends the cookie too
-            )
+            return False  # from a page on another port of this computer; the browser sends it our cookie as well
         return _equal(request.cookies.get(self._cookie_name(request), ""), self._cookie.encode())
 
     def _cookie_name(self, request: web.Request) -> str:

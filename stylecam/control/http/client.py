@@ -9,7 +9,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from stylecam.control.actions import Command
 from stylecam.control.http.instances import Instance, running_instances
@@ -18,7 +18,6 @@ from stylecam.errors import CommandRefusedError, NotRunningError, UsageError
 TIMEOUT_S = 15.0
 """How long an answer may take; the server waits up to twelve seconds for a recording to end."""
 MAX_ANSWER_BYTES = 4 * 2**20
-_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def find_instance(pid: int | None = None) -> Instance:
@@ -45,8 +44,7 @@ class Client:
 
     def __init__(self, instance: Instance, timeout_s: float = TIMEOUT_S) -> None:
         self.instance = instance
-        host = _EVERYWHERE.get(instance.host, instance.host)
-        self._connection = http.client.HTTPConnection(host, instance.port, timeout=timeout_s)
+        self._connection = http.client.HTTPConnection(urlsplit(instance.url).netloc, timeout=timeout_s)
 
     def __enter__(self) -> Client:
         return self
@@ -116,27 +114,19 @@ def watch(instance: Instance, on_message: Callable[[dict[str, Any]], None]) -> N
 async def _watch(instance: Instance, on_message: Callable[[dict[str, Any]], None]) -> None:
     import aiohttp
 
-    host = _EVERYWHERE.get(instance.host, instance.host)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{instance.port}/api/live"
     headers = {"Authorization": f"Bearer {instance.token}"}
     try:
         async with (
             aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(connect=TIMEOUT_S)) as session,
-            session.ws_connect(address, heartbeat=TIMEOUT_S) as socket,
+            session.ws_connect(f"{instance.url}api/live", heartbeat=TIMEOUT_S) as socket,
         ):
-            async for message in _texts(socket):
-                on_message(message)
+            async for message in socket:
+                if isinstance(message.data, str) and (answer := _object(message.data)) is not None:
+                    on_message(answer)
     except (aiohttp.ClientError, OSError) as error:
         raise NotRunningError(
             f"stylecam (process {instance.pid}) does not answer at {instance.url}: {str(error) or type(error).__name__}"
         ) from error
-
-
-async def _texts(socket: Any) -> Any:
-    async for message in socket:
-        answer = _object(message.data) if isinstance(message.data, str) else None
-        if answer is not None:
-            yield answer
 
 
 def _object(data: bytes | str) -> dict[str, Any] | None:

@@ -77,9 +77,7 @@ class _WaitingConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        is_request = self._received[
-            :1
-        ].isalpha()  # anything else, such as a TLS handshake, is answered by the server at once
+        is_request = self._received[:1].isalpha()  # the server answers anything else, such as a TLS handshake, at once
         if is_request and _END_OF_HEAD not in self._received and len(self._received) <= MAX_HEADER_BYTES:
             return
         self._settle()
@@ -106,9 +104,8 @@ class _WaitingConnection(asyncio.Protocol):
 
 
 def _refusal(most: int) -> bytes:
-    body = json.dumps(
-        {"error": f"{most} connections are open already; close a page, or try again in a moment"}
-    ).encode()
+    message = f"{most} connections are open already; close a page, or try again in a moment"
+    body = json.dumps({"error": message}).encode()
     head = (
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\nRetry-After: 5\r\n"
         f"Cache-Control: no-store\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"

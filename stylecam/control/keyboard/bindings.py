@@ -71,13 +71,10 @@ class KeyCombination:
 Bindings = dict[KeyCombination, Command]
 
 
-def default_hotkeys(digits: int = 9) -> dict[str, str]:
-    """Return the default hotkeys as command to combination.
-
-    They are the hotkey of each action, and ctrl+alt+1 to ctrl+alt+9 for the first nine styles.
-    """
+def default_hotkeys() -> dict[str, str]:
+    """Return command to combination: the hotkeys of the actions, and ctrl+alt+1 to 9 for the first styles."""
     hotkeys = {action.name: action.hotkey for action in ACTIONS.values() if action.hotkey}
-    return hotkeys | {f"select:{n}": f"ctrl+alt+{n}" for n in range(1, digits + 1)}
+    return hotkeys | {f"select:{number}": f"ctrl+alt+{number}" for number in range(1, 10)}
 
 
 def bind(changes: Mapping[str, str]) -> Bindings:

@@ -43,10 +43,10 @@ _MAX_UNCHANGED = 30
 """Pictures called unchanged in a row. The next is styled; while nothing moves, the temporal filter hides that."""
 
 
-def energy(change: Floats, spread: int = 3) -> Floats:
-    """Return the mean square of `change` (h×w×3) over its colours and `spread`×`spread` neighbours: h×w."""
+def energy(change: Floats) -> Floats:
+    """Return the mean square of `change` (h×w×3) over its colours and 3×3 neighbours: h×w."""
     squares = cv2.transform(cv2.multiply(change, change), np.full((1, 3), 1 / 3, np.float32))
-    return np.asarray(cv2.blur(squares, (spread, spread)), np.float32)
+    return np.asarray(cv2.blur(squares, (3, 3)), np.float32)
 
 
 class NoiseEstimate:

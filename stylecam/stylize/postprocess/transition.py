@@ -32,9 +32,9 @@ class TransitionStep:
 class Transition:
     """Follows the requested mix, one frame at a time. Times are seconds on the frames' clock."""
 
-    def __init__(self, frame_s: float, duration_s: float = DURATION_S) -> None:
+    def __init__(self, frame_s: float) -> None:
         self._frame_s = frame_s
-        self._duration_s = max(frame_s, duration_s)
+        self._duration_s = max(frame_s, DURATION_S)
         self._target: StyleMix | None = None
         self._origin: tuple[float, ...] = ()
         self._weights: tuple[float, ...] = ()

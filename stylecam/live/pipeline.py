@@ -1,4 +1,4 @@
-"""The pipeline: three threads that hand over newest frames only, and how they start and stop."""
+"""The pipeline: three threads that hand over only the newest frame, and how they start and stop."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ from stylecam.live.context import PipelineContext
 from stylecam.live.publisher import Publisher, SinkRunner, starting_frame
 from stylecam.live.report import PipelineReport
 from stylecam.media.frame import Frame, Image
-from stylecam.media.overlays import panic_cover
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
 from stylecam.stylize.live import FrameStylizer
 from stylecam.utils.latest import Latest
 
 TAKE_S = 0.1
-"""The longest that the style thread waits for a frame before it looks after commands."""
+"""The longest that the style thread waits for a frame before it applies commands."""
 STOP_S = 0.8
 """The longest that `stop` waits for the capture and style threads together."""
 SETTLE_S = 0.4
-"""After a command, frames go on to be styled for this long also without the camera: the time of a transition."""
+"""The time of a transition: for this long after a command, the last frame is styled again where the camera is late."""
 LATE_S = 0.05
-"""While a command settles, the camera is late after this long, and its last frame is styled again."""
+"""The camera counts as late, while a command settles, when its last frame is older than this."""
 FINISH_S = 10.0
-"""The longest that `stop` waits for the publish thread. Only a recording that is being finished takes so long."""
+"""The longest that `stop` waits for the publish thread, which may have to finish a recording."""
 
 
 class Pipeline:
     """Runs source → stylizer → sinks on three threads until stopped.
 
-    Whatever goes wrong with a frame, a source or a sink is counted in the statistics and recovered from. An unexpected
-    exception ends the pipeline, and `stop` raises it again.
+    Faults of a frame, the source or a sink are counted in the statistics and recovered from. An unexpected exception
+    ends the pipeline, and `stop` raises it again.
 
     Attributes:
-        newest: the last camera frame that came to the stylizer, or None.
+        newest: the newest camera frame that the style thread has taken, or None.
     """
 
     def __init__(
@@ -47,17 +46,11 @@ class Pipeline:
         stylizer: FrameStylizer,
         control: CommandQueue,
         context: PipelineContext,
-        panic: Image | None = None,
+        panic: Image,
     ) -> None:
         """Connect `source` and `sinks`, which are open already. Once started, the pipeline closes them.
 
-        Args:
-            source: where frames come from.
-            sinks: where they go.
-            stylizer: styles them.
-            control: takes commands and keeps the state; applied between two frames.
-            context: what the three threads share.
-            panic: the picture of a panic, of the output's size; None for a card.
+        `panic`, a picture of the output's size, covers everything during a panic.
         """
         self._context = context
         self._clock = context.clock
@@ -65,7 +58,7 @@ class Pipeline:
         self._control = control
         self._captured: Latest[Frame] = Latest()
         self._styled: Latest[tuple[Frame, float]] = Latest()
-        self._panic = Frame(panic_cover(context.size) if panic is None else panic, 0, self._clock.now())
+        self._panic = Frame(panic, 0, self._clock.now())
         self.capture = Capture(source, self._captured, context)
         self.publisher = Publisher(
             self._styled,
@@ -181,10 +174,7 @@ class Pipeline:
         return self._held
 
     def _cover(self) -> Frame | None:
-        """Return what covers the picture now, or None.
-
-        It is called at every tick of the publisher, so commands are carried out also while a network is busy.
-        """
+        """Return the picture of a panic during one. Applies commands too, at each tick, also while a network runs."""
         return self._panic if self._control.apply().panic else None
 
     def _style_all(self) -> None:

@@ -1,4 +1,4 @@
-"""Read a run's configuration again: what can change while it runs does, the rest waits for the next start."""
+"""Reload the configuration of a run: apply what can change at once and name what waits for the next start."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The difference between what was read at the start, or at the last reload, and what is read now.
+    """The difference between the configuration at the last reading and now.
 
     Attributes:
-        settings: those in force from now on: the new ones, as far as they can be changed.
-        commands: those that make the change.
+        settings: the settings in force from now on: the new ones, as far as they can be changed.
+        commands: the commands that make the change.
         at_once: the names of the options that change now.
         later: the names of the options that change at the next start.
     """
@@ -36,14 +36,14 @@ class Changes:
     later: tuple[str, ...]
 
     def __str__(self) -> str:
-        """In one line, for the user."""
+        """Return the line that the user reads."""
         parts = [f"new from now on: {', '.join(self.at_once)}"] if self.at_once else []
         parts += [f"new at the next start: {', '.join(self.later)}"] if self.later else []
         return f"the configuration is read again; {'; '.join(parts) or 'nothing in it has changed'}"
 
 
 def changes(before: Settings, after: Settings) -> Changes:
-    """Compare two readings of the configuration; what the user has changed by hand meanwhile stays as it is."""
+    """Compare two readings of the configuration. What the user has changed meanwhile by commands is not touched."""
     changed = [
         option
         for option in options_of(Settings)
@@ -69,6 +69,17 @@ def _commands(changed: list[Option], after: Settings) -> Iterator[Command]:
         yield Command.from_json(option.command, {argument: value})
 
 
+def panic_image(settings: Settings) -> Image:
+    """Return the picture to show during a panic: the user's own or a card, of the output's size.
+
+    Raises:
+        UsageError: the user's own cannot be read.
+    """
+    if settings.panic_picture is None:
+        return panic_cover(settings.size)
+    return panic_cover_from_file(settings.panic_picture, settings.size)
+
+
 def no_configuration() -> Settings:
     """Refuse to reload a run that was started from settings without a configuration file."""
     raise CommandRefusedError("there is no configuration to read again")
@@ -84,26 +95,15 @@ class Reloader:
         catalog: Catalog,
         control: CommandQueue,
         *,
-        rebind: Callable[[Bindings], None],
-        cover_with: Callable[[Image], None],
-        follow: Callable[[Mapping[str, str]], None],
+        set_hotkeys: Callable[[Bindings], None],
+        set_panic_picture: Callable[[Image], None],
+        set_scenes: Callable[[Mapping[str, str]], None],
         press: Callable[[Command], None],
     ) -> None:
-        """Make a reloader for a run.
-
-        Args:
-            settings: those of the start.
-            read: reads those of now.
-            catalog: the styles, which a reload never changes.
-            control: holds the state and the presets.
-            rebind: takes the hotkeys.
-            cover_with: takes the picture of a panic.
-            follow: takes the scenes of OBS.
-            press: submits a command.
-        """
+        """Compare what `read` returns with `settings`, those of the start; `press` submits a command."""
         self._settings, self._read = settings, read
         self._catalog, self._control = catalog, control
-        self._rebind, self._cover_with, self._follow = rebind, cover_with, follow
+        self._set_hotkeys, self._set_panic_picture, self._set_scenes = set_hotkeys, set_panic_picture, set_scenes
         self._press = press
 
     def reload(self) -> None:
@@ -115,9 +115,7 @@ class Reloader:
         new = self._read()
         new.check()
         bindings = bind(new.bindings)
-        panic = (
-            panic_cover(new.size) if new.panic_picture is None else panic_cover_from_file(new.panic_picture, new.size)
-        )
+        panic = panic_image(new)
         found = changes(self._settings, new)
         for command in found.commands:  # applied to a state that is thrown away: what it refuses is refused here
             ACTIONS[command.action].apply(
@@ -125,11 +123,11 @@ class Reloader:
             )
         self._settings = found.settings
         self._control.presets = new.presets
-        self._rebind(bindings)
+        self._set_hotkeys(bindings)
         if "panic_picture" in found.at_once:
-            self._cover_with(panic)
+            self._set_panic_picture(panic)
         for command in found.commands:
             self._press(command)
         if {"scenes", "presets"} & set(found.at_once):
-            self._follow(new.scenes)
+            self._set_scenes(new.scenes)
         logger.info("%s", found)

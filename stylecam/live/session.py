@@ -28,7 +28,7 @@ from stylecam.live.notifications import Notifications, log_refusal, notices_on_p
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.publisher import starting_frame
 from stylecam.live.recording import MediaSaver
-from stylecam.live.reload import Reloader, no_configuration
+from stylecam.live.reload import Reloader, no_configuration, panic_image
 from stylecam.live.report import EngineStatus, SessionReport
 from stylecam.live.settings import Settings
 from stylecam.live.startup import (
@@ -43,7 +43,6 @@ from stylecam.live.startup import (
 from stylecam.live.stats import Stats, StatsFile
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame
-from stylecam.media.overlays import panic_cover_from_file
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.factory import make_sinks
 from stylecam.media.sinks.mjpeg import MjpegSink
@@ -94,9 +93,9 @@ class Session:
             settings: what the user wants.
             catalog: the styles there are.
             clock: the time; None for the system's.
-            source: read instead of the source that the settings name; not open.
-            sinks: written to instead of the sinks that the settings name; not open.
-            reload: reads the configuration again, for the command of that name.
+            source: replaces the source that the settings name; not open.
+            sinks: replace the outputs that the settings name; not open.
+            reload: reads the configuration again; None where there is none.
 
         Raises:
             StylecamError: something in the settings makes no sense.
@@ -116,15 +115,15 @@ class Session:
         self._notifications = Notifications()
         self._stats_file = StatsFile(settings.stats)
         self._main_loop = MainLoop(
-            settings,
-            self._clock,
-            self.control,
-            self.stats,
-            self._stats_file,
-            self._keyboard,
-            self._notifications,
-            self.press,
-            self.report,
+            settings=settings,
+            clock=self._clock,
+            control=self.control,
+            stats=self.stats,
+            stats_file=self._stats_file,
+            keyboard=self._keyboard,
+            notifications=self._notifications,
+            press=self.press,
+            report=self.report,
         )
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
         self._began_at = self._clock.now()
@@ -142,12 +141,12 @@ class Session:
 
     @property
     def opened(self) -> bool:
-        """True once everything is open, and for ever after."""
+        """True once everything was opened, also after it is closed."""
         return self._parts is not None
 
     @property
     def server(self) -> Server | None:
-        """The server of the page, or None. It raises SessionNotOpenError before `open`, as the next two do."""
+        """The server of the page, or None; raises SessionNotOpenError before `open`, as the next two do."""
         return self._require_parts().server
 
     @property
@@ -169,8 +168,8 @@ class Session:
         """Open source, sinks, page and network, in that order, with their fallbacks.
 
         The sinks get a first card before the network is loaded: a virtual camera appears in other programs with its
-        first frame. Whatever ends the opening, also an interrupt, closes in reverse order what was opened; then
-        nothing stays open and no file is left behind.
+        first frame. If opening fails or is interrupted, what was opened is closed in reverse order and no file is
+        left behind.
 
         Raises:
             StylecamError: something asked for cannot be had.
@@ -186,7 +185,7 @@ class Session:
             raise
 
     def close(self) -> None:
-        """Close in reverse order what is open. Twice is fine, and so is before `open`."""
+        """Close in reverse order what is open. It may be called twice, and before `open`."""
         self._closing.close()
 
     def run(
@@ -195,12 +194,12 @@ class Session:
         tick: Tick | None = None,
         stopping: Callable[[], None] | None = None,
     ) -> SessionReport:
-        """Run until the user, the time or a fault ends it; source and sinks are closed then.
+        """Run until the user, the time or a fault ends it, and close source and sinks.
 
         Args:
             started: called once frames flow and keys are listened to.
             tick: called with the figures about four times a second.
-            stopping: called before anything stops. All three are called on this thread.
+            stopping: called before anything stops. All three are called on the thread that runs.
 
         Returns:
             The final figures.
@@ -239,7 +238,7 @@ class Session:
         self._main_loop.interrupted = True
 
     def request_reload(self) -> None:
-        """Have the configuration read again. It only sets a flag, so a signal handler may call it."""
+        """Have the configuration read again. Like `interrupt`, it only sets a flag."""
         self._main_loop.reload_requested = True
 
     def press(self, command: Command | str) -> None:
@@ -251,7 +250,7 @@ class Session:
         self.control.submit(command).add_done_callback(log_refusal)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
-        """Return `state`, and what is true of the run beside it, ready for JSON. Any thread may call it."""
+        """Return `state` with the run's recording, presets and notice, ready for JSON. Any thread may call it."""
         recording = None if self._parts is None else self._parts.media_saver.recording
         return {
             **state.describe(),
@@ -297,7 +296,7 @@ class Session:
         malloc.limit_arenas()
         requested = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
         page = find_page_sink(settings, requested)
-        panic = None if settings.panic_picture is None else panic_cover_from_file(settings.panic_picture, settings.size)
+        panic = panic_image(settings)
         chooser = EngineChooser(settings, self._clock)
         if chooser.threads is not None:
             limit_threads(chooser.threads)
@@ -368,9 +367,9 @@ class Session:
             self._read_settings,
             self._catalog,
             self.control,
-            rebind=self._keyboard.rebind,
-            cover_with=pipeline.set_panic_picture,
-            follow=self._scene_follower.replace,
+            set_hotkeys=self._keyboard.rebind,
+            set_panic_picture=pipeline.set_panic_picture,
+            set_scenes=self._scene_follower.replace,
             press=self.press,
         )
 
@@ -379,7 +378,7 @@ class Session:
         self._notifications.warn_once(message)
 
     def _report_json(self) -> dict[str, Any]:
-        """Return the figures for the page, which may ask before everything is open."""
+        """Return the figures for the page, which may ask for them before everything is open."""
         return {} if self._parts is None else self.report().to_json()
 
     def _newest_frame(self) -> Frame | None:

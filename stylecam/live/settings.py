@@ -21,7 +21,7 @@ def _hotkey(text: str) -> tuple[str, str]:
     """Read `next=ctrl+alt+right` as a command and its keys."""
     command, equals, keys = text.partition("=")
     if not equals:
-        raise UsageError(f"--hotkey {text!r} is not ORDER=KEYS; write for instance next=ctrl+alt+right")
+        raise UsageError(f"--hotkey {text!r} is not ORDER=KEYS; write for example next=ctrl+alt+right")
     return command.strip(), keys
 
 
@@ -31,80 +31,84 @@ class Settings(LookSettings, EngineSettings):
 
     camera: str | None = option(
         None,
-        help="Index, /dev/videoN, part of its name, a video, picture or folder, a URL, or demo. "
+        help="Camera to use: index, /dev/videoN, part of its name, a video, picture or folder, a URL, or demo. "
         "Without: the first camera, or the demo if there is none.",
         group=CAMERA, metavar="WHICH", example="HD Webcam",
     )  # fmt: skip
     style: str | None = option(
         None,
-        help="A style, a blend a:0.6,b:0.4, an .onnx file, or none. Without: the first one.",
+        help="Style to start with: its name, a blend a:0.6,b:0.4, an .onnx file, or none. Without: the first one.",
         group=LOOK, metavar="NAME", example="great_wave", command="select", preset=True,
     )  # fmt: skip
     size: Size = option(
         Size(1280, 720), help="Size of the published picture.", group=OUTPUT, parse=Size.parse
     )  # fmt: skip
-    fps: float = option(30.0, help="Frames a second to publish.", group=OUTPUT, minimum=1.0, maximum=120.0)
+    fps: float = option(30.0, help="Frames per second to publish.", group=OUTPUT, minimum=1.0, maximum=120.0)
     outputs: tuple[str, ...] = option(
         (),
-        help="virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), web[:PORT], window, "
-        "file:PATH.mp4 or null; may be given several times. "
+        help="Where frames go: virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), "
+        "web[:PORT], window, file:PATH.mp4 or null; may be given several times. "
         "Without: the virtual camera, or the web page if there is none.",
         group=OUTPUT, name="output", metavar="WHERE", example=["virtual", "window"],
     )  # fmt: skip
     cpu: float = option(
         80.0,
-        help="Most of the computer's processor time to use; less leaves more to the call and keeps the fan quiet.",
+        help="Largest share of the processor time to use; less leaves more for the call and keeps the fan quiet.",
         group=PERFORMANCE, metavar="PERCENT", minimum=5.0, maximum=100.0,
     )  # fmt: skip
-    always_on: bool = option(False, help="Keep the camera on and paint also while nobody watches.", group=CAMERA)
+    always_on: bool = option(False, help="Keep the camera on and stylize even while nobody watches.", group=CAMERA)
     idle_after: float | None = option(
         None,
-        help="Where stylecam cannot tell whether anybody watches: rest after so long without a key; "
-        "any key wakes it.",
+        help="Switch the camera off after this long without a key, where stylecam cannot tell whether anybody "
+        "watches; any key switches it on.",
         group=CAMERA, metavar="MINUTES", minimum=0.1, maximum=1440.0, example=20.0,
     )  # fmt: skip
-    hotkeys: bool = option(True, help="Listen to global hotkeys.", group=CONTROL)
+    hotkeys: bool = option(
+        True, help="Listen to hotkeys in every window, not only in this terminal.", group=CONTROL
+    )
     bindings: Mapping[str, str] = option(
         {},
-        help="Change a hotkey: next=ctrl+alt+right, select:1=ctrl+alt+1, quit= for none.",
+        help="Change a hotkey, for example next=ctrl+alt+right or select:1=ctrl+alt+1; quit= removes one.",
         group=CONTROL, name="hotkey", metavar="ORDER=KEYS", parse=_hotkey, example=["next=ctrl+alt+right"], live=True,
     )  # fmt: skip
-    presets: Mapping[str, Preset] = option({}, help="Looks with a name.", group=CONTROL, live=True)
+    presets: Mapping[str, Preset] = option(
+        {}, help="Named looks: style, strength and so on.", group=CONTROL, live=True
+    )
     obs: str | None = option(
         None,
-        help="Let the scenes of OBS choose the style, as the file's [scenes] say. "
-        "The password is better in the file.",
+        help="Let the scenes of OBS choose the style, as [scenes] in the configuration file says. "
+        "Keep the password in that file, where other users cannot see it.",
         group=CONTROL, metavar="[ws://:PASSWORD@HOST:PORT]", bare=DEFAULT, place=("obs", "url"), secret=True,
         example="ws://:password@127.0.0.1:4455",
     )  # fmt: skip
-    scenes: Mapping[str, str] = option({}, help="Scene of OBS = style or preset.", group=CONTROL, live=True)
+    scenes: Mapping[str, str] = option({}, help="Style or preset for each OBS scene.", group=CONTROL, live=True)
     seconds: float | None = option(
-        None, help="Stop after this long.", group=OTHER, minimum=0.1, maximum=math.inf, example=60.0
+        None, help="Stop after this many seconds.", group=OTHER, minimum=0.1, maximum=math.inf, example=60.0
     )
     stats: Path | None = option(
         None,
-        help="Write statistics there every second and at the end.",
+        help="File to write statistics to, every second and at the end.",
         group=OTHER, metavar="FILE.json", example="stats.json",
     )  # fmt: skip
     server: bool = option(
         True,
-        help="Serve the page with the picture, and what steers from outside: phone, Stream Deck, `stylecam ctl`.",
+        help="Serve the page with the picture, and control by phone, Stream Deck and `stylecam ctl`.",
         group=CONTROL, place=("server", "enabled"),
     )  # fmt: skip
     listen: str | None = option(
         None,
-        help="Where to serve it; 0.0.0.0 lets other computers in. Without: 127.0.0.1, the first free port from 8765.",
+        help="Address of the server; 0.0.0.0 lets other computers in. Without: 127.0.0.1, first free port from 8765.",
         group=CONTROL, metavar="HOST[:PORT]", place=("server", "listen"), example="127.0.0.1:8765",
     )  # fmt: skip
     token: str | None = option(
         None,
-        help="What the server wants to see, 8 or more letters and digits, so that links stay good. "
+        help="Token that links must carry: 8 or more letters and digits; a fixed one keeps links valid. "
         "Without: a random one.",
         group=CONTROL, place=("server", "token"), secret=True, example="something-long-that-nobody-guesses",
     )  # fmt: skip
     panic_picture: Path | None = option(
         None,
-        help="What others see after the key x or Ctrl+Alt+X. Without: a card.",
+        help="Picture that others see after the key x or Ctrl+Alt+X. Without: a card.",
         group=CONTROL, metavar="FILE", place=("panic", "picture"), example="~/Pictures/back-soon.png", live=True,
     )  # fmt: skip
     pictures: Path = field(default_factory=Path)

@@ -15,10 +15,13 @@ from stylecam.utils.metrics import Histogram, SlidingWindow
 
 logger = logging.getLogger(__name__)
 
+FILE_INTERVAL_S = 1.0
+"""Time between two writes of the statistics file."""
+
 
 @dataclass(slots=True)
 class _EventRate:
-    """Counts events, and their mean rate over the time that was not paused."""
+    """Counts events and their mean rate, without the time of pauses."""
 
     first: float | None = None
     last: float | None = None
@@ -135,18 +138,17 @@ def _rounded(value: float | None) -> float | None:
 
 
 class StatsFile:
-    """Writes the newest figures to a file. Where that fails it warns once, and the run goes on."""
+    """Writes the newest figures to a file. A failure is logged once, and the run goes on."""
 
-    def __init__(self, path: Path | None, interval_s: float = 1.0) -> None:
-        """Keep figures in `path` (None for no file), written at most every `interval_s` seconds."""
+    def __init__(self, path: Path | None) -> None:
+        """Keep figures in `path`; None for no file."""
         self._path = path
-        self._interval_s = interval_s
         self._written_at = float("-inf")
         self._failing = False
 
     def is_due(self, now: float) -> bool:
         """Return whether the file is to be written at `now` (clock seconds)."""
-        return self._path is not None and now - self._written_at >= self._interval_s
+        return self._path is not None and now - self._written_at >= FILE_INTERVAL_S
 
     def write(self, report: dict[str, Any], now: float) -> None:
         """Replace the file with `report` as JSON, whole or not at all."""

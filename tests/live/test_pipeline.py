@@ -15,6 +15,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import SourceLostError
 from stylecam.live.pipeline import Pipeline
 from stylecam.media.frame import Frame, Image
+from stylecam.media.overlays import panic_cover
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.stylize.live import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
@@ -24,6 +25,7 @@ from tests.doubles import ManualSessionPool, TintEngine, model, until
 from tests.live.fixtures import FPS, SIZE, pipeline_context
 
 BANK = model("bank", 4)
+CARD = panic_cover(SIZE)
 MIX = StyleMix(BANK, (1.0, 0.0, 0.0, 0.0), "bank")
 
 
@@ -36,7 +38,7 @@ class SteppedPipeline:
         clock: ManualClock | SystemClock,
         mix: StyleMix | None = MIX,
         share: float = 1.0,
-        panic: Image | None = None,
+        panic: Image = CARD,
     ) -> None:
         self.clock = clock
         self.source = ScriptedSource(events, clock, fps=60)

@@ -17,6 +17,7 @@ from stylecam.live import recording as room
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.viewers import Viewers
+from stylecam.media.overlays import panic_cover
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import PADDING, FrameStylizer
@@ -38,7 +39,7 @@ class SteppedSaver:
         self.context = pipeline_context(clock, self.viewers)
         pool = ManualSessionPool(TintEngine(), PADDING)
         stylizer = FrameStylizer(pool, SIZE, FPS, clock, self.context.stats.count_fault)
-        self.pipeline = Pipeline(source, [sink], stylizer, self.control, self.context)
+        self.pipeline = Pipeline(source, [sink], stylizer, self.control, self.context, panic_cover(SIZE))
         self.changes: list[Path | None] = []
         self.pictures, self.videos = folder / "pictures", folder / "videos"
         self.media_saver = MediaSaver(

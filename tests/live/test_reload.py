@@ -101,7 +101,7 @@ def run(catalog: Catalog, caplog: pytest.LogCaptureFixture) -> Run:
     take: Callable[[Command], None] = lambda command: parts.commands.append(str(command))  # noqa: E731
     parts.reloader = Reloader(
         START, parts.read, catalog, parts.control,
-        rebind=parts.bindings.append, cover_with=parts.covers.append, follow=parts.scenes.append,
+        set_hotkeys=parts.bindings.append, set_panic_picture=parts.covers.append, set_scenes=parts.scenes.append,
         press=take,
     )  # fmt: skip
     return parts

@@ -192,5 +192,5 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return not isinstance(error, http_exceptions.HttpProcessingError | web.RequestPayloadError | ConnectionError)
 
 
-_LOG = logging.getLogger("stylecam.server")
+_LOG = logging.getLogger(__name__)
 _LOG.addFilter(_is_ours)

@@ -63,17 +63,13 @@ class Settings(LookSettings, EngineSettings):
         "watches; any key switches it on.",
         group=CAMERA, metavar="MINUTES", minimum=0.1, maximum=1440.0, example=20.0,
     )  # fmt: skip
-    hotkeys: bool = option(
-        True, help="Listen to hotkeys in every window, not only in this terminal.", group=CONTROL
-    )
+    hotkeys: bool = option(True, help="Listen to hotkeys in every window, not only in this terminal.", group=CONTROL)
     bindings: Mapping[str, str] = option(
         {},
         help="Change a hotkey, for example next=ctrl+alt+right or select:1=ctrl+alt+1; quit= removes one.",
         group=CONTROL, name="hotkey", metavar="ORDER=KEYS", parse=_hotkey, example=["next=ctrl+alt+right"], live=True,
     )  # fmt: skip
-    presets: Mapping[str, Preset] = option(
-        {}, help="Named looks: style, strength and so on.", group=CONTROL, live=True
-    )
+    presets: Mapping[str, Preset] = option({}, help="Named looks: style, strength and so on.", group=CONTROL, live=True)
     obs: str | None = option(
         None,
         help="Let the scenes of OBS choose the style, as [scenes] in the configuration file says. "

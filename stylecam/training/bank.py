@@ -27,6 +27,7 @@ from stylecam.training import network
 from stylecam.training.config import TrainingConfig
 from stylecam.training.network import GRAIN, LeanNetwork, Residual
 from stylecam.utils.files import write_bytes
+from stylecam.utils.text import format_shape
 from stylecam.utils.version import __version__
 
 OPSET = 17
@@ -100,9 +101,9 @@ def read_bank(path: Path) -> Bank:
         expected = {name: value for name, value in expected.items() if not name.startswith("grain.")}
     for name, value in expected.items():
         if name not in weights or weights[name].shape != value.shape:
-            shape = "×".join(map(str, weights[name].shape)) if name in weights else "missing"
+            shape = format_shape(weights[name].shape) if name in weights else "missing"
             raise ModelFormatError(
-                f"{path}: its weight {name} is {shape} and should be {'×'.join(map(str, value.shape))}; {advice}"
+                f"{path}: its weight {name} is {shape} and should be {format_shape(value.shape)}; {advice}"
             )
     if extra := [n for n in weights if n not in expected and n.endswith((".c.weight", ".n.g"))]:
         raise ModelFormatError(f"{path} has layers that the lean network does not have ({extra[0]}); {advice}")

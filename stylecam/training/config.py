@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,8 @@ class TrainingConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, with absolute paths."""
-        return {
-            "recipe": self.hyperparameters.as_dict(),
-            "paintings": [{**asdict(one), "path": str(one.path.absolute())} for one in self.paintings],
-            "photos": [str(folder.absolute()) for folder in self.photos],
-            "vgg": str(self.vgg.absolute()) if self.vgg else None,
-            "samples": [str(path.absolute()) for path in self.samples],
-            "licence": self.licence,
-            "device": self.device,
-            "bfloat16": self.bfloat16,
-            "install": self.install,
-        }
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=lambda path: str(path.absolute())))
+        return {"recipe": values.pop("hyperparameters"), **values}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainingConfig:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -32,7 +33,7 @@ def read_picture(path: Path, min_side: int | None = None) -> Image:
 
 
 class PhotoDataset:
-    """Random crops of photographs. All randomness comes from the generator given, so its state determines what follows.
+    """Random crops of photographs. All randomness comes from the caller's generator, so its state decides what follows.
 
     Each folder is drawn from equally often, however many pictures it holds: with a folder of faces beside a folder of
     everything, half of the crops show faces. Pictures that cannot be decoded are skipped and listed.
@@ -44,7 +45,6 @@ class PhotoDataset:
         cache_bytes: memory that decoded pictures may keep.
 
     Attributes:
-        side: as given.
         unreadable: the files that could not be decoded so far.
 
     Raises:
@@ -149,7 +149,7 @@ def pictures_in(folder: Path, exclude: Sequence[Path] = ()) -> list[Path]:
         if path.suffix.lower() in READABLE_SUFFIXES
         and not path.name.startswith(".")
         and not (path.name in names and path.resolve() in [other.resolve() for other in exclude])
-        and is_file(path)
+        and os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises where this user may not look
     )
     if not found:
         raise TrainingDataError(
@@ -157,20 +157,3 @@ def pictures_in(folder: Path, exclude: Sequence[Path] = ()) -> list[Path]:
             "hundreds of people, rooms and landscapes"
         )
     return found
-
-
-def is_file(path: Path) -> bool:
-    """Return whether `path` is a file; an inaccessible or impossible path is not."""
-    return _answer_or_false(path.is_file)
-
-
-def is_directory(path: Path) -> bool:
-    """Return whether `path` is a folder; an inaccessible or impossible path is not."""
-    return _answer_or_false(path.is_dir)
-
-
-def _answer_or_false(question: Callable[[], bool]) -> bool:
-    try:
-        return question()
-    except (OSError, ValueError):
-        return False

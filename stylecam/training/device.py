@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,8 +9,6 @@ import cv2
 import torch
 
 from stylecam.errors import StylecamError, TrainingFailedError, UsageError
-
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h
 
 
 def pick_device(name: str, local_rank: int = 0) -> str:
@@ -51,19 +47,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     # the messages of torch on graphics cards, Linux and Windows, of cuBLAS and cuDNN, and of OpenCV
     messages = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed", "insufficient memory")
     return isinstance(error, MemoryError) or any(message in text for message in messages)
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep the large blocks that a step frees, instead of asking the system for them again.
-
-    The page faults of fresh blocks took a fifth of a step's time. Without glibc this does nothing.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    if set_option is not None:
-        for option, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * 2**20)):
-            set_option(option, value)
 
 
 @contextmanager

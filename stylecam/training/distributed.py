@@ -16,13 +16,7 @@ from stylecam.errors import TrainingFailedError
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The place of this process among those that train together. Only rank 0 writes files and reports progress.
-
-    Attributes:
-        rank: number of this process; 0 is the leader.
-        size: number of processes.
-        local_rank: number of this process on this machine, which selects its graphics card.
-    """
+    """The place of this process among the `size` that train together; `local_rank` selects its graphics card."""
 
     rank: int = 0
     size: int = 1

@@ -29,12 +29,7 @@ class StepEvent:
 
 @dataclass(frozen=True, slots=True)
 class FileSaved:
-    """A file was written.
-
-    Attributes:
-        kind: `bank`, `checkpoint`, `sheet`, `plot`, `preview` or `picture`.
-        path: the file.
-    """
+    """A file was written; its kind is `bank`, `checkpoint`, `sheet`, `plot`, `preview` or `picture`."""
 
     kind: str
     path: Path
@@ -42,12 +37,7 @@ class FileSaved:
 
 @dataclass(frozen=True, slots=True)
 class FileSkipped:
-    """A file that only shows progress could not be written; the run continues.
-
-    Attributes:
-        path: the file.
-        reason: why it could not be written.
-    """
+    """A file that only shows progress could not be written, for `reason`; the run continues."""
 
     path: Path
     reason: str

@@ -16,13 +16,13 @@ crop = [0.05, 0.0, 0.95, 1.0]               # left, top, right, bottom, as share
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from stylecam.errors import TrainingDataError
 from stylecam.models.card import slug
-from stylecam.training.dataset import is_file
 from stylecam.training.style_image import StyleImage
 
 if sys.version_info >= (3, 11):
@@ -31,16 +31,9 @@ else:
     import tomli as tomllib
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    "name": (str,),
-    "file": (str,),
-    "title": (str,),
-    "artist": (str,),
+    **dict.fromkeys(("name", "file", "title", "artist", "source", "licence"), (str,)),
+    **dict.fromkeys(("weight", "share", "stability"), (int, float)),
     "year": (int,),
-    "source": (str,),
-    "licence": (str,),
-    "weight": (int, float),
-    "share": (int, float),
-    "stability": (int, float),
     "scale": (int,),
     "crop": (list,),
 }
@@ -78,7 +71,7 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> StyleImage:
         if not isinstance(value, _KINDS[key]) or isinstance(value, bool) or (key == "crop" and not _are_numbers(value)):
             raise TrainingDataError(f"{where}: {key} must be {_WORDS[_KINDS[key][-1]]}, not {value!r}")
     picture = folder / table["file"]
-    if not is_file(picture):
+    if not os.path.isfile(picture):  # noqa: PTH113 - `Path.is_file` raises for impossible names
         raise TrainingDataError(
             f"{where}: there is no picture {picture}; name the folder of the pictures with --paintings DIR"
         )
@@ -97,7 +90,5 @@ def _painting(path: Path, folder: Path, number: int, table: Any) -> StyleImage:
         raise TrainingDataError(f"{where}: {error}") from error
 
 
-def _are_numbers(values: object) -> bool:
-    if not isinstance(values, list):
-        return False
-    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+def _are_numbers(values: Any) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)

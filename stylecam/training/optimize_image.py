@@ -84,10 +84,8 @@ class ImageOptimizer:
     """Paints one picture. Create one, then call `run` once.
 
     Args:
-        config: what to do.
         listener: called for each iteration and file, on the calling thread.
         stop: set it to end after the current iteration; the best picture so far is written.
-        clock: tells the time.
 
     Attributes:
         size: size of the result.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
-
-import cv2
+from typing import Any
 
 from stylecam.errors import TrainingDataError
-from stylecam.media.frame import Image
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import resize
 from stylecam.models.card import slug
-from stylecam.training.dataset import is_directory, is_file, read_picture
+from stylecam.training.dataset import read_picture
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import user_path
 from stylecam.utils.text import printable
@@ -84,23 +84,24 @@ class StyleImage:
             TrainingDataError: there is no such file.
             UsageError: `~USER` names an unknown user.
         """
+        # ruff: noqa: PTH112, PTH113 - the methods of `Path` raise for impossible names
         name, path, weight, scale = "", text, 1.0, None
-        if not is_file(Path(path)):
+        if not os.path.isfile(path):
             head, _, tail = path.rpartition("@")
             if head and tail.isdecimal():
                 path, scale = head, int(tail[:9])
-        if not is_file(Path(path)):
+        if not os.path.isfile(path):
             head, _, tail = path.rpartition(":")
             try:
                 weight, path = float(tail), head or path
             except ValueError:
                 weight = 1.0
-        if not is_file(Path(path)) and "=" in path:
+        if not os.path.isfile(path) and "=" in path:
             name, _, path = path.partition("=")
-        if not is_file(Path(path)) and path.startswith("~"):  # the shell does not expand NAME=~/FILE
+        if not os.path.isfile(path) and path.startswith("~"):  # the shell does not expand NAME=~/FILE
             path = str(user_path(path))
-        if not is_file(Path(path)):
-            if path and is_directory(Path(path)):
+        if not os.path.isfile(path):
+            if path and os.path.isdir(path):
                 raise TrainingDataError(f"{path} is a folder; name the paintings in it, one by one")
             raise TrainingDataError(f"there is no painting '{path[:200]}'; check the folder and the spelling")
         return cls(slug(name or Path(path).stem), Path(path), weight, scale)
@@ -123,5 +124,4 @@ class StyleImage:
                 "should have some hundreds: find a larger copy"
             )
         factor = (self.scale or scale) / min(height, width)
-        size = (max(1, round(width * factor)), max(1, round(height * factor)))
-        return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
+        return resize(image, Size(max(1, round(width * factor)), max(1, round(height * factor))))

@@ -101,20 +101,11 @@ def new_trainer(
     stop: threading.Event | None = None,
     **options: Any,
 ) -> Trainer:
-    """Return a trainer for a new run; what is not given has the defaults of `stylecam train`.
+    """Return a trainer for a new run, with the arguments of `train` and three more.
 
-    Args:
-        output: the ONNX file to write.
-        paintings: as for `train`.
-        photos: folders of photographs.
-        pictures: the folder of the pictures that gallery files list, or None for that of the gallery file.
-        start: the bank to start from, by file or name.
-        body: `frozen` trains only the norm rows of new styles, `free` the whole network; by default `frozen` with
-            `start`.
-        overwrite: replace an unfinished run beside `output`.
-        listener: called for each step and file.
-        stop: set it to end early.
-        **options: fields of `Hyperparameters` and `TrainingConfig`.
+    `pictures` is the folder of the pictures that gallery files list, by default that of the gallery file. The `body`
+    `frozen`, the default with `start`, trains only the norm rows of new styles, and `free` the whole network.
+    `overwrite` replaces an unfinished run beside `output`.
 
     Raises:
         UsageError, TrainingDataError, ModelFormatError: the input cannot be trained with.

@@ -28,7 +28,7 @@ from stylecam.training.bank import Bank, starting_bank, write_bank
 from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS, Checkpoint, checkpoint_path
 from stylecam.training.config import TrainingConfig
 from stylecam.training.dataset import PhotoDataset, sample_pictures
-from stylecam.training.device import keep_freed_memory, out_of_memory_as_error, pick_bfloat16, pick_device
+from stylecam.training.device import out_of_memory_as_error, pick_bfloat16, pick_device
 from stylecam.training.distributed import ProcessGroup
 from stylecam.training.events import Event, FileSaved, Listener, StepEvent, skipping_on_error
 from stylecam.training.hyperparameters import Hyperparameters
@@ -36,6 +36,7 @@ from stylecam.training.network import GRAIN, LeanNetwork
 from stylecam.training.plots import write_plot
 from stylecam.training.samples import fit_cell, write_sheet
 from stylecam.training.vgg import grams_of, load_vgg
+from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
 
 MAX_SHIFT = 24
@@ -57,9 +58,7 @@ class Trainer:
         bank: the starting point: the network with a row for each style, and its metadata.
         rows: for each painting, the number of its style in the bank.
         output: the ONNX file to write; checkpoint, sample sheet and plot lie beside it.
-        listener: called for each step and file, on the calling thread.
-        stop: set it to end after the current step; everything is saved.
-        clock: tells the time.
+        listener, stop: see `stylecam.train`.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Trainer:
         self._config, self._bank, self._rows, self._output = config, bank, tuple(rows), output
         self._listener, self._stop, self._clock = listener, stop or threading.Event(), clock or SystemClock()
         self._hyperparameters = numbers = config.hyperparameters
-        keep_freed_memory()
+        malloc.keep_large_blocks()
         self._group = ProcessGroup.from_environment()
         self._device = torch.device(pick_device(config.device, self._group.local_rank))
         self._paintings = [painting.read(numbers.scale) for painting in config.paintings]

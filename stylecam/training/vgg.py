@@ -18,6 +18,7 @@ from stylecam.errors import TrainingDataError
 from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS
 from stylecam.training.losses import gram
 from stylecam.utils.optional import install_command, is_installed
+from stylecam.utils.text import format_shape
 
 LAYERS = (
     *("conv1_1", "conv1_2", "pool"),
@@ -87,8 +88,7 @@ class VggFeatures(nn.Module):
 @torch.no_grad()
 def grams_of(vgg: VggFeatures, picture: Tensor) -> list[Tensor]:
     """Return the Gram matrices (B×C×C) of `picture` (B×3×H×W RGB 0..1) at the four layers: its style for the losses."""
-    device = vgg.scale.device
-    return [gram(features) for features in vgg(picture.to(device))]
+    return [gram(features) for features in vgg(picture.to(vgg.scale.device))]
 
 
 def load_vgg(file: Path | None) -> VggFeatures:
@@ -130,7 +130,7 @@ def _convolution(name: str, stored: _Arrays, keys: tuple[str, str], before: int)
     except KeyError as error:
         raise TrainingDataError(f"{name} holds no array {error}; {_ADVICE}") from error
     if weight.ndim != 4 or weight.shape[1:] != (before, 3, 3) or bias.shape != weight.shape[:1]:
-        found = f"{'×'.join(map(str, weight.shape))} and {'×'.join(map(str, bias.shape))}"
+        found = f"{format_shape(weight.shape)} and {format_shape(bias.shape)}"
         raise TrainingDataError(
             f"{name}: {keys[0]} and {keys[1]} are {found} and should be N×{before}×3×3 and N; {_ADVICE}"
         )

@@ -1,7 +1,7 @@
-"""Settings of glibc's malloc that make freed memory usable by all threads and return it to the system.
+"""Settings of glibc's malloc: whether freed memory is shared by threads, kept, or returned to the system.
 
 glibc keeps freed memory in arenas that belong to the threads that allocated it. With other C libraries these functions
-do nothing. They act on the whole process, so only the command line and the live session call them.
+do nothing. They act on the whole process, so only the command line, the live session and the trainer call them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-_M_ARENA_MAX = -8  # from malloc.h
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8  # from malloc.h
 _ARENAS = 2
 
 
@@ -32,6 +32,16 @@ def limit_arenas() -> bool:
     """
     mallopt = _function("mallopt")
     return mallopt is not None and bool(mallopt(_M_ARENA_MAX, _ARENAS))
+
+
+def keep_large_blocks() -> None:
+    """Make malloc keep the large blocks that are freed, instead of asking the system for them again.
+
+    For training, where the page faults of fresh blocks took a fifth of a step's time.
+    """
+    if mallopt := _function("mallopt"):
+        for option, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * 2**20)):
+            mallopt(option, value)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -105,7 +106,8 @@ class Pipeline:
     def stop(self) -> None:
         """Stop all threads within a second; each closes what it owns. Safe before `start` and when called twice.
 
-        A read that hangs in a camera driver is not waited for: its thread ends with the process.
+        A read that hangs in a camera driver is not waited for: its thread ends with the process. A network that still
+        runs is waited for when the process ends, which would abort under it.
 
         Raises:
             Exception: what ended the pipeline, if it ended by itself.
@@ -119,6 +121,8 @@ class Pipeline:
                 thread.join(max(0.0, deadline - self._clock.now()))
         if self._publishing.ident is not None:
             self._publishing.join(FINISH_S)
+        if self._styling.is_alive():
+            atexit.register(self._styling.join, FINISH_S)
         if self._crash is not None:
             raise self._crash
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -24,6 +25,8 @@ Key = tuple[str, Rung]
 RETURN_MEMORY_EVERY_S = 30.0
 """Seconds between two returns of freed memory while no session comes or goes; a reopened camera frees some."""
 
+EXIT_S = 10.0
+"""The longest that the end of the process waits for a session that is being built: exiting under it would abort."""
 WARM_RUNS = 2
 """The number of runs of a new session whose shortest time is taken, after a first one that allocates."""
 CAPACITY_MEGAPIXELS = 2.5
@@ -157,10 +160,12 @@ class SessionPool:
             self._condition.notify_all()
 
     def close(self) -> None:
-        """Stop building and drop all sessions."""
+        """Stop building and drop all sessions. The one being built is finished, and the process ends after that."""
         self.stop_building()
         if self._thread is not None:
             self._thread.join(0.5)
+            if self._thread.is_alive():
+                atexit.register(self._thread.join, EXIT_S)
         with self._condition:
             self._ready.clear()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -261,6 +263,34 @@ def test_closing_ends_its_thread(engine: GatedEngine) -> None:
     until(lambda: bool(engine.loaded))
     pool.close()
     assert not any(thread.name == "stylecam-warm-up" for thread in threading.enumerate())
+
+
+PROGRAM = """
+import threading, time
+from stylecam.stylize.governor import Rung
+from stylecam.stylize.session_pool import SessionPool
+from tests.doubles import TintEngine, model
+
+building = threading.Event()
+
+class SlowEngine(TintEngine):
+    def session(self, *arguments):
+        building.set()
+        time.sleep(1.5)
+        print("built", flush=True)
+        return super().session(*arguments)
+
+pool = SessionPool(SlowEngine(), 0)
+pool.prefetch(model("plain"), Rung(128, 72))
+building.wait()
+pool.close()
+print("closed", flush=True)
+"""
+
+
+def test_a_process_does_not_end_under_a_session_that_is_being_built() -> None:
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, check=True)
+    assert ended.stdout.split() == ["closed", "built"]
 
 
 def test_a_network_the_engine_cannot_load_is_run_by_the_spare_one_and_it_says_so(

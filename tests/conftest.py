@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,17 @@ def bank() -> Model:
 def catalog() -> Catalog:
     """A catalog of all shipped styles."""
     return Catalog.load([shipped_models()])
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Let PyTorch compute on one thread, so that results do not depend on the machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -43,8 +43,13 @@ def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.M
     entries = [{**entry, "measured": None} for entry in json.loads(shipped.metadata["styles"])]
     mine.write_bytes(shipped.with_metadata({**shipped.metadata, "styles": json.dumps(entries)}))
     (tmp_path / "paintings").mkdir()
-    fixtures.picture(tmp_path / "paintings" / "hokusai_great_wave_1831.png", 9)
-    places = ["--photos", str(fixtures.photos(tmp_path / "photos")), "--vgg", str(fixtures.vgg(tmp_path / "v.npz"))]
+    fixtures.random_picture(tmp_path / "paintings" / "hokusai_great_wave_1831.png", 9)
+    places = [
+        "--photos",
+        str(fixtures.photo_folder(tmp_path / "photos")),
+        "--vgg",
+        str(fixtures.small_vgg(tmp_path / "v.npz")),
+    ]
     options = shlex.split("--style great_wave --count 1 --gatys-photos 1 --iterations 1,2 --device cpu")
     return ["evaluate", str(mine), *places, "--paintings", str(tmp_path / "paintings"), *options]
 

@@ -36,9 +36,11 @@ def words(tmp_path: Path) -> Iterator[list[str]]:
     pytest.importorskip("onnx", reason="material needs onnx")
     from tests.training import fixtures
 
-    photo, style = (fixtures.picture(tmp_path / f"{name}.png", seed) for seed, name in enumerate(("photo", "style")))
+    photo, style = (
+        fixtures.random_picture(tmp_path / f"{name}.png", seed) for seed, name in enumerate(("photo", "style"))
+    )
     sizes = shlex.split("--max-size 72 --style-scale 64 --iterations 4 --device cpu --no-bfloat16")
-    vgg = str(fixtures.vgg(tmp_path / "v.npz"))
+    vgg = str(fixtures.small_vgg(tmp_path / "v.npz"))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield ["optimize", str(photo), "--style", str(style), "-o", str(tmp_path / "out.png"), "--vgg", vgg, *sizes]
@@ -195,7 +197,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(
 ) -> None:
     from tests.training import fixtures
 
-    fixtures.picture(tmp_path / "tiny.png", 1, 8, 8)
+    fixtures.random_picture(tmp_path / "tiny.png", 1, 8, 8)
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "folder.png").mkdir()
     there = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}

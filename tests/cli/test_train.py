@@ -41,8 +41,15 @@ def words(tmp_path: Path, torch: None) -> list[str]:
     """The arguments of a tiny run: three steps of a small network on two paintings."""
     from tests.training import fixtures
 
-    paintings = [str(fixtures.picture(tmp_path / f"{name}.png", seed)) for seed, name in enumerate(("one", "two"))]
-    places = ["--photos", str(fixtures.photos(tmp_path / "photos")), "--vgg", str(fixtures.vgg(tmp_path / "v.npz"))]
+    paintings = [
+        str(fixtures.random_picture(tmp_path / f"{name}.png", seed)) for seed, name in enumerate(("one", "two"))
+    ]
+    places = [
+        "--photos",
+        str(fixtures.photo_folder(tmp_path / "photos")),
+        "--vgg",
+        str(fixtures.small_vgg(tmp_path / "v.npz")),
+    ]
     sizes = shlex.split("--steps 3 --batch 1 --crop 64 --style-scale 64 --width 16 --blocks 1 --no-bfloat16")
     return ["train", *paintings, "-o", str(tmp_path / "bank.onnx"), *places, *sizes]
 
@@ -188,7 +195,7 @@ def test_few_photographs_are_told_of(words: list[str], capsys: pytest.CaptureFix
     assert run_command_line(words) == 0
     assert "only 3 photographs to learn on" in capsys.readouterr().err
     for number in range(47):
-        (folder / f"again_{number}.png").write_bytes(fixtures.picture(folder / "0.png").read_bytes())
+        (folder / f"again_{number}.png").write_bytes(fixtures.random_picture(folder / "0.png").read_bytes())
     assert run_command_line(words) == 0
     assert "photographs to learn on" not in capsys.readouterr().err
 

@@ -131,9 +131,9 @@ def test_the_training_in_the_api_page_runs(tmp_path: Path) -> None:
     from tests.training import fixtures
 
     (example,) = [code for code in blocks("python", API_PAGE) if "train(" in code]
-    fixtures.picture(tmp_path / "harvest.jpg")
-    fixtures.photos(tmp_path / "Pictures", 1)
-    fixtures.vgg(tmp_path / "vgg16.npz")
+    fixtures.random_picture(tmp_path / "harvest.jpg")
+    fixtures.photo_folder(tmp_path / "Pictures", 1)
+    fixtures.small_vgg(tmp_path / "vgg16.npz")
     quick = "steps=1, crop=64, device='cpu', vgg=Path('vgg16.npz')"
     run_python("from pathlib import Path\n" + example.replace("minutes=15", quick), tmp_path)
     assert (tmp_path / "harvest.onnx").is_file()
@@ -170,8 +170,8 @@ def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
 
     (line,) = [line for block in blocks("text") for line in block.splitlines() if line.startswith("stylecam optimize")]
     for number, name in enumerate(("me.jpg", "harvest.jpg")):
-        fixtures.picture(tmp_path / name, number)
-    fixtures.vgg(tmp_path / "vgg16.npz")
+        fixtures.random_picture(tmp_path / name, number)
+    fixtures.small_vgg(tmp_path / "vgg16.npz")
     said_by([*shlex.split(line), "--iterations", "2", "--max-size", "64", "--device", "cpu"], tmp_path)
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
@@ -182,9 +182,18 @@ def test_the_training_in_the_readme_makes_the_style_that_it_goes_on_to_name(tmp_
     from tests.training import fixtures
 
     block = next(block.splitlines() for block in blocks("text") if block.startswith("stylecam train"))
-    fixtures.picture(tmp_path / "harvest.jpg")
-    fixtures.photos(tmp_path / "Pictures", 1)
-    quick = ["--vgg", str(fixtures.vgg(tmp_path / "vgg16.npz")), "--steps", "1", "--crop", "64", "--device", "cpu"]
+    fixtures.random_picture(tmp_path / "harvest.jpg")
+    fixtures.photo_folder(tmp_path / "Pictures", 1)
+    quick = [
+        "--vgg",
+        str(fixtures.small_vgg(tmp_path / "vgg16.npz")),
+        "--steps",
+        "1",
+        "--crop",
+        "64",
+        "--device",
+        "cpu",
+    ]
     for words in ([*shlex.split(block[0]), *quick], ["stylecam", "styles", "--json"]):
         told = said_by(words, tmp_path)
     assert shlex.split(block[1])[-1] in {card["full_name"] for card in json.loads(told)}
@@ -200,13 +209,13 @@ def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:
     for name in ("Paintings", "Clips"):
         (tmp_path / name).mkdir()
     network(tmp_path / "harvest.onnx")
-    fixtures.photos(tmp_path / "Kept", 1)
-    fixtures.picture(tmp_path / "Paintings" / "bruegel_harvest_1565.png", 9)
+    fixtures.photo_folder(tmp_path / "Kept", 1)
+    fixtures.random_picture(tmp_path / "Paintings" / "bruegel_harvest_1565.png", 9)
     clip = cv2.VideoWriter(str(tmp_path / "Clips" / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 180))
     for level in range(24):
         clip.write(np.full((180, 320, 3), level * 8, np.uint8))
     clip.release()
-    fixtures.vgg(tmp_path / "vgg16.npz")
+    fixtures.small_vgg(tmp_path / "vgg16.npz")
     told = said_by([*shlex.split(line), "--iterations", "1", "--device", "cpu"], tmp_path)
     assert "harvest" in told
     assert cv2.imread(str(tmp_path / "looks.png")) is not None

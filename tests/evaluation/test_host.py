@@ -1,4 +1,4 @@
-"""What was measured on."""
+"""Tests of describing the machine of a measurement."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def test_machine_and_versions_are_reported() -> None:
     assert here.packages["numpy"] == version("numpy")
     assert here.memory_gb > 0
     assert asdict(here)["python"] == platform.python_version()
-    for said in (stylecam.__version__, version("numpy"), f"{here.cores} core"):
-        assert said in str(here)
+    for text in (stylecam.__version__, version("numpy"), f"{here.cores} core"):
+        assert text in str(here)
 
 
 def test_other_programs_are_counted_apart_from_this_one(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +36,7 @@ def test_other_programs_are_counted_apart_from_this_one(clock: ManualClock, monk
     assert others.cores() == pytest.approx(0.5)
 
 
-def test_a_busy_machine_s_time_grows() -> None:
+def test_the_busy_time_grows_under_load() -> None:
     before = host.machine_busy_s()
     with CpuLoad() as load:
         load.set(1)

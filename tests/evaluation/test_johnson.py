@@ -1,4 +1,4 @@
-"""The classic network, made here."""
+"""Tests of Johnson's network, the baseline."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def test_it_takes_as_many_multiply_adds_as_published_implementations() -> None:
     assert gmac(johnson(), Size(640, 480)) == pytest.approx(47.2, abs=0.1)
 
 
-def test_it_paints_a_picture_of_its_size() -> None:
+def test_the_result_has_the_size_of_the_picture() -> None:
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    painted = OpenCVEngine("cpu").session(johnson(), 64, 48).stylize(image, (1.0,))
-    assert painted.shape == image.shape
-    assert painted.std() > 1
+    styled = OpenCVEngine("cpu").session(johnson(), 64, 48).stylize(image, (1.0,))
+    assert styled.shape == image.shape
+    assert styled.std() > 1
 
 
 def test_it_is_a_valid_onnx_file() -> None:

@@ -1,4 +1,4 @@
-"""Multiply-adds counted in a graph."""
+"""Tests of counting multiply-adds in a graph."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from onnx import helper, numpy_helper  # noqa: E402
 from tests.models.networks import network, written  # noqa: E402
 
 
-def around(steps: Sequence[Any], path: Path, ins: int, outs: int, **weights: Any) -> Model:
-    """The nodes `steps`, from x to y, between two convolutions of 1×1: from 3 channels to `ins`, from `outs` to 3."""
-    known = {"a": np.ones((ins, 3, 1, 1), np.float32), "b": np.ones((3, outs, 1, 1), np.float32), **weights}
+def model_with_nodes(steps: Sequence[Any], path: Path, ins: int, outs: int, **weights: Any) -> Model:
+    """Return a model of `steps` (from x to y) between two 1×1 convolutions: 3 to `ins` and `outs` to 3 channels."""
+    constants = {"a": np.ones((ins, 3, 1, 1), np.float32), "b": np.ones((3, outs, 1, 1), np.float32), **weights}
     nodes = [
         helper.make_node("Conv", ["image", "a"], ["x"]),
         *steps,
         helper.make_node("Conv", ["y", "b"], ["styled"]),
     ]
-    return Model.read(written(path, nodes, [numpy_helper.from_array(np.asarray(v), k) for k, v in known.items()]))
+    return Model.read(written(path, nodes, [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]))
 
 
 def node(op: str, *inputs: str, to: str = "y", **settings: Any) -> Any:
@@ -46,7 +46,7 @@ def longs(*numbers: int) -> Any:
     [(Size(64, 48), 0.015648768), (Size(640, 360), 1.1736576), (Size(1280, 720), 4.6946304)],
     ids=lambda value: str(value),
 )
-def test_the_shipped_bank_counts_at_every_size_what_its_cards_say(bank: Model, size: Size, expected: float) -> None:
+def test_the_shipped_banks_multiply_adds_are_exact_at_every_size(bank: Model, size: Size, expected: float) -> None:
     assert gmac(bank, size) == expected
 
 
@@ -87,28 +87,30 @@ def test_multiply_adds_are_counted_exactly(
 
 PADS = longs(0, 0, 4, 4, 0, 0, 4, 4)
 STEPS: dict[str, Callable[[Path], Model]] = {
-    "a transposed convolution": lambda path: around(
+    "a transposed convolution": lambda path: model_with_nodes(
         [node("ConvTranspose", "k", strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])],
         path, 4, 5, k=np.ones((4, 5, 3, 3), np.float32),
     ),
-    "pixels shuffled up": lambda path: around([node("DepthToSpace", blocksize=2)], path, 8, 2),
-    "pixels shuffled down": lambda path: around([node("SpaceToDepth", blocksize=2)], path, 2, 8),
-    "enlarged": lambda path: around(
+    "pixels shuffled up": lambda path: model_with_nodes([node("DepthToSpace", blocksize=2)], path, 8, 2),
+    "pixels shuffled down": lambda path: model_with_nodes([node("SpaceToDepth", blocksize=2)], path, 2, 8),
+    "enlarged": lambda path: model_with_nodes(
         [node("Resize", "", "s", mode="nearest")], path, 4, 4, s=np.array([1, 1, 2, 2], np.float32)
     ),
-    "enlarged to a size": lambda path: around(
+    "enlarged to a size": lambda path: model_with_nodes(
         [node("Resize", "", "", "s", mode="nearest")], path, 4, 4, s=longs(1, 4, 96, 128)
     ),
-    "joined": lambda path: around([node("Concat", "x", axis=-3)], path, 4, 8),
-    "padded by reflection": lambda path: around([node("Pad", "p", mode="reflect")], path, 4, 4, p=PADS),
-    "padded by a number in a node": lambda path: around(
+    "joined": lambda path: model_with_nodes([node("Concat", "x", axis=-3)], path, 4, 8),
+    "padded by reflection": lambda path: model_with_nodes([node("Pad", "p", mode="reflect")], path, 4, 4, p=PADS),
+    "padded by a number in a node": lambda path: model_with_nodes(
         [node("Constant", to="p", value=numpy_helper.from_array(PADS)), node("Pad", "p")], path, 4, 4
     ),
-    "cropped": lambda path: around(
+    "cropped": lambda path: model_with_nodes(
         [node("Slice", "s", "e", "ax")], path, 4, 4, s=longs(2, 2), e=longs(-2, -2), ax=longs(2, 3)
     ),
-    "pooled": lambda path: around([node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)], path, 4, 4),
-    "turned and back": lambda path: around(
+    "pooled": lambda path: model_with_nodes(
+        [node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)], path, 4, 4
+    ),
+    "turned and back": lambda path: model_with_nodes(
         [
             helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
             helper.make_node("Softmax", ["t"], ["u"], axis=-1),
@@ -116,18 +118,18 @@ STEPS: dict[str, Callable[[Path], Model]] = {
         ],
         path, 4, 4,
     ),
-    "less its mean": lambda path: around(
+    "less its mean": lambda path: model_with_nodes(
         [
             helper.make_node("ReduceMean", ["x"], ["m"], axes=[-1, -2]),
             helper.make_node("Sub", ["x", "m"], ["y"]),
         ],
         path, 4, 4,
     ),
-    "groups of its own": lambda path: around(
+    "groups of its own": lambda path: model_with_nodes(
         [helper.make_node("Reshape", ["x", "s"], ["r"]), helper.make_node("Reshape", ["r", "back"], ["y"])],
         path, 4, 4, s=longs(0, 2, -1), back=longs(1, 4, 48, 64),
     ),
-    "a kernel under another name": lambda path: around(
+    "a kernel under another name": lambda path: model_with_nodes(
         [helper.make_node("Identity", ["k"], ["same"]), node("Conv", "same")],
         path, 4, 2, k=np.ones((2, 4, 3, 3), np.float32),
     ),
@@ -151,14 +153,14 @@ EXPECTED_MACS = {
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_steps_of_other_networks_are_followed(name: str, tmp_path: Path) -> None:
+def test_nodes_of_other_networks_are_counted(name: str, tmp_path: Path) -> None:
     assert gmac(STEPS[name](tmp_path / "a.onnx"), SIZE) == EXPECTED_MACS[name] / 1e9
 
 
-def test_a_step_that_cannot_be_followed_is_named(tmp_path: Path) -> None:
+def test_a_node_that_cannot_be_counted_is_named(tmp_path: Path) -> None:
     strange = helper.make_node("Strange", ["x"], ["y"], domain="elsewhere")
     with pytest.raises(ModelFormatError, match=r"a\.onnx: its multiply-adds cannot be counted: .*Strange"):
-        gmac(around([strange], tmp_path / "a.onnx", 3, 3), SIZE)
+        gmac(model_with_nodes([strange], tmp_path / "a.onnx", 3, 3), SIZE)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +168,6 @@ def test_a_step_that_cannot_be_followed_is_named(tmp_path: Path) -> None:
     [node("Pad", "nowhere"), node("Conv", "nowhere"), node("Resize", "", "nowhere"), node("Concat", axis=7)],
     ids=lambda step: step.op_type,
 )
-def test_a_graph_that_does_not_tell_enough_is_refused_in_one_line(step: Any, tmp_path: Path) -> None:
+def test_an_incomplete_graph_is_refused_in_one_line(step: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match="cannot be counted"):
-        gmac(around([step], tmp_path / "a.onnx", 3, 3), SIZE)
+        gmac(model_with_nodes([step], tmp_path / "a.onnx", 3, 3), SIZE)

@@ -1,4 +1,4 @@
-"""Which file becomes which, and what became of each."""
+"""Tests of planning and running a batch of picture files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests import doubles
 
 
 @pytest.fixture
-def painter() -> Stylist:
+def stylist() -> Stylist:
     return Stylist(StyleMix(doubles.model(), (1.0,), "plain"), engine=doubles.TintEngine())
 
 
 @pytest.fixture
-def album(tmp_path: Path) -> Path:
-    """Two good pictures, one damaged, one text, and one for the eyes of programs only."""
-    folder = tmp_path / "album"
+def pictures(tmp_path: Path) -> Path:
+    """Make a folder with two good pictures, a damaged one, a text file and a hidden picture."""
+    folder = tmp_path / "pictures"
     (folder / "deep" / "er").mkdir(parents=True)
     for name in ("a.jpg", "deep/er/b.png", ".hidden.png"):
         cv2.imwrite(str(folder / name), gray_image())
@@ -35,102 +35,106 @@ def album(tmp_path: Path) -> Path:
     return folder
 
 
-def names(jobs: tuple[BatchItem, ...], output: Path) -> list[str]:
-    return [job.target.relative_to(output).as_posix() for job in jobs]
+def names(items: tuple[BatchItem, ...], output: Path) -> list[str]:
+    return [item.target.relative_to(output).as_posix() for item in items]
 
 
-def test_a_folders_tree_is_made_again(album: Path, tmp_path: Path) -> None:
-    jobs = plan([album], tmp_path / "out")
-    assert names(jobs, tmp_path / "out") == ["a.jpg", "deep/broken.gif.png", "deep/er/b.png"]
+def test_the_tree_of_a_folder_is_kept(pictures: Path, tmp_path: Path) -> None:
+    items = plan([pictures], tmp_path / "out")
+    assert names(items, tmp_path / "out") == ["a.jpg", "deep/broken.gif.png", "deep/er/b.png"]
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_becomes_a_file_or_one_in_a_folder(album: Path, tmp_path: Path) -> None:
-    picture = album / "a.jpg"
+def test_a_file_becomes_a_file_or_one_in_a_folder(pictures: Path, tmp_path: Path) -> None:
+    picture = pictures / "a.jpg"
     assert plan([picture], tmp_path / "b.png")[0].target == tmp_path / "b.png"
     assert plan([picture], tmp_path)[0].target == tmp_path / "a.jpg"
     assert plan([picture], tmp_path / "new")[0].target == tmp_path / "new" / "a.jpg"
 
 
-def test_results_inside_the_folder_are_not_painted_again(album: Path, painter: Stylist) -> None:
-    first = plan([album], album / "painted")
-    list(paint(first, painter, None, lambda _: None))
-    assert len(plan([album], album / "painted", overwrite=True)) == len(first)
+def test_results_inside_the_source_folder_are_not_stylized_again(pictures: Path, stylist: Stylist) -> None:
+    first = plan([pictures], pictures / "painted")
+    list(paint(first, stylist, None, lambda _: None))
+    assert len(plan([pictures], pictures / "painted", overwrite=True)) == len(first)
 
 
-def test_a_folder_is_painted_into_the_one_it_lies_in(album: Path) -> None:
-    inner = next(path for path in sorted(album.rglob("*")) if path.is_dir())
-    assert plan([inner], album, overwrite=True)
+def test_a_folder_can_be_written_into_its_parent(pictures: Path) -> None:
+    inner = next(path for path in sorted(pictures.rglob("*")) if path.is_dir())
+    assert plan([inner], pictures, overwrite=True)
 
 
-def test_hidden_folders_are_passed_over(album: Path, tmp_path: Path) -> None:
-    before = len(plan([album], tmp_path / "out"))
-    (album / ".thumbs").mkdir()
-    picture = next(path for path in album.rglob("*") if path.is_file())
-    (album / ".thumbs" / picture.name).write_bytes(picture.read_bytes())
-    assert len(plan([album], tmp_path / "out")) == before
+def test_hidden_folders_are_skipped(pictures: Path, tmp_path: Path) -> None:
+    before = len(plan([pictures], tmp_path / "out"))
+    (pictures / ".thumbs").mkdir()
+    picture = next(path for path in pictures.rglob("*") if path.is_file())
+    (pictures / ".thumbs" / picture.name).write_bytes(picture.read_bytes())
+    assert len(plan([pictures], tmp_path / "out")) == before
 
 
-def test_nothing_is_replaced_unless_asked(album: Path) -> None:
+def test_files_are_replaced_only_on_request(pictures: Path) -> None:
     with pytest.raises(UsageError, match="--overwrite"):
-        plan([album / "a.jpg"], album / "a.jpg")
-    assert plan([album / "a.jpg"], album / "a.jpg", overwrite=True)
+        plan([pictures / "a.jpg"], pictures / "a.jpg")
+    assert plan([pictures / "a.jpg"], pictures / "a.jpg", overwrite=True)
 
 
 @pytest.mark.parametrize(
-    ("sources", "output", "said"),
+    ("sources", "output", "message"),
     [
-        (["album/a.jpg", "album/deep/er/b.png"], "one.png", "name a folder"),
-        (["album"], "one.png", "name a folder"),
-        (["album/a.jpg", "album/a.jpg"], "out", "would both become"),
-        (["album/a.jpg"], "out.xyz", "written as"),
+        (["pictures/a.jpg", "pictures/deep/er/b.png"], "one.png", "name a folder"),
+        (["pictures"], "one.png", "name a folder"),
+        (["pictures/a.jpg", "pictures/a.jpg"], "out", "would both become"),
+        (["pictures/a.jpg"], "out.xyz", "written as"),
         (["empty"], "out", "no pictures"),
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_done(
-    sources: list[str], output: str, said: str, album: Path, tmp_path: Path
+def test_an_invalid_request_is_refused_before_anything_is_written(
+    sources: list[str], output: str, message: str, pictures: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         plan([tmp_path / source for source in sources], tmp_path / output)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_failing_picture_is_named_and_the_others_are_painted(album: Path, tmp_path: Path, painter: Stylist) -> None:
-    outcomes = list(paint(plan([album], tmp_path / "out"), painter, None, lambda _: None))
-    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
-    assert "broken.gif" in str(outcomes[1].error)
-    made = [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert sorted(made) == ["a.jpg", "deep/er/b.png"]
+def test_a_failing_picture_is_named_and_the_others_are_stylized(
+    pictures: Path, tmp_path: Path, stylist: Stylist
+) -> None:
+    results = list(paint(plan([pictures], tmp_path / "out"), stylist, None, lambda _: None))
+    assert [result.error is None for result in results] == [True, False, True]
+    assert "broken.gif" in str(results[1].error)
+    written = [
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()
+    ]
+    assert sorted(written) == ["a.jpg", "deep/er/b.png"]
     assert abs(int(ImageFile.read(tmp_path / "out" / "a.jpg").image[0, 0, 0]) - 51) <= 1
 
 
-def test_a_folder_that_cannot_be_made_is_named(album: Path, tmp_path: Path, painter: Stylist) -> None:
+def test_a_folder_that_cannot_be_made_is_named(pictures: Path, tmp_path: Path, stylist: Stylist) -> None:
     (tmp_path / "file").write_text("in the way")
-    (outcome,) = paint([BatchItem(album / "a.jpg", tmp_path / "file" / "a.jpg")], painter, None, lambda _: None)
-    assert outcome.size is None
-    assert "cannot be written" in str(outcome.error)
+    (result,) = paint([BatchItem(pictures / "a.jpg", tmp_path / "file" / "a.jpg")], stylist, None, lambda _: None)
+    assert result.size is None
+    assert "cannot be written" in str(result.error)
 
 
-def test_the_longer_side_is_limited_with_the_alpha(tmp_path: Path, painter: Stylist) -> None:
+def test_the_longer_side_is_limited_with_the_alpha(tmp_path: Path, stylist: Stylist) -> None:
     ImageFile(np.zeros((40, 90, 3), np.uint8), np.zeros((40, 90), np.uint8)).write(tmp_path / "in.png")
-    outcome: BatchResult
-    (outcome,) = paint([BatchItem(tmp_path / "in.png", tmp_path / "out.png")], painter, 45, lambda _: None)
-    assert outcome.size == Size(45, 20)
-    made = ImageFile.read(tmp_path / "out.png")
-    assert made.alpha is not None
-    assert made.alpha.shape == made.image.shape[:2] == (20, 45)
+    result: BatchResult
+    (result,) = paint([BatchItem(tmp_path / "in.png", tmp_path / "out.png")], stylist, 45, lambda _: None)
+    assert result.size == Size(45, 20)
+    written = ImageFile.read(tmp_path / "out.png")
+    assert written.alpha is not None
+    assert written.alpha.shape == written.image.shape[:2] == (20, 45)
 
 
-def test_interrupted_while_writing_it_leaves_nothing_half(
-    album: Path, tmp_path: Path, painter: Stylist, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupt_while_writing_leaves_no_partial_file(
+    pictures: Path, tmp_path: Path, stylist: Stylist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ImageFile, "encode", interrupted)
+    monkeypatch.setattr(ImageFile, "encode", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        list(paint([BatchItem(album / "a.jpg", tmp_path / "out.png")], painter, None, lambda _: None))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["album"]
+        list(paint([BatchItem(pictures / "a.jpg", tmp_path / "out.png")], stylist, None, lambda _: None))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]

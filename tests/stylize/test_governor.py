@@ -1,4 +1,4 @@
-"""The governor, played against machines of known cost: it holds the rate, recovers, and never hunts."""
+"""Tests of the governor on simulated machines: it keeps the frame rate, recovers, and does not oscillate."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ FPS = 30.0
 PERIOD_MS = 1000 / FPS
 HD = Size(1280, 720)
 BUILD_S = 0.4
-"""How long a new rung's session takes to be warm."""
+"""Seconds until the session of a new rung is warm."""
 
 Load = Callable[[float], float]
 
 
 @dataclass
-class Machine:
-    """A machine that paints a megapixel in `per_megapixel` ms when nothing else runs, played frame by frame."""
+class SimulatedMachine:
+    """A machine that stylizes a megapixel in `per_megapixel` ms without other load, simulated frame by frame."""
 
     load: Load = lambda _: 1.0
     per_megapixel: float = 120.0
@@ -45,8 +45,8 @@ class Machine:
     chosen: list[tuple[float, Rung]] = field(default_factory=list)
     frames: list[tuple[float, Rung, float]] = field(default_factory=list)
 
-    def start(self) -> Machine:
-        """Warm up, as the stylist does."""
+    def start(self) -> SimulatedMachine:
+        """Warm up, as the stylizer does."""
         first = self.governor.choose(self.now).rung
         self.governor.start(first, self.per_megapixel * first.megapixels * self.load(self.now))
         self.rung = self.governor.choose(self.now).rung
@@ -54,42 +54,42 @@ class Machine:
         self.ready_at = 0.0
         return self
 
-    def play(self, seconds: float) -> Machine:
-        """Paint every camera frame that finds the stylist free."""
+    def play(self, seconds: float) -> SimulatedMachine:
+        """Stylize every camera frame that arrives while the machine is free."""
         end = self.now + seconds
         while self.now < end:
             load = self.load(self.now)
             network = self.per_megapixel * self.rung.megapixels * load
             fixed = self.fixed_ms * load
-            done = self.now + (network + fixed) / 1000
-            self.governor.observe(self.rung, network, fixed, done)
+            finished_at = self.now + (network + fixed) / 1000
+            self.governor.observe(self.rung, network, fixed, finished_at)
             self.frames.append((self.now, self.rung, network + fixed))
-            decision = self.governor.choose(done)
+            decision = self.governor.choose(finished_at)
             if decision.rung != self.chosen[-1][1]:
-                self.chosen.append((done, decision.rung))
-                self.ready_at = done + BUILD_S
-            if done >= self.ready_at:
+                self.chosen.append((finished_at, decision.rung))
+                self.ready_at = finished_at + BUILD_S
+            if finished_at >= self.ready_at:
                 self.rung = decision.rung
-            self.now = math.ceil(done * FPS - 1e-9) / FPS
+            self.now = math.ceil(finished_at * FPS - 1e-9) / FPS
         return self
 
     def changes(self, after: float = 0.0, before: float = math.inf) -> int:
         return sum(after < at < before for at, _ in self.chosen[1:])
 
     def late_share(self, after: float = 0.0, before: float = math.inf) -> float:
-        shown = [ms for at, _, ms in self.frames if after <= at < before]
-        return sum(ms > PERIOD_MS for ms in shown) / len(shown)
+        times = [ms for at, _, ms in self.frames if after <= at < before]
+        return sum(ms > PERIOD_MS for ms in times) / len(times)
 
     def cost(self, rung: Rung) -> float:
         return self.fixed_ms + self.per_megapixel * rung.megapixels
 
     def affordable(self) -> Rung:
-        """The finest rung the control law may step up to when nothing else runs, a little noise allowed for."""
+        """Return the finest rung that the governor may step up to without other load, with a margin for noise."""
         limit = PERIOD_MS * HEADROOM * STEP_UP_MARGIN * 0.97
         return [rung for rung in ladder(HD) if self.cost(rung) <= limit or rung == ladder(HD)[0]][-1]
 
 
-def hog(start: float, end: float, factor: float) -> Load:
+def load_between(start: float, end: float, factor: float) -> Load:
     return lambda now: factor if start <= now < end else 1.0
 
 
@@ -106,7 +106,7 @@ def test_the_ladder_reaches_from_a_quarter_to_the_whole_picture() -> None:
 
 
 @given(st.integers(64, 4096), st.integers(64, 4096))
-def test_every_rung_of_every_ladder_is_a_size_networks_take(width: int, height: int) -> None:
+def test_every_rung_is_a_multiple_of_8_and_at_least_64_pixels(width: int, height: int) -> None:
     rungs = ladder(Size(width, height))
     assert all(rung.width % 8 == rung.height % 8 == 0 and min(rung.size) >= 64 for rung in rungs)
     assert all(coarse < fine for coarse, fine in pairwise(rungs))
@@ -130,21 +130,21 @@ def test_the_budget_leaves_headroom_in_the_frame_period() -> None:
 
 
 @pytest.mark.parametrize("per_megapixel", [5.0, 40.0, 90.0, 150.0, 260.0])
-def test_under_steady_load_it_settles_and_stays(per_megapixel: float) -> None:
-    machine = Machine(per_megapixel=per_megapixel).start().play(60)
+def test_under_steady_load_the_rung_settles_and_stays(per_megapixel: float) -> None:
+    machine = SimulatedMachine(per_megapixel=per_megapixel).start().play(60)
     assert machine.changes(after=12) == 0
     assert machine.late_share() == 0
 
 
-def test_it_begins_with_care_and_is_near_the_finest_within_two_seconds() -> None:
-    machine = Machine(per_megapixel=40.0).start().play(2)
+def test_it_starts_coarse_and_is_near_the_finest_rung_within_two_seconds() -> None:
+    machine = SimulatedMachine(per_megapixel=40.0).start().play(2)
     assert machine.chosen[0][1] < machine.rung
     assert machine.rung.megapixels > 0.6 * machine.affordable().megapixels
 
 
 @pytest.mark.parametrize("per_megapixel", [5.0, 40.0, 90.0, 150.0, 260.0])
 def test_the_settled_rung_is_the_finest_the_machine_affords(per_megapixel: float) -> None:
-    machine = Machine(per_megapixel=per_megapixel).start().play(120)
+    machine = SimulatedMachine(per_megapixel=per_megapixel).start().play(120)
     finer = [rung for rung in ladder(HD) if rung > machine.rung]
     assert machine.cost(machine.rung) <= PERIOD_MS
     assert not finer or machine.cost(finer[0]) > PERIOD_MS * HEADROOM * STEP_UP_MARGIN
@@ -152,37 +152,37 @@ def test_the_settled_rung_is_the_finest_the_machine_affords(per_megapixel: float
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("per_megapixel", [60.0, 110.0, 170.0])
-def test_measurement_noise_does_not_make_it_hunt(per_megapixel: float, seed: int) -> None:
-    machine = Machine(noisy(lambda _: 1.0, 0.12, seed), per_megapixel).start().play(200)
+def test_measurement_noise_does_not_make_the_rung_oscillate(per_megapixel: float, seed: int) -> None:
+    machine = SimulatedMachine(noisy(lambda _: 1.0, 0.12, seed), per_megapixel).start().play(200)
     assert machine.changes(after=60) <= 3
     assert machine.late_share(after=10) < 0.05
 
 
 @pytest.mark.parametrize("factor", [1.5, 2.0, 2.5])
-def test_a_program_that_hogs_the_processor_costs_detail_not_frames(factor: float) -> None:
-    machine = Machine(noisy(hog(30, 60, factor), 0.05)).start().play(60)
+def test_another_programs_load_lowers_the_rung_and_not_the_frame_rate(factor: float) -> None:
+    machine = SimulatedMachine(noisy(load_between(30, 60, factor), 0.05)).start().play(60)
     assert machine.late_share(after=32, before=60) < 0.08
 
 
 @pytest.mark.parametrize("factor", [1.5, 2.0, 3.0])
-def test_when_the_hog_is_gone_the_detail_comes_back(factor: float) -> None:
-    machine = Machine(noisy(hog(30, 60, factor), 0.03), per_megapixel=110).start().play(120)
+def test_when_the_load_ends_the_rung_rises_again(factor: float) -> None:
+    machine = SimulatedMachine(noisy(load_between(30, 60, factor), 0.03), per_megapixel=110).start().play(120)
     assert machine.rung >= machine.affordable()
 
 
 def test_it_lowers_within_a_second_of_a_sudden_load() -> None:
-    machine = Machine(hog(30, 90, 2.5)).start().play(31)
+    machine = SimulatedMachine(load_between(30, 90, 2.5)).start().play(31)
     assert machine.chosen[-1][1] < machine.chosen[-2][1]
     assert machine.chosen[-1][0] < 31
 
 
-def test_one_step_down_is_as_deep_as_the_prediction_says() -> None:
-    machine = Machine(hog(30, 90, 3.0)).start().play(60)
+def test_a_step_down_goes_to_the_predicted_rung() -> None:
+    machine = SimulatedMachine(load_between(30, 90, 3.0)).start().play(60)
     assert machine.changes(after=30) <= 4
 
 
-def test_a_slow_ramp_is_followed_downhill_only() -> None:
-    machine = Machine(noisy(lambda now: 1 + now / 60, 0.03)).start().play(120)
+def test_a_slowly_rising_load_only_lowers_the_rung() -> None:
+    machine = SimulatedMachine(noisy(lambda now: 1 + now / 60, 0.03)).start().play(120)
     rungs = [rung for at, rung in machine.chosen if at > 8]
     assert rungs == sorted(rungs, reverse=True)
     assert len(rungs) > 2
@@ -190,35 +190,35 @@ def test_a_slow_ramp_is_followed_downhill_only() -> None:
 
 
 def spikes(now: float) -> float:
-    """One slow frame every four seconds, as on every desktop."""
+    """Return a load with one slow frame every four seconds."""
     return 8.0 if 1.0 <= now % 4 < 1.0 + 1 / FPS else 1.0
 
 
 def test_single_slow_frames_change_nothing() -> None:
-    machine = Machine(spikes).start().play(60)
+    machine = SimulatedMachine(spikes).start().play(60)
     assert machine.changes(after=12) == 0
 
 
-def test_single_slow_frames_do_not_keep_detail_from_coming_back() -> None:
-    machine = Machine(lambda now: spikes(now) * (2.0 if now < 20 else 1.0), per_megapixel=110).start().play(80)
+def test_single_slow_frames_do_not_prevent_the_rung_from_rising() -> None:
+    machine = SimulatedMachine(lambda now: spikes(now) * (2.0 if now < 20 else 1.0), per_megapixel=110).start().play(80)
     assert machine.rung >= machine.affordable()
 
 
 @pytest.mark.parametrize(("period_s", "most"), [(1.0, 0), (4.0, 2), (10.0, 10), (20.0, 16), (45.0, 20)])
-def test_a_load_that_comes_and_goes_does_not_make_it_pump(period_s: float, most: int) -> None:
-    machine = Machine(lambda now: 2.0 if now % period_s < period_s / 2 else 1.0).start().play(400)
+def test_a_periodic_load_causes_few_changes(period_s: float, most: int) -> None:
+    machine = SimulatedMachine(lambda now: 2.0 if now % period_s < period_s / 2 else 1.0).start().play(400)
     assert machine.changes(after=200) <= most
 
 
 @pytest.mark.parametrize("period_s", [1.0, 4.0, 10.0, 20.0, 45.0])
-def test_a_load_that_comes_and_goes_makes_few_frames_late(period_s: float) -> None:
-    machine = Machine(lambda now: 2.0 if now % period_s < period_s / 2 else 1.0).start().play(400)
+def test_a_periodic_load_makes_few_frames_late(period_s: float) -> None:
+    machine = SimulatedMachine(lambda now: 2.0 if now % period_s < period_s / 2 else 1.0).start().play(400)
     assert machine.late_share(after=60) < 0.05
 
 
-def test_a_rung_that_proved_too_fine_is_tried_less_and_less_often() -> None:
-    """A network that is dearer at large sizes than the linear law says."""
-    machine = Machine(fixed_ms=1.0).start()
+def test_a_rung_that_is_too_fine_is_tried_less_and_less_often() -> None:
+    """The network costs more at large sizes than the linear law says."""
+    machine = SimulatedMachine(fixed_ms=1.0).start()
     cliff = machine.rung
     while machine.now < 600:
         machine.per_megapixel = 120 if machine.rung <= cliff else 320
@@ -227,8 +227,8 @@ def test_a_rung_that_proved_too_fine_is_tried_less_and_less_often() -> None:
     assert 0 < sum(at >= 300 for at in tries) <= 10
 
 
-def visits(seconds: float, times: int, seed: int) -> Load:
-    """Another program that works for `seconds` of each minute, `times` times, now heavily and now hardly at all."""
+def load_each_minute(seconds: float, times: int, seed: int) -> Load:
+    """Return another program's load: heavy and light by turns in the first `seconds` of `times` minutes."""
     draw = random.Random(seed)
     ends, end, heavy = [], 0.0, True
     while end < seconds:
@@ -247,26 +247,26 @@ def visits(seconds: float, times: int, seed: int) -> Load:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("seconds", [20.0, 35.0])
-def test_after_the_tenth_visit_of_a_load_detail_is_back_as_soon_as_after_the_first(seconds: float, seed: int) -> None:
-    machine = Machine(noisy(visits(seconds, 10, seed), 0.05), per_megapixel=70).start()
+def test_after_the_tenth_load_the_rung_rises_as_soon_as_after_the_first(seconds: float, seed: int) -> None:
+    machine = SimulatedMachine(noisy(load_each_minute(seconds, 10, seed), 0.05), per_megapixel=70).start()
     machine.play(15 + 9 * 60 + seconds + 20)
     assert machine.rung >= machine.affordable()
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_load_that_comes_each_minute_leaves_the_minutes_rest_fine(seed: int) -> None:
-    load = visits(20.0, 10, seed)
-    machine = Machine(noisy(load, 0.05), per_megapixel=70).start().play(15 + 600)
+def test_with_a_load_each_minute_the_rung_is_fine_between_the_loads(seed: int) -> None:
+    load = load_each_minute(20.0, 10, seed)
+    machine = SimulatedMachine(noisy(load, 0.05), per_megapixel=70).start().play(15 + 600)
     idle = [rung.megapixels for at, rung, _ in machine.frames if at > 15 and load(at) == 1.0]
     assert sum(idle) / len(idle) > 0.75 * machine.affordable().megapixels
     assert machine.changes(after=15) <= 7 * 10
     assert machine.late_share(after=15) < 0.03
 
 
-def test_a_load_is_not_taken_for_the_fault_of_a_rung_nor_a_rung_for_a_load() -> None:
+def test_a_load_and_a_rung_that_is_too_fine_are_told_apart() -> None:
     """Beyond 512 pixels this network costs three times what the linear law says, and a load comes each minute."""
-    machine = Machine(fixed_ms=1.0).start()
-    load, cliff = visits(20.0, 100, 0), Rung(512, 288)
+    machine = SimulatedMachine(fixed_ms=1.0).start()
+    load, cliff = load_each_minute(20.0, 100, 0), Rung(512, 288)
     while machine.now < 1800:
         machine.per_megapixel = (60 if machine.rung <= cliff else 180) * load(machine.now)
         machine.play(1 / FPS / 2)
@@ -277,8 +277,8 @@ def test_a_load_is_not_taken_for_the_fault_of_a_rung_nor_a_rung_for_a_load() -> 
 
 
 @pytest.mark.parametrize("per_megapixel", [60.0, 100.0])
-def test_a_rung_that_fails_though_it_seems_cheap_is_tried_no_more_than_once_a_minute(per_megapixel: float) -> None:
-    machine = Machine(fixed_ms=1.0, per_megapixel=per_megapixel).start()
+def test_a_rung_that_costs_more_than_predicted_is_tried_at_most_once_a_minute(per_megapixel: float) -> None:
+    machine = SimulatedMachine(fixed_ms=1.0, per_megapixel=per_megapixel).start()
     cliff = Rung(384, 216)
     while machine.now < 900:
         machine.per_megapixel = per_megapixel if machine.rung <= cliff else 8 * per_megapixel
@@ -288,7 +288,7 @@ def test_a_rung_that_fails_though_it_seems_cheap_is_tried_no_more_than_once_a_mi
 
 
 def test_a_machine_too_slow_for_everything_stays_on_the_coarsest_rung() -> None:
-    machine = Machine(per_megapixel=2000).start().play(60)
+    machine = SimulatedMachine(per_megapixel=2000).start().play(60)
     assert machine.rung == ladder(HD)[0]
     assert machine.changes(after=3) == 0
 
@@ -307,7 +307,7 @@ def _late(governor: Governor, rung: Rung, frames: int, now: float = 0.0) -> None
         governor.observe(rung, PERIOD_MS + 1, 0.0, now + i / FPS)
 
 
-def test_a_few_late_frames_step_down_at_once_and_say_so() -> None:
+def test_a_few_late_frames_step_down_at_once_with_the_reason() -> None:
     governor = Governor(ladder(HD), FPS)
     governor.start(Rung(512, 288), 20.0)
     start = governor.choose(0.0).rung
@@ -328,7 +328,7 @@ def test_late_frames_long_ago_do_not_count() -> None:
     assert governor.choose(2.2).rung == start
 
 
-def test_frames_of_the_old_rung_say_nothing_about_the_new_one() -> None:
+def test_late_frames_of_the_old_rung_do_not_count_for_the_new_one() -> None:
     governor = Governor(ladder(HD), FPS)
     governor.start(Rung(512, 288), 20.0)
     start = governor.choose(0.0).rung
@@ -338,7 +338,7 @@ def test_frames_of_the_old_rung_say_nothing_about_the_new_one() -> None:
     assert governor.choose(2.0).rung == lowered
 
 
-def test_frames_slowed_by_a_warm_up_are_forgiven() -> None:
+def test_late_frames_during_a_warm_up_are_forgotten() -> None:
     governor = Governor(ladder(HD), FPS)
     governor.start(Rung(512, 288), 20.0)
     start = governor.choose(0.0).rung
@@ -348,14 +348,14 @@ def test_frames_slowed_by_a_warm_up_are_forgiven() -> None:
     assert governor.choose(1.0).rung == start
 
 
-def test_the_prediction_is_close_to_the_truth() -> None:
-    machine = Machine(noisy(lambda _: 1.0, 0.1), per_megapixel=100, fixed_ms=5).start().play(30)
+def test_the_prediction_is_close_to_the_real_cost() -> None:
+    machine = SimulatedMachine(noisy(lambda _: 1.0, 0.1), per_megapixel=100, fixed_ms=5).start().play(30)
     for rung in ladder(HD):
         assert machine.governor.predict(rung) == pytest.approx(machine.cost(rung), rel=0.15)
 
 
 def test_one_enormous_frame_hardly_moves_the_prediction() -> None:
-    machine = Machine(per_megapixel=100).start().play(10)
+    machine = SimulatedMachine(per_megapixel=100).start().play(10)
     rung = machine.rung
     before = machine.governor.predict(rung)
     machine.governor.observe(rung, 5000.0, 3.0, machine.now)
@@ -365,8 +365,8 @@ def test_one_enormous_frame_hardly_moves_the_prediction() -> None:
     assert after < before * 1.2
 
 
-def _evening(seed: int) -> Load:
-    """An evening's video call on a laptop: slow drift (heat), bursts (other programs), noise with a long tail."""
+def _mixed_load(seed: int) -> Load:
+    """Return the load of a laptop in a video call: slow drift (heat), bursts (other programs), long-tailed noise."""
     draw = random.Random(seed)
     state = {"drift": 0.0, "burst": 1.0, "until": 0.0}
 
@@ -382,21 +382,21 @@ def _evening(seed: int) -> Load:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_through_an_evening_of_mixed_load_frames_are_on_time(seed: int) -> None:
-    machine = Machine(_evening(seed)).start().play(300)
+def test_under_mixed_load_frames_are_on_time(seed: int) -> None:
+    machine = SimulatedMachine(_mixed_load(seed)).start().play(300)
     assert machine.late_share(after=10) < 0.06
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_through_an_evening_of_mixed_load_the_picture_is_calm(seed: int) -> None:
-    machine = Machine(_evening(seed)).start().play(300)
+def test_under_mixed_load_changes_are_few(seed: int) -> None:
+    machine = SimulatedMachine(_mixed_load(seed)).start().play(300)
     assert machine.changes() < 300 / 6
 
 
 segments = st.lists(st.tuples(st.floats(0.2, 20.0), st.floats(1.0, 4.0)), min_size=1, max_size=8)
 
 
-def _pieces(parts: list[tuple[float, float]]) -> tuple[Load, float]:
+def _stepped_load(parts: list[tuple[float, float]]) -> tuple[Load, float]:
     ends, end = [], 0.0
     for seconds, factor in parts:
         end += seconds
@@ -406,21 +406,19 @@ def _pieces(parts: list[tuple[float, float]]) -> tuple[Load, float]:
 
 @settings(max_examples=40, deadline=None)
 @given(segments, st.floats(30.0, 250.0))
-def test_whatever_the_load_was_the_detail_comes_back_after_it(
-    parts: list[tuple[float, float]], per_megapixel: float
-) -> None:
-    load, end = _pieces(parts)
-    machine = Machine(load, per_megapixel).start().play(end + 150)
+def test_after_any_load_the_rung_rises_again(parts: list[tuple[float, float]], per_megapixel: float) -> None:
+    load, end = _stepped_load(parts)
+    machine = SimulatedMachine(load, per_megapixel).start().play(end + 150)
     assert machine.rung >= machine.affordable()
     assert machine.cost(machine.rung) <= PERIOD_MS
 
 
 @settings(max_examples=40, deadline=None)
 @given(segments, st.floats(30.0, 250.0))
-def test_whatever_the_load_changes_are_few(parts: list[tuple[float, float]], per_megapixel: float) -> None:
-    """At most a dozen rungs down or up for each change of the load, whatever it is."""
-    load, end = _pieces(parts)
-    machine = Machine(load, per_megapixel).start().play(end)
+def test_under_any_load_changes_are_few(parts: list[tuple[float, float]], per_megapixel: float) -> None:
+    """At most about a dozen changes of the rung for each change of the load."""
+    load, end = _stepped_load(parts)
+    machine = SimulatedMachine(load, per_megapixel).start().play(end)
     assert machine.changes() <= 6 * len(parts) + end / 4
 
 
@@ -431,7 +429,7 @@ def test_whatever_the_load_changes_are_few(parts: list[tuple[float, float]], per
     ),
     st.floats(1.0, 120.0),
 )
-def test_whatever_times_it_sees_it_wants_a_rung_of_the_ladder(times: list[tuple[float, float]], fps: float) -> None:
+def test_for_any_times_the_chosen_rung_is_one_of_the_ladder(times: list[tuple[float, float]], fps: float) -> None:
     governor = Governor(ladder(HD), fps)
     now = 0.0
     for network, fixed in times:
@@ -441,25 +439,27 @@ def test_whatever_times_it_sees_it_wants_a_rung_of_the_ladder(times: list[tuple[
     assert governor.choose(now).rung in ladder(HD)
 
 
-def test_one_burst_of_load_is_one_mistake_and_detail_is_back_soon() -> None:
+def test_after_short_bursts_of_load_the_rung_is_back_soon() -> None:
     def bursts(now: float) -> float:
         return 2.5 if any(start <= now < start + 4 for start in (20, 34, 48)) else 1.0
 
-    machine = Machine(bursts, per_megapixel=140).start().play(20)
+    machine = SimulatedMachine(bursts, per_megapixel=140).start().play(20)
     settled = machine.rung
     machine.play(32 + 40)
     assert machine.rung == settled
 
 
-def test_the_ladder_of_a_large_picture_goes_down_to_what_a_small_machine_can_paint() -> None:
+def test_the_ladder_of_a_large_picture_starts_at_a_small_rung() -> None:
     coarsest = ladder(Size(3840, 2160))[0]
     assert 320 <= coarsest.width <= 400
 
 
-def paid(governor: Governor, seconds: float, *, network: float, busy: tuple[float, float], detail: float = 0.0) -> None:
-    """Frames of a machine that takes `network` ms a megapixel, and `busy` of processor time a megapixel and besides.
+def observe_frames(
+    governor: Governor, seconds: float, *, network: float, busy: tuple[float, float], detail: float = 0.0
+) -> None:
+    """Observe frames that take `network` ms per megapixel, and CPU time `busy`: ms per megapixel and fixed ms.
 
-    Adding detail takes `detail` ms of time and twice as much of the processor.
+    Adding detail takes `detail` ms of time and twice as much CPU time.
     """
     for i in range(round(seconds * FPS)):
         decision = governor.choose(i / FPS)
@@ -476,27 +476,27 @@ def paid(governor: Governor, seconds: float, *, network: float, busy: tuple[floa
 
 
 @pytest.mark.parametrize("allowed_ms", [20.0, 35.0, 50.0])
-def test_the_processor_time_allowed_is_kept_even_where_time_is_plenty(allowed_ms: float) -> None:
+def test_the_cpu_budget_limits_the_rung_even_when_frames_are_on_time(allowed_ms: float) -> None:
     governor = Governor(ladder(HD), FPS, allowed_ms)
-    paid(governor, 60, network=10.0, busy=(100.0, 5.0))
+    observe_frames(governor, 60, network=10.0, busy=(100.0, 5.0))
     rung = governor.choose(60.0).rung
     finer = ladder(HD)[ladder(HD).index(rung) + 1]
     assert 100 * rung.megapixels + 5 <= allowed_ms
     assert 100 * finer.megapixels + 5 > allowed_ms * STEP_UP_MARGIN
 
 
-def test_what_holds_the_rung_is_told_in_its_own_terms() -> None:
+def test_the_reason_names_the_limit_that_holds_the_rung() -> None:
     governor = Governor(ladder(HD), FPS, 30.0)
-    paid(governor, 60, network=10.0, busy=(100.0, 5.0))
+    observe_frames(governor, 60, network=10.0, busy=(100.0, 5.0))
     assert "% of the processor time allowed" in governor.choose(60.0).reason
     free = Governor(ladder(HD), FPS, 3000.0)
-    paid(free, 60, network=100.0, busy=(100.0, 5.0))
+    observe_frames(free, 60, network=100.0, busy=(100.0, 5.0))
     assert free.choose(60.0).reason.endswith(" ms")
 
 
-def test_processor_time_that_becomes_dearer_costs_detail_and_comes_back() -> None:
+def test_rising_cpu_time_lowers_the_rung_and_falling_raises_it() -> None:
     governor = Governor(ladder(HD), FPS, 40.0)
-    paid(governor, 30, network=10.0, busy=(60.0, 5.0))
+    observe_frames(governor, 30, network=10.0, busy=(60.0, 5.0))
     before = governor.choose(30.0).rung
     for now, per_megapixel in ((30.0, 120.0), (60.0, 60.0)):
         for i in range(round(30 * FPS)):
@@ -510,29 +510,29 @@ def test_processor_time_that_becomes_dearer_costs_detail_and_comes_back() -> Non
 
 def test_detail_is_added_where_it_fits() -> None:
     governor = Governor(ladder(HD), FPS)
-    paid(governor, 30, network=60.0, busy=(0.0, 0.0), detail=5.0)
+    observe_frames(governor, 30, network=60.0, busy=(0.0, 0.0), detail=5.0)
     decision = governor.choose(30.0)
     assert decision.detail
     assert decision.rung > ladder(HD)[0]
 
 
-def test_detail_counts_when_a_rung_is_chosen() -> None:
+def test_the_cost_of_detail_counts_when_a_rung_is_chosen() -> None:
     plain, detailed = Governor(ladder(HD), FPS), Governor(ladder(HD), FPS)
-    paid(plain, 60, network=60.0, busy=(0.0, 0.0))
-    paid(detailed, 60, network=60.0, busy=(0.0, 0.0), detail=6.0)
+    observe_frames(plain, 60, network=60.0, busy=(0.0, 0.0))
+    observe_frames(detailed, 60, network=60.0, busy=(0.0, 0.0), detail=6.0)
     assert detailed.choose(60.0).rung < plain.choose(60.0).rung
 
 
-def test_a_machine_too_slow_for_detail_goes_without() -> None:
+def test_a_machine_too_slow_for_detail_adds_none() -> None:
     governor = Governor(ladder(HD), FPS)
-    paid(governor, 30, network=450.0, busy=(0.0, 0.0), detail=9.0)
+    observe_frames(governor, 30, network=450.0, busy=(0.0, 0.0), detail=9.0)
     assert governor.choose(30.0).rung == ladder(HD)[0]
     assert not governor.choose(30.0).detail
 
 
-def test_detail_comes_back_when_there_is_time_for_it() -> None:
+def test_detail_is_added_again_when_there_is_time() -> None:
     governor = Governor(ladder(HD), FPS)
-    paid(governor, 30, network=450.0, busy=(0.0, 0.0), detail=9.0)
+    observe_frames(governor, 30, network=450.0, busy=(0.0, 0.0), detail=9.0)
     for i in range(round(60 * FPS)):
         decision = governor.choose(30 + i / FPS)
         governor.observe(decision.rung, 100 * decision.rung.megapixels, 2.0, 30 + i / FPS, detail_ms=3.0)
@@ -540,7 +540,7 @@ def test_detail_comes_back_when_there_is_time_for_it() -> None:
     assert governor.choose(90.0).rung > ladder(HD)[0]
 
 
-def test_a_time_that_detail_took_under_load_does_not_hold_it_back_when_the_load_is_gone() -> None:
+def test_the_time_of_detail_under_load_does_not_prevent_it_after_the_load() -> None:
     governor = Governor(ladder(HD), FPS)
     before = None
     for i in range(round(90 * FPS)):
@@ -558,8 +558,8 @@ def test_a_time_that_detail_took_under_load_does_not_hold_it_back_when_the_load_
     assert (after.rung, after.detail) == (before.rung, True)
 
 
-def test_at_a_fixed_rung_only_detail_may_go() -> None:
+def test_at_a_fixed_rung_only_detail_is_dropped() -> None:
     governor = Governor((Rung(640, 360),), FPS)
-    paid(governor, 30, network=120.0, busy=(0.0, 0.0), detail=9.0)
+    observe_frames(governor, 30, network=120.0, busy=(0.0, 0.0), detail=9.0)
     decision = governor.choose(30.0)
     assert (decision.rung, decision.detail, decision.reason) == (Rung(640, 360), False, "fixed")

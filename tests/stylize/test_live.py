@@ -1,4 +1,4 @@
-"""The stylist: a camera frame in, a painted frame of the output's size out, never waiting for a network."""
+"""Tests of FrameStylizer: the size of its results, switches, the governor, failures and still pictures."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung, ladder
-from stylecam.stylize.live import MAX_FAILURES, PADDING, FrameStylizer
+from stylecam.stylize.live import MAX_FAILURES, PADDING, FrameStylizer, StylizeResult
 from stylecam.stylize.look import Look
 from stylecam.testing import gray_image
 from stylecam.utils.clock import ManualClock
+from stylecam.utils.metrics import StageTimes
 from tests.doubles import ManualSessionPool, TintEngine, model
 
 SIZE = Size(640, 360)
@@ -28,16 +29,17 @@ FPS = 30.0
 
 @pytest.fixture(autouse=True)
 def warm_up_times_on_the_manual_clock(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure warm-up runs on the manual clock."""
     monkeypatch.setattr("stylecam.stylize.session_pool.time", SimpleNamespace(perf_counter=clock.now))
 
 
-def one(network: Model, index: int = 0) -> StyleMix:
+def only(network: Model, index: int = 0) -> StyleMix:
     weights = network.one_hot(index)
     return StyleMix(network, weights, f"{network.key}{index}")
 
 
-class Studio:
-    """A stylist with an engine of known cost and a pool whose warm-up thread is the test."""
+class ManualStylizer:
+    """A `FrameStylizer` with an engine of known cost, a manual clock, and sessions built when the test says so."""
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class Studio:
         self.ms_per_megapixel = ms_per_megapixel
         self.pool = ManualSessionPool(self.engine, PADDING)
         self.faults: list[str] = []
-        self.stylist = FrameStylizer(
+        self.frame_stylizer = FrameStylizer(
             self.pool,
             SIZE,
             FPS,
@@ -63,27 +65,38 @@ class Studio:
         )
         self.index = -1
 
-    def paint(self, state: Look, image: Image | None = None) -> Frame:
-        """One camera frame, one period after the one before it; without `image` a bright one with something moving."""
+    def prepare(self, look: Look) -> None:
+        self.frame_stylizer.prepare(look)
+
+    @property
+    def result(self) -> StylizeResult:
+        return self.frame_stylizer.result
+
+    @property
+    def stages(self) -> StageTimes:
+        return self.frame_stylizer.stages
+
+    def stylize(self, look: Look, image: Image | None = None) -> Frame:
+        """Stylize a camera frame, one frame period after the last; without `image` a bright one with motion."""
         self.clock.advance(1 / FPS)
         self.index += 1
-        return self.stylist.stylize(
-            Frame(self.lively() if image is None else image, self.index, self.clock.now()), state
+        return self.frame_stylizer.stylize(
+            Frame(self.moving_image() if image is None else image, self.index, self.clock.now()), look
         )
 
-    def lively(self) -> Image:
-        """White, with a dark patch in one of the lower corners."""
+    def moving_image(self) -> Image:
+        """Return a white image with a dark patch in the lower left or right corner."""
         image = gray_image(255, Size(320, 180))
         image[140:, :40] = 0
         return image if self.index % 2 else np.ascontiguousarray(image[:, ::-1])
 
-    def level(self, state: Look) -> int:
-        return int(self.paint(state).image[180, 320, 0])
+    def level(self, look: Look) -> int:
+        return int(self.stylize(look).image[180, 320, 0])
 
 
 @pytest.fixture
-def studio(clock: ManualClock) -> Studio:
-    return Studio(clock)
+def stylizer(clock: ManualClock) -> ManualStylizer:
+    return ManualStylizer(clock)
 
 
 BANK = model("bank", 4)
@@ -92,349 +105,349 @@ BROKEN = model("broken")
 LEVEL = {i: 51 * (i + 1) for i in range(4)}
 
 
-def test_a_frame_is_painted_at_the_outputs_size(studio: Studio) -> None:
-    state = Look(one(BANK, 2))
-    studio.stylist.prepare(state)
-    painted = studio.paint(state)
-    assert painted.size == SIZE
-    assert painted.image[100, 100, 0] == LEVEL[2]
+def test_a_frame_is_stylized_at_the_output_size(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK, 2))
+    stylizer.prepare(look)
+    styled = stylizer.stylize(look)
+    assert styled.size == SIZE
+    assert styled.image[100, 100, 0] == LEVEL[2]
 
 
-def test_a_painted_frame_keeps_its_number_and_capture_time(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    painted = studio.paint(state)
-    assert painted.index == 0
-    assert painted.captured_at < studio.clock.now()
+def test_a_stylized_frame_keeps_its_index_and_capture_time(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    styled = stylizer.stylize(look)
+    assert styled.index == 0
+    assert styled.captured_at < stylizer.clock.now()
 
 
-def test_painting_starts_with_the_very_first_frame(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    studio.paint(state)
-    assert studio.stylist.result.stylized
+def test_the_first_frame_is_stylized(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    stylizer.stylize(look)
+    assert stylizer.result.stylized
 
 
-def test_the_network_sees_the_rung_and_a_rim_around_it(studio: Studio) -> None:
-    state = Look(one(BANK), scale=0.5)
-    studio.stylist.prepare(state)
-    studio.paint(state)
-    assert studio.stylist.result.rung == Rung(320, 184) or studio.stylist.result.rung == Rung(320, 176)
-    assert studio.stylist.result.rung is not None
-    assert studio.engine.loaded[-1][1:] == (
-        studio.stylist.result.rung.width + 2 * PADDING,
-        studio.stylist.result.rung.height + 2 * PADDING,
+def test_the_network_gets_the_rung_with_padding_around_it(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK), scale=0.5)
+    stylizer.prepare(look)
+    stylizer.stylize(look)
+    assert stylizer.result.rung == Rung(320, 184) or stylizer.result.rung == Rung(320, 176)
+    assert stylizer.result.rung is not None
+    assert stylizer.engine.loaded[-1][1:] == (
+        stylizer.result.rung.width + 2 * PADDING,
+        stylizer.result.rung.height + 2 * PADDING,
     )
 
 
-@pytest.mark.parametrize("state", [Look(None), Look(one(BANK), strength=0.0)])
-def test_without_a_style_the_camera_picture_is_passed_on(studio: Studio, state: Look) -> None:
-    assert studio.level(state) == 255
-    assert not studio.stylist.result.stylized
-    assert studio.engine.runs == []
+@pytest.mark.parametrize("look", [Look(None), Look(only(BANK), strength=0.0)])
+def test_without_a_style_the_camera_picture_is_passed_through(stylizer: ManualStylizer, look: Look) -> None:
+    assert stylizer.level(look) == 255
+    assert not stylizer.result.stylized
+    assert stylizer.engine.runs == []
 
 
-def test_a_bypassed_picture_also_has_the_outputs_size_and_shape(studio: Studio) -> None:
+def test_a_bypassed_picture_has_the_output_size(stylizer: ManualStylizer) -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     image[220:260, 300:340] = 255
-    shown = studio.paint(Look(None), image)
-    assert shown.size == SIZE
+    output = stylizer.stylize(Look(None), image)
+    assert output.size == SIZE
 
 
-def test_half_strength_lies_between_camera_and_painting(studio: Studio) -> None:
-    state = Look(one(BANK), strength=0.5)
-    studio.stylist.prepare(state)
-    assert studio.level(state) == pytest.approx((255 + LEVEL[0]) / 2, abs=1)
+def test_half_strength_blends_camera_and_styled_picture(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK), strength=0.5)
+    stylizer.prepare(look)
+    assert stylizer.level(look) == pytest.approx((255 + LEVEL[0]) / 2, abs=1)
 
 
-def test_mirroring_exchanges_left_and_right(studio: Studio) -> None:
+def test_mirroring_exchanges_left_and_right(stylizer: ManualStylizer) -> None:
     image = np.zeros((180, 320, 3), np.uint8)
     image[:, :160] = 255
-    shown = studio.paint(Look(None, mirror=True), image).image
-    assert (shown[0, 0, 0], shown[0, -1, 0]) == (0, 255)
+    output = stylizer.stylize(Look(None, mirror=True), image).image
+    assert (output[0, 0, 0], output[0, -1, 0]) == (0, 255)
 
 
-def test_a_mirrored_half_strength_painting_lies_over_the_mirrored_camera(studio: Studio) -> None:
+def test_at_half_strength_the_mirrored_camera_is_blended_in(stylizer: ManualStylizer) -> None:
     image = np.zeros((180, 320, 3), np.uint8)
     image[:, :160] = 255
-    state = Look(one(BANK), strength=0.5, mirror=True)
-    studio.stylist.prepare(state)
-    shown = studio.paint(state, image).image
-    assert shown[0, 0, 0] < shown[0, -1, 0]
+    look = Look(only(BANK), strength=0.5, mirror=True)
+    stylizer.prepare(look)
+    output = stylizer.stylize(look, image).image
+    assert output[0, 0, 0] < output[0, -1, 0]
 
 
-def test_the_cameras_own_array_is_never_written_to(studio: Studio) -> None:
-    state = Look(one(BANK), strength=0.7, mirror=True)
-    studio.stylist.prepare(state)
+def test_the_cameras_array_is_never_written_to(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK), strength=0.7, mirror=True)
+    stylizer.prepare(look)
     image = gray_image(77, SIZE)
     image.flags.writeable = False
-    studio.paint(state, image)
+    stylizer.stylize(look, image)
     assert image.min() == image.max() == 77
 
 
-def test_without_a_warm_session_the_camera_picture_is_shown_meanwhile(studio: Studio) -> None:
-    assert studio.level(Look(one(BANK))) == 255
+def test_without_a_warm_session_the_camera_picture_is_shown(stylizer: ManualStylizer) -> None:
+    assert stylizer.level(Look(only(BANK))) == 255
 
 
-def test_painting_begins_once_the_session_is_warm(studio: Studio) -> None:
-    state = Look(one(BANK, 1))
-    studio.paint(state)
-    studio.pool.build_requested()
-    studio.paint(state)
-    studio.pool.build_requested()
-    assert studio.level(state) == LEVEL[1]
+def test_stylizing_begins_once_the_session_is_warm(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK, 1))
+    stylizer.stylize(look)
+    stylizer.pool.build_requested()
+    stylizer.stylize(look)
+    stylizer.pool.build_requested()
+    assert stylizer.level(look) == LEVEL[1]
 
 
-def test_a_switch_within_a_bank_shows_in_the_next_frame(studio: Studio) -> None:
-    first, second = Look(one(BANK, 0)), Look(one(BANK, 3))
-    studio.stylist.prepare(first)
-    studio.paint(first)
-    assert LEVEL[0] < studio.level(second) < LEVEL[3]
+def test_a_switch_within_a_bank_shows_in_the_next_frame(stylizer: ManualStylizer) -> None:
+    first, second = Look(only(BANK, 0)), Look(only(BANK, 3))
+    stylizer.prepare(first)
+    stylizer.stylize(first)
+    assert LEVEL[0] < stylizer.level(second) < LEVEL[3]
 
 
-def test_a_switch_within_a_bank_glides_and_arrives(studio: Studio) -> None:
-    first, second = Look(one(BANK, 0)), Look(one(BANK, 3))
-    studio.stylist.prepare(first)
-    studio.paint(first)
-    levels = [studio.level(second) for _ in range(15)]
+def test_a_switch_within_a_bank_is_gradual_and_complete(stylizer: ManualStylizer) -> None:
+    first, second = Look(only(BANK, 0)), Look(only(BANK, 3))
+    stylizer.prepare(first)
+    stylizer.stylize(first)
+    levels = [stylizer.level(second) for _ in range(15)]
     assert levels == sorted(levels)
     assert levels[-1] == LEVEL[3]
 
 
-def test_a_switch_to_a_warm_network_fades_the_old_picture_out(clock: ManualClock) -> None:
-    studio = Studio(clock, models=[BANK, OTHER])
-    studio.engine.levels["other"] = (0.9, 0.8)
-    first, second = Look(one(BANK, 0)), Look(one(OTHER, 0))
-    studio.stylist.prepare(first)
+def test_a_switch_to_a_warm_network_cross_fades(clock: ManualClock) -> None:
+    stylizer = ManualStylizer(clock, models=[BANK, OTHER])
+    stylizer.engine.levels["other"] = (0.9, 0.8)
+    first, second = Look(only(BANK, 0)), Look(only(OTHER, 0))
+    stylizer.prepare(first)
     for _ in range(40):
-        studio.paint(first)
-        studio.pool.build_requested()
-    levels = [studio.level(second) for _ in range(20)]
+        stylizer.stylize(first)
+        stylizer.pool.build_requested()
+    levels = [stylizer.level(second) for _ in range(20)]
     assert LEVEL[0] < levels[0] < round(0.9 * 255)
     assert levels[-1] == round(0.9 * 255)
 
 
-def test_a_switch_to_a_cold_network_goes_on_with_the_old_one_until_it_is_warm(studio: Studio) -> None:
-    first, second = Look(one(BANK, 0)), Look(one(OTHER, 1))
-    studio.stylist.prepare(first)
-    studio.paint(first)
-    meanwhile = [studio.level(second) for _ in range(5)]
-    studio.pool.build_requested()
-    later = [studio.level(second) for _ in range(30)]
-    studio.pool.build_requested()
+def test_a_switch_to_a_cold_network_uses_the_old_one_until_it_is_warm(stylizer: ManualStylizer) -> None:
+    first, second = Look(only(BANK, 0)), Look(only(OTHER, 1))
+    stylizer.prepare(first)
+    stylizer.stylize(first)
+    meanwhile = [stylizer.level(second) for _ in range(5)]
+    stylizer.pool.build_requested()
+    later = [stylizer.level(second) for _ in range(30)]
+    stylizer.pool.build_requested()
     assert meanwhile == [LEVEL[0]] * 5
     assert later[-1] == LEVEL[1]
 
 
-def test_after_a_bypass_the_style_is_back_at_once(studio: Studio) -> None:
-    state = Look(one(BANK, 2))
-    studio.stylist.prepare(state)
-    studio.paint(state)
-    studio.paint(replace(state, strength=0.0))
-    assert studio.level(state) == LEVEL[2]
+def test_after_a_bypass_the_style_is_back_at_once(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK, 2))
+    stylizer.prepare(look)
+    stylizer.stylize(look)
+    stylizer.stylize(replace(look, strength=0.0))
+    assert stylizer.level(look) == LEVEL[2]
 
 
-def test_a_network_that_cannot_be_loaded_is_reported_and_then_left_alone(studio: Studio) -> None:
-    studio.engine.unloadable.add("broken")
-    first, second = Look(one(BANK, 0)), Look(one(BROKEN))
-    studio.stylist.prepare(first)
+def test_a_network_that_cannot_be_loaded_is_reported_once_per_rung(stylizer: ManualStylizer) -> None:
+    stylizer.engine.unloadable.add("broken")
+    first, second = Look(only(BANK, 0)), Look(only(BROKEN))
+    stylizer.prepare(first)
     for _ in range(200):
-        studio.paint(second)
-        studio.pool.build_requested()
-    assert set(studio.faults) == {"broken cannot be loaded"}
-    assert len(studio.faults) <= len(ladder(SIZE))
+        stylizer.stylize(second)
+        stylizer.pool.build_requested()
+    assert set(stylizer.faults) == {"broken cannot be loaded"}
+    assert len(stylizer.faults) <= len(ladder(SIZE))
 
 
-def test_while_a_wanted_network_is_broken_the_camera_is_shown(studio: Studio) -> None:
-    studio.engine.unloadable.add("broken")
-    first, second = Look(one(BANK, 1)), Look(one(BROKEN))
-    studio.stylist.prepare(first)
-    studio.paint(first)
+def test_while_the_selected_network_is_broken_the_camera_is_shown(stylizer: ManualStylizer) -> None:
+    stylizer.engine.unloadable.add("broken")
+    first, second = Look(only(BANK, 1)), Look(only(BROKEN))
+    stylizer.prepare(first)
+    stylizer.stylize(first)
     for _ in range(3 * len(ladder(SIZE))):
-        studio.paint(second)
-        studio.pool.build_requested()
-    assert studio.level(second) not in LEVEL.values()
+        stylizer.stylize(second)
+        stylizer.pool.build_requested()
+    assert stylizer.level(second) not in LEVEL.values()
 
 
-def test_at_the_start_a_broken_network_is_an_error(studio: Studio) -> None:
-    studio.engine.unloadable.add("broken")
+def test_at_the_start_a_broken_network_is_an_error(stylizer: ManualStylizer) -> None:
+    stylizer.engine.unloadable.add("broken")
     with pytest.raises(EngineError, match="broken cannot be loaded"):
-        studio.stylist.prepare(Look(one(BROKEN)))
+        stylizer.prepare(Look(only(BROKEN)))
 
 
-def test_a_network_that_fails_on_a_frame_is_reported_and_the_camera_shown(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    studio.engine.failing.add("bank")
-    assert studio.level(state) == 255
-    assert studio.faults == ["bank does not run"]
+def test_a_network_that_fails_on_a_frame_is_reported_and_the_camera_shown(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    stylizer.engine.failing.add("bank")
+    assert stylizer.level(look) == 255
+    assert stylizer.faults == ["bank does not run"]
 
 
-def test_a_network_that_recovers_paints_again(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    studio.engine.failing.add("bank")
-    studio.paint(state)
-    studio.engine.failing.clear()
-    assert studio.level(state) == LEVEL[0]
+def test_a_network_that_recovers_is_used_again(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    stylizer.engine.failing.add("bank")
+    stylizer.stylize(look)
+    stylizer.engine.failing.clear()
+    assert stylizer.level(look) == LEVEL[0]
 
 
-def test_a_network_that_fails_again_and_again_is_given_up(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    studio.engine.failing.add("bank")
-    before = len(studio.engine.runs)
+def test_a_network_that_fails_repeatedly_is_no_longer_run(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    stylizer.engine.failing.add("bank")
+    before = len(stylizer.engine.runs)
     for _ in range(100):
-        studio.paint(state)
-    assert len(studio.engine.runs) - before == MAX_FAILURES
-    assert "showing the camera picture instead" in studio.faults[-1]
+        stylizer.stylize(look)
+    assert len(stylizer.engine.runs) - before == MAX_FAILURES
+    assert "showing the camera picture instead" in stylizer.faults[-1]
 
 
-def test_another_network_paints_while_one_is_given_up(studio: Studio) -> None:
-    state, other = Look(one(BANK)), Look(one(OTHER, 1))
-    studio.stylist.prepare(state)
-    studio.engine.failing.add("bank")
+def test_another_network_is_used_after_one_has_failed_repeatedly(stylizer: ManualStylizer) -> None:
+    look, other = Look(only(BANK)), Look(only(OTHER, 1))
+    stylizer.prepare(look)
+    stylizer.engine.failing.add("bank")
     for _ in range(10):
-        studio.paint(state)
+        stylizer.stylize(look)
     for _ in range(30):
-        studio.paint(other)
-        studio.pool.build_requested()
-    assert studio.level(other) == LEVEL[1]
+        stylizer.stylize(other)
+        stylizer.pool.build_requested()
+    assert stylizer.level(other) == LEVEL[1]
 
 
-def test_a_fixed_scale_fixes_the_rung(studio: Studio) -> None:
-    state = Look(one(BANK), scale=1.0)
-    studio.stylist.prepare(state)
-    studio.ms_per_megapixel = 1000
+def test_a_fixed_scale_fixes_the_rung(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK), scale=1.0)
+    stylizer.prepare(look)
+    stylizer.ms_per_megapixel = 1000
     for _ in range(60):
-        studio.paint(state)
-    assert studio.stylist.result.rung == Rung(640, 360)
+        stylizer.stylize(look)
+    assert stylizer.result.rung == Rung(640, 360)
 
 
-def _settle(studio: Studio, state: Look, frames: int) -> Rung:
+def _settle(stylizer: ManualStylizer, look: Look, frames: int) -> Rung:
     for _ in range(frames):
-        studio.paint(state)
-        studio.pool.build_requested()
-    assert studio.stylist.result.rung is not None
-    return studio.stylist.result.rung
+        stylizer.stylize(look)
+        stylizer.pool.build_requested()
+    assert stylizer.result.rung is not None
+    return stylizer.result.rung
 
 
-def test_a_slower_machine_is_answered_with_a_coarser_rung(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    before = _settle(studio, state, 120)
-    studio.ms_per_megapixel = 300
-    assert _settle(studio, state, 60) < before
+def test_a_slower_machine_gets_a_coarser_rung(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    before = _settle(stylizer, look, 120)
+    stylizer.ms_per_megapixel = 300
+    assert _settle(stylizer, look, 60) < before
 
 
-def test_a_faster_machine_gets_its_detail_back(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.ms_per_megapixel = 400
-    studio.stylist.prepare(state)
-    _settle(studio, state, 30)
-    studio.ms_per_megapixel = 20
-    assert _settle(studio, state, 1000) == ladder(SIZE)[-1]
+def test_a_faster_machine_gets_the_finest_rung(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.ms_per_megapixel = 400
+    stylizer.prepare(look)
+    _settle(stylizer, look, 30)
+    stylizer.ms_per_megapixel = 20
+    assert _settle(stylizer, look, 1000) == ladder(SIZE)[-1]
 
 
-def test_the_published_size_never_changes_with_the_rung(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
+def test_the_published_size_never_changes_with_the_rung(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
     sizes = set()
     for ms in (100, 400, 50):
-        studio.ms_per_megapixel = ms
+        stylizer.ms_per_megapixel = ms
         for _ in range(60):
-            sizes.add(studio.paint(state).size)
-            studio.pool.build_requested()
+            sizes.add(stylizer.stylize(look).size)
+            stylizer.pool.build_requested()
     assert sizes == {SIZE}
 
 
-def test_the_hot_path_never_builds_a_session(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    built = len(studio.engine.loaded)
-    studio.ms_per_megapixel = 400
+def test_the_frame_path_never_builds_a_session(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    built = len(stylizer.engine.loaded)
+    stylizer.ms_per_megapixel = 400
     for _ in range(120):
-        studio.paint(state)
-    assert len(studio.engine.loaded) == built
-    assert studio.pool.requested
+        stylizer.stylize(look)
+    assert len(stylizer.engine.loaded) == built
+    assert stylizer.pool.requested
 
 
-def test_the_next_coarser_rung_and_the_coarsest_are_warmed_ahead_and_no_finer_one(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    studio.paint(state)
+def test_the_next_coarser_rung_and_the_coarsest_are_warmed_ahead_and_no_finer_one(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    stylizer.stylize(look)
     rungs = ladder(SIZE)
-    assert studio.stylist.result.rung is not None
-    at = rungs.index(studio.stylist.result.rung)
+    assert stylizer.result.rung is not None
+    at = rungs.index(stylizer.result.rung)
     assert at >= 2
-    assert {rung for _, rung in studio.pool.requested} == {rungs[0], rungs[at - 1]}
+    assert {rung for _, rung in stylizer.pool.requested} == {rungs[0], rungs[at - 1]}
 
 
-def test_when_it_must_be_quick_a_warm_rung_that_is_coarse_enough_helps_until_the_right_one_is_built(
-    studio: Studio,
+def test_after_a_slowdown_a_warm_coarser_rung_is_used_until_the_chosen_one_is_built(
+    stylizer: ManualStylizer,
 ) -> None:
-    state = Look(one(BANK))
-    studio.ms_per_megapixel = 20
-    studio.stylist.prepare(state)
-    _settle(studio, state, 12)
-    assert studio.stylist.result.rung == ladder(SIZE)[-1]
-    studio.pool.capacity_megapixels = 0
-    studio.pool.build(BANK, ladder(SIZE)[0])  # what is not held goes
-    studio.ms_per_megapixel = 400
-    shown = []
+    look = Look(only(BANK))
+    stylizer.ms_per_megapixel = 20
+    stylizer.prepare(look)
+    _settle(stylizer, look, 12)
+    assert stylizer.result.rung == ladder(SIZE)[-1]
+    stylizer.pool.capacity_megapixels = 0
+    stylizer.pool.build(BANK, ladder(SIZE)[0])  # drops the other sessions
+    stylizer.ms_per_megapixel = 400
+    output = []
     for _ in range(20):
-        studio.paint(state)
-        shown.append(studio.stylist.result.rung)
-    assert ladder(SIZE)[0] in shown
-    wanted = studio.stylist.result.decision
-    assert wanted is not None
-    assert wanted.rung in {rung for _, rung in studio.pool.requested} | set(shown)
+        stylizer.stylize(look)
+        output.append(stylizer.result.rung)
+    assert ladder(SIZE)[0] in output
+    decision = stylizer.result.decision
+    assert decision is not None
+    assert decision.rung in {rung for _, rung in stylizer.pool.requested} | set(output)
 
 
-def test_what_is_painted_with_and_what_helps_in_a_hurry_is_never_let_go(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.pool.capacity_megapixels = 0.05
-    studio.stylist.prepare(state)
+def test_the_current_and_the_coarsest_rung_are_never_dropped(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.pool.capacity_megapixels = 0.05
+    stylizer.prepare(look)
     for number in range(600):
-        studio.ms_per_megapixel = 30 if number % 200 < 100 else 200
-        studio.paint(state)
-        studio.pool.build_requested()
-        warm = {warm.rung for warm in studio.pool._ready.values()}
-        assert studio.stylist.result.rung in warm
+        stylizer.ms_per_megapixel = 30 if number % 200 < 100 else 200
+        stylizer.stylize(look)
+        stylizer.pool.build_requested()
+        warm = {warm.rung for warm in stylizer.pool._ready.values()}
+        assert stylizer.result.rung in warm
     assert ladder(SIZE)[0] in warm
     assert len(warm) <= 4
 
 
-def test_of_the_networks_around_only_so_many_are_kept_as_there_is_room_for(clock: ManualClock) -> None:
+def test_only_the_neighboring_networks_are_kept_when_capacity_is_short(clock: ManualClock) -> None:
     others = [model(f"other{number}") for number in range(6)]
-    studio = Studio(clock, models=[BANK, *others])
-    state = Look(one(BANK), scale=0.5)
-    studio.pool.capacity_megapixels = 0.0
-    studio.stylist.prepare(state)
+    stylizer = ManualStylizer(clock, models=[BANK, *others])
+    look = Look(only(BANK), scale=0.5)
+    stylizer.pool.capacity_megapixels = 0.0
+    stylizer.prepare(look)
     for _ in range(100):
-        studio.paint(state)
-        studio.pool.build_requested()
-    assert {key for key, _ in studio.pool._ready} == {"bank", "other0", "other5"}
-    loaded = len(studio.engine.loaded)
+        stylizer.stylize(look)
+        stylizer.pool.build_requested()
+    assert {key for key, _ in stylizer.pool._ready} == {"bank", "other0", "other5"}
+    loaded = len(stylizer.engine.loaded)
     for _ in range(100):
-        studio.paint(state)
-        studio.pool.build_requested()
-    assert len(studio.engine.loaded) == loaded, "none is let go and built again"
+        stylizer.stylize(look)
+        stylizer.pool.build_requested()
+    assert len(stylizer.engine.loaded) == loaded, "none is let go and built reused"
 
 
-def test_other_networks_are_warmed_ahead_so_that_a_switch_does_not_wait(clock: ManualClock) -> None:
-    studio = Studio(clock, models=[BANK, OTHER])
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    studio.paint(state)
-    assert "other" in {network.key for network, _ in studio.pool.requested}
+def test_other_networks_are_warmed_ahead(clock: ManualClock) -> None:
+    stylizer = ManualStylizer(clock, models=[BANK, OTHER])
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    stylizer.stylize(look)
+    assert "other" in {network.key for network, _ in stylizer.pool.requested}
 
 
-def test_the_governors_view_is_in_the_work_done(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    studio.paint(state)
-    decision = studio.stylist.result.decision
+def test_the_result_holds_the_governors_decision(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    stylizer.stylize(look)
+    decision = stylizer.result.decision
     assert decision is not None
     assert decision.predicted_ms == pytest.approx(
         decision.rung.megapixels * 100 * (decision.rung.width + 16) / decision.rung.width, rel=0.2
@@ -442,96 +455,96 @@ def test_the_governors_view_is_in_the_work_done(studio: Studio) -> None:
 
 
 STILL = gray_image(120, Size(320, 180))
-A_WHILE = 20
-"""Frames after which a still picture is believed to be still."""
+FRAMES_UNTIL_STILL = 20
+"""The number of equal frames after which a picture counts as still."""
 
 
-def test_while_nothing_moves_the_last_painting_stays(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    for _ in range(A_WHILE):
-        first = studio.paint(state, STILL)
-    runs = len(studio.engine.runs)
-    again = studio.paint(state, STILL.copy())
-    assert len(studio.engine.runs) == runs
-    assert studio.stylist.result.reused
-    assert studio.stylist.result.stylized
-    assert np.array_equal(again.image, first.image)
-    assert again.index == studio.index
+def test_while_nothing_moves_the_last_result_is_reused(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    for _ in range(FRAMES_UNTIL_STILL):
+        first = stylizer.stylize(look, STILL)
+    runs = len(stylizer.engine.runs)
+    reused = stylizer.stylize(look, STILL.copy())
+    assert len(stylizer.engine.runs) == runs
+    assert stylizer.result.reused
+    assert stylizer.result.stylized
+    assert np.array_equal(reused.image, first.image)
+    assert reused.index == stylizer.index
 
 
-def test_what_moves_is_painted(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    for _ in range(A_WHILE):
-        studio.paint(state, STILL)
+def test_motion_is_stylized(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    for _ in range(FRAMES_UNTIL_STILL):
+        stylizer.stylize(look, STILL)
     moved = STILL.copy()
     moved[60:120, 100:200] = 240
-    runs = len(studio.engine.runs)
-    studio.paint(state, moved)
-    assert len(studio.engine.runs) == runs + 1
-    assert not studio.stylist.result.reused
+    runs = len(stylizer.engine.runs)
+    stylizer.stylize(look, moved)
+    assert len(stylizer.engine.runs) == runs + 1
+    assert not stylizer.result.reused
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"strength": 0.5}, {"mix": one(BANK, 3)}, {"steadiness": 0.2}, {"mirror": True}, {"scale": 0.5}],
+    [{"strength": 0.5}, {"mix": only(BANK, 3)}, {"steadiness": 0.2}, {"mirror": True}, {"scale": 0.5}],
     ids=str,
 )
-def test_what_is_changed_shows_on_a_still_picture_too(studio: Studio, change: dict[str, Any]) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    for _ in range(A_WHILE):
-        studio.paint(state, STILL)
-    runs = len(studio.engine.runs)
+def test_a_changed_look_shows_on_a_still_picture_too(stylizer: ManualStylizer, change: dict[str, Any]) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    for _ in range(FRAMES_UNTIL_STILL):
+        stylizer.stylize(look, STILL)
+    runs = len(stylizer.engine.runs)
     for _ in range(2):
-        studio.paint(replace(state, **change), STILL)
-        studio.pool.build_requested()
-    assert len(studio.engine.runs) > runs
+        stylizer.stylize(replace(look, **change), STILL)
+        stylizer.pool.build_requested()
+    assert len(stylizer.engine.runs) > runs
 
 
-def test_a_still_picture_is_painted_as_finely_as_a_moving_one(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.ms_per_megapixel = 400
-    studio.stylist.prepare(state)
-    _settle(studio, state, 30)
-    studio.ms_per_megapixel = 20
+def test_a_still_picture_reaches_the_same_rung_as_a_moving_one(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.ms_per_megapixel = 400
+    stylizer.prepare(look)
+    _settle(stylizer, look, 30)
+    stylizer.ms_per_megapixel = 20
     for _ in range(3000):
-        studio.paint(state, STILL)
-        studio.pool.build_requested()
-    assert studio.stylist.result.rung == ladder(SIZE)[-1]
+        stylizer.stylize(look, STILL)
+        stylizer.pool.build_requested()
+    assert stylizer.result.rung == ladder(SIZE)[-1]
 
 
-def test_detail_is_added_below_full_size(studio: Studio) -> None:
-    state = Look(one(BANK), scale=0.5)
-    studio.stylist.prepare(state)
-    studio.paint(state)
-    assert studio.stylist.result.detail
-    assert "detail" in studio.stylist.stages.snapshot()
+def test_detail_is_added_below_full_size(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK), scale=0.5)
+    stylizer.prepare(look)
+    stylizer.stylize(look)
+    assert stylizer.result.detail
+    assert "detail" in stylizer.stages.snapshot()
 
 
-def test_what_is_painted_at_full_size_needs_no_detail(studio: Studio) -> None:
-    state = Look(one(BANK), scale=1.0)
-    studio.stylist.prepare(state)
-    studio.paint(state)
-    assert not studio.stylist.result.detail
+def test_no_detail_is_added_at_full_size(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK), scale=1.0)
+    stylizer.prepare(look)
+    stylizer.stylize(look)
+    assert not stylizer.result.detail
 
 
-def test_a_machine_that_is_too_slow_even_for_the_coarsest_rung_goes_without_detail(studio: Studio) -> None:
-    state = Look(one(BANK))
-    studio.stylist.prepare(state)
-    studio.ms_per_megapixel = 5000
-    _settle(studio, state, 200)
-    assert studio.stylist.result.rung == ladder(SIZE)[0]
-    assert not studio.stylist.result.detail
+def test_a_machine_too_slow_for_the_coarsest_rung_gets_no_detail(stylizer: ManualStylizer) -> None:
+    look = Look(only(BANK))
+    stylizer.prepare(look)
+    stylizer.ms_per_megapixel = 5000
+    _settle(stylizer, look, 200)
+    assert stylizer.result.rung == ladder(SIZE)[0]
+    assert not stylizer.result.detail
 
 
-def test_an_allowance_of_processor_time_is_kept_by_a_coarser_rung(clock: ManualClock) -> None:
-    free, bound = Studio(clock), Studio(clock, busy_budget_ms=8.0)
+def test_a_cpu_budget_leads_to_a_coarser_rung(clock: ManualClock) -> None:
+    unlimited, limited = ManualStylizer(clock), ManualStylizer(clock, busy_budget_ms=8.0)
     rungs = []
-    for studio in (free, bound):
-        state = Look(one(BANK))
-        studio.stylist.prepare(state)
-        studio.engine.on_run = lambda: clock.advance(0.0, process_time=0.015)
-        rungs.append(_settle(studio, state, 200))
+    for stylizer in (unlimited, limited):
+        look = Look(only(BANK))
+        stylizer.prepare(look)
+        stylizer.engine.on_run = lambda: clock.advance(0.0, process_time=0.015)
+        rungs.append(_settle(stylizer, look, 200))
     assert rungs[1] < rungs[0]

@@ -1,4 +1,4 @@
-"""Sessions kept warm, built off the hot path."""
+"""Tests of keeping sessions warm and of building them on another thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAIN = model("plain")
 
 
 class GatedEngine(TintEngine):
-    """Loads a network only once the gate is open."""
+    """An engine that loads networks only after its gate was opened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,17 +53,17 @@ def pool(engine: GatedEngine) -> Iterator[SessionPool]:
     pool.close()
 
 
-def test_a_session_asked_for_the_first_time_is_not_waited_for(pool: SessionPool) -> None:
+def test_the_first_request_for_a_session_returns_at_once_without_one(pool: SessionPool) -> None:
     assert pool.get(PLAIN, SMALL) is None
 
 
-def test_a_session_asked_for_is_there_some_time_later(pool: SessionPool, engine: GatedEngine) -> None:
+def test_a_requested_session_is_built_later(pool: SessionPool, engine: GatedEngine) -> None:
     pool.get(PLAIN, SMALL)
     engine.gate.set()
     assert until(lambda: pool.get(PLAIN, SMALL) is not None)
 
 
-def test_asking_again_and_again_builds_it_once(pool: SessionPool, engine: GatedEngine) -> None:
+def test_repeated_requests_build_one_session(pool: SessionPool, engine: GatedEngine) -> None:
     for _ in range(50):
         pool.get(PLAIN, SMALL)
     engine.gate.set()
@@ -71,14 +71,14 @@ def test_asking_again_and_again_builds_it_once(pool: SessionPool, engine: GatedE
     assert len(engine.loaded) == 1
 
 
-def test_sessions_are_built_on_a_thread_of_their_own(pool: SessionPool, engine: GatedEngine) -> None:
+def test_sessions_are_built_on_another_thread(pool: SessionPool, engine: GatedEngine) -> None:
     pool.prefetch(PLAIN, SMALL)
     engine.gate.set()
     assert until(lambda: bool(engine.threads))
     assert engine.threads[0] != threading.current_thread().name
 
 
-def test_it_says_while_it_is_building(pool: SessionPool, engine: GatedEngine) -> None:
+def test_building_is_true_while_a_session_is_built(pool: SessionPool, engine: GatedEngine) -> None:
     assert not pool.building
     pool.prefetch(PLAIN, SMALL)
     assert until(lambda: pool.building)
@@ -86,7 +86,7 @@ def test_it_says_while_it_is_building(pool: SessionPool, engine: GatedEngine) ->
     assert until(lambda: not pool.building)
 
 
-def test_a_session_is_loaded_with_its_rim_and_has_run_before_it_is_handed_out(
+def test_a_session_is_loaded_with_padding_and_has_run_before_it_is_returned(
     pool: SessionPool, engine: GatedEngine
 ) -> None:
     engine.gate.set()
@@ -96,7 +96,7 @@ def test_a_session_is_loaded_with_its_rim_and_has_run_before_it_is_handed_out(
     assert warm.rung == SMALL
 
 
-def test_a_session_built_in_advance_is_handed_out_at_once(pool: SessionPool, engine: GatedEngine) -> None:
+def test_a_session_built_in_advance_is_returned_at_once(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     assert pool.get(PLAIN, SMALL) is None or True
     built = pool.build(PLAIN, LARGE)
@@ -108,20 +108,20 @@ def test_each_rung_has_its_own_session(pool: SessionPool, engine: GatedEngine) -
     assert pool.build(PLAIN, SMALL) is not pool.build(PLAIN, LARGE)
 
 
-def test_the_session_unused_for_longest_goes_first(pool: SessionPool, engine: GatedEngine) -> None:
+def test_the_least_recently_used_session_is_dropped_first(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
-    names = [model(name) for name in "abc"]
-    for network in names:
+    networks = [model(name) for name in "abc"]
+    for network in networks:
         pool.build(network, SMALL)
-    pool.get(names[0], SMALL)
+    pool.get(networks[0], SMALL)
     pool.build(model("d"), SMALL)
     loaded = len(engine.loaded)
-    assert pool.get(names[0], SMALL) is not None
-    pool.build(names[1], SMALL)
+    assert pool.get(networks[0], SMALL) is not None
+    pool.build(networks[1], SMALL)
     assert len(engine.loaded) == loaded + 1
 
 
-def test_it_is_megapixels_that_take_room(pool: SessionPool, engine: GatedEngine) -> None:
+def test_the_capacity_is_counted_in_megapixels(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     for network in (model("a"), model("b")):
         pool.build(network, SMALL)
@@ -131,28 +131,30 @@ def test_it_is_megapixels_that_take_room(pool: SessionPool, engine: GatedEngine)
     assert pool.get(model("b"), SMALL) is None
 
 
-def test_room_is_made_before_the_next_one_is_built(pool: SessionPool, engine: GatedEngine) -> None:
+def test_sessions_are_dropped_before_the_next_one_is_built(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     for name in "abc":
         pool.build(model(name), SMALL)
-    there: list[bool] = []
-    engine.on_run = lambda: there.append(engine.built[0]() is not None)
+    alive: list[bool] = []
+    engine.on_run = lambda: alive.append(engine.built[0]() is not None)
     pool.prefetch(PLAIN, SMALL)
-    assert until(lambda: len(there) == 1 + WARM_RUNS)
-    assert there == [False] * (1 + WARM_RUNS)
+    assert until(lambda: len(alive) == 1 + WARM_RUNS)
+    assert alive == [False] * (1 + WARM_RUNS)
 
 
-def test_what_is_held_stays_whatever_comes(pool: SessionPool, engine: GatedEngine) -> None:
+def test_sessions_to_keep_warm_are_never_dropped(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     pool.keep_warm([(PLAIN, LARGE), (PLAIN, SMALL)])
     assert until(lambda: pool.get(PLAIN, LARGE) is not None and pool.get(PLAIN, SMALL) is not None)
-    held = pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)
+    kept = pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)
     for name in "abcdef":
         pool.build(model(name), SMALL)
-    assert (pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)) == held
+    assert (pool.get(PLAIN, LARGE), pool.get(PLAIN, SMALL)) == kept
 
 
-def test_what_is_held_no_longer_goes_where_sessions_are_built(pool: SessionPool, engine: GatedEngine) -> None:
+def test_sessions_no_longer_kept_warm_are_dropped_on_the_building_thread(
+    pool: SessionPool, engine: GatedEngine
+) -> None:
     engine.gate.set()
     gone: list[str] = []
     pool.keep_warm([(PLAIN, LARGE), (model("a"), SMALL)])
@@ -168,17 +170,17 @@ def test_what_is_held_no_longer_goes_where_sessions_are_built(pool: SessionPool,
 
 
 @pytest.fixture
-def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The threads on which memory was given back."""
-    given: list[str] = []
+def trim_threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace `malloc.trim` and return the names of the threads that call it."""
+    names: list[str] = []
     monkeypatch.setattr(
-        "stylecam.stylize.session_pool.malloc.trim", lambda: given.append(threading.current_thread().name)
+        "stylecam.stylize.session_pool.malloc.trim", lambda: names.append(threading.current_thread().name)
     )
-    return given
+    return names
 
 
-def test_what_was_freed_is_given_back_once_by_the_thread_that_asks(
-    pool: SessionPool, engine: GatedEngine, given_back: list[str]
+def test_freed_memory_is_returned_once_by_the_calling_thread(
+    pool: SessionPool, engine: GatedEngine, trim_threads: list[str]
 ) -> None:
     engine.gate.set()
     pool.build(PLAIN, LARGE)
@@ -188,27 +190,27 @@ def test_what_was_freed_is_given_back_once_by_the_thread_that_asks(
     pool.return_memory(2.0)
     pool.keep_warm([(PLAIN, LARGE)])
     pool.return_memory(3.0)
-    assert given_back == [threading.current_thread().name] * 2
+    assert trim_threads == [threading.current_thread().name] * 2
 
 
-def test_what_others_freed_is_given_back_now_and_then(pool: SessionPool, given_back: list[str]) -> None:
+def test_memory_is_returned_periodically(pool: SessionPool, trim_threads: list[str]) -> None:
     for second in range(round(3 * RETURN_MEMORY_EVERY_S)):
         pool.return_memory(float(second))
-    assert len(given_back) == 3
+    assert len(trim_threads) == 3
 
 
-def test_nothing_is_given_back_while_more_is_about_to_be_freed(
-    pool: SessionPool, engine: GatedEngine, given_back: list[str]
+def test_no_memory_is_returned_while_a_session_is_built(
+    pool: SessionPool, engine: GatedEngine, trim_threads: list[str]
 ) -> None:
     pool.prefetch(PLAIN, SMALL)
     assert until(lambda: pool.building)
     pool.keep_warm([(PLAIN, SMALL)])
     pool.return_memory(0.0)
-    assert given_back == []
+    assert trim_threads == []
     engine.gate.set()
     assert until(lambda: not pool.building)
     pool.return_memory(0.0)
-    assert len(given_back) == 1
+    assert len(trim_threads) == 1
 
 
 def refused(pool: SessionPool) -> bool:
@@ -219,7 +221,7 @@ def refused(pool: SessionPool) -> bool:
     return False
 
 
-def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: SessionPool, engine: GatedEngine) -> None:
+def test_requesting_a_network_that_cannot_be_loaded_raises(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     engine.unloadable.add("plain")
     assert until(lambda: refused(pool))
@@ -227,7 +229,7 @@ def test_a_network_that_cannot_be_loaded_is_an_error_where_it_is_wanted(pool: Se
         pool.get(PLAIN, SMALL)
 
 
-def test_nothing_stays_of_a_session_that_did_not_run(pool: SessionPool, engine: GatedEngine) -> None:
+def test_a_session_that_did_not_run_is_deleted(pool: SessionPool, engine: GatedEngine) -> None:
     engine.failing.add("plain")
     engine.gate.set()
     assert until(lambda: refused(pool))
@@ -242,7 +244,7 @@ def test_one_broken_network_does_not_end_the_building_of_others(pool: SessionPoo
     assert until(lambda: pool.get(model("good"), SMALL) is not None)
 
 
-def test_at_the_start_a_network_that_cannot_be_loaded_is_an_error(pool: SessionPool, engine: GatedEngine) -> None:
+def test_building_a_network_that_cannot_be_loaded_raises(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     engine.unloadable.add("plain")
     with pytest.raises(EngineRunError):
@@ -293,7 +295,7 @@ def test_a_process_does_not_end_under_a_session_that_is_being_built() -> None:
     assert ended.stdout.split() == ["closed", "built"]
 
 
-def test_a_network_the_engine_cannot_load_is_run_by_the_spare_one_and_it_says_so(
+def test_a_network_the_engine_cannot_load_is_run_by_the_fallback_with_a_notice(
     pool: SessionPool, engine: GatedEngine
 ) -> None:
     engine.gate.set()
@@ -306,7 +308,7 @@ def test_a_network_the_engine_cannot_load_is_run_by_the_spare_one_and_it_says_so
     assert len(pool.notices) == 1
 
 
-def test_what_neither_engine_can_load_is_an_error(pool: SessionPool, engine: GatedEngine) -> None:
+def test_a_network_that_neither_engine_can_load_raises(pool: SessionPool, engine: GatedEngine) -> None:
     engine.gate.set()
     engine.unloadable.add("plain")
     pool.fallback = engine

@@ -1,4 +1,4 @@
-"""Mistakes of the governor: whose they were, and how long they are remembered."""
+"""Tests of how long the governor waits before it tries a failed step again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stylecam.stylize.step_backoff import (
 
 FINE, FINER = 5, 6
 LIGHT, HEAVY = 0.8, 1.6
-"""What the step that failed would need by what frames cost after it."""
+"""The share of the budget that the failed step would need, by the cost of the frames after it."""
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def mistake(backoff: StepBackoff[int], share: float, step: int = FINE, now: floa
 
 
 def wait(backoff: StepBackoff[int], step: int = FINE, *, wide: bool = False) -> float:
-    """How many seconds of calm and quiet it takes until `step` may be tried."""
+    """Return the seconds without late frames until `step` may be tried."""
     backoff.observe(0.0, late=True, fits=True)
     backoff.observe(0.0, late=False, fits=True)
     return next(s / 2 for s in range(10_000) if backoff.allows(step, s / 2, s / 2, wide=wide))
 
 
-def test_without_a_mistake_calm_is_enough(backoff: StepBackoff[int]) -> None:
+def test_without_a_mistake_the_calm_time_is_enough(backoff: StepBackoff[int]) -> None:
     assert wait(backoff) == CALM_S
 
 
@@ -48,7 +48,7 @@ def test_a_step_left_long_after_it_was_taken_was_no_mistake(backoff: StepBackoff
     assert wait(backoff) == CALM_S
 
 
-def test_the_cost_of_frames_after_a_step_down_tells_a_load_from_too_fine_a_step(backoff: StepBackoff[int]) -> None:
+def test_the_cost_after_a_step_down_tells_a_load_from_a_step_that_was_too_fine(backoff: StepBackoff[int]) -> None:
     mistake(backoff, HEAVY)
     assert backoff.failed is None
     mistake(backoff, LIGHT)
@@ -68,13 +68,13 @@ def test_a_step_that_is_too_fine_is_tried_less_and_less_often_and_coarser_ones_a
     assert wait(backoff, FINE - 1) == CALM_S
 
 
-def test_a_step_that_should_fit_by_a_wide_margin_is_not_doubted_for_long(backoff: StepBackoff[int]) -> None:
+def test_a_step_with_a_wide_margin_is_tried_again_sooner(backoff: StepBackoff[int]) -> None:
     for _ in range(12):
         mistake(backoff, LIGHT)
     assert wait(backoff, wide=True) == MAX_WIDE_RETRY_WAIT_S
 
 
-def test_a_load_that_keeps_coming_makes_it_wait_longer_before_every_step_but_never_long(
+def test_repeated_loads_lengthen_the_wait_before_every_step_up_to_a_limit(
     backoff: StepBackoff[int],
 ) -> None:
     for _ in range(12):
@@ -82,7 +82,7 @@ def test_a_load_that_keeps_coming_makes_it_wait_longer_before_every_step_but_nev
     assert wait(backoff) == wait(backoff, FINE - 1) == MAX_LOAD_WAIT_S
 
 
-def test_quiet_is_not_begun_anew_with_each_step_up(backoff: StepBackoff[int]) -> None:
+def test_a_step_up_does_not_restart_the_wait_after_a_load(backoff: StepBackoff[int]) -> None:
     for _ in range(12):
         mistake(backoff, HEAVY)
     backoff.observe(0.0, late=False, fits=True)
@@ -91,7 +91,7 @@ def test_quiet_is_not_begun_anew_with_each_step_up(backoff: StepBackoff[int]) ->
     assert backoff.allows(FINER, MAX_LOAD_WAIT_S + CALM_S, CALM_S, wide=False)
 
 
-def test_unrest_fades_while_nothing_is_late(backoff: StepBackoff[int]) -> None:
+def test_the_wait_after_loads_shrinks_while_no_frame_is_late(backoff: StepBackoff[int]) -> None:
     for _ in range(12):
         mistake(backoff, HEAVY)
     for second in range(round(4 * LOAD_WAIT_HALVES_AFTER_S)):
@@ -99,7 +99,7 @@ def test_unrest_fades_while_nothing_is_late(backoff: StepBackoff[int]) -> None:
     assert wait(backoff) == CALM_S
 
 
-def test_a_load_puts_earlier_verdicts_in_doubt(backoff: StepBackoff[int]) -> None:
+def test_a_load_halves_the_wait_of_earlier_failures(backoff: StepBackoff[int]) -> None:
     for _ in range(4):
         mistake(backoff, LIGHT)
     before = wait(backoff)
@@ -107,7 +107,7 @@ def test_a_load_puts_earlier_verdicts_in_doubt(backoff: StepBackoff[int]) -> Non
     assert wait(backoff) == before / 2
 
 
-def test_however_far_a_mistake_leads_down_it_is_one_and_the_last_step_that_did_not_hold_is_to_blame(
+def test_several_steps_down_count_as_one_mistake_of_the_lowest_failed_step(
     backoff: StepBackoff[int],
 ) -> None:
     backoff.stepped_up(0.0)
@@ -120,7 +120,7 @@ def test_however_far_a_mistake_leads_down_it_is_one_and_the_last_step_that_did_n
     assert wait(backoff) == 2 * CALM_S
 
 
-def test_frames_that_something_known_disturbed_are_no_witnesses(backoff: StepBackoff[int]) -> None:
+def test_frames_with_a_known_disturbance_are_not_judged(backoff: StepBackoff[int]) -> None:
     backoff.stepped_up(0.0)
     backoff.stepped_down(FINE, 1.0)
     for _ in range(FRAMES_TO_JUDGE - 1):
@@ -146,7 +146,7 @@ def test_a_step_that_failed_and_then_held_is_forgiven(backoff: StepBackoff[int])
     assert wait(backoff) == CALM_S
 
 
-def test_a_step_that_has_held_before_is_believed_once(backoff: StepBackoff[int]) -> None:
+def test_a_step_that_held_before_is_forgiven_once(backoff: StepBackoff[int]) -> None:
     backoff.hold(FINE, 0.0)
     backoff.hold(FINE, MISTAKE_WINDOW_S + 1)
     mistake(backoff, LIGHT, now=20.0)

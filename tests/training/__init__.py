@@ -1,6 +1,6 @@
-"""Tests of the training room; skipped as a whole where what it needs is not installed."""
+"""Tests of stylecam.training, all skipped if PyTorch or onnx is not installed."""
 
 import pytest
 
-for needed in ("torch", "onnx"):
-    pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
+for package in ("torch", "onnx"):
+    pytest.importorskip(package, reason=f'training needs {package}: pip install "stylecam[train]"')

@@ -1,4 +1,4 @@
-"""What the steadiness losses take for a camera."""
+"""Tests of the camera noise and light changes used by the stability losses."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import numpy as np
 import pytest
 import torch
 
-from stylecam.training import augmentation as camera
+from stylecam.training import augmentation
 
 
 def gray_image(level: float = 0.5) -> torch.Tensor:
     return torch.full((2, 3, 64, 64), level)
 
 
-def test_noise_has_the_deviation_asked_for_and_no_drift() -> None:
-    noise = camera.add_noise(gray_image(), np.random.default_rng(0), 0.02) - gray_image()
+def test_noise_has_the_requested_deviation_and_mean_zero() -> None:
+    noise = augmentation.add_noise(gray_image(), np.random.default_rng(0), 0.02) - gray_image()
     assert noise.std().item() == pytest.approx(0.02, rel=0.03)
     assert abs(noise.mean().item()) < 0.001
 
 
-def test_the_same_chance_makes_the_same_noise_and_no_picture_leaves_its_range() -> None:
-    for make in (camera.add_noise, camera.relight_and_add_noise):
-        first, again = (make(gray_image(0.99), np.random.default_rng(5)) for _ in range(2))
-        assert torch.equal(first, again)
+def test_the_same_seed_makes_the_same_noise_and_values_stay_in_range() -> None:
+    for make in (augmentation.add_noise, augmentation.relight_and_add_noise):
+        first, second = (make(gray_image(0.99), np.random.default_rng(5)) for _ in range(2))
+        assert torch.equal(first, second)
         assert (first.amin() >= 0, first.amax()) == (True, 1.0)
 
 
-def test_the_light_changes_a_little_and_by_chance() -> None:
+def test_the_light_changes_a_little_and_randomly() -> None:
     means = [
-        camera.relight_and_add_noise(gray_image(), np.random.default_rng(seed)).mean().item() for seed in range(20)
+        augmentation.relight_and_add_noise(gray_image(), np.random.default_rng(seed)).mean().item()
+        for seed in range(20)
     ]
     assert 0.01 < max(means) - min(means) < 0.1

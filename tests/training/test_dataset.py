@@ -1,4 +1,4 @@
-"""Photographs: crops by chance that can be repeated, and folders that are not what they should be."""
+"""Tests of random crops that can be repeated, and of folders that cannot be used."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from stylecam.training.dataset import PhotoDataset, pictures_in, read_picture
 from tests.training import fixtures
 
 
-def chance(seed: int = 0) -> np.random.Generator:
+def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
 def test_a_crop_is_a_square_of_red_green_blue(tmp_path: Path) -> None:
-    crop = PhotoDataset([fixtures.photos(tmp_path / "p")], 80).random_crop(chance())
+    crop = PhotoDataset([fixtures.photo_folder(tmp_path / "p")], 80).random_crop(rng())
     assert crop.shape == (80, 80, 3)
     assert crop.dtype == np.float32
     assert 0 <= crop.min() < crop.max() <= 1
@@ -29,38 +29,38 @@ def test_a_crop_is_a_square_of_red_green_blue(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(8, 300), (300, 8), (31, 31), (2000, 90)])
 def test_any_shape_of_picture_gives_a_crop(tmp_path: Path, width: int, height: int) -> None:
-    folder = fixtures.photos(tmp_path / "p", 0)
-    fixtures.picture(folder / "odd.png", width=width, height=height)
-    assert PhotoDataset([folder], 64).random_crop(chance()).shape == (64, 64, 3)
+    folder = fixtures.photo_folder(tmp_path / "p", 0)
+    fixtures.random_picture(folder / "odd.png", width=width, height=height)
+    assert PhotoDataset([folder], 64).random_crop(rng()).shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize("cache_bytes", [0, 2**20])
-def test_what_follows_depends_on_the_generator_alone(tmp_path: Path, cache_bytes: int) -> None:
-    folder = fixtures.photos(tmp_path / "p")
+def test_the_next_crops_depend_on_the_generator_alone(tmp_path: Path, cache_bytes: int) -> None:
+    folder = fixtures.photo_folder(tmp_path / "p")
     (folder / "a.jpg").write_bytes(b"unreadable")
-    whole, source = PhotoDataset([folder], 64), chance()
+    whole, source = PhotoDataset([folder], 64), rng()
     for _ in range(5):
         whole.random_crop(source)
-    again = chance()
-    again.bit_generator.state = source.bit_generator.state
-    fresh = PhotoDataset([folder], 64, cache_bytes=cache_bytes)  # knows nothing of what was drawn or unreadable
-    assert all(np.array_equal(whole.random_crop(source), fresh.random_crop(again)) for _ in range(8))
+    resumed = rng()
+    resumed.bit_generator.state = source.bit_generator.state
+    fresh = PhotoDataset([folder], 64, cache_bytes=cache_bytes)  # without a cache or a list of unreadable files
+    assert all(np.array_equal(whole.random_crop(source), fresh.random_crop(resumed)) for _ in range(8))
 
 
-def test_corrupt_pictures_are_passed_over_and_counted(tmp_path: Path) -> None:
-    folder = fixtures.photos(tmp_path / "p", 2)
+def test_corrupt_pictures_are_skipped_and_counted(tmp_path: Path) -> None:
+    folder = fixtures.photo_folder(tmp_path / "p", 2)
     (folder / "empty.jpg").touch()
     (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:60])
-    jpeg = fixtures.picture(folder / "cut.jpg", 7).read_bytes()
-    (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])  # a decoder may fill the rest with gray_image
-    source, photos = chance(), PhotoDataset([folder], 64)
+    jpeg = fixtures.random_picture(folder / "cut.jpg", 7).read_bytes()
+    (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])  # a decoder may fill the rest with grey
+    source, photos = rng(), PhotoDataset([folder], 64)
     for _ in range(60):
         photos.random_crop(source)
     assert {path.name for path in photos.unreadable} == {"empty.jpg", "cut.png", "cut.jpg"}
     assert photos.count == 5
 
 
-def test_what_is_transparent_is_white_whatever_colour_lies_hidden_there(tmp_path: Path) -> None:
+def test_transparent_pixels_are_read_as_white_whatever_their_color(tmp_path: Path) -> None:
     cut_out = np.full((20, 30, 4), (0, 0, 255, 0), np.uint8)
     cut_out[:, 10:, 3] = 255
     assert cv2.imwrite(str(tmp_path / "cut_out.png"), cut_out)
@@ -76,35 +76,33 @@ def test_a_photograph_is_read_the_right_way_up(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "turned.webp").shape == (30, 20, 3)
 
 
-def test_hidden_files_are_no_photographs(tmp_path: Path) -> None:
-    folder = fixtures.photos(tmp_path / "p", 1)
-    (folder / "._0.png").write_bytes(b"macOS keeps here what its own disks keep elsewhere")
+def test_hidden_files_are_not_photographs(tmp_path: Path) -> None:
+    folder = fixtures.photo_folder(tmp_path / "p", 1)
+    (folder / "._0.png").write_bytes(b"macOS metadata")
     assert [path.name for path in pictures_in(folder)] == ["0.png"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps its permissions elsewhere")
-def test_a_folder_that_may_be_listed_but_not_read_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = fixtures.photos(tmp_path / "p", 1)
-    fixtures.picture(folder / "secret.png")
+def test_a_file_without_read_permission_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fixtures.photo_folder(tmp_path / "p", 1)
+    fixtures.random_picture(folder / "secret.png")
     stat = os.stat
 
-    def refused(path: Any, **options: Any) -> os.stat_result:  # as the system does to everybody but root
+    def deny_secret(path: Any, **options: Any) -> os.stat_result:  # as the system does for every user but root
         if "secret.png" in str(path):
             raise PermissionError(13, "Permission denied", str(path))
         return stat(path, **options)
 
-    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(os, "stat", deny_secret)
     assert [path.name for path in pictures_in(folder)] == ["0.png"]
 
 
-def test_a_small_folder_is_drawn_from_as_often_as_a_large_one(tmp_path: Path) -> None:
-    one, many = tmp_path / "one", fixtures.photos(tmp_path / "many", 30)
+def test_crops_come_as_often_from_a_small_folder_as_from_a_large_one(tmp_path: Path) -> None:
+    one, many = tmp_path / "one", fixtures.photo_folder(tmp_path / "many", 30)
     one.mkdir()
-    np_white = np.full((64, 64, 3), 255, np.uint8)
-    cv2.imwrite(str(one / "white.png"), np_white)
-    source, photos = chance(), PhotoDataset([one, many], 64)
+    white = np.full((64, 64, 3), 255, np.uint8)
+    cv2.imwrite(str(one / "white.png"), white)
+    source, photos = rng(), PhotoDataset([one, many], 64)
     plain = sum(float(photos.random_crop(source).std()) < 1e-6 for _ in range(60))
     assert 18 <= plain <= 42
 
@@ -120,9 +118,9 @@ def test_a_folder_without_pictures_is_an_error(tmp_path: Path, state: str) -> No
         PhotoDataset([folder], 64)
 
 
-def test_a_folder_of_nothing_but_corrupt_pictures_is_an_error(tmp_path: Path) -> None:
-    folder = fixtures.photos(tmp_path / "p", 0)
+def test_a_folder_of_corrupt_pictures_only_is_an_error(tmp_path: Path) -> None:
+    folder = fixtures.photo_folder(tmp_path / "p", 0)
     for name in "ab":
         (folder / f"{name}.jpg").write_bytes(b"?")
     with pytest.raises(TrainingDataError, match="none of the 2"):
-        PhotoDataset([folder], 64).random_crop(chance())
+        PhotoDataset([folder], 64).random_crop(rng())

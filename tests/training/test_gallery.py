@@ -1,4 +1,4 @@
-"""Gallery files: paintings with all that is chosen about them."""
+"""Tests of gallery files, which list paintings and their settings."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SHIPPED = Path(__file__).parents[2] / "models" / "gallery.toml"
 
 
 def gallery(folder: Path, text: str) -> Path:
-    fixtures.picture(folder / "wave.png", width=200, height=100)
+    fixtures.random_picture(folder / "wave.png", width=200, height=100)
     path = folder / "gallery.toml"
     path.write_text(text)
     return path
 
 
-def test_a_gallery_says_all_about_its_paintings(tmp_path: Path) -> None:
+def test_a_gallery_sets_every_property_of_its_paintings(tmp_path: Path) -> None:
     text = '[[painting]]\nfile = "wave.png"\ntitle = "The Wave"\nyear = 1831\nweight = 2\nshare = 3\nscale = 96\n'
     text += 'stability = 0.5\ncrop = [0.5, 0, 1, 1]\n[[painting]]\nname = "Big Wave"\nfile = "wave.png"\n'
     first, second = read_gallery(gallery(tmp_path, text))
@@ -34,13 +34,13 @@ def test_a_gallery_says_all_about_its_paintings(tmp_path: Path) -> None:
     assert (second.scale, second.card) == (None, {})
 
 
-def test_a_gallery_may_begin_with_the_mark_that_windows_sets(tmp_path: Path) -> None:
+def test_a_gallery_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = gallery(tmp_path, "")
     path.write_text('[[painting]]\nfile = "wave.png"\n', "utf-8-sig")
     assert read_gallery(path)[0].name == "wave"
 
 
-def test_the_pictures_may_be_elsewhere(tmp_path: Path) -> None:
+def test_the_pictures_may_lie_in_another_folder(tmp_path: Path) -> None:
     (tmp_path / "art").mkdir()
     path = gallery(tmp_path / "art", '[[painting]]\nfile = "wave.png"\n').rename(tmp_path / "gallery.toml")
     assert read_gallery(path, tmp_path / "art")[0].path == tmp_path / "art" / "wave.png"
@@ -48,16 +48,16 @@ def test_the_pictures_may_be_elsewhere(tmp_path: Path) -> None:
         read_gallery(path)
 
 
-def test_a_plan_keeps_a_gallery_whole(tmp_path: Path) -> None:
+def test_a_training_config_keeps_the_whole_gallery(tmp_path: Path) -> None:
     text = '[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1, 1]\nartist = "H."\n'
     paintings = read_gallery(gallery(tmp_path, text))
     config = TrainingConfig(fixtures.hyperparameters(), paintings, (tmp_path,))
     assert TrainingConfig.from_dict(config.as_dict()).paintings == paintings
 
 
-def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tmp_path: Path) -> None:
+def test_a_banks_cards_hold_what_the_gallery_says_and_how_each_style_was_trained(tmp_path: Path) -> None:
     text = '[[painting]]\nfile = "wave.png"\ncrop = [0, 0, 1, 0.9]\nartist = "H."\nweight = 2\n'
-    config = fixtures.config(tmp_path, "blots")
+    config = fixtures.training_config(tmp_path, "blots")
     config = replace(config, paintings=(*config.paintings, *read_gallery(gallery(tmp_path, text))))
     blots, wave = Trainer.begin(config, tmp_path / "bank.onnx").entries
     learned = {"fine": 0.22, "style": 2.6, "scale": 64, "crop": None}
@@ -67,7 +67,7 @@ def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tm
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "must hold"),
         ("x = 1", "must hold"),
@@ -92,22 +92,22 @@ def test_a_bank_says_what_is_known_of_its_paintings_and_how_they_were_learned(tm
         ('[[painting]]\nfile = "wave.png"\nweight = "heavy"\n', "weight must be a number, not 'heavy'"),
     ],
 )
-def test_a_gallery_that_cannot_be_meant_says_where(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(TrainingDataError, match="gallery.toml.*" + told):
+def test_an_invalid_gallery_is_refused_with_the_place_of_the_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(TrainingDataError, match="gallery.toml.*" + message):
         read_gallery(gallery(tmp_path, text))
 
 
-def test_a_file_that_is_none_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_gallery_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "gallery.toml").write_bytes(b"\xff\xfe")
     for path in (tmp_path / "gallery.toml", tmp_path / "none.toml"):
         with pytest.raises(TrainingDataError, match="cannot be read as a gallery"):
             read_gallery(path)
 
 
-def test_the_shipped_gallery_says_what_each_work_is_and_where_it_was_found(tmp_path: Path) -> None:
+def test_the_shipped_gallery_names_title_artist_and_source_of_each_painting(tmp_path: Path) -> None:
     for line in SHIPPED.read_text().splitlines():
         if line.startswith("file = "):
-            fixtures.picture(tmp_path / line.split('"')[1], width=200, height=200)
+            fixtures.random_picture(tmp_path / line.split('"')[1], width=200, height=200)
     paintings = read_gallery(SHIPPED, tmp_path)
     assert len({painting.name for painting in paintings}) == len(paintings) >= 16
     assert all({"title", "artist", "source"} <= set(painting.card) for painting in paintings)

@@ -1,4 +1,4 @@
-"""The losses are what the papers say."""
+"""Tests that the losses match the formulas of the papers."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ def test_the_gram_matrix_is_the_mean_product_of_channels() -> None:
     assert torch.allclose(losses.gram(features), torch.tensor([[[5.0, 11.0], [11.0, 25.0]]]) / 4)
 
 
-def test_the_gram_matrix_forgets_where_things_are() -> None:
+def test_the_gram_matrix_does_not_depend_on_positions() -> None:
     features = maps(0)[0]
     assert torch.allclose(losses.gram(features), losses.gram(features.flip(3).roll(3, 2)), atol=1e-6)
 
 
-def test_the_photograph_itself_has_no_content_loss_and_darkness_has_one() -> None:
-    wanted = maps(0)
-    assert losses.content_loss(wanted, wanted, 0.1).tolist() == [0, 0]
-    nothing = [torch.zeros_like(m) for m in wanted]
-    assert losses.content_loss(nothing, wanted, 0.25).tolist() == pytest.approx([1.25, 1.25])
+def test_the_content_loss_is_zero_for_the_photograph_and_one_per_layer_for_zeros() -> None:
+    expected = maps(0)
+    assert losses.content_loss(expected, expected, 0.1).tolist() == [0, 0]
+    zeros = [torch.zeros_like(m) for m in expected]
+    assert losses.content_loss(zeros, expected, 0.25).tolist() == pytest.approx([1.25, 1.25])
 
 
-def test_the_painting_itself_has_no_style_loss_and_darkness_has_one_a_layer() -> None:
+def test_the_style_loss_is_zero_for_the_painting_and_one_per_layer_for_zeros() -> None:
     found = maps(0)
     targets = [losses.gram(m) for m in found]
     assert losses.style_loss(found, targets).tolist() == [0, 0]
-    nothing = [torch.zeros_like(m) for m in found]
-    assert losses.style_loss(nothing, targets).tolist() == pytest.approx([4, 4])
+    zeros = [torch.zeros_like(m) for m in found]
+    assert losses.style_loss(zeros, targets).tolist() == pytest.approx([4, 4])
 
 
-def test_losses_do_not_depend_on_how_loud_the_target_is() -> None:
-    found, wanted = maps(0), maps(1)
-    loud = losses.content_loss([3 * m for m in found], [3 * m for m in wanted], 0.1)
-    assert torch.allclose(loud, losses.content_loss(found, wanted, 0.1))
+def test_losses_do_not_depend_on_the_scale_of_the_features() -> None:
+    found, expected = maps(0), maps(1)
+    scaled = losses.content_loss([3 * m for m in found], [3 * m for m in expected], 0.1)
+    assert torch.allclose(scaled, losses.content_loss(found, expected, 0.1))
 
 
-def test_a_plain_wall_has_no_variation() -> None:
+def test_a_plain_picture_has_no_variation_loss() -> None:
     assert losses.variation_loss(torch.full((1, 3, 8, 8), 0.5)) == 0
     assert losses.variation_loss(torch.rand(1, 3, 8, 8)) > 0
 
 
 @pytest.mark.parametrize(("down", "right"), [(0, 0), (3, -5), (-8, 8), (7, 1)])
-def test_a_painting_that_moves_with_the_picture_is_steady(down: int, right: int) -> None:
+def test_a_result_that_moves_with_the_picture_has_no_stability_loss(down: int, right: int) -> None:
     scene = torch.rand(1, 3, 48, 48)
     still = scene[:, :, 8:40, 8:40]
     moved = scene[:, :, 8 + down : 40 + down, 8 + right : 40 + right]
@@ -63,29 +63,29 @@ def test_the_gradient_of_the_gram_matrix_is_that_of_its_formula() -> None:
     layouts = (features, features.contiguous(memory_format=torch.channels_last))
     weights = torch.rand(2, 3, 3)
     flat = features.flatten(2)
-    (wanted,) = torch.autograd.grad((flat @ flat.transpose(1, 2) / 60 * weights).sum(), features)
+    (expected,) = torch.autograd.grad((flat @ flat.transpose(1, 2) / 60 * weights).sum(), features)
     for layout in layouts:
         (found,) = torch.autograd.grad((losses.gram(layout) * weights).sum(), features)
-        assert torch.allclose(found, wanted, atol=1e-6)
+        assert torch.allclose(found, expected, atol=1e-6)
 
 
 def test_the_gradient_of_the_relative_error_is_that_of_its_formula() -> None:
     found = torch.rand(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
-    wanted, each = torch.rand(2, 3, 4, 5, dtype=torch.float64), torch.tensor([1.0, 3.0])
-    plain = (found - wanted).pow(2).mean((1, 2, 3)) / wanted.pow(2).mean((1, 2, 3))
-    ours = losses.relative_error(found, wanted)
+    expected, weights = torch.rand(2, 3, 4, 5, dtype=torch.float64), torch.tensor([1.0, 3.0])
+    plain = (found - expected).pow(2).mean((1, 2, 3)) / expected.pow(2).mean((1, 2, 3))
+    ours = losses.relative_error(found, expected)
     assert torch.allclose(ours.double(), plain)
-    slopes = [torch.autograd.grad((value * each).sum(), found)[0] for value in (ours, plain)]
+    slopes = [torch.autograd.grad((value * weights).sum(), found)[0] for value in (ours, plain)]
     assert torch.allclose(*slopes, atol=1e-6)
 
 
 def test_half_precision_changes_the_losses_by_less_than_a_percent() -> None:
-    found, wanted = torch.rand(2, 8, 24, 24), torch.rand(2, 8, 24, 24)
+    found, expected = torch.rand(2, 8, 24, 24), torch.rand(2, 8, 24, 24)
     for loss in (losses.relative_error, lambda a, b: losses.gram(a - 0.5 * b).mean((1, 2))):
-        assert torch.allclose(loss(found.bfloat16(), wanted.bfloat16()), loss(found, wanted), rtol=0.01)
+        assert torch.allclose(loss(found.bfloat16(), expected.bfloat16()), loss(found, expected), rtol=0.01)
 
 
-def test_noise_that_comes_through_unchanged_counts_one() -> None:
+def test_the_noise_loss_is_one_for_noise_that_passes_unchanged() -> None:
     picture = torch.full((1, 3, 64, 64), 0.5)
     noise = 0.01 * torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
     assert losses.noise_loss(picture, picture + noise, 0.01).item() == pytest.approx(1, rel=0.05)

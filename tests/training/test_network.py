@@ -1,4 +1,4 @@
-"""The lean network and its growing."""
+"""Tests of the lean network and of adding styles to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_the_picture_keeps_its_size_and_range() -> None:
     assert 0 <= float(styled.min()) <= float(styled.max()) <= 1
 
 
-def test_half_of_each_style_is_a_mix_of_their_rows() -> None:
+def test_a_blend_of_styles_uses_the_mean_of_their_rows() -> None:
     net = LeanNetwork(2, 16, 1)
     torch.nn.init.normal_(net.h4.n.g)
     mixed, photo = LeanNetwork(1, 16, 1), torch.rand(1, 3, 32, 32)
@@ -24,7 +24,7 @@ def test_half_of_each_style_is_a_mix_of_their_rows() -> None:
     assert torch.allclose(net(photo, torch.full((1, 2), 0.5)), mixed(photo, torch.ones(1, 1)), atol=1e-6)
 
 
-def test_the_body_does_not_see_where_the_picture_ends() -> None:
+def test_a_residual_block_pads_by_reflection() -> None:
     inside = torch.rand(1, 16, 12, 12)
     mirrored = torch.nn.functional.pad(inside, (6, 6, 6, 6), mode="reflect")
     symmetric = Residual(1, 16)
@@ -37,7 +37,7 @@ def test_the_body_does_not_see_where_the_picture_ends() -> None:
     assert torch.allclose(alone, among[:, :, 6:-6, 6:-6], atol=1e-5)
 
 
-def test_more_styles_leave_the_old_ones_as_they_were() -> None:
+def test_adding_styles_leaves_the_old_ones_unchanged() -> None:
     net, photo = LeanNetwork(2, 16, 1), torch.rand(1, 3, 32, 32)
     grown = with_styles(net, 3)
     assert grown.styles == 5
@@ -46,7 +46,7 @@ def test_more_styles_leave_the_old_ones_as_they_were() -> None:
         assert torch.allclose(net(photo, old), grown(photo, new), atol=1e-6)
 
 
-def test_a_frozen_body_learns_nothing_but_the_new_rows() -> None:
+def test_with_a_frozen_body_only_the_new_rows_are_trained() -> None:
     net = with_styles(LeanNetwork(1, 16, 1), 1)
     train_only_new_styles(net, 1)
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -60,7 +60,7 @@ def test_a_frozen_body_learns_nothing_but_the_new_rows() -> None:
 
 
 @pytest.mark.parametrize(("width", "blocks"), [(48, 4), (16, 2)])
-def test_width_and_blocks_are_as_asked(width: int, blocks: int) -> None:
+def test_width_and_blocks_are_as_requested(width: int, blocks: int) -> None:
     net = LeanNetwork(1, width, blocks)
     assert len(net.body) == blocks
     assert net.h8.c.out_channels == width

@@ -1,4 +1,4 @@
-"""How a style was learned, read back from its bank."""
+"""Tests of reading from a bank how a style was trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def model(folder: Path, entry: object) -> Model:
     return Model.read(network(folder / "one.onnx", metadata={"styles": json.dumps([entry])}))
 
 
-def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
+def test_the_training_values_of_a_painting_are_read_back(tmp_path: Path) -> None:
     painting = StyleImage("a", tmp_path, 2.5, None, (0.0, 0.1, 1.0, 0.9))
     entry = {"name": "a", **painting.entry(Hyperparameters(steps=1, content=4, style=2, fine=0, scale=288))}
     assert StyleMetadata.of(model(tmp_path, entry), 0) == StyleMetadata(
@@ -41,9 +41,9 @@ def test_what_a_painting_wrote_is_read_again(tmp_path: Path) -> None:
         {"fine": 0.1, "style": 1, "scale": 288, "crop": [0, 0, None, 1]},
     ],
 )
-def test_what_cannot_be_meant_counts_as_nothing(tmp_path: Path, learned: object) -> None:
+def test_invalid_values_are_ignored(tmp_path: Path, learned: object) -> None:
     assert StyleMetadata.of(model(tmp_path, {"name": "a", "learned": learned}), 0) == StyleMetadata()
 
 
-def test_a_bank_that_says_nothing_was_learned_in_the_usual_way(tmp_path: Path) -> None:
+def test_a_bank_without_training_values_gets_the_defaults(tmp_path: Path) -> None:
     assert StyleMetadata.of(Model.read(network(tmp_path / "one.onnx")), 0) == StyleMetadata()

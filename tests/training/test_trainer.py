@@ -1,4 +1,4 @@
-"""Training: it learns, it stops when told, and it goes on as if it had never stopped."""
+"""Tests of training, stopping and resuming, and of failures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,23 +30,17 @@ from stylecam.training.trainer import Trainer
 from stylecam.utils.clock import ManualClock
 from tests.training import fixtures
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def train(folder: Path, *names: str, start: Path | None = None, out: str = "bank.onnx", **changes: object) -> Path:
-    Trainer.begin(fixtures.config(folder, *names, **changes), folder / out, start).run()
+    Trainer.begin(fixtures.training_config(folder, *names, **changes), folder / out, start).run()
     return folder / out
 
 
-def same(one: Path, other: Path) -> bool:
+def same_state(one: Path, other: Path) -> bool:
     a, b = (Checkpoint.load(checkpoint_path(path)) for path in (one, other))
     networks = all(torch.equal(value, b.network[name]) for name, value in a.network.items())
     moments = all(
@@ -58,7 +52,7 @@ def same(one: Path, other: Path) -> bool:
 
 
 def test_a_painting_with_a_larger_share_is_drawn_more_often(tmp_path: Path) -> None:
-    config = fixtures.config(tmp_path, "often", "never", steps=3)
+    config = fixtures.training_config(tmp_path, "often", "never", steps=3)
     often, never = config.paintings
     config = replace(config, paintings=(replace(often, share=999.0), replace(never, share=1e-9)))
     Trainer.begin(config, tmp_path / "bank.onnx").run()
@@ -67,25 +61,25 @@ def test_a_painting_with_a_larger_share_is_drawn_more_often(tmp_path: Path) -> N
     assert torch.equal(rows[1], torch.ones_like(rows[1]))
 
 
-def test_a_painting_may_count_less_in_the_losses_of_steadiness(tmp_path: Path) -> None:
-    config = fixtures.config(tmp_path, "calm", steps=3)
+def test_a_paintings_stability_scales_its_stability_losses(tmp_path: Path) -> None:
+    config = fixtures.training_config(tmp_path, "calm", steps=3)
     config = replace(config, hyperparameters=replace(config.hyperparameters, stability=25.0, noise=0.5))
     found: list[tuple[float, float]] = []
     for stability in (1.0, 0.1):
         seen: list[Event] = []
-        lesser = replace(config, paintings=(replace(config.paintings[0], stability=stability),))
-        Trainer.begin(lesser, tmp_path / "bank.onnx", listener=seen.append).run()
+        changed = replace(config, paintings=(replace(config.paintings[0], stability=stability),))
+        Trainer.begin(changed, tmp_path / "bank.onnx", listener=seen.append).run()
         _, second, third = (event.losses for event in seen if isinstance(event, StepEvent))
         found.append((second["noise"], third["stability"]))
     (noise, stability), (less_noise, less_stability) = found
-    assert less_noise == pytest.approx(noise / 10) != 0  # until then nothing else was different
+    assert less_noise == pytest.approx(noise / 10) != 0  # everything else is the same until then
     assert 0 < less_stability < stability / 5
 
 
-def test_a_run_leaves_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> None:
+def test_a_run_writes_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     events: list[Event] = []
-    config = fixtures.config(tmp_path, "first", "second", steps=12, save_every=100)
+    config = fixtures.training_config(tmp_path, "first", "second", steps=12, save_every=100)
     Trainer.begin(config, tmp_path / "bank.onnx", listener=events.append).run()
     assert [event.number for event in events if isinstance(event, StepEvent)] == list(range(1, 13))
     assert {e.kind: e.path.name for e in events if isinstance(e, FileSaved)} == {
@@ -104,19 +98,19 @@ def test_a_run_leaves_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> 
 def test_the_loss_falls(tmp_path: Path) -> None:
     totals: list[float] = []
 
-    def note(event: Event) -> None:
+    def record(event: Event) -> None:
         if isinstance(event, StepEvent):
             totals.append(event.losses["total"])
 
-    config = fixtures.config(tmp_path, steps=40, rate=5e-3, save_every=1000, stability=0.0)
-    Trainer.begin(config, tmp_path / "bank.onnx", listener=note).run()
+    config = fixtures.training_config(tmp_path, steps=40, rate=5e-3, save_every=1000, stability=0.0)
+    Trainer.begin(config, tmp_path / "bank.onnx", listener=record).run()
     assert sum(totals[-8:]) < 0.9 * sum(totals[:8])
 
 
 def test_the_same_seed_trains_the_same_and_another_does_not(tmp_path: Path) -> None:
     a, b, c = (train(tmp_path, out=f"{name}.onnx", seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
-    assert same(a, b)
-    assert not same(a, c)
+    assert same_state(a, b)
+    assert not same_state(a, c)
 
 
 KILLED = """
@@ -134,25 +128,26 @@ def listen(event):
         last = event.number
     elif event.kind == "bank" and last == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-Trainer.begin(fixtures.config(folder, "x", "y", steps=6, save_every=3), folder / "killed.onnx", listener=listen).run()
+config = fixtures.training_config(folder, "x", "y", steps=6, save_every=3)
+Trainer.begin(config, folder / "killed.onnx", listener=listen).run()
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_run_that_was_killed_and_resumed_equals_one_that_was_not_bit_for_bit(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_and_resumed_equals_an_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
     straight = train(tmp_path, "x", "y", out="straight.onnx", steps=6, save_every=3)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment, cwd=ROOT, check=False)
-    assert done.returncode == -signal.SIGKILL
+    finished = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment, cwd=ROOT, check=False)
+    assert finished.returncode == -signal.SIGKILL
     resumed = Trainer.resume(tmp_path / "killed.onnx")
     assert resumed.step == 3
     resumed.run()
     assert resumed.step == 6
-    assert same(straight, tmp_path / "killed.onnx")
+    assert same_state(straight, tmp_path / "killed.onnx")
     assert straight.read_bytes() == (tmp_path / "killed.onnx").read_bytes()
 
 
-def test_told_to_stop_it_saves_a_bank_and_can_go_on(tmp_path: Path) -> None:
+def test_after_a_stop_the_bank_is_saved_and_the_run_can_be_resumed(tmp_path: Path) -> None:
     straight = train(tmp_path, out="straight.onnx", steps=4)
     stop = threading.Event()
 
@@ -161,21 +156,23 @@ def test_told_to_stop_it_saves_a_bank_and_can_go_on(tmp_path: Path) -> None:
             stop.set()
 
     path = tmp_path / "stopped.onnx"
-    stopped = Trainer.begin(fixtures.config(tmp_path, steps=4, save_every=50), path, listener=listen, stop=stop)
+    stopped = Trainer.begin(
+        fixtures.training_config(tmp_path, steps=4, save_every=50), path, listener=listen, stop=stop
+    )
     stopped.run()
     assert stopped.step == 2
     assert Model.read(path).style_count == 1
     Trainer.resume(path).run()
-    assert same(straight, path)
+    assert same_state(straight, path)
 
 
-def test_what_it_draws_into_its_photo_folder_changes_nothing_when_it_goes_on(
+def test_a_sheet_written_into_the_photo_folder_does_not_change_a_resumed_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     straight = train(tmp_path, out="straight.onnx", steps=4)
     monkeypatch.chdir(tmp_path)
     stop = threading.Event()
-    config = fixtures.config(tmp_path, steps=4)
+    config = fixtures.training_config(tmp_path, steps=4)
     config = replace(config, photos=(Path("photos"),))
     out = Path("photos") / "stopped.onnx"
     Trainer.begin(
@@ -183,18 +180,18 @@ def test_what_it_draws_into_its_photo_folder_changes_nothing_when_it_goes_on(
     ).run()
     assert out.with_suffix(".sheet.png").is_file()
     Trainer.resume(out.absolute()).run()
-    assert same(straight, out)
+    assert same_state(straight, out)
 
 
-def test_stopped_before_the_first_step_it_writes_over_nothing(tmp_path: Path) -> None:
+def test_a_stop_before_the_first_step_overwrites_nothing(tmp_path: Path) -> None:
     older, stop = train(tmp_path), threading.Event()
     before = older.read_bytes()
     stop.set()
-    Trainer.begin(fixtures.config(tmp_path, seed=9), older, stop=stop).run()
+    Trainer.begin(fixtures.training_config(tmp_path, seed=9), older, stop=stop).run()
     assert older.read_bytes() == before
 
 
-def test_minutes_are_those_of_the_clock(tmp_path: Path) -> None:
+def test_the_time_limit_is_measured_by_the_clock(tmp_path: Path) -> None:
     clock = ManualClock()
     left: list[float | None] = []
 
@@ -203,14 +200,14 @@ def test_minutes_are_those_of_the_clock(tmp_path: Path) -> None:
             left.append(event.left_s)
             clock.advance(15)
 
-    config = fixtures.config(tmp_path, minutes=1.0)
+    config = fixtures.training_config(tmp_path, minutes=1.0)
     trainer = Trainer.begin(config, tmp_path / "bank.onnx", listener=listen, clock=clock)
     trainer.run()
     assert trainer.step == 5
     assert left == [None, 45, 30, 15, 0]
 
 
-def test_a_frozen_body_adds_a_style_and_leaves_the_others(tmp_path: Path) -> None:
+def test_training_with_a_frozen_body_leaves_the_other_styles_unchanged(tmp_path: Path) -> None:
     first = train(tmp_path, "old", "older")
     second = train(tmp_path, "new", start=first, out="second.onnx", frozen=True)
     before, after = read_bank(first), read_bank(second)
@@ -224,7 +221,7 @@ def test_a_frozen_body_adds_a_style_and_leaves_the_others(tmp_path: Path) -> Non
     assert not torch.allclose(rows[2], rows[:2].mean(0))
 
 
-def test_a_free_body_goes_on_with_every_style(tmp_path: Path) -> None:
+def test_training_without_a_frozen_body_needs_and_trains_every_style(tmp_path: Path) -> None:
     first = train(tmp_path, "a", "b")
     second = read_bank(train(tmp_path, "b", "c", "a", start=first, out="second.onnx"))
     assert [entry["name"] for entry in second.entries] == ["a", "b", "c"]
@@ -232,60 +229,60 @@ def test_a_free_body_goes_on_with_every_style(tmp_path: Path) -> None:
     assert second.metadata["version"] == "1"
 
 
-def test_a_free_body_without_the_other_paintings_is_refused(tmp_path: Path) -> None:
+def test_training_without_a_frozen_body_needs_the_other_paintings(tmp_path: Path) -> None:
     first = train(tmp_path, "a", "b")
     with pytest.raises(UsageError, match="paintings of a too"):
         train(tmp_path, "b", "c", start=first, out="second.onnx")
 
 
-def test_a_frozen_body_cannot_learn_a_style_that_is_there(tmp_path: Path) -> None:
+def test_with_a_frozen_body_an_existing_style_is_refused(tmp_path: Path) -> None:
     first = train(tmp_path, "a")
     with pytest.raises(UsageError, match="already has a style a"):
         train(tmp_path, "a", start=first, out="second.onnx", frozen=True)
 
 
-def test_a_frozen_body_needs_a_bank(tmp_path: Path) -> None:
+def test_a_frozen_body_needs_a_bank_to_start_from(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--from"):
         train(tmp_path, frozen=True)
 
 
 def test_two_paintings_of_one_name_are_refused(tmp_path: Path) -> None:
-    config = fixtures.config(tmp_path)
+    config = fixtures.training_config(tmp_path)
     with pytest.raises(UsageError, match="same name, blots; name them with letters a to z"):
         Trainer.begin(replace(config, paintings=config.paintings * 2), tmp_path / "bank.onnx")
 
 
-def test_a_style_cannot_be_called_as_the_picture_unpainted_is(tmp_path: Path) -> None:
+def test_a_style_cannot_be_called_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be called none"):
         train(tmp_path, "none")
 
 
-def test_what_an_older_bank_had_not_comes_from_the_seed(tmp_path: Path) -> None:
+def test_a_grain_added_to_an_older_bank_comes_from_the_seed(tmp_path: Path) -> None:
     older = fixtures.without_grain(train(tmp_path, "old", steps=1))
-    begun = [Trainer.begin(fixtures.config(tmp_path, "old"), tmp_path / "b.onnx", older) for _ in "ab"]
+    begun = [Trainer.begin(fixtures.training_config(tmp_path, "old"), tmp_path / "b.onnx", older) for _ in "ab"]
     grains = [trainer._network.grain.c.weight for trainer in begun]
     assert torch.equal(*grains)
 
 
-def spoil(kind: BaseException | None, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From call `at` on, a part of the loss is no number, or raises `kind`."""
-    calls, honest = [0], losses.variation_loss
+def break_loss(kind: BaseException | None, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make one term of the loss NaN, or raise `kind`, from call `at` on."""
+    calls, original = [0], losses.variation_loss
 
-    def spoiled(picture: torch.Tensor) -> torch.Tensor:
+    def broken_loss(picture: torch.Tensor) -> torch.Tensor:
         calls[0] += 1
         if calls[0] < at:
-            return honest(picture)
+            return original(picture)
         if kind is not None:
             raise kind
-        return honest(picture) * float("nan")
+        return original(picture) * float("nan")
 
-    monkeypatch.setattr(losses, "variation_loss", spoiled)
+    monkeypatch.setattr(losses, "variation_loss", broken_loss)
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
+def test_a_nan_loss_ends_the_run_and_keeps_the_last_valid_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoil(None, 3, monkeypatch)
+    break_loss(None, 3, monkeypatch)
     with pytest.raises(TrainingFailedError, match=r"step 2 \(variation\).*--rate.*bank\.checkpoint"):
         train(tmp_path, steps=9)
     kept = Checkpoint.load(tmp_path / "bank.checkpoint")
@@ -303,12 +300,12 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(
         RuntimeError("[enforce fail at alloc_cpu.cpp:116] data. DefaultCPUAllocator: not enough memory: you tried to"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
-    ids=["Python", "card", "Linux", "Windows", "cuBLAS"],
+    ids=["Python", "GPU", "Linux", "Windows", "cuBLAS"],
 )
-def test_out_of_memory_says_which_option_lowers_it(
+def test_out_of_memory_names_the_options_to_lower(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    spoil(error, 1, monkeypatch)
+    break_loss(error, 1, monkeypatch)
     with pytest.raises(
         TrainingFailedError,
         match=r"--batch \(now 2\), --crop \(now 64\) or --style-scale \(now 64\); nothing was saved",
@@ -316,7 +313,9 @@ def test_out_of_memory_says_which_option_lowers_it(
         train(tmp_path)
 
 
-def test_out_of_memory_while_getting_ready_says_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_during_preparation_names_the_options_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gram(features: torch.Tensor) -> torch.Tensor:
         raise MemoryError
 
@@ -325,10 +324,12 @@ def test_out_of_memory_while_getting_ready_says_so_too(tmp_path: Path, monkeypat
         train(tmp_path)
 
 
-_LEFT = r"/bank\.checkpoint cannot be written: No space left on device; the last good .*, from which --resume continues"
+_DISK_FULL = (
+    r"/bank\.checkpoint cannot be written: No space left on device; the last good .*, from which --resume continues"
+)
 
 
-def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, save = tmp_path / "bank.onnx", Checkpoint.save
 
     def full(self: Checkpoint, path: Path) -> None:
@@ -337,7 +338,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: py
         save(self, path)
 
     monkeypatch.setattr(Checkpoint, "save", full)
-    with pytest.raises(TrainingFailedError, match=_LEFT):
+    with pytest.raises(TrainingFailedError, match=_DISK_FULL):
         train(tmp_path)
     assert Checkpoint.load(checkpoint_path(out)).progress["step"] == 1
 
@@ -345,9 +346,9 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: py
 def test_a_sheet_or_plot_that_cannot_be_written_does_not_end_the_training(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     for kind in ("sheet", "losses"):
-        (tmp_path / f"bank.{kind}.png").mkdir()  # as good as a viewer on Windows that holds the file open
+        (tmp_path / f"bank.{kind}.png").mkdir()  # fails like a file that is open in a viewer on Windows
     events: list[Event] = []
-    Trainer.begin(fixtures.config(tmp_path), tmp_path / "bank.onnx", listener=events.append).run()
+    Trainer.begin(fixtures.training_config(tmp_path), tmp_path / "bank.onnx", listener=events.append).run()
     assert [event.path.name for event in events if isinstance(event, FileSkipped)] == [
         "bank.sheet.png",
         "bank.losses.png",
@@ -356,7 +357,7 @@ def test_a_sheet_or_plot_that_cannot_be_written_does_not_end_the_training(tmp_pa
     assert not list(tmp_path.glob(".bank*"))
 
 
-def test_only_a_run_that_can_go_on_stands_in_the_way_of_a_new_one(tmp_path: Path) -> None:
+def test_only_an_unfinished_run_that_can_be_resumed_prevents_a_new_one(tmp_path: Path) -> None:
     out = train(tmp_path, steps=1)
     check_no_unfinished_run(out)
     stored = torch.load(checkpoint_path(out), weights_only=True)
@@ -407,7 +408,7 @@ def test_a_damaged_checkpoint_is_an_error_of_one_line(tmp_path: Path, damage: Ca
     assert "\n" not in str(caught.value)
 
 
-def test_killed_between_checkpoint_and_bank_at_its_end_it_writes_the_bank_when_resumed(tmp_path: Path) -> None:
+def test_a_run_killed_before_its_final_bank_was_written_writes_it_when_resumed(tmp_path: Path) -> None:
     out = train(tmp_path, steps=1)
     whole = out.read_bytes()
     out.unlink()
@@ -415,7 +416,7 @@ def test_killed_between_checkpoint_and_bank_at_its_end_it_writes_the_bank_when_r
     assert out.read_bytes() == whole
 
 
-def test_a_finished_run_resumed_leaves_its_bank_alone(tmp_path: Path) -> None:
+def test_resuming_a_finished_run_leaves_its_bank_unchanged(tmp_path: Path) -> None:
     out = train(tmp_path, steps=1)
     model = Model.read(out)
     out.write_bytes(model.with_metadata({**model.metadata, "note": "of mine"}))
@@ -423,21 +424,21 @@ def test_a_finished_run_resumed_leaves_its_bank_alone(tmp_path: Path) -> None:
     assert Model.read(out).metadata["note"] == "of mine"
 
 
-def test_figures_of_a_network_that_changes_are_forgotten(tmp_path: Path) -> None:
+def test_metrics_of_a_network_that_changes_are_removed(tmp_path: Path) -> None:
     bank = read_bank(train(tmp_path, steps=1))
     old = [{**entry, "measured": {"flicker": 0.5}} for entry in bank.entries]
     bank.metadata["styles"] = json.dumps(old)
     write_bank(tmp_path / "old.onnx", bank)
-    config = fixtures.config(tmp_path, steps=1)
+    config = fixtures.training_config(tmp_path, steps=1)
     assert "measured" not in Trainer.begin(config, tmp_path / "b.onnx", tmp_path / "old.onnx").entries[0]
     (tmp_path / "more").mkdir()
-    more = fixtures.config(tmp_path / "more", "new", steps=1, frozen=True)
+    more = fixtures.training_config(tmp_path / "more", "new", steps=1, frozen=True)
     kept, added = Trainer.begin(more, tmp_path / "b.onnx", tmp_path / "old.onnx").entries
     assert kept["measured"] == {"flicker": 0.5}
     assert added["licence"] == "unknown"
 
 
-def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:
             return (Path.touch, (tmp_path / "trapped",))
@@ -448,25 +449,26 @@ def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
     assert not (tmp_path / "trapped").exists()
 
 
-def test_a_sample_that_is_no_picture_is_an_error(tmp_path: Path) -> None:
-    config = replace(fixtures.config(tmp_path), samples=(tmp_path / "vgg.npz",))
+def test_a_sample_that_is_not_a_picture_is_an_error(tmp_path: Path) -> None:
+    config = replace(fixtures.training_config(tmp_path), samples=(tmp_path / "vgg.npz",))
     with pytest.raises(TrainingDataError, match="--sample"):
         Trainer.begin(config, tmp_path / "bank.onnx")
 
 
 def test_samples_of_any_size_fit_on_the_sheet(tmp_path: Path) -> None:
-    wide = fixtures.picture(tmp_path / "wide.png", width=701, height=99)
+    wide = fixtures.random_picture(tmp_path / "wide.png", width=701, height=99)
     config = replace(
-        fixtures.config(tmp_path, steps=1), samples=(wide, fixtures.picture(tmp_path / "small.png", 1, 30, 30))
+        fixtures.training_config(tmp_path, steps=1),
+        samples=(wide, fixtures.random_picture(tmp_path / "small.png", 1, 30, 30)),
     )
     Trainer.begin(config, tmp_path / "bank.onnx").run()
     assert cv2.imread(str(tmp_path / "bank.sheet.png")) is not None
 
 
-def test_a_painting_may_weigh_more(tmp_path: Path) -> None:
+def test_the_weight_of_a_painting_scales_its_style_loss(tmp_path: Path) -> None:
     def first_loss(weight: float) -> float:
         found: list[float] = []
-        config = fixtures.config(tmp_path, steps=1)
+        config = fixtures.training_config(tmp_path, steps=1)
         config = replace(config, paintings=(StyleImage("blots", config.paintings[0].path, weight),))
         listen = lambda event: found.append(event.losses["style"]) if isinstance(event, StepEvent) else None  # noqa: E731
         Trainer.begin(config, tmp_path / "bank.onnx", listener=listen).run()
@@ -476,7 +478,7 @@ def test_a_painting_may_weigh_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("device", ["cuda", "tpu", "cuda:7"])
-def test_a_device_that_is_not_there_names_those_that_are(device: str) -> None:
+def test_a_missing_device_is_refused_with_the_available_ones(device: str) -> None:
     if torch.cuda.is_available() and device.startswith("cuda"):
         pytest.skip("this machine has CUDA")
     with pytest.raises(UsageError, match="cpu"):
@@ -489,11 +491,11 @@ def test_a_device_that_is_not_there_names_those_that_are(device: str) -> None:
      {"style": -1.0}, {"seed": -1}],
     ids=str,
 )  # fmt: skip
-def test_a_number_that_cannot_be_meant_is_refused(wrong: dict[str, object]) -> None:
+def test_invalid_hyperparameters_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
         fixtures.hyperparameters(**wrong)
 
 
-def test_steps_or_minutes_and_not_both() -> None:
+def test_steps_and_minutes_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="either"):
         replace(fixtures.hyperparameters(), minutes=1.0)

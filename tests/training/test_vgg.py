@@ -1,4 +1,4 @@
-"""The perceptual network: where its weights come from and what is said when they cannot be had."""
+"""Tests of the perceptual network and of loading its weights."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from stylecam.training.vgg import LAYERS, load_vgg
 from tests.training import fixtures
 
 
-def test_four_maps_each_half_the_size_of_the_one_before(tmp_path: Path) -> None:
-    maps = load_vgg(fixtures.vgg(tmp_path / "v.npz"))(torch.rand(2, 3, 64, 48))
+def test_it_returns_four_maps_each_half_the_size_of_the_previous(tmp_path: Path) -> None:
+    maps = load_vgg(fixtures.small_vgg(tmp_path / "v.npz"))(torch.rand(2, 3, 64, 48))
     assert [tuple(m.shape) for m in maps] == [(2, 4, 64, 48), (2, 6, 32, 24), (2, 8, 16, 12), (2, 8, 8, 6)]
 
 
 def test_fewer_maps_are_the_same_maps(tmp_path: Path) -> None:
-    net, picture = load_vgg(fixtures.vgg(tmp_path / "v.npz")), torch.rand(1, 3, 64, 64)
+    net, picture = load_vgg(fixtures.small_vgg(tmp_path / "v.npz")), torch.rand(1, 3, 64, 64)
     assert all(torch.equal(a, b) for a, b in zip(net(picture, taps=3), net(picture), strict=False))
 
 
-def test_the_file_is_for_blue_first_minus_its_mean(tmp_path: Path) -> None:
-    """The middle of the first layer's kernel sees exactly what the convention says."""
-    arrays = fixtures.vgg_arrays()
+def test_the_input_is_converted_to_bgr_minus_the_mean(tmp_path: Path) -> None:
+    """With an identity kernel the first layer returns its input in the file's convention."""
+    arrays = fixtures.small_vgg_arrays()
     arrays["conv1_1.w"][:] = 0
     for channel in range(3):
         arrays["conv1_1.w"][channel, channel, 1, 1] = 1
@@ -39,32 +39,32 @@ def test_the_file_is_for_blue_first_minus_its_mean(tmp_path: Path) -> None:
     seen: list[torch.Tensor] = []
     net.layers[0].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     net(red)
-    wanted = [0.6 * 255 - 103.939, 0.8 * 255 - 116.779, 255 - 123.68]
-    assert torch.allclose(seen[0][0, :3, 4, 4], torch.tensor(wanted), atol=1e-3)
+    expected = [0.6 * 255 - 103.939, 0.8 * 255 - 116.779, 255 - 123.68]
+    assert torch.allclose(seen[0][0, :3, 4, 4], torch.tensor(expected), atol=1e-3)
 
 
-def test_nothing_of_it_learns(tmp_path: Path) -> None:
-    assert not any(p.requires_grad for p in load_vgg(fixtures.vgg(tmp_path / "v.npz")).parameters())
+def test_its_weights_are_not_trained(tmp_path: Path) -> None:
+    assert not any(p.requires_grad for p in load_vgg(fixtures.small_vgg(tmp_path / "v.npz")).parameters())
 
 
 @pytest.mark.parametrize(
     ("name", "shape"), [("conv1_1.w", (4, 3, 5, 5)), ("conv2_1.w", (6, 5, 3, 3)), ("conv3_2.b", (7,))], ids=str
 )
 def test_an_array_of_the_wrong_shape_is_named(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
-    np.savez(tmp_path / "v.npz", **{**fixtures.vgg_arrays(), name: np.zeros(shape, "f4")})  # type: ignore[arg-type]
+    np.savez(tmp_path / "v.npz", **{**fixtures.small_vgg_arrays(), name: np.zeros(shape, "f4")})  # type: ignore[arg-type]
     with pytest.raises(TrainingDataError, match=name[:7]):
         load_vgg(tmp_path / "v.npz")
 
 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:
-    arrays = fixtures.vgg_arrays()
+    arrays = fixtures.small_vgg_arrays()
     del arrays["conv4_3.b"]
     np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(TrainingDataError, match=r"conv4_3\.b"):
         load_vgg(tmp_path / "v.npz")
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="cannot be read: No such file or directory; give torchvision"):
         load_vgg(tmp_path / "v.npz")
 
@@ -82,8 +82,8 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> No
         load_vgg(tmp_path / "v.npz")
 
 
-def test_an_archive_with_spoiled_bytes_is_refused(tmp_path: Path) -> None:
-    path = fixtures.vgg(tmp_path / "v.npz")
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    path = fixtures.small_vgg(tmp_path / "v.npz")
     data = bytearray(path.read_bytes())
     data[400:440] = bytes(40)
     path.write_bytes(data)
@@ -92,42 +92,42 @@ def test_an_archive_with_spoiled_bytes_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_weights_that_are_no_numbers_are_named_before_any_step(tmp_path: Path, wrong: float) -> None:
-    arrays = fixtures.vgg_arrays()
+def test_nan_or_infinite_weights_are_named(tmp_path: Path, wrong: float) -> None:
+    arrays = fixtures.small_vgg_arrays()
     arrays["conv3_1.w"].flat[5] = wrong
     np.savez(tmp_path / "v.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(TrainingDataError, match=r"conv3_1\.w or conv3_1\.b holds NaN or infinity"):
         load_vgg(tmp_path / "v.npz")
 
 
-def official(path: Path, **options: bool) -> Path:
-    """The same network in the form of torchvision's file, which holds more than is needed of it."""
+def torchvision_file(path: Path, **options: bool) -> Path:
+    """Write the same network as a state dictionary of torchvision, with an array that is not needed."""
     state: dict[str, torch.Tensor] = {}
     index = 0
     for name in LAYERS:
         if name == "pool":
             index += 1
             continue
-        weight, bias = (torch.from_numpy(fixtures.vgg_arrays()[f"{name}.{part}"]).float() for part in "wb")
+        weight, bias = (torch.from_numpy(fixtures.small_vgg_arrays()[f"{name}.{part}"]).float() for part in "wb")
         state |= {f"features.{index}.weight": weight, f"features.{index}.bias": bias}
         index += 2
     torch.save({**state, "classifier.0.weight": torch.zeros(2, 2)}, path, **options)
     return path
 
 
-@pytest.mark.parametrize("archive", [True, False], ids=["as PyTorch writes it now", "as it wrote it in 2017"])
-def test_torchvisions_own_file_may_be_given_too(tmp_path: Path, archive: bool) -> None:
-    """Its weights are for red first, minus ImageNet's mean and over its deviation; the other file's are not."""
-    path = official(tmp_path / "vgg16-397923af.pth", _use_new_zipfile_serialization=archive)
-    theirs, ours = load_vgg(path), load_vgg(fixtures.vgg(tmp_path / "v.npz"))
+@pytest.mark.parametrize("archive", [True, False], ids=["zip", "legacy"])
+def test_torchvisions_state_dictionary_gives_the_same_features(tmp_path: Path, archive: bool) -> None:
+    """Its weights expect RGB normalized by ImageNet's mean and deviation; those of the .npz file BGR minus the mean."""
+    path = torchvision_file(tmp_path / "vgg16-397923af.pth", _use_new_zipfile_serialization=archive)
+    theirs, ours = load_vgg(path), load_vgg(fixtures.small_vgg(tmp_path / "v.npz"))
     photo = torch.rand(1, 3, 32, 32)
     mean, deviation = (torch.tensor(v)[None, :, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     caffe = torch.tensor((103.939, 116.779, 123.68))[None, :, None, None]
-    same = (((photo - mean) / deviation + caffe) / 255).flip(1)  # what the other must be shown to see the same
+    same = (((photo - mean) / deviation + caffe) / 255).flip(1)  # the same values in the other convention
     assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(theirs(photo), ours(same), strict=True))
 
 
-def test_a_model_that_was_saved_whole_runs_no_code(tmp_path: Path) -> None:
+def test_code_in_a_pickled_model_is_not_run(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:
             return (Path.touch, (tmp_path / "trapped",))
@@ -151,32 +151,32 @@ def test_another_networks_state_dictionary_is_refused(tmp_path: Path) -> None:
         load_vgg(tmp_path / "v.pth")
 
 
-def test_what_was_fetched_once_needs_no_internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downloaded_weights_are_used_without_internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
-    official(tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth")
+    torchvision_file(tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth")
     assert len(load_vgg(None)(torch.rand(1, 3, 32, 32))) == 4
 
 
-def test_without_internet_it_says_what_to_fetch_and_where_to_give_it(
+def test_without_internet_it_names_the_file_to_download_and_the_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(vgg_module, "_url", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
+    monkeypatch.setattr(vgg_module, "_url", lambda: "http://127.0.0.1:9/v.pth")  # nothing listens there
     with pytest.raises(TrainingDataError, match=r"cannot be downloaded \(.*\); give .*--vgg FILE .vgg16-3.*\.npz"):
         load_vgg(None)
     assert not list(tmp_path.rglob("*.pth"))
 
 
-def test_without_torchvision_it_says_how_to_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchvision_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     with pytest.raises(TrainingDataError, match=r'pip install "stylecam\[train\]", or give .*--vgg FILE'):
         load_vgg(None)
 
 
-def test_half_precision_gives_nearly_the_same_and_can_be_taken_back(tmp_path: Path) -> None:
-    perceptual, picture = load_vgg(fixtures.vgg(tmp_path / "vgg.npz")), torch.rand(1, 3, 32, 32)
+def test_half_precision_gives_nearly_the_same_features_and_can_be_switched_off(tmp_path: Path) -> None:
+    perceptual, picture = load_vgg(fixtures.small_vgg(tmp_path / "vgg.npz")), torch.rand(1, 3, 32, 32)
     whole = perceptual(picture)
     perceptual.bfloat16 = True
     halves = perceptual(picture)

@@ -59,7 +59,7 @@ def test_every_case_has_a_turn_in_every_round(clock: ManualClock) -> None:
     assert turns == ["a", "b"] * (MIN_ROUNDS + 1)  # the first one is the warm-up
 
 
-def test_a_slow_case_has_its_rounds_also_when_the_time_is_over(clock: ManualClock) -> None:
+def test_a_slow_case_gets_its_rounds_even_when_the_time_is_over(clock: ManualClock) -> None:
     (times,) = time_cases(clock, BenchCase(engine(clock, 5000.0), model()))
     assert len(times.paint) == MIN_ROUNDS
 
@@ -125,7 +125,7 @@ def test_figures_that_were_not_measured_are_none() -> None:
     assert found.rows[0]["gmac_per_s"] is None
 
 
-def test_the_bank_and_johnsons_network_are_really_run(
+def test_the_bank_and_johnsons_network_are_run(
     bank: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines_module, "matmul_peak", lambda _: 100.0)
@@ -140,7 +140,7 @@ def test_the_bank_and_johnsons_network_are_really_run(
 
 
 @pytest.mark.parametrize(("engines", "device"), [(("abacus",), "auto"), (("opencv",), "abacus")])
-def test_what_is_asked_for_must_be_there(engines: tuple[str, ...], device: str) -> None:
+def test_an_unknown_engine_or_device_is_refused(engines: tuple[str, ...], device: str) -> None:
     with pytest.raises(UsageError, match="abacus"):
         select_engines(BenchConfig(engines=engines, device=device), [])
 
@@ -151,7 +151,7 @@ def broken(name: str, device: str, threads: int | None) -> Engine:
     raise EngineUnavailableError(f"{name} on {device} is broken")
 
 
-def test_a_broken_engine_nobody_asked_for_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_engine_that_was_not_requested_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines_module, "installed", lambda: ("opencv", "openvino"))
     monkeypatch.setattr(engines_module, "make_engine", broken)
     problems: list[str] = []
@@ -159,20 +159,20 @@ def test_a_broken_engine_nobody_asked_for_is_left_out_with_its_reason(monkeypatc
     assert problems == ["openvino: openvino on cpu is broken"]
 
 
-def test_a_broken_engine_asked_for_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_engine_that_was_requested_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines_module, "make_engine", broken)
     with pytest.raises(EngineUnavailableError, match="broken"):
         select_engines(BenchConfig(engines=("openvino",)), [])
 
 
-def test_an_engine_may_be_asked_for_with_its_device() -> None:
+def test_an_engine_may_be_requested_with_its_device() -> None:
     config = BenchConfig(engines=("opencv:cpu", "opencv"), device="cpu")
     assert [(engine.name, engine.device) for engine in select_engines(config, [])] == [("opencv", "cpu")] * 2
     with pytest.raises(UsageError, match="abacus"):
         select_engines(BenchConfig(engines=("opencv:abacus",)), [])
 
 
-def test_opencv_has_the_threads_asked_for_while_it_is_measured(
+def test_opencv_uses_the_requested_threads_while_it_is_measured(
     bank: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: set[int] = set()
@@ -190,7 +190,7 @@ def test_opencv_has_the_threads_asked_for_while_it_is_measured(
     assert cv2.getNumThreads() == before
 
 
-def test_a_graphics_card_is_not_held_against_the_processors_limit() -> None:
+def test_a_gpu_is_not_compared_with_the_peak_of_the_cpu() -> None:
     found = comparison()
     found.timings[0].case.engine.device = "cuda"
     assert found.rows[0]["gmac_per_s"] == pytest.approx(50.0)

@@ -105,7 +105,7 @@ def nothing(_: dict[str, Any]) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> LiveRunConfig:
-    """Small and short."""
+    """A configuration for a small picture and one second."""
     return LiveRunConfig(
         str(tmp_path / "samples.jsonl"),
         1.0,
@@ -133,7 +133,7 @@ def test_samples_are_reported_and_kept(config: LiveRunConfig, stop: threading.Ev
     assert len(Path(config.samples).read_text().splitlines()) == len(entries)
 
 
-def test_the_program_that_was_started_is_measured_wherever_one_stands(
+def test_the_running_stylecam_is_measured_whatever_the_working_directory(
     config: LiveRunConfig, stop: threading.Event, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "stylecam").mkdir()
@@ -145,7 +145,7 @@ def test_the_program_that_was_started_is_measured_wherever_one_stands(
     assert result.report is not None
 
 
-def test_the_script_is_carried_out(config: LiveRunConfig, stop: threading.Event) -> None:
+def test_the_script_is_executed(config: LiveRunConfig, stop: threading.Event) -> None:
     script = (
         ScheduledEvent(0.2, "order", "next"),
         ScheduledEvent(0.3, "fault", "0.2"),
@@ -182,7 +182,7 @@ def test_after_a_stop_the_statistics_so_far_are_reported(config: LiveRunConfig, 
     assert result.report["seconds"] < 600
 
 
-def test_ctrl_c_that_reaches_the_run_too_does_not_cost_its_figures(
+def test_ctrl_c_that_reaches_the_live_process_too_loses_no_statistics(
     config: LiveRunConfig, stop: threading.Event
 ) -> None:
     def on_entry(entry: dict[str, Any]) -> None:
@@ -210,9 +210,7 @@ def test_a_crash_is_reported_with_the_last_line_of_standard_error(
     assert result.crash.startswith("it ended with status 1: FileNotFoundError")
 
 
-def test_samples_of_an_earlier_run_stay_and_are_not_taken_for_this_one_s(
-    config: LiveRunConfig, stop: threading.Event
-) -> None:
+def test_samples_of_an_earlier_run_stay_and_are_not_counted(config: LiveRunConfig, stop: threading.Event) -> None:
     before = 'notes of mine\n{"kind": "sample", "t": 99.0}\n'
     Path(config.samples).write_text(before)
     result = run_live(config, SystemClock(), stop, nothing)
@@ -240,7 +238,7 @@ def test_the_rung_used_most_comes_first() -> None:
     assert live_result(samples).as_dict()["rung"] == [640, 360]
 
 
-def test_of_a_run_cut_short_the_last_sample_tells() -> None:
+def test_a_crashed_run_is_described_by_its_last_sample() -> None:
     shown = live_result(
         [sample(0), sample(1, published_fps=29.0)], report=None, crash="it ended with SIGSEGV"
     ).as_dict()
@@ -249,6 +247,6 @@ def test_of_a_run_cut_short_the_last_sample_tells() -> None:
     assert shown["crash"] == "it ended with SIGSEGV"
 
 
-def test_of_a_run_that_never_began_nothing_is_known() -> None:
+def test_a_run_that_never_began_has_no_figures() -> None:
     shown = live_result([], report=None, crash="it ended with status 1").as_dict()
     assert (shown["rung"], shown["cores_busy"], shown["published_fps"]) == (None, None, None)

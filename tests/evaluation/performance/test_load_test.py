@@ -24,29 +24,29 @@ def test_half_of_the_cores_are_taken_and_given_back() -> None:
     assert [(event.at_s, event.argument) for event in script(PARTS)] == [(15.0, "1"), (35.0, "0")]
 
 
-def test_it_has_settled_with_the_last_change_of_a_phase() -> None:
+def test_a_phase_has_settled_after_its_last_change() -> None:
     def rung(t: float) -> list[int]:
         return [640, 360] if t < 16 or t >= 40 else [512, 288] if t < 17.5 else [448, 256]
 
     samples = [sample(t / 4, rung=rung(t / 4)) for t in range(240)]
-    calm, loaded, again = LoadTestResult(live_result(samples, events=loads(15.2, 35.1)), PARTS).as_dict()["phases"]
+    calm, loaded, recovered = LoadTestResult(live_result(samples, events=loads(15.2, 35.1)), PARTS).as_dict()["phases"]
     assert (calm["changes"], calm["settled_after_s"]) == (0, 0.0)
     assert (loaded["changes"], loaded["settled_after_s"], loaded["rung"]) == (2, 2.3, [448, 256])
-    assert (again["changes"], again["settled_after_s"], again["rung"]) == (1, 4.9, [640, 360])
+    assert (recovered["changes"], recovered["settled_after_s"], recovered["rung"]) == (1, 4.9, [640, 360])
 
 
-def test_late_frames_are_those_of_the_phase() -> None:
+def test_late_frames_are_counted_by_phase() -> None:
     samples = [sample(t, repeats=0 if t < 20 else 7 if t < 35 else 9) for t in range(61)]
     shown = LoadTestResult(live_result(samples, events=loads(15, 35)), PARTS).as_dict()["phases"]
     assert [phase["late"] for phase in shown] == [0, 9, 0]
 
 
-def test_taking_detail_away_is_a_change() -> None:
+def test_dropping_detail_counts_as_a_change() -> None:
     samples = [sample(t, detail=t < 10) for t in range(61)]
     assert LoadTestResult(live_result(samples, events=loads(15, 35)), PARTS).as_dict()["phases"][0]["changes"] == 1
 
 
-def test_of_a_run_cut_short_the_phases_not_reached_are_empty() -> None:
+def test_phases_that_a_crashed_run_did_not_reach_are_empty() -> None:
     samples = [sample(t) for t in range(10)]
     shown = LoadTestResult(live_result(samples, report=None), PARTS).as_dict()["phases"]
     assert [phase["rung"] for phase in shown] == [[640, 360], None, None]
@@ -56,7 +56,7 @@ def children() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_as_many_as_asked_for_are_busy_and_none_afterwards() -> None:
+def test_the_requested_number_of_processes_is_busy_and_none_afterwards() -> None:
     before = len(children())
     with CpuLoad() as load:
         load.set(2)
@@ -68,7 +68,7 @@ def test_as_many_as_asked_for_are_busy_and_none_afterwards() -> None:
     assert len(children()) == before
 
 
-def test_none_outlives_a_program_that_died() -> None:
+def test_busy_processes_end_when_their_parent_dies() -> None:
     program = (
         "import os; from stylecam.evaluation.performance.load_test import CpuLoad; load = CpuLoad(); load.set(1);"
         "os.write(1, str(load._processes[0].pid).encode()); os._exit(1)"

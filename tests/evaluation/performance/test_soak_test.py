@@ -11,7 +11,7 @@ from stylecam.evaluation.performance.soak_test import SoakTestResult, rise, scri
 from tests.evaluation.performance.fixtures import live_result, sample
 
 
-def test_the_script_of_half_an_hour() -> None:
+def test_the_script_of_half_an_hour_has_switches_loads_and_faults() -> None:
     events = script(1800.0, 2)
     counted = Counter((event.what, event.argument) for event in events)
     assert counted["order", "next"] == 179
@@ -20,7 +20,7 @@ def test_the_script_of_half_an_hour() -> None:
     assert [event.at_s for event in events] == sorted(event.at_s for event in events)
 
 
-def test_a_load_never_outlasts_its_part() -> None:
+def test_a_load_ends_within_its_part() -> None:
     running = 0
     for event in script(600.0, 4):
         running = int(event.argument) if event.what == "load" else running
@@ -36,7 +36,7 @@ def test_growth_is_the_slope_of_memory() -> None:
     assert slope([1.0, 2.0], [1.0, 2.0]) is None
 
 
-def test_what_is_taken_for_a_moment_is_no_growth_and_what_grows_beneath_it_is() -> None:
+def test_short_peaks_of_memory_are_not_growth_and_a_rising_base_is() -> None:
     times = np.arange(0.0, 1500.0)
     moments = np.where(times % 60 > 45, 40.0, 0.0) + np.where(times > 1490, 60.0, 0.0)
     assert slope(times.tolist(), (300 + moments).tolist()) == pytest.approx(0.0, abs=0.01)
@@ -48,7 +48,7 @@ def test_a_leak_in_steps_of_pages_is_growth() -> None:
     assert slope(times.tolist(), (300 + 4.0 * np.floor(times / 300)).tolist()) == pytest.approx(8.0, abs=1.0)
 
 
-def test_a_run_of_days_is_judged_too() -> None:
+def test_the_slope_of_a_run_of_days_is_calculated() -> None:
     times = np.arange(0.0, 200_000.0)
     assert slope(times.tolist(), (300 + times / 600).tolist()) == pytest.approx(1.0, abs=0.01)
 
@@ -60,14 +60,14 @@ def test_one_step_up_that_a_median_slope_hides_is_reported_too() -> None:
     assert rise([1.0]) is None
 
 
-def test_the_warm_up_s_growth_does_not_count() -> None:
+def test_growth_during_the_warm_up_does_not_count() -> None:
     samples = [sample(t, rss_mb=min(300.0, 100 + t)) for t in range(1801)]
     shown = SoakTestResult(live_result(samples, 1800.0)).as_dict()
     assert shown["warm_up_s"] == 300.0
     assert shown["growth_mb_per_10_min"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_what_happened_is_counted_and_the_longest_gap_is_reported() -> None:
+def test_events_are_counted_and_the_longest_gap_is_reported() -> None:
     samples = [sample(t, longest_gap_ms=40.0 if t < 30 else 120.0, faults=t // 30) for t in range(61)]
     events = [
         {"t": 10.0, "what": "order", "argument": "next"},

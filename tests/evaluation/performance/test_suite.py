@@ -24,14 +24,14 @@ LIVE = tuple(kind for kind in MEASUREMENTS if kind != "engines")
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[LiveRunConfig]:
-    """The live runs that were requested for; each takes no time."""
+    """Replace live runs by ones that take no time; return the requested configurations."""
     requested: list[LiveRunConfig] = []
 
-    def run_live(config: LiveRunConfig, clock: Clock, stop: threading.Event, look: Any) -> LiveRunResult:
+    def run_live(config: LiveRunConfig, clock: Clock, stop: threading.Event, on_entry: Any) -> LiveRunResult:
         requested.append(config)
         samples = [sample(t) for t in range(3)]
-        for one in samples:
-            look(one)
+        for entry in samples:
+            on_entry(entry)
         return LiveRunResult(config, samples, report=REPORT, pixels={"count": 1} if config.reads_timestamps else None)
 
     monkeypatch.setattr(suite_module, "run_live", run_live)
@@ -47,14 +47,14 @@ def test_each_kind_has_its_runs_and_its_figures(runs: list[LiveRunConfig]) -> No
 
 
 def test_live_runs_are_made_for_each_camera_engine_and_scale(runs: list[LiveRunConfig]) -> None:
-    plan = BenchConfig(
+    bench_config = BenchConfig(
         what=("live",),
         cameras=("demo", "clip.mp4"),
         engines=("opencv", "openvino:cpu-bf16"),
         scales=(None, 0.5),
         folders=FOLDERS,
     )
-    assert len(BenchSuite(plan).run().as_dict()["live"]) == 8
+    assert len(BenchSuite(bench_config).run().as_dict()["live"]) == 8
     assert len({(config.camera, config.engine, config.scale) for config in runs}) == 8
     assert {(config.engine, config.device) for config in runs} == {("opencv", "auto"), ("openvino", "cpu-bf16")}
 
@@ -82,7 +82,7 @@ def test_after_a_stop_nothing_more_is_measured(runs: list[LiveRunConfig]) -> Non
 
 
 @pytest.mark.parametrize("successful", [0, 1])
-def test_a_run_that_cannot_be_opened_does_not_take_the_others_with_it(
+def test_a_run_that_cannot_be_opened_keeps_the_results_of_the_others(
     successful: int, runs: list[LiveRunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original: Any = vars(suite_module)["run_live"]
@@ -124,6 +124,6 @@ def test_a_wrong_configuration_is_refused_before_anything_is_measured(wrong: dic
         BenchSuite(BenchConfig(**{"folders": FOLDERS, **wrong}))
 
 
-def test_a_size_for_the_engines_is_one_they_can_have() -> None:
+def test_the_sizes_for_the_engines_are_multiples_of_8() -> None:
     assert BenchConfig(size=Size(642, 366)).engine_sizes == (Size(640, 360),)
     assert all(side % 8 == 0 for size in BenchConfig().engine_sizes for side in size)

@@ -1,6 +1,6 @@
-"""Tests of the evaluation room; skipped as a whole where what it needs is not installed."""
+"""Tests of stylecam.evaluation.quality, all skipped if PyTorch or onnx is not installed."""
 
 import pytest
 
-for needed in ("torch", "onnx"):
-    pytest.importorskip(needed, reason=f'evaluation needs {needed}: pip install "stylecam[train]"')
+for package in ("torch", "onnx"):
+    pytest.importorskip(package, reason=f'evaluation needs {package}: pip install "stylecam[train]"')

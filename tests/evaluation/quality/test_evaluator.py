@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from stylecam.cli.tables import quality_tables
 from stylecam.errors import EngineRunError, ModelFormatError, StyleNotFoundError, TrainingDataError, TrainingFailedError
 from stylecam.evaluation.quality import evaluator as evaluation_module
-from stylecam.evaluation.quality import gatys_baseline as descent_module
+from stylecam.evaluation.quality import gatys_baseline as gatys_baseline_module
 from stylecam.evaluation.quality.config import EvaluationConfig
 from stylecam.evaluation.quality.evaluator import Evaluator, write_cards
 from stylecam.evaluation.quality.gatys_baseline import GatysBaseline, iterations_to_reach
@@ -61,9 +61,9 @@ def evaluation_config(folder: Path, *banks: Path, **changes: Any) -> EvaluationC
         paintings.mkdir()
         for seed, path in enumerate(banks):
             for card in read_cards(Model.read(path)):
-                fixtures.picture(paintings / f"{card.name}.png", 50 + seed)
-        fixtures.photos(photos)
-        fixtures.vgg(vgg)
+                fixtures.random_picture(paintings / f"{card.name}.png", 50 + seed)
+        fixtures.photo_folder(photos)
+        fixtures.small_vgg(vgg)
     values: dict[str, Any] = {
         "photos": (photos,), "paintings": (paintings,), "vgg": vgg, "count": 2, "iterations": (1, 3), "device": "cpu",
         "gatys_photos": 0, **changes,
@@ -73,7 +73,7 @@ def evaluation_config(folder: Path, *banks: Path, **changes: Any) -> EvaluationC
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cost and steadiness at small sizes: what is timed here is the tests."""
+    """Measure cost and flicker at small sizes, so that the tests are quick."""
     monkeypatch.setattr("stylecam.evaluation.quality.temporal.SIZE", Size(160, 96))
     monkeypatch.setattr("stylecam.utils.resources.load_average", lambda: 0.0)
     monkeypatch.setattr("stylecam.evaluation.quality.speed.SIZES", (Size(64, 48), Size(128, 96)))
@@ -100,9 +100,9 @@ def test_a_network_that_paints_one_grey_keeps_nothing_and_is_steady(tmp_path: Pa
     assert figures.flickers == pytest.approx([0, 0], abs=1e-6)
 
 
-def test_the_painting_itself_has_all_of_its_style(tmp_path: Path) -> None:
-    painting = StyleImage("a", fixtures.picture(tmp_path / "a.png"))
-    losses = PerceptualLosses(load_vgg(fixtures.vgg(tmp_path / "v.npz")), torch.device("cpu"))
+def test_the_losses_of_the_painting_itself_are_zero(tmp_path: Path) -> None:
+    painting = StyleImage("a", fixtures.random_picture(tmp_path / "a.png"))
+    losses = PerceptualLosses(load_vgg(fixtures.small_vgg(tmp_path / "v.npz")), torch.device("cpu"))
     image = painting.read(64)
     found = losses.measure(image.astype(np.float32), losses.features(image), losses.targets(painting, 64), 0.5)
     assert (found.content, found.style) == pytest.approx((0, 0), abs=1e-9)
@@ -141,10 +141,10 @@ def test_a_recipe_that_is_not_json_leaves_the_default_weights(recipe: str, tmp_p
 
 
 def test_multiply_adds_that_cannot_be_counted_are_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(model: Model, size: Size) -> float:
+    def fail(model: Model, size: Size) -> float:
         raise ModelFormatError("its graph cannot be followed")
 
-    monkeypatch.setattr("stylecam.evaluation.quality.evaluator.gmac", lost)
+    monkeypatch.setattr("stylecam.evaluation.quality.evaluator.gmac", fail)
     report = run(tmp_path, bank(tmp_path / "b.onnx", "one"), gatys_photos=0, baseline=True)
     assert report.notes.count("its graph cannot be followed") == 1
     (costs,) = {(one.gmac, one.times_less) for one in report.styles[0].costs.values()}
@@ -152,7 +152,7 @@ def test_multiply_adds_that_cannot_be_counted_are_a_note(tmp_path: Path, monkeyp
     assert [table.row_count for table in quality_tables(report)] == [1, 1]
 
 
-def test_everything_is_there_as_json(tmp_path: Path) -> None:
+def test_the_report_is_complete_as_json(tmp_path: Path) -> None:
     report = run(tmp_path, bank(tmp_path / "b.onnx", "one", "two"), gatys_photos=1, baseline=True)
     values = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert values["machine"]["engine"] == f"OpenCV {cv2.__version__}"
@@ -169,15 +169,17 @@ def test_everything_is_there_as_json(tmp_path: Path) -> None:
     assert cost["times_less"] == pytest.approx(values["baseline"]["128x96"]["gmac"] / cost["gmac"])
 
 
-def test_losses_are_of_what_the_engine_paints_at_both_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses_are_measured_on_the_engines_results_at_both_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
-    judge = PerceptualLosses.measure
+    measure = PerceptualLosses.measure
 
-    def note(self: PerceptualLosses, painted: Any, *others: Any) -> PerceptualLoss:
-        seen.append(painted.shape)
-        return judge(self, painted, *others)
+    def record_shape(self: PerceptualLosses, styled: Any, *others: Any) -> PerceptualLoss:
+        seen.append(styled.shape)
+        return measure(self, styled, *others)
 
-    monkeypatch.setattr(PerceptualLosses, "measure", note)
+    monkeypatch.setattr(PerceptualLosses, "measure", record_shape)
     run(tmp_path, bank(tmp_path / "b.onnx", "one"))
     assert seen == [(256, 256, 3), (96, 120, 3)] * 2
 
@@ -187,9 +189,9 @@ def test_banks_that_share_painting_and_weights_share_the_gatys_baseline(
 ) -> None:
     optimizers = []
 
-    def run_gatys_baseline(*given: Any, **options: Any) -> GatysBaseline:
-        optimizers.append(given[4])
-        return descent_module.run_gatys_baseline(*given, **options)
+    def run_gatys_baseline(*arguments: Any, **options: Any) -> GatysBaseline:
+        optimizers.append(arguments[4])
+        return gatys_baseline_module.run_gatys_baseline(*arguments, **options)
 
     monkeypatch.setattr(evaluation_module, "run_gatys_baseline", run_gatys_baseline)
     (tmp_path / "other").mkdir()
@@ -231,7 +233,7 @@ def test_fewer_photographs_than_requested_are_noted(tmp_path: Path) -> None:
 
 def test_on_clips_the_warped_error_is_measured(tmp_path: Path) -> None:
     writer = cv2.VideoWriter(str(tmp_path / "c.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 180))
-    picture = read_picture(fixtures.picture(tmp_path / "p.png"))
+    picture = read_picture(fixtures.random_picture(tmp_path / "p.png"))
     assert picture is not None
     large = cv2.resize(picture, (480, 270))
     for number in range(22):
@@ -324,7 +326,7 @@ def test_figures_are_written_into_the_card_and_no_weight_changes(
     assert second.measured.machine == str(report.environment)
 
 
-def test_what_was_found_is_not_lost_when_gatys_method_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_so_far_are_kept_when_gatys_method_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: object, **__: object) -> None:
         raise TrainingFailedError("the memory does not suffice; lower --gatys-photos")
 

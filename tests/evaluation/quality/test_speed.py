@@ -16,15 +16,15 @@ from stylecam.models.model import Model
 from tests.models.networks import network
 
 
-def test_johnsons_network_runs_and_paints_what_it_gets() -> None:
-    painted = ModelRunner(johnson()).style(0)(np.full((48, 64, 3), 128, np.uint8))
-    assert painted.shape == (48, 64, 3)
-    assert np.isfinite(painted).all()
+def test_johnsons_network_runs() -> None:
+    styled = ModelRunner(johnson()).style(0)(np.full((48, 64, 3), 128, np.uint8))
+    assert styled.shape == (48, 64, 3)
+    assert np.isfinite(styled).all()
 
 
 def test_times_are_medians_taken_turn_by_turn(tmp_path: Path) -> None:
-    class Ticks:
-        """Each look costs one more: so both networks' runs take ever longer, and equally."""
+    class SlowingClock:
+        """A clock on which each reading takes one millisecond longer than the previous one."""
 
         def __init__(self) -> None:
             self.at, self.step = 0.0, 0.0
@@ -41,17 +41,17 @@ def test_times_are_medians_taken_turn_by_turn(tmp_path: Path) -> None:
             raise AssertionError
 
     runner = ModelRunner(Model.read(network(tmp_path / "a.onnx")))
-    first, second = inference_times_ms([runner, ModelRunner(runner.model)], Size(64, 48), Ticks())
-    assert second - first == pytest.approx(2)  # the turn after: two looks later
-    assert first == pytest.approx(26)  # four looks while warming up, five turns of four, and the second of the sixth
+    first, second = inference_times_ms([runner, ModelRunner(runner.model)], Size(64, 48), SlowingClock())
+    assert second - first == pytest.approx(2)  # measured two readings later
+    assert first == pytest.approx(26)  # four readings in the warm-up, five rounds of four, and the second of the sixth
 
 
-def test_the_ratio_is_the_others_over_ones_own() -> None:
+def test_the_ratio_is_the_others_cost_divided_by_its_own() -> None:
     found = InferenceCost(2.0, 10.0).against(InferenceCost(47.0, 200.0))
     assert (found.times_less, found.times_faster) == (23.5, 20.0)
 
 
-def test_the_machine_says_with_what_it_ran(bank: Model) -> None:
+def test_the_environment_names_engine_device_and_threads(bank: Model) -> None:
     import cv2
 
     environment = InferenceEnvironment.of(ModelRunner(bank))

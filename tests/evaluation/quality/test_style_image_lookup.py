@@ -62,7 +62,7 @@ def test_a_style_without_a_painting_is_named(tmp_path: Path) -> None:
 
 
 def test_a_named_painting_takes_precedence(tmp_path: Path) -> None:
-    other = fixtures.picture(tmp_path / "other.png")
+    other = fixtures.random_picture(tmp_path / "other.png")
     assert (
         match_style_images({"wave": None}, [folder(tmp_path, "wave")], [f"wave={other}"]).paintings["wave"].path
         == other
@@ -72,7 +72,7 @@ def test_a_named_painting_takes_precedence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["other.png", "storm=other.png"])
 def test_a_painting_for_no_style_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    fixtures.picture(tmp_path / "other.png")
+    fixtures.random_picture(tmp_path / "other.png")
     with pytest.raises(UsageError, match="wave"):
         match_style_images({"wave": None}, [], [text])
 

@@ -39,11 +39,13 @@ def moving_window(frames: int = 6, step: int = 3) -> list[Image]:
     [(identity, 1.0), (constant, 0.0), (lambda image: 2 * identity(image), 2.0), (lambda image: image / 4, 0.25)],
     ids=["identity", "constant", "twice the contrast", "a quarter of it"],
 )
-def test_flicker_is_what_the_network_makes_of_the_noise(paint: Callable[[Image], FloatImage], expected: float) -> None:
+def test_flicker_is_how_much_the_network_amplifies_the_noise(
+    paint: Callable[[Image], FloatImage], expected: float
+) -> None:
     assert flicker(paint, blurred_noise()) == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_noise_is_as_strong_as_asked_and_whole_levels() -> None:
+def test_the_noise_has_the_requested_strength_in_whole_levels() -> None:
     seen: list[Image] = []
 
     def paint(image: Image) -> FloatImage:
@@ -63,7 +65,7 @@ def test_a_moving_picture_itself_has_hardly_any_warped_error() -> None:
     assert found.valid > 0.8
 
 
-def test_what_moves_with_the_scene_is_no_error_and_what_stays_is() -> None:
+def test_a_pattern_that_does_not_move_with_the_scene_has_a_large_error() -> None:
     pattern = np.random.default_rng(2).uniform(0, 255, (96, 160, 3)).astype(np.float32)
     stuck = ClipMotion(moving_window()).warped_error(lambda image: pattern).styled
     assert stuck > 20 * ClipMotion(moving_window()).warped_error(identity).styled
@@ -95,7 +97,7 @@ def write_clip(path: Path, frames: list[Image]) -> Path:
     return path
 
 
-def test_the_stretch_that_moves_most_is_taken_but_not_across_a_cut(tmp_path: Path) -> None:
+def test_the_part_with_the_most_motion_is_used_but_not_across_a_cut(tmp_path: Path) -> None:
     still, moving = [np.full((96, 160, 3), 250, np.uint8)] * 12, moving_window(8, 6)
     clip = read_clip(write_clip(tmp_path / "a.avi", [*still, *moving, *still]), 6, Size(160, 96))
     assert len(clip) == 6

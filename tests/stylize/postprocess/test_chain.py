@@ -1,4 +1,4 @@
-"""Views of the camera picture, and what happens to a styled picture after the network."""
+"""Tests of frame views, blending, badges, transitions and preserved colours."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_a_blend_lies_between_its_pictures(opacity: float, level: int) -> None:
     assert blend(gray_image(50), gray_image(150), opacity)[0, 0, 0] == level
 
 
-@pytest.mark.parametrize(("opacity", "all_of"), [(0.0, 0), (-1.0, 0), (1.0, 1), (2.0, 1)])
-def test_where_one_picture_is_all_nothing_is_computed(opacity: float, all_of: int) -> None:
+@pytest.mark.parametrize(("opacity", "expected"), [(0.0, 0), (-1.0, 0), (1.0, 1), (2.0, 1)])
+def test_at_full_or_zero_opacity_one_picture_is_returned_as_it_is(opacity: float, expected: int) -> None:
     pictures = gray_image(50), gray_image(150)
-    assert blend(*pictures, opacity) is pictures[all_of]
+    assert blend(*pictures, opacity) is pictures[expected]
 
 
 def test_blending_changes_neither_picture() -> None:
@@ -62,66 +62,66 @@ def test_a_badge_fits_every_size(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (1280, 720), (4096, 2160)], ids=str)
-def test_the_waiting_card_is_dark_and_has_the_outputs_size(size: tuple[int, int]) -> None:
+def test_the_starting_cover_is_dark_and_has_the_output_size(size: tuple[int, int]) -> None:
     card = starting_cover(Size(*size))
     assert card.shape == (size[1], size[0], 3)
     assert card.dtype == np.uint8
     assert card.mean() < 60
 
 
-def test_the_first_style_is_there_at_once() -> None:
+def test_the_first_style_is_complete_at_once() -> None:
     step = Transition(FRAME).toward(A, 5.0)
     assert (step.weights, step.fading) == (A.weights, 0.0)
 
 
 def test_a_switch_shows_in_its_first_frame() -> None:
-    morph = Transition(FRAME)
-    morph.toward(A, 5.0)
-    assert morph.toward(B, 5.0 + FRAME).weights[1] > 0.1
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0)
+    assert transition.toward(B, 5.0 + FRAME).weights[1] > 0.1
 
 
 def test_a_switch_is_complete_after_its_time() -> None:
-    morph = Transition(FRAME)
-    morph.toward(A, 5.0)
-    morph.toward(B, 6.0)
-    assert morph.toward(B, 6.0 + DURATION_S).weights == B.weights
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0)
+    transition.toward(B, 6.0)
+    assert transition.toward(B, 6.0 + DURATION_S).weights == B.weights
 
 
-def test_a_switch_on_the_way_starts_from_where_it_is() -> None:
-    morph = Transition(FRAME)
-    morph.toward(A, 5.0)
-    half = morph.toward(B, 6.0)
-    turned = morph.toward(C, 6.0)
-    assert turned.weights[2] > 0
-    assert turned.weights[1] == pytest.approx(half.weights[1] * (1 - turned.weights[2]))
+def test_a_switch_during_a_transition_starts_from_the_current_blend() -> None:
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0)
+    half = transition.toward(B, 6.0)
+    redirected = transition.toward(C, 6.0)
+    assert redirected.weights[2] > 0
+    assert redirected.weights[1] == pytest.approx(half.weights[1] * (1 - redirected.weights[2]))
 
 
 def test_between_networks_the_old_picture_fades_out() -> None:
-    morph = Transition(FRAME)
-    morph.toward(A, 5.0)
-    fading = [morph.toward(OTHER, 6.0 + i * FRAME).fading for i in range(15)]
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0)
+    fading = [transition.toward(OTHER, 6.0 + i * FRAME).fading for i in range(15)]
     assert fading[0] > 0.5
     assert fading == sorted(fading, reverse=True)
     assert fading[-1] == 0.0
 
 
-def test_between_networks_the_new_one_paints_with_its_own_weights_from_the_start() -> None:
-    morph = Transition(FRAME)
-    morph.toward(A, 5.0)
-    assert morph.toward(OTHER, 6.0).weights == OTHER.weights
+def test_between_networks_the_new_one_has_its_full_weights_from_the_start() -> None:
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0)
+    assert transition.toward(OTHER, 6.0).weights == OTHER.weights
 
 
-def test_within_a_bank_nothing_is_faded() -> None:
-    morph = Transition(FRAME)
-    morph.toward(A, 5.0)
-    assert morph.toward(B, 6.0).fading == 0.0
+def test_within_a_bank_nothing_is_cross_faded() -> None:
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0)
+    assert transition.toward(B, 6.0).fading == 0.0
 
 
-def test_after_a_reset_the_next_style_is_there_at_once() -> None:
-    morph = Transition(FRAME)
-    morph.toward(A, 5.0)
-    morph.reset()
-    assert morph.toward(B, 6.0).weights == B.weights
+def test_after_a_reset_the_next_style_is_complete_at_once() -> None:
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0)
+    transition.reset()
+    assert transition.toward(B, 6.0).weights == B.weights
 
 
 @given(
@@ -132,16 +132,16 @@ def test_after_a_reset_the_next_style_is_there_at_once() -> None:
         min_size=1,
     )
 )
-def test_the_weights_sum_to_one_whatever_keys_are_pressed(steps: list[tuple[StyleMix, float]]) -> None:
-    morph, now = Transition(FRAME), 0.0
+def test_the_weights_sum_to_one_after_any_switches(steps: list[tuple[StyleMix, float]]) -> None:
+    transition, now = Transition(FRAME), 0.0
     for mix, wait in steps:
         now += wait
-        weights = morph.toward(mix, now).weights
+        weights = transition.toward(mix, now).weights
         assert sum(weights) == pytest.approx(1)
         assert min(weights) >= -1e-9
 
 
-def test_preserved_colors_take_the_light_of_the_styled_picture_and_the_hue_of_the_camera() -> None:
+def test_preserved_colors_have_the_luminance_of_the_styled_picture_and_the_chroma_of_the_camera() -> None:
     original = np.full((8, 8, 3), (90, 120, 150), np.uint8)
     styled = np.full((8, 8, 3), (160, 100, 120), np.uint8)
     mixed = with_colors_of(original, styled)
@@ -152,7 +152,7 @@ def test_preserved_colors_take_the_light_of_the_styled_picture_and_the_hue_of_th
     assert (original == (90, 120, 150)).all()
 
 
-def test_a_view_has_the_shape_of_the_output_and_the_size_asked_for() -> None:
+def test_a_view_has_the_shape_of_the_output_and_the_requested_size() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     image[60:420] = 200  # the middle, of 16:9
     view = FrameView(image, Size(1280, 720))
@@ -165,7 +165,7 @@ def test_a_picture_that_fits_is_not_copied() -> None:
     assert np.shares_memory(FrameView(image, Size(128, 96)).at(Size(128, 96)), image)
 
 
-def test_each_size_is_made_once() -> None:
+def test_each_size_is_computed_once() -> None:
     view = FrameView(np.zeros((96, 128, 3), np.uint8), Size(128, 96), mirror=True)
     assert view.at(Size(64, 48)) is view.at(Size(64, 48))
 

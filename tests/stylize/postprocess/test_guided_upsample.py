@@ -1,4 +1,4 @@
-"""Detail at full size."""
+"""Tests of enlarging a styled picture with the edges of the camera picture."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ SMALL = Size(160, 96)
 
 
 def noisy(image: Image, seed: int = 1, sigma: float = 3.0) -> Image:
-    """What a camera's sensor makes of `image`."""
+    """Return `image` with the noise of a camera sensor."""
     noise = np.random.default_rng(seed).normal(0, sigma, image.shape)
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
 def step(dark: int, light: int, size: Size = OUTPUT, at: int = 157) -> Image:
-    """A dark and a light half; the edge does not lie on the small picture's grid."""
+    """Return a dark and a light half, with the edge off the grid of the small picture."""
     image = gray_image(dark, size)
     image[:, at:] = light
     return image
 
 
 def enlarged(styled: Image, view: Image, size: Size = OUTPUT) -> Image:
-    """`styled` enlarged with the edges of `view`."""
+    """Return `styled` enlarged with the edges of `view`."""
     return GuidedUpsampler(size).enlarge(styled, resize(view, Size(styled.shape[1], styled.shape[0])), view)
 
 
 def bicubic(image: Image, size: Size = OUTPUT) -> Image:
-    """The enlargement that knows nothing of the camera."""
+    """Return `image` enlarged without the camera picture."""
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def steepest(image: Image) -> int:
-    """The largest step between neighbours of the middle row, away from the border."""
+    """Return the largest step between neighbours of the middle row, away from the border."""
     row = image[image.shape[0] // 2, 8:-8, 0].astype(int)
     return int(np.abs(np.diff(row)).max())
 
 
 def steepness(image: Image) -> npt.NDArray[np.float32]:
-    """The squared gradient of the light."""
+    """Return the squared gradient of the luminance."""
     light = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     across, along = cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)
     return np.asarray(across**2 + along**2, np.float32)
 
 
 def strokes(size: Size = SMALL) -> Image:
-    """A painting that has nothing to do with any camera."""
+    """Return soft random strokes, unrelated to any camera picture."""
     rough = np.random.default_rng(5).normal(0, 1, (size.height, size.width, 3))
     smooth = cv2.GaussianBlur(rough, (0, 0), 2)
     return np.asarray(np.clip(smooth / smooth.std() * 50 + 128, 0, 255), np.uint8)
@@ -78,7 +78,7 @@ def strokes(size: Size = SMALL) -> Image:
     ],
     ids=str,
 )
-def test_every_size_comes_out_as_the_output_wants_it(small: tuple[int, int], size: tuple[int, int]) -> None:
+def test_every_size_is_enlarged_to_the_output_size(small: tuple[int, int], size: tuple[int, int]) -> None:
     view = noisy(step(40, 200, Size(*size), size[0] // 2))
     result = enlarged(strokes(Size(*small)), view, Size(*size))
     assert result.shape == (size[1], size[0], 3)
@@ -86,7 +86,7 @@ def test_every_size_comes_out_as_the_output_wants_it(small: tuple[int, int], siz
     assert result.flags.c_contiguous
 
 
-def test_the_painting_may_change_its_size_at_any_time() -> None:
+def test_the_styled_picture_may_change_its_size() -> None:
     upsampler, view = GuidedUpsampler(OUTPUT), noisy(step(40, 200))
     for small in (SMALL, Size(240, 144), SMALL):
         styled = strokes(small)
@@ -102,14 +102,14 @@ def test_each_result_belongs_to_its_caller() -> None:
     assert np.array_equal(first, before)
 
 
-def test_a_painting_of_full_size_is_copied() -> None:
+def test_a_styled_picture_of_full_size_is_copied() -> None:
     styled = strokes(OUTPUT)
     result = enlarged(styled, step(40, 200))
     assert np.array_equal(result, styled)
     assert not np.shares_memory(result, styled)
 
 
-def test_what_is_given_is_not_changed() -> None:
+def test_the_inputs_are_not_changed() -> None:
     styled, view = strokes(), noisy(step(40, 200))
     camera = resize(view, SMALL)
     before = styled.copy(), camera.copy(), view.copy()
@@ -118,23 +118,23 @@ def test_what_is_given_is_not_changed() -> None:
         assert np.array_equal(array, copy)
 
 
-def test_the_painting_may_be_cut_from_a_larger_one() -> None:
+def test_the_styled_picture_may_be_a_view_into_a_larger_one() -> None:
     whole, view = np.pad(strokes(), ((8, 8), (8, 8), (0, 0))), noisy(step(40, 200))
     assert np.array_equal(enlarged(whole[8:-8, 8:-8], view), enlarged(strokes(), view))
 
 
 @pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
-def test_a_plain_painting_stays_plain_whatever_the_camera_sees(level: int) -> None:
+def test_a_plain_styled_picture_stays_plain(level: int) -> None:
     assert (enlarged(gray_image(level, SMALL), noisy(step(40, 200))) == level).all()
 
 
-def test_an_edge_of_the_camera_sharpens_the_paintings() -> None:
+def test_an_edge_of_the_camera_sharpens_the_styled_edge() -> None:
     view = step(40, 200)
     styled = resize(step(60, 160), SMALL)
     assert steepest(enlarged(styled, view)) > 2.5 * steepest(bicubic(styled))
 
 
-def test_an_edge_painted_the_other_way_round_is_sharpened_too() -> None:
+def test_an_inverted_edge_is_sharpened_too() -> None:
     view = step(40, 200)
     styled = resize(step(160, 60), SMALL)
     assert steepest(enlarged(styled, view)) > 2.5 * steepest(bicubic(styled))
@@ -153,7 +153,7 @@ def test_an_edge_has_no_halo() -> None:
     assert result.max() <= 160
 
 
-def test_no_channel_leaves_what_the_painting_has_nearby() -> None:
+def test_every_channel_stays_within_the_nearby_styled_values() -> None:
     styled = strokes()
     view = noisy(resize(strokes(Size(80, 48)), OUTPUT), sigma=12)
     result = enlarged(styled, view)
@@ -164,7 +164,7 @@ def test_no_channel_leaves_what_the_painting_has_nearby() -> None:
     assert (result <= high).all()
 
 
-def test_an_edge_of_the_camera_leaves_no_ghost_in_strokes_that_ignore_it() -> None:
+def test_an_edge_of_the_camera_does_not_show_in_unrelated_strokes() -> None:
     styled, view = strokes(), step(100, 130)
     added = enlarged(styled, view).astype(int) - bicubic(styled)
     beside = np.abs(added[:, 153:161]).mean()
@@ -172,21 +172,21 @@ def test_an_edge_of_the_camera_leaves_no_ghost_in_strokes_that_ignore_it() -> No
     assert beside < elsewhere + 3
 
 
-def test_a_painted_edge_where_the_camera_sees_none_stays_as_it_is() -> None:
+def test_a_styled_edge_without_a_camera_edge_is_unchanged() -> None:
     styled = resize(step(60, 160), SMALL)
     plain, noise = enlarged(styled, gray_image(128, OUTPUT)), enlarged(styled, noisy(gray_image(128, OUTPUT)))
     assert np.abs(noise.astype(int) - plain).mean() < 0.05
 
 
 @pytest.mark.parametrize("level", [40, 128, 220])
-def test_a_cameras_noise_does_not_get_into_a_calm_painting(level: int) -> None:
+def test_camera_noise_does_not_get_into_the_result(level: int) -> None:
     styled = strokes()
     first, second = (enlarged(styled, noisy(gray_image(level, OUTPUT), seed)) for seed in (1, 2))
     assert cv2.absdiff(first, second).mean() < 0.05
 
 
 @pytest.mark.parametrize("contrast", [2, 5, 8])
-def test_nor_where_the_painting_follows_soft_shading(contrast: int) -> None:
+def test_camera_noise_does_not_get_into_soft_shading(contrast: int) -> None:
     def waves(strength: int) -> Image:
         row = 128 + strength * np.sin(np.arange(OUTPUT.width) * 2 * np.pi / 24)
         return np.asarray(np.rint(np.broadcast_to(row[None, :, None], (OUTPUT.height, OUTPUT.width, 3))), np.uint8)
@@ -196,7 +196,7 @@ def test_nor_where_the_painting_follows_soft_shading(contrast: int) -> None:
     assert cv2.absdiff(first, second).mean() < 0.05
 
 
-def test_a_noisy_portrait_is_nearly_as_sharp_as_painted_at_full_size_and_calmer(catalog: Catalog) -> None:
+def test_a_noisy_portrait_is_nearly_as_sharp_as_at_full_size_and_less_noisy(catalog: Catalog) -> None:
     mix = catalog.mix_of(catalog.cards[0])
     portrait = cv2.imread(str(Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"))
     whole, rung = Size(640, 352), Size(320, 176)
@@ -207,15 +207,15 @@ def test_a_noisy_portrait_is_nearly_as_sharp_as_painted_at_full_size_and_calmer(
         for size in (whole, rung)
         for session in [OpenCVEngine("cpu").session(mix.model, *size)]
     )
-    ours = [enlarged(styled, view, whole) for styled, view in zip(small, views, strict=True)]
+    enlarged_pictures = [enlarged(styled, view, whole) for styled, view in zip(small, views, strict=True)]
     at_edges = steepness(clean) > 80**2
 
     def sharpness(image: Image) -> float:
         return float(steepness(image)[at_edges].mean() / steepness(full[0])[at_edges].mean())
 
     assert sharpness(bicubic(small[0], whole)) < 0.6
-    assert 0.8 < sharpness(ours[0]) < 1.3
-    assert cv2.absdiff(*ours).mean() < cv2.absdiff(*full).mean()
+    assert 0.8 < sharpness(enlarged_pictures[0]) < 1.3
+    assert cv2.absdiff(*enlarged_pictures).mean() < cv2.absdiff(*full).mean()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Pictures worked through strip by strip: every row once, and as if the whole had been worked on at once."""
+"""Tests of processing pictures in strips of rows on several threads."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ WIDTH = 640
 
 @pytest.fixture(params=[1, 2, 8])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Set OpenCV's number of threads."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(request.param)
     yield request.param
@@ -29,28 +30,28 @@ def strips_of(height: int, width: int = WIDTH) -> list[slice]:
 
 
 @pytest.mark.parametrize("height", [1, 8, 143, 720, 2160])
-def test_every_row_is_worked_on_once(threads: int, height: int) -> None:
-    met: list[int] = []
-    ParallelRows().run(height, WIDTH, lambda count: [None] * count, lambda strip, _: met.extend(range(height)[strip]))
-    assert sorted(met) == list(range(height))
+def test_every_row_is_processed_once(threads: int, height: int) -> None:
+    rows: list[int] = []
+    ParallelRows().run(height, WIDTH, lambda count: [None] * count, lambda strip, _: rows.extend(range(height)[strip]))
+    assert sorted(rows) == list(range(height))
 
 
-def test_no_two_threads_have_the_same_scratch(threads: int) -> None:
-    made: list[list[int]] = []
+def test_each_thread_has_its_own_scratch_memory(threads: int) -> None:
+    allocated: list[list[int]] = []
     used: Counter[int] = Counter()
 
     def scratch(count: int) -> list[int]:
-        made.append(list(range(count)))
-        return made[-1]
+        allocated.append(list(range(count)))
+        return allocated[-1]
 
-    ParallelRows().run(2160, WIDTH, scratch, lambda _, own: used.update([own]))
-    assert len(made) == 1
-    assert 1 <= len(made[0]) <= threads
-    assert set(used) <= set(made[0])
+    ParallelRows().run(2160, WIDTH, scratch, lambda _, scratch_index: used.update([scratch_index]))
+    assert len(allocated) == 1
+    assert 1 <= len(allocated[0]) <= threads
+    assert set(used) <= set(allocated[0])
     assert sum(used.values()) == len(strips_of(2160))
 
 
-def test_what_one_strip_raises_is_raised_and_the_next_picture_is_worked_on(threads: int) -> None:
+def test_an_error_in_one_strip_is_raised_and_the_next_picture_is_processed(threads: int) -> None:
     strips = ParallelRows()
 
     def fail(strip: slice, _: None) -> None:
@@ -58,13 +59,13 @@ def test_what_one_strip_raises_is_raised_and_the_next_picture_is_worked_on(threa
 
     with pytest.raises(ValueError, match="rows from"):
         strips.run(2160, WIDTH, lambda count: [None] * count, fail)
-    met: list[int] = []
-    strips.run(2160, WIDTH, lambda count: [None] * count, lambda strip, _: met.append(strip.start))
-    assert sorted(met) == [strip.start for strip in strips_of(2160)]
+    rows: list[int] = []
+    strips.run(2160, WIDTH, lambda count: [None] * count, lambda strip, _: rows.append(strip.start))
+    assert sorted(rows) == [strip.start for strip in strips_of(2160)]
 
 
 @pytest.mark.parametrize("width", [1, 64, 640, 4096, 100_000])
-def test_a_strip_has_rows_for_an_eighth_of_the_size(width: int) -> None:
+def test_the_rows_of_a_strip_are_a_multiple_of_8(width: int) -> None:
     assert strip_rows(width) >= 8
     assert strip_rows(width) % 8 == 0
 

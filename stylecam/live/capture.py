@@ -9,15 +9,15 @@ from stylecam.media.sources.base import Source
 from stylecam.utils.latest import Latest
 
 BACKOFF_S = (0.2, 0.4, 0.8, 1.0)
-"""Waits between attempts to open a lost source again. The last one repeats, so the source is back within 2 s."""
+"""Waits between attempts to reopen a lost source. The last one repeats, so the source is back within 2 s."""
 REST_S = 0.05
 """Wait between two checks for new viewers while nobody watches."""
 STALLED_S = 1.5
-"""A live source that is silent for longer has stalled, even while a read still blocks in the driver."""
+"""A live source that delivers nothing for longer has stalled, even while a read still blocks in the driver."""
 
 
 class Capture:
-    """Reads an open source until the run stops. Closes a lost source and opens it again with back-off.
+    """Reads a source until the run stops, and reopens a lost one with back-off.
 
     While nobody watches, a camera is closed so that its light goes out; a file waits where it is. All methods run on
     the capture thread, except `badge_text` and `trouble`, which any thread may call.
@@ -35,7 +35,7 @@ class Capture:
         self._trouble = ""
 
     def badge_text(self, now: float) -> str | None:
-        """Return what viewers should read on the picture at `now`: that the camera is lost or silent; else None."""
+        """Return the words for the picture at `now` if the camera is lost, busy or stalled; else None."""
         if self._resting:
             return None
         if self._lost:
@@ -58,7 +58,7 @@ class Capture:
             self._source.close()
 
     def step(self) -> None:
-        """Read one frame, or make one attempt to get a lost source back, or rest for a moment."""
+        """Read one frame, or make one attempt to reopen a lost source, or rest for a moment."""
         if not self._context.viewers.watching:
             self._rest()
             return
@@ -96,10 +96,7 @@ class Capture:
         self._clock.wait_until(self._clock.now() + REST_S, self._context.stopping)
 
     def _wake(self) -> None:
-        """Open the source again. One that cannot be opened now is lost like any other.
-
-        It counts as resting until then: a camera that takes its time to start has not stalled.
-        """
+        """Reopen the source after a rest. It counts as resting until it is open: a slow start is no stall."""
         try:
             if self._source.live or self._lost:
                 self._open()

@@ -17,12 +17,9 @@ class PipelineContext:
     """What the capture, style and publish threads share.
 
     Attributes:
-        size: size of the published picture.
-        fps: rate to publish at, in frames per second.
-        clock: the time of all three threads.
-        stats: counters; each thread adds to them.
-        viewers: whether anybody watches, and so whether to capture and style at all.
-        cpu_budget: how much processor time styling may take.
+        size: the size of the published picture.
+        fps: the rate to publish at, in frames per second.
+        viewers: says whether anybody watches, and so whether to capture and style at all.
         stopping: set to end all three threads.
     """
 

@@ -1,21 +1,18 @@
-"""The share of the computer's processor time that stylecam may use: the call needs some too."""
+"""Keep styling within a share of the computer's processor time, so that enough is left for the call."""
 
 from __future__ import annotations
 
 SAVED_S = 0.25
-"""The most unused time that is saved up for a moment that needs more, in seconds of the whole budget."""
+"""The most unused processor time that is saved for later, in seconds of the whole budget."""
 OWED_S = 0.25
-"""The most overspent time that is paid back, in seconds of the whole budget.
-
-Loading a network spends much at once, and must not stop the picture for long.
-"""
+"""The most overspent time that is paid back, in seconds of the whole budget: loading a network spends much at once."""
 
 
 class CpuBudget:
-    """An account of processor time that fills as time passes; styling spends from it.
+    """A token bucket of processor time, for the style thread.
 
-    The governor keeps styling within the budget by choosing a coarser rung. Where even the coarsest rung takes too
-    much, frames pass unpainted; the budget says which. Used by the style thread alone.
+    The governor chooses a rung that fits the budget. Where even the coarsest takes too much, `is_exceeded` says which
+    frames pass unpainted.
     """
 
     def __init__(self, share: float, cores: int) -> None:

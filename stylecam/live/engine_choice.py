@@ -1,4 +1,4 @@
-"""Which engine a session runs: the one asked for, or the fastest, or the one that always works."""
+"""Choose the engine of a session: the one requested, or the fastest, or OpenCV, which always works."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class EngineChooser:
     """Chooses the engine of a session as its settings say.
 
     Attributes:
-        threads: how many processor threads the network may use; None for the library's own choice.
-        reason: why the autotuner took this engine; None where there was nothing to choose.
+        threads: the processor threads that a network may use; None for the library's own choice.
+        reason: why the autotuner chose this engine; None where there was nothing to choose.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -36,7 +36,7 @@ class EngineChooser:
         self.reason: str | None = None
 
     def requested(self) -> Engine | None:
-        """Return the engine that was asked for by name; None for `auto`.
+        """Return the engine requested by name; None for `auto`.
 
         Raises:
             EngineUnavailableError: it is not installed, or the device does not exist.
@@ -45,7 +45,7 @@ class EngineChooser:
         return None if settings.engine == AUTO else make_engine(settings.engine, settings.device, self.threads)
 
     def fastest(self, models: Sequence[Model]) -> Engine:
-        """Return the fastest engine for the first of `models`. Where it is not cached, measuring takes about a second.
+        """Return the fastest engine for the first of `models`: a cached choice, or measured in about a second.
 
         Raises:
             EngineUnavailableError: none can be used.
@@ -58,10 +58,10 @@ class EngineChooser:
         return choice.engine
 
     def fallback_for(self, engine: Engine, error: EngineError) -> Engine:
-        """Return OpenCV on the processor in place of `engine`, which failed with `error` and which nobody asked for.
+        """Return OpenCV on the processor in place of `engine`, which failed with `error`.
 
         Raises:
-            EngineError: `error`, where the engine or its device was asked for, or there is nothing else.
+            EngineError: `error`, where the engine or its device was requested, or nothing else is left.
         """
         settings = self._settings
         requested = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
@@ -78,13 +78,13 @@ class EngineChooser:
         models: Sequence[Model],
         start: Callable[[Engine], tuple[SessionPool, FrameStylizer]],
     ) -> tuple[SessionPool, FrameStylizer]:
-        """Load the first network into the stylizer that `start` makes for an engine.
+        """Load the network of `look` with `engine` (None for the fastest), or with its fallback.
 
         Args:
-            engine: the engine that was asked for; None for the fastest.
-            look: names the first network.
-            models: all networks there are, for measuring where the look names none.
-            start: makes a pool and a stylizer for an engine. It is called again where the first engine fails.
+            engine: the requested engine, or None.
+            look: names the network.
+            models: measured where the look names none.
+            start: makes a pool and a stylizer for an engine; called again where the first engine fails.
 
         Raises:
             EngineError: the network cannot be run, and there is nothing else to try.
@@ -103,12 +103,12 @@ class EngineChooser:
         return pool, stylizer
 
     def spare_for(self, engine: Engine) -> Engine | None:
-        """Return what runs networks that `engine` cannot; None where it was asked for or there is nothing else."""
+        """Return what runs networks that `engine` cannot; None where it was requested or nothing else is left."""
         return None if self._settings.engine != AUTO or _is_last_resort(engine) else OpenCVEngine("cpu")
 
 
 def _usable_threads(requested: int | None) -> int | None:
-    """Return the threads asked for, but no more than there are cores: more would only wait for each other."""
+    """Return the requested threads, at most one per core: more would only wait for each other."""
     cores = usable_cores()
     if requested is None or requested <= cores:
         return requested

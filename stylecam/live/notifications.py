@@ -1,4 +1,4 @@
-"""What the user should know of a run: logged once when it begins, and once when it is over."""
+"""Log the troubles of a run once when they begin and once when they end, and show log messages on the page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Notifications:
     """Logs troubles as they come and go.
 
     Attributes:
-        notice: the trouble of this moment, or None.
+        notice: the present trouble, or None.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Notifications:
         self._logged: set[str] = set()
 
     def warn_once(self, message: str) -> bool:
-        """Log `message` unless it was logged before; return True if it was logged now. Any thread may call it."""
+        """Log `message` unless it was logged before; return whether it was logged now. Any thread may call it."""
         if message in self._logged:
             return False
         self._logged.add(message)
@@ -37,11 +37,7 @@ class Notifications:
         return True
 
     def update(self, troubles: Mapping[str, str]) -> bool:
-        """Log what is new in `troubles` (message by name of what it concerns) and what is over.
-
-        Returns:
-            True if anything has changed since the last call.
-        """
+        """Log what is new in `troubles` (name to message) and what is over; return whether anything has changed."""
         if troubles == self._troubles:
             return False
         for name, trouble in troubles.items():
@@ -55,13 +51,13 @@ class Notifications:
 
 
 def log_refusal(ended: Future[CommandResult]) -> None:
-    """Log why a command was not carried out, if it was not. Any thread may call it."""
+    """Log why a command was refused, if it was. Any thread may call it."""
     if (error := ended.exception()) is not None:
         logger.warning("%s", str(error) or type(error).__name__)
 
 
 class _PageHandler(logging.Handler):
-    """Shows records as notices on the server's page; never blocks."""
+    """Shows records as notices on the server's page, without blocking."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(logging.INFO)
@@ -73,7 +69,7 @@ class _PageHandler(logging.Handler):
 
 @contextlib.contextmanager
 def notices_on_page(server: Server) -> Iterator[None]:
-    """Show what stylecam logs from level INFO on as notices on the page of `server`, for as long as the block lasts."""
+    """Show what stylecam logs from INFO on as notices on the page of `server` while the block lasts."""
     root, handler = logging.getLogger("stylecam"), _PageHandler(server)
     level = root.level
     if level == logging.NOTSET:  # no program has chosen one: INFO records must get as far as the handler

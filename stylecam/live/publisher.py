@@ -1,4 +1,4 @@
-"""The publish thread: a steady clock, the newest frame or the last one again, and sinks that may fail."""
+"""The publish thread: writes the newest frame, or the last one again, to all sinks on a steady clock."""
 
 from __future__ import annotations
 
@@ -20,35 +20,34 @@ from stylecam.utils.metrics import StageTimes
 RETRY_S = 1.0
 """Wait between two attempts to open a lost sink again."""
 CARD_S = 0.5
-"""Time between two cards while nobody watches: often enough for programs that list cameras or just open one."""
+"""Time between two cards while nobody watches, for programs that list cameras or just open one."""
 STARTING = -1
 """Index of the card that is shown before the first frame."""
 
 
 def starting_frame(size: Size, now: float) -> Frame:
-    """Return the card that is published until the first frame comes."""
+    """Return the card to publish until the first frame comes."""
     return Frame(starting_cover(size), STARTING, now)
 
 
 class Pacer:
     """Ticks at a steady rate, and drifts into phase with frames that arrive at the same rate.
 
-    Two clocks of equal rate keep whatever phase difference they started with. A frame may then wait a whole period for
-    its tick, or arrive around the tick and be repeated and dropped in turns. So the pacer tracks how long frames wait,
-    as an angle on the circle of one period: the running mean of unit vectors. Its direction is the mean wait and its
-    length says how far waits agree (Mardia and Jupp, Directional Statistics, 2000). Each period is lengthened or
-    shortened by up to 1 % until frames arrive a little before their tick. Frames of another rate point in all
-    directions, so the mean is short and the period stays as it is.
+    Otherwise a frame could wait a whole period for its tick, or arrive around the tick and be repeated and dropped in
+    turns. The pacer keeps the running mean of how long frames wait, as unit vectors on the circle of one period: its
+    direction is the mean wait and its length says how far waits agree (Mardia and Jupp, Directional Statistics, 2000).
+    Each period is changed by up to 1 % until frames arrive a little before their tick. Frames of another rate point in
+    all directions, so the mean is short and the period stays as it is.
     """
 
     WEIGHT = 0.04
-    """Share of each new frame in the mean, so that it follows changes within about a second."""
+    """Weight of each new frame in the mean, which so follows changes within about a second."""
     COHERENT = 0.6
     """Length of the mean vector above which the two rates count as equal."""
     GAIN = 0.2
     """Share of the phase error that is corrected in each period."""
     DRIFT = 0.01
-    """The most that a period is changed, as a share of it."""
+    """Largest change of a period, as a share of it."""
     LEAST_SLACK_S = 0.003
     """Frames should arrive at least this long before their tick."""
 
@@ -92,20 +91,20 @@ class SinkRunner:
 
     @property
     def given_up(self) -> bool:
-        """True if the sink failed and cannot come back."""
+        """True if the sink failed and is not retried."""
         return self.trouble is not None and not self.sink.retries
 
     @property
     def status(self) -> OutputStatus:
-        """The sink's name and trouble, for the report."""
+        """The sink's entry in the report."""
         return OutputStatus(self.sink.name, self.trouble, self._closed_by_user)
 
     def open(self) -> None:
-        """Open the sink; raises what the sink raises."""
+        """Open the sink."""
         self.sink.open(self._size, self._fps)
 
     def write(self, frame: Frame, now: float) -> str | None:
-        """Hand `frame` over, or try to open a lost sink again. Return the message of a new failure, else None."""
+        """Write `frame`, after reopening a lost sink if that is due. Return the message of a new failure, else None."""
         if self.trouble is not None and not self._reopened(now):
             return None
         try:
@@ -115,7 +114,7 @@ class SinkRunner:
             self._closed_by_user = isinstance(error, WindowClosedError)
             try:
                 self.sink.close()
-            except Exception as further:  # noqa: BLE001 - told with the failure it follows from
+            except Exception as further:  # noqa: BLE001 - reported with the failure it follows from
                 self.trouble += f"; closing it failed too: {further}"
             return self.trouble
         return None
@@ -140,7 +139,7 @@ class Publisher:
     Attributes:
         sink_runners: where frames go; any thread may read them.
         shown: the frame published last; nobody writes into it.
-        beats: how often it went round, also while nobody watches. It stands still only while a sink hangs.
+        beats: how many steps it has made, also while nobody watches; it stands still only while a sink hangs.
     """
 
     def __init__(
@@ -179,12 +178,12 @@ class Publisher:
         self.beats = 0
 
     def add(self, runner: SinkRunner) -> None:
-        """Write to one more sink, which is open, from the next frame on. Any thread may call it."""
+        """Write to one more open sink from the next frame on. Any thread may call it."""
         with self._writing:
             self.sink_runners = (*self.sink_runners, runner)
 
     def remove(self, runner: SinkRunner) -> bool:
-        """Stop writing to `runner` at once. Return True if frames went to it; the caller then closes its sink."""
+        """Stop writing to `runner` at once. Return whether frames went to it; the caller then closes its sink."""
         with self._writing:
             before = len(self.sink_runners)
             self.sink_runners = tuple(other for other in self.sink_runners if other is not runner)
@@ -192,7 +191,7 @@ class Publisher:
 
     @property
     def shows_card(self) -> bool:
-        """True as long as no picture of the camera has come, at the start or after a rest."""
+        """True until a frame comes, at the start or after a rest."""
         return self._last is self._card
 
     def run(self) -> None:

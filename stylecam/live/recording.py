@@ -1,4 +1,4 @@
-"""Commands that make files while it runs: snapshots and recordings."""
+"""Carry out the deferred commands of a run: snapshots, recordings and reloads."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 class MediaSaver:
-    """Carries out the commands of a run that need more than a change of state.
+    """Carries out the commands that need more than a change of state.
 
-    Snapshots and recordings are written on a thread of its own, one after the other; the configuration is read again on
-    the main thread. Whatever goes wrong ends the command, never the run.
+    Snapshots and recordings are written on a thread of its own, one after the other; a reload runs on the main thread.
+    An error ends the command, never the run.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class MediaSaver:
         return runner.sink.path
 
     def handle_commands(self, reload: Callable[[], None]) -> None:
-        """Take all waiting commands: read the configuration again with `reload`, and hand the others to the worker.
+        """Take all waiting commands: call `reload`, and hand the others to the worker, which writes files later.
 
-        Only the main thread calls it. Files are written after it returns.
+        Only the main thread calls it.
         """
         for pending in self._control.take_deferred():
             if pending.command.action == "reload":
@@ -73,17 +73,17 @@ class MediaSaver:
                 self._worker.submit(self._carry_out, pending, partial(self._record, pending))
 
     def maintain(self) -> None:
-        """Let go of a recording that has stopped by itself. To be called now and then."""
+        """Drop a recording that has failed; called a few times a second."""
         runner = self._runner
         if runner is not None and runner.given_up:
             self._worker.submit(self._guarded_let_go, runner)
 
     def close(self) -> None:
-        """Finish what is being written; twice is fine. A recording is finished by the publisher, with all its sinks."""
+        """Finish what is being written; may be called twice. A recording is closed by the publisher, with all sinks."""
         self._worker.shutdown()
 
     def _carry_out(self, pending: PendingCommand, work: Callable[[], dict[str, str] | None]) -> None:
-        """Do `work` and end the command with its result, or with whatever it raises."""
+        """Do `work` and end the command with its result or its error."""
         try:
             result = work()
         except StylecamError as error:
@@ -112,11 +112,7 @@ class MediaSaver:
         return {"file": str(path)}
 
     def _record(self, pending: PendingCommand) -> dict[str, str] | None:
-        """Begin or end a recording.
-
-        A recording that is on already stays on, and one that is off stays off, as with every switch; unless a file of
-        another name is asked for.
-        """
+        """Begin or end a recording, or leave it as it is; refused if it is on and another name is requested."""
         path = self.recording
         switch_on = bool(pending.command.arguments.get("on", path is None))
         if path is None:
@@ -161,7 +157,7 @@ class MediaSaver:
         self._changed()
 
     def _guarded_let_go(self, runner: SinkRunner) -> None:
-        """Let go of a recording that has failed; closing it may fail too, and nobody waits for that."""
+        """Drop a recording that has failed. Closing it may fail too, and no command reports that."""
         try:
             self._let_go(runner)
         except Exception as error:  # counted and logged; it must not end the call

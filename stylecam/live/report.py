@@ -1,7 +1,4 @@
-"""Typed telemetry of a run: frozen dataclasses, and `to_json` where they leave the program.
-
-The keys that `to_json` gives are a promise: the statistics file, `--json` and the HTTP API show them.
-"""
+"""The figures of a run as dataclasses; the keys of their `to_json` are stable, for `--stats`, `--json` and HTTP."""
 
 from __future__ import annotations
 
@@ -50,11 +47,11 @@ class FaultCounts:
 
     @property
     def total(self) -> int:
-        """The count of all faults."""
+        """The number of all faults."""
         return sum(self.by_kind.values())
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts as a plain dict."""
+        """Return the counts, `total` and `last` in one dict."""
         return {**self.by_kind, "total": self.total, "last": self.last}
 
 
@@ -109,12 +106,12 @@ class PipelineReport:
         frames: the counters.
         painting: False where the camera picture passes as it is.
         detail: whether the painting was enlarged along the edges of the camera picture.
-        stages: of each stage of a frame, its `count`, and `mean`, `p50`, `p95` and `max` in ms.
+        stages: `count`, and `mean`, `p50`, `p95` and `max` in ms of each stage.
         rung: the processing size of the last painting, or None.
         governor: its last decision, or None.
-        waiting_for: what would switch the camera on again; None while it is on.
-        beats: how often the publisher went round. It stands still only while a sink hangs.
-        source_trouble: the message of the loss that the capture thread recovers from, or None.
+        waiting_for: what would switch the camera on; None while it is on.
+        beats: the steps of the publisher.
+        source_trouble: why the source is lost, or None.
     """
 
     frames: FrameStats
@@ -149,8 +146,8 @@ class OutputStatus:
 
     Attributes:
         name: the sink's name, for people.
-        trouble: why it takes no frames at the moment, or None.
-        closed_by_user: True for a preview window that the user has closed, which is no failure.
+        trouble: why it takes no frames now, or None.
+        closed_by_user: True for a preview window that the user has closed.
     """
 
     name: str
@@ -181,15 +178,14 @@ class SessionReport:
     """All figures of a run at one moment.
 
     Attributes:
-        state: what `LiveState.describe` tells: `style`, `strength`, `steadiness`, `bypass`, `frozen`, `panic` and
-            `version`.
-        cpu_percent: the most of the computer's processor time to use.
+        state: `style`, `strength`, `steadiness`, `bypass`, `frozen`, `panic` and `version` of the live state.
+        cpu_percent: the largest share of the processor time to use.
         threads: the processor threads that OpenCV may use.
         source: what the source really delivers; at least `name`.
         usage: memory and processor time of this process.
         seconds: the age of the run.
         start_s: from the start of the process to the first published frame, in seconds; None before it.
-        stylecam: the version of this program.
+        stylecam: the version of stylecam.
     """
 
     pipeline: PipelineReport

@@ -1,4 +1,4 @@
-"""What a session starts with: the first state, the source, the sinks and the page, each with its fallback."""
+"""Open what a session starts with: the first state, the source, the sinks and the page, each with its fallback."""
 
 from __future__ import annotations
 
@@ -37,13 +37,11 @@ logger = logging.getLogger(__name__)
 
 
 class Devices:
-    """The source and the sinks of a session, opened so that whatever comes next, they are closed again.
-
-    They are closed by the pipeline's threads once those have started, and else by the exit stack in reverse order.
+    """Opens the source and the sinks, and closes them where the pipeline's threads, once started, do not.
 
     Attributes:
         sinks: the open sinks.
-        pipeline: set before the pipeline starts.
+        pipeline: to be set before the pipeline starts.
     """
 
     def __init__(self, size: Size, fps: float, closing: contextlib.ExitStack) -> None:
@@ -52,19 +50,19 @@ class Devices:
         self.pipeline: Pipeline | None = None
 
     def open_source(self, source: Source) -> Source:
-        """Open `source` and return it; raises what the source raises."""
+        """Open `source` and return it."""
         self._closing.callback(self._close_source, source)  # before it opens: an interrupt may come between the two
         source.open(self._size, self._fps)
         return source
 
     def open_sink(self, sink: Sink) -> None:
-        """Open `sink` and add it to `sinks`; raises what the sink raises."""
+        """Open `sink` and add it to `sinks`."""
         self._closing.callback(self._discard_sink, sink)
         sink.open(self._size, self._fps)
         self.sinks.append(sink)
 
     def _close_source(self, source: Source) -> None:
-        if self.pipeline is None or not self.pipeline.owns_source:  # which may still hang in a read
+        if self.pipeline is None or not self.pipeline.owns_source:  # its thread may still hang in a read
             source.close()
 
     def _discard_sink(self, sink: Sink) -> None:
@@ -77,8 +75,8 @@ class OpenParts:
     """What exists only once a session is open.
 
     Attributes:
-        requested_sinks: the outputs asked for: without the page that nobody asked for.
-        engine_reason: why the autotuner took the engine; None where there was nothing to choose.
+        requested_sinks: the outputs, without a page that was not requested.
+        engine_reason: why the autotuner chose the engine; None where there was nothing to choose.
     """
 
     source: Source
@@ -97,7 +95,7 @@ class OpenParts:
 
     @property
     def requested_runners(self) -> list[SinkRunner]:
-        """The outputs asked for with their troubles: no recording that began meanwhile."""
+        """The runners of the outputs, without those of recordings that began meanwhile."""
         return [runner for runner in self.pipeline.publisher.sink_runners if runner.sink in self.requested_sinks]
 
     @property
@@ -110,23 +108,21 @@ class OpenParts:
         )
 
     def reload(self) -> None:
-        """Read the configuration again and apply what can change; raises what the reloader raises."""
+        """Read the configuration again and apply what can change."""
         self.reloader.reload()
         self.send_state()
 
     def send_state(self) -> None:
-        """Tell the page, where there is one, that something which the state shows has changed."""
+        """Send the state to the page, where there is one."""
         if self.server is not None:
             self.server.send_state()
 
 
 def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
-    """Return the state before the first command. Without a style in the settings it has the first of the catalog.
+    """Return the state before the first command: with the style of the settings, or the first of the catalog.
 
     Raises:
-        StyleNotFoundError: there is no style of this name.
-        UsageError: the blend cannot be parsed.
-        ModelFormatError: the file is not a style network.
+        StylecamError: the style or blend cannot be parsed or does not exist, or its file is not a style network.
     """
     if settings.style is not None:
         mix = catalog.parse(settings.style)
@@ -138,7 +134,7 @@ def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
 
 
 def choose_source(settings: Settings, clock: Clock) -> Source:
-    """Return the source that the settings name, not open. Where no camera is named and there is none: the demo.
+    """Return the source that the settings name, not open; the demo where none is named and no camera exists.
 
     Raises:
         SourceError: the source asked for does not exist.
@@ -176,10 +172,10 @@ def open_sinks(sinks: Sequence[Sink], page: MjpegSink | None, settings: Settings
 
 
 def find_page_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | None:
-    """Return the sink that feeds the page: the one among `sinks`, or a new one; None if there is to be no server.
+    """Return the sink that feeds the page: the one among `sinks` or a new one; None without a server.
 
     Raises:
-        UsageError: a page is asked for and a server is not; or the server's address makes no sense.
+        UsageError: a page is requested without a server, or the server's address makes no sense.
     """
     requested = next((sink for sink in sinks if isinstance(sink, MjpegSink)), None)
     if settings.server:
@@ -196,11 +192,11 @@ def start_server(
 ) -> Server | None:
     """Start the server that shows the frames of `sink`, name the sink after its address and let `closing` stop it.
 
-    Without `required` (nobody asked for the page) and on a port that nobody chose, a server that cannot start is
-    logged and None returned.
+    Returns:
+        The server; None if it cannot start, the page is not `required` and no port was requested.
 
     Raises:
-        ServerUnavailableError: the port or address asked for cannot be used.
+        ServerUnavailableError: the requested port or address cannot be used.
     """
     server = Server(context, _server_address(settings, sink), settings.token)
     closing.callback(server.stop)  # before it starts: an interrupt may come between the two
@@ -216,7 +212,7 @@ def start_server(
         host = seen_from_outside(server.host) or "THIS-COMPUTER"
         logger.warning(
             "the page can be reached from other computers and phones: %s?token=%s "
-            "(unencrypted: whoever sees this link on the network can watch and steer; without --listen nobody can)",
+            "(unencrypted: whoever sees this link on the network can watch and control; without --listen nobody can)",
             url(host, server.port),
             server.token,
         )

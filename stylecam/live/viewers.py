@@ -1,4 +1,4 @@
-"""Whether anybody watches: only then the camera is on and frames are styled."""
+"""Decide whether anybody watches: only then the camera is on and frames are styled."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from stylecam.control.state import LiveState
 from stylecam.media.sinks.base import Sink
 
 UPDATE_INTERVAL_S = 0.1
-"""Time between two questions to the sinks."""
+"""Time between two queries of the sinks."""
 LINGER_S = 5.0
-"""The camera stays on this long after the last viewer: programs close and open a camera while they set it up."""
+"""The camera stays on this long after the last viewer: programs close and reopen a camera while they set it up."""
 
 
 class Viewers:
-    """Decides from what the sinks know, and from the user's commands, whether there is anybody to work for.
+    """Decides from the sinks and the user's commands whether anybody watches.
 
-    Sinks that can tell are believed. Where none is watched and one cannot tell, the camera stays on; with
-    `idle_after_s` only until no command (a key, a hotkey) has come for that long. The user's own "camera off" beats
-    everything.
+    A sink with a viewer keeps the camera on. So does one that cannot tell, with `idle_after_s` only until no command
+    (a key, a hotkey) has come for that long. The command that switches the camera off overrides everything.
 
     Attributes:
-        watching: the decision as of the last `update`; any thread may read it.
+        watching: the decision of the last `update`; any thread may read it.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class Viewers:
 
     @property
     def waiting_for(self) -> str | None:
-        """What would switch the camera on again, for people; None while it is on."""
+        """What would switch the camera on, for people; None while it is on."""
         if self.watching:
             return None
         return "camera switched off by hand" if self._state().resting else "waiting for a viewer"

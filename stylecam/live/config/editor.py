@@ -1,4 +1,4 @@
-"""Change the configuration file through a draft, so that a broken one never takes its place."""
+"""Edit the configuration file through a draft, which replaces it only when it has no mistakes."""
 
 from __future__ import annotations
 
@@ -16,25 +16,20 @@ def edit(
     check: Callable[[str], None],
     ask_retry: Callable[[ConfigError], bool],
 ) -> bool:
-    """Let the user edit `path`, or `beginning` where there is no such file.
+    """Let the user edit `path`, or a new file that starts with `beginning`; return whether it was changed.
 
-    What is edited is a draft beside the file, which takes the file's place once `check` finds no fault. A draft that
-    was given up is continued, unless the file is newer.
+    The user edits a draft beside the file. A draft that was left earlier is continued, unless the file is newer.
 
     Args:
         path: the configuration file.
         beginning: the text of a new file.
         open_editor: opens a file in the user's editor and returns when that has ended; raises `UsageError` if it fails.
-        check: raises `ConfigError` for a text that is not a right configuration.
-        ask_retry: gets the fault and says whether the user goes on editing.
-
-    Returns:
-        True if the file was changed.
+        check: raises `ConfigError` for a text that is not a valid configuration.
+        ask_retry: gets the mistake and returns whether the user goes on editing.
 
     Raises:
-        ConfigError: the user gave up; the file is as it was, and the message says where the draft is, if there is one.
-        UsageError: the editor failed, the file or its folder cannot be written, or the file was changed by another
-            program, now or since an older draft was left.
+        ConfigError: the user gave up; the file is unchanged, and the message says where the draft is, if there is one.
+        UsageError: the editor failed, the file cannot be written, or another program has changed it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +40,7 @@ def edit(
             _edit_until_right(path, draft, original, open_editor, check, ask_retry)
         finally:
             after = draft.read_bytes()
-            if after == original:  # an unchanged draft is worth nothing and would soon be out of date
+            if after == original:  # an unchanged draft would soon be out of date
                 draft.unlink()
         if (path.read_bytes() if path.exists() else None) != before:
             raise UsageError(f"{path} was changed by another program meanwhile; what you wrote is in {draft}")
@@ -60,7 +55,7 @@ def edit(
 
 
 def _draft(path: Path, original: bytes, *, exists: bool) -> Path:
-    """The draft beside `path`: one that was left earlier, or a new one with the `original` text."""
+    """Return the draft beside `path`: one that was left earlier, or a new one with the `original` text."""
     draft = path.with_name(f"{path.stem}.draft.toml")
     if not draft.exists():
         write_bytes(draft, original)

@@ -1,14 +1,14 @@
-"""How soon does an order show, and what do many viewers cost? Runs a real live run and asks it from outside.
+"""Measure how soon a command shows in the picture, and what many viewers cost, on a real live run.
 
     python -m benchmarks.actions                     # everything, about 3 minutes
     python -m benchmarks.actions --only latency --samples 20
     python -m benchmarks.actions --only crowd --seconds 8 --json
 
-`latency`: from the moment a key is typed, or a request begins, to the first published frame that is another one; the
-camera shows a still picture, so that any change is the order's. Surfaces: `key` (typed into a terminal), `ctl` (the
-program `stylecam ctl`, from its start), `post` (HTTP with JSON), `get` (the address alone, a new connection each time),
-`socket` (the live connection).
-`crowd`: published rate and memory alone, and with fifty viewers of the stream of which half never read.
+`latency`: milliseconds from a key press or the start of a request to the first published frame that differs. The camera
+shows a still picture, so only the command changes it. The ways are `key` (typed into a terminal), `ctl` (the program
+`stylecam ctl`, from its start), `post` (HTTP with JSON), `get` (the address alone, a new connection each time) and
+`socket` (the WebSocket).
+`crowd`: published rate and memory without viewers, and with fifty viewers of the stream, half of which never read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import pty
 import random
 import selectors
 import socket
-import statistics
 import subprocess
 import sys
 import threading
@@ -52,11 +51,11 @@ SURFACES = ("key", "ctl", "post", "get", "socket")
 CTL = (sys.executable, "-m", "stylecam", "ctl", "--pid", str(os.getpid()), "bypass")
 VIEWERS, READERS = 50, 25
 APART_S = (0.5, 0.9)
-"""Between two orders: longer than a morph takes."""
+"""The pause between two commands, in seconds: longer than a change of style takes."""
 SETTLE_S, PATIENCE_S = 4.0, 10.0
 
 
-class Watcher(Sink):
+class Watcher(NullSink):
     """Remembers when the published picture last changed."""
 
     name = "watcher"
@@ -67,19 +66,13 @@ class Watcher(Sink):
         self.changed = threading.Event()
         self.changed_at = 0.0
 
-    def _open(self, size: Size, fps: float) -> None:
-        pass
-
     def _write(self, frame: Frame) -> None:
         now = time.perf_counter()
-        looked_at = frame.image[::16, ::16].astype(np.int16)
-        if self._last is not None and np.abs(looked_at - self._last).mean() > 0.5 and not self.changed.is_set():
+        pixels = frame.image[::16, ::16].astype(np.int16)
+        if self._last is not None and np.abs(pixels - self._last).mean() > 0.5 and not self.changed.is_set():
             self.changed_at = now
             self.changed.set()
-        self._last = looked_at
-
-    def _close(self) -> None:
-        pass
+        self._last = pixels
 
 
 def main() -> None:
@@ -90,19 +83,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    size = Size.parse(given.size)
+    options = parser.parse_args()
+    size = Size.parse(options.size)
     results: dict[str, Any] = {}
-    if "latency" in given.only:
-        results["latency_ms"] = latency(size, given.samples)
-    if "crowd" in given.only:
-        results["crowd"] = crowd(size, given.seconds)
-    print(json.dumps({"size": str(size), **results}, indent=2) if given.json else table(results))
+    if "latency" in options.only:
+        results["latency_ms"] = latency(size, options.samples)
+    if "crowd" in options.only:
+        results["crowd"] = crowd(size, options.seconds)
+    print(json.dumps({"size": str(size), **results}, indent=2) if options.json else table(results))
 
 
 @contextlib.contextmanager
 def running(size: Size, camera: str, sink: Sink) -> Iterator[Session]:
-    """A live run with a server, in another thread."""
+    """Run a live session with a server in another thread."""
     settings = Settings(camera=camera, style="great_wave", size=size, token=TOKEN, hotkeys=False, always_on=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with Session(settings, Catalog.load([shipped_models()]), sinks=[sink]) as live:
@@ -117,7 +110,7 @@ def running(size: Size, camera: str, sink: Sink) -> Iterator[Session]:
 
 
 def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
-    """Milliseconds from order to changed frame, for each surface."""
+    """Measure the milliseconds from command to changed frame, for each way to send it."""
     keyboard, terminal = pty.openpty()
     watcher, results = Watcher(), {}
     with os.fdopen(terminal, "r") as sys.stdin, running(size, str(PORTRAIT), watcher) as live:
@@ -125,16 +118,16 @@ def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
         server = live.server
         loop = asyncio.new_event_loop()
         listener = Listener(live.server.port)
-        ways: dict[str, Callable[[], None]] = {
-            "key": lambda: void(os.write(keyboard, b"b")),
-            "ctl": lambda: void(subprocess.run(CTL, stdout=subprocess.DEVNULL, check=True)),
+        ways: dict[str, Callable[[], object]] = {
+            "key": lambda: os.write(keyboard, b"b"),
+            "ctl": lambda: subprocess.run(CTL, stdout=subprocess.DEVNULL, check=True),
             "post": lambda: ask(live, "POST", "/api/actions/bypass"),
             "get": lambda: ask(live, "GET", f"/api/do/bypass?token={TOKEN}"),
-            "socket": lambda: loop.run_until_complete(listener.say({"id": 1, "action": "bypass"})),
+            "socket": lambda: loop.run_until_complete(listener.send({"id": 1, "action": "bypass"})),
         }
         with registered(current_instance([], [], server.host, server.port, server.token)):
             for surface in SURFACES:
-                if surface == "socket":  # only now: one that does not answer pings is let go
+                if surface == "socket":  # only now, because a client that does not answer pings is disconnected
                     loop.run_until_complete(listener.connect())
                 results[surface] = [sample(watcher, ways[surface]) for _ in range(samples)]
         loop.run_until_complete(listener.close())
@@ -143,23 +136,19 @@ def latency(size: Size, samples: int) -> dict[str, dict[str, float]]:
     return {surface: spread(times) for surface, times in results.items()}
 
 
-def sample(watcher: Watcher, act: Callable[[], None]) -> float:
-    """Milliseconds from one order to the first frame that shows it."""
+def sample(watcher: Watcher, act: Callable[[], object]) -> float:
+    """Return the milliseconds from one command to the first frame that shows it."""
     time.sleep(random.uniform(*APART_S))
     watcher.changed.clear()
     began = time.perf_counter()
     act()
     if not watcher.changed.wait(PATIENCE_S):
-        raise SystemExit("an order did not show")
+        raise SystemExit("a command did not show in the picture")
     return (watcher.changed_at - began) * 1000
 
 
-def void(_: object) -> None:
-    """Forget a result."""
-
-
 def ask(live: Session, method: str, path: str) -> None:
-    """One request on a connection of its own; returns with the answer."""
+    """Send one request on a connection of its own and wait for the answer."""
     assert live.server is not None
     connection = http.client.HTTPConnection("127.0.0.1", live.server.port, timeout=PATIENCE_S)
     connection.request(method, path, headers={"Authorization": f"Bearer {TOKEN}"})
@@ -171,7 +160,7 @@ def ask(live: Session, method: str, path: str) -> None:
 
 
 class Listener:
-    """One live connection that is kept open."""
+    """A WebSocket connection."""
 
     def __init__(self, port: int) -> None:
         self._url = f"ws://127.0.0.1:{port}/api/live?token={TOKEN}"
@@ -181,8 +170,8 @@ class Listener:
         self._session = aiohttp.ClientSession()
         self._socket = await self._session.ws_connect(self._url)
 
-    async def say(self, message: dict[str, Any]) -> None:
-        """Say something; returns with its answer."""
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a command and wait for its result."""
         await self._socket.send_json(message)
         while (await self._socket.receive_json())["type"] != "done":
             pass
@@ -194,18 +183,13 @@ class Listener:
 
 
 def spread(times: list[float]) -> dict[str, float]:
-    """Percentiles."""
-    ordered = sorted(times)
-    last = len(ordered) - 1
-    return {
-        "p50": round(statistics.median(ordered), 1),
-        "p95": round(ordered[round(0.95 * last)], 1),
-        "max": round(ordered[last], 1),
-    }
+    """Return the percentiles of `times`."""
+    p50, p95, largest = np.percentile(times, (50, 95, 100))
+    return {"p50": round(p50, 1), "p95": round(p95, 1), "max": round(largest, 1)}
 
 
 def crowd(size: Size, seconds: float) -> dict[str, Any]:
-    """Rate and memory without viewers, and with many; the viewers are a process of their own."""
+    """Measure rate and memory without viewers, and with many, which are a process of their own."""
     with running(size, "demo", NullSink()) as live:
         assert live.server is not None
         alone = during(live, seconds)
@@ -222,7 +206,7 @@ def crowd(size: Size, seconds: float) -> dict[str, Any]:
 
 
 def during(live: Session, seconds: float) -> dict[str, Any]:
-    """What is published and painted in the next `seconds`, and the most memory in use."""
+    """Measure what is published and styled in the next `seconds`, and the most memory in use."""
     process, began, most = psutil.Process(), time.perf_counter(), 0.0
     before = live.pipeline.report()
     while time.perf_counter() - began < seconds:
@@ -239,7 +223,7 @@ def during(live: Session, seconds: float) -> dict[str, Any]:
 
 
 def view(port: int, taken: Any) -> None:
-    """Open the stream many times; only `READERS` of them read. Counts the bytes taken."""
+    """Open the stream `VIEWERS` times, read `READERS` of them, and count the received bytes in `taken`."""
     selector, connections = selectors.DefaultSelector(), []
     for number in range(VIEWERS):
         connection = socket.create_connection(("127.0.0.1", port))
@@ -247,15 +231,15 @@ def view(port: int, taken: Any) -> None:
         connections.append(connection)
         if number < READERS:
             selector.register(connection, selectors.EVENT_READ)
-    room = bytearray(2**20)
+    buffer = bytearray(2**20)
     while True:
         for key, _ in selector.select():
             assert isinstance(key.fileobj, socket.socket)
-            taken.value += key.fileobj.recv_into(room)
+            taken.value += key.fileobj.recv_into(buffer)
 
 
 def table(results: dict[str, Any]) -> str:
-    """The results for people."""
+    """Return the results as text."""
     lines = []
     for surface, times in results.get("latency_ms", {}).items():
         lines.append(f"{surface:<8} p50 {times['p50']:6.1f}  p95 {times['p95']:6.1f}  max {times['max']:6.1f} ms")

@@ -1,11 +1,11 @@
-"""How fast are `stylecam image` and `stylecam video`, and how much memory do they take? One run, one table.
+"""Measure the speed and the memory of `stylecam image` and `stylecam video`.
 
     python -m benchmarks.pictures                  # everything, about 5 minutes on two cores
     python -m benchmarks.pictures --only large
     python -m benchmarks.pictures --photos 2 --seconds 0.5 --megapixels 4 --json
 
 Scenarios: `folder` (photographs of 1920×1080), `clip` (1280×720 at 30 a second, with sound), `large` (one picture of
-50 megapixels, and whether its tiles show). All are made of the demo picture.
+50 megapixels, and whether its tiles show). All pictures are made from the demo picture.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from stylecam.stylize.image import PADDING, TILE_MARGIN, TILE_SIDE, spans
 
 PHOTO, FRAME, FPS = Size(1920, 1080), Size(1280, 720), 30
 _TO_MB = 2**20 if sys.platform == "darwin" else 2**10
-"""The unit in which the system tells a process's largest memory."""
+"""Divides `ru_maxrss`, which is in bytes on macOS and in KiB elsewhere, to give MiB."""
 
 
 def main() -> None:
@@ -49,42 +49,42 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--megapixels", type=float, default=50.0)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
     results = {}
-    for name in given.only:
+    for name in options.only:
         print(f"{name} ...", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
-            results[name] = SCENARIOS[name](Path(folder), given)
+            results[name] = SCENARIOS[name](Path(folder), options)
     report = {
         "machine": {**asdict(HostInfo.collect()), "av": av.__version__},
-        "style": given.style,
+        "style": options.style,
         "results": results,
     }
-    print(json.dumps(report, indent=2) if given.json else table(report))
+    print(json.dumps(report, indent=2) if options.json else table(report))
 
 
-def photographs(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """A folder of photographs."""
+def photographs(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Stylize a folder of photographs."""
     (folder / "photos").mkdir()
-    for number in range(given.photos):
-        cv2.imwrite(str(folder / "photos" / f"{number}.jpg"), seen(PHOTO, number / max(1, given.photos)))
-    taken = run("image", str(folder / "photos"), "-o", str(folder / "painted"), "--style", given.style, "--json")
-    return {**taken, "images": given.photos, "per_second": given.photos / taken["seconds"]}
+    for number in range(options.photos):
+        cv2.imwrite(str(folder / "photos" / f"{number}.jpg"), demo_picture(PHOTO, number / max(1, options.photos)))
+    taken = run("image", str(folder / "photos"), "-o", str(folder / "painted"), "--style", options.style, "--json")
+    return {**taken, "images": options.photos, "per_second": options.photos / taken["seconds"]}
 
 
-def clip(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """A clip with sound."""
-    frames = max(2, round(given.seconds * FPS))
+def clip(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Stylize a clip with sound."""
+    frames = max(2, round(options.seconds * FPS))
     film(folder / "clip.mp4", frames)
-    taken = run("video", str(folder / "clip.mp4"), "-o", str(folder / "out.mp4"), "--style", given.style, "--json")
+    taken = run("video", str(folder / "clip.mp4"), "-o", str(folder / "out.mp4"), "--style", options.style, "--json")
     return {**taken, "images": frames, "per_second": frames / taken["seconds"]}
 
 
-def large(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """One large picture, and how much more neighbouring pixels differ across the borders of tiles than elsewhere."""
-    height = round(math.sqrt(given.megapixels * 1e6 * 3 / 4))
-    cv2.imwrite(str(folder / "large.jpg"), seen(Size(round(height * 4 / 3), height), 0))
-    taken = run("image", str(folder / "large.jpg"), "-o", str(folder / "out.png"), "--style", given.style, "--json")
+def large(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Stylize one large picture, and compare neighbouring pixels across the borders of tiles with those elsewhere."""
+    height = round(math.sqrt(options.megapixels * 1e6 * 3 / 4))
+    cv2.imwrite(str(folder / "large.jpg"), demo_picture(Size(round(height * 4 / 3), height), 0))
+    taken = run("image", str(folder / "large.jpg"), "-o", str(folder / "out.png"), "--style", options.style, "--json")
     painted = ImageFile.read(folder / "out.png").image
     return {**taken, "megapixels": painted.shape[0] * painted.shape[1] / 1e6, **seams(painted)}
 
@@ -96,8 +96,8 @@ SCENARIOS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
 }
 
 
-def seen(size: Size, shift: float) -> Image:
-    """The demo picture at `size`, moved on by `shift` of its height, with a camera's noise."""
+def demo_picture(size: Size, shift: float) -> Image:
+    """Return the demo picture at `size`, shifted by `shift` of its height, with sensor noise."""
     path = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
     whole = cast(Image, cv2.imread(str(path)))
     image = fit(np.roll(whole, round(shift * whole.shape[0]), 0), size)
@@ -106,13 +106,13 @@ def seen(size: Size, shift: float) -> Image:
 
 
 def film(path: Path, frames: int) -> None:
-    """Write a clip of so many frames, with a tone."""
+    """Write a clip of `frames` frames with a tone."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"})
         video.width, video.height, video.pix_fmt = *FRAME, "yuv420p"
         sound = container.add_stream("aac", rate=48_000, layout="mono")
         for number in range(frames):
-            image = seen(FRAME, number / (10 * FPS))
+            image = demo_picture(FRAME, number / (10 * FPS))
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         times = np.arange(48_000 * frames // FPS, dtype=np.float32) / 48_000
         tone = av.AudioFrame.from_ndarray(np.sin(2 * np.pi * 440 * times)[None, :], format="fltp", layout="mono")
@@ -121,7 +121,7 @@ def film(path: Path, frames: int) -> None:
 
 
 def run(*arguments: str) -> dict[str, Any]:
-    """Run `stylecam`; its wall time and the most memory it had."""
+    """Run `stylecam` and return its wall time and its peak memory."""
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "stylecam", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -134,7 +134,7 @@ def run(*arguments: str) -> dict[str, Any]:
 
 
 def seams(painted: Image) -> dict[str, Any]:
-    """The mean difference of neighbours across tile borders, and at the same places of the network's grid elsewhere."""
+    """Return the mean difference of neighbours across tile borders, and at like places of the grid inside tiles."""
     across: list[float] = []
     inside: list[float] = []
     for image in (painted, painted.swapaxes(0, 1)):
@@ -155,18 +155,18 @@ def _step(image: npt.NDArray[np.uint8], column: int) -> float:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report for people."""
+    """Return the report as text."""
     lines = [", ".join(f"{key} {value}" for key, value in report["machine"].items()), f"style {report['style']}"]
     for name, one in report["results"].items():
-        told = f"{name:8}{one['seconds']:7.1f} s  peak {one['peak_mb']:5.0f} MB"
+        line = f"{name:8}{one['seconds']:7.1f} s  peak {one['peak_mb']:5.0f} MB"
         if "images" in one:
-            told += f"  {one['images']} images, {one['per_second']:.2f} a second"
+            line += f"  {one['images']} images, {one['per_second']:.2f} a second"
         if "megapixels" in one:
-            told += f"  {one['megapixels']:.1f} megapixels"
+            line += f"  {one['megapixels']:.1f} megapixels"
         if "across_borders" in one:
-            told += f", neighbours differ by {one['across_borders']:.2f} across tile borders"
-            told += f", by {one['inside_tiles']:.2f} inside"
-        lines.append(told)
+            line += f", neighbours differ by {one['across_borders']:.2f} across tile borders"
+            line += f", by {one['inside_tiles']:.2f} inside"
+        lines.append(line)
     return "\n".join(lines)
 
 

@@ -1,14 +1,14 @@
-"""How still is a painting where nothing moves, and does what moves leave a trail? With and without the stabiliser.
+"""Measure how steady styled pictures are, and whether motion leaves a trail, with and without the temporal filter.
 
     python -m benchmarks.steadiness                          # every style on the demo picture, about 3 minutes
     python -m benchmarks.steadiness --styles udnie --json
     python -m benchmarks.steadiness --clips DIR              # also the warped error, on each clip in DIR
 
 Flicker: a still picture with sensor noise of 3 and 6 levels; the standard deviation of each value over time, averaged
-over the picture, as a share of the camera's own. Warped error: frame after frame against the one before, moved as the
-scene moves, in levels (see stylecam/training/steadiness.py). Cut: the largest difference, after the scene was replaced,
-from the unstabilised picture. Square: the same where a moving square was two frames ago or longer, of an area's
-mean and (in brackets) of single pixels. CaseTimings are the stabiliser's alone.
+over the picture, as a share of the camera picture's. Warped error: each frame compared with the frame before, warped by
+the scene's motion, in levels (see stylecam/training/steadiness.py). Cut: the largest difference from the unfiltered
+picture after a change of scene. Square: the same where a moving square was at least two frames ago, of an area's mean
+and (in brackets) of single pixels. Times are those of the filter alone.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
 
-import stylecam
+from stylecam.engines.autotune import sample_picture
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.evaluation.host import HostInfo
 from stylecam.evaluation.quality.model_runner import FloatImage
@@ -55,9 +55,9 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, metavar="DIR")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    cv2.setNumThreads(given.threads)
-    model = Model.read(given.model)
+    options = parser.parse_args()
+    cv2.setNumThreads(options.threads)
+    model = Model.read(options.model)
     session = OpenCVEngine("cpu").session(model, SIZE.width + 2 * PADDING, SIZE.height + 2 * PADDING)
 
     def painter(index: int) -> Paint:
@@ -67,26 +67,28 @@ def main() -> None:
         )
 
     clips = (
-        sorted(path for path in given.clips.iterdir() if path.suffix in (".mkv", ".mp4", ".avi")) if given.clips else []
+        sorted(path for path in options.clips.iterdir() if path.suffix in (".mkv", ".mp4", ".avi"))
+        if options.clips
+        else []
     )
     scenes = {path.stem: ClipMotion(read_clip(path, MOVING, SIZE)) for path in clips}
     results = {}
     for card in read_cards(model):
-        if not given.styles or card.name in given.styles:
+        if not options.styles or card.name in options.styles:
             print(f"{card.name} ...", file=sys.stderr)
-            results[card.name] = measure(painter(card.index), given.strength, scenes)
+            results[card.name] = measure(painter(card.index), options.strength, scenes)
     report = {
-        "machine": {**asdict(HostInfo.collect()), "threads": given.threads},
-        "strength": given.strength,
+        "machine": {**asdict(HostInfo.collect()), "threads": options.threads},
+        "strength": options.strength,
         "size": list(SIZE),
         "styles": results,
-        "ms": {str(size): milliseconds(size, given.strength) for size in SIZES},
+        "ms": {str(size): milliseconds(size, options.strength) for size in SIZES},
     }
-    print(json.dumps(report, indent=2) if given.json else table(report))
+    print(json.dumps(report, indent=2) if options.json else table(report))
 
 
 def measure(paint: Paint, strength: float, scenes: dict[str, ClipMotion]) -> dict[str, Any]:
-    """All figures of one style: each without and with the stabiliser."""
+    """Return all figures of one style, each without and with the filter."""
     return {
         "flicker": {str(sigma): flickers(paint, strength, sigma) for sigma in SIGMAS},
         "warped": {name: warped(paint, strength, scene) for name, scene in scenes.items()},
@@ -96,13 +98,12 @@ def measure(paint: Paint, strength: float, scenes: dict[str, ClipMotion]) -> dic
 
 
 def still() -> Image:
-    """The demo picture."""
-    path = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
-    return np.ascontiguousarray(fit(cast(Image, cv2.imread(str(path))), SIZE))
+    """Return the demo picture."""
+    return np.ascontiguousarray(sample_picture(SIZE))
 
 
 def noised(image: Image, sigma: float, count: int) -> Iterator[Image]:
-    """`image` so many times, with a camera's noise."""
+    """Yield `image` `count` times with sensor noise."""
     chance = np.random.default_rng(0)
     for _ in range(count):
         noise = sigma * chance.standard_normal(image.shape, dtype=np.float32)
@@ -110,7 +111,7 @@ def noised(image: Image, sigma: float, count: int) -> Iterator[Image]:
 
 
 def flickers(paint: Paint, strength: float, sigma: float) -> list[float]:
-    """The painting's flicker without and with the stabiliser, as shares of the camera's."""
+    """Return the flicker without and with the filter, as shares of the camera picture's."""
     steady = TemporalFilter()
     cameras, without, steadied = [], [], []
     for camera in noised(still(), sigma, WARM + MEASURED):
@@ -127,7 +128,7 @@ def _deviation(pictures: list[Image]) -> float:
 
 
 def warped(paint: Paint, strength: float, scene: ClipMotion) -> list[float]:
-    """The warped error without and with the stabiliser, in levels."""
+    """Return the warped error without and with the filter, in levels."""
     steady = TemporalFilter()
 
     def without(camera: Image) -> FloatImage:
@@ -140,7 +141,7 @@ def warped(paint: Paint, strength: float, scene: ClipMotion) -> list[float]:
 
 
 def cut(paint: Paint, strength: float) -> int:
-    """How far the first picture after a cut is from the unstabilised one, in levels at most."""
+    """Return the largest difference, in levels, of the first picture after a cut from the unfiltered one."""
     steady, before = TemporalFilter(), still()
     for camera in noised(before, SIGMAS[0], WARM):
         steady.apply(paint(camera), camera, strength)
@@ -150,7 +151,7 @@ def cut(paint: Paint, strength: float) -> int:
 
 
 def square(paint: Paint, strength: float) -> dict[str, float]:
-    """How far the picture is from the unstabilised one where a square was at least two frames ago, in levels.
+    """Return how much the picture differs from the unfiltered one where a square was two or more frames ago, in levels.
 
     `pixels` is the largest difference of a pixel: also strokes that the network lays anew every frame while something
     moves near them, which steadying slows. `area` is the largest difference of an area's mean: a trail of the square.
@@ -172,7 +173,7 @@ def square(paint: Paint, strength: float) -> dict[str, float]:
 
 
 def milliseconds(size: Size, strength: float) -> dict[str, float]:
-    """Median times for a still noisy picture and for one in which a third moves."""
+    """Return the filter's median times for a still noisy picture and for one in which a third moves."""
     shown = np.ascontiguousarray(fit(still(), size))
     found = {}
     for name, step in (("still", 0), ("moving", 5)):
@@ -192,15 +193,15 @@ def milliseconds(size: Size, strength: float) -> dict[str, float]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report for people; each pair is without and with."""
+    """Return the report as text; each pair is without and with the filter."""
     lines = [", ".join(f"{key} {value}" for key, value in report["machine"].items())]
     lines.append(f"strength {report['strength']}, {report['size'][0]}x{report['size'][1]}")
     for name, one in report["styles"].items():
-        told = [f"{name:18}"]
-        told += [f"flicker at {sigma}: {a:.3f} {b:.3f} " for sigma, (a, b) in one["flicker"].items()]
-        told += [f"{clip}: {a:.2f} {b:.2f} " for clip, (a, b) in one["warped"].items()]
+        line = [f"{name:18}"]
+        line += [f"flicker at {sigma}: {a:.3f} {b:.3f} " for sigma, (a, b) in one["flicker"].items()]
+        line += [f"{clip}: {a:.2f} {b:.2f} " for clip, (a, b) in one["warped"].items()]
         lines.append(
-            " ".join(told) + f" cut {one['cut']}  square {one['square']['area']:.1f} ({one['square']['pixels']:.0f})"
+            " ".join(line) + f" cut {one['cut']}  square {one['square']['area']:.1f} ({one['square']['pixels']:.0f})"
         )
     for size, one in report["ms"].items():
         lines.append(f"{size:10} still {one['still']:.2f} ms, moving {one['moving']:.2f} ms")

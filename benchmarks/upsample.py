@@ -1,20 +1,20 @@
-"""How well, and how fast, is a small painting enlarged? Several ways side by side in one run, one table.
+"""Measure how well and how fast several methods enlarge a small styled picture.
 
     python -m benchmarks.upsample                                # the demo picture, about a minute on two cores
     python -m benchmarks.upsample --pictures FOLDER --styles udnie the_scream --rungs 640x360
     python -m benchmarks.upsample --crops crops.png --json
 
-Each picture gets a camera's noise (sigma 3) and is painted at the output's size and at each rung; then
+Each picture gets sensor noise (sigma 3) and is styled at the output's size and at each rung; then
 
-- `ms` is the median time to enlarge one rung's painting, `times` how many of the plain bilinear enlargement's that is;
+- `ms` is the median time to enlarge one rung's picture, `times` that time divided by the bilinear enlargement's;
 - `edges` is the gradient energy (Sobel, of the light) where the camera sees strong edges (a Sobel magnitude of 80 or
-  more), as a share of the full-size painting's: 1 is as sharp as painted at full size, less is blurred;
+  more), as a share of the full-size picture's: 1 is as sharp as styled at full size, less is blurred;
 - `calm` is the same where the camera sees none (below 12): what is added there is noise or a ghost of the photograph;
-- `flicker` is the mean difference, in levels, of two results that differ in the camera's noise only; then where it
-  sees strong edges and where it sees none. The last line of a rung gives the full-size painting's own.
+- `flicker` is the mean difference, in levels, of two results that differ in the sensor noise only; then the same where
+  the camera sees strong edges, and where it sees none. The last line of a rung is the full-size picture's.
 
-`guided` is the whole linear model instead of the painting (He and Sun 2015), `bilateral` the joint bilateral
-upsampling of Kopf et al. 2007, both written plainly for reference.
+`guided` is the linear model alone (He and Sun 2015), `bilateral` the joint bilateral
+upsampling of Kopf et al. 2007; both are plain reference implementations.
 """
 
 from __future__ import annotations
@@ -31,15 +31,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-import stylecam
-from stylecam.engines.base import InferenceSession
+from stylecam.engines.autotune import sample_picture
+from stylecam.engines.base import SessionCache
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.evaluation.host import HostInfo
 from stylecam.media.frame import Image, Size
 from stylecam.media.sources.images import SUFFIXES
 from stylecam.media.transforms import fit, pad_by_reflection, resize
 from stylecam.models.catalog import Catalog, shipped_models
-from stylecam.models.model import Model
 from stylecam.stylize.live import PADDING
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 
@@ -47,9 +46,9 @@ STYLES = ("starry_night", "the_scream", "udnie", "red_chalk", "great_wave")
 RUNGS = ("640x360", "768x432", "960x544")
 NOISE = 3.0
 STRONG, NONE = 80, 12
-"""Sobel magnitudes of the camera's light, in levels: at least, at most."""
+"""Strong edges have at least, flat areas at most, this Sobel magnitude of the camera's light, in levels."""
 PATIENCE_S = 5.0
-"""A way that took this long in all is not timed further: the bilateral takes a second each."""
+"""A method that has taken this long in all is not timed further: the bilateral one takes a second each time."""
 CROP = Size(240, 270)
 
 Enlarge = Callable[[Image, Image, Image], Image]
@@ -58,7 +57,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture as the camera sees it twice, and where it has strong edges and where none."""
+    """One picture with two samples of sensor noise, and where it has strong edges and where none."""
 
     views: tuple[Image, Image]
     strong: Mask
@@ -66,7 +65,7 @@ class Scene:
 
     @classmethod
     def of(cls, clean: Image) -> Scene:
-        """The scene of a picture without noise."""
+        """Make the scene of a picture without noise."""
         steepness = energy(clean)
         return cls((_noisy(clean, 1), _noisy(clean, 2)), steepness >= STRONG**2, steepness <= NONE**2)
 
@@ -78,37 +77,37 @@ def main() -> None:
     parser.add_argument("--rungs", nargs="+", type=Size.parse, default=[Size.parse(rung) for rung in RUNGS])
     parser.add_argument("--styles", nargs="+", default=list(STYLES))
     parser.add_argument("--pictures", type=Path, help="a folder of pictures instead of the demo's")
-    parser.add_argument("--times", type=int, default=60, help="how often each way is timed")
+    parser.add_argument("--times", type=int, default=60, help="how often each method is timed")
     parser.add_argument("--crops", type=Path, help="write crops of the first rung beside each other to this PNG")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    scenes = [Scene.of(picture) for picture in pictures(given.pictures, given.size)]
-    ways = ways_to(given.size)
-    painter = Paintings(given.styles)
-    whole = [painter.paint(scene, given.size) for scene in scenes]
+    options = parser.parse_args()
+    scenes = [Scene.of(picture) for picture in pictures(options.pictures, options.size)]
+    ways = ways_to(options.size)
+    painter = Paintings(options.styles)
+    whole = [painter.paint(scene, options.size) for scene in scenes]
     rungs: dict[str, Any] = {}
-    for rung in given.rungs:
+    for rung in options.rungs:
         small = [painter.paint(scene, rung) for scene in scenes]
         found = {name: measure(way, scenes, small, whole, rung) for name, way in ways.items()}
-        milliseconds = timed(ways, scenes[0], small[0][0][0], rung, given.times)
+        milliseconds = timed(ways, scenes[0], small[0][0][0], rung, options.times)
         for name, figures in found.items():
             figures |= {"ms": milliseconds[name], "times": milliseconds[name] / milliseconds["bilinear"]}
         rungs[str(rung)] = found | {"painted at full size": _judged(scenes, whole, whole)}
-        if given.crops is not None and rung == given.rungs[0]:
-            cv2.imwrite(str(given.crops), crops(ways, scenes, small, whole, rung))
+        if options.crops is not None and rung == options.rungs[0]:
+            cv2.imwrite(str(options.crops), crops(ways, scenes, small, whole, rung))
     host = HostInfo.collect()
     report = {
         "machine": {**asdict(host), "threads": cv2.getNumThreads()},
-        "size": str(given.size),
+        "size": str(options.size),
         "pictures": len(scenes),
-        "styles": given.styles,
+        "styles": options.styles,
         "rungs": rungs,
     }
-    print(json.dumps(report, indent=2) if given.json else f"{host}\n{table(report)}")
+    print(json.dumps(report, indent=2) if options.json else f"{host}\n{table(report)}")
 
 
 def ways_to(size: Size) -> dict[str, Enlarge]:
-    """The ways to enlarge to `size`, each of (painting, camera at its size, camera at full size)."""
+    """Return the methods to enlarge to `size`, each of (styled, camera at its size, camera at full size)."""
     return {
         "bilinear": lambda styled, camera, view: cast(Image, cv2.resize(styled, size)),
         "bicubic": lambda styled, camera, view: resize(styled, size),
@@ -119,7 +118,7 @@ def ways_to(size: Size) -> dict[str, Enlarge]:
 
 
 def guided(styled: Image, camera: Image, view: Image, radius: int = 1, noise: float = 50.0) -> Image:
-    """The fast guided filter with the light of `view` as its guide."""
+    """Enlarge by the fast guided filter with the light of `view` as its guide."""
 
     def mean(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return cast("npt.NDArray[Any]", cv2.boxFilter(plane, cv2.CV_32F, (2 * radius + 1,) * 2))
@@ -138,7 +137,7 @@ def guided(styled: Image, camera: Image, view: Image, radius: int = 1, noise: fl
 def joint_bilateral(
     styled: Image, camera: Image, view: Image, radius: int = 2, near: float = 0.7, alike: float = 12.0
 ) -> Image:
-    """Each pixel the mean of small ones that are near (sigma in small pixels) and alike (in levels of the camera)."""
+    """Enlarge by weighted means of small pixels that are near (sigma, small pixels) and alike (sigma, camera levels)."""
     height, width = view.shape[:2]
     rows, columns = styled.shape[:2]
     y = (np.arange(height, dtype=np.float32) + 0.5) * rows / height - 0.5
@@ -159,29 +158,22 @@ def joint_bilateral(
 
 
 class Paintings:
-    """Paints scenes in several styles."""
+    """Stylizes scenes in several styles."""
 
     def __init__(self, styles: Iterable[str]) -> None:
         catalog = Catalog.load([shipped_models()])
         self._mixes = [mix for mix in map(catalog.parse, styles) if mix is not None]
-        self._engine = OpenCVEngine("cpu")
-        self._sessions: dict[tuple[str, Size], InferenceSession] = {}
+        self._sessions = SessionCache(OpenCVEngine("cpu"))
 
     def paint(self, scene: Scene, size: Size) -> list[tuple[Image, Image]]:
-        """For each style both views, painted at `size`."""
+        """Return both views at `size` in each style."""
         painted = []
         for mix in self._mixes:
-            session = self._session(mix.model, size)
+            session = self._sessions.get(mix.model, size.width + 2 * PADDING, size.height + 2 * PADDING)
             views = (pad_by_reflection(resize(view, size), PADDING) for view in scene.views)
             first, second = (session.stylize(view, mix.weights)[PADDING:-PADDING, PADDING:-PADDING] for view in views)
             painted.append((np.ascontiguousarray(first), np.ascontiguousarray(second)))
         return painted
-
-    def _session(self, model: Model, size: Size) -> InferenceSession:
-        if (model.key, size) not in self._sessions:
-            session = self._engine.session(model, size.width + 2 * PADDING, size.height + 2 * PADDING)
-            self._sessions[model.key, size] = session
-        return self._sessions[model.key, size]
 
 
 def measure(
@@ -191,7 +183,7 @@ def measure(
     whole: list[list[tuple[Image, Image]]],
     rung: Size,
 ) -> dict[str, float]:
-    """How sharp and how calm one way's results are."""
+    """Measure how sharp and how calm the results of one method are."""
     results = []
     for scene, painted in zip(scenes, small, strict=True):
         cameras = [resize(view, rung) for view in scene.views]
@@ -200,7 +192,7 @@ def measure(
 
 
 def timed(ways: dict[str, Enlarge], scene: Scene, styled: Image, rung: Size, times: int) -> dict[str, float]:
-    """The median milliseconds of each way, taken in turns so that what else the machine does meets them alike."""
+    """Return each method's median milliseconds; they run in turns so that other load affects all alike."""
     view = scene.views[0]
     camera = resize(view, rung)
     taken: dict[str, list[float]] = {name: [] for name in ways}
@@ -214,18 +206,17 @@ def timed(ways: dict[str, Enlarge], scene: Scene, styled: Image, rung: Size, tim
 
 
 def energy(image: Image) -> npt.NDArray[np.float32]:
-    """The squared Sobel magnitude of the light at each pixel."""
+    """Return the squared Sobel magnitude of the light at each pixel."""
     light = _light(image)
     across, along = cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)
     return cast("npt.NDArray[np.float32]", across * across + along * along)
 
 
 def pictures(folder: Path | None, size: Size) -> list[Image]:
-    """The pictures of `folder` that can be read, or the demo's, cropped and resized to `size`."""
+    """Read the pictures of `folder`, or else the demo picture, cropped and resized to `size`."""
     if folder is None:
-        paths = [Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"]
-    else:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+        return [sample_picture(size)]
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     read = [cv2.imread(str(path)) for path in paths]
     found = [fit(cast(Image, image), size) for image in read if image is not None]
     if not found:
@@ -240,7 +231,7 @@ def crops(
     whole: list[list[tuple[Image, Image]]],
     rung: Size,
 ) -> Image:
-    """Row by row a style, column by column the camera, each way and the full-size painting, twice as large."""
+    """Return a table of crops, enlarged twice: a row for each style; the camera, each method and the full-size picture."""
     rows = []
     for scene, painted, full in zip(scenes, small, whole, strict=True):
         view = scene.views[0]
@@ -252,7 +243,7 @@ def crops(
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report for people."""
+    """Return the report as text."""
     lines = [f"{report['pictures']} pictures, styles {', '.join(report['styles'])}"]
     for rung, found in report["rungs"].items():
         lines += ["", f"{rung} to {report['size']:14} ms  times  edges   calm  flicker  at edges  elsewhere"]
@@ -278,10 +269,10 @@ def _judged(
     found: dict[str, list[float]] = {}
     for scene, painted, full in zip(scenes, results, whole, strict=True):
         for (first, second), (finest, _) in zip(painted, full, strict=True):
-            steepness, wanted, moved = energy(first), energy(finest), cv2.absdiff(first, second).mean(axis=2)
+            steepness, expected, moved = energy(first), energy(finest), cv2.absdiff(first, second).mean(axis=2)
             for name, value in (
-                ("edges", steepness[scene.strong].mean() / wanted[scene.strong].mean()),
-                ("calm", steepness[scene.calm].mean() / wanted[scene.calm].mean()),
+                ("edges", steepness[scene.strong].mean() / expected[scene.strong].mean()),
+                ("calm", steepness[scene.calm].mean() / expected[scene.calm].mean()),
                 ("flicker", moved.mean()),
                 ("flicker_at_edges", moved[scene.strong].mean()),
                 ("flicker_elsewhere", moved[scene.calm].mean()),

@@ -1,4 +1,4 @@
-"""Makes Johnson's network, the usual reference for speed, with random weights: for its cost, not its pictures."""
+"""Make Johnson's network, the usual reference for speed, with random weights: for its cost, not its pictures."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from stylecam.errors import BenchError
 from stylecam.models.model import Model
-from stylecam.models.onnx import proto, wire
-from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, GRAPH_OUTPUT, FloatArray, Node
+from stylecam.utils.optional import load
 
-_MODEL_IR, _MODEL_OPSET, _OPSET_VERSION, _GRAPH_NAME = 1, 8, 2, 2
-_IR, _OPSET = 8, 17
+_MAX_WEIGHT_BYTES = 2**24
 _LAYERS = (
     # name, kernel, stride, channels in, channels out
     ("down.1", 9, 1, 3, 32),
@@ -29,56 +28,27 @@ def johnson() -> Model:
 
     It follows nearly all implementations since: instance norm in place of batch norm, residual blocks padded rather
     than cropped, and nearest doubling before a convolution in place of each fractionally strided one.
+
+    Raises:
+        BenchError: the package onnx is not installed.
     """
-    chance = np.random.default_rng(0)
-    nodes: list[Node] = []
-    weights: dict[str, FloatArray] = {"doubled": np.array([1, 1, 2, 2], np.float32)}
+    onnx = load("onnx", purpose="a comparison with Johnson's network", extra="bench", error=BenchError)
+    from stylecam.models.importers.graph_builder import GraphBuilder
 
-    def constant(name: str, value: FloatArray) -> str:
-        weights[name] = value.astype(np.float32)
-        return name
-
-    def node(op: str, inputs: tuple[str, ...], output: str, **settings: proto.AttributeValue) -> str:
-        nodes.append(Node(op, inputs, (output,), settings))
-        return output
-
+    rng = np.random.default_rng(0)
+    graph = GraphBuilder(_MAX_WEIGHT_BYTES)
     value = skipped = "image"
     for name, kernel, stride, ins, outs in _LAYERS:
         if name.startswith("up"):
-            nearest = {"coordinate_transformation_mode": "asymmetric", "mode": "nearest", "nearest_mode": "floor"}
-            value = node("Resize", (value, "", "doubled"), f"{name}.doubled", **nearest)
+            value = graph.upsample_nearest(value, 2)
         if name.endswith("a"):
             skipped = value
-        scale = (2 / (ins * kernel * kernel)) ** 0.5
-        w = constant(f"{name}.w", chance.standard_normal((outs, ins, kernel, kernel), np.float32) * np.float32(scale))
-        b = constant(f"{name}.b", np.zeros(outs, np.float32))
-        before = (kernel - stride) // 2
-        after = kernel - stride - before
-        shape: dict[str, proto.AttributeValue] = {"kernel_shape": (kernel,) * 2, "strides": (stride,) * 2}
-        value = node("Conv", (value, w, b), f"{name}.c", **shape, pads=(before, before, after, after))
-        if name == "out":
-            node("Sigmoid", (value,), "styled")
-            break
-        ones = constant(f"ones.{outs}", np.ones(outs, np.float32))
-        none = constant(f"none.{outs}", np.zeros(outs, np.float32))
-        value = node("InstanceNormalization", (value, ones, none), f"{name}.n")
-        if name.endswith(".b"):
-            value = node("Add", (value, skipped), f"{name}.sum")
-        else:
-            value = node("Relu", (value,), f"{name}.r")
-    return Model.parse(Path("johnson.onnx"), _file(nodes, weights))
-
-
-def _file(nodes: list[Node], weights: dict[str, FloatArray]) -> bytes:
-    """Encode an ONNX file of these nodes and constants, for pictures of any size."""
-    picture = (1, 3, "height", "width")
-    graph = [
-        *(wire.encode(GRAPH_NODE, node.encode()) for node in nodes),
-        wire.encode(_GRAPH_NAME, b"johnson"),
-        *(wire.encode(GRAPH_INITIALIZER, proto.encode_tensor(*entry)) for entry in weights.items()),
-        wire.encode(GRAPH_INPUT, proto.encode_value_info("image", picture)),
-        wire.encode(GRAPH_OUTPUT, proto.encode_value_info("styled", picture)),
-    ]
-    opset = wire.encode(_MODEL_OPSET, wire.encode_number(_OPSET_VERSION, _OPSET))
-    head = wire.encode_number(_MODEL_IR, _IR)
-    return head + opset + wire.encode(proto.MODEL_GRAPH, b"".join(graph))
+        weight = rng.standard_normal((outs, ins, kernel, kernel), np.float32)
+        weight *= np.float32((2 / (ins * kernel * kernel)) ** 0.5)
+        zeros, ones = np.zeros(outs, np.float32), np.ones(outs, np.float32)
+        value = graph.convolution(value, weight, zeros, (stride, stride), (kernel // 2, kernel // 2))
+        if name != "out":
+            value = graph.instance_norm(value, ones, zeros, 1e-5)
+            value = graph.node("Add", [value, skipped]) if name.endswith("b") else graph.node("Relu", [value])
+    graph.embed([onnx.helper.make_node("Sigmoid", [value], ["styled"])])
+    return Model.parse(Path("johnson.onnx"), graph.encode({}))

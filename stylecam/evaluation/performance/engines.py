@@ -84,7 +84,7 @@ class EngineComparison:
 
     Attributes:
         timings: of each engine at each size, and of Johnson's network at the first size.
-        baseline: Johnson's network.
+        baseline: Johnson's network; None without the package onnx.
         gmac: billions of multiply-adds, by the network's key and the size.
         peak: the highest rate of float32 multiply-adds seen in a matrix product, in billions a second.
         bf16_peak: the same for bfloat16, when an engine computes with it.
@@ -159,7 +159,11 @@ def compare_engines(
     Raises:
         EngineUnavailableError, UsageError: an engine or device named by the user is not there.
     """
-    comparison = EngineComparison(baseline=johnson())
+    comparison = EngineComparison()
+    try:
+        comparison.baseline = johnson()
+    except BenchError as error:  # onnx is missing
+        comparison.problems.append(str(error))
     engines = select_engines(config, comparison.problems)
     sizes, threads = config.engine_sizes, _threads(config) or usable_cores()
     share = 0.9 / len(sizes)

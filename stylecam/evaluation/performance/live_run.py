@@ -1,9 +1,10 @@
-"""Runs a live session in a process of its own and collects what it reports."""
+"""Run a live session in a process of its own and collects what it reports."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import tempfile
@@ -216,24 +217,11 @@ class LiveRunResult:
         return float(last[name] - first[name]) / float(last["t"] - first["t"])
 
 
-class LogReader:
-    """Reads the lines that a process appends to a file of samples; what is in the file already is skipped."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = path.stat().st_size if path.exists() else 0
-
-    def read(self) -> Iterator[LogEntry]:
-        """Return the complete lines since the last call; none while there is no file."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read()
-        except FileNotFoundError:
-            return
-        complete = data[: data.rfind(b"\n") + 1]
-        self._offset += len(complete)
-        yield from map(json.loads, complete.splitlines())
+def new_entries(samples: IO[bytes]) -> Iterator[LogEntry]:
+    """Yield the complete lines that another process has appended to the file `samples` since the last call."""
+    while (line := samples.readline()).endswith(b"\n"):
+        yield json.loads(line)
+    samples.seek(-len(line), os.SEEK_CUR)
 
 
 def run_live(
@@ -250,14 +238,15 @@ def run_live(
     Raises:
         BenchError: the session could not be opened; the message is the session's own.
     """
-    result, log = LiveRunResult(config), LogReader(Path(config.samples))
+    result = LiveRunResult(config)
 
     def read_log() -> None:
-        for entry in log.read():
+        for entry in new_entries(samples):
             result.add(entry)
             on_entry(entry)
 
-    with tempfile.TemporaryFile() as errors:
+    # What is in the file of samples already, from earlier runs, is skipped.
+    with tempfile.TemporaryFile() as errors, Path(config.samples).open("ab+") as samples:
         process = _start(config, errors)
         try:
             deadline = clock.now() + START_TIMEOUT_S + config.seconds + END_TIMEOUT_S
@@ -269,7 +258,7 @@ def run_live(
                 process.stdin.close()
             process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            result.crash = "it did not end when it was told to"
+            result.crash = "it did not end when it was asked to"
         finally:
             if process.poll() is None:
                 process.kill()

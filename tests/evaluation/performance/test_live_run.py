@@ -16,8 +16,8 @@ from stylecam.evaluation.performance.config import BenchConfig
 from stylecam.evaluation.performance.live_run import (
     LiveRunConfig,
     LiveRunResult,
-    LogReader,
     ScheduledEvent,
+    new_entries,
     run_live,
 )
 from stylecam.evaluation.performance.live_worker import SampleLog, settings_of
@@ -63,24 +63,23 @@ def test_settings_that_are_left_open_are_the_defaults_of_a_live_run() -> None:
 
 def test_each_line_can_be_read_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    reader = LogReader(path)
-    assert list(reader.read()) == []
-    with path.open("a") as file:
+    with path.open("ab+") as samples, path.open("a") as file:
         log = SampleLog(file)
+        assert list(new_entries(samples)) == []
         log.write("sample", t=1.0)
-        assert list(reader.read()) == [{"kind": "sample", "t": 1.0}]
+        assert list(new_entries(samples)) == [{"kind": "sample", "t": 1.0}]
         log.write("sample", t=2.0)
-        assert [entry["t"] for entry in reader.read()] == [2.0]
-    assert list(reader.read()) == []
+        assert [entry["t"] for entry in new_entries(samples)] == [2.0]
+        assert list(new_entries(samples)) == []
 
 
 def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    reader = LogReader(path)
-    path.write_text('{"kind": "sample", "t": 1.0}\n{"kind": "sam')
-    assert [entry["t"] for entry in reader.read()] == [1.0]
-    path.write_text('{"kind": "sample", "t": 1.0}\n{"kind": "sample", "t": 2.0}\n')
-    assert [entry["t"] for entry in reader.read()] == [2.0]
+    with path.open("ab+") as samples:
+        path.write_text('{"kind": "sample", "t": 1.0}\n{"kind": "sam')
+        assert [entry["t"] for entry in new_entries(samples)] == [1.0]
+        path.write_text('{"kind": "sample", "t": 1.0}\n{"kind": "sample", "t": 2.0}\n')
+        assert [entry["t"] for entry in new_entries(samples)] == [2.0]
 
 
 def test_a_result_is_put_together_from_log_entries() -> None:
@@ -201,13 +200,12 @@ def test_a_run_that_cannot_be_opened_says_why(config: LiveRunConfig, stop: threa
         run_live(replace(config, camera="nowhere.mp4"), SystemClock(), stop, nothing)
 
 
-def test_a_crash_is_reported_with_the_last_line_of_standard_error(
-    config: LiveRunConfig, stop: threading.Event, tmp_path: Path
-) -> None:
-    result = run_live(replace(config, samples=str(tmp_path / "no" / "where")), SystemClock(), stop, nothing)
+def test_a_crash_is_reported_with_the_last_line_of_standard_error(config: LiveRunConfig, stop: threading.Event) -> None:
+    script = (ScheduledEvent(0.0, "load", "many"),)
+    result = run_live(replace(config, script=script), SystemClock(), stop, nothing)
     assert result.report is None
     assert result.crash is not None
-    assert result.crash.startswith("it ended with status 1: FileNotFoundError")
+    assert result.crash.startswith("it ended with status 1: ValueError")
 
 
 def test_samples_of_an_earlier_run_stay_and_are_not_counted(config: LiveRunConfig, stop: threading.Event) -> None:

@@ -1,16 +1,16 @@
-"""`stylecam bench`: measures how fast and how steadily this machine paints."""
+"""`stylecam bench`: measure how fast and how steadily this computer paints."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_camera, complete_style
-from stylecam.cli.file_options import FILE, check_picture
 from stylecam.cli.progress import ProgressDisplay, stopped_by_ctrl_c
+from stylecam.cli.shared_options import FILE, check_picture
 from stylecam.errors import BenchError
 from stylecam.evaluation.performance.config import (
     DEFAULT_MEASUREMENTS,
@@ -58,7 +58,7 @@ Examples:
       a busy program comes and goes: which sizes the governor chooses, and how soon
   stylecam bench --what soak --samples soak.jsonl     half an hour of switches, load and lost cameras
 \b
-Ctrl-C prints what is known so far.""",
+Ctrl-C stops early and prints the figures so far.""",
 )
 @click.option(
     "--what", multiple=True, callback=_kinds, metavar="LIST",
@@ -67,41 +67,39 @@ Ctrl-C prints what is known so far.""",
 )  # fmt: skip
 @click.option(
     "--camera", "cameras", multiple=True, metavar="WHICH", shell_complete=complete_camera,
-    help="As for stylecam run; several times for live runs of each.  [default: demo]",
+    help="Camera of live runs, as for stylecam run; several times for a run with each.  [default: demo]",
 )  # fmt: skip
 @click.option(
     "--engine", "engines", multiple=True, metavar="NAME",
-    help="Only this engine, or NAME:DEVICE; several times for more. Without: all installed ones on all devices found, "
-    "and for live runs the usual one.",
+    help="Engine to measure, or NAME:DEVICE; several times for more.  [default: all that are installed, on all their "
+    "devices; for live runs the one that stylecam run would use]",
 )  # fmt: skip
-@click.option("--device", default="auto", show_default=True, help="As for stylecam run.")
-@click.option("--threads", type=click.IntRange(1, 512), help="Processor threads the networks may use. Without: all.")
-@click.option("--cpu", type=click.FloatRange(5, 100), metavar="PERCENT", help="As for stylecam run.")
-@click.option("--style", metavar="NAME", shell_complete=complete_style, help="As for stylecam run.")
+@click.option("--device", default="auto", help="Device of the engines, as for stylecam run.")
+@click.option("--threads", type=click.IntRange(1, 512), help="Processor threads the networks may use.  [default: all]")
+@click.option("--cpu", type=click.FloatRange(5, 100), metavar="PERCENT", help="Processor time, as for stylecam run.")
+@click.option("--style", metavar="NAME", shell_complete=complete_style, help="Style to paint, as for stylecam run.")
 @click.option(
     "--size", metavar="WxH",
-    help="Published size, 1280x720 without; with engines, the size of the pictures, three sizes without.",
+    help="Size of the pictures.  [default: 1280x720; for engines three sizes]",
 )  # fmt: skip
-@click.option("--fps", type=click.FloatRange(1, 120), default=30.0, show_default=True, help="Rate of live runs.")
+@click.option("--fps", type=click.FloatRange(1, 120), default=30.0, help="Frames a second in live runs.")
 @click.option(
-    "--scale", "scales", multiple=True, callback=_scales, default=("auto",), show_default=True,
-    help="Processing size of live runs, as for stylecam run; several times for runs at each.",
+    "--scale", "scales", multiple=True, callback=_scales, default=("auto",),
+    help="Processing size of live runs, as for stylecam run; several times for a run at each.",
 )  # fmt: skip
 @click.option(
     "--seconds", type=click.FloatRange(MIN_SECONDS, MAX_SECONDS),
-    help="Of each measurement: of a size with engines, of a run with live.  "
+    help="Length of each measurement; for engines of each size, for live of each run.  "
     f"[default: {', '.join(f'{kind} {seconds:g}' for kind, seconds in MEASUREMENTS.items())}]",
 )  # fmt: skip
-@click.option(
-    "--samples", **FILE, metavar="FILE.jsonl", help="Write the samples of live runs to this file, line by line."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on standard output.")
-@click.option("--plot", **FILE, metavar="FILE.png", help="Draw the figures.")
+@click.option("--samples", **FILE, metavar="FILE.jsonl", help="Write the samples of live runs, one a line.")
+@shared.as_json
+@click.option("--plot", **FILE, metavar="FILE.png", help="Draw the figures as a chart.")
 def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Path | None, **options: Any) -> int:
-    """Measure how fast and how steadily this machine paints.
+    """Measure how fast and how steadily this computer paints.
 
-    Engines take turns with each other and with Johnson's network, so that the ratios hold whatever else the machine
-    does. Live runs go through the whole program, each in a process of its own, without an output.
+    Engines take turns with each other and with Johnson's network, so that their ratios hold even on a busy computer.
+    Each live run is the whole program in a process of its own, without an output.
     """
     from stylecam.evaluation.performance.suite import BenchSuite
     from stylecam.evaluation.plots import write_bench_chart
@@ -123,7 +121,7 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     with stopped_by_ctrl_c() as stop, ProgressDisplay(PLAIN_EVERY_S) as progress:
         report = BenchSuite(config, progress, stop).run()
     if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=2))
+        shared.print_json(report.as_dict())
     else:
         from stylecam.cli.tables import bench_tables, console_for_tables
 
@@ -135,7 +133,7 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
             if note:
                 console.print(note, markup=False, soft_wrap=True)
     if report.stopped:
-        click.echo("stopped early: this is what is known so far", err=True)
+        click.echo("stopped early: these are the figures so far", err=True)
     if plot is not None:
         try:
             write_bench_chart(plot, report)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stylecam.cli import shared_options as shared
 from stylecam.media.v4l2 import Mode
 
 
@@ -19,17 +18,17 @@ Examples:
   stylecam cameras
   stylecam cameras --json""",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every size and rate.")
+@shared.as_json
 def command(as_json: bool) -> None:
-    """List the cameras with their sizes and rates. Virtual cameras are marked."""
+    """List the cameras with their best sizes and rates, and say which are virtual; --json lists all sizes."""
     from stylecam.media.sources.devices import list_cameras
 
     cameras = list_cameras()
     if as_json:
-        click.echo(json.dumps([camera.as_dict() for camera in cameras], indent=2))
+        shared.print_json([camera.as_dict() for camera in cameras])
         return
     if not cameras:
-        click.echo("no camera found; plug one in, or use `stylecam run --camera demo`")
+        click.echo("no camera found; plug one in, or try stylecam without one: stylecam run --camera demo")
         return
     table = Table("index", "name", "path", "kind", "best sizes and rates", box=None, pad_edge=False)
     for camera in cameras:

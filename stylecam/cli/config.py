@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from stylecam.cli import shared_options as shared
 from stylecam.cli.declared import declared_flags, declared_options
-from stylecam.cli.file_options import FILE as FILE_OPTION
 from stylecam.cli.options import check_each, config_of, config_path_of, source_of
 from stylecam.cli.run import command as run_command
 from stylecam.errors import ConfigError, UsageError
@@ -20,7 +19,7 @@ from stylecam.live.config.template import key, template, toml
 from stylecam.utils import paths
 from stylecam.utils.options import Option
 
-_FILE = click.option("--config", "named", **FILE_OPTION, metavar="FILE", help="Another file than the usual one.")
+_FILE = click.option("--config", "named", **shared.FILE, metavar="FILE", help="Another file than the usual one.")
 
 
 @click.group(
@@ -41,24 +40,21 @@ def command() -> None:
 
 
 @command.command("show", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@shared.as_json
 @click.pass_context
 def show(context: click.Context, as_json: bool) -> None:
-    """Print each setting and where its value comes from: flag, environment, file or default.
+    """Print each setting and where its value comes from.
 
-    Flags of `stylecam run` may be added. Passwords and tokens are not shown.
+    Sources are flag, environment, file and default. Flags of `stylecam run` may be added. Secrets are not printed.
     """
     parsed = run_command.make_context("run", list(context.args))
     loaded = config_of(parsed)
     _check_styles(loaded)
     entries = list(_entries(parsed, loaded))
     if as_json:
-        tables: dict[str, Any] = {"file": str(config_path_of(parsed)), "exists": loaded.path is not None, "run": {}}
-        tables["run"] = {option.name: {"value": value, **origin} for option, value, origin in entries}
-        tables["hotkeys"] = loaded.hotkeys
-        tables["presets"] = loaded.presets
-        tables["scenes"] = loaded.scenes
-        click.echo(json.dumps(tables, indent=2))
+        run = {option.name: {"value": value, **origin} for option, value, origin in entries}
+        tables = {"run": run, "hotkeys": loaded.hotkeys, "presets": loaded.presets, "scenes": loaded.scenes}
+        shared.print_json({"file": str(config_path_of(parsed)), "exists": loaded.path is not None, **tables})
         return
     click.echo(f"# {config_path_of(parsed)}{'' if loaded.path else ', which is not there'}")
     _show_options(entries)
@@ -83,7 +79,7 @@ def path() -> None:
 @_FILE
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def init(named: Path | None, force: bool) -> None:
-    """Write a file that explains every setting and sets none yet."""
+    """Write a file that explains every setting and sets none."""
     from stylecam.utils.files import write_bytes
 
     target = named or paths.config_file()

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from stylecam.cli import shared_options as shared
 from stylecam.control.actions import ACTIONS, Command
 from stylecam.errors import UsageError
 
@@ -54,11 +55,12 @@ Examples:
 @click.argument("words", nargs=-1, required=True, metavar="ACTION [ARGUMENT]...", shell_complete=_complete)
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON; with watch, one object per line.")
 @click.option("--stats", is_flag=True, help="With state or watch: print the statistics too.")
-@click.option("--pid", type=int, metavar="NUMBER", help="Process to use if several run.  [default: the newest]")
+@shared.pid
 def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None) -> None:
     """Send an action to the running stylecam, and print the state after it.
 
-    Switches take on or off; without an argument they toggle. Arguments may also be written as name=value.
+    `stylecam ctl actions` lists the actions. Switches take on or off; without an argument they toggle. Arguments may
+    also be written as name=value.
     """
     name, *arguments = words
     if name in QUERIES and arguments:
@@ -76,14 +78,12 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
     with client.Client(instance) as running:
         answer = {"state": running.state(stats)} if request is None else running.send(request)
     if as_json:
-        click.echo(
-            json.dumps(answer["state"] | ({"result": answer["result"]} if answer.get("result") else {}), indent=2)
-        )
+        shared.print_json(answer["state"] | ({"result": answer["result"]} if answer.get("result") else {}))
         return
     result = answer.get("result") or {}
     click.echo(str(result["file"]) if result.get("file") else ", ".join(client.describe_state(answer["state"])))
     if stats and answer["state"].get("stats"):
-        click.echo(json.dumps(answer["state"]["stats"], indent=2))
+        shared.print_json(answer["state"]["stats"])
 
 
 def command_from_words(name: str, arguments: list[str]) -> Command:
@@ -127,7 +127,7 @@ def _watch(instance: Any, as_json: bool, stats: bool) -> None:
 
 def _list_actions(as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([action.describe() for action in ACTIONS.values()], indent=2))
+        shared.print_json([action.describe() for action in ACTIONS.values()])
         return
     for action in ACTIONS.values():
         usage = " ".join([action.name, *(_usage(parameter) for parameter in action.parameters)])

@@ -39,12 +39,12 @@ class DeclaredOption(click.Option):
         }
         default = declared.written_default
         if declared.kind == "flag":
-            details |= {"is_flag": True, "default": default, "show_default": default is True}
+            details |= {"is_flag": True, "default": default}
         else:
             number = declared.word is None
             details |= {"metavar": declared.metavar, "type": _TYPES.get(declared.kind) if number else click.STRING}
             details |= {"multiple": declared.kind == "texts"}
-            details |= {} if default is None else {"default": default, "show_default": True}
+            details |= {} if default is None else {"default": default}
             details |= {} if declared.bare is None else {"is_flag": False, "flag_value": declared.bare}
         super().__init__(names, **details)
         self.declared = declared
@@ -84,6 +84,17 @@ def flag(declaring: type, name: str, **changes: Any) -> Callable[[Any], Any]:
     """Return a decorator that gives a command the flag of the option `name`, with `changes` to what it declares."""
     declared = next(one for one in options_of(declaring) if one.name == name)
     return click.option(cls=DeclaredOption, declared=replace(declared, **changes))
+
+
+def flags(declaring: type, *names: str) -> Callable[[Any], Any]:
+    """Return a decorator that gives a command the flags of the options `names`, in this order."""
+
+    def decorate(command: Any) -> Any:
+        for name in reversed(names):
+            command = flag(declaring, name)(command)
+        return command
+
+    return decorate
 
 
 def declared_flags(command: click.Command) -> dict[str, DeclaredOption]:

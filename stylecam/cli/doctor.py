@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stylecam.cli import shared_options as shared
 from stylecam.errors import StylecamError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Examples:
 \b
 Exit status: 1 if something does not work, else 0.""",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
+@shared.as_json
 @click.option("--report", is_flag=True, help="Print a text for a bug report, without personal data.")
 @click.option("--fix", is_flag=True, help="Show the commands that help, ask, and run them.")
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
@@ -54,7 +54,7 @@ def command(as_json: bool, report: bool, fix: bool, yes: bool) -> int:
     findings = run_checks(host, Diagnostics(clock, _settings_problem), clock)
     elevation = find_elevation(host)
     if as_json:
-        click.echo(json.dumps([finding.as_dict(elevation) for finding in findings], indent=2))
+        shared.print_json([finding.as_dict(elevation) for finding in findings])
     elif report:
         _print(report_text.text(findings, elevation, host.user))
     else:

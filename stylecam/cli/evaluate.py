@@ -1,17 +1,16 @@
-"""`stylecam evaluate`: measures how good styles are."""
+"""`stylecam evaluate`: measure how good styles are."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stylecam.cli import loss_options as objective
+from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_style
-from stylecam.cli.file_options import FILE, check_picture
 from stylecam.cli.progress import ProgressDisplay, stopped_by_ctrl_c
+from stylecam.cli.shared_options import FILE, check_picture
 from stylecam.errors import StylecamError, TrainingFailedError, TrainingUnavailableError, UsageError
 from stylecam.utils.files import check_writable
 
@@ -46,59 +45,58 @@ Examples:
   stylecam evaluate three.onnx --photos ~/Kept --paintings ~/Paintings --write-card --json
       keep the figures in the file, where `stylecam styles` shows them
 \b
-A painting is found by the name of the file that its style was learned from, else by the style's own. Ctrl-C prints
-what is done.""",
+A painting in --paintings is found by the name of the file it was trained from, else by the style's name.
+Ctrl-C stops early and prints the figures so far.""",
 )
 @click.argument("banks", **FILE, nargs=-1, required=True, metavar="BANK...")
 @click.option(
     "--photos", **FILE, multiple=True, required=True, metavar="DIR",
-    help="Photographs that were not trained on, subfolders included; several times for more.",
+    help="Folder with photographs that were not trained on; several times for more.",
 )  # fmt: skip
-@click.option("--paintings", **FILE, multiple=True, metavar="DIR", help="Where the styles' paintings lie.")
-@click.option(
-    "--painting", "named", multiple=True, metavar="NAME=FILE", help="The painting of one style; several times."
-)
-@click.option(
-    "--clips", **FILE, multiple=True, metavar="PATH", help="Videos, or folders of them, for warped error and flicker."
-)
+@click.option("--paintings", **FILE, multiple=True, metavar="DIR", help="Folder with the styles' paintings.")
+@click.option("--painting", "named", multiple=True, metavar="NAME=FILE", help="The painting of the style NAME.")
+@click.option("--clips", **FILE, multiple=True, metavar="PATH", help="Video, or folder of them, to measure flicker on.")
 @click.option(
     "--style", "styles", multiple=True, metavar="NAME", shell_complete=complete_style,
-    help="Only this style; several times.",
+    help="Only this style; several times for more.",
 )  # fmt: skip
-@click.option("--count", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Photographs to judge by.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all chance.")
-@objective.vgg
-@click.option("--fine", type=click.FloatRange(0, 1e6), help="Share of relu2_2 in content.  [default: the bank's own]")
+@click.option("--count", type=click.IntRange(1, 10_000), default=20, help="Number of photographs to measure on.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Random seed.")
+@shared.vgg
 @click.option(
-    "--style-weight", type=click.FloatRange(0, 1e6, min_open=True), help="Style's weight.  [default: the bank's own]"
-)
+    "--fine", type=click.FloatRange(0, 1e6),
+    help="Share of fine shapes (relu2_2) in the content loss.  [default: the bank's own]",
+)  # fmt: skip
+@click.option(
+    "--style-weight", type=click.FloatRange(0, 1e6, min_open=True),
+    help="Weight of the style loss.  [default: the bank's own]",
+)  # fmt: skip
 @click.option(
     "--style-scale", "scale", type=click.IntRange(64, 2048),
     help="Short side of the paintings, in pixels.  [default: the bank's own]",
 )  # fmt: skip
 @click.option(
-    "--iterations", callback=_numbers, default="50,100,300,500", show_default=True, metavar="LIST",
-    help="Where to tell of Gatys' method; it goes as far as the last.",
+    "--iterations", callback=_numbers, default="50,100,300,500", metavar="LIST",
+    help="Iterations after which Gatys' method is compared; it stops after the last.",
 )  # fmt: skip
 @click.option(
-    "--gatys-photos", type=click.IntRange(0, 1000), default=3, show_default=True, help="Photographs it paints."
+    "--gatys-photos", type=click.IntRange(0, 1000), default=3, help="Number of photographs that Gatys' method paints."
 )
-@click.option("--no-gatys", is_flag=True, help="Leave it out; it takes most of the time.")
-@click.option("--baseline", is_flag=True, help="Measure Johnson's network beside.")
-@click.option("--device", default="auto", show_default=True, help="Where to judge: auto, cpu, cuda or mps.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on standard output.")
-@click.option("--plot", **FILE, metavar="FILE.png", help="Draw the figures.")
-@click.option("--sheet", **FILE, metavar="FILE.png", help="Show what the styles paint.")
-@click.option("--write-card", is_flag=True, help="Keep the figures in the banks' files, for `stylecam styles`.")
+@click.option("--no-gatys", is_flag=True, help="Leave out Gatys' method, which takes most of the time.")
+@click.option("--baseline", is_flag=True, help="Measure Johnson's network too, for comparison.")
+@shared.device
+@shared.as_json
+@click.option("--plot", **FILE, metavar="FILE.png", help="Draw the figures as a chart.")
+@click.option("--sheet", **FILE, metavar="FILE.png", help="Write a sheet of what the styles paint.")
+@click.option("--write-card", is_flag=True, help="Store the figures in the banks, for `stylecam styles`.")
 def command(
     *, gatys_photos: int, no_gatys: bool, as_json: bool, plot: Path | None, sheet: Path | None, write_card: bool,
     **options: Any,
 ) -> None:  # fmt: skip
-    """Measure how good styles are.
+    """Measure how good styles are: losses, flicker, multiply-adds and time.
 
-    Content and style loss on photographs, flicker of a still noisy picture, warped error of moving clips,
-    multiply-adds and time. Every picture is painted by the network as it ships: on the processor, at the picture's own
-    size, and without the reflected rim that the live program puts around it.
+    It measures the content and style loss on photographs, the flicker of a still noisy picture and the warped error of
+    moving clips. Pictures are painted on the processor at their own size, without the rim that live frames get.
     """
     from stylecam.utils.optional import require
 
@@ -132,7 +130,7 @@ def command(
         except (OSError, StylecamError) as error:
             failed = failed or error
     if as_json:
-        click.echo(json.dumps({**report.as_dict(), "wrote": list(map(str, written))}, indent=2))
+        shared.print_json({**report.as_dict(), "wrote": list(map(str, written))})
     else:
         _print_tables(report)
     left = "; no card was written" * write_card + "; no sheet was drawn" * (sheet is not None)
@@ -157,6 +155,6 @@ def _print_notes(report: QualityReport, written: list[Path], left: str) -> None:
     for note in report.notes:
         click.echo(f"note: {note}", err=True)
     if report.stopped:
-        click.echo(f"stopped early: this is what was done so far{left}", err=True)
+        click.echo(f"stopped early: these are the figures so far{left}", err=True)
     for path in written:
         click.echo(f"wrote {path}", err=True)

@@ -14,21 +14,21 @@ from stylecam.errors import StylecamError
 from stylecam.utils.version import __version__
 
 _COMMANDS = {
-    "run": "paint the camera and publish it (also `stylecam` alone)",
-    "ctl": "control the running stylecam",
-    "obs": "show the picture in OBS",
-    "image": "paint pictures and folders of them",
-    "video": "paint a clip",
-    "sheet": "show every style on one picture",
+    "run": "paint the camera and publish it as a webcam; `stylecam` alone does the same",
+    "ctl": "control the running stylecam: next style, strength, snapshot and more",
+    "obs": "print the addresses under which OBS shows the picture",
+    "image": "paint pictures and folders of pictures",
+    "video": "paint a video clip",
+    "sheet": "paint one picture in every style, on one sheet",
     "cameras": "list the cameras of this computer",
-    "doctor": "find out why a camera does not appear, or the picture is slow",
-    "setup": "install and set up the virtual camera's driver",
-    "config": "show the configuration file, or change it",
-    "service": "start stylecam with the computer",
-    "styles": "list the styles, add one from a file, rename or remove one",
-    "train": "learn the style of a painting",
+    "doctor": "find out why a camera does not appear, or why the picture is slow",
+    "setup": "install the driver of the virtual camera",
+    "config": "show or change the configuration file",
+    "service": "start stylecam when you log in",
+    "styles": "list the styles; show, add, rename or remove one",
+    "train": "train a network that paints like a painting",
     "evaluate": "measure how good styles are",
-    "bench": "measure how fast and how evenly this computer paints",
+    "bench": "measure how fast and how steadily this computer paints",
     "optimize": "paint one picture slowly, at the best quality",
 }
 
@@ -59,7 +59,7 @@ class _LazyGroup(click.Group):
 
 @click.command(
     cls=_LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
     epilog="""\b
 Examples:
   stylecam                            the first camera, to the virtual camera or a web page
@@ -71,7 +71,7 @@ Tab completion: eval "$(_STYLECAM_COMPLETE=bash_source stylecam)" in ~/.bashrc
 )
 @click.version_option(__version__, prog_name="stylecam")
 def group() -> None:
-    """A virtual webcam that paints you live."""
+    """A webcam that paints you live: each frame of your camera in the style of a painting."""
 
 
 def run_command_line(arguments: Sequence[str]) -> int:

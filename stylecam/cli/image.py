@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 import time
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stylecam.cli import paint_options as painting
-from stylecam.cli.completion import complete_style
+from stylecam.cli import shared_options as shared
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,25 +40,16 @@ Exit status: 0; 1 if some pictures failed; 2 if all failed or nothing was starte
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
 @click.option("-o", "--output", required=True, metavar="OUT", help="A file, a folder, or - for standard output (PNG).")
-@click.option("--style", shell_complete=complete_style, help="A name, bank/name, a blend a:0.6,b:0.4 or an .onnx file.")
-@painting.strength
-@painting.preserve_color
+@painting.style
 @painting.scale
 @click.option("--max-size", type=click.IntRange(16), help="Reduce pictures with a longer side to this many pixels.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results, also the picture itself.")
 @click.option("--skip-existing", is_flag=True, help="Paint only pictures without a result yet.")
-@painting.engine
-@painting.device
-@painting.as_json
+@painting.stylist_options
 def command(
-    inputs: tuple[str, ...],
-    output: str,
-    overwrite: bool,
-    skip_existing: bool,
-    as_json: bool,
-    max_size: int | None,
+    inputs: tuple[str, ...], output: str, overwrite: bool, skip_existing: bool, as_json: bool, max_size: int | None,
     **options: Any,
-) -> int:
+) -> int:  # fmt: skip
     """Paint pictures: files, folders, or - for standard input."""
     from stylecam.cli.progress import CountProgress
     from stylecam.stylize.batch import paint, pending, plan
@@ -122,7 +112,7 @@ def _report(results: list[BatchResult], skipped: int, style: str, seconds: float
             "failed": [{"input": str(result.item.source), "error": result.error} for result in failed],
             "skipped": skipped,
         }
-        click.echo(json.dumps(report, indent=2))
+        shared.print_json(report)
     elif len(done) == 1:
         click.echo(f"painted {done[0].item.target} with {style} in {seconds:.1f} s{existing}")
     elif done:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from stylecam.cli import shared_options as shared
 
 
 @click.command(
@@ -16,10 +16,10 @@ Examples:
 \b
 For a style per scene: stylecam run --obs, and a table [scenes] in the configuration file (stylecam config edit).""",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@click.option("--pid", type=int, metavar="NUMBER", help="Process to use if several run.  [default: the newest]")
+@shared.as_json
+@shared.pid
 def command(as_json: bool, pid: int | None) -> None:
-    """Print the addresses to paste into OBS, to show the running stylecam there without a virtual camera."""
+    """Print the addresses under which OBS shows the running stylecam, without a virtual camera."""
     from stylecam.control.http import client
 
     instance = client.find_instance(pid)
@@ -34,7 +34,7 @@ def command(as_json: bool, pid: int | None) -> None:
         "fps": stats.get("fps", 30.0),
     }
     if as_json:
-        click.echo(json.dumps(sources, indent=2))
+        shared.print_json(sources)
         return
     click.echo(f"""\
 In OBS: Sources > + > Browser

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from stylecam.cli import loss_options as objective
-from stylecam.cli.declared import flag
-from stylecam.cli.file_options import FILE
+from stylecam.cli import shared_options as shared
+from stylecam.cli.declared import flag, flags
 from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
+from stylecam.cli.shared_options import FILE
 from stylecam.errors import TrainingUnavailableError
 from stylecam.training.hyperparameters import OPTIMIZERS, GatysHyperparameters, Hyperparameters
 from stylecam.utils.files import check_writable
@@ -29,10 +28,6 @@ def complete_init(_: click.Context, __: click.Parameter, incomplete: str) -> lis
     return items or [CompletionItem(incomplete, type="file")]
 
 
-def _complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(incomplete, type="file")]
-
-
 @click.command(
     "optimize",
     epilog="""\b
@@ -47,51 +42,36 @@ Examples:
 Ctrl-C writes the best picture so far. A network from `stylecam train` approximates the same result
 in one pass per picture.""",
 )
-@click.argument("photo", **FILE, metavar="IMAGE", shell_complete=_complete_file)
+@click.argument("photo", **FILE, metavar="IMAGE")
 @click.option(
-    "--style",
-    "styles",
-    multiple=True,
-    required=True,
-    metavar="PAINTING[:WEIGHT][@SCALE]",
-    shell_complete=_complete_file,
+    "--style", "styles", type=click.Path(), multiple=True, required=True, metavar="PAINTING[:WEIGHT][@SCALE]",
     help="A painting whose style to use; several are mixed.",
-)
+)  # fmt: skip
 @click.option("-o", "--output", **FILE, required=True, metavar="FILE", help="The picture to write: .png, .jpg …")
 @click.option(
-    "--max-size", type=int, default=512, show_default=True, help="Long side of the result in pixels; 0: full size."
+    "--max-size", type=int, default=512, help="Long side of the result in pixels; 0 keeps the photograph's size."
 )
 @flag(Hyperparameters, "style_scale")
 @flag(GatysHyperparameters, "iterations")
 @click.option(
-    "--optimizer",
-    type=click.Choice(OPTIMIZERS),
-    default="lbfgs",
-    show_default=True,
+    "--optimizer", type=click.Choice(OPTIMIZERS), default="lbfgs",
     help="lbfgs improves more with each step; adam needs less memory.",
-)
+)  # fmt: skip
 @flag(GatysHyperparameters, "rate")
 @click.option(
-    "--init",
-    default="photo",
-    show_default=True,
-    metavar="photo|noise|painting|FILE",
-    shell_complete=complete_init,
+    "--init", default="photo", metavar="photo|noise|painting|FILE", shell_complete=complete_init,
     help="Picture to start from.",
-)
+)  # fmt: skip
 @click.option("--preserve-color", is_flag=True, help="Keep the photograph's colours; change only brightness.")
-@flag(GatysHyperparameters, "content")
-@flag(GatysHyperparameters, "fine")
-@flag(GatysHyperparameters, "style_weight")
-@flag(GatysHyperparameters, "tv")
+@flags(GatysHyperparameters, "content", "fine", "style_weight", "tv")
 @click.option(
-    "--preview-every", type=int, default=0, help="Iterations between previews, written to OUTPUT's name.preview.png."
+    "--preview-every", type=int, default=0, help="Iterations between previews in NAME.preview.png; 0 writes none."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of --init noise.")
-@objective.vgg
-@objective.device
-@objective.bfloat16
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+@click.option("--seed", type=int, default=0, help="Random seed of --init noise.")
+@shared.vgg
+@shared.device
+@shared.bfloat16
+@shared.as_json
 def command(output: Path, as_json: bool, **options: Any) -> None:
     """Paint one picture by optimizing its pixels.
 
@@ -120,7 +100,7 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
             "losses": screen.losses,
             "stopped_early": optimizer.iterations < options["iterations"],
         }
-        click.echo(json.dumps(result, indent=2))
+        shared.print_json(result)
         return
     state = "stopped early, best picture so far" if optimizer.iterations < options["iterations"] else "done"
     click.echo(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stylecam.cli import shared_options as shared
+from stylecam.cli.completion import complete_style
 from stylecam.cli.declared import flag
 from stylecam.engines.names import EngineSettings
 from stylecam.errors import UsageError
@@ -20,15 +22,28 @@ if TYPE_CHECKING:
     from stylecam.models.catalog import Catalog, StyleMix
     from stylecam.stylize.image import Stylist
 
-engine = flag(EngineSettings, "engine")
-device = flag(EngineSettings, "device")
-strength = flag(Look, "strength", help="0 (picture) to 1 (painting).")
-preserve_color = flag(Look, "preserve_color", help="Keep the picture's own colours.")
-scale = click.option(
-    "--scale", type=float, default=1.0, show_default=True, help="Paint reduced so much (0.1 to 1), for larger strokes."
+_STYLIST_OPTIONS = (
+    flag(Look, "strength", help="0 (picture) to 1 (painting)."),
+    flag(Look, "preserve_color", help="Keep the picture's own colours."),
+    flag(EngineSettings, "engine"),
+    flag(EngineSettings, "device"),
+    shared.as_json,
 )
-overwrite = click.option("--overwrite", is_flag=True, help="Replace a result that is there already.")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print what was painted as JSON on standard output.")
+style = click.option(
+    "--style", shell_complete=complete_style,
+    help="A name, bank/name, a blend a:0.6,b:0.4 or an .onnx file.  [default: the first of `stylecam styles`]",
+)  # fmt: skip
+scale = click.option(
+    "--scale", type=float, default=1.0, help="Share of the size to paint at (0.1 to 1); less means larger strokes."
+)
+overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing result.")
+
+
+def stylist_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that its stylist takes, and --json."""
+    for option in reversed(_STYLIST_OPTIONS):
+        command = option(command)
+    return command
 
 
 def catalog() -> Catalog:

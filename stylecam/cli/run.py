@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from stylecam.cli import shared_options as shared
 from stylecam.cli.declared import flags_of
 from stylecam.cli.options import (
     ConfiguredCommand,
@@ -48,7 +48,7 @@ class Printing:
     as_json: bool = option(
         False, name="json", parameter="as_json", help="Print the final statistics as JSON on standard output."
     )
-    verbose: bool = option(False, short="-v", help="Say more: the governor's reasons, tracebacks.")
+    verbose: bool = option(False, short="-v", help="Print more: why the governor changes the size, and tracebacks.")
 
 
 @click.command(
@@ -58,7 +58,7 @@ class Printing:
     context_settings={"auto_envvar_prefix": "STYLECAM", "help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
-  stylecam run                                      any camera to the virtual camera
+  stylecam run                                      the first camera, to the virtual camera
   stylecam run --camera "HD Webcam" --style great_wave
   stylecam run --camera demo --output web           no camera or driver needed: a page on this computer
   stylecam run --style "great_wave:0.6,the_scream:0.4" --strength 0.8
@@ -72,24 +72,24 @@ Examples:
 Every option can also be set in the configuration file under [run], or by a variable such as STYLECAM_STYLE.""",
 )
 @click.pass_context
-def command(context: click.Context, /, **given: Any) -> int:
-    """Paint the camera and publish it.
+def command(context: click.Context, /, **printing: Any) -> int:
+    """Paint the camera and publish it as a webcam.
 
-    While it runs: n and p for the next and previous style, 1 to 9 for a style, b for the plain camera, + and - for the
-    strength, f to freeze, x for a still picture at once, o for the camera off and on, q to quit; the same with ctrl+alt
-    from any program. The page it prints steers everything, and so does `stylecam ctl`.
+    Keys in its terminal: n and p for the next and previous style, 1 to 9 for a style, b for the plain camera, + and -
+    for the strength, f to freeze, x to hide behind a still picture, o to turn the camera off and on, q to quit. With
+    ctrl+alt they work from any program. The page whose address it prints, and `stylecam ctl`, control it too.
     """  # fmt: skip
     from stylecam.cli.status import stages_table, summary
     from stylecam.cli.terminal_log import TerminalConsole, terminal_log
 
-    verbose = given["verbose"]
+    verbose = printing["verbose"]
     manager = Notifier.from_environment(os.environ, os.getpid())
     try:
         with terminal_log(TerminalConsole(), verbose) as terminal:
             final = _run(context, manager, terminal)
-            if not given["as_json"]:
+            if not printing["as_json"]:
                 terminal.write(Text(summary(final)))
-            if given["profile"]:
+            if printing["profile"]:
                 terminal.write(stages_table(final))
     except (SourceError, SinkError) as error:
         if not manager.connected:
@@ -103,8 +103,8 @@ def command(context: click.Context, /, **given: Any) -> int:
             traceback.print_exc()
         click.echo(f"stylecam: stopped by an unexpected {type(error).__name__}: {error} (-v shows where)", err=True)
         return 1
-    if given["as_json"]:
-        click.echo(json.dumps(final.to_json(), indent=2))
+    if printing["as_json"]:
+        shared.print_json(final.to_json())
     sys.stdout.flush()
     return 1 if final.failed else 0
 
@@ -122,7 +122,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     check_variables(context)
 
     def settings_for(context: click.Context) -> Settings:
-        # A service waits for its camera: it may start before the computer has found it, and nobody wants the demo then.
+        # A service that starts before its camera is found waits for it, and does not show the demo.
         return replace(settings_of(context), demo=not manager.connected)
 
     settings = settings_for(context)

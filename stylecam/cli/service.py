@@ -1,14 +1,14 @@
-"""`stylecam service`: start stylecam with the computer."""
+"""`stylecam service`: start stylecam at login."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import asdict
 
 import click
 
+from stylecam.cli import shared_options as shared
 from stylecam.system.service import find_service_manager
 
 
@@ -23,17 +23,17 @@ Examples:
   stylecam service uninstall                      remove it""",
 )
 def command() -> None:
-    """Start stylecam with the computer, and again if it fails.
+    """Start stylecam when you log in, and again after a failure.
 
-    It uses systemd on Linux, launchd on macOS and the task scheduler on Windows; the last two were not tested yet.
-    While nobody watches, a running stylecam switches the camera off and does nothing.
+    It uses systemd on Linux, launchd on macOS and the task scheduler on Windows; the last two have not been tested yet.
+    While nobody watches, the camera is off and stylecam rests.
     """
 
 
 @command.command("install", context_settings={"ignore_unknown_options": True})
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[OPTION OF RUN]...")
 def install(flags: tuple[str, ...]) -> None:
-    """Start `stylecam run` at every login, with these options."""
+    """Start `stylecam run` at every login, with the given options."""
     from stylecam.cli.options import config_of, config_path_of, settings_of
     from stylecam.cli.run import command as run_command
     from stylecam.models.catalog import Catalog
@@ -55,23 +55,23 @@ def install(flags: tuple[str, ...]) -> None:
 
 @command.command("start")
 def start() -> None:
-    """Start it now, and wait until frames are published."""
+    """Start the service now, and wait until it publishes frames."""
     _print(find_service_manager(os.environ).start())
 
 
 @command.command("stop")
 def stop() -> None:
-    """Stop it until the next login."""
+    """Stop the service until the next login."""
     _print(find_service_manager(os.environ).stop())
 
 
 @command.command("status")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@shared.as_json
 def status(as_json: bool) -> int:
-    """Print whether it is installed and runs. The exit status is 0 if it runs, else 3."""
+    """Print whether the service is installed and runs; exit with 0 if it runs, else with 3."""
     found = find_service_manager(os.environ).status()
     if as_json:
-        click.echo(json.dumps(asdict(found), indent=2))
+        shared.print_json(asdict(found))
     else:
         click.echo(f"{'installed' if found.installed else 'not installed'}, {found.words}")
     return 0 if found.running else 3
@@ -79,7 +79,7 @@ def status(as_json: bool) -> int:
 
 @command.command("uninstall")
 def uninstall() -> None:
-    """Stop it and remove it."""
+    """Stop the service and remove it."""
     _print(find_service_manager(os.environ).uninstall())
 
 

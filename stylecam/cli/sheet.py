@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import click
 
 from stylecam.cli import paint_options as painting
+from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_style
 
 
@@ -26,39 +26,19 @@ Exit status: 0; 1 if some styles failed; 2 if all failed or nothing was started.
 @click.argument("picture", metavar="IN")
 @click.option("-o", "--output", required=True, metavar="OUT", help="The sheet, for instance OUT.png.")
 @click.option(
-    "--style",
-    "styles",
-    multiple=True,
-    shell_complete=complete_style,
+    "--style", "styles", multiple=True, shell_complete=complete_style,
     help="A style to show; may be given several times.  [default: all]",
-)
+)  # fmt: skip
 @click.option("--columns", type=click.IntRange(1, 100), help="Pictures side by side.  [default: to fit a screen]")
-@click.option(
-    "--cell",
-    type=click.IntRange(32, 4096),
-    default=480,
-    show_default=True,
-    help="Longer side of one picture, in pixels.",
-)
+@click.option("--cell", type=click.IntRange(32, 4096), default=480, help="Longer side of one picture, in pixels.")
 @click.option("--video", "moving", is_flag=True, help='IN and OUT are clips. Needs: pip install "stylecam[video]".')
-@painting.strength
-@painting.preserve_color
 @painting.overwrite
-@painting.engine
-@painting.device
-@painting.as_json
+@painting.stylist_options
 def command(
-    picture: str,
-    output: str,
-    styles: tuple[str, ...],
-    columns: int | None,
-    cell: int,
-    moving: bool,
-    overwrite: bool,
-    as_json: bool,
-    **options: Any,
-) -> int:
-    """Show every style with its name on one picture or clip."""
+    picture: str, output: str, styles: tuple[str, ...], columns: int | None, cell: int, moving: bool, overwrite: bool,
+    as_json: bool, **options: Any,
+) -> int:  # fmt: skip
+    """Paint one picture or clip in every style, and put the results with their names on one sheet."""
     from stylecam.cli.progress import CountProgress
     from stylecam.media.image_file import check_suffix
     from stylecam.media.video_file import check_target
@@ -91,7 +71,7 @@ def command(
             "failed": sheet.failed,
             "seconds": round(seconds, 3),
         }
-        click.echo(json.dumps(report, indent=2))
+        shared.print_json(report)
     else:
         click.echo(f"{target}: {len(mixes) - len(sheet.failed)} styles in {seconds:.1f} s")
     for label, reason in sheet.failed.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_style, complete_user_style
 from stylecam.errors import UsageError
 from stylecam.utils.files import user_path
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from stylecam.models.card import StyleCard
     from stylecam.models.user_styles import UserStyles
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 _WIDTH = 160
 """Columns of the table where standard output is no terminal."""
 
@@ -35,15 +34,15 @@ Examples:
   stylecam styles
   stylecam styles --json
   stylecam styles show the_scream
-  stylecam styles add mosaic.onnx       someone else's network: .t7, .onnx or .pth""",
+  stylecam styles add mosaic.onnx       a network from elsewhere: .t7, .onnx or .pth""",
 )
-@_AS_JSON
+@shared.as_json
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List the styles, numbered as the keys 1 to 9 select them; show, add, remove or rename one.
+    """List the styles, numbered as the keys 1 to 9 select them; or show, add, remove or rename one.
 
-    For styles that `stylecam evaluate` has measured, the table also shows the milliseconds of one 640×360 picture on
-    the computer it ran on, and the flicker of a still noisy picture (1 is the camera's own).
+    For styles that `stylecam evaluate --write-card` has measured, ms is the time for one 640×360 picture on that
+    computer, and flicker that of a still noisy picture (1: as much as the camera itself).
     """
     if context.invoked_subcommand is not None:
         return
@@ -51,7 +50,7 @@ def command(context: click.Context, as_json: bool) -> None:
 
     catalog = load_catalog()
     if as_json:
-        click.echo(json.dumps([_describe(card) for card in catalog.all_cards], indent=2))
+        shared.print_json([_describe(card) for card in catalog.all_cards])
         return
     measures = ("ms", "flicker") if any(card.measured is not None for card in catalog.all_cards) else ()
     table = Table(
@@ -83,9 +82,9 @@ Examples:
   stylecam styles show la_muse --json""",
 )
 @click.argument("name", shell_complete=complete_style)
-@_AS_JSON
+@shared.as_json
 def show(name: str, as_json: bool) -> None:
-    """Show everything that is known of one style."""
+    """Show all details of one style: card, file, licence and origin."""
     from stylecam.models.card import read_cards
 
     mix = _user_styles().catalog().parse(name)
@@ -102,7 +101,7 @@ def show(name: str, as_json: bool) -> None:
         **{key: model.metadata[key] for key in ("source", "importer", "imported") if key in model.metadata},
     }
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        shared.print_json(facts)
         return
     table = Table.grid(padding=(0, 2))
     for key, value in facts.items():
@@ -135,9 +134,9 @@ Ranges: 0..1, 0..255, -1..1, caffe (BGR minus VGG's means), resnet (over ImageNe
 @click.option("--layout", metavar="nchw|nhwc", help="ONNX: channels first or last.  [default: detected]")
 @click.option("--range", "color_range", metavar="RANGE", help="ONNX: range of colour values.  [default: detected]")
 @click.option("--order", metavar="rgb|bgr", help="ONNX: order of colours.  [default: detected, mostly rgb]")
-@_AS_JSON
+@shared.as_json
 def add(file: Path, as_json: bool, **options: Any) -> None:
-    """Add someone else's network to your styles."""
+    """Add a network from a file to your styles."""
     from stylecam.models.card import slug
     from stylecam.models.importers.base import ImportOptions
     from stylecam.stylize.import_check import import_and_check
@@ -148,7 +147,7 @@ def add(file: Path, as_json: bool, **options: Any) -> None:
     imported = import_and_check(path, ImportOptions(**options))
     cards = styles.add(imported.name, imported.data)
     if as_json:
-        click.echo(json.dumps({"added": [_describe(card) for card in cards], "notes": imported.notes}, indent=2))
+        shared.print_json({"added": [_describe(card) for card in cards], "notes": imported.notes})
         return
     for note in imported.notes:
         click.echo(printable(note))
@@ -164,11 +163,11 @@ Examples:
   stylecam styles remove la_muse --json""",
 )
 @click.argument("name", shell_complete=complete_user_style)
-@_AS_JSON
+@shared.as_json
 def remove(name: str, as_json: bool) -> None:
     """Delete one of your own styles."""
     path = _user_styles().remove(name)
-    click.echo(json.dumps({"removed": str(path)}, indent=2) if as_json else f"removed: {path}")
+    shared.print_json({"removed": str(path)}) if as_json else click.echo(f"removed: {path}")
 
 
 @command.command(
@@ -180,12 +179,12 @@ Examples:
 )
 @click.argument("old", shell_complete=complete_user_style)
 @click.argument("new")
-@_AS_JSON
+@shared.as_json
 def rename(old: str, new: str, as_json: bool) -> None:
     """Rename one of your own styles."""
     cards = _user_styles().rename(old, new)
     if as_json:
-        click.echo(json.dumps({"renamed": [_describe(card) for card in cards]}, indent=2))
+        shared.print_json({"renamed": [_describe(card) for card in cards]})
         return
     click.echo(f"renamed: {old} is now {', '.join(card.name for card in cards)} in {cards[0].bank}.onnx")
 

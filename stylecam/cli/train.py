@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from stylecam.cli import loss_options as objective
-from stylecam.cli.declared import flag
-from stylecam.cli.file_options import FILE
+from stylecam.cli import shared_options as shared
+from stylecam.cli.declared import flag, flags
 from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
+from stylecam.cli.shared_options import FILE
 from stylecam.errors import TrainingFailedError, TrainingUnavailableError, UsageError
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import check_writable
@@ -54,7 +53,12 @@ more of the painting; a larger --style-scale gives larger strokes.""",
 )
 @click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE] | GALLERY.toml...")
 @click.option(
-    "-o", "--output", **FILE, required=True, metavar="NAME.onnx", help="The bank to write: a network with its styles."
+    "-o",
+    "--output",
+    **FILE,
+    required=True,
+    metavar="NAME.onnx",
+    help="The bank to write: a network with its styles.",
 )
 @click.option("--paintings", "pictures", **FILE, metavar="DIR", help="Folder with the pictures of a GALLERY.toml.")
 @click.option(
@@ -70,45 +74,29 @@ more of the painting; a larger --style-scale gives larger strokes.""",
     help="With --from: frozen adds styles and changes nothing else; free trains the whole network, and needs the "
     "paintings of all its styles.  [default: frozen with --from]",
 )  # fmt: skip
-@objective.vgg
-@flag(Hyperparameters, "minutes")
-@flag(Hyperparameters, "steps")
+@shared.vgg
+@flags(Hyperparameters, "minutes", "steps")
 @click.option(
     "--install/--no-install", default=None,
     help="Copy the result to your own styles, where `stylecam` lists it.  [default: with a frozen body]",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue from NAME.checkpoint, which holds all other options.")
 @click.option("--overwrite", is_flag=True, help="Start again although NAME.checkpoint holds an unfinished run.")
-@objective.device
-@click.option(
-    "--sample", "samples", **FILE, multiple=True, help="A picture for the samples; may be given several times."
-)
+@shared.device
+@click.option("--sample", "samples", **FILE, multiple=True, help="Picture to show samples of; several times for more.")
 @flag(Hyperparameters, "sheet_every")
 @click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
-@flag(Hyperparameters, "style_scale")
-@flag(Hyperparameters, "style")
-@flag(Hyperparameters, "content")
-@flag(Hyperparameters, "fine")
-@flag(Hyperparameters, "tv")
-@flag(Hyperparameters, "stability")
-@flag(Hyperparameters, "noise")
-@flag(Hyperparameters, "batch")
-@flag(Hyperparameters, "crop")
-@flag(Hyperparameters, "rate")
+@flags(Hyperparameters, "style_scale", "style", "content", "fine", "tv", "stability", "noise", "batch", "crop", "rate")
 @flag(Hyperparameters, "norm_rate", default=None)
-@flag(Hyperparameters, "width")
-@flag(Hyperparameters, "blocks")
-@flag(Hyperparameters, "seed")
-@flag(Hyperparameters, "save_every")
-@objective.bfloat16
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+@flags(Hyperparameters, "width", "blocks", "seed", "save_every")
+@shared.bfloat16
+@shared.as_json
 @click.pass_context
 def command(context: click.Context, /, output: Path, resume: bool, as_json: bool, **options: Any) -> None:
-    """Learn the style of one or more paintings.
+    """Train a network that paints in the style of one or more paintings.
 
-    It needs the painting, a name for the result and a folder of photographs. With --from gallery a good style takes a
-    quarter of an hour rather than a night. It shows the time left and samples, and prints at the end how to use the
-    style.
+    It needs the paintings, a name for the result and a folder of photographs. With --from gallery, one more style takes
+    a quarter of an hour; a new network takes hours.
     """
     from stylecam.models.catalog import shipped_models
     from stylecam.models.user_styles import UserStyles
@@ -150,7 +138,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
             "stopped_early": not trainer.finished,
             "installed": str(installed) if installed else None,
         }
-        click.echo(json.dumps(result, indent=2))
+        shared.print_json(result)
         return
     _print_result(trainer, output, installed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from stylecam.cli import paint_options as painting
-from stylecam.cli.completion import complete_style
+from stylecam.cli import shared_options as shared
 
 
 @click.command(
@@ -25,16 +24,12 @@ OUT.part.mp4; after Ctrl-C it is removed. Needs: pip install "stylecam[video]"."
 )
 @click.argument("clip", metavar="IN")
 @click.option("-o", "--output", required=True, metavar="OUT", help="The clip to write: .mp4, .m4v, .mov or .mkv.")
-@click.option("--style", shell_complete=complete_style, help="A name, bank/name, a blend a:0.6,b:0.4 or an .onnx file.")
-@painting.strength
-@painting.preserve_color
+@painting.style
 @painting.scale
 @painting.overwrite
-@painting.engine
-@painting.device
-@painting.as_json
+@painting.stylist_options
 def command(clip: str, output: str, overwrite: bool, as_json: bool, **options: Any) -> None:
-    """Paint every frame of a clip."""
+    """Paint every frame of a video clip."""
     from stylecam.cli.progress import CountProgress
     from stylecam.media.video_file import check_target, transform_video
     from stylecam.utils.files import user_path
@@ -49,7 +44,7 @@ def command(clip: str, output: str, overwrite: bool, as_json: bool, **options: A
     seconds = time.perf_counter() - started_at
     if as_json:
         report = {"input": clip, "output": str(target), "style": stylist.mix.label, "took": round(seconds, 3)}
-        click.echo(json.dumps({**report, **asdict(result)}, indent=2))
+        shared.print_json({**report, **asdict(result)})
     else:
         click.echo(f"painted {target} with {stylist.mix.label}: {result.frames} frames in {seconds:.0f} s")
     painting.report_damage(source, result)

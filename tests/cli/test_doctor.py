@@ -45,7 +45,7 @@ def test_this_machine_is_looked_at_and_nothing_breaks(capsys: pytest.CaptureFixt
     findings = json.loads(capsys.readouterr().out)
     assert status == (1 if any(finding["level"] == "fault" for finding in findings) else 0)
     assert {finding["level"] for finding in findings} <= {"ok", "warning", "fault", "unchecked"}
-    assert {"Virtual camera", "Cameras", "Keys", "StyleImage", "Files and versions"} == {f["topic"] for f in findings}
+    assert {"Virtual camera", "Cameras", "Keys", "Painting", "Files and versions"} == {f["topic"] for f in findings}
     assert not [finding for finding in findings if "unexpected" in finding["found"]]
     (ran,) = [finding for finding in findings if finding["subject"] == "cpu"]
     assert "ran a network on it" in ran["found"]

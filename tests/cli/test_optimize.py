@@ -176,7 +176,7 @@ def test_where_no_terminal_is_it_tells_of_progress_in_lines(
         ("-o", "{tmp}/out.txt", "pictures are written as .png"),
         ("-o", "{tmp}/out", "pictures are written as .png"),
         ("-o", "{tmp}/nowhere/out.png", "nowhere"),
-        ("-o", "{tmp}/photo.png", "take the place"),
+        ("-o", "{tmp}/photo.png", "would overwrite"),
         ("-o", "{tmp}/folder.png", "is a folder"),
         ("--init", "nothing", "--init"),
         ("--init", "{tmp}/text.png", "--init"),

@@ -68,7 +68,10 @@ def stop() -> None:
 @command.command("status")
 @shared.as_json
 def status(as_json: bool) -> int:
-    """Print whether the service is installed and runs; exit with 0 if it runs, else with 3."""
+    """Print whether the service is installed and runs.
+
+    The exit status is 0 if it runs, else 3.
+    """
     found = find_service_manager(os.environ).status()
     if as_json:
         shared.print_json(asdict(found))

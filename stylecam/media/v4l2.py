@@ -81,7 +81,7 @@ def device_paths() -> list[str]:
 
 
 def query_capability(path: str) -> Capability:
-    """Return what the device at `path` says that it is.
+    """Return the capability that the device at `path` reports.
 
     Raises:
         OSError: it cannot be opened (no permission, or gone) or is no video device.

@@ -37,8 +37,6 @@ class VideoResult:
     """What `transform_video` has written.
 
     Attributes:
-        size: of the frames, as they are shown.
-        frames: how many.
         seconds: from the first frame's time to the end of the last.
         sounds: how many audio streams were copied.
         damaged: how many parts of the source could not be decoded and were skipped.
@@ -256,7 +254,7 @@ def _part_of(target: Path) -> Iterator[Path]:
         part = create_part_file(whole)
     except FileExistsError as error:
         raise SinkUnavailableError(
-            f"{whole.stem}.part{whole.suffix} is there, beside {target}: another run writes it, or one was killed; "
+            f"{whole.stem}.part{whole.suffix} exists beside {target}: another run writes it, or a killed run left it; "
             "remove it"
         ) from error
     except OSError as error:

@@ -62,17 +62,13 @@ class Model:
 
     @classmethod
     def parse(cls, path: Path, data: bytes) -> Model:
-        """Check `data`, the present or future content of the file `path`.
-
-        Raises:
-            ModelFormatError: as for `read`.
-        """
+        """Check `data`, the present or future content of the file `path`, as `read` does."""
         try:
             inputs, outputs = _read_signature(data)
             metadata = proto.read_metadata(data)
         except WireError as error:
             raise ModelFormatError(
-                f"{path} is not an ONNX file, or a damaged one: {error} at byte {error.offset}; get it again"
+                f"{path} is not an ONNX file, or a damaged one: {error} at byte {error.offset}; download it again"
             ) from error
         has_style, style_count, grain_channels = _check_contract(path, inputs, outputs)
         key = hashlib.sha256(data).hexdigest()[:12]
@@ -126,9 +122,9 @@ def read_model_file(path: Path) -> bytes:
     """
     try:
         if path.exists() and not path.is_file():
-            raise ModelFormatError(f"{path} cannot be read: it is no plain file")
+            raise ModelFormatError(f"{path} cannot be read: it is not a regular file")
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise ModelFormatError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; that is no style network")
+            raise ModelFormatError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; a style network is smaller")
         data = path.read_bytes()
     except OSError as error:
         raise ModelFormatError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -145,7 +141,7 @@ def _read_signature(data: bytes) -> tuple[dict[str, Dims], dict[str, Dims]]:
     has_nodes = False
     for count, part in enumerate(proto.graph_fields(data)):
         if count > _MAX_GRAPH_FIELDS:
-            raise WireError(f"more than {_MAX_GRAPH_FIELDS} parts; no style network is like that", part.start)
+            raise WireError(f"more than {_MAX_GRAPH_FIELDS} parts; a style network has far fewer", part.start)
         if part.number == proto.GRAPH_NODE:
             has_nodes = True
         elif part.number == proto.GRAPH_INITIALIZER:
@@ -163,7 +159,7 @@ def _read_signature(data: bytes) -> tuple[dict[str, Dims], dict[str, Dims]]:
 def _check_contract(path: Path, inputs: dict[str, Dims], outputs: dict[str, Dims]) -> tuple[bool, int, int]:
     """Return whether there is a `style` input, the number of styles and of grain channels, or raise."""
     advice = (
-        "stylecam needs input 'image' 1×3×H×W (and 'style' 1×N for a bank, 'grain' 1×C×H/8×W/8 where wanted) "
+        "stylecam needs input 'image' 1×3×H×W (and 'style' 1×N for a bank, optionally 'grain' 1×C×H/8×W/8) "
         "and output 'styled'"
     )
     image = inputs.get("image")

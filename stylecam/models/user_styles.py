@@ -21,12 +21,7 @@ _MAX_NAME_LENGTH = 100
 
 @dataclass(frozen=True, slots=True)
 class UserStyleFile:
-    """A file in the user's folder.
-
-    Attributes:
-        path: the file.
-        cards: the cards of its styles; empty for a damaged file.
-    """
+    """A file in the user's folder and the cards of its styles; a damaged file has none."""
 
     path: Path
     cards: tuple[StyleCard, ...]

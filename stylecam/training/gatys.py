@@ -122,11 +122,8 @@ class _PixelOptimizer:
     """Pictures under one optimizer.
 
     Losses are always those of the picture clamped to 0..1, and after each iteration the pixels are set to it. At the
-    bounds only the part of the gradient that leads inside counts, so a pixel may stay there and leave again.
-
-    Attributes:
-        best: the best of each picture so far.
-        values: its content, style, variation and total loss (4×B).
+    bounds only the part of the gradient that leads inside counts, so a pixel may stay there and leave again. `best` is
+    the best of each picture so far, and `values` (4×B) its content, style, variation and total loss.
     """
 
     def __init__(
@@ -148,11 +145,7 @@ class _PixelOptimizer:
         self._evaluate()
 
     def step(self) -> None:
-        """Take one iteration.
-
-        Raises:
-            _NotFiniteError: a loss is NaN or infinite; `best` and `values` stay valid.
-        """
+        """Take one iteration; `best` and `values` stay valid if it raises `_NotFiniteError`."""
         before = self._pixels.detach().clone()
         try:
             self._move()

@@ -30,7 +30,7 @@ class StyleImage:
         weight: factor of its style loss, 1 for an average one.
         scale: its short side in pixels, or None for that of the hyperparameters; a larger value gives larger strokes.
         crop: left, top, right and bottom of the part to learn from, as shares of the picture; leave out the frame.
-        card: what else is known (title, artist, year, source, licence).
+        card: the title, artist, year, source and licence, as far as known.
         share: how often it is drawn, 1 for an average one.
         stability: factor of its stability and noise losses.
 

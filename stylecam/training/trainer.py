@@ -115,7 +115,7 @@ class Trainer:
 
     @classmethod
     def resume(cls, output: Path, device: str | None = None, **extra: Any) -> Trainer:
-        """Continue from the checkpoint beside `output` as if the run had never stopped, if asked on another device.
+        """Continue from the checkpoint beside `output` as if the run had never stopped, perhaps on another `device`.
 
         Raises:
             TrainingDataError: there is no checkpoint, it is damaged, or what it was trained on is gone.

@@ -1,4 +1,4 @@
-"""The clock that all other modules are given, so that tests never sleep."""
+"""The clock that is passed to all other modules, so that tests never sleep."""
 
 from __future__ import annotations
 

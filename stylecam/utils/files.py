@@ -26,7 +26,7 @@ def user_path(text: str) -> Path:
         path = Path(text).expanduser()
         path.exists()  # raises for names longer than the system allows, and for NUL bytes
     except (RuntimeError, OSError, ValueError) as error:
-        raise UsageError(f"{text[:60]!r} is no path: {error}") from error
+        raise UsageError(f"{text[:60]!r} is not a valid path: {error}") from error
     return path
 
 
@@ -143,7 +143,7 @@ def resolve_target(path: Path) -> Path:
     if target.is_symlink():  # a circle, from Python 3.13 on
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     if target.exists() and not target.is_file() and not target.is_dir():
-        raise OSError(errno.EINVAL, "it is no plain file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     return target
 
 

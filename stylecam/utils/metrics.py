@@ -17,13 +17,9 @@ _STAGE_BIN_MS = 0.05
 
 
 class Histogram:
-    """Durations of a whole run in `_BINS` bins of equal width, with the exact maximum.
+    """Durations of a whole run in `_BINS` bins of equal width, with their exact number and maximum.
 
     Durations beyond the last bin are counted in it.
-
-    Attributes:
-        count: how many durations were added.
-        maximum_ms: the longest of them in ms, exactly.
     """
 
     def __init__(self, bin_ms: float = 0.5) -> None:
@@ -87,11 +83,7 @@ class SlidingWindow:
 
 
 class StageTimer:
-    """Times one run of one stage.
-
-    Attributes:
-        milliseconds: how long the run took; 0 until it has ended.
-    """
+    """The time of one run of one stage, 0 until the run has ended."""
 
     __slots__ = ("milliseconds",)
 

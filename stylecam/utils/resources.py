@@ -57,5 +57,5 @@ def processor_name() -> str:
 
 
 def load_average() -> float:
-    """Return how many programs wanted a processor during the last minute, or 0 where the system does not tell."""
+    """Return how many programs used or waited for a processor in the last minute; 0 where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -22,12 +22,7 @@ _CALL = "from importlib import import_module; getattr(import_module(sys.argv[0])
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What the process may use.
-
-    Attributes:
-        seconds: time from when it is ready.
-        memory: bytes beyond those it has when it is ready.
-    """
+    """What the process may use once it is ready: seconds, and bytes of memory beyond those it has then."""
 
     seconds: float
     memory: int
@@ -103,7 +98,7 @@ def _wait(process: subprocess.Popen[bytes], limits: SandboxLimits) -> str | None
                 process.wait(_POLL_S)
                 return None
             if watched.memory_info().rss > most:
-                return f"wanted more than {_format_size(limits.memory)} of memory"
+                return f"needed more than {_format_size(limits.memory)} of memory"
         return f"took longer than {limits.seconds:g} s"
     process.wait()
     return None
@@ -111,7 +106,7 @@ def _wait(process: subprocess.Popen[bytes], limits: SandboxLimits) -> str | None
 
 def _failure(status: int, message: str, limits: SandboxLimits) -> str:
     if message.startswith("MemoryError"):
-        return f"wanted more than {_format_size(limits.memory)} of memory"
+        return f"needed more than {_format_size(limits.memory)} of memory"
     if status < 0:
         with contextlib.suppress(ValueError):
             return f"crashed ({signal.Signals(-status).name})"

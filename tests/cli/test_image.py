@@ -161,7 +161,7 @@ def test_options_reach_the_painter(photo: Path, tmp_path: Path) -> None:
         (["photo.png", "-o", "-", "--json"], "exclude each other"),
         (["photo.png", "-o", "-", "--skip-existing"], "exclude each other"),
         (["photo.png", "-o", "out.png", "--skip-existing", "--overwrite"], "contradict"),
-        (["a" * 5000, "-o", "out.png"], "is no path"),
+        (["a" * 5000, "-o", "out.png"], "is not a valid path"),
         (["photo.png"], "--output"),
         (["-o", "out.png"], "IN"),
     ],

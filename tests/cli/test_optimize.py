@@ -172,7 +172,7 @@ def test_where_no_terminal_is_it_tells_of_progress_in_lines(
         ("photo", "{tmp}/text.png", "no picture that can be read"),
         ("photo", "{tmp}/tiny.png", "short side"),
         ("photo", "{tmp}", "cannot be read: Is a directory"),
-        ("photo", "a" * 5000, "is no path"),
+        ("photo", "a" * 5000, "is not a valid path"),
         ("-o", "{tmp}/out.txt", "pictures are written as .png"),
         ("-o", "{tmp}/out", "pictures are written as .png"),
         ("-o", "{tmp}/nowhere/out.png", "nowhere"),

@@ -53,7 +53,7 @@ def typed(styles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_a_style_is_added_shown_renamed_and_removed(typed: Typed, styles: Path) -> None:
     out = typed("add", "mosaic.onnx", "--artist", "Unknown Roman", "--licence", "BSD-3-Clause")
-    assert "takes 1×3×H×W, 0..255, RGB: nothing in it says" in out
+    assert "takes 1×3×H×W, 0..255, RGB: nothing in it tells" in out
     assert "try it: stylecam --style mosaic" in out
     assert "Unknown Roman" in typed("show", "mosaic")
     assert "BSD-3-Clause" in typed("--json")
@@ -83,10 +83,10 @@ def test_a_shipped_style_is_shown_too(typed: Typed) -> None:
         (["add", "missing.t7"], "missing.t7 cannot be read: No such file"),
         (["add", "muse.t7"], "at byte"),
         (["add", "dark.onnx"], "it painted the photo all black"),
-        (["add", "mosaic.onnx", "--range", "0..2"], "'0..2' is no range; there are 0..1, 0..255"),
-        (["add", "mosaic.onnx", "--layout", "chw"], "is no layout"),
-        (["add", "mosaic.onnx", "--order", "gbr"], "is no order of colours"),
-        (["add", "mosaic.onnx", "--range", "0..255:0..1"], "with --layout, --range or --order"),
+        (["add", "mosaic.onnx", "--range", "0..2"], "'0..2' is not a range; choose from 0..1, 0..255"),
+        (["add", "mosaic.onnx", "--layout", "chw"], "is not a layout"),
+        (["add", "mosaic.onnx", "--order", "gbr"], "is not an order of colours"),
+        (["add", "mosaic.onnx", "--range", "0..255:0..1"], "give --layout, --range or --order"),
         (["add", "mosaic.onnx", "--name", "the_scream"], "called the_scream already"),
         (["add", "mosaic.onnx", "--name", "none"], "called none already"),
         (["add", "."], "cannot be read"),

@@ -290,8 +290,8 @@ def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixt
         ("--paintings", "nowhere", "leave it out for paintings"),
         ("--from", "no_such_bank", "no_such_bank: there is no such file; installed networks are gallery"),
         ("-o", "nowhere/a.onnx", "nowhere"),
-        ("--photos", "a" * 5000, "is no path"),
-        ("-o", "~nobody_of_this_name/a.onnx", "is no path"),
+        ("--photos", "a" * 5000, "is not a valid path"),
+        ("-o", "~nobody_of_this_name/a.onnx", "is not a valid path"),
     ],
     ids=lambda text: text[:20],
 )

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 LACKING = (
-    "no camera answers to",
+    "no camera matches",
     "no virtual camera can be opened",
     "no preview window",
     "no PipeWire camera can be made",

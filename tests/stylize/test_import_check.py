@@ -28,7 +28,7 @@ def test_an_unknown_color_range_is_found_by_trying(tmp_path: Path) -> None:
     """The network clips at 1, so its result is black if read as 0..255 and right if read as 0..1."""
     net = Foreign().core()
     imported = import_and_check(written(tmp_path, net.then("Min", net.constant(1)).saved()), ImportOptions())
-    assert "0..1, RGB: nothing in it message" in imported.notes[1]
+    assert "0..1, RGB: nothing in it tells" in imported.notes[1]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def memory_hungry(times: int) -> Foreign:
 def test_a_network_that_needs_too_much_memory_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, memory_hungry(4).saved())
     assert path.stat().st_size < 4096
-    with pytest.raises(ModelFormatError, match=r"refused: trying it on a photo wanted more than 300 MB of memory"):
+    with pytest.raises(ModelFormatError, match=r"refused: trying it on a photo needed more than 300 MB of memory"):
         import_and_check(path, ImportOptions(), SandboxLimits(100, 300 * 2**20))
 
 

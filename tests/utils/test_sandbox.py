@@ -59,7 +59,7 @@ def test_a_function_that_never_ends_is_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("work", [allocate_in_pieces, allocate_all_at_once])
 def test_a_function_that_needs_too_much_memory_is_killed(work: object) -> None:
     limits = SandboxLimits(60, 200 * 2**20)
-    assert sandbox.run(f"{__name__}:{work.__name__}", "", limits) == "wanted more than 200 MB of memory"  # type: ignore[attr-defined]
+    assert sandbox.run(f"{__name__}:{work.__name__}", "", limits) == "needed more than 200 MB of memory"  # type: ignore[attr-defined]
 
 
 def test_an_exception_is_reported_by_its_last_line() -> None:

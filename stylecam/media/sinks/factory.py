@@ -52,7 +52,7 @@ def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool) -> Sin
         from stylecam.media.sinks.mjpeg import MjpegSink
 
         if argument and not (argument.isdecimal() and 1 <= int(argument) <= 65535):
-            raise UsageError(f"--output {text}: {argument!r} is no port; write web:8765, a number from 1 to 65535")
+            raise UsageError(f"--output {text}: {argument!r} is not a port; write web:8765, a number from 1 to 65535")
         return MjpegSink(int(argument) if argument else None)
     if kind == "file":
         if not argument:

@@ -30,7 +30,7 @@ POLL_S = 0.01
 PIPE_BYTES = 2**20
 """The capacity of the pipe to GStreamer, as far as the system grants it. Larger pieces of a frame cost less time."""
 HD_LINES = 720
-"""From this height on, readers that are told nothing take YUV for BT.709, and below it for BT.601."""
+"""From this height on, readers without colour information take YUV for BT.709, and below it for BT.601."""
 _MARK_PROPERTY = "stylecam.camera"
 """The node's property that tells it from other cameras, and from another stylecam's."""
 _LAST_READER_LEFT = "all buffers have been removed"

@@ -136,7 +136,7 @@ class RecorderSink(Sink):
             if encoded and not self._discarded:
                 part.replace(self.path)
         except Exception as error:  # noqa: BLE001 - as above
-            self._failure = f"recording {self.path} could not be finished: {error}; what there is lies in {part}"
+            self._failure = f"recording {self.path} could not be finished: {error}; the unfinished file is {part}"
             return
         part.unlink(missing_ok=True)
 

@@ -158,7 +158,7 @@ def _remedy(candidates: Sequence[str | None]) -> str:
     if not existing:
         return install_hint()
     holders = {f"{name} (process {pid})" for path in existing for pid, name in v4l2.holders(path)}
-    return f"close {' and '.join(sorted(holders)) or 'what holds it'}; stylecam doctor says more"
+    return f"close {' and '.join(sorted(holders)) or 'the program that holds it'}; stylecam doctor says more"
 
 
 def install_hint() -> str:

@@ -100,5 +100,5 @@ def _display_problem() -> str | None:
     try:
         display.Display().close()
     except (DisplayError, XauthError, OSError, ValueError) as error:
-        return f"no X display answers ({str(error).strip()})"
+        return f"cannot connect to the X display ({str(error).strip()})"
     return None

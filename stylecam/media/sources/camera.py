@@ -117,7 +117,7 @@ class CameraSource(Source):
             self._compared, self._still_since = image, now
         elif now - self._still_since > FROZEN_S and not self._reopened_as_frozen:
             self._reopened_as_frozen = True
-            raise SourceLostError(f"{self.name} has given the very same picture for {FROZEN_S:.0f} s; opening it again")
+            raise SourceLostError(f"{self.name} has sent the same picture for {FROZEN_S:.0f} s; opening it again")
 
     def _locate(self) -> Camera:
         """Return the camera with its present number, which may change when it is plugged in again."""

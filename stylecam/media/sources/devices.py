@@ -75,7 +75,7 @@ def find_camera(query: str, cameras: Sequence[Camera]) -> Camera:
         raise CameraNotFoundError(f"{text!r} fits several cameras: {', '.join(names)}; use the device path", names)
     names = [str(camera) for camera in cameras]
     found = ", ".join(names) or "no camera at all"
-    raise CameraNotFoundError(f"no camera answers to {text!r}; found: {found} (or try --camera demo)", names)
+    raise CameraNotFoundError(f"no camera matches {text!r}; found: {found} (or try --camera demo)", names)
 
 
 def first_camera(cameras: Sequence[Camera]) -> Camera:

@@ -55,7 +55,7 @@ class VideoSource(Source):
         if not capture.isOpened() or not capture.grab():
             capture.release()
             raise SourceUnreadableError(
-                f"{self.name} does not answer with a video stream; check the address and that it is running"
+                f"{self.name} does not send a video stream; check the address and that it is running"
                 if self._is_url
                 else f"{self._address} holds no video that OpenCV's FFmpeg can read; try it in a player"
             )

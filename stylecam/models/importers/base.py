@@ -1,4 +1,4 @@
-"""What an importer is given, what it returns, and what it must provide."""
+"""The contract of importers: their options, their result and their two functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What the user says about a network; None where the file, or its name, decides.
+    """What the user states about a network; None where the file, or its name, decides.
 
     Attributes:
         name: the style's name.
@@ -35,21 +35,16 @@ class ImportOptions:
     order: str | None = None
 
     def refuse_conventions(self) -> None:
-        """Check that nothing is said about layout, range and order, for formats where these are known.
-
-        Raises:
-            UsageError: one of them is given.
-        """
+        """Raise UsageError if layout, range or order is given, for file formats that determine them."""
         if self.layout or self.color_range or self.order:
-            raise UsageError("layout, range and order are known for networks of this kind; leave them out")
+            raise UsageError("the layout, range and order of such files are fixed; leave out these options")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to read a network.
+    """One way to read a network: its graph from `image` to `styled`, and what is known about it.
 
     Attributes:
-        graph: the network from `image` to `styled`.
         notes: what was read or guessed about the original, one line each; the first names its kind.
         style_count: the number of styles of a bank; None for a network without style weights.
     """

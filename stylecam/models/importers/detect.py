@@ -72,8 +72,8 @@ def import_style(path: Path, options: ImportOptions, check: StyleCheck) -> Impor
             problems.append(f"{problem} ({conventions})")
     except ModelFormatError as error:
         raise ModelFormatError(f"{path}: {error}") from error
-    advice = "; where you know better, say so with --layout, --range or --order" if kind == "onnx" else ""
-    raise ModelFormatError(f"{path} is refused, tried on a photo: {'; '.join(dict.fromkeys(problems))}{advice}")
+    advice = "; if you know its conventions, give --layout, --range or --order" if kind == "onnx" else ""
+    raise ModelFormatError(f"{path} failed the test on a photo: {'; '.join(dict.fromkeys(problems))}{advice}")
 
 
 def _find_importer(data: bytes) -> tuple[str, Importer]:
@@ -81,7 +81,7 @@ def _find_importer(data: bytes) -> tuple[str, Importer]:
         importer = cast(Importer, import_module(f"stylecam.models.importers.{name}"))
         if importer.accepts(data):
             return name, importer
-    raise ModelFormatError("neither ONNX nor Torch7 nor PyTorch by its first bytes; get it again")
+    raise ModelFormatError("not an ONNX, Torch7 or PyTorch file by its first bytes; download it again")
 
 
 def _is_stylecam_bank(path: Path, data: bytes) -> bool:
@@ -94,10 +94,10 @@ def _is_stylecam_bank(path: Path, data: bytes) -> bool:
 
 def _import_bank(path: Path, data: bytes, name: str, options: ImportOptions, check: StyleCheck) -> ImportedStyle:
     if any(value is not None for key, value in asdict(options).items() if key != "name"):
-        raise UsageError(f"{path} says itself what it holds; of the options only --name can be given")
+        raise UsageError(f"{path} already names its styles; leave out all options but --name")
     problem = _problem(data, check)
     if problem is not None:
-        raise ModelFormatError(f"{path} is refused, tried on a photo: {problem}")
+        raise ModelFormatError(f"{path} failed the test on a photo: {problem}")
     return ImportedStyle(name, data, ("a bank of stylecam's own: taken as it is",))
 
 
@@ -105,7 +105,7 @@ def _problem(model: bytes, check: StyleCheck) -> str | None:
     try:
         return check(model)
     except EngineRunError as error:
-        return f"{error}, or it paints only at a size of its own"
+        return f"{error}, or it works only at one fixed size"
 
 
 def _metadata(path: Path, kind: str, name: str, candidate: Candidate, options: ImportOptions) -> dict[str, str]:

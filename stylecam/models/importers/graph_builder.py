@@ -22,7 +22,8 @@ MAX_NODES, MAX_WEIGHTS = 5_000, 20_000
 class GraphBuilder:
     """Collects nodes and weights between `image` and `styled`.
 
-    Most methods take the name of a value, add a node and return the name of the node's output.
+    Most methods take the name of a value, add a node and return the name of the node's output. They raise
+    `ModelFormatError` for more nodes or weights than a style network, or the original file, can have.
     """
 
     def __init__(self, max_weight_bytes: int, opset: int = OPSET) -> None:
@@ -39,11 +40,7 @@ class GraphBuilder:
         self._bytes_left = max_weight_bytes
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> str:
-        """Add the constant `name`, unless it is there, and return its name.
-
-        Raises:
-            ModelFormatError: the weights are more than the file could hold.
-        """
+        """Add the constant `name`, unless it is there, and return its name."""
         if name not in self._weights:
             self._bytes_left -= value.nbytes
             if self._bytes_left < 0:
@@ -56,13 +53,9 @@ class GraphBuilder:
         return self.constant(f"number_{value:g}", np.array([value], np.float32))
 
     def node(self, op_type: str, inputs: list[str], **attributes: Any) -> str:
-        """Add a node with one output.
-
-        Raises:
-            ModelFormatError: there are more nodes than any style network has.
-        """
+        """Add a node with one output."""
         if len(self._nodes) >= MAX_NODES:
-            raise ModelFormatError(f"it has more than {MAX_NODES} layers; no style network is like that")
+            raise ModelFormatError(f"it has more than {MAX_NODES} layers; a style network has far fewer")
         name = f"{op_type.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(op_type, inputs, [name], name=name, **attributes))
         return name
@@ -152,14 +145,10 @@ class GraphBuilder:
         self._nodes.append(helper.make_node("Clip", [value, *limits], ["styled"], name="clip", **attributes))
 
     def embed(self, nodes: Iterable[Any], weights: Iterable[Any] = ()) -> None:
-        """Add nodes and weights of another ONNX graph, whose names must not occur in this one.
-
-        Raises:
-            ModelFormatError: there are more nodes than any style network has.
-        """
+        """Add nodes and weights of another ONNX graph, whose names must not occur in this one."""
         self._nodes.extend(nodes)
         if len(self._nodes) > MAX_NODES:
-            raise ModelFormatError(f"it has {len(self._nodes)} layers; no style network is like that")
+            raise ModelFormatError(f"it has {len(self._nodes)} layers; a style network has far fewer")
         self._weights |= {tensor.name: tensor for tensor in weights}
 
     def encode(self, metadata: Mapping[str, str], style_count: int | None = None) -> bytes:

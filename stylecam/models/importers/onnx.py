@@ -31,16 +31,13 @@ def accepts(data: bytes) -> bool:
 
 
 def convert(data: bytes, options: ImportOptions) -> Iterator[Candidate]:
-    """Convert the ONNX network `data` with each convention it can have, the likeliest first.
-
-    Raises:
-        ModelFormatError: damaged, not from one picture to another, or with layers that are not standard; names them.
-        UsageError: the layout, range or order in `options` does not exist.
-    """
+    """Convert the ONNX network `data` with each convention it can have, the likeliest first; see `Importer.convert`."""
     try:
         analysis = OnnxAnalysis(data)
         if not 7 <= analysis.opset <= _MAX_OPSET:
-            raise ModelFormatError(f"it is written in version {analysis.opset} of ONNX; 7 to {_MAX_OPSET} are known")
+            raise ModelFormatError(
+                f"it uses ONNX opset {analysis.opset}; 7 to {_MAX_OPSET} can be imported"
+            )
         note = f"ONNX, input {analysis.image.description}, output {analysis.styled.description}"
         for conventions in guess_conventions(analysis, options):
             yield Candidate(_wrap(analysis, conventions), (note, *conventions.notes), analysis.style_count)
@@ -48,7 +45,7 @@ def convert(data: bytes, options: ImportOptions) -> Iterator[Candidate]:
         raise
     except (TypeError, ValueError, KeyError, IndexError) as error:
         # protobuf returns whatever a damaged file holds, such as invalid text or unknown element types
-        raise ModelFormatError(f"a damaged ONNX file ({type(error).__name__}: {error}); get it again") from error
+        raise ModelFormatError(f"a damaged ONNX file ({type(error).__name__}: {error}); download it again") from error
 
 
 def _wrap(analysis: OnnxAnalysis, conventions: Conventions) -> GraphBuilder:

@@ -23,12 +23,7 @@ _GRAPH_ATTRIBUTES = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 @dataclass(frozen=True, slots=True)
 class ValueInfo:
-    """An input or output of a graph.
-
-    Attributes:
-        name: the value's name.
-        dims: each dimension as a size, a name, or None where nothing is known.
-    """
+    """An input or output of a graph; each of its `dims` is a size, a name, or None where nothing is known."""
 
     name: str
     dims: tuple[int | str | None, ...]
@@ -61,7 +56,7 @@ class OnnxAnalysis:
         try:
             model = onnx.load_from_string(data)
         except (DecodeError, ValueError, TypeError) as error:
-            raise ModelFormatError("not an ONNX file, or a damaged one; get it again") from error
+            raise ModelFormatError("not an ONNX file, or a damaged one; download it again") from error
         self.nodes: list[Any] = list(model.graph.node)
         self.initializers: list[Any] = list(model.graph.initializer)
         self._check(model)
@@ -81,11 +76,11 @@ class OnnxAnalysis:
 
     def _check(self, model: Any) -> None:
         if not self.nodes:
-            raise ModelFormatError("not an ONNX file, or one with no network in it; get it again")
+            raise ModelFormatError("not an ONNX file, or one with no network in it; download it again")
         if len(self.nodes) > MAX_NODES:
-            raise ModelFormatError(f"it has {len(self.nodes)} layers; no style network is like that")
+            raise ModelFormatError(f"it has {len(self.nodes)} layers; a style network has far fewer")
         if len(self.initializers) > MAX_WEIGHTS:
-            raise ModelFormatError(f"it has {len(self.initializers)} weights; no style network is like that")
+            raise ModelFormatError(f"it has {len(self.initializers)} weights; a style network has far fewer")
         if model.functions:
             raise ModelFormatError("it defines layers of its own; export it without ONNX functions")
         for tensor in self.initializers:
@@ -112,7 +107,7 @@ class OnnxAnalysis:
             takes = ", ".join(value.description for value in inputs) or "none"
             gives = ", ".join(_value_info(value).description for value in graph.output) or "none"
             raise ModelFormatError(
-                f"it is no network from one picture to another (inputs {takes}; outputs {gives}); "
+                f"it is not a network from one picture to another (inputs {takes}; outputs {gives}); "
                 f"stylecam imports those with one picture 1×3×H×W or 1×H×W×3 in and one out"
             )
         self.image, self.styled = pictures[0], outputs[0]
@@ -160,5 +155,5 @@ def _style_count(weights: ValueInfo) -> int:
     count = weights.dims[-1] if weights.dims else None
     flat = len(weights.dims) == 1 or (len(weights.dims) == 2 and weights.dims[0] == 1)
     if not flat or not isinstance(count, int) or not 1 <= count <= MAX_STYLES:
-        raise ModelFormatError(f"it has a second input {weights.description}, which is no vector of style weights")
+        raise ModelFormatError(f"it has a second input {weights.description}, which is not a vector of style weights")
     return count

@@ -31,12 +31,9 @@ Finding = tuple[ColorRange, str]
 
 @dataclass(frozen=True, slots=True)
 class PictureConvention:
-    """How a network's input or output represents a picture.
+    """How a network's input or output represents a picture, 1×H×W×3 with `channels_last` and otherwise 1×3×H×W.
 
-    Attributes:
-        channels_last: pictures are 1×H×W×3 rather than 1×3×H×W.
-        colors: the color encoding.
-        reason: what shows the encoding, in words for the user.
+    The `reason` explains to the user how the color encoding was found.
     """
 
     channels_last: bool
@@ -73,12 +70,12 @@ def guess_conventions(analysis: OnnxAnalysis, options: ImportOptions) -> list[Co
     before, after = requested or (_input_range(analysis), _output_range(analysis))
     pairs: list[tuple[Finding, Finding]]
     if before is None and after is None:
-        reason = "nothing in it says; most networks of such form do"
+        reason = "nothing in it tells; most such networks do"
         pairs = [((colors, reason), (colors, reason)) for colors in (BYTES, UNIT, SIGNED)]
     elif before is None or after is None:  # where one end shows it, the other is mostly the same
         found = before or after
         assert found is not None
-        pairs = [(before or (found[0], "as what it gives"), after or (found[0], "as what it takes"))]
+        pairs = [(before or (found[0], "like its output"), after or (found[0], "like its input"))]
     else:
         pairs = [(before, after)]
     order = options.order
@@ -95,18 +92,18 @@ def guess_conventions(analysis: OnnxAnalysis, options: ImportOptions) -> list[Co
 
 def _requested_ranges(options: ImportOptions) -> tuple[Finding, Finding] | None:
     if options.layout not in (None, *LAYOUTS):
-        raise UsageError(f"{options.layout!r} is no layout; there are {' and '.join(LAYOUTS)}")
+        raise UsageError(f"{options.layout!r} is not a layout; choose from {' and '.join(LAYOUTS)}")
     if options.order not in (None, *ORDERS):
-        raise UsageError(f"{options.order!r} is no order of colours; there are {' and '.join(ORDERS)}")
+        raise UsageError(f"{options.order!r} is not an order of colours; choose from {' and '.join(ORDERS)}")
     if options.color_range is None:
         return None
     first, _, second = options.color_range.partition(":")
     before, after = COLOR_RANGES.get(first), COLOR_RANGES.get(second or first)
     if before is None or after is None:
         raise UsageError(
-            f"{options.color_range!r} is no range; there are {', '.join(COLOR_RANGES)}, and two of them as IN:OUT"
+            f"{options.color_range!r} is not a range; choose from {', '.join(COLOR_RANGES)}, and two of them as IN:OUT"
         )
-    return (before, "as you say"), (after, "as you say")
+    return (before, "as requested"), (after, "as requested")
 
 
 def _channels_last(analysis: OnnxAnalysis, layout: str | None) -> tuple[bool, bool]:

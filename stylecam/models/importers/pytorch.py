@@ -35,13 +35,7 @@ def accepts(data: bytes) -> bool:
 
 
 def convert(data: bytes, options: ImportOptions) -> list[Candidate]:
-    """Convert the network whose state dict is in the file `data`; there is one way to read it.
-
-    Raises:
-        ImporterUnavailableError: PyTorch is not installed.
-        ModelFormatError: damaged, holds more than weights, or is another network; names the weight.
-        UsageError: `options` names a layout, range or order.
-    """
+    """Convert the network whose state dict is in the file `data`, the only way to read it; see `Importer.convert`."""
     options.refuse_conventions()
     require("torch", purpose="reading a PyTorch file", extra="train", error=ImporterUnavailableError)
     network = _TransformerNet(_read_weights(data), GraphBuilder(max_weight_bytes=2 * len(data) + 2**20))
@@ -88,7 +82,7 @@ def _array(name: str, value: Any) -> FloatArray:
 
     plain = isinstance(value, torch.Tensor) and value.layout == torch.strided and value.device.type == "cpu"
     if not plain or not value.is_floating_point():
-        raise ModelFormatError(f"its {name[:80]!r} is no weight; save it with torch.save(net.state_dict(), ...)")
+        raise ModelFormatError(f"its {name[:80]!r} is not a weight; save it with torch.save(net.state_dict(), ...)")
     # A tensor of stride 0 repeats its values endlessly, and would be written out in full.
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         raise ModelFormatError(f"its weight {name[:80]!r} shows more numbers than it holds")
@@ -106,7 +100,7 @@ def _refuse_bombs(data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             size = sum(entry.file_size for entry in packed.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-        raise ModelFormatError(f"not a whole PyTorch file: {error}; get it again") from error
+        raise ModelFormatError(f"not a whole PyTorch file: {error}; download it again") from error
     if size > len(data) + 2**20:
         raise ModelFormatError(f"it is {len(data)} bytes and claims to unpack to {size}")
 
@@ -121,11 +115,7 @@ class _TransformerNet:
         self._channels = 3
 
     def build(self) -> None:
-        """Add all layers from `image` to `styled`.
-
-        Raises:
-            ModelFormatError: a weight is missing, has a shape that does not fit, or belongs to another network.
-        """
+        """Add all layers from `image` to `styled`."""
         value = self.graph.add_input(BYTES)
         for number, stride in ((1, 1), (2, 2), (3, 2)):
             value = self._layer(value, f"conv{number}", f"in{number}", stride)

@@ -8,7 +8,6 @@ table with the network under `model` and the training options under `opt`, of wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -35,12 +34,7 @@ def accepts(data: bytes) -> bool:
 
 
 def convert(data: bytes, options: ImportOptions) -> list[Candidate]:
-    """Convert the network in the binary Torch7 file `data`; there is one way to read it.
-
-    Raises:
-        ModelFormatError: damaged (with the byte offset), or with an unknown layer (with its name and place).
-        UsageError: `options` names a layout, range or order.
-    """
+    """Convert the network in the binary Torch7 file `data`, the only way to read it; see `Importer.convert`."""
     options.refuse_conventions()
     content = torch7_reader.read(data)
     network, colors = _network(content), _color_range(content)
@@ -69,7 +63,9 @@ def _color_range(content: Value) -> ColorRange:
     options = content.get("opt") if isinstance(content, dict) else None
     name = options.get("preprocessing", "vgg") if isinstance(options, dict) else "vgg"
     if name not in ("vgg", "resnet"):
-        raise ModelFormatError(f"it was trained with the preprocessing {str(name)[:40]!r}; vgg and resnet are known")
+        raise ModelFormatError(
+            f"it uses the preprocessing {str(name)[:40]!r}; vgg and resnet can be imported"
+        )
     return RESNET if name == "resnet" else CAFFE
 
 
@@ -112,13 +108,9 @@ class _Converter:
         self.channels: int | None = 3
 
     def convert(self, module: Value, value: str | list[str], place: str) -> str | list[str]:
-        """Add `module`, which is at `place` in the network, to the graph and return its output.
-
-        Raises:
-            ModelFormatError: it is not a module, not a known one, or contains itself.
-        """
+        """Add `module`, which is at `place` in the network, to the graph and return its output."""
         if not isinstance(module, TorchObject):
-            raise ModelFormatError(f"{place} of its network is no layer")
+            raise ModelFormatError(f"{place} of its network is not a layer")
         layer = _Layer(module, place)
         if any(ancestor is module for ancestor in self._ancestors) or len(self._ancestors) >= MAX_DEPTH:
             raise layer.error("holds itself, or is nested too deep")
@@ -181,14 +173,14 @@ class _Converter:
         self._check_channels(layer, weight.shape[1] * group)
         if weight.shape[0] % group:
             raise layer.error(f"has {group} groups for {weight.shape[0]} channels")
-        bias = layer.per_channel("bias", weight.shape[0], optional=True)
+        bias = layer.per_channel("bias", weight.shape[0]) if layer.fields.get("bias") is not None else None
         self.channels = weight.shape[0]
         return self._graph.convolution(value, weight, bias, layer.stride(), layer.padding(), group)
 
     def _transposed_convolution(self, layer: _Layer, value: str) -> str:
         weight = layer.weights("weight", 4)
         self._check_channels(layer, weight.shape[0])
-        bias = layer.per_channel("bias", weight.shape[1], optional=True)
+        bias = layer.per_channel("bias", weight.shape[1]) if layer.fields.get("bias") is not None else None
         self.channels = weight.shape[1]
         output_padding = layer.integer("adjH", 0, most=MAX_UPSAMPLING), layer.integer("adjW", 0, most=MAX_UPSAMPLING)
         return self._graph.transposed_convolution(value, weight, bias, layer.stride(), layer.padding(), output_padding)
@@ -202,7 +194,7 @@ class _Converter:
             variance = layer.per_channel("running_var", count)
         else:  # files from before 2015 hold 1/sqrt(variance + eps)
             variance = (1 / layer.per_channel("running_std", count) ** 2 - epsilon).astype(np.float32)
-        weight, bias = layer.affine(count)
+        weight, bias = layer.per_channel("weight", count, missing=1.0), layer.per_channel("bias", count, missing=0.0)
         graph, number = self._graph, self.layers
         parameters = zip(("scale", "shift", "mean", "variance"), (weight, bias, mean, variance), strict=True)
         names = [graph.constant(f"{name}_{number}", array) for name, array in parameters]
@@ -283,19 +275,11 @@ class _Layer:
             raise self.error(f"has weights {name!r} that are not numbers")
         return weights
 
-    def per_channel(self, name: str, count: int, optional: bool = False) -> Any:
-        """Return one weight for each of `count` channels, or None if it is `optional` and missing."""
-        if optional and self.fields.get(name) is None:
-            return None
+    def per_channel(self, name: str, count: int, missing: float | None = None) -> FloatArray:
+        """Return one weight for each of `count` channels; all of them are `missing`, if given, where there is none."""
+        if missing is not None and self.fields.get(name) is None:
+            return np.full(count, missing, np.float32)
         array = self.weights(name, 1)
         if len(array) != count:
             raise self.error(f"has {len(array)} weights {name!r} for {count} channels")
         return array
-
-    def affine(self, count: int) -> tuple[FloatArray, FloatArray]:
-        """Return weight and bias, ones and zeros where the layer has none."""
-        weight, bias = (self.per_channel(name, count, optional=True) for name in ("weight", "bias"))
-        return (
-            np.ones(count, np.float32) if weight is None else weight,
-            np.zeros(count, np.float32) if bias is None else bias,
-        )

@@ -234,4 +234,4 @@ class _Reader:
 
 
 def _damaged(what: str, offset: int) -> ModelFormatError:
-    return ModelFormatError(f"not a Torch7 file, or a damaged one: {what}, at byte {offset}; get it again")
+    return ModelFormatError(f"not a Torch7 file, or a damaged one: {what}, at byte {offset}; download it again")

@@ -68,7 +68,7 @@ def test_an_unknown_output_is_refused_with_the_known_ones(text: str) -> None:
 
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "80.5", "99999999999", "²", "8765/"])
 def test_an_invalid_port_is_refused(port: str) -> None:
-    with pytest.raises(UsageError, match="is no port"):
+    with pytest.raises(UsageError, match="is not a port"):
         make_sinks([f"web:{port}"])
 
 

@@ -125,8 +125,8 @@ def test_the_window_is_destroyed_once(screen: Screen) -> None:
 
 
 def test_without_a_display_it_says_so_and_what_else_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "_display_problem", lambda: "no X display answers")
-    with pytest.raises(SinkUnavailableError, match="no X display answers; use --output web"):
+    monkeypatch.setattr(window, "_display_problem", lambda: "cannot connect to the X display")
+    with pytest.raises(SinkUnavailableError, match="cannot connect to the X display; use --output web"):
         WindowSink().open(SIZE, 30)
 
 

@@ -126,7 +126,7 @@ def test_a_missing_video_is_named(tmp_path: Path, clock: ManualClock) -> None:
 
 
 def test_an_address_without_an_answer_is_named(clock: ManualClock) -> None:
-    with pytest.raises(SourceUnreadableError, match="does not answer with a video stream"):
+    with pytest.raises(SourceUnreadableError, match="does not send a video stream"):
         VideoSource("http://127.0.0.1:9/stream.mjpg", clock).open(SIZE, 30)
 
 

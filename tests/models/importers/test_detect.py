@@ -54,12 +54,12 @@ def test_a_stylecam_bank_is_imported_unchanged(bank: Model, tmp_path: Path) -> N
     made = import_style(written(tmp_path, bank.data, "friends.onnx"), ImportOptions(name="theirs"), passes)
     assert made.data == bank.data
     assert made.name == "theirs"
-    with pytest.raises(ModelFormatError, match=r"friends\.onnx is refused, tried on a photo: all black"):
+    with pytest.raises(ModelFormatError, match=r"friends\.onnx failed the test on a photo: all black"):
         import_style(tmp_path / "friends.onnx", ImportOptions(), lambda _: "all black")
 
 
 def test_options_about_a_stylecam_bank_are_refused(bank: Model, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="says itself what it holds; of the options only --name"):
+    with pytest.raises(UsageError, match="already names its styles; leave out all options but --name"):
         import_style(written(tmp_path, bank.data), ImportOptions(title="La Muse"), passes)
 
 
@@ -79,14 +79,14 @@ def test_where_nothing_tells_the_range_the_first_that_passes_is_taken(tmp_path: 
         return "black" if len(tried) == 1 else None
 
     made = import_style(written(tmp_path, zoo().saved()), ImportOptions(), second)
-    assert "0..1, RGB: nothing in it says" in made.notes[1]
+    assert "0..1, RGB: nothing in it tells" in made.notes[1]
     assert len(tried) == 2
 
 
 def test_a_network_that_passes_in_no_way_is_refused_with_the_reasons(tmp_path: Path) -> None:
     path = written(tmp_path, unit().saved())
     with pytest.raises(
-        ModelFormatError, match=r"tried on a photo: all black \(takes [^:]*, 0\.\.1, RGB\); .*--range"
+        ModelFormatError, match=r"failed the test on a photo: all black \(takes [^:]*, 0\.\.1, RGB\); .*--range"
     ) as caught:
         import_style(path, ImportOptions(), lambda _: "all black")
     assert str(path) in str(caught.value)
@@ -96,7 +96,7 @@ def test_a_network_that_does_not_run_is_refused(tmp_path: Path) -> None:
     def fails(_: bytes) -> str | None:
         raise EngineRunError("OpenCV cannot load it")
 
-    with pytest.raises(ModelFormatError, match="OpenCV cannot load it, or it paints only at a size of its own"):
+    with pytest.raises(ModelFormatError, match="OpenCV cannot load it, or it works only at one fixed size"):
         import_style(written(tmp_path, torch7()), ImportOptions(), fails)
 
 
@@ -104,8 +104,8 @@ def test_a_network_that_does_not_run_is_refused(tmp_path: Path) -> None:
     ("data", "message"),
     [
         (b"", "is empty"),
-        (b"GIF89a" + bytes(100), "neither ONNX nor Torch7 nor PyTorch"),
-        (bytes(100), "neither ONNX nor Torch7 nor PyTorch"),
+        (b"GIF89a" + bytes(100), "not an ONNX, Torch7 or PyTorch file"),
+        (bytes(100), "not an ONNX, Torch7 or PyTorch file"),
         (torch7()[:5000], r"at byte \d+"),
         (zoo().saved()[:-20], "damaged"),
     ],
@@ -123,7 +123,7 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_a_torch_network_needs_no_range(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="leave them out"):
+    with pytest.raises(UsageError, match="leave out these options"):
         import_style(written(tmp_path, torch7()), ImportOptions(color_range="0..1"), passes)
 
 

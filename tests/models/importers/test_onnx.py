@@ -41,11 +41,11 @@ ALIKE: dict[str, tuple[bytes, dict[str, str], str]] = {
     "any size": (zoo().saved(("N", 3, "H", "W")), {}, "0..255, RGB"),
     "size unknown": (zoo().saved((None, 3, None, None)), {}, "0..255, RGB"),
     "named bgr": (zoo().saved(names=("bgr_in", "out")), {}, "0..255, BGR"),
-    "said to be 0..1": (zoo().saved(), {"color_range": "0..1"}, "0..1, RGB: as you say"),
+    "said to be 0..1": (zoo().saved(), {"color_range": "0..1"}, "0..1, RGB: as requested"),
     "said to be bgr": (zoo().saved(), {"order": "bgr"}, "0..255, BGR"),
-    "said to be caffe": (zoo().saved(), {"color_range": "caffe"}, "caffe, BGR: as you say"),
-    "caffe in rgb": (zoo().saved(), {"color_range": "caffe", "order": "rgb"}, "caffe, RGB: as you say"),
-    "said to be resnet": (zoo().saved(), {"color_range": "resnet"}, "resnet, RGB: as you say"),
+    "said to be caffe": (zoo().saved(), {"color_range": "caffe"}, "caffe, BGR: as requested"),
+    "caffe in rgb": (zoo().saved(), {"color_range": "caffe", "order": "rgb"}, "caffe, RGB: as requested"),
+    "said to be resnet": (zoo().saved(), {"color_range": "resnet"}, "resnet, RGB: as requested"),
     "two ranges": (Foreign().core(gain=255).saved(), {"color_range": "0..1:0..255"}, "takes 1×3×H×W, 0..1"),
     "channels last": (Foreign().turned(0, 3, 1, 2).core().turned(0, 2, 3, 1).saved(NHWC), {}, "takes 1×H×W×3"),
     "channels last by turns": (
@@ -121,7 +121,7 @@ ENDS: dict[str, tuple[Foreign, str]] = {
 def test_the_last_layers_tell_the_range(net: Foreign, note: str) -> None:
     _, notes = imported(net.saved())
     assert note in notes[2]
-    assert "as what it gives" in notes[1]
+    assert "like its output" in notes[1]
 
 
 def test_a_clip_tells_the_range_in_old_and_new_onnx() -> None:
@@ -280,13 +280,13 @@ def of_no_domain() -> bytes:
         (b"\x08\x08", "no network in it"),
         (zoo().saved()[:-30], "damaged"),
         (zoo().saved((1, 3, 224)), r"inputs 'picture' 1×3×224"),
-        (zoo().saved(more=[("other", (1, 3, 9, 9))]), "no network from one picture to another"),
+        (zoo().saved(more=[("other", (1, 3, 9, 9))]), "not a network from one picture to another"),
         (zoo().saved(more=[("seed", (4, 4))]), "second input 'seed' 4×4"),
         (zoo().saved((8, 3, 64, 64)), "takes 8 pictures at once"),
         (looping(), "branches or loops"),
         (outside(), "weights lie in another file"),
         (of_no_domain(), r"ai\.moon\.Conv\) is not standard"),
-        (Foreign(5).core().saved(), "version 5 of ONNX"),
+        (Foreign(5).core().saved(), "ONNX opset 5"),
         (Foreign().then("Nonsense").saved(), "do not fit together"),
         (Foreign().then("Mul", "nowhere").saved(), "do not fit together"),
     ],

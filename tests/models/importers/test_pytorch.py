@@ -128,14 +128,14 @@ def endless() -> Weights:
     [
         ({}, "no weights by name"),
         ([1, 2], "no weights by name"),
-        ({"epoch": 3}, "'epoch' is no weight"),
+        ({"epoch": 3}, "'epoch' is not a weight"),
         (without("in1.weight"), "has no weight 'in1.weight'"),
         (without("res1.conv2.conv2d.bias"), "has no weight 'res1.conv2.conv2d.bias'"),
         ({**weights(1), "fc.weight": torch.zeros(2)}, "it has 'fc.weight'"),
         ({**weights(1), "conv2.conv2d.weight": torch.zeros(6, 5, 3, 3)}, "is 6×5×3×3, which does not fit 4 channels"),
         ({**weights(1), "in1.bias": torch.zeros(5)}, "'in1.bias' is 5, which"),
         ({**weights(1), "in1.bias": torch.full((4,), float("nan"))}, "is not a number somewhere"),
-        ({**weights(1), "in1.bias": torch.zeros(4, dtype=torch.int64)}, "is no weight"),
+        ({**weights(1), "in1.bias": torch.zeros(4, dtype=torch.int64)}, "is not a weight"),
         (endless(), "which share storage, would fill"),
     ],
 )

@@ -23,16 +23,16 @@ from tests.doubles import until
 
 
 class BlockedTerminal(io.StringIO):
-    """Takes nothing until it is let go, like a terminal after Ctrl-S or a full pipe."""
+    """Takes nothing until `released`, like a terminal after Ctrl-S or a full pipe."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.let_go = threading.Event()
+        self.released = threading.Event()
         self.blocks = threading.Event()
 
     def write(self, text: str) -> int:
         self.blocks.set()
-        self.let_go.wait(60)
+        self.released.wait(60)
         return super().write(text)
 
 
@@ -47,7 +47,7 @@ class ClosedTerminal(io.StringIO):
 def blocked() -> Iterator[BlockedTerminal]:
     terminal = BlockedTerminal()
     yield terminal
-    terminal.let_go.set()
+    terminal.released.set()
 
 
 def console(file: io.StringIO) -> Console:
@@ -93,7 +93,7 @@ def test_a_blocked_terminal_costs_lines_and_no_time(blocked: BlockedTerminal) ->
         writer.write(Text(str(number)))
     writer.close(0.05)
     assert time.monotonic() - began < 5
-    blocked.let_go.set()
+    blocked.released.set()
     assert until(lambda: "lines are missing here" in blocked.getvalue())
 
 
@@ -108,7 +108,7 @@ def test_a_closed_terminal_costs_lines_and_no_more() -> None:
 def test_with_a_blocked_terminal_frames_go_on(
     blocked: BlockedTerminal, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each frame has a fault that is told on the style thread."""
+    """Each frame has a fault that the style thread logs."""
 
     def style(stylizer: FrameStylizer, frame: Any, _: Any) -> Any:
         stylizer._report("engine", f"frame {frame.index} could not be painted")

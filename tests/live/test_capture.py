@@ -30,12 +30,12 @@ class SteppedCapture:
         self.clock = ManualClock()
         self.source = FailingSource(events, self.clock, refusals)
         self.source.live = live
-        self.slot: Latest[Frame] = Latest()
+        self.latest: Latest[Frame] = Latest()
         self.sink = watchable_sink()
         self.viewers = viewers(self.sink, now=self.clock.now())
         self.context = pipeline_context(self.clock, self.viewers)
         self.stats, self.stop = self.context.stats, self.context.stopping
-        self.capture = Capture(self.source, self.slot, self.context)
+        self.capture = Capture(self.source, self.latest, self.context)
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):
@@ -57,248 +57,248 @@ class SteppedCapture:
         return self.capture.badge_text(self.clock.now())
 
 
-def test_frames_go_to_the_stylist_with_their_number_and_time() -> None:
-    stage = SteppedCapture([gray_image()])
-    stage.step()
-    frame = stage.slot.take()
+def test_frames_go_to_the_style_thread_with_their_number_and_time() -> None:
+    stepped = SteppedCapture([gray_image()])
+    stepped.step()
+    frame = stepped.latest.take()
     assert frame is not None
-    assert (frame.index, frame.captured_at) == (0, stage.clock.now())
+    assert (frame.index, frame.captured_at) == (0, stepped.clock.now())
 
 
-def test_a_frame_the_stylist_did_not_take_is_a_drop() -> None:
-    stage = SteppedCapture([gray_image()])
-    stage.step(3)
-    snapshot = stage.stats.snapshot(stage.clock.now())
+def test_a_frame_that_was_replaced_before_it_was_taken_is_a_drop() -> None:
+    stepped = SteppedCapture([gray_image()])
+    stepped.step(3)
+    snapshot = stepped.stats.snapshot(stepped.clock.now())
     assert (snapshot.captured, snapshot.drops) == (3, 2)
 
 
-def test_a_moment_without_a_picture_is_no_loss() -> None:
-    stage = SteppedCapture([gray_image(), None, gray_image()])
-    stage.step(3)
-    assert stage.badge_text is None
-    assert stage.stats.snapshot(0).captured == 2
+def test_a_moment_without_a_frame_is_no_loss() -> None:
+    stepped = SteppedCapture([gray_image(), None, gray_image()])
+    stepped.step(3)
+    assert stepped.badge_text is None
+    assert stepped.stats.snapshot(0).captured == 2
 
 
 def test_an_unplugged_camera_is_noticed_at_once() -> None:
-    stage = SteppedCapture([gray_image(), LOST])
-    stage.step(2)
-    assert stage.badge_text == "camera lost"
-    assert stage.capture.trouble == str(LOST)
+    stepped = SteppedCapture([gray_image(), LOST])
+    stepped.step(2)
+    assert stepped.badge_text == "camera lost"
+    assert stepped.capture.trouble == str(LOST)
 
 
 def test_an_unplugged_camera_is_closed_and_counted_as_one_fault() -> None:
-    stage = SteppedCapture([gray_image(), LOST], refusals=[GONE] * 10)
-    stage.step(6)
-    assert stage.source.closed == 1
-    assert stage.stats.snapshot(0).faults.by_kind["source"] == 1
+    stepped = SteppedCapture([gray_image(), LOST], refusals=[GONE] * 10)
+    stepped.step(6)
+    assert stepped.source.closed == 1
+    assert stepped.stats.snapshot(0).faults.by_kind["source"] == 1
 
 
 def test_a_camera_plugged_in_again_is_used_again() -> None:
-    stage = SteppedCapture([gray_image(), LOST, gray_image()], refusals=[GONE] * 3)
-    stage.step(7)
-    assert stage.badge_text is None
-    assert stage.capture.trouble is None
-    assert stage.stats.snapshot(0).captured == 2
+    stepped = SteppedCapture([gray_image(), LOST, gray_image()], refusals=[GONE] * 3)
+    stepped.step(7)
+    assert stepped.badge_text is None
+    assert stepped.capture.trouble is None
+    assert stepped.stats.snapshot(0).captured == 2
 
 
 def test_attempts_to_open_it_back_off() -> None:
-    stage = SteppedCapture([LOST], refusals=[GONE] * 20)
-    stage.step()
+    stepped = SteppedCapture([LOST], refusals=[GONE] * 20)
+    stepped.step()
     waits = []
     for _ in range(7):
-        before = stage.clock.now()
-        stage.step()
-        waits.append(stage.clock.now() - before)
+        before = stepped.clock.now()
+        stepped.step()
+        waits.append(stepped.clock.now() - before)
     assert waits == pytest.approx([*BACKOFF_S, 1.0, 1.0, 1.0])
 
 
 @pytest.mark.parametrize("away_s", [0.1, 1.0, 5.0, 60.0, 3600.0])
 def test_it_is_back_within_two_seconds_of_its_return(away_s: float) -> None:
-    stage = SteppedCapture([gray_image(), LOST, gray_image()], refusals=[GONE] * 10_000)
-    stage.step(2)
-    returned_at = stage.clock.now() + away_s
-    while stage.capture.trouble:
-        if stage.clock.now() >= returned_at - max(BACKOFF_S):
+    stepped = SteppedCapture([gray_image(), LOST, gray_image()], refusals=[GONE] * 10_000)
+    stepped.step(2)
+    returned_at = stepped.clock.now() + away_s
+    while stepped.capture.trouble:
+        if stepped.clock.now() >= returned_at - max(BACKOFF_S):
             # whatever attempt comes after its return must find it
-            stage.source.refusals = [] if stage.clock.now() >= returned_at else stage.source.refusals[:1]
-        stage.step()
-    assert stage.clock.now() - returned_at < 2.0
+            stepped.source.refusals = [] if stepped.clock.now() >= returned_at else stepped.source.refusals[:1]
+        stepped.step()
+    assert stepped.clock.now() - returned_at < 2.0
 
 
 def test_the_back_off_starts_anew_with_each_loss() -> None:
-    stage = SteppedCapture([LOST, gray_image(), LOST], refusals=[GONE] * 4)
-    stage.step(7)
-    stage.source.refusals = []
-    stage.step()
-    before = stage.clock.now()
-    stage.step()
-    assert stage.clock.now() - before == pytest.approx(BACKOFF_S[0])
+    stepped = SteppedCapture([LOST, gray_image(), LOST], refusals=[GONE] * 4)
+    stepped.step(7)
+    stepped.source.refusals = []
+    stepped.step()
+    before = stepped.clock.now()
+    stepped.step()
+    assert stepped.clock.now() - before == pytest.approx(BACKOFF_S[0])
 
 
 def test_a_camera_another_program_took_is_shown_as_busy_with_that_program() -> None:
-    stage = SteppedCapture([LOST], refusals=[BUSY])
-    stage.step(2)
-    assert stage.badge_text == "camera busy"
-    assert stage.capture.trouble == str(BUSY)
+    stepped = SteppedCapture([LOST], refusals=[BUSY])
+    stepped.step(2)
+    assert stepped.badge_text == "camera busy"
+    assert stepped.capture.trouble == str(BUSY)
 
 
 def test_a_busy_camera_that_is_then_unplugged_keeps_being_looked_for() -> None:
-    stage = SteppedCapture([LOST, gray_image()], refusals=[BUSY, GONE])
-    stage.step(5)
-    assert stage.capture.trouble is None
+    stepped = SteppedCapture([LOST, gray_image()], refusals=[BUSY, GONE])
+    stepped.step(5)
+    assert stepped.capture.trouble is None
 
 
 def test_a_silent_camera_is_shown_as_stalled() -> None:
-    stage = SteppedCapture([gray_image(), None])
-    stage.step(2)
-    stage.clock.advance(STALLED_S)
-    assert stage.badge_text == "camera stalled"
+    stepped = SteppedCapture([gray_image(), None])
+    stepped.step(2)
+    stepped.clock.advance(STALLED_S)
+    assert stepped.badge_text == "camera stalled"
 
 
 def test_a_silent_camera_is_noticed_while_its_read_still_hangs() -> None:
-    stage = SteppedCapture([gray_image()])
-    stage.step()
-    assert stage.capture.badge_text(stage.clock.now() + STALLED_S + 0.1) == "camera stalled"
+    stepped = SteppedCapture([gray_image()])
+    stepped.step()
+    assert stepped.capture.badge_text(stepped.clock.now() + STALLED_S + 0.1) == "camera stalled"
 
 
-def test_a_camera_that_speaks_again_is_no_longer_stalled() -> None:
-    stage = SteppedCapture([gray_image(), None, gray_image()])
-    stage.step(2)
-    stage.clock.advance(STALLED_S)
-    stage.step()
-    assert stage.badge_text is None
+def test_a_camera_that_delivers_again_is_no_longer_stalled() -> None:
+    stepped = SteppedCapture([gray_image(), None, gray_image()])
+    stepped.step(2)
+    stepped.clock.advance(STALLED_S)
+    stepped.step()
+    assert stepped.badge_text is None
 
 
 def test_a_camera_is_given_time_for_its_first_picture() -> None:
-    stage = SteppedCapture([None])
-    stage.step()
-    assert stage.badge_text is None
+    stepped = SteppedCapture([None])
+    stepped.step()
+    assert stepped.badge_text is None
 
 
 def test_a_camera_that_never_delivers_is_shown_as_stalled() -> None:
-    stage = SteppedCapture([None])
-    stage.clock.advance(60)
-    assert stage.badge_text == "camera stalled"
+    stepped = SteppedCapture([None])
+    stepped.clock.advance(60)
+    assert stepped.badge_text == "camera stalled"
 
 
 def test_a_file_that_waits_is_not_called_a_stalled_camera() -> None:
-    stage = SteppedCapture([gray_image(), None], live=False)
-    stage.step(2)
-    stage.clock.advance(60)
-    assert stage.badge_text is None
+    stepped = SteppedCapture([gray_image(), None], live=False)
+    stepped.step(2)
+    stepped.clock.advance(60)
+    assert stepped.badge_text is None
 
 
 def test_a_reopened_camera_gets_time_for_its_first_picture() -> None:
-    stage = SteppedCapture([gray_image(), LOST, None])
-    stage.step(2)
-    stage.clock.advance(60)
-    stage.step()
-    assert stage.badge_text is None
+    stepped = SteppedCapture([gray_image(), LOST, None])
+    stepped.step(2)
+    stepped.clock.advance(60)
+    stepped.step()
+    assert stepped.badge_text is None
 
 
 def test_stopping_ends_the_wait_between_attempts() -> None:
-    stage = SteppedCapture([LOST])
-    stage.step()
-    stage.stop.set()
-    before = stage.clock.now()
-    stage.step()
-    assert stage.clock.now() == before
-    assert stage.source.opened == 0
+    stepped = SteppedCapture([LOST])
+    stepped.step()
+    stepped.stop.set()
+    before = stepped.clock.now()
+    stepped.step()
+    assert stepped.clock.now() == before
+    assert stepped.source.opened == 0
 
 
 def test_when_stopped_the_source_is_closed() -> None:
-    stage = SteppedCapture([gray_image()])
-    stage.stop.set()
-    stage.capture.run()
-    assert stage.source.closed == 1
+    stepped = SteppedCapture([gray_image()])
+    stepped.stop.set()
+    stepped.capture.run()
+    assert stepped.source.closed == 1
 
 
 def test_the_source_is_closed_also_when_reading_fails_in_an_unforeseen_way() -> None:
-    stage = SteppedCapture([gray_image()])
+    stepped = SteppedCapture([gray_image()])
 
     def broken() -> None:
         raise ZeroDivisionError
 
-    stage.source._read = broken  # type: ignore[method-assign]
+    stepped.source._read = broken  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
-        stage.capture.run()
-    assert stage.source.closed == 1
+        stepped.capture.run()
+    assert stepped.source.closed == 1
 
 
 def test_a_camera_is_closed_once_when_nobody_watches_and_not_read() -> None:
-    stage = SteppedCapture([gray_image()])
-    stage.step(2)
-    stage.empty()
-    stage.step(100)
-    assert stage.source.closed == 1
-    assert stage.stats.snapshot(0).captured == 2
+    stepped = SteppedCapture([gray_image()])
+    stepped.step(2)
+    stepped.empty()
+    stepped.step(100)
+    assert stepped.source.closed == 1
+    assert stepped.stats.snapshot(0).captured == 2
 
 
 def test_a_camera_that_rests_is_neither_lost_nor_stalled() -> None:
-    stage = SteppedCapture([gray_image()])
-    stage.step()
-    stage.empty()
-    stage.step(200)
-    assert (stage.badge_text, stage.capture.trouble) == (None, None)
+    stepped = SteppedCapture([gray_image()])
+    stepped.step()
+    stepped.empty()
+    stepped.step(200)
+    assert (stepped.badge_text, stepped.capture.trouble) == (None, None)
 
 
 def test_a_viewer_brings_the_camera_back_at_once() -> None:
-    stage = SteppedCapture([gray_image()])
-    stage.step()
-    stage.empty()
-    stage.step(200)
-    stage.fill()
-    before = stage.clock.now()
-    stage.step(2)
-    assert stage.source.opened == 1
-    assert stage.stats.snapshot(0).captured == 2
-    assert stage.clock.now() - before == pytest.approx(1 / 30)
-    assert stage.badge_text is None
+    stepped = SteppedCapture([gray_image()])
+    stepped.step()
+    stepped.empty()
+    stepped.step(200)
+    stepped.fill()
+    before = stepped.clock.now()
+    stepped.step(2)
+    assert stepped.source.opened == 1
+    assert stepped.stats.snapshot(0).captured == 2
+    assert stepped.clock.now() - before == pytest.approx(1 / 30)
+    assert stepped.badge_text is None
 
 
 def test_a_camera_that_was_taken_meanwhile_is_shown_as_busy_and_waited_for() -> None:
-    stage = SteppedCapture([gray_image()], refusals=[BUSY, BUSY])
-    stage.empty()
-    stage.step()
-    stage.fill()
-    stage.step()
-    assert (stage.badge_text, stage.capture.trouble) == ("camera busy", str(BUSY))
-    stage.step(2)
-    assert stage.badge_text is None
+    stepped = SteppedCapture([gray_image()], refusals=[BUSY, BUSY])
+    stepped.empty()
+    stepped.step()
+    stepped.fill()
+    stepped.step()
+    assert (stepped.badge_text, stepped.capture.trouble) == ("camera busy", str(BUSY))
+    stepped.step(2)
+    assert stepped.badge_text is None
 
 
-def test_nobody_looks_for_a_lost_camera_while_nobody_watches() -> None:
-    stage = SteppedCapture([LOST], refusals=[GONE] * 100)
-    stage.step(2)
-    attempts = stage.source.opened
-    stage.empty()
-    stage.step(100)
-    assert stage.source.opened == attempts
+def test_a_lost_camera_is_not_reopened_while_nobody_watches() -> None:
+    stepped = SteppedCapture([LOST], refusals=[GONE] * 100)
+    stepped.step(2)
+    attempts = stepped.source.opened
+    stepped.empty()
+    stepped.step(100)
+    assert stepped.source.opened == attempts
 
 
 def test_a_file_waits_where_it_is_for_the_next_viewer() -> None:
-    stage = SteppedCapture([gray_image()], live=False)
-    stage.step()
-    stage.empty()
-    stage.step(10)
-    stage.fill()
-    stage.step(2)
-    assert (stage.source.closed, stage.source.opened) == (0, 0)
-    assert stage.stats.snapshot(0).captured == 2
+    stepped = SteppedCapture([gray_image()], live=False)
+    stepped.step()
+    stepped.empty()
+    stepped.step(10)
+    stepped.fill()
+    stepped.step(2)
+    assert (stepped.source.closed, stepped.source.opened) == (0, 0)
+    assert stepped.stats.snapshot(0).captured == 2
 
 
 def test_a_camera_that_takes_its_time_to_start_again_has_not_stalled() -> None:
-    stage = SteppedCapture([gray_image()])
-    stage.step()
-    stage.empty()
-    stage.step()
-    stage.fill()
+    stepped = SteppedCapture([gray_image()])
+    stepped.step()
+    stepped.empty()
+    stepped.step()
+    stepped.fill()
     seen: list[str | None] = []
 
     def slow(size: Size, fps: float) -> None:
-        stage.clock.advance(2 * STALLED_S)
-        seen.append(stage.badge_text)
+        stepped.clock.advance(2 * STALLED_S)
+        seen.append(stepped.badge_text)
 
-    stage.source._open = slow  # type: ignore[method-assign]
-    stage.step()
-    assert [*seen, stage.badge_text] == [None, None]
+    stepped.source._open = slow  # type: ignore[method-assign]
+    stepped.step()
+    assert [*seen, stepped.badge_text] == [None, None]

@@ -26,7 +26,7 @@ def test_a_frame_s_part_is_the_share_of_all_cores() -> None:
 
 
 @pytest.mark.parametrize("busy_ms", [5.0, 20.0, 33.0])
-def test_within_the_allowance_every_frame_is_painted(busy_ms: float) -> None:
+def test_within_the_budget_every_frame_is_styled(busy_ms: float) -> None:
     assert played(CpuBudget(0.5, 2), busy_ms, 20)[1] == FPS
 
 

@@ -1,4 +1,4 @@
-"""What the user is told of a run's troubles."""
+"""Messages to the user about the troubles of a run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_trouble_whose_words_change_is_shown_but_not_logged_again(
     assert notifications.notice == "in use by zoom"
 
 
-def test_the_notice_is_the_trouble_of_this_moment(notifications: Notifications) -> None:
+def test_the_notice_is_the_present_trouble(notifications: Notifications) -> None:
     notices = []
     for troubles in ({}, {"a": "one", "b": "two"}, {"b": "two"}, {}):
         notifications.update(troubles)

@@ -1,4 +1,4 @@
-"""The pipeline: what goes wrong is counted and recovered from, and everything is let go at the end."""
+"""The pipeline: faults are counted and recovered from, and everything is closed at the end."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SteppedPipeline:
         self.pipeline = Pipeline(self.source, [self.sink], stylizer, self.control, self.context, panic)
 
     def step(self, count: int = 1) -> None:
-        """One frame through all three threads' work."""
+        """Take `count` frames through the work of all three threads."""
         for _ in range(count):
             self.pipeline.capture.step()
             self.pipeline.style_step()
@@ -78,7 +78,7 @@ def stepped(clock: ManualClock) -> SteppedPipeline:
 PAINTED = round(0.2 * 255)
 
 
-def test_a_frame_walks_from_the_camera_painted_to_the_output(stepped: SteppedPipeline) -> None:
+def test_a_frame_goes_from_the_camera_through_the_stylizer_to_the_sink(stepped: SteppedPipeline) -> None:
     stepped.step()
     assert stepped.newest.index == 0
     assert stepped.newest.image[40, 60, 0] == PAINTED
@@ -90,7 +90,7 @@ def test_frozen_before_there_is_a_picture_it_holds_the_first(stepped: SteppedPip
     assert [frame.index for frame in stepped.sink.frames] == [0] * 5
 
 
-def test_frames_are_published_in_press(stepped: SteppedPipeline) -> None:
+def test_frames_are_published_in_order(stepped: SteppedPipeline) -> None:
     stepped.step(30)
     indexes = [frame.index for frame in stepped.sink.frames]
     assert indexes == sorted(indexes)
@@ -227,11 +227,11 @@ def test_an_exception_nobody_expected_ends_the_run_and_is_raised_by_stop(
 
 def test_a_camera_driver_that_hangs_does_not_hold_up_the_end() -> None:
     stepped = SteppedPipeline([gray_image()], SystemClock())
-    hanging, let_go = threading.Event(), threading.Event()
+    hanging, released = threading.Event(), threading.Event()
 
     def hang() -> None:
         hanging.set()
-        let_go.wait(60)
+        released.wait(60)
 
     stepped.source._read = hang  # type: ignore[method-assign]
     stepped.pipeline.start()
@@ -240,7 +240,7 @@ def test_a_camera_driver_that_hangs_does_not_hold_up_the_end() -> None:
         stepped.pipeline.stop()
         assert stepped.sink.closed_count == 1
     finally:
-        let_go.set()
+        released.set()
 
 
 def test_beyond_the_processor_time_allowed_frames_pass_unpainted_and_the_rate_is_held(clock: ManualClock) -> None:
@@ -266,7 +266,7 @@ def test_the_stages_of_a_frame_are_in_the_report(stepped: SteppedPipeline) -> No
     assert stepped.pipeline.report().stages.keys() >= {"fit", "network", "steady", "publish"}
 
 
-def test_an_order_is_carried_out_at_once_by_a_stylist_that_waits_for_the_camera(clock: ManualClock) -> None:
+def test_a_command_is_applied_at_once_by_a_style_thread_that_waits_for_the_camera(clock: ManualClock) -> None:
     stepped = SteppedPipeline([None], clock)
     styling = threading.Thread(target=stepped.pipeline._style_all)
     styling.start()
@@ -279,7 +279,7 @@ def test_an_order_is_carried_out_at_once_by_a_stylist_that_waits_for_the_camera(
         styling.join()
 
 
-def test_an_order_is_carried_out_by_the_next_tick_while_a_network_is_busy(stepped: SteppedPipeline) -> None:
+def test_a_command_is_applied_by_the_next_tick_while_a_network_is_busy(stepped: SteppedPipeline) -> None:
     stepped.step()
     future = stepped.control.submit(Command.parse("panic"))
     stepped.pipeline.publisher.step()
@@ -340,7 +340,7 @@ def test_mirror_and_colours_are_seen_in_the_next_frame(clock: ManualClock) -> No
     assert int(stepped.newest.image[48, 20][0]) - int(stepped.newest.image[48, 20][2]) > 60
 
 
-def test_while_the_camera_is_lost_an_order_shows_in_the_picture_that_is_held(clock: ManualClock) -> None:
+def test_while_the_camera_is_lost_a_command_shows_in_the_held_frame(clock: ManualClock) -> None:
     stepped = SteppedPipeline([gray_image(255, SIZE), SourceLostError("gone")], clock)
     stepped.step(3)
     stepped.press("bypass")
@@ -348,7 +348,7 @@ def test_while_the_camera_is_lost_an_order_shows_in_the_picture_that_is_held(clo
     assert (stepped.newest.index, stepped.newest.image[40, 60, 0]) == (0, 255)
 
 
-def test_with_a_camera_that_delivers_rarely_an_order_does_not_wait_for_its_next_picture(clock: ManualClock) -> None:
+def test_with_a_slow_camera_a_command_does_not_wait_for_its_next_frame(clock: ManualClock) -> None:
     stepped = SteppedPipeline([gray_image(255, SIZE), None], clock)
     stepped.step(6)
     stepped.press("bypass")
@@ -371,7 +371,7 @@ def test_a_style_is_reached_also_while_the_camera_is_lost(clock: ManualClock) ->
     assert shades[-1] == round(0.8 * 255)
 
 
-def test_a_picture_painted_once_more_is_a_repeat(clock: ManualClock) -> None:
+def test_a_frame_that_is_styled_again_is_a_repeat(clock: ManualClock) -> None:
     stepped = SteppedPipeline([gray_image(255, SIZE), None], clock)
     stepped.step(6)
     stepped.press("bypass")
@@ -380,7 +380,7 @@ def test_a_picture_painted_once_more_is_a_repeat(clock: ManualClock) -> None:
     assert report.frames.published - report.frames.repeats == 1
 
 
-def test_what_the_camera_saw_before_it_rested_is_never_painted_again(clock: ManualClock) -> None:
+def test_a_frame_from_before_a_rest_is_never_styled_again(clock: ManualClock) -> None:
     stepped = SteppedPipeline([gray_image(255, SIZE), None], clock)
     stepped.step(3)
     stepped.context.viewers.watching = False
@@ -392,7 +392,7 @@ def test_what_the_camera_saw_before_it_rested_is_never_painted_again(clock: Manu
     assert stepped.pipeline.report().frames.styled == styled
 
 
-def test_while_pictures_come_as_they_should_an_order_costs_no_further_painting(stepped: SteppedPipeline) -> None:
+def test_while_the_camera_is_on_time_a_command_costs_no_further_styling(stepped: SteppedPipeline) -> None:
     for _ in range(10):
         stepped.press("weaker")
         stepped.step()

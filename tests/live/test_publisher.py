@@ -104,7 +104,7 @@ def failing_while(failing: Callable[[], bool], during: str = "write") -> Callabl
     return check
 
 
-def test_an_outlet_says_once_that_its_sink_failed() -> None:
+def test_a_runner_returns_the_failure_of_its_sink_once() -> None:
     runner = SinkRunner(CollectingSink(failing=failing_while(lambda: True)), SIZE, FPS)
     runner.open()
     assert [runner.write(frame(), 0.0), runner.write(frame(), 0.1)] == ["the device has gone", None]
@@ -170,21 +170,21 @@ def test_a_sink_that_does_not_retry_is_given_up() -> None:
 
 
 class SteppedPublisher:
-    """A publisher with its slot, sinks and clock, stepped by hand."""
+    """A publisher with its input, sinks and clock, stepped by hand."""
 
     def __init__(
         self, *sinks: CollectingSink, badge_text: BadgeText = lambda _: None, watching: Viewers | None = None
     ) -> None:
         self.cover: Frame | None = None
         self.clock = ManualClock()
-        self.slot: Latest[tuple[Frame, float]] = Latest()
+        self.latest: Latest[tuple[Frame, float]] = Latest()
         self.context = pipeline_context(self.clock, watching)
         self.stats, self.stop = self.context.stats, self.context.stopping
         self.sink_runners = [SinkRunner(sink, SIZE, FPS) for sink in sinks]
         for runner in self.sink_runners:
             runner.open()
         self.publisher = Publisher(
-            self.slot,
+            self.latest,
             self.sink_runners,
             self.context,
             StageTimes(self.clock),
@@ -198,117 +198,117 @@ class SteppedPublisher:
             self.publisher.step()
 
     def offer(self, index: int) -> None:
-        self.slot.put((frame(index, self.clock.now()), self.clock.now()))
+        self.latest.put((frame(index, self.clock.now()), self.clock.now()))
 
 
 def test_the_first_card_is_published_until_a_frame_comes() -> None:
     sink = CollectingSink()
-    stage = SteppedPublisher(sink)
-    stage.step(3)
-    stage.offer(0)
-    stage.step()
+    stepped = SteppedPublisher(sink)
+    stepped.step(3)
+    stepped.offer(0)
+    stepped.step()
     assert [f.index for f in sink.frames] == [-1, -1, -1, 0]
 
 
 def test_the_last_frame_is_published_again_while_none_comes() -> None:
     sink = CollectingSink()
-    stage = SteppedPublisher(sink)
-    stage.offer(7)
-    stage.step(4)
+    stepped = SteppedPublisher(sink)
+    stepped.offer(7)
+    stepped.step(4)
     assert [f.index for f in sink.frames] == [7] * 4
 
 
-def test_repeats_and_fresh_frames_are_told_apart_in_the_statistics() -> None:
-    stage = SteppedPublisher(CollectingSink())
-    stage.offer(0)
-    stage.step(3)
-    snapshot = stage.stats.snapshot(stage.clock.now())
+def test_repeats_and_fresh_frames_are_counted_separately() -> None:
+    stepped = SteppedPublisher(CollectingSink())
+    stepped.offer(0)
+    stepped.step(3)
+    snapshot = stepped.stats.snapshot(stepped.clock.now())
     assert (snapshot.published, snapshot.repeats) == (3, 2)
 
 
 def test_of_two_frames_ready_at_a_tick_the_newer_is_published() -> None:
     sink = CollectingSink()
-    stage = SteppedPublisher(sink)
-    stage.offer(0)
-    stage.offer(1)
-    stage.step()
+    stepped = SteppedPublisher(sink)
+    stepped.offer(0)
+    stepped.offer(1)
+    stepped.step()
     assert [f.index for f in sink.frames] == [1]
 
 
 def test_a_busy_second_never_lowers_the_published_rate() -> None:
     sink = CollectingSink()
-    stage = SteppedPublisher(sink)
+    stepped = SteppedPublisher(sink)
     for second in range(10):
         if second not in (3, 4):
-            stage.offer(second)
-        stage.step(round(FPS))
-    assert stage.stats.snapshot(stage.clock.now()).published_fps == pytest.approx(FPS, rel=0.01)
+            stepped.offer(second)
+        stepped.step(round(FPS))
+    assert stepped.stats.snapshot(stepped.clock.now()).published_fps == pytest.approx(FPS, rel=0.01)
 
 
 def test_latency_runs_from_capture_until_all_outputs_have_the_frame() -> None:
-    stage = SteppedPublisher(CollectingSink())
-    stage.step()
-    stage.slot.put((frame(0, stage.clock.now() - 0.040), stage.clock.now()))
-    stage.step()
-    p50 = stage.stats.snapshot(stage.clock.now()).latency_ms.p50
+    stepped = SteppedPublisher(CollectingSink())
+    stepped.step()
+    stepped.latest.put((frame(0, stepped.clock.now() - 0.040), stepped.clock.now()))
+    stepped.step()
+    p50 = stepped.stats.snapshot(stepped.clock.now()).latency_ms.p50
     assert p50 == pytest.approx(40 + PERIOD * 1000, abs=1)
 
 
 def test_one_failing_output_does_not_touch_the_others() -> None:
     good, bad = CollectingSink(), CollectingSink(failing=failing_while(lambda: True))
-    stage = SteppedPublisher(bad, good)
-    stage.step(60)
+    stepped = SteppedPublisher(bad, good)
+    stepped.step(60)
     assert len(good.frames) == 60
 
 
 def test_a_failing_output_is_a_fault_in_the_statistics() -> None:
-    stage = SteppedPublisher(CollectingSink(failing=failing_while(lambda: True)))
-    stage.step(5)
-    faults = stage.stats.snapshot(stage.clock.now()).faults
+    stepped = SteppedPublisher(CollectingSink(failing=failing_while(lambda: True)))
+    stepped.step(5)
+    faults = stepped.stats.snapshot(stepped.clock.now()).faults
     assert (faults.by_kind["sink"], faults.last) == (1, "the device has gone")
 
 
 def test_an_output_that_fails_for_a_while_comes_back_by_itself() -> None:
     clock: list[ManualClock] = []
     sink = CollectingSink(failing=failing_while(lambda: 1001 <= clock[0].now() < 1003))
-    stage = SteppedPublisher(sink)
-    clock.append(stage.clock)
-    stage.step(round(8 * FPS))
-    assert stage.sink_runners[0].trouble is None
+    stepped = SteppedPublisher(sink)
+    clock.append(stepped.clock)
+    stepped.step(round(8 * FPS))
+    assert stepped.sink_runners[0].trouble is None
     assert len(sink.frames) > 4 * FPS
 
 
-def test_a_notice_is_drawn_on_the_last_picture() -> None:
+def test_a_badge_is_drawn_on_the_last_frame() -> None:
     sink = CollectingSink()
-    stage = SteppedPublisher(sink, badge_text=lambda _: "camera lost")
-    stage.offer(3)
-    stage.step()
+    stepped = SteppedPublisher(sink, badge_text=lambda _: "camera lost")
+    stepped.offer(3)
+    stepped.step()
     changed = np.any(sink.frames[0].image != frame().image, axis=2)
     assert sink.frames[0].index == 3
     assert 0 < changed.mean() < 0.5
 
 
-def test_the_notice_goes_with_its_reason() -> None:
-    notes: list[str | None] = ["camera lost"]
+def test_the_badge_disappears_with_its_reason() -> None:
+    texts: list[str | None] = ["camera lost"]
     sink = CollectingSink()
-    stage = SteppedPublisher(sink, badge_text=lambda _: notes[0])
-    stage.step()
-    notes[0] = None
-    stage.step()
+    stepped = SteppedPublisher(sink, badge_text=lambda _: texts[0])
+    stepped.step()
+    texts[0] = None
+    stepped.step()
     assert np.array_equal(sink.frames[1].image, frame().image)
 
 
-def test_another_notice_replaces_the_first() -> None:
-    notes = ["camera lost"]
+def test_another_badge_replaces_the_first() -> None:
+    texts = ["camera lost"]
     sink = CollectingSink()
-    stage = SteppedPublisher(sink, badge_text=lambda _: notes[0])
-    stage.step()
-    notes[0] = "camera busy"
-    stage.step()
+    stepped = SteppedPublisher(sink, badge_text=lambda _: texts[0])
+    stepped.step()
+    texts[0] = "camera busy"
+    stepped.step()
     assert not np.array_equal(sink.frames[0].image, sink.frames[1].image)
 
 
-def test_a_notice_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_badge_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     from stylecam.media import overlays as badge
 
     drawn: list[str] = []
@@ -318,24 +318,24 @@ def test_a_notice_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.Monkey
         return badge.with_badge(image, text)
 
     monkeypatch.setattr("stylecam.live.publisher.with_badge", draw)
-    stage = SteppedPublisher(CollectingSink(), badge_text=lambda _: "camera lost")
-    stage.step(20)
+    stepped = SteppedPublisher(CollectingSink(), badge_text=lambda _: "camera lost")
+    stepped.step(20)
     assert drawn == ["camera lost"]
 
 
-def test_nothing_is_published_once_it_was_told_to_stop() -> None:
+def test_nothing_is_published_after_the_stop() -> None:
     sink = CollectingSink()
-    stage = SteppedPublisher(sink)
-    stage.stop.set()
-    stage.step()
+    stepped = SteppedPublisher(sink)
+    stepped.stop.set()
+    stepped.step()
     assert sink.frames == []
 
 
 def test_when_stopped_all_sinks_are_closed() -> None:
     sinks = CollectingSink(), CollectingSink()
-    stage = SteppedPublisher(*sinks)
-    stage.stop.set()
-    stage.publisher.run()
+    stepped = SteppedPublisher(*sinks)
+    stepped.stop.set()
+    stepped.publisher.run()
     assert [sink.closed_count for sink in sinks] == [1, 1]
 
 
@@ -350,9 +350,9 @@ def test_a_slow_output_does_not_make_the_ticks_race_afterwards() -> None:
                 holder[0].clock.advance(2.0)
         return None
 
-    stage = SteppedPublisher(CollectingSink(failing=slow))
-    holder.append(stage)
-    stage.step(30)
+    stepped = SteppedPublisher(CollectingSink(failing=slow))
+    holder.append(stepped)
+    stepped.step(30)
     assert min(b - a for a, b in pairwise(times)) >= PERIOD * 0.98
 
 
@@ -364,11 +364,11 @@ def test_a_failing_output_that_cannot_even_be_closed_does_not_touch_the_others(
     def stuck() -> None:
         raise OSError("the file is open in a player")
 
-    stage = SteppedPublisher(broken, other)
+    stepped = SteppedPublisher(broken, other)
     monkeypatch.setattr(broken, "_close", stuck)
-    stage.step(3)
+    stepped.step(3)
     assert len(other.frames) == 3
-    assert "open in a player" in str(stage.sink_runners[0].trouble)
+    assert "open in a player" in str(stepped.sink_runners[0].trouble)
 
 
 class UnwatchedPublisher(SteppedPublisher):
@@ -435,70 +435,70 @@ def test_a_sink_that_fails_while_nobody_watches_is_counted() -> None:
     assert unwatched.stats.snapshot(0).faults.by_kind["sink"] >= 1
 
 
-def test_what_covers_the_picture_is_all_that_is_published() -> None:
+def test_a_cover_replaces_the_whole_picture() -> None:
     sink = CollectingSink()
-    stage = SteppedPublisher(sink, badge_text=lambda _: "camera lost")
-    stage.offer(0)
-    stage.step()
-    stage.cover = frame(5, image=gray_image(9))
-    stage.offer(1)
-    stage.step(2)
-    stage.cover = None
-    stage.step()
+    stepped = SteppedPublisher(sink, badge_text=lambda _: "camera lost")
+    stepped.offer(0)
+    stepped.step()
+    stepped.cover = frame(5, image=gray_image(9))
+    stepped.offer(1)
+    stepped.step(2)
+    stepped.cover = None
+    stepped.step()
     assert [f.index for f in sink.frames] == [0, 5, 5, 1]
     assert (sink.frames[1].image == 9).all()
 
 
 def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
     sink = WatchableSink(taken=False)
-    stage = SteppedPublisher(sink, watching=Viewers([sink], lambda: LiveState(resting=True), 1000.0))
-    stage.step(2)
-    stage.cover = frame(5)
-    stage.step()
-    stage.cover = None
-    stage.step()
+    stepped = SteppedPublisher(sink, watching=Viewers([sink], lambda: LiveState(resting=True), 1000.0))
+    stepped.step(2)
+    stepped.cover = frame(5)
+    stepped.step()
+    stepped.cover = None
+    stepped.step()
     assert [f.index for f in sink.frames] == [-1, 5, -1]
 
 
-def test_what_was_published_last_is_known() -> None:
-    stage = SteppedPublisher(CollectingSink())
-    assert stage.publisher.shown.index == -1
-    stage.offer(4)
-    stage.step()
-    assert stage.publisher.shown.index == 4
+def test_the_last_published_frame_can_be_read() -> None:
+    stepped = SteppedPublisher(CollectingSink())
+    assert stepped.publisher.shown.index == -1
+    stepped.offer(4)
+    stepped.step()
+    assert stepped.publisher.shown.index == 4
 
 
-def test_one_more_outlet_may_join_and_part_while_it_runs() -> None:
+def test_a_sink_can_be_added_and_removed_while_it_runs() -> None:
     first, second = CollectingSink(), CollectingSink()
-    stage = SteppedPublisher(first)
+    stepped = SteppedPublisher(first)
     joined = SinkRunner(second, SIZE, FPS)
     joined.open()
-    stage.step()
-    stage.publisher.add(joined)
-    stage.step(2)
-    assert stage.publisher.remove(joined)
-    stage.step()
+    stepped.step()
+    stepped.publisher.add(joined)
+    stepped.step(2)
+    assert stepped.publisher.remove(joined)
+    stepped.step()
     assert (len(first.frames), len(second.frames)) == (4, 2)
-    assert not stage.publisher.remove(joined)
+    assert not stepped.publisher.remove(joined)
     assert second.closed_count == 0
 
 
-def test_an_outlet_may_be_closed_as_soon_as_it_has_parted() -> None:
+def test_a_sink_can_be_closed_as_soon_as_it_is_removed() -> None:
     sink = CollectingSink()
-    stage = SteppedPublisher(CollectingSink())
+    stepped = SteppedPublisher(CollectingSink())
     stop = threading.Event()
 
     def publish() -> None:
         while not stop.is_set():
-            stage.step()
+            stepped.step()
 
     publishing = threading.Thread(target=publish)
     publishing.start()
     for _ in range(50):
         runner = SinkRunner(sink, SIZE, FPS)
         runner.open()
-        stage.publisher.add(runner)
-        stage.publisher.remove(runner)
+        stepped.publisher.add(runner)
+        stepped.publisher.remove(runner)
         sink.close()
     stop.set()
     publishing.join()

@@ -1,4 +1,4 @@
-"""Pictures kept, recordings made and the configuration read again while it runs."""
+"""Snapshots, recordings and reloads while it runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue, CommandResult
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, UsageError
-from stylecam.live import recording as room
+from stylecam.live import recording as recording_module
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.viewers import Viewers
@@ -58,7 +58,7 @@ class SteppedSaver:
             self.pipeline.style_step()
             self.pipeline.publisher.step()
 
-    def ask(self, command: str) -> CommandResult:
+    def carry_out(self, command: str) -> CommandResult:
         """Carry out `command` and return its result."""
         future = self.control.submit(command)
         self.control.apply()
@@ -67,204 +67,206 @@ class SteppedSaver:
 
     def file(self, command: str) -> Path:
         """Return the file that `command` made."""
-        extra = self.ask(command).extra
+        extra = self.carry_out(command).extra
         assert extra is not None
         return Path(extra["file"])
 
 
 @pytest.fixture
-def stage(clock: ManualClock, tmp_path: Path) -> Iterator[SteppedSaver]:
-    stage = SteppedSaver(clock, tmp_path)
-    yield stage
-    stage.media_saver.close()
-    for runner in stage.pipeline.publisher.sink_runners:  # a recording that a test has begun ends with it
+def stepped(clock: ManualClock, tmp_path: Path) -> Iterator[SteppedSaver]:
+    stepped = SteppedSaver(clock, tmp_path)
+    yield stepped
+    stepped.media_saver.close()
+    for runner in stepped.pipeline.publisher.sink_runners:  # a recording that a test has begun ends with it
         runner.sink.discard()
 
 
-def test_a_snapshot_is_the_published_picture_to_the_pixel(stage: SteppedSaver) -> None:
-    stage.step()
-    path = stage.file("snapshot")
-    assert path.parent == stage.pictures
+def test_a_snapshot_is_the_published_picture_to_the_pixel(stepped: SteppedSaver) -> None:
+    stepped.step()
+    path = stepped.file("snapshot")
+    assert path.parent == stepped.pictures
     assert path.name.startswith("stylecam-20")
     image = cv2.imread(str(path))
     assert image is not None
-    assert np.array_equal(image, stage.pipeline.publisher.shown.image)
+    assert np.array_equal(image, stepped.pipeline.publisher.shown.image)
 
 
-def test_a_snapshot_in_a_panic_shows_what_others_see(stage: SteppedSaver) -> None:
-    stage.step()
-    stage.control.submit(Command.parse("panic"))
-    stage.step()
-    image = cv2.imread(str(stage.file("snapshot:me")))
+def test_a_snapshot_in_a_panic_shows_what_others_see(stepped: SteppedSaver) -> None:
+    stepped.step()
+    stepped.control.submit(Command.parse("panic"))
+    stepped.step()
+    image = cv2.imread(str(stepped.file("snapshot:me")))
     assert image is not None
     assert image.mean() < 100
 
 
-def test_pictures_of_one_second_get_names_of_their_own(stage: SteppedSaver) -> None:
-    stage.step()
-    paths = [stage.file("snapshot:me and you") for _ in range(3)]
+def test_snapshots_of_one_second_get_different_names(stepped: SteppedSaver) -> None:
+    stepped.step()
+    paths = [stepped.file("snapshot:me and you") for _ in range(3)]
     assert len(set(paths)) == 3
     assert all(path.name.startswith("me and you-") and path.stat().st_size for path in paths)
 
 
-def test_before_there_is_a_picture_none_can_be_kept(stage: SteppedSaver) -> None:
+def test_before_the_first_frame_a_snapshot_is_refused(stepped: SteppedSaver) -> None:
     with pytest.raises(CommandRefusedError, match="no picture yet"):
-        stage.ask("snapshot")
-    assert not stage.pictures.exists()
+        stepped.carry_out("snapshot")
+    assert not stepped.pictures.exists()
 
 
 @pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/b", "a\\b", "..", "a.png", "C:x", "x" * 81])
 @pytest.mark.parametrize("action", ["snapshot:", "record:on,"])
-def test_a_name_that_leads_elsewhere_is_refused(stage: SteppedSaver, action: str, name: str) -> None:
-    stage.step()
+def test_a_name_outside_the_folder_is_refused(stepped: SteppedSaver, action: str, name: str) -> None:
+    stepped.step()
     with pytest.raises(UsageError, match="cannot be a file's name"):
-        stage.ask(action + name)
-    assert not stage.pictures.exists()
-    assert not stage.videos.exists()
+        stepped.carry_out(action + name)
+    assert not stepped.pictures.exists()
+    assert not stepped.videos.exists()
 
 
-def test_a_folder_that_cannot_be_made_is_said(stage: SteppedSaver) -> None:
-    stage.step()
-    stage.pictures.write_text("a file in its place")
+def test_a_folder_that_cannot_be_made_is_named(stepped: SteppedSaver) -> None:
+    stepped.step()
+    stepped.pictures.write_text("a file in its place")
     with pytest.raises(CommandRefusedError, match=r"pictures: .*exists"):
-        stage.ask("snapshot")
+        stepped.carry_out("snapshot")
 
 
-def test_a_full_disk_leaves_no_half_picture(stage: SteppedSaver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_half_picture(stepped: SteppedSaver, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    stage.step()
-    monkeypatch.setattr(room, "write_bytes", full)
+    stepped.step()
+    monkeypatch.setattr(recording_module, "write_bytes", full)
     with pytest.raises(CommandRefusedError, match="No space left"):
-        stage.ask("snapshot")
-    assert list(stage.pictures.iterdir()) == []
+        stepped.carry_out("snapshot")
+    assert list(stepped.pictures.iterdir()) == []
 
 
-def test_a_recording_begins_and_ends_while_it_runs(stage: SteppedSaver) -> None:
-    stage.step(2)
-    path = stage.file("record:on,talk")
-    assert path.parent == stage.videos
+def test_a_recording_begins_and_ends_while_it_runs(stepped: SteppedSaver) -> None:
+    stepped.step(2)
+    path = stepped.file("record:on,talk")
+    assert path.parent == stepped.videos
     assert path.name.startswith("talk-")
-    stage.step(6)
+    stepped.step(6)
     assert not path.exists()
-    assert stage.file("record:off") == path
+    assert stepped.file("record:off") == path
     clip = cv2.VideoCapture(str(path))
     frames = int(clip.get(cv2.CAP_PROP_FRAME_COUNT))
     clip.release()
     assert frames == 6
-    assert stage.changes == [path, None]
-    assert [entry.name for entry in stage.videos.iterdir()] == [path.name]
+    assert stepped.changes == [path, None]
+    assert [entry.name for entry in stepped.videos.iterdir()] == [path.name]
 
 
-def test_one_key_begins_and_ends_it(stage: SteppedSaver) -> None:
-    stage.step()
-    began = stage.file("record")
-    stage.step(3)
-    assert stage.file("record") == began
+def test_one_key_begins_and_ends_a_recording(stepped: SteppedSaver) -> None:
+    stepped.step()
+    began = stepped.file("record")
+    stepped.step(3)
+    assert stepped.file("record") == began
 
 
-def test_a_recording_counts_as_a_viewer(stage: SteppedSaver) -> None:
-    stage.step()
-    stage.file("record:on")
-    assert any(isinstance(sink, RecorderSink) for sink in stage.viewers._sinks)
-    stage.step()
-    stage.file("record:off")
-    assert not any(isinstance(sink, RecorderSink) for sink in stage.viewers._sinks)
+def test_a_recording_counts_as_a_viewer(stepped: SteppedSaver) -> None:
+    stepped.step()
+    stepped.file("record:on")
+    assert any(isinstance(sink, RecorderSink) for sink in stepped.viewers._sinks)
+    stepped.step()
+    stepped.file("record:off")
+    assert not any(isinstance(sink, RecorderSink) for sink in stepped.viewers._sinks)
 
 
-def test_what_is_so_already_stays_so_as_with_every_switch(stage: SteppedSaver) -> None:
-    stage.step()
-    assert stage.ask("record:off").extra is None
-    path = stage.file("record:on,talk")
-    stage.step(2)
-    assert stage.file("record:on") == path
-    assert stage.changes == [path]
-    assert stage.file("record:off") == path
+def test_switching_on_twice_keeps_the_recording_and_switching_off_twice_does_nothing(stepped: SteppedSaver) -> None:
+    stepped.step()
+    assert stepped.carry_out("record:off").extra is None
+    path = stepped.file("record:on,talk")
+    stepped.step(2)
+    assert stepped.file("record:on") == path
+    assert stepped.changes == [path]
+    assert stepped.file("record:off") == path
 
 
-def test_a_recording_under_another_name_is_refused_while_there_is_one(stage: SteppedSaver) -> None:
-    stage.step()
-    path = stage.file("record:on,talk")
+def test_a_recording_under_another_name_is_refused_while_there_is_one(stepped: SteppedSaver) -> None:
+    stepped.step()
+    path = stepped.file("record:on,talk")
     with pytest.raises(CommandRefusedError, match=r"already recording to .*talk"):
-        stage.ask("record:on,walk")
-    stage.step(2)
-    assert stage.file("record:off") == path
+        stepped.carry_out("record:on,walk")
+    stepped.step(2)
+    assert stepped.file("record:off") == path
 
 
-def test_a_recording_of_nothing_is_said(stage: SteppedSaver) -> None:
-    stage.file("record:on")
+def test_a_recording_without_a_frame_is_refused(stepped: SteppedSaver) -> None:
+    stepped.file("record:on")
     with pytest.raises(CommandRefusedError, match="nothing to record"):
-        stage.ask("record:off")
-    assert list(stage.videos.iterdir()) == []
+        stepped.carry_out("record:off")
+    assert list(stepped.videos.iterdir()) == []
 
 
-def test_a_recording_that_fails_on_the_way_is_let_go(stage: SteppedSaver) -> None:
-    stage.step()
-    stage.file("record:on")
-    (recorder,) = [o.sink for o in stage.pipeline.publisher.sink_runners if isinstance(o.sink, RecorderSink)]
+def test_a_recording_that_fails_on_the_way_is_dropped(stepped: SteppedSaver) -> None:
+    stepped.step()
+    stepped.file("record:on")
+    (recorder,) = [o.sink for o in stepped.pipeline.publisher.sink_runners if isinstance(o.sink, RecorderSink)]
     recorder._failure = "the disk is nearly full"
-    stage.step(2)
-    assert stage.media_saver.recording is None
-    stage.media_saver.maintain()
-    assert until(lambda: len(stage.pipeline.publisher.sink_runners) == 1)
-    stage.media_saver.maintain()
-    assert stage.file("record:on")
+    stepped.step(2)
+    assert stepped.media_saver.recording is None
+    stepped.media_saver.maintain()
+    assert until(lambda: len(stepped.pipeline.publisher.sink_runners) == 1)
+    stepped.media_saver.maintain()
+    assert stepped.file("record:on")
 
 
-def test_the_end_of_the_run_finishes_a_recording(stage: SteppedSaver) -> None:
-    stage.step()
-    path = stage.file("record:on")
-    stage.step(5)
-    stage.control.close()
-    stage.media_saver.close()
-    stage.context.stopping.set()
-    stage.pipeline.publisher.run()
+def test_the_end_of_the_run_finishes_a_recording(stepped: SteppedSaver) -> None:
+    stepped.step()
+    path = stepped.file("record:on")
+    stepped.step(5)
+    stepped.control.close()
+    stepped.media_saver.close()
+    stepped.context.stopping.set()
+    stepped.pipeline.publisher.run()
     assert path.exists()
 
 
-def test_the_configuration_is_read_again(clock: ManualClock, tmp_path: Path) -> None:
+def test_a_reload_calls_its_function(clock: ManualClock, tmp_path: Path) -> None:
     read: list[bool] = []
-    stage = SteppedSaver(clock, tmp_path, lambda: read.append(True))
-    assert stage.ask("reload").state
+    stepped = SteppedSaver(clock, tmp_path, lambda: read.append(True))
+    assert stepped.carry_out("reload").state
     assert read == [True]
-    stage.media_saver.close()
+    stepped.media_saver.close()
 
 
-def test_a_configuration_that_cannot_be_read_is_said(clock: ManualClock, tmp_path: Path) -> None:
+def test_a_configuration_that_cannot_be_read_is_the_commands_error(clock: ManualClock, tmp_path: Path) -> None:
     def wrong() -> None:
         raise ConfigError("config.toml, line 3: no such key")
 
-    stage = SteppedSaver(clock, tmp_path, wrong)
+    stepped = SteppedSaver(clock, tmp_path, wrong)
     with pytest.raises(StylecamError, match="line 3"):
-        stage.ask("reload")
-    stage.media_saver.close()
+        stepped.carry_out("reload")
+    stepped.media_saver.close()
 
 
 def test_a_mistake_of_ours_is_the_commands_error_and_the_run_goes_on(
-    stage: SteppedSaver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stepped: SteppedSaver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    stage.step()
-    monkeypatch.setattr(room, "create_unique_file", broken)
+    stepped.step()
+    monkeypatch.setattr(recording_module, "create_unique_file", broken)
     with pytest.raises(ZeroDivisionError):
-        stage.ask("snapshot")
-    stage.media_saver.maintain()
-    faults = stage.context.stats.snapshot(0.0).faults
+        stepped.carry_out("snapshot")
+    stepped.media_saver.maintain()
+    faults = stepped.context.stats.snapshot(0.0).faults
     assert (faults.by_kind["command"], faults.total) == (1, 1)
     assert "snapshot failed with an unexpected ZeroDivisionError: a mistake of ours" in caplog.text
 
 
-def test_a_mistake_in_a_recording_ends_only_that_command(stage: SteppedSaver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_in_a_recording_ends_only_that_command(
+    stepped: SteppedSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    stage.step()
+    stepped.step()
     with monkeypatch.context() as patched:
         patched.setattr(RecorderSink, "_open", broken)
         with pytest.raises(ZeroDivisionError):
-            stage.ask("record:on")
-    assert stage.media_saver.recording is None
-    assert stage.file("record:on")
+            stepped.carry_out("record:on")
+    assert stepped.media_saver.recording is None
+    assert stepped.file("record:on")

@@ -1,4 +1,4 @@
-"""A live run as a whole: what it falls back to, what it says, and that it lets everything go."""
+"""A live session as a whole: its fallbacks, its messages, and that it closes everything."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from stylecam.errors import (
     WindowClosedError,
 )
 from stylecam.live import engine_choice as engine_choice_module
-from stylecam.live import session as room
-from stylecam.live import stats as stats_file
-from stylecam.live import viewers as viewers
+from stylecam.live import session as session_module
+from stylecam.live import stats as stats_module
+from stylecam.live import viewers as viewers_module
 from stylecam.live.report import SessionReport
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
@@ -59,30 +59,30 @@ SIZE = Size(128, 96)
 
 @pytest.fixture(autouse=True)
 def _a_bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No camera, no virtual camera, whatever the machine has that the tests run on."""
+    """Hide the cameras and virtual cameras of the machine that runs the tests."""
     monkeypatch.setattr(source_factory, "list_cameras", list)
     monkeypatch.setattr(pyvirtualcam_camera, "BACKENDS", {})
     monkeypatch.setattr(v4l2, "device_paths", list)
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Said:
+def logged(caplog: pytest.LogCaptureFixture) -> Logged:
     """What was logged so far, oldest first."""
     caplog.set_level(logging.INFO, "stylecam")
     return lambda: list(caplog.messages)
 
 
-Make = Callable[..., Session]
-Said = Callable[[], list[str]]
+MakeSession = Callable[..., Session]
+Logged = Callable[[], list[str]]
 
 
 @pytest.fixture
-def make(catalog: Catalog) -> Iterator[Make]:
-    """Build sessions of doubles, which are closed after the test and must leave no thread behind."""
+def make_session(catalog: Catalog) -> Iterator[MakeSession]:
+    """Build sessions, which are closed after the test and must leave no thread behind."""
     sessions: list[Session] = []
 
     def build(**changes: Any) -> Session:
-        given = {
+        defaults = {
             "camera": "demo",
             "style": "none",
             "outputs": ("null",),
@@ -90,21 +90,21 @@ def make(catalog: Catalog) -> Iterator[Make]:
             "hotkeys": False,
             "server": False,
         }
-        sessions.append(Session(Settings(**{**given, **changes}), catalog))
+        sessions.append(Session(Settings(**{**defaults, **changes}), catalog))
         return sessions[-1]
 
     yield build
     for session in sessions:
         session.close()
-    assert until(lambda: not left_over()), f"a run has left threads behind: {left_over()}"
+    assert until(lambda: not remaining_threads()), f"a run has left threads behind: {remaining_threads()}"
 
 
-def left_over() -> set[str]:
+def remaining_threads() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("stylecam")}
 
 
-def play(live: Session, seconds: float = 0.15) -> dict[str, Any]:
-    """Run for a moment, or until the test's own thread ends it."""
+def run_briefly(live: Session, seconds: float = 0.15) -> dict[str, Any]:
+    """Run for `seconds`, and return the final figures as JSON."""
     live.open()
     timer = threading.Timer(seconds, live.interrupt)
     timer.start()
@@ -115,21 +115,21 @@ def play(live: Session, seconds: float = 0.15) -> dict[str, Any]:
         timer.join()
 
 
-def test_without_a_camera_the_demo_is_shown_and_it_says_so(make: Make, said: Said) -> None:
-    final = play(make(camera=None))
+def test_without_a_camera_the_demo_is_shown_and_a_warning_logged(make_session: MakeSession, logged: Logged) -> None:
+    final = run_briefly(make_session(camera=None))
     assert final["source"]["name"] == "demo"
-    assert "no camera found" in said()[0]
-    assert "showing the built-in demo" in said()[0]
+    assert "no camera found" in logged()[0]
+    assert "showing the built-in demo" in logged()[0]
 
 
-def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make: Make) -> None:
+def test_a_camera_asked_for_by_name_is_not_replaced_by_the_demo(make_session: MakeSession) -> None:
     with pytest.raises(CameraNotFoundError):
-        make(camera="Logitech").open()
+        make_session(camera="Logitech").open()
 
 
-def test_where_nobody_wants_the_demo_a_missing_camera_is_a_fault(make: Make) -> None:
+def test_without_the_demo_a_missing_camera_is_an_error(make_session: MakeSession) -> None:
     with pytest.raises(CameraNotFoundError):
-        make(camera=None, demo=False).open()
+        make_session(camera=None, demo=False).open()
 
 
 @pytest.fixture
@@ -138,46 +138,48 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("free_port")
-def test_without_a_virtual_camera_the_picture_is_on_a_page_and_it_says_the_command(make: Make, said: Said) -> None:
-    final = play(make(outputs=(), server=True))
+def test_without_a_virtual_camera_the_picture_is_on_a_page_and_the_install_command_logged(
+    make_session: MakeSession, logged: Logged
+) -> None:
+    final = run_briefly(make_session(outputs=(), server=True))
     assert final["outputs"][0]["name"].startswith("web http://127.0.0.1:")
-    assert install_hint() in said()[0]
-    assert "Until then the picture is on a web page" in said()[0]
+    assert install_hint() in logged()[0]
+    assert "Until then the picture is on a web page" in logged()[0]
 
 
-def test_a_virtual_camera_asked_for_is_not_replaced_by_a_page(make: Make) -> None:
+def test_a_virtual_camera_asked_for_is_not_replaced_by_a_page(make_session: MakeSession) -> None:
     with pytest.raises(SinkUnavailableError, match="no virtual camera can be opened"):
-        make(outputs=("virtual",)).open()
+        make_session(outputs=("virtual",)).open()
 
 
-def test_with_a_virtual_camera_it_is_the_output(make: Make, said: Said) -> None:
+def test_with_a_virtual_camera_it_is_the_output(make_session: MakeSession, logged: Logged) -> None:
     from tests.media.sinks.test_virtual_camera import Device
 
     pyvirtualcam.register_backend("test", Device)
-    final = play(make(outputs=()))
+    final = run_briefly(make_session(outputs=()))
     frames = Device.made[-1].frames
     Device.made.clear()
     assert [entry["name"] for entry in final["outputs"]] == ["virtual camera test camera"]
     assert frames
-    assert said() == []
+    assert logged() == []
 
 
-def test_without_a_display_the_run_goes_on_and_says_so_once(
-    make: Make, said: Said, monkeypatch: pytest.MonkeyPatch
+def test_without_a_display_the_run_goes_on_and_one_warning_is_logged(
+    make_session: MakeSession, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
         raise HotkeysUnavailableError("there is no X display")
 
     monkeypatch.setattr(GlobalHotkeys, "start", refuse)
-    live = make(hotkeys=True)
-    final = play(live)
-    assert said() == ["global hotkeys are off: there is no X display"]
+    live = make_session(hotkeys=True)
+    final = run_briefly(live)
+    assert logged() == ["global hotkeys are off: there is no X display"]
     assert live.hotkeys == {}
     assert final["published"] > 0
 
 
-def test_the_first_style_is_painted_unless_another_is_asked_for(make: Make, catalog: Catalog) -> None:
-    assert play(make(style=None), 0.4)["style"] == catalog.cards[0].name
+def test_the_first_style_is_painted_unless_another_is_asked_for(make_session: MakeSession, catalog: Catalog) -> None:
+    assert run_briefly(make_session(style=None), 0.4)["style"] == catalog.cards[0].name
 
 
 def test_without_any_style_the_plain_camera_is_shown() -> None:
@@ -187,54 +189,54 @@ def test_without_any_style_the_plain_camera_is_shown() -> None:
         assert live.run().state["style"] == "none"
 
 
-def test_without_a_configuration_reading_it_again_is_refused(make: Make, said: Said) -> None:
-    live = make(seconds=0.6)
+def test_without_a_configuration_a_reload_is_refused(make_session: MakeSession, logged: Logged) -> None:
+    live = make_session(seconds=0.6)
     live.open()
     live.press("reload")
     live.run()
-    assert "there is no configuration to read again" in said()
+    assert "there is no configuration to read again" in logged()
 
 
-def test_the_final_statistics_are_written_whole(make: Make, tmp_path: Path) -> None:
+def test_the_final_statistics_are_written_whole(make_session: MakeSession, tmp_path: Path) -> None:
     path = tmp_path / "stats.json"
-    final = play(make(stats=path))
+    final = run_briefly(make_session(stats=path))
     written = json.loads(path.read_text())
     assert written.keys() == final.keys()
     assert written["published"] == final["published"]
 
 
-def test_the_run_ends_after_the_time_asked_for(make: Make) -> None:
-    live = make(seconds=0.2)
+def test_the_run_ends_after_the_time_asked_for(make_session: MakeSession) -> None:
+    live = make_session(seconds=0.2)
     live.open()
     assert live.run().to_json()["seconds"] >= 0.2
 
 
 def test_memory_of_what_was_loaded_is_given_back_while_it_runs_and_not_on_the_threads_of_frames(
-    make: Make, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    make_session: MakeSession, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[str] = []
-    monkeypatch.setattr("stylecam.utils.malloc.trim", lambda: given.append(threading.current_thread().name))
-    live = make(style=catalog.cards[0].name)
+    trimmed_on: list[str] = []
+    monkeypatch.setattr("stylecam.utils.malloc.trim", lambda: trimmed_on.append(threading.current_thread().name))
+    live = make_session(style=catalog.cards[0].name)
     live.open()
-    live.run(lambda: None, lambda _: live.interrupt() if given else None)
-    assert set(given) == {threading.current_thread().name}
+    live.run(lambda: None, lambda _: live.interrupt() if trimmed_on else None)
+    assert set(trimmed_on) == {threading.current_thread().name}
 
 
-def test_the_status_is_told_while_it_runs(make: Make) -> None:
+def test_figures_are_reported_while_it_runs(make_session: MakeSession) -> None:
     seen: list[SessionReport] = []
-    live = make(seconds=0.6)
+    live = make_session(seconds=0.6)
     live.open()
     live.run(tick=seen.append)
     assert seen
     assert seen[0].size == SIZE
 
 
-def test_an_impossible_order_is_answered_in_words(make: Make, said: Said) -> None:
-    live = make(seconds=0.6)
+def test_the_refusal_of_an_impossible_command_is_logged(make_session: MakeSession, logged: Logged) -> None:
+    live = make_session(seconds=0.6)
     live.open()
     live.press(Command.parse("select:99"))
     live.run()
-    assert any("there is no style 99" in line for line in said())
+    assert any("there is no style 99" in line for line in logged())
 
 
 @pytest.mark.parametrize(
@@ -255,11 +257,11 @@ def test_an_impossible_order_is_answered_in_words(make: Make, said: Said) -> Non
     ids=str,
 )
 def test_a_run_that_cannot_be_opened_leaves_nothing_behind(
-    make: Make, change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_session: MakeSession, change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StylecamError):
-        make(**change).open()
+        make_session(**change).open()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -269,30 +271,32 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> CollectingSink:
     failing: list[SinkError] = []
     sink = CollectingSink(failing=lambda during: failing[0] if failing and during == "write" else None)
     sink.errors = failing  # type: ignore[attr-defined]
-    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [sink])
+    monkeypatch.setattr(session_module, "make_sinks", lambda *_, **__: [sink])
     return sink
 
 
-def test_an_output_that_fails_and_returns_is_told_once_each(make: Make, scripted: CollectingSink, said: Said) -> None:
-    live = make(fps=60.0)
+def test_an_output_that_fails_and_recovers_is_logged_once_each(
+    make_session: MakeSession, scripted: CollectingSink, logged: Logged
+) -> None:
+    live = make_session(fps=60.0)
     live.open()
     runner = threading.Thread(target=live.run)
     runner.start()
     errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
     until(lambda: bool(scripted.frames))
     errors.append(SinkLostError("the device has gone"))
-    until(lambda: "the device has gone" in said())
+    until(lambda: "the device has gone" in logged())
     errors.clear()
-    until(lambda: "collected is back" in said())
+    until(lambda: "collected is back" in logged())
     live.interrupt()
     runner.join()
-    assert said() == ["the device has gone", "collected is back"]
+    assert logged() == ["the device has gone", "collected is back"]
 
 
-def test_the_run_ends_when_its_only_output_is_given_up(make: Make, scripted: CollectingSink) -> None:
+def test_the_run_ends_when_its_only_output_is_given_up(make_session: MakeSession, scripted: CollectingSink) -> None:
     scripted.retries = False
     errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
-    live = make()
+    live = make_session()
     live.open()
     errors.append(SinkLostError("the preview window was closed"))
     final = live.run().to_json()
@@ -303,12 +307,12 @@ def test_the_run_ends_when_its_only_output_is_given_up(make: Make, scripted: Col
     ("error", "closed"),
     [(WindowClosedError("the preview window was closed"), True), (SinkLostError("file window.mp4: disk full"), False)],
 )
-def test_a_closed_window_is_told_from_an_output_that_failed(
-    error: SinkError, closed: bool, make: Make, scripted: CollectingSink
+def test_a_closed_window_differs_from_an_output_that_failed(
+    error: SinkError, closed: bool, make_session: MakeSession, scripted: CollectingSink
 ) -> None:
     scripted.retries = False
     errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
-    live = make()
+    live = make_session()
     live.open()
     errors.append(error)
     report = live.run()
@@ -317,16 +321,16 @@ def test_a_closed_window_is_told_from_an_output_that_failed(
 
 
 def test_a_full_disk_under_the_statistics_does_not_end_the_call(
-    make: Make, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_session: MakeSession, logged: Logged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    live = make(stats=tmp_path / "stats.json", seconds=0.3)
+    live = make_session(stats=tmp_path / "stats.json", seconds=0.3)
     live.open()
-    monkeypatch.setattr(stats_file, "write_json", full)
+    monkeypatch.setattr(stats_module, "write_json", full)
     assert live.run().to_json()["seconds"] >= 0.3
-    assert [line for line in said() if "No space left on device" in line] == said()[:1]
+    assert [line for line in logged() if "No space left on device" in line] == logged()[:1]
 
 
 @pytest.mark.parametrize(
@@ -347,7 +351,7 @@ def test_the_defaults_make_sense() -> None:
 
 
 def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
-    make: Make, said: Said, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
+    make_session: MakeSession, logged: Logged, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     real = opencv.OpenCVEngine.session
 
@@ -358,9 +362,9 @@ def test_a_graphics_card_found_by_itself_that_fails_gives_way_to_the_processor(
 
     monkeypatch.setattr(opencv, "available_devices", lambda: ("cuda", "cpu"))
     monkeypatch.setattr(opencv.OpenCVEngine, "session", session)
-    report = play(make(style=catalog.cards[0].name, engine="opencv"))
+    report = run_briefly(make_session(style=catalog.cards[0].name, engine="opencv"))
     assert report["device"] == "cpu"
-    assert any("on cuda does not work (no kernel image" in line for line in said())
+    assert any("on cuda does not work (no kernel image" in line for line in logged())
 
 
 class Broken(TintEngine):
@@ -369,87 +373,89 @@ class Broken(TintEngine):
     name = "openvino"
 
     def session(self, model: Model, width: int, height: int) -> InferenceSession:
-        raise EngineRunError("it fell apart")
+        raise EngineRunError("it cannot run")
 
 
-def test_the_fastest_engine_is_used_and_its_reason_told(
-    make: Make, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
+def test_the_fastest_engine_is_used_and_its_reason_reported(
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
-    asked: list[tuple[str, str, int | None, bool]] = []
+    requested: list[tuple[str, str, int | None, bool]] = []
 
     def choose(_: Autotuner, model: Model, device: str, threads: int | None, *, retune: bool) -> EngineChoice:
-        asked.append((model.key, device, threads, retune))
+        requested.append((model.key, device, threads, retune))
         return EngineChoice(opencv.OpenCVEngine("cpu"), "3.9 ms at 640×360 (OpenCV 12.4)")
 
     monkeypatch.setattr(Autotuner, "choose", choose)
-    report = play(make(style=catalog.cards[0].name, threads=1, retune=True))
-    assert asked == [(catalog.models[0].key, "auto", 1, True)]
+    report = run_briefly(make_session(style=catalog.cards[0].name, threads=1, retune=True))
+    assert requested == [(catalog.models[0].key, "auto", 1, True)]
     assert report["engine_reason"] == "3.9 ms at 640×360 (OpenCV 12.4)"
     assert report["engine"] == "opencv"
 
 
 def test_outputs_have_a_first_picture_before_engines_are_measured(
-    make: Make, scripted: CollectingSink, monkeypatch: pytest.MonkeyPatch
+    make_session: MakeSession, scripted: CollectingSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there: list[int] = []
+    frames_before: list[int] = []
 
     def choose(*_: object, **__: object) -> EngineChoice:
-        there.append(len(scripted.frames))
+        frames_before.append(len(scripted.frames))
         return EngineChoice(opencv.OpenCVEngine("cpu"))
 
     monkeypatch.setattr(Autotuner, "choose", choose)
-    play(make())
-    assert there == [1]
+    run_briefly(make_session())
+    assert frames_before == [1]
 
 
-def test_a_chosen_engine_that_fails_gives_way_to_opencv_and_it_says_so(
-    make: Make, said: Said, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
+def test_an_autotuned_engine_that_fails_is_replaced_by_opencv_with_a_warning(
+    make_session: MakeSession, logged: Logged, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(Broken(), "the fastest"))
-    report = play(make(style=catalog.cards[0].name))
+    report = run_briefly(make_session(style=catalog.cards[0].name))
     assert report["engine"] == "opencv"
     assert report["engine_reason"] is None
-    assert [line for line in said() if "it fell apart" in line] == [
-        "1 on cpu does not work (it fell apart); going on with OpenCV"
+    assert [line for line in logged() if "it cannot run" in line] == [
+        "1 on cpu does not work (it cannot run); going on with OpenCV"
     ]
 
 
 def test_an_engine_asked_for_by_name_is_not_replaced(
-    make: Make, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     monkeypatch.setattr(engine_choice_module, "make_engine", lambda *_: Broken())
-    with pytest.raises(EngineRunError, match="it fell apart"):
-        make(style=catalog.cards[0].name, engine="openvino").open()
+    with pytest.raises(EngineRunError, match="it cannot run"):
+        make_session(style=catalog.cards[0].name, engine="openvino").open()
 
 
-def test_a_device_that_gave_way_while_it_ran_is_told_once(
-    make: Make, said: Said, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
+def test_a_device_that_failed_while_it_ran_is_logged_once(
+    make_session: MakeSession, logged: Logged, monkeypatch: pytest.MonkeyPatch, catalog: Catalog
 ) -> None:
     engine = opencv.OpenCVEngine("cpu")
     engine.trouble = "it cannot use cuda (launch failure); going on with the processor"
     monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(engine))
-    play(make(style=catalog.cards[0].name), 0.8)
-    assert said().count(engine.trouble) == 1
+    run_briefly(make_session(style=catalog.cards[0].name), 0.8)
+    assert logged().count(engine.trouble) == 1
 
 
-def test_more_threads_than_cores_are_not_used_and_it_says_so(make: Make, said: Said) -> None:
-    live = make(threads=512, engine="opencv")
+def test_more_threads_than_cores_are_not_used_and_a_warning_is_logged(
+    make_session: MakeSession, logged: Logged
+) -> None:
+    live = make_session(threads=512, engine="opencv")
     cores = usable_cores()
     before = cv2.getNumThreads()
     try:
-        report = play(live)
+        report = run_briefly(live)
     finally:
         cv2.setNumThreads(before)
     assert report["threads"] == min(cores, 512)
-    assert (f"--threads 512: stylecam may run on {cores} cores; using {cores} threads" in said()) == (cores < 512)
+    assert (f"--threads 512: stylecam may run on {cores} cores; using {cores} threads" in logged()) == (cores < 512)
 
 
 @pytest.mark.usefixtures("free_port")
 def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewers, "LINGER_S", 0.05)
-    live = make(outputs=("web",), server=True)
+    monkeypatch.setattr(viewers_module, "LINGER_S", 0.05)
+    live = make_session(outputs=("web",), server=True)
     live.open()
     running = threading.Thread(target=live.run)
     running.start()
@@ -468,25 +474,25 @@ def test_with_nobody_at_the_page_the_camera_rests_and_a_viewer_wakes_it(
         running.join()
 
 
-def test_always_on_paints_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(viewers, "LINGER_S", 0.01)
+def test_always_on_stylizes_while_nobody_watches(make_session: MakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewers_module, "LINGER_S", 0.01)
     monkeypatch.setattr(CollectingSink, "_has_viewers", lambda _: False)
-    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
-    assert play(make(always_on=True))["styled"] > 0
+    monkeypatch.setattr(session_module, "make_sinks", lambda *_, **__: [CollectingSink()])
+    assert run_briefly(make_session(always_on=True))["styled"] > 0
 
 
-def test_a_time_to_rest_must_make_sense(make: Make) -> None:
+def test_a_time_to_rest_must_make_sense(make_session: MakeSession) -> None:
     with pytest.raises(UsageError, match="--idle-after 0 is out of range"):
-        make(idle_after=0.0).open()
+        make_session(idle_after=0.0).open()
 
 
 class Page:
-    """The page of a run that goes on in another thread."""
+    """A client of the page of a session that runs in another thread."""
 
     def __init__(self, live: Session) -> None:
         self.live = live
 
-    def ask(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
+    def request(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
         assert self.live.server is not None
         connection = http.client.HTTPConnection("127.0.0.1", self.live.server.port, timeout=20)
         headers = {"Authorization": f"Bearer {self.live.server.token}", "Content-Type": "application/json"}
@@ -496,8 +502,8 @@ class Page:
         connection.close()
         return answer.status, json.loads(data) if answer.headers.get_content_type() == "application/json" else data
 
-    def act(self, name: str, /, **arguments: Any) -> tuple[int, Any]:
-        return self.ask(f"/api/actions/{name}", "POST", arguments)
+    def run_action(self, name: str, /, **arguments: Any) -> tuple[int, Any]:
+        return self.request(f"/api/actions/{name}", "POST", arguments)
 
 
 @contextlib.contextmanager
@@ -514,50 +520,52 @@ def served(live: Session) -> Iterator[Page]:
 
 
 @pytest.mark.usefixtures("free_port")
-def test_every_run_has_a_page_that_steers_it(make: Make) -> None:
-    with served(make(server=True)) as page:
-        status, answer = page.act("mirror", on=True)
-        state = page.ask("/api/state?stats=1")[1]
+def test_every_run_has_a_page_that_controls_it(make_session: MakeSession) -> None:
+    with served(make_session(server=True)) as page:
+        status, answer = page.run_action("mirror", on=True)
+        state = page.request("/api/state?stats=1")[1]
     assert (status, answer["state"]["mirror"]) == (200, True)
     assert state["mirror"]
     assert (state["recording"], state["presets"], state["notice"]) == (None, [], None)
     assert state["stats"]["outputs"] == [{"name": "null", "trouble": None}]
 
 
-def test_without_a_server_there_is_none(make: Make) -> None:
-    live = make()
-    play(live)
+def test_without_a_server_there_is_none(make_session: MakeSession) -> None:
+    live = make_session()
+    run_briefly(live)
     assert live.server is None
 
 
-def test_a_page_and_no_server_cannot_be_together(make: Make) -> None:
+def test_a_page_and_no_server_cannot_be_together(make_session: MakeSession) -> None:
     with pytest.raises(UsageError, match="--output web and --no-server"):
-        make(outputs=("web",)).open()
+        make_session(outputs=("web",)).open()
 
 
-def test_without_a_virtual_camera_and_a_server_there_is_nothing_to_run(make: Make) -> None:
+def test_without_a_virtual_camera_and_a_server_there_is_nothing_to_run(make_session: MakeSession) -> None:
     with pytest.raises(SinkUnavailableError, match="no virtual camera can be opened"):
-        make(outputs=()).open()
+        make_session(outputs=()).open()
 
 
-def test_a_page_that_nobody_asked_for_may_be_missing(make: Make, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_nobody_asked_for_may_be_missing(
+    make_session: MakeSession, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setattr(server, "DEFAULT_PORT", taken.getsockname()[1])
         monkeypatch.setattr(server, "PORTS_TRIED", 1)
-        assert play(make(server=True))["published"] > 0
-    assert "there is no page" in said()[0]
+        assert run_briefly(make_session(server=True))["published"] > 0
+    assert "there is no page" in logged()[0]
 
 
-def test_a_port_asked_for_that_is_taken_ends_it_before_it_begins(make: Make) -> None:
+def test_a_port_asked_for_that_is_taken_ends_it_before_it_begins(make_session: MakeSession) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         for change in ({"outputs": (f"web:{port}",)}, {"listen": f":{port}"}):
             with pytest.raises(ServerUnavailableError, match=f"port {port} is in use"):
-                make(server=True, **change).open()
+                make_session(server=True, **change).open()
 
 
 @pytest.mark.parametrize(
@@ -570,46 +578,48 @@ def test_a_port_asked_for_that_is_taken_ends_it_before_it_begins(make: Make) -> 
     ],
     ids=str,
 )
-def test_a_server_that_cannot_be_meant_is_refused(make: Make, change: dict[str, Any], words: str) -> None:
+def test_a_server_that_cannot_be_meant_is_refused(
+    make_session: MakeSession, change: dict[str, Any], words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
-        make(server=True, **change).open()
+        make_session(server=True, **change).open()
 
 
-def test_opened_to_others_it_warns(make: Make, said: Said) -> None:
+def test_a_server_that_other_computers_reach_is_warned_of(make_session: MakeSession, logged: Logged) -> None:
     port = running_server.free_port()
-    with served(make(server=True, listen=f"0.0.0.0:{port}")) as page:
+    with served(make_session(server=True, listen=f"0.0.0.0:{port}")) as page:
         assert page.live.server is not None
         link = f":{port}/?token={page.live.server.token}"
-    assert "can be reached from other computers" in said()[0]
-    assert link in said()[0]
+    assert "can be reached from other computers" in logged()[0]
+    assert link in logged()[0]
 
 
 @pytest.mark.usefixtures("free_port")
-def test_who_looks_at_the_page_wakes_a_camera_that_nobody_else_watches(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+def test_a_viewer_of_the_page_switches_the_camera_on(
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewers, "LINGER_S", 0.05)
+    monkeypatch.setattr(viewers_module, "LINGER_S", 0.05)
     monkeypatch.setattr(CollectingSink, "_has_viewers", lambda _: False)
-    monkeypatch.setattr(room, "make_sinks", lambda *_, **__: [CollectingSink()])
-    with served(make(server=True)) as page:
+    monkeypatch.setattr(session_module, "make_sinks", lambda *_, **__: [CollectingSink()])
+    with served(make_session(server=True)) as page:
         assert until(lambda: page.live.report().to_json()["waiting_for"] == "waiting for a viewer")
-        status, picture = page.ask("/snapshot.jpg")
+        status, picture = page.request("/snapshot.jpg")
     assert status == 200
     assert picture[:2] == b"\xff\xd8"
 
 
 @pytest.mark.usefixtures("free_port")
-def test_a_snapshot_and_a_recording_from_the_page(make: Make, tmp_path: Path) -> None:
-    with served(make(server=True, pictures=tmp_path / "p", videos=tmp_path / "v")) as page:
+def test_a_snapshot_and_a_recording_from_the_page(make_session: MakeSession, tmp_path: Path) -> None:
+    with served(make_session(server=True, pictures=tmp_path / "p", videos=tmp_path / "v")) as page:
         assert until(lambda: page.live.pipeline.publisher.shown.index >= 0)
-        picture = page.act("snapshot", name="me")[1]["result"]["file"]
-        begun = page.act("record", on=True)[1]
+        picture = page.run_action("snapshot", name="me")[1]["result"]["file"]
+        begun = page.run_action("record", on=True)[1]
         assert begun["state"]["recording"] == begun["result"]["file"]
         assert until(lambda: page.live.report().to_json()["published"] > 20)
-        assert page.act("record", on=True)[0] == 200  # it is on
-        assert page.act("record", on=True, name="another")[0] == 409
-        ended = page.act("record", on=False)[1]
-        outputs = page.ask("/api/stats")[1]["outputs"]
+        assert page.run_action("record", on=True)[0] == 200  # it is on
+        assert page.run_action("record", on=True, name="another")[0] == 409
+        ended = page.run_action("record", on=False)[1]
+        outputs = page.request("/api/stats")[1]["outputs"]
     assert ended["state"]["recording"] is None
     assert Path(picture).is_file()
     assert Path(ended["result"]["file"]).is_file()
@@ -617,42 +627,42 @@ def test_a_snapshot_and_a_recording_from_the_page(make: Make, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("free_port")
-def test_the_page_can_end_the_run(make: Make) -> None:
-    live = make(server=True)
+def test_the_page_can_end_the_run(make_session: MakeSession) -> None:
+    live = make_session(server=True)
     live.open()
     running = threading.Thread(target=live.run)
     running.start()
-    assert Page(live).act("quit")[0] == 200
+    assert Page(live).run_action("quit")[0] == 200
     running.join(20)
     assert not running.is_alive()
 
 
 @pytest.mark.usefixtures("free_port")
-def test_a_camera_that_is_lost_is_told_on_the_page_and_orders_are_still_carried_out(
-    make: Make, scripted: CollectingSink, said: Said
+def test_a_lost_camera_is_shown_on_the_page_and_commands_are_still_carried_out(
+    make_session: MakeSession, scripted: CollectingSink, logged: Logged
 ) -> None:
     errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
-    with served(make(server=True)) as page:
+    with served(make_session(server=True)) as page:
         errors.append(SinkLostError("the device has gone"))
-        assert until(lambda: page.ask("/api/state")[1]["notice"] == "the device has gone")
-        assert page.act("freeze")[1]["state"]["frozen"]
+        assert until(lambda: page.request("/api/state")[1]["notice"] == "the device has gone")
+        assert page.run_action("freeze")[1]["state"]["frozen"]
         errors.clear()
-        assert until(lambda: page.ask("/api/state")[1]["notice"] is None)
-    assert said() == ["the device has gone", "collected is back"]
+        assert until(lambda: page.request("/api/state")[1]["notice"] is None)
+    assert logged() == ["the device has gone", "collected is back"]
 
 
 @pytest.mark.usefixtures("free_port")
-def test_while_the_user_rests_orders_are_carried_out_all_the_same(make: Make) -> None:
-    with served(make(server=True)) as page:
-        page.act("rest", on=True)
+def test_while_the_camera_is_switched_off_commands_are_still_carried_out(make_session: MakeSession) -> None:
+    with served(make_session(server=True)) as page:
+        page.run_action("rest", on=True)
         assert until(lambda: page.live.report().to_json()["waiting_for"] == "camera switched off by hand")
-        assert page.act("mirror")[1]["state"]["mirror"]
-        assert page.act("rest", on=False)[1]["state"]["resting"] is False
+        assert page.run_action("mirror")[1]["state"]["mirror"]
+        assert page.run_action("rest", on=False)[1]["state"]["resting"] is False
         assert until(lambda: page.live.report().to_json()["waiting_for"] is None)
 
 
-def test_styles_change_by_themselves_while_it_runs(make: Make, catalog: Catalog) -> None:
-    live = make(style=catalog.cards[0].name)
+def test_styles_change_by_themselves_while_it_runs(make_session: MakeSession, catalog: Catalog) -> None:
+    live = make_session(style=catalog.cards[0].name)
     live.open()
     live.press(Command.parse("cycle:1"))
     timer = threading.Timer(1.6, live.interrupt)
@@ -661,41 +671,41 @@ def test_styles_change_by_themselves_while_it_runs(make: Make, catalog: Catalog)
     timer.join()
 
 
-def test_the_configuration_is_read_again_while_it_runs(catalog: Catalog, said: Said) -> None:
+def test_the_configuration_is_reloaded_while_it_runs(catalog: Catalog, logged: Logged) -> None:
     settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
-    again = replace(settings, presets={"soft": {"strength": 0.4}})
-    live = Session(settings, catalog, reload=lambda: again)
+    reread = replace(settings, presets={"soft": {"strength": 0.4}})
+    live = Session(settings, catalog, reload=lambda: reread)
     live.open()
     live.press(Command.parse("preset:soft"))
     live.press(Command.parse("reload"))
 
-    def once_more() -> None:
+    def press_again() -> None:
         live.control.submit(Command.parse("preset:soft")).result(20)
         live.press(Command.parse("quit"))
 
-    timer = threading.Timer(0.5, once_more)
+    timer = threading.Timer(0.5, press_again)
     timer.start()
     assert live.run().to_json()["strength"] == 0.4
     timer.join()
-    assert any("no preset 'soft'" in line for line in said())
+    assert any("no preset 'soft'" in line for line in logged())
 
 
 @pytest.mark.usefixtures("free_port")
 def test_what_is_logged_for_the_user_is_a_notice_on_the_page_while_the_session_is_open(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[str] = []
     monkeypatch.setattr(server.Server, "send_notice", lambda _, text: notices.append(text))
     log = logging.getLogger("stylecam.live.session")
-    with make(server=True):
+    with make_session(server=True):
         log.info("the camera is back")
         log.debug("only with -v")
     log.warning("nobody sees this")
     assert notices == ["the camera is back"]
 
 
-def test_the_json_of_a_run_has_the_promised_keys_in_their_order(make: Make) -> None:
-    final = play(make())
+def test_the_json_of_a_run_has_the_promised_keys_in_their_order(make_session: MakeSession) -> None:
+    final = run_briefly(make_session())
     assert list(final) == [
         "published_fps", "styled_fps", "latency_ms", "gap_ms", "style_ms", "captured", "styled", "published",
         "repeats", "drops", "reused", "spared", "faults", "recent", "painting", "detail", "stages", "rung", "governor",

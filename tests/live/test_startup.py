@@ -29,20 +29,20 @@ TOKEN = "a-token-of-the-tests"
 
 
 class Page:
-    """Serves what settings ask for; whatever was started is stopped by `closing`."""
+    """Starts servers for settings; `closing` stops them."""
 
     def __init__(self, catalog: Catalog, closing: contextlib.ExitStack) -> None:
         self.catalog = catalog
         self.closing = closing
         self.sink: MjpegSink | None = None
 
-    def serve(self, *sinks: Sink, **given: Any) -> Server | None:
-        settings = Settings(size=Size(128, 96), token=TOKEN, **given)
-        self.sink = sink = find_page_sink(settings, sinks)
+    def serve(self, *sinks: Sink, **settings: Any) -> Server | None:
+        parsed = Settings(size=Size(128, 96), token=TOKEN, **settings)
+        self.sink = sink = find_page_sink(parsed, sinks)
         if sink is None:
             return None
         context = ServerContext(CommandQueue(self.catalog, LiveState()), self.catalog, sink.broadcast)
-        return start_server(settings, context, sink, self.closing, required=sink in sinks)
+        return start_server(parsed, context, sink, self.closing, required=sink in sinks)
 
 
 @pytest.fixture
@@ -60,15 +60,15 @@ def test_every_run_has_one_and_an_output_that_feeds_it(page: Page) -> None:
     assert page.sink.name == f"web {server.url}"
 
 
-def test_a_page_asked_for_is_that_output(page: Page) -> None:
-    wanted = MjpegSink(free_port())
-    server = page.serve(wanted)
+def test_a_requested_page_is_that_output(page: Page) -> None:
+    requested = MjpegSink(free_port())
+    server = page.serve(requested)
     assert server is not None
-    assert page.sink is wanted
-    assert (server.port, wanted.name) == (wanted.port, f"web {server.url}")
+    assert page.sink is requested
+    assert (server.port, requested.name) == (requested.port, f"web {server.url}")
 
 
-def test_unwanted_there_is_none(page: Page) -> None:
+def test_without_a_server_there_is_no_page(page: Page) -> None:
     assert page.serve(NullSink(), server=False) is None
 
 
@@ -80,7 +80,7 @@ def test_host_and_port_may_come_from_two_places(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("settings", "words"),
     [
         ({"server": False}, "cannot be together"),
         ({"listen": ":9000"}, "name two ports"),
@@ -88,9 +88,9 @@ def test_host_and_port_may_come_from_two_places(page: Page) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused(page: Page, given: dict[str, Any], words: str) -> None:
+def test_a_contradiction_is_refused(page: Page, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        page.serve(MjpegSink(9001), **given)
+        page.serve(MjpegSink(9001), **settings)
 
 
 @pytest.fixture
@@ -104,19 +104,19 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def test_a_page_that_nobody_asked_for_may_be_missing(page: Page, taken: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_that_was_not_requested_may_be_missing(page: Page, taken: int, caplog: pytest.LogCaptureFixture) -> None:
     assert page.serve(NullSink()) is None
     assert f"there is no page: ports {taken} to {taken} are all in use" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("how", ["output", "output with port", "listen"])
-def test_a_page_asked_for_may_not(page: Page, taken: int, how: str) -> None:
+def test_a_requested_page_may_not_be_missing(page: Page, taken: int, how: str) -> None:
     sink: Sink = {"output": MjpegSink(), "output with port": MjpegSink(taken), "listen": NullSink()}[how]
     with pytest.raises(ServerUnavailableError, match="in use"):
         page.serve(sink, listen=f":{taken}" if how == "listen" else None)
 
 
-def test_on_this_computer_alone_there_is_nothing_to_say(page: Page, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_of_this_computer_alone_logs_nothing(page: Page, caplog: pytest.LogCaptureFixture) -> None:
     page.serve(NullSink())
     assert caplog.messages == []
 

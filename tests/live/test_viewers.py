@@ -1,4 +1,4 @@
-"""Who watches, and from when to when the camera is on for them."""
+"""Whether anybody watches, and when the camera goes on and off."""
 
 from __future__ import annotations
 
@@ -13,119 +13,119 @@ from tests.doubles import WatchableSink, watchable_sink
 MINUTES_S = 600.0
 
 
-class House:
-    """An viewers with two sinks, and a clock in hand."""
+class SteppedViewers:
+    """`Viewers` with sinks, stepped by hand."""
 
-    def __init__(self, *taken: bool | None, always_on: bool = False, idle_after_s: float | None = None) -> None:
+    def __init__(self, *watched: bool | None, always_on: bool = False, idle_after_s: float | None = None) -> None:
         self.now = 50.0
         self.state = LiveState()
-        self.seats: list[WatchableSink] = [watchable_sink(one) for one in taken]
-        self.viewers = Viewers(self.seats, lambda: self.state, self.now, always_on=always_on, idle_after_s=idle_after_s)
+        self.sinks: list[WatchableSink] = [watchable_sink(one) for one in watched]
+        self.viewers = Viewers(self.sinks, lambda: self.state, self.now, always_on=always_on, idle_after_s=idle_after_s)
 
     def after(self, seconds: float) -> bool:
-        """Is the camera on `seconds` later, looked at all the time?"""
+        """Update for `seconds`, and return whether the camera is on then."""
         for _ in range(round(seconds / UPDATE_INTERVAL_S)):
             self.now += UPDATE_INTERVAL_S * 1.01  # as a clock would: never early
             self.viewers.update(self.now)
         return self.viewers.watching
 
-    def order(self, resting: bool = False) -> None:
+    def press(self, resting: bool = False) -> None:
         self.state = replace(self.state, version=self.state.version + 1, resting=resting)
 
 
 def test_at_the_start_the_camera_is_on() -> None:
-    assert House(False).viewers.watching
+    assert SteppedViewers(False).viewers.watching
 
 
 def test_without_a_viewer_it_goes_off_after_a_moment() -> None:
-    house = House(False, False)
-    assert house.after(LINGER_S - 0.5)
-    assert not house.after(1)
+    stepped = SteppedViewers(False, False)
+    assert stepped.after(LINGER_S - 0.5)
+    assert not stepped.after(1)
 
 
-@pytest.mark.parametrize("taken", [(True, False), (False, True), (True, None)])
-def test_one_viewer_anywhere_keeps_it_on(taken: tuple[bool | None, ...]) -> None:
-    assert House(*taken).after(3600)
+@pytest.mark.parametrize("watched", [(True, False), (False, True), (True, None)])
+def test_one_viewer_anywhere_keeps_it_on(watched: tuple[bool | None, ...]) -> None:
+    assert SteppedViewers(*watched).after(3600)
 
 
-def test_a_viewer_brings_it_back_at_the_next_look() -> None:
-    house = House(False)
-    house.after(60)
-    house.seats[0].taken = True
-    assert house.after(UPDATE_INTERVAL_S)
+def test_a_new_viewer_switches_it_on_at_the_next_update() -> None:
+    stepped = SteppedViewers(False)
+    stepped.after(60)
+    stepped.sinks[0].taken = True
+    assert stepped.after(UPDATE_INTERVAL_S)
 
 
 def test_a_program_that_closes_and_opens_it_every_few_seconds_never_turns_it_off() -> None:
-    house = House(True)
+    stepped = SteppedViewers(True)
     for _ in range(50):
-        house.seats[0].taken = not house.seats[0].taken
-        assert house.after(LINGER_S - 0.5)
+        stepped.sinks[0].taken = not stepped.sinks[0].taken
+        assert stepped.after(LINGER_S - 0.5)
 
 
-def test_sinks_are_asked_at_most_ten_times_a_second() -> None:
-    house = House(False)
-    asked = []
-    house.seats[0]._has_viewers = lambda: bool(asked.append(1))  # type: ignore[method-assign, func-returns-value]
+def test_sinks_are_queried_at_most_ten_times_a_second() -> None:
+    stepped = SteppedViewers(False)
+    queries = []
+    stepped.sinks[0]._has_viewers = lambda: bool(queries.append(1))  # type: ignore[method-assign, func-returns-value]
     for _ in range(100):
-        house.now += UPDATE_INTERVAL_S / 10
-        house.viewers.update(house.now)
-    assert len(asked) == pytest.approx(10, abs=1)
+        stepped.now += UPDATE_INTERVAL_S / 10
+        stepped.viewers.update(stepped.now)
+    assert len(queries) == pytest.approx(10, abs=1)
 
 
 def test_a_closed_sink_has_no_viewer() -> None:
-    house = House(True)
-    house.seats[0].close()
-    assert not house.after(LINGER_S + 1)
+    stepped = SteppedViewers(True)
+    stepped.sinks[0].close()
+    assert not stepped.after(LINGER_S + 1)
 
 
-def test_where_it_cannot_be_told_the_camera_stays_on() -> None:
-    assert House(None, False).after(36_000)
+def test_with_a_sink_that_cannot_tell_the_camera_stays_on() -> None:
+    assert SteppedViewers(None, False).after(36_000)
 
 
-def test_where_it_cannot_be_told_it_goes_off_after_so_long_without_a_key() -> None:
-    house = House(None, idle_after_s=MINUTES_S)
-    assert house.after(MINUTES_S * 0.95)
-    assert not house.after(MINUTES_S * 0.05 + LINGER_S + 1)
+def test_with_a_sink_that_cannot_tell_it_goes_off_after_the_idle_time_without_a_key() -> None:
+    stepped = SteppedViewers(None, idle_after_s=MINUTES_S)
+    assert stepped.after(MINUTES_S * 0.95)
+    assert not stepped.after(MINUTES_S * 0.05 + LINGER_S + 1)
 
 
-def test_any_key_begins_that_time_anew_and_wakes_it() -> None:
-    house = House(None, idle_after_s=MINUTES_S)
-    house.after(MINUTES_S / 2)
-    house.order()
-    assert house.after(MINUTES_S * 0.9)
-    house.after(MINUTES_S)
-    house.order()
-    assert house.after(UPDATE_INTERVAL_S)
+def test_any_key_restarts_that_time_and_switches_the_camera_on() -> None:
+    stepped = SteppedViewers(None, idle_after_s=MINUTES_S)
+    stepped.after(MINUTES_S / 2)
+    stepped.press()
+    assert stepped.after(MINUTES_S * 0.9)
+    stepped.after(MINUTES_S)
+    stepped.press()
+    assert stepped.after(UPDATE_INTERVAL_S)
 
 
-def test_that_time_means_nothing_where_a_viewer_is_known() -> None:
-    assert House(True, idle_after_s=MINUTES_S).after(10 * MINUTES_S)
+def test_a_sink_with_a_viewer_keeps_it_on_without_any_key() -> None:
+    assert SteppedViewers(True, idle_after_s=MINUTES_S).after(10 * MINUTES_S)
 
 
 def test_always_on_needs_no_viewer() -> None:
-    assert House(False, always_on=True).after(36_000)
+    assert SteppedViewers(False, always_on=True).after(36_000)
 
 
 def test_switched_off_by_hand_it_is_off_at_once_whoever_watches() -> None:
-    house = House(True, always_on=True)
-    house.order(resting=True)
-    assert not house.after(UPDATE_INTERVAL_S)
-    assert house.viewers.waiting_for == "camera switched off by hand"
-    house.order(resting=False)
-    assert house.after(UPDATE_INTERVAL_S)
+    stepped = SteppedViewers(True, always_on=True)
+    stepped.press(resting=True)
+    assert not stepped.after(UPDATE_INTERVAL_S)
+    assert stepped.viewers.waiting_for == "camera switched off by hand"
+    stepped.press(resting=False)
+    assert stepped.after(UPDATE_INTERVAL_S)
 
 
-def test_it_says_what_it_waits_for() -> None:
-    house = House(False)
-    assert house.viewers.waiting_for is None
-    house.after(60)
-    assert house.viewers.waiting_for == "waiting for a viewer"
+def test_the_reason_why_the_camera_is_off_is_reported() -> None:
+    stepped = SteppedViewers(False)
+    assert stepped.viewers.waiting_for is None
+    stepped.after(60)
+    assert stepped.viewers.waiting_for == "waiting for a viewer"
 
 
-def test_a_sink_that_joins_is_asked_too_and_one_that_parts_no_more() -> None:
-    house = House(False)
+def test_an_added_sink_is_queried_too_and_a_removed_one_no_longer() -> None:
+    stepped = SteppedViewers(False)
     recording = watchable_sink()
-    house.viewers.add(recording)
-    assert house.after(60)
-    house.viewers.remove(recording)
-    assert not house.after(60)
+    stepped.viewers.add(recording)
+    assert stepped.after(60)
+    stepped.viewers.remove(recording)
+    assert not stepped.after(60)

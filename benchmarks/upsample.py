@@ -137,7 +137,7 @@ def guided(styled: Image, camera: Image, view: Image, radius: int = 1, noise: fl
 def joint_bilateral(
     styled: Image, camera: Image, view: Image, radius: int = 2, near: float = 0.7, alike: float = 12.0
 ) -> Image:
-    """Enlarge by weighted means of small pixels that are near (sigma, small pixels) and alike (sigma, camera levels)."""
+    """Enlarge by weighted means of small pixels that are near (small pixels) and alike (camera levels); both sigmas."""
     height, width = view.shape[:2]
     rows, columns = styled.shape[:2]
     y = (np.arange(height, dtype=np.float32) + 0.5) * rows / height - 0.5
@@ -231,7 +231,7 @@ def crops(
     whole: list[list[tuple[Image, Image]]],
     rung: Size,
 ) -> Image:
-    """Return a table of crops, enlarged twice: a row for each style; the camera, each method and the full-size picture."""
+    """Return crops enlarged twice: a row for each style; columns for camera, methods and full-size picture."""
     rows = []
     for scene, painted, full in zip(scenes, small, whole, strict=True):
         view = scene.views[0]

@@ -1,4 +1,4 @@
-// The gallery: you in each style. A picture is fetched again only while its tile can be seen.
+// The gallery: the camera picture in each style. A thumbnail is fetched only while its tile is visible.
 
 const REFRESH_MS = 6000;
 const RETRY_MS = 1500;
@@ -11,7 +11,7 @@ const at = id => document.getElementById(id);
 export class Gallery {
   #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = []; #ask; #state = null; #shown = ""; #sent = 0; #later = 0;
 
-  // `ask(action, arguments)` has stylecam do something.
+  // `ask(action, arguments)` sends an action to stylecam.
   constructor(ask) {
     this.#ask = ask;
     this.#sight = new IntersectionObserver(seen => {
@@ -36,7 +36,7 @@ export class Gallery {
     if (this.#state) this.mark(this.#state);
   }
 
-  // Switch "blend two" on or off; off leaves the stronger of the two.
+  // Switch "blend two" on or off; switching it off keeps the stronger of the two styles.
   blend(on) {
     this.#blending = on;
     if (!on && this.#pair.length === 2) this.#ask("select", { style: this.#pair[this.#share() >= 0.5 ? 1 : 0] });
@@ -50,7 +50,7 @@ export class Gallery {
     this.#state = state;
     const weights = state.weights ?? {}, names = Object.keys(weights);
     if (names.length === 2) {
-      if (names.join() !== this.#shown) this.#blending = true; // somebody blends
+      if (names.join() !== this.#shown) this.#blending = true; // another client has chosen a blend
       if (!names.every(name => this.#pair.includes(name))) this.#pair = names;
     } else if (names.length > 2 || !names.every(name => this.#pair.includes(name))) {
       this.#pair = this.#blending && names.length === 1 ? names : [];
@@ -125,7 +125,7 @@ export class Gallery {
     const button = make("button", { type: "button", className: "tile", tabIndex: this.#tiles.size ? -1 : 0 },
       make("span", { className: "canvas" }, picture, ...number, share),
       make("span", { className: "name" }, style.title || style.name),
-      make("span", { className: "by" }, known(style.artist)));
+      make("span", { className: "by" }, artist_name(style.artist)));
     button.dataset.style = style.name;
     button.setAttribute("aria-pressed", "false");
     let held = 0, was_held = false;
@@ -142,7 +142,7 @@ export class Gallery {
     return make("li", {}, button);
   }
 
-  // One tile after the other, the one waiting longest first.
+  // Fetch one thumbnail after the other; the one that has waited longest comes first.
   async #tend() {
     for (;;) {
       const now = performance.now();
@@ -159,14 +159,14 @@ export class Gallery {
       const answer = await fetch(tile.style.thumbnail + location.search, { headers, cache: "no-store" });
       if (answer.status === 503) { await new Promise(done => setTimeout(done, RETRY_MS)); return; } // no picture yet
       tile.due = performance.now() + REFRESH_MS;
-      if (!answer.ok) return; // 304: as it was
+      if (!answer.ok) return; // 304: unchanged
       const url = URL.createObjectURL(await answer.blob());
       tile.picture.src = url;
       await tile.picture.decode();
       tile.picture.classList.add("painted");
       if (tile.url) URL.revokeObjectURL(tile.url);
       Object.assign(tile, { url, tag: answer.headers.get("ETag") });
-    } catch { /* stylecam is gone, or this one cannot be painted; asked for again later */ }
+    } catch { /* the connection is lost, or this style failed; it is retried later */ }
   }
 
   #reach(name) {
@@ -198,5 +198,5 @@ export class Gallery {
   }
 }
 
-// Who painted it, as far as anybody knows.
-export const known = artist => (artist && artist !== "unknown" ? artist : "");
+// The artist's name, or nothing if it is unknown.
+export const artist_name = artist => (artist && artist !== "unknown" ? artist : "");

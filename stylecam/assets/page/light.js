@@ -1,4 +1,4 @@
-// The light the painting throws on its wall: a glow behind the frame, and the hue that buttons and sliders take on.
+// Colours taken from the styled picture: a glow behind the frame, and the hue of buttons and sliders.
 
 const EVERY_MS = 400;
 const STILL_EVERY_MS = 5000;
@@ -11,7 +11,7 @@ export class Light {
     this.#glow = glow.getContext("2d");
     this.#small = canvas(GLOW);
     this.#points = canvas(POINTS);
-    this.#points.imageSmoothingEnabled = false; // the colours of the brush: averages of them are grey
+    this.#points.imageSmoothingEnabled = false; // smoothing would average the colours to grey
     this.#small.imageSmoothingQuality = this.#glow.imageSmoothingQuality = "high";
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
@@ -33,10 +33,10 @@ export class Light {
     for (let i = 0; i < pixels.length; i += 4) {
       const [a, b] = oklab(pixels[i], pixels[i + 1], pixels[i + 2]), chroma = Math.hypot(a, b);
       const bin = bins[Math.floor((Math.atan2(b, a) / (2 * Math.PI) + 1) * BINS) % BINS];
-      const weight = chroma * liking(a, b); // greys say nothing about the hue
+      const weight = chroma * liking(a, b); // grey pixels have no hue
       bin.weight += weight; bin.a += weight * a; bin.b += weight * b;
     }
-    // The strongest of the hues, with its neighbours: a mean of all would be mud.
+    // Take the strongest hue with its neighbours; the mean of all hues would be brown.
     const around = bins.map((bin, i) => [bins.at(i - 1), bin, bins[(i + 1) % BINS]]);
     const sum = (group, key) => group.reduce((total, bin) => total + bin[key], 0);
     const best = around.reduce((one, other) => (sum(other, "weight") > sum(one, "weight") * 1.05 ? other : one));
@@ -56,10 +56,10 @@ export class Light {
 const canvas = ([width, height]) =>
   Object.assign(document.createElement("canvas"), { width, height }).getContext("2d", { willReadFrequently: true });
 
-// Olive is nobody's favourite wall: where cream and blue are about as strong, it is blue.
+// Prefer blue to olive where cream and blue are about equally strong.
 const liking = (a, b) => 1 - 0.85 * Math.exp(-(((Math.atan2(b, a) - 1.9) / 0.5) ** 2));
 
-// The two colour axes of Ottosson's Oklab (2020) of an sRGB colour 0..255.
+// The a and b of Oklab (Ottosson 2020) for an sRGB colour 0..255.
 function oklab(...rgb) {
   const [r, g, b] = rgb.map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);

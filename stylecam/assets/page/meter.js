@@ -1,12 +1,12 @@
-// Rate, delay and painting size of the last forty seconds, as lines; in words for those who do not see them.
+// Charts of rate, latency and processing size over the last forty seconds, with a text for screen readers.
 
-const KEPT = 160; // forty seconds at four a second
+const KEPT = 160; // forty seconds of four samples a second
 const SPEAK_MS = 5000;
 
 const at = id => document.getElementById(id);
 const number = (value, digits = 0) => Number.isFinite(value) ? value.toFixed(digits) : "–";
 
-// 768x432 as people write it, in one piece.
+// 768x432 as 768 × 432, without a line break.
 export const sized = rung => rung.replace("x", "\u00a0×\u00a0");
 
 export class Meter {

@@ -1,16 +1,16 @@
-// The page: shows what stylecam says it is doing, and passes on what a person wants.
+// The page: shows the state of stylecam and sends it the user's actions.
 
-import { Gallery, known } from "./gallery.js";
+import { Gallery, artist_name } from "./gallery.js";
 import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
 import { Stream } from "./stream.js";
 import { Wire } from "./wire.js";
 
 const TOAST_MS = 5000;
-const SLIDE_MS = 60; // between two orders of one slider
-const SETTLE_MS = 600; // a slider just let go of does not follow older news
-const GRACE_MS = 700; // a short gap in the connection is nobody's business
-const HIDDEN_MS = 5000; // a page nobody sees lets the camera rest
+const SLIDE_MS = 60; // between two actions of one slider
+const SETTLE_MS = 600; // a slider that was just released ignores older states
+const GRACE_MS = 700; // a shorter gap in the connection is not shown
+const HIDDEN_MS = 5000; // a page hidden for so long stops its stream, so that the camera can be switched off
 
 const at = id => document.getElementById(id);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -30,12 +30,12 @@ function see(canvas) {
   at("frame").style.setProperty("--ratio", ratio);
 }
 
-// Has stylecam do something; a refusal is told, and everything shown follows the state that comes back.
+// Sends an action. A refusal is shown as a message; the page follows the state in the answer.
 async function ask(action, args) {
   try { return await wire.ask(action, args); } catch (error) { alarm(error.message); show(); return null; }
 }
 
-/* what is shown */
+/* showing the state */
 
 function show() {
   if (!state) return;
@@ -52,7 +52,7 @@ function show() {
   set_text("notice", state.panic ? "Others see a still picture" : state.notice ?? "");
   at("recording").hidden = !state.recording;
   at("recording").title = state.recording ?? "";
-  // Words on the picture must be readable; a mirrored card is not.
+  // A card with text is not mirrored, so that it stays readable.
   const as_mirror = at("self").getAttribute("aria-pressed") === "true";
   document.body.classList.toggle("as-mirror", as_mirror !== state.mirror);
   document.body.classList.toggle("words-on-picture", Boolean(state.panic || state.resting || state.notice));
@@ -66,17 +66,17 @@ function placard() {
   const parts = Object.entries(state.weights ?? {}).sort((a, b) => b[1] - a[1]);
   if (state.bypass || !parts.length) return { title: "You", artist: "as you are" };
   const cards = parts.map(([name, weight]) => ({ weight, ...(gallery.style(name) ?? { title: name.replaceAll("_", " ") }) }));
-  if (cards.length === 1) return { title: cards[0].title, artist: [known(cards[0].artist), cards[0].year].filter(Boolean).join(", ") };
+  if (cards.length === 1) return { title: cards[0].title, artist: [artist_name(cards[0].artist), cards[0].year].filter(Boolean).join(", ") };
   return {
     title: cards.map(card => surname(card.artist) || card.title).join(" × "),
     artist: cards.map(card => `${percent(card.weight)} ${card.title}`).join(", "),
   };
 }
 
-// "van Gogh" of Vincent van Gogh.
+// The surname: "van Gogh" of Vincent van Gogh.
 const surname = artist => (/unknown/.test(artist) ? "" : artist?.trim().match(/(?:(?<!\S)\p{Ll}+ )*\S+$/u)?.[0] ?? "");
 
-// As a museum would say it: oil on canvas, 73 × 92 cm.
+// Medium and size as on a museum label: oil on canvas, 73 × 92 cm.
 function show_medium() {
   const painted = !state.bypass && Object.keys(state.weights ?? {}).length && state.strength > 0 && !state.resting;
   const paint = state.preserve_color ? "Neural brush, your own colours" : "Neural paint";
@@ -87,7 +87,7 @@ function set_text(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
 }
 
-// Show a value in a list; one that is not in it, set from elsewhere, is added.
+// Select a value in a list; a value set by another client that the list does not have is added.
 function follow(select, value, words) {
   if (document.activeElement === select && select.matches(":active")) return;
   if (![...select.options].some(option => option.value === String(value))) select.add(new Option(words(value), value));
@@ -96,9 +96,9 @@ function follow(select, value, words) {
 
 function show_presets(names) {
   at("preset-choice").hidden = !names.length;
-  const wanted = ["choose …", ...names];
-  if (all("option", at("preset")).map(option => option.textContent).join("\n") === wanted.join("\n")) return;
-  at("preset").replaceChildren(...wanted.map((name, i) => new Option(name, i ? name : "")));
+  const labels = ["choose …", ...names];
+  if (all("option", at("preset")).map(option => option.textContent).join("\n") === labels.join("\n")) return;
+  at("preset").replaceChildren(...labels.map((name, i) => new Option(name, i ? name : "")));
 }
 
 let toasting = 0;
@@ -152,14 +152,14 @@ const sliders = ["strength", "steadiness"].map(name => new Slider(name));
 
 /* buttons */
 
-// What an action needs to know: a switch is told which way, so that two hands do not undo each other.
-function given(action) {
+// The arguments of an action. A toggle gets its new state, so that two clients do not undo each other's change.
+function arguments_of(action) {
   const flag = all("[data-flag]").find(button => button.dataset.action === action)?.dataset.flag;
   return flag && state ? { on: !state[flag] } : {};
 }
 
 async function carry_out(action) {
-  const answer = await ask(action, given(action));
+  const answer = await ask(action, arguments_of(action));
   const file = answer?.result?.file;
   if (file) toast(`${action === "snapshot" ? "Snapshot" : "Recording"}: ${file}`);
 }
@@ -193,7 +193,7 @@ const keys = new Map([
 async function learn_keys() {
   const { actions = [] } = await (await fetch("/api/actions" + location.search)).json();
   for (const { name, help, key } of actions) {
-    // Ending stylecam is not for a page, where one may have meant another window.
+    // No key ends stylecam here, as it may have been meant for another window.
     if (key && name !== "quit" && !keys.has(key)) keys.set(key, { says: help, does: () => carry_out(name) });
   }
   const lines = [["1…9", "a style by its number"], ...[...keys].map(([key, { says }]) => [key, says])];
@@ -224,7 +224,7 @@ at("use-keys").onchange = event => localStorage.setItem("stylecam-keys", event.t
 /* the connection */
 
 wire.addEventListener("open", async () => {
-  state = null; // one that has started again counts from the beginning
+  state = null; // a restarted stylecam counts versions from 0
   clearTimeout(lost);
   document.body.classList.remove("lost");
   set_text("veil", "");
@@ -234,10 +234,10 @@ wire.addEventListener("open", async () => {
     gallery.show((await (await fetch("/api/styles" + location.search)).json()).styles);
     show();
     await learn_keys();
-  } catch { /* the connection went again; it is told, and this is asked again */ }
+  } catch { /* the connection was lost again; its next opening retries */ }
 });
 wire.addEventListener("state", event => {
-  if (state && event.detail.version < state.version) return; // older news
+  if (state && event.detail.version < state.version) return; // an older state
   const before = state;
   state = event.detail;
   show();

@@ -1,4 +1,4 @@
-// The picture alone, for OBS: no controls, and nothing where there is no picture.
+// The picture alone, for OBS: without controls, and empty while there is no picture.
 
 import { Stream } from "./stream.js";
 

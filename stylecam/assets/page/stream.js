@@ -1,4 +1,4 @@
-// The live picture: reads multipart JPEGs, draws the newest one, and comes back by itself whatever ends the stream.
+// The live picture: reads multipart JPEGs, draws the newest one, and reconnects whenever the stream ends.
 
 const SILENCE_MS = 4000;
 const RETRY_MS = [300, 600, 1200, 2000];
@@ -6,7 +6,7 @@ const RETRY_MS = [300, 600, 1200, 2000];
 export class Stream {
   #context; #seen; #running = null; #attempt = 0; #decoding = false; #waiting = null;
 
-  // `seen(canvas)` is called after each picture drawn.
+  // `seen(canvas)` is called after each picture is drawn.
   constructor(canvas, seen = () => {}) {
     this.#context = canvas.getContext("2d", { alpha: false });
     this.#seen = seen;
@@ -35,7 +35,7 @@ export class Stream {
       const attempt = new AbortController();
       const end = () => attempt.abort();
       stopped.addEventListener("abort", end);
-      try { await this.#read(attempt); } catch { /* gone, or refused: told by the socket */ }
+      try { await this.#read(attempt); } catch { /* the connection is lost or refused; the socket reports it */ }
       stopped.removeEventListener("abort", end);
       end();
       if (stopped.aborted) return;
@@ -46,7 +46,7 @@ export class Stream {
   async #read(attempt) {
     let silence = setTimeout(() => attempt.abort(), SILENCE_MS);
     try {
-      // The token travels in a cookie, or, where a program like OBS keeps none, in this page's own address.
+      // The token is in a cookie, or in this page's own address for programs such as OBS that keep no cookies.
       const answer = await fetch("/stream.mjpg" + location.search, { signal: attempt.signal, cache: "no-store" });
       if (!answer.ok) return;
       const reader = answer.body.getReader();
@@ -63,7 +63,7 @@ export class Stream {
     }
   }
 
-  // One picture is decoded at a time; of those that come meanwhile only the newest is kept.
+  // One picture is decoded at a time; of those that arrive meanwhile only the newest is kept.
   async #offer(jpeg) {
     this.#waiting = jpeg;
     if (this.#decoding) return;
@@ -71,7 +71,7 @@ export class Stream {
     while (this.#waiting) {
       const next = this.#waiting;
       this.#waiting = null;
-      try { this.#draw(await createImageBitmap(new Blob([next], { type: "image/jpeg" }))); } catch { /* a torn one */ }
+      try { this.#draw(await createImageBitmap(new Blob([next], { type: "image/jpeg" }))); } catch { /* an incomplete picture */ }
     }
     this.#decoding = false;
   }
@@ -89,7 +89,7 @@ export class Stream {
   }
 }
 
-// Cuts a multipart stream into its bodies by their Content-Length.
+// Splits a multipart stream into its bodies by their Content-Length.
 class Parts {
   #kept = new Uint8Array(0);
 

@@ -1,4 +1,4 @@
-// The socket to stylecam: state and figures come in, actions go out, and it reconnects for as long as the page is open.
+// The WebSocket: receives state and statistics, sends actions, and reconnects for as long as the page is open.
 
 const RETRY_MS = [250, 500, 1000, 2000];
 const PATIENCE_MS = 3000;
@@ -15,7 +15,7 @@ export class Wire extends EventTarget {
     socket.onclose = () => this.#lost(socket);
   }
 
-  // Resolves when stylecam has done it; rejects with its reason.
+  // Resolves with the result of an action; rejects with the reason of a refusal.
   ask(action, args = {}) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(new Error("not connected"));
     const id = ++this.#number;
@@ -23,7 +23,7 @@ export class Wire extends EventTarget {
     return new Promise((done, refused) => this.#answers.set(id, { done, refused }));
   }
 
-  // Look at once, for instance because the machine woke up.
+  // Connect at once, for instance because the computer woke up.
   hurry() {
     if (this.#socket?.readyState === WebSocket.CLOSED) this.connect();
   }
@@ -43,16 +43,16 @@ export class Wire extends EventTarget {
     for (const { refused } of this.#answers.values()) refused(new Error("the connection was lost"));
     this.#answers.clear();
     const expired = await this.#expired();
-    if (socket !== this.#socket) return; // `hurry` was quicker
+    if (socket !== this.#socket) return; // `hurry` has opened another one
     this.#tell("closed", expired);
     this.#timer = setTimeout(() => this.connect(), RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)]);
   }
 
-  // After a restart stylecam may want a token that this page does not have.
+  // A restarted stylecam may require another token than this page has.
   async #expired() {
     if (!this.#attempt) return false;
     try {
-      const signal = AbortSignal.timeout(PATIENCE_MS); // a machine that has gone does not even refuse
+      const signal = AbortSignal.timeout(PATIENCE_MS); // a computer that is off does not even refuse
       return (await fetch("/api/state" + location.search, { cache: "no-store", signal })).status === 401;
     } catch { return false; }
   }

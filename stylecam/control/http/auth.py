@@ -136,7 +136,7 @@ def error_response(status: int, words: str, headers: Mapping[str, str] | None = 
 def _words(error: web.HTTPException) -> str:
     messages = {
         404: "there is nothing here; see /api/openapi.json",
-        405: f"this is not how to ask; allowed: {error.headers.get('Allow', '')}",
+        405: f"this method is not allowed; use {error.headers.get('Allow', '')}",
         413: f"the body is larger than {MAX_BODY_BYTES // 1024} KiB",
     }
     return messages.get(error.status, error.reason)

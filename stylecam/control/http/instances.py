@@ -117,15 +117,15 @@ def running_instances() -> list[Instance]:
     return sorted(found, key=lambda instance: instance.started, reverse=True)
 
 
-def check_outputs_free(wanted: Sequence[str]) -> None:
-    """Check that no running stylecam publishes to one of the outputs `wanted`.
+def check_outputs_free(requested: Sequence[str]) -> None:
+    """Check that no running stylecam publishes to one of the outputs `requested`.
 
     Raises:
         AlreadyRunningError: one does; the message says how to control it.
     """
     for other in running_instances():
-        shared = _places(wanted) & _places(other.wanted)
-        if shared or _devices(wanted) & set(other.outputs):
+        shared = _places(requested) & _places(other.wanted)
+        if shared or _devices(requested) & set(other.outputs):
             raise AlreadyRunningError(
                 f"stylecam is running already (process {other.pid}) and publishes to {', '.join(other.outputs)}; steer "
                 "it with `stylecam ctl` (stylecam ctl next, stylecam ctl --help), end it with `stylecam ctl quit`, or "
@@ -133,10 +133,10 @@ def check_outputs_free(wanted: Sequence[str]) -> None:
             )
 
 
-def _places(wanted: Sequence[str]) -> set[str]:
-    """Return the exclusive ones of the outputs `wanted`; without any, the first virtual camera."""
+def _places(requested: Sequence[str]) -> set[str]:
+    """Return the exclusive ones of the outputs `requested`; without any, the first virtual camera."""
     places = set()
-    for text in wanted or ["virtual"]:
+    for text in requested or ["virtual"]:
         kind, _, argument = text.strip().partition(":")
         if kind == "file":
             places.add(f"file:{Path(argument).expanduser().resolve()}")
@@ -145,9 +145,9 @@ def _places(wanted: Sequence[str]) -> set[str]:
     return places
 
 
-def _devices(wanted: Sequence[str]) -> set[str]:
-    """Return the names that the virtual cameras among `wanted` have once they are open."""
-    parts = [text.strip().partition(":") for text in wanted]
+def _devices(requested: Sequence[str]) -> set[str]:
+    """Return the names that the virtual cameras among `requested` have once they are open."""
+    parts = [text.strip().partition(":") for text in requested]
     return {f"virtual camera {device}" for kind, _, device in parts if kind == "virtual" and device}
 
 

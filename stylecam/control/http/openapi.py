@@ -16,21 +16,21 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
     paths: dict[str, Any] = {
         "/api/state": {
             "get": _operation(
-                "What is set at this moment",
+                "The current state",
                 {"200": _json(_ref("State")), **_errors(422)},
-                [_query("stats", {"type": "boolean"}, "with all figures")],
+                [_query("stats", {"type": "boolean"}, "also the statistics")],
             )
         },
-        "/api/stats": {"get": _operation("All figures of this moment", {"200": _json(_OBJECT)})},
-        "/api/styles": {"get": _operation("The styles there are", {"200": _json(_OBJECT)})},
+        "/api/stats": {"get": _operation("The current statistics", {"200": _json(_OBJECT)})},
+        "/api/styles": {"get": _operation("The available styles", {"200": _json(_OBJECT)})},
         "/api/styles/{name}/thumbnail.jpg": {
             "get": _operation(
-                "You, painted small in this style",
-                {"200": _jpeg(), "304": {"description": "as it was"}, **_errors(404, 409, 503)},
+                "The camera picture in this style, small",
+                {"200": _jpeg(), "304": {"description": "unchanged"}, **_errors(404, 409, 503)},
                 [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
             )
         },
-        "/api/actions": {"get": _operation("The actions there are", {"200": _json(_OBJECT)})},
+        "/api/actions": {"get": _operation("The available actions", {"200": _json(_OBJECT)})},
         "/api/openapi.json": {"get": _operation("This description", {"200": _json(_OBJECT)})},
         "/snapshot.jpg": {"get": _operation("The picture published now", {"200": _jpeg(), **_errors(503)})},
     }
@@ -42,8 +42,8 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
         "info": {
             "title": "stylecam",
             "version": version,
-            "description": "Steers a running stylecam. Beside these there are the live connection, a WebSocket at "
-            "/api/live, and the picture as it moves, /stream.mjpg.",
+            "description": "Controls a running stylecam. There are also a WebSocket at /api/live and the live "
+            "picture at /stream.mjpg.",
         },
         "security": [{"address": []}, {"header": []}],
         "paths": paths,
@@ -116,9 +116,9 @@ def _query(name: str, schema: dict[str, Any], help_: str, required: bool = False
 
 def _errors(*statuses: int) -> dict[str, Any]:
     words = {
-        400: "not JSON", 401: "no token, or a wrong one", 403: "asked under another name, or from another page",
+        400: "not JSON", 401: "no token, or a wrong one", 403: "the host or the origin is another one",
         404: "there is none of this name", 409: "cannot be done now", 413: "too large", 415: "not JSON",
-        422: "arguments that cannot be meant", 503: "no picture yet, or too many viewers",
+        422: "wrong arguments", 503: "no picture yet, or too many viewers",
     }  # fmt: skip
     return {str(status): {**_json(_ref("Error")), "description": words[status]} for status in statuses}
 

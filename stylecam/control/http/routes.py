@@ -22,7 +22,7 @@ from stylecam.utils.version import __version__
 RESULT_TIMEOUT_S = 12.0
 """How long to wait for the result of a command; ending a recording takes longest."""
 
-_STATS = Parameter("stats", FLAG, "with all figures", required=False)
+_STATS = Parameter("stats", FLAG, "also the statistics", required=False)
 
 
 class ApiRoutes:
@@ -111,7 +111,7 @@ class ApiRoutes:
         """Carry out an action by GET, for clients that can only open an address, such as a Stream Deck."""
         # A cookie is not enough: any page could make the browser send this request.
         if not self._authenticator.has_token(request):
-            return error_response(401, "an action by its address needs the token in it: ?token=…")
+            return error_response(401, "an action by GET needs the token in its address: ?token=…")
         name = request.match_info["name"]
         if name not in ACTIONS:
             return _unknown(name)

@@ -160,8 +160,7 @@ class Server:
         return application
 
     async def _listen(self, limit: ConnectionLimit) -> asyncio.Server:
-        wanted = self.address.port
-        ports = [wanted] if wanted else range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)
+        ports = [self.address.port] if self.address.port else range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)
         for port in ports:
             self.port = port
             try:

@@ -35,9 +35,7 @@ def convert(data: bytes, options: ImportOptions) -> Iterator[Candidate]:
     try:
         analysis = OnnxAnalysis(data)
         if not 7 <= analysis.opset <= _MAX_OPSET:
-            raise ModelFormatError(
-                f"it uses ONNX opset {analysis.opset}; 7 to {_MAX_OPSET} can be imported"
-            )
+            raise ModelFormatError(f"it uses ONNX opset {analysis.opset}; 7 to {_MAX_OPSET} can be imported")
         note = f"ONNX, input {analysis.image.description}, output {analysis.styled.description}"
         for conventions in guess_conventions(analysis, options):
             yield Candidate(_wrap(analysis, conventions), (note, *conventions.notes), analysis.style_count)

@@ -63,9 +63,7 @@ def _color_range(content: Value) -> ColorRange:
     options = content.get("opt") if isinstance(content, dict) else None
     name = options.get("preprocessing", "vgg") if isinstance(options, dict) else "vgg"
     if name not in ("vgg", "resnet"):
-        raise ModelFormatError(
-            f"it uses the preprocessing {str(name)[:40]!r}; vgg and resnet can be imported"
-        )
+        raise ModelFormatError(f"it uses the preprocessing {str(name)[:40]!r}; vgg and resnet can be imported")
     return RESNET if name == "resnet" else CAFFE
 
 

@@ -6,6 +6,7 @@ with the reason, so that a caller never mistakes one for the other.
 
 from __future__ import annotations
 
+import itertools
 import locale
 import os
 import platform
@@ -97,10 +98,8 @@ class HostProbe:
                 return file.read(MAX_READ_BYTES).decode("utf-8", "replace")
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except ProbeError:
-            raise
         except OSError as error:
-            raise _unchecked(path, error) from error
+            raise error if isinstance(error, ProbeError) else _unchecked(path, error) from error
 
     def list_directory(self, folder: str) -> tuple[str, ...] | None:
         """Return the sorted names in a folder, or None if there is no such folder.
@@ -108,18 +107,13 @@ class HostProbe:
         Raises:
             ProbeError: the folder cannot be read.
         """
-        found = []
         try:
             with os.scandir(folder) as entries:
-                for entry in entries:
-                    found.append(entry.name)
-                    if len(found) == MAX_DIRECTORY_ENTRIES:
-                        break
+                return tuple(sorted(entry.name for entry in itertools.islice(entries, MAX_DIRECTORY_ENTRIES)))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise _unchecked(folder, error) from error
-        return tuple(sorted(found))
 
     def node(self, path: str) -> DeviceNode | None:
         """Return owner and permissions of a file or device, or None if it does not exist.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
@@ -9,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from stylecam.engines.names import PACKAGES
 from stylecam.errors import EngineRunError, ProbeError, SourceError
 from stylecam.media import v4l2
 from stylecam.media.sources.devices import Camera, list_cameras
+from stylecam.system.setup.steps import SetupStep
 from stylecam.utils.clock import Clock
 
 MEASURE_S = 1.5
@@ -230,6 +231,10 @@ class Diagnostics:
         """The Python that runs this program, as a command."""
         return sys.executable or "python3"
 
+    def pip_step(self, purpose: str, *words: str) -> SetupStep:
+        """Return the step that runs pip with `words` for this Python, such as `install numpy`."""
+        return SetupStep(purpose, (self.python, "-m", "pip", *words))
+
     @property
     def folders(self) -> dict[str, str]:
         """The folders stylecam writes to, by purpose."""
@@ -243,16 +248,9 @@ class Diagnostics:
 
 
 def _version(name: str) -> str | None:
-    try:
+    with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        pass
-    module: Any = {"opencv-python": "cv2"}.get(
-        name
-    )  # an OpenCV built by hand or by the distribution has no such package
-    if module is None:
-        return None
-    try:
-        return str(importlib.import_module(module).__version__)
-    except (ImportError, AttributeError):
-        return None
+    with contextlib.suppress(ImportError, AttributeError):
+        if name == "opencv-python":  # one that was built by hand or by the distribution has no such package
+            return str(importlib.import_module("cv2").__version__)
+    return None

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from stylecam.engines.names import LIBRARY_NAMES, PACKAGES, title
 from stylecam.errors import EngineUnavailableError, ProbeError, StylecamError
-from stylecam.system.distribution import detect_distribution
 from stylecam.system.doctor.diagnostics import OPENCV_PACKAGES, TEST_SIZE, Diagnostics, OpenCVBuild
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.probe import HostProbe
+from stylecam.system.setup.packages import package_steps
 from stylecam.system.setup.steps import SetupStep
 
 TOPIC = Topic("Painting")
@@ -18,11 +18,7 @@ SLOW_MS = 100.0
 MIN_OPENCV = (4, 10)
 BUSY_LOAD = 1.5
 """Runnable programs per processor thread above which the computer is busy."""
-_LIBRARIES = {
-    "debian": ("apt-get", "install", "-y", "libgl1", "libglib2.0-0"),
-    "fedora": ("dnf", "install", "-y", "mesa-libGL", "glib2"),
-    "arch": ("pacman", "-S", "--needed", "--noconfirm", "libglvnd", "glib2"),
-}
+_LIBRARIES = {"debian": "libgl1 libglib2.0-0", "fedora": "mesa-libGL glib2", "arch": "libglvnd glib2"}
 
 
 def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
@@ -35,12 +31,8 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
     yield _version(diagnostics, opencv)
     yield from _duplicates(diagnostics)
     if opencv.windows.upper() == "NONE":
-        install = SetupStep(
-            "install the one with windows", (diagnostics.python, "-m", "pip", "install", "opencv-python<5")
-        )
-        remove = SetupStep(
-            "remove the one without", (diagnostics.python, "-m", "pip", "uninstall", "-y", "opencv-python-headless")
-        )
+        remove = diagnostics.pip_step("remove the one without", "uninstall", "-y", "opencv-python-headless")
+        install = diagnostics.pip_step("install the one with windows", "install", "opencv-python<5")
         words = "for the preview window (--output window):"
         yield TOPIC.warning("windows", "this OpenCV cannot open windows", words, remove, install)
     for device in sorted(opencv.devices, key=lambda name: name != "cpu"):
@@ -56,31 +48,22 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
 
 def _not_loadable(host: HostProbe, diagnostics: Diagnostics, error: ImportError) -> Finding:
     reason = " ".join(str(error).split())[:200]
-    reinstall = SetupStep("install OpenCV again", (*_pip(diagnostics), "--force-reinstall", "opencv-python<5"))
     if ".so" not in reason or host.platform != "linux":
+        reinstall = diagnostics.pip_step("install OpenCV again", "install", "--force-reinstall", "opencv-python<5")
         return TOPIC.fault("OpenCV", f"cannot be loaded: {reason}", "install it again:", reinstall)
-    try:
-        command = _LIBRARIES.get(detect_distribution(host).family)
-    except ProbeError:
-        command = None
-    words = "install the libraries that it needs for windows:" if command else "install the library it names"
-    steps = [SetupStep("install libraries", command, True)] if command else []
+    steps = package_steps(host, "install libraries", _LIBRARIES)
+    words = "install the libraries that it needs for windows:" if steps else "install the library it names"
     return TOPIC.fault("OpenCV", f"cannot be loaded: {reason}", words, *steps)
-
-
-def _pip(diagnostics: Diagnostics) -> tuple[str, ...]:
-    return (diagnostics.python, "-m", "pip", "install")
 
 
 def _version(diagnostics: Diagnostics, opencv: OpenCVBuild) -> Finding:
     numbers = tuple(int(part) for part in opencv.version.split(".")[:2] if part.isdecimal())
-    install = SetupStep("install OpenCV 4", (*_pip(diagnostics), "opencv-python>=4.10,<5"))
+    install = diagnostics.pip_step("install OpenCV 4", "install", "opencv-python>=4.10,<5")
     if not numbers:
         return TOPIC.unchecked("OpenCV", f"its version {opencv.version!r} is no number")
     if numbers < MIN_OPENCV:
-        return TOPIC.fault(
-            "OpenCV", f"{opencv.version} is too old; stylecam needs 4.10", "install a newer one:", install
-        )
+        found = f"{opencv.version} is too old; stylecam needs 4.10"
+        return TOPIC.fault("OpenCV", found, "install a newer one:", install)
     if numbers >= (5,):
         found = f"{opencv.version} works; 4.x paints 10 to 20 % faster on a processor"
         return TOPIC.warning("OpenCV", found, "install OpenCV 4:", install)
@@ -96,24 +79,22 @@ def _duplicates(diagnostics: Diagnostics) -> Iterator[Finding]:
             "OpenCV",
             f"installed {len(installed)} times, which breaks it: {', '.join(installed)}",
             "remove all, then install one:",
-            SetupStep("remove all", (diagnostics.python, "-m", "pip", "uninstall", "-y", *installed)),
-            SetupStep("install one", (*_pip(diagnostics), "opencv-python<5")),
+            diagnostics.pip_step("remove all", "uninstall", "-y", *installed),
+            diagnostics.pip_step("install one", "install", "opencv-python<5"),
         )
 
 
 def _optional_engine(diagnostics: Diagnostics, engine: str) -> Iterator[Finding]:
     """Yield the state of an engine that is an optional extra."""
     name, versions = LIBRARY_NAMES[engine], diagnostics.versions()
-    reinstall = SetupStep(
-        f"install {name}", (*_pip(diagnostics), "--upgrade", "--force-reinstall", f"stylecam[{engine}]")
-    )
     if not any(versions.get(package) for package in PACKAGES[engine]):
         yield TOPIC.ok(name, f'not installed; it may be faster: pip install "stylecam[{engine}]"')
         return
     try:
         devices = diagnostics.devices(engine)
     except EngineUnavailableError as error:
-        yield TOPIC.fault(name, str(error), "install it again:", reinstall)
+        words = ("install", "--upgrade", "--force-reinstall", f"stylecam[{engine}]")
+        yield TOPIC.fault(name, str(error), "install it again:", diagnostics.pip_step(f"install {name}", *words))
         return
     for device in sorted(devices, key=lambda name: name != "cpu"):
         yield from TOPIC.guarded(title(engine, device), _run_network(diagnostics, device, engine))
@@ -135,9 +116,8 @@ def _run_network(diagnostics: Diagnostics, device: str, engine: str = "opencv") 
         yield TOPIC.fault(subject, f"no network runs on it: {error}", words)
         return
     if timing.device != device:
-        yield TOPIC.fault(
-            subject, f"requested, but {timing.device} was used instead", "use --device cpu, and report this"
-        )
+        found = f"requested, but {timing.device} was used instead"
+        yield TOPIC.fault(subject, found, "use --device cpu, and report this")
         return
     size = f"{TEST_SIZE[0]}×{TEST_SIZE[1]}"
     found = f"{timing.engine} ran a network on it: {timing.milliseconds:.0f} ms for {size}"

@@ -12,7 +12,6 @@ from stylecam.system.distribution import detect_container, detect_distribution
 from stylecam.system.doctor.diagnostics import OPENCV_PACKAGES, Diagnostics
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.probe import HostProbe
-from stylecam.system.setup.steps import SetupStep
 from stylecam.utils.version import __version__
 
 TOPIC = Topic("Files and versions")
@@ -44,7 +43,7 @@ def _versions(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
     if not any(versions.get(name) for name in OPENCV_PACKAGES):
         missing.append("opencv-python<5")
     if missing:
-        install = SetupStep("install them", (diagnostics.python, "-m", "pip", "install", *missing))
+        install = diagnostics.pip_step("install them", "install", *missing)
         yield TOPIC.fault("packages", f"missing: {', '.join(missing)}", "install them:", install)
     system = host.platform
     if host.platform == "linux":
@@ -65,17 +64,12 @@ def _styles(diagnostics: Diagnostics) -> Iterator[Finding]:
     count, problems = diagnostics.styles()
     for problem in problems:
         name = re.match(r"(.*?\.onnx)\b", problem)
-        words = "get the file again, or remove it" + (
-            f": stylecam styles remove {PurePath(name[1]).stem}" if name else ""
-        )
-        yield TOPIC.warning("styles", problem, words)
+        command = f": stylecam styles remove {PurePath(name[1]).stem}" if name else ""
+        yield TOPIC.warning("styles", problem, f"get the file again, or remove it{command}")
     if count == 0:
-        reinstall = SetupStep(
-            "install stylecam again", (diagnostics.python, "-m", "pip", "install", "--force-reinstall", "stylecam")
-        )
-        yield TOPIC.fault(
-            "styles", "none are installed, not even those that come with stylecam", "install it again:", reinstall
-        )
+        reinstall = diagnostics.pip_step("install stylecam again", "install", "--force-reinstall", "stylecam")
+        found = "none are installed, not even those that come with stylecam"
+        yield TOPIC.fault("styles", found, "install it again:", reinstall)
     else:
         yield TOPIC.ok("styles", f"{count} installed")
 
@@ -84,9 +78,8 @@ def _folder(host: HostProbe, purpose: str, folder: str) -> Iterator[Finding]:
     free = host.free_bytes(folder)
     node = host.node(folder)
     if node is not None and not node.accessible:
-        yield TOPIC.warning(
-            "disk", f"{folder} cannot be written", "become the owner of that folder, or start stylecam elsewhere"
-        )
+        words = "become the owner of that folder, or start stylecam elsewhere"
+        yield TOPIC.warning("disk", f"{folder} cannot be written", words)
     found = f"{_bytes(free)} free for {purpose} ({folder})"
     if free < FULL_DISK_BYTES:
         yield TOPIC.fault("disk", found, "free some space on that disk")

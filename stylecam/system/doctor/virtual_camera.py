@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from stylecam.errors import ProbeError, SetupError
 from stylecam.system import v4l2loopback as loopback
 from stylecam.system.distribution import detect_container, detect_distribution
-from stylecam.system.doctor import pipewire
 from stylecam.system.doctor.diagnostics import Diagnostics
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.doctor.permission import check_permission
@@ -21,14 +20,26 @@ TOPIC = Topic("Virtual camera")
 _BUILD_STEP = SetupStep("build the driver for this kernel", ("dkms", "autoinstall"), True)
 _RUN_SETUP = "run stylecam setup, which does this:"
 _USE_WEB = "until then: stylecam run --output web"
+_PIPEWIRE_PROGRAMS = ("gst-launch-1.0", "pw-dump")
+_PIPEWIRE_PACKAGES = {
+    "debian": "gstreamer1.0-pipewire gstreamer1.0-tools gstreamer1.0-plugins-base pipewire-bin",
+    "fedora": "pipewire-gstreamer pipewire-utils gstreamer1 gstreamer1-plugins-base",
+    "arch": "gst-plugin-pipewire gst-plugins-base pipewire",
+}
+_WINDOWS_CAMERAS = {
+    "OBS Virtual Camera": "{A3FCE0F5-3493-419F-958A-ABA1250EC20B}",
+    "Unity Video Capture": "{5C2CD55C-92AD-4999-8666-912BD3E70010}",
+}
+"""Class ids in the registry."""
+_EXTENSION = "com.obsproject.obs-studio.mac-camera-extension"
+_PLUGIN = "/Library/CoreMediaIO/Plug-Ins/DAL/obs-mac-virtualcam.plugin"
+_MACOS_SETTINGS = "System Settings > General > Login Items & Extensions (before macOS 15: Privacy & Security)"
 
 
 def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
     """Yield the state of everything that makes the camera appear in a meeting program."""
     if host.platform != "linux":
-        from stylecam.system.doctor.obs import check as check_obs
-
-        yield from TOPIC.guarded("OBS camera", check_obs(host))
+        yield from TOPIC.guarded("OBS camera", _obs_camera(host))
         return
     container = detect_container(host)
     if container == "WSL":
@@ -49,7 +60,7 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
         yield from TOPIC.guarded("camera", _cameras(host, diagnostics, running, container))
     if container is None:
         yield from TOPIC.guarded("at start", _at_boot(host, running is not None))
-        yield from TOPIC.guarded("PipeWire", pipewire.check(host))
+        yield from TOPIC.guarded("PipeWire", _pipewire(host))
 
 
 def _not_loaded(host: HostProbe, container: str | None) -> Iterator[Finding]:
@@ -246,3 +257,63 @@ def _at_boot(host: HostProbe, loaded: bool) -> Iterator[Finding]:
     elif loaded:
         steps = plan.configuration_steps(host)
         yield TOPIC.warning("at start", "the driver is not loaded after a restart", _RUN_SETUP, *steps)
+
+
+def _pipewire(host: HostProbe) -> Iterator[Finding]:
+    """Yield whether `--output pipewire` would work; nothing if PipeWire is not installed, as it is optional."""
+    folder = host.environment.get("XDG_RUNTIME_DIR")
+    running = folder is not None and host.node(f"{folder}/pipewire-0") is not None
+    missing = [program for program in _PIPEWIRE_PROGRAMS if host.find_program(program) is None]
+    if missing and not running:
+        return
+    if missing:
+        yield TOPIC.ok("PipeWire", f"running; --output pipewire also needs {' and '.join(missing)}, not installed")
+    elif not running:
+        start = SetupStep("start PipeWire", ("systemctl", "--user", "start", "pipewire", "wireplumber"))
+        found = "not running in this session, so --output pipewire does not work"
+        yield TOPIC.warning("PipeWire", found, "if you want to use it:", start)
+    elif host.run("gst-inspect-1.0", "--exists", "pipewiresink").returncode != 0:
+        steps = packages.package_steps(host, "install GStreamer's plugin", _PIPEWIRE_PACKAGES)
+        words = "install it, for --output pipewire:" if steps else "install it with your package manager"
+        yield TOPIC.warning("PipeWire", "running, but GStreamer's plugin for it is missing", words, *steps)
+    else:
+        yield TOPIC.ok("PipeWire", "--output pipewire can be used, in programs that ask PipeWire for cameras")
+
+
+def _obs_camera(host: HostProbe) -> Iterator[Finding]:
+    """Yield whether OBS's camera, which stylecam writes to on Windows and macOS, is registered."""
+    if host.platform == "win32":
+        yield _obs_on_windows(host)
+    elif host.platform == "darwin":
+        yield _obs_on_macos(host)
+    else:
+        yield TOPIC.unchecked("camera", f"stylecam has no virtual camera on {host.platform}")
+
+
+def _obs_on_windows(host: HostProbe) -> Finding:
+    for name, number in _WINDOWS_CAMERAS.items():
+        # only the status counts: the output of reg is in the user's language
+        if host.run("reg", "query", rf"HKLM\SOFTWARE\Classes\CLSID\{number}").returncode == 0:
+            return TOPIC.ok("camera", f"{name} is registered")
+    return TOPIC.fault("camera", "OBS's virtual camera is not registered", "; ".join(plan.WINDOWS_STEPS[:2]))
+
+
+def _obs_on_macos(host: HostProbe) -> Finding:
+    if host.list_directory("/Applications/OBS.app") is None and host.list_directory(_PLUGIN) is None:
+        return TOPIC.fault("camera", "OBS is not installed in Applications", "; ".join(plan.MACOS_STEPS[:3]))
+    try:
+        output = host.run("systemextensionsctl", "list").stdout
+    except ProbeError as error:
+        return TOPIC.unchecked("camera", error)
+    states = re.findall(rf"{re.escape(_EXTENSION)}.*\[(.+?)\]", output)
+    if "activated enabled" in states:
+        return TOPIC.ok("camera", "OBS Virtual Camera is allowed")
+    if any("waiting for user" in state for state in states):
+        return TOPIC.fault("camera", "OBS's camera waits for your consent", f"allow it under {_MACOS_SETTINGS}")
+    if host.list_directory(_PLUGIN) is not None:
+        return TOPIC.ok("camera", "OBS's older camera plug-in is installed")
+    return TOPIC.fault(
+        "camera",
+        "OBS is installed, but its camera was never started",
+        f"start it once in OBS, and allow it: {_MACOS_SETTINGS}",
+    )

@@ -259,4 +259,4 @@ def test_a_system_nobody_knows_is_unchecked() -> None:
     host.platform = "freebsd14"
     diagnostics.keyboard = HotkeysUnavailableError("no display")
     assert found(host, diagnostics)["hotkeys"].level is Level.FAULT
-    assert any("nothing is known" in f.found for f in run_checks(host, diagnostics, SystemClock()))
+    assert any("no virtual camera" in f.found for f in run_checks(host, diagnostics, SystemClock()))

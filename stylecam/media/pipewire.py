@@ -16,6 +16,10 @@ class NodeMonitor:
 
     `pw-dump` uses no processor time while nothing changes. It prints each change as a JSON list, whose last line is a
     bracket. A node is `running` while a program takes its frames; one that is linked but paused is `idle`.
+
+    Attributes:
+        running: False once `pw-dump` has ended, most likely because PipeWire has.
+        state: the node's state: `suspended`, `idle` or `running`; None while the node does not exist.
     """
 
     def __init__(self, key: str, value: str) -> None:
@@ -27,20 +31,11 @@ class NodeMonitor:
         self._key, self._value = key, value
         self._lines: list[str] = []
         self._id: int | None = None
-        self._state: str | None = None
-        self._answered = self._ended = False
+        self.state: str | None = None
+        self._answered = False
+        self.running = True
         self._changed = threading.Event()
         self._program = ChildProcess([PROGRAM, "--monitor"], self._parse)
-
-    @property
-    def running(self) -> bool:
-        """False once `pw-dump` has ended, most likely because PipeWire has."""
-        return not self._ended
-
-    @property
-    def state(self) -> str | None:
-        """The node's state: `suspended`, `idle` or `running`; None while the node does not exist."""
-        return self._state
 
     def wait_answered(self, timeout_s: float) -> bool:
         """Wait until PipeWire has answered, `pw-dump` ends or the time is over; return whether it has answered."""
@@ -58,7 +53,7 @@ class NodeMonitor:
     def _parse(self, line: str) -> None:
         """Collect lines until a JSON list is complete. Called by the thread that reads the program's output."""
         if not line:
-            self._ended = True
+            self.running = False
             self._changed.set()
         if line.startswith("["):
             self._lines.clear()
@@ -83,6 +78,6 @@ class NodeMonitor:
         if self._id is None or entry.get("id") != self._id:
             return
         if not info:
-            self._id = self._state = None
+            self._id = self.state = None
         else:
-            self._state = info.get("state", self._state)
+            self.state = info.get("state", self.state)

@@ -123,7 +123,7 @@ class ImageOptimizer:
         with out_of_memory_as_error(self._size_advice):
             self._vgg = load_vgg(config.vgg).to(device)  # last, because it may be downloaded
         exact = config.hyperparameters.optimizer == "lbfgs" and config.bfloat16 is None  # rounding stalls L-BFGS
-        self._vgg.bfloat16 = not exact and pick_bfloat16(device, config.bfloat16)
+        self._vgg.use_bfloat16(not exact and pick_bfloat16(device, config.bfloat16))
         self._targets = self._style_targets(paintings)
         self._started_at = 0.0
         self._last: Iteration | None = None

@@ -83,7 +83,7 @@ class Trainer:
         self._photos = PhotoDataset(config.photos, numbers.crop + 2 * (RIM + MAX_SHIFT), (self._sheet, self._plot))
         self._samples = [fit_cell(image) for image in sample_pictures(config.samples, self._photos, numbers.seed)]
         self._vgg = load_vgg(config.vgg).to(self._device)  # last of the inputs, because it may be downloaded
-        self._vgg.bfloat16 = pick_bfloat16(self._device, config.bfloat16)
+        self._vgg.use_bfloat16(pick_bfloat16(self._device, config.bfloat16))
         self._targets = self._style_targets()
         shares = np.array([one.share for one in config.paintings])
         self._shares = shares / shares.sum()

@@ -56,26 +56,18 @@ class VggFeatures(nn.Module):
         self.layers, self._taps, self._flip = layers, taps, flip
         self.register_buffer("scale", scale[None, :, None, None])
         self.register_buffer("mean", mean[None, :, None, None])
-        self._bfloat16 = False
         self.requires_grad_(False)
         self.to(memory_format=torch.channels_last)
 
-    @property
-    def bfloat16(self) -> bool:
-        """Return whether features are bfloat16. The weights are cast once; autocast would cast them at each call."""
-        return self._bfloat16
-
-    @bfloat16.setter
-    def bfloat16(self, enabled: bool) -> None:
-        self._bfloat16 = enabled
+    def use_bfloat16(self, enabled: bool) -> None:
+        """Compute features in bfloat16, or else in float32. The weights are cast once; autocast would at each call."""
         self.layers.to(torch.bfloat16 if enabled else torch.float32)
 
     def forward(self, x: Tensor, taps: int = 4) -> list[Tensor]:
         """Return the first `taps` feature maps (B×C×h×w) of `x` (B×3×H×W RGB 0..1)."""
         value = (x.flip(1) if self._flip else x) * self.scale - self.mean
         features: list[Tensor] = []
-        if self.bfloat16:
-            value = value.bfloat16()
+        value = value.to(self.layers[0].weight.dtype)
         for index, layer in enumerate(self.layers):
             value = layer(value)
             if index in self._taps:

@@ -178,10 +178,10 @@ def test_without_torchvision_it_says_what_to_install(tmp_path: Path, monkeypatch
 def test_half_precision_gives_nearly_the_same_features_and_can_be_switched_off(tmp_path: Path) -> None:
     perceptual, picture = load_vgg(fixtures.small_vgg(tmp_path / "vgg.npz")), torch.rand(1, 3, 32, 32)
     whole = perceptual(picture)
-    perceptual.bfloat16 = True
+    perceptual.use_bfloat16(True)
     halves = perceptual(picture)
     assert {half.dtype for half in halves} == {torch.bfloat16}
     for half, full in zip(halves, whole, strict=True):
         assert torch.allclose(half.float(), full, rtol=0.1, atol=0.05 * full.abs().max().item())
-    perceptual.bfloat16 = False
+    perceptual.use_bfloat16(False)
     assert perceptual(picture)[3].dtype == torch.float32

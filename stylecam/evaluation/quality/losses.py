@@ -84,7 +84,7 @@ class PerceptualLosses:
 
     def __init__(self, perceptual: VggFeatures, device: torch.device) -> None:
         self.perceptual = perceptual.to(device)
-        self.perceptual.bfloat16 = False
+        self.perceptual.use_bfloat16(False)
         self._device = device
         self._targets: dict[tuple[StyleImage, int], list[Tensor]] = {}
 

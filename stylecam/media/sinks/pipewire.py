@@ -77,8 +77,8 @@ class PipeWireSink(Sink):
         assert self._monitor is not None
         if not self._monitor.running:  # first, because old plugins go on as if nothing had happened
             raise SinkLostError(f"{self.name} has gone: PipeWire has ended; it comes back with PipeWire")
-        if not self._camera.running:
-            reason = self._camera.exit_reason()
+        if not self._camera.program.running:
+            reason = self._camera.program.exit_reason()
             if _LAST_READER_LEFT not in reason:
                 raise SinkLostError(f"{self.name} has gone ({reason}); see whether PipeWire is well")
             self._camera.close()
@@ -107,16 +107,9 @@ class _GStreamerCamera:
         """Start the program; raises OSError if that fails."""
         self._frames: Latest[Image] = Latest()
         self._closed = False
-        self._program = ChildProcess([PROGRAM, "-q", "-f", *pipeline], with_input=True)
+        self.program = ChildProcess([PROGRAM, "-q", "-f", *pipeline], with_input=True)
         self._writer = threading.Thread(target=self._write_frames, name="stylecam-pipewire", daemon=True)
         self._writer.start()
-
-    @property
-    def running(self) -> bool:
-        return self._program.running
-
-    def exit_reason(self) -> str:
-        return self._program.exit_reason()
 
     def show(self, image: Image) -> None:
         """Write `image` next; nobody may change the array afterwards."""
@@ -125,12 +118,12 @@ class _GStreamerCamera:
     def close(self) -> None:
         self._closed = True
         self._frames.close()
-        self._program.kill()
+        self.program.kill()
         self._writer.join(READER_TIMEOUT_S)  # its pipe is broken
-        self._program.close()
+        self.program.close()
 
     def _write_frames(self) -> None:
-        pipe = self._program.input
+        pipe = self.program.input
         _enlarge_pipe(pipe)
         with contextlib.suppress(OSError, ValueError):  # the program has ended; `PipeWireSink._write` notices that
             while not self._closed:
@@ -158,8 +151,8 @@ def _wait_for_node(monitor: NodeMonitor, camera: _GStreamerCamera) -> None:
     for _ in range(round(NODE_TIMEOUT_S / POLL_S)):
         if monitor.state is not None:
             return
-        if not camera.running:
-            reason = camera.exit_reason()
+        if not camera.program.running:
+            reason = camera.program.exit_reason()
             plugin_missing = "no element" in reason or "no property" in reason
             raise _unavailable(reason, install_hint() if plugin_missing else "see whether PipeWire is well")
         pause.wait(POLL_S)

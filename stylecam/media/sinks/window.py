@@ -19,7 +19,8 @@ class WindowSink(Sink):
     """Shows the frames in a window, by default mirrored, as people know themselves from mirrors.
 
     `open`, `write` and `close` belong to the publisher's thread. `show` and `destroy` must be called by the main
-    thread, and `show` often, because window systems demand it.
+    thread, and `show` often, because window systems demand it. `closed_by_user` is True once the user has closed the
+    window, which ends the run.
     """
 
     name = "window"
@@ -31,7 +32,7 @@ class WindowSink(Sink):
         self._lock = threading.Lock()
         self._newest: Image | None = None
         self._shown = False
-        self._closed_by_user = False
+        self.closed_by_user = False
 
     def _open(self, size: Size, fps: float) -> None:
         problem = _display_problem()
@@ -39,7 +40,7 @@ class WindowSink(Sink):
             raise SinkUnavailableError(f"no preview window: {problem}; use --output web instead")
 
     def _write(self, frame: Frame) -> None:
-        if self._closed_by_user:
+        if self.closed_by_user:
             raise WindowClosedError("the preview window was closed")
         image = cv2.flip(frame.image, 1) if self._mirrored else frame.image.copy()
         with self._lock:
@@ -51,7 +52,7 @@ class WindowSink(Sink):
     def show(self) -> str | None:
         """Show the newest frame and return the key that was pressed meanwhile, or None. Main thread only."""
         if self._shown and not _visible():  # checked before imshow, which would open a closed window again
-            self._closed_by_user = True
+            self.closed_by_user = True
             return None
         with self._lock:
             image, self._newest = self._newest, None
@@ -65,11 +66,6 @@ class WindowSink(Sink):
             return None
         code = cv2.waitKeyEx(1)  # the whole code, because the low byte of an arrow key is a letter
         return chr(code) if 32 <= code < 127 else None
-
-    @property
-    def closed_by_user(self) -> bool:
-        """True once the user has closed the window, which ends the run."""
-        return self._closed_by_user
 
     def destroy(self) -> None:
         """Close the window. Main thread only."""

@@ -4,13 +4,6 @@ A bank begins with a strided convolution and ends with a pixel shuffle of the sa
 color channels and the division by 255 take a quarter of the time on OpenCV's CPU path, and cost next to nothing when
 they are done on uint8 (see `stylecam.media.transforms`). So the rewritten network has no shuffle: the channels of its
 last convolution are ordered as the pixels of a c×c cell lie in memory, and its first convolution takes BGR 0..255.
-
-There are two forms:
-
-- `FoldedBank.with_cell_input`: `image` is 1×3c²×H/c×W/c float32, the pixels of each cell as channels. The strided
-  convolution becomes a 3×3 one of stride 1, for which engines have their fastest code (Winograd's). `styled` has the
-  same layout, float32 0..1.
-- `FoldedBank.with_uint8_input`: `image` is 1×H×W×3 uint8 BGR, and `styled` is uint8 too, as cells or as 1×H×W×3.
 """
 
 from __future__ import annotations
@@ -55,7 +48,8 @@ class FoldedBank:
     def with_cell_input(self, width: int, height: int) -> bytes:
         """Return the ONNX file for `image` 1×3c²×`height`/c×`width`/c float32 0..255.
 
-        The channels are ordered by row, column and color (BGR) within the cell; `styled` has the same order, 0..1.
+        The channels are ordered by row, column and color (BGR) within the cell; `styled` has the same order, 0..1. The
+        strided convolution becomes a 3×3 one of stride 1, for which engines have their fastest code (Winograd's).
         """
         stride_one: dict[str, proto.AttributeValue] = {"kernel_shape": (3, 3), "pads": (1,) * 4, "strides": (1, 1)}
         head = Node("Conv", self._head.inputs, self._head.outputs, stride_one)

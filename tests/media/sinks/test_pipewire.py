@@ -122,7 +122,7 @@ def test_a_program_that_hangs_delays_neither_writing_nor_closing(sink: PipeWireS
     camera = sink._camera
     assert camera is not None
     sink.close()
-    assert not camera.running
+    assert not camera.program.running
 
 
 @posix

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.cli.terminal_log import TerminalWriter
 from stylecam.control.actions import ACTIONS
-from stylecam.control.keyboard.bindings import KeyCombination
+from stylecam.control.keyboard.bindings import Bindings
 from stylecam.models.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -98,17 +98,17 @@ def greeting(session: Session, catalog: Catalog) -> Iterator[str]:
         yield f"page: {session.server.link} (whoever has this link can watch and steer)"
     names = [f"{number} {card.name}" for number, card in enumerate(catalog.cards[:9], 1)]
     yield f"styles: {', '.join(names)}"
-    keys = {order: combo for combo, order in session.hotkeys.items()}
-    yield "keys here: " + ", ".join(f"{a.key} {a.help}" for a in ACTIONS.values() if a.key) + ", 1-9 style"
-    if keys:
-        yield "hotkeys everywhere: " + ", ".join(_hotkeys(keys))
+    keys = [f"{action.key} {action.help}" for action in ACTIONS.values() if action.key]
+    yield f"keys here: {', '.join(keys)}, 1-9 style"
+    if session.hotkeys:
+        yield "hotkeys everywhere: " + ", ".join(_hotkeys(session.hotkeys))
 
 
-def _hotkeys(keys: dict[Any, KeyCombination]) -> Iterator[str]:
-    for order, combo in keys.items():
-        if order.action != "select":
-            yield f"{combo} {ACTIONS[order.action].help}"
-    selecting = [combo for order, combo in keys.items() if order.action == "select"]
+def _hotkeys(bindings: Bindings) -> Iterator[str]:
+    for combination, command in bindings.items():
+        if command.action != "select":
+            yield f"{combination} {ACTIONS[command.action].help}"
+    selecting = [combination for combination, command in bindings.items() if command.action == "select"]
     if selecting:
         yield f"{selecting[0]} to {selecting[-1].key} style" if len(selecting) > 1 else f"{selecting[0]} style"
 

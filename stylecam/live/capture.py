@@ -61,14 +61,14 @@ class Capture:
         """Read one frame, or make one attempt to reopen a lost source, or rest for a moment."""
         if not self._context.viewers.watching:
             self._rest()
-            return
-        if self._resting:
+        elif self._resting:
             self._wake()
-            return
-        if self._lost:
-            if self._clock.wait_until(self._clock.now() + self._backoff_s(), self._context.stopping):
-                self._reopen()
-            return
+        elif self._lost:
+            self._reopen()
+        else:
+            self._read()
+
+    def _read(self) -> None:
         try:
             frame = self._source.read()
         except SourceError as error:
@@ -100,24 +100,24 @@ class Capture:
         try:
             if self._source.live or self._lost:
                 self._open()
+            self._recovered()
         except SourceError as error:
             self._lose(error)
-        else:
-            self._recovered()
         self._resting = False
 
-    def _backoff_s(self) -> float:
-        self._attempts += 1
-        return BACKOFF_S[min(self._attempts, len(BACKOFF_S)) - 1]
-
     def _reopen(self) -> None:
+        """Make the next attempt to reopen a lost source, after a wait."""
+        wait_s = BACKOFF_S[min(self._attempts, len(BACKOFF_S) - 1)]
+        self._attempts += 1
+        if not self._clock.wait_until(self._clock.now() + wait_s, self._context.stopping):
+            return
         try:
             self._open()
-        except SourceError as error:
-            if isinstance(error, CameraBusyError):
-                self._explain(error)
+            self._recovered()
+        except CameraBusyError as error:
+            self._explain(error)
+        except SourceError:
             return
-        self._recovered()
 
     def _open(self) -> None:
         self._source.open(self._context.size, self._context.fps)

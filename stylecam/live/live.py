@@ -170,17 +170,17 @@ def _settings(values: dict[str, Any]) -> Settings:
             nearest = difflib.get_close_matches(name, names, 1)
             hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
             raise UsageError(f"Live has no setting {name!r}; {hint}")
-    merged: dict[str, Any] = {
+    merged = {
         "hotkeys": False,
         "terminal_keys": False,
         "server": False,
         "pictures": paths.user_pictures(),
         "videos": paths.user_videos(),
+        **values,
+        "outputs": tuple(values.get("outputs", ())),
     }
-    merged.update(values)
     if "size" in merged:
         merged["size"] = Size(*merged["size"])
-    merged["outputs"] = tuple(merged.get("outputs", ()))
     if "window" in merged["outputs"]:
         raise UsageError("Live cannot show the output 'window', which needs the main thread; show live.frame() instead")
     return Settings(**merged)

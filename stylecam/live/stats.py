@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class _EventRate:
     first: float | None = None
     last: float | None = None
     count: int = 0
+    recent: SlidingWindow = field(default_factory=SlidingWindow)
     _intervals: int = 0
     _elapsed: float = 0.0
 
@@ -36,6 +37,7 @@ class _EventRate:
             self._elapsed += now - self.last
         self.last = now
         self.count += 1
+        self.recent.add(now)
 
     def pause(self) -> None:
         self.last = None
@@ -52,7 +54,6 @@ class Stats:
         self._lock = threading.Lock()
         self._published, self._styled = _EventRate(), _EventRate()
         self._latency, self._gaps, self._style_ms = Histogram(), Histogram(), Histogram()
-        self._recent_published, self._recent_styled = SlidingWindow(), SlidingWindow()
         self._recent_latency = SlidingWindow()
         self._captured = self._repeats = self._drops = self._reused = self._skipped = 0
         self._faults: Counter[str] = Counter()
@@ -69,7 +70,6 @@ class Stats:
         with self._lock:
             self._reused += reused
             self._styled.add(now)
-            self._recent_styled.add(now)
             self._style_ms.add(milliseconds)
 
     def count_skipped(self) -> None:
@@ -83,7 +83,6 @@ class Stats:
             if self._published.last is not None:
                 self._gaps.add((now - self._published.last) * 1000)
             self._published.add(now)
-            self._recent_published.add(now)
             if captured_at is None:
                 self._repeats += 1
             else:
@@ -126,8 +125,8 @@ class Stats:
                 spared=self._skipped,
                 faults=FaultCounts(dict(self._faults), self._last_fault),
                 recent=RecentStats(
-                    round(self._recent_published.rate(now), 2),
-                    round(self._recent_styled.rate(now), 2),
+                    round(self._published.recent.rate(now), 2),
+                    round(self._styled.recent.rate(now), 2),
                     Percentiles(*(_rounded(self._recent_latency.percentile(p, now)) for p in (50, 95))),
                 ),
             )

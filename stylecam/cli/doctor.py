@@ -14,8 +14,10 @@ from stylecam.cli import shared_options as shared
 from stylecam.errors import StylecamError, UsageError
 
 if TYPE_CHECKING:
-    from stylecam.system.doctor.finding import Finding, Level
+    from stylecam.system.doctor.finding import Finding
     from stylecam.system.setup.steps import SetupStep
+
+_COLORS = {"✓": "green", "ok": "green", "!": "yellow", "✗": "red", "X": "red", "?": "cyan"}
 
 
 @click.command(
@@ -60,7 +62,7 @@ def command(as_json: bool, report: bool, fix: bool, yes: bool) -> int:
     else:
         width, plain = shutil.get_terminal_size((100, 24)).columns, not _can_encode("✓→")
         for line in report_text.lines(findings, elevation, width, plain):
-            _print(_colored(line.text, line.level))
+            _print(_colored(line))
     if fix:
         _fix(findings, elevation, yes)
     return 1 if any(finding.level is Level.FAULT for finding in findings) else 0
@@ -108,13 +110,12 @@ def _fix(findings: Sequence[Finding], elevation: str | None, yes: bool) -> None:
     click.echo("Done. Run stylecam doctor again to check the result.")
 
 
-def _colored(text: str, level: Level | None) -> str:
+def _colored(line: str) -> str:
     """Return the line with its sign in the colour of its level. A line without indentation is a heading."""
-    if level is None:
-        return click.style(text, bold=True) if text and not text.startswith(" ") else text
-    color = {"ok": "green", "warning": "yellow", "fault": "red"}.get(level.value, "cyan")
-    sign, rest = text[1:].split(" ", 1)
-    return f" {click.style(sign, fg=color, bold=True)} {rest}"
+    if not line.startswith(" "):
+        return click.style(line, bold=True) if line else line
+    sign, _, rest = line[1:].partition(" ")
+    return f" {click.style(sign, fg=_COLORS[sign], bold=True)} {rest}" if sign in _COLORS else line
 
 
 def _print(text: str) -> None:

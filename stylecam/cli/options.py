@@ -19,6 +19,11 @@ from stylecam.utils.options import Value, options_of
 
 _WORDS, _PATH, _CONFIG = "stylecam.words", "stylecam.path", "stylecam.config"
 """What a context remembers: the words of the command line, the path of the configuration file, and its content."""
+_SOURCES: dict[ParameterSource | None, str] = {
+    ParameterSource.COMMANDLINE: "flag",
+    ParameterSource.ENVIRONMENT: "environment",
+    ParameterSource.DEFAULT_MAP: "file",
+}
 
 
 class ConfiguredCommand(GroupedCommand):
@@ -154,10 +159,4 @@ def settings_from(parameters: Mapping[str, Any], config: Config | None = None) -
 
 def source_of(context: click.Context, parameter: click.Parameter) -> str:
     """Where a parameter's value comes from: flag, environment, file or default."""
-    source = context.get_parameter_source(str(parameter.name))
-    names = {
-        ParameterSource.COMMANDLINE: "flag",
-        ParameterSource.ENVIRONMENT: "environment",
-        ParameterSource.DEFAULT_MAP: "file",
-    }
-    return "default" if source is None else names.get(source, "default")
+    return _SOURCES.get(context.get_parameter_source(str(parameter.name)), "default")

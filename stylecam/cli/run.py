@@ -28,7 +28,7 @@ from stylecam.cli.options import (
 from stylecam.control.http import instances
 from stylecam.errors import SinkError, SourceError, StylecamError
 from stylecam.live.settings import Settings
-from stylecam.system.service.notify import Notifier, Watchdog
+from stylecam.system.service.notify import Notifier
 from stylecam.utils.options import option
 from stylecam.utils.text import printable
 
@@ -134,7 +134,6 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
         return settings_for(retry)
 
     status = StatusLine(terminal, context.params["verbose"])
-    watchdog = Watchdog(manager)
     session = Session(settings, catalog, reload=reread)
 
     def started() -> None:
@@ -145,7 +144,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     def tick(report: SessionReport) -> None:
         status.show(report)
         manager.set_status(report.pipeline.waiting_for or f"painting {report.state['style']}")
-        watchdog.update(report.pipeline.beats, report.seconds)
+        manager.feed_watchdog(report.pipeline.beats, report.seconds)
 
     _listen_to_signals(session)
     with session, _findable(session, settings):
@@ -182,14 +181,10 @@ def _findable(session: Session, settings: Settings) -> Iterator[None]:
     names = [sink.name for sink in session.sinks]
     with contextlib.ExitStack() as closing:
         try:
-            found = instances.current_instance(settings.outputs, names, *_server_address(session))
+            server = session.server
+            address = ("", 0, "") if server is None else (server.host, server.port, server.token)
+            found = instances.current_instance(settings.outputs, names, *address)
             closing.enter_context(instances.registered(found))
         except OSError as error:
             logger.warning("stylecam ctl will not find this stylecam: %s", error)
         yield
-
-
-def _server_address(session: Session) -> tuple[str, int, str]:
-    """Return host, port and token of the server; empty where there is none."""
-    server = session.server
-    return ("", 0, "") if server is None else (server.host, server.port, server.token)

@@ -127,10 +127,8 @@ class HostProbe:
             return None
         except OSError as error:
             raise _unchecked(path, error) from error
-        accessible = os.access(path, os.R_OK | os.W_OK)
-        return DeviceNode(
-            _user_name(status.st_uid), _group_name(status.st_gid), stat.S_IMODE(status.st_mode), accessible
-        )
+        owner, group = (_user_name(status.st_uid), _group_name(status.st_gid)) if os.name == "posix" else ("", "")
+        return DeviceNode(owner, group, stat.S_IMODE(status.st_mode), os.access(path, os.R_OK | os.W_OK))
 
     def find_program(self, name: str) -> str | None:
         """Return the path of a program, or None if it is not installed."""
@@ -236,9 +234,7 @@ def _current_user(environment: Mapping[str, str]) -> User:
 
 
 def _user_name(uid: int) -> str:
-    """Return the user's name, its number where it has no name, or nothing on Windows."""
-    if os.name != "posix":
-        return ""
+    """Return the user's name, or its number where it has none."""
     import pwd
 
     try:
@@ -248,9 +244,7 @@ def _user_name(uid: int) -> str:
 
 
 def _group_name(gid: int) -> str:
-    """Return the group's name, its number where it has no name, or nothing on Windows."""
-    if os.name != "posix":
-        return ""
+    """Return the group's name, or its number where it has none."""
     import grp
 
     try:

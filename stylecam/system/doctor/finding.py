@@ -91,8 +91,5 @@ class Topic:
 
 def most_urgent(findings: Sequence[Finding]) -> Finding | None:
     """Return the first fault, else the first warning, else None."""
-    for level in (Level.FAULT, Level.WARNING):
-        for finding in findings:
-            if finding.level is level:
-                return finding
-    return None
+    ranked = [finding for level in (Level.FAULT, Level.WARNING) for finding in findings if finding.level is level]
+    return ranked[0] if ranked else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from stylecam.system.doctor.finding import Finding, Level, most_urgent
 from stylecam.system.probe import User
@@ -35,15 +34,7 @@ _PERSONAL_PATTERNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of text without colour, and the level of the finding that starts there, if any."""
-
-    level: Level | None
-    text: str
-
-
-def lines(findings: Sequence[Finding], elevation: str | None, width: int = 100, plain: bool = False) -> Iterator[Line]:
+def lines(findings: Sequence[Finding], elevation: str | None, width: int = 100, plain: bool = False) -> Iterator[str]:
     """Yield the findings by topic, each with its fix below it, then a summary.
 
     Commands are never wrapped, so that they can be copied. `plain` replaces signs such as ✓ by letters.
@@ -53,25 +44,25 @@ def lines(findings: Sequence[Finding], elevation: str | None, width: int = 100, 
     indent = " " * (sign_width + SUBJECT_WIDTH + 3)
     arrow = "-> " if plain else "→ "
     for topic in dict.fromkeys(finding.topic for finding in findings):
-        yield Line(None, topic)
+        yield topic
         for finding in (finding for finding in findings if finding.topic == topic):
             subject, found = printable(finding.subject, 40), printable(finding.found, 1000)
             if len(subject) > SUBJECT_WIDTH:
                 subject, found = "", f"{subject}: {found}"
             head = f" {signs[finding.level]:<{sign_width}} {subject:<{SUBJECT_WIDTH}} "
-            yield from _wrap(finding.level, found, width, head, indent)
+            yield from _wrap(found, width, head, indent)
             if finding.fix is None:
                 continue
-            yield from _wrap(None, printable(finding.fix.words, 1000), width, indent + arrow, indent + " " * len(arrow))
+            yield from _wrap(printable(finding.fix.words, 1000), width, indent + arrow, indent + " " * len(arrow))
             for step in finding.fix.steps:
-                yield Line(None, f"{indent}{' ' * len(arrow)}{printable(summary_line(step, elevation), 2000)}")
-        yield Line(None, "")
+                yield f"{indent}{' ' * len(arrow)}{printable(summary_line(step, elevation), 2000)}"
+        yield ""
     yield from _summary(findings, width)
 
 
 def text(findings: Sequence[Finding], elevation: str | None, user: User) -> str:
     """Return all findings as text for a bug report, without personal data."""
-    body = "\n".join(line.text.rstrip() for line in lines(findings, elevation, 120))
+    body = "\n".join(line.rstrip() for line in lines(findings, elevation, 120))
     return anonymous(f"stylecam doctor\n\n{body}\n", user)
 
 
@@ -87,26 +78,23 @@ def anonymous(text: str, user: User) -> str:
     return text
 
 
-def _wrap(level: Level | None, words: str, width: int, first_indent: str, indent: str) -> Iterator[Line]:
-    folded = textwrap.wrap(
-        words, max(width, 60), initial_indent=first_indent, subsequent_indent=indent, break_on_hyphens=False
-    )
-    for number, line in enumerate(folded or [first_indent]):
-        yield Line(level if number == 0 else None, line)
+def _wrap(words: str, width: int, first_indent: str, indent: str) -> list[str]:
+    wrapper = textwrap.TextWrapper(max(width, 60), first_indent, indent, break_on_hyphens=False)
+    return wrapper.wrap(words) or [first_indent]
 
 
-def _summary(findings: Sequence[Finding], width: int) -> Iterator[Line]:
+def _summary(findings: Sequence[Finding], width: int) -> Iterator[str]:
     counts = []
     for level, (one, several) in _SUMMARY_WORDS.items():
         count = sum(finding.level is level for finding in findings)
         if count:
             counts.append(f"{count} {one if count == 1 else several}")
-    yield Line(None, ", ".join(counts) + ".")
+    yield ", ".join(counts) + "."
     urgent = most_urgent(findings)
     if urgent is None or urgent.fix is None:
         return
     words = urgent.fix.words.rstrip(":").removesuffix(", which does this")
     advice = f"First: {urgent.topic.lower()}, {urgent.subject} – {words}."
-    yield from _wrap(None, printable(advice, 1000), width, "", "  ")
+    yield from _wrap(printable(advice, 1000), width, "", "  ")
     if urgent.fix.steps:
-        yield Line(None, "  stylecam doctor --fix shows these commands, asks, and runs them.")
+        yield "  stylecam doctor --fix shows these commands, asks, and runs them."

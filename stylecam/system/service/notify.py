@@ -6,8 +6,8 @@ import contextlib
 import socket
 from collections.abc import Mapping
 
-PING_SHARE = 0.25
-"""Share of the watchdog's time limit between two pings."""
+FEED_SHARE = 0.25
+"""Share of the watchdog's time limit between two reports."""
 
 
 class Notifier:
@@ -21,6 +21,8 @@ class Notifier:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self.watchdog_s = watchdog_s
         self._status = ""
+        self._cycles = -1
+        self._fed_at = float("-inf")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], pid: int) -> Notifier:
@@ -39,9 +41,17 @@ class Notifier:
         """Report that frames are published."""
         self._send("READY=1")
 
-    def ping_watchdog(self) -> None:
-        """Report that frames are still published."""
-        self._send("WATCHDOG=1")
+    def feed_watchdog(self, cycles: int, now: float) -> None:
+        """Report that the publisher works, if it does and a report is due; if it hangs, systemd restarts stylecam.
+
+        `cycles` counts the publisher's rounds, `now` is in seconds. Called several times a second.
+        """
+        if self.watchdog_s is None or cycles == self._cycles:
+            return
+        self._cycles = cycles
+        if now - self._fed_at >= FEED_SHARE * self.watchdog_s:
+            self._fed_at = now
+            self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
         """Report that the program ends."""
@@ -59,25 +69,3 @@ class Notifier:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)  # a manager that does not read must not block the camera
             sender.sendto(message.encode(), self._address)
-
-
-class Watchdog:
-    """Pings the manager's watchdog as long as the publisher works. If it hangs, systemd restarts stylecam."""
-
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
-        self._cycles = -1
-        self._pinged_at = float("-inf")
-
-    def update(self, cycles: int, now: float) -> None:
-        """Ping if the publisher has worked and a ping is due; called several times a second.
-
-        `cycles` counts the publisher's rounds, `now` is in seconds.
-        """
-        limit_s = self._notifier.watchdog_s
-        if limit_s is None or cycles == self._cycles:
-            return
-        self._cycles = cycles
-        if now - self._pinged_at >= PING_SHARE * limit_s:
-            self._pinged_at = now
-            self._notifier.ping_watchdog()

@@ -29,10 +29,8 @@ def is_enabled(host: HostProbe) -> bool:
     if host.list_directory("/sys/firmware/efi") is None:
         return False  # not started by EFI; a system that hides EFI does not verify drivers either
     variable = host.read_text(_VARIABLE)
-    if variable:
-        enabled = variable[-1:] == "\x01"  # four bytes of attributes come first
-        if not enabled:
-            return False
+    if variable and variable[-1] != "\x01":  # four bytes of attributes come first
+        return False
     try:
         output = host.run("mokutil", "--sb-state").stdout.lower()
     except ProbeError:
@@ -41,9 +39,7 @@ def is_enabled(host: HostProbe) -> bool:
         raise
     if "disabled" in output or "doesn't support" in output or "not supported" in output:
         return False  # includes "validation is disabled in shim", which mokutil prints beside an enabled Secure Boot
-    if "secureboot enabled" in output:
-        return True
-    if variable:
+    if variable or "secureboot enabled" in output:
         return True
     raise ProbeError("mokutil does not say whether Secure Boot is on")
 

@@ -20,7 +20,7 @@ FINDINGS = [
 
 
 def shown(findings: list[Finding], plain: bool = False) -> list[str]:
-    return [line.text for line in lines(findings, "sudo", 80, plain)]
+    return list(lines(findings, "sudo", 80, plain))
 
 
 def test_each_finding_begins_with_its_sign_and_subject() -> None:

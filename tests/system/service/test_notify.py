@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stylecam.system.service.notify import Notifier, Watchdog
+from stylecam.system.service.notify import Notifier
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no such sockets")
 
@@ -32,10 +32,10 @@ def heard(manager: socket.socket) -> list[str]:
 
 
 def test_the_manager_hears_what_the_protocol_says(manager: socket.socket) -> None:
-    notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.getsockname()}, 1)
+    notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "1000000"}, 1)
     notifier.ready()
     notifier.set_status("painting\nudnie")
-    notifier.ping_watchdog()
+    notifier.feed_watchdog(1, 0.0)
     notifier.stopping()
     assert heard(manager) == ["READY=1", "STATUS=painting udnie", "WATCHDOG=1", "STOPPING=1"]
 
@@ -65,7 +65,7 @@ def test_without_a_manager_nothing_happens(tmp_path: Path) -> None:
 def test_a_manager_that_does_not_read_holds_up_nothing(manager: socket.socket) -> None:
     notifier = Notifier(manager.getsockname())
     for _ in range(5000):
-        notifier.ping_watchdog()
+        notifier.ready()
     assert 0 < len(heard(manager)) < 5000
 
 
@@ -86,18 +86,18 @@ def test_the_watchdogs_time_is_the_managers_and_for_this_process(
     assert Notifier.from_environment(variables, 7).watchdog_s == seconds
 
 
-def test_the_watchdog_is_fed_only_while_the_publisher_goes_round(manager: socket.socket) -> None:
-    watchdog = Watchdog(Notifier(manager.getsockname(), 20.0))
+def test_the_watchdog_is_fed_only_while_the_publisher_works(manager: socket.socket) -> None:
+    notifier = Notifier(manager.getsockname(), 20.0)
     for quarter in range(80):
-        watchdog.update(quarter, quarter * 0.25)
+        notifier.feed_watchdog(quarter, quarter * 0.25)
     assert len(heard(manager)) == 4
     for quarter in range(80, 400):
-        watchdog.update(79, quarter * 0.25)
+        notifier.feed_watchdog(79, quarter * 0.25)
     assert heard(manager) == []
-    watchdog.update(80, 100.0)
+    notifier.feed_watchdog(80, 100.0)
     assert heard(manager) == ["WATCHDOG=1"]
 
 
-def test_without_a_watchdog_nothing_is_told(manager: socket.socket) -> None:
-    Watchdog(Notifier(manager.getsockname())).update(1, 1.0)
+def test_without_a_watchdog_nothing_is_sent(manager: socket.socket) -> None:
+    Notifier(manager.getsockname()).feed_watchdog(1, 1.0)
     assert heard(manager) == []

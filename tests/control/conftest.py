@@ -12,5 +12,6 @@ from tests.control.running_server import RunningServer
 
 @pytest.fixture
 def running_server(catalog: Catalog) -> Iterator[RunningServer]:
+    """Run a server with the shipped styles for the test."""
     with RunningServer(catalog) as running_server:
         yield running_server

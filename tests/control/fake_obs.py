@@ -1,4 +1,4 @@
-"""An OBS without pictures: the server's side of obs-websocket 5, as its protocol description has it.
+"""A fake OBS: the server side of obs-websocket 5, after its protocol description.
 
 https://github.com/obsproject/obs-websocket/blob/master/docs/generated/protocol.md: Hello, Identify with the salted
 SHA-256 answer to a challenge, Identified, requests, and events of the kinds that were subscribed to; in both encodings.
@@ -28,6 +28,8 @@ def _hash(*parts: str) -> str:
 
 
 class _Session:
+    """A connection to one client, which speaks JSON or MessagePack."""
+
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
         self._packed = socket.ws_protocol == "obswebsocket.msgpack"
@@ -59,7 +61,7 @@ class FakeObs:
 
     def __init__(self, port: int, password: str = "", scene: str = "Scene") -> None:
         self.port, self.password, self.scene = port, password, scene
-        self.greeted = self.refused = 0
+        self.connections = self.refused = 0
         self.hangs = False
         self.silent = False
         self.overtaking: str | None = None
@@ -69,7 +71,7 @@ class FakeObs:
 
     @property
     def identified(self) -> int:
-        """How many clients have proved that they know the password."""
+        """The number of authenticated clients."""
         return sum(session.subscriptions is not None for session in tuple(self._sessions))
 
     def start(self) -> FakeObs:
@@ -86,20 +88,22 @@ class FakeObs:
             self._loop = self._thread = None
 
     def switch(self, scene: str) -> None:
-        """The user of OBS takes another scene."""
+        """Switch to another scene, as the user of OBS does."""
         self.scene = scene
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(self._tell("CurrentProgramSceneChanged", {"sceneName": scene}), self._loop)
+        asyncio.run_coroutine_threadsafe(
+            self._broadcast("CurrentProgramSceneChanged", {"sceneName": scene}), self._loop
+        )
 
-    def tell(self, event: str, data: dict[str, Any]) -> None:
-        """Any other event of scenes."""
+    def send_event(self, event: str, data: dict[str, Any]) -> None:
+        """Send any event about scenes."""
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(self._tell(event, data), self._loop)
+        asyncio.run_coroutine_threadsafe(self._broadcast(event, data), self._loop)
 
     def _serve(self, ready: threading.Event) -> None:
         self._loop = loop = asyncio.new_event_loop()
         application = web.Application()
-        application.add_routes([web.get("/", self._talk)])
+        application.add_routes([web.get("/", self._serve_client)])
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         loop.run_until_complete(runner.setup())
         loop.run_until_complete(web.TCPSite(runner, HOST, self.port).start())
@@ -114,33 +118,33 @@ class FakeObs:
         for session in list(self._sessions):
             await session.close(1001)
 
-    async def _tell(self, event: str, data: dict[str, Any]) -> None:
+    async def _broadcast(self, event: str, data: dict[str, Any]) -> None:
         for session in tuple(self._sessions):
             if session.subscriptions is not None and session.subscriptions & SCENES:
                 await session.send(5, {"eventType": event, "eventIntent": SCENES, "eventData": data})
 
-    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+    async def _serve_client(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(protocols=("obswebsocket.json", "obswebsocket.msgpack"))
         await socket.prepare(request)
         session = _Session(socket)
         self._sessions.add(session)
-        self.greeted += 1
+        self.connections += 1
         salt, challenge = secrets.token_hex(16), secrets.token_hex(16)
         hello: dict[str, Any] = {"obsStudioVersion": "31.0.0", "obsWebSocketVersion": "5.5.4", "rpcVersion": 1}
         if self.password:
             hello["authentication"] = {"challenge": challenge, "salt": salt}
         await session.send(0, hello)
         try:
-            if self.hangs:  # the connection stands, and nobody is there
+            if self.hangs:  # the connection is open, but nothing is sent
                 await asyncio.Event().wait()
             async for message in socket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    await self._hear(session, session.read(message.data), salt, challenge)
+                    await self._handle(session, session.read(message.data), salt, challenge)
         finally:
             self._sessions.discard(session)
         return socket
 
-    async def _hear(self, session: _Session, message: dict[str, Any], salt: str, challenge: str) -> None:
+    async def _handle(self, session: _Session, message: dict[str, Any], salt: str, challenge: str) -> None:
         data = message["d"]
         if message["op"] == 1:
             if data.get("rpcVersion") != 1:
@@ -160,5 +164,5 @@ class FakeObs:
             if supported:
                 answer["responseData"] = {"sceneName": self.scene, "currentProgramSceneName": self.scene}
             if self.overtaking is not None:
-                await self._tell("CurrentProgramSceneChanged", {"sceneName": self.overtaking})
+                await self._broadcast("CurrentProgramSceneChanged", {"sceneName": self.overtaking})
             await session.send(7, answer)

@@ -1,4 +1,4 @@
-"""A running server for tests, and functions that send it requests."""
+"""A running HTTP server whose commands are applied, and requests to it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ REPORT = {
 PATIENCE_S = 20
 
 
-class Answer:
-    """What came back."""
+class Response:
+    """The status, headers and body of a response."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
@@ -82,7 +82,7 @@ class RunningServer:
             self.run_deferred()
 
     def run_deferred(self) -> None:
-        """Deferred commands are not carried out here."""
+        """Execute deferred commands; this server executes none."""
 
     def __enter__(self) -> RunningServer:
         self.server.start()
@@ -96,40 +96,40 @@ class RunningServer:
         self.sink.close()
         self.server.stop()
 
-    def ask(
+    def request(
         self,
         path: str,
         method: str = "GET",
         body: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = TOKEN,
-    ) -> Answer:
-        """Ask for `path`, with the token as a bearer's unless it is None."""
+    ) -> Response:
+        """Send a request, with `token` as bearer token unless it is None."""
         connection = http.client.HTTPConnection(HOST, self.server.port, timeout=PATIENCE_S)
         bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
         try:
             connection.request(method, path, body, {**bearer, **(headers or {})})
-            return Answer(connection.getresponse())
+            return Response(connection.getresponse())
         finally:
             connection.close()
 
-    def act(self, name: str, arguments: Any = None) -> Answer:
-        """Carry out an action, as a page would ask for it."""
+    def act(self, name: str, arguments: Any = None) -> Response:
+        """Post an action, as the page does."""
         body = None if arguments is None else json.dumps(arguments)
-        return self.ask(f"/api/actions/{name}", "POST", body, {"Content-Type": "application/json"})
+        return self.request(f"/api/actions/{name}", "POST", body, {"Content-Type": "application/json"})
 
-    def raw(self, request: str) -> bytes:
-        """The answer to a request as it stands there, until the other end closes."""
+    def send_raw(self, request: str) -> bytes:
+        """Send `request` as it is and return everything received until the server closes."""
         with socket.create_connection((HOST, self.server.port), timeout=PATIENCE_S) as connection:
             connection.sendall(request.encode("latin-1"))
-            answer = b""
+            received = b""
             while part := connection.recv(65536):
-                answer += part
-        return answer
+                received += part
+        return received
 
     @contextmanager
     def publishing(self, level: int = 128, index: int = 0) -> Iterator[None]:
-        """Frames are written from another thread for as long as the block lasts, as the publisher does."""
+        """Write frames from another thread during the block, as the publisher does."""
         stop = threading.Event()
 
         def publish() -> None:
@@ -146,7 +146,7 @@ class RunningServer:
 
 
 class RunningServerWithPresets(RunningServer):
-    """With presets and deferred commands: a snapshot gives a file, a recording is refused."""
+    """A running server with presets and deferred commands: a snapshot returns a file name, a recording is refused."""
 
     def __init__(self, catalog: Catalog) -> None:
         super().__init__(catalog)
@@ -168,7 +168,7 @@ class RunningServerWithPresets(RunningServer):
 
     @contextlib.contextmanager
     def discoverable(self) -> Iterator[RunningServerWithPresets]:
-        """Serve, for as long as the block lasts, and be found."""
+        """Serve and be registered as a running instance during the block."""
         with self, registered(self.instance):
             yield self
 

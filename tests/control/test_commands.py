@@ -21,7 +21,7 @@ def control(catalog: Catalog) -> CommandQueue:
     return CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
 
 
-def test_orders_wait_until_they_are_applied(control: CommandQueue) -> None:
+def test_commands_wait_until_they_are_applied(control: CommandQueue) -> None:
     before = control.state
     future = control.submit("bypass")
     assert control.state == before
@@ -29,7 +29,7 @@ def test_orders_wait_until_they_are_applied(control: CommandQueue) -> None:
     assert control.apply().bypass
 
 
-def test_an_order_wakes_whoever_carries_it_out(control: CommandQueue) -> None:
+def test_a_command_wakes_the_thread_that_applies_it(control: CommandQueue) -> None:
     woken: list[bool] = []
     control.wake = lambda: woken.append(True)
     control.submit("next")
@@ -42,7 +42,7 @@ def test_a_future_holds_the_state_after_its_command(control: CommandQueue) -> No
     assert (first.result(0).state.look.strength, second.result(0).state.look.strength) == (0.5, 0.7)
 
 
-def test_an_impossible_order_is_refused_and_changes_nothing(control: CommandQueue) -> None:
+def test_an_invalid_command_is_refused_and_changes_nothing(control: CommandQueue) -> None:
     before = control.state
     future = control.submit("select:99")
     assert control.apply() == before
@@ -57,7 +57,7 @@ def test_an_unknown_style_is_refused_with_the_nearest(control: CommandQueue) -> 
         future.result(0)
 
 
-def test_orders_after_an_impossible_one_are_carried_out(control: CommandQueue) -> None:
+def test_commands_after_an_invalid_one_are_applied(control: CommandQueue) -> None:
     control.submit("select:99")
     control.submit("bypass")
     assert control.apply().bypass
@@ -91,25 +91,25 @@ def test_quitting_does_not_wait_for_the_next_frame(control: CommandQueue) -> Non
     assert future.done()
 
 
-def test_each_order_makes_a_new_version(control: CommandQueue) -> None:
+def test_each_command_makes_a_new_version(control: CommandQueue) -> None:
     for text in ("bypass", "freeze", "weaker"):
         control.submit(text)
     assert control.apply().version == 3
 
 
 def test_subscribers_see_every_change_in_order_until_they_leave(control: CommandQueue) -> None:
-    seen: list[int] = []
-    leave = control.subscribe(lambda state: seen.append(state.version))
+    versions: list[int] = []
+    leave = control.subscribe(lambda state: versions.append(state.version))
     for text in ("bypass", "select:99", "freeze"):
         control.submit(text)
     control.apply()
     leave()
     control.submit("weaker")
     control.apply()
-    assert seen == [1, 2]
+    assert versions == [1, 2]
 
 
-def test_a_deferred_command_is_handed_on_and_ends_with_whoever_carries_it_out(control: CommandQueue) -> None:
+def test_a_deferred_command_ends_when_it_is_finished_elsewhere(control: CommandQueue) -> None:
     future = control.submit("snapshot:me")
     assert not control.attention.is_set()
     control.apply()
@@ -140,10 +140,10 @@ def test_a_waiter_that_gives_up_does_not_cancel_the_command(control: CommandQueu
 def test_a_mistake_in_an_action_is_the_commands_error_and_later_commands_are_applied(
     control: CommandQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: object) -> LiveState:
+    def fail(*_: object) -> LiveState:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setitem(ACTIONS, "mirror", replace(ACTIONS["mirror"], apply=broken))
+    monkeypatch.setitem(ACTIONS, "mirror", replace(ACTIONS["mirror"], apply=fail))
     future = control.submit("mirror")
     control.submit("freeze")
     assert control.apply().frozen
@@ -162,13 +162,13 @@ def test_text_that_names_no_command_is_a_usage_error_with_the_nearest_names(cont
         control.submit("nxt")
 
 
-def test_presets_may_be_replaced_while_it_runs(control: CommandQueue) -> None:
+def test_presets_may_be_replaced(control: CommandQueue) -> None:
     control.presets = {"new": {"strength": 0.3}}
     control.submit("preset:new")
     assert control.apply().look.strength == 0.3
 
 
-def test_at_the_end_nobody_is_left_waiting(control: CommandQueue) -> None:
+def test_closing_refuses_all_waiting_commands(control: CommandQueue) -> None:
     waiting, deferred = control.submit("next"), control.submit("snapshot")
     control.close()
     late = control.submit("next")
@@ -177,30 +177,30 @@ def test_at_the_end_nobody_is_left_waiting(control: CommandQueue) -> None:
             future.result(0)
 
 
-def test_no_order_is_lost_however_many_hands_press_keys_and_carry_out(control: CommandQueue) -> None:
+def test_no_command_is_lost_with_many_submitting_and_applying_threads(control: CommandQueue) -> None:
     def press() -> None:
         for _ in range(100):
             control.submit("bypass")
 
     stop = threading.Event()
 
-    def carry_out() -> None:
+    def apply_commands() -> None:
         while not stop.is_set():
             control.apply()
 
-    seen: list[int] = []
-    control.subscribe(lambda state: seen.append(state.version))
-    workers = [threading.Thread(target=carry_out) for _ in range(2)]
-    hands = [threading.Thread(target=press) for _ in range(4)]
-    for thread in (*workers, *hands):
+    versions: list[int] = []
+    control.subscribe(lambda state: versions.append(state.version))
+    workers = [threading.Thread(target=apply_commands) for _ in range(2)]
+    pressers = [threading.Thread(target=press) for _ in range(4)]
+    for thread in (*workers, *pressers):
         thread.start()
-    for hand in hands:
-        hand.join()
+    for presser in pressers:
+        presser.join()
     stop.set()
     for worker in workers:
         worker.join()
     assert control.apply().version == 400
-    assert seen == list(range(1, 401))
+    assert versions == list(range(1, 401))
 
 
 NEXT = Command("next")
@@ -211,13 +211,13 @@ def state(catalog: Catalog) -> LiveState:
     return LiveState(Look(catalog.mix_of(catalog.cards[0])), cycle_s=10.0)
 
 
-def test_the_next_style_comes_after_each_period(state: LiveState) -> None:
+def test_the_next_style_is_due_after_each_period(state: LiveState) -> None:
     cycle = AutoCycle()
-    given = [now for now in range(100, 145) if cycle.due(state, now) == NEXT]
-    assert given == [110, 120, 130, 140]
+    due_at = [now for now in range(100, 145) if cycle.due(state, now) == NEXT]
+    assert due_at == [110, 120, 130, 140]
 
 
-def test_without_a_period_nothing_comes(state: LiveState) -> None:
+def test_without_a_period_no_command_is_due(state: LiveState) -> None:
     cycle = AutoCycle()
     assert all(cycle.due(replace(state, cycle_s=None), now) is None for now in range(1000))
 
@@ -239,7 +239,7 @@ def test_another_period_counts_from_when_it_was_set(state: LiveState) -> None:
 
 
 @pytest.mark.parametrize("name", ["bypass", "frozen", "resting", "panic"])
-def test_while_no_style_is_seen_time_stands_still(state: LiveState, name: str) -> None:
+def test_while_no_style_is_visible_the_period_is_paused(state: LiveState, name: str) -> None:
     cycle = AutoCycle()
     cycle.due(state, 0)
     assert all(cycle.due(replace(state, **{name: True}), now) is None for now in range(5, 100))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""OBS's scenes choose the style."""
+"""Tests of following the scenes of OBS."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def obs() -> Iterator[FakeObs]:
     obs.stop()
 
 
-class Follow:
-    """A follower, and the commands and messages it has produced."""
+class RunningFollower:
+    """A started follower with its commands and log messages."""
 
     def __init__(self, port: int, password: str, log: pytest.LogCaptureFixture) -> None:
         self.commands: list[str] = []
@@ -53,127 +53,139 @@ class Follow:
 
 
 @pytest.fixture
-def follow(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., Follow]]:
+def start_follower(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., RunningFollower]]:
     caplog.set_level("INFO", "stylecam.control.obs")
-    started: list[Follow] = []
+    started: list[RunningFollower] = []
 
-    def start(port: int, password: str = "sécret/@:?") -> Follow:
-        following = Follow(port, password, caplog)
-        started.append(following)
-        following.follower.start()
-        return following
+    def start(port: int, password: str = "sécret/@:?") -> RunningFollower:
+        running = RunningFollower(port, password, caplog)
+        started.append(running)
+        running.follower.start()
+        return running
 
     yield start
-    for following in started:
-        following.follower.stop()
+    for running in started:
+        running.follower.stop()
     assert not [thread for thread in threading.enumerate() if thread.name == "stylecam-obs"]
 
 
-def test_the_scene_of_the_moment_and_every_change_choose_the_style(obs: FakeObs, follow: Callable[..., Follow]) -> None:
-    following = follow(obs.port)
-    assert until(lambda: following.commands == ["select:great_wave"])
+def test_the_current_scene_and_every_change_select_the_style(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == ["select:great_wave"])
     obs.switch("Game")
     obs.switch("Break")
-    assert until(lambda: following.commands == ["select:great_wave", "select:udnie", "select:the_scream"])
-    assert following.follower.connected
-    assert following.messages == [f"OBS at ws://{HOST}:{obs.port} chooses the style"]
+    assert until(lambda: running.commands == ["select:great_wave", "select:udnie", "select:the_scream"])
+    assert running.follower.connected
+    assert running.messages == [f"OBS at ws://{HOST}:{obs.port} chooses the style"]
 
 
-def test_a_scene_that_nothing_belongs_to_changes_nothing(obs: FakeObs, follow: Callable[..., Follow]) -> None:
-    following = follow(obs.port)
+def test_a_scene_without_a_style_changes_nothing(obs: FakeObs, start_follower: Callable[..., RunningFollower]) -> None:
+    running = start_follower(obs.port)
     obs.switch("Credits")
-    obs.tell("SceneCreated", {"sceneName": "Game"})
+    obs.send_event("SceneCreated", {"sceneName": "Game"})
     obs.switch("Game")
-    assert until(lambda: following.commands[-1:] == ["select:udnie"])
-    assert following.commands in (["select:great_wave", "select:udnie"], ["select:udnie"])
+    assert until(lambda: running.commands[-1:] == ["select:udnie"])
+    assert running.commands in (["select:great_wave", "select:udnie"], ["select:udnie"])
 
 
-def test_an_obs_without_a_password_is_followed_too(follow: Callable[..., Follow]) -> None:
+def test_an_obs_without_a_password_is_followed_too(start_follower: Callable[..., RunningFollower]) -> None:
     obs = FakeObs(free_port(), scene="Game").start()
-    following = follow(obs.port, "")
-    assert until(lambda: following.commands == ["select:udnie"])
+    running = start_follower(obs.port, "")
+    assert until(lambda: running.commands == ["select:udnie"])
     obs.stop()
 
 
-def test_a_wrong_password_is_reported_once_and_tried_again(obs: FakeObs, follow: Callable[..., Follow]) -> None:
-    following = follow(obs.port, "guessed")
+def test_a_wrong_password_is_reported_once_and_tried_again(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port, "guessed")
     assert until(lambda: obs.refused >= 3)
-    assert following.commands == []
-    assert len(following.messages) == 1
-    assert "wants another password" in following.messages[0]
-    assert "guessed" not in following.messages[0]
+    assert running.commands == []
+    assert len(running.messages) == 1
+    assert "wants another password" in running.messages[0]
+    assert "guessed" not in running.messages[0]
     obs.password = "guessed"
-    assert until(lambda: following.commands == ["select:great_wave"])
+    assert until(lambda: running.commands == ["select:great_wave"])
 
 
-def test_an_obs_that_starts_later_is_found(follow: Callable[..., Follow]) -> None:
+def test_an_obs_that_starts_later_is_found(start_follower: Callable[..., RunningFollower]) -> None:
     port = free_port()
-    following = follow(port)
-    assert until(lambda: bool(following.messages))
-    assert following.messages == [
+    running = start_follower(port)
+    assert until(lambda: bool(running.messages))
+    assert running.messages == [
         f"OBS at ws://{HOST}:{port} is not there yet (nothing listens there; is its WebSocket server switched on?); "
         "stylecam follows its scenes as soon as it is"
     ]
     obs = FakeObs(port, "sécret/@:?", "Break").start()
-    assert until(lambda: following.commands == ["select:the_scream"])
+    assert until(lambda: running.commands == ["select:the_scream"])
     obs.stop()
 
 
-def test_an_obs_that_ends_and_comes_back_is_followed_again(obs: FakeObs, follow: Callable[..., Follow]) -> None:
-    following = follow(obs.port)
-    assert until(lambda: following.commands == ["select:great_wave"])
+def test_an_obs_that_ends_and_comes_back_is_followed_again(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == ["select:great_wave"])
     obs.stop()
-    assert until(lambda: "has gone" in following.messages[-1])
-    assert not following.follower.connected
+    assert until(lambda: "has gone" in running.messages[-1])
+    assert not running.follower.connected
     obs.scene = "Game"
     obs.start()
-    assert until(lambda: following.commands == ["select:great_wave", "select:udnie"])
-    assert following.messages[-1] == following.messages[0]
+    assert until(lambda: running.commands == ["select:great_wave", "select:udnie"])
+    assert running.messages[-1] == running.messages[0]
 
 
 def test_a_style_chosen_by_hand_stays_when_the_connection_comes_back_to_the_same_scene(
-    obs: FakeObs, follow: Callable[..., Follow]
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
 ) -> None:
-    following = follow(obs.port)
-    assert until(lambda: following.commands == ["select:great_wave"])
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == ["select:great_wave"])
     obs.stop()
     obs.start()
     assert until(lambda: obs.identified == 1)
     obs.switch("Game")
-    assert until(lambda: following.commands == ["select:great_wave", "select:udnie"])
+    assert until(lambda: running.commands == ["select:great_wave", "select:udnie"])
 
 
-def test_an_answer_that_a_change_of_scene_has_overtaken_is_ignored(obs: FakeObs, follow: Callable[..., Follow]) -> None:
+def test_an_answer_that_a_change_of_scene_has_overtaken_is_ignored(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
     obs.overtaking = "Game"
-    following = follow(obs.port)
-    assert until(lambda: following.commands != [])
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands != [])
     obs.switch("Break")
-    assert until(lambda: following.commands[-1] == "select:the_scream")
-    assert following.commands == ["select:udnie", "select:the_scream"]
+    assert until(lambda: running.commands[-1] == "select:the_scream")
+    assert running.commands == ["select:udnie", "select:the_scream"]
 
 
 def test_an_obs_that_ends_before_it_has_answered_is_noticed_at_once(
-    obs: FakeObs, follow: Callable[..., Follow], monkeypatch: pytest.MonkeyPatch
+    obs: FakeObs, start_follower: Callable[..., RunningFollower], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stylecam.control.obs.ANSWER_S", 60.0)
     obs.silent = True
-    following = follow(obs.port)
-    assert until(lambda: following.follower.connected)
+    running = start_follower(obs.port)
+    assert until(lambda: running.follower.connected)
     obs.stop()
-    assert until(lambda: "has gone" in " ".join(following.messages))
+    assert until(lambda: "has gone" in " ".join(running.messages))
     obs.silent = False
     obs.start()
-    assert until(lambda: following.commands == ["select:great_wave"])
+    assert until(lambda: running.commands == ["select:great_wave"])
 
 
-def test_what_belongs_to_the_scene_can_change_while_it_is_on(obs: FakeObs, follow: Callable[..., Follow]) -> None:
-    following = follow(obs.port)
-    assert until(lambda: following.commands == ["select:great_wave"])
-    following.follower.replace({**STYLES, "Chat": "udnie"})
-    assert until(lambda: following.commands == ["select:great_wave", "select:udnie"])
+def test_the_style_of_the_current_scene_can_be_changed(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == ["select:great_wave"])
+    running.follower.replace({**STYLES, "Chat": "udnie"})
+    assert until(lambda: running.commands == ["select:great_wave", "select:udnie"])
 
 
-def test_another_program_at_the_port_is_reported_and_tried_again(follow: Callable[..., Follow]) -> None:
+def test_another_program_at_the_port_is_reported_and_tried_again(
+    start_follower: Callable[..., RunningFollower],
+) -> None:
     with socket.create_server((HOST, 0)) as server:
 
         def serve() -> None:
@@ -185,29 +197,29 @@ def test_another_program_at_the_port_is_reported_and_tried_again(follow: Callabl
 
         thread = threading.Thread(target=serve)
         thread.start()
-        following = follow(server.getsockname()[1])
+        running = start_follower(server.getsockname()[1])
         thread.join(20)
-        assert until(lambda: bool(following.messages))
-        assert "is not there yet" in following.messages[0]
+        assert until(lambda: bool(running.messages))
+        assert "is not there yet" in running.messages[0]
 
 
-def test_stopping_does_not_wait_for_an_obs_that_does_not_answer(follow: Callable[..., Follow]) -> None:
+def test_stopping_does_not_wait_for_an_obs_that_does_not_answer(start_follower: Callable[..., RunningFollower]) -> None:
     with socket.create_server((HOST, 0)) as server:
-        following = follow(server.getsockname()[1])
-        connection, _ = server.accept()  # and says nothing
+        running = start_follower(server.getsockname()[1])
+        connection, _ = server.accept()  # and sends nothing
         with connection:
-            following.follower.stop()
-            following.follower.stop()
+            running.follower.stop()
+            running.follower.stop()
 
 
 def test_stopping_does_not_wait_for_an_obs_that_hangs(
-    obs: FakeObs, follow: Callable[..., Follow], monkeypatch: pytest.MonkeyPatch
+    obs: FakeObs, start_follower: Callable[..., RunningFollower], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stylecam.control.obs.CLOSE_TIMEOUT_S", 0.01)
     obs.hangs = True
-    following = follow(obs.port)
-    assert until(lambda: obs.greeted == 1)
-    following.follower.stop()
+    running = start_follower(obs.port)
+    assert until(lambda: obs.connections == 1)
+    running.follower.stop()
     assert not [thread for thread in threading.enumerate() if thread.name == "stylecam-obs"]
 
 
@@ -224,10 +236,10 @@ def test_the_pauses_between_two_attempts_grow_to_a_limit(
         return await wait(tasks, timeout=timeout, **others)
 
     monkeypatch.setattr("stylecam.control.obs.asyncio.wait", waited)
-    following = Follow(free_port(), "", caplog)
-    following.follower.start()
+    running = RunningFollower(free_port(), "", caplog)
+    running.follower.start()
     assert until(lambda: len(pauses) >= 5)
-    following.follower.stop()
+    running.follower.stop()
     assert pauses[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
 
 
@@ -236,7 +248,7 @@ def test_without_the_library_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "simpleobsws", None)
     with pytest.raises(ObsUnavailableError, match=r'pip install "stylecam\[obs\]"'):
-        Follow(1, "", caplog).follower.start()
+        RunningFollower(1, "", caplog).follower.start()
 
 
 @pytest.mark.parametrize(
@@ -249,14 +261,14 @@ def test_without_the_library_it_says_what_to_install(
         ("ws://[::1]:4455/", ObsAddress("::1")),
     ],
 )
-def test_an_address_may_leave_out_what_is_usual(text: str, address: ObsAddress) -> None:
+def test_an_address_may_leave_out_defaults(text: str, address: ObsAddress) -> None:
     assert ObsAddress.parse(text) == address
 
 
 @pytest.mark.parametrize(
     "text", ["http://a", "ws://a:b", "ws://a:0", "ws://a:99999", "ws://a/b", "ws://a?b", "ws://[a"]
 )
-def test_what_is_no_address_is_refused_without_showing_a_password(text: str) -> None:
+def test_an_invalid_address_is_refused_without_showing_a_password(text: str) -> None:
     with pytest.raises(UsageError, match="--obs is not an address"):
         ObsAddress.parse(text)
 

@@ -27,7 +27,7 @@ def _installed() -> None:
 
 
 class FakeCore:
-    """An OpenVINO core with compiled_model-up devices; its GPU really is the CPU and fails on request."""
+    """An OpenVINO core with made-up devices; its GPU really is the CPU and fails on request."""
 
     def __init__(self, real: Any, names: tuple[str, ...], capabilities: tuple[str, ...]) -> None:
         self._real, self.available_devices, self._capabilities = real, names, capabilities

@@ -153,12 +153,12 @@ def test_a_virtual_camera_asked_for_is_not_replaced_by_a_page(make_session: Make
 
 
 def test_with_a_virtual_camera_it_is_the_output(make_session: MakeSession, logged: Logged) -> None:
-    from tests.media.sinks.test_virtual_camera import Device
+    from tests.media.sinks.test_virtual_camera import FakeDevice
 
-    pyvirtualcam.register_backend("test", Device)
+    pyvirtualcam.register_backend("test", FakeDevice)
     final = run_briefly(make_session(outputs=()))
-    frames = Device.made[-1].frames
-    Device.made.clear()
+    frames = FakeDevice.opened[-1].frames
+    FakeDevice.opened.clear()
     assert [entry["name"] for entry in final["outputs"]] == ["virtual camera test camera"]
     assert frames
     assert logged() == []

@@ -1,4 +1,4 @@
-"""Frames and sizes."""
+"""Tests of frames and sizes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stylecam.media.frame import MAX_SIDE, MIN_SIDE, Frame, Size
 
 
 @pytest.mark.parametrize("text", ["1280x720", " 1280 x 720 ", "1280X720", "1280×720"])
-def test_a_size_is_read_as_people_write_it(text: str) -> None:
+def test_a_size_is_parsed_in_several_spellings(text: str) -> None:
     assert Size.parse(text) == (1280, 720)
 
 
@@ -25,13 +25,13 @@ def test_every_even_size_in_range_is_read_back_as_written(half_width: int, half_
 
 
 @pytest.mark.parametrize("text", ["", "1280", "1280x", "x720", "-1280x720", "12.8x720", "720p", "1280x720x3", "axb"])
-def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_size_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="write for instance 1280x720"):
         Size.parse(text)
 
 
 @pytest.mark.parametrize("text", ["62x64", "0x0", "4098x720", "999999x2", "100000x100000"])
-def test_an_absurd_size_is_refused_with_the_range(text: str) -> None:
+def test_a_size_out_of_range_is_refused_with_the_range(text: str) -> None:
     with pytest.raises(UsageError, match=f"between {MIN_SIDE} and {MAX_SIDE}"):
         Size.parse(text)
 
@@ -51,7 +51,7 @@ def test_any_text_is_a_size_or_a_usage_error(text: str) -> None:
     assert size.width % 2 == size.height % 2 == 0
 
 
-def test_a_frame_knows_its_size() -> None:
+def test_a_frame_has_a_size() -> None:
     assert Frame(np.zeros((72, 128, 3), np.uint8), 0, 0.0).size == Size(128, 72)
 
 

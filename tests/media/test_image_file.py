@@ -1,4 +1,4 @@
-"""Pictures in files: what is read, what is kept, what is refused."""
+"""Tests of reading and writing pictures: formats, metadata, transparency and errors."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def opened(path: Path) -> Pillow.Image:
     return Pillow.open(io.BytesIO(path.read_bytes()))
 
 
-def corners(mode: str = "RGB") -> Pillow.Image:
-    """48×32, its four corners red, green, blue and white."""
+def four_colors(mode: str = "RGB") -> Pillow.Image:
+    """Return a 48×32 picture with red, green, blue and white corners."""
     made = Pillow.new("RGB", (48, 32), (128, 128, 128))
     for place, color in (((0, 0), "red"), ((32, 0), "lime"), ((0, 16), "blue"), ((32, 16), "white")):
         made.paste(color, (*place, place[0] + 16, place[1] + 16))
@@ -39,7 +39,7 @@ def corners(mode: str = "RGB") -> Pillow.Image:
 def test_a_large_photograph_may_be_decoded_smaller_but_never_too_small(
     min_side: int | None, size: tuple[int, int], kind: str, tmp_path: Path
 ) -> None:
-    made = corners().resize((640, 480), Pillow.Resampling.NEAREST)
+    made = four_colors().resize((640, 480), Pillow.Resampling.NEAREST)
     made.save(tmp_path / "in", kind, **({"save_all": True, "append_images": [made]} if kind == "MPO" else {}))
     image = ImageFile.read(tmp_path / "in", min_side).image
     assert image.shape[1::-1] == ((640, 480) if kind == "PNG" else size)
@@ -47,18 +47,18 @@ def test_a_large_photograph_may_be_decoded_smaller_but_never_too_small(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_orientation_is_applied_and_left_out_of_the_exif(orientation: int, tmp_path: Path) -> None:
+def test_the_orientation_is_applied_and_removed_from_the_exif(orientation: int, tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x0112], exif[0x010F] = orientation, "A maker"
-    made = corners()
+    made = four_colors()
     made.save(tmp_path / "in.png", exif=exif)
     picture = ImageFile.read(tmp_path / "in.png")
     shown = np.asarray(ImageOps.exif_transpose(opened(tmp_path / "in.png")).convert("RGB"))
     np.testing.assert_array_equal(picture.image[:, :, ::-1], shown)
     picture.write(tmp_path / "out.jpg")
-    kept = opened(tmp_path / "out.jpg").getexif()
-    assert kept[0x010F] == "A maker"
-    assert 0x0112 not in kept
+    metadata = opened(tmp_path / "out.jpg").getexif()
+    assert metadata[0x010F] == "A maker"
+    assert 0x0112 not in metadata
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
@@ -66,49 +66,49 @@ def test_colour_profile_and_exif_are_kept(suffix: str, tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x8298] = "The author"
     exif.get_ifd(0x8769)[0x9003] = "2026:11:22 12:00:00"
-    corners().save(tmp_path / f"in{suffix}", icc_profile=PROFILE, exif=exif)
+    four_colors().save(tmp_path / f"in{suffix}", icc_profile=PROFILE, exif=exif)
     ImageFile.read(tmp_path / f"in{suffix}").write(tmp_path / f"out{suffix}")
-    kept = opened(tmp_path / f"out{suffix}")
-    assert kept.info["icc_profile"] == PROFILE
-    assert kept.getexif()[0x8298] == "The author"
+    metadata = opened(tmp_path / f"out{suffix}")
+    assert metadata.info["icc_profile"] == PROFILE
+    assert metadata.getexif()[0x8298] == "The author"
     if suffix != ".tif":  # Pillow does not write it into our test's TIFF in the first place
-        assert kept.getexif().get_ifd(0x8769)[0x9003] == "2026:11:22 12:00:00"
+        assert metadata.getexif().get_ifd(0x8769)[0x9003] == "2026:11:22 12:00:00"
 
 
 def test_a_thumbnail_of_the_original_picture_is_not_kept(tmp_path: Path) -> None:
     directories = [(0x010F, 2, 4, b"Me!\0", 26), (0x0103, 3, 1, b"\x06\0\0\0", 0)]  # the second is the thumbnail's
     entries = [struct.pack("<HHHI4sI", 1, *entry) for entry in directories]
-    corners().save(tmp_path / "in.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + b"".join(entries))
+    four_colors().save(tmp_path / "in.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + b"".join(entries))
     assert opened(tmp_path / "in.jpg").getexif().get_ifd(IFD.IFD1)
     ImageFile.read(tmp_path / "in.jpg").write(tmp_path / "out.jpg")
-    kept = opened(tmp_path / "out.jpg").getexif()
-    assert kept[0x010F] == "Me!"
-    assert not kept.get_ifd(IFD.IFD1)
+    metadata = opened(tmp_path / "out.jpg").getexif()
+    assert metadata[0x010F] == "Me!"
+    assert not metadata.get_ifd(IFD.IFD1)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_is_kept(mode: str, tmp_path: Path) -> None:
     if mode == "P":
-        made = corners().quantize(8)
+        made = four_colors().quantize(8)
         made.save(tmp_path / "in.png", transparency=made.getpixel((0, 0)))
     else:
-        made = corners(mode)
+        made = four_colors(mode)
         made.putalpha(Pillow.linear_gradient("L").resize((48, 32)))
         made.save(tmp_path / "in.png")
-    wanted = np.asarray(opened(tmp_path / "in.png").convert("RGBA"))[:, :, 3]
-    assert wanted.min() < wanted.max()
+    expected = np.asarray(opened(tmp_path / "in.png").convert("RGBA"))[:, :, 3]
+    assert expected.min() < expected.max()
     ImageFile.read(tmp_path / "in.png").write(tmp_path / "out.png")
-    np.testing.assert_array_equal(np.asarray(opened(tmp_path / "out.png"))[:, :, 3], wanted)
+    np.testing.assert_array_equal(np.asarray(opened(tmp_path / "out.png"))[:, :, 3], expected)
 
 
-def test_a_transparent_picture_has_a_white_background_in_a_jpeg(tmp_path: Path) -> None:
+def test_a_transparent_picture_gets_a_white_background_in_a_jpeg(tmp_path: Path) -> None:
     ImageFile(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8)).write(tmp_path / "out.jpg")
     assert ImageFile.read(tmp_path / "out.jpg").image.min() > 250
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "CMYK", "P", "RGB"])
 def test_every_pixel_format_is_converted_to_bgr(mode: str, tmp_path: Path) -> None:
-    corners(mode).save(tmp_path / "in.tif")
+    four_colors(mode).save(tmp_path / "in.tif")
     picture = ImageFile.read(tmp_path / "in.tif")
     assert picture.image.shape == (32, 48, 3)
     assert picture.alpha is None
@@ -121,13 +121,13 @@ def test_sixteen_bits_are_rounded_to_eight(shape: tuple[int, ...], suffix: str, 
     deep = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
     cv2.imwrite(str(tmp_path / f"in{suffix}"), deep)
     found = ImageFile.read(tmp_path / f"in{suffix}").image
-    wanted = deep / 257 if deep.ndim == 3 else np.dstack([deep / 257] * 3)
-    assert np.abs(found - wanted).max() <= 1
+    expected = deep / 257 if deep.ndim == 3 else np.dstack([deep / 257] * 3)
+    assert np.abs(found - expected).max() <= 1
 
 
-def test_the_profile_of_greys_is_not_given_to_a_coloured_picture(tmp_path: Path) -> None:
+def test_a_grey_color_profile_is_dropped(tmp_path: Path) -> None:
     grey = PROFILE[:16] + b"GRAY" + PROFILE[20:]
-    corners("L").save(tmp_path / "in.png", icc_profile=grey)
+    four_colors("L").save(tmp_path / "in.png", icc_profile=grey)
     assert ImageFile.read(tmp_path / "in.png").profile is None
 
 
@@ -138,7 +138,7 @@ def png() -> bytes:
 
 
 def huge() -> bytes:
-    """A PNG of some bytes that claims 2.5 thousand megapixels."""
+    """Return a small PNG file that claims 2,500 megapixels."""
     head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"nothing"))]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -147,7 +147,7 @@ def huge() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "no picture"),
         (b"no picture at all", "no picture"),
@@ -157,11 +157,11 @@ def huge() -> bytes:
     ],
     ids=["empty", "text", "truncated", "head only", "huge"],
 )
-def test_a_bad_file_is_named(data: bytes, said: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_named(data: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(data)
     with pytest.raises(SourceUnreadableError, match=r"bad\.png") as raised:
         ImageFile.read(tmp_path / "bad.png")
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     with pytest.raises(SourceUnreadableError, match="standard input"):
         ImageFile.read(data)
 
@@ -183,7 +183,7 @@ def test_a_suffix_without_a_format_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_sixteen_bit_greys_of_which_one_is_transparent(tmp_path: Path) -> None:
+def test_a_transparent_grey_level_of_sixteen_bits_becomes_alpha(tmp_path: Path) -> None:
     values = np.full((8, 8), 30_000, np.uint16)
     values[0, 0] = 7
     Pillow.fromarray(values).save(tmp_path / "a.png", transparency=7)
@@ -192,7 +192,7 @@ def test_sixteen_bit_greys_of_which_one_is_transparent(tmp_path: Path) -> None:
     assert (alpha[0, 0], int(alpha.min()), int(alpha.sum())) == (0, 0, 63 * 255)
 
 
-def test_more_exif_than_a_jpeg_holds_is_left_out(tmp_path: Path) -> None:
+def test_exif_too_large_for_a_jpeg_is_left_out(tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x010E] = "x" * 70_000
     Pillow.new("RGB", (16, 16)).save(tmp_path / "a.png", exif=exif)
@@ -200,49 +200,49 @@ def test_more_exif_than_a_jpeg_holds_is_left_out(tmp_path: Path) -> None:
     assert ImageFile.read(tmp_path / "b.jpg").image.shape == (16, 16, 3)
 
 
-def test_a_picture_larger_than_its_format_takes_names_another(tmp_path: Path) -> None:
+def test_a_picture_too_large_for_its_format_is_refused_with_another_format(tmp_path: Path) -> None:
     with pytest.raises(SinkUnavailableError, match=r"16400×2 cannot be written as WEBP.*\.png"):
         ImageFile(np.zeros((2, 16_400, 3), np.uint8)).save(tmp_path / "a.webp")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("maximum", [1023, 4095, 65535])
-def test_greys_of_any_depth_keep_their_brightness(maximum: int, tmp_path: Path) -> None:
+def test_grey_pictures_of_any_bit_depth_keep_their_brightness(maximum: int, tmp_path: Path) -> None:
     numbers = np.linspace(0, maximum, 64).round().astype(">u2").reshape(8, 8)
     (tmp_path / "a.pgm").write_bytes(b"P5 8 8 %d\n" % maximum + numbers.tobytes())
     found = ImageFile.read(tmp_path / "a.pgm").image
     assert np.abs(found[:, :, 0] - numbers.astype(float) / maximum * 255).max() <= 1
 
 
-def moving(path: Path, **more: object) -> Path:
+def animated(path: Path, **more: object) -> Path:
     frames = [Pillow.new("RGB", (16, 16), (level, 0, 0)) for level in (50, 150, 250)]
     frames[0].save(path, save_all=True, append_images=frames[1:], **more)  # type: ignore[arg-type]
     return path
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "notes"),
     [
         ("a.gif", ("is animated, and only its first picture was painted; stylecam video paints all",)),
         ("a.webp", ("is animated, and only its first picture was painted",)),
         ("a.apng", ("is animated, and only its first picture was painted; stylecam video paints all",)),
         ("a.tif", ("has several pages, and only the first was painted",)),
-        ("a.mpo", ()),  # phones keep previews and depths so
+        ("a.mpo", ()),  # phones store previews and depth maps this way
     ],
 )
-def test_further_pictures_in_a_file_are_noted(name: str, says: tuple[str, ...], tmp_path: Path) -> None:
+def test_more_pictures_in_a_file_are_noted(name: str, notes: tuple[str, ...], tmp_path: Path) -> None:
     kind = {"format": "PNG"} if name == "a.apng" else {}
-    picture = ImageFile.read(moving(tmp_path / name, **kind))
-    assert picture.notes == says
+    picture = ImageFile.read(animated(tmp_path / name, **kind))
+    assert picture.notes == notes
     assert abs(int(picture.image[8, 8, 2]) - 50) < 4  # the first
 
 
 def test_a_file_with_one_picture_has_no_note(tmp_path: Path) -> None:
-    corners().save(tmp_path / "a.gif")
+    four_colors().save(tmp_path / "a.gif")
     assert ImageFile.read(tmp_path / "a.gif").notes == ()
 
 
-def test_what_is_lost_in_formats_that_only_opencv_reads_is_noted(tmp_path: Path) -> None:
+def test_formats_that_only_opencv_reads_are_noted(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.pam"), np.full((8, 8, 3), 99, np.uint8))
     picture = ImageFile.read(tmp_path / "a.pam")
     assert picture.image[0, 0, 0] == 99
@@ -250,7 +250,7 @@ def test_what_is_lost_in_formats_that_only_opencv_reads_is_noted(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_grey_tiffs_are_turned_once(kind: type[np.uint8 | np.uint16], tmp_path: Path) -> None:
+def test_grey_tiffs_are_rotated_once(kind: type[np.uint8 | np.uint16], tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x0112] = 6
     pixels = np.linspace(0, np.iinfo(kind).max, 48).astype(kind).reshape(6, 8)

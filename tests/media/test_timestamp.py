@@ -1,4 +1,4 @@
-"""Capture times in pixels survive what happens to pictures."""
+"""Tests of drawing a capture time into a picture and of reading it back."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def test_it_survives_scaling(size: tuple[int, int]) -> None:
     assert read_timestamp(scaled) == pytest.approx(98765.4321, abs=1e-4)  # type: ignore[arg-type]
 
 
-def test_it_survives_the_way_through_yuv() -> None:
+def test_it_survives_conversion_to_yuv() -> None:
     yuv = cv2.cvtColor(stamped(55.5), cv2.COLOR_BGR2YUV_I420)
     assert read_timestamp(cv2.cvtColor(yuv, cv2.COLOR_YUV2BGR_I420)) == pytest.approx(55.5, abs=1e-4)  # type: ignore[arg-type]
 
 
-def test_a_picture_without_one_has_none() -> None:
+def test_a_picture_without_a_timestamp_gives_none() -> None:
     assert read_timestamp(gray_image(128, HD)) is None
 
 
-def test_a_mirrored_one_is_not_taken_for_another_time() -> None:
+def test_a_mirrored_timestamp_is_not_read() -> None:
     assert read_timestamp(np.ascontiguousarray(stamped(1234.5)[:, ::-1])) is None
 
 

@@ -1,4 +1,4 @@
-"""Between pictures and tensors, and between sizes."""
+"""Tests of converting between images and tensors, and of resizing, cropping and packing."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ def test_a_tensor_is_rgb_from_zero_to_one() -> None:
     assert tensor[0, :, 0, 0] == pytest.approx([0.2, 0.0, 1.0])
 
 
-def test_a_picture_comes_back_unchanged() -> None:
+def test_an_image_is_unchanged_after_a_round_trip() -> None:
     image = noise()
     assert np.array_equal(to_image(to_tensor(image)), image)
 
 
-def test_the_rim_is_the_picture_reflected() -> None:
+def test_padding_reflects_the_picture() -> None:
     image = noise()
-    rimmed = pad_by_reflection(image, 8)
-    assert rimmed.shape == (80, 112, 3)
-    assert np.array_equal(rimmed[8:-8, 8:-8], image)
-    assert np.array_equal(rimmed[8:-8, 7], image[:, 1])
+    padded = pad_by_reflection(image, 8)
+    assert padded.shape == (80, 112, 3)
+    assert np.array_equal(padded[8:-8, 8:-8], image)
+    assert np.array_equal(padded[8:-8, 7], image[:, 1])
 
 
 @given(st.floats(-10, 10, width=32, allow_subnormal=False))
 def test_values_are_rounded_and_saturated_not_wrapped(value: float) -> None:
     tensor: Tensor = np.full((1, 3, 8, 8), value, np.float32)
     expected = min(255.0, max(0.0, value * 255))
-    if value >= 0:  # convertScaleAbs takes the absolute value of what networks should never give
+    if value >= 0:  # convertScaleAbs takes the absolute value of negative numbers
         assert abs(float(to_image(tensor)[0, 0, 0]) - expected) <= 0.51
 
 
@@ -67,7 +67,7 @@ def test_a_value_far_below_black_is_black(value: float) -> None:
     assert to_image(np.full((1, 3, 8, 8), value, np.float32)).max() == 0
 
 
-def test_a_picture_is_contiguous_and_its_own() -> None:
+def test_an_image_is_contiguous_and_does_not_share_memory() -> None:
     tensor = to_tensor(noise())
     image = to_image(tensor)
     tensor[:] = 0
@@ -84,7 +84,7 @@ def test_a_picture_is_contiguous_and_its_own() -> None:
         ((1280, 720), (720, 1280), (405, 720)),
     ],
 )
-def test_the_largest_middle_part_of_the_requested_shape_is_taken(
+def test_the_largest_centered_part_of_the_requested_shape_is_cropped(
     have: tuple[int, int], want: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     height, width = crop(noise(*have), Size(*want)).shape[:2]
@@ -145,7 +145,7 @@ def test_packed_values_are_rounded_and_saturated() -> None:
     assert packed_to_image(cells)[:, :, 0].ravel().tolist() == [0, 1, 255, 0]
 
 
-def test_quick_shrinking_moves_nothing_and_keeps_the_brightness() -> None:
+def test_quick_shrinking_is_close_to_the_exact_result() -> None:
     noise = np.random.default_rng(5).integers(0, 256, (144, 256, 3), np.uint8)
     picture = cast(Image, cv2.GaussianBlur(noise, (0, 0), 3))
     quick, careful = resize(picture, Size(160, 90), quick=True), resize(picture, Size(160, 90))

@@ -1,4 +1,4 @@
-"""Who reads a loopback device: a real file and a real program stand for it; the driver is played."""
+"""Tests of detecting readers of a loopback device, with a plain file as device and a fake driver."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ with open(sys.argv[1], "r+b") as device:
 """
 
 
-class Program:
-    """Another program that has the device open, and streams when told."""
+class ReaderProcess:
+    """Another process that has the device open and streams on command."""
 
     def __init__(self, device: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", READER, str(device)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.tell("nothing")
+        self.send("nothing")
 
-    def tell(self, what: str) -> None:
+    def send(self, command: str) -> None:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(what + "\n")
+        self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         assert self.process.stdout.readline() == "done\n"
 
@@ -56,11 +56,11 @@ def device(tmp_path: Path) -> Path:
     return path
 
 
-class Search:
-    """Plays the search of /proc for programs that have the device open."""
+class FakeProcessSearch:
+    """Stands in for the search of /proc for processes that have the device open."""
 
     def __init__(self) -> None:
-        self.found: list[Program] = []
+        self.found: list[ReaderProcess] = []
         self.count = 0
 
     def __call__(self, _: str) -> list[tuple[int, str]]:
@@ -69,64 +69,64 @@ class Search:
 
 
 @pytest.fixture
-def search(monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]:
-    played = Search()
-    monkeypatch.setattr(v4l2, "holders", played)
-    yield played
-    for program in played.found:
+def search(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProcessSearch]:
+    fake = FakeProcessSearch()
+    monkeypatch.setattr(v4l2, "holders", fake)
+    yield fake
+    for program in fake.found:
         program.end()
 
 
-def test_a_program_that_only_opens_the_device_does_not_read(device: Path, search: Search) -> None:
-    watching = ProcessReaderDetector(str(device))
-    search.found.append(Program(device))
-    assert watching.reading() is False
-    watching.close()
+def test_a_process_that_only_opens_the_device_is_not_a_reader(device: Path, search: FakeProcessSearch) -> None:
+    detector = ProcessReaderDetector(str(device))
+    search.found.append(ReaderProcess(device))
+    assert detector.reading() is False
+    detector.close()
 
 
-def test_a_program_reads_from_its_start_to_its_end(device: Path, search: Search) -> None:
-    watching = ProcessReaderDetector(str(device))
-    assert watching.reading() is False
-    program = Program(device)
+def test_a_process_is_a_reader_while_it_streams(device: Path, search: FakeProcessSearch) -> None:
+    detector = ProcessReaderDetector(str(device))
+    assert detector.reading() is False
+    program = ReaderProcess(device)
     search.found.append(program)
     seen = []
-    for order in ("stream", "stop", "stream"):
-        program.tell(order)
-        seen.append(watching.reading())
+    for command in ("stream", "stop", "stream"):
+        program.send(command)
+        seen.append(detector.reading())
     program.process.kill()
     program.process.wait()
-    seen.append(watching.reading())
+    seen.append(detector.reading())
     assert seen == [True, False, True, False]
-    watching.close()
+    detector.close()
 
 
-def test_a_program_that_cannot_be_inspected_may_be_reading(device: Path, search: Search) -> None:
-    watching = ProcessReaderDetector(str(device))
+def test_a_process_that_cannot_be_inspected_is_unknown(device: Path, search: FakeProcessSearch) -> None:
+    detector = ProcessReaderDetector(str(device))
     with device.open():
-        assert watching.reading() is None
-        assert watching.reading() is None
-    assert watching.reading() is False
-    watching.close()
+        assert detector.reading() is None
+        assert detector.reading() is None
+    assert detector.reading() is False
+    detector.close()
 
 
-def test_processes_are_searched_only_after_the_device_was_opened(device: Path, search: Search) -> None:
-    watching = ProcessReaderDetector(str(device))
-    watching.reading()
+def test_processes_are_searched_only_after_the_device_was_opened(device: Path, search: FakeProcessSearch) -> None:
+    detector = ProcessReaderDetector(str(device))
+    detector.reading()
     for _ in range(RESCAN_EVERY - 1):
-        watching.reading()
+        detector.reading()
     assert search.count == 1
     device.open().close()
-    watching.reading()
+    detector.reading()
     assert search.count == 2
-    watching.close()
+    detector.close()
 
 
-class Driver:
-    """Plays v4l2loopback's side of the ioctls."""
+class FakeDriver:
+    """Answers ioctls like v4l2loopback."""
 
     def __init__(self) -> None:
         self.streaming = False
-        self.knows_the_event = True
+        self.supports_event = True
         self.pending: list[bool] = []
         self.subscribed = False
 
@@ -136,9 +136,9 @@ class Driver:
                 raise OSError(errno.ENOENT, "no event")
             struct.pack_into("<I", argument, 8, self.pending.pop())
         elif number & 0xFF == 90:
-            if not self.knows_the_event:
+            if not self.supports_event:
                 raise OSError(errno.EINVAL, "unknown event")
-            if not self.subscribed:  # a second subscription to the same event is no news
+            if not self.subscribed:  # a second subscription to the same event queues nothing
                 self.pending = [self.streaming]
             self.subscribed = True
         elif number & 0xFF == 91:
@@ -147,30 +147,30 @@ class Driver:
 
 
 @pytest.fixture
-def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
-    played = Driver()
-    monkeypatch.setattr("fcntl.ioctl", played.ioctl)
-    return played
+def driver(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    fake = FakeDriver()
+    monkeypatch.setattr("fcntl.ioctl", fake.ioctl)
+    return fake
 
 
-def test_the_driver_is_asked_for_its_present_state_each_time(device: Path, driver: Driver) -> None:
-    watching = DriverReaderDetector(str(device))
+def test_the_driver_is_asked_for_its_current_state_each_time(device: Path, driver: FakeDriver) -> None:
+    detector = DriverReaderDetector(str(device))
     seen = []
     for driver.streaming in (False, True, True, False):
-        seen.append(watching.reading())
+        seen.append(detector.reading())
     assert seen == [False, True, True, False]
-    watching.close()
+    detector.close()
 
 
-def test_without_the_drivers_event_the_programs_are_inspected(device: Path, driver: Driver) -> None:
-    driver.knows_the_event = False
-    watching = reader_detector(str(device))
-    assert isinstance(watching, ProcessReaderDetector)
-    watching.close()
+def test_without_the_drivers_event_processes_are_inspected(device: Path, driver: FakeDriver) -> None:
+    driver.supports_event = False
+    detector = reader_detector(str(device))
+    assert isinstance(detector, ProcessReaderDetector)
+    detector.close()
 
 
-def test_the_drivers_event_is_used_where_there_is_one(device: Path, driver: Driver) -> None:
-    watching = reader_detector(str(device))
-    assert isinstance(watching, DriverReaderDetector)
-    watching.close()
-    watching.close()
+def test_the_drivers_event_is_used_if_supported(device: Path, driver: FakeDriver) -> None:
+    detector = reader_detector(str(device))
+    assert isinstance(detector, DriverReaderDetector)
+    detector.close()
+    detector.close()

@@ -1,4 +1,4 @@
-"""Where the server listens."""
+"""Tests of the addresses that the server listens on and shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_an_address_is_read_as_people_write_it(text: str, host: str, port: int |
 
 
 @pytest.mark.parametrize("text", ["", " ", "::1", "a:b", "127.0.0.1:0", "127.0.0.1:65536", "http://x", "a b", "x:1:2"])
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_an_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--listen"):
         Address.parse(text)
 
@@ -31,24 +31,24 @@ def test_loopback_is_private(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "my-laptop.local", "example.org"])
-def test_everything_else_is_not(host: str) -> None:
+def test_every_other_address_is_not_private(host: str) -> None:
     assert not Address(host).private
 
 
 @pytest.mark.parametrize(
-    ("host", "shown"),
+    ("host", "host_in_url"),
     [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]"), ("pc", "pc")],
 )
-def test_the_page_has_an_address_that_a_browser_takes(host: str, shown: str) -> None:
-    assert url(host, 8765) == f"http://{shown}:8765/"
+def test_the_url_has_an_address_that_browsers_accept(host: str, host_in_url: str) -> None:
+    assert url(host, 8765) == f"http://{host_in_url}:8765/"
 
 
 @pytest.mark.parametrize("host", ["192.168.1.7", "my-laptop.local"])
-def test_others_use_the_very_address_that_was_asked_for(host: str) -> None:
+def test_the_address_for_others_is_the_requested_one(host: str) -> None:
     assert seen_from_outside(host) == host
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_where_it_listens_everywhere_others_are_told_one_address_if_there_is_any(host: str) -> None:
-    seen = seen_from_outside(host)
-    assert seen is None or (is_ip(seen) and seen != host)
+def test_when_it_listens_everywhere_others_get_one_address_of_this_machine(host: str) -> None:
+    address = seen_from_outside(host)
+    assert address is None or (is_ip(address) and address != host)

@@ -1,4 +1,4 @@
-"""Talking to a running stylecam."""
+"""Tests of the client of a running stylecam."""
 
 from __future__ import annotations
 
@@ -25,67 +25,69 @@ pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
-def served(own_settings: Path, catalog: Catalog) -> Iterator[RunningServerWithPresets]:
+def server(own_settings: Path, catalog: Catalog) -> Iterator[RunningServerWithPresets]:
     with RunningServerWithPresets(catalog).discoverable() as running:
         yield running
 
 
-def test_the_state_can_be_asked_for(served: RunningServerWithPresets) -> None:
-    with Client(served.instance) as running:
-        assert running.state()["style"] == served.control.state.look.label
+def test_the_state_can_be_requested(server: RunningServerWithPresets) -> None:
+    with Client(server.instance) as running:
+        assert running.state()["style"] == server.control.state.look.label
         assert running.state(stats=True)["stats"] == REPORT
 
 
-def test_an_order_is_carried_out_before_the_answer_comes(served: RunningServerWithPresets) -> None:
-    with Client(served.instance) as running:
+def test_a_command_is_applied_before_the_response(server: RunningServerWithPresets) -> None:
+    with Client(server.instance) as running:
         answer = running.send(Command.parse("select:great_wave"))
-        assert served.control.state.look.label == answer["state"]["style"] == "great_wave"
+        assert server.control.state.look.label == answer["state"]["style"] == "great_wave"
         assert running.send(Command.parse("strength:0.25"))["state"]["strength"] == 0.25
 
 
-def test_what_came_of_an_order_is_told(served: RunningServerWithPresets) -> None:
-    with Client(served.instance) as running:
+def test_the_result_of_a_command_is_returned(server: RunningServerWithPresets) -> None:
+    with Client(server.instance) as running:
         assert running.send(Command.parse("snapshot"))["result"] == {"file": "/pictures/one.png"}
 
 
-def test_the_styles_can_be_asked_for(served: RunningServerWithPresets, catalog: Catalog) -> None:
-    with Client(served.instance) as running:
+def test_the_styles_can_be_requested(server: RunningServerWithPresets, catalog: Catalog) -> None:
+    with Client(server.instance) as running:
         assert [style["name"] for style in running.styles()] == [card.name for card in catalog.cards]
 
 
-def test_what_cannot_be_meant_is_refused_in_the_servers_words(served: RunningServerWithPresets) -> None:
-    with Client(served.instance) as running, pytest.raises(UsageError, match="did you mean great_wave"):
+def test_an_invalid_command_is_refused_with_the_servers_message(server: RunningServerWithPresets) -> None:
+    with Client(server.instance) as running, pytest.raises(UsageError, match="did you mean great_wave"):
         running.send(Command.parse("select:grate_wave"))
 
 
-def test_what_cannot_be_done_now_is_refused_in_the_servers_words(served: RunningServerWithPresets) -> None:
-    with Client(served.instance) as running, pytest.raises(CommandRefusedError, match="no room for a recording"):
+def test_a_command_that_is_not_possible_now_is_refused_with_the_servers_message(
+    server: RunningServerWithPresets,
+) -> None:
+    with Client(server.instance) as running, pytest.raises(CommandRefusedError, match="no room for a recording"):
         running.send(Command.parse("record"))
 
 
-def test_a_wrong_token_is_refused(served: RunningServerWithPresets) -> None:
-    with Client(replace(served.instance, token="wrong")) as running, pytest.raises(UsageError):
+def test_a_wrong_token_is_refused(server: RunningServerWithPresets) -> None:
+    with Client(replace(server.instance, token="wrong")) as running, pytest.raises(UsageError):
         running.state()
 
 
-def test_the_newest_is_found_unless_another_is_named(
-    served: RunningServerWithPresets, monkeypatch: pytest.MonkeyPatch
+def test_the_newest_instance_is_found_unless_another_is_named(
+    server: RunningServerWithPresets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from stylecam.control.http.instances import Instance
 
     monkeypatch.setattr(Instance, "is_alive", True)
-    older = replace(served.instance, pid=1, started=0.0)
+    older = replace(server.instance, pid=1, started=0.0)
     with registered(older):
-        assert client.find_instance() == served.instance
+        assert client.find_instance() == server.instance
         assert client.find_instance(1) == older
 
 
-def test_without_any_it_says_how_to_start_one() -> None:
+def test_without_an_instance_it_says_how_to_start_one() -> None:
     with pytest.raises(NotRunningError, match="start one with `stylecam run`"):
         client.find_instance()
 
 
-def test_one_without_a_server_cannot_be_reached_and_says_why() -> None:
+def test_an_instance_without_a_server_is_refused_with_the_reason() -> None:
     with registered(current_instance([], [])), pytest.raises(NotRunningError, match="--no-server"):
         client.find_instance()
 
@@ -95,7 +97,7 @@ def test_an_unknown_process_is_named() -> None:
         client.find_instance(1)
 
 
-def test_nobody_at_the_port_is_said_in_words() -> None:
+def test_a_port_without_a_server_is_reported() -> None:
     gone = current_instance([], [], HOST, free_port())
     with pytest.raises(NotRunningError, match="does not answer at http"):
         Client(gone).state()
@@ -109,7 +111,7 @@ def test_nobody_at_the_port_is_said_in_words() -> None:
      b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"],
     ids=["nothing", "ssh", "text", "list", "half"],
 )  # fmt: skip
-def test_another_program_at_the_port_is_no_stylecam(answer: bytes) -> None:
+def test_another_program_at_the_port_is_refused(answer: bytes) -> None:
     with socket.create_server((HOST, 0)) as server:
 
         def serve() -> None:
@@ -125,23 +127,23 @@ def test_another_program_at_the_port_is_no_stylecam(answer: bytes) -> None:
         thread.join()
 
 
-def test_watching_gives_the_state_at_once_and_after_each_change_until_the_end(catalog: Catalog) -> None:
-    heard: list[dict[str, Any]] = []
-    with RunningServerWithPresets(catalog).discoverable() as served:
-        watching = threading.Thread(target=client.watch, args=(served.instance, heard.append))
-        watching.start()
-        assert until(lambda: bool(heard))
-        with Client(served.instance) as running:
+def test_watching_reports_the_state_at_once_and_after_each_change(catalog: Catalog) -> None:
+    received: list[dict[str, Any]] = []
+    with RunningServerWithPresets(catalog).discoverable() as server:
+        watcher = threading.Thread(target=client.watch, args=(server.instance, received.append))
+        watcher.start()
+        assert until(lambda: bool(received))
+        with Client(server.instance) as running:
             running.send(Command.parse("select:great_wave"))
-        assert until(lambda: heard[-1]["state"]["style"] == "great_wave")
-    watching.join(10)
-    assert not watching.is_alive()
-    assert heard[0]["state"]["version"] == 0
+        assert until(lambda: received[-1]["state"]["style"] == "great_wave")
+    watcher.join(10)
+    assert not watcher.is_alive()
+    assert received[0]["state"]["version"] == 0
 
 
-def test_two_racing_writers_are_both_carried_out(served: RunningServerWithPresets) -> None:
+def test_commands_of_two_clients_are_all_applied(server: RunningServerWithPresets) -> None:
     def write(value: str) -> None:
-        with Client(served.instance) as running:
+        with Client(server.instance) as running:
             for _ in range(20):
                 running.send(Command.parse(f"strength:{value}"))
 
@@ -150,11 +152,11 @@ def test_two_racing_writers_are_both_carried_out(served: RunningServerWithPreset
         thread.start()
     for thread in threads:
         thread.join()
-    assert served.control.state.version == 40
-    assert served.control.state.look.strength in (0.25, 0.75)
+    assert server.control.state.version == 40
+    assert server.control.state.look.strength in (0.25, 0.75)
 
 
-def test_the_state_is_described_in_words() -> None:
+def test_the_state_is_described_as_text() -> None:
     state = {"style": "udnie", "strength": 0.5, "steadiness": 0.8, "frozen": True, "cycle_s": 30, "recording": "a.mp4"}
-    told = ", ".join(client.describe_state(state))
-    assert told == "udnie, strength 0.5, steadiness 0.8, frozen, changes every 30 s, recording a.mp4"
+    description = ", ".join(client.describe_state(state))
+    assert description == "udnie, strength 0.5, steadiness 0.8, frozen, changes every 30 s, recording a.mp4"

@@ -1,4 +1,4 @@
-"""Who is let in, who is turned away, and who has stood in the limit for too long."""
+"""Tests of the limit of connections, of silent connections and of broken requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stylecam.control.http import server as room
+from stylecam.control.http import server as server_module
 from stylecam.control.http.address import HOST
 from stylecam.models.catalog import Catalog
 from tests.control.running_server import PATIENCE_S, TOKEN, RunningServer
@@ -18,14 +18,14 @@ from tests.doubles import until
 
 
 @pytest.fixture
-def narrow(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
-    """A running_server whose limit lets three in."""
-    monkeypatch.setattr(room, "MAX_CONNECTIONS", 3)
+def limited_server(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
+    """Run a server that accepts three connections."""
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
     with RunningServer(catalog) as running_server:
         yield running_server
 
 
-def silent(running_server: RunningServer, count: int) -> list[socket.socket]:
+def open_connections(running_server: RunningServer, count: int) -> list[socket.socket]:
     return [socket.create_connection((HOST, running_server.server.port), PATIENCE_S) for _ in range(count)]
 
 
@@ -34,63 +34,65 @@ def close(connections: list[socket.socket]) -> None:
         connection.close()
 
 
-def test_silent_connections_do_not_take_the_whole_server_and_newcomers_are_told(narrow: RunningServer) -> None:
-    idle = silent(narrow, 3)
-    answer = narrow.ask("/api/state")
-    assert answer.status == 503
-    assert answer.headers["Connection"] == "close"
-    assert json.loads(answer.body)["error"].startswith("3 connections are open already")
+def test_a_connection_over_the_limit_is_refused_until_another_closes(limited_server: RunningServer) -> None:
+    idle = open_connections(limited_server, 3)
+    response = limited_server.request("/api/state")
+    assert response.status == 503
+    assert response.headers["Connection"] == "close"
+    assert json.loads(response.body)["error"].startswith("3 connections are open already")
     close(idle)
-    assert until(lambda: narrow.ask("/api/state").status == 200)
+    assert until(lambda: limited_server.request("/api/state").status == 200)
 
 
-def test_connections_kept_after_their_request_count_as_well(narrow: RunningServer) -> None:
-    kept = silent(narrow, 3)
-    for connection in kept:
+def test_connections_kept_alive_after_a_request_count_too(limited_server: RunningServer) -> None:
+    open_ones = open_connections(limited_server, 3)
+    for connection in open_ones:
         connection.sendall(f"GET /api/stats HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
         assert connection.recv(12) == b"HTTP/1.1 200"
-    assert narrow.ask("/api/state").status == 503
-    close(kept)
-    assert until(lambda: narrow.ask("/api/state").status == 200)
+    assert limited_server.request("/api/state").status == 503
+    close(open_ones)
+    assert until(lambda: limited_server.request("/api/state").status == 200)
 
 
-def test_who_says_nothing_is_let_go(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "HEADER_TIMEOUT_S", 0.05)
+def test_a_silent_connection_is_closed_after_a_timeout(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "HEADER_TIMEOUT_S", 0.05)
     with RunningServer(catalog) as running_server:
-        (nothing, half) = connections = silent(running_server, 2)
+        (nothing, half) = connections = open_connections(running_server, 2)
         half.sendall(b"GET /api/state HTTP/1.1\r\nHost: ")
         for connection in (nothing, half):
             with contextlib.suppress(ConnectionResetError):
                 assert connection.recv(100) == b""
         close(connections)
-        assert running_server.ask("/api/state").status == 200
+        assert running_server.request("/api/state").status == 200
 
 
 def test_a_request_may_come_in_pieces(running_server: RunningServer) -> None:
-    (connection,) = silent(running_server, 1)
+    (connection,) = open_connections(running_server, 1)
     for piece in ("GET /api/sta", f"te HTTP/1.1\r\nHost: {HOST}\r\nAuth", f"orization: Bearer {TOKEN}\r\n\r", "\n"):
         connection.sendall(piece.encode())
     assert connection.recv(12) == b"HTTP/1.1 200"
     connection.close()
 
 
-def test_what_is_no_request_is_answered_at_once(running_server: RunningServer) -> None:
-    (connection,) = silent(running_server, 1)
+def test_bytes_that_are_not_http_are_refused_at_once(running_server: RunningServer) -> None:
+    (connection,) = open_connections(running_server, 1)
     connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # https
     assert connection.recv(12) == b"HTTP/1.0 400"
     connection.close()
 
 
-def test_silent_connections_do_not_hold_up_the_end(catalog: Catalog) -> None:
+def test_silent_connections_do_not_delay_stopping(catalog: Catalog) -> None:
     with RunningServer(catalog) as running_server:
-        connections = silent(running_server, 3)
-        assert running_server.ask("/api/state").status == 200  # they have come, as this one after them has
+        connections = open_connections(running_server, 3)
+        assert (
+            running_server.request("/api/state").status == 200
+        )  # later than the connections, so they have been accepted
     assert not any(thread.name == "stylecam-server" for thread in threading.enumerate())
     close(connections)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "broken_request",
     [
         "Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd",
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
@@ -100,13 +102,13 @@ def test_silent_connections_do_not_hold_up_the_end(catalog: Catalog) -> None:
     ],
     ids=["no gzip", "no chunk", "no length", "a long head", "half a body"],
 )
-def test_a_broken_request_is_no_traceback_on_the_users_terminal(
-    wrong: str, running_server: RunningServer, caplog: pytest.LogCaptureFixture
+def test_a_broken_request_is_not_logged(
+    broken_request: str, running_server: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_connection((HOST, running_server.server.port), PATIENCE_S) as connection:
         head = f"POST /api/actions/next HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {TOKEN}\r\n"
-        connection.sendall((head + wrong).encode())
+        connection.sendall((head + broken_request).encode())
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100)[:12] in (b"HTTP/1.1 400", b"HTTP/1.0 400", b"")
-    assert running_server.ask("/api/state").status == 200
+    assert running_server.request("/api/state").status == 200
     assert caplog.records == []

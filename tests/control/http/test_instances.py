@@ -1,4 +1,4 @@
-"""Running stylecams find each other."""
+"""Tests of registering and finding running instances."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ from stylecam.errors import AlreadyRunningError
 pytestmark = pytest.mark.usefixtures("own_settings")
 
 
-def test_one_that_is_published_is_found_and_afterwards_not() -> None:
-    mine = current_instance(["web:8765"], ["web http://127.0.0.1:8765/"], "127.0.0.1", 8765, "secret")
-    with registered(mine) as path:
-        assert running_instances() == [mine]
+def test_a_registered_instance_is_found_until_it_ends() -> None:
+    instance = current_instance(["web:8765"], ["web http://127.0.0.1:8765/"], "127.0.0.1", 8765, "secret")
+    with registered(instance) as path:
+        assert running_instances() == [instance]
         assert path.exists()
     assert running_instances() == []
     assert list(instances.runtime_folder().iterdir()) == []
 
 
-def test_it_is_taken_away_also_when_the_run_fails() -> None:
+def test_the_registration_is_removed_when_the_run_fails() -> None:
     with pytest.raises(ZeroDivisionError), registered(current_instance([], [])):
         raise ZeroDivisionError
     assert running_instances() == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-def test_only_its_user_can_read_it() -> None:
+def test_only_the_user_can_read_the_registration() -> None:
     with registered(current_instance([], [])) as path:
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_a_dead_process_left_behind_counts_for_nothing_and_is_taken_away() -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    with registered(replace(current_instance([], []), pid=ended.pid)) as path:
+def test_the_registration_of_a_dead_process_is_ignored_and_removed() -> None:
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    with registered(replace(current_instance([], []), pid=finished.pid)) as path:
         assert running_instances() == []
         assert not path.exists()
 
 
-def test_a_process_number_used_again_is_another_process() -> None:
+def test_a_reused_process_id_is_another_process() -> None:
     with registered(replace(current_instance([], []), started=current_instance([], []).started - 100)):
         assert running_instances() == []
 
@@ -66,7 +66,7 @@ def test_a_process_number_used_again_is_another_process() -> None:
      '{"pid": 1e99, "started": 0, "wanted": [], "outputs": []}',
      '{"pid": 99999999999999999999, "started": 0, "wanted": [], "outputs": []}'],
 )  # fmt: skip
-def test_a_damaged_file_counts_for_nothing(text: str) -> None:
+def test_a_damaged_registration_is_ignored(text: str) -> None:
     instances.runtime_folder().mkdir(mode=0o700)
     (instances.runtime_folder() / "instance-1.json").write_text(text)
     assert running_instances() == []
@@ -74,18 +74,18 @@ def test_a_damaged_file_counts_for_nothing(text: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_a_folder_that_others_can_write_is_not_trusted() -> None:
-    mine = current_instance([], [])
+    instance = current_instance([], [])
     instances.runtime_folder().mkdir()
     instances.runtime_folder().chmod(0o777)
     (instances.runtime_folder() / "instance-1.json").write_text(
-        json.dumps({"pid": os.getpid(), "started": mine.started})
+        json.dumps({"pid": os.getpid(), "started": instance.started})
     )
     assert running_instances() == []
-    with pytest.raises(PermissionError), registered(mine):
+    with pytest.raises(PermissionError), registered(instance):
         pass
 
 
-def test_the_newest_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_instance_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Instance, "is_alive", True)
     with registered(Instance(1, 10.0)), registered(Instance(2, 30.0)), registered(Instance(3, 20.0)):
         assert [found.pid for found in running_instances()] == [2, 3, 1]
@@ -103,9 +103,9 @@ def test_the_newest_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
         (["file:talk.mp4"], ["file:./talk.mp4"]),
     ],
 )
-def test_a_second_one_on_the_same_output_is_told_of_the_first(first: list[str], second: list[str]) -> None:
-    mine = current_instance(first, ["virtual camera /dev/video10"])
-    with registered(mine), pytest.raises(AlreadyRunningError) as caught:
+def test_a_second_instance_on_the_same_output_is_refused(first: list[str], second: list[str]) -> None:
+    instance = current_instance(first, ["virtual camera /dev/video10"])
+    with registered(instance), pytest.raises(AlreadyRunningError) as caught:
         check_outputs_free(second)
     assert f"process {os.getpid()}" in str(caught.value)
     assert "/dev/video10" in str(caught.value)
@@ -125,15 +125,15 @@ def test_a_second_one_on_the_same_output_is_told_of_the_first(first: list[str], 
         (["file:a.mp4"], ["file:b.mp4"]),
     ],
 )
-def test_a_second_one_elsewhere_may_run(first: list[str], second: list[str]) -> None:
+def test_a_second_instance_on_another_output_is_allowed(first: list[str], second: list[str]) -> None:
     with registered(current_instance(first, ["virtual camera /dev/video9", *first])):
         check_outputs_free(second)
 
 
-def test_an_address_of_version_six_is_written_in_brackets() -> None:
+def test_an_ipv6_address_is_written_in_brackets() -> None:
     assert Instance(1, 0, host="::1", port=5).url == "http://[::1]:5/"
 
 
-def test_nothing_is_found_where_nothing_ran(tmp_path: Path) -> None:
+def test_without_a_runtime_folder_no_instance_is_found(tmp_path: Path) -> None:
     assert not instances.runtime_folder().exists()
     assert running_instances() == []

@@ -1,4 +1,4 @@
-"""You in every style, painted small by a process of its own."""
+"""Tests of thumbnails, which a process of its own makes from the camera picture."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from stylecam.utils.clock import ManualClock
 from tests.end_to_end.outside import PORTRAIT, decoded, difference
 
 
-class Camera:
-    """Holds the newest picture, as the pipeline does."""
+class FakeCamera:
+    """Returns the newest camera frame, as the pipeline does."""
 
     def __init__(self) -> None:
         portrait = cv2.imread(str(PORTRAIT))
@@ -43,53 +43,60 @@ class Camera:
 
 
 @pytest.fixture
-def camera() -> Camera:
-    return Camera()
+def camera() -> FakeCamera:
+    return FakeCamera()
 
 
 Body = Callable[[Thumbnails], Coroutine[Any, Any, None]]
 
 
-class Use(Protocol):
+class RunWithThumbnails(Protocol):
     def __call__(self, body: Body, **options: float) -> None: ...
 
 
 @pytest.fixture
-def use(catalog: Catalog, camera: Camera, clock: ManualClock) -> Use:
-    """Runs a test's own coroutine with thumbnails, and closes them."""
+def run_with_thumbnails(catalog: Catalog, camera: FakeCamera, clock: ManualClock) -> RunWithThumbnails:
+    """Return a function that runs a coroutine with thumbnails and closes them."""
 
     def run(body: Body, **options: float) -> None:
-        async def whole() -> None:
+        async def run_and_close() -> None:
             thumbnails = Thumbnails(catalog, camera, clock, **options)
             try:
                 await body(thumbnails)
             finally:
                 await thumbnails.close()
 
-        asyncio.run(whole())
+        asyncio.run(run_and_close())
 
     return run
 
 
-def shown(thumbnail: Thumbnail | None) -> Image:
+def decoded_image(thumbnail: Thumbnail | None) -> Image:
     assert thumbnail is not None
     return decoded(thumbnail.jpeg)
 
 
-def test_a_style_shows_the_camera_picture_in_that_style(use: Use, camera: Camera, catalog: Catalog) -> None:
+def test_a_style_shows_the_camera_picture_in_that_style(
+    run_with_thumbnails: RunWithThumbnails, camera: FakeCamera, catalog: Catalog
+) -> None:
     async def body(thumbnails: Thumbnails) -> None:
-        scream, wave = shown(await thumbnails.get("the_scream")), shown(await thumbnails.get("great_wave"))
+        scream, wave = (
+            decoded_image(await thumbnails.get("the_scream")),
+            decoded_image(await thumbnails.get("great_wave")),
+        )
         assert scream.shape == (144, 256, 3)
         assert difference(scream, wave) > 20
         assert camera.frame is not None
         mix = catalog.mix_of(next(card for card in catalog.cards if card.name == "the_scream"))
-        painted = Stylist(mix, engine="opencv")
-        assert difference(scream, painted(downscale(camera.frame.image))) < 12  # but for the rim and JPEG, the same
+        stylist = Stylist(mix, engine="opencv")
+        assert difference(scream, stylist(downscale(camera.frame.image))) < 12  # the same but for padding and JPEG
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-def test_there_is_nothing_to_show_before_the_first_camera_picture(use: Use, camera: Camera) -> None:
+def test_without_a_camera_picture_there_is_no_thumbnail(
+    run_with_thumbnails: RunWithThumbnails, camera: FakeCamera
+) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         frame, camera.frame = camera.frame, None
         assert await thumbnails.get("udnie") is None
@@ -97,11 +104,11 @@ def test_there_is_nothing_to_show_before_the_first_camera_picture(use: Use, came
         camera.frame = frame
         assert await thumbnails.get("udnie") is not None
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-def test_a_fresh_painting_is_not_painted_again_and_an_old_one_only_for_a_new_picture(
-    use: Use, camera: Camera, clock: ManualClock
+def test_a_thumbnail_is_made_again_only_when_it_is_old_and_the_picture_is_new(
+    run_with_thumbnails: RunWithThumbnails, camera: FakeCamera, clock: ManualClock
 ) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         first = await thumbnails.get("udnie")
@@ -115,20 +122,22 @@ def test_a_fresh_painting_is_not_painted_again_and_an_old_one_only_for_a_new_pic
         clock.advance(CACHE_S)
         assert await thumbnails.get("udnie") is second
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-def test_a_camera_at_rest_leaves_what_was_painted(use: Use, camera: Camera, clock: ManualClock) -> None:
+def test_while_the_camera_is_off_the_last_thumbnail_is_kept(
+    run_with_thumbnails: RunWithThumbnails, camera: FakeCamera, clock: ManualClock
+) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         first = await thumbnails.get("udnie")
         camera.frame = None
         clock.advance(CACHE_S)
         assert await thumbnails.get("udnie") is first
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-def test_many_may_ask_at_once_and_one_process_paints(use: Use) -> None:
+def test_concurrent_requests_use_one_process(run_with_thumbnails: RunWithThumbnails) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         names = ["udnie", "the_scream", "udnie", "great_wave", "udnie"]
         found = await asyncio.gather(*map(thumbnails.get, names))
@@ -136,48 +145,52 @@ def test_many_may_ask_at_once_and_one_process_paints(use: Use) -> None:
         assert len({thumbnail.tag for thumbnail in found if thumbnail is not None}) == 3
         assert len(psutil.Process().children()) == 1
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-def test_the_process_gives_way_to_everything_else(use: Use) -> None:
+def test_the_process_has_the_lowest_priority(run_with_thumbnails: RunWithThumbnails) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         await thumbnails.get("udnie")
         assert thumbnails.pid is not None
-        painter = psutil.Process(thumbnails.pid)
-        assert painter.nice() == (psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)
-        if sys.platform == "linux":  # one session with us, or niceness means nothing between us
+        process = psutil.Process(thumbnails.pid)
+        assert process.nice() == (psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)
+        if sys.platform == "linux":  # niceness counts only within one session
             assert os.getsid(thumbnails.pid) == os.getsid(0)
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-def test_the_process_goes_when_nobody_looks_any_more_and_another_comes(use: Use, clock: ManualClock) -> None:
+def test_the_idle_process_ends_and_another_is_started_on_request(
+    run_with_thumbnails: RunWithThumbnails, clock: ManualClock
+) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         await thumbnails.get("udnie")
-        painter = psutil.Process(thumbnails.pid)
-        await gone(painter)
+        process = psutil.Process(thumbnails.pid)
+        await wait_for_end(process)
         assert [thumbnails.pid] == [None]
         assert await thumbnails.get("great_wave") is not None
 
-    use(body, idle_s=0.2)
+    run_with_thumbnails(body, idle_s=0.2)
 
 
-def test_who_asks_in_the_moment_in_which_it_goes_is_painted_by_another(use: Use) -> None:
+def test_a_request_while_the_process_ends_starts_another(run_with_thumbnails: RunWithThumbnails) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         await thumbnails.get("udnie")
         thumbnails._end_when_idle()
         assert await thumbnails.get("great_wave") is not None
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-def test_a_killed_process_costs_one_painting(use: Use, clock: ManualClock) -> None:
+def test_after_a_killed_process_thumbnails_are_made_again(
+    run_with_thumbnails: RunWithThumbnails, clock: ManualClock
+) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         await thumbnails.get("udnie")
         assert thumbnails.pid is not None
-        painter = psutil.Process(thumbnails.pid)
-        painter.kill()
-        await gone(painter)
+        process = psutil.Process(thumbnails.pid)
+        process.kill()
+        await wait_for_end(process)
         try:
             found = await thumbnails.get("the_scream")
         except EngineRunError as error:
@@ -186,38 +199,38 @@ def test_a_killed_process_costs_one_painting(use: Use, clock: ManualClock) -> No
             found = await thumbnails.get("the_scream")
         assert found is not None
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-def test_a_network_that_cannot_be_painted_is_said_and_left_alone(
-    use: Use, catalog: Catalog, bank: Model, tmp_path: Path, clock: ManualClock
+def test_a_broken_network_raises_and_is_retried_later(
+    run_with_thumbnails: RunWithThumbnails, catalog: Catalog, bank: Model, tmp_path: Path, clock: ManualClock
 ) -> None:
-    gone_bad = tmp_path / "other.onnx"
-    gone_bad.write_bytes(b"no network any more")
-    catalog.add(replace(bank, path=gone_bad, key="other", metadata={}))
+    broken = tmp_path / "other.onnx"
+    broken.write_bytes(b"no network any more")
+    catalog.add(replace(bank, path=broken, key="other", metadata={}))
 
     async def body(thumbnails: Thumbnails) -> None:
         for _ in range(2):
             with pytest.raises(EngineRunError, match=r"other\.onnx"):
                 await thumbnails.get("other_1")
         assert await thumbnails.get("udnie") is not None
-        gone_bad.write_bytes(bank.data)
+        broken.write_bytes(bank.data)
         clock.advance(RETRY_S)
         assert await thumbnails.get("other_1") is not None
 
-    use(body)
+    run_with_thumbnails(body)
 
 
 @pytest.mark.parametrize("name", ["nobody", "none", "../udnie", "/etc/passwd.onnx", "great_wave:0.5,udnie:0.5", ""])
-def test_only_names_of_styles_are_painted(use: Use, name: str) -> None:
+def test_only_style_names_are_accepted(run_with_thumbnails: RunWithThumbnails, name: str) -> None:
     async def body(thumbnails: Thumbnails) -> None:
         with pytest.raises(StyleNotFoundError):
             await thumbnails.get(name)
 
-    use(body)
+    run_with_thumbnails(body)
 
 
-async def gone(process: psutil.Process) -> None:
+async def wait_for_end(process: psutil.Process) -> None:
     for _ in range(1000):
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
             return

@@ -1,4 +1,4 @@
-"""The live connection."""
+"""Tests of the WebSocket connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from stylecam.control.actions import Command
-from stylecam.control.http import websocket as feed
+from stylecam.control.http import websocket
 from stylecam.control.http.address import HOST
 from tests.control.running_server import REPORT, TOKEN, RunningServer
 from tests.doubles import until
@@ -19,62 +19,62 @@ from tests.doubles import until
 T = TypeVar("T")
 
 
-class Line:
-    """One live connection, from the other end."""
+class WebSocketClient:
+    """The client end of a WebSocket connection."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse[Any]) -> None:
         self.socket = socket
 
-    async def hear(self, kind: str | None = None) -> dict[str, Any]:
-        """The next message, or the next of one kind."""
+    async def receive(self, kind: str | None = None) -> dict[str, Any]:
+        """Return the next message, or the next of one type."""
         while True:
             message: dict[str, Any] = await asyncio.wait_for(self.socket.receive_json(), 20)
             if kind is None or message["type"] == kind:
                 return message
 
-    async def say(self, **message: Any) -> None:
+    async def send(self, **message: Any) -> None:
         await self.socket.send_json(message)
 
 
-def talk(running_server: RunningServer, work: Callable[[Line], Awaitable[T]]) -> T:
-    """The result of `work` on a new connection."""
+def run_client(running_server: RunningServer, work: Callable[[WebSocketClient], Awaitable[T]]) -> T:
+    """Run `work` on a new connection and return its result."""
 
     async def connected() -> T:
         url = f"ws://{HOST}:{running_server.server.port}/api/live?token={TOKEN}"
         async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
-            return await work(Line(socket))
+            return await work(WebSocketClient(socket))
 
     return asyncio.run(connected())
 
 
-def test_who_connects_is_told_the_state_at_once(running_server: RunningServer) -> None:
-    async def work(line: Line) -> dict[str, Any]:
-        return await line.hear()
+def test_a_new_client_gets_the_state_at_once(running_server: RunningServer) -> None:
+    async def work(client: WebSocketClient) -> dict[str, Any]:
+        return await client.receive()
 
-    assert talk(running_server, work) == {
+    assert run_client(running_server, work) == {
         "type": "state",
         "state": running_server.describe(running_server.control.state),
     }
 
 
-def test_every_change_is_told_whoever_made_it(running_server: RunningServer) -> None:
-    async def work(line: Line) -> list[Any]:
-        await line.hear("state")
+def test_every_change_is_sent(running_server: RunningServer) -> None:
+    async def work(client: WebSocketClient) -> list[Any]:
+        await client.receive("state")
         running_server.control.submit(Command.parse("strength:0.3"))
-        first = await line.hear("state")
-        running_server.recording = "talk.mp4"
+        first = await client.receive("state")
+        running_server.recording = "run_client.mp4"
         running_server.server.send_state()
-        return [first["state"]["strength"], (await line.hear("state"))["state"]["recording"]]
+        return [first["state"]["strength"], (await client.receive("state"))["state"]["recording"]]
 
-    assert talk(running_server, work) == [0.3, "talk.mp4"]
+    assert run_client(running_server, work) == [0.3, "run_client.mp4"]
 
 
-def test_an_order_is_answered_with_its_number_and_the_state_after_it(running_server: RunningServer) -> None:
-    async def work(line: Line) -> dict[str, Any]:
-        await line.say(id=5, action="select", arguments={"style": "udnie"})
-        return await line.hear("done")
+def test_a_command_is_answered_with_its_id_and_the_new_state(running_server: RunningServer) -> None:
+    async def work(client: WebSocketClient) -> dict[str, Any]:
+        await client.send(id=5, action="select", arguments={"style": "udnie"})
+        return await client.receive("done")
 
-    assert talk(running_server, work) == {
+    assert run_client(running_server, work) == {
         "type": "done",
         "id": 5,
         "state": running_server.describe(running_server.control.state),
@@ -83,7 +83,7 @@ def test_an_order_is_answered_with_its_number_and_the_state_after_it(running_ser
 
 
 @pytest.mark.parametrize(
-    ("sent", "number", "words"),
+    ("sent", "number", "message"),
     [
         ('{"id": 1, "action": "fly"}', 1, "no action 'fly'"),
         ('{"id": "a", "action": "strength", "arguments": {"value": 7}}', "a", "a number from 0 to 1"),
@@ -97,81 +97,81 @@ def test_an_order_is_answered_with_its_number_and_the_state_after_it(running_ser
     ],
     ids=lambda value: str(value)[:24],
 )
-def test_what_cannot_be_meant_is_refused_and_the_line_stays_open(
-    running_server: RunningServer, sent: str, number: object, words: str
+def test_an_invalid_message_is_refused_and_the_connection_stays_open(
+    running_server: RunningServer, sent: str, number: object, message: str
 ) -> None:
-    async def work(line: Line) -> tuple[dict[str, Any], dict[str, Any]]:
-        await line.socket.send_str(sent)
-        refusal = await line.hear("refused")
-        await line.say(id=9, action="freeze")
-        return refusal, await line.hear("done")
+    async def work(client: WebSocketClient) -> tuple[dict[str, Any], dict[str, Any]]:
+        await client.socket.send_str(sent)
+        refusal = await client.receive("refused")
+        await client.send(id=9, action="freeze")
+        return refusal, await client.receive("done")
 
-    refusal, done = talk(running_server, work)
+    refusal, done = run_client(running_server, work)
     assert refusal["id"] == number
-    assert words in refusal["error"]
+    assert message in refusal["error"]
     assert done["state"]["frozen"]
 
 
 def test_bytes_are_read_as_text(running_server: RunningServer) -> None:
-    async def work(line: Line) -> list[Any]:
-        await line.socket.send_bytes(b'{"id": 1, "action": "freeze"}')
-        done = await line.hear("done")
-        await line.socket.send_bytes(b"\xff\x00")
-        return [done["id"], (await line.hear("refused"))["id"]]
+    async def work(client: WebSocketClient) -> list[Any]:
+        await client.socket.send_bytes(b'{"id": 1, "action": "freeze"}')
+        done = await client.receive("done")
+        await client.socket.send_bytes(b"\xff\x00")
+        return [done["id"], (await client.receive("refused"))["id"]]
 
-    assert talk(running_server, work) == [1, None]
+    assert run_client(running_server, work) == [1, None]
 
 
-def test_a_message_too_large_ends_the_connection_and_nothing_else(running_server: RunningServer) -> None:
-    async def work(line: Line) -> bool:
-        await line.socket.send_str("x" * 70_000)
-        while not line.socket.closed:
-            await asyncio.wait_for(line.socket.receive(), 20)
+def test_a_message_that_is_too_large_closes_only_its_connection(running_server: RunningServer) -> None:
+    async def work(client: WebSocketClient) -> bool:
+        await client.socket.send_str("x" * 70_000)
+        while not client.socket.closed:
+            await asyncio.wait_for(client.socket.receive(), 20)
         return True
 
-    assert talk(running_server, work)
+    assert run_client(running_server, work)
     assert running_server.act("freeze").status == 200
 
 
-def test_figures_and_notices_are_told(running_server: RunningServer) -> None:
-    async def work(line: Line) -> list[dict[str, Any]]:
-        await line.hear("state")
+def test_statistics_and_notices_are_sent(running_server: RunningServer) -> None:
+    async def work(client: WebSocketClient) -> list[dict[str, Any]]:
+        await client.receive("state")
         running_server.server.send_notice("camera lost")
-        notice = await line.hear()
+        notice = await client.receive()
         running_server.server.send_stats(REPORT)
-        return [notice, await line.hear()]
+        return [notice, await client.receive()]
 
-    notice, stats = talk(running_server, work)
+    notice, stats = run_client(running_server, work)
     assert notice == {"type": "notice", "text": "camera lost"}
     assert stats["type"] == "stats"
     assert stats["stats"] | {"rung": "768x432", "latency_p95_ms": 55.0, "painted_fps": 29.5} == stats["stats"]
 
 
-def test_whether_anybody_listens_is_known(running_server: RunningServer) -> None:
-    async def work(line: Line) -> bool:
-        await line.hear()
+def test_the_server_knows_whether_it_has_clients(running_server: RunningServer) -> None:
+    async def work(client: WebSocketClient) -> bool:
+        await client.receive()
         return running_server.server.has_clients
 
     assert not running_server.server.has_clients
-    assert talk(running_server, work)
+    assert run_client(running_server, work)
     assert until(lambda: not running_server.server.has_clients)
 
 
-def test_who_does_not_read_is_told_only_the_newest(running_server: RunningServer) -> None:
-    client = feed._Client()
+def test_a_client_that_does_not_read_gets_only_the_newest_messages(running_server: RunningServer) -> None:
+    client = websocket._Client()
     for version in range(1000):
         client.state = {"version": version}
         client.stats = {"at": version}
         client.notices.append(f"notice {version}")
-    told = client.take()
-    assert [message["type"] for message in told] == ["state"] + ["notice"] * feed.MAX_NOTICES + ["stats"]
-    assert told[0] == {"type": "state", "state": {"version": 999}}
-    assert told[-1]["stats"] == {"at": 999}
+    messages = client.take()
+    assert [message["type"] for message in messages] == ["state"] + ["notice"] * websocket.MAX_NOTICES + ["stats"]
+    assert messages[0] == {"type": "state", "state": {"version": 999}}
+    assert messages[-1]["stats"] == {"at": 999}
     assert client.take() == []
 
 
-def test_one_that_asks_and_never_reads_holds_up_nobody(running_server: RunningServer) -> None:
-    async def work(_: Line) -> dict[str, Any]:
+def test_a_client_that_never_reads_does_not_block_others(running_server: RunningServer) -> None:
+    async def work(_: WebSocketClient) -> dict[str, Any]:
         reader, writer = await asyncio.open_connection(HOST, running_server.server.port)
         key = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
         head = f"GET /api/live?token={TOKEN} HTTP/1.1\r\nHost: {HOST}:{running_server.server.port}\r\n"
@@ -186,37 +186,37 @@ def test_one_that_asks_and_never_reads_holds_up_nobody(running_server: RunningSe
             await asyncio.sleep(0)
         url = f"ws://{HOST}:{running_server.server.port}/api/live?token={TOKEN}"
         async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
-            line = Line(socket)
-            await line.say(id=1, action="mirror")
-            done = await line.hear("done")
+            client = WebSocketClient(socket)
+            await client.send(id=1, action="mirror")
+            done = await client.receive("done")
         writer.close()
         return done
 
-    assert talk(running_server, work)["state"]["mirror"]
+    assert run_client(running_server, work)["state"]["mirror"]
 
 
-def test_one_listener_too_many_is_told(running_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "MAX_CLIENTS", 1)
+def test_one_client_too_many_is_refused(running_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MAX_CLIENTS", 1)
 
-    async def work(line: Line) -> int:
-        await line.hear()
-        return await asyncio.to_thread(lambda: running_server.ask("/api/live").status)
+    async def work(client: WebSocketClient) -> int:
+        await client.receive()
+        return await asyncio.to_thread(lambda: running_server.request("/api/live").status)
 
-    assert talk(running_server, work) == 503
-
-
-def test_asked_without_an_upgrade_it_says_so(running_server: RunningServer) -> None:
-    answer = running_server.ask("/api/live")
-    assert answer.status in (400, 426)
-    assert answer.json.keys() == {"error"}
+    assert run_client(running_server, work) == 503
 
 
-def test_at_the_end_everybody_is_let_go(running_server: RunningServer) -> None:
-    async def work(line: Line) -> bool:
-        await line.hear()
+def test_a_request_without_an_upgrade_is_refused(running_server: RunningServer) -> None:
+    response = running_server.request("/api/live")
+    assert response.status in (400, 426)
+    assert response.json.keys() == {"error"}
+
+
+def test_stopping_closes_every_connection(running_server: RunningServer) -> None:
+    async def work(client: WebSocketClient) -> bool:
+        await client.receive()
         await asyncio.to_thread(running_server.server.stop)
-        while not line.socket.closed:
-            await asyncio.wait_for(line.socket.receive(), 20)
+        while not client.socket.closed:
+            await asyncio.wait_for(client.socket.receive(), 20)
         return True
 
-    assert talk(running_server, work)
+    assert run_client(running_server, work)

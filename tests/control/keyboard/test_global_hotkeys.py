@@ -1,4 +1,4 @@
-"""Global hotkeys: one name for each key, and no display is no crash."""
+"""Tests of global hotkeys: key names, the listener, warnings and failures."""
 
 from __future__ import annotations
 
@@ -16,59 +16,59 @@ from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import ManualClock
 
 
-def special(name: str) -> Any:
-    """A key as pynput's `Key.page_up`."""
+def named_key(name: str) -> Any:
+    """Return a key like pynput's `Key.page_up`."""
     return SimpleNamespace(name=name)
 
 
-def code(char: str | None = None, vk: int | None = None) -> Any:
-    """A key as pynput's `KeyCode`."""
+def key_code(char: str | None = None, vk: int | None = None) -> Any:
+    """Return a key like pynput's `KeyCode`."""
     return SimpleNamespace(char=char, vk=vk)
 
 
 @pytest.mark.parametrize(
     ("key", "name"),
     [
-        (special("ctrl"), "ctrl_l"),
-        (special("ctrl_r"), "ctrl_r"),
-        (special("alt_l"), "alt_l"),
-        (special("alt_gr"), "alt_gr"),
-        (special("shift_r"), "shift_r"),
-        (special("cmd"), "cmd_l"),
-        (special("page_up"), "page_up"),
-        (special("f9"), "f9"),
-        (code("n"), "n"),
-        (code("N"), "n"),
-        (code("\x0e"), "n"),
-        (code("\x01"), "a"),
-        (code("1", 0x31), "1"),
-        (code("+"), "+"),
-        (code(None, 78), "n"),
-        (code(None, 49), "1"),
-        (code(None, 200), "<200>"),
-        (code(None, None), ""),
+        (named_key("ctrl"), "ctrl_l"),
+        (named_key("ctrl_r"), "ctrl_r"),
+        (named_key("alt_l"), "alt_l"),
+        (named_key("alt_gr"), "alt_gr"),
+        (named_key("shift_r"), "shift_r"),
+        (named_key("cmd"), "cmd_l"),
+        (named_key("page_up"), "page_up"),
+        (named_key("f9"), "f9"),
+        (key_code("n"), "n"),
+        (key_code("N"), "n"),
+        (key_code("\x0e"), "n"),
+        (key_code("\x01"), "a"),
+        (key_code("1", 0x31), "1"),
+        (key_code("+"), "+"),
+        (key_code(None, 78), "n"),
+        (key_code(None, 49), "1"),
+        (key_code(None, 200), "<200>"),
+        (key_code(None, None), ""),
         (None, ""),
     ],
 )
-def test_a_key_has_one_name_whatever_modifiers_did_to_it(key: Any, name: str) -> None:
+def test_a_key_has_one_name_with_any_modifiers(key: Any, name: str) -> None:
     assert key_name(key) == name
 
 
 @pytest.mark.parametrize(("platform", "vk"), [("linux", 0xFFB1), ("win32", 97)])
 def test_the_keypads_digits_are_digits(platform: str, vk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-    assert key_name(code(None, vk)) == "1"
+    assert key_name(key_code(None, vk)) == "1"
 
 
-class Listener:
-    """Stands in for pynput's."""
+class FakeListener:
+    """Stands in for pynput's keyboard listener."""
 
-    newest: Listener
+    newest: FakeListener
 
     def __init__(self, on_press: Any, on_release: Any) -> None:
         self.on_press, self.on_release = on_press, on_release
         self.running = False
-        Listener.newest = self
+        FakeListener.newest = self
 
     def start(self) -> None:
         self.running = True
@@ -84,39 +84,39 @@ class Listener:
 
 
 @pytest.fixture
-def orders() -> list[Command]:
+def commands() -> list[Command]:
     return []
 
 
 @pytest.fixture
-def hotkeys(clock: ManualClock, orders: list[Command], monkeypatch: pytest.MonkeyPatch) -> GlobalHotkeys:
-    monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(Listener=Listener))
-    return GlobalHotkeys(bind({}), orders.append, clock)
+def hotkeys(clock: ManualClock, commands: list[Command], monkeypatch: pytest.MonkeyPatch) -> GlobalHotkeys:
+    monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(Listener=FakeListener))
+    return GlobalHotkeys(bind({}), commands.append, clock)
 
 
-def test_a_combination_typed_anywhere_submits_its_order(hotkeys: GlobalHotkeys, orders: list[Command]) -> None:
+def test_a_combination_submits_its_command(hotkeys: GlobalHotkeys, commands: list[Command]) -> None:
     hotkeys.start()
-    for key in (special("ctrl_l"), special("alt_l"), code("n")):
-        Listener.newest.on_press(key)
-    assert orders == [Command("next")]
+    for key in (named_key("ctrl_l"), named_key("alt_l"), key_code("n")):
+        FakeListener.newest.on_press(key)
+    assert commands == [Command("next")]
 
 
-def test_newer_pynputs_extra_arguments_are_taken(hotkeys: GlobalHotkeys, orders: list[Command]) -> None:
+def test_extra_arguments_of_newer_pynput_versions_are_accepted(hotkeys: GlobalHotkeys, commands: list[Command]) -> None:
     hotkeys.start()
-    for key in (special("ctrl_l"), special("alt_l"), code("n")):
-        Listener.newest.on_press(key, False)
-        Listener.newest.on_release(key, False)
-    assert orders == []
+    for key in (named_key("ctrl_l"), named_key("alt_l"), key_code("n")):
+        FakeListener.newest.on_press(key, False)
+        FakeListener.newest.on_release(key, False)
+    assert commands == []
 
 
 def test_stopping_stops_the_listener_and_may_be_done_twice(hotkeys: GlobalHotkeys) -> None:
     hotkeys.start()
     hotkeys.stop()
     hotkeys.stop()
-    assert not Listener.newest.running
+    assert not FakeListener.newest.running
 
 
-def _refused(hotkeys: GlobalHotkeys, error: Exception, monkeypatch: pytest.MonkeyPatch) -> str:
+def _start_error(hotkeys: GlobalHotkeys, error: Exception, monkeypatch: pytest.MonkeyPatch) -> str:
     def fail(_: str) -> None:
         raise error
 
@@ -126,12 +126,12 @@ def _refused(hotkeys: GlobalHotkeys, error: Exception, monkeypatch: pytest.Monke
     return str(caught.value)
 
 
-def test_no_display_is_one_line_that_says_what_still_works(
+def test_without_a_display_the_error_says_what_still_works(
     hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
-    message = _refused(hotkeys, ImportError("this platform is not supported:\n\nTry one of..."), monkeypatch)
+    message = _start_error(hotkeys, ImportError("this platform is not supported:\n\nTry one of..."), monkeypatch)
     assert "no X display" in message
     assert "keys in this terminal work" in message
     assert "\n" not in message
@@ -139,31 +139,31 @@ def test_no_display_is_one_line_that_says_what_still_works(
 
 def test_a_missing_pynput_is_named(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
-    message = _refused(hotkeys, ModuleNotFoundError("No module named 'pynput'", name="pynput"), monkeypatch)
+    message = _start_error(hotkeys, ModuleNotFoundError("No module named 'pynput'", name="pynput"), monkeypatch)
     assert "pip install pynput" in message
 
 
 def test_any_other_failure_is_one_line(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
-    message = _refused(hotkeys, RuntimeError("a\nvery\nlong\n" * 50), monkeypatch)
+    message = _start_error(hotkeys, RuntimeError("a\nvery\nlong\n" * 50), monkeypatch)
     assert "\n" not in message
     assert len(message) < 260
 
 
-def test_on_wayland_the_limits_are_said(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_wayland_there_is_a_warning(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
     assert "Wayland" in (hotkeys.warning() or "")
 
 
-def test_on_macos_a_missing_permission_is_said(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_macos_a_missing_permission_is_a_warning(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
     hotkeys.start()
-    Listener.newest.IS_TRUSTED = False  # type: ignore[attr-defined]
+    FakeListener.newest.IS_TRUSTED = False  # type: ignore[attr-defined]
     monkeypatch.setattr(sys, "platform", "darwin")
     assert "Input Monitoring" in (hotkeys.warning() or "")
 
 
-def test_otherwise_there_is_nothing_to_warn_of(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_otherwise_there_is_no_warning(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_SESSION_TYPE", "x11")
     hotkeys.start()
@@ -172,7 +172,7 @@ def test_otherwise_there_is_nothing_to_warn_of(hotkeys: GlobalHotkeys, monkeypat
 
 @pytest.fixture
 def silent_hotkeys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Global hotkeys start, and hear nothing: what they do with a display has tests of its own."""
+    """Let global hotkeys start without a listener."""
     monkeypatch.setattr(GlobalHotkeys, "start", lambda _: None)
     monkeypatch.setattr(GlobalHotkeys, "warning", lambda _: None)
     monkeypatch.setattr(GlobalHotkeys, "alive", True)
@@ -186,7 +186,7 @@ def keyboard(clock: ManualClock, hotkeys_enabled: bool = True) -> Keyboard:
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
-def test_hotkeys_are_known_once_they_are_listened_to(clock: ManualClock) -> None:
+def test_hotkeys_are_reported_once_they_are_active(clock: ManualClock) -> None:
     keys = keyboard(clock)
     assert keys.hotkeys == {}
     keys.start()
@@ -195,14 +195,14 @@ def test_hotkeys_are_known_once_they_are_listened_to(clock: ManualClock) -> None
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
-def test_unwanted_they_are_not_listened_to_nor_named(clock: ManualClock) -> None:
+def test_disabled_hotkeys_are_neither_active_nor_named(clock: ManualClock) -> None:
     keys = keyboard(clock, hotkeys_enabled=False)
     keys.start()
     assert (keys.hotkeys, keys.names) == ({}, {})
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
-def test_where_they_cannot_be_had_the_user_is_told_once_and_the_run_goes_on(
+def test_unavailable_hotkeys_are_reported_once_and_the_run_continues(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_: GlobalHotkeys) -> None:
@@ -226,7 +226,7 @@ def test_a_warning_is_passed_on(
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
-def test_a_display_that_went_away_is_a_trouble(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_display_that_went_away_is_reported(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = keyboard(clock)
     keys.start()
     monkeypatch.setattr(GlobalHotkeys, "alive", False)
@@ -235,7 +235,7 @@ def test_a_display_that_went_away_is_a_trouble(clock: ManualClock, monkeypatch: 
 
 
 @pytest.mark.usefixtures("silent_hotkeys")
-def test_other_hotkeys_are_listened_to_and_named_from_then_on(clock: ManualClock) -> None:
+def test_rebound_hotkeys_are_active_and_named(clock: ManualClock) -> None:
     keys = keyboard(clock)
     names = keys.names
     keys.start()

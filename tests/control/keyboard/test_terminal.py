@@ -1,4 +1,4 @@
-"""Plain keys in the terminal."""
+"""Tests of keys typed into the terminal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from stylecam.control.keyboard.terminal import TerminalKeys
 from tests.doubles import until
 
 
-def test_where_standard_input_is_no_terminal_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_that_is_not_a_terminal_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("n"))
     keys = TerminalKeys(lambda _: None)
     assert keys.start() is False
     keys.stop()
 
 
-def test_without_any_standard_input_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_standard_input_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     assert TerminalKeys(lambda _: None).start() is False
 
@@ -32,7 +32,7 @@ if sys.platform != "win32":
 
     @pytest.fixture
     def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-        """The other end of a terminal that is standard input, and whose foreground is ours."""
+        """Return the keyboard end of a pseudoterminal that is standard input in the foreground."""
         keyboard, screen = pty.openpty()
         monkeypatch.setattr(terminal, "_in_foreground", lambda: True)
         with os.fdopen(screen, "r") as stdin:
@@ -40,32 +40,32 @@ if sys.platform != "win32":
             yield keyboard
         os.close(keyboard)
 
-    def typed(keyboard: int, text: bytes) -> list[str]:
-        """The orders of what is typed; `text` is followed by q."""
-        orders: list[str] = []
-        keys = TerminalKeys(lambda order: orders.append(str(order)))
+    def commands_of(keyboard: int, text: bytes) -> list[str]:
+        """Type `text` and then q; return the commands."""
+        commands: list[str] = []
+        keys = TerminalKeys(lambda command: commands.append(str(command)))
         before = termios.tcgetattr(sys.stdin.fileno())
         assert keys.start()
         try:
             assert until(lambda: termios.tcgetattr(sys.stdin.fileno()) != before)
             os.write(keyboard, text + b"q")
-            until(lambda: "quit" in orders)
+            until(lambda: "quit" in commands)
         finally:
             keys.stop()
-        return orders
+        return commands
 
-    def test_keys_typed_into_the_terminal_are_orders_without_enter(keyboard: int) -> None:
-        assert typed(keyboard, b"nz3+") == ["next", "select:3", "stronger", "quit"]
+    def test_keys_are_commands_without_enter(keyboard: int) -> None:
+        assert commands_of(keyboard, b"nz3+") == ["next", "select:3", "stronger", "quit"]
 
     @pytest.mark.parametrize("escape", [b"\x1b[A", b"\x1b[1;5P", b"\x1bOP", b"\x1b[200~quit now\x1b[201~"])
-    def test_arrows_function_keys_and_pasted_text_are_no_orders(keyboard: int, escape: bytes) -> None:
-        assert typed(keyboard, escape + b"n") == ["next", "quit"]
+    def test_arrows_function_keys_and_pasted_text_are_ignored(keyboard: int, escape: bytes) -> None:
+        assert commands_of(keyboard, escape + b"n") == ["next", "quit"]
 
-    def test_the_terminal_is_given_back_as_it_was(keyboard: int) -> None:
+    def test_the_terminal_settings_are_restored(keyboard: int) -> None:
         before = termios.tcgetattr(sys.stdin.fileno())
-        assert typed(keyboard, b"") == ["quit"]
+        assert commands_of(keyboard, b"") == ["quit"]
         assert termios.tcgetattr(sys.stdin.fileno()) == before
 
-    def test_a_job_in_the_background_leaves_the_terminal_alone(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_background_job_does_not_read_the_terminal(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(terminal, "_in_foreground", lambda: False)
         assert TerminalKeys(lambda _: None).start() is False

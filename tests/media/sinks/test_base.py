@@ -1,4 +1,4 @@
-"""What every sink promises."""
+"""Tests of opening, writing to and closing any sink."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def test_closing_twice_closes_once() -> None:
     assert sink.closed_count == 1
 
 
-def test_closing_what_was_never_opened_does_nothing() -> None:
+def test_closing_a_sink_that_was_never_opened_does_nothing() -> None:
     sink = CollectingSink()
     sink.close()
     assert sink.closed_count == 0
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_writing_to_a_sink_that_is_not_open_is_a_mistake(closed: bool) -> None:
+def test_writing_to_a_sink_that_is_not_open_raises(closed: bool) -> None:
     sink = CollectingSink()
     if closed:
         sink.open(SIZE, 30)
@@ -60,7 +60,7 @@ def test_a_closed_sink_can_be_opened_again() -> None:
     assert sink.frames[0].index == 5
 
 
-def test_the_null_sink_takes_everything() -> None:
+def test_the_null_sink_accepts_frames() -> None:
     sink = NullSink()
     sink.open(SIZE, 30)
     sink.write(frame())

@@ -1,4 +1,4 @@
-"""From `--output` to sinks."""
+"""Tests of making sinks from the values of --output."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_device_port_and_file_are_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "twice",
+    "outputs",
     [
         ["virtual", "virtual"],
         ["virtual:/dev/video10", "virtual:/dev/video10"],
@@ -48,12 +48,12 @@ def test_a_device_port_and_file_are_passed_on() -> None:
     ],
     ids=",".join,
 )
-def test_two_outputs_to_one_place_are_refused(twice: list[str]) -> None:
+def test_the_same_output_twice_is_refused(outputs: list[str]) -> None:
     with pytest.raises(UsageError, match="name each output once"):
-        make_sinks(twice)
+        make_sinks(outputs)
 
 
-def test_different_devices_ports_and_files_may_stand_side_by_side() -> None:
+def test_different_devices_ports_and_files_can_be_combined() -> None:
     requested = ["virtual:/dev/video10", "virtual:/dev/video11", "web:9000", "file:a.mp4", "file:b.mp4"]
     assert len(make_sinks(requested)) == 5
 
@@ -61,7 +61,7 @@ def test_different_devices_ports_and_files_may_stand_side_by_side() -> None:
 @pytest.mark.parametrize(
     "text", ["", "virtul", "screen:1", "window:2", "pipewire:x", "null:x", ":8765", "http://127.0.0.1"]
 )
-def test_an_unknown_output_is_refused_with_the_known_ones(text: str) -> None:
+def test_an_unknown_output_is_refused_with_the_valid_ones(text: str) -> None:
     with pytest.raises(UsageError, match="is none of virtual"):
         make_sinks([text])
 

@@ -1,4 +1,4 @@
-"""The web output: pictures are only made for those who look."""
+"""Tests of the web output, which encodes pictures only while somebody watches."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def write(sink: MjpegSink, level: int = 128, index: int = 0) -> None:
 
 
 def watch(sink: MjpegSink, work: Callable[[], Awaitable[T]]) -> T:
-    """The result of `work`, done as a viewer in an event loop that serves the sink."""
+    """Run `work` as a viewer in an event loop that serves the sink; return its result."""
 
-    async def looking() -> T:
+    async def as_viewer() -> T:
         sink.broadcast.attach(asyncio.get_running_loop())
         try:
             with sink.broadcast.viewer():
@@ -44,7 +44,7 @@ def watch(sink: MjpegSink, work: Callable[[], Awaitable[T]]) -> T:
         finally:
             sink.broadcast.detach()
 
-    return asyncio.run(looking())
+    return asyncio.run(as_viewer())
 
 
 def level(jpeg: bytes) -> float:
@@ -55,48 +55,48 @@ def level(jpeg: bytes) -> float:
 
 
 def test_a_viewer_gets_the_picture_as_a_jpeg(sink: MjpegSink) -> None:
-    async def look() -> bytes:
+    async def view() -> bytes:
         write(sink, 77)
         return (await sink.broadcast.next_jpeg(0))[1]
 
-    assert level(watch(sink, look)) == pytest.approx(77, abs=2)
+    assert level(watch(sink, view)) == pytest.approx(77, abs=2)
 
 
 def test_a_slow_viewer_skips_to_the_newest_picture(sink: MjpegSink) -> None:
-    async def look() -> tuple[int, bytes]:
+    async def view() -> tuple[int, bytes]:
         number = 0
-        for shade in range(10, 210, 20):
-            write(sink, shade)
+        for gray in range(10, 210, 20):
+            write(sink, gray)
             number, _ = await sink.broadcast.next_jpeg(number)
         return await sink.broadcast.next_jpeg(1)
 
-    number, jpeg = watch(sink, look)
+    number, jpeg = watch(sink, view)
     assert number == 10
     assert level(jpeg) == pytest.approx(190, abs=2)
 
 
-def test_pictures_that_come_faster_than_they_are_encoded_replace_each_other(sink: MjpegSink) -> None:
-    async def look() -> int:
-        for shade in range(100):
-            write(sink, shade)
+def test_pictures_that_arrive_faster_than_they_are_encoded_are_replaced(sink: MjpegSink) -> None:
+    async def view() -> int:
+        for gray in range(100):
+            write(sink, gray)
         number, jpeg = await sink.broadcast.next_jpeg(0)
         while level(jpeg) < 95:
             number, jpeg = await sink.broadcast.next_jpeg(number)
         return number
 
-    assert watch(sink, look) <= 3
+    assert watch(sink, view) <= 3
 
 
 def test_waiting_for_a_live_picture_skips_covers(sink: MjpegSink) -> None:
-    async def look() -> bytes:
+    async def view() -> bytes:
         waiting = asyncio.create_task(sink.broadcast.next_live_jpeg())
-        for shade, index in ((20, -1), (20, -1), (200, 0)):
+        for gray, index in ((20, -1), (20, -1), (200, 0)):
             number = sink.broadcast.number
-            write(sink, shade, index)
+            write(sink, gray, index)
             await sink.broadcast.next_jpeg(number)
         return await waiting
 
-    assert level(watch(sink, look)) == pytest.approx(200, abs=2)
+    assert level(watch(sink, view)) == pytest.approx(200, abs=2)
 
 
 def test_nothing_is_encoded_without_viewers(sink: MjpegSink, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,38 +110,38 @@ def test_nothing_is_encoded_without_viewers(sink: MjpegSink, monkeypatch: pytest
     for _ in range(20):
         write(sink)
 
-    async def look() -> None:
+    async def view() -> None:
         await asyncio.sleep(0)
 
-    watch(sink, look)
+    watch(sink, view)
     assert encoded == []
 
 
-def test_a_stream_that_is_read_counts_as_a_viewer(sink: MjpegSink) -> None:
-    async def look() -> bool | None:
+def test_an_open_stream_counts_as_a_viewer(sink: MjpegSink) -> None:
+    async def view() -> bool | None:
         return sink.has_viewers()
 
     assert sink.has_viewers() is False
-    assert watch(sink, look) is True
+    assert watch(sink, view) is True
     assert sink.has_viewers() is False
 
 
-def test_closing_lets_viewers_go(sink: MjpegSink) -> None:
-    async def look() -> tuple[int, bytes]:
+def test_closing_ends_waiting_viewers(sink: MjpegSink) -> None:
+    async def view() -> tuple[int, bytes]:
         waiting = asyncio.create_task(sink.broadcast.next_jpeg(0))
         await asyncio.sleep(0)
         sink.close()
         return await waiting
 
-    assert watch(sink, look) == (0, b"")
+    assert watch(sink, view) == (0, b"")
 
 
 def test_one_viewer_too_many_is_refused(sink: MjpegSink) -> None:
-    with contextlib.ExitStack() as seats:
+    with contextlib.ExitStack() as viewers:
         for _ in range(mjpeg.MAX_VIEWERS):
-            seats.enter_context(sink.broadcast.viewer())
+            viewers.enter_context(sink.broadcast.viewer())
         with pytest.raises(TooManyViewersError, match="64 viewers"):
-            seats.enter_context(sink.broadcast.viewer())
+            viewers.enter_context(sink.broadcast.viewer())
     with sink.broadcast.viewer():
         assert sink.has_viewers()
 

@@ -1,4 +1,4 @@
-"""Faults of the PipeWire camera, with scripts in place of the real programs; the real ones are in tests/end_to_end."""
+"""Tests of failures of the PipeWire camera, with scripts in place of the programs it starts."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from stylecam.testing import gray_image
 from tests.doubles import frame, until
 
 SIZE = Size(128, 96)
-SHOWN = 'printf \'[\\n{"id": 7, "info": {"state": "%s", "props": {"stylecam.camera": "camera-test"}}}\\n]\\n\''
-WATCHING = f"{SHOWN % 'suspended'}; exec sleep 60"
+DUMP = 'printf \'[\\n{"id": 7, "info": {"state": "%s", "props": {"stylecam.camera": "camera-test"}}}\\n]\\n\''
+IDLE_DUMP = f"{DUMP % 'suspended'}; exec sleep 60"
 
 posix = pytest.mark.skipif(sys.platform != "linux", reason="PipeWire is a part of Linux")
 
 
-class Bin:
-    """A folder that is all of the PATH."""
+class FakePrograms:
+    """Shell scripts in a folder that is the whole PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, name: str, script: str) -> None:
+    def add(self, name: str, script: str) -> None:
         path = self.folder / name
         path.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n", "utf-8")
         path.chmod(0o755)
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bin:
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePrograms:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(secrets, "token_hex", lambda _: "test")
-    return Bin(tmp_path)
+    return FakePrograms(tmp_path)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def sink() -> Iterator[PipeWireSink]:
     sink.close()
 
 
-def refusal(sink: PipeWireSink) -> str:
+def open_error(sink: PipeWireSink) -> str:
     with pytest.raises(SinkUnavailableError) as caught:
         sink.open(SIZE, 30)
     assert "\n" not in str(caught.value)
@@ -58,13 +58,13 @@ def refusal(sink: PipeWireSink) -> str:
 
 def test_it_is_unavailable_on_other_systems_than_linux(sink: PipeWireSink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    assert "PipeWire is a part of Linux" in refusal(sink)
+    assert "PipeWire is a part of Linux" in open_error(sink)
 
 
 @posix
 @pytest.mark.usefixtures("programs")
 def test_missing_programs_are_named(sink: PipeWireSink) -> None:
-    assert "gst-launch-1.0 and pw-dump not found" in refusal(sink)
+    assert "gst-launch-1.0 and pw-dump not found" in open_error(sink)
 
 
 @posix
@@ -72,34 +72,36 @@ def test_missing_programs_are_named(sink: PipeWireSink) -> None:
     ("manager", "package"),
     [("apt-get", "gstreamer1.0-pipewire"), ("dnf", "pipewire-gstreamer"), ("pacman", "gst-plugin-pipewire")],
 )
-def test_each_system_is_told_what_to_install(sink: PipeWireSink, programs: Bin, manager: str, package: str) -> None:
-    programs.put(manager, "")
-    assert package in refusal(sink)
+def test_each_system_is_told_what_to_install(
+    sink: PipeWireSink, programs: FakePrograms, manager: str, package: str
+) -> None:
+    programs.add(manager, "")
+    assert package in open_error(sink)
 
 
 @posix
-def test_without_the_plugin_it_says_what_to_install(sink: PipeWireSink, programs: Bin) -> None:
-    programs.put("apt-get", "")
-    programs.put("pw-dump", "echo '['; echo ']'; exec sleep 60")
-    programs.put("gst-launch-1.0", "echo 'WARNING: erroneous pipeline: no element \"pipewiresink\"' >&2; exit 1")
-    told = refusal(sink)
-    assert 'no element "pipewiresink"' in told
-    assert "gstreamer1.0-pipewire" in told
+def test_without_the_plugin_it_says_what_to_install(sink: PipeWireSink, programs: FakePrograms) -> None:
+    programs.add("apt-get", "")
+    programs.add("pw-dump", "echo '['; echo ']'; exec sleep 60")
+    programs.add("gst-launch-1.0", "echo 'WARNING: erroneous pipeline: no element \"pipewiresink\"' >&2; exit 1")
+    message = open_error(sink)
+    assert 'no element "pipewiresink"' in message
+    assert "gstreamer1.0-pipewire" in message
 
 
 @posix
-def test_without_pipewire_it_says_how_to_start_it(sink: PipeWireSink, programs: Bin) -> None:
-    programs.put("pw-dump", 'echo "can\'t connect: Host is down" >&2; exit 255')
-    programs.put("gst-launch-1.0", "exec sleep 60")
-    told = refusal(sink)
-    assert "can't connect: Host is down" in told
-    assert "systemctl --user start pipewire" in told
+def test_without_pipewire_it_says_how_to_start_it(sink: PipeWireSink, programs: FakePrograms) -> None:
+    programs.add("pw-dump", 'echo "can\'t connect: Host is down" >&2; exit 255')
+    programs.add("gst-launch-1.0", "exec sleep 60")
+    message = open_error(sink)
+    assert "can't connect: Host is down" in message
+    assert "systemctl --user start pipewire" in message
 
 
 @posix
-def test_the_programs_first_error_is_shown_and_not_what_follows(sink: PipeWireSink, programs: Bin) -> None:
-    programs.put("pw-dump", WATCHING)
-    programs.put("gst-launch-1.0", "echo 'ERROR: it broke' >&2; echo 'Freeing pipeline ...'; exit 1")
+def test_only_the_first_error_of_the_program_is_shown(sink: PipeWireSink, programs: FakePrograms) -> None:
+    programs.add("pw-dump", IDLE_DUMP)
+    programs.add("gst-launch-1.0", "echo 'ERROR: it broke' >&2; echo 'Freeing pipeline ...'; exit 1")
     sink.open(SIZE, 30)
 
     def write() -> bool:
@@ -112,9 +114,9 @@ def test_the_programs_first_error_is_shown_and_not_what_follows(sink: PipeWireSi
 
 
 @posix
-def test_a_program_that_hangs_delays_neither_writing_nor_closing(sink: PipeWireSink, programs: Bin) -> None:
-    programs.put("pw-dump", WATCHING)
-    programs.put("gst-launch-1.0", "trap '' TERM INT; while :; do sleep 60; done")
+def test_a_program_that_hangs_delays_neither_writing_nor_closing(sink: PipeWireSink, programs: FakePrograms) -> None:
+    programs.add("pw-dump", IDLE_DUMP)
+    programs.add("gst-launch-1.0", "trap '' TERM INT; while :; do sleep 60; done")
     sink.open(Size(1280, 720), 30)
     picture = frame(image=gray_image(10, Size(1280, 720)))
     for _ in range(60):
@@ -127,21 +129,23 @@ def test_a_program_that_hangs_delays_neither_writing_nor_closing(sink: PipeWireS
 
 @posix
 @pytest.mark.parametrize(("state", "has_viewers"), [("running", True), ("idle", False), ("suspended", False)])
-def test_it_has_viewers_while_its_node_runs(sink: PipeWireSink, programs: Bin, state: str, has_viewers: bool) -> None:
-    programs.put("pw-dump", f"{SHOWN % state}; exec sleep 60")
-    programs.put("gst-launch-1.0", "exec sleep 60")
+def test_it_has_viewers_while_its_node_runs(
+    sink: PipeWireSink, programs: FakePrograms, state: str, has_viewers: bool
+) -> None:
+    programs.add("pw-dump", f"{DUMP % state}; exec sleep 60")
+    programs.add("gst-launch-1.0", "exec sleep 60")
     sink.open(SIZE, 30)
     assert sink.has_viewers() is has_viewers
 
 
 @posix
-def test_a_camera_that_ended_with_its_last_reader_is_made_again(
-    sink: PipeWireSink, programs: Bin, tmp_path: Path
+def test_a_camera_that_ended_with_its_last_reader_is_restarted(
+    sink: PipeWireSink, programs: FakePrograms, tmp_path: Path
 ) -> None:
-    programs.put("pw-dump", WATCHING)
-    once = "ERROR: from element: all buffers have been removed"
-    programs.put("gst-launch-1.0", f"echo x >> {tmp_path}/starts; [ -e {tmp_path}/again ] && exec sleep 60\n"
-                 f": > {tmp_path}/again; echo '{once}'; exit 1")  # fmt: skip
+    programs.add("pw-dump", IDLE_DUMP)
+    lost_buffers = "ERROR: from element: all buffers have been removed"
+    programs.add("gst-launch-1.0", f"echo x >> {tmp_path}/starts; [ -e {tmp_path}/again ] && exec sleep 60\n"
+                 f": > {tmp_path}/again; echo '{lost_buffers}'; exit 1")  # fmt: skip
     sink.open(SIZE, 30)
 
     starts = tmp_path / "starts"
@@ -155,13 +159,13 @@ def test_a_camera_that_ended_with_its_last_reader_is_made_again(
 
 
 @posix
-def test_frames_arrive_whole_however_small_the_parts(sink: PipeWireSink, programs: Bin, tmp_path: Path) -> None:
-    programs.put("pw-dump", WATCHING)
-    programs.put("gst-launch-1.0", f"exec dd bs=1000 of={tmp_path}/fed 2>/dev/null")
+def test_frames_arrive_whole_through_a_slow_pipe(sink: PipeWireSink, programs: FakePrograms, tmp_path: Path) -> None:
+    programs.add("pw-dump", IDLE_DUMP)
+    programs.add("gst-launch-1.0", f"exec dd bs=1000 of={tmp_path}/received 2>/dev/null")
     sink.open(SIZE, 30)
-    fed, whole = tmp_path / "fed", SIZE.width * SIZE.height * 3
+    received, whole = tmp_path / "received", SIZE.width * SIZE.height * 3
     for level in range(1, 6):
         sink.write(frame(image=gray_image(level, SIZE)))
-        assert until(lambda size=level * whole: fed.exists() and fed.stat().st_size == size)  # type: ignore[misc]
-    content = fed.read_bytes()
+        assert until(lambda size=level * whole: received.exists() and received.stat().st_size == size)  # type: ignore[misc]
+    content = received.read_bytes()
     assert [set(content[at : at + whole]) for at in range(0, len(content), whole)] == [{n} for n in range(1, 6)]

@@ -1,4 +1,4 @@
-"""Recordings: whole, true in time, and never half there."""
+"""Tests of recordings: content, timing, part files and failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZE = Size(192, 128)
 
 @pytest.fixture(params=["av", "cv2"])
 def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With PyAV, and without."""
+    """Record with PyAV, or without it with OpenCV."""
     if request.param == "cv2":
         monkeypatch.setitem(sys.modules, "av", None)
     else:
@@ -33,8 +33,8 @@ def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
-def coloured(index: int) -> Frame:
-    """Red grows and blue shrinks with the index; green marks the left half."""
+def colored_frame(index: int) -> Frame:
+    """Return a frame whose red grows and blue shrinks with the index; green marks the left half."""
     image: Image = np.zeros((SIZE.height, SIZE.width, 3), np.uint8)
     image[:] = (220 - 6 * index, 0, 30 + 6 * index)
     image[:, : SIZE.width // 2, 1] = 200
@@ -55,14 +55,14 @@ def decoded(path: Path) -> tuple[list[Image], float]:
 
 
 def write_all(sink: RecorderSink, frames: int) -> None:
-    """At the encoder's own speed, so that nothing is left out."""
+    """Write `frames` frames as fast as the encoder takes them, so that none is dropped."""
     for index in range(frames):
         until(lambda: sink._queue.empty())
-        sink.write(coloured(index))
+        sink.write(colored_frame(index))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".m4v"])
-def test_what_was_recorded_is_read_back(encoder: str, suffix: str, tmp_path: Path) -> None:
+def test_a_recording_is_read_back(encoder: str, suffix: str, tmp_path: Path) -> None:
     sink = RecorderSink(tmp_path / f"talk{suffix}")
     sink.open(SIZE, 30)
     write_all(sink, 30)
@@ -71,7 +71,7 @@ def test_what_was_recorded_is_read_back(encoder: str, suffix: str, tmp_path: Pat
     assert len(frames) == 30
     assert rate == pytest.approx(30)
     for index in (0, 15, 29):
-        expected = coloured(index).image
+        expected = colored_frame(index).image
         assert frames[index].shape == expected.shape
         assert np.abs(frames[index].astype(int) - expected).mean() < 12
 
@@ -85,7 +85,7 @@ def test_a_recording_plays_at_its_rate(encoder: str, fps: float, tmp_path: Path)
     assert decoded(tmp_path / "talk.mp4")[1] == pytest.approx(fps, rel=0.01)
 
 
-def test_until_it_is_finished_it_does_not_carry_its_name(encoder: str, tmp_path: Path) -> None:
+def test_an_unfinished_recording_is_a_part_file(encoder: str, tmp_path: Path) -> None:
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
     write_all(sink, 3)
@@ -109,13 +109,13 @@ def test_an_interrupt_while_it_opens_leaves_no_file(
 ) -> None:
     start = threading.Thread.start
 
-    def interrupted(thread: threading.Thread) -> None:
+    def interrupt(thread: threading.Thread) -> None:
         if when == "after it has started":
             start(thread)
         raise KeyboardInterrupt
 
     sink = RecorderSink(tmp_path / "talk.mp4")
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    monkeypatch.setattr(threading.Thread, "start", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sink.open(SIZE, 30)
     sink.discard()
@@ -123,14 +123,14 @@ def test_an_interrupt_while_it_opens_leaves_no_file(
     assert not any(thread.name == "stylecam-recorder" for thread in threading.enumerate())
 
 
-def test_what_a_crash_leaves_can_be_played(tmp_path: Path) -> None:
+def test_a_part_file_left_by_a_crash_can_be_played(tmp_path: Path) -> None:
     pytest.importorskip("av")
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 10)
-    draw = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for index in range(35):
         until(lambda: sink._queue.empty())
-        sink.write(Frame(draw.integers(0, 256, (SIZE.height, SIZE.width, 3), np.uint8), index, 0.0))
+        sink.write(Frame(rng.integers(0, 256, (SIZE.height, SIZE.width, 3), np.uint8), index, 0.0))
     assert until(lambda: (tmp_path / "talk.part.mp4").stat().st_size > 300_000)
     shutil.copy(tmp_path / "talk.part.mp4", tmp_path / "left.mp4")
     sink.close()
@@ -138,7 +138,7 @@ def test_what_a_crash_leaves_can_be_played(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("talk.avi", r"write .*talk\.avi\.mp4"),
         ("talk", r"recordings are \.mp4"),
@@ -146,10 +146,10 @@ def test_what_a_crash_leaves_can_be_played(tmp_path: Path) -> None:
         ("folder.mp4", "is a folder; name a file"),
     ],
 )
-def test_a_place_that_cannot_be_recorded_to_is_refused(name: str, says: str, tmp_path: Path) -> None:
+def test_an_invalid_path_is_refused(name: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "folder.mp4").mkdir()
     sink = RecorderSink(tmp_path / name)
-    with pytest.raises(SinkUnavailableError, match=says):
+    with pytest.raises(SinkUnavailableError, match=message):
         sink.open(SIZE, 30)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
 
@@ -167,13 +167,13 @@ def test_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         RecorderSink(tmp_path / "talk.mp4").open(SIZE, 30)
 
 
-class Slow:
-    """An encoder the test lets go on, or makes fail."""
+class SlowEncoder:
+    """An encoder that waits until the test sets `go`, and fails on request."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
         self.written: list[int] = []
-        self.numbers: list[int] = []
+        self.frame_numbers: list[int] = []
         self.closed = False
         self.failure: Exception | None = None
 
@@ -181,7 +181,7 @@ class Slow:
         self.go.wait(60)
         if self.failure is not None:
             raise self.failure
-        self.numbers.append(number)
+        self.frame_numbers.append(number)
         self.written.append(int(image[0, 0, 2]))
 
     def close(self) -> None:
@@ -189,68 +189,68 @@ class Slow:
 
 
 @pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
-    slow = Slow()
-    monkeypatch.setattr(recorder_module, "_make_encoder", lambda *_: slow)
-    return slow
+def slow_encoder(monkeypatch: pytest.MonkeyPatch) -> SlowEncoder:
+    slow_encoder = SlowEncoder()
+    monkeypatch.setattr(recorder_module, "_make_encoder", lambda *_: slow_encoder)
+    return slow_encoder
 
 
-def test_an_encoder_that_cannot_keep_up_never_holds_up_the_call(slow: Slow, tmp_path: Path) -> None:
+def test_a_slow_encoder_never_delays_writing(slow_encoder: SlowEncoder, tmp_path: Path) -> None:
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
     for index in range(30):
-        sink.write(coloured(index))
-    slow.go.set()
+        sink.write(colored_frame(index))
+    slow_encoder.go.set()
     sink.close()
-    assert 0 < len(set(slow.written)) < 30
+    assert 0 < len(set(slow_encoder.written)) < 30
 
 
-def test_frames_left_out_do_not_shorten_the_time_of_the_recording(slow: Slow, tmp_path: Path) -> None:
+def test_dropped_frames_do_not_shorten_the_recording(slow_encoder: SlowEncoder, tmp_path: Path) -> None:
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
     for index in range(30):
-        sink.write(coloured(index))
-    slow.go.set()
+        sink.write(colored_frame(index))
+    slow_encoder.go.set()
     until(lambda: sink._queue.empty())
-    sink.write(coloured(30))
+    sink.write(colored_frame(30))
     sink.close()
-    assert slow.numbers[-1] == 31
-    assert len(slow.numbers) < 31
+    assert slow_encoder.frame_numbers[-1] == 31
+    assert len(slow_encoder.frame_numbers) < 31
 
 
-def test_where_frames_were_left_out_the_one_before_or_after_is_shown_longer(encoder: str, tmp_path: Path) -> None:
-    made = recorder_module._make_encoder(tmp_path / "talk.mp4", SIZE, 10)
+def test_a_gap_of_dropped_frames_keeps_its_duration(encoder: str, tmp_path: Path) -> None:
+    video_encoder = recorder_module._make_encoder(tmp_path / "talk.mp4", SIZE, 10)
     for number in (1, 2, 9, 10):
-        made.write(coloured(number).image, number)
-    made.close()
+        video_encoder.write(colored_frame(number).image, number)
+    video_encoder.close()
     capture = cv2.VideoCapture(str(tmp_path / "talk.mp4"))
-    stamps = []
+    times_ms = []
     while capture.grab():
-        stamps.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+        times_ms.append(capture.get(cv2.CAP_PROP_POS_MSEC))
     capture.release()
-    assert stamps[-1] == pytest.approx(900, abs=101)
+    assert times_ms[-1] == pytest.approx(900, abs=101)
 
 
-def test_the_array_may_be_reused_after_writing(slow: Slow, tmp_path: Path) -> None:
+def test_the_array_may_be_reused_after_writing(slow_encoder: SlowEncoder, tmp_path: Path) -> None:
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
-    frame = coloured(5)
+    frame = colored_frame(5)
     sink.write(frame)
     frame.image[:] = 0
-    slow.go.set()
+    slow_encoder.go.set()
     sink.close()
-    assert slow.written == [60]
+    assert slow_encoder.written == [60]
 
 
-def _fails_with(slow: Slow, tmp_path: Path, failure: Exception) -> None:
-    slow.failure = failure
-    slow.go.set()
+def _fails_with(slow_encoder: SlowEncoder, tmp_path: Path, failure: Exception) -> None:
+    slow_encoder.failure = failure
+    slow_encoder.go.set()
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
 
     def lost() -> bool:
         try:
-            sink.write(coloured(0))
+            sink.write(colored_frame(0))
         except SinkLostError as error:
             return "recording" in str(error)
         return False
@@ -260,24 +260,24 @@ def _fails_with(slow: Slow, tmp_path: Path, failure: Exception) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError("no space left"), ValueError("bad"), RuntimeError("bad")])
-def test_a_failing_encoder_is_reported(slow: Slow, tmp_path: Path, failure: Exception) -> None:
-    _fails_with(slow, tmp_path, failure)
-    assert slow.closed
+def test_a_failing_encoder_is_reported(slow_encoder: SlowEncoder, tmp_path: Path, failure: Exception) -> None:
+    _fails_with(slow_encoder, tmp_path, failure)
+    assert slow_encoder.closed
 
 
 def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
-    slow: Slow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slow_encoder: SlowEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "free")
     full: Callable[[Any], Any] = lambda _: usage(1000)  # noqa: E731
     monkeypatch.setattr(shutil, "disk_usage", full)
-    slow.go.set()
+    slow_encoder.go.set()
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
 
     def lost() -> bool:
         try:
-            sink.write(coloured(0))
+            sink.write(colored_frame(0))
         except SinkLostError as error:
             return "the disk is nearly full" in str(error)
         return False
@@ -287,12 +287,12 @@ def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
     assert (tmp_path / "talk.mp4").exists()
 
 
-def test_a_recording_that_failed_is_not_tried_again() -> None:
+def test_a_failed_recording_is_not_retried() -> None:
     assert RecorderSink(Path("talk.mp4")).retries is False
 
 
-class Unfinished:
-    """An encoder that takes frames and cannot write its trailer."""
+class UnfinishableEncoder:
+    """An encoder that accepts frames and fails when it is closed."""
 
     def __init__(self, path: Path, size: Size, fps: float) -> None:
         self._path = path
@@ -304,22 +304,22 @@ class Unfinished:
         raise OSError("no space left on device")
 
 
-def test_a_recording_that_cannot_be_finished_leaves_the_older_file_alone_and_says_so(
+def test_a_recording_that_cannot_be_finished_is_reported_and_keeps_the_older_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "talk.mp4"
     path.write_bytes(b"precious")
-    monkeypatch.setattr(recorder_module, "_make_encoder", Unfinished)
+    monkeypatch.setattr(recorder_module, "_make_encoder", UnfinishableEncoder)
     recorder = RecorderSink(path)
     recorder.open(SIZE, 30)
-    recorder.write(coloured(1))
+    recorder.write(colored_frame(1))
     with pytest.raises(SinkLostError, match="could not be finished: no space left"):
         recorder.close()
     assert path.read_bytes() == b"precious"
     assert (tmp_path / "talk.part.mp4").exists()
 
 
-def test_a_recording_without_a_frame_leaves_the_older_file_alone(tmp_path: Path, encoder: str) -> None:
+def test_a_recording_without_a_frame_keeps_the_older_file(tmp_path: Path, encoder: str) -> None:
     path = tmp_path / "talk.mp4"
     path.write_bytes(b"precious")
     recorder = RecorderSink(path)

@@ -1,4 +1,4 @@
-"""The virtual camera, through the real pyvirtualcam with a backend of the test's own."""
+"""Tests of the virtual camera through pyvirtualcam with a fake backend."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from tests.doubles import frame
 SIZE = Size(128, 96)
 
 
-class Device:
-    """A pyvirtualcam backend that keeps what it is sent. Its contract is `pyvirtualcam.Backend`."""
+class FakeDevice:
+    """A pyvirtualcam backend that keeps the frames; it follows `pyvirtualcam.Backend`."""
 
-    made: ClassVar[list[Device]] = []
-    refusing: ClassVar[list[str]] = []
-    failing: ClassVar[list[Exception]] = []
+    opened: ClassVar[list[FakeDevice]] = []
+    open_errors: ClassVar[list[str]] = []
+    send_errors: ClassVar[list[Exception]] = []
 
     def __init__(self, *, width: int, height: int, fps: float, fourcc: int, device: str | None, **_: Any) -> None:
-        if self.refusing:
-            raise RuntimeError(self.refusing[0])
+        if self.open_errors:
+            raise RuntimeError(self.open_errors[0])
         self.size, self.fps, self._device = Size(width, height), fps, device or "test camera"
         self.frames: list[Any] = []
         self.closed = 0
-        self.made.append(self)
+        self.opened.append(self)
 
     def close(self) -> None:
         self.closed += 1
 
     def send(self, frame: Any) -> None:
-        if self.failing:
-            raise self.failing[0]
+        if self.send_errors:
+            raise self.send_errors[0]
         self.frames.append(frame.reshape(self.size.height, self.size.width, 3).copy())
 
     def device(self) -> str:
@@ -57,14 +57,14 @@ class Device:
 
 
 @pytest.fixture(autouse=True)
-def _only_the_tests_own_backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No real device of the machine the tests run on is touched."""
+def _only_the_fake_backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replace all backends, so that no real device is touched."""
     monkeypatch.setattr(pyvirtualcam_camera, "BACKENDS", {})
     monkeypatch.setattr(v4l2, "device_paths", list)
-    pyvirtualcam.register_backend("test", Device)
+    pyvirtualcam.register_backend("test", FakeDevice)
     yield
-    for kept in (Device.made, Device.refusing, Device.failing):
-        kept.clear()
+    for entries in (FakeDevice.opened, FakeDevice.open_errors, FakeDevice.send_errors):
+        entries.clear()
 
 
 @pytest.fixture
@@ -79,41 +79,41 @@ def test_frames_arrive_unchanged_and_in_order(sink: VirtualCameraSink) -> None:
     images = [np.random.default_rng(i).integers(0, 256, (96, 128, 3), np.uint8) for i in range(3)]
     for i, image in enumerate(images):
         sink.write(Frame(image, i, 0.0))
-    assert all(np.array_equal(sent, image) for sent, image in zip(Device.made[0].frames, images, strict=True))
+    assert all(np.array_equal(sent, image) for sent, image in zip(FakeDevice.opened[0].frames, images, strict=True))
 
 
-def test_the_camera_has_the_size_and_rate_asked_for(sink: VirtualCameraSink) -> None:
+def test_the_camera_has_the_requested_size_and_rate(sink: VirtualCameraSink) -> None:
     sink.open(SIZE, 25)
-    assert (Device.made[0].size, Device.made[0].fps) == (SIZE, 25)
+    assert (FakeDevice.opened[0].size, FakeDevice.opened[0].fps) == (SIZE, 25)
 
 
-def test_opened_it_is_named_after_its_device(sink: VirtualCameraSink) -> None:
+def test_the_open_sink_is_named_after_its_device(sink: VirtualCameraSink) -> None:
     sink.open(SIZE, 30)
     assert sink.name == "virtual camera test camera"
     assert sink.device == "test camera"
 
 
-def test_a_device_asked_for_by_name_is_the_one_used() -> None:
+def test_a_device_requested_by_name_is_used() -> None:
     sink = VirtualCameraSink("My Camera")
     sink.open(SIZE, 30)
     sink.close()
-    assert Device.made[0].device() == "My Camera"
+    assert FakeDevice.opened[0].device() == "My Camera"
 
 
 def test_closing_closes_the_device_once(sink: VirtualCameraSink) -> None:
     sink.open(SIZE, 30)
     sink.close()
     sink.close()
-    assert Device.made[0].closed == 1
+    assert FakeDevice.opened[0].closed == 1
 
 
-def test_writing_before_opening_is_a_mistake(sink: VirtualCameraSink) -> None:
+def test_writing_before_opening_raises(sink: VirtualCameraSink) -> None:
     with pytest.raises(SinkClosedError):
         sink.write(frame())
 
 
-def test_no_virtual_camera_says_why_and_how_to_get_one(sink: VirtualCameraSink) -> None:
-    Device.refusing.append("no such\n  device")
+def test_without_a_virtual_camera_it_says_why_and_how_to_get_one(sink: VirtualCameraSink) -> None:
+    FakeDevice.open_errors.append("no such\n  device")
     with pytest.raises(SinkUnavailableError) as caught:
         sink.open(SIZE, 30)
     assert "'test' backend: no such device" in str(caught.value)
@@ -123,7 +123,7 @@ def test_no_virtual_camera_says_why_and_how_to_get_one(sink: VirtualCameraSink) 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
 def test_the_program_that_holds_the_device_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    Device.refusing.append("not a video output device")
+    FakeDevice.open_errors.append("not a video output device")
     monkeypatch.setattr(v4l2, "holders", lambda path: [(412, "ffmpeg")])
     with pytest.raises(SinkUnavailableError, match=r"close ffmpeg \(process 412\); stylecam doctor says more"):
         VirtualCameraSink("/dev/null").open(SIZE, 30)
@@ -131,60 +131,60 @@ def test_the_program_that_holds_the_device_is_named(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
 def test_without_permission_it_says_how_to_get_it(sink: VirtualCameraSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    Device.refusing.append("missing permissions")
+    FakeDevice.open_errors.append("missing permissions")
     monkeypatch.setattr(v4l2, "device_paths", lambda: ["/dev/null"])
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(SinkUnavailableError, match='run: sudo usermod -aG video "\\$USER"'):
         sink.open(SIZE, 30)
 
 
-def test_a_camera_that_could_not_be_opened_can_be_tried_again(sink: VirtualCameraSink) -> None:
-    Device.refusing.append("busy")
+def test_opening_can_be_retried(sink: VirtualCameraSink) -> None:
+    FakeDevice.open_errors.append("busy")
     with pytest.raises(SinkUnavailableError):
         sink.open(SIZE, 30)
-    Device.refusing.clear()
+    FakeDevice.open_errors.clear()
     sink.open(SIZE, 30)
     assert sink.opened
 
 
 @pytest.mark.parametrize("error", [RuntimeError("device gone"), OSError("device gone"), ValueError("device gone")])
-def test_a_failing_write_says_that_the_camera_took_no_more(sink: VirtualCameraSink, error: Exception) -> None:
+def test_a_failing_write_is_reported(sink: VirtualCameraSink, error: Exception) -> None:
     sink.open(SIZE, 30)
-    Device.failing.append(error)
+    FakeDevice.send_errors.append(error)
     with pytest.raises(SinkLostError, match="test camera took no more frames: device gone"):
         sink.write(frame())
 
 
-def test_a_camera_that_fails_for_a_while_comes_back_and_the_others_go_on(sink: VirtualCameraSink) -> None:
+def test_a_camera_that_fails_temporarily_recovers_and_other_sinks_continue(sink: VirtualCameraSink) -> None:
     other = CollectingSink()
     sink_runners = [SinkRunner(sink, SIZE, 30), SinkRunner(other, SIZE, 30)]
     for runner in sink_runners:
         runner.open()
     for tick in range(150):
         if tick == 30:
-            Device.failing.append(RuntimeError("device gone"))
+            FakeDevice.send_errors.append(RuntimeError("device gone"))
         if tick == 75:
-            Device.failing.clear()
+            FakeDevice.send_errors.clear()
         for runner in sink_runners:
             runner.write(frame(tick), tick / 30)
     assert len(other.frames) == 150
     assert sink_runners[0].trouble is None
-    assert len(Device.made[-1].frames) > 30
+    assert len(FakeDevice.opened[-1].frames) > 30
 
 
-def test_a_failed_camera_is_let_go_before_it_is_opened_again(sink: VirtualCameraSink) -> None:
+def test_a_failed_camera_is_closed_before_it_is_reopened(sink: VirtualCameraSink) -> None:
     runner = SinkRunner(sink, SIZE, 30)
     runner.open()
-    Device.failing.append(RuntimeError("device gone"))
+    FakeDevice.send_errors.append(RuntimeError("device gone"))
     runner.write(frame(), 0.0)
-    assert Device.made[0].closed == 1
+    assert FakeDevice.opened[0].closed == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has device files")
-def test_a_device_file_that_went_away_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_device_file_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = VirtualCameraSink()
     sink.open(SIZE, 30)
-    monkeypatch.setattr(Device, "device", lambda _: "/dev/no-such-video-device")
+    monkeypatch.setattr(FakeDevice, "device", lambda _: "/dev/no-such-video-device")
 
     def write_for_two_seconds() -> None:
         for _ in range(60):
@@ -196,24 +196,24 @@ def test_a_device_file_that_went_away_is_noticed(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux")
-def test_a_camera_held_at_another_size_is_refused_with_that_size(
+def test_a_camera_in_use_at_another_size_is_refused_with_that_size(
     sink: VirtualCameraSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(v4l2, "loopback_format", lambda _: "YU12:640x480@30/1")
     with pytest.raises(SinkUnavailableError, match="use --size 640x480"):
         sink.open(SIZE, 30)
-    assert Device.made[0].closed == 1
+    assert FakeDevice.opened[0].closed == 1
 
 
 @pytest.mark.parametrize(
-    ("platform", "says"),
+    ("platform", "message"),
     [("win32", "install OBS Studio"), ("darwin", "Start Virtual Camera"), ("linux", "stylecam setup")],
 )
 def test_each_system_is_told_how_to_get_a_virtual_camera(
-    platform: str, says: str, monkeypatch: pytest.MonkeyPatch
+    platform: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-    assert says in install_hint()
+    assert message in install_hint()
 
 
 def test_the_array_may_be_reused_after_writing(sink: VirtualCameraSink) -> None:
@@ -221,10 +221,10 @@ def test_the_array_may_be_reused_after_writing(sink: VirtualCameraSink) -> None:
     image = gray_image(10, SIZE)
     sink.write(Frame(image, 0, 0.0))
     image[:] = 200
-    assert Device.made[0].frames[0].max() == 10
+    assert FakeDevice.opened[0].frames[0].max() == 10
 
 
-def test_without_an_answer_from_the_backend_viewers_are_unknown(sink: VirtualCameraSink) -> None:
+def test_viewers_are_unknown_with_other_backends(sink: VirtualCameraSink) -> None:
     sink.open(SIZE, 30)
     assert sink.has_viewers() is None
 
@@ -235,7 +235,7 @@ def test_a_loopback_device_has_viewers_while_a_program_reads_it(
 ) -> None:
     from stylecam.media import v4l2_readers as readers
 
-    class Someone(readers.ReaderDetector):
+    class FakeDetector(readers.ReaderDetector):
         closed = 0
 
         def reading(self) -> bool:
@@ -244,15 +244,15 @@ def test_a_loopback_device_has_viewers_while_a_program_reads_it(
         def close(self) -> None:
             self.closed += 1
 
-    someone = Someone()
-    monkeypatch.setattr(readers, "reader_detector", lambda _: someone)
+    detector = FakeDetector()
+    monkeypatch.setattr(readers, "reader_detector", lambda _: detector)
     loopback = v4l2.Capability("/dev/video-none", "stylecam", "v4l2 loopback", "", v4l2.OUTPUT)
     monkeypatch.setattr(v4l2, "device_paths", lambda: [loopback.path])
     monkeypatch.setattr(v4l2, "query_capability", lambda _: loopback)
     sink.open(SIZE, 30)
     assert sink.has_viewers() is True
     sink.close()
-    assert (sink.has_viewers(), someone.closed) == (False, 1)
+    assert (sink.has_viewers(), detector.closed) == (False, 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is a part of Linux")

@@ -1,4 +1,4 @@
-"""The preview window, without a window: the screen is the test's."""
+"""Tests of the preview window with fakes of OpenCV's window functions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.doubles import frame
 SIZE = Size(128, 96)
 
 
-class Screen:
-    """Stands in for OpenCV's windows."""
+class FakeScreen:
+    """Stands in for OpenCV's windows; the test sets the pressed key and whether the window is visible."""
 
     def __init__(self) -> None:
         self.shown: list[np.ndarray] = []
@@ -31,8 +31,8 @@ class Screen:
 
 
 @pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    screen = Screen()
+def screen(monkeypatch: pytest.MonkeyPatch) -> FakeScreen:
+    screen = FakeScreen()
     monkeypatch.setattr(window, "_display_problem", lambda: None)
     monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
     monkeypatch.setattr(cv2, "resizeWindow", lambda *_: None)
@@ -51,7 +51,7 @@ def half_white() -> Frame:
 
 @pytest.mark.parametrize(("mirrored", "left"), [(True, 0), (False, 255)])
 def test_the_preview_is_mirrored_unless_the_picture_is_mirrored_already(
-    screen: Screen, mirrored: bool, left: int
+    screen: FakeScreen, mirrored: bool, left: int
 ) -> None:
     sink = WindowSink(mirrored)
     sink.open(SIZE, 30)
@@ -60,7 +60,7 @@ def test_the_preview_is_mirrored_unless_the_picture_is_mirrored_already(
     assert screen.shown[0][0, 0, 0] == left
 
 
-def test_the_newest_picture_is_shown_once(screen: Screen) -> None:
+def test_the_newest_picture_is_shown_once(screen: FakeScreen) -> None:
     sink = WindowSink()
     sink.open(SIZE, 30)
     sink.write(frame(0))
@@ -70,7 +70,7 @@ def test_the_newest_picture_is_shown_once(screen: Screen) -> None:
     assert len(screen.shown) == 1
 
 
-def test_a_key_pressed_in_the_window_is_passed_on(screen: Screen) -> None:
+def test_a_key_pressed_in_the_window_is_passed_on(screen: FakeScreen) -> None:
     sink = WindowSink()
     sink.open(SIZE, 30)
     sink.write(frame())
@@ -79,7 +79,7 @@ def test_a_key_pressed_in_the_window_is_passed_on(screen: Screen) -> None:
 
 
 @pytest.mark.parametrize("code", [0xFF51, 0x25_00_00, 0xFFE1, 27, 13])
-def test_arrows_and_other_special_keys_are_no_letters(screen: Screen, code: int) -> None:
+def test_special_keys_are_ignored(screen: FakeScreen, code: int) -> None:
     sink = WindowSink()
     sink.open(SIZE, 30)
     sink.write(frame())
@@ -87,21 +87,21 @@ def test_arrows_and_other_special_keys_are_no_letters(screen: Screen, code: int)
     assert sink.show() is None
 
 
-def test_no_key_is_none(screen: Screen) -> None:
+def test_without_a_key_press_none_is_returned(screen: FakeScreen) -> None:
     sink = WindowSink()
     sink.open(SIZE, 30)
     sink.write(frame())
     assert sink.show() is None
 
 
-def test_before_the_first_picture_there_is_no_window(screen: Screen) -> None:
+def test_before_the_first_picture_there_is_no_window(screen: FakeScreen) -> None:
     sink = WindowSink()
     sink.open(SIZE, 30)
     assert sink.show() is None
     assert screen.shown == []
 
 
-def test_closing_the_window_is_noticed_and_ends_its_output(screen: Screen) -> None:
+def test_closing_the_window_is_noticed_and_ends_its_output(screen: FakeScreen) -> None:
     sink = WindowSink()
     sink.open(SIZE, 30)
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_closing_the_window_is_noticed_and_ends_its_output(screen: Screen) -> No
         sink.write(frame())
 
 
-def test_the_window_is_destroyed_once(screen: Screen) -> None:
+def test_the_window_is_destroyed_once(screen: FakeScreen) -> None:
     sink = WindowSink()
     sink.open(SIZE, 30)
     sink.write(frame())
@@ -124,13 +124,13 @@ def test_the_window_is_destroyed_once(screen: Screen) -> None:
     assert screen.destroyed == 1
 
 
-def test_without_a_display_it_says_so_and_what_else_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_display_it_is_refused_with_an_alternative(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "_display_problem", lambda: "cannot connect to the X display")
     with pytest.raises(SinkUnavailableError, match="cannot connect to the X display; use --output web"):
         WindowSink().open(SIZE, 30)
 
 
-def test_a_missing_display_is_found_out_without_opening_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_display_is_detected_without_opening_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     problem = window._display_problem()

@@ -1,4 +1,4 @@
-"""A physical camera, played by a stand-in for cv2.VideoCapture."""
+"""Tests of the camera source with a fake cv2.VideoCapture."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ SIZE = Size(1280, 720)
 WEBCAM = Camera(0, "HD Webcam", "/dev/video0", "usb-1", modes=(Mode("MJPG", 1280, 720, 30.0),))
 
 
-class Lens:
-    """Stands in for cv2.VideoCapture: what is plugged in, and what it gives."""
+class FakeCapture:
+    """Stands in for cv2.VideoCapture; class attributes set whether it opens and what it delivers."""
 
-    made: ClassVar[list[Lens]] = []
+    opened: ClassVar[list[FakeCapture]] = []
     opens = True
-    gives = True
+    delivers = True
     noise = True
     picture: ClassVar[Any] = None
     size: ClassVar[tuple[int, int]] = (1280, 720)
 
-    def __init__(self, index: int, backend: int, wishes: list[int] | None = None) -> None:
+    def __init__(self, index: int, backend: int, parameters: list[int] | None = None) -> None:
         self.index, self.released, self.count = index, False, 0
         self.set_calls: list[int] = []
-        Lens.made.append(self)
+        FakeCapture.opened.append(self)
 
     def isOpened(self) -> bool:  # noqa: N802
         return self.opens
@@ -55,14 +55,14 @@ class Lens:
 
     def grab(self) -> bool:
         self.count += 1
-        return self.gives
+        return self.delivers
 
     def retrieve(self) -> tuple[bool, Image | None]:
-        if isinstance(Lens.picture, Exception):
-            raise Lens.picture
-        if Lens.picture is not None:
-            given: tuple[bool, Image | None] = Lens.picture
-            return given
+        if isinstance(FakeCapture.picture, Exception):
+            raise FakeCapture.picture
+        if FakeCapture.picture is not None:
+            result: tuple[bool, Image | None] = FakeCapture.picture
+            return result
         image = np.full((72, 128, 3), 90, np.uint8)
         if self.noise:
             image[:] = self.count % 200
@@ -73,17 +73,17 @@ class Lens:
 
 
 @pytest.fixture(autouse=True)
-def plugged(monkeypatch: pytest.MonkeyPatch) -> list[Camera]:
-    """The cameras plugged in; the test may change the list."""
-    plugged = [WEBCAM]
-    for name, value in (("made", []), ("opens", True), ("gives", True), ("noise", True), ("picture", None)):
-        monkeypatch.setattr(Lens, name, value)
-    monkeypatch.setattr(cv2, "VideoCapture", Lens)
-    monkeypatch.setattr(camera, "list_cameras", lambda: list(plugged))
+def connected_cameras(monkeypatch: pytest.MonkeyPatch) -> list[Camera]:
+    """Replace the connected cameras by one webcam; return the list, which the test may change."""
+    connected_cameras = [WEBCAM]
+    for name, value in (("opened", []), ("opens", True), ("delivers", True), ("noise", True), ("picture", None)):
+        monkeypatch.setattr(FakeCapture, name, value)
+    monkeypatch.setattr(cv2, "VideoCapture", FakeCapture)
+    monkeypatch.setattr(camera, "list_cameras", lambda: list(connected_cameras))
     monkeypatch.setattr(v4l2, "holders", lambda _: [])
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(Path, "exists", lambda _: True)
-    return plugged
+    return connected_cameras
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def source(clock: ManualClock) -> CameraSource:
     return CameraSource(WEBCAM, clock)
 
 
-def test_pictures_come_numbered_and_timed(source: CameraSource, clock: ManualClock) -> None:
+def test_frames_have_an_index_and_a_capture_time(source: CameraSource, clock: ManualClock) -> None:
     source.open(SIZE, 30)
     frames = []
     for _ in range(3):
@@ -102,16 +102,16 @@ def test_pictures_come_numbered_and_timed(source: CameraSource, clock: ManualClo
     assert frames[2].captured_at == clock.now()
 
 
-def test_motion_jpeg_is_asked_for_before_size_and_rate(source: CameraSource) -> None:
+def test_motion_jpeg_is_requested_before_size_and_rate(source: CameraSource) -> None:
     source.open(SIZE, 30)
-    asked = Lens.made[0].set_calls
-    assert asked[:4] == [
+    requested = FakeCapture.opened[0].set_calls
+    assert requested[:4] == [
         cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS,
     ]  # fmt: skip
 
 
-def test_what_the_camera_really_delivers_is_described(source: CameraSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lens, "size", (640, 480))
+def test_the_delivered_size_and_format_are_described(source: CameraSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeCapture, "size", (640, 480))
     source.open(SIZE, 30)
     described = source.describe()
     assert described["name"] == "HD Webcam (/dev/video0)"
@@ -129,7 +129,7 @@ def test_the_reported_rate_is_measured(source: CameraSource, clock: ManualClock)
 def test_an_unplugged_camera_is_lost(source: CameraSource) -> None:
     source.open(SIZE, 30)
     source.read()
-    Lens.gives = False
+    FakeCapture.delivers = False
     with pytest.raises(SourceLostError, match="still plugged in"):
         source.read()
 
@@ -139,54 +139,57 @@ def test_an_unplugged_camera_is_lost(source: CameraSource) -> None:
     [(False, None), (True, np.zeros((72, 128), np.uint8)), cv2.error("bad JPEG")],
     ids=["none", "grey", "jpeg"],
 )
-def test_a_damaged_picture_is_skipped_and_many_in_a_row_are_a_loss(source: CameraSource, picture: Any) -> None:
+def test_a_damaged_picture_is_skipped_and_many_in_a_row_lose_the_source(source: CameraSource, picture: Any) -> None:
     source.open(SIZE, 30)
     source.read()
-    whole, Lens.picture = Lens.picture, picture
+    whole, FakeCapture.picture = FakeCapture.picture, picture
     assert source.read() is None
-    Lens.picture = whole
+    FakeCapture.picture = whole
     assert source.read() is not None
-    Lens.picture = picture
+    FakeCapture.picture = picture
     for _ in range(MAX_DAMAGED - 1):
         assert source.read() is None
     with pytest.raises(SourceLostError, match="only damaged pictures"):
         source.read()
 
 
-def test_a_camera_that_is_gone_is_not_found_again(source: CameraSource, plugged: list[Camera]) -> None:
-    plugged.clear()
+def test_a_disconnected_camera_is_not_found(source: CameraSource, connected_cameras: list[Camera]) -> None:
+    connected_cameras.clear()
     with pytest.raises(CameraNotFoundError, match="plug it in again"):
         source.open(SIZE, 30)
 
 
-def test_a_camera_plugged_in_elsewhere_is_found_under_its_name(source: CameraSource, plugged: list[Camera]) -> None:
-    plugged[:] = [Camera(1, "Other", "/dev/video1", "usb-9"), Camera(4, "HD Webcam", "/dev/video4", "usb-7")]
+def test_a_camera_on_another_port_is_found_by_its_name(source: CameraSource, connected_cameras: list[Camera]) -> None:
+    connected_cameras[:] = [Camera(1, "Other", "/dev/video1", "usb-9"), Camera(4, "HD Webcam", "/dev/video4", "usb-7")]
     source.open(SIZE, 30)
-    assert Lens.made[-1].index == 4
+    assert FakeCapture.opened[-1].index == 4
     assert source.name == "HD Webcam (/dev/video4)"
 
 
 def test_of_two_cameras_with_one_name_the_one_at_the_same_port_wins(
-    source: CameraSource, plugged: list[Camera]
+    source: CameraSource, connected_cameras: list[Camera]
 ) -> None:
-    plugged[:] = [Camera(3, "HD Webcam", "/dev/video3", "usb-2"), Camera(4, "HD Webcam", "/dev/video4", "usb-1")]
+    connected_cameras[:] = [
+        Camera(3, "HD Webcam", "/dev/video3", "usb-2"),
+        Camera(4, "HD Webcam", "/dev/video4", "usb-1"),
+    ]
     source.open(SIZE, 30)
-    assert Lens.made[-1].index == 4
+    assert FakeCapture.opened[-1].index == 4
 
 
-@pytest.mark.parametrize("how", ["opens", "gives"])
+@pytest.mark.parametrize("attribute", ["opens", "delivers"])
 def test_a_busy_camera_names_the_program_that_holds_it(
-    source: CameraSource, how: str, monkeypatch: pytest.MonkeyPatch
+    source: CameraSource, attribute: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Lens, how, False)
+    monkeypatch.setattr(FakeCapture, attribute, False)
     monkeypatch.setattr(v4l2, "holders", lambda _: [(42, "zoom")])
     with pytest.raises(CameraBusyError, match=r"in use by zoom \(process 42\)"):
         source.open(SIZE, 30)
-    assert Lens.made[-1].released
+    assert FakeCapture.opened[-1].released
 
 
-def test_a_camera_that_gives_nothing_without_a_known_holder_gets_a_hint(source: CameraSource) -> None:
-    Lens.gives = False
+def test_a_camera_without_pictures_or_known_holder_gets_a_hint(source: CameraSource) -> None:
+    FakeCapture.delivers = False
     with pytest.raises(CameraBusyError, match="another program may hold it"):
         source.open(SIZE, 30)
 
@@ -197,54 +200,56 @@ def read_for(source: CameraSource, clock: ManualClock, seconds: float) -> None:
         source.read()
 
 
-def test_a_picture_that_never_changes_means_the_driver_repeats_itself(source: CameraSource, clock: ManualClock) -> None:
+def test_a_picture_that_never_changes_loses_the_source(source: CameraSource, clock: ManualClock) -> None:
     source.open(SIZE, 30)
     read_for(source, clock, 1)
-    Lens.noise = False
+    FakeCapture.noise = False
     with pytest.raises(SourceLostError, match="the very same picture"):
         read_for(source, clock, FROZEN_S + 2)
 
 
 def test_a_still_picture_is_accepted_after_reopening_the_camera(source: CameraSource, clock: ManualClock) -> None:
-    Lens.noise = False
+    FakeCapture.noise = False
     source.open(SIZE, 30)
     with pytest.raises(SourceLostError):
         read_for(source, clock, FROZEN_S + 2)
     source.close()
     source.open(SIZE, 30)
     read_for(source, clock, 5 * FROZEN_S)
-    assert len(Lens.made) == 2
+    assert len(FakeCapture.opened) == 2
 
 
-def test_after_the_shutter_was_opened_a_repeating_driver_is_noticed_again(
+def test_after_the_picture_has_changed_a_repeating_driver_is_noticed_again(
     source: CameraSource, clock: ManualClock
 ) -> None:
-    Lens.noise = False
+    FakeCapture.noise = False
     source.open(SIZE, 30)
     with pytest.raises(SourceLostError):
         read_for(source, clock, FROZEN_S + 2)
     source.open(SIZE, 30)
-    Lens.noise = True
+    FakeCapture.noise = True
     read_for(source, clock, 1)
-    Lens.noise = False
+    FakeCapture.noise = False
     with pytest.raises(SourceLostError):
         read_for(source, clock, FROZEN_S + 2)
 
 
-def test_closing_lets_the_camera_go_and_may_be_done_twice(source: CameraSource) -> None:
+def test_closing_releases_the_camera_and_may_be_done_twice(source: CameraSource) -> None:
     source.close()
     source.open(SIZE, 30)
     source.close()
     source.close()
-    assert Lens.made[0].released
+    assert FakeCapture.opened[0].released
 
 
-def test_reading_a_closed_camera_is_a_loss_and_no_crash(source: CameraSource) -> None:
+def test_reading_a_closed_camera_raises_source_lost(source: CameraSource) -> None:
     with pytest.raises(SourceLostError):
         source.read()
 
 
-def test_a_camera_without_permission_tells_the_remedy(source: CameraSource, plugged: list[Camera]) -> None:
-    plugged[:] = [replace(camera, problem="no permission; run: sudo usermod") for camera in plugged]
+def test_a_camera_without_permission_is_refused_with_the_remedy(
+    source: CameraSource, connected_cameras: list[Camera]
+) -> None:
+    connected_cameras[:] = [replace(camera, problem="no permission; run: sudo usermod") for camera in connected_cameras]
     with pytest.raises(CameraBusyError, match="no permission; run: sudo usermod"):
         source.open(SIZE, 30)

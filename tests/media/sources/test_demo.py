@@ -1,4 +1,4 @@
-"""The built-in portrait and the test pattern deliver what was requested."""
+"""Tests of the built-in portrait and of the timestamp pattern."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_demo_fills_any_size_without_a_border(size: tuple[int, int], clock: 
     assert image.std() > 15
 
 
-def test_the_demo_has_a_sensors_noise(clock: ManualClock) -> None:
+def test_the_demo_has_sensor_noise(clock: ManualClock) -> None:
     source = opened(DemoSource(clock), Size(640, 360))
     first, second = read(source).image, read(source).image
     assert 0.5 < float(cv2.absdiff(first, second).mean()) < 10
@@ -65,14 +65,14 @@ def test_after_a_pause_the_demo_does_not_catch_up(clock: ManualClock) -> None:
     assert times[-1] - times[0] >= 1.99 / 30
 
 
-def _stamp(image: Image) -> float:
+def _read_seconds(image: Image) -> float:
     seconds = read_timestamp(image)
     assert seconds is not None
     return seconds
 
 
-def test_the_test_pattern_holds_its_capture_time(clock: ManualClock) -> None:
+def test_the_timestamp_pattern_shows_the_capture_time(clock: ManualClock) -> None:
     source = opened(TimestampSource(clock), Size(1280, 720))
     for _ in range(5):
         frame = read(source)
-        assert _stamp(frame.image) == pytest.approx(frame.captured_at, abs=2e-4)
+        assert _read_seconds(frame.image) == pytest.approx(frame.captured_at, abs=2e-4)

@@ -1,4 +1,4 @@
-"""Finding a camera by what a user calls it."""
+"""Tests of listing cameras and of finding one by what a user writes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_unknown_camera_is_refused_with_the_available_ones(requested: str) ->
     assert all(str(camera) in str(caught.value) for camera in ALL)
 
 
-def test_without_any_camera_it_says_so() -> None:
+def test_without_any_camera_the_error_says_so() -> None:
     with pytest.raises(CameraNotFoundError, match="no camera at all"):
         find_camera("0", [])
 
@@ -60,69 +60,69 @@ def test_the_first_camera_is_a_real_one_that_can_be_used() -> None:
     assert first_camera([LOOPBACK, LOCKED, PRO, WEBCAM]) is PRO
 
 
-def test_when_none_can_be_used_each_ones_reason_is_given() -> None:
+def test_when_no_camera_can_be_used_all_reasons_are_given() -> None:
     with pytest.raises(CameraNotFoundError) as caught:
         first_camera([LOOPBACK, LOCKED])
     assert "stylecam (/dev/video10): a virtual camera" in str(caught.value)
     assert "no permission" in str(caught.value)
 
 
-def test_a_camera_is_ready_for_json() -> None:
+def test_a_camera_can_be_written_as_json() -> None:
     camera = Camera(0, "HD Webcam", "/dev/video0", modes=(Mode("MJPG", 1280, 720, 30.0),))
     assert json.loads(json.dumps(camera.as_dict()))["modes"][0]["fourcc"] == "MJPG"
 
 
-class Machine:
-    """Video devices as the kernel would describe them."""
+class FakeVideoDevices:
+    """Video devices as the kernel describes them."""
 
     def __init__(self) -> None:
-        self.says: dict[str, Capability | OSError] = {}
+        self.capabilities: dict[str, Capability | OSError] = {}
 
     def add(self, path: str, card: str, driver: str = "uvcvideo", flags: int = v4l2.CAPTURE) -> None:
-        self.says[path] = Capability(path, card, driver, "usb-1", flags)
+        self.capabilities[path] = Capability(path, card, driver, "usb-1", flags)
 
     def query_capability(self, path: str) -> Capability:
-        answer = self.says[path]
-        if isinstance(answer, OSError):
-            raise answer
-        return answer
+        capability = self.capabilities[path]
+        if isinstance(capability, OSError):
+            raise capability
+        return capability
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    machine = Machine()
+def video_devices(monkeypatch: pytest.MonkeyPatch) -> FakeVideoDevices:
+    video_devices = FakeVideoDevices()
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(v4l2, "device_paths", lambda: list(machine.says))
-    monkeypatch.setattr(v4l2, "query_capability", machine.query_capability)
+    monkeypatch.setattr(v4l2, "device_paths", lambda: list(video_devices.capabilities))
+    monkeypatch.setattr(v4l2, "query_capability", video_devices.query_capability)
     monkeypatch.setattr(v4l2, "list_modes", lambda _: [Mode("MJPG", 1280, 720, 30.0)])
-    return machine
+    return video_devices
 
 
-def test_devices_that_give_no_pictures_are_no_cameras(machine: Machine) -> None:
-    machine.add("/dev/video0", "HD Webcam")
-    machine.add("/dev/video1", "HD Webcam", flags=0x00800000)  # its metadata device
+def test_devices_without_video_capture_are_not_cameras(video_devices: FakeVideoDevices) -> None:
+    video_devices.add("/dev/video0", "HD Webcam")
+    video_devices.add("/dev/video1", "HD Webcam", flags=0x00800000)  # its metadata device
     assert [camera.path for camera in list_cameras()] == ["/dev/video0"]
 
 
-def test_a_loopback_device_is_marked_as_virtual(machine: Machine) -> None:
-    machine.add("/dev/video10", "stylecam", "v4l2 loopback", v4l2.OUTPUT)
+def test_a_loopback_device_is_marked_as_virtual(video_devices: FakeVideoDevices) -> None:
+    video_devices.add("/dev/video10", "stylecam", "v4l2 loopback", v4l2.OUTPUT)
     assert [camera.virtual for camera in list_cameras()] == [True]
 
 
-def test_a_camera_without_permission_is_listed_with_the_remedy(machine: Machine) -> None:
-    machine.says["/dev/video0"] = PermissionError(13, "Permission denied")
+def test_a_camera_without_permission_is_listed_with_the_remedy(video_devices: FakeVideoDevices) -> None:
+    video_devices.capabilities["/dev/video0"] = PermissionError(13, "Permission denied")
     (camera,) = list_cameras()
     assert "usermod -aG video" in (camera.problem or "")
 
 
-def test_a_camera_unplugged_during_the_search_is_left_out(machine: Machine) -> None:
-    machine.says["/dev/video0"] = OSError(19, "No such device")
-    machine.add("/dev/video2", "HD Webcam")
+def test_a_camera_unplugged_during_the_search_is_left_out(video_devices: FakeVideoDevices) -> None:
+    video_devices.capabilities["/dev/video0"] = OSError(19, "No such device")
+    video_devices.add("/dev/video2", "HD Webcam")
     assert [camera.index for camera in list_cameras()] == [2]
 
 
-def test_a_cameras_sizes_and_rates_are_listed(machine: Machine) -> None:
-    machine.add("/dev/video0", "HD Webcam")
+def test_a_cameras_sizes_and_rates_are_listed(video_devices: FakeVideoDevices) -> None:
+    video_devices.add("/dev/video0", "HD Webcam")
     assert list_cameras()[0].modes == (Mode("MJPG", 1280, 720, 30.0),)
 
 

@@ -1,4 +1,4 @@
-"""From `--camera` to a source."""
+"""Tests of making a source from the value of --camera."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from stylecam.utils.clock import ManualClock
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a video, a picture and a folder, on a machine with one camera."""
+def _files_and_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with a video, a picture and a folder, on a machine with one real camera."""
     for name in ("clip.mp4", "clip.xyz", "face.JPG"):
         (tmp_path / name).touch()
     (tmp_path / "holiday").mkdir()
@@ -62,7 +62,7 @@ def test_each_value_of_the_camera_option_has_its_source(
 
 
 @pytest.mark.parametrize("requested", ["missing.mp4", "folder/missing.xyz", "./missing"])
-def test_a_file_that_is_not_there_is_not_taken_for_a_cameras_name(requested: str, clock: ManualClock) -> None:
+def test_a_missing_file_is_not_taken_for_a_cameras_name(requested: str, clock: ManualClock) -> None:
     with pytest.raises(SourceUnreadableError, match="there is no file"):
         make_source(requested, clock)
 
@@ -74,13 +74,13 @@ def test_an_unknown_camera_is_an_error(requested: str, clock: ManualClock) -> No
 
 
 @pytest.mark.parametrize("requested", ["~nobody-of-this-name/clip.mp4", "x" * 5000, "a\0b"])
-def test_an_impossible_path_is_refused_in_words(requested: str, clock: ManualClock) -> None:
+def test_an_impossible_path_is_refused_with_a_stylecam_error(requested: str, clock: ManualClock) -> None:
     with pytest.raises((SourceError, ValueError)) as caught:
         make_source(requested, clock)
     assert type(caught.value).__module__ == "stylecam.errors"
 
 
-def test_without_a_real_camera_there_is_no_camera(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_virtual_camera_is_not_chosen_by_default(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_factory, "list_cameras", lambda: [Camera(10, "stylecam", "/dev/video10", virtual=True)])
     with pytest.raises(CameraNotFoundError, match="no camera found"):
         make_source(None, clock)

@@ -1,4 +1,4 @@
-"""Video files play at their own rate in a loop; streams that do not answer are named."""
+"""Tests of playing video files in a loop and of streams that do not answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(source: Source) -> Frame:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """Ten frames at 10 a second, each brighter than the one before."""
+    """Write a video of ten frames at 10 fps, each brighter than the previous one."""
     path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE)
     for i in range(10):
@@ -34,14 +34,14 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
-def brightness(frame: Frame) -> int:
+def frame_number(frame: Frame) -> int:
     return round((float(frame.image.mean()) - 20) / 20)
 
 
 def test_a_video_plays_all_its_frames_in_order(clip: Path, clock: ManualClock) -> None:
     source = VideoSource(str(clip), clock)
     source.open(SIZE, 30)
-    assert [brightness(read(source)) for _ in range(10)] == list(range(10))
+    assert [frame_number(read(source)) for _ in range(10)] == list(range(10))
     source.close()
 
 
@@ -53,13 +53,13 @@ def test_a_video_plays_at_its_own_rate(clip: Path, clock: ManualClock) -> None:
     assert np.diff(times) == pytest.approx([0.1] * 8, abs=0.002)
 
 
-def test_a_video_begins_again_at_its_end(clip: Path, clock: ManualClock) -> None:
+def test_a_video_starts_again_at_its_end(clip: Path, clock: ManualClock) -> None:
     source = VideoSource(str(clip), clock)
     source.open(SIZE, 30)
-    shown = [brightness(read(source)) for _ in range(30)]
+    numbers = [frame_number(read(source)) for _ in range(30)]
     source.close()
-    start = shown.index(0)
-    assert shown[start : start + 20] == list(range(10)) * 2
+    start = numbers.index(0)
+    assert numbers[start : start + 20] == list(range(10)) * 2
 
 
 def test_a_loop_keeps_the_rate(clip: Path, clock: ManualClock) -> None:
@@ -70,23 +70,23 @@ def test_a_loop_keeps_the_rate(clip: Path, clock: ManualClock) -> None:
     assert times[-1] - times[0] == pytest.approx(2.9, abs=0.15)
 
 
-def test_frames_go_on_counting_through_the_loop(clip: Path, clock: ManualClock) -> None:
+def test_the_frame_index_keeps_counting_through_the_loop(clip: Path, clock: ManualClock) -> None:
     source = VideoSource(str(clip), clock)
     source.open(SIZE, 30)
     assert [read(source).index for _ in range(15)] == list(range(15))
     source.close()
 
 
-def test_a_slow_reader_skips_frames_and_the_video_keeps_its_time(clip: Path, clock: ManualClock) -> None:
+def test_a_slow_reader_skips_frames(clip: Path, clock: ManualClock) -> None:
     source = VideoSource(str(clip), clock)
     source.open(SIZE, 30)
     read(source)
     clock.advance(0.55)
-    assert 4 <= brightness(read(source)) <= 6
+    assert 4 <= frame_number(read(source)) <= 6
     source.close()
 
 
-def test_after_a_long_pause_the_video_goes_on_at_its_rate_and_does_not_race(clip: Path, clock: ManualClock) -> None:
+def test_after_a_long_pause_the_video_continues_at_its_rate(clip: Path, clock: ManualClock) -> None:
     source = VideoSource(str(clip), clock)
     source.open(SIZE, 30)
     read(source)
@@ -96,7 +96,7 @@ def test_after_a_long_pause_the_video_goes_on_at_its_rate_and_does_not_race(clip
     source.close()
 
 
-def test_a_file_is_no_live_source(clip: Path, clock: ManualClock) -> None:
+def test_a_file_is_not_a_live_source(clip: Path, clock: ManualClock) -> None:
     source = VideoSource(str(clip), clock)
     source.open(SIZE, 30)
     assert not source.live
@@ -107,13 +107,13 @@ def test_a_closed_video_may_be_opened_again(clip: Path, clock: ManualClock) -> N
     source = VideoSource(str(clip), clock)
     for _ in range(2):
         source.open(SIZE, 30)
-        assert brightness(read(source)) <= 1
+        assert frame_number(read(source)) <= 1
         source.close()
         source.close()
 
 
 @pytest.mark.parametrize("data", [b"", b"no video at all" * 50, bytes(5000)], ids=["empty", "text", "zeros"])
-def test_a_file_that_is_no_video_is_named(data: bytes, tmp_path: Path, clock: ManualClock) -> None:
+def test_a_file_that_is_not_a_video_is_named(data: bytes, tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(data)
     with pytest.raises(SourceUnreadableError, match=r"clip\.mp4 holds no video"):
@@ -125,19 +125,19 @@ def test_a_missing_video_is_named(tmp_path: Path, clock: ManualClock) -> None:
         VideoSource(str(tmp_path / "clip.mp4"), clock).open(SIZE, 30)
 
 
-def test_an_address_without_an_answer_is_named(clock: ManualClock) -> None:
+def test_an_address_that_does_not_answer_is_named(clock: ManualClock) -> None:
     with pytest.raises(SourceUnreadableError, match="does not send a video stream"):
         VideoSource("http://127.0.0.1:9/stream.mjpg", clock).open(SIZE, 30)
 
 
-def test_a_video_deleted_while_playing_is_a_loss_and_no_crash(
+def test_a_video_deleted_while_playing_raises_source_lost(
     clip: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = VideoSource(str(clip), clock)
     source.open(SIZE, 30)
     read(source)
 
-    class Ended:
+    class EndedCapture:
         def grab(self, *_: object) -> bool:
             return False
 
@@ -146,6 +146,6 @@ def test_a_video_deleted_while_playing_is_a_loss_and_no_crash(
         def release(self) -> None:
             pass
 
-    monkeypatch.setattr(source, "_capture", Ended())
+    monkeypatch.setattr(source, "_capture", EndedCapture())
     with pytest.raises(SourceLostError, match="ended or cannot be read"):
         source.read()

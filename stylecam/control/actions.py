@@ -32,7 +32,7 @@ Arguments = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class ActionContext:
-    """What an action may choose from: the styles and the presets that exist now."""
+    """The styles and the presets that exist now."""
 
     catalog: Catalog
     presets: Mapping[str, Preset] = field(default_factory=dict)
@@ -46,8 +46,6 @@ class Action:
     """Something a user can do while stylecam runs.
 
     Attributes:
-        name: how every surface calls it.
-        help: what it does, in a few words for the user.
         apply: computes the state after it; raises a StylecamError to refuse.
         parameters: its arguments, in the order in which people write them.
         hotkey: the default global hotkey, empty for none.

@@ -25,10 +25,8 @@ class Parameter:
     Attributes:
         name: its key in JSON objects and query strings.
         kind: `text`, `number`, `flag` or `weights` (style names to shares).
-        help: what it means, for people.
         required: False if the action has a default for it.
-        low: the least number allowed.
-        high: the greatest number allowed.
+        low, high: the range of a number.
         choices: words allowed in place of a number.
     """
 

@@ -41,7 +41,7 @@ class LiveState:
         return replace(self, look=replace(self.look, **changes))
 
     def describe(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """Return everything as a JSON object."""
         return {
             "version": self.version,
             "style": self.look.label,

@@ -1,7 +1,6 @@
-"""Choose the fastest engine: measured once for a machine, its libraries and a network, and remembered.
+"""Choose the fastest engine by running the network on a photo with all installed engines in turns.
 
-All engines give the same picture, but which is the fastest depends on the processor. So the installed ones run the
-network on the same picture, in turns. One that is broken, or gives another picture, is left out with the reason.
+Which one is the fastest depends on the processor. An engine that fails, or whose picture differs, is left out.
 """
 
 from __future__ import annotations
@@ -72,12 +71,7 @@ class EngineTiming:
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """The engine to use.
-
-    Attributes:
-        engine: ready to load networks.
-        reason: why this one, in one line; None if there was nothing to choose from.
-    """
+    """The engine to use, and in one line why it was chosen; None if there was no choice."""
 
     engine: Engine
     reason: str | None = None
@@ -85,14 +79,7 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True)
 class Autotuner:
-    """Chooses engines, and remembers what it measured in the file `path`.
-
-    Attributes:
-        path: the file with the measurements.
-        clock: tells the time.
-        make: makes an engine from its name, device and threads.
-        names: the engines to choose from.
-    """
+    """Chooses between the engines `names`, which `make` makes, and keeps its measurements in the file `path`."""
 
     path: Path
     clock: Clock

@@ -86,10 +86,7 @@ class Engine(ABC):
 
 
 class SessionCache:
-    """Keeps the sessions used last, so that an image of a size seen before needs no loading.
-
-    Used by one thread at a time.
-    """
+    """Keeps the sessions used last. Used by one thread at a time."""
 
     def __init__(self, engine: Engine, capacity: int | None = None, *, sizes_per_model: int | None = None) -> None:
         """Keep at most `capacity` sessions of `engine`, and `sizes_per_model` of one network; None for any number.

@@ -8,11 +8,9 @@ from functools import cache
 from typing import Any
 
 from stylecam.engines.device_engine import Array, DeviceEngine, DeviceNetwork, load_library
-from stylecam.engines.names import DEVICES_OF, check_names
+from stylecam.engines.names import check_names
 from stylecam.errors import EngineUnavailableError
 from stylecam.utils.resources import usable_cores
-
-DEVICES = DEVICES_OF["onnxruntime"]
 
 _PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
     # Trying all of cuDNN's algorithms takes seconds for each size; TF32 would round to 10 bits.
@@ -78,15 +76,15 @@ class _Bound:
 class OnnxRuntimeEngine(DeviceEngine):
     """ONNX Runtime on one device.
 
-    The library silently runs on the CPU what a device does not take, so each loaded network is asked which providers
-    it has. Where the device fails, the engine goes on with the CPU, and `trouble` says why.
+    The library silently runs on the CPU what a device does not take, so the providers of each loaded network are
+    checked.
     """
 
     name = "onnxruntime"
     network = _OnnxRuntimeNetwork
 
     def __init__(self, device: str = "auto", threads: int | None = None) -> None:
-        """Use `device`, one of `DEVICES`, with `threads` on the CPU; None for one a core.
+        """Use `device`, one of `names.DEVICES_OF`, with `threads` on the CPU; None for one a core.
 
         `auto` is the first device that the library was built for.
 

@@ -10,14 +10,12 @@ import cv2
 import numpy as np
 
 from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, check_constants, check_numbers
-from stylecam.engines.names import DEVICES_OF, check_names
+from stylecam.engines.names import check_names
 from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import PackedTensor, Tensor, pack_pixels, packed_to_image
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold_conversions
-
-DEVICES = DEVICES_OF["opencv"]
 
 _TARGETS = {
     "cpu": (cv2.dnn.DNN_BACKEND_OPENCV, cv2.dnn.DNN_TARGET_CPU),
@@ -51,7 +49,7 @@ class OpenCVEngine(Engine):
     name = "opencv"
 
     def __init__(self, device: str = "auto") -> None:
-        """Use `device`, one of `DEVICES`; `auto` is CUDA where it works, and otherwise the CPU.
+        """Use `device`, one of `names.DEVICES_OF`; `auto` is CUDA where it works, and otherwise the CPU.
 
         Raises:
             EngineUnavailableError: this OpenCV has no such device; the message says what to install.
@@ -76,7 +74,6 @@ class _OpenCVSession(InferenceSession):
         check_constants(model)
         self._model, self._device = model, device
         self._width, self._height = width, height
-        self._shape = model.output_shape(width, height)
         self._folded = fold_conversions(model)
         if self._folded is None:
             self._whole  # noqa: B018 - no other form can be loaded later
@@ -94,15 +91,15 @@ class _OpenCVSession(InferenceSession):
 
     @cached_property
     def _whole(self) -> _OpenCVNetwork:
-        return _OpenCVNetwork(
-            self._model, self._model.with_input_size(self._width, self._height), self._shape, self._inputs, self._device
-        )
+        data = self._model.with_input_size(self._width, self._height)
+        shape = self._model.output_shape(self._width, self._height)
+        return _OpenCVNetwork(self._model.path.name, data, shape, self._inputs(), self._device)
 
     @cached_property
     def _bare(self) -> _OpenCVNetwork:
         assert self._folded is not None
         data = self._folded.with_cell_input(self._width, self._height)
-        return _OpenCVNetwork(self._model, data, self._cells.shape, self._inputs, self._device)
+        return _OpenCVNetwork(self._model.path.name, data, self._cells.shape, self._inputs(), self._device)
 
     @cached_property
     def _cells(self) -> PackedTensor:
@@ -110,7 +107,6 @@ class _OpenCVSession(InferenceSession):
         side = self._folded.cell_size
         return np.empty((1, 3 * side**2, self._height // side, self._width // side), np.float32)
 
-    @property
     def _inputs(self) -> ExtraInputs:
         return ExtraInputs(self._model, self._width, self._height)
 
@@ -118,9 +114,8 @@ class _OpenCVSession(InferenceSession):
 class _OpenCVNetwork:
     """A network in cv2.dnn, loaded from the ONNX file `data`; its results must have `shape`."""
 
-    def __init__(self, model: Model, data: bytes, shape: tuple[int, ...], inputs: ExtraInputs, device: str) -> None:
-        self._name = model.path.name
-        self._shape, self._inputs = shape, inputs
+    def __init__(self, name: str, data: bytes, shape: tuple[int, ...], inputs: ExtraInputs, device: str) -> None:
+        self._name, self._shape, self._inputs = name, shape, inputs
         buffer = np.frombuffer(data, np.uint8)
         try:
             # OpenCV 5's new engine runs on the CPU only; the classic one has CUDA and OpenCL.

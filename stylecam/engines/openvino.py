@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from stylecam.engines.device_engine import Array, DeviceEngine, DeviceNetwork, load_library
-from stylecam.engines.names import DEVICES_OF, check_names
+from stylecam.engines.names import check_names
 from stylecam.errors import EngineUnavailableError
 from stylecam.utils.optional import error_summary
 from stylecam.utils.resources import usable_cores
-
-DEVICES = DEVICES_OF["openvino"]
 
 _ERRORS = (RuntimeError, ValueError, TypeError)  # what its Python binding raises for C++ exceptions
 
@@ -56,8 +54,7 @@ class _OpenVINONetwork(DeviceNetwork):
 class OpenVINOEngine(DeviceEngine):
     """OpenVINO on one device.
 
-    On a GPU it computes in half precision, which is its default there. Where the GPU fails, the engine goes on with the
-    CPU, and `trouble` says why.
+    On a GPU it computes in half precision, which is its default there.
     """
 
     name = "openvino"
@@ -66,7 +63,7 @@ class OpenVINOEngine(DeviceEngine):
     unpacks_pixels = True
 
     def __init__(self, device: str = "auto", threads: int | None = None) -> None:
-        """Use `device`, one of `DEVICES`, with `threads` on the CPU; None for one a core.
+        """Use `device`, one of `names.DEVICES_OF`, with `threads` on the CPU; None for one a core.
 
         `auto` is the CPU in full precision.
 

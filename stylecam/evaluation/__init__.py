@@ -1,1 +1,1 @@
-"""Measuring how good styles are. Nothing live imports this room; judging needs the extra `train` (PyTorch, onnx)."""
+"""Measure the speed and the quality of styles; quality needs the extra `train` (PyTorch, onnx)."""

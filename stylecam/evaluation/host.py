@@ -24,8 +24,8 @@ class HostInfo:
 
     Attributes:
         cores: how many hardware threads this process may use.
-        features: the vector instructions that matter; empty if the system does not tell.
-        load: the load average of the last minute, before the measurement; 0 if unknown.
+        features: its vector instructions; empty where unknown.
+        load: the load average of the last minute, before the measurement; 0 where unknown.
     """
 
     processor: str

@@ -1,4 +1,4 @@
-"""Counts the multiply-adds of a network's convolutions, with the onnx package."""
+"""Count the multiply-adds of a network's convolutions, with the onnx package."""
 
 from __future__ import annotations
 

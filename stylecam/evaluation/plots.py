@@ -1,4 +1,4 @@
-"""Draws the results of `stylecam bench` and `stylecam evaluate`; needs matplotlib."""
+"""Draw the results of `stylecam bench` and `stylecam evaluate`; needs matplotlib."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adds up how much of a long piece of work is done."""
+"""Report the progress of a long measurement."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 ProgressCallback = Callable[[float, str], None]
-"""Called with the share that is done, 0..1, and a line on what is being done."""
+"""Called with the share that is done, 0..1, and a line on the current step."""
 
 
 class EvaluationStoppedError(Exception):

@@ -138,8 +138,8 @@ class _Estimate:
 class Governor:
     """Chooses the finest rung whose predicted time fits the frame budget, for one network on one engine.
 
-    Call `observe` after each styled frame and `choose` before the next. Until the session of the chosen rung is warm,
-    the caller goes on with the old one; the governor sees frames of the old rung and waits.
+    Call `observe` after each styled frame and `choose` before the next. While the session of the chosen rung is being
+    built, frames of the old rung only update the estimates.
     """
 
     def __init__(self, rungs: tuple[Rung, ...], fps: float, busy_budget_ms: float = inf) -> None:

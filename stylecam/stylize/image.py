@@ -278,12 +278,12 @@ def _scaled(size: Size, scale: float) -> Size:
 
 
 def _reduced(image: Image, scale: float) -> Image:
-    """`image` with its sides multiplied by `scale` 0..1; itself for 1."""
+    """Return `image` with its sides multiplied by `scale` 0..1; itself for 1."""
     return resize(image, _scaled(Size(image.shape[1], image.shape[0]), scale))
 
 
 def _share(size: Size) -> float:
-    """By how much the sides of a picture of `size` shrink until a network takes it at once; 1 if it does."""
+    """Return the share to which the sides of a picture of `size` shrink for a network to take it whole; at most 1."""
     share = 1.0
     while (size.width * share + 2 * PADDING) * (size.height * share + 2 * PADDING) > MAX_UNTILED_PIXELS:
         share *= 0.98
@@ -291,7 +291,7 @@ def _share(size: Size) -> float:
 
 
 def _samples(image: Image) -> Iterator[Image]:
-    """Collages of windows of `image`, together the size a network takes at once, from four places of each ninth.
+    """Yield collages of windows of `image`, each of the size a network takes whole, from four places of each ninth.
 
     Not reduced copies: their finer detail has larger variances, by which a large picture would come out calmer than a
     small one. Only where windows would be slivers there is nothing better.
@@ -311,13 +311,13 @@ def _samples(image: Image) -> Iterator[Image]:
 
 
 def _places(length: int, window: int, end: int) -> list[int]:
-    """Where windows start: at the beginning (`end` 0) or the end (1) of each equal part of `length`."""
+    """Return where windows start: at the beginning (`end` 0) or the end (1) of each equal part of `length`."""
     part = length / SAMPLE_GRID
     return [int(number * part + end * (part - window)) for number in range(SAMPLE_GRID)]
 
 
 def _padded(image: Image) -> Size:
-    """The size of `image` with its rim, both sides multiples of 8."""
+    """Return the size of `image` with its padding, both sides multiples of 8."""
     height, width = image.shape[:2]
     return Size(*(-(-(side + 2 * PADDING) // 8) * 8 for side in (width, height)))
 
@@ -328,7 +328,7 @@ def _everything(image: Image) -> tuple[Span, Span]:
 
 
 def _window(image: Image, row: Span, column: Span) -> Image:
-    """The picture in a window; `row` and `column` count from the rim's corner. What lies outside is reflected."""
+    """Return the picture in a window, counted from the corner of the padding; what lies outside is reflected."""
     height, width = image.shape[:2]
     top, bottom = row.start - PADDING, row.end - PADDING
     left, right = column.start - PADDING, column.end - PADDING

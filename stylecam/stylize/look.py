@@ -19,11 +19,7 @@ Preset = Mapping[str, Any]
 class LookSettings:
     """The part of a look that can be set before a run as well as while it runs.
 
-    Attributes:
-        strength: 0..1, how much of the styled picture covers the camera picture.
-        steadiness: 0..1, how strongly flicker is removed where nothing moves.
-        scale: fixed processing size as a share of the output's, or None for the governor's choice.
-        mirror: publish left and right exchanged.
+    `scale` is the processing size as a share of the output's; None leaves it to the governor.
     """
 
     strength: float = option(
@@ -53,9 +49,7 @@ class LookSettings:
 class Look(LookSettings):
     """How frames are styled; replaced whole, never changed in place.
 
-    Attributes:
-        mix: the style or blend; None for the plain camera picture.
-        preserve_color: keep the camera's colours and take only light and dark of the styled picture.
+    `mix` is the style or blend; None for the plain camera picture.
     """
 
     mix: StyleMix | None = None

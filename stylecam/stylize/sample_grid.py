@@ -1,4 +1,4 @@
-"""Writes a grid of samples: pictures side by side, with the same height in all rows."""
+"""Write a grid of samples: pictures side by side, with the same height in all rows."""
 
 from __future__ import annotations
 

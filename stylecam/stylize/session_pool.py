@@ -53,7 +53,6 @@ class SessionPool:
     `padding` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
 
     Attributes:
-        engine: runs the sessions.
         capacity_megapixels: megapixels of all sessions to keep; those to keep warm may exceed it.
         fallback: an engine for networks that the engine cannot load or run; None if there is none.
         notices: what the user should know of fallbacks, in one line each, until the owner takes them out.

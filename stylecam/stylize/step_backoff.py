@@ -3,12 +3,10 @@
 A step that is left soon after it was taken was a mistake, of one of two kinds. The frames after it tell which:
 
 - **A load came.** With what those frames cost, the control law would have predicted that the step cannot hold. The
-  machine has less to give now, and the cost of frames will also show when that is over. Such a mistake only asks for a
+  machine has less to give now, and the cost of frames will also show when that is over. Such a mistake only requires a
   longer time without late frames, up to seconds, before any step up.
 - **The law is wrong about the step.** With what those frames cost, it would still predict that the step holds, and the
   step has not held before. This step and finer ones are tried less and less often.
-
-Pure arithmetic on observed times: no threads, no clock, no frames.
 """
 
 from __future__ import annotations
@@ -17,19 +15,19 @@ from statistics import median
 from typing import Any, Generic, Protocol, TypeVar
 
 CALM_S = 3.0
-"""Seconds of calm before a step up, and the least that either kind of mistake asks for."""
+"""Seconds of calm before a step up, and the least calm that either kind of mistake requires."""
 MISTAKE_WINDOW_S = 8.0
 """A step down within this many seconds of a step up, or within the present waits if they are longer, is a mistake."""
 FRAMES_TO_JUDGE = 15
 """The number of frames after a mistake by whose cost its kind is judged."""
 MAX_RETRY_WAIT_S = 600.0
-"""The calm asked for before a step about which the law is wrong doubles with each mistake, up to this many seconds."""
+"""The calm required before a step about which the law is wrong doubles with each mistake, up to this many seconds."""
 MAX_WIDE_RETRY_WAIT_S = 60.0
 """The same limit for a step predicted to fit by a wide margin, because the law is hardly ever so wrong."""
 MAX_LOAD_WAIT_S = 12.0
-"""The time without late frames asked for before any step up doubles with each load, up to this many seconds."""
+"""The time without late frames required before any step up doubles with each load, up to this many seconds."""
 LOAD_WAIT_HALVES_AFTER_S = 60.0
-"""The time asked for because of loads is halved after this many seconds without late frames."""
+"""The time required because of loads is halved after this many seconds without late frames."""
 
 
 class _Ordered(Protocol):

@@ -28,13 +28,7 @@ class ConnectionLimit:
     """
 
     def __init__(self, server: web.Server, most: int, head_s: float) -> None:
-        """Limit the connections of `server`.
-
-        Args:
-            server: takes over a connection once its first request has arrived.
-            most: how many connections may be open at once, including those that have sent nothing yet.
-            head_s: how long a connection may take to send the header of its first request, in seconds.
-        """
+        """Allow at most `most` open connections of `server`; each must send a header within `head_s` seconds."""
         self.server, self.most, self.head_s = server, most, head_s
         self.waiting: set[_WaitingConnection] = set()
         self.closed = False

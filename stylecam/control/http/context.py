@@ -1,4 +1,4 @@
-"""What the server needs of the live session."""
+"""Give the server access to the live session."""
 
 from __future__ import annotations
 
@@ -18,13 +18,10 @@ class ServerContext:
     """The live session as the server sees it. All functions may be called from any thread and return at once.
 
     Attributes:
-        control: takes commands.
-        catalog: the available styles.
-        broadcast: the published pictures as JPEG.
-        describe: turns a state, and the rest of what the page shows, into a JSON object.
+        describe: returns a state, with everything else that the page shows, as a JSON object.
         report: returns the current statistics as a JSON object.
         hotkeys: command to global key combination, as text.
-        thumbnails: the camera picture in each style, for the gallery; used on the server's event loop only.
+        thumbnails: used on the server's event loop only.
     """
 
     control: CommandQueue

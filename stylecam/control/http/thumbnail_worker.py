@@ -1,7 +1,7 @@
-"""The process that renders thumbnails for `stylecam.control.http.thumbnails`.
+"""Render thumbnails for `stylecam.control.http.thumbnails` in a process of its own.
 
-It reads requests from standard input, one line of JSON followed by the picture's bytes, and answers on standard output
-with one line of JSON followed by a JPEG. It uses one thread with the lowest priority. It is a separate process
+The process reads requests from standard input, each a line of JSON followed by the picture's bytes, and answers on
+standard output with a line of JSON followed by a JPEG. It uses one thread with the lowest priority. It is separate
 because OpenCV has one thread pool per process, where a thumbnail would delay the frames of the live picture.
 """
 
@@ -78,16 +78,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that what libraries print is not taken for an answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which then ends this one
-    lower_priority()
+    # It stays in the session of the main process, as Linux compares niceness within one session only (autogroups).
+    with contextlib.suppress(OSError, psutil.Error):
+        psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)
     cv2.setNumThreads(1)
     with contextlib.suppress(BrokenPipeError):
         serve(sys.stdin.buffer, answers)
-
-
-def lower_priority() -> None:
-    """Give this process the lowest priority.
-
-    It stays in the session of the main process, as Linux compares niceness within one session only (autogroups).
-    """
-    with contextlib.suppress(OSError, psutil.Error):
-        psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)

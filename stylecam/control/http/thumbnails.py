@@ -1,4 +1,4 @@
-"""The newest camera picture in each style, small, for the gallery; styled only when the page asks for it."""
+"""Stylize the newest camera picture, small, in each style for the gallery, when the page requests it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IDLE_S = 15.0
 TIMEOUT_S = 20.0
 """How long one thumbnail may take; the worker has the lowest priority, so it can be slow on a busy computer."""
 RETRY_S = 60.0
-"""A style that failed is not tried again for this long."""
+"""A style that failed is not retried for this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Thumbnails:
             )
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:  # TimeoutError: Python 3.10
             await self.close()
-            raise EngineRunError(f"{mix.label} could not be painted small: {error or 'it took too long'}") from error
+            raise EngineRunError(f"{mix.label} has no thumbnail: {error or 'it took too long'}") from error
         except asyncio.CancelledError:
             await self.close()  # otherwise its answer would be taken for that of the next request
             raise

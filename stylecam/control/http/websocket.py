@@ -61,7 +61,7 @@ class StateFeed:
         return bool(self._clients)
 
     def send_state(self) -> None:
-        """Send the current state."""
+        """Send the current state to all clients."""
         if self._clients:
             state = self._context.state()
             for client in self._clients:

@@ -1,4 +1,4 @@
-"""Which key stands for which command: plain keys, global hotkeys, and when a press of one counts.
+"""Map keys to commands: plain keys, global hotkeys, and which key events count as a press.
 
 Everything here works on key names and times in seconds. It opens no keyboard and reads no clock.
 """
@@ -29,7 +29,7 @@ _UNSHIFTED = dict(zip("!@#$%^&*()", "1234567890", strict=True)) | dict(zip("&é\
 """The digit of a key that produces another character: with Shift on a US keyboard, without Shift on a French one."""
 
 DEBOUNCE_S = 0.2
-"""A combination that was pressed again within this time is ignored."""
+"""A combination pressed twice within this time counts once."""
 AUTOREPEAT_S = 0.03
 """A key released and pressed again within this time is the keyboard's automatic repeat, not a second press."""
 FORGET_S = 5.0
@@ -40,9 +40,7 @@ FORGET_S = 5.0
 class KeyCombination:
     """One key and exactly the modifiers that must be held with it.
 
-    Attributes:
-        modifiers: a subset of `MODIFIERS`.
-        key: one lower-case character, or the name of a key such as `page_up`.
+    `key` is one lower-case character, or the name of a key such as `page_up`.
     """
 
     modifiers: frozenset[str]

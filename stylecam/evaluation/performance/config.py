@@ -91,5 +91,5 @@ class BenchConfig:
 
     @property
     def engine_sizes(self) -> tuple[Size, ...]:
-        """The sizes of the engines' pictures: what was asked for, rounded down to multiples of 8."""
+        """The sizes of the engines' pictures: the requested one, rounded down to multiples of 8, or `ENGINE_SIZES`."""
         return ENGINE_SIZES if self.size is None else (Size(*(side // 8 * 8 for side in self.size)),)

@@ -87,16 +87,13 @@ class LiveRunConfig:
         shared = cls(
             str(samples),
             config.seconds_of(kind),
-            config.cameras[0],
-            config.style,
-            config.live_size,
-            config.fps,
-            engine,
-            device,
-            config.threads,
-            config.cpu,
+            camera=config.cameras[0],
+            size=config.live_size,
+            engine=engine,
+            device=device,
             scale=config.scales[0],
             folders=tuple(map(str, config.folders)),
+            **{name: getattr(config, name) for name in ("style", "fps", "threads", "cpu")},
         )
         return replace(shared, **changes)
 

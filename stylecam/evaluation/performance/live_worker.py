@@ -1,7 +1,7 @@
-"""The process of one live run, so that the figures hold nothing but that run.
+"""Do one live run in a process of its own, so that the figures contain nothing else.
 
-It reads its `LiveRunConfig` as a line of JSON from standard input. When the input is closed, the run ends, so that it
-never outlives the process that started it. It appends what it sees to the file of samples.
+The process reads its `LiveRunConfig` as a line of JSON from standard input and appends its samples to a file. When the
+input is closed, the run ends, so that it never outlives the process that started it.
 """
 
 from __future__ import annotations

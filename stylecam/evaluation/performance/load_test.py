@@ -1,4 +1,4 @@
-"""Measures the governor while another program arrives, takes half of the processor, and leaves."""
+"""Measure the governor while another program arrives, takes half of the processor, and leaves."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LoadTestResult:
 
 
 def _quality(entry: LogEntry) -> tuple[Any, Any]:
-    """What the governor changes: the rung, and whether detail is computed."""
+    """Return what the governor changes: the rung, and whether detail is computed."""
     return entry["rung"], entry["detail"]
 
 

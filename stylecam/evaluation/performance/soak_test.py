@@ -1,4 +1,4 @@
-"""Measures a long run: one style after the other, load that comes and goes, a camera that is lost now and then."""
+"""Measure a long run: one style after the other, load that comes and goes, a camera that is lost now and then."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def script(seconds: float, cores: int) -> tuple[ScheduledEvent, ...]:
 def slope(times_s: Sequence[float], megabytes: Sequence[float]) -> float | None:
     """Return how many megabytes memory grows in ten minutes; None for fewer than three samples.
 
-    It is the median of the slopes between all pairs (Theil 1950, Sen 1968): memory that is taken for a moment and given
-    back does not count as a leak, also when the last sample falls on such a moment.
+    It is the median of the slopes between all pairs (Theil 1950, Sen 1968): memory that is taken for a moment and
+    returned does not count as a leak, also when the last sample falls on such a moment.
     """
     if len(times_s) < 3:
         return None

@@ -26,13 +26,7 @@ MAX_LIVE_RUNS = 100
 
 @dataclass(slots=True)
 class BenchReport:
-    """What was measured; a measurement that was not reached is None or empty.
-
-    Attributes:
-        style: the label of the style mix.
-        stopped: whether the user stopped it.
-        failure: what ended it early.
-    """
+    """What was measured; a measurement that was not reached is None or empty. `failure` is what ended it early."""
 
     host: HostInfo
     style: str

@@ -1,4 +1,4 @@
-"""What `stylecam evaluate` evaluates: styles, found in their banks, and what they are judged by."""
+"""Configure `stylecam evaluate`: the styles, and the pictures they are judged on."""
 
 from __future__ import annotations
 

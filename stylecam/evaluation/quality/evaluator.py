@@ -1,7 +1,6 @@
-"""Measures how good styles are: what they keep and take on, how steady they are, what they cost.
+"""Measure the quality of styles: content and style loss, flicker, warped error and cost.
 
-Every picture is painted by the network as it ships, through our own engine on the processor, by the network alone (see
-`ModelRunner`); only the losses need PyTorch.
+Pictures are stylized as described in `ModelRunner`; only the losses need PyTorch.
 """
 
 from __future__ import annotations
@@ -228,7 +227,7 @@ def write_cards(report: QualityReport) -> Iterator[Path]:
     """
     for model in {id(style.model): style.model for style in report.styles}.values():
         if Model.read(model.path).key != model.key:
-            raise TrainingFailedError(f"{model.path} changed while it was evaluated; evaluate again")
+            raise TrainingFailedError(f"{model.path} changed while it was evaluated; run the evaluation again")
         own = {one.card.index: one.card_metrics(report.environment) for one in report.styles if one.model is model}
         write_bytes(model.path, model.with_metadata(metadata_with(model, own)))
         yield model.path

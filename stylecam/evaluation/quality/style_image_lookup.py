@@ -1,4 +1,4 @@
-"""Finds the painting that a style was trained on, by the names of both."""
+"""Find the painting that a style was trained on, by the names of both."""
 
 from __future__ import annotations
 
@@ -64,20 +64,12 @@ def match_style_images(
 
 def _best(name: str, files: Sequence[Path]) -> list[Path]:
     """Return the files that match best, all equally well."""
-    ranked: dict[tuple[int, int], list[Path]] = {}
     short = re.sub(r"^(the|a|an|la|le|les|der|die|das)_", "", name)
+    ranks: dict[Path, tuple[int, int]] = {}
     for path in files:
         stem = re.sub(r"[^a-z0-9]+", "_", path.stem.lower())
-        for rank, fits in enumerate(
-            (
-                stem == name,
-                f"_{name}_" in f"_{stem}_",
-                f"_{short}_" in f"_{stem}_",
-                name in stem,
-                short in stem,
-            )
-        ):
-            if fits:
-                ranked.setdefault((rank, len(stem)), []).append(path)
-                break
-    return ranked[min(ranked)] if ranked else []
+        words = f"_{stem}_"
+        fits = (stem == name, f"_{name}_" in words, f"_{short}_" in words, name in stem, short in stem)
+        if any(fits):
+            ranks[path] = fits.index(True), len(stem)
+    return [path for path, rank in ranks.items() if rank == min(ranks.values())]

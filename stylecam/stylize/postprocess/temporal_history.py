@@ -80,8 +80,8 @@ class ParallelRows:
 class PaintingHistory:
     """A styled picture of h×w×3 in whole levels, with the remainder that rounding took from each of them.
 
-    The remainder is given back the next time. Otherwise small changes would be rounded away time and again, and levels
-    would stick one off.
+    The remainder is added the next time. Otherwise small changes would be rounded away repeatedly, and levels would
+    stick one off.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:

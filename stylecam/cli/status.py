@@ -95,7 +95,7 @@ def greeting(session: Session, catalog: Catalog) -> Iterator[str]:
     for output in report.outputs:
         yield f"output: {output.name}"
     if session.server is not None:
-        yield f"page: {session.server.link} (whoever has this link can watch and steer)"
+        yield f"page: {session.server.link} (whoever has this link can watch and control)"
     names = [f"{number} {card.name}" for number, card in enumerate(catalog.cards[:9], 1)]
     yield f"styles: {', '.join(names)}"
     keys = [f"{action.key} {action.help}" for action in ACTIONS.values() if action.key]

@@ -32,8 +32,8 @@ class TerminalConsole(Console):
 class TerminalWriter:
     """Owns the terminal: its thread writes lines, and below them a status line where there is a real terminal.
 
-    Its methods may be called from any thread and never wait. A terminal that takes nothing (a full pipe, Ctrl-S) costs
-    lines; one that was closed costs all further lines. Neither stops the program.
+    Its methods may be called from any thread and never wait. While a terminal takes nothing (a full pipe, Ctrl-S),
+    lines are dropped beyond `CAPACITY`; once it is closed, all are.
     """
 
     def __init__(self, console: Console) -> None:
@@ -106,7 +106,8 @@ class TerminalWriter:
         if status is None:
             return
         if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            # standard output is not redirected: what --json prints must not wait for the terminal or go there
+            self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
             self._live.start()
         self._live.update(status, refresh=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -82,6 +83,14 @@ def test_afterwards_nothing_is_written_any_more() -> None:
         pass
     logging.getLogger("stylecam.live").warning("too late")
     assert file.getvalue() == ""
+
+
+def test_standard_output_is_not_redirected_while_there_is_a_status_line() -> None:
+    file, output = io.StringIO(), sys.stdout
+    with terminal_log(Console(file=file, width=200, force_terminal=True), verbose=False) as terminal:
+        terminal.show_status(Text("30.0 fps"))
+        assert until(lambda: "30.0 fps" in file.getvalue())
+        assert sys.stdout is output
 
 
 def test_a_blocked_terminal_costs_lines_and_no_time(blocked: BlockedTerminal) -> None:

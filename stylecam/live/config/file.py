@@ -1,9 +1,30 @@
-"""Read the configuration file, whose parts `stylecam.live.config.template` shows.
+"""Read the configuration file: defaults for `stylecam run`, hotkeys, presets and OBS scenes.
 
-[run] takes any long option of `stylecam run`, with _ for -; some of them also have a key in [server], [panic] or [obs].
-[hotkeys] maps commands to key combinations, [presets.NAME] is a look with a name, and [scenes] maps scenes of OBS to
-styles or presets. The keys follow from the declared options. They are checked here and not by a validation library,
-which could not name the line of a wrong value.
+[run]                       # any long option of `stylecam run`, with _ for -
+style = "great_wave"
+output = ["virtual", "window"]
+
+[hotkeys]                   # command = "combination"; an empty one removes it
+next = "ctrl+alt+right"
+"preset:calm" = "ctrl+alt+c"
+
+[presets.calm]              # a look with a name; what is left out stays as it is
+style = "water_lilies"
+strength = 0.7
+preserve_color = true
+
+[scenes]                    # OBS scene = style or preset
+"Just chatting" = "calm"
+"Game" = "none"
+
+[server]
+listen = "127.0.0.1:8765"
+
+[panic]
+picture = "~/Pictures/back-soon.png"
+
+The keys of [run], [server], [panic], [obs] and of presets follow from the declared options. They are checked here
+and not by a validation library, which could not name the line of a wrong value.
 """
 
 from __future__ import annotations

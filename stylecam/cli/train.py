@@ -153,10 +153,10 @@ def _print_result(trainer: Trainer, output: Path, installed: Path | None) -> Non
             f"photos skipped because they could not be read: {len(trainer.unreadable)} ({', '.join(some)})", err=True
         )
     state = "done" if trainer.finished else "stopped early"
-    click.echo(f"{state}: {output} after {trainer.step} steps ({', '.join(trainer.learned)})")
+    click.echo(f"{state}: {output} after {trainer.step} steps ({', '.join(trainer.trained_styles)})")
     if not trainer.finished:
         click.echo(f"continue: stylecam train --resume -o {_quote(output)}")
-    style = trainer.learned[-1]
+    style = trainer.trained_styles[-1]
     if installed:
         name = _quote(f"{installed.stem}/{style}")
         click.echo(f"try it: stylecam --style {name} (restart a running stylecam first)")

@@ -38,7 +38,7 @@ class VideoResult:
 
     Attributes:
         seconds: from the first frame's time to the end of the last.
-        sounds: how many audio streams were copied.
+        audio_streams: how many of them were copied.
         damaged: how many parts of the source could not be decoded and were skipped.
         cut_off: whether the source ended well before the length it claims.
     """
@@ -46,7 +46,7 @@ class VideoResult:
     size: Size
     frames: int
     seconds: float
-    sounds: int
+    audio_streams: int
     damaged: int
     cut_off: bool
 
@@ -97,7 +97,7 @@ def transform_video(source: Path, target: Path, transform: Transform, on_progres
             with contextlib.suppress(_pyav().error.FFmpegError):  # a full disk, which is reported already
                 writer.close()
         cut_off = clip.length is not None and writer.seconds < CUT_OFF_SHARE * clip.length
-        return VideoResult(writer.size, writer.frames, writer.seconds, len(clip.sounds), clip.damaged, cut_off)
+        return VideoResult(writer.size, writer.frames, writer.seconds, len(clip.audio_streams), clip.damaged, cut_off)
 
 
 def _pyav() -> Any:
@@ -114,7 +114,7 @@ class _Clip:
         self._container = container
         self.video = container.streams.video[0]
         self.video.thread_type = "AUTO"
-        self.sounds = list(container.streams.audio)
+        self.audio_streams = list(container.streams.audio)
         self.rate = Fraction(self.video.average_rate or self.video.guessed_rate or 30)
         own = self.video.duration * self.video.time_base if self.video.duration else None
         whole = Fraction(container.duration, 1_000_000) if container.duration else None
@@ -126,7 +126,7 @@ class _Clip:
     def frames(self, sound: Callable[[Any], None]) -> Iterator[tuple[Image, Any]]:
         """Yield each frame as it is shown and as PyAV's object; call `sound` with each packet of sound on the way."""
         error = _pyav().error.FFmpegError
-        packets = self._container.demux(self.video, *self.sounds)
+        packets = self._container.demux(self.video, *self.audio_streams)
         while True:
             try:
                 packet = next(packets)
@@ -218,11 +218,11 @@ class _Writer:
         if aspect and aspect != 1:
             video.codec_context.sample_aspect_ratio = 1 / aspect if _quarter_turns(original) % 2 else aspect
         try:
-            for stream in self._clip.sounds:
+            for stream in self._clip.audio_streams:
                 self._sounds[stream.index] = self._container.add_stream_from_template(stream)
             self._container.start_encoding()
         except (av.error.FFmpegError, ValueError) as error:
-            kinds = ", ".join(stream.codec_context.name for stream in self._clip.sounds)
+            kinds = ", ".join(stream.codec_context.name for stream in self._clip.audio_streams)
             raise SinkUnavailableError(
                 f"the sound of {self._clip.path} ({kinds}) does not fit into {self._path.suffix}; write .mkv"
             ) from error

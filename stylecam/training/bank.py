@@ -212,28 +212,28 @@ def starting_bank(config: TrainingConfig, start: Path | None) -> tuple[Bank, lis
         UsageError: the paintings do not fit each other or `start`.
         ModelFormatError: `start` is not a bank that training can continue from.
     """
-    numbers = config.hyperparameters
+    hparams = config.hyperparameters
     names = [painting.name for painting in config.paintings]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UsageError(f"two paintings have the same name, {twice}; name them with letters a to z: NAME=FILE")
     if "none" in names:
         raise UsageError("a style cannot be called none, the word for the unpainted picture; name it: NAME=FILE")
-    if start is None and numbers.frozen:
+    if start is None and hparams.frozen:
         raise UsageError("a frozen body needs a bank to start from: --from BANK")
     with torch.random.fork_rng(devices=[]):  # a bank without grain gets random grain weights
-        torch.manual_seed(numbers.seed)
-        bank = read_bank(start) if start else Bank(LeanNetwork(len(names), numbers.width, numbers.blocks))
+        torch.manual_seed(hparams.seed)
+        bank = read_bank(start) if start else Bank(LeanNetwork(len(names), hparams.width, hparams.blocks))
     entries = bank.entries if start else []
     existing = [str(entry["name"]) for entry in entries]
     added = [name for name in names if name not in existing]
     if start is not None:
-        _check_existing(numbers.frozen, existing, names, start)
+        _check_existing(hparams.frozen, existing, names, start)
         if added:
             bank = Bank(network.with_styles(bank.network, len(added)), bank.metadata)
-    own = {"licence": config.licence or "unknown"} if start is not None and numbers.frozen else {}
+    own = {"licence": config.licence or "unknown"} if start is not None and hparams.frozen else {}
     entries += [{"name": one.name, "title": one.title, **own} for one in config.paintings if one.name in added]
-    changed = {painting.name: painting.entry(numbers) for painting in config.paintings}
+    changed = {painting.name: painting.entry(hparams) for painting in config.paintings}
     entries = [
         {**_without_figures(entry), **changed[entry["name"]]} if entry["name"] in changed else entry
         for entry in entries

@@ -74,14 +74,14 @@ class Trainer:
     ) -> None:
         self._config, self._bank, self._rows, self._output = config, bank, tuple(rows), output
         self._listener, self._stop, self._clock = listener, stop or threading.Event(), clock or SystemClock()
-        self._hyperparameters = numbers = config.hyperparameters
+        self._hyperparameters = hparams = config.hyperparameters
         malloc.keep_large_blocks()
         self._group = ProcessGroup.from_environment()
         self._device = torch.device(pick_device(config.device, self._group.local_rank))
-        self._paintings = [painting.read(numbers.scale) for painting in config.paintings]
+        self._paintings = [painting.read(hparams.scale) for painting in config.paintings]
         self._sheet, self._plot = (output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
-        self._photos = PhotoDataset(config.photos, numbers.crop + 2 * (RIM + MAX_SHIFT), (self._sheet, self._plot))
-        self._samples = [fit_cell(image) for image in sample_pictures(config.samples, self._photos, numbers.seed)]
+        self._photos = PhotoDataset(config.photos, hparams.crop + 2 * (RIM + MAX_SHIFT), (self._sheet, self._plot))
+        self._samples = [fit_cell(image) for image in sample_pictures(config.samples, self._photos, hparams.seed)]
         self._vgg = load_vgg(config.vgg).to(self._device)  # last of the inputs, because it may be downloaded
         self._vgg.use_bfloat16(pick_bfloat16(self._device, config.bfloat16))
         self._targets = self._style_targets()
@@ -92,12 +92,12 @@ class Trainer:
             for each in zip(*((one.weight, one.stability) for one in config.paintings), strict=True)
         )
         self._network: LeanNetwork = bank.network.to(self._device, memory_format=torch.channels_last)
-        if numbers.frozen:
+        if hparams.frozen:
             network.train_only_new_styles(self._network, min(self._rows))
         self._trainable = [p for p in self._network.parameters() if p.requires_grad]
         self._adam = self._new_optimizer()
         self._forward: nn.Module = self._network
-        self._rng = np.random.default_rng((numbers.seed, self._group.rank) if self._group.rank else numbers.seed)
+        self._rng = np.random.default_rng((hparams.seed, self._group.rank) if self._group.rank else hparams.seed)
         self._step, self._elapsed_s, self._saved = 0, 0.0, False
         self._history: list[dict[str, float]] = []
         self._recent: list[dict[str, float]] = []
@@ -161,7 +161,7 @@ class Trainer:
         return self._bank.entries
 
     @property
-    def learned(self) -> list[str]:
+    def trained_styles(self) -> list[str]:
         """Return the names of the styles being trained, in the order of their paintings."""
         return [painting.name for painting in self._config.paintings]
 
@@ -206,49 +206,49 @@ class Trainer:
         self._saved = True
 
     def _new_optimizer(self) -> torch.optim.Adam:
-        norms, numbers = set(network.norm_rows(self._network)), self._hyperparameters
-        convolutions = {"params": [p for p in self._trainable if p not in norms], "highest": numbers.rate}
-        rows = {"params": [p for p in self._trainable if p in norms], "highest": numbers.norm_rate}
+        norms, hparams = set(network.norm_rows(self._network)), self._hyperparameters
+        convolutions = {"params": [p for p in self._trainable if p not in norms], "highest": hparams.rate}
+        rows = {"params": [p for p in self._trainable if p in norms], "highest": hparams.norm_rate}
         return torch.optim.Adam([convolutions, rows])
 
     def _loop(self) -> None:
         steps = self._group.gather(self._step)
         if len(set(steps)) > 1:
             raise TrainingDataError(f"the processes are at different steps, {steps}; give all of them one checkpoint")
-        numbers = self._hyperparameters
+        hparams = self._hyperparameters
         started_at, before_s, first_step = self._clock.now(), self._elapsed_s, self._step
-        first = done = numbers.done(self._step, self._elapsed_s)
-        sheet_at = started_at + numbers.sheet_every * 60
+        first = done = hparams.done(self._step, self._elapsed_s)
+        sheet_at = started_at + hparams.sheet_every * 60
         stopped = any(self._group.gather(self._stop.is_set()))
         while done < 1 and not stopped:
             values = self._train_step(done)
             self._step += 1
             now = self._clock.now()
             self._elapsed_s, sheet_due = self._group.broadcast((before_s + now - started_at, now >= sheet_at))
-            done = numbers.done(self._step, self._elapsed_s)
+            done = hparams.done(self._step, self._elapsed_s)
             self._record(values)
             left_s = (now - started_at) / (done - first) * (1 - done) if done > first else None
             self._report(StepEvent(self._step, done, self._elapsed_s, left_s, values))
             stopped = any(self._group.gather(self._stop.is_set()))
             if done < 1 and not stopped:
-                if self._step % numbers.save_every == 0:
+                if self._step % hparams.save_every == 0:
                     self._save()
                 if sheet_due:
                     self._draw_progress()
-                    sheet_at = now + numbers.sheet_every * 60
+                    sheet_at = now + hparams.sheet_every * 60
         if self._step > first_step or (self._step and self._group.broadcast(not self._bank_is_current())):
             self._save()  # without a step, an existing bank is rewritten only if the last write was interrupted
             self._draw_progress()
 
     def _train_step(self, done: float) -> dict[str, float]:
         """Take one step of Adam and return the weighted losses."""
-        numbers = self._hyperparameters
+        hparams = self._hyperparameters
         for group in self._adam.param_groups:
-            group["lr"] = group["highest"] * numbers.learning_rate_factor(self._step, done)
-        window = numbers.crop + 2 * RIM
-        large = np.stack([self._photos.random_crop(self._rng) for _ in range(numbers.batch)])
+            group["lr"] = group["highest"] * hparams.learning_rate_factor(self._step, done)
+        window = hparams.crop + 2 * RIM
+        large = np.stack([self._photos.random_crop(self._rng) for _ in range(hparams.batch)])
         photo = torch.from_numpy(large).to(self._device).permute(0, 3, 1, 2)  # a view: already channels last
-        which = torch.from_numpy(self._rng.choice(len(self._rows), numbers.batch, p=self._shares))
+        which = torch.from_numpy(self._rng.choice(len(self._rows), hparams.batch, p=self._shares))
         rows = torch.tensor(self._rows)[which]
         weights = F.one_hot(rows, self._network.styles).float().to(self._device)
         which = which.to(self._device)
@@ -258,15 +258,15 @@ class Trainer:
         styled = self._forward(x, weights, self._grain_at(noise, window))
         parts = self._steadiness_losses(photo, styled, weights, self._stability_weights[which], noise, done)
         top, left = (int(v) for v in self._rng.integers(RIM // 3, 2 * RIM - RIM // 3 + 1, size=2))
-        x, styled = (t[:, :, top : top + numbers.crop, left : left + numbers.crop] for t in (x, styled))
+        x, styled = (t[:, :, top : top + hparams.crop, left : left + hparams.crop] for t in (x, styled))
         features = self._vgg(styled)
         with torch.no_grad():
             target = self._vgg(x, taps=3)
-        content = losses.content_loss(features, target, numbers.fine).mean()
+        content = losses.content_loss(features, target, hparams.fine).mean()
         style = losses.style_loss(features, [grams[which] for grams in self._targets])
-        parts["content"] = numbers.content * content
-        parts["style"] = numbers.style * (style * self._style_weights[which]).mean()
-        parts["variation"] = numbers.variation * losses.variation_loss(styled)
+        parts["content"] = hparams.content * content
+        parts["style"] = hparams.style * (style * self._style_weights[which]).mean()
+        parts["variation"] = hparams.variation * losses.variation_loss(styled)
         total = sum(parts.values(), torch.zeros((), device=self._device))
 
         self._adam.zero_grad()
@@ -299,23 +299,23 @@ class Trainer:
 
         So a step needs one more painting, and not two.
         """
-        numbers, window = self._hyperparameters, styled.shape[-1]
-        factor = 2 * numbers.stability_factor(done)
+        hparams, window = self._hyperparameters, styled.shape[-1]
+        factor = 2 * hparams.stability_factor(done)
         parts = {"stability": styled.new_zeros(()), "noise": styled.new_zeros(())}
-        if self._step % 2 == 0 and numbers.stability:
+        if self._step % 2 == 0 and hparams.stability:
             down, right = (int(v) for v in self._rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, size=2))
             top, left = MAX_SHIFT + down, MAX_SHIFT + right
             moved = photo[:, :, top : top + window, left : left + window]
             grain = self._grain_at(noise, window, down, right)
             repainted = self._forward(augmentation.relight_and_add_noise(moved, self._rng), weights, grain)
             error = losses.stability_loss(styled, repainted, down, right)
-            parts["stability"] = numbers.stability * factor * (factors * error).mean()
-        elif self._step % 2 and numbers.noise:
+            parts["stability"] = hparams.stability * factor * (factors * error).mean()
+        elif self._step % 2 and hparams.noise:
             still = photo[:, :, MAX_SHIFT : MAX_SHIFT + window, MAX_SHIFT : MAX_SHIFT + window]
             noised = augmentation.add_noise(still, self._rng)
             repainted = self._forward(noised, weights, self._grain_at(noise, window))
             error = losses.noise_loss(styled, repainted, augmentation.NOISE)
-            parts["noise"] = numbers.noise * factor * (factors * error).mean()
+            parts["noise"] = hparams.noise * factor * (factors * error).mean()
         return parts
 
     def _style_targets(self) -> list[Tensor]:
@@ -393,5 +393,5 @@ class Trainer:
         return f"; the last good checkpoint is {checkpoint_path(self._output)}{use}"
 
 
-def _memory_advice(numbers: Hyperparameters) -> str:
-    return f"lower --batch (now {numbers.batch}), --crop (now {numbers.crop}) or --style-scale (now {numbers.scale})"
+def _memory_advice(hparams: Hyperparameters) -> str:
+    return f"lower --batch (now {hparams.batch}), --crop (now {hparams.crop}) or --style-scale (now {hparams.scale})"

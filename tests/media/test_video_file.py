@@ -87,7 +87,7 @@ def test_every_frame_keeps_its_time_and_the_sound_is_copied(suffix: str, tmp_pat
     assert first == 0 or suffix == ".mkv"
     assert [time - first for time in times(out)] == list(TIMES)
     assert sound(out) == sound(clip)
-    assert (result.size, result.frames, result.sounds, result.damaged) == ((96, 64), len(TIMES), 1, 0)
+    assert (result.size, result.frames, result.audio_streams, result.damaged) == ((96, 64), len(TIMES), 1, 0)
     assert result.seconds == pytest.approx(0.68, abs=0.05)
     assert reported[-1] == (len(TIMES), len(TIMES))
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.mp4", f"out{suffix}"])
@@ -105,7 +105,7 @@ def test_the_transformed_pictures_are_written(tmp_path: Path) -> None:
     result = transform_video(
         clip, tmp_path / "out.mp4", lambda image: np.full((50, 80, 3), 77, np.uint8), ignore_progress
     )
-    assert (result.size, result.sounds) == ((80, 50), 0)
+    assert (result.size, result.audio_streams) == ((80, 50), 0)
     assert np.abs(frames(tmp_path / "out.mp4")[3].astype(int) - 77).max() <= 3
 
 
@@ -167,7 +167,7 @@ def test_an_interruption_leaves_no_file_and_keeps_an_older_result(failure: type[
 def test_the_part_file_of_another_run_is_not_touched(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4")
     (tmp_path / "out.part.mp4").write_bytes(b"of another run")
-    with pytest.raises(SinkUnavailableError, match=r"out\.part\.mp4 is there"):
+    with pytest.raises(SinkUnavailableError, match=r"out\.part\.mp4 exists beside"):
         transform_video(clip, tmp_path / "out.mp4", unchanged, ignore_progress)
     assert (tmp_path / "out.part.mp4").read_bytes() == b"of another run"
 
@@ -210,7 +210,7 @@ def test_sound_that_the_format_cannot_hold_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SinkUnavailableError, match=r"pcm_u8.*write \.mkv"):
         transform_video(clip, tmp_path / "out.mp4", unchanged, ignore_progress)
     assert not list(tmp_path.glob("out*"))
-    assert transform_video(clip, tmp_path / "out.mkv", unchanged, ignore_progress).sounds == 1
+    assert transform_video(clip, tmp_path / "out.mkv", unchanged, ignore_progress).audio_streams == 1
 
 
 def test_an_unsupported_suffix_is_refused(tmp_path: Path) -> None:

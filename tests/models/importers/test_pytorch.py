@@ -30,10 +30,10 @@ def weights(blocks: int = 2, old: bool = False) -> Weights:
     made: Weights = {}
     layers = [*WIDTHS, *ENDS]
     layers += [(f"res{n}.conv{i}", f"res{n}.in{i}", 8, 8, 3) for n in range(1, blocks + 1) for i in (1, 2)]
-    for convolution, norm, given, channels, kernel in [*layers, ("deconv3", "", 4, 3, 9)]:
+    for convolution, norm, inputs, channels, kernel in [*layers, ("deconv3", "", 4, 3, 9)]:
         last = not norm
-        scale = (40 if last else 1) / (given * kernel * kernel) ** 0.5
-        made[f"{convolution}.conv2d.weight"] = scale * torch.randn(channels, given, kernel, kernel)
+        scale = (40 if last else 1) / (inputs * kernel * kernel) ** 0.5
+        made[f"{convolution}.conv2d.weight"] = scale * torch.randn(channels, inputs, kernel, kernel)
         made[f"{convolution}.conv2d.bias"] = torch.randn(channels) * 10 + (128 if last else 0)
         if norm:
             made[f"{norm}.weight"], made[f"{norm}.bias"] = 1 + 0.1 * torch.randn(channels), 0.1 * torch.randn(channels)

@@ -123,15 +123,10 @@ def command(*, what: tuple[str, ...], size: str | None, as_json: bool, plot: Pat
     if as_json:
         shared.print_json(report.as_dict())
     else:
-        from stylecam.cli.tables import bench_tables, console_for_tables
+        from stylecam.cli.tables import bench_tables, print_tables
 
-        console = console_for_tables(180)
-        console.print(str(report.host), markup=False, soft_wrap=True)
-        for table, note in bench_tables(report):
-            console.print()
-            console.print(table)
-            if note:
-                console.print(note, markup=False, soft_wrap=True)
+        click.echo(f"{report.host}\n")
+        print_tables(bench_tables(report), 180)
     if report.stopped:
         click.echo("stopped early: these are the figures so far", err=True)
     if plot is not None:

@@ -132,7 +132,9 @@ def command(
     if as_json:
         shared.print_json({**report.as_dict(), "wrote": list(map(str, written))})
     else:
-        _print_tables(report)
+        from stylecam.cli.tables import print_tables, quality_tables
+
+        print_tables(quality_tables(report), 160)
     left = "; no card was written" * write_card + "; no sheet was drawn" * (sheet is not None)
     _print_notes(report, written, left)
     if isinstance(failed, OSError):
@@ -140,15 +142,6 @@ def command(
         raise TrainingFailedError(f"{what} cannot be written: {failed.strerror or failed}") from failed
     if failed is not None:
         raise failed
-
-
-def _print_tables(report: QualityReport) -> None:
-    from stylecam.cli.tables import console_for_tables, quality_tables
-
-    console = console_for_tables(160)
-    for table in quality_tables(report):
-        console.print(table)
-        console.print()
 
 
 def _print_notes(report: QualityReport, written: list[Path], left: str) -> None:

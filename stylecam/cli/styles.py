@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from stylecam.models.card import StyleCard
     from stylecam.models.user_styles import UserStyles
 
-_WIDTH = 160
-"""Columns of the table where standard output is no terminal."""
-
 
 @click.group(
     "styles",
@@ -47,6 +44,7 @@ def command(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     from stylecam.cli.paint_options import catalog as load_catalog
+    from stylecam.cli.tables import print_tables
 
     catalog = load_catalog()
     if as_json:
@@ -70,8 +68,7 @@ def command(context: click.Context, as_json: bool) -> None:
     for card in catalog.all_cards:
         if card not in catalog.cards:
             table.add_row(*_row("", card.full_name, card))
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
+    print_tables([(table, "")], 160)
 
 
 @command.command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,14 @@ _MIN_SOAK_S = 600.0
 Row = Mapping[str, Any]
 
 
-def console_for_tables(width: int) -> Console:
-    """Return a console on standard output, `width` columns wide when that is no terminal."""
+def print_tables(tables: Iterable[tuple[Table, str]], width: int) -> None:
+    """Print tables with the notes below them on standard output, `width` columns wide when that is no terminal."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=width, highlight=False)
+    if not console.is_terminal:
+        console = Console(width=width, highlight=False)
+    for table, note in tables:
+        console.print(table)
+        console.print(f"{note}\n" if note else "", markup=False, soft_wrap=True)
 
 
 def bench_tables(report: BenchReport) -> Iterator[tuple[Table, str]]:
@@ -45,14 +49,14 @@ def bench_tables(report: BenchReport) -> Iterator[tuple[Table, str]]:
             yield make(values[kind])
 
 
-def quality_tables(report: QualityReport) -> Iterator[Table]:
+def quality_tables(report: QualityReport) -> Iterator[tuple[Table, str]]:
     """Make the tables of losses, of the Gatys baseline, and of steadiness and cost, each when there are figures."""
     if any(style.crops for style in report.styles):
-        yield _losses(report)
+        yield _losses(report), ""
     if any(style.baselines for style in report.styles):
-        yield _baselines(report)
+        yield _baselines(report), ""
     if any(style.flickers or style.costs for style in report.styles):
-        yield _steadiness_and_cost(report)
+        yield _steadiness_and_cost(report), ""
 
 
 def _table(title: str, first: str, *columns: str) -> Table:

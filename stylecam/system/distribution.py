@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from stylecam.errors import ProbeError
@@ -36,15 +35,12 @@ class Distribution:
 
 
 def detect_distribution(host: HostProbe) -> Distribution:
-    """Return the distribution that `/etc/os-release` names.
+    """Return the distribution that os-release names.
 
     Raises:
-        ProbeError: the file cannot be read.
+        ProbeError: it cannot be read.
     """
-    text = host.read_text("/etc/os-release")
-    if text is None:
-        text = host.read_text("/usr/lib/os-release") or ""
-    fields = dict(_parse_assignment(line) for line in text.splitlines() if "=" in line)
+    fields = host.os_release()
     ids = [fields.get("ID", "").lower(), *fields.get("ID_LIKE", "").lower().split()]
     # the system's own ID comes before those of its relatives
     family = next((family for name in ids for family, members in _FAMILIES.items() if name in members), "")
@@ -73,13 +69,3 @@ def detect_container(host: HostProbe) -> str | None:
     except ProbeError:
         manager = None
     return "container" if manager or "container" in host.environment else None
-
-
-def _parse_assignment(line: str) -> tuple[str, str]:
-    """Parse one line of os-release, a shell assignment. A value with broken quotes is used as it stands."""
-    name, _, value = line.partition("=")
-    try:
-        words = shlex.split(value, comments=True)
-    except ValueError:
-        words = [value.strip("\"' ")]
-    return name.strip(), " ".join(words)

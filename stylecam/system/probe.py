@@ -130,6 +130,19 @@ class HostProbe:
         owner, group = (_user_name(status.st_uid), _group_name(status.st_gid)) if os.name == "posix" else ("", "")
         return DeviceNode(owner, group, stat.S_IMODE(status.st_mode), os.access(path, os.R_OK | os.W_OK))
 
+    def os_release(self) -> dict[str, str]:
+        """Return the fields of os-release, which names the Linux distribution; empty if there is no such file.
+
+        Raises:
+            ProbeError: the file cannot be read.
+        """
+        try:
+            return platform.freedesktop_os_release()
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProbeError(f"os-release cannot be read: {error}") from error
+
     def find_program(self, name: str) -> str | None:
         """Return the path of a program, or None if it is not installed."""
         return shutil.which(name, path=_search_path(self.environment))

@@ -48,6 +48,10 @@ class FakeHost(HostProbe):
             raise said
         return said
 
+    def os_release(self) -> dict[str, str]:
+        fields = (line.partition("=") for line in (self.read_text("/etc/os-release") or "").splitlines())
+        return {name: value.strip('"') for name, _, value in fields}
+
     def list_directory(self, folder: str) -> tuple[str, ...] | None:
         if isinstance(said := self.files.get(folder), ProbeError):
             raise said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -100,3 +101,11 @@ def test_administrators_programs_are_found_though_debian_leaves_them_out_of_the_
 
 def test_free_room_is_that_of_the_nearest_folder_that_is_there(host: HostProbe, tmp_path: Path) -> None:
     assert host.free_bytes(str(tmp_path / "not" / "yet")) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has os-release")
+def test_the_distribution_is_named_or_the_reason_is(host: HostProbe, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "ID" in host.os_release()
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: b"\xff".decode())
+    with pytest.raises(ProbeError, match="os-release cannot be read"):
+        host.os_release()

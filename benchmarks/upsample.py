@@ -53,6 +53,8 @@ CROP = Size(240, 270)
 
 Enlarge = Callable[[Image, Image, Image], Image]
 Mask = npt.NDArray[np.bool_]
+Pairs = list[list[tuple[Image, Image]]]
+"""For each scene and style the pictures of both views."""
 
 
 @dataclass(frozen=True)
@@ -176,13 +178,7 @@ class Paintings:
         return painted
 
 
-def measure(
-    way: Enlarge,
-    scenes: list[Scene],
-    small: list[list[tuple[Image, Image]]],
-    whole: list[list[tuple[Image, Image]]],
-    rung: Size,
-) -> dict[str, float]:
+def measure(way: Enlarge, scenes: list[Scene], small: Pairs, whole: Pairs, rung: Size) -> dict[str, float]:
     """Measure how sharp and how calm the results of one method are."""
     results = []
     for scene, painted in zip(scenes, small, strict=True):
@@ -224,13 +220,7 @@ def pictures(folder: Path | None, size: Size) -> list[Image]:
     return found
 
 
-def crops(
-    ways: dict[str, Enlarge],
-    scenes: list[Scene],
-    small: list[list[tuple[Image, Image]]],
-    whole: list[list[tuple[Image, Image]]],
-    rung: Size,
-) -> Image:
+def crops(ways: dict[str, Enlarge], scenes: list[Scene], small: Pairs, whole: Pairs, rung: Size) -> Image:
     """Return crops enlarged twice: a row for each style; columns for camera, methods and full-size picture."""
     rows = []
     for scene, painted, full in zip(scenes, small, whole, strict=True):
@@ -263,9 +253,7 @@ def _both(
     return first, second
 
 
-def _judged(
-    scenes: list[Scene], results: list[list[tuple[Image, Image]]], whole: list[list[tuple[Image, Image]]]
-) -> dict[str, float]:
+def _judged(scenes: list[Scene], results: Pairs, whole: Pairs) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for scene, painted, full in zip(scenes, results, whole, strict=True):
         for (first, second), (finest, _) in zip(painted, full, strict=True):

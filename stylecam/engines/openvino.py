@@ -41,12 +41,12 @@ class _OpenVINONetwork(DeviceNetwork):
     def _run(self, changed: dict[str, Array]) -> Array:
         for name, values in changed.items():
             self._kept[name] = np.ascontiguousarray(values)  # the tensor shares its memory
-            self._request.set_tensor(name, self._engine.tensor(self._kept[name]))
+            self._request.set_tensor(name, self._engine.library.Tensor(self._kept[name], shared_memory=True))
         if self._shape is None:
             self._request.infer()
             return np.array(self._request.get_output_tensor(0).data)
         styled = np.empty(self._shape, self._kind)
-        self._request.set_output_tensor(self._engine.tensor(styled))
+        self._request.set_output_tensor(self._engine.library.Tensor(styled, shared_memory=True))
         self._request.infer()
         return styled
 
@@ -72,8 +72,8 @@ class OpenVINOEngine(DeviceEngine):
             UsageError: there is no device of that name.
         """
         check_names(self.name, device)
-        self._library = load_library("openvino")
-        self.version = f"OpenVINO {self._library.__version__.split('-')[0]}"
+        self.library = load_library("openvino")
+        self.version = f"OpenVINO {self.library.__version__.split('-')[0]}"
         self._core, found = _start()
         self.device = "cpu" if device == "auto" else device
         if self.device not in found:
@@ -84,10 +84,6 @@ class OpenVINOEngine(DeviceEngine):
     def on_cpu(self) -> bool:
         """See `DeviceEngine.on_cpu`."""
         return self.device != "gpu"
-
-    def tensor(self, values: Array) -> Any:
-        """Wrap `values` in the library's tensor, which shares their memory."""
-        return self._library.Tensor(values, shared_memory=True)
 
     def _open(self, data: bytes) -> Any:
         """Compile the network and return its `InferRequest`."""

@@ -18,6 +18,7 @@ from pathlib import Path
 import platformdirs
 import psutil
 
+from stylecam.control.http.address import url
 from stylecam.errors import AlreadyRunningError
 from stylecam.utils.files import atomic_file
 
@@ -60,8 +61,6 @@ class Instance:
     @property
     def url(self) -> str:
         """The server's address, without the token."""
-        from stylecam.control.http.address import url  # imported here because `stylecam ctl` rarely needs it
-
         return url(self.host, self.port)
 
 

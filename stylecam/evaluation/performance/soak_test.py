@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -61,36 +60,30 @@ def rise(megabytes: Sequence[float]) -> float | None:
     return float(np.median(megabytes[-tenth:]) - np.median(megabytes[:tenth]))
 
 
-@dataclass(frozen=True, slots=True)
-class SoakTestResult:
-    """A long live run."""
-
-    run: LiveRunResult
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        samples = self.run.samples
-        counts = Counter(event["what"] for event in self.run.events if event["argument"] != "0")
-        warm_up_s = min(WARM_UP_S, WARM_UP_SHARE * self.run.seconds)
-        judged = [entry for entry in samples if entry["t"] >= warm_up_s]
-        memory = [entry["rss_mb"] for entry in judged]
-        growth, risen = slope([entry["t"] for entry in judged], memory), rise(memory)
-        return {
-            **self.run.as_dict(),
-            "switches": counts["order"],
-            "loads": counts["load"],
-            "faults": counts["fault"],
-            "faults_seen": samples[-1]["faults"] if samples else 0,
-            "longest_gap_ms": max((entry["longest_gap_ms"] or 0.0 for entry in samples), default=None),
-            "warm_up_s": round(warm_up_s, 1),
-            "growth_mb_per_10_min": None if growth is None else round(growth, 3),
-            "risen_mb": None if risen is None else round(risen, 1),
-            "rss_mb_first": memory[0] if memory else None,
-            "rss_mb_last": memory[-1] if memory else None,
-            "rss_mb_highest": max(memory, default=None),
-            "lost_at_the_end": bool(samples and samples[-1]["trouble"]),
-            "timeline": [{name: entry[name] for name in _TIMELINE} for entry in samples],
-        }
+def summarize(run: LiveRunResult) -> dict[str, Any]:
+    """Return the long run `run` as plain values, for JSON."""
+    samples = run.samples
+    counts = Counter(event["what"] for event in run.events if event["argument"] != "0")
+    warm_up_s = min(WARM_UP_S, WARM_UP_SHARE * run.seconds)
+    judged = [entry for entry in samples if entry["t"] >= warm_up_s]
+    memory = [entry["rss_mb"] for entry in judged]
+    growth, risen = slope([entry["t"] for entry in judged], memory), rise(memory)
+    return {
+        **run.as_dict(),
+        "switches": counts["order"],
+        "loads": counts["load"],
+        "faults": counts["fault"],
+        "faults_seen": samples[-1]["faults"] if samples else 0,
+        "longest_gap_ms": max((entry["longest_gap_ms"] or 0.0 for entry in samples), default=None),
+        "warm_up_s": round(warm_up_s, 1),
+        "growth_mb_per_10_min": None if growth is None else round(growth, 3),
+        "risen_mb": None if risen is None else round(risen, 1),
+        "rss_mb_first": memory[0] if memory else None,
+        "rss_mb_last": memory[-1] if memory else None,
+        "rss_mb_highest": max(memory, default=None),
+        "lost_at_the_end": bool(samples and samples[-1]["trouble"]),
+        "timeline": [{name: entry[name] for name in _TIMELINE} for entry in samples],
+    }
 
 
 def _times(first: float, every: float, end: float) -> list[float]:

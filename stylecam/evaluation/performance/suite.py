@@ -35,15 +35,15 @@ class BenchReport:
     live: list[LiveRunResult] = field(default_factory=list)
     governor: load_test.LoadTestResult | None = None
     latency: list[LiveRunResult] = field(default_factory=list)
-    soak: soak_test.SoakTestResult | None = None
+    soak: LiveRunResult | None = None
     stopped: bool = False
     failure: StylecamError | None = None
 
     @property
     def runs(self) -> list[LiveRunResult]:
         """All live runs, of whatever measurement."""
-        others = [result.run for result in (self.governor, self.soak) if result is not None]
-        return [*([self.stages] if self.stages is not None else []), *self.live, *self.latency, *others]
+        single = (self.stages, self.governor.run if self.governor else None, self.soak)
+        return [*self.live, *self.latency, *(run for run in single if run is not None)]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -54,6 +54,8 @@ class BenchReport:
             result = getattr(self, kind)
             if kind == "latency" and result:
                 values[kind] = [{**run.as_dict(), "pixels": run.pixels} for run in result]
+            elif kind == "soak" and result:
+                values[kind] = soak_test.summarize(result)
             elif result:
                 values[kind] = [run.as_dict() for run in result] if isinstance(result, list) else result.as_dict()
         return values
@@ -170,7 +172,7 @@ class BenchSuite:
 
     def _soak(self, report: BenchReport, progress: ProgressCallback) -> None:
         script = soak_test.script(self._config.seconds_of("soak"), usable_cores())
-        report.soak = soak_test.SoakTestResult(self._run_live("soak", progress, "soak", script=script))
+        report.soak = self._run_live("soak", progress, "soak", script=script)
 
     def _run_live(self, kind: str, progress: ProgressCallback, what: str, **changes: Any) -> LiveRunResult:
         """Do one live run in a process of its own."""

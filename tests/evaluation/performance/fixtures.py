@@ -8,7 +8,6 @@ from stylecam.evaluation.host import HostInfo
 from stylecam.evaluation.performance.engines import BenchCase, CaseTimings, EngineComparison
 from stylecam.evaluation.performance.live_run import LiveRunConfig, LiveRunResult
 from stylecam.evaluation.performance.load_test import LoadTestResult, phases
-from stylecam.evaluation.performance.soak_test import SoakTestResult
 from stylecam.evaluation.performance.suite import BenchReport
 from stylecam.media.frame import Size
 from tests.doubles import TintEngine, model
@@ -89,7 +88,7 @@ def full_report() -> BenchReport:
     return BenchReport(
         HostInfo.collect(), "great_wave", comparison(), run, [run, run],
         LoadTestResult(run, phases(60, 2)), [run, run],
-        SoakTestResult(run),
+        run,
     )  # fmt: skip
 
 
@@ -98,5 +97,5 @@ def crashed_report() -> BenchReport:
     run = live_result([], report=None, crash="it ended with SIGSEGV")
     return BenchReport(
         HostInfo.collect(), "great_wave", None, run, [run], LoadTestResult(run, phases(60, 2)), [run],
-        SoakTestResult(run), stopped=True,
+        run, stopped=True,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stylecam.evaluation.performance.soak_test import SoakTestResult, rise, script, slope
+from stylecam.evaluation.performance.soak_test import rise, script, slope, summarize
 from tests.evaluation.performance.fixtures import live_result, sample
 
 
@@ -62,7 +62,7 @@ def test_one_step_up_that_a_median_slope_hides_is_reported_too() -> None:
 
 def test_growth_during_the_warm_up_does_not_count() -> None:
     samples = [sample(t, rss_mb=min(300.0, 100 + t)) for t in range(1801)]
-    shown = SoakTestResult(live_result(samples, 1800.0)).as_dict()
+    shown = summarize(live_result(samples, 1800.0))
     assert shown["warm_up_s"] == 300.0
     assert shown["growth_mb_per_10_min"] == pytest.approx(0.0, abs=1e-6)
 
@@ -75,13 +75,13 @@ def test_events_are_counted_and_the_longest_gap_is_reported() -> None:
         {"t": 35.0, "what": "load", "argument": "0"},
         {"t": 45.0, "what": "fault", "argument": "2.5"},
     ]
-    shown = SoakTestResult(live_result(samples, events=events)).as_dict()
+    shown = summarize(live_result(samples, events=events))
     assert (shown["switches"], shown["loads"], shown["faults"], shown["faults_seen"]) == (1, 1, 1, 2)
     assert shown["longest_gap_ms"] == 120.0
     assert not shown["lost_at_the_end"]
 
 
 def test_a_run_that_crashed_at_once_can_be_reported() -> None:
-    shown = SoakTestResult(live_result([], report=None, crash="it ended with SIGABRT")).as_dict()
+    shown = summarize(live_result([], report=None, crash="it ended with SIGABRT"))
     assert shown["crash"] == "it ended with SIGABRT"
     assert shown["growth_mb_per_10_min"] is None

@@ -44,13 +44,17 @@ class MainLoop:
     stats_file: StatsFile
     keyboard: Keyboard
     notifications: Notifications
-    press: Callable[[Command | str], None]
-    report: Callable[[], SessionReport]
     interrupted: bool = False
     reload_requested: bool = False
 
-    def run(self, parts: OpenParts, tick: Tick | None) -> None:
-        """Loop until the user, the time or a fault ends the run; `tick` gets the figures about four times a second."""
+    def run(
+        self,
+        parts: OpenParts,
+        press: Callable[[Command | str], None],
+        report: Callable[[], SessionReport],
+        tick: Tick | None,
+    ) -> None:
+        """Loop until the user, the time or a fault ends the run; `tick` gets a `report` about four times a second."""
         began = self.clock.now()
         ticked_at = float("-inf")
         cycle = AutoCycle()
@@ -58,20 +62,20 @@ class MainLoop:
             for window in parts.windows:
                 command = command_for_key(key) if (key := window.show()) else None
                 if command is not None:
-                    self.press(command)
+                    press(command)
             if self.reload_requested:
                 self.reload_requested = False
-                self.press("reload")
+                press("reload")
             parts.media_saver.handle_commands(parts.reload)
             now = self.clock.now()
             if (command := cycle.due(self.control.state, now)) is not None:
-                self.press(command)
+                press(command)
             if now - ticked_at >= TICK_S:
                 ticked_at = now
                 self._log_troubles(parts, now)
-                self._report_figures(parts, tick)
+                self._report_figures(parts, report, tick)
             if self.stats_file.is_due(now):
-                self.stats_file.write(self.report().to_json(), now)
+                self.stats_file.write(report().to_json(), now)
             self.clock.wait_until(now + (WINDOW_TICK_S if parts.windows else TICK_S / 2), self.control.attention)
 
     def _ended(self, parts: OpenParts, began: float) -> bool:
@@ -97,11 +101,11 @@ class MainLoop:
         if self.notifications.update(troubles):
             parts.send_state()
 
-    def _report_figures(self, parts: OpenParts, tick: Tick | None) -> None:
+    def _report_figures(self, parts: OpenParts, report: Callable[[], SessionReport], tick: Tick | None) -> None:
         if tick is None and not (parts.server is not None and parts.server.has_clients):
             return
-        report = self.report()
+        figures = report()
         if tick is not None:
-            tick(report)
+            tick(figures)
         if parts.server is not None:
-            parts.server.send_stats(report.to_json())
+            parts.server.send_stats(figures.to_json())

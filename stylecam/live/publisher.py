@@ -159,10 +159,10 @@ class Publisher:
             frames: styled frames, each with the time it was ready.
             sink_runners: where they go.
             context: what the three threads share.
-            stages: takes the time of the stage `publish`.
+            stages: takes the duration of the stage `publish`.
             card: published until the first frame comes, and while nobody watches.
-            badge_text: returns words to show on the picture at a time (clock seconds), or None.
-            cover: returns a picture to publish in place of whatever there is, or None.
+            badge_text: returns the words to show on the picture at a time (clock seconds), or None.
+            cover: returns a picture that replaces all others, or None.
         """
         self._frames = frames
         self.sink_runners = tuple(sink_runners)

@@ -91,8 +91,8 @@ class Session:
 
         Args:
             settings: what the user wants.
-            catalog: the styles there are.
-            clock: the time; None for the system's.
+            catalog: the installed styles.
+            clock: None for the system's.
             source: replaces the source that the settings name; not open.
             sinks: replace the outputs that the settings name; not open.
             reload: reads the configuration again; None where there is none.
@@ -115,15 +115,7 @@ class Session:
         self._notifications = Notifications()
         self._stats_file = StatsFile(settings.stats)
         self._main_loop = MainLoop(
-            settings=settings,
-            clock=self._clock,
-            control=self.control,
-            stats=self.stats,
-            stats_file=self._stats_file,
-            keyboard=self._keyboard,
-            notifications=self._notifications,
-            press=self.press,
-            report=self.report,
+            settings, self._clock, self.control, self.stats, self._stats_file, self._keyboard, self._notifications
         )
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
         self._began_at = self._clock.now()
@@ -227,7 +219,7 @@ class Session:
                     ending.callback(stopping)
                 if started is not None:
                     started()
-                self._main_loop.run(parts, tick)
+                self._main_loop.run(parts, self.press, self.report, tick)
         finally:
             final = self.report()
             self._stats_file.write(final.to_json(), self._clock.now())

@@ -18,7 +18,7 @@ from stylecam.media.frame import Size
 from stylecam.media.image_file import ImageFile
 from stylecam.models.catalog import Catalog
 from stylecam.testing import gray_image
-from tests.models.networks import written
+from tests.models.networks import write_network
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -65,7 +65,7 @@ def test_the_colour_profile_is_kept(here: Path) -> None:
 
 def test_a_failing_style_is_told_and_the_others_are_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     styles = here / "home" / "styles"
-    written(styles / "broken.onnx", [helper.make_node("Nonsense", ["image"], ["styled"])])
+    write_network(styles / "broken.onnx", [helper.make_node("Nonsense", ["image"], ["styled"])])
     words = ["sheet", "photo.png", "-o", "out.png", "--json", "--engine", "opencv", "--style"]
     assert run_command_line([*words, "udnie", "--style", "broken"]) == 1
     shown = capsys.readouterr()

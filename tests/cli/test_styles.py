@@ -13,8 +13,8 @@ import pytest
 from stylecam.cli import styles as styles_module
 from stylecam.cli.completion import complete_user_style
 from stylecam.cli.group import run_command_line
-from tests.models.importers.onnx_files import unit, zoo
-from tests.models.importers.torch7_files import Maker, instance_norm, saved
+from tests.models.importers.onnx_files import model_zoo_network, sigmoid_network
+from tests.models.importers.torch7_files import LayerFactory, encode_torch7, instance_norm
 
 Typed = Callable[..., str]
 
@@ -30,9 +30,9 @@ def typed(styles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     """Run `stylecam styles …`; what it printed, or its one line of complaint where `fails`."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    Path("mosaic.onnx").write_bytes(zoo().saved())
-    Path("dark.onnx").write_bytes(unit().number("Mul", 0).saved())
-    Path("muse.t7").write_bytes(saved(instance_norm(Maker(np.random.default_rng(7)), 1, 1))[:3000])
+    Path("mosaic.onnx").write_bytes(model_zoo_network().encode())
+    Path("dark.onnx").write_bytes(sigmoid_network().add_arithmetic("Mul", 0).encode())
+    Path("muse.t7").write_bytes(encode_torch7(instance_norm(LayerFactory(np.random.default_rng(7)), 1, 1))[:3000])
 
     def run(*arguments: str, fails: bool = False) -> str:
         before = sorted((path, path.read_bytes()) for path in styles.iterdir())
@@ -128,7 +128,7 @@ def test_in_a_narrow_terminal_the_names_stay_whole(typed: Typed, monkeypatch: py
 
 
 def test_a_strangers_names_steer_no_terminal(typed: Typed, styles: Path) -> None:
-    Path("odd.onnx").write_bytes(zoo().saved(("N", 3, "\x1b[2J", "W")))
+    Path("odd.onnx").write_bytes(model_zoo_network().encode(("N", 3, "\x1b[2J", "W")))
     assert "\x1b" not in typed("add", "odd.onnx")
     (styles / "odd.onnx").rename(styles / "odd\x1b[2J.onnx")
     assert "\x1b" not in typed("show", "odd") + typed()

@@ -17,7 +17,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import Tensor, fit, to_tensor
 from stylecam.models.model import Model
 from stylecam.utils.optional import is_installed
-from tests.models.networks import written
+from tests.models.networks import write_network
 
 
 def require_library(library: str) -> None:
@@ -56,4 +56,4 @@ def one_node_model(folder: Path, *, factor: int = 1, op: str = "Relu") -> Model:
         if factor > 1
         else helper.make_node(op, ["image"], ["styled"])
     )
-    return Model.read(written(folder / "small.onnx", [node]))
+    return Model.read(write_network(folder / "small.onnx", [node]))

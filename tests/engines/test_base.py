@@ -22,7 +22,7 @@ from stylecam.stylize import image as stylize_image
 from stylecam.stylize.image import Stylist
 from stylecam.testing import gray_image
 from tests.engines.fixtures import engine_on, photo, photo_tensor
-from tests.models.networks import written
+from tests.models.networks import write_network
 
 SIZES = [(336, 200), (976, 560)]
 """A small and a large rung, including the live padding, as the stylizer requests them."""
@@ -131,7 +131,7 @@ def foreign_model(folder: Path) -> Model:
         helper.make_node("Conv", ["e", "up"], ["f"], kernel_shape=[9, 9], pads=[4] * 4),
         helper.make_node("Sigmoid", ["f"], ["styled"]),
     ]  # fmt: skip
-    return Model.read(written(folder / "foreign_model.onnx", nodes, constants))
+    return Model.read(write_network(folder / "foreign_model.onnx", nodes, constants))
 
 
 def test_a_foreign_network_looks_the_same(engine_and_levels: tuple[Engine, int], tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_network_whose_result_holds_nan_raises_an_error(engine: Engine, tmp_pa
         helper.make_node("Sqrt", ["negative"], ["styled"]),
     ]
     constants = [numpy_helper.from_array(np.full((1, 3, 1, 1), 2, np.float32), "two")]
-    session = engine.session(Model.read(written(tmp_path / "nan.onnx", nodes, constants)), *SIZE)
+    session = engine.session(Model.read(write_network(tmp_path / "nan.onnx", nodes, constants)), *SIZE)
     with pytest.raises(EngineRunError, match="the result holds NaN"):
         session.stylize(photo(*SIZE), (1.0,))
 

@@ -18,7 +18,7 @@ from stylecam.models.catalog import shipped_models
 from stylecam.models.grain import grain_map
 from stylecam.models.model import Model
 from tests.engines.fixtures import one_node_model, photo_tensor
-from tests.models.networks import IMAGE_INPUT, written
+from tests.models.networks import IMAGE_INPUT, write_network
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
@@ -43,7 +43,9 @@ def test_a_tile_gets_the_grain_of_its_position(tmp_path: Path) -> None:
     ]
     weights = [numpy_helper.from_array(kernel, "kernel")]
     inputs = {**IMAGE_INPUT, "grain": (1, 4, "rows", "columns")}
-    session = OpenCVEngine("cpu").session(Model.read(written(tmp_path / "g.onnx", nodes, weights, inputs)), 64, 48)
+    session = OpenCVEngine("cpu").session(
+        Model.read(write_network(tmp_path / "g.onnx", nodes, weights, inputs)), 64, 48
+    )
     for origin in ((0, 0), (16, 40), (0, 0)):
         image = photo_tensor(64, 48)
         found = (session.run(image, (1.0,), origin) - image)[:, :, ::8, ::8]

@@ -19,7 +19,7 @@ SIZE = Size(64, 48)
 pytest.importorskip("onnx")
 from onnx import helper, numpy_helper  # noqa: E402
 
-from tests.models.networks import network, written  # noqa: E402
+from tests.models.networks import network, write_network  # noqa: E402
 
 
 def model_with_nodes(steps: Sequence[Any], path: Path, ins: int, outs: int, **weights: Any) -> Model:
@@ -30,7 +30,9 @@ def model_with_nodes(steps: Sequence[Any], path: Path, ins: int, outs: int, **we
         *steps,
         helper.make_node("Conv", ["y", "b"], ["styled"]),
     ]
-    return Model.read(written(path, nodes, [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]))
+    return Model.read(
+        write_network(path, nodes, [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+    )
 
 
 def node(op: str, *inputs: str, to: str = "y", **settings: Any) -> Any:
@@ -81,7 +83,7 @@ def test_multiply_adds_are_counted_exactly(
     kind: str, kernel: tuple[int, ...], attributes: dict[str, Any], expected: int, tmp_path: Path
 ) -> None:
     made = helper.make_node(kind, ["image", "w"], ["styled"], **attributes)
-    path = written(tmp_path / "a.onnx", [made], [numpy_helper.from_array(np.zeros(kernel, np.float32), "w")])
+    path = write_network(tmp_path / "a.onnx", [made], [numpy_helper.from_array(np.zeros(kernel, np.float32), "w")])
     assert gmac(Model.read(path), SIZE) == pytest.approx(expected / 1e9, rel=1e-12)
 
 

@@ -19,12 +19,12 @@ def network(
     metadata: Mapping[str, str] | None = None,
     salt: str = "",
 ) -> Path:
-    """Write a network that returns its first input."""
+    """Write a network that returns its first input; return its path."""
     nodes = [helper.make_node("Identity", [next(iter(inputs), "nothing")], [output])]
-    return written(path, nodes, [], inputs, output, metadata, salt)
+    return write_network(path, nodes, [], inputs, output, metadata, salt)
 
 
-def written(
+def write_network(
     path: Path,
     nodes: Sequence[Any],
     weights: Sequence[Any] = (),
@@ -33,7 +33,7 @@ def written(
     metadata: Mapping[str, str] | None = None,
     salt: str = "",
 ) -> Path:
-    """Write a network of these nodes."""
+    """Write a network of these nodes and return its path."""
     graph = helper.make_graph(
         list(nodes),
         f"tiny{salt}",
@@ -41,7 +41,7 @@ def written(
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, (1, 3, "H", "W"))],
         list(weights),
     )
-    made: Any = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    helper.set_model_props(made, dict(metadata or {}))
-    path.write_bytes(made.SerializeToString())
+    model: Any = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(model, dict(metadata or {}))
+    path.write_bytes(model.SerializeToString())
     return path

@@ -31,7 +31,7 @@ from stylecam.training.network import LeanNetwork
 from stylecam.training.style_image import StyleImage
 from stylecam.training.style_metadata import StyleMetadata
 from stylecam.training.vgg import load_vgg
-from tests.models.networks import network, written
+from tests.models.networks import network, write_network
 from tests.training import fixtures
 
 WEIGHTS = ObjectiveWeights(0.5, 2.0, 64)
@@ -51,7 +51,7 @@ def constant(path: Path) -> Path:
         helper.make_node("Add", ["black", "half"], ["styled"]),
     ]
     weights = [numpy_helper.from_array(np.float32(value), name) for name, value in (("zero", 0), ("half", 0.5))]
-    return written(path, nodes, weights)
+    return write_network(path, nodes, weights)
 
 
 def evaluation_config(folder: Path, *banks: Path, **changes: Any) -> EvaluationConfig:
@@ -338,6 +338,6 @@ def test_results_so_far_are_kept_when_gatys_method_fails(tmp_path: Path, monkeyp
 
 
 def test_a_network_that_cannot_be_run_at_all_is_an_error(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.onnx", [helper.make_node("NoSuchLayer", ["image"], ["styled"])])
+    path = write_network(tmp_path / "a.onnx", [helper.make_node("NoSuchLayer", ["image"], ["styled"])])
     with pytest.raises(EngineRunError, match=r"a\.onnx"):
         run(tmp_path, path)

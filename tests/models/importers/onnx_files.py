@@ -11,11 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 Dims = Sequence[int | str | None]
 
 
-class Foreign:
+class ForeignNetwork:
     """A chain of nodes from `picture` to `painting`.
 
-    What it computes is the picture in the network's own way of counting, through a 1×1 convolution that changes
-    nothing, so that a right import gives the photo back.
+    It returns its input through a 1×1 identity convolution, so that a correct import gives the photo back.
     """
 
     def __init__(self, opset: int = 13) -> None:
@@ -29,39 +28,46 @@ class Foreign:
         self.weights.append(numpy_helper.from_array(np.asarray(value, kind), name))
         return name
 
-    def then(self, kind: str, *others: str, first: str | None = None, **attributes: Any) -> Foreign:
-        """One more node; `others` are its further inputs, `first` an input before the chain's own."""
-        made = f"value{len(self.nodes)}"
+    def add_node(self, kind: str, *others: str, first: str | None = None, **attributes: Any) -> ForeignNetwork:
+        """Append a node; `others` are its further inputs, `first` an input before the chain's own."""
+        output = f"value{len(self.nodes)}"
         inputs = [first, self.last] if first else [self.last]
-        self.nodes.append(helper.make_node(kind, [*inputs, *others], [made], name=f"{kind}{made}", **attributes))
-        self.last = made
+        self.nodes.append(helper.make_node(kind, [*inputs, *others], [output], name=f"{kind}{output}", **attributes))
+        self.last = output
         return self
 
-    def number(self, kind: str, value: Any) -> Foreign:
-        """Mul, Add, Sub or Div by a constant."""
-        return self.then(kind, self.constant(value))
+    def add_arithmetic(self, kind: str, value: Any) -> ForeignNetwork:
+        """Append Mul, Add, Sub or Div by a constant."""
+        return self.add_node(kind, self.constant(value))
 
-    def core(self, gain: float = 1.0, shift: float = 0.0) -> Foreign:
-        """A convolution 1×1 that scales by `gain` and adds `shift`."""
+    def add_convolution(self, gain: float = 1.0, shift: float = 0.0) -> ForeignNetwork:
+        """Append a 1×1 convolution that scales by `gain` and adds `shift`."""
         weight = np.eye(3, dtype=np.float32)[:, :, None, None] * np.float32(gain)
-        return self.then("Conv", self.constant(weight), self.constant([shift] * 3), kernel_shape=[1, 1])
+        return self.add_node("Conv", self.constant(weight), self.constant([shift] * 3), kernel_shape=[1, 1])
 
-    def turned(self, *permutation: int) -> Foreign:
-        return self.then("Transpose", perm=list(permutation))
+    def add_transpose(self, *permutation: int) -> ForeignNetwork:
+        return self.add_node("Transpose", perm=list(permutation))
 
-    def saved(
+    def encode(
         self,
-        given: Dims = (1, 3, 240, 320),
-        made: Dims | None = None,
+        input_shape: Dims = (1, 3, 240, 320),
+        output_shape: Dims | None = None,
         names: tuple[str, str] = ("picture", "painting"),
-        more: Sequence[tuple[str, Dims]] = (),
+        extra_inputs: Sequence[tuple[str, Dims]] = (),
         kind: int = TensorProto.FLOAT,
     ) -> bytes:
         graph = helper.make_graph(
             [*self.nodes, helper.make_node("Identity", [self.last], [names[1]])],
             "foreign",
-            [helper.make_tensor_value_info(name, kind, list(dims)) for name, dims in ((names[0], given), *more)],
-            [helper.make_tensor_value_info(names[1], TensorProto.FLOAT, list(given if made is None else made))],
+            [
+                helper.make_tensor_value_info(name, kind, list(dims))
+                for name, dims in ((names[0], input_shape), *extra_inputs)
+            ],
+            [
+                helper.make_tensor_value_info(
+                    names[1], TensorProto.FLOAT, list(input_shape if output_shape is None else output_shape)
+                )
+            ],
             self.weights,
         )
         for node in graph.node:
@@ -70,17 +76,24 @@ class Foreign:
         return bytes(model.SerializeToString())
 
 
-def zoo() -> Foreign:
-    """The model zoo's fast-neural-style: 0..255 in and out, nothing that says so."""
-    return Foreign().core()
+def model_zoo_network() -> ForeignNetwork:
+    """Return a network like the ONNX model zoo's: 0..255 in and out, without anything that tells the range."""
+    return ForeignNetwork().add_convolution()
 
 
-def unit() -> Foreign:
-    """0..1 in and, through a sigmoid, out."""
-    return Foreign().core(gain=4, shift=-2).then("Sigmoid")
+def sigmoid_network() -> ForeignNetwork:
+    """Return a network with 0..1 in and out, the latter through a sigmoid."""
+    return ForeignNetwork().add_convolution(gain=4, shift=-2).add_node("Sigmoid")
 
 
-def cartoon() -> Foreign:
-    """NHWC and -1..1, through a tanh that is nearly straight: gain there and back."""
-    net = Foreign().turned(0, 3, 1, 2).core(gain=0.2).then("Tanh").core(gain=5).then("Tanh")
-    return net.turned(0, 2, 3, 1)
+def nhwc_tanh_network() -> ForeignNetwork:
+    """Return a network with NHWC layout and -1..1 in and out, through a nearly linear tanh."""
+    net = (
+        ForeignNetwork()
+        .add_transpose(0, 3, 1, 2)
+        .add_convolution(gain=0.2)
+        .add_node("Tanh")
+        .add_convolution(gain=5)
+        .add_node("Tanh")
+    )
+    return net.add_transpose(0, 2, 3, 1)

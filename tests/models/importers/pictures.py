@@ -1,4 +1,4 @@
-"""A photo, and the result of a network in the model contract for it."""
+"""A photo, and the result of an imported network for it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
 from stylecam.models.model import Model
 
-Picture = npt.NDArray[np.float32]
+FloatImage = npt.NDArray[np.float32]
 
 
 def photo(width: int = 96, height: int = 64) -> Image:
-    """H×W×3 uint8 BGR."""
+    """Return the demo photo, height×width×3 uint8 BGR."""
     image: Any = cv2.imread(str(resources.files("stylecam") / "assets" / "astronaut.jpg"))
     resized: Image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     return resized
 
 
-def painted(data: bytes, image: Image, folder: Path, weights: tuple[float, ...] = (1.0,)) -> Picture:
-    """H×W×3 RGB 0..1, through our own engine."""
+def run_imported(data: bytes, image: Image, folder: Path, weights: tuple[float, ...] = (1.0,)) -> FloatImage:
+    """Run an imported network in the OpenCV engine; return H×W×3 float32 RGB 0..1."""
     path = folder / "imported.onnx"
     path.write_bytes(data)
     height, width = image.shape[:2]
     session = OpenCVEngine("cpu").session(Model.read(path), width, height)
-    made: Picture = np.asarray(session.run(to_tensor(image), weights)[0].transpose(1, 2, 0))
-    return made
+    result: FloatImage = np.asarray(session.run(to_tensor(image), weights)[0].transpose(1, 2, 0))
+    return result

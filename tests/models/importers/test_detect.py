@@ -13,78 +13,78 @@ from stylecam.models.card import read_cards
 from stylecam.models.importers.base import ImportOptions
 from stylecam.models.importers.detect import import_style
 from stylecam.models.model import Model
-from tests.models.importers.onnx_files import Foreign, unit, zoo
-from tests.models.importers.torch7_files import Maker, instance_norm, saved, trained
+from tests.models.importers.onnx_files import ForeignNetwork, model_zoo_network, sigmoid_network
+from tests.models.importers.torch7_files import LayerFactory, checkpoint, encode_torch7, instance_norm
 
 
-def passes(_: bytes) -> str | None:
+def accept_all(_: bytes) -> str | None:
     return None
 
 
 def torch7() -> bytes:
-    return saved(trained(instance_norm(Maker(np.random.default_rng(1)), 1, 1)))
+    return encode_torch7(checkpoint(instance_norm(LayerFactory(np.random.default_rng(1)), 1, 1)))
 
 
-def written(folder: Path, data: bytes, name: str = "La Muse (1).bin") -> Path:
+def write_file(folder: Path, data: bytes, name: str = "La Muse (1).bin") -> Path:
     path = folder / name
     path.write_bytes(data)
     return path
 
 
-@pytest.mark.parametrize(("data", "importer"), [(torch7(), "torch7"), (zoo().saved(), "onnx")])
-def test_the_kind_of_a_file_is_in_its_bytes_not_its_name(data: bytes, importer: str, tmp_path: Path) -> None:
-    made = import_style(written(tmp_path, data), ImportOptions(), passes)
-    model = Model.read(written(tmp_path, made.data, f"{made.name}.onnx"))
-    assert made.name == "la_muse_1"
+@pytest.mark.parametrize(("data", "importer"), [(torch7(), "torch7"), (model_zoo_network().encode(), "onnx")])
+def test_the_importer_is_chosen_by_the_content_not_the_name(data: bytes, importer: str, tmp_path: Path) -> None:
+    imported = import_style(write_file(tmp_path, data), ImportOptions(), accept_all)
+    model = Model.read(write_file(tmp_path, imported.data, f"{imported.name}.onnx"))
+    assert imported.name == "la_muse_1"
     assert model.metadata["importer"] == importer
     assert model.metadata["source"] == "La Muse (1).bin"
-    assert model.metadata["imported"] == "; ".join(made.notes)
+    assert model.metadata["imported"] == "; ".join(imported.notes)
     (card,) = read_cards(model)
     assert (card.name, card.title, card.artist, card.licence) == ("la_muse_1", "la muse 1", "unknown", "unknown")
 
 
-def test_what_the_user_says_is_on_the_card(tmp_path: Path) -> None:
+def test_the_users_options_are_on_the_card(tmp_path: Path) -> None:
     options = ImportOptions(name="Muse", title="La Muse", artist="Pablo Picasso", licence="for research")
-    made = import_style(written(tmp_path, torch7()), options, passes)
-    (card,) = read_cards(Model.read(written(tmp_path, made.data, f"{made.name}.onnx")))
+    imported = import_style(write_file(tmp_path, torch7()), options, accept_all)
+    (card,) = read_cards(Model.read(write_file(tmp_path, imported.data, f"{imported.name}.onnx")))
     assert (card.name, card.title, card.artist, card.licence) == ("muse", "La Muse", "Pablo Picasso", "for research")
 
 
 def test_a_stylecam_bank_is_imported_unchanged(bank: Model, tmp_path: Path) -> None:
-    made = import_style(written(tmp_path, bank.data, "friends.onnx"), ImportOptions(name="theirs"), passes)
-    assert made.data == bank.data
-    assert made.name == "theirs"
+    imported = import_style(write_file(tmp_path, bank.data, "friends.onnx"), ImportOptions(name="theirs"), accept_all)
+    assert imported.data == bank.data
+    assert imported.name == "theirs"
     with pytest.raises(ModelFormatError, match=r"friends\.onnx failed the test on a photo: all black"):
         import_style(tmp_path / "friends.onnx", ImportOptions(), lambda _: "all black")
 
 
 def test_options_about_a_stylecam_bank_are_refused(bank: Model, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already names its styles; leave out all options but --name"):
-        import_style(written(tmp_path, bank.data), ImportOptions(title="La Muse"), passes)
+        import_style(write_file(tmp_path, bank.data), ImportOptions(title="La Muse"), accept_all)
 
 
 def test_the_styles_of_a_bank_are_numbered(tmp_path: Path) -> None:
-    net = Foreign().core()
-    data = net.then("Add", net.constant(0.0)).saved(more=[("weights", (3,))])
-    made = import_style(written(tmp_path, data, "many.onnx"), ImportOptions(), passes)
-    cards = read_cards(Model.read(written(tmp_path, made.data, "many.onnx")))
+    net = ForeignNetwork().add_convolution()
+    data = net.add_node("Add", net.constant(0.0)).encode(extra_inputs=[("weights", (3,))])
+    imported = import_style(write_file(tmp_path, data, "many.onnx"), ImportOptions(), accept_all)
+    cards = read_cards(Model.read(write_file(tmp_path, imported.data, "many.onnx")))
     assert [card.name for card in cards] == ["many_1", "many_2", "many_3"]
 
 
-def test_where_nothing_tells_the_range_the_first_that_passes_is_taken(tmp_path: Path) -> None:
+def test_an_unknown_range_is_the_first_one_that_passes_the_check(tmp_path: Path) -> None:
     tried: list[bytes] = []
 
-    def second(data: bytes) -> str | None:
+    def accept_second(data: bytes) -> str | None:
         tried.append(data)
         return "black" if len(tried) == 1 else None
 
-    made = import_style(written(tmp_path, zoo().saved()), ImportOptions(), second)
-    assert "0..1, RGB: nothing in it tells" in made.notes[1]
+    imported = import_style(write_file(tmp_path, model_zoo_network().encode()), ImportOptions(), accept_second)
+    assert "0..1, RGB: nothing in it tells" in imported.notes[1]
     assert len(tried) == 2
 
 
-def test_a_network_that_passes_in_no_way_is_refused_with_the_reasons(tmp_path: Path) -> None:
-    path = written(tmp_path, unit().saved())
+def test_a_network_that_passes_with_no_range_is_refused_with_the_reasons(tmp_path: Path) -> None:
+    path = write_file(tmp_path, sigmoid_network().encode())
     with pytest.raises(
         ModelFormatError, match=r"failed the test on a photo: all black \(takes [^:]*, 0\.\.1, RGB\); .*--range"
     ) as caught:
@@ -93,11 +93,11 @@ def test_a_network_that_passes_in_no_way_is_refused_with_the_reasons(tmp_path: P
 
 
 def test_a_network_that_does_not_run_is_refused(tmp_path: Path) -> None:
-    def fails(_: bytes) -> str | None:
+    def raise_engine_error(_: bytes) -> str | None:
         raise EngineRunError("OpenCV cannot load it")
 
     with pytest.raises(ModelFormatError, match="OpenCV cannot load it, or it works only at one fixed size"):
-        import_style(written(tmp_path, torch7()), ImportOptions(), fails)
+        import_style(write_file(tmp_path, torch7()), ImportOptions(), raise_engine_error)
 
 
 @pytest.mark.parametrize(
@@ -107,33 +107,33 @@ def test_a_network_that_does_not_run_is_refused(tmp_path: Path) -> None:
         (b"GIF89a" + bytes(100), "not an ONNX, Torch7 or PyTorch file"),
         (bytes(100), "not an ONNX, Torch7 or PyTorch file"),
         (torch7()[:5000], r"at byte \d+"),
-        (zoo().saved()[:-20], "damaged"),
+        (model_zoo_network().encode()[:-20], "damaged"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_reason(data: bytes, message: str, tmp_path: Path) -> None:
-    path = written(tmp_path, data)
+    path = write_file(tmp_path, data)
     with pytest.raises(ModelFormatError, match=message) as caught:
-        import_style(path, ImportOptions(), passes)
+        import_style(path, ImportOptions(), accept_all)
     assert str(path) in str(caught.value)
 
 
-def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match="cannot be read: No such file"):
-        import_style(tmp_path / "missing.t7", ImportOptions(), passes)
+        import_style(tmp_path / "missing.t7", ImportOptions(), accept_all)
 
 
-def test_a_torch_network_needs_no_range(tmp_path: Path) -> None:
+def test_a_range_for_a_torch_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="leave out these options"):
-        import_style(written(tmp_path, torch7()), ImportOptions(color_range="0..1"), passes)
+        import_style(write_file(tmp_path, torch7()), ImportOptions(color_range="0..1"), accept_all)
 
 
 def test_without_onnx_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stylecam.utils.optional.find_spec", lambda name: None)
     with pytest.raises(ImporterUnavailableError, match=r'pip install "stylecam\[import\]"'):
-        import_style(written(tmp_path, torch7()), ImportOptions(), passes)
+        import_style(write_file(tmp_path, torch7()), ImportOptions(), accept_all)
 
 
-def test_the_form_is_written_for_whoever_reads_the_file(tmp_path: Path) -> None:
-    made = import_style(written(tmp_path, torch7()), ImportOptions(), passes)
-    styles = json.loads(Model.read(written(tmp_path, made.data, "x.onnx")).metadata["styles"])
+def test_the_cards_are_written_as_json_metadata(tmp_path: Path) -> None:
+    imported = import_style(write_file(tmp_path, torch7()), ImportOptions(), accept_all)
+    styles = json.loads(Model.read(write_file(tmp_path, imported.data, "x.onnx")).metadata["styles"])
     assert styles == [{"name": "la_muse_1", "title": "la muse 1", "artist": "unknown", "licence": "unknown"}]

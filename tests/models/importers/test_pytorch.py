@@ -14,7 +14,7 @@ import pytest
 from stylecam.errors import ImporterUnavailableError, ModelFormatError
 from stylecam.models.importers import pytorch
 from stylecam.models.importers.base import ImportOptions
-from tests.models.importers.pictures import Picture, painted, photo
+from tests.models.importers.pictures import FloatImage, photo, run_imported
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 functional = torch.nn.functional
@@ -25,37 +25,40 @@ ENDS = (("deconv1", "in4", 8, 6, 3), ("deconv2", "in5", 6, 4, 3))
 
 
 def weights(blocks: int = 2, old: bool = False) -> Weights:
-    """A small network of the example's shape, its numbers by chance."""
+    """Return random weights of a small network of the PyTorch example."""
     torch.manual_seed(5)
-    made: Weights = {}
+    result: Weights = {}
     layers = [*WIDTHS, *ENDS]
     layers += [(f"res{n}.conv{i}", f"res{n}.in{i}", 8, 8, 3) for n in range(1, blocks + 1) for i in (1, 2)]
-    for convolution, norm, inputs, channels, kernel in [*layers, ("deconv3", "", 4, 3, 9)]:
+    for convolution, norm, in_channels, channels, kernel in [*layers, ("deconv3", "", 4, 3, 9)]:
         last = not norm
-        scale = (40 if last else 1) / (inputs * kernel * kernel) ** 0.5
-        made[f"{convolution}.conv2d.weight"] = scale * torch.randn(channels, inputs, kernel, kernel)
-        made[f"{convolution}.conv2d.bias"] = torch.randn(channels) * 10 + (128 if last else 0)
+        scale = (40 if last else 1) / (in_channels * kernel * kernel) ** 0.5
+        result[f"{convolution}.conv2d.weight"] = scale * torch.randn(channels, in_channels, kernel, kernel)
+        result[f"{convolution}.conv2d.bias"] = torch.randn(channels) * 10 + (128 if last else 0)
         if norm:
-            made[f"{norm}.weight"], made[f"{norm}.bias"] = 1 + 0.1 * torch.randn(channels), 0.1 * torch.randn(channels)
+            result[f"{norm}.weight"], result[f"{norm}.bias"] = (
+                1 + 0.1 * torch.randn(channels),
+                0.1 * torch.randn(channels),
+            )
         if norm and old:
-            made[f"{norm}.running_mean"], made[f"{norm}.running_var"] = torch.randn(channels), torch.ones(channels)
-    return made
+            result[f"{norm}.running_mean"], result[f"{norm}.running_var"] = torch.randn(channels), torch.ones(channels)
+    return result
 
 
-def saved(value: Any, legacy: bool = False) -> bytes:
+def torch_bytes(value: Any, legacy: bool = False) -> bytes:
     file = io.BytesIO()
     torch.save(value, file, _use_new_zipfile_serialization=not legacy)
     return file.getvalue()
 
 
-def judged(state: Weights, image: Any) -> Picture:
+def reference_result(state: Weights, image: Any) -> FloatImage:
     """Return the result of the example's own forward pass, RGB 0..1."""
 
     def convolution(x: Any, name: str, stride: int = 1) -> Any:
         weight = state[f"{name}.conv2d.weight"]
-        rim = weight.shape[-1] // 2
+        padding = weight.shape[-1] // 2
         return functional.conv2d(
-            functional.pad(x, [rim] * 4, mode="reflect"), weight, state[f"{name}.conv2d.bias"], stride
+            functional.pad(x, [padding] * 4, mode="reflect"), weight, state[f"{name}.conv2d.bias"], stride
         )
 
     def norm(x: Any, name: str) -> Any:
@@ -76,16 +79,16 @@ def judged(state: Weights, image: Any) -> Picture:
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "pickle"])
 @pytest.mark.parametrize("old", [False, True], ids=["new", "with running stats"])
-def test_the_picture_is_the_one_pytorch_makes(old: bool, legacy: bool, tmp_path: Path) -> None:
+def test_the_result_is_the_one_of_pytorch(old: bool, legacy: bool, tmp_path: Path) -> None:
     state = weights(old=old)
     image = photo()
-    data = saved(state, legacy)
+    data = torch_bytes(state, legacy)
     assert pytorch.accepts(data)
     (candidate,) = pytorch.convert(data, ImportOptions())
-    made, expected = painted(candidate.graph.encode({}), image, tmp_path), judged(state, image)
+    result, expected = run_imported(candidate.graph.encode({}), image, tmp_path), reference_result(state, image)
     assert expected.std() > 0.05
-    assert np.abs(made - expected).max() * 255 <= 2
-    assert np.abs(made - expected).mean() * 255 <= 0.3
+    assert np.abs(result - expected).max() * 255 <= 2
+    assert np.abs(result - expected).mean() * 255 <= 0.3
     assert candidate.notes == ("PyTorch fast-neural-style, 2 residual blocks", "colours: 0..255, RGB")
 
 
@@ -94,9 +97,10 @@ def test_the_picture_is_the_one_pytorch_makes(old: bool, legacy: bool, tmp_path:
     [lambda s: {"state_dict": s, "epoch": 3}, lambda s: {f"module.{k}": v for k, v in s.items()}],
     ids=["checkpoint", "parallel"],
 )
-def test_checkpoints_and_parallel_trainings_are_understood(wrap: Any) -> None:
+def test_checkpoints_and_data_parallel_weights_are_accepted(wrap: Any) -> None:
     plain, wrapped = (
-        pytorch.convert(saved(state), ImportOptions())[0].graph.encode({}) for state in (weights(1), wrap(weights(1)))
+        pytorch.convert(torch_bytes(state), ImportOptions())[0].graph.encode({})
+        for state in (weights(1), wrap(weights(1)))
     )
     assert plain == wrapped
 
@@ -109,7 +113,7 @@ class Bomb:
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "pickle"])
 def test_code_in_a_pickle_is_never_run(legacy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for data in (saved({"conv1.conv2d.weight": Bomb()}, legacy), pickle.dumps(Bomb(), 2)):
+    for data in (torch_bytes({"conv1.conv2d.weight": Bomb()}, legacy), pickle.dumps(Bomb(), 2)):
         with pytest.raises(ModelFormatError, match="code in it is not run"):
             pytorch.convert(data, ImportOptions())
     assert list(tmp_path.iterdir()) == []
@@ -119,7 +123,7 @@ def without(name: str) -> Weights:
     return {key: value for key, value in weights(1).items() if key != name}
 
 
-def endless() -> Weights:
+def with_huge_expanded_tensor() -> Weights:
     return {"conv1.conv2d.weight": torch.zeros(1).expand(1 << 20, 1 << 20)}
 
 
@@ -136,22 +140,22 @@ def endless() -> Weights:
         ({**weights(1), "in1.bias": torch.zeros(5)}, "'in1.bias' is 5, which"),
         ({**weights(1), "in1.bias": torch.full((4,), float("nan"))}, "is not a number somewhere"),
         ({**weights(1), "in1.bias": torch.zeros(4, dtype=torch.int64)}, "is not a weight"),
-        (endless(), "which share storage, would fill"),
+        (with_huge_expanded_tensor(), "which share storage, would fill"),
     ],
 )
 def test_other_weights_are_refused_by_name(state: Any, message: str) -> None:
     with pytest.raises(ModelFormatError, match=message):
-        pytorch.convert(saved(state), ImportOptions())
+        pytorch.convert(torch_bytes(state), ImportOptions())
 
 
 def test_a_file_cut_anywhere_is_refused() -> None:
-    for data in (saved({"a": torch.zeros(3)}), saved({"a": torch.zeros(3)}, legacy=True)):
+    for data in (torch_bytes({"a": torch.zeros(3)}), torch_bytes({"a": torch.zeros(3)}, legacy=True)):
         for end in range(4, len(data), 29):
             with pytest.raises(ModelFormatError):
                 pytorch.convert(data[:end], ImportOptions())
 
 
-def test_a_file_that_unpacks_to_more_than_it_is_is_refused() -> None:
+def test_a_zip_bomb_is_refused() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("archive/data.pkl", bytes(2**22))

@@ -12,27 +12,33 @@ from tests.models.importers.pictures import photo
 
 
 @pytest.fixture(scope="module")
-def given() -> Tensor:
+def photo_tensor() -> Tensor:
     return to_tensor(photo(264, 200))
 
 
-def made(value: object) -> Tensor:
+def as_float32(value: object) -> Tensor:
     return np.asarray(value, np.float32)
 
 
-def test_a_painting_like_its_photo_is_taken(given: Tensor) -> None:
-    strokes = 0.15 * np.random.default_rng(1).standard_normal(given.shape)
-    for picture in (given, given**2, given[:, ::-1] * 0.7, (given + strokes).clip(0, 1), 0.4 + 0.2 * given):
-        assert find_problem(given, made(picture)) is None
+def test_a_plausible_result_is_accepted(photo_tensor: Tensor) -> None:
+    strokes = 0.15 * np.random.default_rng(1).standard_normal(photo_tensor.shape)
+    for picture in (
+        photo_tensor,
+        photo_tensor**2,
+        photo_tensor[:, ::-1] * 0.7,
+        (photo_tensor + strokes).clip(0, 1),
+        0.4 + 0.2 * photo_tensor,
+    ):
+        assert find_problem(photo_tensor, as_float32(picture)) is None
 
 
-def test_a_woodcut_is_taken(given: Tensor) -> None:
-    cut = made([cv2.blur(plane, (3, 3)) for plane in (given[0] > 0.45).astype(np.float32)])[None]
-    assert find_problem(given, cut) is None
+def test_a_two_level_result_is_accepted(photo_tensor: Tensor) -> None:
+    cut = as_float32([cv2.blur(plane, (3, 3)) for plane in (photo_tensor[0] > 0.45).astype(np.float32)])[None]
+    assert find_problem(photo_tensor, cut) is None
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (lambda x: x[..., :-8], "a picture of 1×3×200×256 for one of 1×3×200×264"),
         (lambda x: x * np.float32(np.nan), "not numbers"),
@@ -46,10 +52,10 @@ def test_a_woodcut_is_taken(given: Tensor) -> None:
         (lambda x: np.random.default_rng(1).random(x.shape), "nothing of the photo"),
     ],
 )  # fmt: skip
-def test_a_wrongly_imported_network_is_detected(given: Tensor, change: object, says: str) -> None:
+def test_a_wrongly_imported_network_is_detected(photo_tensor: Tensor, change: object, message: str) -> None:
     import re
 
     assert callable(change)
-    reason = find_problem(given, made(change(given)))
+    reason = find_problem(photo_tensor, as_float32(change(photo_tensor)))
     assert reason is not None
-    assert re.search(says, reason)
+    assert re.search(message, reason)

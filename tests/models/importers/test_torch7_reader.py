@@ -14,8 +14,16 @@ from stylecam.errors import ModelFormatError
 from stylecam.models.importers import torch7, torch7_reader
 from stylecam.models.importers.base import ImportOptions
 from stylecam.models.importers.torch7_reader import TorchObject, TorchStorage
-from tests.models.importers.mutation import mutated
-from tests.models.importers.torch7_files import Made, Maker, eccv16, instance_norm, saved, sequence, trained
+from tests.models.importers.mutation import mutate
+from tests.models.importers.torch7_files import (
+    LayerFactory,
+    TorchModule,
+    checkpoint,
+    eccv16,
+    encode_torch7,
+    instance_norm,
+    sequence,
+)
 
 
 def ints(*values: int) -> bytes:
@@ -35,22 +43,22 @@ def torch_object(index: int, kind: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def small() -> bytes:
-    """A whole network in few bytes, so that every part of it gets its share of damage."""
-    return saved(trained(instance_norm(Maker(np.random.default_rng(1)), width=1, blocks=1)))
+def small_network() -> bytes:
+    """Return a whole network in few bytes, so that cuts reach every part of it."""
+    return encode_torch7(checkpoint(instance_norm(LayerFactory(np.random.default_rng(1)), width=1, blocks=1)))
 
 
-def test_plain_values_come_back() -> None:
+def test_plain_values_are_read_back() -> None:
     value = {"a": 1.5, "b": "text", "c": True, "d": None, 2: [1, 2], "é": {}}
     expected = {"a": 1.5, "b": "text", "c": True, "d": None, 2.0: {1.0: 1.0, 2.0: 2.0}, "é": {}}
-    assert torch7_reader.read(saved(value)) == expected
+    assert torch7_reader.read(encode_torch7(value)) == expected
 
 
 @pytest.mark.parametrize("long", [8, 4])
 @pytest.mark.parametrize("kind", ["f4", "f8", "f2", "i8", "u1"])
-def test_tensors_come_back_whatever_machine_saved_them(kind: str, long: int) -> None:
+def test_tensors_of_any_type_and_integer_size_are_read_back(kind: str, long: int) -> None:
     array = np.arange(24).reshape(2, 3, 4).astype(kind)
-    read = torch7_reader.read(saved({"x": array, "again": array}, long))
+    read = torch7_reader.read(encode_torch7({"x": array, "again": array}, long))
     assert isinstance(read, dict)
     tensor = read["x"]
     assert isinstance(tensor, np.ndarray)
@@ -59,9 +67,9 @@ def test_tensors_come_back_whatever_machine_saved_them(kind: str, long: int) -> 
     np.testing.assert_array_equal(tensor, array)
 
 
-def test_tensors_saved_on_a_gpu_are_numbers_too() -> None:
+def test_tensors_saved_on_a_gpu_are_read() -> None:
     array = np.arange(6, dtype=np.float32)
-    tensor = torch7_reader.read(saved(array, prefix="Cuda"))
+    tensor = torch7_reader.read(encode_torch7(array, prefix="Cuda"))
     assert isinstance(tensor, np.ndarray)
     np.testing.assert_array_equal(tensor, array)
 
@@ -83,14 +91,14 @@ def test_an_empty_tensor_is_empty() -> None:
 def test_an_object_that_holds_itself_is_read_once() -> None:
     network = sequence()
     network.fields["parent"] = network
-    read = torch7_reader.read(saved(network))
+    read = torch7_reader.read(encode_torch7(network))
     assert isinstance(read, TorchObject)
     assert read.class_name == "nn.Sequential"
     assert read.fields["parent"] is read
 
 
 @pytest.mark.parametrize("head", [ints(6), ints(7, 1), ints(8, 1)], ids=["old", "legacy", "recursive"])
-def test_a_function_is_stepped_over(head: bytes) -> None:
+def test_a_function_is_skipped(head: bytes) -> None:
     code = head + text("os.execute('touch /tmp/x')") + ints(0)
     read = torch7_reader.read(ints(3, 9, 2) + ints(2) + text("f") + code + ints(2) + text("x") + ints(5, 1))
     assert isinstance(read, dict)
@@ -148,18 +156,18 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_file_is_refused_with_the_byte(data: bytes) -> None:
+def test_a_hostile_file_is_refused_with_the_byte_offset(data: bytes) -> None:
     with pytest.raises(ModelFormatError, match=r"at byte \d+"):
         torch7_reader.read(data)
 
 
-def test_many_tiny_objects_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_objects_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch7_reader, "MAX_OBJECTS", 1000)
     with pytest.raises(ModelFormatError, match="more than 1000 objects"):
         torch7_reader.read(ints(3, 1, 600) + ints(5, 1, 5, 1) * 600)
 
 
-def test_the_history_of_a_training_beside_the_network_is_not_too_much() -> None:
+def test_a_long_training_history_is_accepted() -> None:
     """Johnson's train.lua keeps six losses for each of 40 000 iterations."""
     number = struct.Struct("<id")
     pairs = b"".join(number.pack(1, key) + number.pack(1, 0.5) for key in range(1, 240_001))
@@ -167,61 +175,61 @@ def test_the_history_of_a_training_beside_the_network_is_not_too_much() -> None:
     assert type(history) is dict
 
 
-def test_a_file_cut_anywhere_is_refused(small: bytes) -> None:
-    for end in [*range(400), *range(400, len(small), 97)]:
+def test_a_file_cut_anywhere_is_refused(small_network: bytes) -> None:
+    for end in [*range(400), *range(400, len(small_network), 97)]:
         with pytest.raises(ModelFormatError, match=r"at byte \d+"):
-            torch7_reader.read(small[:end])
+            torch7_reader.read(small_network[:end])
 
 
 @pytest.mark.parametrize("family", [eccv16, instance_norm])
 def test_files_of_both_families_are_read_as_they_were_written(family: object) -> None:
-    make = Maker(np.random.default_rng(1))
+    make = LayerFactory(np.random.default_rng(1))
     network = (eccv16 if family is eccv16 else instance_norm)(make, width=1, blocks=1)
-    read = torch7_reader.read(saved(network))
+    read = torch7_reader.read(encode_torch7(network))
 
-    def same(given: object, made: object) -> None:
-        if isinstance(given, Made):
-            assert isinstance(made, TorchObject)
-            assert made.class_name == given.kind
-            assert made.fields.keys() == given.fields.keys()
-            for key in given.fields:
-                same(given.fields[key], made.fields[key])
-        elif isinstance(given, np.ndarray):
-            assert isinstance(made, np.ndarray)
-            np.testing.assert_array_equal(made, given)
-        elif isinstance(given, list):
-            assert isinstance(made, dict)
-            for number, item in enumerate(given, 1):
-                same(item, made[number])
+    def assert_same(original: object, read_back: object) -> None:
+        if isinstance(original, TorchModule):
+            assert isinstance(read_back, TorchObject)
+            assert read_back.class_name == original.kind
+            assert read_back.fields.keys() == original.fields.keys()
+            for key in original.fields:
+                assert_same(original.fields[key], read_back.fields[key])
+        elif isinstance(original, np.ndarray):
+            assert isinstance(read_back, np.ndarray)
+            np.testing.assert_array_equal(read_back, original)
+        elif isinstance(original, list):
+            assert isinstance(read_back, dict)
+            for number, item in enumerate(original, 1):
+                assert_same(item, read_back[number])
         else:
-            assert made == given
+            assert read_back == original
 
-    same(network, read)
+    assert_same(network, read)
 
 
 @pytest.fixture(scope="module")
 def structure() -> bytes:
-    """Some layers only: most of a whole file is weights, where damage does nothing."""
-    return saved(sequence(*instance_norm(Maker(np.random.default_rng(1)), 1, 1).fields["modules"][:4]))
+    """Return a few layers: in a whole file most bytes are weights, where damage changes nothing."""
+    return encode_torch7(sequence(*instance_norm(LayerFactory(np.random.default_rng(1)), 1, 1).fields["modules"][:4]))
 
 
 def test_thousands_of_damaged_files_are_read_or_refused(structure: bytes) -> None:
-    chance = random.Random(20181)
+    rng = random.Random(20181)
     refused = 0
     for _ in range(4000):
         try:
-            torch7.convert(mutated(structure, chance), ImportOptions())
+            torch7.convert(mutate(structure, rng), ImportOptions())
         except ModelFormatError:
             refused += 1
     assert refused > 2000
 
 
-def test_a_damaged_file_takes_no_more_memory_than_it_warrants(structure: bytes) -> None:
-    chance = random.Random(2018)
+def test_a_damaged_file_needs_little_memory(structure: bytes) -> None:
+    rng = random.Random(2018)
     tracemalloc.start()
     for _ in range(200):
         with contextlib.suppress(ModelFormatError):
-            torch7_reader.read(mutated(structure, chance))
+            torch7_reader.read(mutate(structure, rng))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100 * len(structure) + 2**18

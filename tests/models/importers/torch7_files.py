@@ -1,4 +1,4 @@
-"""Torch7 files for the tests: a writer of the binary form, and small networks of both of Johnson's families."""
+"""Torch7 files: a writer of the binary format, and small networks of both of Johnson's families."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _KINDS = {"f4": "Float", "f8": "Double", "i8": "Long", "u1": "Byte", "f2": "Half
 
 
 @dataclass(eq=False)
-class Made:
-    """An instance of a Lua class."""
+class TorchModule:
+    """An object of a Lua class, such as a layer."""
 
     kind: str
     fields: dict[Any, Any] = field(default_factory=dict)
 
 
-class Writer:
-    """What `torch.save(file, value)` writes. Lists become tables 1, 2, …; what was written once is referred to."""
+class Torch7Writer:
+    """Writes what `torch.save(file, value)` writes; lists become tables 1, 2, …, and repeated objects references."""
 
     def __init__(self, long: int = 8, prefix: str = "") -> None:
         self.out = bytearray()
         self._long = "<q" if long == 8 else "<i"
         self._prefix = prefix  # "Cuda" for tensors as a GPU saves them
         self._seen: dict[int, int] = {}
-        self._kept: list[Any] = []  # ids are only good while the objects live
+        self._kept: list[Any] = []  # an id is unique only while its object lives
 
-    def value(self, value: Any) -> Writer:
+    def value(self, value: Any) -> Torch7Writer:
         if value is None:
             self._int(0)
         elif isinstance(value, bool):
@@ -45,8 +45,8 @@ class Writer:
             self._text(value)
         elif isinstance(value, np.ndarray):
             self._tensor(value)
-        elif isinstance(value, Made):
-            if self._begun(4, value):
+        elif isinstance(value, TorchModule):
+            if self._begin(4, value):
                 self._text("V 1")
                 self._text(value.kind)
                 self.value(value.fields)
@@ -57,14 +57,14 @@ class Writer:
         return self
 
     def _table(self, identity: Any, pairs: Mapping[Any, Any]) -> None:
-        if self._begun(3, identity):
+        if self._begin(3, identity):
             self._int(len(pairs))
             for key, value in pairs.items():
                 self.value(key)
                 self.value(value)
 
     def _tensor(self, array: Floats) -> None:
-        if not self._begun(4, array):
+        if not self._begin(4, array):
             return
         kind = _KINDS[array.dtype.str[1:]]
         kind = self._prefix if kind == "Float" and self._prefix else kind
@@ -74,19 +74,19 @@ class Writer:
         self._longs(*array.shape)
         self._longs(*(stride // array.itemsize for stride in np.ascontiguousarray(array).strides))
         self._longs(1)
-        self._begun(4, object())
+        self._begin(4, object())
         self._text("V 1")
         self._text(f"torch.{kind}Storage")
         self._longs(array.size)
         self.out += array.tobytes()
 
-    def _begun(self, tag: int, value: Any) -> bool:
-        """Write tag and index; whether the content is to follow."""
+    def _begin(self, tag: int, value: Any) -> bool:
+        """Write tag and index; return whether the content must follow, which is not so for a reference."""
         self._int(tag)
-        known = id(value) in self._seen
+        written_before = id(value) in self._seen
         self._int(self._seen.setdefault(id(value), len(self._seen) + 1))
         self._kept.append(value)
-        return not known
+        return not written_before
 
     def _text(self, text: str) -> None:
         self._int(len(text.encode()))
@@ -101,43 +101,49 @@ class Writer:
             self.out += struct.pack(self._long, value)
 
 
-def saved(value: Any, long: int = 8, prefix: str = "") -> bytes:
-    return bytes(Writer(long, prefix).value(value).out)
+def encode_torch7(value: Any, long: int = 8, prefix: str = "") -> bytes:
+    return bytes(Torch7Writer(long, prefix).value(value).out)
 
 
 @dataclass
-class Maker:
+class LayerFactory:
     """Layers with random weights, scaled so that the picture comes out neither flat nor burnt."""
 
     random: np.random.Generator
     kind: str = "f4"
 
-    def floats(self, *shape: int, scale: float = 1.0, about: float = 0.0) -> Floats:
-        made = about + scale * self.random.standard_normal(shape)
+    def floats(self, *shape: int, scale: float = 1.0, mean: float = 0.0) -> Floats:
+        made = mean + scale * self.random.standard_normal(shape)
         return made.astype(self.kind)
 
-    def convolution(self, given: int, made: int, kernel: int, stride: int = 1, pad: int = 0, gain: float = 1.0) -> Made:
+    def convolution(
+        self, given: int, made: int, kernel: int, stride: int = 1, pad: int = 0, gain: float = 1.0
+    ) -> TorchModule:
         fields = {"nInputPlane": given, "nOutputPlane": made, "kW": kernel, "kH": kernel, "dW": stride, "dH": stride}
         scale = gain * (given * kernel * kernel) ** -0.5
         weights = {
             "weight": self.floats(made, given, kernel, kernel, scale=scale),
             "bias": self.floats(made, scale=0.1),
         }
-        return Made("nn.SpatialConvolution", {**fields, "padW": pad, "padH": pad, **weights, "_type": "torch.Float"})
+        return TorchModule(
+            "nn.SpatialConvolution", {**fields, "padW": pad, "padH": pad, **weights, "_type": "torch.Float"}
+        )
 
-    def transposed(self, given: int, made: int) -> Made:
+    def transposed(self, given: int, made: int) -> TorchModule:
         fields = {"nInputPlane": given, "nOutputPlane": made, "kW": 3, "kH": 3, "dW": 2, "dH": 2}
         scale = (given * 2.25) ** -0.5
         weights = {"weight": self.floats(given, made, 3, 3, scale=scale), "bias": self.floats(made, scale=0.1)}
-        return Made("nn.SpatialFullConvolution", {**fields, "padW": 1, "padH": 1, "adjW": 1, "adjH": 1, **weights})
+        return TorchModule(
+            "nn.SpatialFullConvolution", {**fields, "padW": 1, "padH": 1, "adjW": 1, "adjH": 1, **weights}
+        )
 
-    def batch_norm(self, channels: int) -> Made:
-        return Made(
+    def batch_norm(self, channels: int) -> TorchModule:
+        return TorchModule(
             "nn.SpatialBatchNormalization",
             {
                 "running_mean": self.floats(channels, scale=0.1),
-                "running_var": np.abs(self.floats(channels, scale=0.1, about=1)),
-                "weight": self.floats(channels, scale=0.1, about=1),
+                "running_var": np.abs(self.floats(channels, scale=0.1, mean=1)),
+                "weight": self.floats(channels, scale=0.1, mean=1),
                 "bias": self.floats(channels, scale=0.1),
                 "eps": 1e-5,
                 "affine": True,
@@ -146,12 +152,12 @@ class Maker:
             },
         )
 
-    def instance_norm(self, channels: int) -> Made:
-        """With the nested, stale batch norm that Johnson's module drags along."""
-        return Made(
+    def instance_norm(self, channels: int) -> TorchModule:
+        """Return an instance norm with the unused batch norm that Johnson's module contains."""
+        return TorchModule(
             "nn.InstanceNormalization",
             {
-                "weight": self.floats(channels, scale=0.1, about=1),
+                "weight": self.floats(channels, scale=0.1, mean=1),
                 "bias": self.floats(channels, scale=0.1),
                 "eps": 1e-5,
                 "nOutput": channels,
@@ -161,78 +167,83 @@ class Maker:
         )
 
 
-def sequence(*modules: Made) -> Made:
-    return Made("nn.Sequential", {"modules": list(modules), "train": False})
+def sequence(*modules: TorchModule) -> TorchModule:
+    return TorchModule("nn.Sequential", {"modules": list(modules), "train": False})
 
 
-def rectified() -> Made:
-    return Made("nn.ReLU", {"inplace": True, "threshold": 0, "val": 0})
+def relu() -> TorchModule:
+    return TorchModule("nn.ReLU", {"inplace": True, "threshold": 0, "val": 0})
 
 
-def rim(kind: str, size: int) -> Made:
-    return Made(f"nn.Spatial{kind}Padding", dict.fromkeys(("pad_l", "pad_r", "pad_t", "pad_b"), size))
+def padding_layer(kind: str, size: int) -> TorchModule:
+    return TorchModule(f"nn.Spatial{kind}Padding", dict.fromkeys(("pad_l", "pad_r", "pad_t", "pad_b"), size))
 
 
-def ended() -> list[Made]:
+def output_layers() -> list[TorchModule]:
     return [
-        Made("nn.Tanh"),
-        Made("nn.MulConstant", {"constant_scalar": 150, "inplace": False}),
-        Made("nn.TotalVariation", {"strength": 1e-6}),
+        TorchModule("nn.Tanh"),
+        TorchModule("nn.MulConstant", {"constant_scalar": 150, "inplace": False}),
+        TorchModule("nn.TotalVariation", {"strength": 1e-6}),
     ]
 
 
-def eccv16(make: Maker, width: int = 4, blocks: int = 5) -> Made:
-    """Batch norm; 40 reflected pixels that five unpadded blocks eat up; transposed convolutions."""
-    modules = [rim("Reflection", 8 * blocks)]
+def eccv16(make: LayerFactory, width: int = 4, blocks: int = 5) -> TorchModule:
+    """Return a network with batch norm, padding at its input only, and transposed convolutions."""
+    modules = [padding_layer("Reflection", 8 * blocks)]
     for given, made, kernel, stride in ((3, width, 9, 1), (width, 2 * width, 3, 2), (2 * width, 4 * width, 3, 2)):
         pad = (kernel - 1) // 2
-        modules += [make.convolution(given, made, kernel, stride, pad), make.batch_norm(made), rectified()]
+        modules += [make.convolution(given, made, kernel, stride, pad), make.batch_norm(made), relu()]
     deep = 4 * width
     for _ in range(blocks):
         inner = sequence(
             make.convolution(deep, deep, 3),
             make.batch_norm(deep),
-            rectified(),
+            relu(),
             make.convolution(deep, deep, 3),
             make.batch_norm(deep),
         )
-        shaved = Made("nn.ShaveImage", {"size": 2})
-        modules.append(sequence(Made("nn.ConcatTable", {"modules": [inner, shaved]}), Made("nn.CAddTable")))
+        shaved = TorchModule("nn.ShaveImage", {"size": 2})
+        modules.append(
+            sequence(TorchModule("nn.ConcatTable", {"modules": [inner, shaved]}), TorchModule("nn.CAddTable"))
+        )
     for given, made in ((deep, 2 * width), (2 * width, width)):
-        modules += [make.transposed(given, made), make.batch_norm(made), rectified()]
-    return sequence(*modules, make.convolution(width, 3, 9, 1, 4, gain=0.05), *ended())
+        modules += [make.transposed(given, made), make.batch_norm(made), relu()]
+    return sequence(*modules, make.convolution(width, 3, 9, 1, 4, gain=0.05), *output_layers())
 
 
-def instance_norm(make: Maker, width: int = 4, blocks: int = 2, padding: str = "Reflection") -> Made:
-    """Instance norm; every convolution with its own reflected rim; enlarging by repeated pixels."""
-    modules: list[Made] = []
+def instance_norm(make: LayerFactory, width: int = 4, blocks: int = 2, padding: str = "Reflection") -> TorchModule:
+    """Return a network with instance norm, padding at each convolution and nearest-neighbour upsampling."""
+    modules: list[TorchModule] = []
     for given, made, kernel, stride in ((3, width, 9, 1), (width, 2 * width, 3, 2), (2 * width, 4 * width, 3, 2)):
-        modules += [rim(padding, (kernel - 1) // 2), make.convolution(given, made, kernel, stride)]
-        modules += [make.instance_norm(made), rectified()]
+        modules += [padding_layer(padding, (kernel - 1) // 2), make.convolution(given, made, kernel, stride)]
+        modules += [make.instance_norm(made), relu()]
     deep = 4 * width
     for _ in range(blocks):
         inner = sequence(
-            rim(padding, 1),
+            padding_layer(padding, 1),
             make.convolution(deep, deep, 3),
             make.instance_norm(deep),
-            rectified(),
-            rim(padding, 1),
+            relu(),
+            padding_layer(padding, 1),
             make.convolution(deep, deep, 3),
             make.instance_norm(deep),
         )
         modules.append(
-            sequence(Made("nn.ConcatTable", {"modules": [inner, Made("nn.Identity")]}), Made("nn.CAddTable"))
+            sequence(
+                TorchModule("nn.ConcatTable", {"modules": [inner, TorchModule("nn.Identity")]}),
+                TorchModule("nn.CAddTable"),
+            )
         )
     for given, made in ((deep, 2 * width), (2 * width, width)):
         modules += [
-            Made("nn.SpatialUpSamplingNearest", {"scale_factor": 2}),
-            rim(padding, 1),
+            TorchModule("nn.SpatialUpSamplingNearest", {"scale_factor": 2}),
+            padding_layer(padding, 1),
             make.convolution(given, made, 3),
         ]
-        modules += [make.instance_norm(made), rectified()]
-    return sequence(*modules, rim(padding, 4), make.convolution(width, 3, 9, gain=0.5), *ended())
+        modules += [make.instance_norm(made), relu()]
+    return sequence(*modules, padding_layer(padding, 4), make.convolution(width, 3, 9, gain=0.5), *output_layers())
 
 
-def trained(network: Made, preprocessing: str = "vgg") -> dict[str, Any]:
-    """The table that fast-neural-style saves."""
+def checkpoint(network: TorchModule, preprocessing: str = "vgg") -> dict[str, Any]:
+    """Return the table that fast-neural-style saves."""
     return {"model": network, "opt": {"preprocessing": preprocessing, "arch": "c9s1-32,d64", "resume": None}}

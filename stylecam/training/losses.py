@@ -78,11 +78,9 @@ def content_loss(features: list[Tensor], target: list[Tensor], fine: float) -> T
 
 
 def style_loss(features: list[Tensor], targets: list[Tensor]) -> Tensor:
-    """Return the style loss: the relative Gram error summed over four layers, one value a picture (B).
+    """Return the style loss, one value a picture (B): the relative error of the Gram matrices of `features` (B×C×h×w).
 
-    Args:
-        features: feature maps B×C×h×w of four layers.
-        targets: the Gram matrices B×C×C to reach there.
+    It is summed over four layers; `targets` are the Gram matrices (B×C×C) to reach there.
     """
     total = 0.0
     for layer, target in zip(features, targets, strict=True):

@@ -123,8 +123,8 @@ def new_trainer(
     if not overwrite:
         check_no_unfinished_run(output)
     other = {name: options.pop(name) for name in _CONFIG_OPTIONS if name in options}
-    numbers = _hyperparameters(body or ("frozen" if start else "free"), options)
-    config = TrainingConfig(numbers, _style_images(paintings, pictures), photos, **other)
+    hparams = _hyperparameters(body or ("frozen" if start else "free"), options)
+    config = TrainingConfig(hparams, _style_images(paintings, pictures), photos, **other)
     return Trainer.begin(config, output, start and find_bank(start), listener=listener, stop=stop)
 
 

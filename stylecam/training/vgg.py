@@ -44,7 +44,6 @@ class VggFeatures(nn.Module):
     """Computes the four feature maps of RGB pictures 0..1. Its weights are fixed.
 
     Args:
-        layers: convolutions, ReLUs and poolings in order.
         taps: indices into `layers` whose outputs are the feature maps.
         flip: whether the weights expect BGR.
         scale: one factor a channel, applied after flipping.

@@ -52,14 +52,10 @@ def create_unique_file(folder: Path, stem: str, suffix: str) -> Path:
 
 
 def create_part_file(target: Path, attempts: int = 1) -> Path:
-    """Create an empty file beside `target`, called `STEM.part.SUFFIX`, or `STEM.part2.SUFFIX` and so on.
+    """Create an empty file beside `target`, called `STEM.part.SUFFIX`, `STEM.part2.SUFFIX` and so on: `attempts` names.
 
-    For encoders, which write to a named file and choose the format by its suffix. When the work is done, the caller
-    gives the file the name `target` with `Path.replace`.
-
-    Args:
-        target: the file to be written in the end.
-        attempts: how many such names are tried. Files that exist already are left as they are.
+    For encoders, which write to a named file and choose the format by its suffix. Files that exist are left as they
+    are. When the work is done, the caller gives the new file the name `target` with `Path.replace`.
 
     Raises:
         FileExistsError: all these names are taken.

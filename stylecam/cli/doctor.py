@@ -15,7 +15,6 @@ from stylecam.errors import StylecamError, UsageError
 
 if TYPE_CHECKING:
     from stylecam.system.doctor.finding import Finding
-    from stylecam.system.setup.steps import SetupStep
 
 _COLORS = {"✓": "green", "ok": "green", "!": "yellow", "✗": "red", "X": "red", "?": "cyan"}
 
@@ -97,11 +96,7 @@ def _settings_problem() -> str | None:
 def _fix(findings: Sequence[Finding], elevation: str | None, yes: bool) -> None:
     from stylecam.cli.setup import confirm_and_run
 
-    steps: list[SetupStep] = []
-    for finding in findings:
-        for step in finding.fix.steps if finding.fix else ():
-            if step not in steps:
-                steps.append(step)
+    steps = list(dict.fromkeys(step for finding in findings if finding.fix for step in finding.fix.steps))
     click.echo("")
     if not steps:
         click.echo("There is no command that would help here; see above for what to do.")

@@ -117,7 +117,7 @@ def command(
         evaluator = Evaluator(config, progress=progress, stop=stop)
         report = evaluator.run()
         written: list[Path] = []
-        failed: Exception | None = report.failure
+        failed: OSError | StylecamError | None = report.failure
         try:  # the report is printed in any case: it may have taken hours
             if plot is not None:
                 write_quality_chart(plot, report)
@@ -137,11 +137,8 @@ def command(
         print_tables(quality_tables(report), 160)
     left = "; no card was written" * write_card + "; no sheet was drawn" * (sheet is not None)
     _print_notes(report, written, left)
-    if isinstance(failed, OSError):
-        what = failed.filename or "the result"
-        raise TrainingFailedError(f"{what} cannot be written: {failed.strerror or failed}") from failed
     if failed is not None:
-        raise failed
+        raise _as_stylecam_error(failed)
 
 
 def _print_notes(report: QualityReport, written: list[Path], left: str) -> None:
@@ -151,3 +148,10 @@ def _print_notes(report: QualityReport, written: list[Path], left: str) -> None:
         click.echo(f"stopped early: these are the figures so far{left}", err=True)
     for path in written:
         click.echo(f"wrote {path}", err=True)
+
+
+def _as_stylecam_error(failed: OSError | StylecamError) -> StylecamError:
+    if isinstance(failed, StylecamError):
+        return failed
+    what = failed.filename or "the result"
+    return TrainingFailedError(f"{what} cannot be written: {failed.strerror or failed}")

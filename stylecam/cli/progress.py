@@ -69,13 +69,9 @@ class ProgressDisplay:
         return time.monotonic() - self._started_at
 
     def _show(self, done: float | None, *texts: str, elapsed_s: float | None = None, plain: bool = True) -> None:
-        """Update the bar, and print a plain line when it is due.
+        """Update the bar and the `texts` beside it; with `plain`, print them as a line when one is due.
 
-        Args:
-            done: 0..1; None if that is unknown.
-            texts: shown beside the bar, where not empty.
-            elapsed_s: seconds of work so far; None for the time since this display was created.
-            plain: whether a plain line may be printed.
+        `done` is 0..1 or unknown; `elapsed_s` is by default the time since this display was created.
         """
         elapsed_s = self._elapsed_s() if elapsed_s is None else elapsed_s
         text = " ".join(filter(None, texts))

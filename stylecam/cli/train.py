@@ -184,8 +184,8 @@ def _resume(context: click.Context, output: Path, stop: threading.Event, listene
     ]
     if forbidden:
         raise UsageError(f"--resume uses the options kept in the checkpoint; leave out {', '.join(forbidden)}")
-    given = context.get_parameter_source("device") is ParameterSource.COMMANDLINE
-    device = str(context.params["device"]) if given else None
+    from_user = context.get_parameter_source("device") is ParameterSource.COMMANDLINE
+    device = str(context.params["device"]) if from_user else None
     return Trainer.resume(output, device, listener=listener, stop=stop)
 
 

@@ -43,18 +43,18 @@ class FakeHost(HostProbe):
         self.disk_free: int | ProbeError = 50 * 2**30
 
     def read_text(self, path: str) -> str | None:
-        said = self.files.get(path)
-        if isinstance(said, ProbeError):
-            raise said
-        return said
+        recorded = self.files.get(path)
+        if isinstance(recorded, ProbeError):
+            raise recorded
+        return recorded
 
     def os_release(self) -> dict[str, str]:
         fields = (line.partition("=") for line in (self.read_text("/etc/os-release") or "").splitlines())
         return {name: value.strip('"') for name, _, value in fields}
 
     def list_directory(self, folder: str) -> tuple[str, ...] | None:
-        if isinstance(said := self.files.get(folder), ProbeError):
-            raise said
+        if isinstance(recorded := self.files.get(folder), ProbeError):
+            raise recorded
         inside = [PurePosixPath(path) for path in [*self.files, *self.nodes] if path.startswith(f"{folder}/")]
         return tuple(sorted({path.relative_to(folder).parts[0] for path in inside})) or None
 
@@ -68,11 +68,11 @@ class FakeHost(HostProbe):
         return f"/usr/bin/{name}" if name in self.installed or self._has_answers(name) else None
 
     def run(self, *command: str) -> CompletedProcess[str]:
-        said = self.programs.get(command)
-        if isinstance(said, ProbeError):
-            raise said
-        if said is not None:
-            return said
+        recorded = self.programs.get(command)
+        if isinstance(recorded, ProbeError):
+            raise recorded
+        if recorded is not None:
+            return recorded
         if not self._has_answers(command[0]):
             raise ProbeError(f"{command[0]} is not installed")
         return CompletedProcess(command, 1, "", f"{command[0]}: no answer is recorded for {' '.join(command[1:])}")

@@ -60,7 +60,7 @@ def test_nothing_found_steers_the_terminal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("original", "kept"),
     [
         ("/home/anna/Videos is full", "~/Videos is full"),
         ("sudo usermod -aG video anna", "sudo usermod -aG video USER"),
@@ -76,14 +76,14 @@ def test_nothing_found_steers_the_terminal() -> None:
         ("rtsp://me@203.0.113.7/live", "rtsp://me@ADDRESS/live"),
     ],
 )
-def test_what_is_personal_is_left_out(said: str, kept: str) -> None:
-    assert anonymous(said, ANNA) == kept
+def test_what_is_personal_is_left_out(original: str, kept: str) -> None:
+    assert anonymous(original, ANNA) == kept
 
 
 @pytest.mark.parametrize("name", ["root", "a", "user", ""])
 def test_a_name_that_is_a_word_is_no_secret(name: str) -> None:
-    said = "a user runs video as root"
-    assert anonymous(said, User(name, False)) == said
+    original = "a user runs video as root"
+    assert anonymous(original, User(name, False)) == original
 
 
 def test_a_report_holds_every_finding_and_no_name() -> None:

@@ -96,7 +96,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     """Train a network that paints in the style of one or more paintings.
 
     It needs the paintings, a name for the result and a folder of photographs. With --from gallery, one more style takes
-    a quarter of an hour; a new network takes hours.
+    a quarter of an hour; a new network takes an hour or more.
     """
     from stylecam.models.catalog import shipped_models
     from stylecam.models.user_styles import UserStyles

@@ -20,7 +20,7 @@ class LossWeights:
     content: float = option(1.0, help="Weight of the photograph's shapes (relu3_3).", minimum=0.0, maximum=MAX_WEIGHT)
     fine: float = option(
         0.22,
-        help="Share of fine shapes in it, such as eyes and mouths (relu2_2).",
+        help="Share of fine shapes in that weight, such as eyes and mouths (relu2_2).",
         minimum=0.0, maximum=MAX_WEIGHT,
     )  # fmt: skip
     variation: float = option(

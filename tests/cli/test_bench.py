@@ -13,6 +13,7 @@ import pytest
 from stylecam.cli import bench as bench_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import ProgressDisplay
+from tests.cli.fixtures import refusal
 
 OPTIONS = [p for p in bench_module.command.params if isinstance(p, click.Option)]
 EXAMPLES = [line for line in (bench_module.command.epilog or "").splitlines() if line.startswith("  stylecam ")]
@@ -82,15 +83,6 @@ def test_interrupted_it_prints_what_is_known(
     assert "stopped early" in shown.err
 
 
-def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """What it says when it refuses: one line and exit status 2."""
-    assert run_command_line(words) == 2
-    text = capsys.readouterr().err
-    assert text.startswith("stylecam: ")
-    assert len(text.splitlines()) == 1
-    return text
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -116,7 +108,7 @@ def test_bad_input_is_one_line(
     options: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert said in complaint(["bench", *shlex.split(options)], capsys)
+    assert said in refusal(["bench", *shlex.split(options)], capsys)
 
 
 def test_without_matplotlib_a_plot_is_refused_before_work_begins(
@@ -125,4 +117,4 @@ def test_without_matplotlib_a_plot_is_refused_before_work_begins(
     import sys
 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "stylecam[bench]" in complaint(["bench", "--plot", str(tmp_path / "a.png")], capsys)
+    assert "stylecam[bench]" in refusal(["bench", "--plot", str(tmp_path / "a.png")], capsys)

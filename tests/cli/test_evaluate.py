@@ -18,19 +18,14 @@ from stylecam.errors import TrainingFailedError
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
 from stylecam.utils import optional as needs
+from tests.cli.fixtures import refusal
 
 OPTIONS = [p for p in evaluate_module.command.params if isinstance(p, click.Option)]
 EXAMPLES = [line for line in (evaluate_module.command.epilog or "").splitlines() if line.startswith("  stylecam ")]
 
 
 @pytest.fixture
-def torch() -> None:
-    for needed in ("torch", "onnx"):
-        pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
-
-
-@pytest.fixture
-def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def words(tmp_path: Path, own_settings: Path, training_packages: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The arguments of a tiny evaluation: one style of a copy of a shipped bank among the user's own."""
     from stylecam.media.frame import Size
     from tests.training import fixtures
@@ -54,15 +49,6 @@ def words(tmp_path: Path, own_settings: Path, torch: None, monkeypatch: pytest.M
     return ["evaluate", str(mine), *places, "--paintings", str(tmp_path / "paintings"), *options]
 
 
-def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """What it says when it refuses: one line and exit status 2."""
-    assert run_command_line(words) == 2
-    text = capsys.readouterr().err
-    assert text.startswith("stylecam: ")
-    assert len(text.splitlines()) == 1
-    return text
-
-
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
 def test_every_option_is_explained(option: click.Option) -> None:
     assert option.help
@@ -79,7 +65,7 @@ def test_without_the_extra_it_says_what_to_install(
 ) -> None:
     find = util.find_spec
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == missing else find(name))
-    text = complaint(["evaluate", "a.onnx", "--photos", "p"], capsys)
+    text = refusal(["evaluate", "a.onnx", "--photos", "p"], capsys)
     assert 'pip install "stylecam[train]"' in text
 
 
@@ -145,7 +131,7 @@ def test_without_matplotlib_a_plot_is_refused_before_work_begins(
     import sys
 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "matplotlib" in complaint([*words, "--plot", str(tmp_path / "a.png")], capsys)
+    assert "matplotlib" in refusal([*words, "--plot", str(tmp_path / "a.png")], capsys)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -227,4 +213,4 @@ def test_bad_input_is_one_line(
         words[words.index(option) + 1] = value
     else:
         words += [option, value]
-    assert said in complaint(words, capsys)
+    assert said in refusal(words, capsys)

@@ -18,6 +18,7 @@ from stylecam.cli import image as image_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import CountProgress
 from stylecam.media.image_file import ImageFile
+from tests.cli.fixtures import refusal
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -30,14 +31,6 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
     return path
-
-
-def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    assert run_command_line(["image", *words]) == 2
-    text = capsys.readouterr().err
-    assert text.startswith("stylecam: ")
-    assert len(text.splitlines()) == 1
-    return text
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
@@ -178,7 +171,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.png").write_bytes(b"bad")
     before = sorted(tmp_path.rglob("*"))
-    assert said in complaint(words, capsys)
+    assert said in refusal(["image", *words], capsys)
     assert sorted(tmp_path.rglob("*")) == before
 
 

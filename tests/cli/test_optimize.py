@@ -19,6 +19,7 @@ from stylecam.cli import optimize as optimize_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.optimize import complete_init
 from stylecam.cli.progress import TrainingProgress
+from tests.cli.fixtures import refusal
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -51,15 +52,6 @@ def output(words: list[str]) -> Path:
     return Path(words[words.index("-o") + 1])
 
 
-def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """What it says when it refuses: one line and exit status 2."""
-    assert run_command_line(words) == 2
-    text = capsys.readouterr().err
-    assert text.startswith("stylecam: ")
-    assert len(text.splitlines()) == 1
-    return text
-
-
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
 def test_every_option_is_explained(option: click.Option) -> None:
     assert option.help
@@ -86,7 +78,7 @@ def test_without_the_extra_it_says_what_to_install(
     from stylecam.utils import optional as needs
 
     monkeypatch.setattr(needs, "find_spec", lambda name: None)
-    text = complaint(["optimize", "a.jpg", "--style", "b.jpg", "-o", "c.png"], capsys)
+    text = refusal(["optimize", "a.jpg", "--style", "b.jpg", "-o", "c.png"], capsys)
     assert 'pip install "stylecam[train]"' in text
 
 
@@ -208,7 +200,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(
         words[words.index(option) + 1] = value
     else:
         words += [option, value]
-    assert said in complaint(words, capsys)
+    assert said in refusal(words, capsys)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path != tmp_path} == there
 
 
@@ -217,9 +209,9 @@ def test_nothing_is_fetched_before_all_else_is_there(
 ) -> None:
     (tmp_path / "text.png").write_text("no picture")
     words[words.index("--vgg") + 1] = "nowhere.npz"
-    assert "nowhere.npz" in complaint(words, capsys)
+    assert "nowhere.npz" in refusal(words, capsys)
     for option in ("--style", "--init"):
-        assert "text.png" in complaint([*words, option, str(tmp_path / "text.png")], capsys)
+        assert "text.png" in refusal([*words, option, str(tmp_path / "text.png")], capsys)
 
 
 def test_the_start_is_completed_as_a_word_or_a_file() -> None:

@@ -27,7 +27,8 @@ EXAMPLES = [line for line in (sheet_module.command.epilog or "").splitlines() if
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with a good and a damaged file; return the folder."""
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("photo.png", gray_image(120, Size(64, 48)))
     Path("bad.png").write_bytes(b"bad")
@@ -44,11 +45,13 @@ def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
     sheet_module.command.make_context("sheet", shlex.split(line)[2:])
 
 
-def test_all_styles_unless_some_are_named(here: Path, catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_styles_unless_some_are_named(
+    working_folder: Path, catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run_command_line(["sheet", "photo.png", "-o", "all.png", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["labels"] == ["picture", *(card.name for card in catalog.cards)]
-    assert list(ImageFile.read(here / "all.png").image.shape[1::-1]) == report["size"]
+    assert list(ImageFile.read(working_folder / "all.png").image.shape[1::-1]) == report["size"]
     words = ["sheet", "photo.png", "-o", "two.jpg", "--style", "udnie", "--style", "udnie:1,great_wave:3"]
     assert run_command_line([*words, "--columns", "1", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -56,15 +59,17 @@ def test_all_styles_unless_some_are_named(here: Path, catalog: Catalog, capsys: 
     assert report["columns"] == 1
 
 
-def test_the_colour_profile_is_kept(here: Path) -> None:
+def test_the_colour_profile_is_kept(working_folder: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    ImageFile(gray_image(120, Size(64, 48)), profile=profile).save(here / "photo.jpg")
+    ImageFile(gray_image(120, Size(64, 48)), profile=profile).save(working_folder / "photo.jpg")
     assert run_command_line(["sheet", "photo.jpg", "-o", "out.png", "--style", "udnie"]) == 0
-    assert ImageFile.read(here / "out.png").profile == profile
+    assert ImageFile.read(working_folder / "out.png").profile == profile
 
 
-def test_a_failing_style_is_told_and_the_others_are_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    styles = here / "home" / "styles"
+def test_a_failing_style_is_told_and_the_others_are_there(
+    working_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    styles = working_folder / "home" / "styles"
     write_network(styles / "broken.onnx", [helper.make_node("Nonsense", ["image"], ["styled"])])
     words = ["sheet", "photo.png", "-o", "out.png", "--json", "--engine", "opencv", "--style"]
     assert run_command_line([*words, "udnie", "--style", "broken"]) == 1
@@ -74,7 +79,7 @@ def test_a_failing_style_is_told_and_the_others_are_there(here: Path, capsys: py
     assert run_command_line([*words, "broken", "--overwrite"]) == 2
 
 
-def test_a_clip_becomes_a_clip_of_sheets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_clip_becomes_a_clip_of_sheets(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
     clip = cv2.VideoWriter("clip.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
     for level in (40, 80, 120):
@@ -111,12 +116,12 @@ def test_a_clip_becomes_a_clip_of_sheets(here: Path, capsys: pytest.CaptureFixtu
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
 def test_bad_input_is_one_line_and_leaves_no_file(
-    words: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], said: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = sorted(here.rglob("*"))
+    before = sorted(working_folder.rglob("*"))
     assert run_command_line(["sheet", *words]) == 2
     text = capsys.readouterr().err
     assert text.startswith("stylecam: ")
     assert said in text
     assert len(text.splitlines()) == 1
-    assert sorted(here.rglob("*")) == before
+    assert sorted(working_folder.rglob("*")) == before

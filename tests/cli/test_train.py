@@ -20,6 +20,7 @@ from stylecam.models.model import Model
 from stylecam.training.events import FileSaved, FileSkipped, StepEvent
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils import optional as needs
+from tests.cli.fixtures import refusal
 
 if TYPE_CHECKING:
     from stylecam.training.events import Event
@@ -31,13 +32,7 @@ EXAMPLES = [line for line in (train_module.command.epilog or "").splitlines() if
 
 
 @pytest.fixture
-def torch() -> None:
-    for needed in ("torch", "onnx"):
-        pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
-
-
-@pytest.fixture
-def words(tmp_path: Path, torch: None) -> list[str]:
+def words(tmp_path: Path, training_packages: None) -> list[str]:
     """The arguments of a tiny run: three steps of a small network on two paintings."""
     from tests.training import fixtures
 
@@ -52,15 +47,6 @@ def words(tmp_path: Path, torch: None) -> list[str]:
     ]
     sizes = shlex.split("--steps 3 --batch 1 --crop 64 --style-scale 64 --width 16 --blocks 1 --no-bfloat16")
     return ["train", *paintings, "-o", str(tmp_path / "bank.onnx"), *places, *sizes]
-
-
-def complaint(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """What it says when it refuses: one line and exit status 2."""
-    assert run_command_line(words) == 2
-    text = capsys.readouterr().err
-    assert text.startswith("stylecam: ")
-    assert len(text.splitlines()) == 1
-    return text
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals = signal.SIGINT) -> None:
@@ -96,7 +82,7 @@ def test_without_the_extra_it_says_what_to_install(
 ) -> None:
     find = util.find_spec
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == missing else find(name))
-    text = complaint(["train", "a.jpg", "-o", "a.onnx", "--photos", "p"], capsys)
+    text = refusal(["train", "a.jpg", "-o", "a.onnx", "--photos", "p"], capsys)
     assert 'pip install "stylecam[train]"' in text
     assert title in text
 
@@ -143,7 +129,7 @@ def test_a_run_that_was_stopped_is_not_written_over_unless_told_to(
     out = words[words.index("-o") + 1]
     said = capsys.readouterr().out
     assert f"stopped early: {out} after 2 steps (one, two)\ncontinue: stylecam train --resume -o {out}\n" in said
-    assert "stopped when 67% of it was done; continue it: stylecam train --resume -o" in complaint(words, capsys)
+    assert "stopped when 67% of it was done; continue it: stylecam train --resume -o" in refusal(words, capsys)
     assert run_command_line([*words, "--overwrite", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 3
     assert run_command_line(words) == 0  # that one was finished
@@ -183,7 +169,7 @@ def test_a_bank_that_would_be_hidden_by_a_shipped_one_is_not_installed(
 ) -> None:
     words[words.index("-o") + 1] = str(tmp_path / "Gallery.onnx")
     words += ["--from", "gallery"]
-    assert "a network called Gallery comes with stylecam" in complaint(words, capsys)
+    assert "a network called Gallery comes with stylecam" in refusal(words, capsys)
     assert not (tmp_path / "Gallery.onnx").exists()
     assert run_command_line([*words, "--steps", "1", "--no-install"]) == 0
 
@@ -229,7 +215,7 @@ def test_what_is_done_without_is_told(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_resuming_takes_no_other_plan(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    text = complaint(["train", "--resume", "-o", words[words.index("-o") + 1], "--steps", "9"], capsys)
+    text = refusal(["train", "--resume", "-o", words[words.index("-o") + 1], "--steps", "9"], capsys)
     assert "leave out --steps" in text
 
 
@@ -257,18 +243,20 @@ def test_what_is_missing_is_asked_for(
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(perceptual, "_url", lambda: "http://127.0.0.1:9/v.pth")  # nobody answers there
-    assert said in complaint(without(words, lost), capsys)
+    assert said in refusal(without(words, lost), capsys)
 
 
 def test_nothing_is_fetched_before_all_else_is_there(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     words = [*without(words, "--vgg"), "--vgg", "nowhere.npz"]
-    assert "nowhere.npz" in complaint(words, capsys)
+    assert "nowhere.npz" in refusal(words, capsys)
     for option, value, said in (("--photos", "gone", "gone"), ("--sample", "gone.png", "gone.png")):
-        assert said in complaint([*words, option, value], capsys)
+        assert said in refusal([*words, option, value], capsys)
 
 
-def test_without_a_painting_there_is_nothing_to_learn(capsys: pytest.CaptureFixture[str], torch: None) -> None:
-    assert "painting" in complaint(["train", "-o", "a.onnx", "--photos", "p"], capsys)
+def test_without_a_painting_there_is_nothing_to_learn(
+    capsys: pytest.CaptureFixture[str], training_packages: None
+) -> None:
+    assert "painting" in refusal(["train", "-o", "a.onnx", "--photos", "p"], capsys)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +287,7 @@ def test_bad_input_is_one_line(
     words: list[str], option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = without(words, option) if option in words else words
-    assert said in complaint([*words, option, value], capsys)
+    assert said in refusal([*words, option, value], capsys)
 
 
 def test_the_defaults_are_those_of_the_recipe() -> None:
@@ -316,7 +304,7 @@ def test_a_bank_is_named_onnx_and_never_takes_a_paintings_place(
     painting = Path(words[1])
     before = painting.read_bytes()
     words[words.index("-o") + 1] = str(painting)
-    assert "ends in .onnx" in complaint(words, capsys)
+    assert "ends in .onnx" in refusal(words, capsys)
     assert painting.read_bytes() == before
 
 
@@ -340,5 +328,5 @@ def test_resumed_on_a_device_that_is_not_there_it_says_so(words: list[str], caps
     assert run_command_line(words) == 0
     capsys.readouterr()
     out = words[words.index("-o") + 1]
-    assert "--device abacus" in complaint(["train", "--resume", "-o", out, "--device", "abacus"], capsys)
-    assert "--device cpu:x" in complaint(["train", "--resume", "-o", out, "--device", "cpu:x"], capsys)
+    assert "--device abacus" in refusal(["train", "--resume", "-o", out, "--device", "abacus"], capsys)
+    assert "--device cpu:x" in refusal(["train", "--resume", "-o", out, "--device", "cpu:x"], capsys)

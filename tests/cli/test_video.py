@@ -25,7 +25,8 @@ EXAMPLES = [line for line in (video_module.command.epilog or "").splitlines() if
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with a good and a damaged file; return the folder."""
     monkeypatch.chdir(tmp_path)
     clip = cv2.VideoWriter("clip.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
     for level in (40, 80, 120):
@@ -45,11 +46,11 @@ def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
     video_module.command.make_context("video", shlex.split(line)[2:])
 
 
-def test_it_paints_a_clip_and_tells_what_it_made(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_paints_a_clip_and_tells_what_it_made(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["video", "clip.mp4", "-o", "out.mp4", "--strength", "0", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["size"], report["frames"], report["seconds"]) == ([64, 48], 3, 0.3)
-    made = cv2.VideoCapture(str(here / "out.mp4"))
+    made = cv2.VideoCapture(str(working_folder / "out.mp4"))
     assert made.get(cv2.CAP_PROP_FPS) == 10
     ok, first = made.read()
     made.release()
@@ -58,10 +59,12 @@ def test_it_paints_a_clip_and_tells_what_it_made(here: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_stopped_it_leaves_nothing(number: signal.Signals, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_it_leaves_nothing(
+    number: signal.Signals, working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A test run started in the background has SIGINT ignored, and so would its tests.
     own = signal.signal(signal.SIGINT, signal.default_int_handler)
-    before, handler = sorted(here.rglob("*")), signal.getsignal(number)
+    before, handler = sorted(working_folder.rglob("*")), signal.getsignal(number)
 
     def stopped(*_: object) -> Image:
         signal.raise_signal(number)
@@ -69,7 +72,7 @@ def test_stopped_it_leaves_nothing(number: signal.Signals, here: Path, monkeypat
 
     monkeypatch.setattr(painter.Stylist, "__call__", stopped)
     assert run_command_line(["video", "clip.mp4", "-o", "out.mp4"]) == 130
-    assert sorted(here.rglob("*")) == before
+    assert sorted(working_folder.rglob("*")) == before
     assert signal.getsignal(number) == handler
     signal.signal(signal.SIGINT, own)
 
@@ -88,12 +91,12 @@ def test_stopped_it_leaves_nothing(number: signal.Signals, here: Path, monkeypat
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
 def test_bad_input_is_one_line_and_leaves_no_file(
-    words: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], said: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = sorted(here.rglob("*"))
+    before = sorted(working_folder.rglob("*"))
     assert run_command_line(["video", *words]) == 2
     text = capsys.readouterr().err
     assert text.startswith("stylecam: ")
     assert said in text
     assert len(text.splitlines()) == 1
-    assert sorted(here.rglob("*")) == before
+    assert sorted(working_folder.rglob("*")) == before

@@ -14,11 +14,11 @@ from stylecam.errors import EngineError, EngineRunError
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
+from stylecam.media.testing import CollectingSink, gray_image
 from stylecam.media.transforms import Tensor
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.stylize.session_pool import CAPACITY_MEGAPIXELS, SessionPool
-from stylecam.testing import CollectingSink, gray_image
 from stylecam.utils.clock import ManualClock
 
 

@@ -16,8 +16,8 @@ from stylecam.cli import sheet as sheet_module
 from stylecam.cli.group import run_command_line
 from stylecam.media.frame import Size
 from stylecam.media.image_file import ImageFile
+from stylecam.media.testing import gray_image
 from stylecam.models.catalog import Catalog
-from stylecam.testing import gray_image
 from tests.models.networks import write_network
 
 pytestmark = pytest.mark.usefixtures("own_settings")

@@ -14,8 +14,8 @@ import pytest
 from stylecam.cli import video as video_module
 from stylecam.cli.group import run_command_line
 from stylecam.media.frame import Image, Size
+from stylecam.media.testing import gray_image
 from stylecam.stylize import image as painter
-from stylecam.testing import gray_image
 
 pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
 pytestmark = pytest.mark.usefixtures("own_settings")

@@ -21,9 +21,9 @@ from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.mjpeg import MjpegSink
+from stylecam.media.testing import gray_image
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Look
-from stylecam.testing import gray_image
 
 TOKEN = "a-token-of-the-tests"
 SIZE = Size(128, 96)

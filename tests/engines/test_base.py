@@ -14,13 +14,13 @@ from stylecam.engines.autotune import MAX_DIFFERENCE, MAX_DIFFERENCE_REDUCED, ma
 from stylecam.engines.base import Engine
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image, Size
+from stylecam.media.testing import gray_image
 from stylecam.media.transforms import to_tensor
 from stylecam.models.catalog import StyleMix, shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold_conversions
 from stylecam.stylize import image as stylize_image
 from stylecam.stylize.image import Stylist
-from stylecam.testing import gray_image
 from tests.engines.fixtures import engine_on, photo, photo_tensor
 from tests.models.networks import write_network
 

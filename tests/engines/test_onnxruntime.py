@@ -12,8 +12,8 @@ from stylecam.engines import onnxruntime as engine_module
 from stylecam.engines.onnxruntime import OnnxRuntimeEngine
 from stylecam.errors import EngineRunError, EngineUnavailableError, UsageError
 from stylecam.media.frame import Size
+from stylecam.media.testing import gray_image
 from stylecam.models.model import Model
-from stylecam.testing import gray_image
 from tests.engines.fixtures import one_node_model, photo_tensor, require_library
 
 SIZE = Size(64, 48)

@@ -10,7 +10,7 @@ from stylecam.errors import CameraBusyError, CameraNotFoundError, SourceError, S
 from stylecam.live.capture import BACKOFF_S, STALLED_S, Capture
 from stylecam.live.viewers import LINGER_S
 from stylecam.media.frame import Frame, Size
-from stylecam.testing import FailingSource, ScriptEvent, gray_image
+from stylecam.media.testing import FailingSource, ScriptEvent, gray_image
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.latest import Latest
 from tests.doubles import viewers, watchable_sink

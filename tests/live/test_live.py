@@ -18,7 +18,7 @@ from stylecam.errors import (
 )
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import Sink
-from stylecam.testing import CollectingSink
+from stylecam.media.testing import CollectingSink
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 SMALL: dict[str, Any] = {

@@ -14,10 +14,10 @@ from stylecam.control.http.server import Server
 from stylecam.errors import SessionNotOpenError, UsageError
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
+from stylecam.media.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import FrameStylizer
 from stylecam.stylize.session_pool import SessionPool
-from stylecam.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.utils.clock import SystemClock
 from tests.live.fixtures import SIZE
 

@@ -16,10 +16,10 @@ from stylecam.errors import SourceLostError
 from stylecam.live.pipeline import Pipeline
 from stylecam.media.frame import Frame, Image
 from stylecam.media.overlays import panic_cover
+from stylecam.media.testing import CollectingSink, ScriptedSource, ScriptEvent, gray_image
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.stylize.live import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
-from stylecam.testing import CollectingSink, ScriptedSource, ScriptEvent, gray_image
 from stylecam.utils.clock import ManualClock, SystemClock
 from tests.doubles import ManualSessionPool, TintEngine, model, until
 from tests.live.fixtures import FPS, SIZE, pipeline_context

@@ -17,7 +17,7 @@ from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
 from stylecam.live.publisher import CARD_S, RETRY_S, Pacer, Publisher, SinkRunner
 from stylecam.live.viewers import LINGER_S, UPDATE_INTERVAL_S, Viewers
 from stylecam.media.frame import Frame, Image
-from stylecam.testing import CollectingSink, gray_image
+from stylecam.media.testing import CollectingSink, gray_image
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes

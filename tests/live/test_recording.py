@@ -19,9 +19,9 @@ from stylecam.live.recording import MediaSaver
 from stylecam.live.viewers import Viewers
 from stylecam.media.overlays import panic_cover
 from stylecam.media.sinks.recorder import RecorderSink
+from stylecam.media.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.live import PADDING, FrameStylizer
-from stylecam.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.utils.clock import ManualClock
 from tests.doubles import ManualSessionPool, TintEngine, until, viewers
 from tests.live.fixtures import FPS, SIZE, pipeline_context

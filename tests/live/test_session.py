@@ -47,9 +47,9 @@ from stylecam.media import v4l2
 from stylecam.media.frame import Size
 from stylecam.media.sinks.virtual_camera import install_hint
 from stylecam.media.sources import factory as source_factory
+from stylecam.media.testing import CollectingSink
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
-from stylecam.testing import CollectingSink
 from stylecam.utils.resources import usable_cores
 from tests.control import running_server
 from tests.doubles import TintEngine, until

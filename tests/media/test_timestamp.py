@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylecam.media.frame import Image, Size
+from stylecam.media.testing import gray_image
 from stylecam.media.timestamp import draw_timestamp, read_timestamp
-from stylecam.testing import gray_image
 
 HD = Size(1280, 720)
 

@@ -7,10 +7,10 @@ import pytest
 
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
+from stylecam.media.testing import gray_image
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.contact_sheet import ContactSheet
 from stylecam.stylize.image import Stylist
-from stylecam.testing import gray_image
 from tests import doubles
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from stylecam.errors import EngineError
 from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.testing import gray_image
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung, ladder
 from stylecam.stylize.live import MAX_FAILURES, PADDING, FrameStylizer, StylizeResult
 from stylecam.stylize.look import Look
-from stylecam.testing import gray_image
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.metrics import StageTimes
 from tests.doubles import ManualSessionPool, TintEngine, model

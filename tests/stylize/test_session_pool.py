@@ -13,10 +13,10 @@ import pytest
 from stylecam.engines.base import InferenceSession
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.media.frame import Size
+from stylecam.media.testing import gray_image
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.stylize.session_pool import RETURN_MEMORY_EVERY_S, WARM_RUNS, SessionPool
-from stylecam.testing import gray_image
 from tests.doubles import TintEngine, model, until
 
 SMALL, LARGE = Rung(128, 72), Rung(256, 144)

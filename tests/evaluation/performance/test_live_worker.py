@@ -9,8 +9,8 @@ import pytest
 from stylecam.errors import SourceLostError
 from stylecam.evaluation.performance.live_worker import TIMESTAMP_STRENGTH, FaultySource, LatencySink
 from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.testing import ScriptedSource, gray_image
 from stylecam.media.timestamp import draw_timestamp, read_timestamp
-from stylecam.testing import ScriptedSource, gray_image
 from stylecam.utils.clock import ManualClock
 
 SIZE = Size(128, 96)

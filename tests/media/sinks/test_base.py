@@ -7,7 +7,7 @@ import pytest
 from stylecam.errors import SinkClosedError, SinkUnavailableError
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import NullSink
-from stylecam.testing import CollectingSink
+from stylecam.media.testing import CollectingSink
 from tests.doubles import frame
 
 SIZE = Size(128, 96)

@@ -15,7 +15,7 @@ from stylecam.errors import TooManyViewersError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks import mjpeg
 from stylecam.media.sinks.mjpeg import MjpegSink
-from stylecam.testing import gray_image
+from stylecam.media.testing import gray_image
 
 SIZE = Size(128, 96)
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import pytest
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Size
 from stylecam.media.sinks.pipewire import PipeWireSink
-from stylecam.testing import gray_image
+from stylecam.media.testing import gray_image
 from tests.doubles import frame, until
 
 SIZE = Size(128, 96)

@@ -20,7 +20,7 @@ from stylecam.media import v4l2
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks import virtual_camera
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink, install_hint
-from stylecam.testing import CollectingSink, gray_image
+from stylecam.media.testing import CollectingSink, gray_image
 from tests.doubles import frame
 
 SIZE = Size(128, 96)

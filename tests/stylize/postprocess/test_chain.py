@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from stylecam.media.frame import Size
 from stylecam.media.overlays import starting_cover, with_badge
+from stylecam.media.testing import gray_image
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.postprocess.chain import FrameView, blend, with_colors_of
 from stylecam.stylize.postprocess.transition import DURATION_S, Transition
-from stylecam.testing import gray_image
 from tests.doubles import model
 
 BANK = model("bank", 3)

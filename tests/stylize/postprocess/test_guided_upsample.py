@@ -12,10 +12,10 @@ import pytest
 import stylecam
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image, Size
+from stylecam.media.testing import gray_image
 from stylecam.media.transforms import fit, resize
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
-from stylecam.testing import gray_image
 
 OUTPUT = Size(320, 192)
 SMALL = Size(160, 96)

@@ -1,4 +1,4 @@
-"""`stylecam setup` on recorded machines: shell_line, asked for, run; and never more than was shown."""
+"""`stylecam setup` on recorded machines: steps are shown, confirmed and run, and never more than was shown."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.sources.images import SUFFIXES
 from stylecam.media.transforms import fit, pad_by_reflection, resize
 from stylecam.models.catalog import Catalog, shipped_models
-from stylecam.stylize.live import PADDING
+from stylecam.stylize.frame_stylizer import PADDING
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 
 STYLES = ("starry_night", "the_scream", "udnie", "red_chalk", "great_wave")

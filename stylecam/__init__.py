@@ -14,7 +14,7 @@ from stylecam.errors import StylecamError
 from stylecam.utils.version import __version__
 
 if TYPE_CHECKING:
-    from stylecam.live.live import Live
+    from stylecam.live.api import Live
     from stylecam.media.frame import Frame
     from stylecam.media.sinks.base import Sink
     from stylecam.media.sources.base import Source
@@ -26,7 +26,7 @@ __all__ = ["Frame", "Live", "Sink", "Source", "StylecamError", "Stylist", "__ver
 
 _MODULES = {
     "Frame": "stylecam.media.frame",
-    "Live": "stylecam.live.live",
+    "Live": "stylecam.live.api",
     "Sink": "stylecam.media.sinks.base",
     "Source": "stylecam.media.sources.base",
     "Stylist": "stylecam.stylize.image",

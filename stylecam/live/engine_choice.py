@@ -13,7 +13,7 @@ from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineError
 from stylecam.live.settings import Settings
 from stylecam.models.model import Model
-from stylecam.stylize.live import FrameStylizer
+from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import Clock

@@ -15,7 +15,7 @@ from stylecam.live.report import PipelineReport
 from stylecam.media.frame import Frame, Image
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
-from stylecam.stylize.live import FrameStylizer
+from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.utils.latest import Latest
 
 TAKE_S = 0.1

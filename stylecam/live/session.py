@@ -48,7 +48,7 @@ from stylecam.media.sinks.factory import make_sinks
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.live import PADDING, FrameStylizer
+from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import LookSettings
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc

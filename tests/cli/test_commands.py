@@ -285,7 +285,7 @@ def test_cameras_complete_by_their_path() -> None:
 def test_an_unforeseen_failure_ends_in_one_line_and_another_status(
     known: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stylecam.stylize.live import FrameStylizer
+    from stylecam.stylize.frame_stylizer import FrameStylizer
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")

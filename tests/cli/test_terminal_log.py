@@ -19,7 +19,7 @@ from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Size
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.live import FrameStylizer
+from stylecam.stylize.frame_stylizer import FrameStylizer
 from tests.doubles import until
 
 

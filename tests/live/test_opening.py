@@ -16,7 +16,7 @@ from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.live import FrameStylizer
+from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import SystemClock
 from tests.live.fixtures import SIZE

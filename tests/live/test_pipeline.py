@@ -18,7 +18,7 @@ from stylecam.media.frame import Frame, Image
 from stylecam.media.overlays import panic_cover
 from stylecam.media.testing import CollectingSink, ScriptedSource, ScriptEvent, gray_image
 from stylecam.models.catalog import Catalog, StyleMix
-from stylecam.stylize.live import PADDING, FrameStylizer
+from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.utils.clock import ManualClock, SystemClock
 from tests.doubles import ManualSessionPool, TintEngine, model, until

@@ -21,7 +21,7 @@ from stylecam.media.overlays import panic_cover
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.media.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.live import PADDING, FrameStylizer
+from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.utils.clock import ManualClock
 from tests.doubles import ManualSessionPool, TintEngine, until, viewers
 from tests.live.fixtures import FPS, SIZE, pipeline_context

@@ -16,8 +16,8 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.testing import gray_image
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.stylize.frame_stylizer import MAX_FAILURES, PADDING, FrameStylizer, StylizeResult
 from stylecam.stylize.governor import Rung, ladder
-from stylecam.stylize.live import MAX_FAILURES, PADDING, FrameStylizer, StylizeResult
 from stylecam.stylize.look import Look
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.metrics import StageTimes

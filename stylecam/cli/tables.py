@@ -28,9 +28,12 @@ def print_tables(tables: Iterable[tuple[Table, str]], width: int) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(width=width, highlight=False)
-    for table, note in tables:
+    for number, (table, note) in enumerate(tables):
+        if number:
+            console.print()
         console.print(table)
-        console.print(f"{note}\n" if note else "", markup=False, soft_wrap=True)
+        if note:
+            console.print(note, markup=False, soft_wrap=True)
 
 
 def bench_tables(report: BenchReport) -> Iterator[tuple[Table, str]]:

@@ -50,7 +50,7 @@ def test_killed_in_the_middle_it_leaves_a_part_that_says_so(here: Path) -> None:
     assert not cv2.VideoCapture(str(part)).isOpened()  # a player would not take it either
     again = subprocess.run(COMMAND, cwd=here, env=environment(here), capture_output=True, text=True)
     assert again.returncode == 2
-    assert "out.part.mp4 is there" in again.stderr
+    assert "out.part.mp4 exists" in again.stderr
     assert "remove it" in again.stderr
 
 

@@ -242,20 +242,25 @@ def test_the_array_may_be_reused_after_writing(slow_encoder: SlowEncoder, tmp_pa
     assert slow_encoder.written == [60]
 
 
-def _fails_with(slow_encoder: SlowEncoder, tmp_path: Path, failure: Exception) -> None:
-    slow_encoder.failure = failure
-    slow_encoder.go.set()
-    sink = RecorderSink(tmp_path / "talk.mp4")
-    sink.open(SIZE, 30)
+def _write_until_lost(sink: RecorderSink, message: str) -> None:
+    """Write frames until the sink is lost with `message`."""
 
     def lost() -> bool:
         try:
             sink.write(colored_frame(0))
         except SinkLostError as error:
-            return "recording" in str(error)
+            return message in str(error)
         return False
 
-    assert until(lost, 5)
+    assert until(lost, 10)
+
+
+def _fails_with(slow_encoder: SlowEncoder, tmp_path: Path, failure: Exception) -> None:
+    slow_encoder.failure = failure
+    slow_encoder.go.set()
+    sink = RecorderSink(tmp_path / "talk.mp4")
+    sink.open(SIZE, 30)
+    _write_until_lost(sink, "recording")
     sink.close()
 
 
@@ -274,15 +279,7 @@ def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
     slow_encoder.go.set()
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
-
-    def lost() -> bool:
-        try:
-            sink.write(colored_frame(0))
-        except SinkLostError as error:
-            return "the disk is nearly full" in str(error)
-        return False
-
-    assert until(lost, 10)
+    _write_until_lost(sink, "the disk is nearly full")
     sink.close()
     assert (tmp_path / "talk.mp4").exists()
 

@@ -117,13 +117,15 @@ class Thumbnails:
 
     async def _request(self, mix: StyleMix, image: Image) -> bytes:
         size = [image.shape[1], image.shape[0]]
-        request = {"path": str(mix.model.path.resolve()), "weights": mix.weights, "size": size}
+        header = {"path": str(mix.model.path.resolve()), "weights": mix.weights, "size": size}
+        request = json.dumps(header).encode() + b"\n" + image.tobytes()
+        reused = self._process is not None
         try:
-            return await asyncio.wait_for(
-                self._answer(json.dumps(request).encode() + b"\n" + image.tobytes()), TIMEOUT_S
-            )
+            return await asyncio.wait_for(self._answer(request), TIMEOUT_S)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:  # TimeoutError: Python 3.10
             await self.close()
+            if reused and not isinstance(error, asyncio.TimeoutError):  # it was killed since its last answer
+                return await self._request(mix, image)
             raise EngineRunError(f"{mix.label} has no thumbnail: {error or 'it took too long'}") from error
         except asyncio.CancelledError:
             await self.close()  # otherwise its answer would be taken for that of the next request

@@ -41,7 +41,7 @@ def unavailable(what: str) -> None:
     pytest.skip(what)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def need() -> Need:
     """`need("ffmpeg")` gives the program's path, or skips the test with the reason."""
 

@@ -1,0 +1,38 @@
+"""Fixtures that start the real programs once for all tests of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.end_to_end.conftest import Display, Need, unavailable
+from tests.end_to_end.outside import free_port
+
+if TYPE_CHECKING:
+    from tests.end_to_end.clients.obs_studio import ObsStudio
+
+
+@pytest.fixture(scope="module")
+def module_display(need: Need) -> Iterator[str]:
+    """The name of an X display that lasts as long as the module's tests."""
+    display = Display(need("Xvfb"), "+extension", "GLX")
+    yield display.name
+    display.stop()
+
+
+@pytest.fixture(scope="module")
+def obs(need: Need, module_display: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObsStudio]:
+    """A running OBS Studio with one empty scene, named Scene."""
+    program = need("obs")
+    try:
+        from tests.end_to_end.clients.obs_studio import ObsStudio
+    except ImportError:
+        unavailable('simpleobsws is not installed: pip install "stylecam[obs]"')
+    studio = ObsStudio(program, module_display, tmp_path_factory.mktemp("obs"), free_port())
+    try:
+        studio.start()
+        yield studio
+    finally:
+        studio.kill()

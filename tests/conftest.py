@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from stylecam.control.http import instances
 from stylecam.live.stats import Stats
 from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
-from stylecam.utils import paths
+from stylecam.utils import paths, runtime_folder
 from stylecam.utils.clock import ManualClock
 
 # No deadline: a busy machine is not a failure. Neither is a fresh clone, where the first generated text takes a second
@@ -27,6 +26,12 @@ settings.load_profile("ours")
 def _temporary_engine_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep engine timings in a cache folder of the test run instead of the user's."""
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path_factory.getbasetemp() / "cache")
+
+
+@pytest.fixture(autouse=True)
+def _temporary_runtime_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep running sessions of the tests apart from those of the user."""
+    monkeypatch.setattr(runtime_folder, "_candidates", lambda: [tmp_path_factory.getbasetemp() / "running"])
 
 
 @pytest.fixture
@@ -80,5 +85,5 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setattr(paths, "config_file", lambda: home / "config.toml")
     monkeypatch.setattr(paths, "user_styles", lambda: home / "styles")
-    monkeypatch.setattr(instances, "runtime_folder", lambda: home / "running")
+    monkeypatch.setattr(runtime_folder, "_candidates", lambda: [home / "running"])
     return home / "config.toml"

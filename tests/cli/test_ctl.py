@@ -17,6 +17,7 @@ from stylecam.cli.ctl import command as ctl
 from stylecam.cli.group import run_command_line
 from stylecam.control.actions import ACTIONS
 from stylecam.models.catalog import Catalog
+from stylecam.utils.runtime_folder import make_runtime_folder
 from tests.control.running_server import REPORT, RunningServerWithPresets
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -104,8 +105,8 @@ def test_everything_that_can_be_done_is_listed(capsys: pytest.CaptureFixture[str
 def test_watching_prints_every_change_until_the_end(catalog: Catalog, as_json: bool) -> None:
     with RunningServerWithPresets(catalog).discoverable() as served:
         code = (
-            "import sys; from pathlib import Path; from stylecam.control.http import instances;"
-            f"instances.runtime_folder = lambda: Path({str(_folder())!r});"
+            "import sys; from pathlib import Path; from stylecam.utils import runtime_folder;"
+            f"runtime_folder._candidates = lambda: [Path({str(make_runtime_folder())!r})];"
             "from stylecam.cli.group import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
         )
         words = ["ctl", "watch", *(["--json"] if as_json else [])]
@@ -125,12 +126,6 @@ def test_watching_prints_every_change_until_the_end(catalog: Catalog, as_json: b
         assert [json.loads(line)["state"]["style"] for line in (first, second)] == ["starry_night", "great_wave"]
     else:
         assert [first, second] == ["starry_night, steadiness 0.8\n", "great_wave, steadiness 0.8\n"]
-
-
-def _folder() -> object:
-    from stylecam.control.http import instances
-
-    return instances.runtime_folder()
 
 
 def completed(*words: str, incomplete: str = "") -> list[str]:

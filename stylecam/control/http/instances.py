@@ -1,7 +1,8 @@
 """Find the running stylecams of this user.
 
-Each one writes a small file that only its user can read, with its process, its address and its server's token. A file
-whose process has ended, for example after a crash, is ignored and deleted.
+Each one writes a small file that only its user can read, with its process, its address and its server's token, and
+keeps it locked for as long as it runs. A file that is not locked, for example after a crash, is ignored, and deleted
+when its process has ended.
 """
 
 from __future__ import annotations
@@ -9,21 +10,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
-import warnings
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import platformdirs
-import psutil
-
 from stylecam.control.http.address import url
 from stylecam.errors import AlreadyRunningError
+from stylecam.utils import file_lock, runtime_folder
 from stylecam.utils.files import atomic_file
-
-START_TOLERANCE_S = 2.0
-"""How far two readings of a process's start time may differ, as the system's boot time shifts a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +27,7 @@ class Instance:
 
     Attributes:
         pid: its process number.
-        started: when that process began, in seconds since 1970, to tell it from a later process of the same number.
+        started: when it was registered, in seconds since the computer started, to tell the newest.
         wanted: the requested outputs, as the user wrote them; empty for the default. The name is a key of the file.
         outputs: the names of its open outputs.
         host: where its server listens; empty without a server.
@@ -49,16 +44,6 @@ class Instance:
     token: str = ""
 
     @property
-    def is_alive(self) -> bool:
-        """True while this process runs."""
-        try:
-            return abs(float(psutil.Process(self.pid).create_time()) - self.started) < START_TOLERANCE_S
-        except psutil.AccessDenied:
-            return True
-        except (psutil.Error, ValueError, OverflowError):
-            return False
-
-    @property
     def url(self) -> str:
         """The server's address, without the token."""
         return url(self.host, self.port)
@@ -68,15 +53,7 @@ def current_instance(
     wanted: Sequence[str], outputs: Sequence[str], host: str = "", port: int = 0, token: str = ""
 ) -> Instance:
     """Return the instance that this process is."""
-    started = float(psutil.Process().create_time())
-    return Instance(os.getpid(), started, tuple(wanted), tuple(outputs), host, port, token)
-
-
-def runtime_folder() -> Path:
-    """Return the folder of the files; on most systems it is deleted when the user logs out."""
-    with warnings.catch_warnings():  # about a session without such a folder, which gets one in /tmp: see `_is_private`
-        warnings.simplefilter("ignore")
-        return Path(platformdirs.user_runtime_path("stylecam", appauthor=False))
+    return Instance(os.getpid(), time.monotonic(), tuple(wanted), tuple(outputs), host, port, token)
 
 
 @contextlib.contextmanager
@@ -84,35 +61,33 @@ def registered(instance: Instance) -> Iterator[Path]:
     """Make `instance` known to other processes inside the `with` block; yields the path of its file.
 
     Raises:
-        OSError: the file cannot be written, or its folder belongs to another user.
+        OSError: the file cannot be written, or there is no folder that only this user can write to.
     """
-    place = runtime_folder()
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _is_private(place):
-        raise PermissionError(f"{place} belongs to another user, or others can write to it")
-    path = place / f"instance-{instance.pid}.json"
-    try:
+    path = runtime_folder.make_runtime_folder() / f"instance-{instance.pid}.json"
+    with contextlib.ExitStack() as closing:
+        closing.callback(_remove, path)
         with atomic_file(path, mode=0o600) as file:
             file.write(json.dumps(asdict(instance)).encode())
+        kept_open = closing.enter_context(path.open("r+b"))
+        with contextlib.suppress(OSError):  # a file system without locks: the process number has to do
+            file_lock.lock(kept_open.fileno())
         yield path
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def running_instances() -> list[Instance]:
     """Return the running instances, newest first, and delete the files of those that have ended."""
-    place = runtime_folder()
-    if not _is_private(place):
-        return []
     found = []
-    for path in sorted(place.glob("instance-*.json")):
-        instance = _read(path)
-        if instance is not None and instance.is_alive:
-            found.append(instance)
-        else:
-            with contextlib.suppress(OSError):
-                path.unlink()
+    for folder in runtime_folder.runtime_folders():
+        for path in sorted(folder.glob("instance-*.json")):
+            instance, pid_exists = _read(path), _pid_exists(path)
+            try:
+                running = file_lock.is_locked(path)
+            except OSError:  # it has just been deleted, or the file system has no locks
+                running = pid_exists
+            if running and instance is not None:
+                found.append(instance)
+            elif not running and not pid_exists:
+                _remove(path)
     return sorted(found, key=lambda instance: instance.started, reverse=True)
 
 
@@ -150,15 +125,14 @@ def _devices(requested: Sequence[str]) -> set[str]:
     return {f"virtual camera {device}" for kind, _, device in parts if kind == "virtual" and device}
 
 
-def _is_private(place: Path) -> bool:
-    """Return True if only this user can write to the folder, which may lie in /tmp."""
-    try:
-        facts = place.lstat()
-    except OSError:
-        return False
-    if os.name != "posix":
-        return stat.S_ISDIR(facts.st_mode)
-    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o022
+def _pid_exists(path: Path) -> bool:
+    number = path.stem.rpartition("-")[2]
+    return number.isdecimal() and file_lock.process_exists(int(number))
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _read(path: Path) -> Instance | None:

@@ -15,6 +15,8 @@ from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media import v4l2
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.base import Sink
+from stylecam.utils import file_lock
+from stylecam.utils.runtime_folder import make_runtime_folder
 
 if TYPE_CHECKING:
     from stylecam.media.v4l2_readers import ReaderDetector
@@ -41,7 +43,7 @@ class VirtualCameraSink(Sink):
         self._requested = device
         self.name = f"virtual camera {device}" if device else "virtual camera"
         self._camera: Any = None
-        self._lock_file: BinaryIO | None = None
+        self._locks = contextlib.ExitStack()
         self._written = 0
         self._reader_detector: ReaderDetector | None = None
 
@@ -61,13 +63,9 @@ class VirtualCameraSink(Sink):
         reasons = []
         candidates = self._candidates()
         for candidate in candidates:
-            if candidate is not None and sys.platform == "linux":
-                self._lock_file = _lock(candidate)
-                if self._lock_file is None:
-                    reasons.append(f"{candidate}: this or another stylecam is using it")
-                    continue
-                if all(_only_reads(pid, name, candidate) for pid, name in v4l2.holders(candidate)):
-                    v4l2.release_stale_writer(candidate)
+            if candidate is not None and sys.platform == "linux" and not self._reserve(candidate):
+                reasons.append(f"{candidate}: this or another stylecam is using it")
+                continue
             try:
                 self._camera = pyvirtualcam.Camera(
                     size.width, size.height, fps, fmt=pyvirtualcam.PixelFormat.BGR, device=candidate
@@ -111,9 +109,25 @@ class VirtualCameraSink(Sink):
         if camera is not None:
             with contextlib.suppress(RuntimeError, OSError):
                 camera.close()
-        if self._lock_file is not None:
-            self._lock_file.close()
-            self._lock_file = None
+        self._locks.close()
+
+    def _reserve(self, device: str) -> bool:
+        """Lock `device` and make it ready for a new writer; return False if another stylecam of ours has it."""
+        try:
+            own = _lock(device)
+        except OSError:  # no place for a lock file: then the driver alone refuses a second writer
+            own = None
+        else:
+            if own is None:
+                return False
+            self._locks.enter_context(own)
+        shared = _lock_among_users(device)
+        if shared is None:
+            return True
+        self._locks.enter_context(shared)
+        if all(_only_reads(pid, name, device) for pid, name in v4l2.holders(device)):
+            v4l2.release_stale_writer(device)
+        return True
 
     def _candidates(self) -> list[str | None]:
         """Return the devices to try: the requested one, or each v4l2loopback, or None for what pyvirtualcam finds."""
@@ -185,21 +199,38 @@ def _only_reads(pid: int, program: str, device: str) -> bool:
 
 
 def _lock(device: str) -> BinaryIO | None:
-    """Lock `device` for this process; None if another one has the lock. It ends with the process, however that ends."""
-    import fcntl  # POSIX only, and this module must import everywhere
+    """Lock `device` among the stylecams of this user until the file is closed; None if another one has the lock.
 
+    The file lies where no other user can lock it. Writers of other users are the driver's to refuse.
+
+    Raises:
+        OSError: there is no place for the file, or there are no locks.
+    """
+    path = make_runtime_folder() / f"{Path(device).name}.lock"
+    return _locked_file(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _lock_among_users(device: str) -> BinaryIO | None:
+    """Lock `device` among the stylecams of all users; None if somebody has the lock.
+
+    Anybody can make and lock this file, whether or not they write to the device. So it never keeps us from the
+    device; it only says that another writer is possible.
+    """
     path = Path(tempfile.gettempdir()) / f"stylecam-{Path(device).name}.lock"
-    try:
+    with contextlib.suppress(OSError):
         try:  # another user's file too: to lock it, reading is enough
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-    except OSError:
-        return None
-    lock_file = os.fdopen(descriptor, "rb")
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock_file.close()
-        return None
-    return lock_file
+        return _locked_file(descriptor)
+    return None
+
+
+def _locked_file(descriptor: int) -> BinaryIO | None:
+    """Lock an open file and return it; close it and return None if another process has the lock."""
+    with contextlib.ExitStack() as closing:
+        file = closing.enter_context(os.fdopen(descriptor, "rb"))
+        if not file_lock.try_lock(descriptor):
+            return None
+        closing.pop_all()
+    return file

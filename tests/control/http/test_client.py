@@ -70,12 +70,7 @@ def test_a_wrong_token_is_refused(server: RunningServerWithPresets) -> None:
         running.state()
 
 
-def test_the_newest_instance_is_found_unless_another_is_named(
-    server: RunningServerWithPresets, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from stylecam.control.http.instances import Instance
-
-    monkeypatch.setattr(Instance, "is_alive", True)
+def test_the_newest_instance_is_found_unless_another_is_named(server: RunningServerWithPresets) -> None:
     older = replace(server.instance, pid=1, started=0.0)
     with registered(older):
         assert client.find_instance() == server.instance

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
-from stylecam.control.http import instances
 from stylecam.control.http.instances import (
     Instance,
     check_outputs_free,
@@ -20,6 +22,8 @@ from stylecam.control.http.instances import (
     running_instances,
 )
 from stylecam.errors import AlreadyRunningError
+from stylecam.utils import file_lock, runtime_folder
+from stylecam.utils.runtime_folder import make_runtime_folder
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -30,7 +34,7 @@ def test_a_registered_instance_is_found_until_it_ends() -> None:
         assert running_instances() == [instance]
         assert path.exists()
     assert running_instances() == []
-    assert list(instances.runtime_folder().iterdir()) == []
+    assert list(make_runtime_folder().iterdir()) == []
 
 
 def test_the_registration_is_removed_when_the_run_fails() -> None:
@@ -46,17 +50,64 @@ def test_only_the_user_can_read_the_registration() -> None:
         assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_registration_of_a_dead_process_is_ignored_and_removed() -> None:
+def leave_behind(instance: Instance) -> Path:
+    """Write the file of an instance that nobody keeps locked, as a killed process leaves it."""
+    path = make_runtime_folder() / f"instance-{instance.pid}.json"
+    path.write_text(json.dumps(asdict(instance)))
+    return path
+
+
+def test_the_registration_of_a_killed_process_is_ignored_and_removed() -> None:
     finished = subprocess.Popen([sys.executable, "-c", ""])
     finished.wait()
-    with registered(replace(current_instance([], []), pid=finished.pid)) as path:
-        assert running_instances() == []
-        assert not path.exists()
+    path = leave_behind(replace(current_instance([], []), pid=finished.pid))
+    assert running_instances() == []
+    assert not path.exists()
 
 
-def test_a_reused_process_id_is_another_process() -> None:
-    with registered(replace(current_instance([], []), started=current_instance([], []).started - 100)):
-        assert running_instances() == []
+def test_another_program_with_the_number_of_a_killed_one_is_not_taken_for_it() -> None:
+    path = leave_behind(current_instance([], []))
+    assert running_instances() == []
+    assert path.exists()  # it may be about to lock it
+
+
+def test_a_step_of_the_wall_clock_hides_no_running_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = current_instance([], [])
+    with registered(instance) as path:
+        for step_s in (3600.0, -3600.0, 0.0):
+            stepped, created = time.time() + step_s, psutil.Process().create_time() + step_s
+            monkeypatch.setattr(time, "time", lambda now=stepped: now)
+            monkeypatch.setattr(psutil.Process, "create_time", lambda _, then=created: then)
+            assert running_instances() == [instance]
+            assert path.exists()
+
+
+def test_another_process_sees_a_running_instance_and_leaves_its_file() -> None:
+    code = (
+        "import sys; from pathlib import Path; from stylecam.utils import runtime_folder;"
+        "runtime_folder._candidates = lambda: [Path(sys.argv[1])];"
+        "from stylecam.control.http.instances import running_instances;"
+        "print([instance.pid for instance in running_instances()])"
+    )
+    with registered(current_instance([], [])) as path:
+        for _ in range(2):
+            seen = subprocess.run([sys.executable, "-c", code, str(path.parent)], capture_output=True, check=True)
+            assert json.loads(seen.stdout) == [os.getpid()]
+        assert path.exists()
+
+
+def test_on_a_file_system_without_locks_the_process_number_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(file_lock, "_lock", refuse)
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    instance = current_instance([], [])
+    with registered(instance):
+        dead = leave_behind(replace(instance, pid=finished.pid))
+        assert running_instances() == [instance]
+        assert not dead.exists()
 
 
 @pytest.mark.parametrize(
@@ -67,28 +118,28 @@ def test_a_reused_process_id_is_another_process() -> None:
      '{"pid": 99999999999999999999, "started": 0, "wanted": [], "outputs": []}'],
 )  # fmt: skip
 def test_a_damaged_registration_is_ignored(text: str) -> None:
-    instances.runtime_folder().mkdir(mode=0o700)
-    (instances.runtime_folder() / "instance-1.json").write_text(text)
+    (make_runtime_folder() / "instance-1.json").write_text(text)
     assert running_instances() == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_a_folder_that_others_can_write_is_not_trusted() -> None:
     instance = current_instance([], [])
-    instances.runtime_folder().mkdir()
-    instances.runtime_folder().chmod(0o777)
-    (instances.runtime_folder() / "instance-1.json").write_text(
-        json.dumps({"pid": os.getpid(), "started": instance.started})
-    )
-    assert running_instances() == []
-    with pytest.raises(PermissionError), registered(instance):
-        pass
+    with registered(instance) as path:
+        path.parent.chmod(0o777)
+        assert running_instances() == []
+        with pytest.raises(PermissionError), registered(instance):
+            pass
 
 
-def test_the_newest_instance_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Instance, "is_alive", True)
-    with registered(Instance(1, 10.0)), registered(Instance(2, 30.0)), registered(Instance(3, 20.0)):
-        assert [found.pid for found in running_instances()] == [2, 3, 1]
+def test_the_newest_instance_comes_first() -> None:
+    pids = [os.getpid() + number for number in range(3)]
+    with (
+        registered(Instance(pids[0], 10.0)),
+        registered(Instance(pids[1], 30.0)),
+        registered(Instance(pids[2], 20.0)),
+    ):
+        assert [found.pid for found in running_instances()] == [pids[1], pids[2], pids[0]]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +185,6 @@ def test_an_ipv6_address_is_written_in_brackets() -> None:
     assert Instance(1, 0, host="::1", port=5).url == "http://[::1]:5/"
 
 
-def test_without_a_runtime_folder_no_instance_is_found(tmp_path: Path) -> None:
-    assert not instances.runtime_folder().exists()
+def test_without_a_runtime_folder_no_instance_is_found() -> None:
+    assert runtime_folder.runtime_folders() == []
     assert running_instances() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks import virtual_camera
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink, install_hint
 from stylecam.media.testing import CollectingSink, gray_image
+from stylecam.utils import file_lock
 from tests.doubles import frame
 
 SIZE = Size(128, 96)
@@ -268,3 +270,59 @@ def test_an_unknown_program_counts_as_a_reader_if_it_has_mapped_the_device(tmp_p
     with device.open("r+b") as opened, mmap.mmap(opened.fileno(), 4096):
         assert only_reads("myreader")
         assert not only_reads("gst-launch-1.0")
+
+
+@pytest.fixture
+def loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A device file for the fake backend, and a folder for temporary files."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setattr(v4l2, "holders", lambda path: [])
+    device = tmp_path / "video10"
+    device.write_bytes(b"")
+    monkeypatch.setattr(VirtualCameraSink, "_candidates", lambda _: [str(device)])
+    return device
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
+def test_a_second_sink_of_ours_does_not_get_the_same_device(loopback: Path) -> None:
+    first, second = VirtualCameraSink(str(loopback)), VirtualCameraSink(str(loopback))
+    first.open(SIZE, 30)
+    with pytest.raises(SinkUnavailableError, match="this or another stylecam is using it"):
+        second.open(SIZE, 30)
+    first.close()
+    second.open(SIZE, 30)
+    second.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
+def test_a_foreign_lock_in_the_temporary_folder_keeps_nobody_from_the_device(
+    loopback: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[str] = []
+    monkeypatch.setattr(v4l2, "release_stale_writer", released.append)
+    with (loopback.parent / "tmp" / "stylecam-video10.lock").open("wb") as foreign:
+        file_lock.lock(foreign.fileno())
+        sink = VirtualCameraSink(str(loopback))
+        sink.open(SIZE, 30)
+        sink.close()
+    assert released == []  # somebody else may be writing to it
+    sink.open(SIZE, 30)
+    sink.close()
+    assert released == [str(loopback)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is OBS's camera")
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_whatever_lies_at_the_place_of_the_shared_lock_does_no_harm(loopback: Path, kind: str) -> None:
+    place = loopback.parent / "tmp" / "stylecam-video10.lock"
+    if kind == "link":
+        place.symlink_to(loopback.parent / "precious")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir()
+    sink = VirtualCameraSink(str(loopback))
+    sink.open(SIZE, 30)
+    sink.close()
+    assert not (loopback.parent / "precious").exists()

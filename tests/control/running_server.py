@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from stylecam.control.commands import CommandQueue
@@ -152,7 +153,7 @@ class RunningServerWithPresets(RunningServer):
         super().__init__(catalog)
         self.control.presets = {"calm": {"style": "great_wave", "strength": 0.5}, "wild": {"style": "the_scream"}}
 
-    @property
+    @cached_property
     def instance(self) -> Instance:
         return current_instance(["web"], ["web"], HOST, self.server.port, self.server.token)
 

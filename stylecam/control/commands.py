@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -120,9 +121,18 @@ class CommandQueue:
         if self._pending.empty():
             return self._state
         with self._lock:
-            for _ in range(self._pending.qsize()):  # commands that arrive meanwhile wait for the next frame
-                self._apply(self._pending.get())
+            self._apply_pending()
             return self._state
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[LiveState]:
+        """Apply the waiting commands and yield the state, which no command changes inside the `with` block.
+
+        So what is published in the block is published before the future of any command that forbids it has ended.
+        """
+        with self._lock:
+            self._apply_pending()
+            yield self._state
 
     def take_deferred(self) -> Iterator[PendingCommand]:
         """Take the waiting commands whose action is deferred. The caller must finish or refuse each of them."""
@@ -154,6 +164,10 @@ class CommandQueue:
         for waiting in (self._pending, self._deferred):
             while not waiting.empty():
                 waiting.get().refuse(CommandRefusedError("stylecam is stopping"))
+
+    def _apply_pending(self) -> None:
+        for _ in range(self._pending.qsize()):  # commands that arrive meanwhile wait for the next frame
+            self._apply(self._pending.get())
 
     def _apply(self, pending: PendingCommand) -> None:
         command = pending.command

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stylecam.stylize.look import Look
+from stylecam.stylize.look import Content, Look
 from stylecam.utils.options import options_of
 
 
@@ -35,6 +35,17 @@ class LiveState:
     def visible_look(self) -> Look:
         """The look to style with now: while the style is bypassed, one of strength 0, whose network stays warm."""
         return replace(self.look, strength=0.0) if self.bypass else self.look
+
+    @property
+    def requested_content(self) -> Content:
+        """What others are to see.
+
+        `COVERED` during a panic, a freeze or with the camera off: nothing may then be shown that is made of the
+        camera's present picture. `RAW` for the style `none`, a bypass or strength 0. `PAINTED` otherwise.
+        """
+        if self.panic or self.frozen or self.resting:
+            return Content.COVERED
+        return Content.PAINTED if self.visible_look.paints else Content.RAW
 
     def with_look(self, **changes: Any) -> LiveState:
         """Return this state with `changes` made to its look."""

@@ -10,12 +10,14 @@ from dataclasses import replace
 from stylecam.control.commands import CommandQueue
 from stylecam.live.capture import Capture
 from stylecam.live.context import PipelineContext
-from stylecam.live.publisher import Publisher, SinkRunner, starting_frame
+from stylecam.live.picture_chooser import PictureChooser
+from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.live.report import PipelineReport
 from stylecam.media.frame import Frame, Image
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
 from stylecam.stylize.frame_stylizer import FrameStylizer
+from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.latest import Latest
 
 TAKE_S = 0.1
@@ -58,17 +60,16 @@ class Pipeline:
         self._stylizer = stylizer
         self._control = control
         self._captured: Latest[Frame] = Latest()
-        self._styled: Latest[tuple[Frame, float]] = Latest()
-        self._panic = Frame(panic, 0, self._clock.now())
+        self._styled: Latest[StyledFrame] = Latest()
         self.capture = Capture(source, self._captured, context)
         self.publisher = Publisher(
             self._styled,
             [SinkRunner(sink, context.size, context.fps) for sink in sinks],
+            control,
             context,
             stylizer.stages,
-            starting_frame(context.size, self._clock.now()),
+            PictureChooser(context.size, Frame(panic, 0, self._clock.now())),
             badge_text=self.capture.badge_text,
-            cover=self._cover,
         )
         self.newest: Frame | None = None
         self._held: Frame | None = None
@@ -96,7 +97,7 @@ class Pipeline:
 
     def set_panic_picture(self, panic: Image) -> None:
         """Show `panic`, of the output's size, at every panic from now on. Any thread may call it."""
-        self._panic = Frame(panic, 0, self._clock.now())
+        self.publisher.chooser.panic = Frame(panic, 0, self._clock.now())
 
     def start(self) -> None:
         """Start the publish, capture and style threads."""
@@ -135,7 +136,7 @@ class Pipeline:
         if state.version != self._version:
             self._version, self._settled_at = state.version, self._clock.now() + SETTLE_S
         frame = frame or self._held_frame()
-        if frame is None or (state.frozen and not self.publisher.shows_card):  # there must be one to hold
+        if frame is None or (state.frozen and self.publisher.chooser.holds_picture(state)):
             return
         started = self._clock.now()
         over_budget = self._context.cpu_budget.is_exceeded(started, self._clock.process_time())
@@ -143,9 +144,11 @@ class Pipeline:
             self._context.stats.count_skipped()
             return
         styled = self._stylizer.stylize(frame, state.visible_look)
-        now = self._clock.now()
-        self._context.stats.count_styled(now, (now - started) * 1000, self._stylizer.result.reused)
-        self._styled.put((styled, now))
+        if styled is None:
+            return
+        milliseconds = (styled.ready_at - started) * 1000
+        self._context.stats.count_styled(styled.ready_at, milliseconds, self._stylizer.result.reused)
+        self._styled.put(styled)
 
     def report(self) -> PipelineReport:
         """Return the figures of this moment: counters, the governor's decision, troubles."""
@@ -176,10 +179,6 @@ class Pipeline:
             return None
         self._held = replace(self._held, captured_at=now)
         return self._held
-
-    def _cover(self) -> Frame | None:
-        """Return the picture of a panic during one. Applies commands too, at each tick, also while a network runs."""
-        return self._panic if self._control.apply().panic else None
 
     def _style_all(self) -> None:
         while not self.stopping.is_set():

@@ -7,13 +7,17 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 
+from stylecam.control.commands import CommandQueue
+from stylecam.control.state import LiveState
 from stylecam.errors import SinkError, SinkLostError, WindowClosedError
 from stylecam.live.context import PipelineContext
+from stylecam.live.picture_chooser import COVER_INDEX, Picture, PictureChooser
 from stylecam.live.report import OutputStatus
 from stylecam.live.viewers import UPDATE_INTERVAL_S
 from stylecam.media.frame import Frame, Size
 from stylecam.media.overlays import starting_cover, with_badge
 from stylecam.media.sinks.base import Sink
+from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes
 
@@ -21,13 +25,11 @@ RETRY_S = 1.0
 """Wait between two attempts to open a lost sink again."""
 CARD_S = 0.5
 """Time between two cards while nobody watches, for programs that list cameras or just open one."""
-STARTING = -1
-"""Index of the card that is shown before the first frame."""
 
 
 def starting_frame(size: Size, now: float) -> Frame:
-    """Return the card to publish until the first frame comes."""
-    return Frame(starting_cover(size), STARTING, now)
+    """Return the card for the sinks until the publisher starts."""
+    return Frame(starting_cover(size), COVER_INDEX, now)
 
 
 class Pacer:
@@ -132,50 +134,59 @@ class SinkRunner:
 
 
 class Publisher:
-    """Writes to all sinks at the output rate: the newest styled frame, or the last one again.
+    """Writes to all sinks at the output rate: what the chooser picks of the styled frames and the covers.
 
     While nobody watches it writes a card now and then, and new viewers see that card until the camera is there.
 
+    Choosing and writing are one step for the command queue: when the future of a command has ended, the sinks get no
+    more pictures that the state after it forbids.
+
     Attributes:
         sink_runners: where frames go; any thread may read them.
-        shown: the frame published last; nobody writes into it.
+        chooser: decides what is published; any thread may ask it.
+        shown: the picture published last, and what it shows; nobody writes into it.
         beats: how many steps it has made, also while nobody watches; it stands still only while a sink hangs.
+        refused: how many camera pictures were not published because the look asks for a painting.
     """
 
     def __init__(
         self,
-        frames: Latest[tuple[Frame, float]],
+        frames: Latest[StyledFrame],
         sink_runners: Sequence[SinkRunner],
+        control: CommandQueue,
         context: PipelineContext,
         stages: StageTimes,
-        card: Frame,
+        chooser: PictureChooser,
         *,
         badge_text: Callable[[float], str | None],
-        cover: Callable[[], Frame | None],
     ) -> None:
         """Prepare to publish; nothing is written before `run`.
 
         Args:
-            frames: styled frames, each with the time it was ready.
+            frames: styled frames.
             sink_runners: where they go.
+            control: holds the live state.
             context: what the three threads share.
             stages: takes the duration of the stage `publish`.
-            card: published until the first frame comes, and while nobody watches.
+            chooser: decides what is published.
             badge_text: returns the words to show on the picture at a time (clock seconds), or None.
-            cover: returns a picture that replaces all others, or None.
         """
         self._frames = frames
         self.sink_runners = tuple(sink_runners)
+        self._control = control
         self._context = context
         self._clock = context.clock
-        self._badge_text, self._cover = badge_text, cover
+        self._badge_text = badge_text
         self._stages = stages
         self._writing = threading.Lock()
-        self._last = self._card = self.shown = card
+        self.chooser = chooser
+        self.shown = chooser.choose(LiveState())
+        self._last_index = COVER_INDEX
+        self._resting = False
         self._card_at = float("-inf")
         self._badged: tuple[Frame, str, Frame] | None = None
         self._pacer = Pacer(context.fps, self._clock.now())
-        self.beats = 0
+        self.beats = self.refused = 0
 
     def add(self, runner: SinkRunner) -> None:
         """Write to one more open sink from the next frame on. Any thread may call it."""
@@ -188,11 +199,6 @@ class Publisher:
             before = len(self.sink_runners)
             self.sink_runners = tuple(other for other in self.sink_runners if other is not runner)
             return len(self.sink_runners) < before
-
-    @property
-    def shows_card(self) -> bool:
-        """True until a frame comes, at the start or after a rest."""
-        return self._last is self._card
 
     def run(self) -> None:
         """Step until the run stops, then close all sinks."""
@@ -208,36 +214,49 @@ class Publisher:
         if not self._context.viewers.update(self._clock.now()):
             self._rest()
             return
+        self._resting = False
         if not self._clock.wait_until(self._pacer.deadline, self._context.stopping):
             return
         taken = self._frames.take()
         now = self._clock.now()
-        waited_s = None
-        fresh = taken is not None and taken[0].index != self._last.index  # or the one before, styled once more
-        if taken is not None:
-            self._last = taken[0]
-            waited_s = now - taken[1]
-        cover = self._cover()
         with self._stages.time("publish"):
-            self._write(cover or self._with_badge(now), now)
+            picture = self._publish(taken, now)
         done = self._clock.now()
-        self._context.stats.count_published(done, self._last.captured_at if fresh and cover is None else None)
-        self._pacer.advance(done, waited_s)
+        # A frame that was styled once more while a command settled keeps its index.
+        fresh = taken is not None and picture.frame is taken.frame and taken.frame.index != self._last_index
+        if taken is not None:
+            self._last_index = taken.frame.index
+        self._context.stats.count_published(done, picture.frame.captured_at if fresh else None)
+        self._pacer.advance(done, None if taken is None else now - taken.ready_at)
+
+    def _publish(self, taken: StyledFrame | None, now: float) -> Picture:
+        """Write the picture that the state of this moment allows, and return it."""
+        with self._control.hold() as state:
+            if taken is not None and not self.chooser.offer(taken, state):
+                self.refused += 1
+            picture = self.chooser.choose(state)
+            covered = state.panic or state.resting
+            self._write(picture, picture.frame if covered else self._with_badge(picture.frame, now), now)
+        return picture
 
     def _rest(self) -> None:
         now = self._clock.now()
         self._frames.take()  # styled before the camera went off: a new viewer must not see it
-        if not self.shows_card:
-            self._last = self._card
+        if not self._resting:
+            self._resting = True
+            self.chooser.forget()
+            self._last_index = COVER_INDEX
             self._context.stats.pause()
-        card = self._cover() or self._card
-        if now - self._card_at >= CARD_S or card is not self.shown:
-            self._card_at = now
-            self._write(card, now)
+        with self._control.hold() as state:
+            picture = self.chooser.choose(state)
+            if now - self._card_at >= CARD_S or picture.frame is not self.shown.frame:
+                self._card_at = now
+                self._write(picture, picture.frame, now)
         self._clock.wait_until(now + UPDATE_INTERVAL_S, self._context.stopping)
 
-    def _write(self, frame: Frame, now: float) -> None:
-        self.shown = frame
+    def _write(self, picture: Picture, frame: Frame, now: float) -> None:
+        """Write `frame`, which is `picture` with or without a badge."""
+        self.shown = picture if frame is picture.frame else Picture(frame, picture.content)
         with self._writing:
             for runner in self.sink_runners:
                 failure = runner.write(frame, now)
@@ -256,11 +275,10 @@ class Publisher:
         if failures:
             raise failures[0]
 
-    def _with_badge(self, now: float) -> Frame:
+    def _with_badge(self, frame: Frame, now: float) -> Frame:
         text = self._badge_text(now)
         if text is None:
-            return self._last
-        if self._badged is None or self._badged[0] is not self._last or self._badged[1] != text:
-            image = with_badge(self._last.image, text)
-            self._badged = (self._last, text, Frame(image, self._last.index, self._last.captured_at))
+            return frame
+        if self._badged is None or self._badged[0] is not frame or self._badged[1] != text:
+            self._badged = (frame, text, Frame(with_badge(frame.image, text), frame.index, frame.captured_at))
         return self._badged[2]

@@ -67,7 +67,7 @@ class MediaSaver:
             if pending.command.action == "reload":
                 self._carry_out(pending, reload)
             elif pending.command.action == "snapshot":
-                shown = self._publisher.shown
+                shown = self._publisher.shown.frame
                 self._worker.submit(self._carry_out, pending, partial(self._save_snapshot, pending, shown))
             else:
                 self._worker.submit(self._carry_out, pending, partial(self._record, pending))

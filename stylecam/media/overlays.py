@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,16 @@ def panic_cover(size: Size, text: str = "Back in a moment") -> Image:
     font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 12))
     middle = (size.width / 2, size.height / 2)
     ImageDraw.Draw(card).text(middle, text, (222, 226, 230), font, "mm")
+    return np.ascontiguousarray(card)
+
+
+def message_cover(size: Size, text: str) -> Image:
+    """Return a dark card with `text` in its middle, broken into at most four lines (H×W×3 uint8 BGR)."""
+    card = Pillow.fromarray(_dark_gradient(size))
+    font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 20))
+    lines = textwrap.wrap(text, 44, max_lines=4, placeholder=" …")
+    middle = (size.width / 2, size.height / 2)
+    ImageDraw.Draw(card).multiline_text(middle, "\n".join(lines), (222, 226, 230), font, "mm", align="center")
     return np.ascontiguousarray(card)
 
 

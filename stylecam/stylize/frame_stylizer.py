@@ -25,12 +25,13 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
-from stylecam.stylize.governor import Decision, Governor, Rung, ladder
-from stylecam.stylize.look import Look
+from stylecam.stylize.governor import Governor, Rung, ladder
+from stylecam.stylize.look import Content, Look
 from stylecam.stylize.postprocess.chain import FrameView, Postprocessor
 from stylecam.stylize.postprocess.change_detection import ChangeDetector
 from stylecam.stylize.postprocess.transition import Transition, TransitionStep
 from stylecam.stylize.session_pool import SessionPool, WarmSession
+from stylecam.stylize.styled_frame import StyledFrame, StylizeResult
 from stylecam.utils.clock import Clock
 from stylecam.utils.metrics import StageTimes
 
@@ -47,25 +48,6 @@ MAX_FAILURES = 3
 
 FaultReport = Callable[[str, str], None]
 """Called with a kind of fault (`engine`) and a message of one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class StylizeResult:
-    """How the last frame was made, for the statistics.
-
-    Attributes:
-        stylized: a styled picture was shown, not the camera picture.
-        reused: it was the one before, because nothing had moved.
-        rung: the size it was styled at.
-        detail: the camera's detail was added at full size.
-        decision: what the governor chose for the next frame.
-    """
-
-    stylized: bool
-    rung: Rung | None = None
-    decision: Decision | None = None
-    reused: bool = False
-    detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,28 +136,37 @@ class FrameStylizer:
             governor.exclude(governor.choose(now).rung)
             self._report("engine", str(error))
 
-    def stylize(self, frame: Frame, look: Look) -> Frame:
+    def stylize(self, frame: Frame, look: Look) -> StyledFrame | None:
         """Stylize `frame` (any size) with `look`.
 
         Returns:
-            A frame of the output's size with the same index and time. Where no network can be run, it shows the camera
-            picture, and `report` was called.
+            A frame of the output's size with the same index and time. It is the camera picture only where the look
+            asks for it. None where the look asks for a painting and there is none; `report` was called if a network
+            failed.
         """
         started = self._clock.now()
         view = FrameView(frame.image, self._size, look.mirror)
         self._prefetch(started, look)
-        mix, warm = self._mix_and_session(look, started) if look.paints else (None, None)
-        shown = None
-        if mix is not None and warm is not None:
-            shown = self._stylize(mix, warm, view, frame, look, started)
-        if shown is None:
-            self._transition.reset()
-            self._postprocessor.reset()
-            self._current = self._last_inputs = self._busy_at = None
+        if not look.paints:
+            self._reset()
+            return self._tagged(np.ascontiguousarray(view.at(self._size)), frame, Content.RAW)
+        mix, warm = self._mix_and_session(look, started)
+        painted = None if warm is None else self._stylize(mix, warm, view, frame, look, started)
+        if painted is None:
             self.result = StylizeResult(False)
-            shown = np.ascontiguousarray(view.at(self._size))
-        self._last = shown
-        return Frame(shown, frame.index, frame.captured_at)
+            return None
+        self._last = painted
+        return self._tagged(painted, frame, Content.PAINTED)
+
+    def _reset(self) -> None:
+        """Forget the paintings before: the next one must not fade in over a camera picture."""
+        self._transition.reset()
+        self._postprocessor.reset()
+        self._current = self._last = self._last_inputs = self._busy_at = None
+        self.result = StylizeResult(False)
+
+    def _tagged(self, image: Image, frame: Frame, content: Content) -> StyledFrame:
+        return StyledFrame(Frame(image, frame.index, frame.captured_at), content, self._clock.now())
 
     def _stylize(
         self, mix: StyleMix, warm: WarmSession, view: FrameView, frame: Frame, look: Look, started: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,20 @@ if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
 
 Preset = Mapping[str, Any]
 """A partial look: options by name, and `style` as users write it. What it does not name stays as it is."""
+
+
+class Content(str, enum.Enum):
+    """What a published picture shows; the value is its word in the statistics and in the state.
+
+    Attributes:
+        PAINTED: what a network has painted, also where the look lays it over the camera picture with some strength.
+        RAW: the camera picture, without any painting.
+        COVERED: a picture that does not follow the camera: a card, or an earlier picture that is held.
+    """
+
+    PAINTED = "painted"
+    RAW = "raw"
+    COVERED = "covered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +85,7 @@ class Look(LookSettings):
 
     @property
     def paints(self) -> bool:
-        """True if a network has to run for this look."""
+        """True if a network has to run for this look; only where it is False may the camera picture be published."""
         return self.mix is not None and self.strength > 0
 
     @property

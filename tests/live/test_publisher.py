@@ -12,12 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
+from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.publisher import CARD_S, RETRY_S, Pacer, Publisher, SinkRunner
 from stylecam.live.viewers import LINGER_S, UPDATE_INTERVAL_S, Viewers
 from stylecam.media.frame import Frame, Image
+from stylecam.media.overlays import starting_cover
 from stylecam.media.testing import CollectingSink, gray_image
+from stylecam.models.catalog import Catalog
+from stylecam.stylize.look import Content
+from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes
@@ -169,15 +175,22 @@ def test_a_sink_that_does_not_retry_is_given_up() -> None:
     assert sink.opened_count == 1
 
 
+PANIC = frame(5, image=gray_image(9, SIZE))
+
+
+def painted(picture: Frame, ready_at: float) -> StyledFrame:
+    return StyledFrame(picture, Content.PAINTED, ready_at)
+
+
 class SteppedPublisher:
     """A publisher with its input, sinks and clock, stepped by hand."""
 
     def __init__(
         self, *sinks: CollectingSink, badge_text: BadgeText = lambda _: None, watching: Viewers | None = None
     ) -> None:
-        self.cover: Frame | None = None
         self.clock = ManualClock()
-        self.latest: Latest[tuple[Frame, float]] = Latest()
+        self.latest: Latest[StyledFrame] = Latest()
+        self.control = CommandQueue(Catalog([]), LiveState())
         self.context = pipeline_context(self.clock, watching)
         self.stats, self.stop = self.context.stats, self.context.stopping
         self.sink_runners = [SinkRunner(sink, SIZE, FPS) for sink in sinks]
@@ -186,11 +199,11 @@ class SteppedPublisher:
         self.publisher = Publisher(
             self.latest,
             self.sink_runners,
+            self.control,
             self.context,
             StageTimes(self.clock),
-            frame(-1, self.clock.now()),
+            PictureChooser(SIZE, PANIC),
             badge_text=badge_text,
-            cover=lambda: self.cover,
         )
 
     def step(self, count: int = 1) -> None:
@@ -198,7 +211,7 @@ class SteppedPublisher:
             self.publisher.step()
 
     def offer(self, index: int) -> None:
-        self.latest.put((frame(index, self.clock.now()), self.clock.now()))
+        self.latest.put(painted(frame(index, self.clock.now()), self.clock.now()))
 
 
 def test_the_first_card_is_published_until_a_frame_comes() -> None:
@@ -248,7 +261,7 @@ def test_a_busy_second_never_lowers_the_published_rate() -> None:
 def test_latency_runs_from_capture_until_all_outputs_have_the_frame() -> None:
     stepped = SteppedPublisher(CollectingSink())
     stepped.step()
-    stepped.latest.put((frame(0, stepped.clock.now() - 0.040), stepped.clock.now()))
+    stepped.latest.put(painted(frame(0, stepped.clock.now() - 0.040), stepped.clock.now()))
     stepped.step()
     p50 = stepped.stats.snapshot(stepped.clock.now()).latency_ms.p50
     assert p50 == pytest.approx(40 + PERIOD * 1000, abs=1)
@@ -295,7 +308,7 @@ def test_the_badge_disappears_with_its_reason() -> None:
     stepped.step()
     texts[0] = None
     stepped.step()
-    assert np.array_equal(sink.frames[1].image, frame().image)
+    assert np.array_equal(sink.frames[1].image, starting_cover(SIZE))
 
 
 def test_another_badge_replaces_the_first() -> None:
@@ -440,32 +453,32 @@ def test_a_cover_replaces_the_whole_picture() -> None:
     stepped = SteppedPublisher(sink, badge_text=lambda _: "camera lost")
     stepped.offer(0)
     stepped.step()
-    stepped.cover = frame(5, image=gray_image(9))
+    stepped.control.submit("panic")
     stepped.offer(1)
     stepped.step(2)
-    stepped.cover = None
+    stepped.control.submit("panic")
     stepped.step()
-    assert [f.index for f in sink.frames] == [0, 5, 5, 1]
-    assert (sink.frames[1].image == 9).all()
+    assert [f.index for f in sink.frames] == [0, PANIC.index, PANIC.index, 1]
+    assert (sink.frames[1].image == PANIC.image).all()
 
 
 def test_while_nobody_watches_a_cover_comes_at_once_and_goes_at_once() -> None:
     sink = WatchableSink(taken=False)
     stepped = SteppedPublisher(sink, watching=Viewers([sink], lambda: LiveState(resting=True), 1000.0))
     stepped.step(2)
-    stepped.cover = frame(5)
+    stepped.control.submit("panic")
     stepped.step()
-    stepped.cover = None
+    stepped.control.submit("panic")
     stepped.step()
-    assert [f.index for f in sink.frames] == [-1, 5, -1]
+    assert [f.index for f in sink.frames] == [-1, PANIC.index, -1]
 
 
 def test_the_last_published_frame_can_be_read() -> None:
     stepped = SteppedPublisher(CollectingSink())
-    assert stepped.publisher.shown.index == -1
+    assert stepped.publisher.shown.frame.index == -1
     stepped.offer(4)
     stepped.step()
-    assert stepped.publisher.shown.index == 4
+    assert stepped.publisher.shown.frame.index == 4
 
 
 def test_a_sink_can_be_added_and_removed_while_it_runs() -> None:

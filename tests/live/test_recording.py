@@ -88,7 +88,7 @@ def test_a_snapshot_is_the_published_picture_to_the_pixel(stepped: SteppedSaver)
     assert path.name.startswith("stylecam-20")
     image = cv2.imread(str(path))
     assert image is not None
-    assert np.array_equal(image, stepped.pipeline.publisher.shown.image)
+    assert np.array_equal(image, stepped.pipeline.publisher.shown.frame.image)
 
 
 def test_a_snapshot_in_a_panic_shows_what_others_see(stepped: SteppedSaver) -> None:

@@ -611,7 +611,7 @@ def test_a_viewer_of_the_page_switches_the_camera_on(
 @pytest.mark.usefixtures("free_port")
 def test_a_snapshot_and_a_recording_from_the_page(make_session: MakeSession, tmp_path: Path) -> None:
     with served(make_session(server=True, pictures=tmp_path / "p", videos=tmp_path / "v")) as page:
-        assert until(lambda: page.live.pipeline.publisher.shown.index >= 0)
+        assert until(lambda: page.live.pipeline.publisher.shown.frame.index >= 0)
         picture = page.run_action("snapshot", name="me")[1]["result"]["file"]
         begun = page.run_action("record", on=True)[1]
         assert begun["state"]["recording"] == begun["result"]["file"]

@@ -1,0 +1,96 @@
+"""Choose the picture of each tick: the one place that decides what may be published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stylecam.control.state import LiveState
+from stylecam.media.frame import Frame, Size
+from stylecam.media.overlays import message_cover, starting_cover
+from stylecam.stylize.look import Content
+from stylecam.stylize.styled_frame import StyledFrame
+
+COVER_INDEX = -1
+"""The index of the frames of covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The picture of one tick, and what it shows."""
+
+    frame: Frame
+    content: Content
+
+
+class PictureChooser:
+    """Holds the pictures that may be published and chooses one of them for a live state.
+
+    The camera picture is chosen only while the state asks for it, whatever is offered. Where the picture that was
+    offered last must not be shown, the last painting stays; where there is none, a card takes its place.
+
+    The publish thread offers pictures and forgets them. Any thread may ask what is chosen, and may set the attributes.
+
+    Attributes:
+        panic: the card that is shown during a panic.
+        trouble: why nothing new is painted, in one line, or None; the style thread sets it.
+    """
+
+    def __init__(self, size: Size, panic: Frame) -> None:
+        """Choose pictures of `size`, the output's."""
+        self.panic = panic
+        self.trouble: str | None = None
+        self._size = size
+        self._starting = Frame(starting_cover(size), COVER_INDEX, panic.captured_at)
+        self._off = Frame(starting_cover(size, "the camera is off"), COVER_INDEX, panic.captured_at)
+        self._message: tuple[str, Frame] | None = None
+        self._newest: StyledFrame | None = None
+        self._painting: Frame | None = None
+
+    def offer(self, styled: StyledFrame, state: LiveState) -> bool:
+        """Take a new picture; return False for a camera picture that the state does not ask for, which is refused.
+
+        While the picture is frozen a new one is ignored, unless the one before may no longer be shown.
+        """
+        if not _may_show(styled, state):
+            return False
+        if state.frozen and self.holds_picture(state):
+            return True
+        self._newest = styled
+        if styled.content is Content.PAINTED:
+            self._painting = styled.frame
+        return True
+
+    def forget(self) -> None:
+        """Drop all pictures of the camera: who looks next must not see what was made for somebody else."""
+        self._newest = self._painting = None
+
+    def holds_picture(self, state: LiveState) -> bool:
+        """Return whether the last picture offered may be shown; otherwise something takes its place."""
+        return self._newest is not None and _may_show(self._newest, state)
+
+    def choose(self, state: LiveState) -> Picture:
+        """Return the picture to publish in `state`."""
+        newest, painting, trouble = self._newest, self._painting, self.trouble
+        if state.panic:
+            return Picture(self.panic, Content.COVERED)
+        if state.resting:
+            return Picture(self._off, Content.COVERED)
+        if newest is not None and _may_show(newest, state):
+            held = state.frozen or (trouble is not None and newest.content is Content.PAINTED)
+            return Picture(newest.frame, Content.COVERED if held else newest.content)
+        if painting is not None:
+            return Picture(painting, Content.COVERED)
+        return Picture(self._starting if trouble is None else self._card(trouble), Content.COVERED)
+
+    def _card(self, text: str) -> Frame:
+        """Return a card with `text`, drawn once."""
+        message = self._message
+        if message is None or message[0] != text:
+            frame = Frame(message_cover(self._size, text), COVER_INDEX, self._starting.captured_at)
+            message = self._message = (text, frame)
+        return message[1]
+
+
+def _may_show(styled: StyledFrame, state: LiveState) -> bool:
+    """Return whether a picture may be shown: a painting always, the camera picture where the look asks for it."""
+    return styled.content is Content.PAINTED or not state.visible_look.paints

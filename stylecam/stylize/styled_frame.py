@@ -1,0 +1,43 @@
+"""A frame on its way to the publisher, and how it was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stylecam.media.frame import Frame
+from stylecam.stylize.governor import Decision, Rung
+from stylecam.stylize.look import Content
+
+
+@dataclass(frozen=True, slots=True)
+class StyledFrame:
+    """A picture of the output's size, tagged with what it shows; the publisher takes nothing else.
+
+    Attributes:
+        frame: the picture, with the index and the capture time of the camera frame.
+        content: `PAINTED`, or `RAW` where the look asked for the camera picture.
+        ready_at: when it was finished, in clock seconds.
+    """
+
+    frame: Frame
+    content: Content
+    ready_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StylizeResult:
+    """How the last frame was made, for the statistics.
+
+    Attributes:
+        stylized: there is a styled picture of it, new or used again.
+        reused: it was the one before, because nothing had moved.
+        rung: the size it was styled at.
+        detail: the camera's detail was added at full size.
+        decision: what the governor chose for the next frame.
+    """
+
+    stylized: bool
+    rung: Rung | None = None
+    decision: Decision | None = None
+    reused: bool = False
+    detail: bool = False

@@ -1,0 +1,121 @@
+"""Choosing what is published: a camera picture only where the look asks for it, and a cover where nothing may be shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stylecam.control.state import LiveState
+from stylecam.live.picture_chooser import PictureChooser
+from stylecam.media.frame import Frame
+from stylecam.media.testing import gray_image
+from stylecam.models.catalog import StyleMix
+from stylecam.stylize.look import Content, Look
+from stylecam.stylize.styled_frame import StyledFrame
+from tests.doubles import frame, model
+from tests.live.fixtures import SIZE
+
+BANK = model("bank", 2)
+PAINTING = LiveState(Look(StyleMix(BANK, (1.0, 0.0), "bank")))
+ASKS_FOR_RAW = {
+    "style none": LiveState(Look(None)),
+    "bypass": LiveState(PAINTING.look, bypass=True),
+    "strength 0": PAINTING.with_look(strength=0.0),
+}
+PANIC = Frame(gray_image(9, SIZE), 0, 0.0)
+
+
+def raw(index: int = 0) -> StyledFrame:
+    return StyledFrame(frame(index, image=gray_image(255, SIZE)), Content.RAW, 0.0)
+
+
+def painted(index: int = 0) -> StyledFrame:
+    return StyledFrame(frame(index, image=gray_image(51, SIZE)), Content.PAINTED, 0.0)
+
+
+@pytest.fixture
+def chooser() -> PictureChooser:
+    return PictureChooser(SIZE, PANIC)
+
+
+@pytest.mark.parametrize("state", ASKS_FOR_RAW.values(), ids=ASKS_FOR_RAW)
+def test_a_camera_picture_is_shown_where_the_look_asks_for_it(chooser: PictureChooser, state: LiveState) -> None:
+    assert chooser.offer(raw(), state)
+    assert chooser.choose(state).content is Content.RAW
+    assert chooser.choose(state).frame.image.min() == 255
+
+
+def test_a_camera_picture_is_refused_while_the_look_asks_for_a_painting(chooser: PictureChooser) -> None:
+    assert not chooser.offer(raw(), PAINTING)
+    assert chooser.choose(PAINTING).content is Content.COVERED
+    assert chooser.choose(PAINTING).frame.index < 0
+
+
+@pytest.mark.parametrize("state", ASKS_FOR_RAW.values(), ids=ASKS_FOR_RAW)
+def test_a_camera_picture_is_gone_as_soon_as_the_look_asks_for_a_painting(
+    chooser: PictureChooser, state: LiveState
+) -> None:
+    chooser.offer(painted(0), PAINTING)
+    chooser.offer(raw(1), state)
+    chosen = chooser.choose(PAINTING)
+    assert (chosen.frame.index, chosen.content) == (0, Content.COVERED)
+
+
+def test_a_frozen_camera_picture_is_gone_as_soon_as_the_look_asks_for_a_painting(chooser: PictureChooser) -> None:
+    chooser.offer(raw(0), LiveState(PAINTING.look, bypass=True))
+    frozen = LiveState(PAINTING.look, frozen=True)
+    assert not chooser.holds_picture(frozen)
+    assert chooser.choose(frozen).frame.index < 0
+    assert chooser.offer(painted(1), frozen)
+    assert chooser.choose(frozen).frame.index == 1
+
+
+def test_while_frozen_no_new_picture_is_shown(chooser: PictureChooser) -> None:
+    frozen = LiveState(PAINTING.look, frozen=True)
+    chooser.offer(painted(0), PAINTING)
+    chooser.offer(painted(1), frozen)
+    assert chooser.choose(frozen) .frame.index == 0
+    assert chooser.choose(frozen).content is Content.COVERED
+
+
+@pytest.mark.parametrize("state", [LiveState(panic=True), LiveState(resting=True)], ids=["panic", "camera off"])
+def test_a_cover_goes_before_everything(chooser: PictureChooser, state: LiveState) -> None:
+    chooser.offer(raw(), state)
+    chosen = chooser.choose(state)
+    assert chosen.content is Content.COVERED
+    assert np.mean(chosen.frame.image) < 60
+
+
+def test_where_nothing_is_painted_the_card_gives_the_reason(chooser: PictureChooser) -> None:
+    before = chooser.choose(PAINTING).frame.image
+    chooser.trouble = "the painting has stopped: no memory"
+    card = chooser.choose(PAINTING).frame
+    assert (card.image != before).any()
+    assert chooser.choose(PAINTING).frame is card
+
+
+def test_a_painting_that_is_held_counts_as_covered(chooser: PictureChooser) -> None:
+    chooser.offer(painted(), PAINTING)
+    assert chooser.choose(PAINTING).content is Content.PAINTED
+    chooser.trouble = "the painting has stopped"
+    assert chooser.choose(PAINTING).content is Content.COVERED
+
+
+def test_what_is_forgotten_is_never_shown_again(chooser: PictureChooser) -> None:
+    chooser.offer(painted(), PAINTING)
+    chooser.forget()
+    assert chooser.choose(PAINTING).frame.index < 0
+
+
+@pytest.mark.parametrize(
+    ("state", "content"),
+    [
+        (PAINTING, Content.PAINTED),
+        *((state, Content.RAW) for state in ASKS_FOR_RAW.values()),
+        (LiveState(panic=True), Content.COVERED),
+        (LiveState(frozen=True), Content.COVERED),
+        (LiveState(PAINTING.look, resting=True), Content.COVERED),
+    ],
+)
+def test_a_live_state_says_what_others_are_to_see(state: LiveState, content: Content) -> None:
+    assert state.requested_content is content

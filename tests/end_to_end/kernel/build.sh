@@ -10,7 +10,7 @@ RIG=$1
 STEPS=${STEPS:-"host root kernel loopback wheels venv guest initrd disk"}
 SUITE=bookworm
 MIRROR=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)}
-GUEST_PACKAGES="python3 python3-venv ffmpeg v4l-utils kmod procps udev chromium"
+GUEST_PACKAGES="python3 python3-venv ffmpeg v4l-utils kmod procps udev chromium pipewire pipewire-bin wireplumber dbus-daemon"
 # What stylecam needs to run, without what reaches for a display: pynput would want a compiler for its evdev.
 WHEELS="numpy opencv-python-headless==4.14.0.94 pyvirtualcam click rich platformdirs psutil pillow aiohttp"
 ROOT=$RIG/root

@@ -28,6 +28,7 @@ from tests.end_to_end.kernel.harness import (
     STYLECAM,
     TIMEOUT_S,
     StylecamProcess,
+    Watcher,
     block_centers,
     cpu_seconds,
     doctor,
@@ -37,6 +38,7 @@ from tests.end_to_end.kernel.harness import (
     moving,
     pattern,
     pattern_arguments,
+    pipewire,
     plug,
     reader,
     remove_camera,
@@ -49,6 +51,8 @@ from tests.end_to_end.kernel.harness import (
 
 TINY = "tiny.onnx"
 """A network that passes its input on, in the current folder."""
+INVERTING, FAILING, UNKNOWN = "inverting.onnx", "failing.onnx", "unknown.onnx"
+"""Networks whose painting is far from the camera picture, whose runs fail, and which no engine can load."""
 VERSIONS = ("0.12.7", "0.15.0")
 KILLS, UNPLUGS = 2, 20
 
@@ -117,6 +121,94 @@ def killed_and_started_again(version: str) -> str:
         with reader() as capture:
             assert moving(frames(capture, 10))
     return f"{KILLS} kills, pictures again after {', '.join(f'{t:.0f}' for t in times[1:])} s"
+
+
+@case(*VERSIONS)
+def covered_after_kill(version: str) -> str:
+    """A panic outlives a kill, also for a reader that goes on reading."""
+    load(version)
+    arguments = (*pattern_arguments(), "--always-on")
+    first, second = StylecamProcess(*arguments), None
+    try:
+        first.wait_for_frames()
+        with Watcher(pattern()) as watcher:
+            watcher.wait("the picture", seen=True)
+            first.control("panic", "on")
+            watcher.wait("the cover", seen=False)
+            watcher.start_counting()
+            first.stop(signal.SIGKILL)
+            second = StylecamProcess(*arguments)
+            before = watcher.frames
+            wait("covered frames of the second", lambda: watcher.frames > before + 20)
+            assert watcher.near == 0, f"{watcher.near} of {watcher.frames} frames showed the picture"
+            covered = watcher.frames
+            second.control("panic", "off")
+            watcher.wait("the picture after the panic", seen=True)
+    finally:
+        for program in (first, second):
+            if program is not None:
+                program.stop()
+    return f"none of {covered} frames showed the picture until the panic was ended"
+
+
+@case(VERSIONS[0])
+def no_raw_frame_through_every_fault(version: str) -> str:
+    """A reader reads on through networks that fail, an unplugged camera, other sizes and a kill."""
+    load(version)
+    plug()
+    styles = Path.home() / ".local/share/stylecam/styles"
+    styles.mkdir(parents=True, exist_ok=True)
+    for name in (INVERTING, FAILING, UNKNOWN):
+        shutil.copy(name, styles)
+    camera = cv2.VideoCapture(CAMERA, cv2.CAP_V4L2)
+    camera.set(cv2.CAP_PROP_FRAME_WIDTH, SIZE[0])
+    camera.set(cv2.CAP_PROP_FRAME_HEIGHT, SIZE[1])
+    bare = cv2.resize(frames(camera, 5)[-1], SIZE)
+    camera.release()
+    arguments = ("--camera", CAMERA, "--style", Path(INVERTING).stem, "--output", "virtual", "--always-on")
+    program, faults = StylecamProcess(*arguments), []
+    try:
+        program.wait("a painting", lambda stats: stats["painting"])
+        with Watcher(bare) as watcher:
+            watcher.start_counting()
+            for command in (("select", "failing"), ("select", "unknown"), ("scale", "0.5"), ("select", "inverting"),
+                            ("select", "failing"), ("scale", "1"), ("select", "inverting")):  # fmt: skip
+                program.control(*command)
+                faults.append(" ".join(command))
+                before = watcher.frames
+                wait("frames after it", lambda before=before: watcher.frames > before + 10)  # type: ignore[misc]
+            unplug()
+            program.wait("the loss", lambda stats: stats["source_trouble"])
+            plug()
+            program.wait("the return", lambda stats: not stats["source_trouble"])
+            program.stop(signal.SIGKILL)
+            program = StylecamProcess(*arguments)
+            program.wait("a painting after the kill", lambda stats: stats["painting"])
+            before = watcher.frames
+            wait("frames after the kill", lambda: watcher.frames > before + 20)
+            assert watcher.near == 0, f"{watcher.near} of {watcher.frames} frames showed the camera picture"
+            painted = watcher.frames
+            program.control("bypass", "on")
+            watcher.wait("the camera picture once it is asked for", seen=True)
+    finally:
+        program.stop()
+        shutil.rmtree(styles)
+    return f"none of {painted} frames showed the camera picture through {', '.join(faults)}, unplug and kill -9"
+
+
+@case(*VERSIONS)
+def beside_pipewire(version: str) -> str:
+    """PipeWire looks at every camera as it appears; that must not take the loopback device from us."""
+    load(version)
+    with pipewire() as dump:
+        saw = _pixel_true()
+        plug()
+        with stylecam(*LIVE, "--always-on") as program:
+            program.wait_for_frames()
+            with reader() as capture:
+                assert moving(frames(capture, 10))
+            listed = [path for path in (CAMERA, LOOPBACK) if path in dump()]
+    return f"{saw}; PipeWire lists {', '.join(listed) or 'neither camera'}"
 
 
 @case(*VERSIONS)

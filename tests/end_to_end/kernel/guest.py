@@ -16,10 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import platformdirs
+from onnx import helper, numpy_helper
 
-from tests.end_to_end.kernel.cases import TINY
-from tests.models.networks import network
+from tests.end_to_end.kernel.cases import FAILING, INVERTING, TINY, UNKNOWN
+from tests.models.networks import network, write_network
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -96,7 +98,7 @@ def play(cases: list[str], seconds: float) -> Iterator[Result]:
         for module in _GUEST_MODULES:
             (share / module).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / module, share / module)
-        network(share / TINY)
+        _write_networks(share)
         install = "pip install -q --no-deps --no-index --no-compile --root-user-action=ignore /host/*.whl"
         (share / "job").write_text(f"{install} && exec python -m tests.end_to_end.kernel.cases {shlex.join(cases)}\n")
         results = share / "results.jsonl"
@@ -120,6 +122,16 @@ def play(cases: list[str], seconds: float) -> Iterator[Result]:
             guest.wait()
         if not (share / "status").exists() or not reported:
             raise GuestError(f"the guest ended without a result; its output:\n{_logs(share)}")
+
+
+def _write_networks(folder: Path) -> None:
+    """Write the networks of the cases: one that passes its input on, one that inverts it, and two that cannot run."""
+    network(folder / TINY)
+    one = numpy_helper.from_array(np.float32(1), "one")
+    write_network(folder / INVERTING, [helper.make_node("Sub", ["one", "image"], ["styled"])], [one])
+    half = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    write_network(folder / FAILING, [helper.make_node("MaxPool", ["image"], ["styled"], **half)])
+    write_network(folder / UNKNOWN, [helper.make_node("NoSuchOperator", ["image"], ["styled"])])
 
 
 def _wheel(folder: Path) -> None:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -160,6 +161,85 @@ def reader() -> Iterator[cv2.VideoCapture]:
         yield capture
     finally:
         capture.release()
+
+
+class Watcher(threading.Thread):
+    """Reads the loopback device on a thread of its own, and counts the frames that are near a picture."""
+
+    NEAR = 25.0
+    """The mean absolute difference in levels below which a frame counts as this picture, mirrored or not."""
+
+    def __init__(self, picture: np.ndarray) -> None:
+        super().__init__(daemon=True)
+        self._pictures = (picture, np.ascontiguousarray(picture[:, ::-1]))
+        self._ended = threading.Event()
+        self.frames = self.near = 0
+        self.shows_it = False
+
+    def __enter__(self) -> Watcher:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join(TIMEOUT_S)
+
+    def start_counting(self) -> None:
+        """Forget what was seen so far."""
+        self.frames = self.near = 0
+
+    def wait(self, what: str, *, seen: bool) -> None:
+        """Wait until the newest frame is near the picture, or no longer is."""
+        start = self.frames
+        wait(what, lambda: self.frames > start and self.shows_it == seen)
+
+    def run(self) -> None:
+        capture = cv2.VideoCapture(LOOPBACK, cv2.CAP_V4L2)
+        while not self._ended.is_set():
+            ok, image = capture.read()
+            if not ok:  # the writer is gone: as programs do, open it again
+                capture.release()
+                time.sleep(0.2)
+                capture = cv2.VideoCapture(LOOPBACK, cv2.CAP_V4L2)
+                continue
+            self.shows_it = any(
+                cv2.absdiff(image, np.ascontiguousarray(one)).mean() < self.NEAR for one in self._pictures
+            )
+            self.near += self.shows_it
+            self.frames += 1
+        capture.release()
+
+
+@contextlib.contextmanager
+def pipewire() -> Iterator[Callable[[], str]]:
+    """Run udev, PipeWire and WirePlumber; yield a function that returns what PipeWire knows."""
+    folder = Path("/run/pipewire-test")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    kept = {"XDG_RUNTIME_DIR": str(folder), "DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/bus"}
+    run("/lib/systemd/systemd-udevd", "--daemon")
+    run("udevadm", "trigger", "--subsystem-match=video4linux")
+    address = kept["DBUS_SESSION_BUS_ADDRESS"]
+    commands = (["dbus-daemon", "--session", "--nofork", f"--address={address}"], ["pipewire"], ["wireplumber"])
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        for command in commands:
+            started.append(
+                subprocess.Popen(command, env=os.environ | kept, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            )
+            time.sleep(2)
+
+        def dump() -> str:
+            return subprocess.run(
+                ["pw-dump"], env=os.environ | kept, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+            ).stdout
+
+        wait("PipeWire", lambda: "PipeWire:Interface:Core" in dump())
+        yield dump
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+        call("udevadm", "control", "--exit")
 
 
 def frames(capture: cv2.VideoCapture, count: int) -> list[np.ndarray]:

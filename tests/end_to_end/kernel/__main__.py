@@ -23,9 +23,10 @@ from tests.end_to_end.kernel.cases import CASES
     help="Only this one; repeatable.",
 )
 @click.option("--list", "only_list", is_flag=True, help="List the cases.")
+@click.option("--build", "only_build", is_flag=True, help="Build the guest if it is not in the cache, and stop.")
 @click.option("--rebuild", is_flag=True, help="Build the guest again, even if it is in the cache.")
 @click.option("--seconds", default=3600.0, show_default=True, help="Stop the guest after this long.")
-def main(requested: tuple[str, ...], only_list: bool, rebuild: bool, seconds: float) -> None:
+def main(requested: tuple[str, ...], only_list: bool, only_build: bool, rebuild: bool, seconds: float) -> None:
     """Run stylecam in a guest with a real kernel, v4l2loopback and a camera; exit with 1 if a case fails."""
     if only_list:
         for name, (_, versions) in CASES.items():
@@ -38,6 +39,8 @@ def main(requested: tuple[str, ...], only_list: bool, rebuild: bool, seconds: fl
         if rebuild or not guest.built():
             print(f"building the guest in {guest.FOLDER}", flush=True)
             guest.build()
+        if only_build:
+            return
         started_at, failed = time.monotonic(), 0
         for result in guest.play(list(requested), seconds):
             failed += not result.passed

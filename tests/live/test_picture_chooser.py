@@ -1,4 +1,4 @@
-"""Choosing what is published: a camera picture only where the look asks for it, and a cover where nothing may be shown."""
+"""Choosing what is published: a camera picture only where the look asks for it, and otherwise a painting or a cover."""
 
 from __future__ import annotations
 

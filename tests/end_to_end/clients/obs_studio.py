@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import configparser
-import os
 import subprocess
 import threading
 from pathlib import Path
@@ -187,4 +186,4 @@ def _write_ini(path: Path, sections: dict[str, dict[str, object]]) -> None:
     ini.read_dict(sections)
     with path.open("w", encoding="utf-8") as file:
         ini.write(file, space_around_delimiters=False)
-    os.chmod(path, 0o600)  # it has a password
+    path.chmod(0o600)  # it has a password

@@ -74,7 +74,7 @@ def test_while_frozen_no_new_picture_is_shown(chooser: PictureChooser) -> None:
     frozen = LiveState(PAINTING.look, frozen=True)
     chooser.offer(painted(0), PAINTING)
     chooser.offer(painted(1), frozen)
-    assert chooser.choose(frozen) .frame.index == 0
+    assert chooser.choose(frozen).frame.index == 0
     assert chooser.choose(frozen).content is Content.COVERED
 
 

@@ -21,13 +21,18 @@ def main() -> None:
     """Run the command line and exit with its status: 0, 2 for a mistake of the user, 1 for one of the program."""
     for name, value in _OPENCV_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    from stylecam.cli import streams
     from stylecam.cli.group import run_command_line
 
+    streams.open_missing_streams()
     status = run_command_line(sys.argv[1:])
     if any(thread.name.startswith("stylecam-") for thread in threading.enumerate()):
         # A thread is still inside the engine and cannot be interrupted. A normal exit would let OpenCV 5 destroy its
         # thread pool under that thread, and abort. Or the terminal takes nothing, and a
         # flush of stderr would wait for it.
-        sys.stdout.flush()
+        flush = threading.Thread(target=streams.flush_all, daemon=True)
+        flush.start()
+        flush.join(streams.WRITE_S)
         os._exit(status)
+    streams.flush_all()
     sys.exit(status)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from stylecam.cli import streams
 from stylecam.errors import StylecamError
 from stylecam.utils.version import __version__
 
@@ -32,6 +34,9 @@ _COMMANDS = {
     "optimize": "paint one picture slowly, at the best quality",
 }
 
+_LOST_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Errors of writing to a stream: it was closed by its reader, its disk is full, its terminal is gone."""
+
 
 class _LazyGroup(click.Group):
     """Loads a subcommand's module only when it is used. Without a subcommand it runs `run`."""
@@ -51,6 +56,18 @@ class _LazyGroup(click.Group):
         if not args or (args[0].startswith("-") and args[0] not in group_options):
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand. If its output cannot be written, return a status in place of an OSError."""
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except OSError as error:
+            if error.filename is not None or error.errno not in _LOST_OUTPUT:
+                raise
+            streams.silence(sys.stdout)
+            return _print_lost_output(error)
+        return status
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -86,9 +103,6 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return _print_error(str(error))
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:  # `stylecam styles | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status if isinstance(status, int) else 0
 
 
@@ -97,8 +111,15 @@ def _print_error(message: str, context: click.Context | None = None) -> int:
 
     line = printable(" ".join(message.split()), 4000)
     hint = f" Try: {context.command_path} --help" if context is not None else ""
-    click.echo(f"stylecam: {line}{hint}", err=True)
+    streams.print_error(f"stylecam: {line}{hint}")
     return 2
+
+
+def _print_lost_output(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):  # `stylecam styles | head`
+        return 0
+    streams.print_error(f"stylecam: the output could not be written ({error.strerror}); send it elsewhere")
+    return 1
 
 
 def value_origin(error: click.UsageError) -> str:

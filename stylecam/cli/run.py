@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
-import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +23,8 @@ from stylecam.cli.options import (
     parsed_again,
     settings_of,
 )
+from stylecam.cli.signals import SignalHandlers
+from stylecam.cli.streams import print_error
 from stylecam.control.http import instances
 from stylecam.errors import SinkError, SourceError, StylecamError
 from stylecam.live.settings import Settings
@@ -78,6 +78,8 @@ def command(context: click.Context, /, **printing: Any) -> int:
     Keys in its terminal: n and p for the next and previous style, 1 to 9 for a style, b for the plain camera, + and -
     for the strength, f to freeze, x to hide behind a still picture, o to turn the camera off and on, q to quit. With
     ctrl+alt they work from any program. The page whose address it prints, and `stylecam ctl`, control it too.
+
+    Closing the terminal does not end it, so that a call keeps its picture: `stylecam ctl quit` does.
     """  # fmt: skip
     from stylecam.cli.status import stages_table, summary
     from stylecam.cli.terminal_log import TerminalConsole, terminal_log
@@ -94,18 +96,17 @@ def command(context: click.Context, /, **printing: Any) -> int:
     except (SourceError, SinkError) as error:
         if not manager.connected:
             raise
-        click.echo(f"stylecam: {printable(str(error), 4000)}", err=True)
+        print_error(f"stylecam: {printable(str(error), 4000)}")
         return 1  # and not 2: what is not there may come, so the manager shall try again
     except StylecamError:
         raise
     except Exception as error:  # noqa: BLE001 - the last stop: everything is closed, now say it in one line
         if verbose:
-            traceback.print_exc()
-        click.echo(f"stylecam: stopped by an unexpected {type(error).__name__}: {error} (-v shows where)", err=True)
+            print_error(traceback.format_exc())
+        print_error(f"stylecam: stopped by an unexpected {type(error).__name__}: {error} (-v shows where)")
         return 1
     if printing["as_json"]:
         shared.print_json(final.to_json())
-    sys.stdout.flush()
     return 1 if final.failed else 0
 
 
@@ -135,6 +136,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
 
     status = StatusLine(terminal, context.params["verbose"])
     session = Session(settings, catalog, reload=reread)
+    signals = SignalHandlers(session)
 
     def started() -> None:
         for line in greeting(session, catalog):
@@ -143,36 +145,13 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
 
     def tick(report: SessionReport) -> None:
         status.show(report)
+        signals.report()
         manager.set_status(report.pipeline.waiting_for or f"painting {report.state['style']}")
         manager.feed_watchdog(report.pipeline.beats, report.seconds)
 
-    _listen_to_signals(session)
+    signals.install()
     with session, _findable(session, settings):
         return session.run(started, tick, manager.stopping)
-
-
-def _listen_to_signals(session: Session) -> None:
-    """Let Ctrl-C end the run, and a closing terminal; without a terminal, SIGHUP has the file read again."""
-
-    def interrupt(*_: object) -> None:
-        session.interrupt()
-        if not session.opened:  # while opening: undo and leave
-            raise KeyboardInterrupt
-
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last on Windows
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), interrupt)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that is nohup's wish
-        has_terminal = _has_terminal()
-        signal.signal(signal.SIGHUP, interrupt if has_terminal else lambda *_: session.request_reload())
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
+
+from stylecam.cli.streams import PatientStream
 
 CAPACITY = 500
 """The most lines that wait for the terminal; further ones are dropped and counted."""
@@ -22,7 +25,7 @@ class TerminalConsole(Console):
     """Standard error as rich writes to it; a broken pipe raises BrokenPipeError instead of ending the program."""
 
     def __init__(self) -> None:
-        super().__init__(stderr=True, highlight=False)
+        super().__init__(file=PatientStream(sys.stderr), highlight=False)
 
     def on_broken_pipe(self) -> None:
         """See `Console.on_broken_pipe`, which closes standard output and exits."""
@@ -33,7 +36,7 @@ class TerminalWriter:
     """Owns the terminal: its thread writes lines, and below them a status line where there is a real terminal.
 
     Its methods may be called from any thread and never wait. While a terminal takes nothing (a full pipe, Ctrl-S),
-    lines are dropped beyond `CAPACITY`; once it is closed, all are.
+    lines are dropped beyond `CAPACITY`; once it is closed, all are. On a full disk they are dropped while it is full.
     """
 
     def __init__(self, console: Console) -> None:

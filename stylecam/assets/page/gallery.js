@@ -5,11 +5,14 @@ const RETRY_MS = 1500;
 const LOOK_MS = 200;
 const HOLD_MS = 450;
 const QUICK_MS = 60;
+const SETTLE_MS = 500; // older states do not undo a choice that was just made
+
+const SLOTS = [["mix-a", "first"], ["mix-b", "second"]];
 
 const at = id => document.getElementById(id);
 
 export class Gallery {
-  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = []; #ask; #state = null; #shown = ""; #sent = 0; #later = 0;
+  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0;
 
   // `ask(action, arguments)` sends an action to stylecam.
   constructor(ask) {
@@ -20,6 +23,7 @@ export class Gallery {
     this.#list.addEventListener("keydown", event => this.#move(event));
     at("blending").onclick = () => this.blend(!this.#blending);
     at("share").oninput = () => this.#slide();
+    SLOTS.forEach(([id], slot) => { at(id).onclick = () => { this.#slot = slot; this.#mark_mixer(this.#state?.weights ?? {}); }; });
     this.#tend();
   }
 
@@ -38,9 +42,10 @@ export class Gallery {
 
   // Switch "blend two" on or off; switching it off keeps the stronger of the two styles.
   blend(on) {
+    const [a, b] = this.#pair;
+    if (!on && a && b) this.#ask("select", { style: this.#share() >= 0.5 ? b : a });
     this.#blending = on;
-    if (!on && this.#pair.length === 2) this.#ask("select", { style: this.#pair[this.#share() >= 0.5 ? 1 : 0] });
-    this.#pair = on ? Object.keys(this.#state?.weights ?? {}).slice(0, 2) : [];
+    this.#take(on ? this.#worn().slice(0, 2) : []);
     if (this.#state) this.mark(this.#state);
   }
 
@@ -49,12 +54,8 @@ export class Gallery {
   mark(state) {
     this.#state = state;
     const weights = state.weights ?? {}, names = Object.keys(weights);
-    if (names.length === 2) {
-      if (names.join() !== this.#shown) this.#blending = true; // another client has chosen a blend
-      if (!names.every(name => this.#pair.includes(name))) this.#pair = names;
-    } else if (names.length > 2 || !names.every(name => this.#pair.includes(name))) {
-      this.#pair = this.#blending && names.length === 1 ? names : [];
-    }
+    if (names.length === 2 && names.join() !== this.#shown) this.#blending = true; // another client has chosen a blend
+    if (!names.length || names.length > 2 || !names.every(name => this.#pair.includes(name))) this.#follow(names);
     this.#shown = names.join();
     at("blending").setAttribute("aria-pressed", this.#blending);
     this.#list.classList.toggle("blending", this.#blending);
@@ -71,18 +72,40 @@ export class Gallery {
     this.#mark_mixer(weights);
   }
 
+  // Put the styles that are worn now into the slots, unless the answer to a choice is still on its way.
+  #follow(names) {
+    const rest = this.#sent + SETTLE_MS - performance.now();
+    clearTimeout(this.#settling);
+    if (rest > 0) this.#settling = setTimeout(() => this.mark(this.#state), rest);
+    else this.#take(this.#blending && names.length <= 2 ? names : []);
+  }
+
+  #take(names) {
+    this.#pair = [names[0] ?? null, names[1] ?? null];
+    this.#slot = names.length ? 1 : 0;
+  }
+
+  #worn() { return Object.keys(this.#state?.weights ?? {}); }
+
   #mark_mixer(weights) {
-    const two = this.#pair.length === 2;
+    const [a, b] = this.#pair, two = Boolean(a && b);
     at("mixer").hidden = !this.#blending;
     at("share").disabled = !two;
-    const [a, b] = this.#pair.map(name => this.style(name));
-    at("mix-a").textContent = a?.title ?? (this.#blending ? "choose two" : "");
-    at("mix-b").textContent = b?.title ?? "";
-    if (two && !at("share").matches(":active") && performance.now() - this.#sent > 500) {
-      at("share").value = Math.round(100 * (weights[this.#pair[1]] ?? 0));
+    const titles = this.#pair.map(name => (name ? this.style(name)?.title || name : "choose …"));
+    SLOTS.forEach(([id, which], slot) => {
+      const button = at(id);
+      if (button.textContent !== titles[slot]) button.textContent = titles[slot];
+      button.setAttribute("aria-label", `The ${which} painting: ${titles[slot]}`);
+      button.setAttribute("aria-pressed", slot === this.#slot);
+      button.classList.toggle("empty", !this.#pair[slot]);
+    });
+    const hint = `Choose ${this.#pair[this.#slot] ? "another" : "the"} ${SLOTS[this.#slot][1]} painting`;
+    if (at("mix-hint").textContent !== hint) at("mix-hint").textContent = hint;
+    if (two && !at("share").matches(":active") && performance.now() - this.#sent > SETTLE_MS) {
+      at("share").value = Math.round(100 * (weights[b] ?? 0));
     }
     at("share").style.setProperty("--v", at("share").value + "%");
-    at("share").setAttribute("aria-valuetext", two ? `${100 - at("share").value} % ${a?.title}, ${at("share").value} % ${b?.title}` : "");
+    at("share").setAttribute("aria-valuetext", two ? `${100 - at("share").value} % ${titles[0]}, ${at("share").value} % ${titles[1]}` : "");
   }
 
   #share() { return at("share").value / 100; }
@@ -95,26 +118,28 @@ export class Gallery {
   }
 
   #send_blend() {
-    if (this.#pair.length !== 2) return;
-    const [a, b] = this.#pair, share = this.#share();
-    if (share === 0 || share === 1) this.#ask("select", { style: share ? b : a });
-    else this.#ask("blend", { weights: { [a]: +(1 - share).toFixed(2), [b]: +share.toFixed(2) } });
+    const [a, b] = this.#pair, share = a && b ? this.#share() : Number(!a);
+    if (share === 0 || share === 1) return this.#ask("select", { style: share ? b : a });
+    return this.#ask("blend", { weights: { [a]: +(1 - share).toFixed(2), [b]: +share.toFixed(2) } });
   }
 
-  #choose(name, together) {
+  async #choose(name, together) {
     if (!together && !this.#blending) return this.#ask("select", { style: name });
-    const pair = this.#pair.length ? this.#pair : Object.keys(this.#state?.weights ?? {}).slice(0, 1);
-    if (pair.includes(name)) {
-      const other = pair.find(one => one !== name);
-      if (other) { this.#pair = [other]; this.#blending = true; this.#ask("select", { style: other }); }
-      return;
+    if (!this.#blending) this.blend(true);
+    const before = this.#pair, slot = this.#slot, old = before[slot], other = before[1 - slot];
+    if (name === old ? !other : name === other && !old) return; // it is alone already
+    if (name === old) this.#take([other]); // chosen again: it leaves the blend
+    else {
+      this.#pair = slot ? [other, name] : [name, other];
+      if (name === other) this.#pair = [before[1], before[0]];
+      if (!old || [0, 1].includes(this.#share())) at("share").value = 50;
+      if (!other) this.#slot = 1 - slot;
     }
-    this.#blending = true;
-    this.#pair = [pair[0] ?? name, name];
-    if (pair.length === 0) return this.#ask("select", { style: name });
-    at("share").value = 50;
     this.#sent = performance.now();
-    this.#send_blend();
+    this.#mark_mixer(this.#state?.weights ?? {});
+    if (await this.#send_blend() || this.#pair === before) return;
+    [this.#pair, this.#slot, this.#sent] = [before, slot, -Infinity]; // refused, for instance styles of two networks
+    this.mark(this.#state);
   }
 
   #hang(style) {

@@ -6,6 +6,8 @@ const SPEAK_MS = 5000;
 const at = id => document.getElementById(id);
 const number = (value, digits = 0) => Number.isFinite(value) ? value.toFixed(digits) : "–";
 
+const with_unit = (value, unit) => Number.isFinite(value) ? `${number(value)} ${unit}` : "–";
+
 // 768x432 as 768 × 432, without a line break.
 export const sized = rung => rung.replace("x", "\u00a0×\u00a0");
 
@@ -20,17 +22,18 @@ export class Meter {
       fps: stats.published_fps, painted: stats.painted_fps, latency: stats.latency_p95_ms, rung: Number(rung.split("x")[1]) || 0,
     });
     if (this.#kept.length > KEPT) this.#kept.shift();
-    at("fps").textContent = `${number(stats.published_fps)} a second`;
-    at("latency").textContent = `${number(stats.latency_p50_ms)} ms`;
+    at("fps").textContent = with_unit(stats.published_fps, "a second");
+    at("latency").textContent = with_unit(stats.latency_p50_ms, "ms");
     at("rung").textContent = sized(rung) || "–";
-    at("latency").title = `worst 5 % ${number(stats.latency_p95_ms)} ms`;
+    at("latency").title = `worst 5 % ${with_unit(stats.latency_p95_ms, "ms")}`;
     at("fps").title = `painted ${number(stats.painted_fps, 1)} a second by ${stats.engine ?? "?"}, ${number(stats.cpu_cores, 1)} cores`;
     if (!document.hidden) this.#draw();
     if (performance.now() - this.#spoke > SPEAK_MS) {
       this.#spoke = performance.now();
       this.#canvas.setAttribute("aria-label", `The last forty seconds: ${number(stats.published_fps)} pictures a second published, ` +
-        `${number(stats.painted_fps)} painted; delay ${number(stats.latency_p50_ms)} milliseconds, ` +
-        `worst five percent ${number(stats.latency_p95_ms)}; painted at ${rung.replace("x", " by ") || "no size yet"}.`);
+        `${number(stats.painted_fps)} painted; ` +
+        (Number.isFinite(stats.latency_p50_ms) ? `delay ${number(stats.latency_p50_ms)} milliseconds, worst five percent ${number(stats.latency_p95_ms)}; ` : "") +
+        `painted at ${rung.replace("x", " by ") || "no size yet"}.`);
     }
   }
 

@@ -12,6 +12,11 @@ const SETTLE_MS = 600; // a slider that was just released ignores older states
 const GRACE_MS = 700; // a shorter gap in the connection is not shown
 const HIDDEN_MS = 5000; // a page hidden for so long stops its stream, so that the camera can be switched off
 
+const SOURCES = {
+  camera: ["webcam", "Webcam"], demo: ["the demo picture", "Demo picture, no camera"], picture: ["a picture file", "Picture file"], video: ["video", "Video"],
+};
+const PUBLISHING = { painted: "Painted", raw: "Camera as it is", covered: "Covered" };
+
 const at = id => document.getElementById(id);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const percent = value => `${Math.round(value * 100)} %`;
@@ -21,7 +26,7 @@ const light = new Light(at("glow"));
 const meter = new Meter();
 const stream = new Stream(at("picture"), see);
 const gallery = new Gallery(ask);
-let state = null, rung = "", lost = 0, interrupted = false, ratio = 0;
+let state = null, rung = "", source = "camera", lost = 0, interrupted = false, ratio = 0;
 
 function see(canvas) {
   light.see(canvas);
@@ -50,6 +55,7 @@ function show() {
   set_text("artist", artist);
   show_medium();
   set_text("notice", state.panic ? "Others see a still picture" : state.notice ?? "");
+  show_publishing(state.publishing);
   at("recording").hidden = !state.recording;
   at("recording").title = state.recording ?? "";
   // A card with text is not mirrored, so that it stays readable.
@@ -80,7 +86,14 @@ const surname = artist => (/unknown/.test(artist) ? "" : artist?.trim().match(/(
 function show_medium() {
   const painted = !state.bypass && Object.keys(state.weights ?? {}).length && state.strength > 0 && !state.resting;
   const paint = state.preserve_color ? "Neural brush, your own colours" : "Neural paint";
-  set_text("medium", [painted ? `${paint} on webcam` : "Webcam", painted ? sized(rung) : ""].filter(Boolean).join(", "));
+  const [ground, alone] = SOURCES[source] ?? SOURCES.camera;
+  set_text("medium", [painted ? `${paint} on ${ground}` : alone, painted ? sized(rung) : ""].filter(Boolean).join(", "));
+}
+
+// What others see: the painting, the camera's own picture, or a cover.
+function show_publishing(kind) {
+  set_text("publishing", PUBLISHING[kind] ?? "");
+  at("publishing").dataset.kind = kind ?? "";
 }
 
 function set_text(id, text) {
@@ -161,7 +174,7 @@ function arguments_of(action) {
 async function carry_out(action) {
   const answer = await ask(action, arguments_of(action));
   const file = answer?.result?.file;
-  if (file) toast(`${action === "snapshot" ? "Snapshot" : "Recording"}: ${file}`);
+  if (file) toast(`${action === "snapshot" ? "Snapshot" : answer.state.recording ? "Recording to" : "Recorded"}: ${file}`);
 }
 
 for (const button of all("[data-action]")) button.onclick = () => carry_out(button.dataset.action);
@@ -176,6 +189,7 @@ at("self").onclick = () => {
   show();
 };
 at("full").onclick = toggle_full;
+at("full").hidden = !document.fullscreenEnabled; // on an iPhone
 
 function toggle_full() {
   if (document.fullscreenElement) document.exitFullscreen();
@@ -207,6 +221,7 @@ async function learn_keys() {
 }
 
 addEventListener("keydown", event => {
+  if (event.isTrusted && event.key.length === 1) document.body.classList.add("has-keyboard");
   const busy = event.ctrlKey || event.metaKey || event.altKey || at("help").open || event.target.matches("select, [type=text]");
   if (busy || !at("use-keys").checked) return;
   const numbered = /^[1-9]$/.test(event.key) && gallery.styles.find(style => String(style.number) === event.key);
@@ -241,12 +256,13 @@ wire.addEventListener("state", event => {
   const before = state;
   state = event.detail;
   show();
-  if (before?.recording && !state.recording) toast(`Recorded: ${before.recording}`);
+  if (before?.recording && !state.recording) toast(`Recording ended: ${before.recording}`);
 });
 wire.addEventListener("stats", event => {
   meter.see(event.detail);
-  if (event.detail.rung === rung) return;
+  if (event.detail.rung === rung && event.detail.source === source) return;
   rung = event.detail.rung ?? "";
+  source = event.detail.source;
   if (state) show_medium();
 });
 wire.addEventListener("notice", event => { if (event.detail) toast(event.detail); });

@@ -148,6 +148,7 @@ def _page_stats(report: dict[str, Any]) -> dict[str, Any]:
         "latency_p95_ms": recent["latency_ms"]["p95"],
         "style_ms": report["style_ms"]["p50"],
         "rung": None if rung is None else f"{rung[0]}x{rung[1]}",
+        "source": report["source"]["kind"],
         "size": f"{report['size'][0]}x{report['size'][1]}",
         "fps": report["fps"],
         "cpu_cores": report["cpu_cores"],

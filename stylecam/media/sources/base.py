@@ -20,10 +20,12 @@ class Source(ABC):
 
     Attributes:
         name: for people, such as `HD Webcam (/dev/video0)`, `clip.mp4` or `demo`.
+        kind: what it is: `camera`, `demo`, `picture` or `video`.
         live: True if pictures arrive whether they are read or not, so that silence means trouble.
     """
 
     name: str
+    kind: str = "camera"
     live: bool = False
 
     def __init__(self) -> None:
@@ -57,8 +59,8 @@ class Source(ABC):
         """Release the device or file. May be called twice, and before `open`."""
 
     def describe(self) -> dict[str, object]:
-        """Return what is really delivered, for the statistics: at least `name`."""
-        return {"name": self.name}
+        """Return what is really delivered, for the statistics: at least `name` and `kind`."""
+        return {"name": self.name, "kind": self.kind}
 
     @abstractmethod
     def _open(self, size: Size, fps: float) -> None: ...

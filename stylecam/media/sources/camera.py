@@ -56,7 +56,7 @@ class CameraSource(Source):
     def describe(self) -> dict[str, object]:
         """Return name, the size and format read back, and the measured rate, because the driver's own is unreliable."""
         measured = round(self._rate.rate(self._clock.now()), 1)
-        return {"name": self.name, **self._delivered, "measured_fps": measured}
+        return {**super().describe(), **self._delivered, "measured_fps": measured}
 
     def _open(self, size: Size, fps: float) -> None:
         self.close()

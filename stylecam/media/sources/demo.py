@@ -23,6 +23,7 @@ class DemoSource(PacedSource):
     """Shows NASA's portrait of Eileen Collins (public domain), slowly panned and zoomed, with sensor noise."""
 
     name = "demo"
+    kind = "demo"
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
@@ -67,6 +68,7 @@ class TimestampSource(PacedSource):
     """
 
     name = "demo:timestamp"
+    kind = "demo"
 
     def _draw(self, now: float) -> Image:
         width, height = self._size

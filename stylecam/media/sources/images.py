@@ -23,6 +23,8 @@ class ImageSource(PacedSource):
     Files that cannot be read are passed over.
     """
 
+    kind = "picture"
+
     def __init__(self, path: Path, clock: Clock) -> None:
         super().__init__(clock)
         self.name = path.name or str(path)

@@ -23,6 +23,8 @@ MAX_SKIPPED = 4
 class VideoSource(Source):
     """Reads a video file or the URL of a stream (RTSP, HTTP, MJPEG) with OpenCV's FFmpeg."""
 
+    kind = "video"
+
     def __init__(self, address: str, clock: Clock) -> None:
         super().__init__()
         self._address = address

@@ -29,7 +29,7 @@ def test_messages_reach_the_file_again_once_its_disk_has_space(
 def test_a_stream_whose_reader_is_gone_is_given_up() -> None:
     unread, write_end = os.pipe()
     os.close(unread)
-    with pytest.raises(BrokenPipeError), os.fdopen(write_end, "w") as gone:
+    with pytest.raises(BrokenPipeError), os.fdopen(write_end, "w") as gone:  # noqa: PT012 - closing fails too
         stream = PatientStream(gone)
         stream.write("nobody reads this")
         stream.flush()

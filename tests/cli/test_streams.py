@@ -13,9 +13,7 @@ from stylecam.cli.terminal_log import TerminalConsole
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
 
 
-def test_messages_reach_the_file_again_once_its_disk_has_space(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_messages_reach_the_file_again_once_its_disk_has_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as log, (tmp_path / "log").open("w+", encoding="utf-8") as freed:
         monkeypatch.setattr("sys.stderr", log)
         console = TerminalConsole()

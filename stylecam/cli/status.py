@@ -69,6 +69,8 @@ def status_line(report: SessionReport, verbose: bool = False) -> Text:
     )
     if state["strength"] < 1:
         text.append(f" {state['strength']:.0%}")
+    if pipeline.painting_trouble:
+        text.append(f"  {pipeline.painting_trouble}", "bold red")
     if pipeline.waiting_for:
         text.append(f"  {pipeline.waiting_for}: the camera is off", "bold yellow")
         return text

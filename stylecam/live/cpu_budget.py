@@ -12,7 +12,7 @@ class CpuBudget:
     """A token bucket of processor time, for the style thread.
 
     The governor chooses a rung that fits the budget. Where even the coarsest takes too much, `is_exceeded` says which
-    frames pass unpainted.
+    frames are not painted; the picture before them stays.
     """
 
     def __init__(self, share: float, cores: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from stylecam.control.commands import CommandQueue
+from stylecam.control.state import LiveState
 from stylecam.live.capture import Capture
 from stylecam.live.context import PipelineContext
 from stylecam.live.picture_chooser import PictureChooser
@@ -135,7 +136,7 @@ class Pipeline:
         self._held = (frame or self._held) if self._context.viewers.watching else None
         if state.version != self._version:
             self._version, self._settled_at = state.version, self._clock.now() + SETTLE_S
-        frame = frame or self._held_frame()
+        frame = frame or self._held_frame(state)
         if frame is None or (state.frozen and self.publisher.chooser.holds_picture(state)):
             return
         started = self._clock.now()
@@ -144,6 +145,7 @@ class Pipeline:
             self._context.stats.count_skipped()
             return
         styled = self._stylizer.stylize(frame, state.visible_look)
+        self.publisher.chooser.trouble = self._stylizer.result.trouble
         if styled is None:
             return
         milliseconds = (styled.ready_at - started) * 1000
@@ -156,6 +158,10 @@ class Pipeline:
         return PipelineReport(
             frames=self._context.stats.snapshot(self._clock.now()),
             painting=result.stylized,
+            publishing=self.publisher.shown.content,
+            painting_trouble=result.trouble,
+            raw_refused=self.publisher.refused,
+            network_retries=self._stylizer.retries,
             detail=result.detail,
             stages=self._stylizer.stages.snapshot(),
             rung=result.rung,
@@ -166,16 +172,22 @@ class Pipeline:
         )
 
     def troubles(self) -> dict[str, str]:
-        """Return what does not work at this moment, by the name of the sink, or `the camera`."""
-        troubles = {runner.sink.name: runner.trouble for runner in self.publisher.sink_runners if runner.trouble}
+        """Return what does not work at this moment, by the name of the sink, `the painting` or `the camera`."""
+        trouble = self._stylizer.result.trouble
+        troubles = {} if trouble is None else {"the painting": trouble}
+        troubles |= {runner.sink.name: runner.trouble for runner in self.publisher.sink_runners if runner.trouble}
         if self.capture.trouble:
             troubles["the camera"] = self.capture.trouble
         return troubles
 
-    def _held_frame(self) -> Frame | None:
-        """Return the last camera frame again while a command settles and the camera is late or gone; else None."""
+    def _held_frame(self, state: LiveState) -> Frame | None:
+        """Return the last camera frame again while the camera is late or gone and its picture has to change; else None.
+
+        That is while a command settles, and for as long as there is no picture that `state` allows to be shown.
+        """
         now = self._clock.now()
-        if self._held is None or now >= self._settled_at or now - self._held.captured_at < LATE_S:
+        settled = now >= self._settled_at and self.publisher.chooser.holds_picture(state)
+        if self._held is None or settled or now - self._held.captured_at < LATE_S:
             return None
         self._held = replace(self._held, captured_at=now)
         return self._held

@@ -8,6 +8,7 @@ from typing import Any
 
 from stylecam.media.frame import Size
 from stylecam.stylize.governor import Decision, Rung
+from stylecam.stylize.look import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class FrameStats:
         repeats: publications of a frame that was published before.
         drops: captured frames that were replaced by a newer one before they were styled.
         reused: frames that show the last painting again because nothing moved.
-        spared: frames that passed unpainted to keep within the processor time allowed.
+        spared: frames that were not painted, to keep within the processor time allowed; the picture before stays.
     """
 
     published_fps: float
@@ -104,7 +105,11 @@ class PipelineReport:
 
     Attributes:
         frames: the counters.
-        painting: False where the camera picture passes as it is.
+        painting: whether there is a painting of the last frame.
+        publishing: what the picture that was published last shows.
+        painting_trouble: why the requested style is not what is painted, or None.
+        raw_refused: camera pictures that were kept back because the look had changed to a painting.
+        network_retries: how often a network that had failed was tried again.
         detail: whether the painting was enlarged along the edges of the camera picture.
         stages: `count`, and `mean`, `p50`, `p95` and `max` in ms of each stage.
         rung: the processing size of the last painting, or None.
@@ -116,6 +121,10 @@ class PipelineReport:
 
     frames: FrameStats
     painting: bool
+    publishing: Content
+    painting_trouble: str | None
+    raw_refused: int
+    network_retries: int
     detail: bool
     stages: Mapping[str, Mapping[str, Any]]
     rung: Rung | None
@@ -130,6 +139,7 @@ class PipelineReport:
         return {
             **self.frames.to_json(),
             **figures,
+            "publishing": self.publishing.value,
             "rung": None if self.rung is None else list(self.rung.size),
             "governor": None if self.governor is None else _decision_json(self.governor),
         }
@@ -183,6 +193,7 @@ class SessionReport:
         threads: the processor threads that OpenCV may use.
         source: what the source really delivers; at least `name`.
         usage: memory and processor time of this process.
+        notice: what does not work at this moment, in one line, or None.
         seconds: the age of the run.
         start_s: from the start of the process to the first published frame, in seconds; None before it.
         stylecam: the version of stylecam.
@@ -198,6 +209,7 @@ class SessionReport:
     source: Mapping[str, Any]
     outputs: tuple[OutputStatus, ...]
     usage: Mapping[str, Any]
+    notice: str | None
     seconds: float
     start_s: float | None
     stylecam: str
@@ -227,6 +239,7 @@ class SessionReport:
             "source": dict(self.source),
             "outputs": [output.to_json() for output in self.outputs],
             **self.usage,
+            "notice": self.notice,
             "seconds": self.seconds,
             "start_s": self.start_s,
             "stylecam": self.stylecam,

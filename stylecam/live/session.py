@@ -49,7 +49,7 @@ from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
-from stylecam.stylize.look import LookSettings
+from stylecam.stylize.look import Content, LookSettings
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
@@ -242,12 +242,15 @@ class Session:
         self.control.submit(command).add_done_callback(log_refusal)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
-        """Return `state` with the run's recording, presets and notice, ready for JSON. Any thread may call it."""
-        recording = None if self._parts is None else self._parts.media_saver.recording
+        """Return `state` with the run's recording, presets, notice and what is published. Any thread may call it."""
+        parts = self._parts
+        recording = None if parts is None else parts.media_saver.recording
+        publishing = Content.COVERED if parts is None else parts.pipeline.publisher.chooser.choose(state).content
         return {
             **state.describe(),
             "recording": None if recording is None else str(recording),
             "presets": list(self.control.presets),
+            "publishing": publishing.value,
             "notice": self._notifications.notice,
         }
 
@@ -272,6 +275,7 @@ class Session:
             source=parts.source.describe(),
             outputs=tuple(runner.status for runner in parts.requested_runners),
             usage=process_usage(now),
+            notice=self._notifications.notice,
             seconds=round(now - self._began_at, 2),
             start_s=None if first is None else round(process_age_s(now, first), 2),
             stylecam=__version__,

@@ -73,7 +73,7 @@ class Stats:
             self._style_ms.add(milliseconds)
 
     def count_skipped(self) -> None:
-        """Count a frame that passed unpainted to keep within the processor time allowed."""
+        """Count a frame that was not painted, to keep within the processor time allowed."""
         with self._lock:
             self._skipped += 1
 

@@ -19,6 +19,7 @@ from stylecam.errors import EngineError, EngineRunError
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.utils import malloc
+from stylecam.utils.optional import error_summary
 
 Key = tuple[str, Rung]
 
@@ -69,6 +70,8 @@ class SessionPool:
         self._freed = False
         self._given_back_at = float("-inf")
         self._failed: dict[Key, EngineError] = {}
+        self._distrusted: set[str] = set()
+        self._discarded: list[WarmSession] = []
         self._requested: deque[tuple[Model, Rung]] = deque()
         self._building: Key | None = None
         self._condition = threading.Condition()
@@ -125,6 +128,19 @@ class SessionPool:
                 self._thread.start()
             self._condition.notify()
 
+    def renew(self, model: Model) -> None:
+        """Forget what was built of `model`, and what failed, so that it is built anew when it is requested.
+
+        A network that has failed is then built with the fallback engine first, if there is one.
+        """
+        with self._condition:
+            self._distrusted.add(model.key)
+            for key in [key for key in self._failed if key[0] == model.key]:
+                del self._failed[key]
+            for key in [key for key in self._ready if key[0] == model.key]:
+                self._discarded.append(self._ready.pop(key))
+            self._condition.notify()
+
     def build(self, model: Model, rung: Rung) -> WarmSession:
         """Build the session now, in the calling thread: for start-up, before there are frames to hold up.
 
@@ -169,14 +185,26 @@ class SessionPool:
             self._ready.clear()
 
     def _warm(self, model: Model, rung: Rung) -> WarmSession:
-        try:
-            return self._warmed(self.engine, model, rung)
-        except EngineError as error:
-            if self.fallback is None:
-                raise
-            warm = self._warmed(self.fallback, model, rung)
-            self.notices.append(f"{error}; {self.fallback.version} paints it")
+        """Build and try the session with the engine or, where that fails, with the fallback.
+
+        Raises:
+            EngineError: none can; the error is that of the first one tried.
+        """
+        engines = [self.engine] if self.fallback is None else [self.engine, self.fallback]
+        if model.key in self._distrusted:
+            engines.reverse()
+        failure: EngineError | None = None
+        for engine in engines:
+            try:
+                warm = self._warmed(engine, model, rung)
+            except Exception as error:  # noqa: BLE001 - memory included; raised where this session is requested
+                failure = failure or _as_engine_error(error, model)
+                continue
+            if failure is not None:
+                self.notices.append(f"{failure}; {engine.version} paints it")
             return warm
+        assert failure is not None
+        raise failure
 
     def _warmed(self, engine: Engine, model: Model, rung: Rung) -> WarmSession:
         width, height = rung.width + 2 * self._padding, rung.height + 2 * self._padding
@@ -210,7 +238,8 @@ class SessionPool:
     def _make_room(self, coming: float = 0.0) -> None:
         """Drop sessions until `coming` more megapixels fit."""
         with self._condition:
-            gone = [self._ready.pop(key) for key in self._excess(coming)]
+            gone = [*self._discarded, *(self._ready.pop(key) for key in self._excess(coming))]
+            self._discarded = []
             self._freed = True  # by this, or by building
         gone.clear()
 
@@ -218,7 +247,7 @@ class SessionPool:
         _lower_priority()
         while True:
             with self._condition:
-                while not (self._requested or self._closed or self._excess()):
+                while not (self._requested or self._closed or self._discarded or self._excess()):
                     self._condition.wait()
                 if self._closed:
                     return
@@ -234,13 +263,20 @@ class SessionPool:
         key = (model.key, rung)
         try:
             warm = self._warm(model, rung)
+        except EngineError as error:
+            with self._condition:
+                self._failed[key] = error.with_traceback(None)
+        else:
             with self._condition:
                 self._ready[key] = warm
-        except Exception as error:  # noqa: BLE001 - memory included; raised where this session is requested
-            failure = error if isinstance(error, EngineError) else EngineRunError(f"{model.path.name}: {error}")
-            failure.__cause__ = failure.__context__ = None  # their frames would keep what was built so far
-            with self._condition:
-                self._failed[key] = failure.with_traceback(None)
+
+
+def _as_engine_error(error: Exception, model: Model) -> EngineError:
+    """Return `error` as one of ours, without its frames, which would keep what was built so far."""
+    if not isinstance(error, EngineError):
+        error = EngineRunError(f"{model.path.name}: {error_summary(error)}")
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _lower_priority() -> None:

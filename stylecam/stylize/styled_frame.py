@@ -34,6 +34,7 @@ class StylizeResult:
         rung: the size it was styled at.
         detail: the camera's detail was added at full size.
         decision: what the governor chose for the next frame.
+        trouble: why the requested style is not what is painted, in one line; None if nothing is wrong.
     """
 
     stylized: bool
@@ -41,3 +42,4 @@ class StylizeResult:
     decision: Decision | None = None
     reused: bool = False
     detail: bool = False
+    trouble: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -21,6 +22,7 @@ from stylecam.media.sources import devices
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
 from stylecam.models.catalog import Catalog
+from stylecam.stylize.look import Content
 from tests.doubles import until
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -323,11 +325,36 @@ def test_a_signal_ends_the_run_cleanly(capsys: pytest.CaptureFixture[str]) -> No
     assert "published" in capsys.readouterr().err
 
 
+def status_report(**pipeline: Any) -> SessionReport:
+    """Return a report of a run whose pipeline has these figures, and otherwise nothing of note."""
+    figures: dict[str, Any] = {
+        "frames": Stats().snapshot(0.0), "painting": False, "publishing": Content.COVERED, "painting_trouble": None,
+        "raw_refused": 0, "network_retries": 0, "detail": False, "stages": {}, "rung": None,
+        "governor": None, "waiting_for": None, "beats": 0, "source_trouble": None, **pipeline,
+    }  # fmt: skip
+    return SessionReport(
+        pipeline=PipelineReport(**figures),
+        size=Size(1280, 720),
+        fps=30.0,
+        state={"style": "udnie", "strength": 1.0, "bypass": False, "frozen": False},
+        engine=EngineStatus("opencv", "cpu", "5.0", None),
+        cpu_percent=80.0,
+        threads=4,
+        source={"name": "demo"},
+        outputs=(),
+        usage={},
+        notice=None,
+        seconds=1.0,
+        start_s=None,
+        stylecam="1",
+    )
+
+
 def test_the_status_line_says_that_the_camera_waits_for_a_viewer() -> None:
-    frames = Stats().snapshot(0.0)
-    pipeline = PipelineReport(frames, False, False, {}, None, None, "waiting for a viewer", 0, None)
-    state = {"style": "udnie", "strength": 1.0, "bypass": False, "frozen": False}
-    engine = EngineStatus("opencv", "cpu", "5.0", None)
-    size = Size(1280, 720)
-    report = SessionReport(pipeline, size, 30.0, state, engine, 80.0, 4, {"name": "demo"}, (), {}, 1.0, None, "1")
-    assert status_line(report).plain.strip() == "udnie   waiting for a viewer: the camera is off"
+    line = status_line(status_report(waiting_for="waiting for a viewer")).plain.strip()
+    assert line == "udnie   waiting for a viewer: the camera is off"
+
+
+def test_the_status_line_says_that_the_painting_has_stopped() -> None:
+    line = status_line(status_report(painting_trouble="the painting has stopped: no memory")).plain
+    assert line.startswith(" udnie   the painting has stopped: no memory")

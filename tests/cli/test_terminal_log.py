@@ -120,7 +120,7 @@ def test_with_a_blocked_terminal_frames_go_on(
     """Each frame has a fault that the style thread logs."""
 
     def style(stylizer: FrameStylizer, frame: Any, _: Any) -> Any:
-        stylizer._report("engine", f"frame {frame.index} could not be painted")
+        stylizer._sessions._report("engine", f"frame {frame.index} could not be painted")
         return original(stylizer, frame, _)
 
     original = FrameStylizer.stylize

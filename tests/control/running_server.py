@@ -31,8 +31,8 @@ SIZE = Size(128, 96)
 REPORT = {
     "recent": {"published_fps": 30.0, "styled_fps": 29.5, "latency_ms": {"p50": 40.0, "p95": 55.0}},
     "style_ms": {"p50": 12.5, "p95": 20.0}, "rung": [768, 432], "size": [1280, 720], "fps": 30.0, "cpu_cores": 1.5,
-    "engine": "opencv", "device": "cpu", "painting": True, "waiting_for": None, "repeats": 3, "drops": 1,
-    "faults": {"total": 0}, "source": {"name": "demo", "kind": "demo"},
+    "engine": "opencv", "device": "cpu", "painting": True, "publishing": "painted", "waiting_for": None, "repeats": 3,
+    "drops": 1, "faults": {"total": 0}, "source": {"name": "demo", "kind": "demo"},
 }  # fmt: skip
 PATIENCE_S = 20
 
@@ -73,7 +73,7 @@ class RunningServer:
         self._applier = threading.Thread(target=self._apply_commands)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
-        return {**state.describe(), "recording": self.recording, "presets": [], "notice": None}
+        return {**state.describe(), "recording": self.recording, "presets": [], "publishing": "painted", "notice": None}
 
     def _apply_commands(self) -> None:
         while not self._stopped.is_set():

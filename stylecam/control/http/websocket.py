@@ -155,6 +155,7 @@ def _page_stats(report: dict[str, Any]) -> dict[str, Any]:
         "engine": report["engine"],
         "device": report["device"],
         "painting": report["painting"],
+        "publishing": report["publishing"],
         "waiting_for": report["waiting_for"],
         "repeats": report["repeats"],
         "drops": report["drops"],

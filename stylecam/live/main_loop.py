@@ -77,6 +77,7 @@ class MainLoop:
             if self.stats_file.is_due(now):
                 self.stats_file.write(report().to_json(), now)
             self.clock.wait_until(now + (WINDOW_TICK_S if parts.windows else TICK_S / 2), self.control.attention)
+        self._log_troubles(parts, self.clock.now())  # the last one may be what ended the run
 
     def _ended(self, parts: OpenParts, began: float) -> bool:
         seconds = self.settings.seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from stylecam.media.sinks.base import Sink
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes
+
+logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 """Wait between two attempts to open a lost sink again."""
@@ -264,7 +267,7 @@ class Publisher:
                     self._context.stats.count_fault("sink", failure)
 
     def _close_sinks(self) -> None:
-        """Close every sink, also when closing one fails. The first failure is raised when all are closed."""
+        """Close every sink, also when closing one fails. The first failure is raised at the end, others are logged."""
         failures: list[Exception] = []
         for runner in self.sink_runners:
             try:
@@ -272,6 +275,8 @@ class Publisher:
             except Exception as error:  # noqa: BLE001 - counted, and raised when the other sinks are closed too
                 self._context.stats.count_fault("sink", f"{runner.sink.name} could not be closed: {error}")
                 failures.append(error)
+        for failure in failures[1:]:
+            logger.warning("%s", failure)
         if failures:
             raise failures[0]
 

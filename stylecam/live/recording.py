@@ -49,14 +49,14 @@ class MediaSaver:
         self._changed = changed
         self._worker = ThreadPoolExecutor(1, "stylecam-media")
         self._runner: SinkRunner | None = None
+        self._lost: str | None = None
+        """Why the last recording failed, until a command about recordings has reported it."""
 
     @property
     def recording(self) -> Path | None:
         """The file that is being recorded, or None."""
         runner = self._runner
-        if runner is None or runner.given_up or not isinstance(runner.sink, RecorderSink):
-            return None
-        return runner.sink.path
+        return None if runner is None or runner.given_up else _recorder(runner).path
 
     def handle_commands(self, reload: Callable[[], None]) -> None:
         """Take all waiting commands: call `reload`, and hand the others to the worker, which writes files later.
@@ -113,20 +113,27 @@ class MediaSaver:
 
     def _record(self, pending: PendingCommand) -> dict[str, str] | None:
         """Begin or end a recording, or leave it as it is; refused if it is on and another name is requested."""
-        path = self.recording
-        switch_on = bool(pending.command.arguments.get("on", path is None))
-        if path is None:
-            return self._begin_recording(pending) if switch_on else None
+        if self._runner is not None and self._runner.given_up:
+            self._guarded_let_go(self._runner)
+        runner, lost, self._lost = self._runner, self._lost, None
+        switch_on = bool(pending.command.arguments.get("on", runner is None))
+        if runner is None and switch_on:
+            return self._begin_recording(pending)
+        if runner is None:
+            if lost is not None:
+                raise CommandRefusedError(lost)
+            return None
         if not switch_on:
-            return self._end_recording(path)
+            return self._end_recording(runner)
+        path = _recorder(runner).path
         if "name" in pending.command.arguments:
             raise CommandRefusedError(f"already recording to {path}; end that first")
         return {"file": str(path)}
 
     def _begin_recording(self, pending: PendingCommand) -> dict[str, str]:
-        path = _new_file(self._videos, pending, ".mp4")
-        path.unlink()  # the recorder makes its own, which gets this name when it is whole
-        runner = SinkRunner(RecorderSink(path), self._context.size, self._context.fps)
+        self._videos.mkdir(parents=True, exist_ok=True)
+        recorder = RecorderSink(self._videos / f"{_stem(pending)}.mp4")
+        runner = SinkRunner(recorder, self._context.size, self._context.fps)
         try:
             runner.open()
         except SinkError as error:
@@ -135,17 +142,17 @@ class MediaSaver:
         self._context.viewers.add(runner.sink)
         self._runner = runner
         self._changed()
-        return {"file": str(path)}
+        return {"file": str(recorder.path)}
 
-    def _end_recording(self, path: Path) -> dict[str, str]:
+    def _end_recording(self, runner: SinkRunner) -> dict[str, str]:
+        recorder = _recorder(runner)
         try:
-            if self._runner is not None:
-                self._let_go(self._runner)
+            self._let_go(runner)
         except SinkError as error:
             raise CommandRefusedError(str(error)) from error
-        if not path.exists():
-            raise CommandRefusedError("there was nothing to record")
-        return {"file": str(path)}
+        if not recorder.finished:
+            raise CommandRefusedError(recorder.failure or "no frame was recorded, so there is no file")
+        return {"file": str(recorder.path)}
 
     def _let_go(self, runner: SinkRunner) -> None:
         if self._runner is not runner:
@@ -158,6 +165,8 @@ class MediaSaver:
 
     def _guarded_let_go(self, runner: SinkRunner) -> None:
         """Drop a recording that has failed. Closing it may fail too, and no command reports that."""
+        if self._runner is runner:
+            self._lost = runner.trouble
         try:
             self._let_go(runner)
         except Exception as error:  # counted and logged; it must not end the call
@@ -168,5 +177,15 @@ class MediaSaver:
 
 def _new_file(folder: Path, pending: PendingCommand, suffix: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
+    return create_unique_file(folder, _stem(pending), suffix)
+
+
+def _stem(pending: PendingCommand) -> str:
+    """Return the name of a command's file, without its suffix."""
     name = str(pending.command.arguments.get("name", "stylecam"))
-    return create_unique_file(folder, f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}", suffix)
+    return f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
+
+
+def _recorder(runner: SinkRunner) -> RecorderSink:
+    assert isinstance(runner.sink, RecorderSink)
+    return runner.sink

@@ -47,7 +47,7 @@ class Settings(LookSettings, EngineSettings):
     outputs: tuple[str, ...] = option(
         (),
         help="Where frames go: virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), "
-        "web[:PORT], window, file:PATH.mp4 or null; may be given several times. "
+        "web[:PORT], window, file:PATH.mp4 (PATH-2.mp4 where that exists) or null; may be given several times. "
         "Without: the virtual camera, or the web page if there is none.",
         group=OUTPUT, name="output", metavar="WHERE", example=["virtual", "window"],
     )  # fmt: skip

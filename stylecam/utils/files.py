@@ -47,24 +47,59 @@ def create_unique_file(folder: Path, stem: str, suffix: str) -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    numbers = itertools.count(1)
-    return _create_first(folder / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}" for number in numbers)
+    return _create_first(_numbered(folder / f"{stem}{suffix}"))
 
 
-def create_part_file(target: Path, attempts: int = 1) -> Path:
-    """Create an empty file beside `target`, called `STEM.part.SUFFIX`, `STEM.part2.SUFFIX` and so on: `attempts` names.
+def create_part_file(target: Path) -> Path:
+    """Create an empty file `STEM.part.SUFFIX` beside `target`.
 
-    For encoders, which write to a named file and choose the format by its suffix. Files that exist are left as they
-    are. When the work is done, the caller gives the new file the name `target` with `Path.replace`.
+    For encoders, which write to a named file and choose the format by its suffix. When the work is done, the caller
+    gives the new file the name `target` with `Path.replace`.
 
     Raises:
-        FileExistsError: all these names are taken.
+        FileExistsError: there is such a file; it is left as it is.
         OSError: the folder cannot be written.
     """
-    numbers = range(1, attempts + 1)
-    return _create_first(
-        target.with_name(f"{target.stem}.part{'' if number == 1 else number}{target.suffix}") for number in numbers
-    )
+    return _create_first(iter([target.with_name(f"{target.stem}.part{target.suffix}")]))
+
+
+def create_numbered_part(target: Path) -> tuple[Path, Path]:
+    """Create the part file of `target`, or of `STEM-2.SUFFIX` and so on where a name exists or has a part file.
+
+    So two programs that write the same file at the same time get two names.
+
+    Returns:
+        The name that is free, and its empty part file. When the work is done, `rename_part` gives it that name.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for path in _numbered(target):
+        if os.path.lexists(path):
+            continue
+        with contextlib.suppress(FileExistsError):
+            part = create_part_file(path)
+            if not os.path.lexists(path):
+                return path, part
+            part.unlink()  # another program has finished that file in between
+    raise AssertionError("numbers do not end")
+
+
+def rename_part(part: Path, target: Path) -> Path:
+    """Rename `part` to `target`, or to `STEM-2.SUFFIX` and so on where that exists by now; replace no file.
+
+    Returns:
+        The new name.
+
+    Raises:
+        OSError: `part` is gone, or the folder cannot be written.
+    """
+    path = _create_first(_numbered(target))
+    try:
+        return part.replace(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def check_writable(path: Path) -> None:
@@ -141,6 +176,13 @@ def resolve_target(path: Path) -> Path:
     if target.exists() and not target.is_file() and not target.is_dir():
         raise OSError(errno.EINVAL, "it is not a regular file")
     return target
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    """Yield `path`, then `STEM-2.SUFFIX` and so on."""
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 def _create_first(paths: Iterator[Path]) -> Path:

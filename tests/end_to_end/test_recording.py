@@ -18,6 +18,9 @@ WITHOUT_PYAV = (
     "import sys; sys.modules['av'] = None; sys.argv[0] = 'stylecam'; import stylecam.cli; stylecam.cli.main()"
 )
 
+FULL_DISK = "import sys, resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY));"
+"""Lets no file grow beyond 100 kB."""
+
 Ending = Callable[[Program], None]
 
 
@@ -86,11 +89,72 @@ def test_what_a_power_cut_leaves_can_still_be_played(stylecam: Start, tmp_path: 
     assert int(found["nb_read_frames"]) >= 30
 
 
-def test_a_recording_beside_the_page_takes_the_old_ones_place_only_when_whole(stylecam: Start, tmp_path: Path) -> None:
+def test_an_older_recording_is_never_replaced(stylecam: Start, tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"an older recording")
     program = stylecam("--camera", "demo", "--style", "none", "--size", "320x180", "--output", f"file:{path}")
-    assert path.read_bytes() == b"an older recording"
+    assert f"output: file {tmp_path / 'out-2.mp4'}" in program.output + program.errors
     program.interrupt()
     assert program.finish() == 0
-    assert complaints(path) == ""
+    assert path.read_bytes() == b"an older recording"
+    assert complaints(tmp_path / "out-2.mp4") == ""
+    assert f"{path} exists or is being recorded; this recording is {tmp_path / 'out-2.mp4'}" in program.errors
+
+
+def test_two_runs_that_start_at_once_never_write_one_file(stylecam: Start, tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    arguments = [
+        "--camera",
+        "demo",
+        "--style",
+        "none",
+        "--engine",
+        "opencv",
+        "--size",
+        "320x180",
+        "--output",
+        f"file:{path}",
+    ]
+    programs = [stylecam(*arguments, "--seconds", "2", wait=False) for _ in range(2)]
+    statuses = sorted(program.finish() for program in programs)
+    files = sorted(entry.name for entry in tmp_path.glob("out*"))
+    assert (statuses, files) in [([0, 0], ["out-2.mp4", "out.mp4"]), ([0, 2], ["out.mp4"])]
+    assert [complaints(tmp_path / name) for name in files] == [""] * len(files)
+
+
+@pytest.mark.parametrize("encoder", ["av", "cv2"])
+@pytest.mark.parametrize("others", [(), ("--output", "null")], ids=["alone", "beside another"])
+def test_a_disk_that_takes_no_more_is_reported_with_what_is_left(
+    stylecam: Start, tmp_path: Path, encoder: str, others: tuple[str, ...]
+) -> None:
+    if encoder == "av":
+        pytest.importorskip("av", reason="PyAV is not installed")
+    path = tmp_path / "out.mp4"
+    limited = f"{FULL_DISK} sys.modules['av'] = None;" if encoder == "cv2" else FULL_DISK
+    command = [sys.executable, "-c", f"{limited} sys.argv[0] = 'stylecam'; import stylecam.cli; stylecam.cli.main()"]
+    arguments = [
+        "--camera",
+        "demo",
+        "--style",
+        "none",
+        "--engine",
+        "opencv",
+        "--size",
+        "640x360",
+        "--output",
+        f"file:{path}",
+        *others,
+    ]
+    program = stylecam(*arguments, "--seconds", "5", command=[*command, "run"], wait=False)
+    status = program.finish()
+    (reason,) = [line for line in program.errors.splitlines() if f"recording {path}" in line]
+    part = tmp_path / "out.part.mp4"
+    if encoder == "av":
+        assert status == (0 if others else 1)
+        assert "File too large" in reason
+    else:
+        assert status == 2
+        assert "could not be finished: OpenCV could not write all of it" in reason
+    assert reason.endswith(f"what could be written is in {part}")
+    assert [entry.name for entry in tmp_path.glob("out*")] == [part.name]
+    assert "Traceback" not in program.errors

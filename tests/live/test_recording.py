@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.viewers import Viewers
 from stylecam.media.overlays import panic_cover
+from stylecam.media.sinks import recorder as recorder_module
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.media.testing import CollectingSink, ScriptedSource, gray_image
 from stylecam.models.catalog import Catalog
@@ -70,6 +72,12 @@ class SteppedSaver:
         extra = self.carry_out(command).extra
         assert extra is not None
         return Path(extra["file"])
+
+
+def recorder_of(stepped: SteppedSaver) -> RecorderSink:
+    """Return the recorder that is running."""
+    (recorder,) = [o.sink for o in stepped.pipeline.publisher.sink_runners if isinstance(o.sink, RecorderSink)]
+    return recorder
 
 
 @pytest.fixture
@@ -194,7 +202,7 @@ def test_a_recording_under_another_name_is_refused_while_there_is_one(stepped: S
 
 def test_a_recording_without_a_frame_is_refused(stepped: SteppedSaver) -> None:
     stepped.file("record:on")
-    with pytest.raises(CommandRefusedError, match="nothing to record"):
+    with pytest.raises(CommandRefusedError, match="no frame was recorded"):
         stepped.carry_out("record:off")
     assert list(stepped.videos.iterdir()) == []
 
@@ -202,14 +210,47 @@ def test_a_recording_without_a_frame_is_refused(stepped: SteppedSaver) -> None:
 def test_a_recording_that_fails_on_the_way_is_dropped(stepped: SteppedSaver) -> None:
     stepped.step()
     stepped.file("record:on")
-    (recorder,) = [o.sink for o in stepped.pipeline.publisher.sink_runners if isinstance(o.sink, RecorderSink)]
-    recorder._failure = "the disk is nearly full"
+    recorder_of(stepped).failure = "the disk is nearly full"
     stepped.step(2)
     assert stepped.media_saver.recording is None
     stepped.media_saver.maintain()
     assert until(lambda: len(stepped.pipeline.publisher.sink_runners) == 1)
     stepped.media_saver.maintain()
     assert stepped.file("record:on")
+
+
+def test_switching_off_a_recording_that_has_failed_reports_why_once(stepped: SteppedSaver) -> None:
+    stepped.step()
+    stepped.file("record:on")
+    recorder_of(stepped).failure = "the disk is nearly full; nothing is left of it"
+    stepped.step(2)
+    with pytest.raises(CommandRefusedError, match="nearly full; nothing is left"):
+        stepped.carry_out("record:off")
+    assert stepped.carry_out("record:off").extra is None
+    assert len(stepped.pipeline.publisher.sink_runners) == 1
+
+
+def test_switching_off_reports_that_the_file_is_not_finished_yet(
+    stepped: SteppedSaver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    finishing, go = recorder_module._PyAVEncoder.close, threading.Event()
+    monkeypatch.setattr(recorder_module, "FINISH_TIMEOUT_S", 0.05)
+
+    def slow(encoder: recorder_module._PyAVEncoder) -> None:
+        go.wait(60)
+        finishing(encoder)
+
+    monkeypatch.setattr(recorder_module._PyAVEncoder, "close", slow)
+    pytest.importorskip("av")
+    stepped.step()
+    path = stepped.file("record:on,talk")
+    stepped.step(3)
+    with pytest.raises(CommandRefusedError, match=r"not finished after .* it is called .*\.part"):
+        stepped.carry_out("record:off")
+    assert stepped.media_saver.recording is None
+    go.set()
+    assert until(path.exists)
+    assert until(lambda: f"recording {path} is finished now" in caplog.text)
 
 
 def test_the_end_of_the_run_finishes_a_recording(stepped: SteppedSaver) -> None:

@@ -293,14 +293,17 @@ def test_an_output_that_fails_and_recovers_is_logged_once_each(
     assert logged() == ["the device has gone", "collected is back"]
 
 
-def test_the_run_ends_when_its_only_output_is_given_up(make_session: MakeSession, scripted: CollectingSink) -> None:
+def test_the_run_ends_when_its_only_output_is_given_up_and_logs_why(
+    make_session: MakeSession, scripted: CollectingSink, logged: Logged
+) -> None:
     scripted.retries = False
     errors: list[SinkError] = scripted.errors  # type: ignore[attr-defined]
     live = make_session()
     live.open()
-    errors.append(SinkLostError("the preview window was closed"))
+    errors.append(SinkLostError("the disk is full; nothing is left of it"))
     final = live.run().to_json()
-    assert final["outputs"] == [{"name": "collected", "trouble": "the preview window was closed"}]
+    assert final["outputs"] == [{"name": "collected", "trouble": "the disk is full; nothing is left of it"}]
+    assert logged() == ["the disk is full; nothing is left of it"]
 
 
 @pytest.mark.parametrize(

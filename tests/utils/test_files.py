@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from stylecam.utils.files import (
     atomic_file,
     check_file_name,
     check_writable,
+    create_numbered_part,
     create_part_file,
     create_unique_file,
+    rename_part,
     write_json,
 )
 
@@ -149,7 +152,41 @@ def test_a_new_file_never_replaces_another(tmp_path: Path) -> None:
 
 
 def test_a_part_file_keeps_the_suffix_and_never_replaces_another(tmp_path: Path) -> None:
-    names = [create_part_file(tmp_path / "talk.mp4", attempts=3).name for _ in range(3)]
-    assert names == ["talk.part.mp4", "talk.part2.mp4", "talk.part3.mp4"]
+    assert create_part_file(tmp_path / "talk.mp4").name == "talk.part.mp4"
     with pytest.raises(FileExistsError):
-        create_part_file(tmp_path / "talk.mp4", attempts=3)
+        create_part_file(tmp_path / "talk.mp4")
+
+
+def test_two_writers_of_one_file_get_two_names(tmp_path: Path) -> None:
+    (tmp_path / "talk-2.mp4").write_text("an older one")
+    pairs = [create_numbered_part(tmp_path / "talk.mp4") for _ in range(2)]
+    assert [(path.name, part.name) for path, part in pairs] == [
+        ("talk.mp4", "talk.part.mp4"),
+        ("talk-3.mp4", "talk-3.part.mp4"),
+    ]
+
+
+def test_many_writers_at_the_same_time_get_as_many_names(tmp_path: Path) -> None:
+    def write(_: int) -> Path:
+        path, part = create_numbered_part(tmp_path / "talk.mp4")
+        return rename_part(part, path)
+
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(write, range(40)))
+    assert len(set(names)) == 40
+    assert sorted(tmp_path.iterdir()) == sorted(names)
+
+
+def test_a_finished_file_replaces_none_that_appeared_meanwhile(tmp_path: Path) -> None:
+    path, part = create_numbered_part(tmp_path / "talk.mp4")
+    part.write_text("mine")
+    path.write_text("of another program")
+    assert rename_part(part, path) == tmp_path / "talk-2.mp4"
+    assert path.read_text() == "of another program"
+    assert (tmp_path / "talk-2.mp4").read_text() == "mine"
+
+
+def test_a_part_file_that_is_gone_leaves_no_empty_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        rename_part(tmp_path / "talk.part.mp4", tmp_path / "talk.mp4")
+    assert list(tmp_path.iterdir()) == []

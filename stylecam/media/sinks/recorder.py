@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import shutil
 import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,8 +19,10 @@ from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.video_file import SUFFIXES
-from stylecam.utils.files import create_part_file
+from stylecam.utils.files import create_numbered_part, rename_part
 from stylecam.utils.optional import install_command, load
+
+logger = logging.getLogger(__name__)
 
 QUEUE_FRAMES = 8
 """How many frames may wait for the encoder. If it cannot keep up, the newest frame is dropped."""
@@ -27,17 +31,22 @@ DISK_CHECK_FRAMES = 30
 MIN_FREE_BYTES = 64 * 2**20
 FINISH_TIMEOUT_S = 8.0
 """How long `close` waits for the encoder to finish the file."""
-FAILURE_TIMEOUT_S = 0.3
-"""How long it waits after the encoder has failed."""
+_POLL_S = 0.1
+"""How often the encoder's thread checks whether the recording has ended while no frame comes."""
 
 
 class RecorderSink(Sink):
-    """Records at the publishing rate into the file `path`.
+    """Records at the publishing rate into the file `path`, or into `NAME-2.mp4` and so on where that exists.
 
     Until the recording is finished it is called `NAME.part.mp4`. With PyAV (`pip install "stylecam[video]"`) it is
     H.264 in fragments, which can be played even after a power cut. Without PyAV it is MPEG-4 through OpenCV.
 
     The publisher's thread hands over copies of the frames; the thread `stylecam-recorder` encodes them.
+
+    Attributes:
+        path: the file; from `open` on with its number.
+        failure: why the recording stopped or could not be finished, and what is left of it; None without a failure.
+        finished: True once the file is whole and has its name.
     """
 
     retries = False
@@ -46,12 +55,15 @@ class RecorderSink(Sink):
         super().__init__()
         self.path = path
         self.name = f"file {path}"
+        self.failure: str | None = None
+        self.finished = False
         self._part: Path | None = None
-        self._discarded = False
+        self._fps = 0.0
+        self._discarded = self._late = False
         self._count = 0
         self._queue: queue.Queue[tuple[int, Image] | None] = queue.Queue(QUEUE_FRAMES)
+        self._ending = threading.Event()
         self._thread: threading.Thread | None = None
-        self._failure: str | None = None
 
     def _open(self, size: Size, fps: float) -> None:
         if self.path.suffix.lower() not in SUFFIXES:
@@ -61,10 +73,8 @@ class RecorderSink(Sink):
         folder = self.path.parent
         if not folder.is_dir():
             raise SinkUnavailableError(f"{self.path}: there is no folder {folder}; create it first")
-        if self.path.is_dir():
-            raise SinkUnavailableError(f"{self.path} is a folder; name a file")
-        part = self._part = self._new_part()
-        self._failure, self._count = None, 0
+        part = self._reserve()
+        self._fps = fps
         try:
             encoder = _make_encoder(part, size, fps)
         except BaseException as error:  # Ctrl-C too: nothing half-written stays
@@ -77,20 +87,25 @@ class RecorderSink(Sink):
         )
         self._thread.start()
 
-    def _new_part(self) -> Path:
-        """Create a file beside the recording's; what a crash or another stylecam has left under such a name stays."""
+    def _reserve(self) -> Path:
+        """Choose a name that is free and create its part file. What exists, whole or unfinished, stays as it is."""
+        requested = self.path
+        if requested.is_dir():
+            raise SinkUnavailableError(f"{requested} is a folder; name a file")
         try:
-            return create_part_file(self.path, attempts=99)
-        except FileExistsError as error:
-            raise SinkUnavailableError(f"{self.path}: 99 unfinished recordings lie beside it; remove them") from error
+            self.path, self._part = create_numbered_part(requested)
         except OSError as error:
             raise SinkUnavailableError(
-                f"{self.path} cannot be written: {error.strerror}; choose another place"
+                f"{requested} cannot be written: {error.strerror}; choose another place"
             ) from error
+        self.name = f"file {self.path}"
+        if self.path != requested:
+            logger.warning("%s exists or is being recorded; this recording is %s", requested, self.path)
+        return self._part
 
     def _write(self, frame: Frame) -> None:
-        if self._failure is not None:
-            raise SinkLostError(self._failure)
+        if self.failure is not None:
+            raise SinkLostError(self.failure)
         self._count += 1
         with contextlib.suppress(queue.Full):
             self._queue.put_nowait((self._count, frame.image.copy()))
@@ -107,38 +122,78 @@ class RecorderSink(Sink):
         thread, self._thread = self._thread, None
         if thread is None or thread.ident is None:  # never started
             return
-        reported = self._failure is not None  # `write` has raised it
-        while thread.is_alive():
-            with contextlib.suppress(queue.Full):
-                self._queue.put(None, timeout=0.1)
-                break
-        thread.join(FAILURE_TIMEOUT_S if reported else FINISH_TIMEOUT_S)
-        if self._failure is not None and not reported and not self._discarded:
-            raise SinkLostError(self._failure)
+        reported = self.failure is not None  # `write` has raised it
+        self._ending.set()
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(None)  # it need not wait for the next look at `_ending`
+        thread.join(FINISH_TIMEOUT_S)
+        if self._discarded:
+            return
+        if thread.is_alive():
+            self._late = True
+            raise SinkLostError(
+                f"recording {self.path} is not finished after {FINISH_TIMEOUT_S:g} s, as its disk is too slow; "
+                f"as long as it is not, it is called {self._part}"
+            )
+        if self.failure is not None and not reported:
+            raise SinkLostError(self.failure)
 
     def _encode(self, encoder: _Encoder, part: Path) -> None:
-        """Encode frames until None comes, then give the file its name. The body of the encoding thread."""
-        encoded = 0
-        while (item := self._queue.get()) is not None:
-            if self._failure is not None:
-                continue  # keep taking, so that `close` need not wait for room in the queue
-            count, image = item
+        """Encode frames until the recording ends, then give the file its name. The body of the encoding thread."""
+        encoded, stopped = 0, ""
+        for count, image in self._frames():
             try:
                 encoder.write(image, count)
                 check_due = count // DISK_CHECK_FRAMES > encoded // DISK_CHECK_FRAMES
+                encoded = count
                 if check_due and shutil.disk_usage(part.parent).free < MIN_FREE_BYTES:
                     raise OSError("the disk is nearly full")
-                encoded = count
             except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; `write` reports it
-                self._failure = f"recording {self.path} stopped: {error}; what was recorded until now is kept"
+                stopped = f"recording {self.path} stopped after {encoded / self._fps:.0f} s: {error}"
+                break
         try:
             encoder.close()
             if encoded and not self._discarded:
-                part.replace(self.path)
+                self._rename(part)
+            part.unlink(missing_ok=True)
         except Exception as error:  # noqa: BLE001 - as above
-            self._failure = f"recording {self.path} could not be finished: {error}; the unfinished file is {part}"
-            return
+            reason = stopped or f"recording {self.path} could not be finished: {error}"
+            self.failure = f"{reason}; {_what_is_left(part)}"
+        else:
+            if stopped:
+                left = f"{self.path} holds what came before" if self.finished else "nothing is left of it"
+                self.failure = f"{stopped}; {left}"
+        if self._late:
+            logger.warning("%s", self.failure or f"recording {self.path} is finished now")
+
+    def _frames(self) -> Iterator[tuple[int, Image]]:
+        """Yield the frames and their numbers as they come, until the recording ends."""
+        while True:
+            try:
+                item = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                if self._ending.is_set():
+                    return
+                continue
+            if item is None:
+                return
+            yield item
+
+    def _rename(self, part: Path) -> None:
+        path = rename_part(part, self.path)
+        if path != self.path:
+            logger.warning("another program has written %s meanwhile; this recording is %s", self.path, path)
+        self.path, self.finished = path, True
+
+
+def _what_is_left(part: Path) -> str:
+    """Return words for what a recording has left that could not be finished."""
+    with contextlib.suppress(OSError):
+        if part.stat().st_size:
+            return f"what could be written is in {part}"
+    with contextlib.suppress(OSError):
         part.unlink(missing_ok=True)
+    return "nothing is left of it"
 
 
 class _Encoder(Protocol):
@@ -160,6 +215,7 @@ class _OpenCVEncoder:
     """Encodes MPEG-4 Part 2, which every OpenCV package can; the file can be played once it is closed."""
 
     def __init__(self, path: Path, size: Size, fps: float) -> None:
+        self._path = path
         self._written = 0
         self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
         if not self._writer.isOpened():
@@ -172,6 +228,8 @@ class _OpenCVEncoder:
 
     def close(self) -> None:
         self._writer.release()
+        if self._written and not cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG).isOpened():
+            raise OSError("OpenCV could not write all of it; is the disk full?")  # it reports no failed write
 
 
 class _PyAVEncoder:

@@ -94,6 +94,33 @@ def test_an_unfinished_recording_is_a_part_file(encoder: str, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["talk.mp4"]
 
 
+def test_an_older_recording_is_kept_and_the_new_one_gets_a_number(
+    encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "talk.mp4").write_text("an older talk")
+    sink = RecorderSink(tmp_path / "talk.mp4")
+    sink.open(SIZE, 30)
+    assert sink.name == f"file {tmp_path / 'talk-2.mp4'}"
+    assert "talk.mp4 exists or is being recorded; this recording is" in caplog.text
+    write_all(sink, 3)
+    sink.close()
+    assert (tmp_path / "talk.mp4").read_text() == "an older talk"
+    assert len(decoded(tmp_path / "talk-2.mp4")[0]) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["talk-2.mp4", "talk.mp4"]
+
+
+def test_two_recordings_of_one_file_get_two_names(encoder: str, tmp_path: Path) -> None:
+    first, second = RecorderSink(tmp_path / "talk.mp4"), RecorderSink(tmp_path / "talk.mp4")
+    first.open(SIZE, 30)
+    second.open(SIZE, 30)
+    write_all(first, 4)
+    write_all(second, 7)
+    second.close()
+    first.close()
+    assert (first.path.name, second.path.name) == ("talk.mp4", "talk-2.mp4")
+    assert [len(decoded(sink.path)[0]) for sink in (first, second)] == [4, 7]
+
+
 def test_a_discarded_recording_leaves_no_file_and_keeps_an_older_one(encoder: str, tmp_path: Path) -> None:
     (tmp_path / "talk.mp4").write_text("an older talk")
     sink = RecorderSink(tmp_path / "talk.mp4")
@@ -255,19 +282,30 @@ def _write_until_lost(sink: RecorderSink, message: str) -> None:
     assert until(lost, 10)
 
 
-def _fails_with(slow_encoder: SlowEncoder, tmp_path: Path, failure: Exception) -> None:
+@pytest.mark.parametrize("failure", [OSError("no space left"), ValueError("bad"), RuntimeError("bad")])
+def test_a_failing_encoder_is_reported_with_what_it_has_kept(
+    slow_encoder: SlowEncoder, tmp_path: Path, failure: Exception
+) -> None:
+    slow_encoder.go.set()
+    sink = RecorderSink(tmp_path / "talk.mp4")
+    sink.open(SIZE, 15)
+    write_all(sink, 30)
+    until(lambda: len(slow_encoder.written) == 30)
     slow_encoder.failure = failure
+    _write_until_lost(sink, f"stopped after 2 s: {failure}; {tmp_path / 'talk.mp4'} holds what came before")
+    sink.close()
+    assert slow_encoder.closed
+    assert [path.name for path in tmp_path.iterdir()] == ["talk.mp4"]
+
+
+def test_an_encoder_that_fails_at_once_leaves_nothing_and_says_so(slow_encoder: SlowEncoder, tmp_path: Path) -> None:
+    slow_encoder.failure = OSError("no space left")
     slow_encoder.go.set()
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
-    _write_until_lost(sink, "recording")
+    _write_until_lost(sink, "stopped after 0 s: no space left; nothing is left of it")
     sink.close()
-
-
-@pytest.mark.parametrize("failure", [OSError("no space left"), ValueError("bad"), RuntimeError("bad")])
-def test_a_failing_encoder_is_reported(slow_encoder: SlowEncoder, tmp_path: Path, failure: Exception) -> None:
-    _fails_with(slow_encoder, tmp_path, failure)
-    assert slow_encoder.closed
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
@@ -279,9 +317,35 @@ def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
     slow_encoder.go.set()
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
-    _write_until_lost(sink, "the disk is nearly full")
+    _write_until_lost(sink, f"the disk is nearly full; {tmp_path / 'talk.mp4'} holds what came before")
     sink.close()
     assert (tmp_path / "talk.mp4").exists()
+
+
+def test_a_disk_that_does_not_answer_is_not_waited_for_at_the_end(
+    slow_encoder: SlowEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recorder_module, "FINISH_TIMEOUT_S", 0.05)
+    sink = RecorderSink(tmp_path / "talk.mp4")
+    sink.open(SIZE, 30)
+    for index in range(2 * recorder_module.QUEUE_FRAMES):
+        sink.write(colored_frame(index))
+    with pytest.raises(SinkLostError, match=r"not finished after .* it is called .*talk\.part\.mp4"):
+        sink.close()
+    assert (tmp_path / "talk.part.mp4").exists()
+    slow_encoder.go.set()
+    assert until(lambda: "talk.mp4 is finished now" in caplog.text)
+    assert [path.name for path in tmp_path.iterdir()] == ["talk.mp4"]
+
+
+def test_a_recording_whose_file_was_deleted_names_no_file(encoder: str, tmp_path: Path) -> None:
+    sink = RecorderSink(tmp_path / "talk.mp4")
+    sink.open(SIZE, 30)
+    write_all(sink, 3)
+    (tmp_path / "talk.part.mp4").unlink()
+    with pytest.raises(SinkLostError, match=r"could not be finished: .*; nothing is left of it"):
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_recording_is_not_retried() -> None:
@@ -310,10 +374,10 @@ def test_a_recording_that_cannot_be_finished_is_reported_and_keeps_the_older_fil
     recorder = RecorderSink(path)
     recorder.open(SIZE, 30)
     recorder.write(colored_frame(1))
-    with pytest.raises(SinkLostError, match="could not be finished: no space left"):
+    with pytest.raises(SinkLostError, match=r"could not be finished: no space left"):
         recorder.close()
     assert path.read_bytes() == b"precious"
-    assert (tmp_path / "talk.part.mp4").exists()
+    assert (tmp_path / "talk-2.part.mp4").read_bytes() == b"frames without an index"
 
 
 def test_a_recording_without_a_frame_keeps_the_older_file(tmp_path: Path, encoder: str) -> None:

@@ -92,7 +92,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The commands that were run; none really is."""
     done: list[tuple[str, ...]] = []
 
-    def execute(command: tuple[str, ...], _: str | None) -> int:
+    def execute(command: tuple[str, ...]) -> int:
         done.append(command)
         return 0
 

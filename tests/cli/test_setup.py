@@ -22,7 +22,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
 def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     done: list[tuple[str, ...]] = []
 
-    def execute(command: tuple[str, ...], _: str | None) -> int:
+    def execute(command: tuple[str, ...]) -> int:
         done.append(command)
         return 0
 
@@ -36,7 +36,7 @@ def test_a_dry_run_shows_every_command_and_runs_none(
     assert run_command_line(["setup", "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "sudo apt-get install -y linux-headers-amd64 v4l2loopback-dkms" in out
-    assert f"sudo tee {OPTIONS_FILE}" in out
+    assert f"""\"$0\"' {OPTIONS_FILE} '# written by stylecam setup;""" in out
     assert "sudo modprobe v4l2loopback" in out
     assert executed == []
 
@@ -45,7 +45,7 @@ def test_with_yes_the_steps_are_run_in_their_order(
     host: FakeHost, executed: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command_line(["setup", "--yes"]) == 0
-    assert [command[1] for command in executed] == ["apt-get", "apt-get", "tee", "tee", "modprobe"]
+    assert [command[1] for command in executed] == ["apt-get", "apt-get", "sh", "sh", "modprobe"]
     assert "Now start stylecam" in capsys.readouterr().out
 
 
@@ -54,7 +54,7 @@ def test_a_step_that_fails_is_named_and_the_later_ones_not_begun(
 ) -> None:
     begun: list[tuple[str, ...]] = []
 
-    def execute(command: tuple[str, ...], _: str | None) -> int:
+    def execute(command: tuple[str, ...]) -> int:
         begun.append(command)
         return 100 if "install" in command else 0
 

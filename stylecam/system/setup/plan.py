@@ -13,14 +13,16 @@ from stylecam.system import v4l2loopback as loopback
 from stylecam.system.distribution import Distribution, detect_container, detect_distribution
 from stylecam.system.probe import HostProbe
 from stylecam.system.setup import packages, secure_boot
+from stylecam.system.setup.backups import HEADER, back_up_step, put_away_steps
 from stylecam.system.setup.steps import SetupStep, write_file_step
 from stylecam.system.v4l2loopback import NAME
 
 OPTIONS_FILE = "/etc/modprobe.d/stylecam.conf"
 BOOT_FILE = "/etc/modules-load.d/stylecam.conf"
 OPTIONS = f'options {NAME} devices=2 video_nr=10,11 card_label="stylecam,OBS" exclusive_caps=1,1'
-_HEADER = "# written by stylecam setup; stylecam setup --remove takes it away"
 _PACKAGE_PREFIX = "# installed with it: "
+_LINES = {BOOT_FILE: NAME, OPTIONS_FILE: OPTIONS}
+"""The files that setup writes, each with its only line beside comments."""
 
 UNLOAD_STEP = SetupStep("unload the driver; close programs that use its cameras first", ("modprobe", "-r", NAME), True)
 LOAD_STEP = SetupStep("load the driver", ("modprobe", NAME), True)
@@ -95,36 +97,48 @@ def configuration_steps(host: HostProbe, package: str = "") -> list[SetupStep]:
     `package` is recorded in the file, so that `plan_removal` removes it.
     """
     steps = []
-    existing = host.read_text(OPTIONS_FILE) or ""
-    if OPTIONS not in existing.splitlines():
-        text = "\n".join([_HEADER, *([_PACKAGE_PREFIX + package] if package else []), OPTIONS]) + "\n"
+    existing = host.read_text(OPTIONS_FILE)
+    if OPTIONS not in (existing or "").splitlines():
+        steps += back_up_step(host, OPTIONS_FILE)
+        text = "\n".join([HEADER, *([_PACKAGE_PREFIX + package] if package else []), OPTIONS]) + "\n"
         steps.append(
             write_file_step("the driver's options: a camera for stylecam, and one for OBS", OPTIONS_FILE, text)
         )
     if loopback.boot_file(host) is None:
-        steps.append(write_file_step("load the driver at every start", BOOT_FILE, f"{_HEADER}\n{NAME}\n"))
+        steps += back_up_step(host, BOOT_FILE)
+        steps.append(write_file_step("load the driver at every start", BOOT_FILE, f"{HEADER}\n{NAME}\n"))
     return steps
 
 
 def plan_removal(host: HostProbe) -> SetupPlan:
     """Return the steps that remove what `stylecam setup` wrote and installed, and nothing else.
 
+    A file that the user has changed since is kept under another name, and one that setup found is put back.
+
     Raises:
         SetupError: it cannot be done from here.
         ProbeError: something that must be known cannot be looked at.
     """
     _check_supported(host)
-    files = (BOOT_FILE, OPTIONS_FILE)
-    ours = [path for path in files if (host.read_text(path) or "").startswith(_HEADER)]
-    foreign = [path for path in files if path not in ours and host.node(path) is not None]
+    ours = [path for path in _LINES if (host.read_text(path) or "").startswith(HEADER)]
+    foreign = [path for path in _LINES if path not in ours and host.node(path) is not None]
     steps = [UNLOAD_STEP] if ours and loopback.loaded_module(host) is not None else []
     name = _installed_package(host)
     package = packages.removal_step(detect_distribution(host), name) if name else None
     if package is not None:  # before the file that records it is removed, so that a failed step can be repeated
         steps.append(package)
-    if ours:
-        steps.append(SetupStep("remove the files that stylecam setup wrote", ("rm", "-f", *ours), True))
+    unchanged = [path for path in ours if _settings(host.read_text(path) or "") == [_LINES[path]]]
+    if unchanged:
+        steps.append(SetupStep("remove the files that stylecam setup wrote", ("rm", "-f", *unchanged), True))
+    for path in _LINES:
+        if path not in foreign:
+            steps += put_away_steps(host, path, changed=path in ours and path not in unchanged)
     return SetupPlan(tuple(steps), tuple(f"{path} was not written by stylecam setup and stays" for path in foreign))
+
+
+def _settings(text: str) -> list[str]:
+    """Return the lines of a configuration file without comments and empty lines."""
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _load_steps(running: loopback.LoadedModule | None) -> list[SetupStep]:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from stylecam.errors import SetupError
 from stylecam.system.probe import HostProbe
 
+_WRITE = 'umask 022 && printf "%s\\n" "$@" > "$0.new" && mv -f "$0.new" "$0"'
+"""A script that writes its arguments, one a line, to the file that it is called by."""
+
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
@@ -23,18 +26,21 @@ class SetupStep:
         purpose: what the command does, in words.
         command: program and arguments.
         root: True if only root may run it.
-        stdin: text for its standard input.
+        file: the path of the file that the command writes, or empty.
     """
 
     purpose: str
     command: tuple[str, ...]
     root: bool = False
-    stdin: str | None = None
+    file: str = ""
 
 
 def write_file_step(purpose: str, path: str, content: str) -> SetupStep:
-    """Return the step that writes a system file."""
-    return SetupStep(purpose, ("tee", path), True, content)
+    """Return the step that writes a system file, whole or not at all.
+
+    The content is part of the command, as standard input belongs to `su`, which asks for the password there.
+    """
+    return SetupStep(purpose, ("sh", "-c", _WRITE, path, *content.splitlines()), True, path)
 
 
 def find_elevation(host: HostProbe) -> str | None:
@@ -54,15 +60,12 @@ def elevated_command(step: SetupStep, elevation: str) -> tuple[str, ...]:
 def shell_line(step: SetupStep, elevation: str | None) -> str:
     """Return the step as a line to paste into a terminal."""
     line = shlex.join(elevated_command(step, elevation or ""))
-    if step.stdin is not None:
-        texts = " ".join(shlex.quote(text) for text in step.stdin.splitlines())
-        line = f"printf '%s\\n' {texts} | {line} > /dev/null"
     return f"(as root) {line}" if step.root and elevation is None else line
 
 
 def summary_line(step: SetupStep, elevation: str | None) -> str:
     """Return the step as a line to read: for a file only its path, else the same as `shell_line`."""
-    return shell_line(step, elevation) if step.stdin is None else f"(and the file {step.command[-1]})"
+    return f"(and the file {step.file})" if step.file else shell_line(step, elevation)
 
 
 def run_steps(steps: Sequence[SetupStep], elevation: str | None, report: Callable[[str], None]) -> None:
@@ -77,7 +80,7 @@ def run_steps(steps: Sequence[SetupStep], elevation: str | None, report: Callabl
     for number, step in enumerate(steps, 1):
         line = shell_line(step, elevation)
         report(f"[{number}/{len(steps)}] {line}")
-        status = _run_command(elevated_command(step, elevation or ""), step.stdin)
+        status = _run_command(elevated_command(step, elevation or ""))
         if status != 0:
             left = len(steps) - number
             later = f"; {left} later step{'s were' if left > 1 else ' was'} not started" if left else ""
@@ -87,16 +90,10 @@ def run_steps(steps: Sequence[SetupStep], elevation: str | None, report: Callabl
             )
 
 
-def _run_command(command: Sequence[str], stdin: str | None) -> int:
+def _run_command(command: Sequence[str]) -> int:
     """Run a command on the user's terminal and return its exit status, with a shell's 127 and 126 if it cannot run."""
     try:
-        done = subprocess.run(
-            list(command),
-            input=stdin,
-            text=True,
-            stdout=None if stdin is None else subprocess.DEVNULL,  # tee prints what it writes
-            check=False,
-        )
+        done = subprocess.run(list(command), check=False)
     except FileNotFoundError:
         return 127
     except OSError:

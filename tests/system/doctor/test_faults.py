@@ -37,16 +37,17 @@ from tests.system.fake_host import (
 Plant = Callable[[FakeHost, FakeDiagnostics], object]
 FAULT, WARNING = Level.FAULT, Level.WARNING
 
+WRITE = """sh -c 'umask 022 && printf "%s\\n" "$@" > "$0.new" && mv -f "$0.new" "$0"'"""
 HEADER = "'# written by stylecam setup; stylecam setup --remove takes it away'"
 
 
 def written(package: str = "") -> str:
     brought = f"'# installed with it: {package}' " if package else ""
     quoted = f"'{OPTIONS}'"
-    return f"printf '%s\\n' {HEADER} {brought}{quoted} | sudo tee {OPTIONS_FILE} > /dev/null"
+    return f"sudo {WRITE} {OPTIONS_FILE} {HEADER} {brought}{quoted}"
 
 
-AT_BOOT = f"printf '%s\\n' {HEADER} v4l2loopback | sudo tee {BOOT_FILE} > /dev/null"
+AT_BOOT = f"sudo {WRITE} {BOOT_FILE} {HEADER} v4l2loopback"
 LOAD, UNLOAD = "sudo modprobe v4l2loopback", "sudo modprobe -r v4l2loopback"
 PIP = "/home/anna/.venv/bin/python -m pip"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from stylecam.errors import SetupError
+from stylecam.system.probe import DeviceNode
 from stylecam.system.setup.plan import OPTIONS, SetupPlan, manual_steps, plan_installation, plan_removal
 from tests.system.fake_host import (
     ARCH,
@@ -35,7 +37,7 @@ def host() -> FakeHost:
 
 
 def commands(plan: SetupPlan) -> list[str]:
-    return [" ".join(step.command) for step in plan.steps]
+    return [f"write {step.file}" if step.file else " ".join(step.command) for step in plan.steps]
 
 
 def on(host: FakeHost, system: str, kernel: str = KERNEL, built: bool = True) -> list[str]:
@@ -49,7 +51,7 @@ def on(host: FakeHost, system: str, kernel: str = KERNEL, built: bool = True) ->
     return commands(plan_installation(host))
 
 
-LAST = [f"tee {OPTIONS_FILE}", f"tee {BOOT_FILE}", "modprobe v4l2loopback"]
+LAST = [f"write {OPTIONS_FILE}", f"write {BOOT_FILE}", "modprobe v4l2loopback"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_what_is_done_is_left_out(host: FakeHost) -> None:
     unload(host)
     assert commands(plan_installation(host)) == ["modprobe v4l2loopback"]
     host.remove(BOOT_FILE)
-    assert commands(plan_installation(host)) == [f"tee {BOOT_FILE}", "modprobe v4l2loopback"]
+    assert commands(plan_installation(host)) == [f"write {BOOT_FILE}", "modprobe v4l2loopback"]
 
 
 def test_a_driver_that_runs_with_other_options_is_loaded_again(host: FakeHost) -> None:
@@ -111,13 +113,13 @@ def test_a_driver_that_runs_with_other_options_is_loaded_again(host: FakeHost) -
 
 def test_the_options_are_as_modprobe_and_the_kernel_read_them(host: FakeHost, tmp_path: Path) -> None:
     on(host, DEBIAN)
-    (step,) = [step for step in plan_installation(host).steps if step.command == ("tee", OPTIONS_FILE)]
-    assert step.stdin is not None
-    assert step.stdin.splitlines()[1:] == ["# installed with it: v4l2loopback-dkms", OPTIONS]
+    (step,) = [step for step in plan_installation(host).steps if step.file == OPTIONS_FILE]
+    lines = step.command[4:]
+    assert list(lines[1:]) == ["# installed with it: v4l2loopback-dkms", OPTIONS]
     modprobe = shutil.which("modprobe", path="/usr/sbin:/sbin:/usr/bin")
     if modprobe is None:
         pytest.skip("modprobe is not installed")
-    (tmp_path / "stylecam.conf").write_text(step.stdin)
+    (tmp_path / "stylecam.conf").write_text("\n".join(lines))
     read = subprocess.run([modprobe, "-C", str(tmp_path), "--showconfig"], capture_output=True, text=True, check=False)
     assert OPTIONS in read.stdout.splitlines()
 
@@ -216,6 +218,35 @@ def test_a_package_that_was_there_before_stays(host: FakeHost) -> None:
     assert commands(plan_removal(host)) == ["modprobe -r v4l2loopback", f"rm -f {BOOT_FILE} {OPTIONS_FILE}"]
 
 
+def test_a_file_of_the_users_own_is_kept_before_setup_writes_it(host: FakeHost) -> None:
+    host.files |= {OPTIONS_FILE: "options v4l2loopback devices=4\n", f"{OPTIONS_FILE}.backup-1": "older\n"}
+    assert commands(plan_installation(host))[:2] == [
+        f"mv {OPTIONS_FILE} {OPTIONS_FILE}.backup-2",
+        f"write {OPTIONS_FILE}",
+    ]
+
+
+def test_removing_puts_the_file_back_that_setup_found(host: FakeHost) -> None:
+    host.files |= {f"{OPTIONS_FILE}.backup-{number}": f"file {number}\n" for number in (1, 2, 10)}
+    assert commands(plan_removal(host))[-2:] == [
+        f"rm -f {BOOT_FILE} {OPTIONS_FILE}",
+        f"mv {OPTIONS_FILE}.backup-10 {OPTIONS_FILE}",
+    ]
+
+
+def test_a_file_of_setups_that_the_user_has_changed_is_kept(host: FakeHost) -> None:
+    host.files[OPTIONS_FILE] += "options uvcvideo quirks=2\n"
+    assert commands(plan_removal(host))[-2:] == [
+        f"rm -f {BOOT_FILE}",
+        f"mv {OPTIONS_FILE} {OPTIONS_FILE}.backup-1",
+    ]
+    host.files |= {f"{OPTIONS_FILE}.backup-2": host.files[OPTIONS_FILE], f"{OPTIONS_FILE}.backup-1": "the first\n"}
+    assert commands(plan_removal(host))[-2:] == [
+        f"mv {OPTIONS_FILE} {OPTIONS_FILE}.backup-3",
+        f"mv {OPTIONS_FILE}.backup-1 {OPTIONS_FILE}",
+    ]
+
+
 def test_files_of_the_users_own_stay(host: FakeHost) -> None:
     host.files |= {OPTIONS_FILE: OPTIONS, BOOT_FILE: "v4l2loopback\n"}
     plan = plan_removal(host)
@@ -237,3 +268,63 @@ def test_other_files_with_options_are_named(host: FakeHost) -> None:
 def test_windows_and_macos_have_steps_for_people(platform: str) -> None:
     assert "OBS" in manual_steps(platform)[0]
     assert manual_steps("linux") == ()
+
+
+class RootedHost(FakeHost):
+    """A host whose files below /etc are real ones below `root`."""
+
+    root = Path()
+
+    def real(self, path: str) -> Path | None:
+        return self.root / path.lstrip("/") if path.startswith("/etc/mod") else None
+
+    def read_text(self, path: str) -> str | None:
+        real = self.real(path)
+        if real is None:
+            return super().read_text(path)
+        return real.read_text() if real.is_file() else None
+
+    def list_directory(self, folder: str) -> tuple[str, ...] | None:
+        real = self.real(folder)
+        if real is None:
+            return super().list_directory(folder)
+        return tuple(sorted(entry.name for entry in real.iterdir())) if real.is_dir() else None
+
+    def node(self, path: str) -> DeviceNode | None:
+        real = self.real(path)
+        if real is None:
+            return super().node(path)
+        return DeviceNode("root", "root", 0o644, True) if real.exists() else None
+
+    def carry_out(self, plan: SetupPlan) -> None:
+        """Run the steps about files for real, below `root`."""
+        for step in plan.steps:
+            if step.command[0] in ("sh", "mv", "rm"):
+                subprocess.run([word.replace("/etc/", f"{self.root}/etc/") for word in step.command], check=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no driver to set up on Windows")
+def test_setting_up_and_removing_leaves_the_users_files_as_they_were(host: FakeHost, tmp_path: Path) -> None:
+    uninstall(host)
+    rooted = RootedHost()
+    vars(rooted).update(vars(host))
+    rooted.root = tmp_path
+    own = {
+        OPTIONS_FILE: "options v4l2loopback devices=4\n# mine\n",
+        BOOT_FILE: "uvcvideo\n",
+        "/etc/modprobe.d/a.conf": "",
+    }
+    for path, text in own.items():
+        (tmp_path / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path[1:]).write_text(text)
+    before = files_below(tmp_path)
+    rooted.carry_out(plan_installation(rooted))
+    assert OPTIONS in (tmp_path / OPTIONS_FILE[1:]).read_text().splitlines()
+    assert "v4l2loopback" in (tmp_path / BOOT_FILE[1:]).read_text().splitlines()
+    assert not any(step.file for step in plan_installation(rooted).steps), "what is done is done again"
+    rooted.carry_out(plan_removal(rooted))
+    assert files_below(tmp_path) == before
+
+
+def files_below(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}

@@ -37,8 +37,8 @@ run_steps([write_file_step("options", options, '# one\\noptions a card_label="b,
 
 
 def test_files_are_written_although_su_asks_for_a_password(need: Need, tmp_path: Path) -> None:
-    for program in ("unshare", "setsid", "setpriv", "openssl"):
-        need(program)
+    for name in ("unshare", "setsid", "setpriv", "openssl"):
+        need(name)
     if os.getuid() != 0:
         pytest.skip("only root can give root another password in a namespace of its own")
     shim = tmp_path / "bin" / "su"

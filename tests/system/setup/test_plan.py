@@ -11,6 +11,7 @@ import pytest
 
 from stylecam.errors import SetupError
 from stylecam.system.probe import DeviceNode
+from stylecam.system.setup.backups import HEADER
 from stylecam.system.setup.plan import OPTIONS, SetupPlan, manual_steps, plan_installation, plan_removal
 from tests.system.fake_host import (
     ARCH,
@@ -235,7 +236,7 @@ def test_removing_puts_the_file_back_that_setup_found(host: FakeHost) -> None:
 
 
 def test_a_file_of_setups_that_the_user_has_changed_is_kept(host: FakeHost) -> None:
-    host.files[OPTIONS_FILE] += "options uvcvideo quirks=2\n"
+    host.files[OPTIONS_FILE] = f"{HEADER}\n{OPTIONS}\noptions uvcvideo quirks=2\n"
     assert commands(plan_removal(host))[-2:] == [
         f"rm -f {BOOT_FILE}",
         f"mv {OPTIONS_FILE} {OPTIONS_FILE}.backup-1",

@@ -83,6 +83,10 @@ Ctrl-C stops early and prints the figures so far.""",
     "--gatys-photos", type=click.IntRange(0, 1000), default=3, help="Number of photographs that Gatys' method paints."
 )
 @click.option("--no-gatys", is_flag=True, help="Leave out Gatys' method, which takes most of the time.")
+@click.option(
+    "--face-model", **FILE, metavar="FILE.onnx",
+    help="YuNet (face_detection_yunet_2023mar.onnx of the OpenCV Zoo), to measure whether faces are found again.",
+)  # fmt: skip
 @click.option("--baseline", is_flag=True, help="Measure Johnson's network too, for comparison.")
 @shared.device
 @shared.as_json
@@ -93,10 +97,11 @@ def command(
     *, gatys_photos: int, no_gatys: bool, as_json: bool, plot: Path | None, sheet: Path | None, write_card: bool,
     **options: Any,
 ) -> None:  # fmt: skip
-    """Measure how good styles are: losses, flicker, multiply-adds and time.
+    """Measure how good styles are: losses, marks, faces, flicker, multiply-adds and time.
 
-    It measures the content and style loss on photographs, the flicker of a still noisy picture and the warped error of
-    moving clips. Pictures are painted on the processor at their own size, without the rim that live frames get.
+    It measures the content and style loss on photographs, the marks on a plain wall, whether faces are found again, the
+    flicker of a still noisy picture, the shimmer of a panned one and the warped error of moving clips. Pictures are
+    painted on the processor at their own size, without the rim that live frames get.
     """
     from stylecam.utils.optional import require
 

@@ -53,9 +53,11 @@ def bench_tables(report: BenchReport) -> Iterator[tuple[Table, str]]:
 
 
 def quality_tables(report: QualityReport) -> Iterator[tuple[Table, str]]:
-    """Make the tables of losses, of the Gatys baseline, and of steadiness and cost, each when there are figures."""
+    """Make the tables of losses, marks, the Gatys baseline, and steadiness and cost, each when there are figures."""
     if any(style.crops for style in report.styles):
         yield _losses(report), ""
+    if any(style.wall for style in report.styles):
+        yield _marks(report), ""
     if any(style.baselines for style in report.styles):
         yield _baselines(report), ""
     if any(style.flickers or style.costs for style in report.styles):
@@ -255,6 +257,28 @@ def _loss_cells(style: StyleMetrics, loss: PerceptualLoss | None) -> list[str]:
     return [f"{value:.3f}" for value in (loss.content, loss.style, loss.objective(style.weights))]
 
 
+def _marks(report: QualityReport) -> Table:
+    table = _table(
+        "Marks and faces",
+        "style", "large forms", "worst", "marks, levels", "painting's", "boldness", "repetition", "faces found", "of",
+    )  # fmt: skip
+    for style in report.styles:
+        wall, forms, faces = style.wall, style.large_forms, style.faces_found
+        cells = [style.label]
+        cells += [f"{fmean(forms):.2f}", f"{max(forms):.2f}"] if forms else ["", ""]
+        marks = (wall.contrast, wall.painting) if wall else (None, None)
+        cells += ["" if value is None else f"{value:.1f}" for value in marks]
+        shares = (wall.boldness, wall.repetition) if wall else (None, None)
+        cells += ["" if value is None else f"{value:.2f}" for value in shares]
+        cells += ["", ""] if faces is None else [f"{faces:.0%}", str(sum(one.shown for one in style.faces))]
+        table.add_row(*map(Text, cells))
+    table.caption = (
+        "large forms: relative error of relu4_3's Gram matrix at half size; marks: contrast at wavelengths of 16 to\n"
+        "128 pixels on a painted plain wall; boldness: as a share of the painting's; repetition: 1 is a regular pattern"
+    )
+    return table
+
+
 def _baselines(report: QualityReport) -> Table:
     title = "Objective that Gatys' method reaches after N iterations"
     table = _table(title, "style", *map(str, report.iterations), "the network")
@@ -271,7 +295,7 @@ def _steadiness_and_cost(report: QualityReport) -> Table:
     sizes = list(dict.fromkeys(size for style in report.styles for size in style.costs))
     table = _table(
         "Steadiness at 640×360, and cost",
-        "style", "flicker", "worst", "warped error", "worst", "clips' own",
+        "style", "flicker", "worst", "pan shimmer", "warped error", "worst", "clips' own",
         *(column for size in sizes for column in (f"GMAC {size}", "ms")),
         *(("× less GMAC", "× faster") if report.baseline else ()),
     )  # fmt: skip
@@ -279,6 +303,7 @@ def _steadiness_and_cost(report: QualityReport) -> Table:
         warped = style.warped_error
         cells = [style.label]
         cells += [f"{fmean(style.flickers):.2f}", f"{max(style.flickers):.2f}"] if style.flickers else ["", ""]
+        cells.append(f"{fmean(style.shimmers):.2f}" if style.shimmers else "")
         worst = max((clip.styled for clip in style.warped), default=0.0)
         cells += [f"{warped.styled:.2f}", f"{worst:.2f}", f"{warped.camera:.2f}"] if warped else ["", "", ""]
         for size in sizes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ def write_bench_chart(path: Path, report: BenchReport) -> None:
 
 
 def write_quality_chart(path: Path, report: QualityReport) -> None:
-    """Draw content loss against style loss with the Gatys baseline, the flicker and the warped error to a PNG.
+    """Draw content against style loss with the Gatys baseline, the marks, the faces and the steadiness to a PNG.
 
     Raises:
         OSError: it cannot be written.
@@ -48,19 +48,32 @@ def write_quality_chart(path: Path, report: QualityReport) -> None:
     from matplotlib import colormaps
 
     styles = report.styles
-    figure = new_figure(16, max(5.0, 1.5 + 0.32 * len(styles)))
-    losses, flicker, warped = figure.subplots(1, 3, width_ratios=(2, 1, 1))
+    panels: dict[str, tuple[str, list[float | None], float | None]] = {
+        "boldness": ("contrast of marks on a wall, ÷ the painting's", [_boldness(one) for one in styles], 1.0),
+        "large forms": ("distance from the painting's", [_mean(one.large_forms) for one in styles], None),
+        "repetition": ("of the marks on a wall", [one.wall.repetition if one.wall else None for one in styles], None),
+        "faces": ("share found again", [one.faces_found for one in styles], None),
+        "flicker": ("of a still noisy picture, ÷ the camera's", [_mean(one.flickers) for one in styles], 1.0),
+        "pan shimmer": ("÷ the painting's own detail", [_mean(one.shimmers) for one in styles], None),
+        "warped error": (
+            "of moving clips, levels",
+            [one.warped_error.styled if one.warped_error else None for one in styles],
+            _mean([one.warped_error.camera for one in styles if one.warped_error]),
+        ),
+    }
+    panels = {title: panel for title, panel in panels.items() if any(value is not None for value in panel[1])}
+    figure = new_figure(16, 5.0 + max(4.0, 1.5 + 0.32 * len(styles)))
+    above, below = figure.subfigures(2, 1, height_ratios=(5.0, max(4.0, 1.5 + 0.32 * len(styles))))
     colors = [colormaps["tab20"](number % 20) for number in range(len(styles))]
-    _draw_losses(losses, report, colors)
-    _draw_bars(flicker, styles, colors, [fmean(one.flickers) if one.flickers else None for one in styles])
-    flicker.axvline(1, color="black", linestyle="--")
-    flicker.set(xlabel="flicker of a still noisy picture, ÷ the camera's", title="- - the camera's own")
-    errors = [one.warped_error for one in styles]
-    _draw_bars(warped, styles, colors, [one.styled if one else None for one in errors])
-    if camera := [one.camera for one in errors if one]:
-        warped.axvline(fmean(camera), color="black", linestyle="--")
-        warped.set(title="- - the clips' own")
-    warped.set(xlabel="warped error of moving clips, levels", yticklabels=[])
+    _draw_losses(above.subplots(), report, colors)
+    for number, (title, (meaning, values, camera)) in enumerate(panels.items(), 1):
+        axes = below.add_subplot(1, len(panels), number)
+        _draw_bars(axes, styles, colors, values)
+        axes.set(xlabel=meaning, title=title)
+        if number > 1:
+            axes.set(yticklabels=[])
+        if camera is not None:
+            axes.axvline(camera, color="black", linestyle="--")
     write_figure(path, figure)
 
 
@@ -141,6 +154,14 @@ def _draw_soak(axes: Any, values: dict[str, Any]) -> None:
     gaps.plot(minutes, [entry["longest_gap_ms"] or 0 for entry in values["timeline"]], color="tab:red", linestyle=":")
     gaps.set_ylabel("longest gap so far, ms (dotted)", color="tab:red")
     add_legend(axes, loc="lower right")
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
+
+
+def _boldness(style: StyleMetrics) -> float | None:
+    return style.wall.boldness if style.wall else None
 
 
 def _draw_losses(axes: Any, report: QualityReport, colors: list[Any]) -> None:

@@ -26,6 +26,11 @@ class CardMetrics:
         flicker: the share of the camera's noise that shows in the styled picture of a still scene, 1 for all of it.
         warped_error: change along the optical flow between styled frames of a moving clip, in levels of 0..255.
         camera_warped_error: the same for the camera's own frames.
+        pan_shimmer: how much is painted anew while the camera pans, as a share of the painting's own detail.
+        large_forms: distance from the painting's large forms, 0 for equal.
+        boldness: contrast of the marks on a plain wall, as a share of the painting's own.
+        repetition: how much these marks repeat, 1 for a perfect pattern.
+        faces: the share of faces that a detector finds again.
         worth: iterations of Gatys' method (Adam) that reach the same objective.
         gmac: billions of multiply-adds for one picture of 640×360.
         ms: median milliseconds for one picture of 640×360.
@@ -37,6 +42,11 @@ class CardMetrics:
     flicker: float | None = None
     warped_error: float | None = None
     camera_warped_error: float | None = None
+    pan_shimmer: float | None = None
+    large_forms: float | None = None
+    boldness: float | None = None
+    repetition: float | None = None
+    faces: float | None = None
     worth: float | None = None
     gmac: float | None = None
     ms: float | None = None

@@ -31,6 +31,7 @@ class EvaluationConfig:
         iterations: after which the Gatys baseline is shown; the last is how many are done.
         gatys_photos: how many photographs it paints; 0 leaves it out.
         baseline: whether the cost of Johnson's network is measured too.
+        face_model: a face detector's file; None to leave faces out.
         vgg: the perceptual network's weights; None for the official ones, which are downloaded.
         device: where the losses are computed.
     """
@@ -49,6 +50,7 @@ class EvaluationConfig:
     iterations: tuple[int, ...] = (50, 100, 300, 500)
     gatys_photos: int = 3
     baseline: bool = False
+    face_model: Path | None = None
     vgg: Path | None = None
     device: str = "auto"
 

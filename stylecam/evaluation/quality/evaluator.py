@@ -1,4 +1,4 @@
-"""Measure the quality of styles: content and style loss, flicker, warped error and cost.
+"""Measure the quality of styles: content and style loss, marks, faces, flicker, warped error and cost.
 
 Pictures are stylized as described in `ModelRunner`; only the losses need PyTorch.
 """
@@ -17,13 +17,14 @@ from stylecam.errors import ModelFormatError, StylecamError, TrainingFailedError
 from stylecam.evaluation.johnson import johnson
 from stylecam.evaluation.macs import gmac
 from stylecam.evaluation.progress import EvaluationStoppedError, ProgressCallback, ProgressMeter
-from stylecam.evaluation.quality import speed, temporal
+from stylecam.evaluation.quality import speed, temporal, texture
 from stylecam.evaluation.quality.config import EvaluationConfig, find_clips
+from stylecam.evaluation.quality.faces import FaceDetector
 from stylecam.evaluation.quality.gatys_baseline import GatysBaseline, run_gatys_baseline
 from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLosses
 from stylecam.evaluation.quality.model_runner import ModelRunner, StyleFunction
 from stylecam.evaluation.quality.photos import sample_photos
-from stylecam.evaluation.quality.report import QualityReport, StyleMetrics
+from stylecam.evaluation.quality.report import FaceCount, QualityReport, StyleMetrics, WallMarks
 from stylecam.evaluation.quality.speed import InferenceCost, InferenceEnvironment
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit
@@ -41,7 +42,7 @@ SHEET_PHOTOS, _SHEET_HEIGHT = 6, 240
 _STILLS = 3
 _BUSY_LOAD = 1.0
 # Rough shares of the work, in seconds on two processor cores: for the progress bar only.
-_COST_S, _BASELINE_S, _STILL_S, _CLIP_S, _LOSS_S, _ITERATION_S = 2.0, 20.0, 0.4, 1.2, 1.5, 0.3
+_COST_S, _BASELINE_S, _STILL_S, _WALL_S, _CLIP_S, _LOSS_S, _ITERATION_S = 2.0, 20.0, 0.7, 0.2, 1.2, 1.5, 0.3
 
 
 class Evaluator:
@@ -71,6 +72,7 @@ class Evaluator:
         if len(self._photos) < config.count:
             notes.append(f"only {len(self._photos)} photographs could be drawn, not {config.count}")
         self._clips = [(path, temporal.read_clip(path, size=temporal.SIZE)) for path in find_clips(config.clips)]
+        self._detector = FaceDetector(config.face_model) if config.face_model else None
         self._losses = PerceptualLosses(load_vgg(config.vgg), torch.device(pick_device(config.device)))
         self._judged = [(one, one.painting) for one in self._styles if one.painting is not None]
         for style, painting in self._judged:
@@ -92,7 +94,9 @@ class Evaluator:
         try:
             self._measure_costs()
             self._measure_flicker()
+            self._measure_marks()
             self._measure_warped_error()
+            self._measure_faces()
             self._measure_losses()
             self._run_gatys_baselines()
         except EvaluationStoppedError:
@@ -148,7 +152,24 @@ class Evaluator:
         for style in self._styles:
             for still in self._stills():
                 style.flickers.append(temporal.flicker(self._paint(style), still, seed=self._config.seed))
+                style.shimmers.append(temporal.pan_shimmer(self._paint(style), still, seed=self._config.seed))
                 self._meter.add(_STILL_S, f"{style.label}: flicker")
+
+    def _measure_marks(self) -> None:
+        wall = texture.plain_wall(temporal.SIZE, self._config.seed)
+        for style in self._styles:
+            painted = self._paint(style)(wall)
+            painting = style.painting and texture.mark_contrast(style.painting.read(temporal.SIZE.height))
+            style.wall = WallMarks(texture.mark_contrast(painted), painting, texture.repetition(painted))
+            self._meter.add(_WALL_S, f"{style.label}: wall")
+
+    def _measure_faces(self) -> None:
+        for photo in self._photos if self._detector is not None else ():
+            faces = self._detector.find(photo.frame)
+            for style in self._styles if faces else ():
+                found = self._detector.found_again(faces, self._paint(style)(photo.frame))
+                style.faces.append(FaceCount(len(faces), found))
+                self._meter.add(0, f"{style.label}: faces of {photo.path.name}")
 
     def _measure_warped_error(self) -> None:
         for path, clip in self._clips:
@@ -164,8 +185,11 @@ class Evaluator:
                 features = self._losses.features(image)
                 for style, painting in self._judged:
                     targets = self._losses.targets(painting, style.weights.scale)
-                    loss = self._losses.measure(self._paint(style)(image), features, targets, style.weights.fine)
+                    painted = self._paint(style)(image)
+                    loss = self._losses.measure(painted, features, targets, style.weights.fine)
                     getattr(style, name).append(loss)
+                    if name == "frames":
+                        style.large_forms.append(self._losses.large_forms(painted, painting))
                     self._meter.add(_LOSS_S * _relative_area(image), f"{style.label}: {photo.path.name}")
             self._report.photos.append(photo.path)
 
@@ -207,7 +231,7 @@ class Evaluator:
         return _COST_S * len(self._runners) + (_BASELINE_S if self._config.baseline else 0)
 
     def _work_s(self) -> float:
-        steadiness = len(self._styles) * (_STILL_S * len(self._stills()) + _CLIP_S * len(self._clips))
+        steadiness = len(self._styles) * (_STILL_S * len(self._stills()) + _WALL_S + _CLIP_S * len(self._clips))
         losses = sum(_LOSS_S * (_relative_area(photo.crop) + _relative_area(photo.frame)) for photo in self._photos)
         baselines = len({(painting, style.weights) for style, painting in self._judged}) * len(OPTIMIZERS)
         photos = min(self._config.gatys_photos, len(self._photos))

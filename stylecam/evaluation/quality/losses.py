@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +18,8 @@ from stylecam.models.model import Model
 from stylecam.training import losses
 from stylecam.training.device import out_of_memory_as_error
 from stylecam.training.hyperparameters import Hyperparameters
-from stylecam.training.style_image import StyleImage
+from stylecam.training.losses import gram
+from stylecam.training.style_image import MIN_SIDE, StyleImage
 from stylecam.training.style_metadata import StyleMetadata
 from stylecam.training.vgg import VggFeatures, grams_of
 
@@ -106,11 +108,27 @@ class PerceptualLosses:
         return self.perceptual(torch.from_numpy(to_tensor(photo)).to(self._device), taps=3)
 
     @torch.no_grad()
+    def large_forms(self, painted: FloatImage, painting: StyleImage) -> float:
+        """Return how far the large forms of `painted` are from those of `painting`; 0 is equal.
+
+        It is the relative error of the Gram matrix at relu4_3, the deepest layer, where both pictures are seen at half
+        size and the painting is as high as `painted`.
+        """
+        height, width = painted.shape[:2]
+        half = cv2.resize(painted, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        target = self.targets(painting, max(MIN_SIDE, min(half.shape[:2])))[-1]
+        found = gram(self.perceptual(self._tensor(half))[-1])
+        return float((found - target).square().sum() / target.square().sum())
+
+    @torch.no_grad()
     def measure(
         self, painted: FloatImage, features: list[Tensor], targets: list[Tensor], fine: float
     ) -> PerceptualLoss:
         """Compare `painted` with the photograph's features and the painting's Gram matrices."""
-        rgb = torch.from_numpy(np.ascontiguousarray(painted[:, :, ::-1])).permute(2, 0, 1)[None] / 255
-        found = self.perceptual(rgb.to(self._device))
+        found = self.perceptual(self._tensor(painted))
         content = losses.content_loss(found, features, fine)
         return PerceptualLoss(content.item(), losses.style_loss(found, targets).item())
+
+    def _tensor(self, painted: FloatImage) -> Tensor:
+        rgb = torch.from_numpy(np.ascontiguousarray(painted[:, :, ::-1])).permute(2, 0, 1)[None] / 255
+        return rgb.to(self._device)

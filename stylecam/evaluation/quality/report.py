@@ -20,6 +20,34 @@ from stylecam.training.style_image import StyleImage
 from stylecam.utils.version import __version__
 
 
+@dataclass(frozen=True, slots=True)
+class WallMarks:
+    """The marks that a style paints on a plain wall.
+
+    Attributes:
+        contrast: their contrast in levels, see `texture.mark_contrast`.
+        painting: that of the painting, where there is one, with its short side at the wall's height.
+        repetition: how much they repeat, see `texture.repetition`.
+    """
+
+    contrast: float
+    painting: float | None
+    repetition: float
+
+    @property
+    def boldness(self) -> float | None:
+        """The contrast as a share of the painting's own."""
+        return None if self.painting is None else self.contrast / max(1e-6, self.painting)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCount:
+    """The faces of one photograph: how many there are, and how many of them are found once it is painted."""
+
+    shown: int
+    found: int
+
+
 @dataclass
 class StyleMetrics:
     """The results of one style. Lists grow during the evaluation, so that it can be stopped at any time.
@@ -31,6 +59,10 @@ class StyleMetrics:
         baselines: Gatys' method with each optimizer.
         flickers: of each still picture.
         warped: of each clip.
+        shimmers: of each still picture, as it is panned.
+        wall: the marks painted on a plain wall.
+        large_forms: of each photograph, see `PerceptualLosses.large_forms`.
+        faces: of each photograph with faces.
         costs: by size.
     """
 
@@ -44,6 +76,10 @@ class StyleMetrics:
     baselines: list[GatysBaseline] = field(default_factory=list)
     flickers: list[float] = field(default_factory=list)
     warped: list[WarpedError] = field(default_factory=list)
+    shimmers: list[float] = field(default_factory=list)
+    wall: WallMarks | None = None
+    large_forms: list[float] = field(default_factory=list)
+    faces: list[FaceCount] = field(default_factory=list)
     costs: dict[Size, InferenceCost] = field(default_factory=dict)
 
     @property
@@ -69,6 +105,12 @@ class StyleMetrics:
             *(fmean(getattr(one, name) for one in self.warped) for name in ("styled", "camera", "valid"))
         )
 
+    @property
+    def faces_found(self) -> float | None:
+        """The share of all faces that are found again."""
+        shown = sum(one.shown for one in self.faces)
+        return sum(one.found for one in self.faces) / shown if shown else None
+
     def equivalent_iterations(self, optimizer: str) -> EquivalentIterations | None:
         """Compare the losses with those of Gatys' method on the crops that it painted."""
         for baseline in self.baselines:
@@ -86,6 +128,11 @@ class StyleMetrics:
             "flicker": fmean(self.flickers) if self.flickers else None,
             "warped_error": warped.styled if warped else None,
             "camera_warped_error": warped.camera if warped else None,
+            "pan_shimmer": fmean(self.shimmers) if self.shimmers else None,
+            "large_forms": fmean(self.large_forms) if self.large_forms else None,
+            "boldness": self.wall.boldness if self.wall else None,
+            "repetition": self.wall.repetition if self.wall else None,
+            "faces": self.faces_found,
             "worth": equivalent.mean if equivalent else None,
             "gmac": cost.gmac if cost else None,
             "ms": cost.ms if cost else None,
@@ -108,9 +155,15 @@ class StyleMetrics:
             "crops": self._losses_dict(self.crops),
             "frames": self._losses_dict(self.frames),
             "gatys": gatys,
-            "flicker": {"mean": fmean(self.flickers), "worst": max(self.flickers)} if self.flickers else None,
+            "flicker": _spread(self.flickers),
             "warped_error": warped
             and {**asdict(warped), "worst": max(one.styled for one in self.warped), "clips": len(self.warped)},
+            "pan_shimmer": _spread(self.shimmers),
+            "large_forms": _spread(self.large_forms),
+            "wall": self.wall and {**asdict(self.wall), "boldness": self.wall.boldness},
+            "faces": None
+            if self.faces_found is None
+            else {"found": self.faces_found, "shown": sum(one.shown for one in self.faces)},
             "cost": {str(size): asdict(cost) for size, cost in self.costs.items()},
         }
 
@@ -163,6 +216,10 @@ class QualityReport:
             "baseline": {str(size): {"gmac": cost.gmac, "ms": cost.ms} for size, cost in self.baseline.items()},
             "styles": [style.as_dict(self.iterations) for style in self.styles],
         }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float] | None:
+    return {"mean": fmean(values), "worst": max(values)} if values else None
 
 
 def _mean(losses: Sequence[PerceptualLoss]) -> PerceptualLoss | None:

@@ -21,6 +21,7 @@ from stylecam.stylize.postprocess.temporal_history import pixel_places, remapped
 SIZE = Size(640, 360)
 STILL_FRAMES, SIGMA = 8, 3.0
 MOVING_FRAMES = 20
+_PAN_FRAMES, _PAN_PX, _PAN_SIGMA, _DETAIL_SIGMA = 6, 3, 2.0, 16.0
 _SEARCHED = 900
 """How many frames of a clip are searched for the part that moves most."""
 _CUT = 30.0
@@ -60,6 +61,27 @@ def flicker(paint: StyleFunction, still: Image, *, sigma: float = SIGMA, seed: i
         noised.append(frame.astype(np.float32))
         painted.append(paint(frame))
     return float(np.std(painted, axis=0).mean() / max(1e-6, float(np.std(noised, axis=0).mean())))
+
+
+def pan_shimmer(paint: StyleFunction, still: Image, *, seed: int = 0) -> float:
+    """Measure how much of the painting is painted anew while the camera pans, by 3 pixels a frame; 0 is nothing.
+
+    A window moves over `still`, with Gaussian noise of 2 levels. The result is the rms difference of consecutive
+    paintings, aligned, divided by the rms of the painting's own detail (what a Gaussian blur of 16 pixels removes).
+    """
+    chance = np.random.default_rng(seed)
+    width = (still.shape[1] - _PAN_PX * (_PAN_FRAMES - 1)) // 8 * 8
+    differences, details = [], []
+    before = None
+    for number in range(_PAN_FRAMES):
+        left = _PAN_PX * number
+        noise = _PAN_SIGMA * chance.standard_normal((still.shape[0], width, 3), dtype=np.float32)
+        now = paint((still[:, left : left + width] + noise).round().clip(0, 255).astype(np.uint8))
+        details.append(np.square(now - cv2.GaussianBlur(now, (0, 0), _DETAIL_SIGMA)).mean())
+        if before is not None:
+            differences.append(np.square(before[:, _PAN_PX:] - now[:, :-_PAN_PX]).mean())
+        before = now
+    return float(np.sqrt(np.mean(differences) / max(1e-6, float(np.mean(details)))))
 
 
 class ClipMotion:

@@ -54,6 +54,16 @@ def constant(path: Path) -> Path:
     return write_network(path, nodes, weights)
 
 
+class OneFace:
+    """Answers like `cv2.FaceDetectorYN` that there is one face, unless the picture is even."""
+
+    def setInputSize(self, size: tuple[int, int]) -> None:  # noqa: N802 (OpenCV's name)
+        pass
+
+    def detect(self, image: Any) -> tuple[int, Any]:
+        return (1, np.full((1, 15), 40, np.float32)) if image.std() > 1 else (1, None)
+
+
 def evaluation_config(folder: Path, *banks: Path, **changes: Any) -> EvaluationConfig:
     """Make everything that an evaluation of `banks` needs in `folder`, with a random painting for each style."""
     paintings, photos, vgg = folder / "paintings", folder / "photos", folder / "vgg.npz"
@@ -149,7 +159,7 @@ def test_multiply_adds_that_cannot_be_counted_are_a_note(tmp_path: Path, monkeyp
     assert report.notes.count("its graph cannot be followed") == 1
     (costs,) = {(one.gmac, one.times_less) for one in report.styles[0].costs.values()}
     assert costs == (None, None)
-    assert [table.row_count for table, _ in quality_tables(report)] == [1, 1]
+    assert [table.row_count for table, _ in quality_tables(report)] == [1, 1, 1]
 
 
 def test_the_report_is_complete_as_json(tmp_path: Path) -> None:
@@ -167,6 +177,33 @@ def test_the_report_is_complete_as_json(tmp_path: Path) -> None:
     assert iterations == {"adam": [1, 3], "lbfgs": [1, 3]}
     cost = first["cost"]["128x96"]
     assert cost["times_less"] == pytest.approx(values["baseline"]["128x96"]["gmac"] / cost["gmac"])
+
+
+def test_a_network_that_changes_nothing_leaves_a_wall_plain_and_every_face_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faces.onnx").write_bytes(b"")
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: OneFace())
+    plain, grey = network(tmp_path / "plain.onnx"), constant(tmp_path / "grey.onnx")
+    report = run(tmp_path, plain, grey, face_model=tmp_path / "faces.onnx")
+    first, second = report.styles
+    assert first.wall is not None
+    assert first.wall.painting is not None
+    assert first.wall.contrast < 1
+    assert first.wall.boldness == pytest.approx(first.wall.contrast / first.wall.painting)
+    assert first.shimmers
+    assert second.shimmers == [0.0] * len(first.shimmers)
+    assert (first.faces_found, second.faces_found) == (1.0, 0.0)
+    assert len(first.large_forms) == len(report.photos)
+    assert json.loads(json.dumps(report.as_dict()))["styles"][1]["faces"] == {"found": 0.0, "shown": 2}
+
+
+def test_large_forms_of_the_painting_itself_are_its_own(tmp_path: Path) -> None:
+    painting = StyleImage("a", fixtures.random_picture(tmp_path / "a.png"))
+    losses = PerceptualLosses(load_vgg(fixtures.small_vgg(tmp_path / "v.npz")), torch.device("cpu"))
+    image = painting.read(128).astype(np.float32)
+    assert losses.large_forms(image, painting) < 0.05
+    assert losses.large_forms(np.full_like(image, 128), painting) > 0.2
 
 
 def test_losses_are_measured_on_the_engines_results_at_both_sizes(

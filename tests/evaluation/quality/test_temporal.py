@@ -11,7 +11,7 @@ import pytest
 
 from stylecam.errors import TrainingDataError
 from stylecam.evaluation.quality.model_runner import FloatImage
-from stylecam.evaluation.quality.temporal import ClipMotion, flicker, read_clip
+from stylecam.evaluation.quality.temporal import ClipMotion, flicker, pan_shimmer, read_clip
 from stylecam.media.frame import Image, Size
 
 
@@ -125,3 +125,21 @@ def test_a_clip_that_cannot_be_used_is_named(kind: str, tmp_path: Path) -> None:
         write_clip(path, moving_window(3))
     with pytest.raises(TrainingDataError, match=r"clip\.avi"):
         read_clip(path)
+
+
+def test_a_network_that_moves_with_the_picture_hardly_shimmers() -> None:
+    still = np.kron(
+        np.random.default_rng(3).integers(0, 256, (24, 44, 3), dtype=np.uint8), np.ones((4, 4, 1), np.uint8)
+    )
+    assert pan_shimmer(identity, still) < 0.06
+    assert pan_shimmer(lambda image: 2 * identity(image), still) < 0.06
+
+
+def test_strokes_that_stay_in_place_shimmer_as_much_as_they_show() -> None:
+    fixed = np.random.default_rng(4).uniform(-80, 80, (96, 160, 3)).astype(np.float32)
+    shimmer = pan_shimmer(lambda image: 128 + fixed[:, : image.shape[1]], np.full((96, 160, 3), 128, np.uint8))
+    assert shimmer == pytest.approx(np.sqrt(2), rel=0.05)  # two independent values a pixel
+
+
+def test_an_even_painting_does_not_shimmer() -> None:
+    assert pan_shimmer(constant, blurred_noise()) == 0

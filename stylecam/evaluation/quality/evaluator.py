@@ -72,7 +72,8 @@ class Evaluator:
         if len(self._photos) < config.count:
             notes.append(f"only {len(self._photos)} photographs could be drawn, not {config.count}")
         self._clips = [(path, temporal.read_clip(path, size=temporal.SIZE)) for path in find_clips(config.clips)]
-        self._detector = FaceDetector(config.face_model) if config.face_model else None
+        if config.face_model is not None:
+            FaceDetector(config.face_model)  # raises for an unreadable file before work begins
         self._losses = PerceptualLosses(load_vgg(config.vgg), torch.device(pick_device(config.device)))
         self._judged = [(one, one.painting) for one in self._styles if one.painting is not None]
         for style, painting in self._judged:
@@ -159,15 +160,20 @@ class Evaluator:
         wall = texture.plain_wall(temporal.SIZE, self._config.seed)
         for style in self._styles:
             painted = self._paint(style)(wall)
-            painting = style.painting and texture.mark_contrast(style.painting.read(temporal.SIZE.height))
+            painting = None
+            if style.painting is not None:
+                painting = texture.mark_contrast(style.painting.read(temporal.SIZE.height))
             style.wall = WallMarks(texture.mark_contrast(painted), painting, texture.repetition(painted))
             self._meter.add(_WALL_S, f"{style.label}: wall")
 
     def _measure_faces(self) -> None:
-        for photo in self._photos if self._detector is not None else ():
-            faces = self._detector.find(photo.frame)
+        if self._config.face_model is None:
+            return
+        detector = FaceDetector(self._config.face_model)
+        for photo in self._photos:
+            faces = detector.find(photo.frame)
             for style in self._styles if faces else ():
-                found = self._detector.found_again(faces, self._paint(style)(photo.frame))
+                found = detector.found_again(faces, self._paint(style)(photo.frame))
                 style.faces.append(FaceCount(len(faces), found))
                 self._meter.add(0, f"{style.label}: faces of {photo.path.name}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -115,7 +115,7 @@ class PerceptualLosses:
         size and the painting is as high as `painted`.
         """
         height, width = painted.shape[:2]
-        half = cv2.resize(painted, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        half = cast(FloatImage, cv2.resize(painted, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
         target = self.targets(painting, max(MIN_SIDE, min(half.shape[:2])))[-1]
         found = gram(self.perceptual(self._tensor(half))[-1])
         return float((found - target).square().sum() / target.square().sum())

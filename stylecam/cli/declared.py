@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style
@@ -28,7 +29,10 @@ _TYPES: dict[str, Any] = {
 
 
 class DeclaredOption(click.Option):
-    """A flag made from a declared option."""
+    """A flag made from a declared option.
+
+    A flag that was typed without the value it may have, such as `--obs`, takes that of the variable or of the file.
+    """
 
     def __init__(self, _: Sequence[str] | None = None, *, declared: Option) -> None:
         negative = f"/--no-{declared.flag[2:]}" if declared.default is True else ""
@@ -48,6 +52,16 @@ class DeclaredOption(click.Option):
             details |= {} if declared.bare is None else {"is_flag": False, "flag_value": declared.bare}
         super().__init__(names, **details)
         self.declared = declared
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        """Return the option's value and where it comes from; `opts` has what was typed."""
+        value, source = super().consume_value(ctx, opts)
+        if self.declared.bare is not None and source is ParameterSource.COMMANDLINE:
+            typed = isinstance(opts[str(self.name)], str)  # click has a marker in its place for a flag without a value
+            elsewhere, place = (None, source) if typed else super().consume_value(ctx, {})
+            if place in (ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP):
+                return elsewhere, place
+        return value, source
 
 
 class GroupedCommand(click.Command):

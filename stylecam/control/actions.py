@@ -32,10 +32,19 @@ Arguments = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class ActionContext:
-    """The styles and the presets that exist now."""
+    """What a command may refer to.
+
+    Attributes:
+        catalog: the styles that exist.
+        presets: the named looks.
+        scenes: OBS scene to style or preset.
+        own_look: the look that the session was started with, or that its configuration has set since.
+    """
 
     catalog: Catalog
     presets: Mapping[str, Preset] = field(default_factory=dict)
+    scenes: Mapping[str, str] = field(default_factory=dict)
+    own_look: Look = field(default_factory=Look)
 
 
 Apply = Callable[[LiveState, Arguments, ActionContext], LiveState]
@@ -153,14 +162,29 @@ def _cycle(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveStat
 
 def _preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
     name = str(arguments["name"])
-    preset = context.presets.get(name)
-    if preset is None:
+    if name not in context.presets:
         existing = ", ".join(context.presets) or "none; write [presets.NAME] into the configuration file"
         raise UsageError(f"there is no preset {name!r}; there are {existing}")
-    changes = dict(preset)
+    return _with_visible_look(state, **_preset_changes(name, context))
+
+
+def _preset_changes(name: str, context: ActionContext) -> dict[str, Any]:
+    changes = dict(context.presets[name])
     if (style := changes.pop("style", None)) is not None:
         changes["mix"] = _style(style, context)
-    return _with_visible_look(state, **changes)
+    return changes
+
+
+def _scene(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
+    """Start from the session's own look, so that a scene looks the same whichever scene came before it."""
+    name = str(arguments["name"])
+    look = context.scenes.get(name)
+    if look is None:
+        existing = ", ".join(context.scenes) or "none; write them under [scenes] into the configuration file"
+        raise UsageError(f"there is no scene {name!r}; there are {existing}")
+    own = {each.attribute: getattr(context.own_look, each.attribute) for each in options_of(Look) if each.preset}
+    changes = _preset_changes(look, context) if look in context.presets else {"mix": _style(look, context)}
+    return _with_visible_look(state, **{"mix": context.own_look.mix, **own, **changes})
 
 
 def _same(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
@@ -205,6 +229,7 @@ ACTIONS: dict[str, Action] = {
         Action("select", "style by its number or name", _select, (_STYLE,)),
         Action("blend", "several styles at once", _blend, (_WEIGHTS,)),
         Action("preset", "a look from the configuration file", _preset, (Parameter("name", TEXT, "its name"),)),
+        Action("scene", "the look of a scene of OBS", _scene, (Parameter("name", TEXT, "its name under [scenes]"),)),
         Action("cycle", "styles change by themselves", _cycle, (_PERIOD,), key="a"),
         Action("bypass", "plain camera on and off", _toggle("bypass"), (flag("plain camera"),), "ctrl+alt+b", "b"),
         _setting("strength"),

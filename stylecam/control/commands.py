@@ -67,14 +67,24 @@ class CommandQueue:
     the other thread while that one is busy.
 
     Attributes:
-        presets: the named looks; may be replaced at any time.
+        presets: the named looks; may be replaced at any time, as the next two may.
+        scenes: OBS scene to style or preset.
+        own_look: the look that a scene starts from: that of the start, or what a reload has set since.
         quitting: set as soon as somebody submits `quit`.
         attention: set when a deferred command is waiting or somebody submitted `quit`.
         wake: called after each submission, to bring a thread that waits for frames to `apply`.
     """
 
-    def __init__(self, catalog: Catalog, state: LiveState, presets: Mapping[str, Preset] | None = None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        state: LiveState,
+        presets: Mapping[str, Preset] | None = None,
+        scenes: Mapping[str, str] | None = None,
+    ) -> None:
         self.presets: Mapping[str, Preset] = presets or {}
+        self.scenes: Mapping[str, str] = scenes or {}
+        self.own_look = state.look
         self.quitting = threading.Event()
         self.attention = threading.Event()
         self.wake: Callable[[], None] = lambda: None
@@ -169,11 +179,14 @@ class CommandQueue:
         for _ in range(self._pending.qsize()):  # commands that arrive meanwhile wait for the next frame
             self._apply(self._pending.get())
 
+    def _context(self) -> ActionContext:
+        return ActionContext(self._catalog, self.presets, self.scenes, self.own_look)
+
     def _apply(self, pending: PendingCommand) -> None:
         command = pending.command
         action = ACTIONS[command.action]
         try:
-            changed = action.apply(self._state, command.arguments, ActionContext(self._catalog, self.presets))
+            changed = action.apply(self._state, command.arguments, self._context())
         except StylecamError as error:
             pending.refuse(error)
             return

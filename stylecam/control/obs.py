@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -26,12 +27,21 @@ logger = logging.getLogger(__name__)
 HOST, PORT = "127.0.0.1", 4455
 DEFAULT = f"ws://{HOST}:{PORT}"
 """Where obs-websocket listens by default."""
-SCENES = 1 << 2
-"""The events that we subscribe to: EventSubscription::Scenes."""
+CONFIG, SCENES, TRANSITIONS = 1 << 1, 1 << 2, 1 << 4
+"""The kinds of events that we subscribe to, bits of EventSubscription."""
+COLLECTION_CHANGING, COLLECTION_CHANGED = "CurrentSceneCollectionChanging", "CurrentSceneCollectionChanged"
+TRANSITION_STARTED = "SceneTransitionStarted"
+"""Comes when a transition begins. CurrentProgramSceneChanged comes when it has ended, seconds later for a slow fade."""
+ASKING_EVENTS = frozenset({TRANSITION_STARTED, COLLECTION_CHANGED, "CurrentProgramSceneChanged", "SceneNameChanged"})
+"""The events after which another scene may be on air, or the same one under another name."""
+RECHECKS_S = (0.02, 0.05, 0.1, 0.2)
+"""The pauses before asking again when OBS still names the old scene: it sends the event just before it changes that."""
 WRONG_PASSWORD = 4009
 """The close code WebSocketCloseCode::AuthenticationFailed."""
 ANSWER_S = 10.0
 STOP_S = 3.0
+LOCAL_RETRY_S, REMOTE_RETRY_S = 2.0, 30.0
+"""The longest pause before connecting again, for an OBS on this computer and for one elsewhere."""
 CLOSE_TIMEOUT_S = 0.5
 """How long to wait for OBS to close a connection. The library would wait ten seconds for an OBS that hangs."""
 
@@ -62,45 +72,50 @@ class ObsAddress:
         return cls(parts.hostname or HOST, port or PORT, unquote(parts.password or ""))
 
     @property
+    def is_local(self) -> bool:
+        """True if this is an address of this computer that no other computer can reach."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
+
+    @property
     def url(self) -> str:
         """The address without the password."""
         return f"ws://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 class SceneFollower:
-    """Submits the command that belongs to OBS's scene: on connecting, and whenever OBS changes its scene.
+    """Submits the command of the scene on air: on connecting, and as soon as OBS begins to show another scene.
 
-    It has a thread of its own from `start` to `stop`, and connects again after OBS was away. Without an address it does
-    nothing.
+    Only the scene on air counts; in studio mode, choosing a preview changes nothing. The follower has a thread of its
+    own from `start` to `stop`, and connects again after OBS was away. Without an address it does nothing.
     """
 
     def __init__(
         self,
         address: str | None,
-        scenes: Mapping[str, str],
         control: CommandQueue,
         submit: Callable[[Command], object],
         *,
         retry_s: float = 1.0,
-        slowest_retry_s: float = 30.0,
+        slowest_retry_s: float | None = None,
     ) -> None:
         """Prepare to follow OBS; nothing is connected before `start`.
 
         Args:
             address: where OBS listens, as `ObsAddress.parse` reads it; None to follow nothing.
-            scenes: names of scenes to names of styles or presets.
-            control: has the presets.
+            control: has the scenes.
             submit: receives the commands, on the follower's thread.
             retry_s: the first pause before connecting again, in seconds; each further pause is twice as long.
-            slowest_retry_s: the longest pause, in seconds.
+            slowest_retry_s: the longest pause, in seconds; None for `LOCAL_RETRY_S` or `REMOTE_RETRY_S`.
 
         Raises:
             UsageError: `address` is not an address.
             ObsUnavailableError: the library for obs-websocket is not installed.
         """
-        self._scenes, self._control = scenes, control
-        self._submit = submit
-        self._retry_s, self._slowest_retry_s = retry_s, slowest_retry_s
+        self._control, self._submit = control, submit
+        self._retry_s = retry_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -108,6 +123,8 @@ class SceneFollower:
         self._last_message = ""
         self.connected = False
         self._address = None if address is None else ObsAddress.parse(address)
+        local = self._address is not None and self._address.is_local
+        self.slowest_retry_s = slowest_retry_s or (LOCAL_RETRY_S if local else REMOTE_RETRY_S)
         if self._address is not None:
             self._library: Any = load("simpleobsws", purpose="following OBS", extra="obs", error=ObsUnavailableError)
 
@@ -128,19 +145,9 @@ class SceneFollower:
             self._thread.join(STOP_S)
             self._thread = None
 
-    def replace(self, scenes: Mapping[str, str]) -> None:
-        """Replace the scenes and submit the command of the current one, as presets may have changed too. Any thread."""
-        self._scenes = scenes
+    def submit_again(self) -> None:
+        """Submit the command of the scene on air again, because scenes or presets have changed. Any thread."""
         self._call_on_loop(self._submit_scene)
-
-    def command_for_scene(self, scene: str) -> Command | None:
-        """Return the command of `scene`, or None if it is not listed. A preset wins over a style of the same name."""
-        name = self._scenes.get(scene)
-        if name is None:
-            return None
-        if name in self._control.presets:
-            return Command.from_json("preset", {"name": name})
-        return Command.from_json("select", {"style": name})
 
     def _call_on_loop(self, work: Callable[[], None]) -> None:
         if self._loop is not None:
@@ -168,9 +175,9 @@ class SceneFollower:
                 break
             if was_connected:
                 pause = self._retry_s
-            self._report(_connection_message(outcome, address.url, was_connected))
+            self._report(_connection_message(outcome, address, was_connected))
             await asyncio.wait({ended}, timeout=pause)
-            pause = min(2 * pause, self._slowest_retry_s)
+            pause = min(2 * pause, self.slowest_retry_s)
 
     async def _run_connection(self, address: ObsAddress) -> None:
         """Run one connection from connect to disconnect.
@@ -180,17 +187,10 @@ class SceneFollower:
             ConnectionError: the connection could not be made.
             Exception: whatever the library raises when the connection breaks.
         """
-        switched = False
-
-        async def on_switch(data: Any) -> None:
-            nonlocal switched
-            switched = True
-            self._take_scene(data)
-
-        library = self._library
-        parameters = library.IdentificationParameters(eventSubscriptions=SCENES)
+        library, events = self._library, _SceneEvents()
+        parameters = library.IdentificationParameters(eventSubscriptions=CONFIG | SCENES | TRANSITIONS)
         client = library.WebSocketClient(address.url, address.password, parameters)
-        client.register_event_callback(on_switch, "CurrentProgramSceneChanged")
+        client.register_event_callback(events.take)
         await client.connect()
         try:
             await _unless_closed(client, client.wait_until_identified(ANSWER_S))
@@ -200,24 +200,35 @@ class SceneFollower:
                 raise ConnectionError("what answers there is not obs-websocket 5")
             self.connected = True
             self._report(f"OBS at {address.url} chooses the style")
-            answer = await _unless_closed(client, client.call(library.Request("GetCurrentProgramScene"), ANSWER_S))
-            if answer is not None and answer.ok() and not switched:  # an event is newer than an answer that it overtook
-                self._take_scene(answer.responseData)
+            while not client.recv_task.done():
+                await self._follow_scene(client, events)
             await client.recv_task
         finally:
             await _disconnect(client)
 
-    def _take_scene(self, data: Any) -> None:
-        """Submit the command of the scene in an event or answer, unless it is the scene of before."""
-        scene = data.get("sceneName", data.get("currentProgramSceneName")) if isinstance(data, dict) else None
-        if isinstance(scene, str) and scene != self._scene:
+    async def _follow_scene(self, client: Any, events: _SceneEvents) -> None:
+        """Wait until another scene may be on air, ask OBS for its name, and submit its command if it is another one.
+
+        The name is asked for because no event has it in time: that of a transition does not say where it leads.
+        """
+        await _unless_closed(client, events.ask.wait())
+        events.ask.clear()
+        if events.collection_changing:
+            return
+        request = self._library.Request("GetCurrentProgramScene")
+        answer = await _unless_closed(client, client.call(request, ANSWER_S))
+        if answer is None or not answer.ok() or events.ask.is_set():  # an event is newer than an answer it overtook
+            return
+        scene = answer.responseData.get("currentProgramSceneName")
+        if scene == self._scene:
+            events.recheck()
+        elif isinstance(scene, str):
             self._scene = scene
             self._submit_scene()
 
     def _submit_scene(self) -> None:
-        command = None if self._scene is None else self.command_for_scene(self._scene)
-        if command is not None:
-            self._submit(command)
+        if self._scene is not None and self._scene in self._control.scenes:
+            self._submit(Command("scene", {"name": self._scene}))
 
     def _report(self, message: str) -> None:
         """Log `message` unless it was the last one, so that it is not repeated while OBS stays away."""
@@ -226,10 +237,45 @@ class SceneFollower:
             logger.info("%s", message)
 
 
-def _connection_message(outcome: BaseException | None, url: str, was_connected: bool) -> str:
+class _SceneEvents:
+    """What the events of one connection say about the scene on air. It belongs to one event loop.
+
+    Attributes:
+        ask: set while OBS has to be asked which scene is on air; at first, too.
+        collection_changing: True while OBS loads another scene collection. A request of that time would find a mixture
+            of both collections, and can lock up OBS 29.
+    """
+
+    def __init__(self) -> None:
+        self.ask = asyncio.Event()
+        self.ask.set()
+        self.collection_changing = False
+        self._rechecks: list[float] = []
+
+    async def take(self, event: str, _: Any) -> None:
+        """Take an event; the library calls this for each."""
+        if event in (COLLECTION_CHANGING, COLLECTION_CHANGED):
+            self.collection_changing = event == COLLECTION_CHANGING
+        if event == TRANSITION_STARTED:
+            self._rechecks = list(RECHECKS_S)
+        if event in ASKING_EVENTS:
+            self.ask.set()
+
+    def recheck(self) -> None:
+        """Ask again after a pause, if a transition has begun and OBS has not named its scene yet."""
+        if self._rechecks:
+            asyncio.get_running_loop().call_later(self._rechecks.pop(0), self.ask.set)
+
+
+def _connection_message(outcome: BaseException | None, address: ObsAddress, was_connected: bool) -> str:
     """Return what the user should know of the end of a connection."""
+    url = address.url
     if isinstance(outcome, PermissionError):
-        return f"OBS at {url} wants another password; see its Tools > WebSocket Server Settings > Show Connect Info"
+        which = "another" if address.password else "a"
+        return (
+            f"OBS at {url} wants {which} password: its Tools > WebSocket Server Settings > Show Connect Info shows it; "
+            "write url = \"ws://:PASSWORD@HOST:PORT\" under [obs] with: stylecam config edit"
+        )
     if was_connected or outcome is None:
         return f"OBS at {url} has gone; stylecam follows its scenes again when it is back"
     return f"OBS at {url} is not there yet ({_reason(outcome)}); stylecam follows its scenes as soon as it is"

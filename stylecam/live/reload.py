@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from stylecam.control.actions import ACTIONS, ActionContext, Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings, bind
+from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image
@@ -97,13 +98,17 @@ class Reloader:
         *,
         set_hotkeys: Callable[[Bindings], None],
         set_panic_picture: Callable[[Image], None],
-        set_scenes: Callable[[Mapping[str, str]], None],
+        scenes_changed: Callable[[], None],
         press: Callable[[Command], None],
     ) -> None:
-        """Compare what `read` returns with `settings`, those of the start; `press` submits a command."""
+        """Compare what `read` returns with `settings`, those of the start.
+
+        `press` submits a command; `scenes_changed` is called when scenes or presets have changed.
+        """
         self._settings, self._read = settings, read
         self._catalog, self._control = catalog, control
-        self._set_hotkeys, self._set_panic_picture, self._set_scenes = set_hotkeys, set_panic_picture, set_scenes
+        self._set_hotkeys, self._set_panic_picture = set_hotkeys, set_panic_picture
+        self._scenes_changed = scenes_changed
         self._press = press
 
     def reload(self) -> None:
@@ -117,17 +122,16 @@ class Reloader:
         bindings = bind(new.bindings)
         panic = panic_image(new)
         found = changes(self._settings, new)
-        for command in found.commands:  # applied to a state that is thrown away: what it refuses is refused here
-            ACTIONS[command.action].apply(
-                self._control.state, command.arguments, ActionContext(self._catalog, new.presets)
-            )
+        own = LiveState(self._control.own_look)
+        for command in found.commands:  # what it refuses is refused here, before anything has changed
+            own = ACTIONS[command.action].apply(own, command.arguments, ActionContext(self._catalog, new.presets))
         self._settings = found.settings
-        self._control.presets = new.presets
+        self._control.presets, self._control.scenes, self._control.own_look = new.presets, new.scenes, own.look
         self._set_hotkeys(bindings)
         if "panic_picture" in found.at_once:
             self._set_panic_picture(panic)
         for command in found.commands:
             self._press(command)
         if {"scenes", "presets"} & set(found.at_once):
-            self._set_scenes(new.scenes)
+            self._scenes_changed()
         logger.info("%s", found)

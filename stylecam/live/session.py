@@ -107,11 +107,11 @@ class Session:
         self._own_source, self._own_sinks = source, sinks
         self._read_settings = reload or no_configuration
         self.stats = Stats()
-        self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets)
+        self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets, settings.scenes)
         self._keyboard = Keyboard(
             bind(settings.bindings), settings.hotkeys, self.press, self._clock, terminal_enabled=settings.terminal_keys
         )
-        self._scene_follower = SceneFollower(settings.obs, settings.scenes, self.control, self.press)
+        self._scene_follower = SceneFollower(settings.obs, self.control, self.press)
         self._notifications = Notifications()
         self._stats_file = StatsFile(settings.stats)
         self._main_loop = MainLoop(
@@ -365,7 +365,7 @@ class Session:
             self.control,
             set_hotkeys=self._keyboard.rebind,
             set_panic_picture=pipeline.set_panic_picture,
-            set_scenes=self._scene_follower.replace,
+            scenes_changed=self._scene_follower.submit_again,
             press=self.press,
         )
 

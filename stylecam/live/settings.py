@@ -73,7 +73,8 @@ class Settings(LookSettings, EngineSettings):
     obs: str | None = option(
         None,
         help="Let the scenes of OBS choose the style, as [scenes] in the configuration file says. "
-        "Keep the password in that file, where other users cannot see it.",
+        "Keep the address with its password in that file, where other users cannot see it: "
+        "--obs without an address takes it from there.",
         group=CONTROL, metavar="[ws://:PASSWORD@HOST:PORT]", bare=DEFAULT, place=("obs", "url"), secret=True,
         example="ws://:password@127.0.0.1:4455",
     )  # fmt: skip

@@ -69,7 +69,7 @@ class Option:
         secret: its value must not be shown.
         place: table and key that the template uses; under [run] it can be set as well.
         short: a one-letter flag, such as `-v`.
-        bare: the value of the flag without one, or None if it needs a value.
+        bare: the value of the flag without one, if neither variable nor file has one; None if it needs a value.
         parameter: the name of its parameter in a command's context, from which its variable follows; `name` if empty.
         parse: makes its value of a text, or one key and value of each of several, raising `UsageError`; None where
             the text is the value.

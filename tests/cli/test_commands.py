@@ -188,6 +188,29 @@ def test_hotkeys_in_the_file_and_on_the_command_line_add_up(own_settings: Path) 
     assert settings_of(context).bindings == {"next": "ctrl+alt+up", "quit": ""}
 
 
+@pytest.mark.parametrize(
+    ("words", "variable", "expected"),
+    [
+        ([], None, "ws://:secret@127.0.0.1:4456"),
+        (["--obs"], None, "ws://:secret@127.0.0.1:4456"),
+        (["--obs", "--style", "none"], None, "ws://:secret@127.0.0.1:4456"),
+        (["--obs"], "ws://:other@pc", "ws://:other@pc"),
+        (["--obs", "ws://pc"], "ws://:other@pc", "ws://pc"),
+    ],
+)
+def test_the_flag_obs_without_an_address_takes_the_one_that_is_set_elsewhere(
+    own_settings: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], variable: str | None, expected: str
+) -> None:
+    own_settings.write_text('[obs]\nurl = "ws://:secret@127.0.0.1:4456"\n')
+    if variable is not None:
+        monkeypatch.setenv("STYLECAM_OBS", variable)
+    assert settings_of(run_module.command.make_context("run", words)).obs == expected
+
+
+def test_the_flag_obs_alone_means_an_obs_on_this_computer() -> None:
+    assert settings_of(run_module.command.make_context("run", ["--obs"])).obs == "ws://127.0.0.1:4455"
+
+
 @pytest.fixture
 def two_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
     modes = (Mode("MJPG", 1280, 720, 30.0), Mode("YUYV", 1280, 720, 10.0))

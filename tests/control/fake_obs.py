@@ -18,7 +18,7 @@ import msgpack
 from aiohttp import WSMsgType, web
 
 HOST = "127.0.0.1"
-SCENES = 1 << 2
+CONFIG, SCENES, TRANSITIONS = 1 << 1, 1 << 2, 1 << 4
 NOT_IDENTIFIED, WRONG_PASSWORD, WRONG_VERSION = 4007, 4009, 4010
 SUCCESS, UNKNOWN_REQUEST = 100, 204
 
@@ -56,7 +56,9 @@ class FakeObs:
     Attributes:
         hangs: accept connections and then do nothing.
         silent: answer no requests.
-        overtaking: a scene whose event is sent between the next request and its answer, which has the scene before.
+        overtaking: a scene to which OBS changes between the next request and its answer, which has the scene before.
+        late: how many requests after the start of a transition are still answered with the scene before it.
+        asked: how many requests have come.
     """
 
     def __init__(self, port: int, password: str = "", scene: str = "Scene") -> None:
@@ -65,6 +67,9 @@ class FakeObs:
         self.hangs = False
         self.silent = False
         self.overtaking: str | None = None
+        self.late = 0
+        self.asked = 0
+        self._before, self._late_answers = scene, 0
         self._sessions: set[_Session] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -88,17 +93,26 @@ class FakeObs:
             self._loop = self._thread = None
 
     def switch(self, scene: str) -> None:
-        """Switch to another scene, as the user of OBS does."""
+        """Switch to another scene, as the user of OBS does: the transition begins, and lasts."""
+        self._before, self._late_answers = self.scene, self.late
         self.scene = scene
-        assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(
-            self._broadcast("CurrentProgramSceneChanged", {"sceneName": scene}), self._loop
-        )
+        self.send_event("SceneTransitionStarted", {"transitionName": "Fade"}, TRANSITIONS)
 
-    def send_event(self, event: str, data: dict[str, Any]) -> None:
-        """Send any event about scenes."""
+    def end_transition(self) -> None:
+        """End the transition to the scene of now."""
+        self.send_event("CurrentProgramSceneChanged", {"sceneName": self.scene}, SCENES)
+
+    def change_collection(self, scene: str) -> None:
+        """Load another scene collection, with `scene` on air; until it is loaded, other scenes come by."""
+        self.send_event("CurrentSceneCollectionChanging", {"sceneCollectionName": "Other"}, CONFIG)
+        self.send_event("CurrentProgramSceneChanged", {"sceneName": "passing by"}, SCENES)
+        self.scene = scene
+        self.send_event("CurrentSceneCollectionChanged", {"sceneCollectionName": "Other"}, CONFIG)
+
+    def send_event(self, event: str, data: dict[str, Any], kind: int) -> None:
+        """Send an event of a kind of EventSubscription."""
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(self._broadcast(event, data), self._loop)
+        asyncio.run_coroutine_threadsafe(self._broadcast(event, data, kind), self._loop)
 
     def _serve(self, ready: threading.Event) -> None:
         self._loop = loop = asyncio.new_event_loop()
@@ -118,10 +132,10 @@ class FakeObs:
         for session in list(self._sessions):
             await session.close(1001)
 
-    async def _broadcast(self, event: str, data: dict[str, Any]) -> None:
+    async def _broadcast(self, event: str, data: dict[str, Any], kind: int) -> None:
         for session in tuple(self._sessions):
-            if session.subscriptions is not None and session.subscriptions & SCENES:
-                await session.send(5, {"eventType": event, "eventIntent": SCENES, "eventData": data})
+            if session.subscriptions is not None and session.subscriptions & kind:
+                await session.send(5, {"eventType": event, "eventIntent": kind, "eventData": data})
 
     async def _serve_client(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(protocols=("obswebsocket.json", "obswebsocket.msgpack"))
@@ -161,8 +175,11 @@ class FakeObs:
             supported = data["requestType"] == "GetCurrentProgramScene"
             status = {"result": supported, "code": SUCCESS if supported else UNKNOWN_REQUEST}
             answer = {"requestType": data["requestType"], "requestId": data["requestId"], "requestStatus": status}
+            self.asked += 1
             if supported:
-                answer["responseData"] = {"sceneName": self.scene, "currentProgramSceneName": self.scene}
+                late, self._late_answers = self._late_answers > 0, max(0, self._late_answers - 1)
+                answer["responseData"] = {"currentProgramSceneName": self._before if late else self.scene}
             if self.overtaking is not None:
-                await self._broadcast("CurrentProgramSceneChanged", {"sceneName": self.overtaking})
+                self.scene, self.overtaking = self.overtaking, None
+                await self._broadcast("SceneTransitionStarted", {"transitionName": "Fade"}, TRANSITIONS)
             await session.send(7, answer)

@@ -264,3 +264,38 @@ def test_the_default_of_every_option_of_the_look_can_be_set_by_its_action(
 ) -> None:
     text = "off" if option.default is False else str(option.written_default)
     assert getattr(actions.after(f"{option.name}:{text}").look, option.attribute) == option.default
+
+
+SCENES = {"Chat": "calm", "Game": "great_wave", "Plain": "none", "Calm": "soft"}
+
+
+def in_scenes(catalog: Catalog, own: Look) -> ActionRunner:
+    presets = {"calm": {"style": "udnie", "strength": 0.4}, "soft": {"steadiness": 1.0}}
+    return ActionRunner(ActionContext(catalog, presets, SCENES, own), LiveState(own))
+
+
+def test_a_scene_starts_from_the_sessions_own_look_whatever_came_before_it(catalog: Catalog) -> None:
+    own = Look(catalog.parse("the_scream"), strength=0.9, steadiness=0.3)
+    runner = in_scenes(catalog, own)
+    looks = {}
+    for scene in ("Game", "Chat", "Game", "Calm", "Plain"):
+        look = runner.after(f"scene:{scene}").look
+        assert looks.setdefault(scene, look) == look
+    seen = {scene: (look.label, look.strength, look.steadiness) for scene, look in looks.items()}
+    assert seen == {
+        "Game": ("great_wave", 0.9, 0.3),
+        "Chat": ("udnie", 0.4, 0.3),
+        "Calm": ("the_scream", 0.9, 1.0),
+        "Plain": ("none", 0.9, 0.3),
+    }
+
+
+def test_a_scene_leaves_what_no_preset_may_set_and_ends_a_bypass(catalog: Catalog) -> None:
+    runner = in_scenes(catalog, Look(catalog.parse("udnie")))
+    state = runner.after("mirror:on", "bypass", "strength:0.2", "scene:Game")
+    assert (state.look.mirror, state.look.strength, state.bypass) == (True, 1.0, False)
+
+
+def test_a_scene_that_is_not_listed_is_refused_with_those_that_are(catalog: Catalog) -> None:
+    with pytest.raises(UsageError, match="there is no scene 'Credits'; there are Chat, Game, Plain, Calm"):
+        in_scenes(catalog, Look()).after("scene:Credits")

@@ -22,9 +22,10 @@ from tests.control.running_server import free_port
 from tests.doubles import until
 
 pytest.importorskip("simpleobsws", reason='following OBS needs one more package: pip install "stylecam[obs]"')
-from tests.control.fake_obs import HOST, FakeObs
+from tests.control.fake_obs import HOST, SCENES, FakeObs
 
 STYLES = {"Chat": "great_wave", "Game": "udnie", "Break": "the_scream"}
+CHAT, GAME, BREAK = "scene:Chat", "scene:Game", "scene:Break"
 
 
 @pytest.fixture
@@ -41,8 +42,8 @@ class RunningFollower:
         self.commands: list[str] = []
         self._log = log
         address = f"ws://:{quote(password, safe='')}@{HOST}:{port}"
-        control = CommandQueue(Catalog([]), LiveState())
-        self.follower = SceneFollower(address, STYLES, control, self._take, retry_s=0.01, slowest_retry_s=0.05)
+        self.control = CommandQueue(Catalog([]), LiveState(), scenes=STYLES)
+        self.follower = SceneFollower(address, self.control, self._take, retry_s=0.01, slowest_retry_s=0.05)
 
     @property
     def messages(self) -> list[str]:
@@ -73,10 +74,11 @@ def test_the_current_scene_and_every_change_select_the_style(
     obs: FakeObs, start_follower: Callable[..., RunningFollower]
 ) -> None:
     running = start_follower(obs.port)
-    assert until(lambda: running.commands == ["select:great_wave"])
+    assert until(lambda: running.commands == [CHAT])
     obs.switch("Game")
+    assert until(lambda: running.commands == [CHAT, GAME])
     obs.switch("Break")
-    assert until(lambda: running.commands == ["select:great_wave", "select:udnie", "select:the_scream"])
+    assert until(lambda: running.commands == [CHAT, GAME, BREAK])
     assert running.follower.connected
     assert running.messages == [f"OBS at ws://{HOST}:{obs.port} chooses the style"]
 
@@ -84,16 +86,72 @@ def test_the_current_scene_and_every_change_select_the_style(
 def test_a_scene_without_a_style_changes_nothing(obs: FakeObs, start_follower: Callable[..., RunningFollower]) -> None:
     running = start_follower(obs.port)
     obs.switch("Credits")
-    obs.send_event("SceneCreated", {"sceneName": "Game"})
+    obs.send_event("SceneCreated", {"sceneName": "Game"}, SCENES)
     obs.switch("Game")
-    assert until(lambda: running.commands[-1:] == ["select:udnie"])
-    assert running.commands in (["select:great_wave", "select:udnie"], ["select:udnie"])
+    assert until(lambda: running.commands[-1:] == [GAME])
+    assert running.commands in ([CHAT, GAME], [GAME])
+
+
+def test_the_beginning_of_a_transition_counts_and_not_its_end(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == [CHAT])
+    obs.switch("Game")
+    assert until(lambda: running.commands == [CHAT, GAME])
+    obs.switch("Break")  # before the first transition has ended
+    assert until(lambda: running.commands == [CHAT, GAME, BREAK])
+    asked = obs.asked
+    obs.end_transition()
+    assert until(lambda: obs.asked > asked)
+    assert running.commands == [CHAT, GAME, BREAK]
+
+
+def test_a_scene_that_obs_names_a_moment_after_its_transition_began_is_asked_for_again(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == [CHAT])
+    obs.late = 3
+    obs.switch("Game")
+    assert until(lambda: running.commands == [CHAT, GAME])
+
+
+def test_choosing_a_preview_in_studio_mode_changes_nothing(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == [CHAT])
+    obs.send_event("CurrentPreviewSceneChanged", {"sceneName": "Game"}, SCENES)
+    obs.switch("Break")
+    assert until(lambda: running.commands == [CHAT, BREAK])
+
+
+def test_the_scene_on_air_is_followed_when_it_is_renamed(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == [CHAT])
+    obs.scene = "Game"
+    obs.send_event("SceneNameChanged", {"oldSceneName": "Chat", "sceneName": "Game"}, SCENES)
+    assert until(lambda: running.commands == [CHAT, GAME])
+
+
+def test_another_collection_is_followed_and_obs_is_asked_nothing_while_it_loads(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == [CHAT])
+    asked = obs.asked
+    obs.change_collection("Break")
+    assert until(lambda: running.commands == [CHAT, BREAK])
+    assert obs.asked == asked + 1
 
 
 def test_an_obs_without_a_password_is_followed_too(start_follower: Callable[..., RunningFollower]) -> None:
     obs = FakeObs(free_port(), scene="Game").start()
     running = start_follower(obs.port, "")
-    assert until(lambda: running.commands == ["select:udnie"])
+    assert until(lambda: running.commands == [GAME])
     obs.stop()
 
 
@@ -107,7 +165,7 @@ def test_a_wrong_password_is_reported_once_and_tried_again(
     assert "wants another password" in running.messages[0]
     assert "guessed" not in running.messages[0]
     obs.password = "guessed"
-    assert until(lambda: running.commands == ["select:great_wave"])
+    assert until(lambda: running.commands == [CHAT])
 
 
 def test_an_obs_that_starts_later_is_found(start_follower: Callable[..., RunningFollower]) -> None:
@@ -119,7 +177,7 @@ def test_an_obs_that_starts_later_is_found(start_follower: Callable[..., Running
         "stylecam follows its scenes as soon as it is"
     ]
     obs = FakeObs(port, "sécret/@:?", "Break").start()
-    assert until(lambda: running.commands == ["select:the_scream"])
+    assert until(lambda: running.commands == [BREAK])
     obs.stop()
 
 
@@ -127,13 +185,13 @@ def test_an_obs_that_ends_and_comes_back_is_followed_again(
     obs: FakeObs, start_follower: Callable[..., RunningFollower]
 ) -> None:
     running = start_follower(obs.port)
-    assert until(lambda: running.commands == ["select:great_wave"])
+    assert until(lambda: running.commands == [CHAT])
     obs.stop()
     assert until(lambda: "has gone" in running.messages[-1])
     assert not running.follower.connected
     obs.scene = "Game"
     obs.start()
-    assert until(lambda: running.commands == ["select:great_wave", "select:udnie"])
+    assert until(lambda: running.commands == [CHAT, GAME])
     assert running.messages[-1] == running.messages[0]
 
 
@@ -141,12 +199,12 @@ def test_a_style_chosen_by_hand_stays_when_the_connection_comes_back_to_the_same
     obs: FakeObs, start_follower: Callable[..., RunningFollower]
 ) -> None:
     running = start_follower(obs.port)
-    assert until(lambda: running.commands == ["select:great_wave"])
+    assert until(lambda: running.commands == [CHAT])
     obs.stop()
     obs.start()
     assert until(lambda: obs.identified == 1)
     obs.switch("Game")
-    assert until(lambda: running.commands == ["select:great_wave", "select:udnie"])
+    assert until(lambda: running.commands == [CHAT, GAME])
 
 
 def test_an_answer_that_a_change_of_scene_has_overtaken_is_ignored(
@@ -154,10 +212,7 @@ def test_an_answer_that_a_change_of_scene_has_overtaken_is_ignored(
 ) -> None:
     obs.overtaking = "Game"
     running = start_follower(obs.port)
-    assert until(lambda: running.commands != [])
-    obs.switch("Break")
-    assert until(lambda: running.commands[-1] == "select:the_scream")
-    assert running.commands == ["select:udnie", "select:the_scream"]
+    assert until(lambda: running.commands == [GAME])
 
 
 def test_an_obs_that_ends_before_it_has_answered_is_noticed_at_once(
@@ -171,16 +226,17 @@ def test_an_obs_that_ends_before_it_has_answered_is_noticed_at_once(
     assert until(lambda: "has gone" in " ".join(running.messages))
     obs.silent = False
     obs.start()
-    assert until(lambda: running.commands == ["select:great_wave"])
+    assert until(lambda: running.commands == [CHAT])
 
 
 def test_the_style_of_the_current_scene_can_be_changed(
     obs: FakeObs, start_follower: Callable[..., RunningFollower]
 ) -> None:
     running = start_follower(obs.port)
-    assert until(lambda: running.commands == ["select:great_wave"])
-    running.follower.replace({**STYLES, "Chat": "udnie"})
-    assert until(lambda: running.commands == ["select:great_wave", "select:udnie"])
+    assert until(lambda: running.commands == [CHAT])
+    running.control.scenes = {**STYLES, "Chat": "udnie"}
+    running.follower.submit_again()
+    assert until(lambda: running.commands == [CHAT, CHAT])
 
 
 def test_another_program_at_the_port_is_reported_and_tried_again(
@@ -243,6 +299,15 @@ def test_the_pauses_between_two_attempts_grow_to_a_limit(
     assert pauses[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
 
 
+@pytest.mark.parametrize(
+    ("address", "slowest_s"),
+    [("ws://127.0.0.1", 2.0), ("ws://localhost", 2.0), ("ws://[::1]", 2.0), ("ws://192.0.2.7", 30.0), ("ws://pc", 30.0)],
+)
+def test_an_obs_on_this_computer_is_looked_for_every_other_second(address: str, slowest_s: float) -> None:
+    follower = SceneFollower(address, CommandQueue(Catalog([]), LiveState()), lambda _: None)
+    assert follower.slowest_retry_s == slowest_s
+
+
 def test_without_the_library_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -278,24 +343,13 @@ def test_the_password_is_not_shown() -> None:
     assert "secret" not in repr(address) + address.url
 
 
-def test_a_scene_stands_for_a_preset_or_a_style(catalog: Catalog) -> None:
-    control = CommandQueue(catalog, LiveState(), {"calm": {"style": "udnie"}, "udnie": {"style": "great_wave"}})
-    follower = SceneFollower(None, {"A": "calm", "B": "great_wave", "C": "udnie"}, control, lambda _: None)
-    commands = [str(follower.command_for_scene(name)) for name in "ABC"]
-    assert commands == ["preset:calm", "select:great_wave", "preset:udnie"]
-    assert follower.command_for_scene("D") is None
-    follower.replace({"D": "none"})
-    assert follower.command_for_scene("A") is None
-    assert str(follower.command_for_scene("D")) == "select:none"
-
-
 def test_without_an_address_nothing_is_followed(catalog: Catalog) -> None:
-    follower = SceneFollower(None, {}, CommandQueue(catalog, LiveState()), lambda _: None)
+    follower = SceneFollower(None, CommandQueue(catalog, LiveState()), lambda _: None)
     follower.start()
-    follower.replace({})
+    follower.submit_again()
     follower.stop()
 
 
 def test_an_address_that_is_none_is_refused(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="--obs is not an address"):
-        SceneFollower("http://studio", {}, CommandQueue(catalog, LiveState()), lambda _: None)
+        SceneFollower("http://studio", CommandQueue(catalog, LiveState()), lambda _: None)

@@ -81,6 +81,7 @@ class Run:
     bindings: list[Bindings] = field(default_factory=list)
     covers: list[Image] = field(default_factory=list)
     scenes: list[Mapping[str, str]] = field(default_factory=list)
+    """Those in force whenever the follower of OBS was told."""
     commands: list[str] = field(default_factory=list)
     file: Settings | StylecamError = START
 
@@ -101,8 +102,8 @@ def run(catalog: Catalog, caplog: pytest.LogCaptureFixture) -> Run:
     take: Callable[[Command], None] = lambda command: parts.commands.append(str(command))  # noqa: E731
     parts.reloader = Reloader(
         START, parts.read, catalog, parts.control,
-        set_hotkeys=parts.bindings.append, set_panic_picture=parts.covers.append, set_scenes=parts.scenes.append,
-        press=take,
+        set_hotkeys=parts.bindings.append, set_panic_picture=parts.covers.append,
+        scenes_changed=lambda: parts.scenes.append(parts.control.scenes), press=take,
     )  # fmt: skip
     return parts
 
@@ -118,6 +119,18 @@ def test_presets_scenes_hotkeys_and_style_are_applied(run: Run) -> None:
     assert "ctrl+alt+right" in [str(combo) for combo in run.bindings[-1]]
     assert run.commands == ["select:great_wave"]
     assert run.reported == ["the configuration is read again; new from now on: style, hotkey, presets, scenes"]
+
+
+def test_what_a_scene_starts_from_is_what_the_file_says_now(run: Run, catalog: Catalog) -> None:
+    run.control.own_look = replace(run.control.own_look, mix=catalog.parse("udnie"), steadiness=0.3)
+    run.file = replace(START, strength=0.6)
+    run.reloader.reload()
+    own = run.control.own_look
+    assert (own.label, own.strength, own.steadiness) == ("udnie", 0.6, 0.3)
+    run.file = replace(START, style="great_wave", steadiness=1.0)
+    run.reloader.reload()
+    own = run.control.own_look
+    assert (own.label, own.strength, own.steadiness) == ("great_wave", 1.0, 1.0)
 
 
 def test_a_panic_picture_is_applied_and_removing_it_restores_the_card(run: Run, tmp_path: Path) -> None:

@@ -86,6 +86,18 @@ class ObsStudio:
         assert self._connection is not None, "OBS is not running"
         return self._connection.call(request, data)
 
+    def create_scene(self, name: str) -> None:
+        """Create an empty scene. One of this name that was just removed may live on for a moment in a transition."""
+
+        def create() -> bool:
+            try:
+                self.call("CreateScene", sceneName=name)
+            except ObsRequestError:
+                return False
+            return True
+
+        wait_for(f"a new scene {name}", create)
+
     def picture(self, source: str) -> Image:
         """Return what `source` or a scene of this name shows now, in the canvas's size."""
         answer = self.call(

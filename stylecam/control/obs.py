@@ -274,7 +274,7 @@ def _connection_message(outcome: BaseException | None, address: ObsAddress, was_
         which = "another" if address.password else "a"
         return (
             f"OBS at {url} wants {which} password: its Tools > WebSocket Server Settings > Show Connect Info shows it; "
-            "write url = \"ws://:PASSWORD@HOST:PORT\" under [obs] with: stylecam config edit"
+            'write url = "ws://:PASSWORD@HOST:PORT" under [obs] with: stylecam config edit'
         )
     if was_connected or outcome is None:
         return f"OBS at {url} has gone; stylecam follows its scenes again when it is back"

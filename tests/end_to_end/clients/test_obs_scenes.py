@@ -132,9 +132,7 @@ def timed(obs: ObsStudio, following: FollowingStylecam, label: str) -> float:
     return float(p50) / 1000
 
 
-def test_the_scene_on_air_and_each_cut_to_another_choose_the_look(
-    obs: ObsStudio, following: FollowingStylecam
-) -> None:
+def test_the_scene_on_air_and_each_cut_to_another_choose_the_look(obs: ObsStudio, following: FollowingStylecam) -> None:
     assert timed(obs, following, "cut") < SLOW_FADE_S / 2
     on_air(obs, "Credits")
     on_air(obs, "Chat")

@@ -270,14 +270,14 @@ SCENES = {"Chat": "calm", "Game": "great_wave", "Plain": "none", "Calm": "soft"}
 
 
 def in_scenes(catalog: Catalog, own: Look) -> ActionRunner:
-    presets = {"calm": {"style": "udnie", "strength": 0.4}, "soft": {"steadiness": 1.0}}
+    presets: dict[str, Preset] = {"calm": {"style": "udnie", "strength": 0.4}, "soft": {"steadiness": 1.0}}
     return ActionRunner(ActionContext(catalog, presets, SCENES, own), LiveState(own))
 
 
 def test_a_scene_starts_from_the_sessions_own_look_whatever_came_before_it(catalog: Catalog) -> None:
     own = Look(catalog.parse("the_scream"), strength=0.9, steadiness=0.3)
     runner = in_scenes(catalog, own)
-    looks = {}
+    looks: dict[str, Look] = {}
     for scene in ("Game", "Chat", "Game", "Calm", "Plain"):
         look = runner.after(f"scene:{scene}").look
         assert looks.setdefault(scene, look) == look

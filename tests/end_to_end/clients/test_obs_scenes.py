@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,7 +126,7 @@ def timed(obs: ObsStudio, following: FollowingStylecam, label: str) -> float:
     taken = []
     for number in range(TIMES):
         scene, style = styles[number % 2]
-        taken.append(following.seconds_until(style, lambda scene=scene: on_air(obs, scene)))
+        taken.append(following.seconds_until(style, partial(on_air, obs, scene)))
         wait_for_the_end_of_the_fade(obs)
     p50, p95 = np.percentile(taken, (50, 95)) * 1000
     print(f"\nscene to style, {label}: n {TIMES}, p50 {p50:.0f}, p95 {p95:.0f} ms")

@@ -188,9 +188,17 @@ def find_page_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | Non
 
 
 def start_server(
-    settings: Settings, context: ServerContext, sink: MjpegSink, closing: contextlib.ExitStack, *, required: bool
+    settings: Settings,
+    context: ServerContext,
+    sink: MjpegSink,
+    closing: contextlib.ExitStack,
+    *,
+    required: bool,
+    socket_path: Path | None = None,
 ) -> Server | None:
     """Start the server that shows the frames of `sink`, name the sink after its address and let `closing` stop it.
+
+    With a `socket_path` it listens at a Unix socket too.
 
     Returns:
         The server; None if it cannot start, the page is not `required` and no port was requested.
@@ -198,7 +206,7 @@ def start_server(
     Raises:
         ServerUnavailableError: the requested port or address cannot be used.
     """
-    server = Server(context, _server_address(settings, sink), settings.token)
+    server = Server(context, _server_address(settings, sink), settings.token, socket_path)
     closing.callback(server.stop)  # before it starts: an interrupt may come between the two
     try:
         server.start()

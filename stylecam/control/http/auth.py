@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from stylecam.control.http.address import Address, is_ip
+from stylecam.control.http.local_socket import is_local
 from stylecam.errors import UsageError
 
 MAX_BODY_BYTES = 64 * 1024
@@ -37,6 +38,13 @@ class Authenticator:
 
     def refusal(self, request: web.Request) -> web.Response | None:
         """Return the error response to `request`, or None if it is allowed."""
+        # Through the Unix socket comes only who the system says is the user.
+        refused = None if is_local(_socket(request)) else self._refusal_at_port(request)
+        if refused is None and (request.content_length or 0) > MAX_BODY_BYTES:
+            return error_response(413, f"the body is larger than {MAX_BODY_BYTES // 1024} KiB")
+        return refused
+
+    def _refusal_at_port(self, request: web.Request) -> web.Response | None:
         host = request.headers.get("Host", "")
         if not self._is_our_host(host):
             return error_response(403, f"this is served as {self._address.host} only, not as {host[:60]!r}")
@@ -45,12 +53,20 @@ class Authenticator:
             return error_response(403, f"requests from {origin[:60]!r} are not answered")
         if not self._has_credentials(request):
             return error_response(401, "the token is missing or wrong; open the link that stylecam prints")
-        if (request.content_length or 0) > MAX_BODY_BYTES:
-            return error_response(413, f"the body is larger than {MAX_BODY_BYTES // 1024} KiB")
         return None
 
+    def knows(self, head: bytes) -> bool:
+        """Return True if the header of a request carries the token or the cookie; it has yet to be checked properly."""
+        found = _CREDENTIAL.findall(head)
+        return any(hmac.compare_digest(text, known) for text in found for known in (self._token, self._cookie.encode()))
+
     def has_token(self, request: web.Request) -> bool:
-        """Return True if the token is in the address or the `Authorization` header; a cookie alone does not count."""
+        """Return True if the token is in the address or the `Authorization` header; a cookie alone does not count.
+
+        A request through the Unix socket needs no token.
+        """
+        if is_local(_socket(request)):
+            return True
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         tokens = [request.query.get("token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
         return any(_equal(text, self._token) for text in tokens)
@@ -98,6 +114,8 @@ def auth_middleware(authenticator: Authenticator) -> Middleware:
             response = web.Response(status=401, text=_LOCKED, content_type="text/html")
         if not response.prepared:
             response.headers.update(HEADERS)
+            if response.status in (401, 403):
+                response.force_close()  # strangers keep no connection
         return response
 
     return middleware
@@ -146,7 +164,13 @@ def _equal(text: str, expected: bytes) -> bool:
     return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), expected)
 
 
+def _socket(request: web.Request) -> object:
+    return None if request.transport is None else request.transport.get_extra_info("socket")
+
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}")
+_CREDENTIAL = re.compile(rb"(?:=|bearer +)([A-Za-z0-9_-]{8,128})", re.IGNORECASE)
+"""What may be a token or a cookie in the header of a request."""
 
 
 def new_token() -> str:

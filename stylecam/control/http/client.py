@@ -5,14 +5,17 @@ Nothing heavy is imported, because a desktop shortcut that runs `stylecam ctl` s
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 from stylecam.control.actions import Command
 from stylecam.control.http.instances import Instance, running_instances
+from stylecam.control.http.local_socket import LocalConnection, address
 from stylecam.errors import CommandRefusedError, NotRunningError, UsageError
 
 TIMEOUT_S = 15.0
@@ -31,7 +34,7 @@ def find_instance(pid: int | None = None) -> Instance:
         raise NotRunningError(f"process {pid} is no running stylecam of yours; leave it out to reach the newest")
     if not found:
         raise NotRunningError("no stylecam is running; start one with `stylecam run`, in another terminal")
-    served = [instance for instance in found if instance.port]
+    served = [instance for instance in found if instance.port or instance.socket]
     if not served:
         raise NotRunningError(
             f"the running stylecam (process {found[0].pid}) cannot be reached, as it was started with --no-server"
@@ -40,11 +43,14 @@ def find_instance(pid: int | None = None) -> Instance:
 
 
 class Client:
-    """A connection to the server of one running stylecam. Not thread-safe."""
+    """A connection to the server of one running stylecam, through its Unix socket if it has one. Not thread-safe."""
 
     def __init__(self, instance: Instance, timeout_s: float = TIMEOUT_S) -> None:
         self.instance = instance
-        self._connection = http.client.HTTPConnection(urlsplit(instance.url).netloc, timeout=timeout_s)
+        if instance.socket:
+            self._connection: http.client.HTTPConnection = LocalConnection(Path(instance.socket), timeout_s)
+        else:
+            self._connection = http.client.HTTPConnection(urlsplit(instance.url).netloc, timeout=timeout_s)
 
     def __enter__(self) -> Client:
         return self
@@ -87,11 +93,11 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise NotRunningError(
-                f"stylecam (process {self.instance.pid}) does not answer at {self.instance.url}: "
+                f"stylecam (process {self.instance.pid}) does not answer at {self.instance.place}: "
                 f"{str(error) or type(error).__name__}; start it anew if it hangs"
             ) from error
         if answer is None:
-            raise NotRunningError(f"what answers at {self.instance.url} is no stylecam")
+            raise NotRunningError(f"what answers at {self.instance.place} is no stylecam")
         if response.status == http.client.OK:
             return answer
         complaint = str(answer.get("error") or f"the server answered {response.status}")
@@ -115,17 +121,23 @@ async def _watch(instance: Instance, on_message: Callable[[dict[str, Any]], None
     import aiohttp
 
     headers = {"Authorization": f"Bearer {instance.token}"}
+    timeout = aiohttp.ClientTimeout(connect=TIMEOUT_S)
     try:
-        async with (
-            aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(connect=TIMEOUT_S)) as session,
-            session.ws_connect(f"{instance.url}api/live", heartbeat=TIMEOUT_S) as socket,
-        ):
+        async with contextlib.AsyncExitStack() as closing:
+            connector = None
+            if instance.socket:
+                connector = aiohttp.UnixConnector(closing.enter_context(address(Path(instance.socket))))
+            session = await closing.enter_async_context(
+                aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector)
+            )
+            url = "http://localhost/" if instance.socket else instance.url
+            socket = await closing.enter_async_context(session.ws_connect(f"{url}api/live", heartbeat=TIMEOUT_S))
             async for message in socket:
                 if isinstance(message.data, str) and (answer := _object(message.data)) is not None:
                     on_message(answer)
     except (aiohttp.ClientError, OSError) as error:
         raise NotRunningError(
-            f"stylecam (process {instance.pid}) does not answer at {instance.url}: {str(error) or type(error).__name__}"
+            f"stylecam (process {instance.pid}) does not answer at {instance.place}: {str(error) or type(error).__name__}"
         ) from error
 
 

@@ -32,7 +32,8 @@ class Instance:
         outputs: the names of its open outputs.
         host: where its server listens; empty without a server.
         port: 0 without a server.
-        token: the token that its server requires.
+        token: the token that its server requires at the port.
+        socket: the path of its server's Unix socket; empty without one.
     """
 
     pid: int
@@ -42,6 +43,12 @@ class Instance:
     host: str = ""
     port: int = 0
     token: str = ""
+    socket: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where its server is, for people."""
+        return self.url if self.port else self.socket
 
     @property
     def url(self) -> str:
@@ -50,10 +57,15 @@ class Instance:
 
 
 def current_instance(
-    wanted: Sequence[str], outputs: Sequence[str], host: str = "", port: int = 0, token: str = ""
+    wanted: Sequence[str], outputs: Sequence[str], host: str = "", port: int = 0, token: str = "", socket: str = ""
 ) -> Instance:
     """Return the instance that this process is."""
-    return Instance(os.getpid(), time.monotonic(), tuple(wanted), tuple(outputs), host, port, token)
+    return Instance(os.getpid(), time.monotonic(), tuple(wanted), tuple(outputs), host, port, token, socket)
+
+
+def socket_path(folder: Path) -> Path:
+    """Return where in the runtime folder the Unix socket of this process lies."""
+    return folder / f"instance-{os.getpid()}.sock"
 
 
 @contextlib.contextmanager
@@ -75,20 +87,24 @@ def registered(instance: Instance) -> Iterator[Path]:
 
 
 def running_instances() -> list[Instance]:
-    """Return the running instances, newest first, and delete the files of those that have ended."""
-    found = []
+    """Return the running instances, newest first, and delete the files of those that have ended.
+
+    One that could not write its file, as the disk was full, is found by its Unix socket.
+    """
+    found: dict[int, Instance] = {}
     for folder in runtime_folder.runtime_folders():
-        for path in sorted(folder.glob("instance-*.json")):
-            instance, pid_exists = _read(path), _pid_exists(path)
+        for path in sorted(folder.glob("instance-*.*")):  # .json before .sock
+            pid = _pid(path)
+            instance = Instance(pid, 0.0, socket=str(path)) if path.suffix == ".sock" else _read(path)
             try:
-                running = file_lock.is_locked(path)
+                running = file_lock.process_exists(pid) if path.suffix == ".sock" else file_lock.is_locked(path)
             except OSError:  # it has just been deleted, or the file system has no locks
-                running = pid_exists
+                running = file_lock.process_exists(pid)
             if running and instance is not None:
-                found.append(instance)
-            elif not running and not pid_exists:
+                found.setdefault(instance.pid, instance)
+            elif not running and not file_lock.process_exists(pid):
                 _remove(path)
-    return sorted(found, key=lambda instance: instance.started, reverse=True)
+    return sorted(found.values(), key=lambda instance: instance.started, reverse=True)
 
 
 def check_outputs_free(requested: Sequence[str]) -> None:
@@ -125,9 +141,9 @@ def _devices(requested: Sequence[str]) -> set[str]:
     return {f"virtual camera {device}" for kind, _, device in parts if kind == "virtual" and device}
 
 
-def _pid_exists(path: Path) -> bool:
+def _pid(path: Path) -> int:
     number = path.stem.rpartition("-")[2]
-    return number.isdecimal() and file_lock.process_exists(int(number))
+    return int(number) if number.isdecimal() and len(number) < 20 else 0
 
 
 def _remove(path: Path) -> None:
@@ -141,7 +157,7 @@ def _read(path: Path) -> Instance | None:
         instance = Instance(**{**values, "wanted": tuple(values["wanted"]), "outputs": tuple(values["outputs"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    texts = (instance.host, instance.token, *instance.wanted, *instance.outputs)
+    texts = (instance.host, instance.token, instance.socket, *instance.wanted, *instance.outputs)
     numbers = (instance.pid, instance.port)
     if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
         return None

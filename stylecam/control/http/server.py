@@ -7,13 +7,15 @@ import errno
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import http_exceptions, web
 
+from stylecam.control.http import local_socket
 from stylecam.control.http.address import Address, url
 from stylecam.control.http.auth import MAX_BODY_BYTES, Authenticator, auth_middleware, new_token
-from stylecam.control.http.connection_limit import HEADER_TIMEOUT_S, MAX_CONNECTIONS, ConnectionLimit
+from stylecam.control.http.connection_limit import ConnectionLimit, Limits
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.routes import ApiRoutes
 from stylecam.control.http.static import PageRoutes
@@ -24,7 +26,11 @@ DEFAULT_PORT = 8765
 PORTS_TRIED = 20
 START_S, STOP_S = 10.0, 3.0
 KEEP_ALIVE_S = 75.0
-"""A connection without a request for this long is closed."""
+"""A connection without a request for this long is closed; one without credentials at once."""
+LINGERING_S = 1.0
+"""How long to read on, after the answer, from a client that has not sent all of its request."""
+BACKLOG = 1024
+"""Connections that the system completes before they are accepted; one above this tries again after a second."""
 
 
 class Server:
@@ -33,11 +39,25 @@ class Server:
     The server has a thread of its own. The `send_` methods may be called from any thread and never block.
     """
 
-    def __init__(self, context: ServerContext, address: Address | None = None, token: str | None = None) -> None:
-        """Prepare the server; no port means the first free one from 8765 on, no `token` a random one."""
+    def __init__(
+        self,
+        context: ServerContext,
+        address: Address | None = None,
+        token: str | None = None,
+        socket_path: Path | None = None,
+    ) -> None:
+        """Prepare the server.
+
+        Args:
+            context: the live session.
+            address: where to listen; no port means the first free one from 8765 on.
+            token: what links must carry; None for a random one.
+            socket_path: where to make a Unix socket as well, in a folder that is private to this user; None for none.
+        """
         self.address = address or Address()
         self.port = self.address.port or DEFAULT_PORT
         self.token = token or new_token()
+        self.socket_path = socket_path if local_socket.is_available() else None
         self._context = context
         self._feed = StateFeed(context)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -126,30 +146,38 @@ class Server:
             ready.set()
 
     async def _live(self, ready: threading.Event) -> None:
-        """Open the port, serve until `stop`, and close everything."""
+        """Open the port and the Unix socket, serve until `stop`, and close everything."""
+        authenticator = Authenticator(self.address, self.token)
         runner = web.AppRunner(
-            self._application(), access_log=None, logger=_LOG, shutdown_timeout=0.2, keepalive_timeout=KEEP_ALIVE_S
-        )
+            self._application(authenticator), access_log=None, logger=_LOG, shutdown_timeout=0.2,
+            keepalive_timeout=KEEP_ALIVE_S, lingering_time=LINGERING_S,
+        )  # fmt: skip
         await runner.setup()
         try:
             assert runner.server is not None
-            limit = ConnectionLimit(runner.server, MAX_CONNECTIONS, HEADER_TIMEOUT_S)
-            listening = await self._listen(limit)
+            limits = [ConnectionLimit(runner.server, Limits(), authenticator.knows)]
+            listening = [await self._listen(limits[0])]
+            if self.socket_path is not None:
+                limits.append(_local_limit(runner.server))
+                listening += await self._listen_locally(limits[1])
             self._context.broadcast.attach(asyncio.get_running_loop())
             with self._lock:
                 self._loop = asyncio.get_running_loop()
             ready.set()
             await self._stopping.wait()
-            listening.close()
-            limit.close()
+            for server in listening:
+                server.close()
+            for limit in limits:
+                limit.close()
         finally:
             with self._lock:
                 self._loop = None
             self._context.broadcast.detach()
             await runner.cleanup()
+            if self.socket_path is not None:
+                self.socket_path.unlink(missing_ok=True)
 
-    def _application(self) -> web.Application:
-        authenticator = Authenticator(self.address, self.token)
+    def _application(self, authenticator: Authenticator) -> web.Application:
         application = web.Application(middlewares=[auth_middleware(authenticator)], client_max_size=MAX_BODY_BYTES)
         application.add_routes(ApiRoutes(self._context, authenticator).routes())
         application.add_routes(PageRoutes(self._context.broadcast, authenticator).routes())
@@ -164,11 +192,22 @@ class Server:
         for port in ports:
             self.port = port
             try:
-                return await asyncio.get_running_loop().create_server(limit, self.address.host, port)
+                return await asyncio.get_running_loop().create_server(limit, self.address.host, port, backlog=BACKLOG)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or port == ports[-1]:
                     raise
         raise AssertionError("unreachable: the last port either works or raises")
+
+    async def _listen_locally(self, limit: ConnectionLimit) -> list[asyncio.Server]:
+        """Listen at the Unix socket; where it cannot be had, the port has to do."""
+        assert self.socket_path is not None
+        try:
+            listening = local_socket.listen(self.socket_path)
+        except OSError as error:
+            _LOG.info("%s cannot be made: %s", self.socket_path, error.strerror or error)
+            self.socket_path = None
+            return []
+        return [await asyncio.get_running_loop().create_unix_server(limit, sock=listening)]
 
     def _reason(self, error: Exception) -> str:
         host = self.address.host
@@ -183,6 +222,11 @@ class Server:
             f"port {self.port} is in use by another program; "
             f"choose another with --listen {host}:{other} or --output web:{other}"
         )
+
+
+def _local_limit(server: web.Server) -> ConnectionLimit:
+    limits = Limits(local_socket.MAX_CONNECTIONS, strangers=0, waiting=local_socket.MAX_CONNECTIONS)
+    return ConnectionLimit(server, limits, lambda _: True, local_socket.peer_is_user)
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

@@ -8,6 +8,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +30,7 @@ from stylecam.control.http import instances
 from stylecam.errors import SinkError, SourceError, StylecamError
 from stylecam.live.settings import Settings
 from stylecam.system.service.notify import Notifier
+from stylecam.utils import runtime_folder
 from stylecam.utils.options import option
 from stylecam.utils.text import printable
 
@@ -135,7 +137,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
         return settings_for(retry)
 
     status = StatusLine(terminal, context.params["verbose"])
-    session = Session(settings, catalog, reload=reread)
+    session = Session(settings, catalog, reload=reread, runtime_folder=_runtime_folder())
     signals = SignalHandlers(session)
 
     def started() -> None:
@@ -154,16 +156,28 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
         return session.run(started, tick, manager.stopping)
 
 
+def _runtime_folder() -> Path | None:
+    """Return the folder for the run's socket; without one the call goes on."""
+    try:
+        return runtime_folder.make_runtime_folder()
+    except OSError as error:
+        logger.warning("there is no private folder for the files of a running stylecam: %s", error)
+        return None
+
+
 @contextlib.contextmanager
 def _findable(session: Session, settings: Settings) -> Iterator[None]:
     """Let `stylecam ctl`, and a second `stylecam run`, know of this one; where they cannot, the call goes on."""
     names = [sink.name for sink in session.sinks]
+    server = session.server
+    address = ("", 0, "", "")
+    if server is not None:
+        address = (server.host, server.port, server.token, str(server.socket_path or ""))
     with contextlib.ExitStack() as closing:
         try:
-            server = session.server
-            address = ("", 0, "") if server is None else (server.host, server.port, server.token)
             found = instances.current_instance(settings.outputs, names, *address)
             closing.enter_context(instances.registered(found))
         except OSError as error:
-            logger.warning("stylecam ctl will not find this stylecam: %s", error)
+            if not address[-1]:  # the socket is found without its file
+                logger.warning("stylecam ctl will not find this stylecam: %s", error)
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -12,6 +13,7 @@ import cv2
 from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.http.context import ServerContext
+from stylecam.control.http.instances import socket_path
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.keyboard.bindings import Bindings, bind
@@ -86,6 +88,7 @@ class Session:
         source: Source | None = None,
         sinks: Sequence[Sink] | None = None,
         reload: Callable[[], Settings] | None = None,
+        runtime_folder: Path | None = None,
     ) -> None:
         """Check the settings; nothing is opened yet.
 
@@ -96,6 +99,7 @@ class Session:
             source: replaces the source that the settings name; not open.
             sinks: replace the outputs that the settings name; not open.
             reload: reads the configuration again; None where there is none.
+            runtime_folder: the private folder where other programs of this user find the run; None for none.
 
         Raises:
             StylecamError: something in the settings makes no sense.
@@ -106,6 +110,7 @@ class Session:
         self._clock = clock or SystemClock()
         self._own_source, self._own_sinks = source, sinks
         self._read_settings = reload or no_configuration
+        self._runtime_folder = runtime_folder
         self.stats = Stats()
         self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets, settings.scenes)
         self._keyboard = Keyboard(
@@ -326,7 +331,11 @@ class Session:
         context = ServerContext(
             self.control, self._catalog, page.broadcast, self.describe, self._report_json, names, thumbnails
         )
-        server = start_server(self._settings, context, page, self._closing, required=page in self._devices.sinks)
+        server = start_server(
+            self._settings, context, page, self._closing,
+            required=page in self._devices.sinks,
+            socket_path=None if self._runtime_folder is None else socket_path(self._runtime_folder),
+        )  # fmt: skip
         if server is not None:
             self._closing.enter_context(notices_on_page(server))
             if page not in self._devices.sinks:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from stylecam.control.commands import CommandQueue
@@ -53,7 +54,13 @@ class Response:
 class RunningServer:
     """A server whose commands are applied by a thread, as a pipeline does, and an open web sink."""
 
-    def __init__(self, catalog: Catalog, address: Address | None = None, thumbnails: Thumbnails | None = None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        address: Address | None = None,
+        thumbnails: Thumbnails | None = None,
+        socket_path: Path | None = None,
+    ) -> None:
         self.control = CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
         self.sink = MjpegSink()
         self.sink.open(SIZE, 30)
@@ -67,7 +74,7 @@ class RunningServer:
             thumbnails,
         )
         self.recording: str | None = None
-        self.server = Server(context, address or Address(HOST, free_port()), TOKEN)
+        self.server = Server(context, address or Address(HOST, free_port()), TOKEN, socket_path)
         self._woken, self._stopped = threading.Event(), threading.Event()
         self.control.wake = self._woken.set
         self._applier = threading.Thread(target=self._apply_commands)
@@ -149,13 +156,14 @@ class RunningServer:
 class RunningServerWithPresets(RunningServer):
     """A running server with presets and deferred commands: a snapshot returns a file name, a recording is refused."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        super().__init__(catalog)
+    def __init__(self, catalog: Catalog, socket_path: Path | None = None) -> None:
+        super().__init__(catalog, socket_path=socket_path)
         self.control.presets = {"calm": {"style": "great_wave", "strength": 0.5}, "wild": {"style": "the_scream"}}
 
     @cached_property
     def instance(self) -> Instance:
-        return current_instance(["web"], ["web"], HOST, self.server.port, self.server.token)
+        path = str(self.server.socket_path or "")
+        return current_instance(["web"], ["web"], HOST, self.server.port, self.server.token, path)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
         return {**super().describe(state), "presets": list(self.control.presets)}

@@ -136,8 +136,9 @@ async def _watch(instance: Instance, on_message: Callable[[dict[str, Any]], None
                 if isinstance(message.data, str) and (answer := _object(message.data)) is not None:
                     on_message(answer)
     except (aiohttp.ClientError, OSError) as error:
+        reason = str(error) or type(error).__name__
         raise NotRunningError(
-            f"stylecam (process {instance.pid}) does not answer at {instance.place}: {str(error) or type(error).__name__}"
+            f"stylecam (process {instance.pid}) does not answer at {instance.place}: {reason}"
         ) from error
 
 

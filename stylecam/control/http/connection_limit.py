@@ -19,7 +19,7 @@ from aiohttp import web
 
 MAX_CONNECTIONS = 256
 """Sixty-four pages with about four connections each. A process may usually open a thousand files."""
-MAX_STRANGERS = 32
+MAX_STRANGERS = 8
 """Those whose request has no credentials; they are refused, and closed at once."""
 MAX_WAITING = 256
 """Connections that have sent no complete header yet; the one that has waited longest is closed for a further one."""

@@ -12,6 +12,7 @@ import pytest
 
 from stylecam.control.http import server as server_module
 from stylecam.control.http.address import HOST
+from stylecam.control.http.connection_limit import Limits
 from stylecam.models.catalog import Catalog
 from tests.control.running_server import PATIENCE_S, TOKEN, RunningServer
 from tests.doubles import until
@@ -19,8 +20,8 @@ from tests.doubles import until
 
 @pytest.fixture
 def limited_server(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
-    """Run a server that accepts three connections."""
-    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    """Run a server that has three places for the user, one for strangers, and lets three connections wait."""
+    monkeypatch.setattr(server_module, "Limits", lambda *_, **__: Limits(most=3, strangers=1, waiting=3))
     with RunningServer(catalog) as running_server:
         yield running_server
 
@@ -34,28 +35,49 @@ def close(connections: list[socket.socket]) -> None:
         connection.close()
 
 
-def test_a_connection_over_the_limit_is_refused_until_another_closes(limited_server: RunningServer) -> None:
-    idle = open_connections(limited_server, 3)
-    response = limited_server.request("/api/state")
-    assert response.status == 503
-    assert response.headers["Connection"] == "close"
-    assert json.loads(response.body)["error"].startswith("3 connections are open already")
-    close(idle)
-    assert until(lambda: limited_server.request("/api/state").status == 200)
-
-
-def test_connections_kept_alive_after_a_request_count_too(limited_server: RunningServer) -> None:
+def test_connections_kept_alive_are_counted_until_one_closes(limited_server: RunningServer) -> None:
     open_ones = open_connections(limited_server, 3)
     for connection in open_ones:
         connection.sendall(f"GET /api/stats HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
         assert connection.recv(12) == b"HTTP/1.1 200"
-    assert limited_server.request("/api/state").status == 503
+    response = limited_server.request("/api/state")
+    assert response.status == 503
+    assert response.headers["Connection"] == "close"
+    assert json.loads(response.body)["error"].startswith("3 connections are open already")
     close(open_ones)
     assert until(lambda: limited_server.request("/api/state").status == 200)
 
 
+def test_silent_connections_take_no_place_and_give_way_to_newer_ones(limited_server: RunningServer) -> None:
+    idle = open_connections(limited_server, 20)
+    assert limited_server.request("/api/state").status == 200
+    for connection in idle[:17]:
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(100) == b""
+    close(idle)
+
+
+@pytest.mark.parametrize("path", ["/", "/api/state", "/stream.mjpg", "/api/do/panic?token=wrong-token"])
+def test_a_refused_stranger_keeps_no_connection(running_server: RunningServer, path: str) -> None:
+    answer = running_server.send_raw(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"Connection: close" in answer
+
+
+def test_strangers_with_half_a_request_leave_the_places_of_the_user_free(limited_server: RunningServer) -> None:
+    strangers = []
+    for _ in range(10):
+        (connection,) = open_connections(limited_server, 1)
+        strangers.append(connection)
+        connection.sendall(f"POST /api/actions/quit HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100\r\n\r\n{{".encode())
+        assert connection.recv(12)[9:] in (b"401", b"503")
+    assert limited_server.request("/api/state").status == 200
+    assert not limited_server.control.quitting.is_set()
+    close(strangers)
+
+
 def test_a_silent_connection_is_closed_after_a_timeout(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "HEADER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(server_module, "Limits", lambda *_, **__: Limits(head_s=0.05))
     with RunningServer(catalog) as running_server:
         (nothing, half) = connections = open_connections(running_server, 2)
         half.sendall(b"GET /api/state HTTP/1.1\r\nHost: ")

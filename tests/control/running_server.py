@@ -160,6 +160,10 @@ class RunningServerWithPresets(RunningServer):
         super().__init__(catalog, socket_path=socket_path)
         self.control.presets = {"calm": {"style": "great_wave", "strength": 0.5}, "wild": {"style": "the_scream"}}
 
+    def __enter__(self) -> RunningServerWithPresets:
+        super().__enter__()
+        return self
+
     @cached_property
     def instance(self) -> Instance:
         path = str(self.server.socket_path or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from importlib import resources
 
 from aiohttp import web
@@ -15,6 +16,8 @@ SNAPSHOT_S = 5.0
 """How long a snapshot waits for the camera, which may have been off."""
 STALL_TIMEOUT_S = 30.0
 """A viewer that has read nothing for this long is disconnected."""
+SEND_BUFFER_BYTES = 128 * 1024
+"""The system's buffer for a viewer of the stream, about one picture: what waits there is late. It would grow to 4 MB."""
 BOUNDARY = "stylecamframe"
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
 """Content types are not taken from the system: on Windows any program may have set that of scripts to plain text."""
@@ -84,16 +87,30 @@ class PageRoutes:
         try:
             with broadcast.viewer():
                 await response.prepare(request)
+                _keep_send_buffer_small(request)
                 number = broadcast.number  # the newest JPEG may be minutes old if nobody was watching
                 while True:
                     number, jpeg = await broadcast.next_jpeg(number)
                     if broadcast.closed:
                         break
-                    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                    await asyncio.wait_for(response.write(head.encode() + jpeg + b"\r\n"), STALL_TIMEOUT_S)
+                    part = _part(jpeg, broadcast.offered_at)
+                    await asyncio.wait_for(response.write(part), STALL_TIMEOUT_S)
         except TooManyViewersError as error:
             return error_response(503, str(error))
         except (ConnectionError, asyncio.TimeoutError):
             if request.transport is not None:
                 request.transport.abort()  # the viewer has left or does not read
         return response
+
+
+def _part(jpeg: bytes, offered_at: float) -> bytes:
+    """Return the part of the stream for one picture; X-Timestamp is the field that mjpg-streamer's readers know."""
+    head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\nX-Timestamp: {offered_at:.6f}"
+    return f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + jpeg + b"\r\n"
+
+
+def _keep_send_buffer_small(request: web.Request) -> None:
+    """Let a viewer that reads slowly miss pictures instead of getting each of them later than the one before."""
+    connected = None if request.transport is None else request.transport.get_extra_info("socket")
+    if connected is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 import cv2
@@ -25,6 +26,7 @@ class JpegBroadcast:
 
     Attributes:
         number: how many pictures have been encoded; the number of the newest.
+        offered_at: when the newest was offered, in seconds since 1970.
         closed: True before `open` and after `close`.
     """
 
@@ -35,10 +37,12 @@ class JpegBroadcast:
         self._jpeg = b""
         self._live = False
         self._offered_live = False
+        self._image_offered_at = 0.0
         self._changed = asyncio.Event()
         self._encoding = False
         self._viewers = 0
         self.number = 0
+        self.offered_at = 0.0
         self.closed = True
 
     @property
@@ -58,7 +62,7 @@ class JpegBroadcast:
             live: False for a cover, such as the card that is shown until the camera has started.
         """
         with self._lock:
-            self._image, self._offered_live = image, live
+            self._image, self._offered_live, self._image_offered_at = image, live, time.time()
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._start_encoding)
 
@@ -121,11 +125,12 @@ class JpegBroadcast:
         try:
             while True:
                 with self._lock:
-                    image, self._image, live = self._image, None, self._offered_live
+                    image, self._image = self._image, None
+                    live, offered_at = self._offered_live, self._image_offered_at
                 if image is None:
                     return
                 self._jpeg = await asyncio.get_running_loop().run_in_executor(None, encode_jpeg, image)
-                self.number, self._live = self.number + 1, live
+                self.number, self._live, self.offered_at = self.number + 1, live, offered_at
                 self._wake_viewers()
         finally:
             self._encoding = False

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
+import time
+from email.message import Message
 from importlib import resources
 
 import cv2
@@ -27,6 +30,15 @@ def open_stream(running_server: RunningServer) -> http.client.HTTPConnection:
     connection = http.client.HTTPConnection(HOST, running_server.server.port, timeout=PATIENCE_S)
     connection.request("GET", f"/stream.mjpg?token={TOKEN}")
     return connection
+
+
+def next_part(stream: http.client.HTTPResponse) -> tuple[Message, bytes]:
+    """Return the header and the body of the stream's next part."""
+    assert stream.readline() == f"--{BOUNDARY}\r\n".encode()
+    head = http.client.parse_headers(stream)
+    jpeg = stream.read(int(head["Content-Length"]))
+    assert stream.readline() == b"\r\n"
+    return head, jpeg
 
 
 @pytest.mark.parametrize("path", ["/", "/picture"])
@@ -99,14 +111,48 @@ def test_the_stream_is_multipart_jpeg(running_server: RunningServer) -> None:
         response = connection.getresponse()
         assert response.headers["Content-Type"] == f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         for _ in range(3):
-            assert response.readline().strip() == f"--{BOUNDARY}".encode()
-            assert response.readline().strip() == b"Content-Type: image/jpeg"
-            length = int(response.readline().split(b":")[1])
-            assert response.readline() == b"\r\n"
-            assert abs(float(decode(response.read(length)).mean()) - 99) < 2
-            assert response.readline() == b"\r\n"
+            head, jpeg = next_part(response)
+            assert head["Content-Type"] == "image/jpeg"
+            assert abs(float(decode(jpeg).mean()) - 99) < 2
         response.close()
         connection.close()
+
+
+def test_each_picture_of_the_stream_has_the_time_of_its_publishing(running_server: RunningServer) -> None:
+    began_at = time.time()
+    with running_server.publishing():
+        connection = open_stream(running_server)
+        response = connection.getresponse()
+        stamps = [float(next_part(response)[0]["X-Timestamp"]) for _ in range(5)]
+    assert began_at <= stamps[0]
+    assert stamps == sorted(set(stamps))
+    assert stamps[-1] <= time.time()
+    connection.close()
+
+
+def test_a_viewer_that_pauses_continues_with_the_newest_picture(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpeg_bytes, receive_bytes = 50_000, 64 * 1024
+    monkeypatch.setattr(mjpeg, "encode_jpeg", lambda _: bytes(jpeg_bytes))
+    broadcast = running_server.sink.broadcast
+    with socket.socket() as viewer:
+        viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        viewer.settimeout(PATIENCE_S)
+        viewer.connect((HOST, running_server.server.port))
+        viewer.sendall(f"GET /stream.mjpg?token={TOKEN} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        response = http.client.HTTPResponse(viewer)
+        with running_server.publishing():
+            response.begin()
+            next_part(response)
+            pictures = broadcast.number + 200  # ten megabytes: more than any buffer holds
+            assert until(lambda: broadcast.number > pictures)
+            resumed_at = broadcast.offered_at
+            late = 0
+            while float(next_part(response)[0]["X-Timestamp"]) < resumed_at:
+                late += 1
+    # The system doubles what is asked for, on both sides, and the server holds one picture more.
+    assert late <= 2 * (static.SEND_BUFFER_BYTES + receive_bytes) / jpeg_bytes + 3
 
 
 def test_one_viewer_too_many_is_refused(running_server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:

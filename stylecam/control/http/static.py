@@ -17,7 +17,7 @@ SNAPSHOT_S = 5.0
 STALL_TIMEOUT_S = 30.0
 """A viewer that has read nothing for this long is disconnected."""
 SEND_BUFFER_BYTES = 128 * 1024
-"""The system's buffer for a viewer of the stream, about one picture: what waits there is late. It would grow to 4 MB."""
+"""The system's buffer for a viewer of the stream, about one picture. Left alone it grows to 4 MB, seconds of it."""
 BOUNDARY = "stylecamframe"
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
 """Content types are not taken from the system: on Windows any program may have set that of scripts to plain text."""

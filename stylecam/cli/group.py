@@ -30,6 +30,7 @@ _COMMANDS = {
     "styles": "list the styles; show, add, rename or remove one",
     "train": "train a network that paints like a painting",
     "evaluate": "measure how good styles are",
+    "compare": "let people judge two ways to paint, blind",
     "bench": "measure how fast and how steadily this computer paints",
     "optimize": "paint one picture slowly, at the best quality",
 }

@@ -74,6 +74,7 @@ def _settings_problem() -> str | None:
     from stylecam.control.keyboard.bindings import bind
     from stylecam.errors import ProbeError
     from stylecam.models.catalog import Catalog
+    from stylecam.stylize.style_file import resolve_style
 
     try:
         with run.make_context("run", []) as context:
@@ -81,7 +82,7 @@ def _settings_problem() -> str | None:
         settings.check()
         bind(settings.bindings)
         if settings.style is not None:
-            Catalog.installed().parse(settings.style)
+            resolve_style(settings.style, Catalog.installed())
     except ImportError as error:
         raise ProbeError(f"their reader cannot be loaded: {error}") from error
     except click.UsageError as error:

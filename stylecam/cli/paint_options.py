@@ -60,11 +60,15 @@ def mixes(styles: Sequence[str]) -> list[StyleMix]:
     """Return the named styles, or all of them if none is named.
 
     Raises:
-        StyleNotFoundError, UsageError, ModelFormatError: as for `Catalog.parse`.
+        StyleNotFoundError, UsageError, ModelFormatError: as for `resolve_style`.
         UsageError: the style `none` was named.
     """
+    from stylecam.stylize.style_file import resolve_style
+
     available = catalog()
-    named = [available.parse(style) for style in styles] or [available.mix_of(card) for card in available.cards]
+    named = [resolve_style(style, available) for style in styles] or [
+        available.mix_of(card) for card in available.cards
+    ]
     found = [mix for mix in named if mix is not None]
     if len(found) < len(named) or not found:
         raise UsageError("the style 'none' leaves the picture as it is; name another style")
@@ -74,9 +78,10 @@ def mixes(styles: Sequence[str]) -> list[StyleMix]:
 def stylist_for(style: str | None, **options: Any) -> Stylist:
     """Make the stylist for the options of a command; without a style, for the first of the catalog."""
     from stylecam.stylize.image import Stylist
+    from stylecam.stylize.style_file import resolve_style
 
     styles = catalog()
-    mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else styles.parse(style or "")
+    mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else resolve_style(style or "", styles)
     return Stylist(mix if mix is not None else "none", **options)
 
 

@@ -37,6 +37,7 @@ def install(flags: tuple[str, ...]) -> None:
     from stylecam.cli.options import config_of, config_path_of, settings_of
     from stylecam.cli.run import command as run_command
     from stylecam.models.catalog import Catalog
+    from stylecam.stylize.style_file import resolve_style
     from stylecam.system.service.settings_check import check_service_settings
 
     context = run_command.make_context("run", list(flags))
@@ -46,7 +47,7 @@ def install(flags: tuple[str, ...]) -> None:
     catalog = Catalog.installed()
     config_of(context).check_styles(catalog.parse)
     if settings.style is not None:
-        catalog.parse(settings.style)
+        resolve_style(settings.style, catalog)
     manager = find_service_manager(os.environ)
     _print(manager.install([sys.executable, "-m", "stylecam", "run", *flags]))
     if not manager.tested:

@@ -117,8 +117,6 @@ def _style(text: str, context: ActionContext) -> StyleMix | None:
         if not 1 <= number <= len(cards):
             raise UsageError(f"there is no style {number}, only 1 to {len(cards)}")
         return context.catalog.mix_of(cards[number - 1])
-    if text.lower().endswith(".onnx"):  # reading a network takes longer than a frame; a web client may not name files
-        raise UsageError(f"{text!r} is a file; start with --style {text}, or add it with: stylecam styles add {text}")
     return context.catalog.parse(text)
 
 

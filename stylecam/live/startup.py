@@ -31,6 +31,7 @@ from stylecam.media.sources.factory import make_source
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
+from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -125,7 +126,7 @@ def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
         StylecamError: the style or blend cannot be parsed or does not exist, or its file is not a style network.
     """
     if settings.style is not None:
-        mix = catalog.parse(settings.style)
+        mix = resolve_style(settings.style, catalog)
         if mix is not None:
             catalog.add(mix.model)  # a style given as a file is then listed and chosen like all others
     else:

@@ -12,7 +12,6 @@ from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards
 from stylecam.models.model import Model
 from stylecam.utils import paths
-from stylecam.utils.files import user_path
 from stylecam.utils.text import printable
 
 
@@ -107,32 +106,35 @@ class Catalog:
         return StyleMix(model, model.one_hot(card.index), card.name if card in self.cards else card.full_name)
 
     def parse(self, text: str) -> StyleMix | None:
-        """Read a style as users write it; the catalog stays as it is.
+        """Read a style as users write it: only names, no file is looked at.
 
         Args:
-            text: `NAME`, `bank/NAME`, a blend `a:0.6,b:0.4`, the path of an `.onnx` file, or `none`.
+            text: `NAME`, `bank/NAME`, a blend `a:0.6,b:0.4`, or `none`.
 
         Returns:
-            The style or blend with its network, or None for `none`. The network of a file is not in the catalog
-            unless `add` puts it there.
+            The style or blend with its network, or None for `none`.
 
         Raises:
             StyleNotFoundError: no style has that name; carries the nearest names.
-            UsageError: a malformed blend, or one of styles that share no network.
-            ModelFormatError: the file is not a style, or another bank has its name.
+            UsageError: a malformed blend, one of styles that share no network, or the name of a file.
         """
         text = text.strip()
         if text.lower() == "none":
             return None
-        if text.endswith(".onnx"):
-            return self._mix_of_file(user_path(text))
+        if is_style_file(text):
+            raise UsageError(
+                f"{text!r} is a file; start with --style {text}, or add it with: stylecam styles add {text}"
+            )
         if ":" not in text and "," not in text:
             return self.mix_of(self._find(text)[0])
         return self._parse_blend(text)
 
-    def _mix_of_file(self, path: Path) -> StyleMix:
-        """Return the first style in the file `path`."""
-        model = Model.read(path)
+    def mix_of_model(self, model: Model) -> StyleMix:
+        """Return the first style of `model`, with the catalog's own copy of this network where it holds one.
+
+        Raises:
+            ModelFormatError: its metadata contradicts the network, or another bank has its name.
+        """
         card = read_cards(model)[0]
         cataloged = self._same_model(model)
         if cataloged is not None:
@@ -188,6 +190,11 @@ class Catalog:
         nearest = nearest or [other for other in names if normalized and normalized in other]
         hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are {', '.join(names) or 'none'}"
         raise StyleNotFoundError(f"no style is called {name.strip()!r}; {hint}", nearest)
+
+
+def is_style_file(text: str) -> bool:
+    """Return whether `text`, a style as users write it, names a file and no installed style."""
+    return text.strip().lower().endswith(".onnx")
 
 
 def _size_and_name(path: Path) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from stylecam.models.grain import CELL_SIZE
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import Dims
 from stylecam.models.onnx.wire import WireError
-from stylecam.utils.text import format_shape
+from stylecam.utils.text import format_shape, printable
 
 MAX_FILE_BYTES = 512 * 2**20
 _MAX_GRAPH_FIELDS = 50_000
@@ -66,10 +66,15 @@ class Model:
         try:
             inputs, outputs = _read_signature(data)
             metadata = proto.read_metadata(data)
+            external = proto.find_external_data(data)
         except WireError as error:
             raise ModelFormatError(
                 f"{path} is not an ONNX file, or a damaged one: {error} at byte {error.offset}; download it again"
             ) from error
+        if external is not None:  # engines would open whatever file it names, and OpenCV crashes
+            raise ModelFormatError(
+                f"{path} keeps the values of {printable(external)!r} in another file; save it again as one file"
+            )
         has_style, style_count, grain_channels = _check_contract(path, inputs, outputs)
         key = hashlib.sha256(data).hexdigest()[:12]
         return cls(path, data, style_count, has_style, metadata, key, grain_channels)

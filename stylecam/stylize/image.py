@@ -24,6 +24,7 @@ from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.chain import blend, with_colors_of
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
+from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import SystemClock
 from stylecam.utils.options import options_of
 
@@ -264,7 +265,7 @@ class Stylist:
 
 
 def _load(style: str) -> StyleMix | None:
-    return Catalog.installed().parse(style)
+    return resolve_style(style, Catalog.installed())
 
 
 def _engine(name: str, device: str, model: Model) -> Engine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +97,19 @@ def test_a_blend_is_given_as_text_or_as_an_object(actions: ActionRunner) -> None
     as_object = actions.after(Command.from_json("blend", {"weights": {"great_wave": 3, "the_scream": 2.0}}))
     assert in_words == as_object
     assert in_words.look.weights == {"great_wave": 0.6, "the_scream": 0.4}
+
+
+@pytest.mark.parametrize("command", ["blend:{}", "blend:the_scream:1,{}", "select:{}", "select:{}:0.5,udnie:0.5"])
+def test_no_command_looks_at_a_file(actions: ActionRunner, command: str, tmp_path: Path) -> None:
+    from tests.models.networks import network
+
+    network(tmp_path / "kept.onnx")
+    messages = []
+    for name in ("kept", "gone"):
+        with pytest.raises(StylecamError, match=r"is a file; start with|no style is called") as caught:
+            actions.after(command.format(tmp_path / f"{name}.onnx"))
+        messages.append(str(caught.value).replace(name, ""))
+    assert messages[0] == messages[1]
 
 
 def test_a_preset_changes_only_what_it_names(actions: ActionRunner) -> None:

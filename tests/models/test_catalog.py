@@ -154,13 +154,26 @@ def test_any_text_is_a_style_or_a_stylecam_error(catalog: Catalog, text: str) ->
     assert complaint
 
 
+@pytest.mark.parametrize("text", ["{}", " {} ", "great_wave:1,{}", "{}:0.5,{}:0.5"])
+def test_no_file_is_looked_at_and_none_can_be_told_from_a_missing_one(
+    catalog: Catalog, text: str, tmp_path: Path
+) -> None:
+    network(tmp_path / "kept.onnx")
+    messages = []
+    for name in ("kept", "gone"):
+        with pytest.raises((UsageError, StyleNotFoundError)) as caught:
+            catalog.parse(text.format(*[tmp_path / f"{name}.onnx"] * 2))
+        messages.append(str(caught.value).replace(name, ""))
+    assert messages[0] == messages[1]
+
+
 def test_an_onnx_file_is_a_style_too(catalog: Catalog, tmp_path: Path) -> None:
-    assert parsed(catalog, str(network(tmp_path / "mine.onnx"))).label == "mine"
+    assert catalog.mix_of_model(Model.read(network(tmp_path / "mine.onnx"))).label == "mine"
 
 
 def test_reading_a_style_from_a_file_does_not_change_the_catalog(catalog: Catalog, tmp_path: Path) -> None:
     before = catalog.all_cards, catalog.models
-    mix = parsed(catalog, str(network(tmp_path / "mine.onnx")))
+    mix = catalog.mix_of_model(Model.read(network(tmp_path / "mine.onnx")))
     assert mix.model.path == tmp_path / "mine.onnx"
     assert (catalog.all_cards, catalog.models) == before
     with pytest.raises(StyleNotFoundError):
@@ -168,26 +181,26 @@ def test_reading_a_style_from_a_file_does_not_change_the_catalog(catalog: Catalo
 
 
 def test_a_file_that_is_added_can_be_found_by_name(catalog: Catalog, tmp_path: Path) -> None:
-    mix = parsed(catalog, str(network(tmp_path / "mine.onnx")))
+    mix = catalog.mix_of_model(Model.read(network(tmp_path / "mine.onnx")))
     catalog.add(mix.model)
     assert parsed(catalog, "mine") == mix
 
 
 def test_a_file_with_a_style_name_that_is_taken_gets_its_full_name(catalog: Catalog, tmp_path: Path) -> None:
     named = json.dumps([{"name": "great_wave"}])
-    mix = parsed(catalog, str(network(tmp_path / "mine.onnx", metadata={"styles": named})))
+    mix = catalog.mix_of_model(Model.read(network(tmp_path / "mine.onnx", metadata={"styles": named})))
     assert mix.label == "mine/great_wave"
 
 
 def test_a_shipped_file_given_by_its_path_is_no_conflict(catalog: Catalog) -> None:
     path = sorted(shipped_models().glob("*.onnx"))[0]
-    assert parsed(catalog, str(path)).model.path == path
+    assert catalog.mix_of_model(Model.read(path)).model.path == path
 
 
 def test_another_network_under_a_known_name_is_refused(catalog: Catalog, tmp_path: Path) -> None:
     path = network(tmp_path / catalog.models[0].path.name)
     with pytest.raises(ModelFormatError, match="rename the file"):
-        catalog.parse(str(path))
+        catalog.mix_of_model(Model.read(path))
 
 
 def test_a_users_network_named_like_a_shipped_one_does_not_stop_the_program(catalog: Catalog, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ from typing import Any
 from stylecam.errors import ConfigError, StylecamError
 from stylecam.live.config.toml_lines import Keys, key_lines
 from stylecam.live.settings import Settings
+from stylecam.models.catalog import is_style_file
 from stylecam.stylize.look import Look, Preset
 from stylecam.utils.options import Option, Value, options_of
 
@@ -99,7 +100,7 @@ class Config:
         }
         named |= {("scenes", scene): style for scene, style in self.scenes.items() if style not in self.presets}
         first = str(self.run.get("style", ""))
-        if first and not first.endswith(".onnx"):  # a file is read when it is used
+        if first and not is_style_file(first):  # a file is read when it is used
             named = {self.places["style"]: first, **named}
         for keys, style in named.items():
             if style is None:

@@ -6,6 +6,7 @@ needs to check and to rewrite networks is here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -29,6 +30,25 @@ _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TYPE_ELEMENT_TYPE, _TYPE_SHAPE = 1, 2, 
 _SHAPE_DIM, _DIM_VALUE, _DIM_NAME = 1, 1, 2
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _MAX_DIMS = 16
+_TENSOR_EXTERNAL_DATA, _TENSOR_LOCATION = 13, 14
+_MAX_NESTING = 40
+_MAX_FIELDS = 500_000
+"""Fields to look at for external data; the shipped networks have a few thousand."""
+
+_Messages = dict[int, "_Messages"]
+_TENSOR_MESSAGES: _Messages = {}
+_SPARSE_MESSAGES: _Messages = {1: _TENSOR_MESSAGES, 2: _TENSOR_MESSAGES}
+_GRAPH_MESSAGES: _Messages = {}
+_ATTRIBUTE_MESSAGES: _Messages = {
+    5: _TENSOR_MESSAGES, 6: _GRAPH_MESSAGES, 10: _TENSOR_MESSAGES, 11: _GRAPH_MESSAGES,
+    22: _SPARSE_MESSAGES, 23: _SPARSE_MESSAGES,
+}  # fmt: skip
+_NODE_MESSAGES: _Messages = {_NODE_ATTRIBUTE: _ATTRIBUTE_MESSAGES}
+_GRAPH_MESSAGES |= {GRAPH_NODE: _NODE_MESSAGES, GRAPH_INITIALIZER: _TENSOR_MESSAGES, 15: _SPARSE_MESSAGES}
+_TRAINING_MESSAGES: _Messages = {1: _GRAPH_MESSAGES, 2: _GRAPH_MESSAGES}
+_FUNCTION_MESSAGES: _Messages = {7: _NODE_MESSAGES, 11: _ATTRIBUTE_MESSAGES}
+_MODEL_MESSAGES: _Messages = {MODEL_GRAPH: _GRAPH_MESSAGES, 20: _TRAINING_MESSAGES, 25: _FUNCTION_MESSAGES}
+"""For each message that may hold tensors: its fields that may, and the kind of message in each."""
 
 AttributeValue = int | str | tuple[int, ...]
 FloatArray = npt.NDArray[np.float32]
@@ -149,6 +169,32 @@ def _encode_attribute(name: str, value: AttributeValue) -> bytes:
     return encoded_name + content + wire.encode_number(_ATTRIBUTE_TYPE, kind)
 
 
+def find_external_data(data: bytes) -> str | None:
+    """Return the name of a tensor in the ONNX file `data` whose values lie in another file; None if there is none.
+
+    Raises:
+        WireError: the messages are nested deeper, or are more, than in any real network.
+    """
+    waiting = [(_MODEL_MESSAGES, top, 1) for top in wire.fields(memoryview(data)) if top.number in _MODEL_MESSAGES]
+    seen = 0
+    while waiting:
+        messages, message, depth = waiting.pop()
+        kind = messages[message.number]
+        if message.wire != wire.BYTES:
+            continue
+        for part in message.fields():
+            seen += 1
+            if depth > _MAX_NESTING or seen > _MAX_FIELDS:
+                raise wire.WireError("far more in it than in a style network", part.start)
+            if kind is _TENSOR_MESSAGES and (
+                part.number == _TENSOR_EXTERNAL_DATA or (part.number == _TENSOR_LOCATION and part.value != 0)
+            ):
+                return read_tensor_header(message.data)[0] or "a nameless tensor"
+            if part.number in kind:
+                waiting.append((kind, part, depth + 1))
+    return None
+
+
 def read_tensor_header(data: memoryview, offset: int = 0) -> tuple[str, tuple[int, ...]]:
     """Return name and shape of the `TensorProto` `data`, which begins at byte `offset` of its file."""
     name = ""
@@ -166,7 +212,9 @@ def read_float_tensor(data: memoryview) -> FloatArray | None:
     _, dims = read_tensor_header(data)
     element_types = [part.value for part in wire.fields(data) if part.number == _TENSOR_ELEMENT_TYPE]
     raw = next((part.data for part in wire.fields(data) if part.number == _TENSOR_RAW), None)
-    if element_types != [FLOAT] or raw is None or len(raw) != 4 * int(np.prod(dims)):
+    if element_types != [FLOAT] or raw is None or len(dims) > _MAX_DIMS or len(raw) != 4 * math.prod(dims):
+        return None
+    if not raw:  # one side is 0, and another may be beyond what an array can have
         return None
     return np.frombuffer(raw, "<f4").astype(np.float32).reshape(dims)
 

@@ -49,7 +49,7 @@ class InstanceNorms:
                 name, dims = proto.read_tensor_header(part.data)
                 lengths[name] = dims[0] if len(dims) == 1 else 0
         for node in self._nodes:  # exporters share one weight between norms by Identity nodes
-            if node.op_type == "Identity" and node.inputs[0] in lengths:
+            if node.op_type == "Identity" and len(node.inputs) == len(node.outputs) == 1 and node.inputs[0] in lengths:
                 lengths[node.outputs[0]] = lengths[node.inputs[0]]
         self._norms = [node for node in self._nodes if node.op_type == _NORM]
         self._channels = [lengths.get(norm.inputs[1], 0) if len(norm.inputs) == 3 else 0 for norm in self._norms]

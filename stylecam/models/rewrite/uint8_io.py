@@ -27,6 +27,7 @@ from stylecam.models.onnx.proto import (
 )
 
 _BGR = (2, 1, 0)
+_MAX_CELL_SIZE = 16
 _SCALE, _HALF = "pixels.scale", "pixels.half"
 
 
@@ -138,19 +139,29 @@ def fold_conversions(model: Model) -> FoldedBank | None:
     nodes = [Node.parse(part.data) for part in proto.graph_fields(model.data) if part.number == GRAPH_NODE]
     producers = {name: node for node in nodes for name in node.outputs}
     sigmoid = producers.get("styled")
-    if sigmoid is None or sigmoid.op_type != "Sigmoid":
+    if sigmoid is None or sigmoid.op_type != "Sigmoid" or len(sigmoid.inputs) != 1:
         return None
     shuffle = producers.get(sigmoid.inputs[0])
     if shuffle is None or shuffle.op_type != "DepthToSpace" or shuffle.attributes.get("mode") != "CRD":
+        return None
+    if len(shuffle.inputs) != 1:
         return None
     last, heads = producers.get(shuffle.inputs[0]), _consumers("image", nodes)
     if last is None or len(heads) != 1:
         return None
     head, cell_size = heads[0], shuffle.attributes.get("blocksize")
-    if not isinstance(cell_size, int) or not _strides_by_cell(head, cell_size) or not _is_plain_convolution(last):
+    if (
+        not isinstance(cell_size, int)
+        or not 1 <= cell_size <= _MAX_CELL_SIZE
+        or not _strides_by_cell(head, cell_size)
+        or not _is_plain_convolution(last)
+    ):
         return None
     constants = _read_constants(model, {head.inputs[1], *last.inputs[1:]})
-    if constants is None or len(constants[last.inputs[1]]) != 3 * cell_size**2:
+    if constants is None or any(len(constants[name]) != 3 * cell_size**2 for name in last.inputs[1:]):
+        return None
+    side = head.attributes["kernel_shape"]
+    if constants[head.inputs[1]].shape[1:] != (3, *(side if isinstance(side, tuple) else ())):
         return None
     if any(len(_consumers(name, nodes)) > 1 for name in (*constants, *shuffle.inputs, *sigmoid.inputs)):
         return None
@@ -167,14 +178,16 @@ def _strides_by_cell(head: Node, cell_size: int) -> bool:
     if not _is_plain_convolution(head) or head.attributes.get("dilations", (1, 1)) != (1, 1):
         return False
     kernel, pads = head.attributes.get("kernel_shape"), head.attributes.get("pads")
-    if not isinstance(kernel, tuple) or not isinstance(pads, tuple) or len(set(kernel)) != 1 or len(set(pads)) != 1:
+    if not isinstance(kernel, tuple) or not isinstance(pads, tuple) or (len(kernel), len(pads)) != (2, 4):
+        return False
+    if len(set(kernel)) != 1 or len(set(pads)) != 1:
         return False
     strides = head.attributes.get("strides")
     return strides == (cell_size, cell_size) and kernel[0] == cell_size + 2 * pads[0] and pads[0] <= cell_size
 
 
 def _is_plain_convolution(node: Node) -> bool:
-    return node.op_type == "Conv" and node.attributes.get("group", 1) == 1
+    return node.op_type == "Conv" and node.attributes.get("group", 1) == 1 and len(node.inputs) in (2, 3)
 
 
 def _consumers(name: str, nodes: Sequence[Node]) -> list[Node]:
@@ -188,7 +201,7 @@ def _read_constants(model: Model, names: set[str]) -> dict[str, FloatArray] | No
         if part.number == GRAPH_INITIALIZER:
             name, _ = proto.read_tensor_header(part.data)
             values = proto.read_float_tensor(part.data) if name in names else None
-            if values is not None:
+            if values is not None and values.ndim:
                 constants[name] = values
     return constants if constants.keys() == names else None
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stylecam.errors import ConfigError, StyleNotFoundError
 from stylecam.live.config import file as config
 from stylecam.live.settings import Settings
+from stylecam.models.catalog import Catalog
 from stylecam.utils import paths
 from stylecam.utils.options import options_of
 
@@ -116,6 +117,13 @@ def test_a_missing_style_is_named_with_its_line(tmp_path: Path, text: str, says:
     with pytest.raises(ConfigError) as caught:
         config.load(written(tmp_path, text), OPTIONS).check_styles(_parse)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[presets.calm]\nstyle = 'mine.onnx'", "[scenes]\na = '/home/me/mine.onnx'"])
+def test_a_preset_or_scene_that_names_a_file_is_refused_as_its_command_is(tmp_path: Path, text: str) -> None:
+    loaded = config.load(written(tmp_path, text), OPTIONS)
+    with pytest.raises(ConfigError, match=r"line 2: .*mine\.onnx' is a file; start with --style .*stylecam styles add"):
+        loaded.check_styles(Catalog().parse)
 
 
 def test_a_scene_may_name_a_preset_or_a_style(tmp_path: Path) -> None:

@@ -7,6 +7,18 @@ from click.shell_completion import CompletionItem
 
 from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
 
+OUTPUTS = {
+    "virtual": "the virtual camera; virtual:DEVICE for one of several",
+    "pipewire": "a camera without a driver, on Linux",
+    "web": "the page; web:PORT for a port of its own",
+    "window": "a preview on this screen",
+    "file:": "a recording, file:talk.mp4",
+    "srt:": "a stream that others fetch, srt:9000; srt://HOST:PORT sends it to a server",
+    "udp:": "a stream to an address, udp:127.0.0.1:5000",
+    "rtmp://": "a stream to a server, rtmp://HOST/APP/KEY",
+    "null": "nowhere, to measure",
+}
+
 
 def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the names of styles that start with `incomplete`."""
@@ -32,6 +44,11 @@ def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> l
     items = [CompletionItem(camera.path or str(camera.index), help=camera.name) for camera in list_cameras()]
     items = [item for item in [*items, CompletionItem("demo")] if item.value.startswith(incomplete)]
     return items or [CompletionItem(incomplete, type="file")]
+
+
+def complete_output(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the kinds of outputs that start with `incomplete`."""
+    return [CompletionItem(word, help=text) for word, text in OUTPUTS.items() if word.startswith(incomplete)]
 
 
 def complete_engine(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

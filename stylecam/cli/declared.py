@@ -11,13 +11,14 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style
+from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_output, complete_style
 from stylecam.utils.options import GROUPS, OTHER, Option, options_of
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _COMPLETE: dict[str, Complete] = {
     "camera": complete_camera,
     "style": complete_style,
+    "output": complete_output,
     "engine": complete_engine,
     "device": complete_device,
 }
@@ -39,7 +40,7 @@ class DeclaredOption(click.Option):
         names = [*filter(None, [declared.short]), f"{declared.flag}{negative}", declared.parameter]
         details: dict[str, Any] = {
             "help": declared.help,
-            "shell_complete": _COMPLETE.get(declared.name) if declared.kind == "text" else None,
+            "shell_complete": _COMPLETE.get(declared.name) if declared.kind in ("text", "texts") else None,
         }
         default = declared.written_default
         if declared.kind == "flag":

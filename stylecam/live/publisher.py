@@ -90,19 +90,25 @@ class SinkRunner:
     def __init__(self, sink: Sink, size: Size, fps: float) -> None:
         self.sink = sink
         self._size, self._fps = size, fps
-        self.trouble: str | None = None
+        self._failure: str | None = None
+        self._reported: str | None = None
         self._closed_by_user = False
         self._retry_at = 0.0
 
     @property
+    def trouble(self) -> str | None:
+        """Why frames do not arrive: the failure that closed the sink, or what the open sink itself reports."""
+        return self._failure or self.sink.trouble
+
+    @property
     def given_up(self) -> bool:
         """True if the sink failed and is not retried."""
-        return self.trouble is not None and not self.sink.retries
+        return self._failure is not None and not self.sink.retries
 
     @property
     def status(self) -> OutputStatus:
         """The sink's entry in the report."""
-        return OutputStatus(self.sink.name, self.trouble, self._closed_by_user)
+        return OutputStatus(self.sink.name, self.trouble, self.sink.dropped, self._closed_by_user)
 
     def open(self) -> None:
         """Open the sink."""
@@ -110,19 +116,20 @@ class SinkRunner:
 
     def write(self, frame: Frame, now: float) -> str | None:
         """Write `frame`, after reopening a lost sink if that is due. Return the message of a new failure, else None."""
-        if self.trouble is not None and not self._reopened(now):
+        if self._failure is not None and not self._reopened(now):
             return None
         try:
             self.sink.write(frame)
         except SinkLostError as error:
-            self.trouble, self._retry_at = str(error), now + RETRY_S
+            self._failure, self._retry_at = str(error), now + RETRY_S
             self._closed_by_user = isinstance(error, WindowClosedError)
             try:
                 self.sink.close()
             except Exception as further:  # noqa: BLE001 - reported with the failure it follows from
-                self.trouble += f"; closing it failed too: {further}"
-            return self.trouble
-        return None
+                self._failure += f"; closing it failed too: {further}"
+            return self._failure
+        reported, self._reported = self._reported, self.sink.trouble
+        return self._reported if self._reported != reported else None
 
     def _reopened(self, now: float) -> bool:
         if self.given_up or now < self._retry_at:
@@ -132,7 +139,7 @@ class SinkRunner:
         except SinkError:
             self._retry_at = now + RETRY_S
             return False
-        self.trouble = None
+        self._failure = None
         return True
 
 

@@ -157,16 +157,18 @@ class OutputStatus:
     Attributes:
         name: the sink's name, for people.
         trouble: why it takes no frames now, or None.
+        dropped: how many frames its own thread had no time for.
         closed_by_user: True for a preview window that the user has closed.
     """
 
     name: str
     trouble: str | None
+    dropped: int = 0
     closed_by_user: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Return name and trouble as a plain dict."""
-        return {"name": self.name, "trouble": self.trouble}
+        """Return name, trouble and dropped frames as a plain dict."""
+        return {"name": self.name, "trouble": self.trouble, "dropped": self.dropped}
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,7 +295,9 @@ class Session:
         settings, devices = self._settings, self._devices
         self._closing.callback(self.control.close)
         malloc.limit_arenas()
-        requested = self._own_sinks or make_sinks(settings.outputs, mirror_preview=not settings.mirror)
+        requested = self._own_sinks or make_sinks(
+            settings.outputs, mirror_preview=not settings.mirror, stream_kbit=settings.stream_bitrate
+        )
         page = find_page_sink(settings, requested)
         panic = panic_image(settings)
         chooser = EngineChooser(settings, self._clock)

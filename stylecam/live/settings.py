@@ -47,9 +47,15 @@ class Settings(LookSettings, EngineSettings):
     outputs: tuple[str, ...] = option(
         (),
         help="Where frames go: virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), "
-        "web[:PORT], window, file:PATH.mp4 (PATH-2.mp4 where that exists) or null; may be given several times. "
+        "web[:PORT], window, file:PATH.mp4 (PATH-2.mp4 where that exists), srt:PORT (OBS and players connect to it), "
+        "srt://HOST:PORT, udp:HOST:PORT, rtmp://HOST/APP/KEY or null; may be given several times. "
         "Without: the virtual camera, or the web page if there is none.",
         group=OUTPUT, name="output", metavar="WHERE", example=["virtual", "window"],
+    )  # fmt: skip
+    stream_bitrate: int | None = option(
+        None,
+        help="Kilobits per second of each stream (srt, udp, rtmp). Without: by size and rate, 5530 for 1280x720 at 30.",
+        group=OUTPUT, metavar="KBIT", minimum=100, maximum=100_000, example=4000,
     )  # fmt: skip
     cpu: float = option(
         80.0,

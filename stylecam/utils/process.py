@@ -1,4 +1,4 @@
-"""Run a program of the system beside this one and read what it prints. POSIX only."""
+"""Run a program beside this one and read what it prints."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import IO, cast
@@ -68,7 +69,10 @@ class ChildProcess:
         """Kill the program and what it has started. Its pipes stay open, and writing to them fails."""
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                if sys.platform == "win32":
+                    self._process.kill()
+                else:
+                    os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def close(self) -> None:

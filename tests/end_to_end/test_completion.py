@@ -50,3 +50,16 @@ def test_bash_completes_with_the_line_of_the_help(tmp_path: Path) -> None:
     found = environment(tmp_path) | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     told = subprocess.run(["bash", "-c", script], env=found, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "the_scream"
+
+
+def test_kinds_of_outputs_complete(tmp_path: Path) -> None:
+    line = "stylecam run --output s"
+    asked = {"_STYLECAM_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": "3"}
+    told = subprocess.run(
+        [sys.executable, "-m", "stylecam"],
+        env=environment(tmp_path) | asked,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == ["plain,srt:"]

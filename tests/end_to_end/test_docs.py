@@ -34,6 +34,7 @@ LACKING = (
     "no virtual camera can be opened",
     "no preview window",
     "no PipeWire camera can be made",
+    "SRT needs the library libsrt",
     "there is no terminal to ask on",
     "cannot load drivers",
     "drivers belong to the surrounding system",
@@ -42,8 +43,8 @@ LACKING = (
     "systemd is not here",
     "stylecam is no service yet",
 )
-"""Refusals that are right on a machine without camera, driver, display, loadable drivers, a person to ask, a running
-stylecam, systemd or service."""
+"""Refusals that are right on a machine without camera, driver, display, libsrt, loadable drivers, a person to ask, a
+running stylecam, systemd or service."""
 
 
 API_PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")

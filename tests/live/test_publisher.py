@@ -116,6 +116,18 @@ def test_a_runner_returns_the_failure_of_its_sink_once() -> None:
     assert [runner.write(frame(), 0.0), runner.write(frame(), 0.1)] == ["the device has gone", None]
 
 
+def test_a_sink_that_connects_by_itself_stays_open_and_its_trouble_is_told_once() -> None:
+    sink = CollectingSink()
+    runner = SinkRunner(sink, SIZE, FPS)
+    runner.open()
+    sink.trouble = "the server refuses"
+    assert [runner.write(frame(index), index / FPS) for index in range(3)] == ["the server refuses", None, None]
+    assert (runner.trouble, runner.given_up, sink.opened, len(sink.frames)) == ("the server refuses", False, True, 3)
+    sink.trouble = None
+    assert runner.write(frame(3), 0.2) is None
+    assert runner.status.to_json() == {"name": sink.name, "trouble": None, "dropped": 0}
+
+
 def test_a_failed_sink_is_closed_until_the_next_attempt() -> None:
     sink = CollectingSink(failing=failing_while(lambda: True))
     runner = SinkRunner(sink, SIZE, FPS)

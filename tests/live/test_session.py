@@ -302,7 +302,7 @@ def test_the_run_ends_when_its_only_output_is_given_up_and_logs_why(
     live.open()
     errors.append(SinkLostError("the disk is full; nothing is left of it"))
     final = live.run().to_json()
-    assert final["outputs"] == [{"name": "collected", "trouble": "the disk is full; nothing is left of it"}]
+    assert final["outputs"] == [{"name": "collected", "trouble": "the disk is full; nothing is left of it", "dropped": 0}]
     assert logged() == ["the disk is full; nothing is left of it"]
 
 
@@ -530,7 +530,7 @@ def test_every_run_has_a_page_that_controls_it(make_session: MakeSession) -> Non
     assert (status, answer["state"]["mirror"]) == (200, True)
     assert state["mirror"]
     assert (state["recording"], state["presets"], state["notice"]) == (None, [], None)
-    assert state["stats"]["outputs"] == [{"name": "null", "trouble": None}]
+    assert state["stats"]["outputs"] == [{"name": "null", "trouble": None, "dropped": 0}]
 
 
 def test_without_a_server_there_is_none(make_session: MakeSession) -> None:
@@ -626,7 +626,7 @@ def test_a_snapshot_and_a_recording_from_the_page(make_session: MakeSession, tmp
     assert ended["state"]["recording"] is None
     assert Path(picture).is_file()
     assert Path(ended["result"]["file"]).is_file()
-    assert outputs == [{"name": "null", "trouble": None}]
+    assert outputs == [{"name": "null", "trouble": None, "dropped": 0}]
 
 
 @pytest.mark.usefixtures("free_port")

@@ -21,10 +21,14 @@ class Sink(ABC):
     Attributes:
         name: for people, such as `virtual camera /dev/video10`. It may become more precise when the sink is open.
         retries: whether opening the sink again may help after it was lost. The publisher then tries now and then.
+        trouble: why frames do not arrive at the moment, where an open sink itself goes on trying; else None.
+        dropped: how many frames a sink with a thread of its own had no time for.
     """
 
     name: str
     retries: bool = True
+    trouble: str | None = None
+    dropped: int = 0
 
     def __init__(self) -> None:
         self._opened = False

@@ -6,17 +6,23 @@ from collections.abc import Sequence
 
 from stylecam.errors import UsageError
 from stylecam.media.sinks.base import NullSink, Sink
+from stylecam.media.streaming.address import StreamAddress
 from stylecam.utils.files import user_path
 
-KINDS = "virtual[:DEVICE], pipewire, web[:PORT], window, file:PATH.mp4, null"
+KINDS = (
+    "virtual[:DEVICE], pipewire, web[:PORT], window, file:PATH.mp4, srt:PORT, srt://HOST:PORT, udp:HOST:PORT, "
+    "rtmp://HOST/APP/KEY, null"
+)
+STREAMS = ("srt", "udp", "rtmp", "rtmps")
 
 
-def make_sinks(outputs: Sequence[str], *, mirror_preview: bool = True) -> list[Sink]:
+def make_sinks(outputs: Sequence[str], *, mirror_preview: bool = True, stream_kbit: int | None = None) -> list[Sink]:
     """Make one sink for each of `outputs`, without opening it.
 
     Args:
         outputs: values of `--output`, each one of `KINDS`.
         mirror_preview: whether a preview window shows the picture mirrored.
+        stream_kbit: kilobits per second of each stream; None for a default that follows from the size.
 
     Raises:
         UsageError: one is no output, or two of them name the same device or file, or both name the web page.
@@ -25,12 +31,24 @@ def make_sinks(outputs: Sequence[str], *, mirror_preview: bool = True) -> list[S
     sinks = []
     for text in outputs:
         kind, _, argument = text.strip().partition(":")
-        identity = (kind, _identity(kind, argument))
+        stream = StreamAddress.parse(text) if kind in STREAMS else None
+        identity = (kind, _identity(kind, argument)) if stream is None else (stream.protocol, _stream_identity(stream))
+        shown = text if stream is None else stream.name
         if identity in seen:
-            raise UsageError(f"--output {text} and --output {seen[identity]} are the same; name each output once")
-        seen[identity] = text
-        sinks.append(_make_sink(text, kind, argument, mirror_preview))
+            raise UsageError(f"--output {shown} and --output {seen[identity]} are the same; name each output once")
+        seen[identity] = shown
+        if stream is None:
+            sinks.append(_make_sink(text, kind, argument, mirror_preview))
+        else:
+            from stylecam.media.sinks.stream import StreamSink
+
+            sinks.append(StreamSink(stream, None if stream_kbit is None else 1000 * stream_kbit))
     return sinks
+
+
+def _stream_identity(address: StreamAddress) -> str:
+    """Return what distinguishes two streams of the same protocol."""
+    return address.url or f"{address.host}:{address.port}/{address.stream_id}"
 
 
 def _identity(kind: str, argument: str) -> str:

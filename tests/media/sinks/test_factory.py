@@ -12,6 +12,7 @@ from stylecam.media.sinks.factory import make_sinks
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.media.sinks.pipewire import PipeWireSink
 from stylecam.media.sinks.recorder import RecorderSink
+from stylecam.media.sinks.stream import StreamSink
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink
 from stylecam.media.sinks.window import WindowSink
 
@@ -80,3 +81,16 @@ def test_a_file_without_a_name_is_refused() -> None:
 def test_making_sinks_opens_and_writes_nothing(tmp_path: Path) -> None:
     make_sinks([f"file:{tmp_path / 'a.mp4'}", "web:9000"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_streams_have_their_sink_and_show_no_key() -> None:
+    outputs = ["srt:9000", "srt://host:9000", "udp:127.0.0.1:5000", "rtmp://host/app/key", "rtmps://host/app/key"]
+    sinks = make_sinks(outputs)
+    assert [type(sink) for sink in sinks] == [StreamSink] * 5
+    assert [sink.name for sink in sinks][2:4] == ["UDP 127.0.0.1:5000", "RTMP host/app/…"]
+
+
+def test_the_same_stream_twice_is_refused_without_its_key() -> None:
+    with pytest.raises(UsageError, match="name each output once") as refused:
+        make_sinks(["rtmp://host/app/hunter22", "rtmp:rtmp://host/app/hunter22"])
+    assert "hunter22" not in str(refused.value)

@@ -1,0 +1,1 @@
+"""Encode frames and send them to other programs and computers."""

@@ -302,8 +302,9 @@ def test_the_run_ends_when_its_only_output_is_given_up_and_logs_why(
     live.open()
     errors.append(SinkLostError("the disk is full; nothing is left of it"))
     final = live.run().to_json()
-    assert final["outputs"] == [{"name": "collected", "trouble": "the disk is full; nothing is left of it", "dropped": 0}]
-    assert logged() == ["the disk is full; nothing is left of it"]
+    trouble = "the disk is full; nothing is left of it"
+    assert final["outputs"] == [{"name": "collected", "trouble": trouble, "dropped": 0}]
+    assert logged() == [trouble]
 
 
 @pytest.mark.parametrize(

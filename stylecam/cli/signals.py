@@ -38,8 +38,8 @@ class SignalHandlers:
             self._hangup_reported = True
             logger.warning("the terminal was closed, and stylecam goes on without it; `stylecam ctl quit` ends it")
 
-    def _interrupt(self, *_: object) -> None:
-        self._session.interrupt()
+    def _interrupt(self, number: int, _: object) -> None:
+        self._session.interrupt(terminated=number == signal.SIGTERM)
         if not self._session.opened:  # while opening: undo and leave
             raise KeyboardInterrupt
 

@@ -10,6 +10,7 @@ from stylecam.control.actions import Command
 from stylecam.control.commands import AutoCycle, CommandQueue
 from stylecam.control.keyboard.bindings import command_for_key
 from stylecam.control.keyboard.global_hotkeys import Keyboard
+from stylecam.live.kept_cover import KeptCover
 from stylecam.live.notifications import Notifications
 from stylecam.live.report import SessionReport
 from stylecam.live.settings import Settings
@@ -44,6 +45,7 @@ class MainLoop:
     stats_file: StatsFile
     keyboard: Keyboard
     notifications: Notifications
+    kept_cover: KeptCover
     interrupted: bool = False
     reload_requested: bool = False
 
@@ -99,6 +101,10 @@ class MainLoop:
         troubles = parts.pipeline.troubles()
         if self.keyboard.trouble is not None:
             troubles["hotkeys"] = self.keyboard.trouble
+        if self.kept_cover.problem is not None:
+            troubles["the file that keeps panic, freeze and camera off"] = self.kept_cover.problem
+        if (notice := self.kept_cover.notice(self.control.state)) is not None:
+            troubles["the picture"] = notice
         if self.notifications.update(troubles):
             parts.send_state()
 

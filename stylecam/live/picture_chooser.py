@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stylecam.control.state import LiveState
 from stylecam.media.frame import Frame, Size
-from stylecam.media.overlays import message_cover, starting_cover
+from stylecam.media.overlays import message_cover, panic_cover, starting_cover
 from stylecam.stylize.look import Content
 from stylecam.stylize.styled_frame import StyledFrame
 
@@ -35,13 +35,15 @@ class PictureChooser:
         trouble: why nothing new is painted, in one line, or None; the style thread sets it.
     """
 
-    def __init__(self, size: Size, panic: Frame) -> None:
-        """Choose pictures of `size`, the output's."""
+    def __init__(self, size: Size, panic: Frame, *, frozen: bool = False) -> None:
+        """Choose pictures of `size`, the output's; `frozen` if a freeze goes on whose picture is lost."""
         self.panic = panic
         self.trouble: str | None = None
         self._size = size
         self._starting = Frame(starting_cover(size), COVER_INDEX, panic.captured_at)
         self._off = Frame(starting_cover(size, "the camera is off"), COVER_INDEX, panic.captured_at)
+        self._paused = Frame(panic_cover(size), COVER_INDEX, panic.captured_at)
+        self._frozen_lost = frozen
         self._message: tuple[str, Frame] | None = None
         self._newest: StyledFrame | None = None
         self._painting: Frame | None = None
@@ -53,6 +55,7 @@ class PictureChooser:
         """
         if not _may_show(styled, state):
             return False
+        self._frozen_lost &= state.frozen
         if state.frozen and self.holds_picture(state):
             return True
         self._newest = styled
@@ -60,12 +63,21 @@ class PictureChooser:
             self._painting = styled.frame
         return True
 
-    def forget(self) -> None:
-        """Drop all pictures of the camera: who looks next must not see what was made for somebody else."""
+    def forget(self, state: LiveState) -> None:
+        """Drop all pictures of the camera: who looks next must not see what was made for somebody else.
+
+        A picture that the user has frozen is meant for whoever looks, and stays unless the camera is off. From then on
+        a card stands for it until the freeze ends.
+        """
+        if state.frozen and not state.resting:
+            return
+        self._frozen_lost = state.frozen
         self._newest = self._painting = None
 
     def holds_picture(self, state: LiveState) -> bool:
-        """Return whether the last picture offered may be shown; otherwise something takes its place."""
+        """Return whether the last picture offered, or the card that stands for a frozen one, may be shown."""
+        if state.frozen and self._frozen_lost:
+            return True
         return self._newest is not None and _may_show(self._newest, state)
 
     def choose(self, state: LiveState) -> Picture:
@@ -75,6 +87,8 @@ class PictureChooser:
             return Picture(self.panic, Content.COVERED)
         if state.resting:
             return Picture(self._off, Content.COVERED)
+        if state.frozen and self._frozen_lost:
+            return Picture(self._paused, Content.COVERED)
         if newest is not None and _may_show(newest, state):
             held = state.frozen or (trouble is not None and newest.content is Content.PAINTED)
             return Picture(newest.frame, Content.COVERED if held else newest.content)

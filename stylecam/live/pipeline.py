@@ -69,7 +69,7 @@ class Pipeline:
             control,
             context,
             stylizer.stages,
-            PictureChooser(context.size, Frame(panic, 0, self._clock.now())),
+            PictureChooser(context.size, Frame(panic, 0, self._clock.now()), frozen=control.state.frozen),
             badge_text=self.capture.badge_text,
         )
         self.newest: Frame | None = None

@@ -16,7 +16,7 @@ from stylecam.live.picture_chooser import COVER_INDEX, Picture, PictureChooser
 from stylecam.live.report import OutputStatus
 from stylecam.live.viewers import UPDATE_INTERVAL_S
 from stylecam.media.frame import Frame, Size
-from stylecam.media.overlays import starting_cover, with_badge
+from stylecam.media.overlays import with_badge
 from stylecam.media.sinks.base import Sink
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.latest import Latest
@@ -28,11 +28,6 @@ RETRY_S = 1.0
 """Wait between two attempts to open a lost sink again."""
 CARD_S = 0.5
 """Time between two cards while nobody watches, for programs that list cameras or just open one."""
-
-
-def starting_frame(size: Size, now: float) -> Frame:
-    """Return the card for the sinks until the publisher starts."""
-    return Frame(starting_cover(size), COVER_INDEX, now)
 
 
 class Pacer:
@@ -254,10 +249,10 @@ class Publisher:
         self._frames.take()  # styled before the camera went off: a new viewer must not see it
         if not self._resting:
             self._resting = True
-            self.chooser.forget()
             self._last_index = COVER_INDEX
             self._context.stats.pause()
         with self._control.hold() as state:
+            self.chooser.forget(state)
             picture = self.chooser.choose(state)
             if now - self._card_at >= CARD_S or picture.frame is not self.shown.frame:
                 self._card_at = now

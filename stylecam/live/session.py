@@ -25,10 +25,11 @@ from stylecam.errors import SessionNotOpenError
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
+from stylecam.live.kept_cover import KeptCover
 from stylecam.live.main_loop import MainLoop, Tick
 from stylecam.live.notifications import Notifications, log_refusal, notices_on_page
+from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
-from stylecam.live.publisher import starting_frame
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader, no_configuration, panic_image
 from stylecam.live.report import EngineStatus, SessionReport
@@ -112,7 +113,10 @@ class Session:
         self._read_settings = reload or no_configuration
         self._runtime_folder = runtime_folder
         self.stats = Stats()
-        self.control = CommandQueue(catalog, initial_state(settings, catalog), settings.presets, settings.scenes)
+        self._kept_cover = KeptCover(runtime_folder, settings.outputs)
+        self._terminated = False
+        state = self._kept_cover.restore(initial_state(settings, catalog))
+        self.control = CommandQueue(catalog, state, settings.presets, settings.scenes)
         self._keyboard = Keyboard(
             bind(settings.bindings), settings.hotkeys, self.press, self._clock, terminal_enabled=settings.terminal_keys
         )
@@ -120,8 +124,9 @@ class Session:
         self._notifications = Notifications()
         self._stats_file = StatsFile(settings.stats)
         self._main_loop = MainLoop(
-            settings, self._clock, self.control, self.stats, self._stats_file, self._keyboard, self._notifications
-        )
+            settings, self._clock, self.control, self.stats, self._stats_file, self._keyboard, self._notifications,
+            self._kept_cover,
+        )  # fmt: skip
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
         self._began_at = self._clock.now()
         self._closing = contextlib.ExitStack()
@@ -228,10 +233,16 @@ class Session:
         finally:
             final = self.report()
             self._stats_file.write(final.to_json(), self._clock.now())
+        if not final.failed and not self._terminated:
+            self._kept_cover.close(by_user=True)
         return final
 
-    def interrupt(self) -> None:
-        """End the run. It only sets a flag, so a signal handler may call it, and any thread."""
+    def interrupt(self, *, terminated: bool = False) -> None:
+        """End the run. It only sets flags, so a signal handler may call it, and any thread.
+
+        `terminated` if the user may not have wanted it, as when a service is restarted: a cover is then kept.
+        """
+        self._terminated |= terminated
         self._main_loop.interrupted = True
 
     def request_reload(self) -> None:
@@ -294,6 +305,9 @@ class Session:
     def _open(self) -> OpenParts:
         settings, devices = self._settings, self._devices
         self._closing.callback(self.control.close)
+        self._closing.callback(self._kept_cover.close)
+        self._kept_cover.open()
+        self._closing.callback(self.control.subscribe(self._kept_cover.keep))
         malloc.limit_arenas()
         requested = self._own_sinks or make_sinks(
             settings.outputs, mirror_preview=not settings.mirror, stream_kbit=settings.stream_bitrate
@@ -304,11 +318,15 @@ class Session:
         if chooser.threads is not None:
             limit_threads(chooser.threads)
         engine = chooser.requested()
-        source = devices.open_source(self._own_source or choose_source(settings, self._clock))
+        source = devices.open_source(
+            self._own_source or choose_source(settings, self._clock), off=self.control.state.resting
+        )
         open_sinks(requested, page, settings, devices)
         requested_sinks = tuple(devices.sinks)
         server = None if page is None else self._open_page(page)
-        card = starting_frame(settings.size, self._clock.now())
+        state = self.control.state
+        covers = PictureChooser(settings.size, Frame(panic, 0, self._clock.now()), frozen=state.frozen)
+        card = covers.choose(state).frame
         for sink in devices.sinks:
             sink.write(card)
         pool, stylizer = chooser.load(engine, self.control.state.look, self._catalog.models, self._stylizer)

@@ -50,10 +50,11 @@ class Devices:
         self.sinks: list[Sink] = []
         self.pipeline: Pipeline | None = None
 
-    def open_source(self, source: Source) -> Source:
-        """Open `source` and return it."""
+    def open_source(self, source: Source, *, off: bool = False) -> Source:
+        """Open `source` and return it. With `off` a camera stays closed, until the capture thread opens it."""
         self._closing.callback(self._close_source, source)  # before it opens: an interrupt may come between the two
-        source.open(self._size, self._fps)
+        if not (off and source.live):
+            source.open(self._size, self._fps)
         return source
 
     def open_sink(self, sink: Sink) -> None:

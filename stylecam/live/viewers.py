@@ -33,7 +33,7 @@ class Viewers:
         idle_after_s: float | None = None,
     ) -> None:
         """Ask `sinks` from now on (clock seconds); `state` returns the state of the moment."""
-        self.watching = True
+        self.watching = not state().resting
         self._sinks = tuple(sinks)
         self._state = state
         self._always_on = always_on

@@ -103,7 +103,7 @@ def test_a_painting_that_is_held_counts_as_covered(chooser: PictureChooser) -> N
 
 def test_what_is_forgotten_is_never_shown_again(chooser: PictureChooser) -> None:
     chooser.offer(painted(), PAINTING)
-    chooser.forget()
+    chooser.forget(PAINTING)
     assert chooser.choose(PAINTING).frame.index < 0
 
 
@@ -119,3 +119,37 @@ def test_what_is_forgotten_is_never_shown_again(chooser: PictureChooser) -> None
 )
 def test_a_live_state_says_what_others_are_to_see(state: LiveState, content: Content) -> None:
     assert state.requested_content is content
+
+
+FROZEN = LiveState(PAINTING.look, frozen=True)
+
+
+def test_a_frozen_picture_is_kept_while_nobody_watches(chooser: PictureChooser) -> None:
+    chooser.offer(painted(0), PAINTING)
+    chooser.forget(FROZEN)
+    chooser.offer(painted(1), FROZEN)
+    assert chooser.choose(FROZEN).frame.index == 0
+
+
+def test_once_the_camera_was_off_a_card_stands_for_the_frozen_picture_until_the_freeze_ends(
+    chooser: PictureChooser,
+) -> None:
+    chooser.offer(painted(0), PAINTING)
+    chooser.forget(LiveState(PAINTING.look, frozen=True, resting=True))
+    assert chooser.holds_picture(FROZEN)
+    chooser.offer(painted(1), FROZEN)
+    assert chooser.choose(FROZEN).frame.index < 0
+    chooser.offer(painted(2), PAINTING)
+    assert chooser.choose(PAINTING).frame.index == 2
+    chooser.offer(painted(3), FROZEN)
+    assert chooser.choose(FROZEN).frame.index == 2
+
+
+def test_a_freeze_that_outlived_its_program_shows_a_card_and_no_new_picture() -> None:
+    chooser = PictureChooser(SIZE, PANIC, frozen=True)
+    assert chooser.holds_picture(FROZEN)
+    chooser.offer(painted(0), FROZEN)
+    chosen = chooser.choose(FROZEN)
+    assert (chosen.frame.index, chosen.content) == (-1, Content.COVERED)
+    chooser.offer(painted(1), PAINTING)
+    assert chooser.choose(PAINTING).frame.index == 1

@@ -1,0 +1,138 @@
+"""A real stylecam is covered, dies and is started again: nobody sees a picture of the camera before the user agrees."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stylecam.media.frame import Image
+from tests.end_to_end.conftest import Start
+from tests.end_to_end.outside import (
+    PATIENCE_S,
+    PORTRAIT,
+    Program,
+    environment,
+    free_port,
+    stream,
+    wait_for,
+)
+
+pytestmark = pytest.mark.system
+
+SWITCHES = {"panic": "panic", "rest": "resting", "freeze": "frozen"}
+DARK = 70
+"""Every cover is darker on average than this; the portrait is brighter."""
+
+
+class Watcher:
+    """Reads the stream from its first picture on, also before the page is there, and keeps what it has seen."""
+
+    def __init__(self, port: int) -> None:
+        self.pictures: list[Image] = []
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=(port,))
+        self._thread.start()
+
+    def _watch(self, port: int) -> None:
+        while not self._stopped.wait(0.01):
+            with suppress(OSError, AssertionError, ValueError):
+                for _, picture in stream(port):
+                    self.pictures.append(picture)
+                    if self._stopped.is_set():
+                        return
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(PATIENCE_S)
+
+
+def ctl(home: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "stylecam", "ctl", *words],
+        env=environment(home), capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def is_live(picture: Image) -> bool:
+    return float(np.mean(picture)) > DARK
+
+
+def state(home: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ctl(home, "state", "--json"))
+    return found
+
+
+def killed(program: Program) -> None:
+    program.kill()
+
+
+def restarted_as_a_service_is(program: Program) -> None:
+    program.terminate()
+    assert program.finish() == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "end"),
+    [("panic", killed), ("rest", killed), ("freeze", killed), ("panic", restarted_as_a_service_is)],
+    ids=["panic", "camera off", "freeze", "panic and SIGTERM"],
+)
+def test_no_live_picture_is_published_after_a_restart_until_the_user_uncovers(
+    stylecam: Start, tmp_path: Path, action: str, end: Callable[[Program], None]
+) -> None:
+    port = free_port()
+    run = ("--camera", str(PORTRAIT), "--style", "none", "--size", "320x240", "--output", f"web:{port}", "--no-hotkeys")
+    first = stylecam(*run)
+    ctl(tmp_path, action, "on")
+    end(first)
+    second = stylecam(*run, wait=False)
+    watcher = Watcher(port)
+    try:
+        wait_for("the first pictures", lambda: len(watcher.pictures) > 3)
+        told = wait_for("the notice", lambda: state(tmp_path) if state(tmp_path)["notice"] else None)
+        assert told[SWITCHES[action]] is True
+        assert f"`stylecam ctl {action} off`" in told["notice"]
+        assert told["publishing"] == "covered"
+        assert told["notice"] in second.errors  # the terminal says it too
+        seen = len(watcher.pictures)
+        wait_for("more pictures", lambda: len(watcher.pictures) > seen + 3)
+        assert [float(np.mean(picture)) for picture in watcher.pictures if is_live(picture)] == []
+        ctl(tmp_path, action, "off")
+        wait_for("the live picture", lambda: is_live(watcher.pictures[-1]))
+        assert state(tmp_path)["notice"] is None
+    finally:
+        watcher.stop()
+
+
+def test_a_run_that_was_quit_during_a_panic_starts_uncovered(stylecam: Start, tmp_path: Path) -> None:
+    run = ("--camera", "demo", "--style", "none", "--size", "128x96", "--output", "null", "--no-hotkeys")
+    first = stylecam(*run)
+    ctl(tmp_path, "panic", "on")
+    ctl(tmp_path, "quit")
+    assert first.finish() == 0
+    second = stylecam(*run)
+    assert second.stats()["panic"] is False
+    assert "stylecam ended while" not in second.errors
+    ctl(tmp_path, "panic", "on")
+    second.interrupt()  # Ctrl-C
+    assert second.finish() == 0
+    assert list((tmp_path / "running" / "stylecam").glob("cover-*")) == []
+
+
+def test_another_output_is_not_covered_by_it(stylecam: Start, tmp_path: Path) -> None:
+    run = ("--camera", "demo", "--style", "none", "--size", "128x96", "--no-hotkeys", "--output")
+    first = stylecam(*run, f"web:{free_port()}")
+    ctl(tmp_path, "panic", "on")
+    first.kill()
+    other = stylecam(*run, "null")
+    assert other.stats()["panic"] is False

@@ -349,7 +349,14 @@ class Session:
         thumbnails = Thumbnails(self._catalog, self._newest_frame, self._clock)
         names = self._keyboard.names
         context = ServerContext(
-            self.control, self._catalog, page.broadcast, self.describe, self._report_json, names, thumbnails
+            self.control,
+            self._catalog,
+            page.broadcast,
+            self.describe,
+            self._report_json,
+            names,
+            thumbnails,
+            page.video,
         )
         server = start_server(
             self._settings, context, page, self._closing,

@@ -72,6 +72,7 @@ class RunningServer:
             lambda: REPORT,
             {"next": "ctrl+alt+right"},
             thumbnails,
+            self.sink.video,
         )
         self.recording: str | None = None
         self.server = Server(context, address or Address(HOST, free_port()), TOKEN, socket_path)

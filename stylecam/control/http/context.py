@@ -10,6 +10,7 @@ from stylecam.control.commands import CommandQueue
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
 from stylecam.media.sinks.mjpeg import JpegBroadcast
+from stylecam.media.sinks.video_broadcast import VideoBroadcast
 from stylecam.models.catalog import Catalog
 
 
@@ -22,6 +23,7 @@ class ServerContext:
         report: returns the current statistics as a JSON object.
         hotkeys: command to global key combination, as text.
         thumbnails: used on the server's event loop only.
+        video: the same pictures as those of `broadcast`, for WebRTC.
     """
 
     control: CommandQueue
@@ -31,6 +33,7 @@ class ServerContext:
     report: Callable[[], dict[str, Any]] = dict
     hotkeys: Mapping[str, str] = field(default_factory=dict)
     thumbnails: Thumbnails | None = None
+    video: VideoBroadcast = field(default_factory=VideoBroadcast)
 
     def state(self) -> dict[str, Any]:
         """Return the current state as a JSON object."""

@@ -9,6 +9,8 @@ from stylecam.control.actions import Action
 from stylecam.control.parameters import FLAG, LONGEST, NUMBER, TEXT, Parameter
 
 _OBJECT = {"type": "object"}
+_TEXT = {"type": "string"}
+_SDP = "application/sdp"
 
 
 def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
@@ -27,11 +29,28 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
             "get": _operation(
                 "The camera picture in this style, small",
                 {"200": _jpeg(), "304": {"description": "unchanged"}, **_errors(404, 409, 503)},
-                [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
+                [_in_path("name")],
             )
         },
         "/api/actions": {"get": _operation("The available actions", {"200": _json(_OBJECT)})},
         "/api/openapi.json": {"get": _operation("This description", {"200": _json(_OBJECT)})},
+        "/whep": {
+            "post": {
+                **_operation(
+                    "Begin to receive the picture as WebRTC video (WHEP); the answer names the address that ends it",
+                    {
+                        "201": {"description": "the answer", "content": {_SDP: {"schema": _TEXT}}},
+                        **_errors(400, 413, 415, 422, 501, 503),
+                    },
+                ),
+                "requestBody": {"required": True, "content": {_SDP: {"schema": _TEXT}}},
+            }
+        },
+        "/whep/{id}": {
+            "delete": _operation(
+                "End a WebRTC connection", {"200": {"description": "ended"}, **_errors(404)}, [_in_path("id")]
+            )
+        },
         "/snapshot.jpg": {"get": _operation("The picture published now", {"200": _jpeg(), **_errors(503)})},
     }
     for action in actions:
@@ -114,11 +133,15 @@ def _query(name: str, schema: dict[str, Any], help_: str, required: bool = False
     return {"name": name, "in": "query", "required": required, "description": help_, "schema": schema}
 
 
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": _TEXT}
+
+
 def _errors(*statuses: int) -> dict[str, Any]:
     words = {
-        400: "not JSON", 401: "no token, or a wrong one", 403: "the host or the origin is another one",
-        404: "there is none of this name", 409: "cannot be done now", 413: "too large", 415: "not JSON",
-        422: "wrong arguments", 503: "no picture yet, or too many viewers",
+        400: "not JSON, or no text", 401: "no token, or a wrong one", 403: "the host or the origin is another one",
+        404: "there is none of this name", 409: "cannot be done now", 413: "too large", 415: "another content type",
+        422: "wrong arguments", 501: "a package is not installed", 503: "no picture yet, or too many viewers",
     }  # fmt: skip
     return {str(status): {**_json(_ref("Error")), "description": words[status]} for status in statuses}
 

@@ -20,6 +20,7 @@ from stylecam.control.http.context import ServerContext
 from stylecam.control.http.routes import ApiRoutes
 from stylecam.control.http.static import PageRoutes
 from stylecam.control.http.websocket import StateFeed
+from stylecam.control.http.whep import WhepRoutes
 from stylecam.errors import ServerUnavailableError
 
 DEFAULT_PORT = 8765
@@ -161,6 +162,7 @@ class Server:
                 limits.append(_local_limit(runner.server))
                 listening += await self._listen_locally(limits[1])
             self._context.broadcast.attach(asyncio.get_running_loop())
+            self._context.video.attach(asyncio.get_running_loop())
             with self._lock:
                 self._loop = asyncio.get_running_loop()
             ready.set()
@@ -173,6 +175,7 @@ class Server:
             with self._lock:
                 self._loop = None
             self._context.broadcast.detach()
+            self._context.video.detach()
             await runner.cleanup()
             if self.socket_path is not None:
                 self.socket_path.unlink(missing_ok=True)
@@ -182,7 +185,10 @@ class Server:
         application.add_routes(ApiRoutes(self._context, authenticator).routes())
         application.add_routes(PageRoutes(self._context.broadcast, authenticator).routes())
         application.add_routes([web.get("/api/live", self._feed.connect)])
+        whep = WhepRoutes(self._context.video)
+        application.add_routes(whep.routes())
         application.on_shutdown.append(self._feed.close)
+        application.on_shutdown.append(whep.close)
         if self._context.thumbnails is not None:
             application.on_shutdown.append(self._context.thumbnails.close)
         return application

@@ -13,6 +13,7 @@ import cv2
 from stylecam.errors import TooManyViewersError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
+from stylecam.media.sinks.video_broadcast import VideoBroadcast
 
 JPEG_QUALITY = 85
 MAX_VIEWERS = 64
@@ -141,11 +142,12 @@ class JpegBroadcast:
 
 
 class MjpegSink(Sink):
-    """Offers frames to a `JpegBroadcast`, from which the web server takes them.
+    """Offers frames to a `JpegBroadcast` and a `VideoBroadcast`, from which the web server takes them.
 
     Attributes:
         port: the requested port, or None for any.
         broadcast: where the server takes the pictures.
+        video: where it takes the video for WebRTC.
     """
 
     name = "web"
@@ -154,19 +156,27 @@ class MjpegSink(Sink):
         super().__init__()
         self.port = port
         self.broadcast = JpegBroadcast()
+        self.video = VideoBroadcast()
 
     def _open(self, size: Size, fps: float) -> None:
         self.broadcast.open()
+        self.video.open(fps)
 
     def _write(self, frame: Frame) -> None:
+        if not self._has_viewers():
+            return
+        image = frame.image.copy()
         if self.broadcast.has_viewers:
-            self.broadcast.offer(frame.image.copy(), live=frame.index >= 0)
+            self.broadcast.offer(image, live=frame.index >= 0)
+        if self.video.has_viewers:
+            self.video.offer(image)
 
     def _has_viewers(self) -> bool:
-        return self.broadcast.has_viewers
+        return self.broadcast.has_viewers or self.video.has_viewers
 
     def _close(self) -> None:
         self.broadcast.close()
+        self.video.close()
 
 
 def encode_jpeg(image: Image) -> bytes:

@@ -24,6 +24,9 @@ _TARGETS = {
     "opencl": (cv2.dnn.DNN_BACKEND_OPENCV, cv2.dnn.DNN_TARGET_OPENCL),
 }
 
+_CHECK_EVERY = 16
+"""Check every `_CHECK_EVERY`-th row and column of a bank's result: NaN spreads over all of it with an instance norm."""
+
 
 def available_devices() -> tuple[str, ...]:
     """Return the devices this OpenCV can really run networks on, best first; `cpu` is always among them."""
@@ -86,7 +89,7 @@ class _OpenCVSession(InferenceSession):
             return super().stylize(image, weights, origin)
         pack_pixels(image, self._cells)
         styled = self._bare.run(self._cells, weights, origin)
-        check_numbers(styled)
+        check_numbers(styled[0, :, ::_CHECK_EVERY, ::_CHECK_EVERY])
         return packed_to_image(styled)
 
     @cached_property

@@ -145,11 +145,12 @@ class Pipeline:
             self._context.stats.count_skipped()
             return
         styled = self._stylizer.stylize(frame, state.visible_look)
-        self.publisher.chooser.trouble = self._stylizer.result.trouble
+        result = self._stylizer.result
+        self.publisher.chooser.trouble = None if result.stylized else result.trouble
         if styled is None:
             return
         milliseconds = (styled.ready_at - started) * 1000
-        self._context.stats.count_styled(styled.ready_at, milliseconds, self._stylizer.result.reused)
+        self._context.stats.count_styled(styled.ready_at, milliseconds, result.reused)
         self._styled.put(styled)
 
     def report(self) -> PipelineReport:

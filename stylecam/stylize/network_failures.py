@@ -18,6 +18,7 @@ class _Record:
     in_a_row: int = 0
     attempts: int = 0
     rests_since: float | None = None
+    selected: bool = False
 
 
 class NetworkFailures:
@@ -66,12 +67,15 @@ class NetworkFailures:
     def try_again(self, key: str, now: float, *, selected: bool) -> bool:
         """End the rest of a network if its pause is over or it was `selected` again; return whether it has ended."""
         record = self._records.get(key)
-        if record is None or record.rests_since is None:
+        if record is None:
             return False
-        pause_s = PAUSES_S[min(record.attempts, len(PAUSES_S) - 1)]
-        if now - record.rests_since < (SELECT_AGAIN_S if selected else pause_s):
+        record.selected = record.selected or selected  # on trial too: then it has another one soon
+        if record.rests_since is None:
             return False
-        record.rests_since = None
+        pause_s = SELECT_AGAIN_S if record.selected else PAUSES_S[min(record.attempts, len(PAUSES_S) - 1)]
+        if now - record.rests_since < pause_s:
+            return False
+        record.rests_since, record.selected = None, False
         record.in_a_row = 0
         record.attempts += 1
         self.retries += 1

@@ -196,6 +196,25 @@ def test_a_network_whose_result_holds_nan_raises_an_error(engine: Engine, tmp_pa
         session.stylize(photo(*SIZE), (1.0,))
 
 
+@pytest.mark.parametrize("kind", ["Sqrt", "Reciprocal"])
+def test_a_network_whose_result_has_one_spot_of_nan_or_infinity_raises_an_error(
+    kind: str, engine: Engine, tmp_path: Path
+) -> None:
+    """One pixel of the photo is black, and only there the network's function has no finite value."""
+    constants = [numpy_helper.from_array(np.full((1, 3, 1, 1), 0.01, np.float32), "shift")]
+    nodes = [
+        helper.make_node("Sub", ["image", "shift"], ["shifted"]),
+        helper.make_node("Relu", ["shifted"], ["dark"]),
+        helper.make_node(kind, ["shifted" if kind == "Sqrt" else "dark"], ["styled"]),
+    ]
+    session = engine.session(Model.read(write_network(tmp_path / "spot.onnx", nodes, constants)), *SIZE)
+    bright = gray_image(200, SIZE)
+    assert session.stylize(bright, (1.0,)).shape == bright.shape
+    bright[17, 21] = 0
+    with pytest.raises(EngineRunError, match="the result holds NaN or infinite"):
+        session.stylize(bright, (1.0,))
+
+
 @pytest.mark.parametrize("level", [0, 1])
 def test_a_network_that_fills_the_picture_with_one_color_is_accepted(
     level: int, engine: Engine, bank: Model, tmp_path: Path

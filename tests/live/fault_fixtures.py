@@ -136,18 +136,14 @@ class FaultyPipeline:
         viewers = Viewers([self.sink], lambda: self.control.state, self.clock.now(), always_on=True)
         budget = CpuBudget(share, 1)
         self.context = PipelineContext(SIZE, FPS, self.clock, Stats(), viewers, budget)
-        self.stylizer = FrameStylizer(
-            self.pool, SIZE, FPS, self.clock, self.context.stats.count_fault, self.models
-        )
+        self.stylizer = FrameStylizer(self.pool, SIZE, FPS, self.clock, self.context.stats.count_fault, self.models)
         if prepared:
             self.stylizer.prepare(Look(mix))
         self.source = ScriptedSource([], self.clock, fps=60)
         self.play([camera_picture(number) for number in range(4)])
         self.source.open(SIZE, FPS)
         self.sink.open(SIZE, FPS)
-        self.pipeline = Pipeline(
-            self.source, [self.sink], self.stylizer, self.control, self.context, panic_cover(SIZE)
-        )
+        self.pipeline = Pipeline(self.source, [self.sink], self.stylizer, self.control, self.context, panic_cover(SIZE))
         self.leaks: list[tuple[int, float]] = []
         self.published = 0
         self.limit = RAW_LIMIT

@@ -21,6 +21,14 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from stylecam.errors import SinkUnavailableError, SourceUnreadableError, UsageError
+from stylecam.media.file_check import (
+    MAX_LIVE_JPEG_PIXELS,
+    MAX_LIVE_PIXELS,
+    MAX_PIXELS,
+    check_live_size,
+    size_without_pillow,
+    too_large,
+)
 from stylecam.media.frame import Image
 from stylecam.utils.files import atomic_file
 
@@ -29,8 +37,6 @@ READABLE_SUFFIXES = frozenset((
     ".tiff", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
 ))  # fmt: skip
 """Suffixes of the files that count as pictures in a folder. A file that is named by the user may have any suffix."""
-MAX_PIXELS = 178_956_970
-"""The number of pixels from which Pillow, too, refuses a file as a decompression bomb."""
 _MAX_EXIF_BYTES = 65_527
 """The size of one segment of a JPEG file."""
 _MAX_OPENCV_BYTES = 2 * 10**9
@@ -74,13 +80,14 @@ class ImageFile:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, source: Path | bytes, min_side: int | None = None) -> ImageFile:
+    def read(cls, source: Path | bytes, min_side: int | None = None, live: bool = False) -> ImageFile:
         """Read an image file.
 
         Args:
             source: the file's path, or its bytes.
             min_side: if given, a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as both
                 sides keep this many pixels. For a large photograph that takes a quarter of the time.
+            live: for the live camera: larger files are refused, see `stylecam.media.file_check.MAX_LIVE_PIXELS`.
 
         Raises:
             SourceUnreadableError: it is missing, damaged, too large or no picture; names the file.
@@ -94,18 +101,20 @@ class ImageFile:
             ):
                 warnings.simplefilter("ignore")  # about large pictures and odd EXIF
                 opened = Pillow.open(file)
+                if live:
+                    _check_live_size(opened, name)
                 return _from_pillow(opened, source, name, min_side)
+        except SourceUnreadableError:
+            raise
         except Pillow.DecompressionBombError as error:
-            raise SourceUnreadableError(
-                f"{name} has more than {MAX_PIXELS // 10**6} megapixels; make it smaller"
-            ) from error
+            raise too_large(name, MAX_LIVE_PIXELS if live else MAX_PIXELS) from error
         except _DAMAGE_ERRORS as error:
             if isinstance(error, FileNotFoundError):
                 raise SourceUnreadableError(f"there is no file {name}; check the path") from error
             if isinstance(error, IsADirectoryError | PermissionError):
                 raise SourceUnreadableError(f"{name} cannot be read: {error.strerror}") from error
             if isinstance(error, UnidentifiedImageError):
-                image, alpha = _by_opencv(source, name)
+                image, alpha = _by_opencv(source, name, MAX_LIVE_PIXELS if live else MAX_PIXELS)
                 return ImageFile(image, alpha, notes=("was read without EXIF data and colour profile, if it has any",))
             raise SourceUnreadableError(f"{name} is a damaged picture: {error}") from error
 
@@ -200,6 +209,11 @@ def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, min_side
     )
 
 
+def _check_live_size(opened: Pillow.Image, name: str) -> None:
+    limit = MAX_LIVE_JPEG_PIXELS if opened.format in ("JPEG", "MPO") else MAX_LIVE_PIXELS
+    check_live_size(*opened.size, name, limit)
+
+
 def _further_pictures(opened: Pillow.Image) -> tuple[str, ...]:
     """Return a note if the file holds more than the picture that is read. Previews in a photograph do not count."""
     if opened.format == "MPO":
@@ -237,19 +251,22 @@ def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray
     return image, alpha
 
 
-def _by_opencv(source: Path | bytes, name: str) -> tuple[Image, npt.NDArray[np.uint8] | None]:
+def _by_opencv(source: Path | bytes, name: str, limit: int = MAX_PIXELS) -> tuple[Image, npt.NDArray[np.uint8] | None]:
     """Read colours and alpha with OpenCV, which reads no metadata."""
     if isinstance(source, Path) and (not source.is_file() or source.stat().st_size > _MAX_OPENCV_BYTES):
         raise SourceUnreadableError(f"{name} is no picture that can be read; open it in a viewer to check")
-    data = np.frombuffer(source.read_bytes() if isinstance(source, Path) else source, np.uint8)
+    encoded = source.read_bytes() if isinstance(source, Path) else source
+    size = size_without_pillow(encoded)  # OpenCV decodes a gigapixel
+    if size is not None and size[0] * size[1] > limit:
+        raise too_large(name, limit)
     try:
-        decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        decoded = None if size is None else cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # larger than OpenCV takes, or claims to be
         decoded = None
     if decoded is None:
         raise SourceUnreadableError(f"{name} is no picture that can be read; open it in a viewer to check")
     if decoded.dtype == np.uint16:
-        decoded = np.round(decoded / np.float32(257)).astype(np.uint8)
+        decoded = cv2.convertScaleAbs(decoded, alpha=1 / 257)
     if decoded.dtype != np.uint8:
         raise SourceUnreadableError(f"{name} holds {decoded.dtype} numbers; save it with 8 or 16 bits a channel")
     if decoded.ndim == 2:

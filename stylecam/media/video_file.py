@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from stylecam.errors import SinkLostError, SinkUnavailableError, SourceUnreadableError, UsageError
+from stylecam.media.file_check import check_video_file, utf8_name
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
 from stylecam.utils.files import create_part_file, resolve_target
@@ -59,6 +60,7 @@ def check_target(path: Path) -> None:
         UsageError: the suffix is not one of `SUFFIXES`.
     """
     _pyav()
+    utf8_name(path, UsageError)
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: clips are written as {', '.join(SUFFIXES)}; write {path.stem or 'clip'}.mp4")
 
@@ -234,8 +236,10 @@ class _Writer:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[_Clip]:
     av = _pyav()
+    utf8_name(path, SourceUnreadableError)
     if not path.is_file():
         raise SourceUnreadableError(f"there is no file {path}; check the path")
+    check_video_file(path)
     try:
         container = av.open(str(path.absolute()))  # a relative name with a colon in it would be a protocol
     except (av.error.FFmpegError, OSError) as error:

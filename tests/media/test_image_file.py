@@ -257,3 +257,23 @@ def test_grey_tiffs_are_rotated_once(kind: type[np.uint8 | np.uint16], tmp_path:
     Pillow.fromarray(pixels).save(tmp_path / "a.tif", exif=exif)
     found = ImageFile.read(tmp_path / "a.tif").image[:, :, 0]
     np.testing.assert_allclose(found, np.rot90(pixels, -1) / (np.iinfo(kind).max / 255), atol=1)
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P7\nWIDTH 30000\nHEIGHT 30000\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + bytes(1000),
+        b"junk\xff\x4f\xff\x51" + struct.pack(">HH8IH", 47, 0, 30000, 30000, 0, 0, 30000, 30000, 0, 0, 3) + bytes(1000),
+    ],
+    ids=["PAM", "JPEG 2000"],
+)
+def test_a_file_for_opencv_that_claims_a_huge_size_is_refused(data: bytes, live: bool) -> None:
+    with pytest.raises(SourceUnreadableError, match=r"more than \d+ megapixels|no picture that can be read"):
+        ImageFile.read(data, live=live)
+
+
+def test_a_format_whose_size_is_unknown_is_not_given_to_opencv() -> None:
+    _, encoded = cv2.imencode(".hdr", np.ones((8, 8, 3), np.float32))
+    with pytest.raises(SourceUnreadableError, match="no picture that can be read"):
+        ImageFile.read(encoded.tobytes())

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from stylecam.errors import TrainingDataError
 from stylecam.evaluation.quality.model_runner import StyleFunction
+from stylecam.media.file_check import utf8_name
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit
 from stylecam.stylize.postprocess.temporal_history import pixel_places, remapped
@@ -145,7 +146,7 @@ def _frames(path: Path, start: int, count: int) -> Iterator[Image]:
     """Yield frames, decoded from the beginning: seeking is inexact with some files."""
     if not path.is_file():
         raise TrainingDataError(f"--clips {path}: there is no such file")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(utf8_name(path, TrainingDataError), cv2.CAP_FFMPEG)
     decoded = 0
     try:
         while decoded < start + count and capture.grab():

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from stylecam.errors import SinkLostError, SinkUnavailableError
+from stylecam.media.file_check import utf8_name
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.video_file import SUFFIXES
@@ -70,6 +71,7 @@ class RecorderSink(Sink):
             raise SinkUnavailableError(
                 f"{self.path}: recordings are {', '.join(SUFFIXES)} files; write {self.path}.mp4"
             )
+        utf8_name(self.path, SinkUnavailableError)
         folder = self.path.parent
         if not folder.is_dir():
             raise SinkUnavailableError(f"{self.path}: there is no folder {folder}; create it first")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
-
-import cv2
 
 from stylecam.errors import SourceUnreadableError
 from stylecam.media.frame import Image, Size
+from stylecam.media.image_file import ImageFile
 from stylecam.media.sources.base import PacedSource
 from stylecam.media.transforms import fit
 from stylecam.utils.clock import Clock
@@ -42,7 +40,7 @@ class ImageSource(PacedSource):
         super()._open(size, fps)
         if self._path.is_dir():
             try:
-                self._files = sorted(p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES)
+                self._files = sorted(p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
             except OSError as error:
                 raise SourceUnreadableError(f"the folder {self._path} cannot be read: {error.strerror}") from error
             if not self._files:
@@ -51,6 +49,8 @@ class ImageSource(PacedSource):
                 )
         elif self._path.is_file():
             self._files = [self._path]
+        elif self._path.exists():
+            raise SourceUnreadableError(f"{self._path} is a device or a pipe, and no picture; name a file")
         else:
             raise SourceUnreadableError(f"there is no file {self._path}; check the path")
         self._current = -1
@@ -64,14 +64,15 @@ class ImageSource(PacedSource):
 
     def _show_next(self) -> None:
         """Read the next picture that can be read, and fit it to the requested size."""
+        problem: SourceUnreadableError | None = None
         for _ in range(len(self._files)):
             self._current = (self._current + 1) % len(self._files)
             try:
-                picture = cv2.imread(str(self._files[self._current]), cv2.IMREAD_COLOR)
-            except cv2.error:  # larger than OpenCV takes, or claims to be
-                picture = None
-            if picture is not None:
-                self._picture = fit(cast(Image, picture), self._size)
-                self._next_change_at = self._clock.now() + SECONDS_PER_IMAGE
-                return
-        raise SourceUnreadableError(f"{self._path} cannot be read as a picture; open it in a viewer to check")
+                read = ImageFile.read(self._files[self._current], max(self._size), live=True)
+            except SourceUnreadableError as error:
+                problem = error
+                continue
+            self._picture = fit(read.flattened_on_white(), self._size)
+            self._next_change_at = self._clock.now() + SECONDS_PER_IMAGE
+            return
+        raise problem or SourceUnreadableError(f"{self._path} holds no pictures")

@@ -9,6 +9,7 @@ from typing import cast
 import cv2
 
 from stylecam.errors import SourceLostError, SourceUnreadableError
+from stylecam.media.file_check import MAX_LIVE_PIXELS, check_video_file, too_large, utf8_name
 from stylecam.media.frame import Image, Size
 from stylecam.media.sources.base import Source
 from stylecam.utils.clock import Clock
@@ -47,13 +48,17 @@ class VideoSource(Source):
 
     def _open(self, size: Size, fps: float) -> None:
         self.close()
-        if not self._is_url and not Path(self._address).is_file():
-            raise SourceUnreadableError(f"there is no file {self._address}; check the path")
+        address = utf8_name(self._address, SourceUnreadableError)
+        if not self._is_url:
+            if not Path(address).is_file():
+                raise SourceUnreadableError(f"there is no file {address}; check the path")
+            check_video_file(Path(address))
+            address = str(Path(address).absolute())  # a relative name with a colon in it would be a protocol
         timeouts = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, NETWORK_TIMEOUT_MS,
             cv2.CAP_PROP_READ_TIMEOUT_MSEC, NETWORK_TIMEOUT_MS,
         ]  # fmt: skip
-        capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, timeouts if self._is_url else [])
+        capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, timeouts if self._is_url else [])
         if not capture.isOpened() or not capture.grab():
             capture.release()
             raise SourceUnreadableError(
@@ -61,6 +66,10 @@ class VideoSource(Source):
                 if self._is_url
                 else f"{self._address} holds no video that OpenCV's FFmpeg can read; try it in a player"
             )
+        width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        if width * height > MAX_LIVE_PIXELS:
+            capture.release()
+            raise too_large(self.name, MAX_LIVE_PIXELS)
         rate = capture.get(cv2.CAP_PROP_FPS)
         self._frame_s = 1 / rate if 0.1 <= rate <= 1000 else 1 / 30
         self._paced = not self._is_url or capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
@@ -109,7 +118,11 @@ class VideoSource(Source):
         self._reset_position()
         if self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0) and self._capture.grab():
             return True
-        return not self._is_url and self._capture.open(self._address, cv2.CAP_FFMPEG) and self._capture.grab()
+        return (
+            not self._is_url
+            and self._capture.open(str(Path(self._address).absolute()), cv2.CAP_FFMPEG)
+            and self._capture.grab()
+        )
 
     def _reset_position(self) -> None:
         self._position_s = -self._frame_s

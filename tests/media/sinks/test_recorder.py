@@ -181,6 +181,12 @@ def test_an_invalid_path_is_refused(name: str, message: str, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
 
 
+def test_a_name_that_is_not_utf8_is_refused(encoder: str, tmp_path: Path) -> None:
+    with pytest.raises(SinkUnavailableError, match="this name is not UTF-8, which video cannot have; rename it"):
+        RecorderSink(tmp_path / "t\udcff.mp4").open(SIZE, 30)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.open
 

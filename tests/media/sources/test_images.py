@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from stylecam.errors import SourceUnreadableError
 from stylecam.media.frame import Frame, Size
@@ -109,5 +113,68 @@ def test_a_picture_that_claims_an_enormous_size_is_refused(tmp_path: Path, clock
     chunk = b"IHDR" + struct.pack(">2I5B", 100_000, 100_000, 8, 2, 0, 0, 0)
     path = tmp_path / "huge.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)))
-    with pytest.raises(SourceUnreadableError, match="cannot be read as a picture"):
+    with pytest.raises(SourceUnreadableError, match="is no picture that can be read"):
         ImageSource(path, clock).open(SIZE, 30)
+
+
+def memory_of_opening(path: Path) -> tuple[str, float]:
+    """Open `path` as a camera in a process of its own; return its message and the megabytes that this took."""
+    code = (
+        "import resource, sys\n"
+        "from stylecam.media.frame import Size\n"
+        "from stylecam.media.sources.factory import make_source\n"
+        "from stylecam.utils.clock import SystemClock\n"
+        "import cv2, PIL.Image; PIL.Image.init()\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "before, message = peak(), 'shown'\n"
+        "try: make_source(sys.argv[1], SystemClock()).open(Size(1280, 720), 30)\n"
+        "except Exception as error: message = str(error)\n"
+        "print(peak() - before, message)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    megabytes, _, message = done.stdout.strip().partition(" ")
+    return message, float(megabytes)
+
+
+@pytest.mark.parametrize("name", ["bomb.png", "bomb.tif", "bomb.gif", "bomb", "bomb.mp4"])
+def test_a_small_file_that_holds_a_huge_picture_is_refused_without_decoding_it(name: str, tmp_path: Path) -> None:
+    kind = {".gif": "GIF", ".tif": "TIFF"}.get(Path(name).suffix, "PNG")
+    options = {"compression": "group4"} if kind == "TIFF" else {}
+    Pillow.new("1", (16384, 16384)).save(tmp_path / name, kind, **options)
+    assert (tmp_path / name).stat().st_size < 300_000
+    message, megabytes = memory_of_opening(tmp_path / name)
+    assert "has more than 50 megapixels; make it smaller" in message
+    assert megabytes < 100
+
+
+def test_a_large_jpeg_is_decoded_small(tmp_path: Path) -> None:
+    Pillow.new("RGB", (8400, 8400)).save(tmp_path / "large.jpg", quality=10)
+    message, megabytes = memory_of_opening(tmp_path / "large.jpg")
+    assert message == "shown"
+    assert megabytes < 150
+
+
+def test_a_name_that_is_not_utf8_is_a_picture_like_any_other(tmp_path: Path, clock: ManualClock) -> None:
+    picture(tmp_path / "face.png", 90)
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xff.png"))
+    (tmp_path / "face.png").rename(odd)
+    for path in (odd, tmp_path):
+        source = ImageSource(path, clock)
+        source.open(SIZE, 30)
+        assert read(source).image.max() == 90
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_pipes_devices_and_folders_called_like_pictures_are_passed_over(tmp_path: Path, clock: ManualClock) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("/dev/zero")
+    (tmp_path / "c.png").symlink_to(tmp_path)
+    (tmp_path / "d.png").symlink_to(tmp_path / "d.png")
+    for name in ("a.png", "b.png"):
+        with pytest.raises(SourceUnreadableError, match="is a device or a pipe, and no picture"):
+            ImageSource(tmp_path / name, clock).open(SIZE, 30)
+    picture(tmp_path / "e.png", 70)
+    source = ImageSource(tmp_path, clock)
+    source.open(SIZE, 30)
+    assert levels_shown(source, clock, 3) == [70, 70, 70]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,46 @@ def clip(tmp_path: Path) -> Path:
 
 def frame_number(frame: Frame) -> int:
     return round((float(frame.image.mean()) - 20) / 20)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXTINF:10,\n{}\n",
+        "\ufeff#EXTM3U\n/dev/zero\n",
+        "ffconcat version 1.0\nfile '{}'\n",
+        "v=0\r\nm=video 5 RTP 9\r\n",
+    ],
+    ids=["itself", "a device", "concat", "sdp"],
+)
+@pytest.mark.parametrize("suffix", [".m3u8", ".mp4", ""])
+def test_a_playlist_is_refused_before_what_it_names_is_opened(
+    text: str, suffix: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    path = tmp_path / f"list{suffix}"
+    path.write_text(text.format(path), newline="")
+    with pytest.raises(SourceUnreadableError, match="is a playlist; name the video or the address"):
+        VideoSource(str(path), clock).open(SIZE, 30)
+
+
+@pytest.mark.parametrize("address", ["{}/f\udcff.mp4", "rtsp://127.0.0.1:1/\udcff"])
+def test_a_name_that_is_not_utf8_is_refused(address: str, tmp_path: Path, clock: ManualClock, clip: Path) -> None:
+    address = address.format(tmp_path)
+    if address.endswith(".mp4"):
+        os.link(clip, address)
+    with pytest.raises(SourceUnreadableError, match="this name is not UTF-8, which video cannot have; rename it"):
+        VideoSource(address, clock).open(SIZE, 30)
+
+
+def test_a_relative_name_with_a_colon_is_a_file(
+    tmp_path: Path, clock: ManualClock, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.link(clip, "concat:a.mp4")
+    source = VideoSource("concat:a.mp4", clock)
+    source.open(SIZE, 30)
+    assert frame_number(read(source)) == 0
+    source.close()
 
 
 def test_a_video_plays_all_its_frames_in_order(clip: Path, clock: ManualClock) -> None:

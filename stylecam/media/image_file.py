@@ -271,8 +271,9 @@ def _by_opencv(source: Path | bytes, name: str, limit: int = MAX_PIXELS) -> tupl
         raise SourceUnreadableError(f"{name} holds {decoded.dtype} numbers; save it with 8 or 16 bits a channel")
     if decoded.ndim == 2:
         return cast(Image, cv2.cvtColor(decoded, cv2.COLOR_GRAY2BGR)), None
-    alpha = np.ascontiguousarray(decoded[:, :, 3]) if decoded.shape[2] == 4 else None
-    return cast(Image, np.ascontiguousarray(decoded[:, :, :3])), alpha
+    pixels = cast(Image, decoded)
+    alpha = np.ascontiguousarray(pixels[:, :, 3]) if pixels.shape[2] == 4 else None
+    return cast(Image, np.ascontiguousarray(pixels[:, :, :3])), alpha
 
 
 def _is_rgb(profile: bytes | None) -> bool:

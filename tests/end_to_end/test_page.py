@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,10 +79,90 @@ def test_the_page_says_when_stylecam_is_gone_and_comes_back_with_it(moving: Visi
     moving.wait_until_it_moves()
 
 
-def test_a_link_of_an_earlier_start_is_said_to_be_one(visit: Visit) -> None:
-    visit.page.context.clear_cookies()  # as good as a cookie of another token
-    visit.drop_connection()
-    wait_for("the words about the link", lambda: "earlier start" in visit.text("veil"))
+def test_a_link_of_an_earlier_start_is_said_to_be_one(browser: Browser, still: Host) -> None:
+    page = browser.new_context().new_page()
+    page.goto(f"http://{HOST}:{still.port}/?token=of-an-earlier-start")
+    wait_for("the words about the link", lambda: "earlier start" in page.inner_text("#veil"))
+    page.context.close()
+
+
+def test_the_page_without_a_link_says_what_opens_it(browser: Browser, still: Host) -> None:
+    page = browser.new_context().new_page()
+    page.goto(f"http://{HOST}:{still.port}/")
+    wait_for("the words", lambda: "the link that stylecam prints" in page.inner_text("#veil"))
+    page.context.close()
+
+
+def test_the_token_leaves_the_address_and_outlives_a_reload(visit: Visit) -> None:
+    address = f"http://{HOST}:{visit.host.port}/"
+    wait_for("an address without the token", lambda: visit.page.url == address)
+    visit.page.reload()
+    wait_for("the picture after the reload", lambda: visit.first_picture_ms() is not None)
+    visit.page.wait_for_selector(".tile[aria-pressed=true]")
+    visit.page.click("button[data-action=bypass]")
+    wait_for("the click to arrive", lambda: visit.host.state()["bypass"])
+    visit.page.wait_for_selector("li:nth-child(2) img.painted")
+    assert visit.complaints == []
+
+
+def test_a_second_tab_opens_by_the_bare_address(visit: Visit) -> None:
+    wait_for("the token to be kept", lambda: "token" not in visit.page.url)
+    second = visit.page.context.new_page()
+    second.goto(f"http://{HOST}:{visit.host.port}/")
+    second.wait_for_selector(".tile[aria-pressed=true]", timeout=PATIENCE_S * 1000)
+    first_picture = "performance.getEntriesByName('first-picture').length > 0"
+    wait_for("its picture", lambda: bool(second.evaluate(first_picture)))
+
+
+def test_a_link_of_an_earlier_start_falls_back_to_the_one_that_works(visit: Visit) -> None:
+    wait_for("the token to be kept", lambda: "token" not in visit.page.url)
+    second = visit.page.context.new_page()
+    second.goto(f"http://{HOST}:{visit.host.port}/?token=of-an-earlier-start")
+    second.wait_for_selector(".tile[aria-pressed=true]", timeout=PATIENCE_S * 1000)
+
+
+def test_a_server_on_another_port_gets_nothing_that_opens_ours(visit: Visit) -> None:
+    """Browsers send cookies to every port of a host, so another user's server on this computer would get ours."""
+    wait_for("the token to be kept", lambda: "token" not in visit.page.url)
+    received: list[str] = []
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            received.extend([self.path, *self.headers.values()])
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<script>fetch('/more', {credentials: 'include'})</script>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            other = visit.page.context.new_page()
+            address = f"http://{HOST}:{server.server_port}/"
+            other.goto(address)
+            wait_for("its second request", lambda: "/more" in received)
+            visit.page.evaluate(f"open('{address}')")
+            wait_for("a visit by a link from our page", lambda: received.count("/") == 2)
+            kept = other.evaluate("[document.cookie, ...Object.values(localStorage), ...Object.values(sessionStorage)]")
+            assert kept == [""]
+            assert visit.page.context.cookies() == []
+            stolen = other.evaluate(
+                "address => fetch(address, {credentials: 'include'}).then(r => r.status, () => 0)",
+                f"http://{HOST}:{visit.host.port}/api/state",
+            )
+            assert stolen in (0, 401, 403)
+        finally:
+            server.shutdown()
+    assert not any(TOKEN in text for text in received)
+    for text in received:
+        for headers in ({"Cookie": text}, {"Authorization": f"Bearer {text}"}):
+            connection = HTTPConnection(HOST, visit.host.port, timeout=PATIENCE_S)
+            connection.request("GET", "/api/state", headers=headers)
+            assert connection.getresponse().status == 401
+            connection.close()
 
 
 def test_a_lost_connection_is_made_again_before_anybody_worries(visit: Visit) -> None:
@@ -156,6 +238,7 @@ def test_a_blend_is_titled_whatever_is_known_of_its_painters(visit: Visit, artis
     surname = artist.split()[-1] if artist.strip() and artist != "unknown" else None
     wait_for("the blend's title", lambda: (surname or "Scream") in visit.text("title") and "×" in visit.text("title"))
     assert not [words for words in visit.complaints if "WebSocket" not in words]
+    visit.page.unroute_all(behavior="wait")  # the request for the styles may still be on its way
 
 
 def test_holding_a_tile_blends_it_as_on_a_phone(visit: Visit) -> None:

@@ -1,5 +1,7 @@
 // The gallery: the camera picture in each style. A thumbnail is fetched only while its tile is visible.
 
+import { request } from "./access.js";
+
 const REFRESH_MS = 6000;
 const RETRY_MS = 1500;
 const LOOK_MS = 200;
@@ -181,7 +183,7 @@ export class Gallery {
     tile.due = performance.now() + RETRY_MS;
     try {
       const headers = tile.tag ? { "If-None-Match": tile.tag } : {};
-      const answer = await fetch(tile.style.thumbnail + location.search, { headers, cache: "no-store" });
+      const answer = await request(tile.style.thumbnail, { headers });
       if (answer.status === 503) { await new Promise(done => setTimeout(done, RETRY_MS)); return; } // no picture yet
       tile.due = performance.now() + REFRESH_MS;
       if (!answer.ok) return; // 304: unchanged

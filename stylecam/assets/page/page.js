@@ -1,5 +1,6 @@
 // The page: shows the state of stylecam and sends it the user's actions.
 
+import { accepted, locked, request } from "./access.js";
 import { Gallery, artist_name } from "./gallery.js";
 import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
@@ -205,7 +206,7 @@ const keys = new Map([
 ]);
 
 async function learn_keys() {
-  const { actions = [] } = await (await fetch("/api/actions" + location.search)).json();
+  const { actions = [] } = await (await request("/api/actions")).json();
   for (const { name, help, key } of actions) {
     // No key ends stylecam here, as it may have been meant for another window.
     if (key && name !== "quit" && !keys.has(key)) keys.set(key, { says: help, does: () => carry_out(name) });
@@ -239,6 +240,7 @@ at("use-keys").onchange = event => localStorage.setItem("stylecam-keys", event.t
 /* the connection */
 
 wire.addEventListener("open", async () => {
+  accepted();
   state = null; // a restarted stylecam counts versions from 0
   clearTimeout(lost);
   document.body.classList.remove("lost");
@@ -246,7 +248,7 @@ wire.addEventListener("open", async () => {
   if (interrupted && !document.hidden) stream.restart();
   interrupted = false;
   try {
-    gallery.show((await (await fetch("/api/styles" + location.search)).json()).styles);
+    gallery.show((await (await request("/api/styles")).json()).styles);
     show();
     await learn_keys();
   } catch { /* the connection was lost again; its next opening retries */ }
@@ -279,10 +281,16 @@ let hiding = 0;
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hiding);
   if (document.hidden) { hiding = setTimeout(() => stream.stop(), HIDDEN_MS); return; }
+  if (locked()) return;
   wire.hurry();
   stream.start();
 });
 addEventListener("online", () => wire.hurry());
 
-stream.start();
-wire.connect();
+if (locked()) {
+  document.body.classList.add("lost");
+  set_text("veil", "This page opens with the link that stylecam prints when it starts.");
+} else {
+  stream.start();
+  wire.connect();
+}

@@ -1,5 +1,7 @@
 // The live picture: reads multipart JPEGs, draws the newest one, and reconnects whenever the stream ends.
 
+import { request } from "./access.js";
+
 const SILENCE_MS = 4000;
 const RETRY_MS = [300, 600, 1200, 2000];
 
@@ -46,8 +48,7 @@ export class Stream {
   async #read(attempt) {
     let silence = setTimeout(() => attempt.abort(), SILENCE_MS);
     try {
-      // The token is in a cookie, or in this page's own address for programs such as OBS that keep no cookies.
-      const answer = await fetch("/stream.mjpg" + location.search, { signal: attempt.signal, cache: "no-store" });
+      const answer = await request("/stream.mjpg", { signal: attempt.signal });
       if (!answer.ok) return;
       const reader = answer.body.getReader();
       const parts = new Parts();

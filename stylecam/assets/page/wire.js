@@ -1,5 +1,7 @@
 // The WebSocket: receives state and statistics, sends actions, and reconnects for as long as the page is open.
 
+import { open_socket, refused, request } from "./access.js";
+
 const RETRY_MS = [250, 500, 1000, 2000];
 const PATIENCE_MS = 3000;
 
@@ -8,8 +10,7 @@ export class Wire extends EventTarget {
 
   connect() {
     clearTimeout(this.#timer);
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = this.#socket = new WebSocket(`${scheme}//${location.host}/api/live${location.search}`);
+    const socket = this.#socket = open_socket("/api/live");
     socket.onopen = () => { this.#attempt = 0; this.#tell("open"); };
     socket.onmessage = event => this.#hear(JSON.parse(event.data));
     socket.onclose = () => this.#lost(socket);
@@ -53,7 +54,7 @@ export class Wire extends EventTarget {
     if (!this.#attempt) return false;
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS); // a computer that is off does not even refuse
-      return (await fetch("/api/state" + location.search, { cache: "no-store", signal })).status === 401;
+      return (await request("/api/state", { signal })).status === 401 && !refused();
     } catch { return false; }
   }
 

@@ -2,12 +2,12 @@
 
 Any web page can make a browser send requests to this computer. It cannot send our host name as `Host` (with DNS
 rebinding the browser sends the page's own name), cannot hide its origin (`Origin`, `Sec-Fetch-Site`), and does not know
-the token. So all three are checked.
+the token. So all three are checked. There is no cookie: browsers send cookies to every port of a host, and so to other
+users' servers on this computer.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -22,6 +22,8 @@ from stylecam.control.http.local_socket import is_local
 from stylecam.errors import UsageError
 
 MAX_BODY_BYTES = 64 * 1024
+PROTOCOL = "stylecam"
+"""The protocol of the WebSocket. A browser sends the token as the name of another one, `token.TOKEN`."""
 
 
 class Authenticator:
@@ -30,8 +32,6 @@ class Authenticator:
     def __init__(self, address: Address, token: str) -> None:
         self._address = address
         self._token = token.encode()
-        # Not the token itself: browsers send cookies to every port of a host.
-        self._cookie = hashlib.sha256(b"stylecam cookie " + self._token).hexdigest()
         name = socket.gethostname().lower()
         self._names = {"localhost"} if address.private else {"localhost", name, f"{name}.local"}
         self._names.add(address.host.lower())
@@ -51,17 +51,16 @@ class Authenticator:
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
             return error_response(403, f"requests from {origin[:60]!r} are not answered")
-        if not self._has_credentials(request):
+        if not _is_public(request.path) and not self.has_token(request):
             return error_response(401, "the token is missing or wrong; open the link that stylecam prints")
         return None
 
     def knows(self, head: bytes) -> bool:
-        """Return True if the header of a request carries the token or the cookie; it has yet to be checked properly."""
-        found = _CREDENTIAL.findall(head)
-        return any(hmac.compare_digest(text, known) for text in found for known in (self._token, self._cookie.encode()))
+        """Return True if the header of a request carries the token; it has yet to be checked properly."""
+        return any(hmac.compare_digest(text, self._token) for text in _CREDENTIAL.findall(head))
 
     def has_token(self, request: web.Request) -> bool:
-        """Return True if the token is in the address or the `Authorization` header; a cookie alone does not count.
+        """Return True if the token is in the address, in `Authorization` or among a WebSocket's protocols.
 
         A request through the Unix socket needs no token.
         """
@@ -69,23 +68,10 @@ class Authenticator:
             return True
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         tokens = [request.query.get("token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
+        for protocol in request.headers.get("Sec-WebSocket-Protocol", "").split(","):
+            kind, _, text = protocol.strip().partition(".")
+            tokens.append(text if kind == "token" else "")
         return any(_equal(text, self._token) for text in tokens)
-
-    def set_cookie(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Set a cookie, so that the browser need not send the token in addresses."""
-        response.set_cookie(self._cookie_name(request), self._cookie, httponly=True, samesite="Strict", path="/")
-
-    def _has_credentials(self, request: web.Request) -> bool:
-        if self.has_token(request):
-            return True
-        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            return False  # from a page on another port of this computer; the browser sends it our cookie as well
-        return _equal(request.cookies.get(self._cookie_name(request), ""), self._cookie.encode())
-
-    def _cookie_name(self, request: web.Request) -> str:
-        """Return a name that contains the port, so that two servers do not overwrite each other's cookie."""
-        port = re.search(r":(\d+)$", request.headers.get("Host", ""))
-        return f"stylecam-{port[1] if port else 80}"
 
     def _is_our_host(self, header: str) -> bool:
         match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d{1,5})?", header.strip())
@@ -110,11 +96,9 @@ def auth_middleware(authenticator: Authenticator) -> Middleware:
                 response = error_response(error.status, _words(error), error.headers) if error.status >= 400 else error
             except web.RequestPayloadError:
                 response = error_response(400, "the body is not what its headers say")
-        elif response.status == 401 and request.path in ("/", "/picture"):
-            response = web.Response(status=401, text=_LOCKED, content_type="text/html")
         if not response.prepared:
             response.headers.update(HEADERS)
-            if response.status in (401, 403):
+            if response.status == 403 or not authenticator.has_token(request):
                 response.force_close()  # strangers keep no connection
         return response
 
@@ -132,17 +116,10 @@ HEADERS = {
     ),
 }
 
-_LOCKED = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>stylecam</title>
-<h1>stylecam</h1>
-<p>This page opens with the link that stylecam prints when it starts. It holds a token, new at each start,
-which keeps others from steering your camera.</p>
-</html>
-"""
+
+def _is_public(path: str) -> bool:
+    """Return True for the page itself, which is the same for everybody; a browser adds no header when it opens it."""
+    return path in ("/", "/picture") or path.startswith("/static/")
 
 
 def error_response(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -169,8 +146,8 @@ def _socket(request: web.Request) -> object:
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}")
-_CREDENTIAL = re.compile(rb"(?:=|bearer +)([A-Za-z0-9_-]{8,128})", re.IGNORECASE)
-"""What may be a token or a cookie in the header of a request."""
+_CREDENTIAL = re.compile(rb"(?:=|token\.|bearer +)([A-Za-z0-9_-]{8,128})", re.IGNORECASE)
+"""What may be the token in the header of a request."""
 
 
 def new_token() -> str:

@@ -19,8 +19,9 @@ from aiohttp import web
 
 MAX_CONNECTIONS = 256
 """Sixty-four pages with about four connections each. A process may usually open a thousand files."""
-MAX_STRANGERS = 8
-"""Those whose request has no credentials; they are refused, and closed at once."""
+MAX_STRANGERS = 32
+"""Those whose request has no credentials. They get the files of the page or a refusal, and are closed at once; browsers
+use six of them for each page that opens."""
 MAX_WAITING = 256
 """Connections that have sent no complete header yet; the one that has waited longest is closed for a further one."""
 HEADER_TIMEOUT_S = 10.0
@@ -62,7 +63,7 @@ class ConnectionLimit:
         Args:
             server: aiohttp's.
             limits: the numbers.
-            has_credentials: returns True if the header of a request (its bytes) carries the token or the cookie.
+            has_credentials: returns True if the header of a request (its bytes) carries the token.
             admits: returns False for a socket whose connection is closed at once.
         """
         self.server, self.limits = server, limits

@@ -62,7 +62,8 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
             "title": "stylecam",
             "version": version,
             "description": "Controls a running stylecam. There are also a WebSocket at /api/live and the live "
-            "picture at /stream.mjpg.",
+            "picture at /stream.mjpg. The token goes into the address or a header; the WebSocket also takes it as the "
+            "protocol `token.TOKEN` beside `stylecam`, as browsers cannot add a header there. There are no cookies.",
         },
         "security": [{"address": []}, {"header": []}],
         "paths": paths,

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from stylecam.control.actions import ACTIONS, Command
 from stylecam.control.commands import CommandResult
-from stylecam.control.http.auth import Authenticator, error_response
+from stylecam.control.http.auth import error_response
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.openapi import describe
 from stylecam.control.parameters import FLAG, Parameter
@@ -28,8 +28,8 @@ _STATS = Parameter("stats", FLAG, "also the statistics", required=False)
 class ApiRoutes:
     """The handlers of `/api/...`, except for the WebSocket."""
 
-    def __init__(self, context: ServerContext, authenticator: Authenticator) -> None:
-        self._context, self._authenticator = context, authenticator
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -109,9 +109,6 @@ class ApiRoutes:
 
     async def _do(self, request: web.Request) -> web.Response:
         """Carry out an action by GET, for clients that can only open an address, such as a Stream Deck."""
-        # A cookie is not enough: any page could make the browser send this request.
-        if not self._authenticator.has_token(request):
-            return error_response(401, "an action by GET needs the token in its address: ?token=…")
         name = request.match_info["name"]
         if name not in ACTIONS:
             return _unknown(name)

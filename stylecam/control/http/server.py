@@ -182,8 +182,8 @@ class Server:
 
     def _application(self, authenticator: Authenticator) -> web.Application:
         application = web.Application(middlewares=[auth_middleware(authenticator)], client_max_size=MAX_BODY_BYTES)
-        application.add_routes(ApiRoutes(self._context, authenticator).routes())
-        application.add_routes(PageRoutes(self._context.broadcast, authenticator).routes())
+        application.add_routes(ApiRoutes(self._context).routes())
+        application.add_routes(PageRoutes(self._context.broadcast).routes())
         application.add_routes([web.get("/api/live", self._feed.connect)])
         whep = WhepRoutes(self._context.video)
         application.add_routes(whep.routes())

@@ -8,7 +8,7 @@ from importlib import resources
 
 from aiohttp import web
 
-from stylecam.control.http.auth import Authenticator, error_response
+from stylecam.control.http.auth import error_response
 from stylecam.errors import TooManyViewersError
 from stylecam.media.sinks.mjpeg import JpegBroadcast
 
@@ -26,8 +26,8 @@ _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg"
 class PageRoutes:
     """The handlers of everything except the API."""
 
-    def __init__(self, broadcast: JpegBroadcast, authenticator: Authenticator) -> None:
-        self._broadcast, self._authenticator = broadcast, authenticator
+    def __init__(self, broadcast: JpegBroadcast) -> None:
+        self._broadcast = broadcast
         folder = resources.files("stylecam") / "assets" / "page"
         self._files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
@@ -41,20 +41,13 @@ class PageRoutes:
             web.get("/snapshot.jpg", self._snapshot, allow_head=False),
         ]
 
-    async def _index(self, request: web.Request) -> web.StreamResponse:
-        """Serve the page. With the token in the address, set a cookie and redirect to the address without it."""
-        if "token" not in request.query:
-            return self._file("index.html")
-        response = web.Response(status=303, headers={"Location": "/"})
-        self._authenticator.set_cookie(request, response)
-        return response
+    async def _index(self, _: web.Request) -> web.StreamResponse:
+        """Serve the page, which reads the token from its own address and sends it with all further requests."""
+        return self._file("index.html")
 
-    async def _picture(self, request: web.Request) -> web.StreamResponse:
+    async def _picture(self, _: web.Request) -> web.StreamResponse:
         """Serve the page that shows only the picture, for OBS, which keeps the token in its address."""
-        response = self._file("picture.html")
-        if "token" in request.query:
-            self._authenticator.set_cookie(request, response)
-        return response
+        return self._file("picture.html")
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         return self._file(request.match_info["name"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from stylecam.control.http.auth import MAX_BODY_BYTES, error_response
+from stylecam.control.http.auth import MAX_BODY_BYTES, PROTOCOL, error_response
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.routes import command_from_message, result_of
 from stylecam.errors import StylecamError
@@ -91,7 +91,9 @@ class StateFeed:
         """Serve one client until it disconnects."""
         if len(self._clients) >= MAX_CLIENTS:
             return error_response(503, f"{MAX_CLIENTS} are connected already; close one")
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_BODY_BYTES)
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_BODY_BYTES, protocols=[PROTOCOL]
+        )
         await socket.prepare(request)
         client = _Client()
         client.state = self._context.state()

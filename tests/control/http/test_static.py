@@ -63,12 +63,6 @@ def test_no_path_leads_out_of_the_pages_folder(running_server: RunningServer, na
     assert running_server.request(f"/static/{name}").status == 404
 
 
-def test_the_picture_page_for_obs_sets_a_cookie_without_a_redirect(running_server: RunningServer) -> None:
-    response = running_server.request(f"/picture?token={TOKEN}", token=None)
-    assert response.status == 200
-    assert "Set-Cookie" in response.headers
-
-
 def test_a_snapshot_is_the_published_picture(running_server: RunningServer) -> None:
     with running_server.publishing(77):
         response = running_server.request("/snapshot.jpg")

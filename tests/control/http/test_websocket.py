@@ -57,6 +57,19 @@ def test_a_new_client_gets_the_state_at_once(running_server: RunningServer) -> N
     }
 
 
+def test_a_browser_sends_the_token_as_a_protocol(running_server: RunningServer) -> None:
+    async def connected(*protocols: str) -> str | None:
+        url = f"ws://{HOST}:{running_server.server.port}/api/live"
+        async with aiohttp.ClientSession() as session, session.ws_connect(url, protocols=protocols) as socket:
+            await WebSocketClient(socket).receive("state")
+            return socket.protocol
+
+    assert asyncio.run(connected("stylecam", f"token.{TOKEN}")) == "stylecam"
+    for wrong in (("stylecam",), ("stylecam", "token.wrong-token"), ("stylecam", TOKEN), (f"other.{TOKEN}",)):
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+            asyncio.run(connected(*wrong))
+
+
 def test_every_change_is_sent(running_server: RunningServer) -> None:
     async def work(client: WebSocketClient) -> list[Any]:
         await client.receive("state")

@@ -1,0 +1,39 @@
+// The token of this page's link: sent in headers, and kept for other tabs of this address and port. There is no cookie,
+// because browsers send cookies to every port of a host, and so to other people's servers on this computer.
+
+const KEY = "stylecam-token";
+const VALID = /^[A-Za-z0-9_-]{8,128}$/;
+
+const given = new URLSearchParams(location.search).get("token");
+let token = VALID.test(given ?? "") ? given : kept();
+
+export const locked = () => !token;
+
+// Fetch a path of this server with the token.
+export function request(path, options = {}) {
+  return fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, Authorization: `Bearer ${token}` } });
+}
+
+// A browser cannot add headers to a WebSocket, except for the names of protocols.
+export function open_socket(path) {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  return new WebSocket(`${scheme}//${location.host}${path}`, ["stylecam", ...(token ? [`token.${token}`] : [])]);
+}
+
+// The token is right: keep it, and take it out of the address, where others might see it.
+export function accepted() {
+  try { localStorage.setItem(KEY, token); } catch { return; } // the browser keeps nothing, so the address has to
+  if (given) history.replaceState(null, "", location.pathname);
+}
+
+// The token is wrong: take the one that another tab has kept meanwhile. False if there is no other one.
+export function refused() {
+  const other = kept();
+  if (!other || other === token) return false;
+  token = other;
+  return true;
+}
+
+function kept() {
+  try { return localStorage.getItem(KEY); } catch { return null; }
+}

@@ -57,10 +57,14 @@ def test_silent_connections_take_no_place_and_give_way_to_newer_ones(limited_ser
     close(idle)
 
 
-@pytest.mark.parametrize("path", ["/", "/api/state", "/stream.mjpg", "/api/do/panic?token=wrong-token"])
-def test_a_refused_stranger_keeps_no_connection(running_server: RunningServer, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 200), ("/static/page.js", 200), ("/api/state", 401), ("/stream.mjpg", 401),
+     ("/api/do/panic?token=wrong-token", 401)],
+)  # fmt: skip
+def test_a_stranger_keeps_no_connection(running_server: RunningServer, path: str, status: int) -> None:
     answer = running_server.send_raw(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 401")
+    assert answer.startswith(b"HTTP/1.1 %d" % status)
     assert b"Connection: close" in answer
 
 

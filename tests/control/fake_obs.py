@@ -172,11 +172,14 @@ class FakeObs:
         elif session.subscriptions is None:
             await session.close(NOT_IDENTIFIED)
         elif message["op"] == 6 and not self.silent:
-            supported = data["requestType"] == "GetCurrentProgramScene"
+            kind = data["requestType"]
+            supported = kind in ("GetCurrentProgramScene", "GetInputKindList")
             status = {"result": supported, "code": SUCCESS if supported else UNKNOWN_REQUEST}
-            answer = {"requestType": data["requestType"], "requestId": data["requestId"], "requestStatus": status}
+            answer = {"requestType": kind, "requestId": data["requestId"], "requestStatus": status}
             self.asked += 1
-            if supported:
+            if kind == "GetInputKindList":
+                answer["responseData"] = {"inputKinds": ["ffmpeg_source", "browser_source"]}
+            elif supported:
                 late, self._late_answers = self._late_answers > 0, max(0, self._late_answers - 1)
                 answer["responseData"] = {"currentProgramSceneName": self._before if late else self.scene}
             if self.overtaking is not None:

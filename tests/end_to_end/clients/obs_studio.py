@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import simpleobsws
 
 from stylecam.media.frame import Image, Size
@@ -98,11 +99,13 @@ class ObsStudio:
 
         wait_for(f"a new scene {name}", create)
 
-    def picture(self, source: str) -> Image:
-        """Return what `source` or a scene of this name shows now, in the canvas's size."""
-        answer = self.call(
-            "GetSourceScreenshot", sourceName=source, imageFormat="png", imageWidth=SIZE.width, imageHeight=SIZE.height
-        )
+    def picture(self, source: str, size: Size = SIZE) -> Image:
+        """Return what `source` or a scene of this name shows now, scaled to `size`; black while it shows nothing."""
+        request = {"sourceName": source, "imageFormat": "png", "imageWidth": size.width, "imageHeight": size.height}
+        try:
+            answer = self.call("GetSourceScreenshot", **request)
+        except ObsRequestError:  # it has no size yet
+            return np.zeros((size.height, size.width, 3), np.uint8)
         return decoded(base64.b64decode(answer["imageData"].partition(",")[2]))
 
     def _connect(self) -> _Connection | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -47,6 +48,8 @@ DIALOG = Path("/usr/share/obs/obs-plugins/obs-ffmpeg/locale/en-US.ini")
 """The labels of the Media Source's dialog, where Debian keeps them."""
 LOW_DELAY = "fflags=nobuffer flags=low_delay analyzeduration=0 probesize=32"
 
+_NUMBERS = itertools.count(1)
+
 
 class Streaming:
     """A stylecam that serves its page and listens for SRT."""
@@ -91,7 +94,7 @@ def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streaming]:
 @contextmanager
 def media_source(obs: ObsStudio, settings: dict[str, Any]) -> Iterator[str]:
     """Have a Media Source with these settings on air; yields its name."""
-    name = "stylecam"
+    name = f"stylecam {next(_NUMBERS)}"  # a removed one keeps its name for a moment
     obs.call("CreateInput", sceneName="Scene", inputName=name, inputKind=MEDIA_SOURCE, inputSettings=settings)
     try:
         wait_for("a picture in OBS", lambda: obs.picture(name, SMALL).mean() > 1)

@@ -40,7 +40,7 @@ class Pipeline:
     ends the pipeline, and `stop` raises it again.
 
     Attributes:
-        newest: the newest camera frame that the style thread has taken, or None.
+        newest: the newest camera frame that the style thread has taken; None during a panic or with the camera off.
     """
 
     def __init__(
@@ -132,7 +132,9 @@ class Pipeline:
         """Apply waiting commands and style the newest frame, if one comes soon."""
         frame = self._captured.take(TAKE_S if self._clock.now() >= self._settled_at else LATE_S)
         state = self._control.apply()
-        self.newest = frame or self.newest
+        self.newest = None if state.panic or state.resting else frame or self.newest
+        if state.resting:
+            self._stylizer.forget()
         self._held = (frame or self._held) if self._context.viewers.watching else None
         if state.version != self._version:
             self._version, self._settled_at = state.version, self._clock.now() + SETTLE_S

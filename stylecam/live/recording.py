@@ -101,7 +101,8 @@ class MediaSaver:
 
     def _save_snapshot(self, pending: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:
-            raise CommandRefusedError("there is no picture yet")
+            off = self._control.state.resting
+            raise CommandRefusedError("the camera is off; switch it on first" if off else "there is no picture yet")
         data = cv2.imencode(".png", shown.image)[1].tobytes()
         path = _new_file(self._pictures, pending, ".png")
         try:

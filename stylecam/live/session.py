@@ -346,7 +346,10 @@ class Session:
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
-        thumbnails = Thumbnails(self._catalog, self._newest_frame, self._clock)
+        thumbnails = Thumbnails(
+            self._catalog, self._newest_frame, self._clock,
+            covered=lambda: self.control.state.requested_content is Content.COVERED,
+        )  # fmt: skip
         names = self._keyboard.names
         context = ServerContext(
             self.control,

@@ -128,7 +128,7 @@ class FrameStylizer:
         view = FrameView(frame.image, self._size, look.mirror)
         self._sessions.prefetch(look, started)
         if not look.paints:
-            self._reset()
+            self.forget()
             self.result = StylizeResult(False)
             return self._tagged(np.ascontiguousarray(view.at(self._size)), frame, Content.RAW)
         assert look.mix is not None
@@ -142,8 +142,8 @@ class FrameStylizer:
         self._last = painted
         return self._tagged(painted, frame, Content.PAINTED)
 
-    def _reset(self) -> None:
-        """Forget the paintings before: the next one must not fade in over a camera picture."""
+    def forget(self) -> None:
+        """Forget the paintings before: the next one must not fade in over them, nor over a camera picture."""
         self._transition.reset()
         self._postprocessor.reset()
         self._last = self._last_inputs = self._busy_at = None

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import cv2
 import numpy as np
 import pytest
 
@@ -20,8 +21,10 @@ from tests.end_to_end.outside import (
     PATIENCE_S,
     PORTRAIT,
     Program,
+    decoded,
     environment,
     free_port,
+    get,
     stream,
     wait_for,
 )
@@ -112,6 +115,46 @@ def test_no_live_picture_is_published_after_a_restart_until_the_user_uncovers(
         assert state(tmp_path)["notice"] is None
     finally:
         watcher.stop()
+
+
+def test_a_panic_covers_snapshots_recordings_and_thumbnails_too(stylecam: Start, tmp_path: Path) -> None:
+    port = free_port()
+    stylecam(
+        "--camera", str(PORTRAIT), "--style", "none", "--size", "320x240", "--output", f"web:{port}", "--no-hotkeys"
+    )  # fmt: skip
+    thumbnail = "/api/styles/udnie/thumbnail.jpg"
+    assert is_live(decoded(get(port, "/snapshot.jpg")))
+    assert decoded(get(port, thumbnail)).shape[1] == 256
+    ctl(tmp_path, "panic", "on")
+    assert not is_live(decoded(get(port, "/snapshot.jpg")))
+    for name in ("udnie", "great_wave"):
+        with pytest.raises(AssertionError, match="answered 409"):
+            get(port, thumbnail.replace("udnie", name))
+    saved = cv2.imread(ctl(tmp_path, "snapshot").strip())
+    assert saved is not None
+    assert not is_live(cast(Image, saved))
+    ctl(tmp_path, "record", "on")
+    pictures = stream(port)
+    for _ in range(20):
+        assert not is_live(next(pictures)[1])
+    pictures.close()
+    video = cv2.VideoCapture(ctl(tmp_path, "record", "off").strip())
+    recorded = 0
+    while (frame := video.read())[0]:
+        recorded += 1
+        assert not is_live(cast(Image, frame[1]))
+    assert recorded > 5
+    ctl(tmp_path, "panic", "off")
+    assert decoded(get(port, thumbnail)).shape[1] == 256
+
+
+def test_with_the_camera_off_a_snapshot_is_the_card_that_says_so(stylecam: Start, tmp_path: Path) -> None:
+    port = free_port()
+    stylecam("--camera", str(PORTRAIT), "--style", "none", "--size", "320x240", "--output", f"web:{port}")
+    ctl(tmp_path, "rest", "on")
+    assert not is_live(decoded(get(port, "/snapshot.jpg")))
+    ctl(tmp_path, "rest", "off")
+    assert is_live(decoded(get(port, "/snapshot.jpg")))
 
 
 def test_a_run_that_was_quit_during_a_panic_starts_uncovered(stylecam: Start, tmp_path: Path) -> None:

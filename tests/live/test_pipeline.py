@@ -397,3 +397,27 @@ def test_while_the_camera_is_on_time_a_command_costs_no_further_styling(stepped:
         stepped.press("weaker")
         stepped.step()
     assert stepped.pipeline.report().frames.styled == 10
+
+
+@pytest.mark.parametrize("action", ["panic", "rest"])
+def test_while_the_picture_is_covered_no_camera_frame_is_kept(stepped: SteppedPipeline, action: str) -> None:
+    stepped.step(3)
+    assert stepped.pipeline.newest is not None
+    stepped.press(f"{action}:on")
+    stepped.step(6)
+    assert stepped.pipeline.newest is None
+    stepped.press(f"{action}:off")
+    stepped.step(6)
+    assert stepped.pipeline.newest is not None
+
+
+def test_with_the_camera_off_the_paintings_before_are_forgotten(
+    stepped: SteppedPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = threading.Event()
+    monkeypatch.setattr(stepped.pipeline._stylizer, "forget", forgotten.set)
+    stepped.step(3)
+    assert not forgotten.is_set()
+    stepped.press("rest:on")
+    stepped.step(6)
+    assert forgotten.is_set()

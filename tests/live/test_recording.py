@@ -108,6 +108,14 @@ def test_a_snapshot_in_a_panic_shows_what_others_see(stepped: SteppedSaver) -> N
     assert image.mean() < 100
 
 
+def test_with_the_camera_off_a_snapshot_is_refused_with_that_reason(stepped: SteppedSaver) -> None:
+    stepped.step()
+    stepped.control.submit(Command.parse("rest:on"))
+    stepped.step(12)
+    with pytest.raises(CommandRefusedError, match="the camera is off; switch it on first"):
+        stepped.carry_out("snapshot")
+
+
 def test_snapshots_of_one_second_get_different_names(stepped: SteppedSaver) -> None:
     stepped.step()
     paths = [stepped.file("snapshot:me and you") for _ in range(3)]

@@ -242,6 +242,17 @@ def test_a_switch_to_a_warm_network_cross_fades(clock: ManualClock) -> None:
     assert levels[-1] == round(0.9 * 255)
 
 
+def test_nothing_fades_in_over_a_painting_that_was_forgotten(clock: ManualClock) -> None:
+    stylizer = ManualStylizer(clock, models=[BANK, OTHER])
+    stylizer.engine.levels["other"] = (0.9, 0.8)
+    stylizer.prepare(Look(only(BANK, 0)))
+    for _ in range(40):
+        stylizer.stylize(Look(only(BANK, 0)))
+        stylizer.pool.build_requested()
+    stylizer.frame_stylizer.forget()
+    assert stylizer.level(Look(only(OTHER, 0))) == round(0.9 * 255)
+
+
 def test_a_switch_to_a_cold_network_uses_the_old_one_until_it_is_warm(stylizer: ManualStylizer) -> None:
     first, second = Look(only(BANK, 0)), Look(only(OTHER, 1))
     stylizer.prepare(first)

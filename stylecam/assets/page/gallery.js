@@ -14,7 +14,7 @@ const SLOTS = [["mix-a", "first"], ["mix-b", "second"]];
 const at = id => document.getElementById(id);
 
 export class Gallery {
-  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0;
+  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #covered = false; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0;
 
   // `ask(action, arguments)` sends an action to stylecam.
   constructor(ask) {
@@ -55,6 +55,7 @@ export class Gallery {
 
   mark(state) {
     this.#state = state;
+    this.#cover(state.panic || state.resting || state.frozen);
     const weights = state.weights ?? {}, names = Object.keys(weights);
     if (names.length === 2 && names.join() !== this.#shown) this.#blending = true; // another client has chosen a blend
     if (!names.length || names.length > 2 || !names.every(name => this.#pair.includes(name))) this.#follow(names);
@@ -179,6 +180,20 @@ export class Gallery {
     }
   }
 
+  // While the picture is covered the tiles are empty: stylecam sends none, and the old ones show the camera.
+  #cover(on) {
+    if (on === this.#covered) return;
+    this.#covered = on;
+    for (const tile of this.#tiles.values()) {
+      tile.due = 0;
+      if (!on) continue;
+      tile.picture.removeAttribute("src");
+      tile.picture.classList.remove("painted");
+      if (tile.url) URL.revokeObjectURL(tile.url);
+      Object.assign(tile, { url: "", tag: null });
+    }
+  }
+
   async #paint(tile) {
     tile.due = performance.now() + RETRY_MS;
     try {
@@ -187,7 +202,9 @@ export class Gallery {
       if (answer.status === 503) { await new Promise(done => setTimeout(done, RETRY_MS)); return; } // no picture yet
       tile.due = performance.now() + REFRESH_MS;
       if (!answer.ok) return; // 304: unchanged
-      const url = URL.createObjectURL(await answer.blob());
+      const picture = await answer.blob();
+      if (this.#covered) return;
+      const url = URL.createObjectURL(picture);
       tile.picture.src = url;
       await tile.picture.decode();
       tile.picture.classList.add("painted");

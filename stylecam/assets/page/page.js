@@ -55,7 +55,7 @@ function show() {
   set_text("title", title);
   set_text("artist", artist);
   show_medium();
-  set_text("notice", state.panic ? "Others see a still picture" : state.notice ?? "");
+  set_text("notice", [state.panic && "Others see a still picture", state.notice].filter(Boolean).join(". "));
   show_publishing(state.publishing);
   at("recording").hidden = !state.recording;
   at("recording").title = state.recording ?? "";

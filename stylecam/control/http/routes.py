@@ -75,7 +75,7 @@ class ApiRoutes:
             found = None if thumbnails is None else await thumbnails.get(request.match_info["name"])
         except StyleNotFoundError as error:
             return error_response(404, str(error))
-        except EngineRunError as error:
+        except (EngineRunError, CommandRefusedError) as error:
             return error_response(409, str(error))
         if found is None:
             return error_response(503, "no picture yet")

@@ -21,7 +21,9 @@ from stylecam.control.http.routes import ApiRoutes
 from stylecam.control.http.static import PageRoutes
 from stylecam.control.http.websocket import StateFeed
 from stylecam.control.http.whep import WhepRoutes
+from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
+from stylecam.stylize.look import Content
 
 DEFAULT_PORT = 8765
 PORTS_TRIED = 20
@@ -103,7 +105,7 @@ class Server:
         if failure:
             self._thread.join(STOP_S)
             raise ServerUnavailableError(self._reason(failure[0]))
-        self._unsubscribe = self._context.control.subscribe(lambda _: self.send_state())
+        self._unsubscribe = self._context.control.subscribe(self._state_changed)
 
     def stop(self) -> None:
         """Close all connections and the port. May be called twice, and after a failed start."""
@@ -120,6 +122,12 @@ class Server:
                 loop.call_soon_threadsafe(self._stopping.set)
             else:  # the thread has not opened the port yet and stops as soon as it has
                 self._stopping.set()
+
+    def _state_changed(self, state: LiveState) -> None:
+        self.send_state()
+        thumbnails = self._context.thumbnails
+        if thumbnails is not None and state.requested_content is Content.COVERED:
+            self._hand_over(thumbnails.forget)
 
     def send_state(self) -> None:
         """Send the current state to all WebSocket clients."""
@@ -183,7 +191,7 @@ class Server:
     def _application(self, authenticator: Authenticator) -> web.Application:
         application = web.Application(middlewares=[auth_middleware(authenticator)], client_max_size=MAX_BODY_BYTES)
         application.add_routes(ApiRoutes(self._context).routes())
-        application.add_routes(PageRoutes(self._context.broadcast).routes())
+        application.add_routes(PageRoutes(self._context).routes())
         application.add_routes([web.get("/api/live", self._feed.connect)])
         whep = WhepRoutes(self._context.video)
         application.add_routes(whep.routes())

@@ -9,8 +9,9 @@ from importlib import resources
 from aiohttp import web
 
 from stylecam.control.http.auth import error_response
+from stylecam.control.http.context import ServerContext
 from stylecam.errors import TooManyViewersError
-from stylecam.media.sinks.mjpeg import JpegBroadcast
+from stylecam.stylize.look import Content
 
 SNAPSHOT_S = 5.0
 """How long a snapshot waits for the camera, which may have been off."""
@@ -26,8 +27,8 @@ _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg"
 class PageRoutes:
     """The handlers of everything except the API."""
 
-    def __init__(self, broadcast: JpegBroadcast) -> None:
-        self._broadcast = broadcast
+    def __init__(self, context: ServerContext) -> None:
+        self._context, self._broadcast = context, context.broadcast
         folder = resources.files("stylecam") / "assets" / "page"
         self._files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
@@ -59,14 +60,22 @@ class PageRoutes:
         return web.Response(body=self._files[name], content_type=kind, charset="utf-8" if "text" in kind else None)
 
     async def _snapshot(self, _: web.Request) -> web.StreamResponse:
+        """Serve the picture that is published: that of the camera, which may have to start, or what covers it."""
         try:
             with self._broadcast.viewer():
-                jpeg = await asyncio.wait_for(self._broadcast.next_live_jpeg(), SNAPSHOT_S)
+                jpeg = await asyncio.wait_for(self._next_picture(), SNAPSHOT_S)
         except asyncio.TimeoutError:  # its own class on Python 3.10
             jpeg = b""
         except TooManyViewersError as error:
             return error_response(503, str(error))
         return web.Response(body=jpeg, content_type="image/jpeg") if jpeg else error_response(503, "no picture yet")
+
+    async def _next_picture(self) -> bytes:
+        broadcast = self._broadcast
+        if self._context.control.state.requested_content is not Content.COVERED:
+            return await broadcast.next_live_jpeg()
+        _, jpeg = await broadcast.next_jpeg(broadcast.number + broadcast.encoding)  # that one may be from before
+        return b"" if broadcast.closed else jpeg
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stylecam.errors import EngineRunError, StyleNotFoundError
+from stylecam.errors import CommandRefusedError, EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
 from stylecam.models.catalog import Catalog, StyleMix
@@ -50,13 +50,27 @@ class Thumbnails:
     """
 
     def __init__(
-        self, catalog: Catalog, newest_frame: Callable[[], Frame | None], clock: Clock, idle_s: float = IDLE_S
+        self,
+        catalog: Catalog,
+        newest_frame: Callable[[], Frame | None],
+        clock: Clock,
+        idle_s: float = IDLE_S,
+        covered: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Use `newest_frame` for the camera picture, or None; end the process after `idle_s` seconds without use."""
+        """Prepare to make thumbnails; the process is started by the first request.
+
+        Args:
+            catalog: the styles.
+            newest_frame: returns the camera picture, or None.
+            clock: tells how old a thumbnail is.
+            idle_s: the process ends after this many seconds without use.
+            covered: returns True while the picture is covered, and no thumbnail may show the camera.
+        """
         self._catalog = catalog
         self._newest_frame = newest_frame
         self._clock = clock
         self._idle_s = idle_s
+        self._covered = covered
         self._cache: dict[str, _CachedThumbnail] = {}
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
@@ -74,17 +88,29 @@ class Thumbnails:
         Raises:
             StyleNotFoundError: there is no such style.
             EngineRunError: the style cannot be rendered; the message says why.
+            CommandRefusedError: the picture is covered.
         """
         card = next((card for card in self._catalog.cards if card.name == name), None)
         if card is None:
             raise StyleNotFoundError(f"no style is called {name[:60]!r}")
         async with self._turn:
+            self._check_uncovered()
             cached = self._cache.get(name)
             if cached is None or self._clock.now() >= cached.good_until:
                 cached = await self._render(name, self._catalog.mix_of(card), cached)
+                self._check_uncovered()  # it may have been covered meanwhile
         if cached is not None and cached.problem:
             raise EngineRunError(cached.problem)
         return None if cached is None else cached.thumbnail
+
+    def forget(self) -> None:
+        """Drop all thumbnails: they show what the camera saw before the picture was covered."""
+        self._cache.clear()
+
+    def _check_uncovered(self) -> None:
+        if self._covered():
+            self.forget()
+            raise CommandRefusedError("the picture is covered, and so are the thumbnails")
 
     async def close(self, _: object = None) -> None:
         """End the process; the next request starts another."""

@@ -51,6 +51,11 @@ class JpegBroadcast:
         """True while somebody waits for pictures."""
         return self._viewers > 0
 
+    @property
+    def encoding(self) -> bool:
+        """True while a picture is being encoded, which gets the next number."""
+        return self._encoding
+
     def open(self) -> None:
         """Expect pictures from now on."""
         self.closed = False

@@ -62,6 +62,25 @@ def test_a_thumbnail_has_an_etag_and_is_sent_only_when_it_is_new(catalog: Catalo
     assert (newer.status, newer.headers["ETag"]) == (200, '"two"')
 
 
+def test_while_the_picture_is_covered_a_thumbnail_is_refused_in_one_line(catalog: Catalog) -> None:
+    thumbnails = Thumbnails(catalog, lambda: None, ManualClock(), covered=lambda: True)
+    with RunningServer(catalog, thumbnails=thumbnails) as running_server:
+        answer = running_server.request(f"/api/styles/{catalog.cards[0].name}/thumbnail.jpg")
+    assert (answer.status, answer.json) == (409, {"error": "the picture is covered, and so are the thumbnails"})
+
+
+@pytest.mark.parametrize("action", ["panic", "rest", "freeze"])
+def test_covering_the_picture_drops_the_thumbnails_that_were_made_before(catalog: Catalog, action: str) -> None:
+    forgotten = threading.Event()
+    thumbnails = Thumbnails(catalog, lambda: None, ManualClock())
+    thumbnails.forget = forgotten.set  # type: ignore[method-assign]
+    with RunningServer(catalog, thumbnails=thumbnails) as running_server:
+        running_server.act("strength", {"value": 0.5})
+        assert not forgotten.is_set()
+        running_server.act(action, {"on": True})
+        assert forgotten.wait(20)
+
+
 def test_a_missing_thumbnail_is_503_and_an_unknown_style_404(running_server: RunningServer, catalog: Catalog) -> None:
     assert running_server.request(f"/api/styles/{catalog.cards[0].name}/thumbnail.jpg").status == 503
     with RunningServer(catalog, thumbnails=Thumbnails(catalog, lambda: None, ManualClock())) as other:

@@ -82,6 +82,15 @@ def test_a_snapshot_of_a_camera_that_was_off_waits_for_its_first_decode(running_
     assert decode(bodies[0]).mean() == pytest.approx(200, abs=2)
 
 
+@pytest.mark.parametrize("action", ["panic", "rest", "freeze"])
+def test_a_snapshot_of_a_covered_picture_is_the_cover(running_server: RunningServer, action: str) -> None:
+    assert running_server.act(action, {"on": True}).status == 200
+    with running_server.publishing(20, index=-1):
+        response = running_server.request("/snapshot.jpg")
+    assert response.status == 200
+    assert decode(response.body).mean() == pytest.approx(20, abs=2)
+
+
 def test_without_a_picture_a_snapshot_is_refused_after_a_while(
     running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

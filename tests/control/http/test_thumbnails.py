@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from stylecam.control.http.thumbnails import CACHE_S, RETRY_S, Thumbnail, Thumbnails, downscale
-from stylecam.errors import EngineRunError, StyleNotFoundError
+from stylecam.errors import CommandRefusedError, EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
 from stylecam.models.catalog import Catalog
@@ -30,6 +30,7 @@ class FakeCamera:
     """Returns the newest camera frame, as the pipeline does."""
 
     def __init__(self) -> None:
+        self.covered = False
         portrait = cv2.imread(str(PORTRAIT))
         assert portrait is not None
         self.frame: Frame | None = Frame(resize(cast(Image, portrait), Size(640, 360)), 7, 0.0)
@@ -60,7 +61,7 @@ def run_with_thumbnails(catalog: Catalog, camera: FakeCamera, clock: ManualClock
 
     def run(body: Body, **options: float) -> None:
         async def run_and_close() -> None:
-            thumbnails = Thumbnails(catalog, camera, clock, **options)
+            thumbnails = Thumbnails(catalog, camera, clock, covered=lambda: camera.covered, **options)
             try:
                 await body(thumbnails)
             finally:
@@ -133,6 +134,38 @@ def test_while_the_camera_is_off_the_last_thumbnail_is_kept(
         camera.frame = None
         clock.advance(CACHE_S)
         assert await thumbnails.get("udnie") is first
+
+    run_with_thumbnails(body)
+
+
+def test_while_the_picture_is_covered_there_is_no_thumbnail_not_even_an_old_one(
+    run_with_thumbnails: RunWithThumbnails, camera: FakeCamera
+) -> None:
+    async def body(thumbnails: Thumbnails) -> None:
+        first = await thumbnails.get("udnie")
+        camera.covered = True
+        for name in ("udnie", "the_scream"):
+            with pytest.raises(CommandRefusedError, match="the picture is covered"):
+                await thumbnails.get(name)
+        camera.covered, camera.frame = False, None
+        assert await thumbnails.get("udnie") is None
+        assert first is not None
+
+    run_with_thumbnails(body)
+
+
+def test_a_thumbnail_that_is_being_made_when_the_picture_is_covered_is_not_delivered(
+    run_with_thumbnails: RunWithThumbnails, camera: FakeCamera
+) -> None:
+    async def body(thumbnails: Thumbnails) -> None:
+        request = asyncio.create_task(thumbnails.get("udnie"))
+        while thumbnails.pid is None:
+            await asyncio.sleep(0)
+        camera.covered = True
+        with pytest.raises(CommandRefusedError):
+            await request
+        camera.covered, camera.frame = False, None
+        assert await thumbnails.get("udnie") is None
 
     run_with_thumbnails(body)
 

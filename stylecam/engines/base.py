@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import cast
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -78,9 +81,43 @@ class Engine(ABC):
     def session(self, model: Model, width: int, height: int) -> InferenceSession:
         """Load `model` for images of `width`×`height`, both multiples of 8; too slow for the frame path.
 
+        A network of a coarser alignment gets a picture that is enlarged by its own reflection, see `AlignedSession`.
+
         Raises:
             EngineRunError: the engine cannot load it.
         """
+
+
+class AlignedSession(InferenceSession):
+    """Runs a network whose alignment is coarser than 8 on pictures whose sides are multiples of 8.
+
+    The picture is enlarged at the right and at the bottom by its own reflection, and the result is cropped.
+    """
+
+    def __init__(self, session: InferenceSession, width: int, height: int, right: int, bottom: int) -> None:
+        """Wrap `session`, which takes pictures of `width` + `right` and `height` + `bottom` pixels."""
+        self._session, self._width, self._height, self._right, self._bottom = session, width, height, right, bottom
+
+    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
+        """See `InferenceSession.run`."""
+        around = ((0, 0), (0, 0), (0, self._bottom), (0, self._right))
+        styled = self._session.run(np.pad(image, around, mode="reflect"), weights, origin)
+        return styled if styled.shape[1] != 3 else styled[:, :, : self._height, : self._width]
+
+    def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+        """See `InferenceSession.stylize`."""
+        larger = cv2.copyMakeBorder(image, 0, self._bottom, 0, self._right, cv2.BORDER_REFLECT_101)
+        styled = self._session.stylize(cast(Image, larger), weights, origin)
+        return np.ascontiguousarray(styled[: self._height, : self._width])
+
+
+def aligned_session(
+    model: Model, width: int, height: int, load: Callable[[int, int], InferenceSession]
+) -> InferenceSession:
+    """Return a session of `model` for images of `width`×`height`; `load` makes one of a size that suits the network."""
+    right, bottom = -width % model.alignment, -height % model.alignment
+    session = load(width + right, height + bottom)
+    return AlignedSession(session, width, height, right, bottom) if right or bottom else session
 
 
 class SessionCache:
@@ -126,6 +163,7 @@ class ExtraInputs:
     def __init__(self, model: Model, width: int, height: int) -> None:
         """Make inputs for images of `width`×`height`, both multiples of 8."""
         self._has_style, self._channels = model.has_style_input, model.grain_channels
+        self._deviations = model.grain_deviations
         self._rows, self._columns = height // CELL_SIZE, width // CELL_SIZE
         self._weights: tuple[float, ...] | None = None
         self._origin: tuple[int, int] | None = None
@@ -142,7 +180,7 @@ class ExtraInputs:
             self._weights = weights
         if self._channels and origin != self._origin:
             top, left = (pixels // CELL_SIZE for pixels in origin)
-            found["grain"] = grain_map(self._channels, self._rows, self._columns, top, left)
+            found["grain"] = grain_map(self._channels, self._rows, self._columns, top, left, self._deviations)
             self._origin = origin
         return found
 

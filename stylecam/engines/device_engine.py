@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, check_constants
+from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, aligned_session, check_constants
 from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import Tensor, unpack_pixels
@@ -46,7 +46,7 @@ class DeviceEngine(Engine):
 
     def session(self, model: Model, width: int, height: int) -> InferenceSession:
         """See `Engine.session`."""
-        return Uint8Session(self, model, width, height)
+        return aligned_session(model, width, height, lambda w, h: Uint8Session(self, model, w, h))
 
     def open(self, data: bytes, name: str) -> Any:
         """Open the network of the ONNX file `data` on `device`, or on the CPU, which `device` then is.

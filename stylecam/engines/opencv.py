@@ -9,7 +9,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, check_constants, check_numbers
+from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, aligned_session, check_constants, check_numbers
 from stylecam.engines.names import check_names
 from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.media.frame import Image
@@ -67,7 +67,7 @@ class OpenCVEngine(Engine):
 
     def session(self, model: Model, width: int, height: int) -> InferenceSession:
         """See `Engine.session`."""
-        return _OpenCVSession(model, width, height, self.device)
+        return aligned_session(model, width, height, lambda w, h: _OpenCVSession(model, w, h, self.device))
 
 
 class _OpenCVSession(InferenceSession):
@@ -102,13 +102,13 @@ class _OpenCVSession(InferenceSession):
     def _bare(self) -> _OpenCVNetwork:
         assert self._folded is not None
         data = self._folded.with_cell_input(self._width, self._height)
-        return _OpenCVNetwork(self._model.path.name, data, self._cells.shape, self._inputs(), self._device)
+        shape = self._folded.output_shape(self._width, self._height)
+        return _OpenCVNetwork(self._model.path.name, data, shape, self._inputs(), self._device)
 
     @cached_property
     def _cells(self) -> PackedTensor:
         assert self._folded is not None
-        side = self._folded.cell_size
-        return np.empty((1, 3 * side**2, self._height // side, self._width // side), np.float32)
+        return np.empty(self._folded.input_shape(self._width, self._height), np.float32)
 
     def _inputs(self) -> ExtraInputs:
         return ExtraInputs(self._model, self._width, self._height)

@@ -1,24 +1,28 @@
 """The model contract: a style network as a self-describing ONNX file.
 
-Inputs: `image` 1×3×H×W float32 RGB 0..1 (H and W multiples of 8); in a bank `style` 1×N float32 weights; optionally
-`grain` 1×C×H/8×W/8 float32, the map of `stylecam.models.grain`. Output: `styled`, like `image`. Style names, licence
-and the paintings are in the file's metadata.
+Inputs: `image` 1×3×H×W float32 RGB 0..1 (H and W multiples of 8, or of what the metadata's `alignment` says); in a bank
+`style` 1×N float32 weights; optionally `grain` 1×C×H/8×W/8 float32, the map of `stylecam.models.grain`, with the
+deviations in the metadata's `grain_deviations`. Output: `styled`, like `image`. Style names, licence and the paintings
+are in the metadata too.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError
-from stylecam.models.grain import CELL_SIZE
+from stylecam.models.grain import CELL_SIZE, MAX_DEVIATION
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import Dims
 from stylecam.models.onnx.wire import WireError
 from stylecam.utils.text import format_shape, printable
 
+DEVIATIONS_KEY, ALIGNMENT_KEY = "grain_deviations", "alignment"
+ALIGNMENTS = ("8", "16")
 MAX_FILE_BYTES = 512 * 2**20
 _MAX_GRAPH_FIELDS = 50_000
 """Nodes, weights and inputs together; style networks have a few hundred."""
@@ -38,6 +42,8 @@ class Model:
         metadata: the ONNX metadata properties.
         key: a short digest of the bytes, the same for the same network in any place.
         grain_channels: C of the `grain` input; 0 when there is none.
+        grain_deviations: of each channel of the grain, see `grain_map`; empty for the default.
+        alignment: what width and height of the input are multiples of.
         statistics_count: how many statistics `styled` holds (1×N×1×1) where the network measures instead of painting,
             see `stylecam.models.rewrite.freeze_norms`; 0 for a network that paints.
     """
@@ -49,6 +55,8 @@ class Model:
     metadata: dict[str, str] = field(repr=False)
     key: str
     grain_channels: int = 0
+    grain_deviations: tuple[float, ...] = ()
+    alignment: int = CELL_SIZE
     statistics_count: int = 0
 
     @classmethod
@@ -77,7 +85,8 @@ class Model:
             )
         has_style, style_count, grain_channels = _check_contract(path, inputs, outputs)
         key = hashlib.sha256(data).hexdigest()[:12]
-        return cls(path, data, style_count, has_style, metadata, key, grain_channels)
+        deviations, alignment = _read_deviations(path, metadata, grain_channels), _read_alignment(path, metadata)
+        return cls(path, data, style_count, has_style, metadata, key, grain_channels, deviations, alignment)
 
     def one_hot(self, index: int = 0) -> tuple[float, ...]:
         """Return the style weights that select the style `index` alone."""
@@ -117,6 +126,29 @@ class Model:
     def with_metadata(self, metadata: Mapping[str, str]) -> bytes:
         """Return the file's bytes with `metadata` in place of its own; the network stays byte for byte."""
         return proto.replace_metadata(self.data, metadata)
+
+
+def _read_deviations(path: Path, metadata: Mapping[str, str], channels: int) -> tuple[float, ...]:
+    text = metadata.get(DEVIATIONS_KEY, "")
+    try:
+        deviations = tuple(map(float, text.split()))
+    except ValueError:
+        deviations = (math.nan,)
+    if deviations and (len(deviations) != channels or not all(0.1 <= one <= MAX_DEVIATION for one in deviations)):
+        raise ModelFormatError(
+            f"{path}: its metadata '{DEVIATIONS_KEY}' must be {channels} numbers from 0.1 to {MAX_DEVIATION:g}, one a "
+            f"channel of the grain, not {text[:100]!r}"
+        )
+    return deviations
+
+
+def _read_alignment(path: Path, metadata: Mapping[str, str]) -> int:
+    text = metadata.get(ALIGNMENT_KEY, str(CELL_SIZE))
+    if text not in ALIGNMENTS:
+        raise ModelFormatError(
+            f"{path}: its metadata '{ALIGNMENT_KEY}' must be one of {', '.join(ALIGNMENTS)}, not {text[:100]!r}"
+        )
+    return int(text)
 
 
 def read_model_file(path: Path) -> bytes:

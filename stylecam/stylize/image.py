@@ -318,9 +318,9 @@ def _places(length: int, window: int, end: int) -> list[int]:
 
 
 def _padded(image: Image) -> Size:
-    """Return the size of `image` with its padding, both sides multiples of 8."""
+    """Return the size of `image` with its padding, both sides multiples of 16, the coarsest alignment of a network."""
     height, width = image.shape[:2]
-    return Size(*(-(-(side + 2 * PADDING) // 8) * 8 for side in (width, height)))
+    return Size(*(-(-(side + 2 * PADDING) // 16) * 16 for side in (width, height)))
 
 
 def _everything(image: Image) -> tuple[Span, Span]:
@@ -339,9 +339,9 @@ def _window(image: Image, row: Span, column: Span) -> Image:
 
 
 def spans(length: int, tile: int, margin: int) -> tuple[Span, ...]:
-    """Cut an axis of `length` into tiles that overlap; `length`, `tile` and `margin` are multiples of 8.
+    """Cut an axis of `length` into tiles that overlap; `length`, `tile` and `margin` are multiples of 16.
 
-    All are `tile` long (or a single one is as long as the axis) and start at multiples of 8, as strided networks need
+    All are `tile` long (or a single one is as long as the axis) and start at multiples of 16, as strided networks need
     it. What is kept of each lies at least `margin` from its ends, except at the ends of the axis, and covers the axis
     exactly once.
     """

@@ -17,22 +17,20 @@ import numpy as np
 import onnx
 import torch
 from google.protobuf.message import DecodeError
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.card import read_cards
-from stylecam.models.importers.graph_builder import make_model
-from stylecam.models.model import Model
-from stylecam.training import network
+from stylecam.models.grain import CELL_SIZE
+from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, Model
+from stylecam.training.bank_graph import GraphWriter
 from stylecam.training.config import TrainingConfig
-from stylecam.training.network import GRAIN, LeanNetwork, Residual
+from stylecam.training.network import LeanNetwork, StyleNetwork, make_network, with_styles
 from stylecam.utils.files import write_bytes
 from stylecam.utils.text import format_shape
 from stylecam.utils.version import __version__
 
-OPSET = 17
-_INNER = {"inner.first": [1, 1], "inner.last": [-1, -1], "inner.axes": [2, 3]}
-_EPSILON = 1e-5  # the default of torch's instance norm
+TIER_KEY = "tier"
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Bank:
         metadata: the ONNX metadata properties; `styles` is a JSON list with one entry for each style.
     """
 
-    network: LeanNetwork
+    network: StyleNetwork
     metadata: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -67,15 +65,17 @@ def write_bank(path: Path, bank: Bank) -> None:
 
 def encode_bank(bank: Bank) -> bytes:
     """Return `bank` as the bytes of an ONNX file."""
-    graph = _GraphWriter(bank.network)
-    proto = graph.finish()
-    helper.set_model_props(proto, bank.metadata)
+    network, proto = bank.network, GraphWriter(bank.network).finish()
+    own = {TIER_KEY: network.tier} if network.tier != LeanNetwork.tier else {}
+    own |= {ALIGNMENT_KEY: str(network.alignment)} if network.alignment != CELL_SIZE else {}
+    own |= {DEVIATIONS_KEY: " ".join(map(str, network.deviations))} if network.deviations else {}
+    helper.set_model_props(proto, {**bank.metadata, **own})
     onnx.checker.check_model(proto)
     return bytes(proto.SerializeToString())
 
 
 def read_bank(path: Path) -> Bank:
-    """Read a bank of the lean network's shape.
+    """Read a bank of the shape of either network.
 
     Raises:
         ModelFormatError: the file is unreadable, or holds a network of another shape.
@@ -95,7 +95,10 @@ def read_bank(path: Path) -> Bank:
         quarter, width = len(weights["h4.c.weight"]), len(weights["h8.c.weight"])
     except KeyError as error:
         raise ModelFormatError(f"{path} holds no weight {error}; {advice}") from error
-    network = LeanNetwork(model.style_count, width, len(blocks), quarter)
+    tier = "rich" if "h16.c.weight" in weights else "lean"
+    if tier == "rich":
+        width = len(weights["h16.c.weight"])
+    network = make_network(tier, model.style_count, width, len(blocks), quarter)
     expected = network.state_dict()
     if not model.grain_channels:  # trained before there was one
         expected = {name: value for name, value in expected.items() if not name.startswith("grain.")}
@@ -106,100 +109,9 @@ def read_bank(path: Path) -> Bank:
                 f"{path}: its weight {name} is {shape} and should be {format_shape(value.shape)}; {advice}"
             )
     if extra := [n for n in weights if n not in expected and n.endswith((".c.weight", ".n.g"))]:
-        raise ModelFormatError(f"{path} has layers that the lean network does not have ({extra[0]}); {advice}")
+        raise ModelFormatError(f"{path} has layers that the {tier} network does not have ({extra[0]}); {advice}")
     network.load_state_dict({**network.state_dict(), **{name: weights[name] for name in expected}})
     return Bank(network, dict(model.metadata))
-
-
-class _GraphWriter:
-    """Collects the nodes and weights of one network. The name of a value names the layer that computes it."""
-
-    def __init__(self, network: LeanNetwork) -> None:
-        self._network = network
-        self._nodes: list[Any] = []
-        self._weights: dict[str, Any] = {}
-        for name, value in network.state_dict().items():
-            self._constant(name, value.detach().cpu().float().numpy())
-        self._constant("per_channel", np.array([1, -1, 1, 1], dtype=np.int64))
-        self._constant("doubled", np.array([1, 1, 2, 2], dtype=np.float32))
-
-    def finish(self) -> Any:
-        network = self._network
-        fine = self._layer("h4", network.h4, "image")
-        value = self._layer("h8", network.h8, fine)
-        value = self._node("Add", [value, self._layer("grain", network.grain, "grain")], "grained")
-        for number, block in enumerate(network.body):
-            assert isinstance(block, Residual)
-            inner = self._layer(f"body.{number}.a", block.a, value)
-            inner = self._layer(f"body.{number}.b", block.b, inner)
-            value = self._node("Add", [value, inner], f"body.{number}")
-        value = self._node(
-            "Resize",
-            [value, "", "doubled"],
-            "double",
-            coordinate_transformation_mode="asymmetric",
-            mode="nearest",
-            nearest_mode="floor",
-        )
-        value = self._node("Add", [self._layer("u4", network.u4, value), fine], "joined")
-        value = self._convolution("out", network.out, value)
-        value = self._node("DepthToSpace", [value], "shuffled", blocksize=4, mode="CRD")
-        self._nodes.append(helper.make_node("Sigmoid", [value], ["styled"], name="sigmoid"))
-        picture = [1, 3, "height", "width"]
-        dims = {
-            "image": picture,
-            "style": [1, network.styles],
-            "grain": [1, GRAIN, "rows", "columns"],
-            "styled": picture,
-        }
-        *inputs, output = (
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in dims.items()
-        )
-        return make_model(self._nodes, inputs, [output], self._weights.values(), OPSET, "stylecam bank")
-
-    def _constant(self, name: str, value: Any) -> str:
-        if name not in self._weights:
-            self._weights[name] = numpy_helper.from_array(value, name)
-        return name
-
-    def _node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
-        self._nodes.append(helper.make_node(kind, inputs, [f"{name}.value"], name=name, **attributes))
-        return f"{name}.value"
-
-    def _convolution(self, name: str, module: Any, value: str) -> str:
-        (kernel, _), (stride, _), (pad, _) = module.kernel_size, module.stride, module.padding
-        if module.padding_mode == "reflect":
-            value, pad = self._mirrored(f"{name}.around", value, pad), 0
-        return self._node(
-            "Conv",
-            [value, f"{name}.weight", f"{name}.bias"],
-            name,
-            dilations=[1, 1],
-            group=1,
-            kernel_shape=[kernel] * 2,
-            pads=[pad] * 4,
-            strides=[stride] * 2,
-        )
-
-    def _mirrored(self, name: str, value: str, pad: int) -> str:
-        pads = self._constant(f"around.{pad}", np.array([0, 0, pad, pad] * 2, np.int64))
-        return self._node("Pad", [value, pads], name, mode="reflect")
-
-    def _layer(self, name: str, layer: Any, value: str) -> str:
-        channels = layer.c.out_channels
-        value = self._convolution(f"{name}.c", layer.c, value)
-        if layer.trimmed:
-            first, last, axes = (self._constant(key, np.array(at, np.int64)) for key, at in _INNER.items())
-            value = self._node("Slice", [value, first, last, axes], f"{name}.inner")
-            value = self._mirrored(f"{name}.trimmed", value, 1)
-        ones = self._constant(f"ones.{channels}", np.ones(channels, np.float32))
-        zeros = self._constant(f"zeros.{channels}", np.zeros(channels, np.float32))
-        value = self._node("InstanceNormalization", [value, ones, zeros], f"{name}.n", epsilon=_EPSILON)
-        for kind, rows in (("Mul", "g"), ("Add", "b")):
-            mixed = self._node("MatMul", ["style", f"{name}.n.{rows}"], f"{name}.n.{rows}.mixed")
-            shaped = self._node("Reshape", [mixed, "per_channel"], f"{name}.n.{rows}.shaped")
-            value = self._node(kind, [value, shaped], f"{name}.n.{rows}.applied")
-        return self._node("Relu", [value], f"{name}.rectified") if layer.rectify else value
 
 
 def starting_bank(config: TrainingConfig, start: Path | None) -> tuple[Bank, list[int]]:
@@ -223,14 +135,16 @@ def starting_bank(config: TrainingConfig, start: Path | None) -> tuple[Bank, lis
         raise UsageError("a frozen body needs a bank to start from: --from BANK")
     with torch.random.fork_rng(devices=[]):  # a bank without grain gets random grain weights
         torch.manual_seed(hparams.seed)
-        bank = read_bank(start) if start else Bank(LeanNetwork(len(names), hparams.width, hparams.blocks))
+        bank = (
+            read_bank(start) if start else Bank(make_network(hparams.tier, len(names), hparams.width, hparams.blocks))
+        )
     entries = bank.entries if start else []
     existing = [str(entry["name"]) for entry in entries]
     added = [name for name in names if name not in existing]
     if start is not None:
         _check_existing(hparams.frozen, existing, names, start)
         if added:
-            bank = Bank(network.with_styles(bank.network, len(added)), bank.metadata)
+            bank = Bank(with_styles(bank.network, len(added)), bank.metadata)
     own = {"licence": config.licence or "unknown"} if start is not None and hparams.frozen else {}
     entries += [{"name": one.name, "title": one.title, **own} for one in config.paintings if one.name in added]
     changed = {painting.name: painting.entry(hparams) for painting in config.paintings}

@@ -10,6 +10,8 @@ from stylecam.errors import UsageError
 from stylecam.utils.options import check_options, option
 
 MAX_WEIGHT = 1e6
+TIERS = ("lean", "rich")
+"""The sizes of a network, see `stylecam.training.network`; this module is read without PyTorch."""
 OPTIMIZERS = ("lbfgs", "adam")
 
 
@@ -64,7 +66,10 @@ class Hyperparameters(LossWeights):
         minimum=1e-8, maximum=1.0,
     )  # fmt: skip
     warm_up: int = option(100, help="Steps until the highest learning rate.", minimum=1, maximum=1_000_000)
-    width: int = option(48, help="Channels of a new network.", minimum=8, maximum=512)
+    tier: str = "lean"
+    width: int | None = option(
+        None, help="Channels of a new network.  [default: 48 for lean, 128 for rich]", minimum=8, maximum=512
+    )
     blocks: int = option(4, help="Residual blocks of a new network.", minimum=1, maximum=32)
     frozen: bool = False
     seed: int = option(0, help="Random seed.", minimum=0, maximum=2**63 - 1)
@@ -75,9 +80,13 @@ class Hyperparameters(LossWeights):
         if (self.steps is None) == (self.minutes is None):
             raise UsageError("the length of the training is not clear; give either --steps or --minutes")
         check_options(self)
+        if self.tier not in TIERS:
+            raise UsageError(f"there is no tier {self.tier!r}; choose {' or '.join(TIERS)}")
+        if self.tier == "rich" and self.crop % 16:
+            raise UsageError(f"--crop is {self.crop} and must be a multiple of 16 for a rich network")
         for name in ("crop", "width"):
             value = getattr(self, name)
-            if value % 8:
+            if value is not None and value % 8:
                 raise UsageError(f"--{name} is {value} and must be a multiple of 8, such as {value // 8 * 8}")
 
     def done(self, step: int, elapsed_s: float) -> float:

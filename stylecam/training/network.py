@@ -1,4 +1,4 @@
-"""The lean style network: one small body for many styles.
+"""The style networks, lean and rich: one small body for many styles.
 
 A feed-forward network after Johnson et al. 2016 (https://arxiv.org/abs/1603.08155) with the instance normalization of
 Ulyanov et al. 2016 (https://arxiv.org/abs/1607.08022), conditional on the style as in Dumoulin et al. 2017
@@ -10,11 +10,13 @@ that were computed from the zeros beyond the border are replaced, and later laye
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from stylecam.models.grain import CELL_SIZE, grain_map
+from stylecam.models.grain import CELL_SIZE, OCTAVES, grain_map
 
 GRAIN = 8
 """Number of grain channels."""
@@ -80,19 +82,48 @@ class Residual(nn.Module):
         return x + self.b(self.a(x, weights), weights)
 
 
-class LeanNetwork(nn.Module):
-    """A bank: strided head to 1/4 and 1/8, body at 1/8, nearest-neighbor doubling and a pixel shuffle ×4.
+class StyleNetwork(nn.Module):
+    """A bank of styles, of one of the two tiers.
 
-    Args:
+    Attributes:
+        tier: `lean` for slow processors, `rich` where there is more machine.
+        alignment: what width and height of a picture must be multiples of.
+        deviations: of the grain's channels, see `grain_map`; empty for the default.
         styles: N, the length of the weight vector.
-        width: channels at 1/8 size.
-        blocks: residual blocks at 1/8 size.
+        width: channels of the body.
+        blocks: residual blocks of the body.
         quarter: channels at 1/4 size.
     """
 
-    def __init__(self, styles: int, width: int = 48, blocks: int = 4, quarter: int = 32) -> None:
+    tier: ClassVar[str]
+    alignment: ClassVar[int] = 8
+    deviations: ClassVar[tuple[float, ...]] = ()
+
+    def __init__(self, styles: int, width: int, blocks: int, quarter: int) -> None:
         super().__init__()
         self.styles, self.width, self.blocks, self.quarter = styles, width, blocks, quarter
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The arguments of `make_network` for a network of this shape."""
+        return {
+            "tier": self.tier, "styles": self.styles, "width": self.width, "blocks": self.blocks,
+            "quarter": self.quarter,
+        }  # fmt: skip
+
+    def grain_of(self, x: Tensor) -> Tensor:
+        """Return the grain of the upper left corner of a picture, for pictures of the size of `x` (B×3×H×W)."""
+        rows, columns = (side // CELL_SIZE for side in x.shape[2:])
+        return torch.from_numpy(grain_map(GRAIN, rows, columns, deviations=self.deviations)).to(x.device)
+
+
+class LeanNetwork(StyleNetwork):
+    """The lean tier: strided head to 1/4 and 1/8, body at 1/8, nearest-neighbor doubling and a pixel shuffle ×4."""
+
+    tier = "lean"
+
+    def __init__(self, styles: int, width: int = 48, blocks: int = 4, quarter: int = 32) -> None:
+        super().__init__(styles, width, blocks, quarter)
         self.h4 = Layer(styles, 3, quarter, 8, 4)
         self.h8 = Layer(styles, quarter, width, 4, 2, trimmed=True)
         self.grain = Layer(styles, GRAIN, width, 1, rectify=False)
@@ -106,20 +137,81 @@ class LeanNetwork(nn.Module):
 
         `grain` is B×`GRAIN`×H/8×W/8; without it, the grain of a picture's upper left corner is used.
         """
-        if grain is None:
-            height, width = x.shape[2:]
-            grain = torch.from_numpy(grain_map(GRAIN, height // CELL_SIZE, width // CELL_SIZE)).to(x.device)
         fine = self.h4(x, weights)
-        y = self.h8(fine, weights) + self.grain(grain, weights)
+        y = self.h8(fine, weights) + self.grain(self.grain_of(x) if grain is None else grain, weights)
         for block in self.body:
             y = block(y, weights)
         y = F.interpolate(y, scale_factor=2.0, mode="nearest")
         return torch.sigmoid(F.pixel_shuffle(self.out(self.u4(y, weights) + fine), 4))
 
 
-def with_styles(network: LeanNetwork, added: int) -> LeanNetwork:
+class RichNetwork(StyleNetwork):
+    """The rich tier: a head to 1/4 and 1/8, a body at 1/16, and back in steps of two.
+
+    The way back is bilinear, with convolutions between the steps, and ends with a pixel shuffle ×2 that begins with
+    equal sub-pixels (Aitken 2017, https://arxiv.org/abs/1707.02937): neither blocks nor a weave of the stride's size
+    have to be unlearned. The grain has octaves, so that large forms on plain walls differ too.
+    """
+
+    tier = "rich"
+    alignment = 16
+    deviations = OCTAVES
+    _HALF = 16
+    _EIGHTH = 64
+
+    def __init__(self, styles: int, width: int = 128, blocks: int = 4, quarter: int = 48) -> None:
+        super().__init__(styles, width, blocks, quarter)
+        eighth, half = self._EIGHTH, self._HALF
+        self.h4 = Layer(styles, 3, quarter, 8, 4)
+        self.h8 = Layer(styles, quarter, eighth, 4, 2, trimmed=True)
+        self.grain = Layer(styles, GRAIN, eighth, 1, rectify=False)
+        nn.init.constant_(self.grain.n.g, 0.3)
+        self.down = Residual(styles, eighth)
+        self.h16 = Layer(styles, eighth, width, 4, 2, trimmed=True)
+        self.body = nn.ModuleList(Residual(styles, width) for _ in range(blocks))
+        self.u8 = Layer(styles, width, eighth, 1)
+        self.up = Residual(styles, eighth)
+        self.u4 = Layer(styles, eighth, quarter, 3, mirrored=True)
+        self.u2 = Layer(styles, quarter, half, 3, mirrored=True)
+        self.out = nn.Conv2d(half, 12, 3, padding=1, padding_mode="reflect")
+        with torch.no_grad():
+            kernels, biases = self.out.weight.view(3, 4, -1), self.out.bias.view(3, 4)
+            kernels[:, 1:], biases[:, 1:] = kernels[:, :1], biases[:, :1]
+
+    def forward(self, x: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
+        """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 16, at least 64) for `weights` (B×N).
+
+        `grain` is as for the lean network, with `deviations`.
+        """
+        fine = self.h4(x, weights)
+        y = self.h8(fine, weights) + self.grain(self.grain_of(x) if grain is None else grain, weights)
+        y = self.down(y, weights)
+        z = self.h16(y, weights)
+        for block in self.body:
+            z = block(z, weights)
+        y = self.up(y + _doubled(self.u8(z, weights)), weights)
+        y = self.u4(_doubled(y), weights) + fine
+        return torch.sigmoid(F.pixel_shuffle(self.out(self.u2(_doubled(y), weights)), 2))
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+_TIERS: dict[str, type[LeanNetwork] | type[RichNetwork]] = {"lean": LeanNetwork, "rich": RichNetwork}
+
+
+def make_network(
+    tier: str, styles: int, width: int | None = None, blocks: int = 4, quarter: int | None = None
+) -> StyleNetwork:
+    """Return a network with random weights; None stands for the tier's own number of channels."""
+    chosen = {name: value for name, value in (("width", width), ("quarter", quarter)) if value is not None}
+    return _TIERS[tier](styles, blocks=blocks, **chosen)
+
+
+def with_styles(network: StyleNetwork, added: int) -> StyleNetwork:
     """Return a copy of `network` with `added` more styles at the end, each starting as the mean of the others."""
-    grown = LeanNetwork(network.styles + added, network.width, network.blocks, network.quarter)
+    grown = make_network(**{**network.shape, "styles": network.styles + added})
     state = dict(network.state_dict())
     for name, value in grown.state_dict().items():
         if value.shape != state[name].shape:
@@ -135,7 +227,7 @@ def norm_rows(network: nn.Module) -> list[nn.Parameter]:
     return [rows for norm in norms for rows in (norm.g, norm.b)]
 
 
-def train_only_new_styles(network: LeanNetwork, first: int) -> None:
+def train_only_new_styles(network: StyleNetwork, first: int) -> None:
     """Freeze everything but the norm rows of the styles from number `first` on.
 
     The rows of older styles get a gradient of zero, for which Adam takes no step.

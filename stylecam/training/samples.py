@@ -9,10 +9,11 @@ from typing import cast
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 
 from stylecam.media.frame import Image
 from stylecam.stylize.sample_grid import write_sample_grid
-from stylecam.training.network import LeanNetwork
+from stylecam.training.network import StyleNetwork
 
 _CELL_PX = 256
 
@@ -26,18 +27,21 @@ def fit_cell(image: Image, max_side: int = 640) -> Image:
 
 
 @torch.no_grad()
-def paint(network: LeanNetwork, image: Image, style: int) -> Image:
+def paint(network: StyleNetwork, image: Image, style: int) -> Image:
     """Return `image` (H×W×3 uint8 BGR, sides multiples of 8) in the style number `style`."""
     parameter = next(network.parameters())
     rgb = torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1])).to(parameter.device).permute(2, 0, 1)[None]
     weights = torch.zeros(1, network.styles, device=parameter.device)
     weights[0, style] = 1
-    styled = (network(rgb.float() / 255, weights)[0] * 255).round().clamp(0, 255).byte()
+    right, bottom = -image.shape[1] % network.alignment, -image.shape[0] % network.alignment
+    larger = F.pad(rgb.float() / 255, (0, right, 0, bottom), mode="reflect")
+    styled = network(larger, weights)[0, :, : image.shape[0], : image.shape[1]]
+    styled = (styled * 255).round().clamp(0, 255).byte()
     return cast(Image, np.ascontiguousarray(styled.permute(1, 2, 0).cpu().numpy()[:, :, ::-1]))
 
 
 def write_sheet(
-    path: Path, network: LeanNetwork, photos: Sequence[Image], paintings: Sequence[tuple[int, Image]]
+    path: Path, network: StyleNetwork, photos: Sequence[Image], paintings: Sequence[tuple[int, Image]]
 ) -> None:
     """Write a PNG with a row for each style that starts with its painting; the first row shows the photographs.
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedError
 from stylecam.media.transforms import to_tensor
-from stylecam.models.grain import CELL_SIZE, KERNEL_RADIUS, Grain, smooth_noise
+from stylecam.models.grain import CELL_SIZE, Grain, kernel_radius, smooth_noise
 from stylecam.models.model import Model
 from stylecam.training import augmentation, losses, network
 from stylecam.training.bank import Bank, starting_bank, write_bank
@@ -32,7 +32,7 @@ from stylecam.training.device import out_of_memory_as_error, pick_bfloat16, pick
 from stylecam.training.distributed import ProcessGroup
 from stylecam.training.events import Event, FileSaved, Listener, StepEvent, skipping_on_error
 from stylecam.training.hyperparameters import Hyperparameters
-from stylecam.training.network import GRAIN, LeanNetwork
+from stylecam.training.network import GRAIN, StyleNetwork
 from stylecam.training.plots import write_plot
 from stylecam.training.samples import fit_cell, write_sheet
 from stylecam.training.vgg import grams_of, load_vgg
@@ -91,7 +91,7 @@ class Trainer:
             torch.tensor(each, device=self._device)
             for each in zip(*((one.weight, one.stability) for one in config.paintings), strict=True)
         )
-        self._network: LeanNetwork = bank.network.to(self._device, memory_format=torch.channels_last)
+        self._network: StyleNetwork = bank.network.to(self._device, memory_format=torch.channels_last)
         if hparams.frozen:
             network.train_only_new_styles(self._network, min(self._rows))
         self._trainable = [p for p in self._network.parameters() if p.requires_grad]
@@ -125,7 +125,7 @@ class Trainer:
         try:
             config, shape = TrainingConfig.from_dict(saved.plan), saved.plan["network"]
             config = replace(config, device=device or config.device)
-            bank = Bank(LeanNetwork(**shape), saved.plan["metadata"])
+            bank = Bank(network.make_network(**{"tier": "lean", **shape}), saved.plan["metadata"])
             with out_of_memory_as_error(lambda: _memory_advice(config.hyperparameters)):
                 trainer = cls(config, bank, saved.plan["rows"], output, **extra)
             trainer._restore(saved, path)
@@ -283,13 +283,15 @@ class Trainer:
 
     def _grain_noise(self, window: int) -> Grain:
         """Return white noise for the grain of a batch, large enough for every shift of the stability loss."""
-        cells = window // CELL_SIZE + 2 * (KERNEL_RADIUS + MAX_SHIFT // CELL_SIZE)
+        radius = kernel_radius(self._network.deviations)
+        cells = window // CELL_SIZE + 2 * (radius + MAX_SHIFT // CELL_SIZE)
         return self._rng.standard_normal((self._hyperparameters.batch, GRAIN, cells, cells), dtype=np.float32)
 
     def _grain_at(self, noise: Grain, window: int, down: int = 0, right: int = 0) -> Tensor:
         """Return the grain of pictures of `window`² pixels, moved by so many pixels: it moves with the picture."""
         cells = window // CELL_SIZE
-        moved = smooth_noise(noise, cells, cells, (MAX_SHIFT + down) / CELL_SIZE, (MAX_SHIFT + right) / CELL_SIZE)
+        y, x = ((MAX_SHIFT + shift) / CELL_SIZE for shift in (down, right))
+        moved = smooth_noise(noise, cells, cells, y, x, self._network.deviations)
         return torch.from_numpy(moved).to(self._device)
 
     def _steadiness_losses(
@@ -334,7 +336,7 @@ class Trainer:
         net = self._network
         plan = {
             **self._config.as_dict(),
-            "network": {"styles": net.styles, "width": net.width, "blocks": net.blocks, "quarter": net.quarter},
+            "network": net.shape,
             "rows": list(self._rows),
             "metadata": self._bank.metadata,
         }

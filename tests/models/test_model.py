@@ -226,3 +226,26 @@ def test_random_bytes_are_refused(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(ModelFormatError, match=r"noise\.onnx"):
         Model.read(path)
+
+
+def test_grain_and_alignment_of_a_network_are_in_its_metadata(tmp_path: Path) -> None:
+    inputs = {**IMAGE_INPUT, "grain": (1, 3, "rows", "columns")}
+    plain = Model.read(network(tmp_path / "a.onnx", inputs))
+    assert (plain.grain_deviations, plain.alignment) == ((), 8)
+    metadata = {"grain_deviations": "0.7 1.4 5.6", "alignment": "16"}
+    model = Model.read(network(tmp_path / "b.onnx", inputs, metadata=metadata))
+    assert (model.grain_deviations, model.alignment) == ((0.7, 1.4, 5.6), 16)
+
+
+@pytest.mark.parametrize("deviations", ["0.7", "0.7 0.7 zero", "0.7 0.7 0", "1 1 99", "nan 1 1", "1 1 1 1"])
+def test_deviations_that_do_not_fit_the_grain_are_refused(deviations: str, tmp_path: Path) -> None:
+    inputs = {**IMAGE_INPUT, "grain": (1, 3, "rows", "columns")}
+    path = network(tmp_path / "a.onnx", inputs, metadata={"grain_deviations": deviations})
+    with pytest.raises(ModelFormatError, match="'grain_deviations' must be 3 numbers"):
+        Model.read(path)
+
+
+@pytest.mark.parametrize("alignment", ["", "0", "7", "16.0", "9" * 5000])
+def test_an_alignment_that_no_network_has_is_refused(alignment: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError, match="'alignment' must be one of 8, 16"):
+        Model.read(network(tmp_path / "a.onnx", metadata={"alignment": alignment}))

@@ -1,17 +1,32 @@
-"""Tests of the lean network and of adding styles to it."""
+"""Tests of the style networks and of adding styles to them."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from stylecam.training.network import LeanNetwork, Residual, train_only_new_styles, with_styles
+from stylecam.training.network import (
+    LeanNetwork,
+    Residual,
+    RichNetwork,
+    make_network,
+    train_only_new_styles,
+    with_styles,
+)
 
 
-def test_the_picture_keeps_its_size_and_range() -> None:
-    styled = LeanNetwork(2, 16, 1)(torch.rand(2, 3, 40, 64), torch.eye(2)).detach()
-    assert styled.shape == (2, 3, 40, 64)
+@pytest.mark.parametrize(("tier", "height"), [("lean", 40), ("rich", 80)])
+def test_the_picture_keeps_its_size_and_range(tier: str, height: int) -> None:
+    styled = make_network(tier, 2, 16, 1)(torch.rand(2, 3, height, 64), torch.eye(2)).detach()
+    assert styled.shape == (2, 3, height, 64)
     assert 0 <= float(styled.min()) <= float(styled.max()) <= 1
+
+
+def test_a_new_rich_network_paints_without_a_weave() -> None:
+    styled = RichNetwork(1, 32, 1)(torch.rand(1, 3, 64, 64), torch.ones(1, 1)).detach()
+    assert torch.allclose(styled[..., ::2], styled[..., 1::2], atol=1e-6)
+    assert torch.allclose(styled[:, :, ::2], styled[:, :, 1::2], atol=1e-6)
+    assert float(styled.std()) > 1e-3
 
 
 def test_a_blend_of_styles_uses_the_mean_of_their_rows() -> None:
@@ -37,10 +52,12 @@ def test_a_residual_block_pads_by_reflection() -> None:
     assert torch.allclose(alone, among[:, :, 6:-6, 6:-6], atol=1e-5)
 
 
-def test_adding_styles_leaves_the_old_ones_unchanged() -> None:
-    net, photo = LeanNetwork(2, 16, 1), torch.rand(1, 3, 32, 32)
+@pytest.mark.parametrize("tier", ["lean", "rich"])
+def test_adding_styles_leaves_the_old_ones_unchanged(tier: str) -> None:
+    net, photo = make_network(tier, 2, 16, 1), torch.rand(1, 3, 64, 64)
     grown = with_styles(net, 3)
     assert grown.styles == 5
+    assert {**grown.shape, "styles": 2} == net.shape
     for style in range(2):
         old, new = (torch.eye(n)[style : style + 1] for n in (2, 5))
         assert torch.allclose(net(photo, old), grown(photo, new), atol=1e-6)

@@ -95,6 +95,20 @@ def test_a_run_writes_a_bank_a_checkpoint_a_sheet_and_a_plot(tmp_path: Path) -> 
     assert json.loads(Model.read(tmp_path / "bank.onnx").metadata["recipe"])["trained_steps"] == 12
 
 
+def test_a_rich_network_is_trained_resumed_and_continued_from(tmp_path: Path) -> None:
+    config = fixtures.training_config(tmp_path, "one", "two", tier="rich", steps=1)
+    output = tmp_path / "rich.onnx"
+    Trainer.begin(config, output).run()
+    bank = read_bank(output)
+    assert (bank.network.tier, bank.network.styles) == ("rich", 2)
+    assert Trainer.resume(output).step == 1
+    more = fixtures.training_config(tmp_path, "three", frozen=True, steps=1)
+    Trainer.begin(more, tmp_path / "more.onnx", output).run()
+    grown = read_bank(tmp_path / "more.onnx").network
+    assert (grown.tier, grown.styles) == ("rich", 3)
+    assert torch.equal(grown.state_dict()["h16.c.weight"], bank.network.state_dict()["h16.c.weight"])
+
+
 def test_the_loss_falls(tmp_path: Path) -> None:
     totals: list[float] = []
 

@@ -1,15 +1,16 @@
 """Rewrite a bank to take and give uint8 BGR pictures almost as they lie in memory.
 
-A bank begins with a strided convolution and ends with a pixel shuffle of the same stride. The shuffle, the exchange of
-color channels and the division by 255 take a quarter of the time on OpenCV's CPU path, and cost next to nothing when
-they are done on uint8 (see `stylecam.media.transforms`). So the rewritten network has no shuffle: the channels of its
-last convolution are ordered as the pixels of a c×c cell lie in memory, and its first convolution takes BGR 0..255.
+A bank begins with a strided convolution and ends with a pixel shuffle. The shuffle, the exchange of color channels and
+the division by 255 take a quarter of the time on OpenCV's CPU path, and cost next to nothing when they are done on
+uint8 (see `stylecam.media.transforms`). So the rewritten network has no shuffle: the channels of its last convolution
+are ordered as the pixels of a c×c cell lie in memory, and its first convolution takes BGR 0..255.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
@@ -37,27 +38,29 @@ class FoldedBank:
 
     Attributes:
         model: the bank.
-        cell_size: c, the stride of the first convolution and the side of a cell in pixels.
+        head_cell: the stride of the first convolution: the side of a cell of the input, in pixels.
+        cell_size: c, the stride of the shuffle: the side of a cell of the output, in pixels.
     """
 
     model: Model
+    head_cell: int
     cell_size: int
     _nodes: tuple[bytes, ...] = field(repr=False)
     _head: Node = field(repr=False)
     _constants: dict[str, FloatArray] = field(repr=False)
 
     def with_cell_input(self, width: int, height: int) -> bytes:
-        """Return the ONNX file for `image` 1×3c²×`height`/c×`width`/c float32 0..255.
+        """Return the ONNX file for `image` of `input_shape`, float32 0..255.
 
-        The channels are ordered by row, column and color (BGR) within the cell; `styled` has the same order, 0..1. The
+        The channels are ordered by row, column and color (BGR) within the cell; `styled`, 0..1, has the same order. The
         strided convolution becomes a 3×3 one of stride 1, for which engines have their fastest code (Winograd's).
         """
         stride_one: dict[str, proto.AttributeValue] = {"kernel_shape": (3, 3), "pads": (1,) * 4, "strides": (1, 1)}
         head = Node("Conv", self._head.inputs, self._head.outputs, stride_one)
         name = self._head.inputs[1]
-        constants = self._constants | {name: _kernel_for_cells(self._constants[name], self.cell_size) / np.float32(255)}
-        image = proto.encode_value_info("image", self._cell_shape(width, height))
-        styled = proto.encode_value_info("styled", self._cell_shape(width, height))
+        constants = self._constants | {name: _kernel_for_cells(self._constants[name], self.head_cell) / np.float32(255)}
+        image = proto.encode_value_info("image", self.input_shape(width, height))
+        styled = proto.encode_value_info("styled", self.output_shape(width, height))
         return self._encode(width, height, [head.encode(), *self._nodes], constants, image, styled)
 
     def with_uint8_input(self, width: int, height: int, *, unpack: bool) -> bytes:
@@ -96,12 +99,17 @@ class FoldedBank:
         }
         picture = (1, height, width, 3)
         image = proto.encode_value_info("image", picture, UINT8)
-        styled = proto.encode_value_info("styled", picture if unpack else self._cell_shape(width, height), UINT8)
+        styled = proto.encode_value_info("styled", picture if unpack else self.output_shape(width, height), UINT8)
         all_nodes = [*(node.encode() for node in first), head, *nodes, *(node.encode() for node in last)]
         return self._encode(width, height, all_nodes, constants, image, styled)
 
-    def _cell_shape(self, width: int, height: int) -> tuple[int, int, int, int]:
-        return 1, 3 * self.cell_size**2, height // self.cell_size, width // self.cell_size
+    def input_shape(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return the shape of `image` of `with_cell_input`."""
+        return _packed_shape(self.head_cell, width, height)
+
+    def output_shape(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return the shape of `styled` where it is not unpacked: 1×3c²×`height`/c×`width`/c."""
+        return _packed_shape(self.cell_size, width, height)
 
     def _encode(
         self,
@@ -150,12 +158,10 @@ def fold_conversions(model: Model) -> FoldedBank | None:
     if last is None or len(heads) != 1:
         return None
     head, cell_size = heads[0], shuffle.attributes.get("blocksize")
-    if (
-        not isinstance(cell_size, int)
-        or not 1 <= cell_size <= _MAX_CELL_SIZE
-        or not _strides_by_cell(head, cell_size)
-        or not _is_plain_convolution(last)
-    ):
+    head_cell = _stride_by_cell(head)
+    if head_cell is None or not isinstance(cell_size, int) or not _is_plain_convolution(last):
+        return None
+    if not all(1 <= cell <= _MAX_CELL_SIZE for cell in (head_cell, cell_size)):
         return None
     constants = _read_constants(model, {head.inputs[1], *last.inputs[1:]})
     if constants is None or any(len(constants[name]) != 3 * cell_size**2 for name in last.inputs[1:]):
@@ -170,20 +176,24 @@ def fold_conversions(model: Model) -> FoldedBank | None:
         constants[name] = constants[name][order]
     kept = [node.data for node in nodes if node not in (head, shuffle, sigmoid)]
     ending = Node("Sigmoid", shuffle.inputs, ("styled",)).encode()
-    return FoldedBank(model, cell_size, (*map(bytes, kept), ending), head, constants)
+    return FoldedBank(model, head_cell, cell_size, (*map(bytes, kept), ending), head, constants)
 
 
-def _strides_by_cell(head: Node, cell_size: int) -> bool:
-    """Return whether `head` is a convolution that steps by one cell and sees at most the neighboring cells."""
+def _packed_shape(cell: int, width: int, height: int) -> tuple[int, int, int, int]:
+    return 1, 3 * cell**2, height // cell, width // cell
+
+
+def _stride_by_cell(head: Node) -> int | None:
+    """Return the stride of `head` if it is a convolution that sees one cell and at most its neighbors, else None."""
     if not _is_plain_convolution(head) or head.attributes.get("dilations", (1, 1)) != (1, 1):
-        return False
-    kernel, pads = head.attributes.get("kernel_shape"), head.attributes.get("pads")
-    if not isinstance(kernel, tuple) or not isinstance(pads, tuple) or (len(kernel), len(pads)) != (2, 4):
-        return False
-    if len(set(kernel)) != 1 or len(set(pads)) != 1:
-        return False
-    strides = head.attributes.get("strides")
-    return strides == (cell_size, cell_size) and kernel[0] == cell_size + 2 * pads[0] and pads[0] <= cell_size
+        return None
+    values = [head.attributes.get(name) for name in ("kernel_shape", "pads", "strides")]
+    if not all(isinstance(value, tuple) and len(set(value)) == 1 for value in values):
+        return None
+    kernel, pads, strides = (cast("tuple[int, ...]", value) for value in values)
+    if (len(kernel), len(pads), len(strides)) != (2, 4, 2):
+        return None
+    return strides[0] if kernel[0] == strides[0] + 2 * pads[0] and 0 <= pads[0] <= strides[0] else None
 
 
 def _is_plain_convolution(node: Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,6 +21,8 @@ from stylecam.media.sources.base import Source
 from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.latest import Latest
+
+logger = logging.getLogger(__name__)
 
 TAKE_S = 0.1
 """The longest that the style thread waits for a frame before it applies commands."""
@@ -123,6 +126,8 @@ class Pipeline:
                 thread.join(max(0.0, deadline - self._clock.now()))
         if self._publishing.ident is not None:
             self._publishing.join(FINISH_S)
+            if self._publishing.is_alive():
+                logger.warning("not every output could be closed within %g s; one of them does not answer", FINISH_S)
         if self._styling.is_alive():
             atexit.register(self._styling.join, FINISH_S)
         if self._crash is not None:

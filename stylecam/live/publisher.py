@@ -184,6 +184,7 @@ class Publisher:
         self._badge_text = badge_text
         self._stages = stages
         self._writing = threading.Lock()
+        self._closed = False
         self.chooser = chooser
         self.shown = chooser.choose(LiveState())
         self._last_index = COVER_INDEX
@@ -193,10 +194,15 @@ class Publisher:
         self._pacer = Pacer(context.fps, self._clock.now())
         self.beats = self.refused = 0
 
-    def add(self, runner: SinkRunner) -> None:
-        """Write to one more open sink from the next frame on. Any thread may call it."""
+    def add(self, runner: SinkRunner) -> bool:
+        """Write to one more open sink from the next frame on, unless the run has ended; return whether it has not.
+
+        Any thread may call it.
+        """
         with self._writing:
-            self.sink_runners = (*self.sink_runners, runner)
+            if not self._closed:
+                self.sink_runners = (*self.sink_runners, runner)
+            return not self._closed
 
     def remove(self, runner: SinkRunner) -> bool:
         """Stop writing to `runner` at once. Return whether frames went to it; the caller then closes its sink."""
@@ -270,6 +276,8 @@ class Publisher:
 
     def _close_sinks(self) -> None:
         """Close every sink, also when closing one fails. The first failure is raised at the end, others are logged."""
+        with self._writing:
+            self._closed = True
         failures: list[Exception] = []
         for runner in self.sink_runners:
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,8 +17,12 @@ from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.media.frame import Frame
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.utils.files import create_unique_file, write_bytes
+from stylecam.utils.worker import Worker
 
 logger = logging.getLogger(__name__)
+
+SAVE_TIMEOUT_S = 5.0
+"""How long the end of a run waits for files that are being written."""
 
 
 class MediaSaver:
@@ -47,7 +50,9 @@ class MediaSaver:
         self._publisher, self._context = publisher, context
         self._pictures, self._videos = pictures, videos
         self._changed = changed
-        self._worker = ThreadPoolExecutor(1, "stylecam-media")
+        self._worker = Worker("stylecam-media")
+        self._unfinished: list[PendingCommand] = []
+        self._closed = False
         self._runner: SinkRunner | None = None
         self._lost: str | None = None
         """Why the last recording failed, until a command about recordings has reported it."""
@@ -68,19 +73,36 @@ class MediaSaver:
                 self._carry_out(pending, reload)
             elif pending.command.action == "snapshot":
                 shown = self._publisher.shown.frame
-                self._worker.submit(self._carry_out, pending, partial(self._save_snapshot, pending, shown))
+                self._carry_out_later(pending, partial(self._save_snapshot, pending, shown))
             else:
-                self._worker.submit(self._carry_out, pending, partial(self._record, pending))
+                self._carry_out_later(pending, partial(self._record, pending))
 
     def maintain(self) -> None:
         """Drop a recording that has failed; called a few times a second."""
         runner = self._runner
         if runner is not None and runner.given_up:
-            self._worker.submit(self._guarded_let_go, runner)
+            self._worker.submit(partial(self._guarded_let_go, runner))
 
     def close(self) -> None:
-        """Finish what is being written; may be called twice. A recording is closed by the publisher, with all sinks."""
-        self._worker.shutdown()
+        """Finish what is being written, within `SAVE_TIMEOUT_S`; may be called twice.
+
+        What is not finished by then, because a disk does not answer, is refused and logged. A recording is closed by
+        the publisher, with all sinks.
+        """
+        if self._closed or self._worker.close(SAVE_TIMEOUT_S):
+            self._closed = True
+            return
+        self._closed = True
+        for pending in list(self._unfinished):
+            action = pending.command.action
+            folder = self._pictures if action == "snapshot" else self._videos
+            message = f"{action} was not finished within {SAVE_TIMEOUT_S:g} s: the disk of {folder} does not answer"
+            logger.warning("%s", message)
+            pending.refuse(CommandRefusedError(message))
+
+    def _carry_out_later(self, pending: PendingCommand, work: Callable[[], dict[str, str] | None]) -> None:
+        self._unfinished.append(pending)
+        self._worker.submit(partial(self._carry_out, pending, work))
 
     def _carry_out(self, pending: PendingCommand, work: Callable[[], dict[str, str] | None]) -> None:
         """Do `work` and end the command with its result or its error."""
@@ -98,6 +120,9 @@ class MediaSaver:
             pending.refuse(error)
         else:
             pending.finish(self._control.state, result)
+        finally:
+            if pending in self._unfinished:
+                self._unfinished.remove(pending)
 
     def _save_snapshot(self, pending: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:
@@ -139,7 +164,9 @@ class MediaSaver:
             runner.open()
         except SinkError as error:
             raise CommandRefusedError(str(error)) from error
-        self._publisher.add(runner)
+        if not self._publisher.add(runner):
+            recorder.discard()
+            raise CommandRefusedError("stylecam is stopping")
         self._context.viewers.add(runner.sink)
         self._runner = runner
         self._changed()

@@ -213,8 +213,8 @@ class Session:
         parts = self._require_parts()
         try:
             with contextlib.ExitStack() as ending:  # in reverse order, each also when another one fails
+                ending.callback(parts.media_saver.close)  # after the camera: a disk may not answer
                 ending.callback(parts.pipeline.stop)
-                ending.callback(parts.media_saver.close)
                 ending.callback(self.control.close)
                 ending.callback(parts.pool.stop_building)
                 for window in parts.windows:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
+from stylecam.live.recording import SAVE_TIMEOUT_S
 from tests.end_to_end.conftest import Start
-from tests.end_to_end.outside import HOST, STREAM, free_port, port_is_free, snapshot, wait_for
+from tests.end_to_end.outside import HOST, STREAM, TOKEN, free_port, port_is_free, snapshot, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -45,6 +48,28 @@ def test_a_signal_ends_the_run_while_readers_hang_on_the_stream(stylecam: Start)
         program.wait_until("two seconds more", lambda stats: stats["published"] > seen + 60)
         program.interrupt()
         assert program.finish(STOPS_S) == 0
+    assert "Traceback" not in program.errors
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_snapshot_on_a_disk_that_does_not_answer_is_named_and_not_waited_for(stylecam: Start, tmp_path: Path) -> None:
+    """A pipe that nobody reads stands for the disk: to open it hangs in the kernel."""
+    port, pipe, begun = free_port(), tmp_path / "pipe", tmp_path / "begun"
+    os.mkfifo(pipe)
+    code = (
+        "import os, sys, pathlib, stylecam.live.recording as r; sys.argv[0] = 'stylecam'\n"
+        f"r.write_bytes = lambda *_: (pathlib.Path({str(begun)!r}).touch(), os.open({str(pipe)!r}, os.O_WRONLY))\n"
+        "import stylecam.cli; stylecam.cli.main()"
+    )
+    program = stylecam(
+        *DEMO, "--engine", "opencv", "--output", f"web:{port}", command=[sys.executable, "-c", code, "run"]
+    )
+    with socket.create_connection((HOST, port)) as client:
+        client.sendall(f"GET /api/do/snapshot?token={TOKEN} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        wait_for("the snapshot to be written", begun.exists)
+        program.interrupt()
+        assert program.finish(STOPS_S + SAVE_TIMEOUT_S) == 0
+    assert f"snapshot was not finished within {SAVE_TIMEOUT_S:g} s: the disk of " in program.errors
     assert "Traceback" not in program.errors
 
 

@@ -157,6 +157,42 @@ def test_a_full_disk_leaves_no_half_picture(stepped: SteppedSaver, monkeypatch: 
     assert list(stepped.pictures.iterdir()) == []
 
 
+def test_the_end_waits_a_while_for_a_disk_that_does_not_answer_and_says_what_was_not_written(
+    stepped: SteppedSaver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go, began = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        began.set()
+        go.wait(60)
+
+    monkeypatch.setattr(recording_module, "write_bytes", hang)
+    monkeypatch.setattr(recording_module, "SAVE_TIMEOUT_S", 0.1)
+    stepped.step()
+    futures = [stepped.control.submit(command) for command in ("snapshot:me", "record:on")]
+    stepped.control.apply()
+    stepped.media_saver.handle_commands(stepped.reload)
+    assert began.wait(20)
+    stepped.media_saver.close()
+    for future, folder in zip(futures, (stepped.pictures, stepped.videos), strict=True):
+        with pytest.raises(CommandRefusedError, match=rf"not finished within 0\.1 s: the disk of {folder} does not"):
+            future.result(20)
+    assert len(caplog.messages) == 2
+    stepped.media_saver.close()
+    assert len(caplog.messages) == 2
+    go.set()
+    assert until(lambda: not any(thread.name == "stylecam-media" for thread in threading.enumerate()))
+
+
+def test_a_recording_that_begins_while_the_run_ends_leaves_no_file(stepped: SteppedSaver) -> None:
+    stepped.step()
+    stepped.context.stopping.set()
+    stepped.pipeline.publisher.run()
+    with pytest.raises(CommandRefusedError, match="stylecam is stopping"):
+        stepped.carry_out("record:on")
+    assert list(stepped.videos.iterdir()) == []
+
+
 def test_a_recording_begins_and_ends_while_it_runs(stepped: SteppedSaver) -> None:
     stepped.step(2)
     path = stepped.file("record:on,talk")

@@ -40,6 +40,7 @@ from stylecam.live import engine_choice as engine_choice_module
 from stylecam.live import session as session_module
 from stylecam.live import stats as stats_module
 from stylecam.live import viewers as viewers_module
+from stylecam.live.recording import MediaSaver
 from stylecam.live.report import SessionReport
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
@@ -47,6 +48,7 @@ from stylecam.media import v4l2
 from stylecam.media.frame import Size
 from stylecam.media.sinks.virtual_camera import install_hint
 from stylecam.media.sources import factory as source_factory
+from stylecam.media.sources.demo import DemoSource
 from stylecam.media.testing import CollectingSink
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
@@ -291,6 +293,19 @@ def test_an_output_that_fails_and_recovers_is_logged_once_each(
     live.interrupt()
     runner.join()
     assert logged() == ["the device has gone", "collected is back"]
+
+
+def test_the_camera_is_closed_before_files_are_waited_for(
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(DemoSource, "close", lambda _: order.append("camera"))
+    close = MediaSaver.close
+    monkeypatch.setattr(MediaSaver, "close", lambda saver: (order.append("files"), close(saver)))
+    live = make_session(seconds=0.3)
+    live.open()
+    live.run()
+    assert order[:2] == ["camera", "files"]
 
 
 def test_the_run_ends_when_its_only_output_is_given_up_and_logs_why(

@@ -28,7 +28,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -494,7 +494,7 @@ def main() -> int:
     kinds, wrong = arguments.kinds.split(","), 0
     for kind in kinds:
         figures = fuzz(kind, arguments.seed, arguments.first, max(1, arguments.count // len(kinds)), arguments.real)
-        print(json.dumps({"kind": kind, **asdict(figures)}), flush=True)
+        print(json.dumps({"kind": kind, **vars(figures)}), flush=True)
         wrong += len(figures.parent_crashes + figures.unexpected + figures.hangs + figures.opened_outside)
     return 1 if wrong else 0
 

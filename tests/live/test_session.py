@@ -301,7 +301,12 @@ def test_the_camera_is_closed_before_files_are_waited_for(
     order: list[str] = []
     monkeypatch.setattr(DemoSource, "close", lambda _: order.append("camera"))
     close = MediaSaver.close
-    monkeypatch.setattr(MediaSaver, "close", lambda saver: (order.append("files"), close(saver)))
+
+    def close_files(saver: MediaSaver) -> None:
+        order.append("files")
+        close(saver)
+
+    monkeypatch.setattr(MediaSaver, "close", close_files)
     live = make_session(seconds=0.3)
     live.open()
     live.run()

@@ -25,6 +25,8 @@ from stylecam.utils.text import printable
 
 TRIAL_SIZE = Size(264, 200)
 """The size of the photo: multiples of 8 and of nothing larger, and not a size that networks are exported at."""
+FURTHER_SIZES = (Size(88, 80), Size(536, 312), Size(200, 344))
+"""Sizes at which a plausible network must run too: a small one, a larger one and an upright one."""
 TIMEOUT_S = 120.0
 """Seconds that importing and trying may take; a usual network takes one or two."""
 MEMORY_BYTES, FILE_COPIES = 2 * 2**30, 8
@@ -64,6 +66,7 @@ def run_in_child(name: str) -> None:
     answer: Mapping[str, object]
     try:
         made = import_style(Path(request["path"]), ImportOptions(**request["options"]), why_implausible)
+        check_further_sizes(Path(request["path"]), made.data)
     except tuple(_ERRORS.values()) as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     else:
@@ -90,6 +93,27 @@ def why_implausible(data: bytes) -> str | None:
         if isinstance(error.__cause__, cv2.error) and error.__cause__.code == cv2.Error.StsNoMem:
             raise MemoryError from error
         raise
+
+
+def check_further_sizes(path: Path, data: bytes) -> None:
+    """Check that the network `data`, made of the file `path`, runs at other sizes than that of the photo.
+
+    Raises:
+        ModelFormatError: it does not, at one of them.
+    """
+    model = Model.parse(path, data)
+    engine = OpenCVEngine("cpu")
+    for size in FURTHER_SIZES:
+        try:
+            styled = engine.session(model, *size).stylize(sample_picture(size), model.one_hot())
+            problem = None if styled.any() else "its picture is all black"
+        except EngineRunError as error:
+            problem = str(error)
+        if problem is not None:
+            raise ModelFormatError(
+                f"{path} works for pictures of {TRIAL_SIZE} and not of {size} ({problem}); live painting needs a "
+                f"network for every size whose sides are multiples of 8: export it with free height and width"
+            )
 
 
 def _limits(path: Path) -> sandbox.SandboxLimits:

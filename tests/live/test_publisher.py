@@ -528,3 +528,25 @@ def test_a_sink_can_be_closed_as_soon_as_it_is_removed() -> None:
     stop.set()
     publishing.join()
     assert sink.closed_count == 50
+
+
+def test_a_command_ends_only_after_the_picture_that_is_being_written() -> None:
+    """So no picture that a command forbids is written after its future has ended."""
+    ended_meanwhile: list[bool] = []
+    appliers: list[threading.Thread] = []
+
+    def write(during: str) -> SinkError | None:
+        if during == "write" and not appliers:
+            future = stepped.control.submit("panic")
+            appliers.append(threading.Thread(target=stepped.control.apply))
+            appliers[0].start()
+            appliers[0].join(0.2)
+            ended_meanwhile.append(future.done())
+        return None
+
+    stepped = SteppedPublisher(CollectingSink(failing=write))
+    stepped.offer(0)
+    stepped.step()
+    appliers[0].join()
+    assert ended_meanwhile == [False]
+    assert stepped.control.state.panic

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.importers.base import ImportOptions
-from stylecam.stylize.import_check import import_and_check
+from stylecam.stylize.import_check import TRIAL_SIZE, import_and_check
 from stylecam.utils.sandbox import SandboxLimits
 from tests.models.importers.onnx_files import ForeignNetwork, model_zoo_network, sigmoid_network
 
@@ -50,6 +51,18 @@ def test_a_network_with_a_bad_result_is_refused_with_the_reason(
 def test_a_wrong_color_range_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match=r"burnt out|white"):
         import_and_check(written(tmp_path, model_zoo_network().encode()), ImportOptions(color_range="0..255:0..1"))
+
+
+def works_at_one_size() -> ForeignNetwork:
+    """Return a network that adds zeros of the size of the trial's photo, so that it fails at every other size."""
+    net = ForeignNetwork().add_convolution()
+    return net.add_arithmetic("Add", np.zeros((1, 3, TRIAL_SIZE.height, TRIAL_SIZE.width)))
+
+
+def test_a_network_that_runs_at_the_size_of_the_trial_only_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, works_at_one_size().encode((1, 3, "H", "W")))
+    with pytest.raises(ModelFormatError, match=r"works for pictures of 264x200 and not of 88x80 .*export it with free"):
+        import_and_check(path, ImportOptions())
 
 
 def memory_hungry(times: int) -> ForeignNetwork:

@@ -67,7 +67,11 @@ class Host:
             environment(self.folder),
             place,
         )
-        self.program.wait_until_published()
+        try:
+            self.program.wait_until_published()
+        except BaseException:
+            self.program.kill()
+            raise
         return self.program
 
     def do(self, action: str, **arguments: object) -> dict[str, Any]:

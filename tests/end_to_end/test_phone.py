@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
-DEMO = ("--camera", "demo", "--size", "640x360", "--scale", "0.35", "--style", "great_wave")
+DEMO = ("--camera", "demo", "--size", "640x360", "--scale", "0.35", "--style", "great_wave", "--engine", "opencv")
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 WINDOWS = {
     "phone": PHONE,
@@ -101,6 +101,15 @@ def test_the_help_names_keys_only_where_there_is_a_keyboard(phone: Visit, browse
     with visited(browser, phone.host) as desk:
         desk.page.click("#open-help")
         desk.page.wait_for_selector("#keys:visible")
+
+
+def test_a_badge_says_what_others_see(phone: Visit) -> None:
+    changes = {"painted": ("rest", False), "raw": ("bypass", True), "covered": ("panic", True)}
+    for kind, words in (("painted", "Painted"), ("raw", "Camera as it is"), ("covered", "Covered")):
+        action, on = changes[kind]
+        phone.host.do(action, on=on)
+        wait_for(words, lambda words=words: phone.text("publishing") == words)  # type: ignore[misc]
+        assert phone.page.is_visible(f"#publishing[data-kind={kind}]")
 
 
 def test_the_demo_is_not_called_a_webcam(phone: Visit) -> None:

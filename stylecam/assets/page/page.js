@@ -262,6 +262,7 @@ wire.addEventListener("state", event => {
 });
 wire.addEventListener("stats", event => {
   meter.see(event.detail);
+  show_publishing(event.detail.publishing); // it can change without a command
   if (event.detail.rung === rung && event.detail.source === source) return;
   rung = event.detail.rung ?? "";
   source = event.detail.source;

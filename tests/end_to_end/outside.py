@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 PATIENCE_S = 25.0
 """How long anything may take on a busy machine before the test fails."""
+START_S = 60.0
+"""How long a start may take there: it loads everything and tries out the engines."""
 POLL_S = 0.02
 HOST = "127.0.0.1"
 TOKEN = "a-token-of-the-tests"
@@ -100,7 +102,7 @@ class Program:
 
     def wait_until_published(self) -> dict[str, Any]:
         """Wait until styled frames are published, not only the card shown before the first."""
-        return self.wait_until("the first picture", lambda stats: stats["published"] - stats["repeats"] > 0)
+        return self.wait_until("the first picture", lambda stats: stats["published"] - stats["repeats"] > 0, START_S)
 
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)

@@ -42,8 +42,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def opened(page: Page, port: int) -> Player:
     """Return a player on a page of stylecam's that shows nothing by itself."""
-    page.goto(f"http://{HOST}:{port}/picture?token={TOKEN}")  # which sets the cookie
-    page.goto(f"http://{HOST}:{port}/static/picture.css")
+    page.goto(f"http://{HOST}:{port}/static/picture.css?token={TOKEN}")
     return Player(page)
 
 
@@ -63,10 +62,10 @@ def test_chromium_shows_what_is_published_and_a_cover_at_once(page: Page, stylec
 
     wait_for("the published picture", lambda: shown_differs() < CLOSE)
     page.evaluate(
-        "fetch('/api/actions/panic', {method: 'POST', body: '{}', headers: {'Content-Type': 'application/json'}})"
+        "request('/api/actions/panic', {method: 'POST', body: '{}', headers: {'Content-Type': 'application/json'}})"
     )
     wait_for("the cover", lambda: shown_differs() > 4 * CLOSE)
-    assert page.evaluate("fetch(place, {method: 'DELETE'}).then(answer => answer.status)") == 200
+    assert page.evaluate("request(place, {method: 'DELETE'}).then(answer => answer.status)") == 200
     wait_for("the end", lambda: page.evaluate("connection.connectionState") in ("disconnected", "failed", "closed"))
 
 

@@ -42,7 +42,9 @@ window.playVideo = async () => {
   connection.ontrack = event => { video.srcObject = new MediaStream([event.track]); video.play(); };
   await connection.setLocalDescription();
   while (connection.iceGatheringState !== "complete") await new Promise(done => setTimeout(done, 10));
-  const answer = await fetch("/whep", {
+  const { request } = await import("/static/access.js");
+  window.request = request;
+  const answer = await request("/whep", {
     method: "POST", headers: { "Content-Type": "application/sdp" }, body: connection.localDescription.sdp,
   });
   if (answer.status !== 201) throw new Error(await answer.text());

@@ -167,6 +167,7 @@ class Firefox:
 
     async def _ask(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         self._numbers += 1
-        answer = self._waiting[self._numbers] = self._loop.create_future()
+        answer: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._waiting[self._numbers] = answer
         await self._socket.send_json({"id": self._numbers, "method": method, "params": parameters})
         return await answer

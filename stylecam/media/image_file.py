@@ -56,7 +56,7 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".bmp": ("BMP", {}),
 }
 _WITHOUT_ALPHA = {"JPEG", "BMP"}
-_DAMAGE_ERRORS = (OSError, ValueError, SyntaxError, struct.error, EOFError)
+_DAMAGE_ERRORS = (OSError, ValueError, SyntaxError, struct.error, EOFError, IndexError, KeyError, OverflowError)
 """What Pillow raises for damaged files."""
 
 

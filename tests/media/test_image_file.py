@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -277,3 +278,14 @@ def test_a_format_whose_size_is_unknown_is_not_given_to_opencv() -> None:
     _, encoded = cv2.imencode(".hdr", np.ones((8, 8, 3), np.float32))
     with pytest.raises(SourceUnreadableError, match="no picture that can be read"):
         ImageFile.read(encoded.tobytes())
+
+
+def test_an_animation_that_ends_after_its_first_picture_is_read() -> None:
+    file = io.BytesIO()
+    first = Pillow.new("P", (8, 8))
+    first.save(file, "GIF", save_all=True, append_images=[first.rotate(90)], duration=100)
+    data = file.getvalue()
+    second = data.rindex(b"\x21\xf9")
+    for end in range(second, second + 12):
+        with contextlib.suppress(SourceUnreadableError):
+            assert ImageFile.read(data[:end]).image.shape == (8, 8, 3)

@@ -168,6 +168,15 @@ def test_a_wrong_password_is_reported_once_and_tried_again(
     assert until(lambda: running.commands == [CHAT])
 
 
+def test_a_missing_password_is_reported_with_where_to_write_it(
+    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+) -> None:
+    running = start_follower(obs.port, "")
+    assert until(lambda: bool(running.messages))
+    assert f"OBS at ws://{HOST}:{obs.port} wants a password" in running.messages[0]
+    assert "stylecam config edit" in running.messages[0]
+
+
 def test_an_obs_that_starts_later_is_found(start_follower: Callable[..., RunningFollower]) -> None:
     port = free_port()
     running = start_follower(port)

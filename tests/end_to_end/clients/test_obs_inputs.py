@@ -52,16 +52,28 @@ _NUMBERS = itertools.count(1)
 
 
 class Streaming:
-    """A stylecam that serves its page and listens for SRT."""
+    """A stylecam that serves its page and listens for SRT; it can be killed and started again at the same address."""
 
     def __init__(self, home: Path) -> None:
         self.port, self.srt_port = free_port(), free_port()
-        self._environment = environment(home)
+        self._home, self._environment = home, environment(home)
+        self._program: Program | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it has published a picture."""
         command = run_command(
             "--camera", "demo", "--style", "none", "--size", "640x360", "--no-hotkeys",
             "--output", f"web:{self.port}", "--output", f"srt:{self.srt_port}",
         )  # fmt: skip
-        self.program = Program(command, self._environment, home)
+        self._program = Program(command, self._environment, self._home)
+        self._program.wait_until_published()
+
+    def kill(self) -> None:
+        """Kill it. May be called twice."""
+        if self._program is not None:
+            self._program.kill()
+            self._program.stats_file.unlink(missing_ok=True)  # the next one has not published anything yet
+            self._program = None
 
     def panic(self, on: bool) -> None:
         """Order a still picture, or the end of it."""
@@ -85,10 +97,10 @@ class Streaming:
 def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streaming]:
     started = Streaming(tmp_path_factory.mktemp("home"))
     try:
-        started.program.wait_until_published()
+        started.start()
         yield started
     finally:
-        started.program.kill()
+        started.kill()
 
 
 @contextmanager
@@ -143,6 +155,16 @@ def test_obs_takes_every_setting_that_is_advised(obs: ObsStudio, streaming: Stre
     advised = streaming.advice()["media_source_settings"]
     with media_source(obs, advised) as source:
         assert obs.call("GetInputSettings", inputName=source)["inputSettings"] == advised
+
+
+def test_obs_shows_a_stylecam_that_was_killed_as_soon_as_it_is_back(obs: ObsStudio, streaming: Streaming) -> None:
+    with media_source(obs, streaming.advice()["media_source_settings"]) as source:
+        streaming.kill()
+        wait_for("nothing in OBS", lambda: obs.picture(source, SMALL).mean() < 1)
+        streaming.start()
+        began_at = time.monotonic()
+        wait_for("the picture in OBS", lambda: obs.picture(source, SMALL).mean() > 1)
+        print(f"\nstylecam is back to visible in OBS: {time.monotonic() - began_at:.1f} s")
 
 
 def test_the_fields_are_labelled_as_in_the_dialog_of_obs() -> None:

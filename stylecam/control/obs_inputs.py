@@ -18,6 +18,16 @@ MEDIA_SOURCE = "ffmpeg_source"
 TIMEOUT_S = 2.0
 
 
+FFMPEG_OPTIONS = "framerate=60 reconnect_on_network_error=1 reconnect_delay_max=2"
+"""Options for the stream's pictures, and for connecting.
+
+The stream has no time stamps that FFmpeg reads, so OBS would show 25 of its 30 pictures per second, and be later by each
+picture that waits. Told that there are 60 per second, it shows each as soon as it comes. The other two keep an attempt
+to connect from failing at once while stylecam is away: OBS 29 gives up for good when one fails before OBS has noted that
+it began, which happens on a busy computer.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of the dialog in which OBS asks for the properties of an input.
@@ -44,9 +54,6 @@ class Field:
 def media_source_fields(url: str) -> tuple[Field, ...]:
     """Return all fields of a Media Source, in the dialog's order, with the values that showed stylecam soonest.
 
-    The stream has no time stamps that FFmpeg reads, so OBS would show 25 of its 30 pictures per second, and be later by
-    each picture that waits. Told that there are 60 per second, it shows each as soon as it comes.
-
     Args:
         url: the address of `/stream.mjpg`, with the token.
     """
@@ -63,7 +70,7 @@ def media_source_fields(url: str) -> tuple[Field, ...]:
         Field("YUV Color Range", "color_range", "Auto"),
         Field("Apply alpha in linear space", "linear_alpha", False),
         Field("Seekable", "seekable", False),
-        Field("FFmpeg Options", "ffmpeg_options", "framerate=60"),
+        Field("FFmpeg Options", "ffmpeg_options", FFMPEG_OPTIONS),
     )
 
 

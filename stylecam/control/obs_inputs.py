@@ -21,10 +21,10 @@ TIMEOUT_S = 2.0
 FFMPEG_OPTIONS = "framerate=60 reconnect_on_network_error=1 reconnect_delay_max=2"
 """Options for the stream's pictures, and for connecting.
 
-The stream has no time stamps that FFmpeg reads, so OBS would show 25 of its 30 pictures per second, and be later by each
-picture that waits. Told that there are 60 per second, it shows each as soon as it comes. The other two keep an attempt
-to connect from failing at once while stylecam is away: OBS 29 gives up for good when one fails before OBS has noted that
-it began, which happens on a busy computer.
+The stream has no time stamps that FFmpeg reads, so OBS would show 25 of its 30 pictures per second, and be later by
+each picture that waits. Told that there are 60 per second, it shows each as soon as it comes. The other two keep an
+attempt to connect from failing at once while stylecam is away: OBS 29 gives up for good when one fails before OBS has
+noted that it began, which happens on a busy computer.
 """
 
 

@@ -300,9 +300,9 @@ def test_panic_shows_everybody_a_still_picture_and_says_so(visit: Visit) -> None
 def test_a_panic_empties_the_tiles_until_it_ends(visit: Visit) -> None:
     painted = "document.querySelectorAll('.tile img.painted').length"
     wait_for("painted tiles", lambda: visit.page.evaluate(painted) >= 1)
-    visit.host.do("panic", on=1)
+    visit.host.do("panic", on=True)
     wait_for("empty tiles", lambda: visit.page.evaluate(painted) == 0)
-    visit.host.do("panic", on=0)
+    visit.host.do("panic", on=False)
     wait_for("painted tiles again", lambda: visit.page.evaluate(painted) >= 1)
 
 

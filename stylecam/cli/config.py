@@ -18,6 +18,7 @@ from stylecam.live.config.file import Config
 from stylecam.live.config.template import key, template, toml
 from stylecam.utils import paths
 from stylecam.utils.options import Option
+from stylecam.utils.redact import redact
 
 _FILE = click.option("--config", "named", **shared.FILE, metavar="FILE", help="Another file than the usual one.")
 
@@ -159,6 +160,10 @@ def _entries(parsed: click.Context, loaded: Config) -> Any:
             origin["line"] = loaded.line(loaded.places[option.name])
         if option.secret and value:
             origin["hidden"], value = True, None
+        elif isinstance(value, str):
+            value = redact(value)
+        elif isinstance(value, list):
+            value = [redact(text) for text in value]
         yield option, value, origin
 
 

@@ -12,6 +12,7 @@ import click
 
 from stylecam.cli import shared_options as shared
 from stylecam.errors import StylecamError, UsageError
+from stylecam.utils.redact import redact
 
 if TYPE_CHECKING:
     from stylecam.system.doctor.finding import Finding
@@ -88,9 +89,9 @@ def _settings_problem() -> str | None:
     except click.UsageError as error:
         from stylecam.cli.group import value_origin
 
-        return error.format_message() + value_origin(error)
+        return redact(error.format_message() + value_origin(error))
     except StylecamError as error:
-        return str(error)
+        return redact(str(error))
     return None
 
 

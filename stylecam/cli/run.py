@@ -24,6 +24,8 @@ from stylecam.cli.options import (
     parsed_again,
     settings_of,
 )
+from stylecam.cli.process_list import hide_in_process_list
+from stylecam.cli.secret_flags import secret_values
 from stylecam.cli.signals import SignalHandlers
 from stylecam.cli.streams import print_error
 from stylecam.control.http import instances
@@ -89,7 +91,8 @@ def command(context: click.Context, /, **printing: Any) -> int:
     verbose = printing["verbose"]
     manager = Notifier.from_environment(os.environ, os.getpid())
     try:
-        with terminal_log(TerminalConsole(), verbose) as terminal:
+        hide_in_process_list(secret_values(context))
+        with terminal_log(TerminalConsole(), verbose, show_links=not manager.connected) as terminal:
             final = _run(context, manager, terminal)
             if not printing["as_json"]:
                 terminal.write(Text(summary(final)))
@@ -141,7 +144,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     signals = SignalHandlers(session)
 
     def started() -> None:
-        for line in greeting(session, catalog):
+        for line in greeting(session, catalog, is_service=manager.connected):
             terminal.write(Text(line))
         manager.ready()
 

@@ -33,9 +33,13 @@ def command() -> None:
 @command.command("install", context_settings={"ignore_unknown_options": True})
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[OPTION OF RUN]...")
 def install(flags: tuple[str, ...]) -> None:
-    """Start `stylecam run` at every login, with the given options."""
+    """Start `stylecam run` at every login, with the given options.
+
+    Tokens and passwords among them are kept in a file that only you can read.
+    """
     from stylecam.cli.options import config_of, config_path_of, settings_of
     from stylecam.cli.run import command as run_command
+    from stylecam.cli.secret_flags import split_secrets
     from stylecam.models.catalog import Catalog
     from stylecam.stylize.style_file import resolve_style
     from stylecam.system.service.settings_check import check_service_settings
@@ -49,7 +53,8 @@ def install(flags: tuple[str, ...]) -> None:
     if settings.style is not None:
         resolve_style(settings.style, catalog)
     manager = find_service_manager(os.environ)
-    _print(manager.install([sys.executable, "-m", "stylecam", "run", *flags]))
+    words, variables = split_secrets(context, flags)
+    _print(manager.install([sys.executable, "-m", "stylecam", "run", *words], variables))
     if not manager.tested:
         click.echo(f"stylecam was not tested with {manager.name} yet; please report whether it works")
 

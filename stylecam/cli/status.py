@@ -86,8 +86,11 @@ def status_line(report: SessionReport, verbose: bool = False) -> Text:
     return text
 
 
-def greeting(session: Session, catalog: Catalog) -> Iterator[str]:
-    """Yield lines that say what runs, where the picture is, and which keys do what."""
+def greeting(session: Session, catalog: Catalog, is_service: bool = False) -> Iterator[str]:
+    """Yield lines that say what runs, where the picture is, and which keys do what.
+
+    The lines of a service go to a log, so they have no link with a token.
+    """
     report = session.report()
     source, engine = report.source, report.engine
     delivered = f", {source['size'][0]}x{source['size'][1]} {source['format']}" if "size" in source else ""
@@ -97,7 +100,10 @@ def greeting(session: Session, catalog: Catalog) -> Iterator[str]:
     for output in report.outputs:
         yield f"output: {output.name}"
     if session.server is not None:
-        yield f"page: {session.server.link} (whoever has this link can watch and control)"
+        if is_service:
+            yield f"page: {session.server.url} (`stylecam obs` prints links with the token)"
+        else:
+            yield f"page: {session.server.link} (whoever has this link can watch and control)"
     names = [f"{number} {card.name}" for number, card in enumerate(catalog.cards[:9], 1)]
     yield f"styles: {', '.join(names)}"
     keys = [f"{action.key} {action.help}" for action in ACTIONS.values() if action.key]

@@ -13,6 +13,8 @@ from typing import TextIO
 
 import click
 
+from stylecam.utils.redact import redact
+
 WRITE_S = 1.0
 """The longest that the end of the program waits for standard error to take a line."""
 
@@ -79,7 +81,8 @@ def open_missing_streams() -> None:
 
 
 def print_error(text: str, timeout_s: float = WRITE_S) -> None:
-    """Write the line `text` to standard error. Give up after `timeout_s`, and where nobody can read it."""
+    """Write `text` without its secrets to standard error. Give up after `timeout_s`, and where nobody can read it."""
+    text = redact(text)
 
     def write() -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from stylecam.cli.streams import PatientStream
+from stylecam.utils.redact import redact
 
 CAPACITY = 500
 """The most lines that wait for the terminal; further ones are dropped and counted."""
@@ -116,22 +117,29 @@ class TerminalWriter:
 
 
 class TerminalHandler(logging.Handler):
-    """Hands each log record to the writer as one line; with `verbose`, tracebacks follow."""
+    """Hands each log record to the writer as one line; with `verbose`, tracebacks follow.
 
-    def __init__(self, writer: TerminalWriter, verbose: bool) -> None:
+    Secrets are taken out, except for the token of a link that is meant to be opened (`extra={"is_link": True}`).
+    """
+
+    def __init__(self, writer: TerminalWriter, verbose: bool, show_links: bool) -> None:
         super().__init__()
-        self._writer, self._verbose = writer, verbose
+        self._writer, self._verbose, self._show_links = writer, verbose, show_links
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler.emit`."""
-        self._writer.write(Text(self.format(record) if self._verbose else record.getMessage()))
+        text = self.format(record) if self._verbose else record.getMessage()
+        self._writer.write(Text(text if self._show_links and getattr(record, "is_link", False) else redact(text)))
 
 
 @contextlib.contextmanager
-def terminal_log(console: Console, verbose: bool) -> Iterator[TerminalWriter]:
-    """Show what stylecam logs on `console` while the block lasts: from INFO on, with `verbose` from DEBUG on."""
+def terminal_log(console: Console, verbose: bool, show_links: bool = True) -> Iterator[TerminalWriter]:
+    """Show what stylecam logs on `console` while the block lasts: from INFO on, with `verbose` from DEBUG on.
+
+    Without `show_links` the token is taken out of links as well, as for a log that others may read.
+    """
     writer = TerminalWriter(console)
-    handler = TerminalHandler(writer, verbose)
+    handler = TerminalHandler(writer, verbose, show_links)
     root = logging.getLogger("stylecam")
     level = root.level
     root.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from stylecam.control.commands import CommandResult
+from stylecam.utils.redact import redact
 
 if TYPE_CHECKING:
     from stylecam.control.http.server import Server
@@ -64,7 +65,7 @@ class _PageHandler(logging.Handler):
         self._server = server
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._server.send_notice(record.getMessage())
+        self._server.send_notice(redact(record.getMessage()))
 
 
 @contextlib.contextmanager

@@ -225,6 +225,7 @@ def start_server(
             "(unencrypted: whoever sees this link on the network can watch and control; without --listen nobody can)",
             url(host, server.port),
             server.token,
+            extra={"is_link": True},
         )
     return server
 

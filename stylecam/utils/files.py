@@ -137,6 +137,18 @@ def write_bytes(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def write_private(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all, readable by the user alone from the first moment.
+
+    Raises:
+        OSError: the folder is missing or cannot be written, or the disk is full.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        path.chmod(0o600)
+    with atomic_file(path, mode=0o600) as file:
+        file.write(data)
+
+
 @contextlib.contextmanager
 def atomic_file(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Open a hidden file to write to, which is renamed to `path` if the block succeeds and removed if it fails.

@@ -20,6 +20,7 @@ from aiohttp.typedefs import Handler, Middleware
 from stylecam.control.http.address import Address, is_ip
 from stylecam.control.http.local_socket import is_local
 from stylecam.errors import UsageError
+from stylecam.utils.redact import redact
 
 MAX_BODY_BYTES = 64 * 1024
 PROTOCOL = "stylecam"
@@ -125,7 +126,7 @@ def _is_public(path: str) -> bool:
 def error_response(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return an error response with the body `{"error": "one line"}`."""
     allow = {"Allow": headers["Allow"]} if headers is not None and "Allow" in headers else None
-    return web.json_response({"error": " ".join(words.split())}, status=status, headers=allow)
+    return web.json_response({"error": redact(" ".join(words.split()))}, status=status, headers=allow)
 
 
 def _words(error: web.HTTPException) -> str:

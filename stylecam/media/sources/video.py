@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +12,7 @@ from stylecam.media.file_check import MAX_LIVE_PIXELS, check_video_file, too_lar
 from stylecam.media.frame import Image, Size
 from stylecam.media.sources.base import Source
 from stylecam.utils.clock import Clock
+from stylecam.utils.redact import redact
 
 NETWORK_TIMEOUT_MS = 4000
 MAX_LATE_S = 0.1
@@ -30,8 +30,7 @@ class VideoSource(Source):
         super().__init__()
         self._address = address
         self._is_url = "://" in address
-        # The name is shown, so it has no user name or password.
-        self.name = re.sub(r"//[^/@]*@", "//", address) if self._is_url else Path(address).name
+        self.name = redact("".join(address.split())) if self._is_url else Path(address).name  # it is shown
         self.live = self._is_url
         self._clock = clock
         self._capture: cv2.VideoCapture | None = None

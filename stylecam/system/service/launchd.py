@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import plistlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from stylecam.system.service.base import CommandRunner, ServiceManager, ServiceStatus
+from stylecam.system.service.base import NO_VARIABLES, CommandRunner, ServiceManager, ServiceStatus
 
 LABEL = "org.stylecam.stylecam"
 
 
-def agent(command: Sequence[str], log: Path) -> bytes:
-    """Return the property list of the agent that runs `command`, see launchd.plist(5)."""
+def agent(command: Sequence[str], log: Path, variables: Mapping[str, str] = NO_VARIABLES) -> bytes:
+    """Return the property list of the agent that runs `command` with `variables`, see launchd.plist(5)."""
     return plistlib.dumps(
         {
             "Label": LABEL,
@@ -25,6 +25,7 @@ def agent(command: Sequence[str], log: Path) -> bytes:
             "LimitLoadToSessionType": "Aqua",
             "ProcessType": "Interactive",
             "StandardErrorPath": str(log),
+            **({"EnvironmentVariables": dict(variables)} if variables else {}),
         }
     )
 
@@ -42,9 +43,9 @@ class Launchd(ServiceManager):
         self._log = home / "Library" / "Logs" / "stylecam.log"
         self._domain = f"gui/{user}"
 
-    def install(self, command: Sequence[str]) -> list[str]:
+    def install(self, command: Sequence[str], variables: Mapping[str, str] = NO_VARIABLES) -> list[str]:
         """See `ServiceManager.install`."""
-        self._write_description(agent(command, self._log))
+        self._write_description(agent(command, self._log, variables), private=True)
         return [
             f"{self._path} is written; stylecam starts with your login",
             f"`stylecam service start` starts it now; its messages go to {self._log}",

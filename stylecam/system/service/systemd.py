@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from stylecam.system.service.base import NAME, CommandRunner, ServiceManager, ServiceStatus
+from stylecam.errors import UsageError
+from stylecam.system.service.base import NAME, NO_VARIABLES, CommandRunner, ServiceManager, ServiceStatus
+from stylecam.utils.files import write_private
 
 UNIT = f"{NAME}.service"
 WATCHDOG_S = 20
 _UNREACHABLE = ("Failed to connect", "not been booted with systemd")
 """What systemctl prints in the C locale if no systemd runs. Its exit status does not tell."""
+_HEADER = "# written by stylecam service install; stylecam service uninstall removes it"
+_DESCRIPTION = "Description=stylecam, the camera that paints"
 _DESKTOP = "graphical-session.target"
 
 
-def unit(command: Sequence[str], target: str) -> str:
-    """Return the text of the unit that runs `command` with `target`.
+def unit(command: Sequence[str], target: str, secrets: Path | None = None) -> str:
+    """Return the text of the unit that runs `command` with `target`, and with the variables in the file `secrets`.
 
     Exit status 2 is a mistake in flags or configuration, which a restart does not repair. A missing camera may appear
     at any time, so the number of restarts is not limited.
     """
     part_of = f"PartOf={_DESKTOP}\n" if target == _DESKTOP else ""
+    environment = "" if secrets is None else f"EnvironmentFile={str(secrets).replace('%', '%%')}\n"
     return f"""\
+{_HEADER}
 [Unit]
-Description=stylecam, the camera that paints
+{_DESCRIPTION}
 After={_DESKTOP} pipewire.service wireplumber.service
 {part_of}StartLimitIntervalSec=0
 
 [Service]
 Type=notify
 NotifyAccess=main
-ExecStart={" ".join(quote(word) for word in command)}
+{environment}ExecStart={" ".join(quote(word) for word in command)}
 ExecReload=kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=5
@@ -44,6 +51,11 @@ NoNewPrivileges=yes
 [Install]
 WantedBy={target}
 """
+
+
+def quote_variable(value: str) -> str:
+    """Quote the value of a variable in an EnvironmentFile, see systemd.exec(5)."""
+    return '"' + re.sub(r'(["\\`$])', r"\\\1", value) + '"'
 
 
 def quote(word: str) -> str:
@@ -66,14 +78,20 @@ class Systemd(ServiceManager):
     def __init__(self, folder: Path, run: CommandRunner) -> None:
         """`folder` holds the user's units, `~/.config/systemd/user`."""
         super().__init__(folder / UNIT, run)
+        self._secrets = folder.parent.parent / NAME / "service.env"
 
-    def install(self, command: Sequence[str]) -> list[str]:
+    def install(self, command: Sequence[str], variables: Mapping[str, str] = NO_VARIABLES) -> list[str]:
         """See `ServiceManager.install`."""
         desktop = self._has_desktop()
-        self._write_description(unit(command, _DESKTOP if desktop else "default.target").encode())
+        self._write_secrets(variables)
+        text = unit(command, _DESKTOP if desktop else "default.target", self._secrets if variables else None)
+        kept = self._write_description(text.encode())
         self._systemctl("daemon-reload")
         self._systemctl("reenable", UNIT)
+        if variables:
+            kept.append(f"tokens and passwords are in {self._secrets}, which only you can read")
         return [
+            *kept,
             f"{self._path} is written; stylecam starts with {'your desktop' if desktop else 'your login'}",
             "`stylecam service start` starts it now; `journalctl --user -u stylecam` shows its messages",
         ]
@@ -82,10 +100,11 @@ class Systemd(ServiceManager):
         """See `ServiceManager.uninstall`."""
         self._check_installed()
         self._systemctl("disable", "--now", UNIT)
-        self._path.unlink(missing_ok=True)
+        put_back = self._remove_description()
+        self._secrets.unlink(missing_ok=True)
         self._systemctl("daemon-reload")
         self._run("systemctl", "--user", "reset-failed", UNIT)  # fails where nothing had failed
-        return [f"{self._path} is removed; stylecam no longer starts by itself"]
+        return [f"{self._path} is removed; stylecam no longer starts by itself", *put_back]
 
     def start(self) -> list[str]:
         """See `ServiceManager.start`."""
@@ -116,6 +135,21 @@ class Systemd(ServiceManager):
         if values.get("StatusText"):
             words += f": {values['StatusText']}"
         return ServiceStatus(self._path.exists(), active in ("active", "reloading"), words, pid)
+
+    def _is_ours(self, content: bytes) -> bool:
+        """See `ServiceManager._is_ours`; older versions wrote the description without the first line."""
+        return _HEADER.encode() in content or _DESCRIPTION.encode() in content
+
+    def _write_secrets(self, variables: Mapping[str, str]) -> None:
+        try:
+            if variables:
+                self._secrets.parent.mkdir(parents=True, exist_ok=True)
+                lines = (f"{name}={quote_variable(value)}\n" for name, value in variables.items())
+                write_private(self._secrets, "".join(lines).encode())
+            else:
+                self._secrets.unlink(missing_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self._secrets} cannot be written: {error.strerror or error}") from error
 
     def _has_desktop(self) -> bool:
         """Return True if the desktop is a systemd target: only then does the service have a display and end with it."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 
-from stylecam.errors import ServiceError
-from stylecam.system.service.base import NAME, CommandRunner, ServiceManager, ServiceStatus
+from stylecam.errors import ServiceError, UsageError
+from stylecam.system.service.base import NAME, NO_VARIABLES, CommandRunner, ServiceManager, ServiceStatus
 
 _NAMESPACE = "http://schemas.microsoft.com/windows/2004/02/mit/task"
 
@@ -56,8 +56,13 @@ class TaskScheduler(ServiceManager):
         super().__init__(folder / "service.xml", run)
         self._user = user
 
-    def install(self, command: Sequence[str]) -> list[str]:
-        """See `ServiceManager.install`."""
+    def install(self, command: Sequence[str], variables: Mapping[str, str] = NO_VARIABLES) -> list[str]:
+        """See `ServiceManager.install`. A task has no variables of its own, so secrets are refused."""
+        if variables:
+            raise UsageError(
+                "a task of Windows shows its command line to others; set tokens and passwords in the configuration "
+                "file instead: stylecam config edit"
+            )
         self._write_description(task(command, self._user))
         self._schtasks("/Create", "/TN", NAME, "/XML", str(self._path), "/F")
         return ["stylecam starts when you log on; `stylecam service start` starts it now"]

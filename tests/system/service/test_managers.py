@@ -14,7 +14,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from stylecam.errors import ServiceError
+from stylecam.errors import ServiceError, UsageError
 from stylecam.system.service.launchd import LABEL, Launchd
 from stylecam.system.service.systemd import Systemd, quote, unit
 from stylecam.system.service.windows import TaskScheduler, task
@@ -177,3 +177,64 @@ def test_a_task_is_made_run_ended_and_deleted(tmp_path: Path) -> None:
     words = [command.split()[0] for command in schtasks.commands]
     assert words == ["/Create", "/Run", "/End", "/End", "/Delete"]
     assert list(tmp_path.iterdir()) == []
+
+
+SECRETS = {"STYLECAM_TOKEN": "a-secret-token", "STYLECAM_OBS": 'ws://:pa"ss $HOME\\`x@127.0.0.1:4455'}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="systemd is of Linux")
+def test_secrets_are_in_a_file_that_only_the_user_can_read(tmp_path: Path) -> None:
+    folder, secrets = tmp_path / "systemd" / "user", tmp_path / "stylecam" / "service.env"
+    secrets.parent.mkdir()
+    secrets.write_text("an older one, which everybody could read")
+    secrets.chmod(0o644)
+    manager = Systemd(folder, FakeProgram())
+    manager.install(COMMAND, SECRETS)
+    assert secrets.stat().st_mode & 0o777 == 0o600
+    text = (folder / "stylecam.service").read_text()
+    assert f"EnvironmentFile={secrets}" in text.splitlines()
+    assert not any(secret in text for secret in SECRETS.values())
+    read = subprocess.run(
+        ["sh", "-c", f". {secrets}; printf '%s\\n%s\\n' \"$STYLECAM_TOKEN\" \"$STYLECAM_OBS\""],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert read.stdout.splitlines() == list(SECRETS.values())
+    manager.uninstall()
+    assert not secrets.exists()
+
+
+def test_without_secrets_there_is_no_such_file(tmp_path: Path) -> None:
+    manager = Systemd(tmp_path / "systemd" / "user", FakeProgram())
+    manager.install(COMMAND, SECRETS)
+    manager.install(COMMAND)
+    assert list((tmp_path / "stylecam").iterdir()) == []
+    assert "EnvironmentFile" not in (tmp_path / "systemd" / "user" / "stylecam.service").read_text()
+
+
+def test_a_unit_of_the_users_own_is_kept_and_put_back(tmp_path: Path) -> None:
+    folder = tmp_path / "systemd" / "user"
+    folder.mkdir(parents=True)
+    own = folder / "stylecam.service"
+    own.write_text("[Service]\nExecStart=/home/anna/bin/mine\n")
+    manager = Systemd(folder, FakeProgram())
+    with pytest.raises(ServiceError, match="was not written by stylecam"):
+        manager.uninstall()
+    assert "kept as" in manager.install(COMMAND)[0]
+    manager.install(COMMAND)
+    assert "back" in manager.uninstall()[-1]
+    assert own.read_text() == "[Service]\nExecStart=/home/anna/bin/mine\n"
+    assert [path.name for path in folder.iterdir()] == ["stylecam.service"]
+
+
+def test_the_task_scheduler_takes_no_secrets(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="stylecam config edit"):
+        TaskScheduler(tmp_path, "me", FakeProgram()).install(COMMAND, SECRETS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are of Unix")
+def test_a_launch_agent_has_its_secrets_in_a_file_of_its_own_user(tmp_path: Path) -> None:
+    Launchd(tmp_path, 501, FakeProgram()).install(COMMAND, SECRETS)
+    path = tmp_path / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+    assert plistlib.loads(path.read_bytes())["EnvironmentVariables"] == SECRETS
+    assert path.stat().st_mode & 0o777 == 0o600

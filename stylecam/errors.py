@@ -7,6 +7,7 @@ StylecamError
 │   ├── CameraNotFoundError      (LookupError)   no such camera; carries the cameras that exist
 │   ├── CameraBusyError          (OSError)       another program holds the camera; carries its name and process id
 │   ├── SourceUnreadableError    (OSError)       a file, folder or URL cannot be opened or decoded
+│   ├── SoundUnavailableError    (OSError)       a microphone or the sound server cannot be used
 │   └── SourceLostError          (OSError)       a source that worked went away; the pipeline opens it again
 ├── StyleError
 │   ├── StyleNotFoundError       (LookupError)   unknown style name; carries the most similar names
@@ -88,6 +89,10 @@ class CameraBusyError(SourceError, OSError):
 
 class SourceUnreadableError(SourceError, OSError):
     """A file, folder or URL cannot be opened, or holds no picture."""
+
+
+class SoundUnavailableError(SourceError, OSError):
+    """A microphone or the sound server cannot be used."""
 
 
 class SourceLostError(SourceError, OSError):

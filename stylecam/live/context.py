@@ -9,6 +9,7 @@ from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.stats import Stats
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
+from stylecam.media.sound.microphone import Microphone
 from stylecam.utils.clock import Clock
 
 
@@ -20,6 +21,7 @@ class PipelineContext:
         size: the size of the published picture.
         fps: the rate to publish at, in frames per second.
         viewers: says whether anybody watches, and so whether to capture and style at all.
+        microphone: gives recordings and streams their sound, or None.
         stopping: set to end all three threads.
     """
 
@@ -29,4 +31,5 @@ class PipelineContext:
     stats: Stats
     viewers: Viewers
     cpu_budget: CpuBudget
+    microphone: Microphone | None = None
     stopping: threading.Event = field(default_factory=threading.Event)

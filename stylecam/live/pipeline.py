@@ -186,6 +186,9 @@ class Pipeline:
         troubles |= {runner.sink.name: runner.trouble for runner in self.publisher.sink_runners if runner.trouble}
         if self.capture.trouble:
             troubles["the camera"] = self.capture.trouble
+        microphone = self._context.microphone
+        if microphone is not None and microphone.trouble:
+            troubles["the microphone"] = microphone.trouble
         return troubles
 
     def _held_frame(self, state: LiveState) -> Frame | None:

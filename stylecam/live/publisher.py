@@ -247,7 +247,8 @@ class Publisher:
                 self.refused += 1
             picture = self.chooser.choose(state)
             covered = state.panic or state.resting
-            self._write(picture, picture.frame if covered else self._with_badge(picture.frame, now), now)
+            frame = picture.frame if covered else self._with_badge(picture.frame, now)
+            self._write(picture, frame, now, silent=covered or frame.index == COVER_INDEX)
         return picture
 
     def _rest(self) -> None:
@@ -262,11 +263,13 @@ class Publisher:
             picture = self.chooser.choose(state)
             if now - self._card_at >= CARD_S or picture.frame is not self.shown.frame:
                 self._card_at = now
-                self._write(picture, picture.frame, now)
+                self._write(picture, picture.frame, now, silent=True)
         self._clock.wait_until(now + UPDATE_INTERVAL_S, self._context.stopping)
 
-    def _write(self, picture: Picture, frame: Frame, now: float) -> None:
-        """Write `frame`, which is `picture` with or without a badge."""
+    def _write(self, picture: Picture, frame: Frame, now: float, *, silent: bool) -> None:
+        """Write `frame`, which is `picture` with or without a badge. While it is `silent`, no sound may be heard."""
+        if self._context.microphone is not None:
+            self._context.microphone.timeline.published(now, frame.index, frame.captured_at, covered=silent)
         self.shown = picture if frame is picture.frame else Picture(frame, picture.content)
         with self._writing:
             for runner in self.sink_runners:

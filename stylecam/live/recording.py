@@ -158,7 +158,7 @@ class MediaSaver:
 
     def _begin_recording(self, pending: PendingCommand) -> dict[str, str]:
         self._videos.mkdir(parents=True, exist_ok=True)
-        recorder = RecorderSink(self._videos / f"{_stem(pending)}.mp4")
+        recorder = RecorderSink(self._videos / f"{_stem(pending)}.mp4", self._context.microphone)
         runner = SinkRunner(recorder, self._context.size, self._context.fps)
         try:
             runner.open()

@@ -21,7 +21,7 @@ from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
-from stylecam.errors import SessionNotOpenError
+from stylecam.errors import SessionNotOpenError, SoundUnavailableError
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
@@ -49,6 +49,8 @@ from stylecam.media.frame import Frame
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.factory import make_sinks
 from stylecam.media.sinks.mjpeg import MjpegSink
+from stylecam.media.sound.microphone import Microphone
+from stylecam.media.sound.source import make_sound_source
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
@@ -56,6 +58,7 @@ from stylecam.stylize.look import Content, LookSettings
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
+from stylecam.utils.optional import require
 from stylecam.utils.options import options_of
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
@@ -133,6 +136,7 @@ class Session:
         self._devices = Devices(settings.size, settings.fps, self._closing)
         self._used = False
         self._parts: OpenParts | None = None
+        self._microphone: Microphone | None = None
 
     def __enter__(self) -> Session:
         self.open()
@@ -309,8 +313,12 @@ class Session:
         self._kept_cover.open()
         self._closing.callback(self.control.subscribe(self._kept_cover.keep))
         malloc.limit_arenas()
+        self._microphone = self._open_microphone()
         requested = self._own_sinks or make_sinks(
-            settings.outputs, mirror_preview=not settings.mirror, stream_kbit=settings.stream_bitrate
+            settings.outputs,
+            mirror_preview=not settings.mirror,
+            stream_kbit=settings.stream_bitrate,
+            microphone=self._microphone,
         )
         page = find_page_sink(settings, requested)
         panic = panic_image(settings)
@@ -343,6 +351,16 @@ class Session:
         self._closing.callback(media_saver.close)
         reloader = self._reloader(pipeline)
         return OpenParts(source, requested_sinks, server, pool, chooser.reason, pipeline, media_saver, reloader)
+
+    def _open_microphone(self) -> Microphone | None:
+        """Return the microphone that the settings name, which records once a sink needs sound; None without one."""
+        if self._settings.audio in (None, "none"):
+            return None
+        require("av", purpose="--audio", extra="video", error=SoundUnavailableError)
+        microphone = Microphone(make_sound_source(self._settings.audio), self._clock)
+        self._closing.callback(microphone.close)
+        microphone.start()
+        return microphone
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
@@ -394,7 +412,9 @@ class Session:
             always_on=settings.always_on,
             idle_after_s=None if settings.idle_after is None else settings.idle_after * 60,
         )
-        return PipelineContext(settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget)
+        return PipelineContext(
+            settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget, self._microphone
+        )
 
     def _reloader(self, pipeline: Pipeline) -> Reloader:
         return Reloader(

@@ -57,6 +57,12 @@ class Settings(LookSettings, EngineSettings):
         help="Kilobits per second of each stream (srt, udp, rtmp). Without: by size and rate, 5530 for 1280x720 at 30.",
         group=OUTPUT, metavar="KBIT", minimum=100, maximum=100_000, example=4000,
     )  # fmt: skip
+    audio: str | None = option(
+        None,
+        help="Sound for recordings and streams, in step with the picture and silent during panic and while the camera "
+        "is off: default, the name of a microphone, or none. A wrong name lists those that exist. Without: no sound.",
+        group=OUTPUT, metavar="DEVICE", example="default",
+    )  # fmt: skip
     cpu: float = option(
         80.0,
         help="Largest share of the processor time to use; less leaves more for the call and keeps the fan quiet.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from stylecam.errors import UsageError
 from stylecam.media.sinks.base import NullSink, Sink
+from stylecam.media.sound.microphone import Microphone
 from stylecam.media.streaming.address import StreamAddress
 from stylecam.utils.files import user_path
 
@@ -16,13 +17,20 @@ KINDS = (
 STREAMS = ("srt", "udp", "rtmp", "rtmps")
 
 
-def make_sinks(outputs: Sequence[str], *, mirror_preview: bool = True, stream_kbit: int | None = None) -> list[Sink]:
+def make_sinks(
+    outputs: Sequence[str],
+    *,
+    mirror_preview: bool = True,
+    stream_kbit: int | None = None,
+    microphone: Microphone | None = None,
+) -> list[Sink]:
     """Make one sink for each of `outputs`, without opening it.
 
     Args:
         outputs: values of `--output`, each one of `KINDS`.
         mirror_preview: whether a preview window shows the picture mirrored.
         stream_kbit: kilobits per second of each stream; None for a default that follows from the size.
+        microphone: gives recordings and streams their sound; None for none.
 
     Raises:
         UsageError: one is no output, or two of them name the same device or file, or both name the web page.
@@ -38,11 +46,11 @@ def make_sinks(outputs: Sequence[str], *, mirror_preview: bool = True, stream_kb
             raise UsageError(f"--output {shown} and --output {seen[identity]} are the same; name each output once")
         seen[identity] = shown
         if stream is None:
-            sinks.append(_make_sink(text, kind, argument, mirror_preview))
+            sinks.append(_make_sink(text, kind, argument, mirror_preview, microphone))
         else:
             from stylecam.media.sinks.stream import StreamSink
 
-            sinks.append(StreamSink(stream, None if stream_kbit is None else 1000 * stream_kbit))
+            sinks.append(StreamSink(stream, None if stream_kbit is None else 1000 * stream_kbit, microphone=microphone))
     return sinks
 
 
@@ -58,7 +66,7 @@ def _identity(kind: str, argument: str) -> str:
     return "" if kind == "web" else argument  # there is only one page
 
 
-def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool) -> Sink:
+def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool, microphone: Microphone | None) -> Sink:
     from stylecam.media.sinks.pipewire import PipeWireSink
     from stylecam.media.sinks.recorder import RecorderSink
     from stylecam.media.sinks.virtual_camera import VirtualCameraSink
@@ -75,7 +83,7 @@ def _make_sink(text: str, kind: str, argument: str, mirror_preview: bool) -> Sin
     if kind == "file":
         if not argument:
             raise UsageError(f"--output {text}: name the file, for instance file:recording.mp4")
-        return RecorderSink(user_path(argument))
+        return RecorderSink(user_path(argument), microphone)
     if kind == "pipewire" and not argument:
         return PipeWireSink()
     if kind in ("window", "null") and not argument:

@@ -19,7 +19,10 @@ from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.file_check import utf8_name
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
+from stylecam.media.sound.microphone import Microphone, SoundFeed
+from stylecam.media.sound.track import AacTrack
 from stylecam.media.video_file import SUFFIXES
+from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.files import create_numbered_part, rename_part
 from stylecam.utils.optional import install_command, load
 
@@ -34,6 +37,12 @@ FINISH_TIMEOUT_S = 8.0
 """How long `close` waits for the encoder to finish the file."""
 _POLL_S = 0.1
 """How often the encoder's thread checks whether the recording has ended while no frame comes."""
+
+
+SOUND_TIME_BASE = Fraction(1, 90_000)
+"""The unit of the pictures' times in a recording with sound."""
+_Numbered = tuple[int, float, Image]
+"""A frame's number, the time it was published at, and its picture."""
 
 
 class RecorderSink(Sink):
@@ -52,8 +61,17 @@ class RecorderSink(Sink):
 
     retries = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, microphone: Microphone | None = None, clock: Clock | None = None) -> None:
+        """Prepare a recording; nothing is written before `open`.
+
+        Args:
+            path: the file, or its name before it gets a number.
+            microphone: gives the sound; None for a recording without.
+            clock: the time of the pictures where there is sound; None for the system's.
+        """
         super().__init__()
+        self._microphone, self._clock = microphone, clock or SystemClock()
+        self._sound: SoundFeed | None = None
         self.path = path
         self.name = f"file {path}"
         self.failure: str | None = None
@@ -62,7 +80,7 @@ class RecorderSink(Sink):
         self._fps = 0.0
         self._discarded = self._late = False
         self._count = 0
-        self._queue: queue.Queue[tuple[int, Image] | None] = queue.Queue(QUEUE_FRAMES)
+        self._queue: queue.Queue[_Numbered | None] = queue.Queue(QUEUE_FRAMES)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -78,9 +96,12 @@ class RecorderSink(Sink):
         part = self._reserve()
         self._fps = fps
         try:
-            encoder = _make_encoder(part, size, fps)
+            if self._microphone is not None:
+                self._sound = self._microphone.add_feed()
+            encoder = _make_encoder(part, size, fps, self._sound)
         except BaseException as error:  # Ctrl-C too: nothing half-written stays
             part.unlink(missing_ok=True)
+            self._release_sound()
             if isinstance(error, SinkUnavailableError) or not isinstance(error, Exception):
                 raise
             raise SinkUnavailableError(f"{self.path} cannot be recorded: {error}; update PyAV or remove it") from error
@@ -110,7 +131,7 @@ class RecorderSink(Sink):
             raise SinkLostError(self.failure)
         self._count += 1
         with contextlib.suppress(queue.Full):
-            self._queue.put_nowait((self._count, frame.image.copy()))
+            self._queue.put_nowait((self._count, self._clock.now(), frame.image.copy()))
 
     def discard(self) -> None:
         """See `Sink.discard`. A file that existed before the recording stays as it was."""
@@ -126,6 +147,7 @@ class RecorderSink(Sink):
             return
         reported = self.failure is not None  # `write` has raised it
         self._ending.set()
+        self._release_sound()
         with contextlib.suppress(queue.Full):
             self._queue.put_nowait(None)  # it need not wait for the next look at `_ending`
         thread.join(FINISH_TIMEOUT_S)
@@ -140,12 +162,16 @@ class RecorderSink(Sink):
         if self.failure is not None and not reported:
             raise SinkLostError(self.failure)
 
+    def _release_sound(self) -> None:
+        if self._microphone is not None and self._sound is not None:
+            self._microphone.remove_feed(self._sound)
+
     def _encode(self, encoder: _Encoder, part: Path) -> None:
         """Encode frames until the recording ends, then give the file its name. The body of the encoding thread."""
         encoded, stopped = 0, ""
-        for count, image in self._frames():
+        for count, at, image in self._frames():
             try:
-                encoder.write(image, count)
+                encoder.write(image, count, at)
                 check_due = count // DISK_CHECK_FRAMES > encoded // DISK_CHECK_FRAMES
                 encoded = count
                 if check_due and shutil.disk_usage(part.parent).free < MIN_FREE_BYTES:
@@ -168,8 +194,8 @@ class RecorderSink(Sink):
         if self._late:
             logger.warning("%s", self.failure or f"recording {self.path} is finished now")
 
-    def _frames(self) -> Iterator[tuple[int, Image]]:
-        """Yield the frames and their numbers as they come, until the recording ends."""
+    def _frames(self) -> Iterator[_Numbered]:
+        """Yield the frames, their numbers and their times as they come, until the recording ends."""
         while True:
             try:
                 item = self._queue.get(timeout=_POLL_S)
@@ -199,18 +225,20 @@ def _what_is_left(part: Path) -> str:
 
 
 class _Encoder(Protocol):
-    def write(self, image: Image, number: int) -> None:
-        """Encode `image` as frame `number`, counted from 1. A gap in the numbers is a gap in time."""
+    def write(self, image: Image, number: int, at: float) -> None:
+        """Encode `image` as frame `number`, counted from 1, published at `at`. A gap in the numbers is one in time."""
 
     def close(self) -> None: ...
 
 
-def _make_encoder(path: Path, size: Size, fps: float) -> _Encoder:
+def _make_encoder(path: Path, size: Size, fps: float, sound: SoundFeed | None) -> _Encoder:
     try:
         av = load("av", purpose="recording in H.264", extra="video", error=SinkUnavailableError)
     except SinkUnavailableError:
+        if sound is not None:
+            raise
         return _OpenCVEncoder(path, size, fps)
-    return _PyAVEncoder(av, path, size, fps)
+    return _PyAVEncoder(av, path, size, fps, sound)
 
 
 class _OpenCVEncoder:
@@ -223,7 +251,7 @@ class _OpenCVEncoder:
         if not self._writer.isOpened():
             raise SinkUnavailableError(f"{path}: OpenCV has no video encoder here; run: {install_command('video')}")
 
-    def write(self, image: Image, number: int) -> None:
+    def write(self, image: Image, number: int, at: float) -> None:
         for _ in range(number - self._written):
             self._writer.write(image)
         self._written = number
@@ -235,9 +263,12 @@ class _OpenCVEncoder:
 
 
 class _PyAVEncoder:
-    """Encodes H.264, 4:2:0, in fragments of about a second."""
+    """Encodes H.264, 4:2:0, in fragments of about a second.
 
-    def __init__(self, av: Any, path: Path, size: Size, fps: float) -> None:
+    Without sound the times follow from the numbers of the frames; with sound they are those of publishing.
+    """
+
+    def __init__(self, av: Any, path: Path, size: Size, fps: float, sound: SoundFeed | None) -> None:
         options = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"} if path.suffix != ".mkv" else {}
         self._container: Any = av.open(str(path), "w", options=options)
         rate = Fraction(fps).limit_denominator(1001)
@@ -248,13 +279,34 @@ class _PyAVEncoder:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.thread_count = 1  # the network needs the cores
         self._frame_type = av.VideoFrame
+        self._sound = None if sound is None else AacTrack(av, self._container, sound)
+        self._time_base = 1 / rate
+        if self._sound is not None:
+            self._time_base = self._stream.codec_context.time_base = SOUND_TIME_BASE
+        self._period_s = float(1 / rate)
+        self._began_at: float | None = None
+        self._last = -1
 
-    def write(self, image: Image, number: int) -> None:
+    def write(self, image: Image, number: int, at: float) -> None:
         frame = self._frame_type.from_ndarray(np.ascontiguousarray(image), format="bgr24")
-        frame.pts = number - 1
-        frame.time_base = 1 / self._stream.codec_context.rate
+        frame.pts, frame.time_base = number - 1, self._time_base
+        if self._sound is not None:
+            frame.pts = self._write_sound(self._sound, at)
+        self._last = frame.pts
         self._container.mux(self._stream.encode(frame))
+
+    def _write_sound(self, sound: AacTrack, at: float) -> int:
+        """Encode the sound until a frame that is published at `at`, and return the time of that frame."""
+        if self._last < 0:  # a card that was shown while the network was loaded, perhaps many seconds ago
+            return 0
+        if self._began_at is None:
+            self._began_at = at - self._period_s
+            sound.start(self._began_at)
+        self._container.mux(list(sound.encode(at)))
+        return max(self._last + 1, round((at - self._began_at) / self._time_base))
 
     def close(self) -> None:
         self._container.mux(self._stream.encode(None))
+        if self._sound is not None and self._began_at is not None:
+            self._container.mux(list(self._sound.finish()))
         self._container.close()

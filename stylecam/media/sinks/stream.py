@@ -6,6 +6,7 @@ import threading
 
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
+from stylecam.media.sound.microphone import Microphone, SoundFeed
 from stylecam.media.streaming.address import StreamAddress
 from stylecam.media.streaming.muxer import StreamMuxer, default_bitrate, load_pyav
 from stylecam.media.streaming.rtmp import RtmpTransport
@@ -48,15 +49,24 @@ class StreamSink(Sink):
         dropped: how many frames were replaced by newer ones before they were encoded.
     """
 
-    def __init__(self, address: StreamAddress, bitrate: int | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        address: StreamAddress,
+        bitrate: int | None = None,
+        clock: Clock | None = None,
+        microphone: Microphone | None = None,
+    ) -> None:
         """Prepare a stream.
 
         Args:
             address: where it goes.
             bitrate: bits per second; None for a default that follows from the size.
             clock: None for the system's.
+            microphone: gives the sound; None for a stream without.
         """
         super().__init__()
+        self._microphone = microphone
+        self._sound: SoundFeed | None = None
         self.name = address.name
         self.dropped = 0
         self._address, self._bitrate = address, bitrate
@@ -72,6 +82,9 @@ class StreamSink(Sink):
         bitrate = self._bitrate or default_bitrate(size, fps, self._transport.container)
         self._frames, self._stopping, self.trouble = Latest(), threading.Event(), None
         self._transport.open()
+        if self._microphone is not None:
+            self._sound = self._microphone.add_feed()
+            self._sound.wanted = False
         self._thread = threading.Thread(
             target=self._run, args=(size, fps, bitrate), name="stylecam-stream", daemon=True
         )
@@ -90,6 +103,8 @@ class StreamSink(Sink):
         self._stopping.set()
         self._frames.close()
         self._transport.interrupt()
+        if self._microphone is not None and self._sound is not None:
+            self._microphone.remove_feed(self._sound)
         if self._thread is not None and self._thread.ident is not None:
             self._thread.join(CLOSE_TIMEOUT_S)
 
@@ -112,27 +127,36 @@ class StreamSink(Sink):
     def _stream(self, size: Size, fps: float, bitrate: int) -> None:
         """Connect and send frames until the sink is closed; raises OSError when the connection fails."""
         transport, stopping = self._transport, self._stopping
-        muxer = StreamMuxer(transport.container, size, fps, bitrate)
+        muxer = StreamMuxer(transport.container, size, fps, bitrate, self._sound)
         try:
             transport.connect(muxer.header + self._first_frame(muxer), stopping)
             self.trouble = None
             while not stopping.is_set():
                 transport.poll()
+                if self._sound is not None:
+                    self._sound.wanted = transport.receivers != 0
                 item = self._frames.take(POLL_S)
                 if item is not None:
                     image, at = item
                     transport.send(*muxer.encode(image, at, key=transport.needs_key))
         finally:
+            if self._sound is not None:
+                self._sound.wanted = False
             muxer.close()
 
     def _first_frame(self, muxer: StreamMuxer) -> bytes:
-        """Return the first frame, encoded, where the transport cannot connect without one; else nothing."""
+        """Return the first frame, encoded, where the transport cannot connect without one; else nothing.
+
+        With sound the muxer gives nothing before it has some of both.
+        """
         self._first_wanted = self._transport.starts_with_frame
-        item = None
-        while self._first_wanted and item is None and not self._stopping.is_set():
+        data = b""
+        while self._first_wanted and not data and not self._stopping.is_set():
             item = self._frames.take(POLL_S)
+            if item is not None:
+                data = muxer.encode(*item)[0]
         self._first_wanted = False
-        return b"" if item is None else muxer.encode(*item)[0]
+        return data
 
 
 def _make_transport(address: StreamAddress) -> Transport:

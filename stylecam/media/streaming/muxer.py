@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from stylecam.errors import SinkUnavailableError
 from stylecam.media.frame import Image, Size
+from stylecam.media.sound.microphone import SoundFeed
+from stylecam.media.sound.track import AacTrack
 from stylecam.utils.optional import load
 
 Container = Literal["mpegts", "flv"]
@@ -53,8 +55,10 @@ class StreamMuxer:
     One thread uses it. The encoder runs on the calling thread, because the network needs the other cores.
     """
 
-    def __init__(self, container: Container, size: Size, fps: float, bitrate: int) -> None:
-        """Begin a stream.
+    def __init__(
+        self, container: Container, size: Size, fps: float, bitrate: int, sound: SoundFeed | None = None
+    ) -> None:
+        """Begin a stream, with an audio track where there is `sound`.
 
         Raises:
             SinkUnavailableError: PyAV is missing, or has no H.264 encoder.
@@ -78,6 +82,7 @@ class StreamMuxer:
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
         self._video = video
+        self._sound = None if sound is None else AacTrack(self._av, self._container, sound)
         self._container.start_encoding()
         self.header = self._output.take()
         self._began_at: float | None = None
@@ -94,6 +99,8 @@ class StreamMuxer:
         """
         if self._began_at is None:
             self._began_at = at
+            if self._sound is not None:
+                self._sound.start(at)
         picture = self._av.VideoFrame.from_numpy_buffer(image, format="bgr24").reformat(
             format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED, interpolation=_BILINEAR
         )
@@ -103,8 +110,9 @@ class StreamMuxer:
         if key:
             self._key_at = at
             picture.pict_type = self._av.video.frame.PictureType.I
-        for packet in self._video.encode(picture):
-            self._container.mux(packet)
+        if self._sound is not None:
+            self._container.mux(list(self._sound.encode(at)))
+        self._container.mux(self._video.encode(picture))
         return self._output.take(), key
 
     def close(self) -> None:

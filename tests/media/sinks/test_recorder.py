@@ -210,7 +210,7 @@ class SlowEncoder:
         self.closed = False
         self.failure: Exception | None = None
 
-    def write(self, image: Image, number: int) -> None:
+    def write(self, image: Image, number: int, at: float) -> None:
         self.go.wait(60)
         if self.failure is not None:
             raise self.failure
@@ -252,9 +252,9 @@ def test_dropped_frames_do_not_shorten_the_recording(slow_encoder: SlowEncoder, 
 
 
 def test_a_gap_of_dropped_frames_keeps_its_duration(encoder: str, tmp_path: Path) -> None:
-    video_encoder = recorder_module._make_encoder(tmp_path / "talk.mp4", SIZE, 10)
+    video_encoder = recorder_module._make_encoder(tmp_path / "talk.mp4", SIZE, 10, None)
     for number in (1, 2, 9, 10):
-        video_encoder.write(colored_frame(number).image, number)
+        video_encoder.write(colored_frame(number).image, number, 0.0)
     video_encoder.close()
     capture = cv2.VideoCapture(str(tmp_path / "talk.mp4"))
     times_ms = []
@@ -361,10 +361,10 @@ def test_a_failed_recording_is_not_retried() -> None:
 class UnfinishableEncoder:
     """An encoder that accepts frames and fails when it is closed."""
 
-    def __init__(self, path: Path, size: Size, fps: float) -> None:
+    def __init__(self, path: Path, size: Size, fps: float, sound: object) -> None:
         self._path = path
 
-    def write(self, image: Image, number: int) -> None:
+    def write(self, image: Image, number: int, at: float) -> None:
         self._path.write_bytes(b"frames without an index")
 
     def close(self) -> None:

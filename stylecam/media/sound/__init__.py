@@ -1,0 +1,1 @@
+"""Take sound from a microphone and bring it in step with the published picture."""

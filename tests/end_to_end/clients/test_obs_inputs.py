@@ -138,6 +138,7 @@ def order_to_visible(obs: ObsStudio, source: str, streaming: Streaming, label: s
     return float(p50) / 1000
 
 
+@pytest.mark.timeout(240)  # with the start of both programs on a busy machine
 def test_obs_shows_an_order_soon_and_what_is_advised_is_the_soonest(obs: ObsStudio, streaming: Streaming) -> None:
     with media_source(obs, streaming.advice()["media_source_settings"]) as source:
         began_at = time.monotonic()

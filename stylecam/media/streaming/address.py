@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from stylecam.errors import UsageError
+from stylecam.utils.redact import HIDDEN, redact
 
 Protocol = Literal["srt", "udp", "rtmp"]
 LOCALHOST = "127.0.0.1"
-HIDDEN = "…"
-"""Stands for a stream key or a passphrase in everything that is shown."""
 SRT_LATENCY_MS = 120
 """SRT's own default: the time within which lost packets are sent again."""
 LOCAL_SRT_LATENCY_MS = 20
@@ -87,7 +86,7 @@ class StreamAddress:
         """Return `message`, for example of a library, on one line and without the secrets."""
         for secret in self.secrets:
             message = message.replace(secret, HIDDEN)
-        return " ".join(message.split())
+        return redact(" ".join(message.split()))
 
 
 def _parse_srt(rest: str) -> StreamAddress:

@@ -184,8 +184,7 @@ def test_the_trouble_is_one_line_without_the_key(
     sink.open(SIZE, 30)
     assert until(lambda: sink.trouble is not None)
     assert sink.trouble == (
-        "RTMP live.example/app/*** cannot be reached: cannot open *** refused; "
-        "stylecam goes on trying"
+        "RTMP live.example/app/*** cannot be reached: cannot open *** refused; stylecam goes on trying"
     )
     assert sink.opened
     sink.write(frame())

@@ -21,6 +21,11 @@ logger = logging.getLogger(__name__)
 START_S = 2.0
 """How long to wait until the listener's thread listens."""
 
+_SHORTCUT = (
+    "let a keyboard shortcut of your desktop run `stylecam ctl next` instead (`stylecam doctor` says how); "
+    "keys in this terminal work"
+)
+
 _MODIFIER_NAMES = {
     name: name if name.endswith("_r") else f"{name.removesuffix('_l')}_l"
     for modifier in MODIFIERS
@@ -81,11 +86,8 @@ class GlobalHotkeys:
 
     def warning(self) -> str | None:
         """Return what will not work although listening has started, or None."""
-        if sys.platform == "linux" and os.environ.get("XDG_SESSION_TYPE") == "wayland":
-            return (
-                "on Wayland, global hotkeys reach stylecam only from X11 windows; bind `stylecam ctl next` to a key of "
-                "your desktop instead; keys in this terminal always work"
-            )
+        if _on_wayland():
+            return f"on Wayland, global hotkeys work only while an X11 window has the keyboard; {_SHORTCUT}"
         if sys.platform == "darwin" and not getattr(self._listener, "IS_TRUSTED", True):
             return (
                 "macOS withholds the keyboard: allow your terminal under System Settings > Privacy & Security > "
@@ -137,11 +139,21 @@ def key_name(key: Any) -> str:
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
+    if _on_wayland() and not os.environ.get("DISPLAY"):
+        return f"on Wayland, programs may not listen to the keyboard; {_SHORTCUT}"
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         return "there is no X display (DISPLAY is not set); keys in this terminal work"
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; run: pip install pynput"
     return f"{text[:160] or type(error).__name__}; keys in this terminal work"
+
+
+def _on_wayland() -> bool:
+    """Whether the desktop speaks Wayland. If DISPLAY is set as well, it also runs programs of X11 (XWayland)."""
+    variables = os.environ
+    return sys.platform == "linux" and bool(
+        variables.get("WAYLAND_DISPLAY") or variables.get("XDG_SESSION_TYPE") == "wayland"
+    )
 
 
 class Keyboard:

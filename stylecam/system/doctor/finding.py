@@ -22,10 +22,16 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What to do, in words, and as commands where commands do it."""
+    """What to do, in words, and as commands where commands do it.
+
+    Attributes:
+        steps: commands that `stylecam doctor --fix` runs.
+        lines: texts that the user copies elsewhere, such as into a configuration file; nobody runs them.
+    """
 
     words: str
     steps: tuple[SetupStep, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class Finding:
         fix = self.fix and {
             "words": self.fix.words,
             "commands": [{"command": shell_line(step, elevation), "root": step.root} for step in self.fix.steps],
+            "lines": list(self.fix.lines),
         }
         return {
             "level": self.level.value,
@@ -69,9 +76,9 @@ class Topic:
         """Return a finding for something that works."""
         return Finding(Level.OK, self.name, subject, found)
 
-    def warning(self, subject: str, found: str, words: str, *steps: SetupStep) -> Finding:
-        """Return a finding for something that works and could work better."""
-        return Finding(Level.WARNING, self.name, subject, found, Fix(words, steps))
+    def warning(self, subject: str, found: str, words: str, *steps: SetupStep, lines: tuple[str, ...] = ()) -> Finding:
+        """Return a finding for something that works and could work better; for `lines` see `Fix`."""
+        return Finding(Level.WARNING, self.name, subject, found, Fix(words, steps, lines))
 
     def fault(self, subject: str, found: str, words: str, *steps: SetupStep) -> Finding:
         """Return a finding for something that does not work."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from stylecam.errors import HotkeysUnavailableError, ProbeError
@@ -13,6 +14,20 @@ from stylecam.system.setup.steps import SetupStep
 TOPIC = Topic("Keys")
 _TERMINAL = "keys in stylecam's own terminal always work"
 _MACOS_PAGE = "x-apple.systempreferences:com.apple.preference.security?Privacy_ListenEvent"
+_SHORTCUTS = {
+    "gnome": (
+        "in Settings, Keyboard, View and Customize Shortcuts, Custom Shortcuts, + add a shortcut with this command",
+        "{command}",
+    ),
+    "kde": (
+        "in System Settings, Shortcuts, Add New, Command or Script (or Add Command) add a shortcut with this command",
+        "{command}",
+    ),
+    "sway": ("write this line into ~/.config/sway/config and reload Sway", "bindsym Ctrl+Alt+n exec {command}"),
+    "hyprland": ("write this line into ~/.config/hypr/hyprland.conf", "bind = CTRL ALT, N, exec, {command}"),
+}
+"""Desktop, as in XDG_CURRENT_DESKTOP in small letters, to where its shortcuts are set and the line to copy there."""
+_OTHER_SHORTCUTS = ("in the settings of your desktop bind this command to a key", "{command}")
 
 
 def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
@@ -23,7 +38,7 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
     environment = host.environment
     display, wayland = environment.get("DISPLAY"), environment.get("WAYLAND_DISPLAY")
     if wayland or environment.get("XDG_SESSION_TYPE") == "wayland":
-        yield from _wayland(host, bool(display))
+        yield from _wayland(host, diagnostics, bool(display))
     elif display:
         yield TOPIC.ok("desktop", f"X11 ({environment.get('XDG_CURRENT_DESKTOP') or 'display ' + display})")
         yield from _hotkeys(host, diagnostics)
@@ -36,13 +51,34 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
         )
 
 
-def _wayland(host: HostProbe, has_x11: bool) -> Iterator[Finding]:
-    name = host.environment.get("XDG_CURRENT_DESKTOP") or "desktop unknown"
-    hotkeys = "global hotkeys work in X11 windows only" if has_x11 else "global hotkeys do not work"
+def _wayland(host: HostProbe, diagnostics: Diagnostics, has_x11: bool) -> Iterator[Finding]:
+    name = _desktop(host)
+    hotkeys = (
+        "global hotkeys work only while an X11 window has the keyboard" if has_x11 else "global hotkeys do not work"
+    )
+    # A desktop's PATH often lacks the folder of a virtual environment.
+    program = host.find_program("stylecam")
+    start = (program,) if program else (diagnostics.python, "-m", "stylecam")
+    parts = name.lower().split(":")
+    words, line = next((_SHORTCUTS[part] for part in parts if part in _SHORTCUTS), _OTHER_SHORTCUTS)
     yield TOPIC.warning(
-        "desktop", f"Wayland ({name}): {hotkeys}", f"{_TERMINAL}; or bind `stylecam ctl next` to a key of your desktop"
+        "desktop",
+        f"Wayland ({name or 'desktop unknown'}): {hotkeys}",
+        f"{_TERMINAL}; for a key that works everywhere, {words}:",
+        lines=(line.format(command=shlex.join((*start, "ctl", "next"))),),
     )
     yield from TOPIC.guarded("portal", _portal(host))
+
+
+def _desktop(host: HostProbe) -> str:
+    """Return the desktop's name, or several with colons in between; empty if it is unknown."""
+    environment = host.environment
+    if name := environment.get("XDG_CURRENT_DESKTOP"):
+        return name
+    # These two are often started from a text console, without a name.
+    if "SWAYSOCK" in environment:
+        return "sway"
+    return "Hyprland" if "HYPRLAND_INSTANCE_SIGNATURE" in environment else ""
 
 
 def _portal(host: HostProbe) -> Iterator[Finding]:

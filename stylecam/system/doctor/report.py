@@ -37,7 +37,7 @@ _PERSONAL_PATTERNS = (
 def lines(findings: Sequence[Finding], elevation: str | None, width: int = 100, plain: bool = False) -> Iterator[str]:
     """Yield the findings by topic, each with its fix below it, then a summary.
 
-    Commands are never wrapped, so that they can be copied. `plain` replaces signs such as ✓ by letters.
+    Commands and lines to copy are never wrapped. `plain` replaces signs such as ✓ by letters.
     """
     signs = PLAIN_SIGNS if plain else SIGNS
     sign_width = max(map(len, signs.values()))
@@ -54,8 +54,8 @@ def lines(findings: Sequence[Finding], elevation: str | None, width: int = 100, 
             if finding.fix is None:
                 continue
             yield from _wrap(printable(finding.fix.words, 1000), width, indent + arrow, indent + " " * len(arrow))
-            for step in finding.fix.steps:
-                yield f"{indent}{' ' * len(arrow)}{printable(summary_line(step, elevation), 2000)}"
+            for line in (*finding.fix.lines, *(summary_line(step, elevation) for step in finding.fix.steps)):
+                yield f"{indent}{' ' * len(arrow)}{printable(line, 2000)}"
         yield ""
     yield from _summary(findings, width)
 

@@ -130,10 +130,27 @@ def test_without_a_display_the_error_says_what_still_works(
     hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.delenv("DISPLAY", raising=False)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
     message = _start_error(hotkeys, ImportError("this platform is not supported:\n\nTry one of..."), monkeypatch)
     assert "no X display" in message
     assert "keys in this terminal work" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("variable", [("WAYLAND_DISPLAY", "wayland-0"), ("XDG_SESSION_TYPE", "wayland")])
+def test_on_wayland_without_x11_the_error_names_the_shortcut_and_no_x_display(
+    variable: tuple[str, str], hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(*variable)
+    message = _start_error(hotkeys, ImportError("this platform is not supported:\n\nTry one of..."), monkeypatch)
+    assert message.startswith("on Wayland, programs may not listen to the keyboard")
+    assert "`stylecam ctl next`" in message
+    assert "keys in this terminal work" in message
+    assert "X display" not in message
     assert "\n" not in message
 
 
@@ -150,10 +167,17 @@ def test_any_other_failure_is_one_line(hotkeys: GlobalHotkeys, monkeypatch: pyte
     assert len(message) < 260
 
 
-def test_on_wayland_there_is_a_warning(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", [("WAYLAND_DISPLAY", "wayland-0"), ("XDG_SESSION_TYPE", "wayland")])
+def test_on_wayland_there_is_a_warning(
+    variable: tuple[str, str], hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
-    assert "Wayland" in (hotkeys.warning() or "")
+    for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(*variable)
+    warning = hotkeys.warning() or ""
+    assert warning.startswith("on Wayland, global hotkeys work only while an X11 window has the keyboard")
+    assert "`stylecam ctl next`" in warning
 
 
 def test_on_macos_a_missing_permission_is_a_warning(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +190,7 @@ def test_on_macos_a_missing_permission_is_a_warning(hotkeys: GlobalHotkeys, monk
 def test_otherwise_there_is_no_warning(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_SESSION_TYPE", "x11")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     hotkeys.start()
     assert hotkeys.warning() is None
 

@@ -37,6 +37,13 @@ def test_lines_fit_the_terminal_but_commands_are_not_broken() -> None:
     assert all(len(line) <= 80 for line in text if line != command)
 
 
+def test_lines_to_copy_are_not_broken_and_not_offered_as_commands() -> None:
+    line = "bindsym Ctrl+Alt+n exec " + "/a/long/path" * 8
+    text = shown([TOPIC.warning("desktop", "Wayland", "write this line:", lines=(line,))])
+    assert line in [printed.strip() for printed in text]
+    assert "doctor --fix" not in "\n".join(text)
+
+
 def test_the_end_counts_and_says_what_to_do_first() -> None:
     text = "\n".join(shown(FINDINGS))
     assert "1 fault, 1 in order, 1 not checked." in text

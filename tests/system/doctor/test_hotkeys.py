@@ -1,0 +1,85 @@
+"""What the doctor says of global hotkeys on Wayland desktops: the line that binds a key, for each desktop."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stylecam.system.doctor.finding import Finding, Level
+from stylecam.system.doctor.hotkeys import check
+from tests.system.fake_host import FakeHost, healthy
+
+README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+
+
+def desktop(environment: dict[str, str], program: str | None = "/usr/bin/stylecam") -> Finding:
+    """Return the finding for a desktop with these variables, where `stylecam` is found at `program`."""
+
+    class Host(FakeHost):
+        def find_program(self, name: str) -> str | None:
+            return program if name == "stylecam" else super().find_program(name)
+
+    _, diagnostics = healthy()
+    host = Host()
+    host.environment = environment
+    return next(finding for finding in check(host, diagnostics) if finding.subject == "desktop")
+
+
+def lines(finding: Finding) -> tuple[str, ...]:
+    assert finding.fix is not None
+    assert finding.fix.steps == ()  # nothing that `stylecam doctor --fix` would run
+    return finding.fix.lines
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "line"),
+    [
+        ("sway", "~/.config/sway/config", "bindsym Ctrl+Alt+n exec /usr/bin/stylecam ctl next"),
+        ("Hyprland", "hyprland.conf", "bind = CTRL ALT, N, exec, /usr/bin/stylecam ctl next"),
+        ("GNOME", "Custom Shortcuts", "/usr/bin/stylecam ctl next"),
+        ("ubuntu:GNOME", "Custom Shortcuts", "/usr/bin/stylecam ctl next"),
+        ("KDE", "System Settings, Shortcuts", "/usr/bin/stylecam ctl next"),
+        ("niri", "the settings of your desktop", "/usr/bin/stylecam ctl next"),
+        ("", "the settings of your desktop", "/usr/bin/stylecam ctl next"),
+    ],
+)
+def test_each_desktop_gets_the_line_that_binds_a_key(name: str, place: str, line: str) -> None:
+    finding = desktop({"WAYLAND_DISPLAY": "wayland-0", "XDG_CURRENT_DESKTOP": name})
+    assert finding.level is Level.WARNING
+    assert finding.found == f"Wayland ({name or 'desktop unknown'}): global hotkeys do not work"
+    assert finding.fix is not None
+    assert place in finding.fix.words
+    assert "X11" not in finding.fix.words
+    assert lines(finding) == (line,)
+
+
+@pytest.mark.parametrize(("variable", "name"), [("SWAYSOCK", "sway"), ("HYPRLAND_INSTANCE_SIGNATURE", "Hyprland")])
+def test_a_compositor_that_was_started_from_a_console_is_known(variable: str, name: str) -> None:
+    finding = desktop({"XDG_SESSION_TYPE": "wayland", variable: "/run/user/1000/socket"})
+    assert finding.found.startswith(f"Wayland ({name})")
+
+
+def test_where_x11_programs_run_too_their_windows_are_the_limit() -> None:
+    finding = desktop({"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":0", "XDG_CURRENT_DESKTOP": "KDE"})
+    assert finding.found == "Wayland (KDE): global hotkeys work only while an X11 window has the keyboard"
+    assert lines(finding) == ("/usr/bin/stylecam ctl next",)
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        (None, "/home/anna/.venv/bin/python -m stylecam ctl next"),
+        ("/home/anna/my programs/stylecam", "'/home/anna/my programs/stylecam' ctl next"),
+    ],
+)
+def test_the_command_works_wherever_stylecam_is_installed(program: str | None, command: str) -> None:
+    finding = desktop({"WAYLAND_DISPLAY": "wayland-0", "XDG_CURRENT_DESKTOP": "sway"}, program)
+    assert lines(finding) == (f"bindsym Ctrl+Alt+n exec {command}",)
+
+
+def test_the_readme_has_the_same_lines() -> None:
+    for name in ("sway", "Hyprland"):
+        (line,) = lines(desktop({"WAYLAND_DISPLAY": "w", "XDG_CURRENT_DESKTOP": name}, "stylecam"))
+        assert line in re.findall(r"`([^`\n]+)`", README)

@@ -86,7 +86,11 @@ more of the painting; a larger --style-scale gives larger strokes.""",
 @click.option("--sample", "samples", **FILE, multiple=True, help="Picture to show samples of; several times for more.")
 @flag(Hyperparameters, "sheet_every")
 @click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
-@flags(Hyperparameters, "style_scale", "style", "content", "fine", "tv", "stability", "noise", "batch", "crop", "rate")
+@click.option(
+    "--face-model", **FILE, metavar="FILE.onnx",
+    help="YuNet (face_detection_yunet_2023mar.onnx of the OpenCV Zoo), to keep eyes and mouths readable.",
+)  # fmt: skip
+@flags(Hyperparameters, "style_scale", "style", "content", "fine", "faces", "tv", "stability", "batch", "crop", "rate")
 @flag(Hyperparameters, "norm_rate", default=None)
 @click.option(
     "--tier", type=click.Choice(TIERS), default="lean",

@@ -1,8 +1,9 @@
-"""Imitate what a camera changes between two frames of a still scene: noise and light."""
+"""Imitate what a camera sees: noise and light that change between two frames, and plain walls."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -22,3 +23,21 @@ def relight_and_add_noise(picture: Tensor, rng: np.random.Generator) -> Tensor:
     """Return `picture` (B×3×H×W, 0..1) with slightly changed light and noise of a random strength up to 8 levels."""
     sigma, gain, offset = rng.uniform(0, _MAX_NOISE), rng.uniform(0.96, 1.04), rng.uniform(-1, 1)
     return add_noise(picture * gain + _MAX_OFFSET * offset, rng, sigma)
+
+
+def with_wall(picture: npt.NDArray[np.float32], rng: np.random.Generator, away: tuple[float, float] | None) -> None:
+    """Paint a plain, softly lit wall over one side of `picture` (n×n×3, 0..1), in place.
+
+    Half of a webcam picture is such a wall, and few photographs have one. It lies on the side opposite to the point
+    `away` (x, y), or anywhere.
+    """
+    side = len(picture)
+    down, right = np.mgrid[:side, :side].astype(np.float32) - side / 2
+    angle = rng.uniform(0, 2 * np.pi)
+    if away is not None:
+        angle = np.arctan2(side / 2 - away[1] + 20 * rng.normal(), side / 2 - away[0] + 20 * rng.normal())
+    depth = np.cos(angle) * right + np.sin(angle) * down
+    share = 1 / (1 + np.exp(-(depth - rng.uniform(0, 0.25) * side) / 2))[..., None]
+    color = rng.uniform(0.35, 0.9) * (1 + rng.uniform(-0.08, 0.08, 3))
+    slope = rng.uniform(0, 0.25) * depth[..., None] / side
+    picture += (share * ((color + slope).clip(0, 1) - picture)).astype(np.float32)

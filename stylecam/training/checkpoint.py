@@ -25,7 +25,7 @@ DAMAGED_FILE_ERRORS = (
     pickle.UnpicklingError,
 )
 """What `torch.load`, and reading what it returned, raise on files that are damaged or something else."""
-_FORM = 2
+_FORM = 3
 
 
 def checkpoint_path(output: Path) -> Path:
@@ -61,12 +61,14 @@ class Checkpoint:
         progress: step, elapsed seconds, states of the random generators and loss history, as plain JSON values.
         network: state dictionary of the network.
         optimizer: state dictionary of the optimizer.
+        average: the network's exponentially averaged parameters, by name.
     """
 
     plan: dict[str, Any]
     progress: dict[str, Any]
     network: dict[str, Any]
     optimizer: dict[str, Any]
+    average: dict[str, Any]
 
     def save(self, path: Path) -> None:
         """Replace `path`, completely or not at all.
@@ -82,6 +84,7 @@ class Checkpoint:
                 "progress": json.dumps(self.progress),
                 "network": self.network,
                 "optimizer": self.optimizer,
+                "average": self.average,
             },
             buffer,
         )
@@ -99,9 +102,16 @@ class Checkpoint:
         try:
             stored = torch.load(path, map_location="cpu", weights_only=True)
             if stored["form"] != _FORM:
-                raise TrainingDataError(f"{path} was written by another version of stylecam (form {stored['form']})")
+                raise TrainingDataError(
+                    f"{path} was written by another version of stylecam (form {stored['form']}), whose losses were "
+                    f"others; go on from its bank: --from {path.with_suffix('.onnx')} --body free"
+                )
             return cls(
-                json.loads(stored["plan"]), json.loads(stored["progress"]), stored["network"], stored["optimizer"]
+                json.loads(stored["plan"]),
+                json.loads(stored["progress"]),
+                stored["network"],
+                stored["optimizer"],
+                stored["average"],
             )
         except (OSError, *DAMAGED_FILE_ERRORS) as error:
             if isinstance(error, TrainingDataError):

@@ -20,6 +20,7 @@ class TrainingConfig:
         paintings: the styles to learn.
         photos: folders of photographs to learn on.
         vgg: weights of VGG-16, or None for torchvision's.
+        face_model: a face detector's file; None to treat faces like everything else.
         samples: photographs for the sample sheet; without any, four random crops.
         licence: licence written into the bank, or None.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
@@ -31,6 +32,7 @@ class TrainingConfig:
     paintings: tuple[StyleImage, ...]
     photos: tuple[Path, ...]
     vgg: Path | None = None
+    face_model: Path | None = None
     samples: tuple[Path, ...] = ()
     licence: str | None = None
     device: str = "auto"
@@ -50,6 +52,7 @@ class TrainingConfig:
             tuple(map(_style_image, values["paintings"])),
             tuple(map(Path, values["photos"])),
             Path(values["vgg"]) if values["vgg"] else None,
+            Path(values["face_model"]) if values["face_model"] else None,
             tuple(map(Path, values["samples"])),
             values["licence"],
             values["device"],

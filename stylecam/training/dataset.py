@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -14,8 +15,12 @@ import numpy.typing as npt
 from stylecam.errors import SourceUnreadableError, TrainingDataError
 from stylecam.media.frame import Image
 from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile
+from stylecam.training import augmentation
+from stylecam.training.faces import Face, FaceDetector
 
 _CACHE_BYTES = 512 * 2**20
+_FACE_SHARE, _WALL_SHARE, _BRIGHT_SHARE = 0.7, 0.18, 0.8
+"""How often a crop is made for a face of its photograph, shows a plain wall, and is not dim."""
 
 
 def read_picture(path: Path, min_side: int | None = None) -> Image:
@@ -32,6 +37,27 @@ def read_picture(path: Path, min_side: int | None = None) -> Image:
         raise TrainingDataError(str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """A face in a square crop, in pixels.
+
+    Attributes:
+        x, y: its middle.
+        side: the longer side of its box.
+    """
+
+    x: float
+    y: float
+    side: float
+
+
+class PhotoCrop(NamedTuple):
+    """A crop of a photograph: side×side×3 float32 RGB 0..1, and the face that it was made for, if any."""
+
+    picture: npt.NDArray[np.float32]
+    face: FaceBox | None
+
+
 class PhotoDataset:
     """Random crops of photographs. All randomness comes from the caller's generator, so its state decides what follows.
 
@@ -43,6 +69,7 @@ class PhotoDataset:
         side: side of the square crops in pixels.
         exclude: pictures to leave out, such as the run's own samples: otherwise a resumed run would draw other crops.
         cache_bytes: memory that decoded pictures may keep.
+        detector: finds faces, in the middle of which many crops then are; None to crop anywhere.
 
     Attributes:
         unreadable: the files that could not be decoded so far.
@@ -52,46 +79,74 @@ class PhotoDataset:
     """
 
     def __init__(
-        self, folders: Sequence[Path], side: int, exclude: Sequence[Path] = (), cache_bytes: int = _CACHE_BYTES
-    ) -> None:
+        self, folders: Sequence[Path], side: int, exclude: Sequence[Path] = (), cache_bytes: int = _CACHE_BYTES,
+        detector: FaceDetector | None = None,
+    ) -> None:  # fmt: skip
         self.side = side
         self.unreadable: set[Path] = set()
         self._folders = [pictures_in(folder, exclude) for folder in folders]
         self._cache: dict[Path, Image] = {}
         self._free_bytes = cache_bytes
+        self._detector = detector
+        self._faces: dict[Path, list[Face]] = {}
 
     @property
     def count(self) -> int:
         """Return the number of files, readable or not."""
         return len({path for folder in self._folders for path in folder})
 
-    def random_crop(self, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-        """Return a crop, side×side×3 float32 RGB 0..1: scaled by 1 to 1.35, perhaps flipped, slightly relit.
+    def random_crop(self, rng: np.random.Generator) -> PhotoCrop:
+        """Return a crop: scaled by 1 to 1.35, perhaps flipped, relit and noised; sometimes a part of it is plain wall.
 
         Raises:
             TrainingDataError: no picture in the chosen folder can be decoded.
         """
-        image = self._random_picture(rng)
+        path, image = self._random_picture(rng)
         height, width = image.shape[:2]
         factor = self.side * rng.uniform(1.0, 1.35) / min(height, width)
         size = (max(self.side, round(width * factor)), max(self.side, round(height * factor)))
         image = cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR))
         top, left = (int(rng.integers(0, n - self.side + 1)) for n in image.shape[:2])
+        face = self._random_face(path, rng, size[0] / width, size[1] / height)
+        if face is not None:
+            left, top = (
+                int(np.clip(middle + rng.uniform(-0.7, -0.3) * self.side, 0, length - self.side))
+                for middle, length in zip((face.x, face.y), size, strict=True)
+            )
+            face = FaceBox(face.x - left, face.y - top, face.side)
         crop = image[top : top + self.side, left : left + self.side, ::-1]
         if rng.random() < 0.5:
             crop = crop[:, ::-1]
-        gain, offset = rng.uniform(0.7, 1.2), rng.uniform(-0.12, 0.12)
-        lit = (crop.astype(np.float32) / 255 - 0.5) * np.float32(gain) + np.float32(0.5 + offset)
-        return np.ascontiguousarray(lit.clip(0, 1))
+            face = FaceBox(self.side - face.x, face.y, face.side) if face is not None else None
+        gain = rng.uniform(0.7, 1.2) if rng.random() < _BRIGHT_SHARE else rng.uniform(0.4, 0.7)
+        lit = (crop.astype(np.float32) / 255 - 0.5) * np.float32(gain) + np.float32(0.5 + rng.uniform(-0.12, 0.12))
+        if rng.random() < _WALL_SHARE:
+            augmentation.with_wall(lit, rng, None if face is None else (face.x, face.y))
+        lit += rng.standard_normal(lit.shape, np.float32) * np.float32(rng.uniform(0, augmentation.NOISE))
+        return PhotoCrop(np.ascontiguousarray(lit.clip(0, 1)), face)
 
-    def _random_picture(self, rng: np.random.Generator) -> Image:
+    def _random_face(self, path: Path, rng: np.random.Generator, across: float, down: float) -> FaceBox | None:
+        """Return one of the faces of a picture that is enlarged by these factors; mostly, if it has one."""
+        if self._detector is None or rng.random() > _FACE_SHARE:
+            return None
+        if path not in self._faces:
+            image = self._decoded(path)
+            self._faces[path] = [] if image is None else self._detector.find(image)
+        faces = self._faces[path]
+        if not faces:
+            return None
+        face = faces[int(rng.integers(len(faces)))]
+        x, y = across * (face.left + face.width / 2), down * (face.top + face.height / 2)
+        return FaceBox(x, y, max(across * face.width, down * face.height))
+
+    def _random_picture(self, rng: np.random.Generator) -> tuple[Path, Image]:
         folder = self._folders[int(rng.integers(len(self._folders)))]
         while not self.unreadable.issuperset(folder):
             # Draw from unreadable files too: the sequence must not depend on which of them have been met already.
             path = folder[int(rng.integers(len(folder)))]
             image = self._decoded(path)
             if image is not None:
-                return image
+                return path, image
         raise TrainingDataError(f"none of the {len(folder)} pictures in {folder[0].parent} can be read")
 
     def _decoded(self, path: Path) -> Image | None:
@@ -129,7 +184,7 @@ def sample_pictures(paths: Sequence[Path], photos: PhotoDataset, seed: int) -> l
         raise TrainingDataError(f"--sample: {error}") from error
     rng = np.random.default_rng(seed)
     while not paths and len(samples) < 4:
-        crop = (photos.random_crop(rng) * 255).round().astype(np.uint8)
+        crop = (photos.random_crop(rng).picture * 255).round().astype(np.uint8)
         samples.append(cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
     return samples
 

@@ -8,7 +8,7 @@ artist = "Vincent van Gogh"
 year = 1889
 weight = 1.0                                # factor of its style loss
 share = 1.0                                 # how often it is drawn, relative to the others
-stability = 1.0                             # factor of its stability and noise losses
+stability = 1.0                             # factor of its stability loss
 scale = 288                                 # short side in pixels; a larger value gives larger strokes
 crop = [0.05, 0.0, 0.95, 1.0]               # left, top, right, bottom, as shares; leave out the frame
 """

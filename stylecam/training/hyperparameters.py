@@ -33,7 +33,7 @@ class LossWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameters(LossWeights):
-    """How to train a bank; kept in its metadata and in the checkpoint. The defaults are those of the shipped gallery.
+    """How to train a bank; kept in its metadata and in the checkpoint.
 
     Either `steps` or `minutes` is None; the other decides how long the run takes. With `frozen`, only the norm rows of
     the new styles are trained. `scale` is the short side of a painting in pixels, `crop` the side of the square that
@@ -45,21 +45,30 @@ class Hyperparameters(LossWeights):
     minutes: float | None = option(
         None, help="Training time.  [default: 15 with a frozen body, else 60]", minimum=0.01, maximum=100_000.0
     )
-    # Two large crops teach more than four small ones: the strokes of a whole painting do not fit into a small crop.
-    batch: int = option(2, help="Pictures per step.", minimum=1, maximum=256)
-    crop: int = option(272, help="Side of the crop that is compared, in pixels.", minimum=64, maximum=1024)
+    # One large crop teaches more than several small ones: the strokes of a whole painting do not fit into a small crop.
+    batch: int = option(1, help="Pictures per step.", minimum=1, maximum=256)
+    crop: int = option(448, help="Side of the crop that is compared, in pixels.", minimum=64, maximum=1024)
     scale: int = option(
-        288, help="Short side of the paintings, in pixels: larger means larger strokes.",
+        560, help="Short side of the paintings, in pixels: larger means larger strokes.",
         name="style_scale", parameter="scale", minimum=64, maximum=2048,
     )  # fmt: skip
-    style: float = option(2.6, help="Weight of the painting's texture.", minimum=0.0, maximum=MAX_WEIGHT)
+    style: float = option(2.0, help="Weight of the painting's strokes and forms.", minimum=0.0, maximum=MAX_WEIGHT)
+    fine: float = option(
+        0.0, help="Share of fine shapes outside of faces in the content's weight (relu2_2).",
+        minimum=0.0, maximum=MAX_WEIGHT,
+    )  # fmt: skip
+    faces: float = option(
+        0.8, help="Weight of eyes and mouths, in faces that --face-model finds.", minimum=0.0, maximum=MAX_WEIGHT
+    )
+    variation: float = option(
+        1.5, help="Weight of smoothness (total variation).", name="tv", parameter="variation",
+        minimum=0.0, maximum=MAX_WEIGHT,
+    )  # fmt: skip
     stability: float = option(
-        28.0, help="Weight of stability: strokes move with the picture.", minimum=0.0, maximum=MAX_WEIGHT
-    )
-    noise: float = option(
-        0.15, help="Weight of noise resistance: camera noise causes no flicker.", minimum=0.0, maximum=MAX_WEIGHT
-    )
-    rate: float = option(1.2e-3, help="Highest learning rate of the convolutions.", minimum=1e-8, maximum=1.0)
+        0.3, help="Weight of stability: strokes move with the picture and do not flicker.",
+        minimum=0.0, maximum=MAX_WEIGHT,
+    )  # fmt: skip
+    rate: float = option(1.5e-3, help="Highest learning rate of the convolutions.", minimum=1e-8, maximum=1.0)
     norm_rate: float = option(
         5e-3,
         help="Highest learning rate of the styles' norm rows.  [default: 0.005, with a frozen body 0.015]",
@@ -101,7 +110,7 @@ class Hyperparameters(LossWeights):
         return min(1.0, (step + 1) / self.warm_up) * (0.485 * (1 + math.cos(math.pi * done)) + 0.03)
 
     def stability_factor(self, done: float) -> float:
-        """Return the factor of `stability` and `noise`: it rises to 1 over the first quarter, when a style exists."""
+        """Return the factor of `stability`: it rises to 1 over the first quarter, when a style exists."""
         return min(1.0, done * 4)
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+_BLUR, _LEAST_CONTRAST = 17, 0.02
 
 
 class _Gram(torch.autograd.Function):
@@ -77,10 +80,33 @@ def content_loss(features: list[Tensor], target: list[Tensor], fine: float) -> T
     return relative_error(features[2], target[2]) + fine * relative_error(features[1], target[1])
 
 
+def normalized_error(features: Tensor, target: Tensor) -> Tensor:
+    """Return each picture's relative error (B values from B×C×h×w) after instance normalization.
+
+    Normalized features hold the shapes of a picture, and neither its palette nor its contrast.
+    """
+    return relative_error(F.instance_norm(features.float()), F.instance_norm(target.float()))
+
+
+def region_style_loss(features: list[Tensor], targets: list[Tensor], regions: int) -> Tensor:
+    """Return the mean `style_loss` of `regions` × `regions` equal parts of each picture, one value a picture (B)."""
+    total = torch.zeros(())
+    for row in range(regions):
+        for column in range(regions):
+            parts = [_region(layer, regions, row, column) for layer in features]
+            total = total.to(parts[0].device) + style_loss(parts, targets)
+    return total / regions**2
+
+
+def _region(features: Tensor, regions: int, row: int, column: int) -> Tensor:
+    height, width = (side // regions for side in features.shape[2:])
+    return features[:, :, row * height : (row + 1) * height, column * width : (column + 1) * width]
+
+
 def style_loss(features: list[Tensor], targets: list[Tensor]) -> Tensor:
     """Return the style loss, one value a picture (B): the relative error of the Gram matrices of `features` (B×C×h×w).
 
-    It is summed over four layers; `targets` are the Gram matrices (B×C×C) to reach there.
+    It is summed over the layers; `targets` are the Gram matrices (B×C×C) to reach there.
     """
     total = 0.0
     for layer, target in zip(features, targets, strict=True):
@@ -106,15 +132,10 @@ def stability_loss(styled: Tensor, moved: Tensor, down: int, right: int) -> Tens
     """Return how far the painting of a moved window is from the moved painting, one value a picture (B).
 
     `styled` and `moved` are B×3×n×n; the second comes from a window that lies `down` and `right` pixels further, noised
-    and relit. The whole overlap counts, the rim included, so that no frame is painted around the picture.
+    and relit. The whole overlap counts, the rim included, so that no frame is painted around the picture. The squared
+    difference is relative to the painting's own fine contrast: an absolute one would ask for timid paintings.
     """
-    return (overlap(styled, down, right) - overlap(moved, -down, -right)).square().mean((1, 2, 3))
-
-
-def noise_loss(styled: Tensor, noised: Tensor, sigma: float) -> Tensor:
-    """Return how much of a camera's noise comes through: output variance over input variance, one value a picture (B).
-
-    `styled` and `noised` (B×3×n×n) are the paintings of a picture and of the same picture with noise of deviation
-    `sigma`.
-    """
-    return (styled - noised).square().mean((1, 2, 3)) / sigma**2
+    before = overlap(styled, down, right)
+    around = F.pad(before.detach(), (_BLUR // 2,) * 4, mode="reflect")
+    contrast = (before.detach() - F.avg_pool2d(around, _BLUR, 1)).square().mean((1, 2, 3))
+    return (before - overlap(moved, -down, -right)).square().mean((1, 2, 3)) / (contrast + _LEAST_CONTRAST**2)

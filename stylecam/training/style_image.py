@@ -32,7 +32,7 @@ class StyleImage:
         crop: left, top, right and bottom of the part to learn from, as shares of the picture; leave out the frame.
         card: the title, artist, year, source and licence, as far as known.
         share: how often it is drawn, 1 for an average one.
-        stability: factor of its stability and noise losses.
+        stability: factor of its stability loss.
 
     Raises:
         TrainingDataError: weight, share, stability, scale or crop is out of range.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stylecam.training.style_image import StyleImage
     from stylecam.training.trainer import Trainer
 
-_CONFIG_OPTIONS = ("vgg", "samples", "licence", "device", "bfloat16", "install")
+_CONFIG_OPTIONS = ("vgg", "face_model", "samples", "licence", "device", "bfloat16", "install")
 _DEFAULT_MINUTES = {"frozen": 15.0, "free": 60.0}
 _DEFAULT_NORM_RATE = {"frozen": 0.015, "free": 0.005}  # norm rows that train alone need the largest steps
 
@@ -64,8 +64,8 @@ def train(
         listener: called for each step and written file, on the calling thread (see `stylecam.training.events`).
         stop: set it from another thread to end after the current step; everything is saved.
         **options: fields of `stylecam.training.hyperparameters.Hyperparameters` such as `minutes` or `style`, those of
-            `TrainingConfig` (`vgg`, `samples`, `licence`, `device`, `bfloat16`), `body` (`frozen` or `free`) and
-            `overwrite`.
+            `TrainingConfig` (`vgg`, `face_model`, `samples`, `licence`, `device`, `bfloat16`), `body` (`frozen` or
+            `free`) and `overwrite`.
 
     Raises:
         TrainingUnavailableError: PyTorch or onnx is missing; the message has the command that installs it.

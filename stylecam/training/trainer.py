@@ -6,6 +6,7 @@ are averaged, and the first process writes the files.
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,33 +21,35 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedError
-from stylecam.media.transforms import to_tensor
 from stylecam.models.grain import CELL_SIZE, Grain, kernel_radius, smooth_noise
 from stylecam.models.model import Model
 from stylecam.training import augmentation, losses, network
 from stylecam.training.bank import Bank, starting_bank, write_bank
 from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS, Checkpoint, checkpoint_path
 from stylecam.training.config import TrainingConfig
-from stylecam.training.dataset import PhotoDataset, sample_pictures
+from stylecam.training.dataset import FaceBox, PhotoDataset, sample_pictures
 from stylecam.training.device import out_of_memory_as_error, pick_bfloat16, pick_device
 from stylecam.training.distributed import ProcessGroup
 from stylecam.training.events import Event, FileSaved, Listener, StepEvent, skipping_on_error
+from stylecam.training.faces import FaceDetector
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.training.network import GRAIN, StyleNetwork
+from stylecam.training.objective import Objective
 from stylecam.training.plots import write_plot
 from stylecam.training.samples import fit_cell, write_sheet
-from stylecam.training.vgg import grams_of, load_vgg
+from stylecam.training.vgg import load_vgg
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
 
-MAX_SHIFT = 24
+MAX_SHIFT = 16
 """Most pixels by which the stability loss moves the picture.
 
-It covers more than one stride of the network, and moves a frame that is painted around the picture visibly.
+It covers the coarsest stride of a network, and moves a frame that is painted around the picture visibly.
 """
-RIM = 24
+RIM = 16
 """Pixels that the network sees around what the losses see, so that blobs in the padding do not pay."""
 _GRADIENT_CLIP = 5.0
+_AVERAGE_DECAY = 0.998
 _HISTORY_INTERVAL = 10
 
 
@@ -80,23 +83,26 @@ class Trainer:
         self._device = torch.device(pick_device(config.device, self._group.local_rank))
         self._paintings = [painting.read(hparams.scale) for painting in config.paintings]
         self._sheet, self._plot = (output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
-        self._photos = PhotoDataset(config.photos, hparams.crop + 2 * (RIM + MAX_SHIFT), (self._sheet, self._plot))
+        detector = None if config.face_model is None else FaceDetector(config.face_model)
+        side = hparams.crop + 2 * (RIM + MAX_SHIFT)
+        self._photos = PhotoDataset(config.photos, side, (self._sheet, self._plot), detector=detector)
         self._samples = [fit_cell(image) for image in sample_pictures(config.samples, self._photos, hparams.seed)]
         self._vgg = load_vgg(config.vgg).to(self._device)  # last of the inputs, because it may be downloaded
         self._vgg.use_bfloat16(pick_bfloat16(self._device, config.bfloat16))
-        self._targets = self._style_targets()
         shares = np.array([one.share for one in config.paintings])
         self._shares = shares / shares.sum()
-        self._style_weights, self._stability_weights = (
+        style_weights, self._stabilities = (
             torch.tensor(each, device=self._device)
             for each in zip(*((one.weight, one.stability) for one in config.paintings), strict=True)
         )
+        self._objective = Objective(self._vgg, self._paintings, style_weights, hparams)
         self._network: StyleNetwork = bank.network.to(self._device, memory_format=torch.channels_last)
         if hparams.frozen:
             network.train_only_new_styles(self._network, min(self._rows))
         self._trainable = [p for p in self._network.parameters() if p.requires_grad]
         self._adam = self._new_optimizer()
         self._forward: nn.Module = self._network
+        self._average = copy.deepcopy(self._network).requires_grad_(False)
         self._rng = np.random.default_rng((hparams.seed, self._group.rank) if self._group.rank else hparams.seed)
         self._step, self._elapsed_s, self._saved = 0, 0.0, False
         self._history: list[dict[str, float]] = []
@@ -193,6 +199,7 @@ class Trainer:
     def _restore(self, saved: Checkpoint, path: Path) -> None:
         """Take over weights, optimizer, progress and random state from a checkpoint."""
         self._network.load_state_dict(saved.network)
+        self._average.load_state_dict(saved.average)
         self._adam.load_state_dict(saved.optimizer)
         self._step, self._elapsed_s = saved.progress["step"], saved.progress["elapsed_s"]
         self._history, self._recent = saved.progress["history"], saved.progress["recent"]
@@ -246,8 +253,9 @@ class Trainer:
         for group in self._adam.param_groups:
             group["lr"] = group["highest"] * hparams.learning_rate_factor(self._step, done)
         window = hparams.crop + 2 * RIM
-        large = np.stack([self._photos.random_crop(self._rng) for _ in range(hparams.batch)])
-        photo = torch.from_numpy(large).to(self._device).permute(0, 3, 1, 2)  # a view: already channels last
+        crops = [self._photos.random_crop(self._rng) for _ in range(hparams.batch)]
+        large = torch.from_numpy(np.stack([crop.picture for crop in crops]))
+        photo = large.to(self._device).permute(0, 3, 1, 2)  # a view: already channels last
         which = torch.from_numpy(self._rng.choice(len(self._rows), hparams.batch, p=self._shares))
         rows = torch.tensor(self._rows)[which]
         weights = F.one_hot(rows, self._network.styles).float().to(self._device)
@@ -256,17 +264,11 @@ class Trainer:
         x = photo[:, :, MAX_SHIFT : MAX_SHIFT + window, MAX_SHIFT : MAX_SHIFT + window]
         noise = self._grain_noise(window)
         styled = self._forward(x, weights, self._grain_at(noise, window))
-        parts = self._steadiness_losses(photo, styled, weights, self._stability_weights[which], noise, done)
-        top, left = (int(v) for v in self._rng.integers(RIM // 3, 2 * RIM - RIM // 3 + 1, size=2))
+        parts = {"stability": self._stability_loss(photo, styled, weights, self._stabilities[which], noise, done)}
+        top, left = (int(v) for v in self._rng.integers(RIM // 2, RIM + RIM // 2 + 1, size=2))
         x, styled = (t[:, :, top : top + hparams.crop, left : left + hparams.crop] for t in (x, styled))
-        features = self._vgg(styled)
-        with torch.no_grad():
-            target = self._vgg(x, taps=3)
-        content = losses.content_loss(features, target, hparams.fine).mean()
-        style = losses.style_loss(features, [grams[which] for grams in self._targets])
-        parts["content"] = hparams.content * content
-        parts["style"] = hparams.style * (style * self._style_weights[which]).mean()
-        parts["variation"] = hparams.variation * losses.variation_loss(styled)
+        faces = [_within(crop.face, MAX_SHIFT + left, MAX_SHIFT + top) for crop in crops]
+        parts |= self._objective.measure(styled, x, which, faces, self._rng)
         total = sum(parts.values(), torch.zeros((), device=self._device))
 
         self._adam.zero_grad()
@@ -279,7 +281,18 @@ class Trainer:
                 "again with --overwrite and a lower --rate or lower weights" + self._last_checkpoint("")
             )
         self._adam.step()
+        self._average_weights()
         return {"total": total.item(), **{name: part.item() for name, part in parts.items()}}
+
+    @torch.no_grad()
+    def _average_weights(self) -> None:
+        """Move the averaged weights, which are what is written, towards the present ones: slowly, once there are some.
+
+        They paint as the network does over the last some hundred steps, without the last step's chance.
+        """
+        decay = min(_AVERAGE_DECAY, (self._step + 1) / (self._step + 20))
+        for average, parameter in zip(self._average.parameters(), self._network.parameters(), strict=True):
+            average.lerp_(parameter, 1 - decay)
 
     def _grain_noise(self, window: int) -> Grain:
         """Return white noise for the grain of a batch, large enough for every shift of the stability loss."""
@@ -294,36 +307,27 @@ class Trainer:
         moved = smooth_noise(noise, cells, cells, y, x, self._network.deviations)
         return torch.from_numpy(moved).to(self._device)
 
-    def _steadiness_losses(
+    def _stability_loss(
         self, photo: Tensor, styled: Tensor, weights: Tensor, factors: Tensor, noise: Grain, done: float
-    ) -> dict[str, Tensor]:
-        """Return the stability loss in even steps and the noise loss in odd ones, each counted twice.
+    ) -> Tensor:
+        """Return the stability loss in even steps, counted twice, and zero in odd ones.
 
-        So a step needs one more painting, and not two.
+        The window moves, or in every fourth step only its noise changes. The grain stays in place as it does in a call,
+        or moves with the picture.
         """
         hparams, window = self._hyperparameters, styled.shape[-1]
-        factor = 2 * hparams.stability_factor(done)
-        parts = {"stability": styled.new_zeros(()), "noise": styled.new_zeros(())}
-        if self._step % 2 == 0 and hparams.stability:
-            down, right = (int(v) for v in self._rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, size=2))
-            top, left = MAX_SHIFT + down, MAX_SHIFT + right
-            moved = photo[:, :, top : top + window, left : left + window]
-            grain = self._grain_at(noise, window, down, right)
-            repainted = self._forward(augmentation.relight_and_add_noise(moved, self._rng), weights, grain)
-            error = losses.stability_loss(styled, repainted, down, right)
-            parts["stability"] = hparams.stability * factor * (factors * error).mean()
-        elif self._step % 2 and hparams.noise:
-            still = photo[:, :, MAX_SHIFT : MAX_SHIFT + window, MAX_SHIFT : MAX_SHIFT + window]
-            noised = augmentation.add_noise(still, self._rng)
-            repainted = self._forward(noised, weights, self._grain_at(noise, window))
-            error = losses.noise_loss(styled, repainted, augmentation.NOISE)
-            parts["noise"] = hparams.noise * factor * (factors * error).mean()
-        return parts
-
-    def _style_targets(self) -> list[Tensor]:
-        """Return the Gram matrices of all paintings: one P×C×C tensor for each layer."""
-        grams = [grams_of(self._vgg, torch.from_numpy(to_tensor(image))) for image in self._paintings]
-        return [torch.cat(layer) for layer in zip(*grams, strict=True)]
+        if self._step % 2 or not hparams.stability:
+            return styled.new_zeros(())
+        down, right = (int(v) for v in self._rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, size=2))
+        carried = self._rng.random() < 0.5
+        if self._step % 8 == 0:
+            down = right = 0
+        top, left = MAX_SHIFT + down, MAX_SHIFT + right
+        moved = photo[:, :, top : top + window, left : left + window]
+        grain = self._grain_at(noise, window, *((down, right) if carried else (0, 0)))
+        repainted = self._forward(augmentation.relight_and_add_noise(moved, self._rng), weights, grain)
+        error = losses.stability_loss(styled, repainted, down, right)
+        return 2 * hparams.stability * hparams.stability_factor(done) * (factors * error).mean()
 
     def _record(self, values: dict[str, float]) -> None:
         self._recent.append(values)
@@ -351,12 +355,14 @@ class Trainer:
             return
         checkpoint = checkpoint_path(self._output)
         with self._failing_with_advice(checkpoint):
-            Checkpoint(plan, progress, net.state_dict(), self._adam.state_dict()).save(checkpoint)
+            Checkpoint(plan, progress, net.state_dict(), self._adam.state_dict(), self._average.state_dict()).save(
+                checkpoint
+            )
         self._saved = True
         self._report(FileSaved("checkpoint", checkpoint))
         recipe = {**self._hyperparameters.as_dict(), "trained_steps": self._step}
         with self._failing_with_advice(self._output):
-            write_bank(self._output, Bank(net, {**self._bank.metadata, "recipe": json.dumps(recipe)}))
+            write_bank(self._output, Bank(self._average, {**self._bank.metadata, "recipe": json.dumps(recipe)}))
         self._report(FileSaved("bank", self._output))
 
     def _bank_is_current(self) -> bool:
@@ -371,7 +377,7 @@ class Trainer:
             return
         pairs = list(zip(self._rows, self._paintings, strict=True))
         with skipping_on_error(self._sheet, self._report):
-            write_sheet(self._sheet, self._network, self._samples, pairs)
+            write_sheet(self._sheet, self._average, self._samples, pairs)
             self._report(FileSaved("sheet", self._sheet))
         with skipping_on_error(self._plot, self._report):
             if write_plot(self._plot, self._history):
@@ -393,6 +399,11 @@ class Trainer:
         if not self._saved:
             return "; nothing was saved yet"
         return f"; the last good checkpoint is {checkpoint_path(self._output)}{use}"
+
+
+def _within(face: FaceBox | None, left: int, top: int) -> FaceBox | None:
+    """Return `face` as it lies in a part that begins at `left`, `top`."""
+    return None if face is None else FaceBox(face.x - left, face.y - top, face.side)
 
 
 def _memory_advice(hparams: Hyperparameters) -> str:

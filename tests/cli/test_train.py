@@ -91,7 +91,7 @@ def test_it_trains_installs_and_tells_what_it_made(words: list[str], capsys: pyt
     assert run_command_line([*words, "--json", "--install"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["styles"], result["steps"], result["stopped_early"]) == (["one", "two"], 3, False)
-    assert set(result["losses"]) == {"total", "stability", "noise", "content", "style", "variation"}
+    assert set(result["losses"]) == {"total", "stability", "faces", "content", "style", "variation"}
     assert Path(result["installed"]).read_bytes() == Path(result["bank"]).read_bytes()
     assert run_command_line(["styles", "--json"]) == 0
     assert {"bank/one", "bank/two"} <= {card["full_name"] for card in json.loads(capsys.readouterr().out)}
@@ -294,7 +294,7 @@ def test_the_defaults_are_those_of_the_recipe() -> None:
     recipe = Hyperparameters(steps=1).as_dict()
     given = {option.name: option.default for option in train_module.command.params if option.name in recipe}
     told = {name: value for name, value in given.items() if isinstance(value, int | float)}
-    assert {"style", "stability", "noise", "rate", "batch"} <= set(told)
+    assert {"style", "stability", "faces", "rate", "batch"} <= set(told)
     assert told == {name: recipe[name] for name in told}
 
 

@@ -32,3 +32,17 @@ def test_the_light_changes_a_little_and_randomly() -> None:
         for seed in range(20)
     ]
     assert 0.01 < max(means) - min(means) < 0.1
+
+
+@pytest.mark.parametrize("away", [None, (10.0, 32.0), (32.0, 60.0)])
+def test_a_wall_covers_a_part_of_the_picture_away_from_the_face(away: tuple[float, float] | None) -> None:
+    for seed in range(5):
+        picture = np.random.default_rng(seed).random((64, 64, 3), dtype=np.float32)
+        before = picture.copy()
+        augmentation.with_wall(picture, np.random.default_rng(seed), away)
+        changed = np.abs(picture - before).max(2) > 0.02
+        assert 0.1 < changed.mean() < 0.75
+        assert picture.min() >= 0
+        assert picture.max() <= 1
+        rough = np.abs(np.diff(picture, axis=1)).mean(2)
+        assert np.median(rough[changed[:, 1:]]) < 0.05  # it is plain

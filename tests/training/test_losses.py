@@ -85,9 +85,33 @@ def test_half_precision_changes_the_losses_by_less_than_a_percent() -> None:
         assert torch.allclose(loss(found.bfloat16(), expected.bfloat16()), loss(found, expected), rtol=0.01)
 
 
-def test_the_noise_loss_is_one_for_noise_that_passes_unchanged() -> None:
-    picture = torch.full((1, 3, 64, 64), 0.5)
-    noise = 0.01 * torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
-    assert losses.noise_loss(picture, picture + noise, 0.01).item() == pytest.approx(1, rel=0.05)
-    assert losses.noise_loss(picture, picture + noise / 2, 0.01).item() == pytest.approx(0.25, rel=0.05)
-    assert losses.noise_loss(picture, picture, 0.01) == 0
+def test_the_stability_loss_is_relative_to_the_contrast_of_the_painting() -> None:
+    generator = torch.Generator().manual_seed(0)
+    bold, change = torch.rand(1, 3, 64, 64, generator=generator), torch.rand(1, 3, 64, 64, generator=generator)
+    loud = losses.stability_loss(bold, bold + 0.1 * change, 0, 0).item()
+    calm = losses.stability_loss(0.5 * bold, 0.5 * bold + 0.05 * change, 0, 0).item()
+    assert calm == pytest.approx(loud, rel=0.03)  # half the contrast and half the change
+    assert losses.stability_loss(bold, bold, 0, 0) == 0
+
+
+def test_normalized_content_ignores_palette_and_contrast_and_sees_shapes() -> None:
+    features = maps(0)[0]
+    assert losses.normalized_error(3 * features + 2, features).tolist() == pytest.approx([0, 0], abs=1e-4)
+    assert losses.normalized_error(features.flip(3), features).min() > 0.5
+
+
+def test_the_style_of_regions_is_that_of_the_whole_where_all_are_alike() -> None:
+    tile = torch.rand(2, 4, 8, 8)
+    features = [tile.repeat(1, 1, 2, 2)]
+    targets = [losses.gram(torch.rand(2, 4, 8, 8))]
+    assert torch.allclose(
+        losses.region_style_loss(features, targets, 2), losses.style_loss(features, targets), rtol=1e-4
+    )
+
+
+def test_an_empty_region_costs_style_though_the_whole_has_it() -> None:
+    busy, empty = torch.rand(1, 4, 8, 8), torch.zeros(1, 4, 8, 8)
+    features = [torch.cat([2**0.5 * busy, empty], 3)]
+    targets = [losses.gram(busy)]
+    assert losses.style_loss(features, targets).item() == pytest.approx(0, abs=1e-5)
+    assert losses.region_style_loss(features, targets, 2).item() > 0.4

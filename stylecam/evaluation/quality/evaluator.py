@@ -19,7 +19,7 @@ from stylecam.evaluation.macs import gmac
 from stylecam.evaluation.progress import EvaluationStoppedError, ProgressCallback, ProgressMeter
 from stylecam.evaluation.quality import speed, temporal, texture
 from stylecam.evaluation.quality.config import EvaluationConfig, find_clips
-from stylecam.evaluation.quality.faces import FaceDetector
+from stylecam.evaluation.quality.faces import count_found_again
 from stylecam.evaluation.quality.gatys_baseline import GatysBaseline, run_gatys_baseline
 from stylecam.evaluation.quality.losses import ObjectiveWeights, PerceptualLosses
 from stylecam.evaluation.quality.model_runner import ModelRunner, StyleFunction
@@ -32,6 +32,7 @@ from stylecam.models.card import metadata_with
 from stylecam.models.model import Model
 from stylecam.stylize.sample_grid import write_sample_grid
 from stylecam.training.device import pick_device
+from stylecam.training.faces import FaceDetector
 from stylecam.training.style_image import StyleImage
 from stylecam.training.vgg import load_vgg
 from stylecam.utils import resources
@@ -173,7 +174,7 @@ class Evaluator:
         for photo in self._photos:
             faces = detector.find(photo.frame)
             for style in self._styles if faces else ():
-                found = detector.found_again(faces, self._paint(style)(photo.frame))
+                found = count_found_again(detector, faces, self._paint(style)(photo.frame))
                 style.faces.append(FaceCount(len(faces), found))
                 self._meter.add(0, f"{style.label}: faces of {photo.path.name}")
 

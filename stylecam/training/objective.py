@@ -1,0 +1,133 @@
+"""What a network's painting is asked for: content, style at two scales and in every region, and readable faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own custom)
+from torch import Tensor
+
+from stylecam.media.frame import Image
+from stylecam.media.transforms import to_tensor
+from stylecam.training import losses
+from stylecam.training.dataset import FaceBox
+from stylecam.training.hyperparameters import Hyperparameters
+from stylecam.training.vgg import VggFeatures, grams_of
+
+FINE_LAYERS, LARGE_LAYERS = slice(0, 3), slice(1, 4)
+"""Layers whose Gram matrices count at full and at half size."""
+REGIONS = 2
+"""The half-size picture is split into so many rows and columns, each of which is asked for the style."""
+_FINE_SHARE = 3 / 7
+_DEEP_CONTENT = 0.2
+_FACE_SIDES = 48, 208
+_FACE_MARGIN = 1.2
+
+
+class Targets(NamedTuple):
+    """The Gram matrices of all paintings, P×C×C for each layer, at full and at half size."""
+
+    fine: list[Tensor]
+    large: list[Tensor]
+
+
+class Objective:
+    """Computes the losses of a batch of paintings, except for their steadiness.
+
+    The style is asked for at full size in a random part of the picture, and at half size in each of its quarters: a
+    Gram matrix of the whole would be satisfied by the busy half of a webcam picture and leave the wall plain. The
+    content is compared at half size, instance-normalized, so that palette and contrast are the painting's. Faces alone
+    are compared at full size too.
+
+    Args:
+        vgg: the perceptual network.
+        paintings: the styles, H×W×3 uint8 BGR, at the size at which their strokes are to be learned.
+        weights: the factor of each painting's style loss.
+        hyperparameters: the weights of the losses.
+    """
+
+    def __init__(
+        self, vgg: VggFeatures, paintings: Sequence[Image], weights: Tensor, hyperparameters: Hyperparameters
+    ) -> None:
+        self._vgg, self._weights, self._hyperparameters = vgg, weights, hyperparameters
+        whole = [torch.from_numpy(to_tensor(painting)) for painting in paintings]
+        self._targets = Targets(
+            _stacked([grams_of(vgg, picture)[FINE_LAYERS] for picture in whole]),
+            _stacked([grams_of(vgg, F.avg_pool2d(picture, 2))[LARGE_LAYERS] for picture in whole]),
+        )
+
+    def measure(
+        self,
+        styled: Tensor,
+        photo: Tensor,
+        which: Tensor,
+        faces: Sequence[FaceBox | None],
+        rng: np.random.Generator,
+    ) -> dict[str, Tensor]:
+        """Return each loss, weighted, as one number.
+
+        Args:
+            styled: the paintings, B×3×n×n RGB 0..1.
+            photo: what they are of, the same shape.
+            which: for each, the number of its style among the paintings.
+            faces: for each, a face in it, or None.
+            rng: chooses the part that is compared at full size.
+        """
+        hparams = self._hyperparameters
+        half = self._vgg(F.avg_pool2d(styled, 2))
+        with torch.no_grad():
+            expected = self._vgg(F.avg_pool2d(photo, 2))
+        content = losses.normalized_error(half[2], expected[2])
+        content = content + _DEEP_CONTENT * losses.normalized_error(half[3], expected[3])
+        if hparams.fine:
+            content = content + hparams.fine * losses.normalized_error(half[1], expected[1])
+        fine = self._vgg(_random_part(styled, rng), taps=3)
+        style = losses.style_loss(fine, [grams[which] for grams in self._targets.fine])
+        large = [grams[which] for grams in self._targets.large]
+        style = style + losses.region_style_loss(half[LARGE_LAYERS], large, REGIONS)
+        parts = {
+            "content": hparams.content * content.mean(),
+            "style": hparams.style * (style * self._weights[which]).mean(),
+            "variation": hparams.variation * losses.variation_loss(styled),
+        }
+        if hparams.faces:
+            parts["faces"] = hparams.faces * self._faces(styled, photo, faces)
+        return parts
+
+    def _faces(self, styled: Tensor, photo: Tensor, faces: Sequence[FaceBox | None]) -> Tensor:
+        """Return the error within the face of each picture that has one, averaged over all pictures."""
+        total = styled.new_zeros(())
+        for number, face in enumerate(faces):
+            if face is None:
+                continue
+            found, expected = (_around(pictures[number : number + 1], face) for pictures in (styled, photo))
+            features = self._vgg(found, taps=3)
+            with torch.no_grad():
+                target = self._vgg(expected, taps=3)
+            for layer in (1, 2):
+                total = total + losses.normalized_error(features[layer], target[layer]).sum()
+        return total / len(faces)
+
+
+def _stacked(grams: Sequence[list[Tensor]]) -> list[Tensor]:
+    return [torch.cat(layer) for layer in zip(*grams, strict=True)]
+
+
+def _random_part(styled: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return a random square part of each picture; on a grid of 8 pixels, as the layers pool."""
+    side = styled.shape[-1]
+    part = max(16, int(side * _FINE_SHARE) // 8 * 8)
+    top, left = (int(value) * 8 for value in rng.integers(0, (side - part) // 8 + 1, size=2))
+    return styled[:, :, top : top + part, left : left + part]
+
+
+def _around(picture: Tensor, face: FaceBox) -> Tensor:
+    """Return the square of 1×3×n×n `picture` around `face`, its side a multiple of 16."""
+    least, most = _FACE_SIDES
+    length = picture.shape[-1]
+    side = min(int(np.clip(_FACE_MARGIN * face.side, least, most)), length) // 16 * 16
+    left, top = (int(np.clip(middle - side / 2, 0, length - side)) for middle in (face.x, face.y))
+    return picture[:, :, top : top + side, left : left + side]

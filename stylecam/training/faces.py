@@ -64,4 +64,9 @@ class FaceDetector:
         self._detector.setInputSize((width, height))
         rows = self._detector.detect(image)[1]
         found = [] if rows is None else rows
-        return [Face(*map(float, row[:4]), row[4:14].reshape(5, 2)) for row in found if row[3] >= _MIN_HEIGHT_PX]
+        return [_face(row) for row in found if row[3] >= _MIN_HEIGHT_PX]
+
+
+def _face(row: npt.NDArray[np.float32]) -> Face:
+    left, top, width, height = map(float, row[:4])
+    return Face(left, top, width, height, row[4:14].reshape(5, 2))

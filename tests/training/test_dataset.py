@@ -144,11 +144,11 @@ def test_most_crops_are_made_for_a_face_and_say_where_it_is(tmp_path: Path) -> N
     crops = [photos.random_crop(source) for _ in range(60)]
     faces = [crop for crop in crops if crop.face is not None]
     assert 30 < len(faces) < 55
-    for picture, face in faces:
+    for crop, face in faces:
         assert face is not None
         assert 0 <= face.x < 64
         assert 0 <= face.y < 64
-        assert picture[int(face.y), int(face.x)].mean() > picture.mean()  # the bright place
+        assert crop[int(face.y), int(face.x)].mean() > crop.mean()  # the bright place
 
 
 def test_without_a_detector_no_crop_has_a_face(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Hide the user's environment variables, config file and styles; return the path of an empty config file."""
     home = tmp_path / "home"
     (home / "styles").mkdir(parents=True)
+    (home / "running").mkdir(mode=0o700)
     for name in [name for name in os.environ if name.startswith("STYLECAM_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(paths, "config_file", lambda: home / "config.toml")

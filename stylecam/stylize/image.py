@@ -223,19 +223,20 @@ class Stylist:
         return np.concatenate([means.mean(0), variances.mean(0) + means.var(0)])
 
     def _measure(self, image: Image) -> NormStatistics:
-        session = self._session(self._norms.measuring_model(), _padded(image))
-        figures = session.run(to_tensor(_window(image, *_everything(image))), self.mix.weights)
+        size = self._padded_size(image)
+        session = self._session(self._norms.measuring_model(), size)
+        figures = session.run(to_tensor(_window(image, *_everything(size))), self.mix.weights)
         return np.array(figures, np.float32).reshape(-1)
 
     def _whole(self, model: Model, image: Image) -> Image:
-        size = _padded(image)
-        painted = self._session(model, size).stylize(_window(image, *_everything(image)), self.mix.weights)
+        size = self._padded_size(image)
+        painted = self._session(model, size).stylize(_window(image, *_everything(size)), self.mix.weights)
         height, width = image.shape[:2]
         return np.ascontiguousarray(painted[PADDING : PADDING + height, PADDING : PADDING + width])
 
     def _in_tiles(self, model: Model, image: Image, report: Progress) -> Image:
         """Stylize `image` by a network of fixed statistics; tiles agree where they meet, so a plain cut is enough."""
-        size, (height, width) = _padded(image), image.shape[:2]
+        size, (height, width) = self._padded_size(image), image.shape[:2]
         rows, columns = spans(size.height, TILE_SIDE, TILE_MARGIN), spans(size.width, TILE_SIDE, TILE_MARGIN)
         session = self._engine.session(model, columns[0].end, rows[0].end)
         painted = np.empty_like(image, order="C")
@@ -250,6 +251,11 @@ class Stylist:
                 done += 1
                 report(done / (len(rows) * len(columns)))
         return painted
+
+    def _padded_size(self, image: Image) -> Size:
+        """Return the size of `image` with its padding, both sides multiples of the network's alignment."""
+        cell = self.mix.model.alignment
+        return Size(*(-(-(side + 2 * PADDING) // cell) * cell for side in (image.shape[1], image.shape[0])))
 
     def _session(self, model: Model, size: Size) -> InferenceSession:
         return self._sessions.get(model, size.width, size.height)
@@ -317,14 +323,7 @@ def _places(length: int, window: int, end: int) -> list[int]:
     return [int(number * part + end * (part - window)) for number in range(SAMPLE_GRID)]
 
 
-def _padded(image: Image) -> Size:
-    """Return the size of `image` with its padding, both sides multiples of 16, the coarsest alignment of a network."""
-    height, width = image.shape[:2]
-    return Size(*(-(-(side + 2 * PADDING) // 16) * 16 for side in (width, height)))
-
-
-def _everything(image: Image) -> tuple[Span, Span]:
-    size = _padded(image)
+def _everything(size: Size) -> tuple[Span, Span]:
     return Span(0, size.height, 0, size.height), Span(0, size.width, 0, size.width)
 
 
@@ -339,11 +338,11 @@ def _window(image: Image, row: Span, column: Span) -> Image:
 
 
 def spans(length: int, tile: int, margin: int) -> tuple[Span, ...]:
-    """Cut an axis of `length` into tiles that overlap; `length`, `tile` and `margin` are multiples of 16.
+    """Cut an axis of `length` into tiles that overlap.
 
-    All are `tile` long (or a single one is as long as the axis) and start at multiples of 16, as strided networks need
-    it. What is kept of each lies at least `margin` from its ends, except at the ends of the axis, and covers the axis
-    exactly once.
+    `length`, `tile` and `margin` are multiples of the network's alignment. All tiles are `tile` long (or a single one
+    is as long as the axis) and start at such multiples, as strided networks need it. What is kept of each lies at least
+    `margin` from its ends, except at the ends of the axis, and covers the axis exactly once.
     """
     if length <= tile:
         return (Span(0, length, 0, length),)

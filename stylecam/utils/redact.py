@@ -9,6 +9,8 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20})://(\S*)")
 _QUERY = re.compile(
     r"([?&;][^=&;\s]*(?:token|pass|pwd|key|secret|sig|auth|streamid)[^=&;\s]*=)[^&;#\s]*", re.IGNORECASE
 )
+_EXAMPLE = "HOST/APP/KEY"
+"""Messages name this address as an example; there is nothing to hide in it."""
 _STREAM_KEY_SCHEMES = ("rtmp", "rtmps", "rtmpt", "rtmpe", "rtmpte", "rtmpts")
 
 
@@ -28,7 +30,7 @@ def _redact_url(match: re.Match[str]) -> str:
     user, at, tail = rest.rpartition("@")
     if at and ("@" in host or ":" in host):
         rest = f"{HIDDEN}@{tail}" if user else rest
-    if scheme in _STREAM_KEY_SCHEMES:
+    if scheme in _STREAM_KEY_SCHEMES and rest.rstrip(",;.") != _EXAMPLE:
         server, slash, path = rest.partition("/")
         application, more, _ = path.partition("/")
         if more:

@@ -66,13 +66,13 @@ def test_a_folder_with_a_bad_picture(photo: Path, tmp_path: Path, capsys: pytest
     assert (tmp_path / "out" / "deep" / "photo.png").is_file()
 
 
-class Piped:
-    def __init__(self, data: bytes = b"") -> None:
-        self.buffer = io.BytesIO(data)
+def piped(data: bytes = b"") -> io.TextIOWrapper:
+    """Return a standard stream whose bytes are in memory."""
+    return io.TextIOWrapper(io.BytesIO(data))
 
 
 def test_from_standard_input_to_standard_output(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given, made = Piped(photo.read_bytes()), Piped()
+    given, made = piped(photo.read_bytes()), piped()
     monkeypatch.setattr(sys, "stdin", given)
     monkeypatch.setattr(sys, "stdout", made)
     assert run_command_line(["image", "-", "-o", "-", "--max-size", "32"]) == 0
@@ -83,14 +83,14 @@ def test_from_standard_input_to_standard_output(photo: Path, monkeypatch: pytest
 def test_from_standard_input_to_a_file(
     photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", Piped(photo.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", piped(photo.read_bytes()))
     assert run_command_line(["image", "-", "-o", str(tmp_path / "out.png"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["painted"][0]["size"] == [64, 48]
     assert (tmp_path / "out.png").is_file()
 
 
 def test_from_standard_input_to_a_new_folder(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", Piped(photo.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", piped(photo.read_bytes()))
     assert run_command_line(["image", "-", "-o", str(tmp_path / "new")]) == 0
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["stdin.png"]
 

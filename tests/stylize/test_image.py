@@ -79,11 +79,12 @@ def test_tiles_with_frozen_norms_match_the_untiled_result(
 def test_no_seam_shows_where_tiles_meet(photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch) -> None:
     use_small_tiles(monkeypatch)
     progress: list[float] = []
-    result = Stylist(mix, engine="opencv")(photo, progress.append).astype(np.float32)
+    stylist = Stylist(mix, engine="opencv")
+    result = stylist(photo, progress.append).astype(np.float32)
     assert len(progress) == 13
     assert progress == sorted(progress)
     steps = np.abs(np.diff(result, axis=1)).mean((0, 2))
-    columns = spans(image_module._padded(photo).width, image_module.TILE_SIDE, image_module.TILE_MARGIN)
+    columns = spans(stylist._padded_size(photo).width, image_module.TILE_SIDE, image_module.TILE_MARGIN)
     for at in (span.last - image_module.PADDING - 1 for span in columns[:-1]):
         alike = np.delete(
             steps[at % 8 :: 8], at // 8

@@ -76,7 +76,7 @@ def test_from_standard_input_to_standard_output(photo: Path, monkeypatch: pytest
     monkeypatch.setattr(sys, "stdin", given)
     monkeypatch.setattr(sys, "stdout", made)
     assert run_command_line(["image", "-", "-o", "-", "--max-size", "32"]) == 0
-    painted = Pillow.open(made.buffer)
+    painted = Pillow.open(io.BytesIO(made.buffer.getvalue()))  # type: ignore[attr-defined]
     assert (painted.format, painted.size) == ("PNG", (32, 24))
 
 

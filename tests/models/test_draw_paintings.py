@@ -55,8 +55,9 @@ def test_each_painting_has_colors_of_its_own(drawn: Path) -> None:
 
 
 def test_a_painting_is_always_the_same(program: ModuleType, drawn: Path) -> None:
-    again = program.draw("woodcut")
-    assert np.array_equal(again, cv2.imread(str(drawn / "woodcut.png")))
+    before = cv2.imread(str(drawn / "woodcut.png"))
+    assert before is not None
+    assert np.array_equal(program.draw("woodcut"), before)
 
 
 def test_without_a_folder_it_says_how_it_is_used() -> None:

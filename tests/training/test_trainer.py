@@ -395,7 +395,7 @@ def cut_off(path: Path) -> None:
 
 
 def other_pickle(path: Path) -> None:
-    torch.save({"form": 2, "plan": "{}", "progress": "{}", "network": {}, "optimizer": {}}, path)
+    torch.save({"form": 3, "plan": "{}", "progress": "{}", "network": {}, "optimizer": {}, "average": {}}, path)
 
 
 def other_plan(path: Path) -> None:
@@ -419,6 +419,19 @@ def test_a_damaged_checkpoint_is_an_error_of_one_line(tmp_path: Path, damage: Ca
     with pytest.raises(TrainingDataError, match="checkpoint") as caught:
         Trainer.resume(out)
     assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_older_losses_names_the_way_on(tmp_path: Path) -> None:
+    torch.save({"form": 2, "plan": "{}", "progress": "{}", "network": {}, "optimizer": {}}, tmp_path / "a.checkpoint")
+    with pytest.raises(TrainingDataError, match=r"go on from its bank: --from .*a\.onnx --body free"):
+        Trainer.resume(tmp_path / "a.onnx")
+
+
+def test_the_bank_holds_the_averaged_weights(tmp_path: Path) -> None:
+    out = train(tmp_path, steps=3, rate=0.05)
+    saved, written = Checkpoint.load(checkpoint_path(out)), read_bank(out).network.state_dict()
+    assert all(torch.equal(written[name], value) for name, value in saved.average.items())
+    assert not torch.allclose(saved.network["h4.c.weight"], saved.average["h4.c.weight"], atol=1e-3)
 
 
 def test_a_run_killed_before_its_final_bank_was_written_writes_it_when_resumed(tmp_path: Path) -> None:
@@ -456,7 +469,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[object, ...]:
             return (Path.touch, (tmp_path / "trapped",))
 
-    torch.save({"form": 2, "plan": Trap()}, tmp_path / "bank.checkpoint")
+    torch.save({"form": 3, "plan": Trap()}, tmp_path / "bank.checkpoint")
     with pytest.raises(TrainingDataError):
         Trainer.resume(tmp_path / "bank.onnx")
     assert not (tmp_path / "trapped").exists()

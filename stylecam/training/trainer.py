@@ -21,7 +21,6 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedError
-from stylecam.models.grain import CELL_SIZE, Grain, kernel_radius, smooth_noise
 from stylecam.models.model import Model
 from stylecam.training import augmentation, losses, network
 from stylecam.training.bank import Bank, starting_bank, write_bank
@@ -33,7 +32,8 @@ from stylecam.training.distributed import ProcessGroup
 from stylecam.training.events import Event, FileSaved, Listener, StepEvent, skipping_on_error
 from stylecam.training.faces import FaceDetector
 from stylecam.training.hyperparameters import Hyperparameters
-from stylecam.training.network import GRAIN, StyleNetwork
+from stylecam.training.moving_grain import MovingGrain
+from stylecam.training.network import StyleNetwork
 from stylecam.training.objective import Objective
 from stylecam.training.plots import write_plot
 from stylecam.training.samples import fit_cell, write_sheet
@@ -262,9 +262,9 @@ class Trainer:
         which = which.to(self._device)
 
         x = photo[:, :, MAX_SHIFT : MAX_SHIFT + window, MAX_SHIFT : MAX_SHIFT + window]
-        noise = self._grain_noise(window)
-        styled = self._forward(x, weights, self._grain_at(noise, window))
-        parts = {"stability": self._stability_loss(photo, styled, weights, self._stabilities[which], noise, done)}
+        grain = MovingGrain(self._network, hparams.batch, window, MAX_SHIFT, self._rng)
+        styled = self._forward(x, weights, grain.at())
+        parts = {"stability": self._stability_loss(photo, styled, weights, self._stabilities[which], grain, done)}
         top, left = (int(v) for v in self._rng.integers(RIM // 2, RIM + RIM // 2 + 1, size=2))
         x, styled = (t[:, :, top : top + hparams.crop, left : left + hparams.crop] for t in (x, styled))
         faces = [_within(crop.face, MAX_SHIFT + left, MAX_SHIFT + top) for crop in crops]
@@ -294,21 +294,8 @@ class Trainer:
         for average, parameter in zip(self._average.parameters(), self._network.parameters(), strict=True):
             average.lerp_(parameter, 1 - decay)
 
-    def _grain_noise(self, window: int) -> Grain:
-        """Return white noise for the grain of a batch, large enough for every shift of the stability loss."""
-        radius = kernel_radius(self._network.deviations)
-        cells = window // CELL_SIZE + 2 * (radius + MAX_SHIFT // CELL_SIZE)
-        return self._rng.standard_normal((self._hyperparameters.batch, GRAIN, cells, cells), dtype=np.float32)
-
-    def _grain_at(self, noise: Grain, window: int, down: int = 0, right: int = 0) -> Tensor:
-        """Return the grain of pictures of `window`² pixels, moved by so many pixels: it moves with the picture."""
-        cells = window // CELL_SIZE
-        y, x = ((MAX_SHIFT + shift) / CELL_SIZE for shift in (down, right))
-        moved = smooth_noise(noise, cells, cells, y, x, self._network.deviations)
-        return torch.from_numpy(moved).to(self._device)
-
     def _stability_loss(
-        self, photo: Tensor, styled: Tensor, weights: Tensor, factors: Tensor, noise: Grain, done: float
+        self, photo: Tensor, styled: Tensor, weights: Tensor, factors: Tensor, grain: MovingGrain, done: float
     ) -> Tensor:
         """Return the stability loss in even steps, counted twice, and zero in odd ones.
 
@@ -324,8 +311,8 @@ class Trainer:
             down = right = 0
         top, left = MAX_SHIFT + down, MAX_SHIFT + right
         moved = photo[:, :, top : top + window, left : left + window]
-        grain = self._grain_at(noise, window, *((down, right) if carried else (0, 0)))
-        repainted = self._forward(augmentation.relight_and_add_noise(moved, self._rng), weights, grain)
+        noised = augmentation.relight_and_add_noise(moved, self._rng)
+        repainted = self._forward(noised, weights, grain.at(down, right) if carried else grain.at())
         error = losses.stability_loss(styled, repainted, down, right)
         return 2 * hparams.stability * hparams.stability_factor(done) * (factors * error).mean()
 

@@ -260,7 +260,8 @@ def _loss_cells(style: StyleMetrics, loss: PerceptualLoss | None) -> list[str]:
 def _marks(report: QualityReport) -> Table:
     table = _table(
         "Marks and faces",
-        "style", "large forms", "worst", "marks, levels", "painting's", "boldness", "repetition", "faces found", "of",
+        "style", "large forms", "worst", "marks, levels", "painting's", "boldness", "repetition", "wavelength",
+        "faces found", "of",
     )  # fmt: skip
     for style in report.styles:
         wall, forms, faces = style.wall, style.large_forms, style.faces_found
@@ -270,11 +271,13 @@ def _marks(report: QualityReport) -> Table:
         cells += ["" if value is None else f"{value:.1f}" for value in marks]
         shares = (wall.boldness, wall.repetition) if wall else (None, None)
         cells += ["" if value is None else f"{value:.2f}" for value in shares]
+        cells.append(f"{wall.wavelength:.1f}" if wall else "")
         cells += ["", ""] if faces is None else [f"{faces:.0%}", str(sum(one.shown for one in style.faces))]
         table.add_row(*map(Text, cells))
     table.caption = (
         "large forms: relative error of relu4_3's Gram matrix at half size; marks: contrast at wavelengths of 16 to\n"
-        "128 pixels on a painted plain wall; boldness: as a share of the painting's; repetition: 1 is a regular pattern"
+        "128 pixels on a painted plain wall; boldness: as a share of the painting's; repetition: 1 is a regular\n"
+        "pattern; wavelength: the mean size of these marks in pixels"
     )
     return table
 

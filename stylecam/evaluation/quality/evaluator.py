@@ -164,7 +164,8 @@ class Evaluator:
             painting = None
             if style.painting is not None:
                 painting = texture.mark_contrast(style.painting.read(temporal.SIZE.height))
-            style.wall = WallMarks(texture.mark_contrast(painted), painting, texture.repetition(painted))
+            contrast, wavelength = texture.mark_contrast(painted), texture.mark_wavelength(painted)
+            style.wall = WallMarks(contrast, painting, texture.repetition(painted), wavelength)
             self._meter.add(_WALL_S, f"{style.label}: wall")
 
     def _measure_faces(self) -> None:

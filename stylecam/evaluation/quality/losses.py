@@ -17,12 +17,13 @@ from stylecam.media.transforms import to_tensor
 from stylecam.models.model import Model
 from stylecam.training import losses
 from stylecam.training.device import out_of_memory_as_error
-from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.training.losses import gram
 from stylecam.training.style_image import MIN_SIDE, StyleImage
 from stylecam.training.style_metadata import StyleMetadata
 from stylecam.training.vgg import VggFeatures, grams_of
 
+_DEFAULT_FINE, _DEFAULT_STYLE, _DEFAULT_SCALE = 0.22, 2.6, 288
+"""Weights for a network that says nothing about its own: those by which most galleries so far were judged."""
 _Number = TypeVar("_Number", int, float)
 
 
@@ -54,12 +55,11 @@ class ObjectiveWeights:
             value = stored.get(name) if isinstance(stored, dict) else None
             return value if isinstance(value, int | float) and lowest <= value < 1e6 else default
 
-        default = Hyperparameters(steps=1)
-        ratio = recipe_value("style", default.style, 1e-6) / recipe_value("content", default.content, 1e-6)
+        ratio = recipe_value("style", _DEFAULT_STYLE, 1e-6) / recipe_value("content", 1.0, 1e-6)
         return cls(
-            _first(fine, learned.fine, recipe_value("fine", default.fine, 0)),
+            _first(fine, learned.fine, recipe_value("fine", _DEFAULT_FINE, 0)),
             _first(style, learned.style, ratio),
-            _first(scale, learned.scale, default.scale),
+            _first(scale, learned.scale, _DEFAULT_SCALE),
         )
 
 

@@ -28,11 +28,13 @@ class WallMarks:
         contrast: their contrast in levels, see `texture.mark_contrast`.
         painting: that of the painting, where there is one, with its short side at the wall's height.
         repetition: how much they repeat, see `texture.repetition`.
+        wavelength: how large they are in pixels, see `texture.mark_wavelength`.
     """
 
     contrast: float
     painting: float | None
     repetition: float
+    wavelength: float
 
     @property
     def boldness(self) -> float | None:

@@ -18,6 +18,7 @@ LAGS = (14.0, 96.0)
 """Distances in pixels at which a pattern is searched for its next repetition."""
 _WALL_LEVEL, _WALL_NOISE = 0.75 * 255, 3.0
 _BACKGROUND_SIGMA = 16.0
+_SHORTEST = 3.0
 
 Luminance = npt.NDArray[np.float64]
 
@@ -29,18 +30,24 @@ def plain_wall(size: Size, seed: int = 0) -> Image:
 
 
 def mark_contrast(image: Image | FloatImage) -> float:
-    """Return how much contrast `image` (H×W×3 BGR, 0..255) has in the band of `WAVELENGTHS`: rms of luminance, levels.
+    """Return how much contrast `image` (H×W×3 BGR, 0..255) has within `WAVELENGTHS`: rms of luminance, in levels."""
+    frequency, power = _spectrum(image)
+    band = (frequency >= 1 / WAVELENGTHS[1]) & (frequency <= 1 / WAVELENGTHS[0])
+    return float(np.sqrt(power[band].sum()))
 
-    The picture's border is faded out before the transform, so that it does not count as an edge.
+
+def mark_wavelength(image: Image | FloatImage) -> float:
+    """Return how large the marks in `image` (H×W×3 BGR, 0..255) are: the mean wavelength of luminance, in pixels.
+
+    It is the geometric mean over wavelengths from 3 pixels to the longest of `WAVELENGTHS`, weighted by their energy; 0
+    where there is nothing to be seen.
     """
-    light = _luminance(image)
-    height, width = light.shape
-    window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[None, 1:-1]
-    light = (light - np.average(light, weights=window)) * window
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
-    longest, shortest = 1 / WAVELENGTHS[1], 1 / WAVELENGTHS[0]
-    power = np.square(np.abs(np.fft.fft2(light)))[(frequency >= longest) & (frequency <= shortest)].sum()
-    return float(np.sqrt(power / light.size / np.square(window).sum()))
+    frequency, power = _spectrum(image)
+    band = (frequency >= 1 / WAVELENGTHS[1]) & (frequency <= 1 / _SHORTEST)
+    energy = float(power[band].sum())
+    if energy < 1e-3:
+        return 0.0
+    return float(np.exp(-np.average(np.log(frequency[band]), weights=power[band])))
 
 
 def repetition(image: Image | FloatImage) -> float:
@@ -66,6 +73,19 @@ def repetition(image: Image | FloatImage) -> float:
     distance = np.hypot(down, right)
     found = correlation[peaks & (distance >= LAGS[0]) & (distance < reach)]
     return max(0.0, float(found.max(initial=0.0)))
+
+
+def _spectrum(image: Image | FloatImage) -> tuple[Luminance, Luminance]:
+    """Return frequencies, in waves a pixel, and the variance of luminance at each: their sum is that of the picture.
+
+    The border is faded out before the transform, so that it does not count as an edge.
+    """
+    light = _luminance(image)
+    height, width = light.shape
+    window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[None, 1:-1]
+    light = (light - np.average(light, weights=window)) * window
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
+    return frequency, np.square(np.abs(np.fft.fft2(light))) / light.size / np.square(window).sum()
 
 
 def _luminance(image: Image | FloatImage) -> Luminance:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.evaluation.quality.texture import mark_contrast, plain_wall, repetition
+from stylecam.evaluation.quality.texture import mark_contrast, mark_wavelength, plain_wall, repetition
 from stylecam.media.frame import Image, Size
 
 
@@ -35,6 +35,18 @@ def test_a_grating_within_the_band_has_the_contrast_of_a_sine(wavelength: float)
 @pytest.mark.parametrize("wavelength", [6, 300])
 def test_finer_texture_and_larger_areas_do_not_count(wavelength: float) -> None:
     assert mark_contrast(grating(wavelength)) < 6
+
+
+@pytest.mark.parametrize("wavelength", [5, 11, 24, 60])
+def test_a_grating_has_its_own_wavelength(wavelength: float) -> None:
+    assert mark_wavelength(grating(wavelength)) == pytest.approx(wavelength, rel=0.05)
+
+
+def test_the_wavelength_grows_with_the_picture() -> None:
+    small = blurred_noise(2.0)
+    large = cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)[180:540, 320:960].astype(np.uint8)
+    assert mark_wavelength(large) == pytest.approx(2 * mark_wavelength(small), rel=0.1)
+    assert mark_wavelength(np.full((360, 640, 3), 90, np.uint8)) == 0
 
 
 def test_an_unpainted_wall_has_no_marks() -> None:

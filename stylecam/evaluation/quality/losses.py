@@ -1,4 +1,4 @@
-"""Measure content and style loss of painted photographs, by the losses that networks are trained with."""
+"""Measure content and style loss of painted photographs, by the losses of Gatys 2015 and Johnson 2016."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,11 @@ from tests.end_to_end.outside import free_port
 
 if TYPE_CHECKING:
     from tests.end_to_end.clients.obs_studio import ObsStudio
+
+
+def pytest_ignore_collect() -> bool | None:
+    """Leave this folder out of a run of all tests: they take minutes, and want programs that few machines have."""
+    return None if os.environ.get("STYLECAM_CLIENTS") else True
 
 
 @pytest.fixture(scope="module")

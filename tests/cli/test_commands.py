@@ -172,13 +172,18 @@ def test_a_list_in_the_file_is_several_outputs(
 @pytest.mark.parametrize("option", [p for p in OPTIONS if p.name not in ("config", "help")], ids=lambda p: p.opts[0])
 def test_every_long_option_can_be_set_in_the_file_under_its_own_name(option: click.Option, own_settings: Path) -> None:
     name = next(opt for opt in option.opts if opt.startswith("--"))[2:].replace("-", "_")
-    special = {"size": '"64x64"', "cpu": "50", "output": '["null"]', "hotkey": '["next=ctrl+a"]'}
-    special |= {"engine": '"opencv"', "device": '"cpu"', "token": '"12345678"'}
+    special = {
+        "size": '"64x64"',
+        "cpu": "50",
+        "output": '["null"]',
+        "hotkey": '["next=ctrl+a"]',
+    }
+    special |= {"engine": '"opencv"', "device": '"cpu"', "token": '"12345678"', "stream_bitrate": "1000"}
     value = special.get(name, "true" if option.is_flag else "1")
     own_settings.write_text(f"[run]\n{name} = {value}\n")
     context = run_module.command.make_context("run", [])
     assert context.params[option.name or ""] in (
-        (True, 1, "1", 1.0, 50.0, "64x64", ("null",), ("next=ctrl+a",), Path("1"), "opencv", "cpu", "12345678")
+        (True, 1, "1", 1.0, 50.0, 1000, "64x64", ("null",), ("next=ctrl+a",), Path("1"), "opencv", "cpu", "12345678")
     )
 
 

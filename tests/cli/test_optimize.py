@@ -62,16 +62,6 @@ def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
     optimize_module.command.make_context("optimize", shlex.split(line)[2:])
 
 
-def test_the_weights_are_those_of_train() -> None:
-    from stylecam.cli import train
-
-    trained = {p.opts[0]: p.default for p in train.command.params}
-    for option in OPTIONS:
-        name = "--style" if option.opts[0] == "--style-weight" else option.opts[0]
-        if name in ("--content", "--fine", "--tv", "--style-scale") or option.opts[0] == "--style-weight":
-            assert option.default == trained[name], name
-
-
 def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

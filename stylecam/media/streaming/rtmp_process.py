@@ -26,8 +26,8 @@ def send(url: str, stream: Any) -> None:
         target = av.open(url, "w", format="flv", options=_OUTPUT_OPTIONS)
         copies = {each.index: target.add_stream_from_template(each) for each in source.streams}
         target.start_encoding()
-        sys.stdout.write(f"{CONNECTED}\n")
-        sys.stdout.flush()
+        sys.stdout.buffer.write(f"{CONNECTED}\n".encode())
+        sys.stdout.buffer.flush()
         _set_alarm(0)
         for packet in source.demux():
             if packet.dts is not None:

@@ -186,5 +186,7 @@ def test_an_ipv6_address_is_written_in_brackets() -> None:
 
 
 def test_without_a_runtime_folder_no_instance_is_found() -> None:
+    for folder in runtime_folder.runtime_folders():
+        folder.rmdir()
     assert runtime_folder.runtime_folders() == []
     assert running_instances() == []

@@ -29,7 +29,7 @@ noted that it began, which happens on a busy computer.
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DialogField:
     """One field of the dialog in which OBS asks for the properties of an input.
 
     Attributes:
@@ -51,30 +51,30 @@ class Field:
         return f"{self.value}{units.get(self.key, '')}"
 
 
-def media_source_fields(url: str) -> tuple[Field, ...]:
+def media_source_fields(url: str) -> tuple[DialogField, ...]:
     """Return all fields of a Media Source, in the dialog's order, with the values that showed stylecam soonest.
 
     Args:
         url: the address of `/stream.mjpg`, with the token.
     """
     return (
-        Field("Local File", "is_local_file", False),
-        Field("Restart playback when source becomes active", "restart_on_activate", False),
-        Field("Network Buffering", "buffering_mb", 0),
-        Field("Input", "input", url),
-        Field("Input Format", "input_format", "mjpeg"),
-        Field("Reconnect Delay", "reconnect_delay_sec", 1),
-        Field("Use hardware decoding when available", "hw_decode", False),
-        Field("Show nothing when playback ends", "clear_on_media_end", True),
-        Field("Close file when inactive", "close_when_inactive", False),
-        Field("YUV Color Range", "color_range", "Auto"),
-        Field("Apply alpha in linear space", "linear_alpha", False),
-        Field("Seekable", "seekable", False),
-        Field("FFmpeg Options", "ffmpeg_options", FFMPEG_OPTIONS),
+        DialogField("Local File", "is_local_file", False),
+        DialogField("Restart playback when source becomes active", "restart_on_activate", False),
+        DialogField("Network Buffering", "buffering_mb", 0),
+        DialogField("Input", "input", url),
+        DialogField("Input Format", "input_format", "mjpeg"),
+        DialogField("Reconnect Delay", "reconnect_delay_sec", 1),
+        DialogField("Use hardware decoding when available", "hw_decode", False),
+        DialogField("Show nothing when playback ends", "clear_on_media_end", True),
+        DialogField("Close file when inactive", "close_when_inactive", False),
+        DialogField("YUV Color Range", "color_range", "Auto"),
+        DialogField("Apply alpha in linear space", "linear_alpha", False),
+        DialogField("Seekable", "seekable", False),
+        DialogField("FFmpeg Options", "ffmpeg_options", FFMPEG_OPTIONS),
     )
 
 
-def obs_settings(fields: tuple[Field, ...]) -> dict[str, Any]:
+def obs_settings(fields: tuple[DialogField, ...]) -> dict[str, Any]:
     """Return the fields as obs-websocket takes them, for CreateInput; a choice that stays as it is is left out."""
     return {field.key: field.value for field in fields if field.key != "color_range"}
 

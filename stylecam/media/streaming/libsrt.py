@@ -33,7 +33,7 @@ _ASYNC_SEND, _ASYNC_RECEIVE = 6001, 6002
 _NO_REASON = 0
 
 
-class Option(IntEnum):
+class SocketOption(IntEnum):
     """Options of a socket, with libsrt's numbers."""
 
     SEND_BLOCKS = 1
@@ -66,10 +66,10 @@ class SrtSocket:
         """Make a new socket, or take the one that libsrt knows as `number`."""
         self._library = load_libsrt()
         self._number: int = self._call("srt_create_socket") if number is None else number
-        self.set(Option.SEND_BLOCKS, 0)
-        self.set(Option.RECEIVE_BLOCKS, 0)
+        self.set(SocketOption.SEND_BLOCKS, 0)
+        self.set(SocketOption.RECEIVE_BLOCKS, 0)
 
-    def set(self, option: Option, value: int | str) -> None:
+    def set(self, option: SocketOption, value: int | str) -> None:
         """Set an option."""
         data = value.encode() if isinstance(value, str) else struct.pack("=i", value)
         self._call("srt_setsockflag", self._number, option.value, data, len(data))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stylecam.errors import SinkUnavailableError
 from stylecam.media.streaming.address import StreamAddress
-from stylecam.media.streaming.libsrt import Option, SrtError, SrtSocket, State, WouldBlockError, load_libsrt
+from stylecam.media.streaming.libsrt import SocketOption, SrtError, SrtSocket, State, WouldBlockError, load_libsrt
 from stylecam.media.streaming.transport import Transport, datagrams
 
 MAX_CLIENTS = 16
@@ -117,7 +117,7 @@ class SrtCaller(Transport):
         calling = SrtSocket()
         try:
             _set_options(calling, self.address)
-            calling.set(Option.CONNECT_TIMEOUT_MS, round(CONNECT_TIMEOUT_S * 1000))
+            calling.set(SocketOption.CONNECT_TIMEOUT_MS, round(CONNECT_TIMEOUT_S * 1000))
             calling.connect(self.address.host, self.address.port)
             while (state := calling.state) <= State.CONNECTING:
                 if stopping.wait(_POLL_S):
@@ -149,8 +149,8 @@ class SrtCaller(Transport):
 
 
 def _set_options(socket: SrtSocket, address: StreamAddress) -> None:
-    socket.set(Option.LATENCY_MS, address.latency_ms)
+    socket.set(SocketOption.LATENCY_MS, address.latency_ms)
     if address.passphrase:
-        socket.set(Option.PASSPHRASE, address.passphrase)
+        socket.set(SocketOption.PASSPHRASE, address.passphrase)
     if address.stream_id:
-        socket.set(Option.STREAM_ID, address.stream_id)
+        socket.set(SocketOption.STREAM_ID, address.stream_id)

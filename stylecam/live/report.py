@@ -8,7 +8,13 @@ from typing import Any
 
 from stylecam.media.frame import Size
 from stylecam.stylize.governor import Decision, Rung
-from stylecam.stylize.look import Content
+from stylecam.stylize.look import Content, LookSettings
+from stylecam.utils.options import options_of
+
+REPORTED = frozenset(
+    {"style", "bypass", "frozen", "panic", "version", *(each.name for each in options_of(LookSettings) if each.preset)}
+)
+"""The part of the live state that the report shows."""
 
 
 @dataclass(frozen=True, slots=True)

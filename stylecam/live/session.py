@@ -21,7 +21,7 @@ from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
-from stylecam.errors import SessionNotOpenError, SoundUnavailableError
+from stylecam.errors import SessionNotOpenError
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
@@ -32,7 +32,7 @@ from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader, no_configuration, panic_image
-from stylecam.live.report import EngineStatus, SessionReport
+from stylecam.live.report import REPORTED, EngineStatus, SessionReport
 from stylecam.live.settings import Settings
 from stylecam.live.startup import (
     Devices,
@@ -40,33 +40,25 @@ from stylecam.live.startup import (
     choose_source,
     find_page_sink,
     initial_state,
+    make_viewers,
+    open_microphone,
     open_sinks,
     start_server,
 )
 from stylecam.live.stats import Stats, StatsFile
-from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.factory import make_sinks
 from stylecam.media.sinks.mjpeg import MjpegSink
-from stylecam.media.sound.microphone import Microphone
-from stylecam.media.sound.source import make_sound_source
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
-from stylecam.stylize.look import Content, LookSettings
+from stylecam.stylize.look import Content
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
-from stylecam.utils.optional import require
-from stylecam.utils.options import options_of
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
-
-REPORTED = frozenset(
-    {"style", "bypass", "frozen", "panic", "version", *(each.name for each in options_of(LookSettings) if each.preset)}
-)
-"""The part of the live state that the report shows."""
 
 
 class Session:
@@ -136,7 +128,6 @@ class Session:
         self._devices = Devices(settings.size, settings.fps, self._closing)
         self._used = False
         self._parts: OpenParts | None = None
-        self._microphone: Microphone | None = None
 
     def __enter__(self) -> Session:
         self.open()
@@ -313,13 +304,11 @@ class Session:
         self._kept_cover.open()
         self._closing.callback(self.control.subscribe(self._kept_cover.keep))
         malloc.limit_arenas()
-        self._microphone = self._open_microphone()
+        microphone = open_microphone(settings, self._clock, self._closing)
         requested = self._own_sinks or make_sinks(
-            settings.outputs,
-            mirror_preview=not settings.mirror,
-            stream_kbit=settings.stream_bitrate,
-            microphone=self._microphone,
-        )
+            settings.outputs, mirror_preview=not settings.mirror, stream_kbit=settings.stream_bitrate,
+            microphone=microphone,
+        )  # fmt: skip
         page = find_page_sink(settings, requested)
         panic = panic_image(settings)
         chooser = EngineChooser(settings, self._clock)
@@ -338,29 +327,18 @@ class Session:
         for sink in devices.sinks:
             sink.write(card)
         pool, stylizer = chooser.load(engine, self.control.state.look, self._catalog.models, self._stylizer)
-        context = self._context()
+        viewers = make_viewers(settings, devices.sinks, lambda: self.control.state, self._clock.now())
+        context = PipelineContext(
+            settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget, microphone
+        )
         pipeline = Pipeline(source, devices.sinks, stylizer, self.control, context, panic)
+        changed = (lambda: None) if server is None else server.send_state
         media_saver = MediaSaver(
-            self.control,
-            pipeline.publisher,
-            context,
-            settings.pictures,
-            settings.videos,
-            changed=(lambda: None) if server is None else server.send_state,
+            self.control, pipeline.publisher, context, settings.pictures, settings.videos, changed=changed
         )
         self._closing.callback(media_saver.close)
         reloader = self._reloader(pipeline)
         return OpenParts(source, requested_sinks, server, pool, chooser.reason, pipeline, media_saver, reloader)
-
-    def _open_microphone(self) -> Microphone | None:
-        """Return the microphone that the settings name, which records once a sink needs sound; None without one."""
-        if self._settings.audio in (None, "none"):
-            return None
-        require("av", purpose="--audio", extra="video", error=SoundUnavailableError)
-        microphone = Microphone(make_sound_source(self._settings.audio), self._clock)
-        self._closing.callback(microphone.close)
-        microphone.start()
-        return microphone
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
@@ -368,17 +346,10 @@ class Session:
             self._catalog, self._newest_frame, self._clock,
             covered=lambda: self.control.state.requested_content is Content.COVERED,
         )  # fmt: skip
-        names = self._keyboard.names
         context = ServerContext(
-            self.control,
-            self._catalog,
-            page.broadcast,
-            self.describe,
-            self._report_json,
-            names,
-            thumbnails,
-            page.video,
-        )
+            self.control, self._catalog, page.broadcast, self.describe, self._report_json, self._keyboard.names,
+            thumbnails, page.video,
+        )  # fmt: skip
         server = start_server(
             self._settings, context, page, self._closing,
             required=page in self._devices.sinks,
@@ -401,19 +372,6 @@ class Session:
             self._engine_fault,
             self._catalog.models,
             busy_budget_ms=self._cpu_budget.frame_budget_ms(self._settings.fps),
-        )
-
-    def _context(self) -> PipelineContext:
-        settings = self._settings
-        viewers = Viewers(
-            self._devices.sinks,
-            lambda: self.control.state,
-            self._clock.now(),
-            always_on=settings.always_on,
-            idle_after_s=None if settings.idle_after is None else settings.idle_after * 60,
-        )
-        return PipelineContext(
-            settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget, self._microphone
         )
 
     def _reloader(self, pipeline: Pipeline) -> Reloader:

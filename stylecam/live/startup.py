@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,12 +12,19 @@ from stylecam.control.http.address import Address, seen_from_outside, url
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
-from stylecam.errors import CameraNotFoundError, ServerUnavailableError, SinkUnavailableError, UsageError
+from stylecam.errors import (
+    CameraNotFoundError,
+    ServerUnavailableError,
+    SinkUnavailableError,
+    SoundUnavailableError,
+    UsageError,
+)
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.publisher import SinkRunner
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader
 from stylecam.live.settings import Settings
+from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
@@ -25,6 +32,8 @@ from stylecam.media.sinks.pipewire import is_available as pipewire_is_available
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink
 from stylecam.media.sinks.window import WindowSink
+from stylecam.media.sound.microphone import Microphone
+from stylecam.media.sound.source import make_sound_source
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.factory import make_source
@@ -33,6 +42,7 @@ from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import Clock
+from stylecam.utils.optional import require
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +181,27 @@ def open_sinks(sinks: Sequence[Sink], page: MjpegSink | None, settings: Settings
         hint = " --output pipewire needs no driver, for programs that ask PipeWire for cameras."
         logger.warning("%s. Until then the picture is on a web page.%s", error, hint if pipewire_is_available() else "")
         devices.open_sink(page)
+
+
+def open_microphone(settings: Settings, clock: Clock, closing: contextlib.ExitStack) -> Microphone | None:
+    """Start the microphone that the settings name, which records once a sink needs sound; return None without one.
+
+    Raises:
+        SoundUnavailableError: PyAV is not installed, or there is no such device.
+    """
+    if settings.audio in (None, "none"):
+        return None
+    require("av", purpose="--audio", extra="video", error=SoundUnavailableError)
+    microphone = Microphone(make_sound_source(settings.audio), clock)
+    closing.callback(microphone.close)
+    microphone.start()
+    return microphone
+
+
+def make_viewers(settings: Settings, sinks: Sequence[Sink], state: Callable[[], LiveState], now: float) -> Viewers:
+    """Return what decides whether anybody watches `sinks`; `state` tells whether the camera is off."""
+    idle_after_s = None if settings.idle_after is None else settings.idle_after * 60
+    return Viewers(sinks, state, now, always_on=settings.always_on, idle_after_s=idle_after_s)
 
 
 def find_page_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | None:

@@ -156,19 +156,15 @@ def test_sound_is_in_step_with_the_picture_of_a_stream(
     listening = ["-listen", "1"] if protocol == "rtmp" else []
     copying = ["-i", where, "-t", "8", "-c", "copy", str(path)]
     command = [need("ffmpeg"), "-nostdin", "-v", "error", *listening, *copying]
-    with contextlib.ExitStack() as ending:
-        if protocol == "rtmp":
-            receiver = subprocess.Popen(command)
-            ending.callback(receiver.wait)
-            ending.callback(receiver.kill)
-        output = where if protocol == "rtmp" else f"srt:{port}"
-        with live(Flashes(clicks()), [output], style="none") as camera:
-            if protocol == "srt":
-                receiver = subprocess.Popen(command)
-                ending.callback(receiver.wait)
-                ending.callback(receiver.kill)
-            wait_for("the receiver's end", lambda: camera.running and receiver.poll() is not None, 60)
-            latency_ms = camera.report().pipeline.frames.latency_ms
+    output = where if protocol == "rtmp" else f"srt:{port}"
+    with contextlib.ExitStack() as ending, live(Flashes(clicks()), [output], style="none") as camera:
+        if protocol == "rtmp":  # so the connection that stands is not the first one
+            wait_for("a connection that is refused", lambda: camera.report().outputs[0].trouble)
+        receiver = subprocess.Popen(command)
+        ending.callback(receiver.wait)
+        ending.callback(receiver.kill)
+        wait_for("the receiver's end", lambda: camera.running and receiver.poll() is not None, 60)
+        latency_ms = camera.report().pipeline.frames.latency_ms
     found = offsets_ms(path)[1:]
     print(f"{protocol}: offsets {[round(each) for each in found]} ms")
     assert len(found) >= 3

@@ -8,7 +8,7 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sound.microphone import Microphone, SoundFeed
 from stylecam.media.streaming.address import StreamAddress
-from stylecam.media.streaming.muxer import StreamMuxer, default_bitrate, load_pyav
+from stylecam.media.streaming.muxer import StreamMuxer, default_bitrate, has_picture, load_pyav
 from stylecam.media.streaming.rtmp import RtmpTransport
 from stylecam.media.streaming.srt import SrtCaller, SrtListener
 from stylecam.media.streaming.transport import Transport, UdpTransport
@@ -147,14 +147,14 @@ class StreamSink(Sink):
     def _first_frame(self, muxer: StreamMuxer) -> bytes:
         """Return the first frame, encoded, where the transport cannot connect without one; else nothing.
 
-        With sound the muxer gives nothing before it has some of both.
+        With sound the muxer holds a frame back until it has sound for the same time, and may give sound first.
         """
         self._first_wanted = self._transport.starts_with_frame
         data = b""
-        while self._first_wanted and not data and not self._stopping.is_set():
+        while self._first_wanted and not has_picture(data) and not self._stopping.is_set():
             item = self._frames.take(POLL_S)
             if item is not None:
-                data = muxer.encode(*item)[0]
+                data += muxer.encode(*item)[0]
         self._first_wanted = False
         return data
 

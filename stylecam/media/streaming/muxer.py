@@ -49,6 +49,10 @@ def default_bitrate(size: Size, fps: float, container: Container) -> int:
     return round(min(highest, max(MIN_BITRATE, BITS_PER_PIXEL * size.width * size.height * fps)))
 
 
+_FLV_VIDEO, _FLV_AROUND = 9, 15
+"""The type of a tag with video; the bytes of a tag around its data: a header of 11, and 4 for the tag's size."""
+
+
 class StreamMuxer:
     """Turns pictures with times into the bytes of one stream, picture by picture and without delay.
 
@@ -118,6 +122,16 @@ class StreamMuxer:
     def close(self) -> None:
         """Release the encoder. What it returns from then on is nothing."""
         self._container.close()
+
+
+def has_picture(tags: bytes) -> bool:
+    """Return whether one of these whole FLV tags is video (Adobe Flash Video File Format 10.1, section E.4.1)."""
+    at = 0
+    while at < len(tags):
+        if tags[at] & 0x1F == _FLV_VIDEO:
+            return True
+        at += _FLV_AROUND + int.from_bytes(tags[at + 1 : at + 4], "big")
+    return False
 
 
 class _Output:

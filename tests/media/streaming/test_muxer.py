@@ -127,3 +127,13 @@ def test_without_pyav_the_install_line_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delitem(sys.modules, "av")
     with pytest.raises(SinkUnavailableError, match=r'pip install "stylecam\[video\]"'):
         StreamMuxer("mpegts", SIZE, 30, 1_000_000)
+
+
+def test_a_picture_is_found_among_the_tags_of_a_stream() -> None:
+    def tag(kind: int, size: int) -> bytes:
+        return bytes([kind]) + size.to_bytes(3, "big") + bytes(7) + bytes([9]) * size + (11 + size).to_bytes(4, "big")
+
+    sound, picture = tag(8, 25), tag(9, 1600)
+    assert not has_picture(b"")
+    assert not has_picture(sound + sound)
+    assert has_picture(sound + picture)

@@ -18,6 +18,7 @@ from stylecam.media.streaming.muxer import (
     Container,
     StreamMuxer,
     default_bitrate,
+    has_picture,
 )
 
 av: Any = pytest.importorskip("av")

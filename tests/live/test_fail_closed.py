@@ -8,7 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stylecam.errors import EngineRunError, SourceLostError
@@ -443,6 +443,7 @@ EVENTS = st.one_of(st.sampled_from(sorted(FAULTS)), st.sampled_from(COMMANDS), s
 
 
 @settings(max_examples=60, deadline=None)
+@example(False, "a", ["select:none", "sink fails", "next", 3, "sink is back", 3])  # nothing is written in between
 @given(st.booleans(), st.sampled_from(["a", "b", "none"]), st.lists(EVENTS, max_size=25))
 def test_no_sequence_of_faults_and_commands_publishes_an_unwanted_camera_picture(
     prepared: bool, style: str, events: list[str | int]

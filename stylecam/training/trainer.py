@@ -88,7 +88,8 @@ class Trainer:
         self._photos = PhotoDataset(config.photos, side, (self._sheet, self._plot), detector=detector)
         self._samples = [fit_cell(image) for image in sample_pictures(config.samples, self._photos, hparams.seed)]
         self._vgg = load_vgg(config.vgg).to(self._device)  # last of the inputs, because it may be downloaded
-        self._vgg.use_bfloat16(pick_bfloat16(self._device, config.bfloat16))
+        self._bfloat16 = pick_bfloat16(self._device, config.bfloat16)
+        self._vgg.use_bfloat16(self._bfloat16)
         shares = np.array([one.share for one in config.paintings])
         self._shares = shares / shares.sum()
         style_weights, self._stabilities = (
@@ -263,7 +264,7 @@ class Trainer:
 
         x = photo[:, :, MAX_SHIFT : MAX_SHIFT + window, MAX_SHIFT : MAX_SHIFT + window]
         grain = MovingGrain(self._network, hparams.batch, window, MAX_SHIFT, self._rng)
-        styled = self._forward(x, weights, grain.at())
+        styled = self._paint(x, weights, grain.at())
         parts = {"stability": self._stability_loss(photo, styled, weights, self._stabilities[which], grain, done)}
         top, left = (int(v) for v in self._rng.integers(RIM // 2, RIM + RIM // 2 + 1, size=2))
         x, styled = (t[:, :, top : top + hparams.crop, left : left + hparams.crop] for t in (x, styled))
@@ -283,6 +284,11 @@ class Trainer:
         self._adam.step()
         self._average_weights()
         return {"total": total.item(), **{name: part.item() for name, part in parts.items()}}
+
+    def _paint(self, x: Tensor, weights: Tensor, grain: Tensor) -> Tensor:
+        """Run the network, in bfloat16 where that was chosen: a bank then also learns to bear its rounding."""
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+            return self._forward(x.contiguous(memory_format=torch.channels_last), weights, grain).float()
 
     @torch.no_grad()
     def _average_weights(self) -> None:
@@ -312,7 +318,7 @@ class Trainer:
         top, left = MAX_SHIFT + down, MAX_SHIFT + right
         moved = photo[:, :, top : top + window, left : left + window]
         noised = augmentation.relight_and_add_noise(moved, self._rng)
-        repainted = self._forward(noised, weights, grain.at(down, right) if carried else grain.at())
+        repainted = self._paint(noised, weights, grain.at(down, right) if carried else grain.at())
         error = losses.stability_loss(styled, repainted, down, right)
         return 2 * hparams.stability * hparams.stability_factor(done) * (factors * error).mean()
 

@@ -12,6 +12,7 @@ from stylecam.cli.terminal_log import TerminalWriter
 from stylecam.control.actions import ACTIONS
 from stylecam.control.keyboard.bindings import Bindings
 from stylecam.models.catalog import Catalog
+from stylecam.utils.text import printable
 
 if TYPE_CHECKING:
     from stylecam.live.report import SessionReport
@@ -64,19 +65,31 @@ def status_line(report: SessionReport, verbose: bool = False) -> Text:
     latency = recent.latency_ms
     rung = "×".join(map(str, pipeline.rung.size)) if pipeline.rung is not None else "camera picture"
     text = Text(no_wrap=True, overflow="ellipsis")
+    if state["recording"]:
+        text.append(" ● REC ", "bold red")
+    if state["panic"]:
+        text.append(" PANIC ", "bold white on red")
+    if state["resting"]:
+        text.append(" CAMERA OFF ", "bold black on yellow")
     text.append(
         f" {'❚❚ ' if state['frozen'] else ''}{'bypass' if state['bypass'] else state['style']} ", "bold reverse"
     )
     if state["strength"] < 1:
         text.append(f" {state['strength']:.0%}")
+    if state["cycle_s"] is not None:
+        text.append(f"  changes every {state['cycle_s']:g} s", "bold")
     if pipeline.painting_trouble:
         text.append(f"  {pipeline.painting_trouble}", "bold red")
+    if state["resting"]:
+        return text
     if pipeline.waiting_for:
         text.append(f"  {pipeline.waiting_for}: the camera is off", "bold yellow")
         return text
     slow = recent.published_fps < 0.95 * report.fps and frames.published > report.fps
     text.append(f"  {recent.published_fps:.1f} fps", "bold red" if slow else "bold green")
     text.append(f"  painted {recent.styled_fps:.1f}  at {rung}  latency {_ms(latency.p50)}/{_ms(latency.p95)}")
+    if pipeline.viewers:
+        text.append(f"  seen by {', '.join(map(printable, pipeline.viewers))}", "bold")
     engine = report.engine
     text.append(f"  repeats {frames.repeats}  drops {frames.drops}  {engine.name} {engine.device}", "dim")
     if pipeline.source_trouble:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stylecam.control.actions import Command
 from stylecam.control.commands import AutoCycle, CommandQueue
-from stylecam.control.keyboard.bindings import command_for_key
+from stylecam.control.keyboard.bindings import HELP_KEYS, command_for_key
 from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.live.kept_cover import KeptCover
 from stylecam.live.notifications import Notifications
@@ -62,9 +62,12 @@ class MainLoop:
         cycle = AutoCycle()
         while not self._ended(parts, began):
             for window in parts.windows:
-                command = command_for_key(key) if (key := window.show()) else None
-                if command is not None:
+                if not (key := window.show()):
+                    continue
+                if (command := command_for_key(key)) is not None:
                     press(command)
+                elif key in HELP_KEYS:
+                    self.keyboard.show_keys()
             if self.reload_requested:
                 self.reload_requested = False
                 press("reload")

@@ -58,13 +58,15 @@ def log_refusal(ended: Future[CommandResult]) -> None:
 
 
 class _PageHandler(logging.Handler):
-    """Shows records as notices on the server's page, without blocking."""
+    """Shows records as notices on the server's page, without blocking; not those marked `only_on_terminal`."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(logging.INFO)
         self._server = server
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "only_on_terminal", False):
+            return
         self._server.send_notice(redact(record.getMessage()))
 
 

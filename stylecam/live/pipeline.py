@@ -177,6 +177,7 @@ class Pipeline:
             waiting_for=self._context.viewers.waiting_for,
             beats=self.publisher.beats,
             source_trouble=self.capture.trouble,
+            viewers=self._context.viewers.names,
         )
 
     def troubles(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 
+from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, SinkError, StylecamError
 from stylecam.live.context import PipelineContext
@@ -120,9 +121,17 @@ class MediaSaver:
             pending.refuse(error)
         else:
             pending.finish(self._control.state, result)
+            self._report_file(pending.command, result)
         finally:
             if pending in self._unfinished:
                 self._unfinished.remove(pending)
+
+    def _report_file(self, command: Command, result: dict[str, str] | None) -> None:
+        """Log which file was saved, or is being written. The page reports its own commands by itself."""
+        if result is None:
+            return
+        saved = {"snapshot": "snapshot saved", "record": "recording saved" if self._runner is None else "recording to"}
+        logger.info("%s: %s", saved[command.action], result["file"], extra={"only_on_terminal": True})
 
     def _save_snapshot(self, pending: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:

@@ -12,8 +12,11 @@ from stylecam.stylize.look import Content, LookSettings
 from stylecam.utils.options import options_of
 
 REPORTED = frozenset(
-    {"style", "bypass", "frozen", "panic", "version", *(each.name for each in options_of(LookSettings) if each.preset)}
-)
+    {
+        "style", "bypass", "frozen", "resting", "panic", "cycle_s", "recording", "version",
+        *(each.name for each in options_of(LookSettings) if each.preset),
+    }
+)  # fmt: skip
 """The part of the live state that the report shows."""
 
 
@@ -123,6 +126,7 @@ class PipelineReport:
         waiting_for: what would switch the camera on; None while it is on.
         beats: the steps of the publisher.
         source_trouble: why the source is lost, or None.
+        viewers: who takes the pictures now, as far as that is known: programs, pages, receivers of streams.
     """
 
     frames: FrameStats
@@ -138,6 +142,7 @@ class PipelineReport:
     waiting_for: str | None
     beats: int
     source_trouble: str | None
+    viewers: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as one flat dict."""
@@ -146,6 +151,7 @@ class PipelineReport:
             **self.frames.to_json(),
             **figures,
             "publishing": self.publishing.value,
+            "viewers": list(self.viewers),
             "rung": None if self.rung is None else list(self.rung.size),
             "governor": None if self.governor is None else _decision_json(self.governor),
         }
@@ -196,7 +202,7 @@ class SessionReport:
     """All figures of a run at one moment.
 
     Attributes:
-        state: `style`, `strength`, `steadiness`, `bypass`, `frozen`, `panic` and `version` of the live state.
+        state: the entries `REPORTED` of what `Session.describe` returns.
         cpu_percent: the largest share of the processor time to use.
         threads: the processor threads that OpenCV may use.
         source: what the source really delivers; at least `name`.

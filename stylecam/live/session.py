@@ -274,7 +274,7 @@ class Session:
         parts, now = self._require_parts(), self._clock.now()
         first = self.stats.first_published_at
         engine = parts.pool.engine
-        state = self.control.state.describe()
+        state = self.describe(self.control.state)
         return SessionReport(
             pipeline=parts.pipeline.report(),
             size=self._settings.size,

@@ -57,6 +57,11 @@ class Viewers:
             return None
         return "camera switched off by hand" if self._state().resting else "waiting for a viewer"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who takes the pictures now, for people, as far as the sinks can name them. Any thread may read it."""
+        return tuple(name for sink in self._sinks for name in sink.viewer_names())
+
     def update(self, now: float) -> bool:
         """Bring `watching` up to date, at most once per `UPDATE_INTERVAL_S`. Only the publish thread calls it."""
         if now - self._updated_at >= UPDATE_INTERVAL_S:

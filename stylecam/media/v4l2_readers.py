@@ -135,6 +135,11 @@ class ProcessReaderDetector(ReaderDetector):
         return opened
 
 
+def reader_names(device: str) -> tuple[str, ...]:
+    """Return the names of the programs that read `device`, each once, as far as this user may know them."""
+    return tuple(dict.fromkeys(name for pid, name in v4l2.holders(device) if has_mapped(pid, device)))
+
+
 def _watch_openings(device: str) -> int | None:
     """Return an inotify descriptor that reports each opening and closing of `device`; None if there is none left."""
     libc = ctypes.CDLL(None, use_errno=True)

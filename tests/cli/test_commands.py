@@ -353,8 +353,8 @@ def test_a_signal_ends_the_run_cleanly(capsys: pytest.CaptureFixture[str]) -> No
     assert "published" in capsys.readouterr().err
 
 
-def status_report(**pipeline: Any) -> SessionReport:
-    """Return a report of a run whose pipeline has these figures, and otherwise nothing of note."""
+def status_report(state: dict[str, Any] | None = None, **pipeline: Any) -> SessionReport:
+    """Return a report of a run with this state and whose pipeline has these figures, and otherwise nothing of note."""
     figures: dict[str, Any] = {
         "frames": Stats().snapshot(0.0), "painting": False, "publishing": Content.COVERED, "painting_trouble": None,
         "raw_refused": 0, "network_retries": 0, "detail": False, "stages": {}, "rung": None,
@@ -364,7 +364,10 @@ def status_report(**pipeline: Any) -> SessionReport:
         pipeline=PipelineReport(**figures),
         size=Size(1280, 720),
         fps=30.0,
-        state={"style": "udnie", "strength": 1.0, "bypass": False, "frozen": False},
+        state={
+            "style": "udnie", "strength": 1.0, "bypass": False, "frozen": False, "panic": False, "resting": False,
+            "cycle_s": None, "recording": None, **(state or {}),
+        },
         engine=EngineStatus("opencv", "cpu", "5.0", None),
         cpu_percent=80.0,
         threads=4,
@@ -375,7 +378,7 @@ def status_report(**pipeline: Any) -> SessionReport:
         seconds=1.0,
         start_s=None,
         stylecam="1",
-    )
+    )  # fmt: skip
 
 
 def test_the_status_line_says_that_the_camera_waits_for_a_viewer() -> None:
@@ -386,3 +389,23 @@ def test_the_status_line_says_that_the_camera_waits_for_a_viewer() -> None:
 def test_the_status_line_says_that_the_painting_has_stopped() -> None:
     line = status_line(status_report(painting_trouble="the painting has stopped: no memory")).plain
     assert line.startswith(" udnie   the painting has stopped: no memory")
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ({"recording": "/videos/a.mp4"}, " ● REC  udnie "),
+        ({"panic": True}, " PANIC  udnie "),
+        ({"resting": True}, " CAMERA OFF  udnie "),
+        ({"recording": "/videos/a.mp4", "panic": True}, " ● REC  PANIC  udnie "),
+        ({"cycle_s": 30.0}, " udnie   changes every 30 s"),
+    ],
+)
+def test_the_status_line_shows_recording_panic_camera_off_and_changing_styles(
+    state: dict[str, Any], shown: str
+) -> None:
+    assert status_line(status_report(state)).plain.startswith(shown)
+
+
+def test_the_status_line_shows_who_watches() -> None:
+    assert "seen by zoom, a web page" in status_line(status_report(viewers=("zoom", "a web page"))).plain

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future
+from typing import cast
 
 import pytest
 
 from stylecam.control.commands import CommandResult
+from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
-from stylecam.live.notifications import Notifications, log_refusal
+from stylecam.live.notifications import Notifications, log_refusal, notices_on_page
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +70,18 @@ def test_what_happens_again_and_again_is_logged_once(
     for _ in range(3):
         notifications.warn_once("the network failed")
     assert caplog.messages == ["the network failed"]
+
+
+def test_what_is_for_the_terminal_alone_is_no_notice_on_the_page() -> None:
+    class PageServer:
+        def __init__(self) -> None:
+            self.notices: list[str] = []
+
+        def send_notice(self, text: str) -> None:
+            self.notices.append(text)
+
+    server, log = PageServer(), logging.getLogger("stylecam.live")
+    with notices_on_page(cast(Server, server)):
+        log.info("for all")
+        log.info("for one", extra={"only_on_terminal": True})
+    assert server.notices == ["for all"]

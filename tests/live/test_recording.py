@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -207,6 +208,19 @@ def test_a_recording_begins_and_ends_while_it_runs(stepped: SteppedSaver) -> Non
     assert frames == 6
     assert stepped.changes == [path, None]
     assert [entry.name for entry in stepped.videos.iterdir()] == [path.name]
+
+
+def test_files_that_are_saved_are_named_in_the_terminal_and_not_on_the_page_again(
+    stepped: SteppedSaver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "stylecam")
+    stepped.step(2)
+    picture, clip = stepped.file("snapshot"), stepped.file("record:on")
+    stepped.step(2)
+    stepped.file("record:off")
+    expected = [f"snapshot saved: {picture}", f"recording to: {clip}", f"recording saved: {clip}"]
+    assert [record.getMessage() for record in caplog.records] == expected
+    assert all(getattr(record, "only_on_terminal", False) for record in caplog.records)
 
 
 def test_one_key_begins_and_ends_a_recording(stepped: SteppedSaver) -> None:

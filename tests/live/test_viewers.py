@@ -129,3 +129,9 @@ def test_an_added_sink_is_queried_too_and_a_removed_one_no_longer() -> None:
     assert stepped.after(60)
     stepped.viewers.remove(recording)
     assert not stepped.after(60)
+
+
+def test_who_watches_is_named_as_far_as_the_sinks_can_tell() -> None:
+    stepped = SteppedViewers(True, True)
+    stepped.sinks[0].viewer_names = lambda: ("zoom", "firefox")  # type: ignore[method-assign]
+    assert stepped.viewers.names == ("zoom", "firefox")

@@ -15,7 +15,13 @@ if sys.platform != "linux":
     pytest.skip("v4l2loopback is Linux only", allow_module_level=True)
 
 from stylecam.media import v4l2
-from stylecam.media.v4l2_readers import RESCAN_EVERY, DriverReaderDetector, ProcessReaderDetector, reader_detector
+from stylecam.media.v4l2_readers import (
+    RESCAN_EVERY,
+    DriverReaderDetector,
+    ProcessReaderDetector,
+    reader_detector,
+    reader_names,
+)
 
 READER = """
 import mmap, sys
@@ -98,6 +104,16 @@ def test_a_process_is_a_reader_while_it_streams(device: Path, search: FakeProces
     seen.append(detector.reading())
     assert seen == [True, False, True, False]
     detector.close()
+
+
+def test_readers_are_named_and_programs_that_only_opened_the_device_are_not(
+    device: Path, search: FakeProcessSearch
+) -> None:
+    search.found += [ReaderProcess(device), ReaderProcess(device)]
+    assert reader_names(str(device)) == ()
+    for program in search.found:
+        program.send("stream")
+    assert reader_names(str(device)) == ("program",)
 
 
 def test_a_process_that_cannot_be_inspected_is_unknown(device: Path, search: FakeProcessSearch) -> None:

@@ -98,6 +98,10 @@ def bind(changes: Mapping[str, str]) -> Bindings:
     return bindings
 
 
+HELP_KEYS = "?hH"
+"""The plain keys that show all keys."""
+
+
 def command_for_key(key: str) -> Command | None:
     """Return the command of a plain key in the terminal or the preview window, or None.
 
@@ -107,6 +111,20 @@ def command_for_key(key: str) -> Command | None:
         return Command.from_json("select", {"style": key})
     key = {"=": "+", "_": "-"}.get(key, key.lower())
     return next((Command(action.name) for action in ACTIONS.values() if action.key == key), None)
+
+
+def keys_table(bindings: Bindings) -> str:
+    """Return what each key does, one to a line: the plain keys of the terminal, and the global hotkeys `bindings`."""
+    everywhere = {str(command): str(combination) for combination, command in bindings.items()}
+    plain = {action.name: action.key for action in ACTIONS.values() if action.key}
+    styles = [name for name in everywhere if name in {f"select:{number}" for number in range(1, 10)}]
+    rows = [(plain.get(name, ""), everywhere.pop(name, ""), ACTIONS[name].help) for name in plain]
+    numbers = [everywhere.pop(name) for name in styles]
+    rows.append(("1-9", " to ".join(dict.fromkeys([*numbers[:1], *numbers[-1:]])), "a style by its number"))
+    rows += [("", keys, name) for name, keys in everywhere.items()]
+    rows.append(("? h", "", "these keys"))
+    width = max(len(keys) for _, keys, _ in rows)
+    return "\n".join(f"{key:>5}  {keys:<{width}}  {text}" for key, keys, text in rows)
 
 
 class KeyMatcher:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stylecam.control.actions import Command
-from stylecam.control.keyboard.bindings import MODIFIERS, Bindings, KeyMatcher
+from stylecam.control.keyboard.bindings import MODIFIERS, Bindings, KeyMatcher, keys_table
 from stylecam.control.keyboard.terminal import TerminalKeys
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
@@ -184,7 +184,7 @@ class Keyboard:
         self._bindings = bindings
         self._hotkeys_enabled, self._terminal_enabled = hotkeys_enabled, terminal_enabled
         self._submit, self._clock = submit, clock
-        self._terminal = TerminalKeys(submit)
+        self._terminal = TerminalKeys(submit, self.show_keys)
         self._global: GlobalHotkeys | None = None
         self.names: dict[str, str] = {}
         self._update_names()
@@ -216,6 +216,10 @@ class Keyboard:
         self._global = listener
         if (warning := listener.warning()) is not None:
             logger.warning("%s", warning)
+
+    def show_keys(self) -> None:
+        """Log what each key does; any thread may call it."""
+        logger.info("%s", keys_table(self.hotkeys), extra={"only_on_terminal": True})
 
     def stop(self) -> None:
         """Stop listening and restore the terminal's settings."""

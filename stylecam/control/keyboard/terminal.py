@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from stylecam.control.actions import Command
-from stylecam.control.keyboard.bindings import command_for_key
+from stylecam.control.keyboard.bindings import HELP_KEYS, command_for_key
 
 POLL_S = 0.2
 _ESCAPES = re.compile(r"\x1b\[200~.*?\x1b\[201~|\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
@@ -20,8 +20,9 @@ _ESCAPES = re.compile(r"\x1b\[200~.*?\x1b\[201~|\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|
 class TerminalKeys:
     """Reads single keys from standard input on a thread of its own, if standard input is a terminal."""
 
-    def __init__(self, submit: Callable[[Command], None]) -> None:
-        self._submit = submit
+    def __init__(self, submit: Callable[[Command], None], show_keys: Callable[[], None]) -> None:
+        """Hand commands to `submit`, and call `show_keys` for `HELP_KEYS`; both on the thread that reads."""
+        self._submit, self._show_keys = submit, show_keys
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -46,6 +47,8 @@ class TerminalKeys:
                     command = command_for_key(key)
                     if command is not None:
                         self._submit(command)
+                    elif key in HELP_KEYS:
+                        self._show_keys()
                 if sys.platform == "win32" or not _in_foreground():  # read() returns at once in both cases
                     self._stop.wait(POLL_S / 4)
 

@@ -78,6 +78,13 @@ class Sink(ABC):
         """
         return self._opened and self._has_viewers()
 
+    def viewer_names(self) -> tuple[str, ...]:
+        """Return who takes the frames now, for people; empty where nobody does, or nobody who could be named.
+
+        Any thread may call it, but not the one that writes, because it may take some milliseconds.
+        """
+        return ()
+
     def discard(self) -> None:
         """Close the sink and leave nothing behind of what was written."""
         self.close()

@@ -47,6 +47,11 @@ class JpegBroadcast:
         self.closed = True
 
     @property
+    def viewer_count(self) -> int:
+        """How many viewers there are."""
+        return self._viewers
+
+    @property
     def has_viewers(self) -> bool:
         """True while somebody waits for pictures."""
         return self._viewers > 0
@@ -175,6 +180,11 @@ class MjpegSink(Sink):
             self.broadcast.offer(image, live=frame.index >= 0)
         if self.video.has_viewers:
             self.video.offer(image)
+
+    def viewer_names(self) -> tuple[str, ...]:
+        """See `Sink.viewer_names`. A browser and OBS look alike here."""
+        count = self.broadcast.viewer_count + self.video.receiver_count
+        return () if not count else ("a web page",) if count == 1 else (f"{count} web pages",)
 
     def _has_viewers(self) -> bool:
         return self.broadcast.has_viewers or self.video.has_viewers

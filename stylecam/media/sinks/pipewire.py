@@ -88,6 +88,10 @@ class PipeWireSink(Sink):
                 raise SinkLostError(f"{self.name} could not be made again ({error}); it is tried once more") from error
         self._camera.show(frame.image.copy())
 
+    def viewer_names(self) -> tuple[str, ...]:
+        """See `Sink.viewer_names`."""
+        return ("a program on PipeWire",) if self.opened and self._has_viewers() else ()
+
     def _has_viewers(self) -> bool | None:
         return self._monitor is not None and self._monitor.state == "running"
 

@@ -95,6 +95,11 @@ class StreamSink(Sink):
             replaced = self._frames.put((frame.image.copy(), self._clock.now()))
             self.dropped += replaced and not self._first_wanted
 
+    def viewer_names(self) -> tuple[str, ...]:
+        """See `Sink.viewer_names`."""
+        count = self._transport.receivers if self.opened else None
+        return () if not count else (self.name,) if count == 1 else (f"{self.name} ({count})",)
+
     def _has_viewers(self) -> bool | None:
         receivers = self._transport.receivers
         return None if receivers is None else receivers > 0

@@ -87,6 +87,11 @@ class VideoBroadcast:
         self.closed = True
 
     @property
+    def receiver_count(self) -> int:
+        """How many receivers there are."""
+        return len(self._receivers)
+
+    @property
     def has_viewers(self) -> bool:
         """True while there are receivers."""
         return bool(self._receivers)

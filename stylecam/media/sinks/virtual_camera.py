@@ -28,6 +28,8 @@ _KNOWN_READERS = (
 """Parts of the names of programs that read cameras and never write to one."""
 _MAPPING_WRITERS = ("gst-", "gstreamer")
 """Starts of the names of programs that map a device's buffers also to write."""
+NAMES_EVERY = 20
+"""The programs that read the camera are named anew every so many calls, about five seconds: it takes all of /proc."""
 DEVICE_CHECK_FRAMES = 15
 """The device's file is checked every so many frames, because a failed write only prints to stderr."""
 
@@ -46,6 +48,9 @@ class VirtualCameraSink(Sink):
         self._locks = contextlib.ExitStack()
         self._written = 0
         self._reader_detector: ReaderDetector | None = None
+        self._is_read = False
+        self._readers: tuple[str, ...] = ()
+        self._asked = 0
 
     @property
     def device(self) -> str | None:
@@ -98,10 +103,27 @@ class VirtualCameraSink(Sink):
         except (RuntimeError, OSError, ValueError) as error:
             raise SinkLostError(f"{self.name} took no more frames: {error}") from error
 
+    def viewer_names(self) -> tuple[str, ...]:
+        """See `Sink.viewer_names`. Programs are looked for when one begins to read, and every `NAMES_EVERY` calls."""
+        device = self.device
+        if not self._is_read or device is None:
+            self._asked, self._readers = 0, ()
+            return ()
+        if self._asked % NAMES_EVERY == 0:
+            # Linux only, and this module must import everywhere
+            from stylecam.media.v4l2_readers import reader_names
+
+            self._readers = reader_names(device)
+        self._asked += 1
+        return self._readers or ("a program",)
+
     def _has_viewers(self) -> bool | None:
-        return None if self._reader_detector is None else self._reader_detector.reading()
+        reading = None if self._reader_detector is None else self._reader_detector.reading()
+        self._is_read = bool(reading)
+        return reading
 
     def _close(self) -> None:
+        self._is_read = False
         detector, self._reader_detector = self._reader_detector, None
         if detector is not None:
             detector.close()

@@ -16,6 +16,7 @@ from stylecam.control.keyboard.bindings import (
     bind,
     command_for_key,
     default_hotkeys,
+    keys_table,
 )
 from stylecam.errors import UsageError
 
@@ -217,6 +218,21 @@ def test_a_digit_selects_a_style(digit: str) -> None:
 @pytest.mark.parametrize(("key", "name"), [("=", "stronger"), ("_", "weaker"), ("N", "next"), ("Q", "quit")])
 def test_shift_does_not_matter(key: str, name: str) -> None:
     assert command_for_key(key) == Command(name)
+
+
+def test_the_table_of_keys_has_every_plain_key_and_every_hotkey_once() -> None:
+    bindings = bind({"select:great_wave": "ctrl+alt+g", "random": ""})
+    lines = keys_table(bindings).splitlines()
+    assert {line.split()[0] for line in lines} >= {action.key for action in ACTIONS.values() if action.key}
+    for combination in bindings:
+        if combination.key not in "2345678":
+            assert sum(f"{combination} " in line for line in lines) == 1
+    assert "ctrl+alt+1 to ctrl+alt+9" in keys_table(bindings)
+    assert "select:great_wave" in keys_table(bindings)
+
+
+def test_the_table_of_keys_without_hotkeys_has_the_plain_ones() -> None:
+    assert "    n    next style" in keys_table({})
 
 
 @pytest.mark.parametrize("key", ["0", "z", " ", "\x1b", "\n", "²", "é", "\x00"])

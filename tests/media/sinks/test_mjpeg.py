@@ -121,9 +121,14 @@ def test_an_open_stream_counts_as_a_viewer(sink: MjpegSink) -> None:
     async def view() -> bool | None:
         return sink.has_viewers()
 
+    async def name() -> tuple[str, ...]:
+        return sink.viewer_names()
+
     assert sink.has_viewers() is False
     assert watch(sink, view) is True
+    assert watch(sink, name) == ("a web page",)
     assert sink.has_viewers() is False
+    assert sink.viewer_names() == ()
 
 
 def test_closing_ends_waiting_viewers(sink: MjpegSink) -> None:

@@ -20,7 +20,7 @@ from stylecam.live.publisher import SinkRunner
 from stylecam.media import v4l2
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks import virtual_camera
-from stylecam.media.sinks.virtual_camera import VirtualCameraSink, install_hint
+from stylecam.media.sinks.virtual_camera import NAMES_EVERY, VirtualCameraSink, install_hint
 from stylecam.media.testing import CollectingSink, gray_image
 from stylecam.utils import file_lock
 from tests.doubles import frame
@@ -251,9 +251,20 @@ def test_a_loopback_device_has_viewers_while_a_program_reads_it(
     loopback = v4l2.Capability("/dev/video-none", "stylecam", "v4l2 loopback", "", v4l2.OUTPUT)
     monkeypatch.setattr(v4l2, "device_paths", lambda: [loopback.path])
     monkeypatch.setattr(v4l2, "query_capability", lambda _: loopback)
+    searches: list[str] = []
+
+    def names(device: str) -> tuple[str, ...]:
+        searches.append(device)
+        return ("zoom",)
+
+    monkeypatch.setattr(readers, "reader_names", names)
     sink.open(SIZE, 30)
+    assert sink.viewer_names() == ()
     assert sink.has_viewers() is True
+    assert [sink.viewer_names() for _ in range(NAMES_EVERY)] == [("zoom",)] * NAMES_EVERY
+    assert len(searches) == 1
     sink.close()
+    assert sink.viewer_names() == ()
     assert (sink.has_viewers(), detector.closed) == (False, 1)
 
 

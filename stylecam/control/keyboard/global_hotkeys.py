@@ -144,7 +144,9 @@ def _reason(error: Exception) -> str:
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         return "there is no X display (DISPLAY is not set); keys in this terminal work"
     if isinstance(error, ModuleNotFoundError):
-        return f"{error.name} is not installed; run: pip install pynput"
+        # On Linux its dependency evdev would need a compiler, and X11 does not need it.
+        words = "pip install --no-deps pynput" if sys.platform == "linux" else "pip install pynput"
+        return f"{error.name} is not installed; run: {words}; keys in this terminal work"
     return f"{text[:160] or type(error).__name__}; keys in this terminal work"
 
 

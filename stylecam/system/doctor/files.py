@@ -20,7 +20,7 @@ LOW_DISK_BYTES = 2**30
 FULL_DISK_BYTES = 100 * 2**20
 """What stylecam itself may need."""
 LOW_MEMORY_BYTES = 500 * 2**20
-_REQUIRED = {"numpy": "numpy>=1.26", "pyvirtualcam": "pyvirtualcam>=0.12", "pynput": "pynput", "aiohttp": "aiohttp"}
+_REQUIRED = {"numpy": "numpy>=1.26", "pyvirtualcam": "pyvirtualcam>=0.12", "aiohttp": "aiohttp"}
 
 
 def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:

@@ -154,10 +154,18 @@ def test_on_wayland_without_x11_the_error_names_the_shortcut_and_no_x_display(
     assert "\n" not in message
 
 
-def test_a_missing_pynput_is_named(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("platform", "command"), [("linux", "pip install --no-deps pynput"), ("darwin", "pip install pynput")]
+)
+def test_a_missing_pynput_is_named_with_the_command_that_needs_no_compiler(
+    platform: str, command: str, hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setenv("DISPLAY", ":0")
     message = _start_error(hotkeys, ModuleNotFoundError("No module named 'pynput'", name="pynput"), monkeypatch)
-    assert "pip install pynput" in message
+    assert f"pynput is not installed; run: {command};" in message
 
 
 def test_any_other_failure_is_one_line(hotkeys: GlobalHotkeys, monkeypatch: pytest.MonkeyPatch) -> None:

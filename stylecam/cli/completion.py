@@ -1,4 +1,4 @@
-"""Tab completion of styles, cameras, engines and devices."""
+"""Tab completion of styles, cameras, engines, devices and tiers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
+from stylecam.models.tier import LEAN, RICH
 
 OUTPUTS = {
     "virtual": "the virtual camera; virtual:DEVICE for one of several",
@@ -60,3 +61,8 @@ def complete_device(context: click.Context, _: click.Parameter, incomplete: str)
     """Return the devices that start with `incomplete`; after --engine, only those of that engine."""
     devices = DEVICES_OF.get(str(context.params.get("engine")), DEVICES)
     return [CompletionItem(device) for device in devices if device.startswith(incomplete)]
+
+
+def complete_tier(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the tiers that start with `incomplete`."""
+    return [CompletionItem(name) for name in (AUTO, RICH, LEAN) if name.startswith(incomplete)]

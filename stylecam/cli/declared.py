@@ -11,7 +11,14 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_output, complete_style
+from stylecam.cli.completion import (
+    complete_camera,
+    complete_device,
+    complete_engine,
+    complete_output,
+    complete_style,
+    complete_tier,
+)
 from stylecam.utils.options import GROUPS, OTHER, Option, options_of
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -21,6 +28,7 @@ _COMPLETE: dict[str, Complete] = {
     "output": complete_output,
     "engine": complete_engine,
     "device": complete_device,
+    "tier": complete_tier,
 }
 _TYPES: dict[str, Any] = {
     "number": click.FLOAT,

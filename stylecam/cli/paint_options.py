@@ -27,6 +27,7 @@ _STYLIST_OPTIONS = (
     flag(Look, "preserve_color", help="Keep the picture's own colours."),
     flag(EngineSettings, "engine"),
     flag(EngineSettings, "device"),
+    shared.tier,
     shared.as_json,
 )
 style = click.option(
@@ -46,26 +47,31 @@ def stylist_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def catalog() -> Catalog:
-    """Load all styles; files that are no styles are named on standard error."""
+def catalog(tier: str) -> Catalog:
+    """Load all styles, those of `tier` first; files that are no styles are named on standard error.
+
+    Raises:
+        UsageError: there is no such tier, or no network of it.
+    """
     from stylecam.models.catalog import Catalog
 
     found = Catalog.installed()
     for problem in found.problems:
         click.echo(f"skipped: {problem}", err=True)
+    found.prefer(tier)
     return found
 
 
-def mixes(styles: Sequence[str]) -> list[StyleMix]:
+def mixes(styles: Sequence[str], tier: str) -> list[StyleMix]:
     """Return the named styles, or all of them if none is named.
 
     Raises:
         StyleNotFoundError, UsageError, ModelFormatError: as for `resolve_style`.
-        UsageError: the style `none` was named.
+        UsageError: the style `none` was named, or as for `catalog`.
     """
     from stylecam.stylize.style_file import resolve_style
 
-    available = catalog()
+    available = catalog(tier)
     named = [resolve_style(style, available) for style in styles] or [
         available.mix_of(card) for card in available.cards
     ]
@@ -75,12 +81,12 @@ def mixes(styles: Sequence[str]) -> list[StyleMix]:
     return found
 
 
-def stylist_for(style: str | None, **options: Any) -> Stylist:
+def stylist_for(style: str | None, tier: str, **options: Any) -> Stylist:
     """Make the stylist for the options of a command; without a style, for the first of the catalog."""
     from stylecam.stylize.image import Stylist
     from stylecam.stylize.style_file import resolve_style
 
-    styles = catalog()
+    styles = catalog(tier)
     mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else resolve_style(style or "", styles)
     return Stylist(mix if mix is not None else "none", **options)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from stylecam.cli.declared import flag
+from stylecam.engines.names import EngineSettings
 from stylecam.errors import UsageError
 from stylecam.utils.files import check_writable, user_path
 
@@ -24,6 +26,9 @@ FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _expand}
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 pid = click.option("--pid", type=int, metavar="NUMBER", help="Process to use if several run.  [default: the newest]")
+tier = flag(
+    EngineSettings, "tier", help="For styles that are there in both: rich (bolder), lean, or auto: rich where it is."
+)
 vgg = click.option(
     "--vgg", **FILE, metavar="FILE",
     help="VGG-16, the network that compares shapes and texture: torchvision's vgg16-397923af.pth, or an .npz.  "

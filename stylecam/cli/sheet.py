@@ -36,7 +36,7 @@ Exit status: 0; 1 if some styles failed; 2 if all failed or nothing was started.
 @painting.stylist_options
 def command(
     picture: str, output: str, styles: tuple[str, ...], columns: int | None, cell: int, moving: bool, overwrite: bool,
-    as_json: bool, **options: Any,
+    as_json: bool, tier: str, **options: Any,
 ) -> int:  # fmt: skip
     """Paint one picture or clip in every style, and put the results with their names on one sheet."""
     from stylecam.cli.progress import CountProgress
@@ -50,7 +50,7 @@ def command(
     source, target = user_path(picture), user_path(output)
     check_target(target) if moving else check_suffix(target)
     painting.check_new(target, overwrite)
-    mixes = painting.mixes(styles)
+    mixes = painting.mixes(styles, tier)
     stylist = Stylist(mixes[0], **options)
     started_at = time.perf_counter()
     if moving:

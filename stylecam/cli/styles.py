@@ -30,26 +30,30 @@ if TYPE_CHECKING:
 Examples:
   stylecam styles
   stylecam styles --json
+  stylecam styles --tier lean
   stylecam styles show the_scream
   stylecam styles add mosaic.onnx       a network from elsewhere: .t7, .onnx or .pth""",
 )
+@shared.tier
 @shared.as_json
 @click.pass_context
-def command(context: click.Context, as_json: bool) -> None:
+def command(context: click.Context, tier: str, as_json: bool) -> None:
     """List the styles, numbered as the keys 1 to 9 select them; or show, add, remove or rename one.
 
     For styles that `stylecam evaluate --write-card` has measured, ms is the time for one 640×360 picture on that
-    computer, and flicker that of a still noisy picture (1: as much as the camera itself).
+    computer, and flicker that of a still noisy picture (1: as much as the camera itself). A style that is there in two
+    tiers is listed once, as --tier chooses; --json lists both.
     """
     if context.invoked_subcommand is not None:
         return
     from stylecam.cli.paint_options import catalog as load_catalog
     from stylecam.cli.tables import print_tables
 
-    catalog = load_catalog()
+    catalog = load_catalog(tier)
     if as_json:
         shared.print_json([_describe(card) for card in catalog.all_cards])
         return
+    tiers = ("tier",) if len({card.tier for card in catalog.all_cards}) > 1 else ()
     measures = ("ms", "flicker") if any(card.measured is not None for card in catalog.all_cards) else ()
     table = Table(
         Column("key", no_wrap=True),
@@ -59,15 +63,17 @@ def command(context: click.Context, as_json: bool) -> None:
         Column("year", no_wrap=True),
         Column("licence", no_wrap=True),
         Column("network", no_wrap=True),
+        *(Column(name, no_wrap=True) for name in tiers),
         *(Column(name, justify="right", no_wrap=True) for name in measures),
         box=None,
         pad_edge=False,
     )
     for number, card in enumerate(catalog.cards, 1):
-        table.add_row(*_row(str(number) if number <= 9 else "", card.name, card))
+        table.add_row(*_row(str(number) if number <= 9 else "", card.name, card, bool(tiers)))
+    tier_of = {card.name: card.tier for card in catalog.cards}
     for card in catalog.all_cards:
-        if card not in catalog.cards:
-            table.add_row(*_row("", card.full_name, card))
+        if card not in catalog.cards and card.tier == tier_of[card.name]:  # that of another tier has --tier
+            table.add_row(*_row("", card.full_name, card, bool(tiers)))
     print_tables([(table, "")], 160)
 
 
@@ -79,12 +85,15 @@ Examples:
   stylecam styles show la_muse --json""",
 )
 @click.argument("name", shell_complete=complete_style)
+@shared.tier
 @shared.as_json
-def show(name: str, as_json: bool) -> None:
+def show(name: str, tier: str, as_json: bool) -> None:
     """Show all details of one style: card, file, licence and origin."""
     from stylecam.models.card import read_cards
 
-    mix = _user_styles().catalog().parse(name)
+    catalog = _user_styles().catalog()
+    catalog.prefer(tier)
+    mix = catalog.parse(name)
     indices = [index for index, weight in enumerate(mix.weights) if weight] if mix else []
     if mix is None or len(indices) != 1:
         raise UsageError(f"{name!r} is no single style; stylecam styles lists them")
@@ -198,8 +207,9 @@ def _describe(card: StyleCard) -> dict[str, Any]:
     return {**asdict(card), "full_name": card.full_name}
 
 
-def _row(key: str, name: str, card: StyleCard) -> list[Text]:
+def _row(key: str, name: str, card: StyleCard, with_tier: bool) -> list[Text]:
     cells = [key, name, card.title, card.artist, str(card.year or ""), card.licence, card.bank]
+    cells += [card.tier] if with_tier else []
     if card.measured is not None:
         ms, flicker = card.measured.ms, card.measured.flicker
         cells += ["" if ms is None else f"{ms:.0f}", "" if flicker is None else f"{flicker:.2f}"]

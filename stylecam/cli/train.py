@@ -16,7 +16,8 @@ from stylecam.cli.declared import flag, flags
 from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
 from stylecam.cli.shared_options import FILE
 from stylecam.errors import TrainingFailedError, TrainingUnavailableError, UsageError
-from stylecam.training.hyperparameters import TIERS, Hyperparameters
+from stylecam.models.tier import TIERS
+from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import check_writable
 
 if TYPE_CHECKING:

@@ -58,7 +58,13 @@ class EngineSettings:
         help="What it runs on. " + "; ".join(f"{name}: {', '.join(its)}" for name, its in DEVICES_OF.items()) + ".",
         group=PERFORMANCE, metavar="DEVICE",
     )  # fmt: skip
-    retune: bool = option(False, help="With --engine auto: measure the engines again.", group=PERFORMANCE)
+    tier: str = option(
+        AUTO,
+        help="Networks to use for styles that are there in both: rich (bolder strokes, more work), lean (for slow "
+        f"processors), or {AUTO}: rich if it holds the frame rate at 640x360, measured once.",
+        group=PERFORMANCE, metavar="TIER",
+    )  # fmt: skip
+    retune: bool = option(False, help="With --engine or --tier auto: measure again.", group=PERFORMANCE)
     threads: int | None = option(
         None,
         help="Processor threads the network may use. Without: all.",

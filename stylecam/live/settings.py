@@ -12,6 +12,7 @@ from stylecam.control.obs import DEFAULT, ObsAddress
 from stylecam.engines.names import EngineSettings, check_names
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
+from stylecam.models.tier import check_tier
 from stylecam.stylize.look import LookSettings, Preset
 from stylecam.utils.files import check_writable
 from stylecam.utils.options import CAMERA, CONTROL, LOOK, OTHER, OUTPUT, PERFORMANCE, check_options, option
@@ -139,6 +140,7 @@ class Settings(LookSettings, EngineSettings):
 
         check_options(self)
         check_names(self.engine, self.device)
+        check_tier(self.tier)
         if self.listen is not None:
             Address.parse(self.listen)
         if self.token is not None:

@@ -38,6 +38,7 @@ from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.factory import make_source
 from stylecam.models.catalog import Catalog
+from stylecam.models.tier import AUTO
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.stylize.style_file import resolve_style
@@ -133,9 +134,14 @@ class OpenParts:
 def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
     """Return the state before the first command: with the style of the settings, or the first of the catalog.
 
+    The catalog prefers the tier of the settings from then on; `auto` changes nothing yet.
+
     Raises:
+        UsageError: no network of the tier is installed.
         StylecamError: the style or blend cannot be parsed or does not exist, or its file is not a style network.
     """
+    if settings.tier != AUTO:
+        catalog.prefer(settings.tier)
     if settings.style is not None:
         mix = resolve_style(settings.style, catalog)
         if mix is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from stylecam.errors import ModelFormatError
 from stylecam.models.model import Model
+from stylecam.models.tier import LEAN
 from stylecam.utils.text import printable
 
 
@@ -84,6 +85,7 @@ class StyleCard:
         index: the position in the network's style weights.
         measured: quality and cost, where `stylecam evaluate` has written them into the file.
         source: where the photograph of the painting was found.
+        tier: that of the network, see `stylecam.models.tier`.
     """
 
     name: str
@@ -95,6 +97,7 @@ class StyleCard:
     index: int
     measured: CardMetrics | None = None
     source: str = ""
+    tier: str = LEAN
 
     @property
     def full_name(self) -> str:
@@ -116,7 +119,7 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
     if listed is None:
         titles = [bank] if model.style_count == 1 else [f"{bank}_{i + 1}" for i in range(model.style_count)]
         return tuple(
-            StyleCard(slug(title), printable(title), "unknown", None, licence, bank, i)
+            StyleCard(slug(title), printable(title), "unknown", None, licence, bank, i, tier=model.tier)
             for i, title in enumerate(titles)
         )
     try:
@@ -139,6 +142,7 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
             i,
             CardMetrics.from_dict(entry.get("measured")),
             printable(str(entry.get("source", ""))),
+            model.tier,
         )
         for i, (name, entry) in enumerate(zip(names, entries, strict=True))
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards
 from stylecam.models.model import Model
+from stylecam.models.tier import AUTO, LEAN, RICH, check_tier
 from stylecam.utils import paths
 from stylecam.utils.text import printable
 
@@ -40,9 +41,11 @@ class StyleMix:
 class Catalog:
     """Networks and their style cards, in the order they were added.
 
-    Where two banks hold a style of the same name, the first one has the short name; `bank/name` always finds the other.
+    Where two banks hold a style of the same name, the short name means the one of the preferred tier, or else the one
+    that was added first; `bank/name` always finds the other. The order of the names does not depend on the tier.
 
     Attributes:
+        tier: the preferred tier, `lean` unless `prefer` has changed it.
         problems: one line for every file of the loaded folders that is not a style.
     """
 
@@ -50,6 +53,7 @@ class Catalog:
         self._models: dict[str, Model] = {}
         self._cards: list[StyleCard] = []
         self.problems: list[str] = []
+        self.tier = LEAN
         for model in models:
             self.add(model)
 
@@ -82,13 +86,32 @@ class Catalog:
             self._cards.extend(cards)
         return cards
 
+    def prefer(self, tier: str) -> None:
+        """Let short names mean the networks of `tier`, where these have the style. Any thread may call it.
+
+        Args:
+            tier: `rich`, `lean`, or `auto` for rich where there is such a network.
+
+        Raises:
+            UsageError: there is no such tier, or no network of it is installed.
+        """
+        check_tier(tier)
+        installed = {model.tier for model in self.models}
+        if tier == AUTO:
+            tier = RICH if RICH in installed else LEAN
+        elif tier not in installed:
+            others = f"; the installed ones are {', '.join(sorted(installed))}" if installed else ""
+            raise UsageError(f"no {tier} network is installed, so there is nothing for --tier {tier}{others}")
+        self.tier = tier
+
     @property
     def cards(self) -> tuple[StyleCard, ...]:
         """One card per short name, in cycling order."""
-        first: dict[str, StyleCard] = {}
+        tier, chosen = self.tier, dict[str, StyleCard]()
         for card in self._cards:
-            first.setdefault(card.name, card)
-        return tuple(first.values())
+            if card.name not in chosen or card.tier == tier != chosen[card.name].tier:
+                chosen[card.name] = card
+        return tuple(chosen.values())
 
     @property
     def all_cards(self) -> tuple[StyleCard, ...]:
@@ -99,6 +122,11 @@ class Catalog:
     def models(self) -> tuple[Model, ...]:
         """Every network."""
         return tuple(self._models.values())
+
+    @property
+    def cycled_models(self) -> tuple[Model, ...]:
+        """The networks that short names mean, in cycling order."""
+        return tuple(self._models[bank] for bank in dict.fromkeys(card.bank for card in self.cards))
 
     def mix_of(self, card: StyleCard) -> StyleMix:
         """Return the style of `card` alone."""
@@ -166,7 +194,8 @@ class Catalog:
                 f"the weights of the blend {text!r} sum to nothing that can be shared out; write a:0.6,b:0.4"
             )
         candidates = {name: self._find(name) for name in parts}
-        for bank, model in self._models.items():
+        tier = self.tier
+        for bank, model in sorted(self._models.items(), key=lambda item: item[1].tier != tier):
             chosen = {name: next((c for c in cards if c.bank == bank), None) for name, cards in candidates.items()}
             if all(chosen.values()):
                 weights = [0.0] * model.style_count
@@ -181,7 +210,8 @@ class Catalog:
     def _find(self, name: str) -> list[StyleCard]:
         """Return all cards with that name, the preferred one first."""
         normalized = name.strip().lower().replace("-", "_").replace(" ", "_")
-        found = [card for card in self._cards if normalized == card.name]
+        tier = self.tier
+        found = sorted((card for card in self._cards if normalized == card.name), key=lambda card: card.tier != tier)
         found += [card for card in self._cards if name.strip().lower() == card.full_name.lower()]
         if found:
             return found
@@ -204,9 +234,17 @@ def _size_and_name(path: Path) -> tuple[int, str]:
         return 0, path.name
 
 
-def styles() -> tuple[StyleCard, ...]:
-    """Return the cards of all installed styles, in cycling order: those shipped with stylecam and the user's own."""
-    return Catalog.installed().cards
+def styles(*, tier: str = AUTO) -> tuple[StyleCard, ...]:
+    """Return the cards of all installed styles, in cycling order: those shipped with stylecam and the user's own.
+
+    Of a style that is there in two tiers, the card of `tier` (`rich` or `lean`) is returned; `auto` prefers rich.
+
+    Raises:
+        UsageError: there is no such tier, or no network of it is installed.
+    """
+    catalog = Catalog.installed()
+    catalog.prefer(tier)
+    return catalog.cards
 
 
 def shipped_models() -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from stylecam.models.grain import CELL_SIZE, MAX_DEVIATION
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import Dims
 from stylecam.models.onnx.wire import WireError
+from stylecam.models.tier import LEAN, TIER_KEY, TIERS
 from stylecam.utils.text import format_shape, printable
 
 DEVIATIONS_KEY, ALIGNMENT_KEY = "grain_deviations", "alignment"
@@ -44,6 +45,7 @@ class Model:
         grain_channels: C of the `grain` input; 0 when there is none.
         grain_deviations: of each channel of the grain, see `grain_map`; empty for the default.
         alignment: what width and height of the input are multiples of.
+        tier: `lean` or `rich`, see `stylecam.models.tier`.
         statistics_count: how many statistics `styled` holds (1×N×1×1) where the network measures instead of painting,
             see `stylecam.models.rewrite.freeze_norms`; 0 for a network that paints.
     """
@@ -58,6 +60,7 @@ class Model:
     grain_deviations: tuple[float, ...] = ()
     alignment: int = CELL_SIZE
     statistics_count: int = 0
+    tier: str = LEAN
 
     @classmethod
     def read(cls, path: Path) -> Model:
@@ -85,8 +88,12 @@ class Model:
             )
         has_style, style_count, grain_channels = _check_contract(path, inputs, outputs)
         key = hashlib.sha256(data).hexdigest()[:12]
-        deviations, alignment = _read_deviations(path, metadata, grain_channels), _read_alignment(path, metadata)
-        return cls(path, data, style_count, has_style, metadata, key, grain_channels, deviations, alignment)
+        deviations = _read_deviations(path, metadata, grain_channels)
+        alignment = int(_read_word(path, metadata, ALIGNMENT_KEY, ALIGNMENTS, str(CELL_SIZE)))
+        tier = _read_word(path, metadata, TIER_KEY, TIERS, LEAN)
+        return cls(
+            path, data, style_count, has_style, metadata, key, grain_channels, deviations, alignment, tier=tier
+        )  # fmt: skip
 
     def one_hot(self, index: int = 0) -> tuple[float, ...]:
         """Return the style weights that select the style `index` alone."""
@@ -142,13 +149,11 @@ def _read_deviations(path: Path, metadata: Mapping[str, str], channels: int) -> 
     return deviations
 
 
-def _read_alignment(path: Path, metadata: Mapping[str, str]) -> int:
-    text = metadata.get(ALIGNMENT_KEY, str(CELL_SIZE))
-    if text not in ALIGNMENTS:
-        raise ModelFormatError(
-            f"{path}: its metadata '{ALIGNMENT_KEY}' must be one of {', '.join(ALIGNMENTS)}, not {text[:100]!r}"
-        )
-    return int(text)
+def _read_word(path: Path, metadata: Mapping[str, str], key: str, allowed: Sequence[str], default: str) -> str:
+    text = metadata.get(key, default)
+    if text not in allowed:
+        raise ModelFormatError(f"{path}: its metadata '{key}' must be one of {', '.join(allowed)}, not {text[:100]!r}")
+    return text
 
 
 def read_model_file(path: Path) -> bytes:

@@ -97,6 +97,7 @@ class Stylist:
         scale: float = 1.0,
         device: str = AUTO,
         engine: Engine | str = AUTO,
+        tier: str = AUTO,
     ) -> None:
         """Choose the style and what runs its network.
 
@@ -110,11 +111,13 @@ class Stylist:
             device: `auto`, `cpu`, or another that the engine has (see `stylecam.engines.names.DEVICES_OF`).
             engine: `opencv`, `onnxruntime`, `openvino`, or an `Engine`. `auto` is the fastest installed one of full
                 precision; the first time it is measured, which takes about a second, and then remembered.
+            tier: of a style that is there in two tiers, which one to use: `rich`, `lean`, or `auto` for rich.
 
         Raises:
             StyleNotFoundError: there is no style of this name; the error carries the nearest ones.
             ModelFormatError: the file is not a style network.
-            UsageError: a number is out of range, the blend is malformed, or the style is `none`.
+            UsageError: a number is out of range, the blend is malformed, the style is `none`, or no network of the
+                tier is installed.
             EngineUnavailableError: the engine is not installed, or the device is not there.
         """
         look = Look(strength=strength, steadiness=steadiness, preserve_color=preserve_color)
@@ -122,7 +125,7 @@ class Stylist:
             option.check(getattr(look, option.attribute), option.name)
         if not 0.1 <= scale <= 1:
             raise UsageError(f"scale {scale:g} is out of range; it must be a number from 0.1 to 1, for example 0.5")
-        mix = style if isinstance(style, StyleMix) else _load(style)
+        mix = style if isinstance(style, StyleMix) else _load(style, tier)
         if mix is None:
             raise UsageError("the style 'none' changes nothing; name a style")
         self.mix = mix
@@ -270,8 +273,10 @@ class Stylist:
                 above[:] = blend(below, above, self._look.strength)
 
 
-def _load(style: str) -> StyleMix | None:
-    return resolve_style(style, Catalog.installed())
+def _load(style: str, tier: str) -> StyleMix | None:
+    catalog = Catalog.installed()
+    catalog.prefer(tier)
+    return resolve_style(style, catalog)
 
 
 def _engine(name: str, device: str, model: Model) -> Engine:

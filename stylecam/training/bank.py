@@ -23,14 +23,13 @@ from stylecam.errors import ModelFormatError, UsageError
 from stylecam.models.card import read_cards
 from stylecam.models.grain import CELL_SIZE
 from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, Model
+from stylecam.models.tier import TIER_KEY
 from stylecam.training.bank_graph import GraphWriter
 from stylecam.training.config import TrainingConfig
 from stylecam.training.network import LeanNetwork, StyleNetwork, make_network, with_styles
 from stylecam.utils.files import write_bytes
 from stylecam.utils.text import format_shape
 from stylecam.utils.version import __version__
-
-TIER_KEY = "tier"
 
 
 @dataclass

@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stylecam.errors import UsageError
+from stylecam.models.tier import TIERS
 from stylecam.utils.options import check_options, option
 
 MAX_WEIGHT = 1e6
-TIERS = ("lean", "rich")
-"""The sizes of a network, see `stylecam.training.network`; this module is read without PyTorch."""
 OPTIMIZERS = ("lbfgs", "adam")
 
 

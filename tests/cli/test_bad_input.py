@@ -71,6 +71,7 @@ def complaint(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
         (["--engine", "tensorflow"], "there is no engine 'tensorflow'"),
         (["--device", "tpu"], "choose auto, cpu, cuda"),
         (["--engine", "opencv", "--device", "gpu"], "opencv has no device 'gpu'; choose auto, cpu, cuda"),
+        (["--tier", "medium"], "there is no tier 'medium'; choose auto, rich or lean"),
         (["--output", "virtul"], "is none of virtual"),
         (["--output", "web:99999"], "is not a port"),
         (["--output", "web:²"], "is not a port"),

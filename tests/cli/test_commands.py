@@ -11,7 +11,7 @@ import pytest
 
 from stylecam.cli import cameras as cameras_module
 from stylecam.cli import run as run_module
-from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style
+from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style, complete_tier
 from stylecam.cli.group import run_command_line
 from stylecam.cli.options import settings_of
 from stylecam.cli.status import status_line
@@ -179,11 +179,27 @@ def test_every_long_option_can_be_set_in_the_file_under_its_own_name(option: cli
         "hotkey": '["next=ctrl+a"]',
     }
     special |= {"engine": '"opencv"', "device": '"cpu"', "token": '"12345678"', "stream_bitrate": "1000"}
+    special |= {"tier": '"lean"'}
     value = special.get(name, "true" if option.is_flag else "1")
     own_settings.write_text(f"[run]\n{name} = {value}\n")
     context = run_module.command.make_context("run", [])
     assert context.params[option.name or ""] in (
-        (True, 1, "1", 1.0, 50.0, 1000, "64x64", ("null",), ("next=ctrl+a",), Path("1"), "opencv", "cpu", "12345678")
+        (
+            True,
+            1,
+            "1",
+            1.0,
+            50.0,
+            1000,
+            "64x64",
+            ("null",),
+            ("next=ctrl+a",),
+            Path("1"),
+            "opencv",
+            "cpu",
+            "lean",
+            "12345678",
+        )
     )
 
 
@@ -303,6 +319,12 @@ def test_engines_and_the_devices_of_the_engine_that_was_named_complete_by_their_
     assert [item.value for item in complete_device(context, OPTIONS[0], "cuda")] == ["cuda", "cuda-fp16"]
     context.params["engine"] = "openvino"
     assert [item.value for item in complete_device(context, OPTIONS[0], "")] == ["auto", "cpu", "cpu-bf16", "gpu"]
+
+
+def test_tiers_complete_by_their_beginning() -> None:
+    assert [item.value for item in complete_tier(click.Context(run_module.command), OPTIONS[0], "")] == [
+        "auto", "rich", "lean",
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("two_cameras")

@@ -18,7 +18,9 @@ from stylecam.cli import image as image_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import CountProgress
 from stylecam.media.image_file import ImageFile
+from stylecam.models import catalog as catalog_module
 from tests.cli.fixtures import refusal
+from tests.models.networks import bank_of
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -185,3 +187,29 @@ def test_without_a_terminal_the_time_left_is_said_now_and_then(
             bar.advance()
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0] for line in lines] == ["1 of 3 pictures", "2 of 3 pictures"]
+
+
+@pytest.mark.parametrize(("words", "rich"), [([], True), (["--tier", "rich"], True), (["--tier", "lean"], False)])
+def test_the_rich_network_paints_unless_the_lean_one_is_asked_for(
+    words: list[str], rich: bool, photo: Path, tmp_path: Path, own_settings: Path
+) -> None:
+    """The rich one returns the picture as it is."""
+    bank_of(own_settings.parent / "styles" / "large.onnx", ["great_wave"], "rich")
+    out = tmp_path / "out.png"
+    assert run_command_line(["image", str(photo), "-o", str(out), "--style", "great_wave", *words]) == 0
+    assert np.array_equal(ImageFile.read(out).image, ImageFile.read(photo).image) is rich
+
+
+def test_a_tier_that_is_not_installed_is_one_line(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_lean = tmp_path / "models"
+    only_lean.mkdir()
+    bank_of(only_lean / "small.onnx", ["great_wave"])
+    monkeypatch.setattr(catalog_module, "shipped_models", lambda: only_lean)
+    for command in (["image", str(photo)], ["sheet", str(photo)], ["video", "clip.mp4"]):
+        out = tmp_path / ("out.mp4" if command[0] == "video" else "out.png")
+        assert "no rich network is installed" in refusal([*command, "-o", str(out), "--tier", "rich"], capsys)
+        assert not out.exists()
+    assert "no rich network is installed" in refusal(["styles", "--tier", "rich"], capsys)
+    assert "no rich network" in refusal(["run", "--camera", "demo", "--output", "null", "--tier", "rich"], capsys)

@@ -15,6 +15,7 @@ from stylecam.cli.completion import complete_user_style
 from stylecam.cli.group import run_command_line
 from tests.models.importers.onnx_files import model_zoo_network, sigmoid_network
 from tests.models.importers.torch7_files import LayerFactory, encode_torch7, instance_norm
+from tests.models.networks import bank_of
 
 Typed = Callable[..., str]
 
@@ -132,3 +133,41 @@ def test_a_strangers_names_steer_no_terminal(typed: Typed, styles: Path) -> None
     assert "\x1b" not in typed("add", "odd.onnx")
     (styles / "odd.onnx").rename(styles / "odd\x1b[2J.onnx")
     assert "\x1b" not in typed("show", "odd") + typed()
+
+
+@pytest.fixture
+def rich(styles: Path) -> Path:
+    """A rich bank of the user, with a style that is shipped too and one of its own."""
+    return bank_of(styles / "large.onnx", ["great_wave", "candy"], "rich")
+
+
+@pytest.mark.usefixtures("rich")
+def test_a_style_of_two_tiers_is_listed_once_as_the_tier_chooses(typed: Typed) -> None:
+    for tier, bank in (("auto", "large"), ("rich", "large"), ("lean", "gallery")):
+        lines = [line.split() for line in typed("--tier", tier).splitlines()]
+        (wave,) = [line for line in lines if any(word.endswith("great_wave") for word in line)]
+        (candy,) = [line for line in lines if "candy" in line]
+        assert (bank in wave, "large" in candy, "rich" in candy) == (True, True, True)
+
+
+@pytest.mark.usefixtures("rich")
+def test_as_json_a_style_of_two_tiers_is_listed_twice(typed: Typed) -> None:
+    listed = json.loads(typed("--json"))
+    assert {card["tier"] for card in listed if card["name"] == "great_wave"} == {"rich", "lean"}
+
+
+@pytest.mark.usefixtures("rich")
+def test_the_style_of_the_tier_is_shown(typed: Typed) -> None:
+    assert json.loads(typed("show", "great_wave", "--json"))["tier"] == "rich"
+    assert json.loads(typed("show", "great_wave", "--tier", "lean", "--json"))["tier"] == "lean"
+
+
+@pytest.mark.usefixtures("rich")
+def test_in_a_narrow_terminal_the_names_stay_whole_with_two_tiers_too(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    table = typed()
+    assert "composition_viii" in table
+    assert "CC0-1.0" in table

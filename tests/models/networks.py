@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ def network(
     """Write a network that returns its first input; return its path."""
     nodes = [helper.make_node("Identity", [next(iter(inputs), "nothing")], [output])]
     return write_network(path, nodes, [], inputs, output, metadata, salt)
+
+
+def bank_of(path: Path, names: Sequence[str], tier: str = "lean") -> Path:
+    """Write a bank of `tier` with styles of these names; return its path."""
+    metadata = {"styles": json.dumps([{"name": name} for name in names]), "tier": tier}
+    return network(path, {**IMAGE_INPUT, "style": (1, len(names))}, metadata=metadata, salt=path.stem)
 
 
 def write_network(

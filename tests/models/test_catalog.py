@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stylecam.errors import ModelFormatError, StyleError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog, StyleMix, shipped_models
 from stylecam.models.model import Model
-from tests.models.networks import IMAGE_INPUT, network
+from tests.models.networks import IMAGE_INPUT, bank_of, network
 
 NAMES = [card.name for card in Catalog.load([shipped_models()]).cards]
 
@@ -25,6 +25,17 @@ def two(tmp_path: Path) -> Catalog:
     named = json.dumps([{"name": "great_wave"}, {"name": "own"}])
     network(tmp_path / "small.onnx", {**IMAGE_INPUT, "style": (1, 2)}, metadata={"styles": named})
     return Catalog.load([tmp_path])
+
+
+@pytest.fixture
+def tiers(tmp_path: Path) -> Catalog:
+    """A lean and a rich bank, each with styles of its own and two that both have."""
+    return Catalog(
+        [
+            Model.read(bank_of(tmp_path / "small.onnx", ["wave", "vampire", "kiss"])),
+            Model.read(bank_of(tmp_path / "large.onnx", ["kiss", "wave", "candy"], "rich")),
+        ]
+    )
 
 
 def parsed(catalog: Catalog, text: str) -> StyleMix:
@@ -229,3 +240,73 @@ def test_the_same_network_added_twice_is_there_once(tmp_path: Path) -> None:
     catalog = Catalog([model])
     catalog.add(model)
     assert len(catalog.all_cards) == 1
+
+
+def banks(catalog: Catalog) -> dict[str, str]:
+    return {card.name: card.bank for card in catalog.cards}
+
+
+def test_a_short_name_means_the_network_of_the_preferred_tier_and_the_order_stays(tiers: Catalog) -> None:
+    lean = {"wave": "small", "vampire": "small", "kiss": "small", "candy": "large"}
+    assert banks(tiers) == lean
+    tiers.prefer("rich")
+    assert banks(tiers) == {"wave": "large", "vampire": "small", "kiss": "large", "candy": "large"}
+    assert list(banks(tiers)) == list(lean)
+    tiers.prefer("lean")
+    assert banks(tiers) == lean
+
+
+@pytest.mark.parametrize("tier", ["rich", "lean"])
+def test_styles_of_either_tier_are_found_and_labelled_so_that_they_are_found_again(tier: str, tiers: Catalog) -> None:
+    tiers.prefer(tier)
+    assert parsed(tiers, "wave").model.tier == tier
+    assert parsed(tiers, "vampire").model.tier == "lean"
+    assert parsed(tiers, "candy").model.tier == "rich"
+    for card in tiers.all_cards:
+        assert parsed(tiers, card.full_name).model.path.stem == card.bank
+        assert tiers.parse(tiers.mix_of(card).label) == tiers.mix_of(card)
+
+
+@pytest.mark.parametrize(
+    ("tier", "blend", "bank"),
+    [
+        ("lean", "wave,kiss", "small"),
+        ("rich", "wave,kiss", "large"),
+        ("rich", "wave,vampire", "small"),
+        ("lean", "wave,candy", "large"),
+        ("rich", "small/wave,kiss", "small"),
+    ],
+)
+def test_a_blend_takes_the_network_of_the_preferred_tier_that_holds_all_its_styles(
+    tier: str, blend: str, bank: str, tiers: Catalog
+) -> None:
+    tiers.prefer(tier)
+    assert parsed(tiers, blend).model.path.stem == bank
+
+
+def test_without_a_choice_the_rich_networks_are_preferred_where_there_are_any(tiers: Catalog, catalog: Catalog) -> None:
+    tiers.prefer("auto")
+    assert tiers.tier == "rich"
+    only_lean = Catalog([tiers.models[0]])
+    only_lean.prefer("auto")
+    assert only_lean.tier == "lean"
+    Catalog().prefer("auto")
+
+
+def test_networks_that_no_short_name_means_are_not_cycled_through(tiers: Catalog, tmp_path: Path) -> None:
+    tiers.prefer("rich")
+    assert [model.path.stem for model in tiers.cycled_models] == ["large", "small"]
+    tiers.add(Model.read(bank_of(tmp_path / "all.onnx", ["vampire", "wave"], "rich")))
+    assert [model.path.stem for model in tiers.cycled_models] == ["large", "all"]
+
+
+@pytest.mark.parametrize(
+    ("tier", "message"),
+    [("rich", "no rich network is installed.*the installed ones are lean"), ("medium", "choose auto, rich or lean")],
+)
+def test_a_tier_of_which_there_is_no_network_is_refused_in_one_line(tier: str, message: str, tiers: Catalog) -> None:
+    lean = Catalog([tiers.models[0]])
+    with pytest.raises(UsageError, match=message) as caught:
+        lean.prefer(tier)
+    assert "\n" not in str(caught.value)
+    assert lean.tier == "lean"

@@ -245,6 +245,17 @@ def test_deviations_that_do_not_fit_the_grain_are_refused(deviations: str, tmp_p
         Model.read(path)
 
 
+def test_the_tier_of_a_network_is_in_its_metadata_and_lean_without(tmp_path: Path) -> None:
+    assert Model.read(network(tmp_path / "a.onnx")).tier == "lean"
+    assert Model.read(network(tmp_path / "b.onnx", metadata={"tier": "rich"})).tier == "rich"
+
+
+@pytest.mark.parametrize("tier", ["", "Rich", "medium", "9" * 5000])
+def test_a_tier_that_no_network_has_is_refused(tier: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelFormatError, match="'tier' must be one of lean, rich"):
+        Model.read(network(tmp_path / "a.onnx", metadata={"tier": tier}))
+
+
 @pytest.mark.parametrize("alignment", ["", "0", "7", "16.0", "9" * 5000])
 def test_an_alignment_that_no_network_has_is_refused(alignment: str, tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match="'alignment' must be one of 8, 16"):

@@ -25,21 +25,27 @@ STDIO = "-"
     "image",
     epilog="""\b
 Examples:
-  stylecam image photo.jpg -o painted.jpg
-  stylecam image photo.jpg -o painted.png --style "great_wave:0.6,the_scream:0.4" --preserve-color
-  stylecam image ~/Pictures -o ~/Painted --style the_scream --max-size 2048
+  stylecam image photo.jpg                 writes photo-painted.jpg
+  stylecam image photo.jpg painted.jpg
+  stylecam image photo.jpg painted.png --style "great_wave:0.6,the_scream:0.4" --preserve-color
+  stylecam image ~/Pictures ~/Painted --style the_scream --max-size 2048
       a folder and its subfolders, which are created in the other
-  stylecam image ~/Pictures -o ~/Painted --style the_scream --skip-existing
+  stylecam image ~/Pictures ~/Painted --style the_scream --skip-existing
       only pictures without a result yet
-  stylecam image - -o - < photo.jpg > painted.png
+  stylecam image a.jpg b.jpg -o ~/Painted
+  stylecam image - - < photo.jpg > painted.png
 \b
+Without OUT the result lies beside the picture and replaces nothing: photo-painted.jpg, photo-painted-2.jpg.
 Size, transparency, colour profile and EXIF data are kept; EXIF orientation is applied. Results have 8 bits a channel,
 also those of 16-bit pictures. A picture from standard input becomes a PNG. If something is lost, such as the further
 pictures of an animation, a message says so.
 Exit status: 0; 1 if some pictures failed; 2 if all failed or nothing was started.""",
 )
-@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
-@click.option("-o", "--output", required=True, metavar="OUT", help="A file, a folder, or - for standard output (PNG).")
+@click.argument("inputs", nargs=-1, required=True, metavar="IN... [OUT]")
+@click.option(
+    "-o", "--output", metavar="OUT",
+    help="A file, a folder, or - for standard output (PNG). Without: the last argument, or a name beside IN.",
+)  # fmt: skip
 @painting.style
 @painting.scale
 @click.option("--max-size", type=click.IntRange(16), help="Reduce pictures with a longer side to this many pixels.")
@@ -47,8 +53,8 @@ Exit status: 0; 1 if some pictures failed; 2 if all failed or nothing was starte
 @click.option("--skip-existing", is_flag=True, help="Paint only pictures without a result yet.")
 @painting.stylist_options
 def command(
-    inputs: tuple[str, ...], output: str, overwrite: bool, skip_existing: bool, as_json: bool, max_size: int | None,
-    **options: Any,
+    inputs: tuple[str, ...], output: str | None, overwrite: bool, skip_existing: bool, as_json: bool,
+    max_size: int | None, **options: Any,
 ) -> int:  # fmt: skip
     """Paint pictures: files, folders, or - for standard input."""
     from stylecam.cli.progress import CountProgress
@@ -57,6 +63,8 @@ def command(
 
     if overwrite and skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other; give one")
+    if output is None:
+        inputs, output = _with_output(inputs, replace=overwrite or skip_existing)
     if STDIO in (*inputs, output) and len(inputs) > 1:
         raise UsageError("standard input and output carry one picture; name one input")
     piped = inputs[0] == STDIO
@@ -84,10 +92,35 @@ def command(
     return _report(results, len(planned) - len(items), stylist.mix.label, seconds, as_json)
 
 
+def _with_output(words: tuple[str, ...], *, replace: bool) -> tuple[tuple[str, ...], str]:
+    """Return the inputs and the output that the arguments name: the last one, or a name beside a single picture.
+
+    Raises:
+        UsageError: several pictures and no folder for their results.
+    """
+    from stylecam.media.image_file import result_suffix
+    from stylecam.utils.files import user_path
+
+    *inputs, last = words
+    if not inputs:
+        if last == STDIO:
+            return words, STDIO
+        source = user_path(last)
+        return words, str(painting.name_beside(source, "painted", result_suffix(source), replace=replace))
+    target = user_path(last)
+    if len(inputs) > 1 and last != STDIO and not target.is_dir() and (target.suffix or target.exists()):
+        raise UsageError("several pictures are to be painted; name a folder for the results: -o FOLDER")
+    if not replace and len(inputs) == 1 and target.is_file():
+        raise UsageError(f"{last} is there already; --overwrite replaces it. To paint both pictures: -o FOLDER")
+    return tuple(inputs), last
+
+
 def _to_stdout(source: Path, piped: bool, max_size: int | None, options: dict[str, Any]) -> int:
     from stylecam.media.image_file import ImageFile
     from stylecam.stylize.batch import painted
 
+    if sys.stdout.isatty():
+        raise UsageError("standard output is this terminal, which shows no picture; name a file")
     stylist = painting.stylist_for(**options)
     picture = painted(ImageFile.read(sys.stdin.buffer.read() if piped else source), stylist, max_size)
     for note in picture.notes:

@@ -91,6 +91,35 @@ def stylist_for(style: str | None, tier: str, **options: Any) -> Stylist:
     return Stylist(mix if mix is not None else "none", **options)
 
 
+def one_output(argument: str | None, option: str | None) -> str | None:
+    """Return the result's name, which may be the last argument or the option -o; None if there is neither.
+
+    Raises:
+        UsageError: both are given.
+    """
+    if argument is not None and option is not None:
+        raise UsageError(f"the result is named twice: {argument} and -o {option}; leave one of them out")
+    return option if argument is None else argument
+
+
+def name_beside(source: Path, word: str, suffix: str, *, replace: bool) -> Path:
+    """Return a name for the result beside `source`: photo.jpg becomes photo-WORD.jpg.
+
+    Args:
+        source: the picture, clip or folder that is painted.
+        word: what is added to its name.
+        suffix: of the result; the result of a folder is a folder and has none.
+        replace: take that name even where it exists; otherwise it gets a number.
+    """
+    from stylecam.utils.files import unused_name
+
+    if source.name in ("", ".."):
+        source = source.resolve()
+    name = f"{source.name}-{word}" if source.is_dir() else f"{source.stem}-{word}{suffix}"
+    path = source.with_name(name)
+    return path if replace else unused_name(path)
+
+
 def check_new(path: Path, replace: bool) -> None:
     """Check that a result may be written to `path`.
 

@@ -16,15 +16,20 @@ from stylecam.cli.completion import complete_style
     "sheet",
     epilog="""\b
 Examples:
-  stylecam sheet photo.jpg -o styles.png
-  stylecam sheet photo.jpg -o three.jpg --style udnie --style "udnie:1,great_wave:1" --style great_wave --columns 2
-  stylecam sheet clip.mp4 -o styles.mp4 --video --cell 320
+  stylecam sheet photo.jpg                writes photo-styles.jpg
+  stylecam sheet photo.jpg styles.png
+  stylecam sheet photo.jpg three.jpg --style udnie --style "udnie:1,great_wave:1" --style great_wave --columns 2
+  stylecam sheet clip.mp4 styles.mp4 --video --cell 320
 \b
 The picture's colour profile is kept. If a style cannot be painted, its cell says why.
 Exit status: 0; 1 if some styles failed; 2 if all failed or nothing was started.""",
 )
 @click.argument("picture", metavar="IN")
-@click.option("-o", "--output", required=True, metavar="OUT", help="The sheet, for instance OUT.png.")
+@click.argument("result", required=False, metavar="[OUT]")
+@click.option(
+    "-o", "--output", metavar="OUT",
+    help="The sheet, for instance OUT.png. Without: the argument OUT, or a name beside IN.",
+)  # fmt: skip
 @click.option(
     "--style", "styles", multiple=True, shell_complete=complete_style,
     help="A style to show; may be given several times.  [default: all]",
@@ -35,28 +40,32 @@ Exit status: 0; 1 if some styles failed; 2 if all failed or nothing was started.
 @painting.overwrite
 @painting.stylist_options
 def command(
-    picture: str, output: str, styles: tuple[str, ...], columns: int | None, cell: int, moving: bool, overwrite: bool,
-    as_json: bool, tier: str, **options: Any,
+    picture: str, result: str | None, output: str | None, styles: tuple[str, ...], columns: int | None, cell: int,
+    moving: bool, overwrite: bool, as_json: bool, tier: str, **options: Any,
 ) -> int:  # fmt: skip
     """Paint one picture or clip in every style, and put the results with their names on one sheet."""
     from stylecam.cli.progress import CountProgress
-    from stylecam.media.image_file import check_suffix
-    from stylecam.media.video_file import check_target
+    from stylecam.media import image_file, video_file
     from stylecam.stylize.contact_sheet import write_sheet, write_video_sheet
     from stylecam.stylize.image import Stylist
     from stylecam.utils.files import user_path
     from stylecam.utils.text import printable
 
-    source, target = user_path(picture), user_path(output)
-    check_target(target) if moving else check_suffix(target)
+    source, named = user_path(picture), painting.one_output(result, output)
+    if named is None:
+        suffix = (video_file if moving else image_file).result_suffix(source)
+        target = painting.name_beside(source, "styles", suffix, replace=overwrite)
+    else:
+        target = user_path(named)
+    video_file.check_target(target) if moving else image_file.check_suffix(target)
     painting.check_new(target, overwrite)
     mixes = painting.mixes(styles, tier)
     stylist = Stylist(mixes[0], **options)
     started_at = time.perf_counter()
     if moving:
         with painting.sigterm_as_interrupt(), CountProgress("frames", None) as bar:
-            sheet, result = write_video_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)
-        painting.report_damage(source, result)
+            sheet, made = write_video_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)
+        painting.report_damage(source, made)
     else:
         with CountProgress("styles", len(mixes)) as bar:
             sheet = write_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)

@@ -33,10 +33,12 @@ from stylecam.media.frame import Image
 from stylecam.utils.files import atomic_file
 
 READABLE_SUFFIXES = frozenset((
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".avif", ".bmp", ".dib", ".gif", ".tif",
-    ".tiff", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".avif", ".heic", ".heif", ".hif", ".bmp",
+    ".dib", ".gif", ".tif", ".tiff", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
 ))  # fmt: skip
 """Suffixes of the files that count as pictures in a folder. A file that is named by the user may have any suffix."""
+_PHOTO_SUFFIXES = frozenset((".heic", ".heif", ".hif", ".avif"))
+"""Photographs in formats that are read here and not written."""
 _MAX_EXIF_BYTES = 65_527
 """The size of one segment of a JPEG file."""
 _MAX_OPENCV_BYTES = 2 * 10**9
@@ -182,6 +184,12 @@ def check_suffix(path: Path) -> None:
     """
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"{path}: pictures are written as {', '.join(_FORMATS)}; write {path.stem or 'picture'}.png")
+
+
+def result_suffix(path: Path) -> str:
+    """Return the suffix of a copy of `path`: its own where that can be written, .jpg for HEIC and AVIF, else .png."""
+    suffix = path.suffix.lower()
+    return path.suffix if suffix in _FORMATS else ".jpg" if suffix in _PHOTO_SUFFIXES else ".png"
 
 
 def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, min_side: int | None) -> ImageFile:

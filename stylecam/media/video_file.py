@@ -65,6 +65,11 @@ def check_target(path: Path) -> None:
         raise UsageError(f"{path}: clips are written as {', '.join(SUFFIXES)}; write {path.stem or 'clip'}.mp4")
 
 
+def result_suffix(path: Path) -> str:
+    """Return the suffix of a copy of the video `path`: its own where that can be written, else .mp4."""
+    return path.suffix if path.suffix.lower() in SUFFIXES else SUFFIXES[0]
+
+
 def transform_video(source: Path, target: Path, transform: Transform, on_progress: Progress) -> VideoResult:
     """Write `target`: the video `source` with `transform` applied to each frame.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stylecam.errors import StylecamError, UsageError
 from stylecam.media.frame import Size
-from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, check_suffix
+from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, check_suffix, result_suffix
 from stylecam.media.transforms import resize
 from stylecam.stylize.image import Stylist
 
@@ -144,9 +144,7 @@ def _items(source: Path, output: Path, folder: bool) -> Iterator[BatchItem]:
 
 
 def _writable(name: str) -> str:
-    """Return `name`, with .png appended if its format can only be read."""
-    try:
-        check_suffix(Path(name))
-    except UsageError:
-        return f"{name}.png"
-    return name
+    """Return `name`, with another suffix appended if its format can only be read."""
+    path = Path(name)
+    suffix = result_suffix(path)
+    return name if suffix == path.suffix else f"{name}{suffix}"

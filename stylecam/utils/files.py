@@ -50,6 +50,12 @@ def create_unique_file(folder: Path, stem: str, suffix: str) -> Path:
     return _create_first(_numbered(folder / f"{stem}{suffix}"))
 
 
+def unused_name(path: Path) -> Path:
+    """Return `path`, or `STEM-2.SUFFIX` and so on where that name exists or is being written to. Nothing is created."""
+    names = _numbered(path)
+    return next(name for name in names if not (os.path.lexists(name) or os.path.lexists(_part_name(name))))
+
+
 def create_part_file(target: Path) -> Path:
     """Create an empty file `STEM.part.SUFFIX` beside `target`.
 
@@ -60,7 +66,7 @@ def create_part_file(target: Path) -> Path:
         FileExistsError: there is such a file; it is left as it is.
         OSError: the folder cannot be written.
     """
-    return _create_first(iter([target.with_name(f"{target.stem}.part{target.suffix}")]))
+    return _create_first(iter([_part_name(target)]))
 
 
 def create_numbered_part(target: Path) -> tuple[Path, Path]:
@@ -188,6 +194,10 @@ def resolve_target(path: Path) -> Path:
     if target.exists() and not target.is_file() and not target.is_dir():
         raise OSError(errno.EINVAL, "it is not a regular file")
     return target
+
+
+def _part_name(target: Path) -> Path:
+    return target.with_name(f"{target.stem}.part{target.suffix}")
 
 
 def _numbered(path: Path) -> Iterator[Path]:

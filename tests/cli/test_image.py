@@ -25,7 +25,11 @@ from tests.models.networks import bank_of
 pytestmark = pytest.mark.usefixtures("own_settings")
 
 OPTIONS = [p for p in image_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [line for line in (image_module.command.epilog or "").splitlines() if line.startswith("  stylecam image")]
+EXAMPLES = [
+    line.strip().partition("   ")[0]
+    for line in (image_module.command.epilog or "").splitlines()
+    if line.startswith("  stylecam image")
+]
 
 
 @pytest.fixture
@@ -52,6 +56,45 @@ def test_one_picture(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert ImageFile.read(out).image.shape == (48, 64, 3)
 
 
+def test_the_result_may_be_the_second_argument(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.jpg"
+    assert run_command_line(["image", str(photo), str(out), "--strength", "0"]) == 0
+    assert str(out) in capsys.readouterr().out
+    assert out.is_file()
+
+
+def test_a_result_without_a_name_lies_beside_the_picture_and_replaces_nothing(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for expected in ("photo-painted.png", "photo-painted-2.png", "photo-painted-3.png"):
+        before = {path: path.read_bytes() for path in tmp_path.glob("*.png")}
+        assert run_command_line(["image", str(photo), "--strength", "0"]) == 0
+        assert f"painted {tmp_path / expected} " in capsys.readouterr().out
+        assert {path: path.read_bytes() for path in before} == before
+    assert run_command_line(["image", str(photo), "--strength", "0", "--overwrite"]) == 0
+    assert len(list(tmp_path.glob("*.png"))) == 4
+
+
+def test_a_folder_without_a_name_for_its_result_gets_a_new_folder_beside_it(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    photo.rename(folder / "photo.png")
+    monkeypatch.chdir(folder)
+    assert run_command_line(["image", ".", "--strength", "0"]) == 0
+    assert [path.name for path in (tmp_path / "in-painted").iterdir()] == ["photo.png"]
+    assert run_command_line(["image", str(folder), "--strength", "0", "--skip-existing"]) == 0
+    assert not (tmp_path / "in-painted-2").exists()
+
+
+def test_the_last_of_several_pictures_may_be_the_folder_of_the_results(photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.png").write_bytes(photo.read_bytes())
+    words = [str(photo), str(tmp_path / "more.png"), str(tmp_path / "out")]
+    assert run_command_line(["image", *words, "--strength", "0"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["more.png", "photo.png"]
+
+
 def test_a_folder_with_a_bad_picture(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in" / "deep").mkdir(parents=True)
     photo.rename(tmp_path / "in" / "deep" / "photo.png")
@@ -73,11 +116,12 @@ def piped(data: bytes = b"") -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(data))
 
 
-def test_from_standard_input_to_standard_output(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", [["-o", "-"], ["-"], []], ids=" ".join)
+def test_from_standard_input_to_standard_output(words: list[str], photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, made = piped(photo.read_bytes()), piped()
     monkeypatch.setattr(sys, "stdin", given)
     monkeypatch.setattr(sys, "stdout", made)
-    assert run_command_line(["image", "-", "-o", "-", "--max-size", "32"]) == 0
+    assert run_command_line(["image", "-", *words, "--max-size", "32"]) == 0
     painted = Pillow.open(io.BytesIO(made.buffer.getvalue()))  # type: ignore[attr-defined]
     assert (painted.format, painted.size) == ("PNG", (32, 24))
 
@@ -157,7 +201,10 @@ def test_options_reach_the_painter(photo: Path, tmp_path: Path) -> None:
         (["photo.png", "-o", "-", "--skip-existing"], "exclude each other"),
         (["photo.png", "-o", "out.png", "--skip-existing", "--overwrite"], "contradict"),
         (["a" * 5000, "-o", "out.png"], "is not a valid path"),
-        (["photo.png"], "--output"),
+        (["photo.png", "photo.png"], "--overwrite"),
+        (["photo.png", "bad.png"], "-o FOLDER"),
+        (["photo.png", "bad.png", "out.png"], "-o FOLDER"),
+        (["nowhere.png"], "there is no file"),
         (["-o", "out.png"], "IN"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",

@@ -23,7 +23,11 @@ from tests.models.networks import write_network
 pytestmark = pytest.mark.usefixtures("own_settings")
 
 OPTIONS = [p for p in sheet_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [line for line in (sheet_module.command.epilog or "").splitlines() if line.startswith("  stylecam sheet")]
+EXAMPLES = [
+    line.strip().partition("   ")[0]
+    for line in (sheet_module.command.epilog or "").splitlines()
+    if line.startswith("  stylecam sheet")
+]
 
 
 @pytest.fixture
@@ -57,6 +61,17 @@ def test_all_styles_unless_some_are_named(
     report = json.loads(capsys.readouterr().out)
     assert report["labels"] == ["picture", "udnie", "udnie:0.25,great_wave:0.75"]
     assert report["columns"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "name"), [(["made.png"], "made.png"), ([], "photo-styles.png")], ids=["second argument", "no name"]
+)
+def test_the_result_may_be_the_second_argument_or_have_no_name(
+    words: list[str], name: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["sheet", "photo.png", *words, "--style", "udnie"]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}: 1 styles")
+    assert (working_folder / name).is_file()
 
 
 def test_the_colour_profile_is_kept(working_folder: Path) -> None:

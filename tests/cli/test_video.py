@@ -6,6 +6,7 @@ import json
 import shlex
 import signal
 from pathlib import Path
+from typing import Any
 
 import click
 import cv2
@@ -21,7 +22,11 @@ pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"
 pytestmark = pytest.mark.usefixtures("own_settings")
 
 OPTIONS = [p for p in video_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [line for line in (video_module.command.epilog or "").splitlines() if line.startswith("  stylecam video")]
+EXAMPLES = [
+    line.strip().partition("   ")[0]
+    for line in (video_module.command.epilog or "").splitlines()
+    if line.startswith("  stylecam video")
+]
 
 
 @pytest.fixture
@@ -58,6 +63,33 @@ def test_it_paints_a_clip_and_tells_what_it_made(working_folder: Path, capsys: p
     assert abs(first.astype(int) - 40).max() <= 4
 
 
+@pytest.mark.parametrize(
+    ("words", "name"), [(["made.mp4"], "made.mp4"), ([], "clip-painted.mp4")], ids=["second argument", "no name"]
+)
+def test_the_result_may_be_the_second_argument_or_have_no_name(
+    words: list[str], name: str, working_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["video", "clip.mp4", *words, "--strength", "0"]) == 0
+    assert f"painted {name} " in capsys.readouterr().out
+    assert (working_folder / name).is_file()
+
+
+@pytest.mark.parametrize(("words", "steadiness"), [([], 0.8), (["--steadiness", "0"], 0.0)], ids=["default", "none"])
+def test_frames_are_kept_from_flickering_unless_the_user_wants_none_of_it(
+    words: list[str], steadiness: float, working_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    class Recorded(painter.Stylist):
+        def __init__(self, style: Any, **options: Any) -> None:
+            given.append(options["steadiness"])
+            super().__init__(style, **options)
+
+    monkeypatch.setattr(painter, "Stylist", Recorded)
+    assert run_command_line(["video", "clip.mp4", "out.mp4", "--strength", "0", *words]) == 0
+    assert given == [steadiness]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_stopped_it_leaves_nothing(
     number: signal.Signals, working_folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -81,6 +113,7 @@ def test_stopped_it_leaves_nothing(
     ("words", "said"),
     [
         (["clip.mp4", "-o", "clip.mp4"], "--overwrite"),
+        (["clip.mp4", "out.mp4", "-o", "out.mp4"], "named twice"),
         (["clip.mp4", "-o", "out.gif"], "write out.mp4"),
         (["clip.mp4", "-o", "nowhere/out.mp4"], "nowhere"),
         (["clip.mp4", "-o", "out.mp4", "--style", "grate_wave"], "great_wave"),

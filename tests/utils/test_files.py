@@ -21,8 +21,17 @@ from stylecam.utils.files import (
     create_part_file,
     create_unique_file,
     rename_part,
+    unused_name,
     write_json,
 )
+
+
+def test_an_unused_name_has_a_number_where_the_file_or_its_part_file_exists(tmp_path: Path) -> None:
+    target = tmp_path / "talk.mp4"
+    assert unused_name(target) == target
+    target.touch()
+    create_part_file(tmp_path / "talk-2.mp4")
+    assert unused_name(target) == tmp_path / "talk-3.mp4"
 
 
 def test_json_is_read_back_as_written(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from stylecam.errors import SinkUnavailableError, SourceUnreadableError, UsageError
+from stylecam.media import heif
 from stylecam.media.file_check import (
     MAX_LIVE_JPEG_PIXELS,
     MAX_LIVE_PIXELS,
@@ -102,6 +103,8 @@ class ImageFile:
                 source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file,
             ):
                 warnings.simplefilter("ignore")  # about large pictures and odd EXIF
+                heif.prepare(file.read(heif.HEAD_BYTES), name)
+                file.seek(0)
                 opened = Pillow.open(file)
                 if live:
                     _check_live_size(opened, name)
@@ -224,7 +227,7 @@ def _check_live_size(opened: Pillow.Image, name: str) -> None:
 
 def _further_pictures(opened: Pillow.Image) -> tuple[str, ...]:
     """Return a note if the file holds more than the picture that is read. Previews in a photograph do not count."""
-    if opened.format == "MPO":
+    if opened.format in ("MPO", "HEIF"):
         return ()
     try:
         animated = getattr(opened, "is_animated", False)

@@ -14,6 +14,7 @@ _TITLES = {
     "matplotlib": "matplotlib",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+    "pillow_heif": "pillow-heif",
     "torch": "PyTorch",
 }
 """Names of packages where the module is called otherwise."""

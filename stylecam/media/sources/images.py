@@ -11,7 +11,10 @@ from stylecam.media.sources.base import PacedSource
 from stylecam.media.transforms import fit
 from stylecam.utils.clock import Clock
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm"})
+SUFFIXES = frozenset((
+    ".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".hif", ".avif", ".bmp", ".tif", ".tiff", ".jp2",
+    ".ppm", ".pgm",
+))  # fmt: skip
 SECONDS_PER_IMAGE = 5.0
 
 

@@ -31,6 +31,7 @@ StylecamError
 ├── SessionNotOpenError          (RuntimeError)  the calling code used a session before it was open, or opened it twice
 ├── CommandRefusedError          (RuntimeError)  a valid command that cannot be carried out at the moment
 ├── ServerUnavailableError       (OSError)       the web server cannot start, for example because the port is taken
+├── TokenFileError               (OSError)       the file that keeps the token of links cannot be used
 ├── ObsUnavailableError          (RuntimeError)  the package that talks to OBS is not installed
 ├── HotkeysUnavailableError      (RuntimeError)  global hotkeys do not work here: no display, no permission, Wayland
 ├── BenchError                   (RuntimeError)  a benchmark cannot run here
@@ -140,7 +141,16 @@ class SinkError(StylecamError):
 
 
 class SinkUnavailableError(SinkError, OSError):
-    """A sink cannot be opened, or a result cannot be written."""
+    """A sink cannot be opened, or a result cannot be written.
+
+    Attributes:
+        fix: what to do, in a few words; empty where only the message says it.
+        command: the command that does it, to be copied; None where no command does.
+    """
+
+    def __init__(self, message: str, fix: str = "", command: str | None = None) -> None:
+        super().__init__(message)
+        self.fix, self.command = fix, command
 
 
 class SinkLostError(SinkError, OSError):
@@ -193,6 +203,10 @@ class CommandRefusedError(StylecamError, RuntimeError):
 
 class ServerUnavailableError(StylecamError, OSError):
     """The web server cannot be started."""
+
+
+class TokenFileError(StylecamError, OSError):
+    """The file that keeps the token of the page's links cannot be used."""
 
 
 class ObsUnavailableError(StylecamError, RuntimeError):

@@ -29,6 +29,12 @@ def _temporary_engine_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatc
 
 
 @pytest.fixture(autouse=True)
+def _temporary_token(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the token of links in a folder of the test run."""
+    monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: tmp_path_factory.getbasetemp() / "state")
+
+
+@pytest.fixture(autouse=True)
 def _temporary_runtime_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep running sessions of the tests apart from those of the user."""
     monkeypatch.setattr(runtime_folder, "_candidates", lambda: [tmp_path_factory.getbasetemp() / "running"])

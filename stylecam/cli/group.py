@@ -19,6 +19,7 @@ _COMMANDS = {
     "run": "paint the camera and publish it as a webcam; `stylecam` alone does the same",
     "ctl": "control the running stylecam: next style, strength, snapshot and more",
     "obs": "print the addresses under which OBS shows the picture",
+    "token": "make a new token for the links of the page",
     "image": "paint pictures and folders of pictures",
     "video": "paint a video clip",
     "sheet": "paint one picture in every style, on one sheet",

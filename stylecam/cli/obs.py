@@ -49,8 +49,8 @@ def command(as_json: bool, pid: int | None) -> None:
 
 
 _TOKEN = [
-    "The token keeps others out and changes at every start. To keep these addresses valid, set token and listen under",
-    "[server] in the configuration file: stylecam config edit",
+    "The token keeps others out and stays the same until you run stylecam token --new. To keep the port as well, set",
+    "listen under [server] in the configuration file: stylecam config edit",
 ]
 
 

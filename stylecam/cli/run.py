@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,11 +30,12 @@ from stylecam.cli.secret_flags import secret_values
 from stylecam.cli.signals import SignalHandlers
 from stylecam.cli.streams import print_error
 from stylecam.control.http import instances
-from stylecam.errors import SinkError, SourceError, StylecamError
+from stylecam.control.http.token import kept_token
+from stylecam.errors import SinkError, SourceError, StylecamError, TokenFileError
 from stylecam.live.settings import Settings
 from stylecam.system.service.notify import Notifier
-from stylecam.utils import runtime_folder
-from stylecam.utils.options import option
+from stylecam.utils import paths, runtime_folder
+from stylecam.utils.options import CONTROL, option
 from stylecam.utils.text import printable
 
 if TYPE_CHECKING:
@@ -45,6 +47,16 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Opening:
+    """What `stylecam run` does for the person who starts it."""
+
+    open_page: bool = option(
+        True, name="open", group=CONTROL, parameter="open_page",
+        help="Open the page in the browser at the start, on a desktop: not over SSH, from a script or as a service.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Printing:
     """What `stylecam run` prints beside its messages."""
 
@@ -52,13 +64,15 @@ class Printing:
     as_json: bool = option(
         False, name="json", parameter="as_json", help="Print the final statistics as JSON on standard output."
     )
-    verbose: bool = option(False, short="-v", help="Print more: why the governor changes the size, and tracebacks.")
+    verbose: bool = option(
+        False, short="-v", help="Print more: camera, engine, sizes, notices that need nothing from you, tracebacks."
+    )
 
 
 @click.command(
     "run",
     cls=ConfiguredCommand,
-    params=[*flags_of(Settings, Printing), config_option()],
+    params=[*flags_of(Settings, Opening, Printing), config_option()],
     context_settings={"auto_envvar_prefix": "STYLECAM", "help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
@@ -70,6 +84,7 @@ Examples:
   stylecam run --camera clip.mp4 --output file:painted.mp4 --seconds 20
   stylecam run --camera rtsp://192.0.2.7/live --output window
   stylecam run --hotkey next=ctrl+alt+right --hotkey quit=
+  stylecam run --no-open                            without the page in the browser
   stylecam run --cpu 40                             leave more of the processor to the call
   stylecam run --seconds 60 --stats stats.json --output null --json
 \b
@@ -117,7 +132,9 @@ def command(context: click.Context, /, **printing: Any) -> int:
 
 def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) -> SessionReport:
     """Run the camera to its end and return the final figures. Everything is closed afterwards."""
-    from stylecam.cli.status import StatusLine, greeting
+    from stylecam.cli import browser
+    from stylecam.cli.greeting import details, first_lines
+    from stylecam.cli.status import StatusLine
     from stylecam.live.session import Session
     from stylecam.models.catalog import Catalog
 
@@ -127,9 +144,12 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     config_of(context).check_styles(catalog.parse)
     check_variables(context)
 
+    token = _kept_token()
+
     def settings_for(context: click.Context) -> Settings:
+        settings = settings_of(context)
         # A service that starts before its camera is found waits for it, and does not show the demo.
-        return replace(settings_of(context), demo=not manager.connected)
+        return replace(settings, token=settings.token or token, demo=not manager.connected)
 
     settings = settings_for(context)
     instances.check_outputs_free(settings.outputs)
@@ -139,14 +159,19 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
         config_of(retry).check_styles(catalog.parse)
         return settings_for(retry)
 
-    status = StatusLine(terminal, context.params["verbose"])
+    verbose = context.params["verbose"]
+    status = StatusLine(terminal, verbose)
     session = Session(settings, catalog, reload=reread, runtime_folder=_runtime_folder())
     signals = SignalHandlers(session)
 
     def started() -> None:
-        for line in greeting(session, catalog, is_service=manager.connected):
+        for line in [*first_lines(session, manager.connected), *(details(session, catalog) if verbose else ())]:
             terminal.write(Text(line))
         manager.ready()
+        server = session.server
+        wanted = context.params["open_page"] and not manager.connected
+        if server is not None and wanted and browser.is_wanted(os.environ, sys.stdout.isatty()):
+            browser.open_address(server.one_time_link)
 
     def tick(report: SessionReport) -> None:
         status.show(report)
@@ -157,6 +182,15 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     signals.install()
     with session, _findable(session, settings):
         return session.run(started, tick, manager.stopping)
+
+
+def _kept_token() -> str | None:
+    """Return the token of earlier starts; None, after a warning, where it cannot be used."""
+    try:
+        return kept_token(paths.token_file())
+    except TokenFileError as error:
+        logger.warning("%s", error)
+        return None
 
 
 def _runtime_folder() -> Path | None:

@@ -1,22 +1,17 @@
-"""What `stylecam run` shows: the greeting, the status line, the summary and the table of stages."""
+"""What `stylecam run` shows while it runs and at its end: the status line, the summary and the table of stages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.cli.terminal_log import TerminalWriter
-from stylecam.control.actions import ACTIONS
-from stylecam.control.keyboard.bindings import Bindings
-from stylecam.models.catalog import Catalog
 from stylecam.utils.text import printable
 
 if TYPE_CHECKING:
     from stylecam.live.report import SessionReport
-    from stylecam.live.session import Session
 
 PLAIN_EVERY = 40
 """Without a real terminal, one status line per this many reports (10 s), with -v only."""
@@ -97,41 +92,6 @@ def status_line(report: SessionReport, verbose: bool = False) -> Text:
     if verbose and pipeline.governor is not None:
         text.append(f"  [{pipeline.governor.reason}]", "dim")
     return text
-
-
-def greeting(session: Session, catalog: Catalog, is_service: bool = False) -> Iterator[str]:
-    """Yield lines that say what runs, where the picture is, and which keys do what.
-
-    The lines of a service go to a log, so they have no link with a token.
-    """
-    report = session.report()
-    source, engine = report.source, report.engine
-    delivered = f", {source['size'][0]}x{source['size'][1]} {source['format']}" if "size" in source else ""
-    yield f"camera: {source['name']}{delivered}"
-    reason = f", {engine.reason}" if engine.reason else ""
-    yield f"engine: {engine.version} on {engine.device}, {report.threads} threads{reason}"
-    for output in report.outputs:
-        yield f"output: {output.name}"
-    if session.server is not None:
-        if is_service:
-            yield f"page: {session.server.url} (`stylecam obs` prints links with the token)"
-        else:
-            yield f"page: {session.server.link} (whoever has this link can watch and control)"
-    names = [f"{number} {card.name}" for number, card in enumerate(catalog.cards[:9], 1)]
-    yield f"styles: {', '.join(names)}"
-    keys = [f"{action.key} {action.help}" for action in ACTIONS.values() if action.key]
-    yield f"keys here: {', '.join(keys)}, 1-9 style"
-    if session.hotkeys:
-        yield "hotkeys everywhere: " + ", ".join(_hotkeys(session.hotkeys))
-
-
-def _hotkeys(bindings: Bindings) -> Iterator[str]:
-    for combination, command in bindings.items():
-        if command.action != "select":
-            yield f"{combination} {ACTIONS[command.action].help}"
-    selecting = [combination for combination, command in bindings.items() if command.action == "select"]
-    if selecting:
-        yield f"{selecting[0]} to {selecting[-1].key} style" if len(selecting) > 1 else f"{selecting[0]} style"
 
 
 def _ms(value: float | None) -> str:

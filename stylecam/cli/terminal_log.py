@@ -119,7 +119,8 @@ class TerminalWriter:
 class TerminalHandler(logging.Handler):
     """Hands each log record to the writer as one line; with `verbose`, tracebacks follow.
 
-    Secrets are taken out, except for the token of a link that is meant to be opened (`extra={"is_link": True}`).
+    Records that ask nothing of the user (`extra={"is_detail": True}`) are shown with `verbose` only. Secrets are taken
+    out, except for the token of a link that is meant to be opened (`extra={"is_link": True}`).
     """
 
     def __init__(self, writer: TerminalWriter, verbose: bool, show_links: bool) -> None:
@@ -128,6 +129,8 @@ class TerminalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler.emit`."""
+        if getattr(record, "is_detail", False) and not self._verbose:
+            return
         text = self.format(record) if self._verbose else record.getMessage()
         self._writer.write(Text(text if self._show_links and getattr(record, "is_link", False) else redact(text)))
 

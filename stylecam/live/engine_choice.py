@@ -67,7 +67,8 @@ class EngineChooser:
         requested = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
         if requested or _is_last_resort(engine):
             raise error
-        logger.warning("%s on %s does not work (%s); going on with OpenCV", engine.version, engine.device, error)
+        message = "%s on %s does not work (%s); going on with OpenCV"
+        logger.warning(message, engine.version, engine.device, error, extra={"is_detail": True})
         self.reason = None
         return OpenCVEngine("cpu")
 

@@ -103,7 +103,8 @@ class SinkRunner:
     @property
     def status(self) -> OutputStatus:
         """The sink's entry in the report."""
-        return OutputStatus(self.sink.name, self.trouble, self.sink.dropped, self._closed_by_user)
+        sink = self.sink
+        return OutputStatus(sink.name, self.trouble, sink.dropped, self._closed_by_user, sink.kind, sink.label)
 
     def open(self) -> None:
         """Open the sink."""

@@ -171,16 +171,37 @@ class OutputStatus:
         trouble: why it takes no frames now, or None.
         dropped: how many frames its own thread had no time for.
         closed_by_user: True for a preview window that the user has closed.
+        kind: what it is, see `Sink.kind`.
+        label: the name under which other programs list it as a camera, or None.
     """
 
     name: str
     trouble: str | None
     dropped: int = 0
     closed_by_user: bool = False
+    kind: str = "other"
+    label: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return name, trouble and dropped frames as a plain dict."""
-        return {"name": self.name, "trouble": self.trouble, "dropped": self.dropped}
+        """Return all but `closed_by_user` as a plain dict."""
+        values = asdict(self)
+        del values["closed_by_user"]
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class MissingCamera:
+    """Why other programs see no virtual camera, although nobody has asked to do without one.
+
+    Attributes:
+        reason: all that is known, in one line.
+        fix: what to do, in a few words.
+        command: the command that does it, to be copied; None where no command does.
+    """
+
+    reason: str
+    fix: str
+    command: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +232,7 @@ class SessionReport:
         seconds: the age of the run.
         start_s: from the start of the process to the first published frame, in seconds; None before it.
         stylecam: the version of stylecam.
+        missing_camera: why no virtual camera was opened, although no other output was asked for; else None.
     """
 
     pipeline: PipelineReport
@@ -227,6 +249,7 @@ class SessionReport:
     seconds: float
     start_s: float | None
     stylecam: str
+    missing_camera: MissingCamera | None = None
 
     @property
     def failed(self) -> bool:
@@ -252,6 +275,7 @@ class SessionReport:
             "threads": self.threads,
             "source": dict(self.source),
             "outputs": [output.to_json() for output in self.outputs],
+            "missing_camera": None if self.missing_camera is None else asdict(self.missing_camera),
             **self.usage,
             "notice": self.notice,
             "seconds": self.seconds,

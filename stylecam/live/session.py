@@ -16,7 +16,7 @@ from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import socket_path
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
-from stylecam.control.keyboard.bindings import Bindings, bind
+from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
@@ -27,7 +27,7 @@ from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.kept_cover import KeptCover
 from stylecam.live.main_loop import MainLoop, Tick
-from stylecam.live.notifications import Notifications, log_refusal, notices_on_page
+from stylecam.live.notifications import Notifications, log_refusal
 from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
@@ -42,8 +42,8 @@ from stylecam.live.startup import (
     initial_state,
     make_viewers,
     open_microphone,
+    open_page,
     open_sinks,
-    start_server,
 )
 from stylecam.live.stats import Stats, StatsFile
 from stylecam.media.frame import Frame
@@ -157,9 +157,9 @@ class Session:
         return self._require_parts().pipeline
 
     @property
-    def hotkeys(self) -> Bindings:
-        """The global hotkeys that are listened to; empty where there are none."""
-        return self._keyboard.hotkeys
+    def keyboard(self) -> Keyboard:
+        """The keys that are listened to."""
+        return self._keyboard
 
     def open(self) -> None:
         """Open source, sinks, page and network, in that order, with their fallbacks.
@@ -285,6 +285,7 @@ class Session:
             threads=cv2.getNumThreads(),
             source=parts.source.describe(),
             outputs=tuple(runner.status for runner in parts.requested_runners),
+            missing_camera=parts.missing_camera,
             usage=process_usage(now),
             notice=self._notifications.notice,
             seconds=round(now - self._began_at, 2),
@@ -318,7 +319,7 @@ class Session:
         source = devices.open_source(
             self._own_source or choose_source(settings, self._clock), off=self.control.state.resting
         )
-        open_sinks(requested, page, settings, devices)
+        missing_camera = open_sinks(requested, page, settings, devices)
         requested_sinks = tuple(devices.sinks)
         server = None if page is None else self._open_page(page)
         state = self.control.state
@@ -338,7 +339,9 @@ class Session:
         )
         self._closing.callback(media_saver.close)
         reloader = self._reloader(pipeline)
-        return OpenParts(source, requested_sinks, server, pool, chooser.reason, pipeline, media_saver, reloader)
+        return OpenParts(
+            source, requested_sinks, missing_camera, server, pool, chooser.reason, pipeline, media_saver, reloader
+        )
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
@@ -350,16 +353,8 @@ class Session:
             self.control, self._catalog, page.broadcast, self.describe, self._report_json, self._keyboard.names,
             thumbnails, page.video,
         )  # fmt: skip
-        server = start_server(
-            self._settings, context, page, self._closing,
-            required=page in self._devices.sinks,
-            socket_path=None if self._runtime_folder is None else socket_path(self._runtime_folder),
-        )  # fmt: skip
-        if server is not None:
-            self._closing.enter_context(notices_on_page(server))
-            if page not in self._devices.sinks:
-                self._devices.open_sink(page)
-        return server
+        path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
+        return open_page(self._settings, context, page, self._devices, self._closing, path)
 
     def _stylizer(self, engine: Engine) -> tuple[SessionPool, FrameStylizer]:
         pool = SessionPool(engine, PADDING)

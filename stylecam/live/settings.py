@@ -112,8 +112,8 @@ class Settings(LookSettings, EngineSettings):
     )  # fmt: skip
     token: str | None = option(
         None,
-        help="Token that links must carry: 8 or more letters and digits; a fixed one keeps links valid. "
-        "Without: a random one.",
+        help="Token that links must carry: 8 or more letters and digits. Without: a random one, which is kept, so that "
+        "links stay good; stylecam token --new makes another.",
         group=CONTROL, place=("server", "token"), secret=True, example="something-long-that-nobody-guesses",
     )  # fmt: skip
     panic_picture: Path | None = option(
@@ -136,7 +136,7 @@ class Settings(LookSettings, EngineSettings):
         Raises:
             UsageError: for the first one that does not.
         """
-        from stylecam.control.http.auth import check_token
+        from stylecam.control.http.token import check_token
 
         check_options(self)
         check_names(self.engine, self.device)

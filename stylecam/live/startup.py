@@ -19,10 +19,12 @@ from stylecam.errors import (
     SoundUnavailableError,
     UsageError,
 )
+from stylecam.live.notifications import notices_on_page
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.publisher import SinkRunner
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader
+from stylecam.live.report import MissingCamera
 from stylecam.live.settings import Settings
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
@@ -89,11 +91,13 @@ class OpenParts:
 
     Attributes:
         requested_sinks: the outputs, without a page that was not requested.
+        missing_camera: why there is no virtual camera although no other output was asked for; else None.
         engine_reason: why the autotuner chose the engine; None where there was nothing to choose.
     """
 
     source: Source
     requested_sinks: tuple[Sink, ...]
+    missing_camera: MissingCamera | None
     server: Server | None
     pool: SessionPool
     engine_reason: str | None
@@ -166,8 +170,13 @@ def choose_source(settings: Settings, clock: Clock) -> Source:
         return DemoSource(clock)
 
 
-def open_sinks(sinks: Sequence[Sink], page: MjpegSink | None, settings: Settings, devices: Devices) -> None:
+def open_sinks(
+    sinks: Sequence[Sink], page: MjpegSink | None, settings: Settings, devices: Devices
+) -> MissingCamera | None:
     """Open all of `sinks`; without any, the virtual camera, or `page` where there is no virtual camera.
+
+    Returns:
+        Why `page` had to take the place of the virtual camera; None if it had not.
 
     Raises:
         SinkUnavailableError: one of them cannot be opened.
@@ -178,15 +187,18 @@ def open_sinks(sinks: Sequence[Sink], page: MjpegSink | None, settings: Settings
             raise UsageError(f"--output file:{sink.path} is the video being read; choose another name")
         devices.open_sink(sink)
     if sinks:
-        return
+        return None
     try:
         devices.open_sink(VirtualCameraSink())
     except SinkUnavailableError as error:
         if page is None:
             raise
         hint = " --output pipewire needs no driver, for programs that ask PipeWire for cameras."
-        logger.warning("%s. Until then the picture is on a web page.%s", error, hint if pipewire_is_available() else "")
+        hint = hint if pipewire_is_available() else ""
+        logger.warning("%s. Until then the picture is on a web page.%s", error, hint, extra={"is_detail": True})
         devices.open_sink(page)
+        return MissingCamera(str(error), error.fix or str(error), error.command)
+    return None
 
 
 def open_microphone(settings: Settings, clock: Clock, closing: contextlib.ExitStack) -> Microphone | None:
@@ -224,6 +236,27 @@ def find_page_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | Non
     if requested is not None:
         raise UsageError("--output web and --no-server cannot be together; leave one of them out")
     return None
+
+
+def open_page(
+    settings: Settings,
+    context: ServerContext,
+    page: MjpegSink,
+    devices: Devices,
+    closing: contextlib.ExitStack,
+    socket_path: Path | None,
+) -> Server | None:
+    """Start the server that shows `page`, show what is logged there, and open that sink if nobody asked for it.
+
+    Returns, raises: as `start_server` does.
+    """
+    required = page in devices.sinks
+    server = start_server(settings, context, page, closing, required=required, socket_path=socket_path)
+    if server is not None:
+        closing.enter_context(notices_on_page(server))
+        if not required:
+            devices.open_sink(page)
+    return server
 
 
 def start_server(

@@ -12,6 +12,11 @@ def config_file() -> Path:
     return platformdirs.user_config_path("stylecam", appauthor=False) / "config.toml"
 
 
+def token_file() -> Path:
+    """Return the path of the file that keeps the token of links (`~/.local/state/stylecam/token` on Linux)."""
+    return platformdirs.user_state_path("stylecam", appauthor=False) / "token"
+
+
 def user_pictures() -> Path:
     """Return the folder for snapshots (`~/Pictures/stylecam` on Linux)."""
     return platformdirs.user_pictures_path() / "stylecam"

@@ -119,15 +119,6 @@ def test_without_json_standard_output_stays_empty(capsys: pytest.CaptureFixture[
     assert "published" in captured.err
 
 
-def test_keys_styles_and_outputs_are_shown_at_the_start(capsys: pytest.CaptureFixture[str]) -> None:
-    run_command_line(["run", *SHORT, "--style", "none"])
-    text = capsys.readouterr().err
-    assert "camera: demo" in text
-    assert "output: null" in text
-    assert "1 starry_night" in text
-    assert "n next style" in text
-
-
 def style_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert run_command_line(["run", *SHORT, "--json", *arguments]) == 0
     return str(json.loads(capsys.readouterr().out)["style"])

@@ -66,6 +66,14 @@ def test_lines_are_written_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("verbose", [True, False])
+def test_what_asks_nothing_of_the_user_is_written_with_verbose_only(verbose: bool) -> None:
+    file = io.StringIO()
+    with terminal_log(console(file), verbose):
+        logging.getLogger("stylecam.live").warning("going on without hotkeys", extra={"is_detail": True})
+    assert ("hotkeys" in file.getvalue()) is verbose
+
+
+@pytest.mark.parametrize("verbose", [True, False])
 def test_a_traceback_is_written_with_verbose_only(verbose: bool) -> None:
     file = io.StringIO()
     with terminal_log(console(file), verbose):

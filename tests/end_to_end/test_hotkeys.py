@@ -161,15 +161,15 @@ def test_hotkeys_can_be_left_off(painted: Callable[..., Painted], xdo: Xdo) -> N
     assert after["version"] == 0
 
 
-def test_the_hotkeys_in_use_are_shown_at_the_start(painted: Callable[..., Painted]) -> None:
-    run = painted("--hotkey", "next=ctrl+alt+Right")
+def test_the_hotkeys_in_use_are_shown_with_verbose(painted: Callable[..., Painted]) -> None:
+    run = painted("--hotkey", "next=ctrl+alt+Right", "-v")
     line = next(line for line in run.program.errors.splitlines() if line.startswith("hotkeys everywhere"))
     assert "ctrl+alt+right next style" in line
     assert "ctrl+alt+q stop stylecam" in line
 
 
 def test_without_a_display_one_line_warns_and_the_camera_runs_on(stylecam: Start) -> None:
-    program = stylecam("--camera", str(PORTRAIT), "--size", "320x180", "--output", "null")
+    program = stylecam("--camera", str(PORTRAIT), "--size", "320x180", "--output", "null", "-v")
     seen = program.stats()["published"]
     program.wait_until("more pictures", lambda stats: stats["published"] > seen + 15)
     warnings = [line for line in program.errors.splitlines() if "hotkeys are off" in line]
@@ -182,7 +182,7 @@ def test_an_x_server_that_cannot_be_listened_to_costs_a_warning_and_no_more(
     stylecam: Start, x_server: Callable[..., Display]
 ) -> None:
     display = x_server("-extension", "RECORD").name
-    program = stylecam("--camera", "demo", "--output", "null", "--seconds", "2", display=display)
+    program = stylecam("--camera", "demo", "--output", "null", "--seconds", "2", "-v", display=display)
     assert program.finish() == 0
     assert "global hotkeys are off" in program.errors
     assert "Traceback" not in program.errors

@@ -93,7 +93,7 @@ def test_an_older_recording_is_never_replaced(stylecam: Start, tmp_path: Path) -
     path = tmp_path / "out.mp4"
     path.write_bytes(b"an older recording")
     program = stylecam("--camera", "demo", "--style", "none", "--size", "320x180", "--output", f"file:{path}")
-    assert f"output: file {tmp_path / 'out-2.mp4'}" in program.output + program.errors
+    assert f"recording to {tmp_path / 'out-2.mp4'}" in program.output + program.errors
     program.interrupt()
     assert program.finish() == 0
     assert path.read_bytes() == b"an older recording"

@@ -128,5 +128,6 @@ def test_without_camera_and_driver_the_demo_is_on_a_page_and_it_says_so(stylecam
     program = stylecam("--size", "320x180", "--seconds", "2")
     assert program.finish() == 0
     assert "showing the built-in demo" in program.errors
-    assert "Until then the picture is on a web page" in program.errors
-    assert f"output: web http://{HOST}:" in program.errors
+    assert f"Page: http://{HOST}:" in program.errors
+    assert "No program can see you yet: stylecam setup" in program.errors
+    assert "Until then the picture is on a web page" not in program.errors  # only with -v

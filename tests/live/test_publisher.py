@@ -125,7 +125,7 @@ def test_a_sink_that_connects_by_itself_stays_open_and_its_trouble_is_told_once(
     assert (runner.trouble, runner.given_up, sink.opened, len(sink.frames)) == ("the server refuses", False, True, 3)
     sink.trouble = None
     assert runner.write(frame(3), 0.2) is None
-    assert runner.status.to_json() == {"name": sink.name, "trouble": None, "dropped": 0}
+    assert runner.status.to_json() == {"name": sink.name, "trouble": None, "dropped": 0, "kind": "other", "label": None}
 
 
 def test_a_failed_sink_is_closed_until_the_next_attempt() -> None:

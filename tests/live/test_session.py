@@ -176,7 +176,7 @@ def test_without_a_display_the_run_goes_on_and_one_warning_is_logged(
     live = make_session(hotkeys=True)
     final = run_briefly(live)
     assert logged() == ["global hotkeys are off: there is no X display"]
-    assert live.hotkeys == {}
+    assert live.keyboard.hotkeys == {}
     assert final["published"] > 0
 
 
@@ -323,7 +323,8 @@ def test_the_run_ends_when_its_only_output_is_given_up_and_logs_why(
     errors.append(SinkLostError("the disk is full; nothing is left of it"))
     final = live.run().to_json()
     trouble = "the disk is full; nothing is left of it"
-    assert final["outputs"] == [{"name": "collected", "trouble": trouble, "dropped": 0}]
+    (output,) = final["outputs"]
+    assert (output["name"], output["trouble"], output["dropped"]) == ("collected", trouble, 0)
     assert logged() == [trouble]
 
 
@@ -551,7 +552,7 @@ def test_every_run_has_a_page_that_controls_it(make_session: MakeSession) -> Non
     assert (status, answer["state"]["mirror"]) == (200, True)
     assert state["mirror"]
     assert (state["recording"], state["presets"], state["notice"]) == (None, [], None)
-    assert state["stats"]["outputs"] == [{"name": "null", "trouble": None, "dropped": 0}]
+    assert state["stats"]["outputs"] == [{"name": "null", "trouble": None, "dropped": 0, "kind": "null", "label": None}]
 
 
 def test_without_a_server_there_is_none(make_session: MakeSession) -> None:
@@ -647,7 +648,7 @@ def test_a_snapshot_and_a_recording_from_the_page(make_session: MakeSession, tmp
     assert ended["state"]["recording"] is None
     assert Path(picture).is_file()
     assert Path(ended["result"]["file"]).is_file()
-    assert outputs == [{"name": "null", "trouble": None, "dropped": 0}]
+    assert outputs == [{"name": "null", "trouble": None, "dropped": 0, "kind": "null", "label": None}]
 
 
 @pytest.mark.usefixtures("free_port")

@@ -4,8 +4,9 @@
 const KEY = "stylecam-token";
 const VALID = /^[A-Za-z0-9_-]{8,128}$/;
 
-const given = new URLSearchParams(location.search).get("token");
+const address = new URLSearchParams(location.search), given = address.get("token");
 let token = VALID.test(given ?? "") ? given : kept();
+if (address.has("code")) token = await exchanged(address.get("code")) ?? token;
 
 export const locked = () => !token;
 
@@ -22,8 +23,11 @@ export function open_socket(path) {
 
 // The token is right: keep it, and take it out of the address, where others might see it.
 export function accepted() {
-  try { localStorage.setItem(KEY, token); } catch { return; } // the browser keeps nothing, so the address has to
-  if (given) history.replaceState(null, "", location.pathname);
+  try { localStorage.setItem(KEY, token); } catch { // the browser keeps nothing, so the address has to
+    if (address.has("code")) history.replaceState(null, "", `?token=${token}`);
+    return;
+  }
+  if (location.search) history.replaceState(null, "", location.pathname);
 }
 
 // The token is wrong: take the one that another tab has kept meanwhile. False if there is no other one.
@@ -32,6 +36,14 @@ export function refused() {
   if (!other || other === token) return false;
   token = other;
   return true;
+}
+
+// A browser that stylecam has opened gets a code, which works once: others can read the arguments of programs.
+async function exchanged(code) {
+  try {
+    const answer = await fetch("/api/code", { method: "POST", body: code });
+    return answer.ok ? (await answer.json()).token : null;
+  } catch { return null; }
 }
 
 function kept() {

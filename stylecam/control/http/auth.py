@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import secrets
 import socket
 from collections.abc import Mapping
 
@@ -19,12 +18,15 @@ from aiohttp.typedefs import Handler, Middleware
 
 from stylecam.control.http.address import Address, is_ip
 from stylecam.control.http.local_socket import is_local
-from stylecam.errors import UsageError
 from stylecam.utils.redact import redact
 
 MAX_BODY_BYTES = 64 * 1024
 PROTOCOL = "stylecam"
 """The protocol of the WebSocket. A browser sends the token as the name of another one, `token.TOKEN`."""
+
+
+CODE_PATH = "/api/code"
+"""Where the page exchanges a code that opens it once for the token."""
 
 
 class Authenticator:
@@ -119,8 +121,11 @@ HEADERS = {
 
 
 def _is_public(path: str) -> bool:
-    """Return True for the page itself, which is the same for everybody; a browser adds no header when it opens it."""
-    return path in ("/", "/picture") or path.startswith("/static/")
+    """Return True for the page itself, which is the same for everybody, and for the exchange of a code for the token.
+
+    A browser adds no header when it opens the page.
+    """
+    return path in ("/", "/picture", CODE_PATH) or path.startswith("/static/")
 
 
 def error_response(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -146,22 +151,5 @@ def _socket(request: web.Request) -> object:
     return None if request.transport is None else request.transport.get_extra_info("socket")
 
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}")
 _CREDENTIAL = re.compile(rb"(?:=|token\.|bearer +)([A-Za-z0-9_-]{8,128})", re.IGNORECASE)
 """What may be the token in the header of a request."""
-
-
-def new_token() -> str:
-    """Return a random token of 128 bits."""
-    return secrets.token_urlsafe(16)
-
-
-def check_token(text: str) -> str:
-    """Return `text` if it can be used as a token in an address.
-
-    Raises:
-        UsageError: it is too short, too long, or has other characters.
-    """
-    if not _TOKEN.fullmatch(text):
-        raise UsageError("--token must have 8 to 128 letters, digits, - or _; leave it out for a random one")
-    return text

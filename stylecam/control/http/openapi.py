@@ -33,6 +33,17 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
             )
         },
         "/api/actions": {"get": _operation("The available actions", {"200": _json(_OBJECT)})},
+        "/api/code": {
+            "post": {
+                **_operation(
+                    "Exchange the code of the address that stylecam opens in the browser for the token, once; "
+                    "this request alone needs no token",
+                    {"200": _json(_OBJECT), **_errors(413)},
+                ),
+                "security": [],
+                "requestBody": {"required": True, "content": {"text/plain": {"schema": _TEXT}}},
+            }
+        },
         "/api/openapi.json": {"get": _operation("This description", {"200": _json(_OBJECT)})},
         "/whep": {
             "post": {

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,19 @@ from aiohttp import http_exceptions, web
 
 from stylecam.control.http import local_socket
 from stylecam.control.http.address import Address, url
-from stylecam.control.http.auth import MAX_BODY_BYTES, Authenticator, auth_middleware, new_token
+from stylecam.control.http.auth import (
+    CODE_PATH,
+    MAX_BODY_BYTES,
+    Authenticator,
+    auth_middleware,
+    error_response,
+)
 from stylecam.control.http.connection_limit import ConnectionLimit, Limits
 from stylecam.control.http.context import ServerContext
+from stylecam.control.http.one_time_code import OneTimeCodes
 from stylecam.control.http.routes import ApiRoutes
 from stylecam.control.http.static import PageRoutes
+from stylecam.control.http.token import new_token
 from stylecam.control.http.websocket import StateFeed
 from stylecam.control.http.whep import WhepRoutes
 from stylecam.control.state import LiveState
@@ -63,6 +72,7 @@ class Server:
         self.socket_path = socket_path if local_socket.is_available() else None
         self._context = context
         self._feed = StateFeed(context)
+        self._codes = OneTimeCodes(time.monotonic)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -83,6 +93,11 @@ class Server:
     def link(self) -> str:
         """The page's address with the token; everybody who has it may control stylecam."""
         return f"{self.url}?token={self.token}"
+
+    @property
+    def one_time_link(self) -> str:
+        """A new address of the page that opens it once, for the arguments of a browser, which others can read."""
+        return f"{self.url}?code={self._codes.make()}"
 
     @property
     def has_clients(self) -> bool:
@@ -192,7 +207,7 @@ class Server:
         application = web.Application(middlewares=[auth_middleware(authenticator)], client_max_size=MAX_BODY_BYTES)
         application.add_routes(ApiRoutes(self._context).routes())
         application.add_routes(PageRoutes(self._context).routes())
-        application.add_routes([web.get("/api/live", self._feed.connect)])
+        application.add_routes([web.get("/api/live", self._feed.connect), web.post(CODE_PATH, self._exchange_code)])
         whep = WhepRoutes(self._context.video)
         application.add_routes(whep.routes())
         application.on_shutdown.append(self._feed.close)
@@ -200,6 +215,13 @@ class Server:
         if self._context.thumbnails is not None:
             application.on_shutdown.append(self._context.thumbnails.close)
         return application
+
+    async def _exchange_code(self, request: web.Request) -> web.Response:
+        """Answer a code that opens the page once with the token."""
+        code = (await request.read()).decode("utf-8", "replace")
+        if not self._codes.use(code):
+            return error_response(401, "this code was used or is too old; open the link that stylecam prints")
+        return web.json_response({"token": self.token})
 
     async def _listen(self, limit: ConnectionLimit) -> asyncio.Server:
         ports = [self.address.port] if self.address.port else range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)

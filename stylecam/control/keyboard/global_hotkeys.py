@@ -163,6 +163,7 @@ class Keyboard:
 
     Attributes:
         names: command to combination, as text; updated in place.
+        reads_terminal: True once plain keys are read from the terminal.
     """
 
     def __init__(
@@ -186,6 +187,7 @@ class Keyboard:
         self._bindings = bindings
         self._hotkeys_enabled, self._terminal_enabled = hotkeys_enabled, terminal_enabled
         self._submit, self._clock = submit, clock
+        self.reads_terminal = False
         self._terminal = TerminalKeys(submit, self.show_keys)
         self._global: GlobalHotkeys | None = None
         self.names: dict[str, str] = {}
@@ -206,18 +208,18 @@ class Keyboard:
     def start(self) -> None:
         """Start listening; log a warning if global hotkeys do not work here, or not all of them."""
         if self._terminal_enabled:
-            self._terminal.start()
+            self.reads_terminal = self._terminal.start()
         if not self._hotkeys_enabled or not self._bindings:
             return
         listener = GlobalHotkeys(self._bindings, self._submit, self._clock)
         try:
             listener.start()
         except HotkeysUnavailableError as error:
-            logger.warning("global hotkeys are off: %s", error)
+            logger.warning("global hotkeys are off: %s", error, extra={"is_detail": True})
             return
         self._global = listener
         if (warning := listener.warning()) is not None:
-            logger.warning("%s", warning)
+            logger.warning("%s", warning, extra={"is_detail": True})
 
     def show_keys(self) -> None:
         """Log what each key does; any thread may call it."""

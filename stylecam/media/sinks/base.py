@@ -20,12 +20,16 @@ class Sink(ABC):
 
     Attributes:
         name: for people, such as `virtual camera /dev/video10`. It may become more precise when the sink is open.
+        kind: what it is: `virtual`, `pipewire`, `web`, `window`, `file`, `stream`, `null` or `other`.
+        label: the name under which other programs list it as a camera, or None.
         retries: whether opening the sink again may help after it was lost. The publisher then tries now and then.
         trouble: why frames do not arrive at the moment, where an open sink itself goes on trying; else None.
         dropped: how many frames a sink with a thread of its own had no time for.
     """
 
     name: str
+    kind: str = "other"
+    label: str | None = None
     retries: bool = True
     trouble: str | None = None
     dropped: int = 0
@@ -106,6 +110,7 @@ class NullSink(Sink):
     """Takes frames and discards them, for measurements."""
 
     name = "null"
+    kind = "null"
 
     def _open(self, size: Size, fps: float) -> None:
         pass

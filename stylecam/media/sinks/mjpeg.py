@@ -161,6 +161,7 @@ class MjpegSink(Sink):
     """
 
     name = "web"
+    kind = "web"
 
     def __init__(self, port: int | None = None) -> None:
         super().__init__()

@@ -50,6 +50,8 @@ class PipeWireSink(Sink):
     """
 
     name = "PipeWire camera"
+    kind = "pipewire"
+    label = NODE
 
     def __init__(self) -> None:
         super().__init__()

@@ -59,6 +59,7 @@ class RecorderSink(Sink):
         finished: True once the file is whole and has its name.
     """
 
+    kind = "file"
     retries = False
 
     def __init__(self, path: Path, microphone: Microphone | None = None, clock: Clock | None = None) -> None:

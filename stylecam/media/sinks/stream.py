@@ -49,6 +49,8 @@ class StreamSink(Sink):
         dropped: how many frames were replaced by newer ones before they were encoded.
     """
 
+    kind = "stream"
+
     def __init__(
         self,
         address: StreamAddress,

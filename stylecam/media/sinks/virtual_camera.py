@@ -40,6 +40,8 @@ class VirtualCameraSink(Sink):
     On Linux a lock file keeps two running stylecams from writing to one device.
     """
 
+    kind = "virtual"
+
     def __init__(self, device: str | None = None) -> None:
         super().__init__()
         self._requested = device
@@ -81,6 +83,7 @@ class VirtualCameraSink(Sink):
                 self._close()
                 continue
             self.name = f"virtual camera {self._camera.device}"
+            self.label = _label(str(self._camera.device))
             self._written = 0
             if sys.platform == "linux" and (candidate or "").startswith("/dev/"):
                 # Linux only, and this module must import everywhere
@@ -88,7 +91,8 @@ class VirtualCameraSink(Sink):
 
                 self._reader_detector = reader_detector(str(candidate))
             return
-        raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {_remedy(candidates)}")
+        advice, fix, command = _remedy(candidates)
+        raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {advice}", fix, command)
 
     def _write(self, frame: Frame) -> None:
         self._written += 1
@@ -181,20 +185,28 @@ class VirtualCameraSink(Sink):
             )
 
 
-def _remedy(candidates: Sequence[str | None]) -> str:
-    """Return what to do when none of `candidates` can be opened."""
+def _label(device: str) -> str:
+    """Return the name under which other programs list `device`."""
+    with contextlib.suppress(OSError):
+        if sys.platform == "linux" and device.startswith("/dev/"):
+            return v4l2.query_capability(device).card
+    return device
+
+
+def _remedy(candidates: Sequence[str | None]) -> tuple[str, str, str | None]:
+    """Return what to do when none of `candidates` can be opened: in full, in short, and as a command or None."""
     if sys.platform != "linux":
-        return install_hint()
+        return install_hint(), install_hint(), None
     existing = [candidate for candidate in candidates if candidate is not None and Path(candidate).exists()]
     if any(not os.access(path, os.R_OK | os.W_OK) for path in existing or v4l2.device_paths()):
-        return (
-            'you may not use a video device; run: sudo usermod -aG video "$USER", then log out and in; '
-            "stylecam doctor says more"
-        )
+        command = 'sudo usermod -aG video "$USER"'
+        advice = f"you may not use a video device; run: {command}, then log out and in; stylecam doctor says more"
+        return advice, "allow yourself to use video devices, then log out and in", command
     if not existing:
-        return install_hint()
+        return install_hint(), "set up the driver of the virtual camera, then start stylecam again", "stylecam setup"
     holders = {f"{name} (process {pid})" for path in existing for pid, name in v4l2.holders(path)}
-    return f"close {' and '.join(sorted(holders)) or 'the program that holds it'}; stylecam doctor says more"
+    close = f"close {' and '.join(sorted(holders)) or 'the program that holds it'}"
+    return f"{close}; stylecam doctor says more", close, None
 
 
 def install_hint() -> str:

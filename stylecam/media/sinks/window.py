@@ -24,6 +24,7 @@ class WindowSink(Sink):
     """
 
     name = "window"
+    kind = "window"
     retries = False
 
     def __init__(self, mirrored: bool = True) -> None:

@@ -735,10 +735,10 @@ def test_the_json_of_a_run_has_the_promised_keys_in_their_order(make_session: Ma
         "published_fps", "styled_fps", "latency_ms", "gap_ms", "style_ms", "captured", "styled", "published",
         "repeats", "drops", "reused", "spared", "faults", "recent", "painting", "publishing",
         "painting_trouble", "raw_refused", "network_retries", "detail", "stages", "rung", "governor",
-        "waiting_for", "beats", "source_trouble", "size", "fps", "version", "style", "strength", "steadiness",
-        "bypass", "frozen", "panic", "engine", "device", "engine_version", "engine_reason", "cpu_percent", "threads",
-        "source",
-        "outputs", "rss_mb", "cpu_cores", "notice", "seconds", "start_s", "stylecam",
+        "waiting_for", "beats", "source_trouble", "viewers", "size", "fps", "version", "style", "strength",
+        "steadiness", "bypass", "frozen", "resting", "panic", "cycle_s", "recording", "engine", "device",
+        "engine_version", "engine_reason", "cpu_percent", "threads", "source", "outputs", "missing_camera", "rss_mb",
+        "cpu_cores", "notice", "seconds", "start_s", "stylecam",
     ]  # fmt: skip
     assert list(final["latency_ms"]) == ["p50", "p95", "p99"]
     assert list(final["gap_ms"]) == ["p99", "max"]

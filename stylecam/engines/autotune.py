@@ -1,31 +1,32 @@
 """Choose the fastest engine by running the network on a photo with all installed engines in turns.
 
-Which one is the fastest depends on the processor. An engine that fails, or whose picture differs, is left out.
+Which one is the fastest depends on the processor. An engine that fails, or whose picture differs, is left out. At
+reduced precision every style is compared, because a rounding that nobody sees in one may leave spots in another.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
 import cv2
-import numpy as np
 import platformdirs
 
-from stylecam.engines.base import Engine, InferenceSession
+from stylecam.engines.base import Engine
 from stylecam.engines.factory import candidates, installed, make_engine
-from stylecam.engines.names import AUTO, LIBRARY_NAMES, PACKAGES, REDUCED_PRECISION, title
+from stylecam.engines.likeness import exact_fault, visible_fault
+from stylecam.engines.names import AUTO, PACKAGES, REDUCED_PRECISION
+from stylecam.engines.timings import EngineTiming, TimingFile
 from stylecam.errors import EngineError, EngineUnavailableError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import fit
+from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.utils.clock import Clock
-from stylecam.utils.files import write_json
 from stylecam.utils.resources import processor_name, usable_cores
 from stylecam.utils.version import __version__
 
@@ -39,34 +40,12 @@ ROUND_S = 0.07
 """Seconds that each engine runs at a time."""
 ROUNDS = 2
 """The number of times each engine runs, in turns, so that a busy moment of the computer does not decide."""
-MAX_DIFFERENCE, MAX_DIFFERENCE_REDUCED = 2, 4
-"""Levels of 255 that the same picture may differ by: at full precision, and at reduced precision."""
-OUTLIER_SHARE = 1e-5
-"""The share of numbers that may differ by more, because sums of rounding errors have no hard limit."""
-MAX_ENTRIES = 24
-"""The number of measurements kept in the file."""
+MAX_COMPARED_STYLES = 32
+"""The number of styles of a bank that are compared at reduced precision."""
+_METHOD = 2
+"""Grows when engines are measured or judged in another way, so that older measurements are not used."""
 
 Make = Callable[[str, str, int | None], Engine]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineTiming:
-    """What was measured of one engine.
-
-    Attributes:
-        milliseconds: the time of one picture; None if it did not run.
-        trouble: why it is not to be used; None if it may be.
-    """
-
-    engine: str
-    device: str
-    milliseconds: float | None = None
-    trouble: str | None = None
-
-    @property
-    def title(self) -> str:
-        """The name that people read."""
-        return title(self.engine, self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +87,8 @@ class Autotuner:
             UsageError: no engine has such a device.
             EngineUnavailableError: no engine that is installed can be used; the message says why.
         """
-        key = self._key(model, device, threads)
-        cached = None if retune else self._answer(key)  # first, because finding candidates imports their libraries
+        key, timings = self._key(model, device, threads), TimingFile(self.path)
+        cached = None if retune else timings.find(key)  # first, because finding candidates imports their libraries
         if cached is not None:
             size, measured = cached
             try:
@@ -120,7 +99,7 @@ class Autotuner:
         if len(pairs) == 1:
             return EngineChoice(self.make(*pairs[0], threads))
         size, measured = self._measure(model, pairs, threads)
-        self._remember(key, size, measured)
+        timings.keep(key, size, measured)
         return self._chosen(measured, size, threads, exact)
 
     def _chosen(self, measured: Sequence[EngineTiming], size: Size, threads: int | None, exact: bool) -> EngineChoice:
@@ -138,25 +117,24 @@ class Autotuner:
     def _measure(
         self, model: Model, pairs: Sequence[tuple[str, str]], threads: int | None
     ) -> tuple[Size, list[EngineTiming]]:
-        weights = model.one_hot()
         runners: list[_Runner] = []
         troubled: list[EngineTiming] = []
         size, reference = MEASURE_SIZE, None
         for name, device in pairs:
             try:
                 engine = self.make(name, device, threads)
-                runner = _Runner(name, device, engine.session(model, *size), sample_picture(size), weights, self.clock)
+                runner = _Runner(engine, name, device, model, size, self.clock)
                 painted = runner.first()
                 if not runners and runner.best_s > SLOW_RUN_S:
                     size = SMALL_MEASURE_SIZE
-                    runner = _Runner(
-                        name, device, engine.session(model, *size), sample_picture(size), weights, self.clock
-                    )
+                    runner = _Runner(engine, name, device, model, size, self.clock)
                     painted = runner.first()
+                trouble = engine.trouble
+                if trouble is None and reference is not None:
+                    trouble = _fault(runner, painted, reference, runners)
             except EngineError as error:
                 troubled.append(EngineTiming(name, device, None, str(error)))
                 continue
-            trouble = engine.trouble or (None if reference is None else _unlike(painted, reference, device))
             reference = painted if reference is None else reference
             if trouble is None:
                 runners.append(runner)
@@ -173,6 +151,7 @@ class Autotuner:
         packages = {name: _versions(name) for name in self.names if name in PACKAGES}
         return {
             "stylecam": __version__,
+            "method": _METHOD,
             "processor": processor_name(),
             "cores": usable_cores(),
             "threads": threads,
@@ -181,59 +160,32 @@ class Autotuner:
             "libraries": {"opencv": cv2.__version__, **packages},
         }
 
-    def _answer(self, key: dict[str, Any]) -> tuple[Size, list[EngineTiming]] | None:
-        """Return what was measured before; None if there is nothing, or nothing that can be read."""
-        for entry in self._entries():
-            try:
-                if entry["for"] == key:
-                    return Size(*map(int, entry["size"])), [_parse_timing(values) for values in entry["measured"]]
-            except (KeyError, TypeError, ValueError):
-                continue
-        return None
-
-    def _remember(self, key: dict[str, Any], size: Size, measured: Sequence[EngineTiming]) -> None:
-        others = [entry for entry in self._entries() if entry.get("for") != key]
-        entry = {"for": key, "size": list(size), "measured": [asdict(one) for one in measured]}
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, [entry, *others][:MAX_ENTRIES])
-        except OSError:  # then it is measured again next time
-            return
-
-    def _entries(self) -> list[dict[str, Any]]:
-        try:
-            entries = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError):  # ValueError: no JSON, or no text
-            return []
-        return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-
 
 def cache_path() -> Path:
     """Return where the measurements lie on this system (`~/.cache/stylecam/engines.json` on Linux)."""
     return platformdirs.user_cache_path("stylecam", appauthor=False) / "engines.json"
 
 
-def max_difference(one: Image, other: Image, outliers: float = OUTLIER_SHARE) -> int:
-    """Return how many levels of 255 two pictures differ at most, except for the share `outliers` of their numbers."""
-    counts = np.bincount(cv2.absdiff(one, other).ravel(), minlength=256)
-    further = counts.sum() - np.cumsum(counts)
-    return int(np.argmax(further <= outliers * counts.sum()))
-
-
 class _Runner:
-    """Runs one engine's session and keeps the shortest time."""
+    """Runs one engine's session of `model` on the sample picture and keeps the shortest time.
 
-    def __init__(
-        self, name: str, device: str, session: InferenceSession, image: Image, weights: tuple[float, ...], clock: Clock
-    ) -> None:
-        self.name, self.device = name, device
+    Raises:
+        EngineError: the engine cannot load or run the network; each method may raise it.
+    """
+
+    def __init__(self, engine: Engine, name: str, device: str, model: Model, size: Size, clock: Clock) -> None:
+        self.name, self.device, self.model = name, device, model
         self.best_s = float("inf")
-        self._session, self._image, self._weights, self._clock = session, image, weights, clock
+        self._session, self._image, self._clock = engine.session(model, *size), sample_picture(size), clock
 
     def first(self) -> Image:
-        """Return the styled picture of the second run; the first one allocates."""
-        self._session.stylize(self._image, self._weights)
+        """Return the picture of the second run in the first style; the first run allocates."""
+        self.paint(0)
         return self._run()
+
+    def paint(self, style: int) -> Image:
+        """Return the picture in the style of that number, without taking the time."""
+        return self._session.stylize(self._image, self.model.one_hot(style))
 
     def run_round(self) -> None:
         """Run for `ROUND_S` seconds."""
@@ -245,27 +197,29 @@ class _Runner:
 
     def _run(self) -> Image:
         began = self._clock.now()
-        painted = self._session.stylize(self._image, self._weights)
+        painted = self.paint(0)
         self.best_s = min(self.best_s, self._clock.now() - began)
         return painted
 
 
-def _parse_timing(values: dict[str, Any]) -> EngineTiming:
-    """Read a timing of the file; raises KeyError, TypeError or ValueError."""
-    one = EngineTiming(str(values["engine"]), str(values["device"]), values["milliseconds"], values["trouble"])
-    if one.engine not in LIBRARY_NAMES or not isinstance(one.trouble, str | None):
-        raise ValueError(one)
-    if one.trouble is None and not (isinstance(one.milliseconds, float) and 0 < one.milliseconds < 1e6):
-        raise ValueError(one)
-    return one
+def _fault(runner: _Runner, painted: Image, reference: Image, others: Sequence[_Runner]) -> str | None:
+    """Return why what `runner` paints is not what the engines before it paint; None if it is.
 
-
-def _unlike(painted: Image, reference: Image, device: str) -> str | None:
-    levels, allowed = (
-        max_difference(painted, reference),
-        MAX_DIFFERENCE_REDUCED if device in REDUCED_PRECISION else MAX_DIFFERENCE,
-    )
-    return None if levels <= allowed else f"its picture differs by {levels} of 255 levels, and may by {allowed}"
+    `painted` and `reference` show the first style.
+    """
+    if runner.device not in REDUCED_PRECISION:
+        fault = exact_fault(painted, reference)
+        return None if fault is None else f"its picture {fault}"
+    exact_ones = [one for one in others if one.device not in REDUCED_PRECISION]
+    exact = min(exact_ones, key=lambda one: one.best_s, default=None)
+    fault = visible_fault(painted, reference)
+    if fault is not None or exact is None:
+        return None if fault is None else f"its picture {fault}"
+    for style in range(1, min(runner.model.style_count, MAX_COMPARED_STYLES)):
+        fault = visible_fault(runner.paint(style), exact.paint(style))
+        if fault is not None:
+            return f"its picture in {read_cards(runner.model)[style].name} {fault}"
+    return None
 
 
 def sample_picture(size: Size) -> Image:

@@ -20,6 +20,7 @@ from stylecam.cli.completion import (
     complete_tier,
 )
 from stylecam.utils.options import GROUPS, OTHER, Option, options_of
+from stylecam.utils.text import read_share
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _COMPLETE: dict[str, Complete] = {
@@ -30,6 +31,26 @@ _COMPLETE: dict[str, Complete] = {
     "device": complete_device,
     "tier": complete_tier,
 }
+
+
+class ShareType(click.ParamType):  # type: ignore[type-arg]  # click 8.1 takes none
+    """A share of 0..1, written as `0.8` or `80%`."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the share, of whatever size."""
+        try:
+            return read_share(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a number or a percentage; write for example 0.8 or 80%", param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Return what the help shows for the value."""
+        return "SHARE"
+
+
+SHARE = ShareType()
 _TYPES: dict[str, Any] = {
     "number": click.FLOAT,
     "whole number": click.INT,
@@ -55,7 +76,8 @@ class DeclaredOption(click.Option):
             details |= {"is_flag": True, "default": default}
         else:
             number = declared.word is None
-            details |= {"metavar": declared.metavar, "type": _TYPES.get(declared.kind) if number else click.STRING}
+            type_ = SHARE if declared.is_share else _TYPES.get(declared.kind)
+            details |= {"metavar": declared.metavar, "type": type_ if number else click.STRING}
             details |= {"multiple": declared.kind == "texts"}
             details |= {} if default is None else {"default": default}
             details |= {} if declared.bare is None else {"is_flag": False, "flag_value": declared.bare}

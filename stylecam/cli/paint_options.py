@@ -12,7 +12,7 @@ import click
 
 from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_style
-from stylecam.cli.declared import flag
+from stylecam.cli.declared import SHARE, flag
 from stylecam.engines.names import EngineSettings
 from stylecam.errors import UsageError
 from stylecam.stylize.look import Look
@@ -35,7 +35,7 @@ style = click.option(
     help="A name, bank/name, a blend a:0.6,b:0.4 or an .onnx file.  [default: the first of `stylecam styles`]",
 )  # fmt: skip
 scale = click.option(
-    "--scale", type=float, default=1.0, help="Share of the size to paint at (0.1 to 1); less means larger strokes."
+    "--scale", type=SHARE, default=1.0, help="Share of the size to paint at (0.1 to 1); less means larger strokes."
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing result.")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from stylecam.errors import UsageError
 from stylecam.utils.options import Option
+from stylecam.utils.text import read_share
 
 Value = str | float | bool
 """A checked argument. Weights are text: `a:0.6,b:0.4`."""
@@ -73,7 +74,7 @@ class Parameter:
             return word in _YES
         if self.kind == NUMBER and word not in self.choices:
             try:
-                return self.check(float(word))
+                return self.check(read_share(word) if self.high == 1 else float(word))
             except ValueError as error:
                 if isinstance(error, UsageError):
                     raise

@@ -42,7 +42,8 @@ class Settings(LookSettings, EngineSettings):
         group=LOOK, metavar="NAME", example="great_wave", command="select", preset=True,
     )  # fmt: skip
     size: Size = option(
-        Size(1280, 720), help="Size of the published picture.", group=OUTPUT, parse=Size.parse
+        Size(1280, 720), help="Size of the published picture: 1280x720, 720p, 1080p, 1440p, 4k.",
+        group=OUTPUT, metavar="SIZE", parse=Size.parse,
     )  # fmt: skip
     fps: float = option(30.0, help="Frames per second to publish.", group=OUTPUT, minimum=1.0, maximum=120.0)
     outputs: tuple[str, ...] = option(

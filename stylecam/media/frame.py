@@ -14,6 +14,11 @@ from stylecam.errors import UsageError
 Image = npt.NDArray[np.uint8]
 """A picture: H×W×3 uint8, BGR, C-contiguous."""
 
+SIZE_NAMES = {
+    "360p": (640, 360), "480p": (854, 480), "540p": (960, 540), "720p": (1280, 720), "1080p": (1920, 1080),
+    "1440p": (2560, 1440), "2160p": (3840, 2160), "4k": (3840, 2160),
+}  # fmt: skip
+"""Names of usual sizes, all of 16:9."""
 MIN_SIDE, MAX_SIDE = 64, 4096
 """Pixels."""
 
@@ -29,16 +34,18 @@ class Size(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Size:
-        """Parse text such as `1280x720`.
+        """Parse text such as `1280x720`, or a name such as `720p` and `4k`.
 
         Both sides must be even, because virtual cameras use 4:2:0 chroma, and `MIN_SIDE` to `MAX_SIDE` pixels long.
 
         Raises:
             UsageError: it is not two whole numbers, or a side is odd or out of range.
         """
+        if (named := SIZE_NAMES.get(text.strip().lower())) is not None:
+            return cls(*named)
         match = re.fullmatch(r"\s*(\d{1,6})\s*[x×X]\s*(\d{1,6})\s*", text)
         if not match:
-            raise UsageError(f"size {text!r} is not WIDTHxHEIGHT; write for instance 1280x720")
+            raise UsageError(f"size {text!r} is not WIDTHxHEIGHT; write for instance 1280x720 or 720p")
         size = cls(int(match[1]), int(match[2]))
         if not (min(size) >= MIN_SIDE and max(size) <= MAX_SIDE):
             raise UsageError(

@@ -163,6 +163,13 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "style"
 
 
+def title_key(title: str) -> str:
+    """Return what two spellings of one title share: words without case, accents, an article and what is in brackets."""
+    plain = unicodedata.normalize("NFKD", re.sub(r"\([^()]*\)", " ", title).casefold())
+    words = re.findall(r"\w+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+    return " ".join(words[1:] if words[:1] in (["the"], ["a"], ["an"]) else words)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
 

@@ -9,11 +9,11 @@ from importlib import resources
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
-from stylecam.models.card import StyleCard, read_cards
+from stylecam.models.card import StyleCard, read_cards, title_key
 from stylecam.models.model import Model
 from stylecam.models.tier import AUTO, LEAN, RICH, check_tier
 from stylecam.utils import paths
-from stylecam.utils.text import printable
+from stylecam.utils.text import printable, read_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Catalog:
         """Read a style as users write it: only names, no file is looked at.
 
         Args:
-            text: `NAME`, `bank/NAME`, a blend `a:0.6,b:0.4`, or `none`.
+            text: `NAME`, `bank/NAME`, a title in any case and without its accents, a blend `a:0.6,b:0.4`, or `none`.
 
         Returns:
             The style or blend with its network, or None for `none`.
@@ -155,6 +155,8 @@ class Catalog:
             )
         if ":" not in text and "," not in text:
             return self.mix_of(self._find(text)[0])
+        if titled := self._titled(text):  # some titles have a comma
+            return self.mix_of(titled[0])
         return self._parse_blend(text)
 
     def mix_of_model(self, model: Model) -> StyleMix:
@@ -182,7 +184,7 @@ class Catalog:
         for part in text.split(","):
             name, _, weight = part.partition(":")
             try:
-                value = float(weight or 1)
+                value = read_share(weight or "1")
             except ValueError:
                 value = -1.0
             if not name.strip() or not 0 <= value < float("inf"):
@@ -213,13 +215,22 @@ class Catalog:
         tier = self.tier
         found = sorted((card for card in self._cards if normalized == card.name), key=lambda card: card.tier != tier)
         found += [card for card in self._cards if name.strip().lower() == card.full_name.lower()]
+        found = found or self._titled(name)
         if found:
             return found
         names = [card.name for card in self.cards]
+        titles = {title_key(card.title): card.name for card in self.cards}
         nearest = difflib.get_close_matches(normalized, names, 3, 0.5)
+        nearest = nearest or [titles[key] for key in difflib.get_close_matches(title_key(name), titles, 3, 0.6)]
         nearest = nearest or [other for other in names if normalized and normalized in other]
         hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are {', '.join(names) or 'none'}"
         raise StyleNotFoundError(f"no style is called {name.strip()!r}; {hint}", nearest)
+
+    def _titled(self, title: str) -> list[StyleCard]:
+        """Return all cards of that title, the preferred one first."""
+        key, tier = title_key(title), self.tier
+        found = [card for card in self._cards if key and key == title_key(card.title)]
+        return sorted(found, key=lambda card: card.tier != tier)
 
 
 def is_style_file(text: str) -> bool:

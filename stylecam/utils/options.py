@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
 from stylecam.errors import UsageError
+from stylecam.utils.text import read_share
 
 T = TypeVar("T")
 Value = str | int | float | bool | list[str]
@@ -108,6 +109,11 @@ class Option:
         return f"STYLECAM_{self.parameter.upper()}"
 
     @property
+    def is_share(self) -> bool:
+        """Whether it is a share of 0..1, which may also be written as 80%."""
+        return self.kind == "number" and self.maximum == 1
+
+    @property
     def written_default(self) -> Value | None:
         """Its default as a file would say it, or None where that cannot be said."""
         if self.default is None:
@@ -136,7 +142,10 @@ class Option:
         return f"{words}{_EXPECTED[self.kind]}{bounds}{example}"
 
     def accepts(self, value: object) -> bool:
-        """True if `value`, as a TOML file holds it, is of the right kind. A number is accepted for a text."""
+        """True if `value`, as a TOML file holds it, is of the right kind.
+
+        A number is accepted for a text, and a text such as `80%` for a share.
+        """
         if isinstance(value, bool):
             return self.kind == "flag"
         if isinstance(value, list):
@@ -145,6 +154,8 @@ class Option:
             return isinstance(value, int)
         if self.kind == "number" and not isinstance(value, str):
             return isinstance(value, int | float)
+        if self.kind == "number" and self.word is None and isinstance(value, str):
+            return self._is_percentage(value)
         takes_text = self.kind in ("text", "path", "texts") or self.word is not None
         return takes_text and isinstance(value, str | int | float)
 
@@ -160,13 +171,21 @@ class Option:
             return value
         if self.word is not None:
             return None if value == self.word else self._number(value)
+        if self.is_share:
+            return self._number(value)
         return value if self.parse is None else self.parse(value)
 
     def _number(self, text: str) -> float:
         try:
-            return float(text)
+            return read_share(text) if self.is_share else float(text)
         except ValueError:
             raise UsageError(f"{self.flag} {text!r} must be {self.expected}") from None
+
+    def _is_percentage(self, value: str) -> bool:
+        try:
+            return self.is_share and value.strip().endswith("%") and read_share(value) >= 0
+        except ValueError:
+            return False
 
     def in_range(self, value: object) -> bool:
         """True if `value` lies within the bounds, or there are none for it; never for NaN."""

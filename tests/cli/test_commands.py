@@ -119,6 +119,13 @@ def test_without_json_standard_output_stays_empty(capsys: pytest.CaptureFixture[
     assert "published" in captured.err
 
 
+def test_shares_and_sizes_are_given_as_people_say_them(own_settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_settings.write_text('[run]\nscale = "50%"\n')
+    monkeypatch.setenv("STYLECAM_STEADINESS", "40%")
+    settings = settings_of(run_module.command.make_context("run", ["--strength", "80%", "--size", "1080p"]))
+    assert (settings.strength, settings.steadiness, settings.scale, settings.size) == (0.8, 0.4, 0.5, (1920, 1080))
+
+
 def style_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert run_command_line(["run", *SHORT, "--json", *arguments]) == 0
     return str(json.loads(capsys.readouterr().out)["style"])

@@ -174,9 +174,11 @@ def test_what_of_a_picture_is_lost_is_said(tmp_path: Path, capsys: pytest.Captur
     assert "is animated" in json.loads(shown.out)["painted"][0]["notes"][0]
 
 
-def test_options_reach_the_painter(photo: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("strength", ["0", "0%"])
+def test_options_reach_the_painter(strength: str, photo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
-    assert run_command_line(["image", str(photo), "-o", str(out), "--strength", "0"]) == 0
+    words = ["--strength", strength, "--scale", "50%", "--style", "the great wave off kanagawa"]
+    assert run_command_line(["image", str(photo), "-o", str(out), *words]) == 0
     np.testing.assert_array_equal(ImageFile.read(out).image, ImageFile.read(photo).image)
 
 

@@ -155,6 +155,11 @@ def test_strength_and_steadiness_are_set_to_a_value(actions: ActionRunner) -> No
     assert (state.look.strength, state.look.steadiness) == (0.35, 0.0)
 
 
+def test_a_share_may_be_a_percentage(actions: ActionRunner) -> None:
+    look = actions.after("strength:35%", "scale:50%").look
+    assert (look.strength, look.scale) == (0.35, 0.5)
+
+
 def test_the_scale_is_fixed_and_set_back_to_auto(actions: ActionRunner) -> None:
     assert [actions.after(command).look.scale for command in ("scale:0.5", "scale:auto")] == [0.5, None]
 

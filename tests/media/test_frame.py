@@ -18,13 +18,27 @@ def test_a_size_is_parsed_in_several_spellings(text: str) -> None:
     assert Size.parse(text) == (1280, 720)
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("720p", (1280, 720)),
+        ("1080P", (1920, 1080)),
+        (" 1440p", (2560, 1440)),
+        ("4k", (3840, 2160)),
+        ("4K", (3840, 2160)),
+    ],
+)
+def test_a_size_has_the_name_that_screens_and_clips_have(text: str, size: tuple[int, int]) -> None:
+    assert Size.parse(text) == size
+
+
 @given(st.integers(MIN_SIDE // 2, MAX_SIDE // 2), st.integers(MIN_SIDE // 2, MAX_SIDE // 2))
 def test_every_even_size_in_range_is_read_back_as_written(half_width: int, half_height: int) -> None:
     size = Size(2 * half_width, 2 * half_height)
     assert Size.parse(str(size)) == size
 
 
-@pytest.mark.parametrize("text", ["", "1280", "1280x", "x720", "-1280x720", "12.8x720", "720p", "1280x720x3", "axb"])
+@pytest.mark.parametrize("text", ["", "1280", "1280x", "x720", "-1280x720", "12.8x720", "700p", "1280x720x3", "axb"])
 def test_an_invalid_size_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="write for instance 1280x720"):
         Size.parse(text)

@@ -62,7 +62,8 @@ def test_a_dataclass_of_options_has_their_defaults_and_does_not_show_secrets() -
 @pytest.mark.parametrize(
     ("name", "value", "accepted"),
     [
-        ("strength", 1, True), ("strength", True, False), ("strength", "0.5", False), ("scale", "auto", True),
+        ("strength", 1, True), ("strength", True, False), ("strength", "0.5", False),
+        ("strength", "80%", True), ("strength", "%", False), ("seconds", "80%", False), ("scale", "auto", True),
         ("scale", 0.5, True), ("idle_after", 1.5, False), ("loud", True, True), ("loud", 1, False),
         ("output", ["a"], True), ("output", "a", True), ("output", [1], False), ("style", 5, True),
         ("style", [], False),
@@ -74,8 +75,9 @@ def test_a_value_of_the_config_file_is_accepted_by_its_kind(name: str, value: An
 
 @pytest.mark.parametrize(
     ("name", "typed", "value"),
-    [("scale", "auto", None), ("scale", "0.5", 0.5), ("output", ["a", "b"], ("a", "b")), ("strength", 0.5, 0.5)],
-)
+    [("scale", "auto", None), ("scale", "0.5", 0.5), ("scale", "50%", 0.5), ("output", ["a", "b"], ("a", "b")),
+     ("strength", 0.5, 0.5), ("strength", "80%", 0.8)],
+)  # fmt: skip
 def test_typed_text_is_read_as_the_value_of_the_attribute(name: str, typed: Any, value: Any) -> None:
     assert BY_NAME[name].read(typed) == value
 

@@ -188,12 +188,15 @@ class _ConfigReader:
         self._check_names(keys, value, PRESET_OPTIONS)
         if not value:
             raise self._config.error(keys, f"sets nothing; it can set {', '.join(PRESET_OPTIONS)}")
+        preset = {}
         for key, entry in value.items():
             option = PRESET_OPTIONS[key]
             is_text = isinstance(entry, str) or option.kind != "text"
-            if not is_text or not option.accepts(entry) or not option.in_range(entry):
+            if is_text and option.accepts(entry):
+                preset[key] = option.read(entry) if option.is_share else entry
+            if key not in preset or not option.in_range(preset[key]):
                 raise self._config.error((*keys, key), f"must be {option.expected}")
-        return value
+        return preset
 
     def _texts(self, table: str, expected: str) -> dict[str, str]:
         values = self._table((table,))

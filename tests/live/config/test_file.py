@@ -47,6 +47,11 @@ def test_presets_and_scenes_are_read(tmp_path: Path) -> None:
     assert loaded.scenes == {"My game": "very calm"}
 
 
+def test_a_share_may_be_a_percentage(tmp_path: Path) -> None:
+    loaded = config.load(written(tmp_path, '[presets.calm]\nstrength = "80%"\n'), OPTIONS)
+    assert loaded.presets == {"calm": {"strength": 0.8}}
+
+
 def test_small_tables_set_options_of_other_names(tmp_path: Path) -> None:
     path = written(tmp_path, '[server]\nenabled = false\nlisten = "0.0.0.0"\n[panic]\npicture = "a.png"\n')
     assert config.load(path, OPTIONS).run == {"server": False, "listen": "0.0.0.0", "panic_picture": "a.png"}

@@ -31,6 +31,12 @@ def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> li
         from stylecam.cli.completion import complete_style
 
         return complete_style(context, context.command.params[0], incomplete)
+    if words[0] == "camera":
+        from stylecam.cli.completion import complete_camera
+
+        return [
+            item for item in complete_camera(context, context.command.params[0], incomplete) if item.type == "plain"
+        ]
     if words[0] == "preset":
         return [CompletionItem(name) for name in _presets() if name.startswith(incomplete)]
     choices = ("on", "off") if parameter.kind == "flag" else parameter.choices
@@ -46,6 +52,7 @@ Examples:
   stylecam ctl select great_wave          this style
   stylecam ctl blend great_wave:0.6,the_scream:0.4
   stylecam ctl strength 0.5               half camera, half painting
+  stylecam ctl camera "HD Webcam"         another camera, without a gap
   stylecam ctl panic on                   show a still picture at once
   stylecam ctl snapshot                   save the picture and print its path
   stylecam ctl state --json               the current state
@@ -81,7 +88,8 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
         shared.print_json(answer["state"] | ({"result": answer["result"]} if answer.get("result") else {}))
         return
     result = answer.get("result") or {}
-    click.echo(str(result["file"]) if result.get("file") else ", ".join(client.describe_state(answer["state"])))
+    made = result.get("file") or result.get("camera")
+    click.echo(str(made) if made else ", ".join(client.describe_state(answer["state"])))
     if stats and answer["state"].get("stats"):
         shared.print_json(answer["state"]["stats"])
 

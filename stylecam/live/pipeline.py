@@ -77,6 +77,7 @@ class Pipeline:
         )
         self.newest: Frame | None = None
         self._held: Frame | None = None
+        self._replaced = 0
         self._version, self._settled_at = control.state.version, float("-inf")
         control.wake = self._captured.wake
         self._publishing = self._thread("publish", self.publisher.run)
@@ -138,7 +139,8 @@ class Pipeline:
         frame = self._captured.take(TAKE_S if self._clock.now() >= self._settled_at else LATE_S)
         state = self._control.apply()
         self.newest = None if state.panic or state.resting else frame or self.newest
-        if state.resting:
+        if state.resting or self.capture.replaced != self._replaced:  # nothing of one camera is blended into another
+            self._replaced = self.capture.replaced
             self._stylizer.forget()
         self._held = (frame or self._held) if self._context.viewers.watching else None
         if state.version != self._version:

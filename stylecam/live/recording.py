@@ -64,14 +64,16 @@ class MediaSaver:
         runner = self._runner
         return None if runner is None or runner.given_up else _recorder(runner).path
 
-    def handle_commands(self, reload: Callable[[], None]) -> None:
-        """Take all waiting commands: call `reload`, and hand the others to the worker, which writes files later.
+    def handle_commands(self, reload: Callable[[], None], switch_camera: Callable[[PendingCommand], None]) -> None:
+        """Take all waiting commands: call `reload` and `switch_camera`, and write files later, on the worker.
 
         Only the main thread calls it.
         """
         for pending in self._control.take_deferred():
             if pending.command.action == "reload":
                 self._carry_out(pending, reload)
+            elif pending.command.action == "camera":
+                switch_camera(pending)
             elif pending.command.action == "snapshot":
                 shown = self._publisher.shown.frame
                 self._carry_out_later(pending, partial(self._save_snapshot, pending, shown))
@@ -120,8 +122,8 @@ class MediaSaver:
             logger.error("%s", message, exc_info=True)
             pending.refuse(error)
         else:
-            pending.finish(self._control.state, result)
             self._report_file(pending.command, result)
+            pending.finish(self._control.state, result)
         finally:
             if pending in self._unfinished:
                 self._unfinished.remove(pending)

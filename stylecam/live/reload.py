@@ -98,17 +98,19 @@ class Reloader:
         *,
         set_hotkeys: Callable[[Bindings], None],
         set_panic_picture: Callable[[Image], None],
+        allow_camera: Callable[[str | None], None],
         scenes_changed: Callable[[], None],
         press: Callable[[Command], None],
     ) -> None:
         """Compare what `read` returns with `settings`, those of the start.
 
-        `press` submits a command; `scenes_changed` is called when scenes or presets have changed.
+        `press` submits a command; `allow_camera` lets what the file names be chosen; `scenes_changed` is called when
+        scenes or presets have changed.
         """
         self._settings, self._read = settings, read
         self._catalog, self._control = catalog, control
         self._set_hotkeys, self._set_panic_picture = set_hotkeys, set_panic_picture
-        self._scenes_changed = scenes_changed
+        self._allow_camera, self._scenes_changed = allow_camera, scenes_changed
         self._press = press
 
     def reload(self) -> None:
@@ -130,6 +132,7 @@ class Reloader:
         self._set_hotkeys(bindings)
         if "panic_picture" in found.at_once:
             self._set_panic_picture(panic)
+        self._allow_camera(new.camera)
         for command in found.commands:
             self._press(command)
         if {"scenes", "presets"} & set(found.at_once):

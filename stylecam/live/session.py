@@ -22,6 +22,7 @@ from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
 from stylecam.errors import SessionNotOpenError
+from stylecam.live.camera_switch import CameraSwitcher
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
@@ -210,6 +211,7 @@ class Session:
             with contextlib.ExitStack() as ending:  # in reverse order, each also when another one fails
                 ending.callback(parts.media_saver.close)  # after the camera: a disk may not answer
                 ending.callback(parts.pipeline.stop)
+                ending.callback(parts.camera_switcher.close)
                 ending.callback(self.control.close)
                 ending.callback(parts.pool.stop_building)
                 for window in parts.windows:
@@ -260,6 +262,7 @@ class Session:
         return {
             **state.describe(),
             "recording": None if recording is None else str(recording),
+            "camera": None if parts is None else parts.pipeline.capture.source.name,
             "presets": list(self.control.presets),
             "publishing": publishing.value,
             "notice": self._notifications.notice,
@@ -283,7 +286,7 @@ class Session:
             engine=EngineStatus(engine.name, engine.device, engine.version, parts.engine_reason),
             cpu_percent=self._settings.cpu,
             threads=cv2.getNumThreads(),
-            source=parts.source.describe(),
+            source=parts.pipeline.capture.source.describe(),
             outputs=tuple(runner.status for runner in parts.requested_runners),
             missing_camera=parts.missing_camera,
             usage=process_usage(now),
@@ -338,9 +341,11 @@ class Session:
             self.control, pipeline.publisher, context, settings.pictures, settings.videos, changed=changed
         )
         self._closing.callback(media_saver.close)
-        reloader = self._reloader(pipeline)
+        switcher = CameraSwitcher(pipeline.capture, context, settings.camera, self.control, changed)
+        self._closing.callback(switcher.close)
+        reloader = self._reloader(pipeline, switcher)
         return OpenParts(
-            source, requested_sinks, missing_camera, server, pool, chooser.reason, pipeline, media_saver, reloader
+            requested_sinks, missing_camera, server, pool, chooser.reason, pipeline, media_saver, switcher, reloader
         )
 
     def _open_page(self, page: MjpegSink) -> Server | None:
@@ -352,6 +357,7 @@ class Session:
         context = ServerContext(
             self.control, self._catalog, page.broadcast, self.describe, self._report_json, self._keyboard.names,
             thumbnails, page.video,
+            cameras=lambda: [] if self._parts is None else self._parts.camera_switcher.choices(),
         )  # fmt: skip
         path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
         return open_page(self._settings, context, page, self._devices, self._closing, path)
@@ -369,7 +375,7 @@ class Session:
             busy_budget_ms=self._cpu_budget.frame_budget_ms(self._settings.fps),
         )
 
-    def _reloader(self, pipeline: Pipeline) -> Reloader:
+    def _reloader(self, pipeline: Pipeline, switcher: CameraSwitcher) -> Reloader:
         return Reloader(
             self._settings,
             self._read_settings,
@@ -377,6 +383,7 @@ class Session:
             self.control,
             set_hotkeys=self._keyboard.rebind,
             set_panic_picture=pipeline.set_panic_picture,
+            allow_camera=switcher.allow,
             scenes_changed=self._scene_follower.submit_again,
             press=self.press,
         )

@@ -34,7 +34,7 @@ class Settings(LookSettings, EngineSettings):
         None,
         help="Camera to use: index, /dev/videoN, part of its name, a video, picture or folder, a URL, or demo. "
         "Without: the first camera, or the demo if there is none.",
-        group=CAMERA, metavar="WHICH", example="HD Webcam",
+        group=CAMERA, metavar="WHICH", example="HD Webcam", command="camera",
     )  # fmt: skip
     style: str | None = option(
         None,

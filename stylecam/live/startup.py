@@ -19,6 +19,7 @@ from stylecam.errors import (
     SoundUnavailableError,
     UsageError,
 )
+from stylecam.live.camera_switch import CameraSwitcher
 from stylecam.live.notifications import notices_on_page
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.publisher import SinkRunner
@@ -95,7 +96,6 @@ class OpenParts:
         engine_reason: why the autotuner chose the engine; None where there was nothing to choose.
     """
 
-    source: Source
     requested_sinks: tuple[Sink, ...]
     missing_camera: MissingCamera | None
     server: Server | None
@@ -103,6 +103,7 @@ class OpenParts:
     engine_reason: str | None
     pipeline: Pipeline
     media_saver: MediaSaver
+    camera_switcher: CameraSwitcher
     reloader: Reloader
 
     @property

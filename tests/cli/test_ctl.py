@@ -41,6 +41,7 @@ def served(own_settings: Path, catalog: Catalog) -> Iterator[RunningServerWithPr
         ("blend great_wave:1,the_scream:1", "great_wave:0.5,the_scream:0.5, steadiness 0.8"),
         ("state", "starry_night, steadiness 0.8"),
         ("snapshot", "/pictures/one.png"),
+        ("camera demo", "demo"),
     ],
 )
 @pytest.mark.usefixtures("served")

@@ -35,6 +35,7 @@ REPORT = {
     "engine": "opencv", "device": "cpu", "painting": True, "publishing": "painted", "waiting_for": None, "repeats": 3,
     "drops": 1, "faults": {"total": 0}, "source": {"name": "demo", "kind": "demo"},
 }  # fmt: skip
+CAMERAS = [{"which": "demo", "name": "demo", "kind": "demo", "current": True, "problem": None}]
 PATIENCE_S = 20
 
 
@@ -73,6 +74,7 @@ class RunningServer:
             {"next": "ctrl+alt+right"},
             thumbnails,
             self.sink.video,
+            lambda: CAMERAS,
         )
         self.recording: str | None = None
         self.server = Server(context, address or Address(HOST, free_port()), TOKEN, socket_path)
@@ -175,7 +177,9 @@ class RunningServerWithPresets(RunningServer):
 
     def run_deferred(self) -> None:
         for pending in self.control.take_deferred():
-            if pending.command.action == "snapshot":
+            if pending.command.action == "camera":
+                pending.finish(self.control.state, {"camera": str(pending.command.arguments["which"])})
+            elif pending.command.action == "snapshot":
                 pending.finish(self.control.state, {"file": "/pictures/one.png"})
             else:
                 pending.refuse(CommandRefusedError("there is no room for a recording"))

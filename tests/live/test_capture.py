@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from stylecam.errors import CameraBusyError, CameraNotFoundError, SourceError, SourceLostError
+from stylecam.errors import CameraBusyError, CameraNotFoundError, CommandRefusedError, SourceError, SourceLostError
 from stylecam.live.capture import BACKOFF_S, STALLED_S, Capture
 from stylecam.live.viewers import LINGER_S
 from stylecam.media.frame import Frame, Size
@@ -302,3 +302,62 @@ def test_a_camera_that_takes_its_time_to_start_again_has_not_stalled() -> None:
     stepped.source._open = slow  # type: ignore[method-assign]
     stepped.step()
     assert [*seen, stepped.badge_text] == [None, None]
+
+
+def test_another_source_is_read_from_the_next_step_on_and_frames_are_numbered_on() -> None:
+    stepped = SteppedCapture([gray_image(1)])
+    stepped.step(2)
+    other = FailingSource([gray_image(2)], stepped.clock, [])
+    handed = stepped.capture.replace_source(other, opened=True)
+    stepped.step()
+    frame = stepped.latest.take()
+    assert frame is not None
+    assert (frame.index, frame.image[0, 0, 0]) == (2, 2)
+    assert handed.result(0) is stepped.source
+    assert (stepped.capture.source, stepped.capture.replaced, other.opened) == (other, 1, 0)
+
+
+def test_another_source_ends_the_loss_of_the_one_before() -> None:
+    stepped = SteppedCapture([LOST], [GONE] * 99)
+    stepped.step(3)
+    assert stepped.badge_text == "camera lost"
+    stepped.capture.replace_source(FailingSource([gray_image()], stepped.clock, []), opened=True)
+    stepped.step()
+    assert {stepped.badge_text, stepped.capture.trouble} == {None}
+
+
+def test_a_camera_chosen_while_nobody_watches_stays_off_until_somebody_does() -> None:
+    stepped = SteppedCapture([gray_image()])
+    stepped.step()
+    stepped.empty()
+    stepped.step()
+    other = FailingSource([gray_image()], stepped.clock, [])
+    stepped.capture.replace_source(other, opened=True)  # opened when there still was a viewer
+    stepped.step(3)
+    assert (other.closed, other.opened) == (1, 0)
+    stepped.fill()
+    stepped.step(2)
+    assert other.opened == 1
+    assert stepped.stats.snapshot(0).captured == 2
+
+
+def test_a_camera_that_does_not_open_for_the_viewer_who_has_just_come_leaves_the_old_one_on() -> None:
+    stepped = SteppedCapture([gray_image()])
+    handed = stepped.capture.replace_source(FailingSource([gray_image()], stepped.clock, [GONE]), opened=False)
+    stepped.step(2)
+    assert handed.exception(0) is GONE
+    assert stepped.capture.source is stepped.source
+    assert stepped.stats.snapshot(0).captured == 2
+
+
+def test_of_two_sources_that_wait_the_last_one_is_read_and_at_the_end_none() -> None:
+    stepped = SteppedCapture([gray_image()])
+    sources = [FailingSource([gray_image()], stepped.clock, []) for _ in range(4)]
+    first, second, third = (stepped.capture.replace_source(source, opened=True) for source in sources[:3])
+    assert third.cancel()
+    assert isinstance(first.exception(0), CommandRefusedError)
+    assert isinstance(second.exception(0), CommandRefusedError)
+    stepped.step()
+    assert stepped.capture.source is stepped.source
+    stepped.stop.set()
+    assert isinstance(stepped.capture.replace_source(sources[3], opened=True).exception(0), CommandRefusedError)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stylecam.control.actions import Command
-from stylecam.control.commands import CommandQueue, CommandResult
+from stylecam.control.commands import CommandQueue, CommandResult, PendingCommand
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, UsageError
 from stylecam.live import recording as recording_module
@@ -54,6 +54,7 @@ class SteppedSaver:
             changed=lambda: self.changes.append(self.media_saver.recording),
         )
         self.reload = reload
+        self.switches: list[PendingCommand] = []
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):
@@ -65,7 +66,7 @@ class SteppedSaver:
         """Carry out `command` and return its result."""
         future = self.control.submit(command)
         self.control.apply()
-        self.media_saver.handle_commands(self.reload)
+        self.media_saver.handle_commands(self.reload, self.switches.append)
         return future.result(20)
 
     def file(self, command: str) -> Path:
@@ -172,7 +173,7 @@ def test_the_end_waits_a_while_for_a_disk_that_does_not_answer_and_says_what_was
     stepped.step()
     futures = [stepped.control.submit(command) for command in ("snapshot:me", "record:on")]
     stepped.control.apply()
-    stepped.media_saver.handle_commands(stepped.reload)
+    stepped.media_saver.handle_commands(stepped.reload, stepped.switches.append)
     assert began.wait(20)
     stepped.media_saver.close()
     for future, folder in zip(futures, (stepped.pictures, stepped.videos), strict=True):

@@ -64,7 +64,7 @@ def test_without_any_change_it_says_so() -> None:
 
 def test_every_option_that_a_command_changes_has_one_that_takes_its_value() -> None:
     by_command = [option for option in options_of(Settings) if option.command is not None]
-    assert {option.name for option in by_command} == {"style", "strength", "steadiness", "mirror", "scale"}
+    assert {option.name for option in by_command} == {"camera", "style", "strength", "steadiness", "mirror", "scale"}
     for option in by_command:
         value: Any = not option.default if option.kind == "flag" else option.sample
         (command,) = changes(START, replace(START, **{option.attribute: value})).commands
@@ -83,6 +83,7 @@ class Run:
     scenes: list[Mapping[str, str]] = field(default_factory=list)
     """Those in force whenever the follower of OBS was told."""
     commands: list[str] = field(default_factory=list)
+    cameras: list[str | None] = field(default_factory=list)
     file: Settings | StylecamError = START
 
     @property
@@ -103,6 +104,7 @@ def run(catalog: Catalog, caplog: pytest.LogCaptureFixture) -> Run:
     parts.reloader = Reloader(
         START, parts.read, catalog, parts.control,
         set_hotkeys=parts.bindings.append, set_panic_picture=parts.covers.append,
+        allow_camera=parts.cameras.append,
         scenes_changed=lambda: parts.scenes.append(parts.control.scenes), press=take,
     )  # fmt: skip
     return parts

@@ -16,7 +16,7 @@ from stylecam.models.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """The live session as the server sees it. All functions may be called from any thread and return at once.
+    """The live session as the server sees it. All functions may be called from any thread.
 
     Attributes:
         describe: returns a state, with everything else that the page shows, as a JSON object.
@@ -24,6 +24,7 @@ class ServerContext:
         hotkeys: command to global key combination, as text.
         thumbnails: used on the server's event loop only.
         video: the same pictures as those of `broadcast`, for WebRTC.
+        cameras: returns the cameras that may be chosen, as JSON objects; unlike the others it may take a moment.
     """
 
     control: CommandQueue
@@ -34,6 +35,7 @@ class ServerContext:
     hotkeys: Mapping[str, str] = field(default_factory=dict)
     thumbnails: Thumbnails | None = None
     video: VideoBroadcast = field(default_factory=VideoBroadcast)
+    cameras: Callable[[], list[dict[str, Any]]] = list
 
     def state(self) -> dict[str, Any]:
         """Return the current state as a JSON object."""

@@ -10,6 +10,73 @@ from stylecam.control.parameters import FLAG, LONGEST, NUMBER, TEXT, Parameter
 
 _OBJECT = {"type": "object"}
 _TEXT = {"type": "string"}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+
+
+def _described(kind: dict[str, Any], words: str) -> dict[str, Any]:
+    return {**kind, "description": words}
+
+
+_STATS = {
+    "type": "object",
+    "description": "All figures of the moment; these say where the picture comes from, where it goes and who takes it.",
+    "properties": {
+        "source": {
+            "type": "object",
+            "description": "what is read",
+            "properties": {"name": _TEXT, "kind": _described(_TEXT, "camera, demo, picture or video")},
+        },
+        "size": {"type": "array", "items": {"type": "integer"}, "description": "width and height that are published"},
+        "fps": {"type": "number", "description": "pictures a second that are published"},
+        "outputs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "name": _TEXT,
+                    "kind": _described(_TEXT, "virtual, pipewire, web, window, file, stream, null or other"),
+                    "label": _described(_TEXT_OR_NULL, "the name under which other programs list it as a camera"),
+                    "trouble": _described(_TEXT_OR_NULL, "why it takes no pictures now"),
+                    "dropped": {"type": "integer"},
+                },
+            },
+        },
+        "missing_camera": {
+            "type": ["object", "null"],
+            "description": "why there is no virtual camera, although no other output was asked for",
+            "properties": {
+                "reason": _TEXT,
+                "fix": _described(_TEXT, "what to do, in a few words"),
+                "command": _described(_TEXT_OR_NULL, "the command that does it"),
+            },
+        },
+        "viewers": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "who takes the pictures now, as far as that is known: programs, pages, receivers of streams",
+        },
+    },
+}
+_CAMERAS = {
+    "type": "object",
+    "required": ["cameras"],
+    "properties": {
+        "cameras": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["which", "name", "kind", "current", "problem"],
+                "properties": {
+                    "which": _described(_TEXT, "the argument of the action camera"),
+                    "name": _TEXT,
+                    "kind": _described(_TEXT, "camera, demo, picture or video"),
+                    "current": {"type": "boolean"},
+                    "problem": _described(_TEXT_OR_NULL, "why it cannot be used now"),
+                },
+            },
+        }
+    },
+}
 _SDP = "application/sdp"
 
 
@@ -23,8 +90,11 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
                 [_query("stats", {"type": "boolean"}, "also the statistics")],
             )
         },
-        "/api/stats": {"get": _operation("The current statistics", {"200": _json(_OBJECT)})},
+        "/api/stats": {"get": _operation("The current statistics", {"200": _json(_ref("Stats"))})},
         "/api/styles": {"get": _operation("The available styles", {"200": _json(_OBJECT)})},
+        "/api/cameras": {
+            "get": _operation("The cameras that the action `camera` may choose", {"200": _json(_ref("Cameras"))})
+        },
         "/api/styles/{name}/thumbnail.jpg": {
             "get": _operation(
                 "The camera picture in this style, small",
@@ -85,6 +155,8 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
             },
             "schemas": {
                 "State": {"type": "object", "required": ["version", "style", "weights", "strength"]},
+                "Stats": _STATS,
+                "Cameras": _CAMERAS,
                 "Done": {
                     "type": "object",
                     "required": ["state"],

@@ -37,6 +37,7 @@ class ApiRoutes:
             web.get("/api/state", self._state),
             web.get("/api/stats", self._stats),
             web.get("/api/styles", self._styles),
+            web.get("/api/cameras", self._cameras),
             web.get("/api/styles/{name}/thumbnail.jpg", self._thumbnail),
             web.get("/api/actions", self._actions),
             web.post("/api/actions/{name}", self._act),
@@ -68,6 +69,9 @@ class ApiRoutes:
             for number, card in enumerate(self._context.catalog.cards, 1)
         ]
         return web.json_response({"styles": styles})
+
+    async def _cameras(self, _: web.Request) -> web.Response:
+        return web.json_response({"cameras": await asyncio.to_thread(self._context.cameras)})
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
         thumbnails = self._context.thumbnails

@@ -11,8 +11,9 @@ from stylecam.utils.clock import Clock
 class Source(ABC):
     """Somewhere frames come from: a camera, a file, a stream.
 
-    The capture thread alone opens, reads and closes a source; only the first `open` may come from another thread,
-    before the capture thread starts. A source keeps its own pace. It knows nothing of styles or of the publishing rate.
+    The capture thread alone opens, reads and closes a source, except that another thread may open it before the capture
+    thread has it, and close it when the capture thread has let it go. A source keeps its own pace. It knows nothing of
+    styles or of the publishing rate.
 
     A subclass sets `name`, calls `super().__init__()` and implements `_open`, `_read` and `close`. `_read` returns the
     picture (H×W×3 uint8 BGR, which nobody changes any more) and the time when it was captured, in seconds on the

@@ -13,6 +13,20 @@ from stylecam.utils.files import user_path
 _VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".avi", ".mov", ".mpg", ".mpeg", ".ts", ".gif"})
 
 
+def make_listed_source(text: str, clock: Clock) -> Source:
+    """Make the source that `text` names among the cameras of this computer and the demo, without opening it.
+
+    Raises:
+        CameraNotFoundError: no camera matches; files and addresses do not count.
+    """
+    from stylecam.media.sources.camera import CameraSource
+    from stylecam.media.sources.demo import DemoSource
+
+    if text.strip() == DemoSource.name:
+        return DemoSource(clock)
+    return CameraSource(find_camera(text, list_cameras()), clock)
+
+
 def make_source(camera: str | None, clock: Clock) -> Source:
     """Make the source that `camera` names, without opening it.
 

@@ -13,7 +13,7 @@ from stylecam.control.http.thumbnails import Thumbnail, Thumbnails
 from stylecam.errors import CommandRefusedError
 from stylecam.models.catalog import Catalog
 from stylecam.utils.clock import ManualClock
-from tests.control.running_server import REPORT, TOKEN, RunningServer
+from tests.control.running_server import CAMERAS, REPORT, TOKEN, RunningServer
 from tests.doubles import until
 
 
@@ -28,6 +28,15 @@ def test_statistics_are_included_on_request(running_server: RunningServer) -> No
     assert running_server.request("/api/stats").json == REPORT
     assert "stats" not in running_server.request("/api/state?stats=0").json
     assert running_server.request("/api/state?stats=perhaps").status == 422
+
+
+def test_the_cameras_that_may_be_chosen_are_listed(running_server: RunningServer) -> None:
+    assert running_server.request("/api/cameras").json == {"cameras": CAMERAS}
+    assert running_server.request("/api/cameras", token=None).status == 401
+    described = running_server.request("/api/openapi.json").json
+    assert set(described["components"]["schemas"]["Cameras"]["properties"]["cameras"]["items"]["required"]) == set(
+        CAMERAS[0]
+    )
 
 
 def test_the_styles_are_listed_with_numbers_and_thumbnails(running_server: RunningServer, catalog: Catalog) -> None:

@@ -9,11 +9,13 @@ from rich.table import Column, Table
 
 from stylecam.cli import shared_options as shared
 from stylecam.cli.shared_options import FILE
+from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.errors import TrainingFailedError, TrainingUnavailableError
 
 
 @click.group(
     "compare",
+    cls=SuggestingGroup,
     subcommand_metavar="pairs|votes",
     epilog="""\b
 Examples:

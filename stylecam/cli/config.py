@@ -12,6 +12,7 @@ from stylecam.cli import shared_options as shared
 from stylecam.cli.declared import declared_flags, declared_options
 from stylecam.cli.options import check_each, config_of, config_path_of, source_of
 from stylecam.cli.run import command as run_command
+from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.errors import ConfigError, UsageError
 from stylecam.live.config import file as configuration
 from stylecam.live.config.file import Config
@@ -25,6 +26,7 @@ _FILE = click.option("--config", "named", **shared.FILE, metavar="FILE", help="A
 
 @click.group(
     "config",
+    cls=SuggestingGroup,
     epilog="""\b
 Examples:
   stylecam config init              write a file that explains every setting

@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from stylecam.cli import streams
+from stylecam.cli.suggestions import SuggestingGroup, guess_command, no_such_option
 from stylecam.errors import StylecamError
 from stylecam.utils.version import __version__
 
@@ -40,7 +41,7 @@ _LOST_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """Errors of writing to a stream: it was closed by its reader, its disk is full, its terminal is gone."""
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(SuggestingGroup):
     """Loads a subcommand's module only when it is used. Without a subcommand it runs `run`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -53,8 +54,14 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def guess(self, ctx: click.Context, name: str) -> list[str]:
+        """See `SuggestingGroup.guess`."""
+        from stylecam.control.actions import ACTIONS
+
+        return guess_command(name, ACTIONS)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        group_options = {"-h", "--help", "--version"}
+        group_options = {"-h", "--help", "-V", "--version"}
         if not args or (args[0].startswith("-") and args[0] not in group_options):
             args = ["run", *args]
         return super().parse_args(ctx, args)
@@ -88,7 +95,7 @@ Examples:
 Tab completion: eval "$(_STYLECAM_COMPLETE=bash_source stylecam)" in ~/.bashrc
   (zsh_source for zsh, fish_source for fish)""",
 )
-@click.version_option(__version__, prog_name="stylecam")
+@click.version_option(__version__, "-V", "--version", prog_name="stylecam")
 def group() -> None:
     """A webcam that paints you live: each frame of your camera in the style of a painting."""
 
@@ -97,6 +104,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
     """Run `arguments` and return the exit status. An error is one line on standard error."""
     try:
         status = group.main(list(arguments), prog_name="stylecam", standalone_mode=False)
+    except click.NoSuchOption as error:
+        return _print_error(no_such_option(error) + value_origin(error), error.ctx)
     except click.UsageError as error:
         return _print_error(error.format_message() + value_origin(error), error.ctx)
     except click.ClickException as error:

@@ -9,11 +9,13 @@ from dataclasses import asdict
 import click
 
 from stylecam.cli import shared_options as shared
+from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.system.service import find_service_manager
 
 
 @click.group(
     "service",
+    cls=SuggestingGroup,
     epilog="""\b
 Examples:
   stylecam service install                        start with your desktop, as the configuration file says

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_style, complete_user_style
+from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.errors import UsageError
 from stylecam.utils.files import user_path
 from stylecam.utils.text import printable
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 @click.group(
     "styles",
+    cls=SuggestingGroup,
     invoke_without_command=True,
-    subcommand_metavar="[show|add|remove|rename]",
+    subcommand_metavar="[list|show|add|remove|rename]",
     epilog="""\b
 Examples:
   stylecam styles
@@ -44,8 +46,19 @@ def command(context: click.Context, tier: str, as_json: bool) -> None:
     computer, and flicker that of a still noisy picture (1: as much as the camera itself). A style that is there in two
     tiers is listed once, as --tier chooses; --json lists both.
     """
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _list(as_json, tier)
+
+
+@command.command("list")
+@shared.tier
+@shared.as_json
+def list_styles(as_json: bool, tier: str) -> None:
+    """List the styles, as `stylecam styles` alone does."""
+    _list(as_json, tier)
+
+
+def _list(as_json: bool, tier: str) -> None:
     from stylecam.cli.paint_options import catalog as load_catalog
     from stylecam.cli.tables import print_tables
 

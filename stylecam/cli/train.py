@@ -109,14 +109,16 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     """
     from stylecam.models.catalog import shipped_models
     from stylecam.models.user_styles import UserStyles
-    from stylecam.training.train import new_trainer
+    from stylecam.training.train import check_inputs, new_trainer
     from stylecam.utils import paths
     from stylecam.utils.optional import require
 
-    require("torch", "onnx", purpose="training", extra="train", error=TrainingUnavailableError)
+    if not resume:
+        check_inputs(options["paintings"], options["photos"], options["pictures"])
     if output.suffix.lower() != ".onnx":
         raise UsageError(f"{output}: the name of a bank ends in .onnx, such as {output.stem}.onnx")
     check_writable(output)
+    require("torch", "onnx", purpose="training", extra="train", error=TrainingUnavailableError)
     screen = TrainingProgress("step", 60.0, {"sheet": "samples"}, smooth=0.95)
     screen.wait()
     styles = UserStyles(paths.user_styles(), shipped_models())

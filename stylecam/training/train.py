@@ -114,18 +114,28 @@ def new_trainer(
     from stylecam.training.config import TrainingConfig
     from stylecam.training.trainer import Trainer
 
-    if pictures is not None and not any(text.endswith(".toml") for text in paintings):
-        raise UsageError("--paintings is the folder of the pictures of a GALLERY.toml; leave it out for paintings")
-    if not paintings:
-        raise UsageError("no painting is given; name at least one, or use --resume")
-    if not photos:
-        raise UsageError("no photographs to learn on are given; name their folder: --photos DIR")
+    check_inputs(paintings, photos, pictures)
     if not overwrite:
         check_no_unfinished_run(output)
     other = {name: options.pop(name) for name in _CONFIG_OPTIONS if name in options}
     hparams = _hyperparameters(body or ("frozen" if start else "free"), options)
     config = TrainingConfig(hparams, _style_images(paintings, pictures), photos, **other)
     return Trainer.begin(config, output, start and find_bank(start), listener=listener, stop=stop)
+
+
+def check_inputs(paintings: Sequence[str], photos: Sequence[Path], pictures: Path | None = None) -> None:
+    """Check that paintings and photographs are named and that the paintings' files exist; needs no PyTorch.
+
+    Raises:
+        UsageError, TrainingDataError: something is missing.
+    """
+    if pictures is not None and not any(text.endswith(".toml") for text in paintings):
+        raise UsageError("--paintings is the folder of the pictures of a GALLERY.toml; leave it out for paintings")
+    if not paintings:
+        raise UsageError("no painting is given; name at least one, or use --resume")
+    if not photos:
+        raise UsageError("no photographs to learn on are given; name their folder: --photos DIR")
+    _style_images(paintings, pictures)
 
 
 def _hyperparameters(body: str, options: dict[str, Any]) -> Hyperparameters:

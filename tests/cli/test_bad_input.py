@@ -99,7 +99,7 @@ def complaint(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
         (["--hotkey", "next=ctrl+alt+p"], "both"),
         (["--obs", "http://studio"], "--obs is not an address"),
         (["--config", "missing.toml"], "there is no such file"),
-        (["--nonsense"], "No such option"),
+        (["--nonsense"], "there is no option --nonsense"),
         (["--style"], "requires an argument"),
         (["extra"], "extra"),
     ],

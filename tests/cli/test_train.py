@@ -77,11 +77,14 @@ def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
 
 
 @pytest.mark.parametrize(("missing", "title"), [("torch", "PyTorch"), ("onnx", "onnx")])
-def test_without_the_extra_it_says_what_to_install(
-    missing: str, title: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_without_the_extra_it_says_what_to_install_once_the_paintings_are_found(
+    missing: str, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     find = util.find_spec
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == missing else find(name))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").touch()
+    assert "there is no painting 'b.jpg'" in refusal(["train", "b.jpg", "-o", "a.onnx", "--photos", "p"], capsys)
     text = refusal(["train", "a.jpg", "-o", "a.onnx", "--photos", "p"], capsys)
     assert 'pip install "stylecam[train]"' in text
     assert title in text

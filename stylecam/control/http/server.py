@@ -24,6 +24,7 @@ from stylecam.control.http.auth import (
 )
 from stylecam.control.http.connection_limit import ConnectionLimit, Limits
 from stylecam.control.http.context import ServerContext
+from stylecam.control.http.instances import running_instances
 from stylecam.control.http.one_time_code import OneTimeCodes
 from stylecam.control.http.routes import ApiRoutes
 from stylecam.control.http.static import PageRoutes
@@ -254,6 +255,12 @@ class Server:
             last = DEFAULT_PORT + PORTS_TRIED - 1
             return f"ports {DEFAULT_PORT} to {last} are all in use; choose another with --listen {host}:{last + 1}"
         other = self.port % 65535 + 1
+        ours = next((found for found in running_instances() if found.port == self.port), None)
+        if ours is not None:
+            return (
+                f"port {self.port} is that of a stylecam that runs already (process {ours.pid}); `stylecam ctl quit` "
+                f"ends it, or choose another with --listen {host}:{other} or --output web:{other}"
+            )
         return (
             f"port {self.port} is in use by another program; "
             f"choose another with --listen {host}:{other} or --output web:{other}"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stylecam.control.commands import CommandQueue
+from stylecam.control.http import instances
 from stylecam.control.http import server as server_module
 from stylecam.control.http.address import HOST, Address
 from stylecam.control.http.connection_limit import ConnectionLimit
@@ -51,6 +52,23 @@ def test_a_port_in_use_is_refused_with_another_to_try(context: ServerContext) ->
             server.start()
         server.stop()
     assert server_thread_ended()
+
+
+def test_a_port_that_another_stylecam_holds_is_refused_with_its_process(context: ServerContext) -> None:
+    with socket.socket() as other_socket:
+        other_socket.bind((HOST, 0))
+        other_socket.listen()
+        port = other_socket.getsockname()[1]
+        server = Server(context, Address(HOST, port))
+        running = instances.current_instance(["web"], ["web"], HOST, port)
+        with (
+            instances.registered(running),
+            pytest.raises(
+                ServerUnavailableError, match=rf"port {port} is that of a stylecam .*\(process {running.pid}\)"
+            ),
+        ):
+            server.start()
+        server.stop()
 
 
 def test_an_address_of_another_machine_is_refused(context: ServerContext) -> None:

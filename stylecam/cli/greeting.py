@@ -50,13 +50,15 @@ def _visible(output: OutputStatus) -> str:
 
 
 def details(session: Session, catalog: Catalog) -> Iterator[str]:
-    """Yield what only -v shows: camera, engine, outputs, styles and keys."""
+    """Yield what only -v shows: camera, engine, tier, outputs, styles and keys."""
     report = session.report()
     source, engine = report.source, report.engine
     delivered = f", {source['size'][0]}x{source['size'][1]} {source['format']}" if "size" in source else ""
     yield f"camera: {source['name']}{delivered}"
     reason = f", {engine.reason}" if engine.reason else ""
     yield f"engine: {engine.version} on {engine.device}, {report.threads} threads{reason}"
+    if report.tier_reason is not None:
+        yield f"tier: {report.tier_reason}"
     for output in report.outputs:
         yield f"output: {output.name}"
     names = [f"{number} {card.name}" for number, card in enumerate(catalog.cards[:9], 1)]

@@ -86,7 +86,8 @@ def status_line(report: SessionReport, verbose: bool = False) -> Text:
     if pipeline.viewers:
         text.append(f"  seen by {', '.join(map(printable, pipeline.viewers))}", "bold")
     engine = report.engine
-    text.append(f"  repeats {frames.repeats}  drops {frames.drops}  {engine.name} {engine.device}", "dim")
+    tier = f" {state['tier']}" if verbose and state["tier"] else ""
+    text.append(f"  repeats {frames.repeats}  drops {frames.drops}  {engine.name} {engine.device}{tier}", "dim")
     if pipeline.source_trouble:
         text.append("  camera lost", "bold red")
     if verbose and pipeline.governor is not None:

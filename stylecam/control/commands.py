@@ -17,7 +17,7 @@ from stylecam.errors import CommandRefusedError, StylecamError
 from stylecam.stylize.look import Preset
 
 if TYPE_CHECKING:
-    from stylecam.models.catalog import Catalog
+    from stylecam.models.catalog import Catalog, StyleMix
 
 _LOG = logging.getLogger(__name__)
 
@@ -143,6 +143,14 @@ class CommandQueue:
         with self._lock:
             self._apply_pending()
             yield self._state
+
+    def restyle(self, mix: StyleMix | None) -> None:
+        """Change the style that the session starts with, before any command is applied."""
+        with self._lock:
+            self.own_look = replace(self.own_look, mix=mix)
+            self._state = self._state.with_look(mix=mix)
+            for listener in self._listeners:
+                listener(self._state)
 
     def take_deferred(self) -> Iterator[PendingCommand]:
         """Take the waiting commands whose action is deferred. The caller must finish or refuse each of them."""

@@ -57,6 +57,7 @@ class LiveState:
             "version": self.version,
             "style": self.look.label,
             "weights": self.look.weights,
+            "tier": self.look.tier,
             **{each.name: getattr(self.look, each.attribute) for each in options_of(Look)},
             "bypass": self.bypass,
             "frozen": self.frozen,

@@ -50,10 +50,16 @@ Make = Callable[[str, str, int | None], Engine]
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """The engine to use, and in one line why it was chosen; None if there was no choice."""
+    """The engine to use.
+
+    Attributes:
+        reason: why it was chosen, in one line; None if there was no choice.
+        ms_per_megapixel: the time that it takes for a megapixel, in milliseconds; None if nothing was measured.
+    """
 
     engine: Engine
     reason: str | None = None
+    ms_per_megapixel: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,33 @@ class Autotuner:
         others += [f"without {one.title}: {one.trouble}" for one in measured if one.trouble is not None]
         note = f" ({', '.join(others)})" if others else ""
         reason = f"{best.milliseconds:.1f} ms at {size.width}×{size.height}{note}"
-        return EngineChoice(self.make(best.engine, best.device, threads), reason)
+        return EngineChoice(self.make(best.engine, best.device, threads), reason, _per_megapixel(best, size))
+
+    def speed(self, model: Model, engine: Engine, threads: int | None = None, *, retune: bool = False) -> float:
+        """Return how many milliseconds `engine` takes for a megapixel of `model`.
+
+        Measuring takes about half a second the first time.
+
+        Raises:
+            EngineError: the engine cannot load or run the network.
+        """
+        key, timings = {**self._key(model, engine.device, threads), "engine": engine.name}, TimingFile(self.path)
+        cached = None if retune else timings.find(key)
+        if cached is not None and len(cached[1]) == 1 and cached[1][0].trouble is None:
+            return _per_megapixel(cached[1][0], cached[0])
+        runner, _, size = self._started(engine, engine.name, engine.device, model, MEASURE_SIZE)
+        for _ in range(ROUNDS):
+            runner.run_round()
+        timings.keep(key, size, [runner.timing])
+        return _per_megapixel(runner.timing, size)
+
+    def _started(self, engine: Engine, name: str, device: str, model: Model, size: Size) -> tuple[_Runner, Image, Size]:
+        """Return a runner, its first picture and the size: the smaller one where the network is slow."""
+        runner = _Runner(engine, name, device, model, size, self.clock)
+        painted = runner.first()
+        if size == MEASURE_SIZE and runner.best_s > SLOW_RUN_S:
+            return self._started(engine, name, device, model, SMALL_MEASURE_SIZE)
+        return runner, painted, size
 
     def _measure(
         self, model: Model, pairs: Sequence[tuple[str, str]], threads: int | None
@@ -123,12 +155,11 @@ class Autotuner:
         for name, device in pairs:
             try:
                 engine = self.make(name, device, threads)
-                runner = _Runner(engine, name, device, model, size, self.clock)
-                painted = runner.first()
-                if not runners and runner.best_s > SLOW_RUN_S:
-                    size = SMALL_MEASURE_SIZE
+                if runners:  # all are measured at the size of the first one
                     runner = _Runner(engine, name, device, model, size, self.clock)
                     painted = runner.first()
+                else:
+                    runner, painted, size = self._started(engine, name, device, model, size)
                 trouble = engine.trouble
                 if trouble is None and reference is not None:
                     trouble = _fault(runner, painted, reference, runners)
@@ -143,8 +174,7 @@ class Autotuner:
         for _ in range(ROUNDS):
             for runner in runners:
                 runner.run_round()
-        done = [EngineTiming(one.name, one.device, round(one.best_s * 1000, 2)) for one in runners]
-        return size, [*done, *troubled]
+        return size, [*(one.timing for one in runners), *troubled]
 
     def _key(self, model: Model, device: str, threads: int | None) -> dict[str, Any]:
         """Return all that the measurement depends on."""
@@ -178,6 +208,11 @@ class _Runner:
         self.best_s = float("inf")
         self._session, self._image, self._clock = engine.session(model, *size), sample_picture(size), clock
 
+    @property
+    def timing(self) -> EngineTiming:
+        """The shortest time so far."""
+        return EngineTiming(self.name, self.device, round(self.best_s * 1000, 2))
+
     def first(self) -> Image:
         """Return the picture of the second run in the first style; the first run allocates."""
         self.paint(0)
@@ -200,6 +235,11 @@ class _Runner:
         painted = self.paint(0)
         self.best_s = min(self.best_s, self._clock.now() - began)
         return painted
+
+
+def _per_megapixel(timing: EngineTiming, size: Size) -> float:
+    assert timing.milliseconds is not None
+    return timing.milliseconds / (size.width * size.height / 1e6)
 
 
 def _fault(runner: _Runner, painted: Image, reference: Image, others: Sequence[_Runner]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from stylecam.engines.autotune import Autotuner, cache_path
+from stylecam.engines.autotune import Autotuner, EngineChoice, cache_path
 from stylecam.engines.base import Engine
 from stylecam.engines.factory import make_engine
 from stylecam.engines.names import AUTO
@@ -34,6 +34,7 @@ class EngineChooser:
         self._settings, self._clock = settings, clock
         self.threads = _usable_threads(settings.threads)
         self.reason: str | None = None
+        self._choices: dict[str, EngineChoice] = {}
 
     def requested(self) -> Engine | None:
         """Return the engine requested by name; None for `auto`.
@@ -52,10 +53,34 @@ class EngineChooser:
         """
         if not models:
             return OpenCVEngine()
-        tuner = Autotuner(cache_path(), self._clock)
-        choice = tuner.choose(models[0], self._settings.device, self.threads, retune=self._settings.retune)
+        choice = self._choose(models[0])
         self.reason = choice.reason
         return choice.engine
+
+    def speed(self, engine: Engine | None, model: Model) -> float:
+        """Return the milliseconds that `engine`, None for the fastest one, takes for a megapixel of `model`.
+
+        They are cached, or measured in about a second.
+
+        Raises:
+            EngineError: none can run it.
+        """
+        if engine is None:
+            choice = self._choose(model)
+            if choice.ms_per_megapixel is not None:
+                return choice.ms_per_megapixel
+            engine = choice.engine
+        return self._tuner().speed(model, engine, self.threads, retune=self._settings.retune)
+
+    def _choose(self, model: Model) -> EngineChoice:
+        """Return the fastest engine for `model`, measured at most once in a run."""
+        if model.key not in self._choices:
+            retune = self._settings.retune
+            self._choices[model.key] = self._tuner().choose(model, self._settings.device, self.threads, retune=retune)
+        return self._choices[model.key]
+
+    def _tuner(self) -> Autotuner:
+        return Autotuner(cache_path(), self._clock)
 
     def fallback_for(self, engine: Engine, error: EngineError) -> Engine:
         """Return OpenCV on the processor in place of `engine`, which failed with `error`.

@@ -13,7 +13,7 @@ from stylecam.utils.options import options_of
 
 REPORTED = frozenset(
     {
-        "style", "bypass", "frozen", "resting", "panic", "cycle_s", "recording", "version",
+        "style", "tier", "bypass", "frozen", "resting", "panic", "cycle_s", "recording", "version",
         *(each.name for each in options_of(LookSettings) if each.preset),
     }
 )  # fmt: skip
@@ -224,6 +224,7 @@ class SessionReport:
 
     Attributes:
         state: the entries `REPORTED` of what `Session.describe` returns.
+        tier_reason: why the tier was chosen; None where there was nothing to choose.
         cpu_percent: the largest share of the processor time to use.
         threads: the processor threads that OpenCV may use.
         source: what the source really delivers; at least `name`.
@@ -240,6 +241,7 @@ class SessionReport:
     fps: float
     state: Mapping[str, Any]
     engine: EngineStatus
+    tier_reason: str | None
     cpu_percent: float
     threads: int
     source: Mapping[str, Any]
@@ -271,6 +273,7 @@ class SessionReport:
             "device": self.engine.device,
             "engine_version": self.engine.version,
             "engine_reason": self.engine.reason,
+            "tier_reason": self.tier_reason,
             "cpu_percent": self.cpu_percent,
             "threads": self.threads,
             "source": dict(self.source),

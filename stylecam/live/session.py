@@ -47,6 +47,7 @@ from stylecam.live.startup import (
     open_sinks,
 )
 from stylecam.live.stats import Stats, StatsFile
+from stylecam.live.tier_choice import settle_tier
 from stylecam.media.frame import Frame
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.factory import make_sinks
@@ -284,6 +285,7 @@ class Session:
             fps=self._settings.fps,
             state={name: value for name, value in state.items() if name in REPORTED},
             engine=EngineStatus(engine.name, engine.device, engine.version, parts.engine_reason),
+            tier_reason=parts.tier_reason,
             cpu_percent=self._settings.cpu,
             threads=cv2.getNumThreads(),
             source=parts.pipeline.capture.source.describe(),
@@ -330,7 +332,8 @@ class Session:
         card = covers.choose(state).frame
         for sink in devices.sinks:
             sink.write(card)
-        pool, stylizer = chooser.load(engine, self.control.state.look, self._catalog.models, self._stylizer)
+        tier = settle_tier(settings, self._catalog, self.control, lambda model: chooser.speed(engine, model))
+        pool, stylizer = chooser.load(engine, self.control.state.look, self._catalog.cycled_models, self._stylizer)
         viewers = make_viewers(settings, devices.sinks, lambda: self.control.state, self._clock.now())
         context = PipelineContext(
             settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget, microphone
@@ -345,8 +348,9 @@ class Session:
         self._closing.callback(switcher.close)
         reloader = self._reloader(pipeline, switcher)
         return OpenParts(
-            requested_sinks, missing_camera, server, pool, chooser.reason, pipeline, media_saver, switcher, reloader
-        )
+            requested_sinks, missing_camera, server, pool, chooser.reason, tier.reason, pipeline, media_saver,
+            switcher, reloader,
+        )  # fmt: skip
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
@@ -371,7 +375,7 @@ class Session:
             self._settings.fps,
             self._clock,
             self._engine_fault,
-            self._catalog.models,
+            self._catalog.cycled_models,
             busy_budget_ms=self._cpu_budget.frame_budget_ms(self._settings.fps),
         )
 

@@ -40,7 +40,7 @@ from stylecam.media.sound.source import make_sound_source
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.factory import make_source
-from stylecam.models.catalog import Catalog
+from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.tier import AUTO
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
@@ -94,6 +94,7 @@ class OpenParts:
         requested_sinks: the outputs, without a page that was not requested.
         missing_camera: why there is no virtual camera although no other output was asked for; else None.
         engine_reason: why the autotuner chose the engine; None where there was nothing to choose.
+        tier_reason: why this tier was chosen; None where there was nothing to choose.
     """
 
     requested_sinks: tuple[Sink, ...]
@@ -101,6 +102,7 @@ class OpenParts:
     server: Server | None
     pool: SessionPool
     engine_reason: str | None
+    tier_reason: str | None
     pipeline: Pipeline
     media_saver: MediaSaver
     camera_switcher: CameraSwitcher
@@ -147,13 +149,21 @@ def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
     """
     if settings.tier != AUTO:
         catalog.prefer(settings.tier)
-    if settings.style is not None:
-        mix = resolve_style(settings.style, catalog)
-        if mix is not None:
-            catalog.add(mix.model)  # a style given as a file is then listed and chosen like all others
-    else:
-        mix = catalog.mix_of(catalog.cards[0]) if catalog.cards else None
-    return LiveState(Look.start(mix, settings))
+    return LiveState(Look.start(initial_mix(settings, catalog), settings))
+
+
+def initial_mix(settings: Settings, catalog: Catalog) -> StyleMix | None:
+    """Return the style of the settings, or the first of the catalog, from the tier that the catalog prefers.
+
+    Raises:
+        StylecamError: as for `initial_state`.
+    """
+    if settings.style is None:
+        return catalog.mix_of(catalog.cards[0]) if catalog.cards else None
+    mix = resolve_style(settings.style, catalog)
+    if mix is not None:
+        catalog.add(mix.model)  # a style given as a file is then listed and chosen like all others
+    return mix
 
 
 def choose_source(settings: Settings, clock: Clock) -> Source:

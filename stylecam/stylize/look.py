@@ -89,6 +89,11 @@ class Look(LookSettings):
         return self.mix is not None and self.strength > 0
 
     @property
+    def tier(self) -> str | None:
+        """The tier of the network, `rich` or `lean`; None for the plain camera."""
+        return None if self.mix is None else self.mix.model.tier
+
+    @property
     def weights(self) -> dict[str, float]:
         """The names of the styles in use and their shares, which sum to about 1; empty for the plain camera."""
         return {} if self.mix is None else self.mix.shares

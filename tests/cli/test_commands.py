@@ -24,6 +24,7 @@ from stylecam.media.v4l2 import Mode
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Content
 from tests.doubles import until
+from tests.models.networks import bank_of
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -386,9 +387,10 @@ def status_report(state: dict[str, Any] | None = None, **pipeline: Any) -> Sessi
         fps=30.0,
         state={
             "style": "udnie", "strength": 1.0, "bypass": False, "frozen": False, "panic": False, "resting": False,
-            "cycle_s": None, "recording": None, **(state or {}),
+            "cycle_s": None, "recording": None, "tier": None, **(state or {}),
         },
         engine=EngineStatus("opencv", "cpu", "5.0", None),
+        tier_reason=None,
         cpu_percent=80.0,
         threads=4,
         source={"name": "demo"},
@@ -399,6 +401,26 @@ def status_report(state: dict[str, Any] | None = None, **pipeline: Any) -> Sessi
         start_s=None,
         stylecam="1",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "tier"), [([], "rich"), (["--tier", "rich"], "rich"), (["--tier", "lean"], "lean")])
+def test_a_run_uses_the_rich_network_where_it_holds_the_rate(
+    words: list[str], tier: str, own_settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rich network of this test returns the picture as it is, which any machine does five times a second."""
+    bank_of(own_settings.parent / "styles" / "large.onnx", ["great_wave"], "rich")
+    assert run_command_line(["run", *SHORT, "--style", "great_wave", "--fps", "5", "-v", "--json", *words]) == 0
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
+    assert report["tier"] == tier
+    assert ("tier: rich, which takes " in printed.err) is not bool(words)
+    assert (report["tier_reason"] is None) is bool(words)
+
+
+def test_the_status_line_names_the_tier_with_verbose() -> None:
+    report = status_report(state={"tier": "rich"})
+    assert "opencv cpu rich" in status_line(report, verbose=True).plain
+    assert "rich" not in status_line(report).plain
 
 
 def test_the_status_line_says_that_the_camera_waits_for_a_viewer() -> None:

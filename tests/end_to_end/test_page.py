@@ -330,6 +330,7 @@ def test_period_fineness_and_presets_are_chosen_from_lists(visit: Visit) -> None
     wait_for("the period", lambda: visit.host.state()["cycle_s"] == 30)
     visit.page.select_option("#scale", "auto")
     wait_for("the fineness", lambda: visit.host.state()["scale"] is None)
+    assert visit.text("tier") == f"({visit.host.state()['tier']} network)"
     visit.host.do("cycle", seconds=7)
     wait_for("a period the list did not have", lambda: visit.page.input_value("#cycle") == "7")
     visit.page.select_option("#preset", "calm")

@@ -12,7 +12,7 @@ import pytest
 from stylecam.engines import autotune, factory, timings
 from stylecam.engines.autotune import MEASURE_SIZE, SMALL_MEASURE_SIZE, Autotuner
 from stylecam.engines.base import Engine
-from stylecam.errors import EngineUnavailableError
+from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.media.frame import Image
 from stylecam.models.model import Model
 from stylecam.utils.clock import ManualClock
@@ -306,6 +306,41 @@ def test_a_heavy_network_is_measured_on_a_small_picture(
     assert choice.engine.name == "openvino"
     assert f"at {SMALL_MEASURE_SIZE.width}×{SMALL_MEASURE_SIZE.height}" in str(choice.reason)
     assert clock.now() - started_at < 3.0
+
+
+def test_a_choice_tells_how_fast_the_engine_is(tuner: Autotuner) -> None:
+    for _ in range(2):  # measured, and cached
+        assert tuner.choose(PLAIN).ms_per_megapixel == pytest.approx(6.0 / SIZE_MP)
+
+
+def test_the_speed_of_one_engine_is_measured_and_cached(tuner: Autotuner, engines: FakeEngines) -> None:
+    engine = engines.make("onnxruntime", "cpu", None)
+    assert tuner.speed(PLAIN, engine) == pytest.approx(7.0 / SIZE_MP)
+    engines.costs["onnxruntime", "cpu"] = 9.0
+    runs_before = engines.run_count
+    assert tuner.speed(PLAIN, engine) == pytest.approx(7.0 / SIZE_MP)
+    assert engines.run_count == runs_before
+    assert tuner.speed(PLAIN, engine, threads=1) == pytest.approx(9.0 / SIZE_MP)
+    assert tuner.speed(PLAIN, engine, retune=True) == pytest.approx(9.0 / SIZE_MP)
+    assert tuner.speed(PLAIN, engines.make("opencv", "cpu", None)) == pytest.approx(12.0 / SIZE_MP)
+    assert tuner.choose(PLAIN).engine.name == "openvino"
+
+
+def test_the_speed_of_a_slow_engine_is_measured_on_a_small_picture(
+    tuner: Autotuner, engines: FakeEngines, clock: ManualClock
+) -> None:
+    engines.costs["opencv", "cpu"] = 700.0
+    started_at = clock.now()
+    assert tuner.speed(PLAIN, engines.make("opencv", "cpu", None)) == pytest.approx(700.0 / SIZE_MP, rel=0.01)
+    assert clock.now() - started_at < 3.0
+
+
+def test_the_speed_of_an_engine_that_cannot_load_the_network_is_an_error(
+    tuner: Autotuner, engines: FakeEngines
+) -> None:
+    engines.unloadable.add(("opencv", "cpu"))
+    with pytest.raises(EngineRunError, match="cannot be loaded"):
+        tuner.speed(PLAIN, engines.make("opencv", "cpu", None))
 
 
 def test_a_short_delay_does_not_change_the_choice(tuner: Autotuner, engines: FakeEngines, clock: ManualClock) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from stylecam.engines.autotune import Autotuner, EngineChoice
 from stylecam.engines.base import Engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineError, EngineRunError, EngineUnavailableError
 from stylecam.live import engine_choice
 from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.settings import Settings
+from stylecam.models.model import Model
 from stylecam.utils.clock import ManualClock
-from tests.doubles import TintEngine
+from tests.doubles import TintEngine, model
 
 FAILED = EngineRunError("it fell apart")
 
@@ -30,6 +32,34 @@ def engine(name: str, device: str = "cpu") -> Engine:
 
 def test_auto_asks_for_none_by_name() -> None:
     assert chooser().requested() is None
+
+
+def test_a_network_is_measured_once_in_a_run_also_with_retune(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[tuple[str, bool]] = []
+
+    def choose(_: Autotuner, network: Model, *__: object, retune: bool) -> EngineChoice:
+        measured.append((network.key, retune))
+        return EngineChoice(OpenCVEngine("cpu"), "5.0 ms", 21.7)
+
+    monkeypatch.setattr(Autotuner, "choose", choose)
+    found = chooser(retune=True)
+    assert (found.speed(None, model("rich")), found.reason) == (21.7, None)
+    assert (found.fastest([model("rich")]).name, found.reason) == ("opencv", "5.0 ms")
+    assert measured == [("rich", True)]
+
+
+def test_the_speed_of_an_engine_that_was_asked_for_or_is_the_only_one_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def speed(_: Autotuner, __: Model, engine: Engine, threads: int | None, *, retune: bool) -> float:
+        return {"OpenVINO": 50.0}.get(engine.version, 160.0)
+
+    monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(OpenCVEngine("cpu")))
+    monkeypatch.setattr(Autotuner, "speed", speed)
+    requested = engine("openvino")
+    requested.version = "OpenVINO"
+    assert chooser(engine="openvino").speed(requested, model("rich")) == 50.0
+    assert chooser().speed(None, model("rich")) == 160.0
 
 
 def test_without_any_network_opencv_does() -> None:

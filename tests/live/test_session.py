@@ -44,6 +44,7 @@ from stylecam.live.recording import MediaSaver
 from stylecam.live.report import SessionReport
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
+from stylecam.live.tier_choice import TierChoice
 from stylecam.media import v4l2
 from stylecam.media.frame import Size
 from stylecam.media.sinks.virtual_camera import install_hint
@@ -91,6 +92,7 @@ def make_session(catalog: Catalog) -> Iterator[MakeSession]:
             "size": SIZE,
             "hotkeys": False,
             "server": False,
+            "tier": "lean",
         }
         sessions.append(Session(Settings(**{**defaults, **changes}), catalog))
         return sessions[-1]
@@ -417,6 +419,17 @@ def test_the_fastest_engine_is_used_and_its_reason_reported(
     assert report["engine"] == "opencv"
 
 
+def test_the_tier_is_settled_once_and_reported(make_session: MakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "settle_tier", lambda *_: TierChoice("lean", "lean, because it is tried"))
+    monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(opencv.OpenCVEngine("cpu")))
+    live = make_session(style="great_wave", tier="auto")
+    report = run_briefly(live)
+    assert (report["tier"], report["tier_reason"]) == ("lean", "lean, because it is tried")
+    assert live.describe(live.control.state)["tier"] == "lean"
+    report = run_briefly(make_session(tier="auto"))
+    assert report["tier"] is None
+
+
 def test_outputs_have_a_first_picture_before_engines_are_measured(
     make_session: MakeSession, scripted: CollectingSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -735,10 +748,10 @@ def test_the_json_of_a_run_has_the_promised_keys_in_their_order(make_session: Ma
         "published_fps", "styled_fps", "latency_ms", "gap_ms", "style_ms", "captured", "styled", "published",
         "repeats", "drops", "reused", "spared", "faults", "recent", "painting", "publishing",
         "painting_trouble", "raw_refused", "network_retries", "detail", "stages", "rung", "governor",
-        "waiting_for", "beats", "source_trouble", "viewers", "size", "fps", "version", "style", "strength",
+        "waiting_for", "beats", "source_trouble", "viewers", "size", "fps", "version", "style", "tier", "strength",
         "steadiness", "bypass", "frozen", "resting", "panic", "cycle_s", "recording", "engine", "device",
-        "engine_version", "engine_reason", "cpu_percent", "threads", "source", "outputs", "missing_camera", "rss_mb",
-        "cpu_cores", "notice", "seconds", "start_s", "stylecam",
+        "engine_version", "engine_reason", "tier_reason", "cpu_percent", "threads", "source", "outputs",
+        "missing_camera", "rss_mb", "cpu_cores", "notice", "seconds", "start_s", "stylecam",
     ]  # fmt: skip
     assert list(final["latency_ms"]) == ["p50", "p95", "p99"]
     assert list(final["gap_ms"]) == ["p99", "max"]

@@ -26,7 +26,7 @@ export class Meter {
     at("latency").textContent = with_unit(stats.latency_p50_ms, "ms");
     at("rung").textContent = sized(rung) || "–";
     at("latency").title = `worst 5 % ${with_unit(stats.latency_p95_ms, "ms")}`;
-    at("fps").title = `painted ${number(stats.painted_fps, 1)} a second by ${stats.engine ?? "?"}, ${number(stats.cpu_cores, 1)} cores`;
+    at("fps").title = `painted ${number(stats.painted_fps, 1)} a second by ${[stats.engine ?? "?", stats.tier && `${stats.tier} network`].filter(Boolean).join(", ")}, ${number(stats.cpu_cores, 1)} cores`;
     if (!document.hidden) this.#draw();
     if (performance.now() - this.#spoke > SPEAK_MS) {
       this.#spoke = performance.now();

@@ -49,6 +49,7 @@ function show() {
   for (const slider of sliders) slider.follow(state[slider.name]);
   follow(at("cycle"), state.cycle_s ?? 0, seconds => `every ${seconds} s`);
   follow(at("scale"), state.scale ?? "auto", percent);
+  set_text("tier", state.tier ? `(${state.tier} network)` : "");
   show_presets(state.presets ?? []);
   gallery.mark(state);
   const { title, artist } = placard();

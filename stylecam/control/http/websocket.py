@@ -156,6 +156,7 @@ def _page_stats(report: dict[str, Any]) -> dict[str, Any]:
         "cpu_cores": report["cpu_cores"],
         "engine": report["engine"],
         "device": report["device"],
+        "tier": report["tier"],
         "painting": report["painting"],
         "publishing": report["publishing"],
         "waiting_for": report["waiting_for"],

@@ -1,0 +1,75 @@
+"""Choose the tier of a run once, after its engine is known: rich where the rich network holds the frame rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stylecam.control.commands import CommandQueue
+from stylecam.errors import EngineError
+from stylecam.live.settings import Settings
+from stylecam.live.startup import initial_mix
+from stylecam.media.frame import Size
+from stylecam.models.card import read_cards
+from stylecam.models.catalog import Catalog, is_style_file
+from stylecam.models.model import Model
+from stylecam.models.tier import AUTO, LEAN, RICH
+from stylecam.stylize.governor import HEADROOM
+from stylecam.stylize.look import Look
+
+LEAST_SIZE = Size(640, 360)
+"""The rich network must hold the rate at this size, or at the output's if that is smaller."""
+
+Speed = Callable[[Model], float]
+"""Returns the milliseconds that the run's engine takes for a megapixel of a network; raises EngineError."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierChoice:
+    """The tier that short names of styles mean, and in one line why; None if there was no choice."""
+
+    tier: str
+    reason: str | None = None
+
+
+def settle_tier(settings: Settings, catalog: Catalog, control: CommandQueue, speed: Speed) -> TierChoice:
+    """Choose the tier, let `catalog` prefer it, and change the first style to its network.
+
+    It is called before the first frame, so that no painting is replaced.
+    """
+    if settings.tier != AUTO:  # the catalog prefers it since the settings were checked
+        return TierChoice(settings.tier)
+    choice = choose_tier(settings, catalog, control.state.look, speed)
+    if choice.tier != catalog.tier:
+        catalog.prefer(choice.tier)
+        if settings.style is None or not is_style_file(settings.style):
+            control.restyle(initial_mix(settings, catalog))
+    return choice
+
+
+def choose_tier(settings: Settings, catalog: Catalog, look: Look, speed: Speed) -> TierChoice:
+    """Compare the time of the rich network that `look`, or else any style, would use with the budget of a frame.
+
+    The budget is that of the governor: the share of the frame period that it plans with, and of that the share of the
+    processor time that the user allows.
+    """
+    rich = _rich_network(catalog, look)
+    if rich is None or all(model.tier == RICH for model in catalog.models):
+        return TierChoice(LEAN if rich is None else RICH)
+    size = min(settings.size, LEAST_SIZE, key=lambda one: one.width * one.height)
+    budget_ms = 1000 / settings.fps * HEADROOM * settings.cpu / 100
+    try:
+        milliseconds = speed(rich) * size.width * size.height / 1e6
+    except EngineError as error:
+        return TierChoice(LEAN, f"lean, because {rich.path.stem} cannot be run: {error}")
+    takes = f"{milliseconds:.1f} of {budget_ms:.1f} ms at {size.width}×{size.height}"
+    if milliseconds <= budget_ms:
+        return TierChoice(RICH, f"rich, which takes {takes}")
+    return TierChoice(LEAN, f"lean, because rich would take {takes}")
+
+
+def _rich_network(catalog: Catalog, look: Look) -> Model | None:
+    """Return the first rich network that holds the styles of `look`, or else the first one; None without any."""
+    rich = [model for model in catalog.models if model.tier == RICH]
+    fitting = [model for model in rich if set(look.weights) <= {card.name for card in read_cards(model)}]
+    return next(iter([*fitting, *rich]), None)

@@ -13,6 +13,7 @@ import click
 
 from stylecam.cli import paint_options as painting
 from stylecam.cli import shared_options as shared
+from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,22 +73,25 @@ def command(
         if as_json or skip_existing:
             option = "--json" if as_json else "--skip-existing"
             raise UsageError(f"{option} and -o - exclude each other: standard output carries the picture")
-        return _to_stdout(user_path(inputs[0]), piped, max_size, options)
+        with says_what_is_kept(lambda: "nothing was written"):
+            return _to_stdout(user_path(inputs[0]), piped, max_size, options)
     sources = [Path("stdin.png")] if piped else [user_path(text) for text in inputs]
     planned = plan(sources, user_path(output), overwrite or skip_existing)
     items = pending(planned) if skip_existing else planned
-    stylist = painting.stylist_for(**options)
-    if piped:
-        items = tuple(replace(item, source=Path(STDIO), data=sys.stdin.buffer.read()) for item in items)
-    started_at, results = time.perf_counter(), []
-    with CountProgress("pictures", len(items)) as bar:
-        for result in paint(items, stylist, max_size, bar.set_share):
-            results.append(result)
-            bar.advance()
-            if result.error is not None and len(planned) > 1:
-                bar.note(f"failed: {result.error}")
-            for note in result.notes:
-                bar.note(f"{result.item.source} {note}")
+    results: list[BatchResult] = []
+    with says_what_is_kept(lambda: _kept(results, len(items))):
+        stylist = painting.stylist_for(**options)
+        if piped:
+            items = tuple(replace(item, source=Path(STDIO), data=sys.stdin.buffer.read()) for item in items)
+        started_at = time.perf_counter()
+        with CountProgress("pictures", len(items)) as bar:
+            for result in paint(items, stylist, max_size, bar.set_share):
+                results.append(result)
+                bar.advance()
+                if result.error is not None and len(planned) > 1:
+                    bar.note(f"failed: {result.error}")
+                for note in result.notes:
+                    bar.note(f"{result.item.source} {note}")
     seconds = time.perf_counter() - started_at
     return _report(results, len(planned) - len(items), stylist.mix.label, seconds, as_json)
 
@@ -130,6 +134,14 @@ def _to_stdout(source: Path, piped: bool, max_size: int | None, options: dict[st
     sys.stdout.buffer.write(encoded.getbuffer())
     sys.stdout.buffer.flush()
     return 0
+
+
+def _kept(results: list[BatchResult], count: int) -> str:
+    """Return what is there of `count` pictures when the user stops."""
+    done = sum(result.error is None for result in results)
+    return (
+        f"{done} of {count} pictures are painted; --skip-existing paints the others" if done else "nothing was written"
+    )
 
 
 def _report(results: list[BatchResult], skipped: int, style: str, seconds: float, as_json: bool) -> int:

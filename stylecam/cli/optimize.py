@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from stylecam.cli import shared_options as shared
 from stylecam.cli.declared import flag, flags
+from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
 from stylecam.cli.shared_options import FILE
 from stylecam.errors import TrainingUnavailableError
@@ -81,16 +82,17 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
     from stylecam.utils.optional import require
 
     require("torch", purpose="optimizing a picture", extra="train", error=TrainingUnavailableError)
-    screen = TrainingProgress("iteration", 15.0, {"preview": "preview"})
-    screen.wait()
-    from stylecam.training.optimize_image import ImageOptimizer
+    with says_what_is_kept(lambda: _kept(output)):
+        screen = TrainingProgress("iteration", 15.0, {"preview": "preview"})
+        screen.wait()
+        from stylecam.training.optimize_image import ImageOptimizer
 
-    with stopped_by_ctrl_c() as stop:
-        optimizer = ImageOptimizer(_config(output, **options), listener=screen, stop=stop)
-        with screen:
-            optimizer.run()
-    if not optimizer.iterations:
-        raise click.Abort  # interrupted before the first iteration, so there is no result
+        with stopped_by_ctrl_c() as stop:
+            optimizer = ImageOptimizer(_config(output, **options), listener=screen, stop=stop)
+            with screen:
+                optimizer.run()
+        if not optimizer.iterations:
+            raise click.Abort  # interrupted before the first iteration, so there is no result
     if as_json:
         result = {
             "picture": str(output),
@@ -106,6 +108,13 @@ def command(output: Path, as_json: bool, **options: Any) -> None:
     click.echo(
         f"{state}: {output} ({optimizer.size}) after {optimizer.iterations} iterations, {screen.elapsed_s:.0f} s"
     )
+
+
+def _kept(output: Path) -> str:
+    from stylecam.training.config import preview_path
+
+    preview = preview_path(output)
+    return f"{output} was not written" + (f"; the last preview is {preview}" if preview.exists() else "")
 
 
 def _config(output: Path, styles: tuple[str, ...], style_weight: float, **options: Any) -> OptimizeConfig:

@@ -10,6 +10,7 @@ import click
 from stylecam.cli import paint_options as painting
 from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_style
+from stylecam.cli.interrupts import says_what_is_kept
 
 
 @click.command(
@@ -59,16 +60,17 @@ def command(
         target = user_path(named)
     video_file.check_target(target) if moving else image_file.check_suffix(target)
     painting.check_new(target, overwrite)
-    mixes = painting.mixes(styles, tier)
-    stylist = Stylist(mixes[0], **options)
-    started_at = time.perf_counter()
-    if moving:
-        with painting.sigterm_as_interrupt(), CountProgress("frames", None) as bar:
-            sheet, made = write_video_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)
-        painting.report_damage(source, made)
-    else:
-        with CountProgress("styles", len(mixes)) as bar:
-            sheet = write_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)
+    with says_what_is_kept(lambda: f"nothing is kept, and {target} was not written"):
+        mixes = painting.mixes(styles, tier)
+        stylist = Stylist(mixes[0], **options)
+        started_at = time.perf_counter()
+        if moving:
+            with painting.sigterm_as_interrupt(), CountProgress("frames", None) as bar:
+                sheet, made = write_video_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)
+            painting.report_damage(source, made)
+        else:
+            with CountProgress("styles", len(mixes)) as bar:
+                sheet = write_sheet(source, target, stylist, mixes, columns, cell, bar.set_count)
     seconds = time.perf_counter() - started_at
     if as_json:
         report = {

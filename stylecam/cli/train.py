@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from stylecam.cli import shared_options as shared
 from stylecam.cli.declared import flag, flags
+from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
 from stylecam.cli.shared_options import FILE
 from stylecam.errors import TrainingFailedError, TrainingUnavailableError, UsageError
@@ -119,25 +120,26 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
         raise UsageError(f"{output}: the name of a bank ends in .onnx, such as {output.stem}.onnx")
     check_writable(output)
     require("torch", "onnx", purpose="training", extra="train", error=TrainingUnavailableError)
-    screen = TrainingProgress("step", 60.0, {"sheet": "samples"}, smooth=0.95)
-    screen.wait()
-    styles = UserStyles(paths.user_styles(), shipped_models())
-    with stopped_by_ctrl_c() as stop:
-        if resume:
-            trainer = _resume(context, output, stop, screen)
-        else:
-            trainer = new_trainer(output, listener=screen, stop=stop, **options)
-        installs = trainer.installs if options["install"] is None else bool(options["install"])
-        if installs:
-            styles.check_installable(output)
-        if trainer.leads and trainer.photo_count < _FEW_PHOTOS:
-            click.echo(f"only {trainer.photo_count} photographs to learn on; some hundreds are better", err=True)
-        with screen if trainer.leads else nullcontext():
-            trainer.run()
-    if not trainer.leads:
-        return
-    if trainer.step == 0:
-        raise click.Abort  # interrupted before the first step, so there is no result
+    with says_what_is_kept(lambda: _kept(output)):
+        screen = TrainingProgress("step", 60.0, {"sheet": "samples"}, smooth=0.95)
+        screen.wait()
+        styles = UserStyles(paths.user_styles(), shipped_models())
+        with stopped_by_ctrl_c() as stop:
+            if resume:
+                trainer = _resume(context, output, stop, screen)
+            else:
+                trainer = new_trainer(output, listener=screen, stop=stop, **options)
+            installs = trainer.installs if options["install"] is None else bool(options["install"])
+            if installs:
+                styles.check_installable(output)
+            if trainer.leads and trainer.photo_count < _FEW_PHOTOS:
+                click.echo(f"only {trainer.photo_count} photographs to learn on; some hundreds are better", err=True)
+            with screen if trainer.leads else nullcontext():
+                trainer.run()
+        if not trainer.leads:
+            return
+        if trainer.step == 0:
+            raise click.Abort  # interrupted before the first step, so there is no result
     installed = _install(styles, output) if installs else None
     if as_json:
         result = {
@@ -152,6 +154,18 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
         shared.print_json(result)
         return
     _print_result(trainer, output, installed)
+
+
+def _kept(output: Path) -> str:
+    """Return what is there of a run when the user stops it at once."""
+    from stylecam.training.config import checkpoint_path
+
+    checkpoint = checkpoint_path(output)
+    if not checkpoint.exists():
+        return "nothing was written"
+    return (
+        f"{checkpoint} has what was learned until it was written; continue: stylecam train --resume -o {_quote(output)}"
+    )
 
 
 def _print_result(trainer: Trainer, output: Path, installed: Path | None) -> None:

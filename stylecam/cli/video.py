@@ -11,6 +11,7 @@ import click
 from stylecam.cli import paint_options as painting
 from stylecam.cli import shared_options as shared
 from stylecam.cli.declared import flag
+from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.stylize.look import Look
 
 
@@ -52,10 +53,11 @@ def command(
         target = user_path(named)
     check_target(target)
     painting.check_new(target, overwrite)
-    stylist = painting.stylist_for(**options)
-    started_at = time.perf_counter()
-    with painting.sigterm_as_interrupt(), CountProgress("frames", None) as bar:
-        made = transform_video(source, target, stylist, bar.set_count)
+    with says_what_is_kept(lambda: f"nothing is kept, and {target} was not written"), painting.sigterm_as_interrupt():
+        stylist = painting.stylist_for(**options)
+        started_at = time.perf_counter()
+        with CountProgress("frames", None) as bar:
+            made = transform_video(source, target, stylist, bar.set_count)
     seconds = time.perf_counter() - started_at
     if as_json:
         report = {"input": clip, "output": str(target), "style": stylist.mix.label, "took": round(seconds, 3)}

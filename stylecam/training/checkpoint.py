@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from stylecam.errors import TrainingDataError, UsageError
+from stylecam.training.config import checkpoint_path
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import write_bytes
 
@@ -26,11 +27,6 @@ DAMAGED_FILE_ERRORS = (
 )
 """What `torch.load`, and reading what it returned, raise on files that are damaged or something else."""
 _FORM = 3
-
-
-def checkpoint_path(output: Path) -> Path:
-    """Return where the checkpoint of the bank `output` lies."""
-    return output.with_suffix(".checkpoint")
 
 
 def check_no_unfinished_run(output: Path) -> None:

@@ -1,4 +1,4 @@
-"""The configuration of a training run, as it is kept in the checkpoint."""
+"""The configuration of a training run, as it is kept in the checkpoint, and where its files lie. Needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from typing import Any
 
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.training.style_image import StyleImage
+
+
+def checkpoint_path(output: Path) -> Path:
+    """Return where the checkpoint of the bank `output` lies."""
+    return output.with_suffix(".checkpoint")
+
+
+def preview_path(output: Path) -> Path:
+    """Return where the previews of the picture `output` lie while it is optimized."""
+    return output.with_suffix(".preview.png")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.image_file import ImageFile, check_suffix
 from stylecam.media.transforms import fit, resize, to_image, to_tensor
 from stylecam.training.color import gray_image, match_luminance, transfer_color
+from stylecam.training.config import preview_path
 from stylecam.training.dataset import read_picture
 from stylecam.training.device import out_of_memory_as_error, pick_bfloat16, pick_device
 from stylecam.training.events import FileSaved, Listener, StepEvent, skipping_on_error
@@ -77,7 +78,7 @@ class OptimizeConfig:
     @property
     def preview(self) -> Path:
         """Return where the previews are written."""
-        return self.output.with_suffix(".preview.png")
+        return preview_path(self.output)
 
 
 class ImageOptimizer:

@@ -24,8 +24,8 @@ from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedErro
 from stylecam.models.model import Model
 from stylecam.training import augmentation, losses, network
 from stylecam.training.bank import Bank, starting_bank, write_bank
-from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS, Checkpoint, checkpoint_path
-from stylecam.training.config import TrainingConfig
+from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS, Checkpoint
+from stylecam.training.config import TrainingConfig, checkpoint_path
 from stylecam.training.dataset import FaceBox, PhotoDataset, sample_pictures
 from stylecam.training.device import out_of_memory_as_error, pick_bfloat16, pick_device
 from stylecam.training.distributed import ProcessGroup

@@ -17,8 +17,10 @@ from PIL import Image as Pillow
 from stylecam.cli import image as image_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import CountProgress
+from stylecam.media.frame import Image
 from stylecam.media.image_file import ImageFile
 from stylecam.models import catalog as catalog_module
+from stylecam.stylize.image import Stylist
 from tests.cli.fixtures import refusal
 from tests.models.networks import bank_of
 
@@ -172,6 +174,36 @@ def test_what_of_a_picture_is_lost_is_said(tmp_path: Path, capsys: pytest.Captur
     shown = capsys.readouterr()
     assert "a.gif is animated, and only its first picture was painted" in shown.err
     assert "is animated" in json.loads(shown.out)["painted"][0]["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        (0, "stopped: nothing was written"),
+        (1, "stopped: 1 of 2 pictures are painted; --skip-existing paints the others"),
+    ],
+)
+def test_stopped_it_says_what_is_there(
+    done: int,
+    said: str,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "more.png").write_bytes(photo.read_bytes())
+    painted: list[Image] = []
+
+    def interrupted(_: Stylist, image: Image, progress: object = None) -> Image:
+        if len(painted) == done:
+            raise KeyboardInterrupt
+        painted.append(image)
+        return image
+
+    monkeypatch.setattr(Stylist, "__call__", interrupted)
+    assert run_command_line(["image", str(photo), str(tmp_path / "more.png"), "-o", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    assert len(list((tmp_path / "out").glob("*"))) == done
 
 
 @pytest.mark.parametrize("strength", ["0", "0%"])

@@ -123,6 +123,37 @@ def test_interrupted_it_leaves_a_usable_bank_and_goes_on_later(
     assert json.loads(capsys.readouterr().out)["steps"] == 3
 
 
+def test_stopped_before_the_first_step_it_says_that_nothing_was_written(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(TrainingProgress, "wait", lambda _: signal.raise_signal(signal.SIGINT))
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert run_command_line(words) == 130
+    signal.signal(signal.SIGINT, own)
+    assert capsys.readouterr().err == "stopped: nothing was written\n"
+
+
+def test_stopped_at_once_it_says_what_the_checkpoint_keeps(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(words[words.index("-o") + 1])
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2)
+        assert run_command_line(words) == 0
+    take = TrainingProgress.__call__
+
+    def twice(screen: TrainingProgress, event: Event) -> None:
+        take(screen, event)
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(TrainingProgress, "__call__", twice)
+    assert run_command_line(["train", "--resume", "-o", str(out)]) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"stopped: {out.with_suffix('.checkpoint')} has what was learned until it was written")
+    assert said.endswith(f"continue: stylecam train --resume -o {out}")
+
+
 def test_a_run_that_was_stopped_is_not_written_over_unless_told_to(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,8 +91,8 @@ def test_frames_are_kept_from_flickering_unless_the_user_wants_none_of_it(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_stopped_it_leaves_nothing(
-    number: signal.Signals, working_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_stopped_it_leaves_nothing_and_says_so(
+    number: signal.Signals, working_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # A test run started in the background has SIGINT ignored, and so would its tests.
     own = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -104,6 +104,7 @@ def test_stopped_it_leaves_nothing(
 
     monkeypatch.setattr(painter.Stylist, "__call__", stopped)
     assert run_command_line(["video", "clip.mp4", "-o", "out.mp4"]) == 130
+    assert capsys.readouterr().err.endswith("stopped: nothing is kept, and out.mp4 was not written\n")
     assert sorted(working_folder.rglob("*")) == before
     assert signal.getsignal(number) == handler
     signal.signal(signal.SIGINT, own)

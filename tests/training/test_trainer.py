@@ -22,7 +22,8 @@ from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.training import losses
 from stylecam.training.bank import read_bank, write_bank
-from stylecam.training.checkpoint import Checkpoint, check_no_unfinished_run, checkpoint_path
+from stylecam.training.checkpoint import Checkpoint, check_no_unfinished_run
+from stylecam.training.config import checkpoint_path
 from stylecam.training.device import pick_device
 from stylecam.training.events import Event, FileSaved, FileSkipped, StepEvent
 from stylecam.training.style_image import StyleImage

@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 Need = Callable[[str], str]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker of pytest-xdist: real programs are late beside other real programs."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("end_to_end"))
-
-
 class Start(Protocol):
     """Starts `stylecam run` with arguments; `display` and `terminal` are what it sees of a desktop, if anything."""
 

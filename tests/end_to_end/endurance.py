@@ -97,7 +97,9 @@ class Watcher(threading.Thread):
         self._lock = threading.Lock()
         self._cover: Image | None = None
         self.outage = True
-        """A gap is expected now: the program was killed or is starting."""
+        """A gap is expected now: the program was killed or is starting, or cards have ended."""
+        self.cards = False
+        """Cards are shown, which are published twice a second."""
         self.stopping = threading.Event()
 
     def cover(self, picture: Image | None) -> None:
@@ -105,13 +107,22 @@ class Watcher(threading.Thread):
         with self._lock:
             self._cover = picture
 
+    @contextlib.contextmanager
+    def showing_cards(self) -> Iterator[None]:
+        """Judge no gaps meanwhile."""
+        self.cards = True
+        try:
+            yield
+        finally:
+            self.cards, self.outage = False, True
+
     def run(self) -> None:
         began = time.monotonic()
         last: float | None = None
         while not self.stopping.is_set():
             try:
                 for arrived, image in stream(self._port):
-                    if last is not None and not self.outage:
+                    if last is not None and not self.outage and not self.cards:
                         self._gap(arrived - began, (arrived - last) * 1000)
                     self.outage, last = False, arrived
                     self._findings.frames += 1
@@ -155,9 +166,9 @@ class Endurance:
         self.program = self._start()
 
     def _start(self) -> Program:
-        config = self.home / "config" / "stylecam"
-        config.mkdir(parents=True, exist_ok=True)
-        (config / "config.toml").write_text(f'pictures = "{self.media}"\nvideos = "{self.media}"\n')
+        folders = "".join(f'XDG_{kind}_DIR="{self.media}"\n' for kind in ("PICTURES", "VIDEOS"))
+        (self.home / "config").mkdir(exist_ok=True)
+        (self.home / "config" / "user-dirs.dirs").write_text(folders)
         arguments = ("--camera", "demo", "--size", "1280x720", "--no-hotkeys", "--output", f"web:{self.port}")
         return Program(run_command(*arguments), environment(self.home), self.home)
 
@@ -182,33 +193,35 @@ class Endurance:
     def covered(self, action: str, switch: str, seconds: float) -> None:
         """Cover the picture for a while, and see that nothing live comes through."""
         self.findings.count(action)
-        self.expect(action, **{switch: True})
-        time.sleep(1.0)
-        card = snapshot(self.port)
-        self.watcher.cover(card)
-        time.sleep(seconds)
-        self.watcher.cover(None)
-        self.expect(action, **{switch: False})
+        with self.watcher.showing_cards():
+            self.expect(action, **{switch: True})
+            time.sleep(1.0)
+            card = snapshot(self.port)
+            self.watcher.cover(card)
+            time.sleep(seconds)
+            self.watcher.cover(None)
+            self.expect(action, **{switch: False})
 
     def kill_while_covered(self, action: str, switch: str) -> None:
         """Kill it under cover, start it again, and see that the cover is still there."""
         self.findings.count(f"kill -9 during {action}")
-        self.expect(action, **{switch: True})
-        time.sleep(1.0)
-        self.watcher.outage = True
-        self.program.kill()
-        self.program = self._start()
-        self.program.wait_until("frames after the kill", lambda stats: stats["published"] > 30, 90)
-        time.sleep(2.0)
-        card = snapshot(self.port)
-        self.watcher.cover(card)
-        time.sleep(4.0)
-        self.watcher.cover(None)
-        state = self.program.stats()
-        if not (state.get("panic") or state.get("resting") or state.get("waiting_for")):
-            self.findings.problems.append(f"{self._now():.0f} s: started uncovered after a kill during {action}")
-        self.expect(action, **{switch: False})
-        self.program.wait_until("a painting after the kill", lambda stats: stats["painting"], 90)
+        with self.watcher.showing_cards():
+            self.expect(action, **{switch: True})
+            time.sleep(1.0)
+            self.watcher.outage = True
+            self.program.kill()
+            self.program = self._start()
+            self.program.wait_until("frames after the kill", lambda stats: stats["published"] > 30, 90)
+            time.sleep(2.0)
+            card = snapshot(self.port)
+            self.watcher.cover(card)
+            time.sleep(4.0)
+            self.watcher.cover(None)
+            state = self.program.stats()
+            if not (state.get("panic") or state.get("resting") or state.get("waiting_for")):
+                self.findings.problems.append(f"{self._now():.0f} s: started uncovered after a kill during {action}")
+            self.expect(action, **{switch: False})
+            self.program.wait_until("a painting after the kill", lambda stats: stats["painting"], 90)
 
     def flood(self, seconds: float) -> None:
         """Hold `FLOOD` connections of strangers, and panic through them."""
@@ -219,6 +232,13 @@ class Endurance:
                 one = socket.create_connection((HOST, self.port), 1)
                 one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 strangers.append(one)
+        time.sleep(seconds)
+        with self.watcher.showing_cards():
+            self._panic(seconds)
+        for one in strangers:
+            one.close()
+
+    def _panic(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for switch in ("on", "off"):
@@ -229,8 +249,6 @@ class Endurance:
                 self.findings.panic_under_flood_ms.append(round((time.monotonic() - started) * 1000))
                 if done.returncode:
                     self.findings.problems.append(f"{self._now():.0f} s: ctl panic {switch}: {done.stderr.strip()}")
-        for one in strangers:
-            one.close()
 
     def full_disk(self) -> None:
         """Fill the disk under a recording, ask for a snapshot, and make room again."""
@@ -238,19 +256,21 @@ class Endurance:
         self.expect("record", on=True)
         time.sleep(1.0)
         filler = self.media / "filler"
-        with filler.open("wb") as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(4096))
-                file.flush()
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
         if self.post("snapshot") == 200:
             self.findings.problems.append(f"{self._now():.0f} s: a snapshot was kept on a full disk")
         time.sleep(2.0)
         self.post("record", on=False)
-        for path in self.media.iterdir():
-            path.unlink()
+        self._empty_disk()
         self.expect("snapshot")
-        for path in self.media.iterdir():
-            path.unlink()
+        self._empty_disk()
+
+    def _empty_disk(self) -> None:
+        for path in self.media.rglob("*"):
+            if path.is_file():
+                path.unlink()
 
     def minute(self, end: float) -> None:
         """Go once through all that may happen."""

@@ -145,6 +145,7 @@ def test_a_panic_covers_snapshots_recordings_and_thumbnails_too(stylecam: Start,
         assert not is_live(cast(Image, frame[1]))
     assert recorded > 5
     ctl(tmp_path, "panic", "off")
+    wait_for("the live picture", lambda: is_live(decoded(get(port, "/snapshot.jpg"))))
     assert decoded(get(port, thumbnail)).shape[1] == 256
 
 

@@ -4,6 +4,7 @@ import { accepted, locked, request } from "./access.js";
 import { Gallery, artist_name } from "./gallery.js";
 import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
+import { Standing } from "./standing.js";
 import { Stream } from "./stream.js";
 import { Wire } from "./wire.js";
 
@@ -27,6 +28,7 @@ const light = new Light(at("glow"));
 const meter = new Meter();
 const stream = new Stream(at("picture"), see);
 const gallery = new Gallery(ask);
+const standing = new Standing(ask);
 let state = null, rung = "", source = "camera", lost = 0, interrupted = false, ratio = 0;
 
 function see(canvas) {
@@ -52,6 +54,7 @@ function show() {
   set_text("tier", state.tier ? `(${state.tier} network)` : "");
   show_presets(state.presets ?? []);
   gallery.mark(state);
+  standing.follow(state);
   const { title, artist } = placard();
   set_text("title", title);
   set_text("artist", artist);
@@ -263,6 +266,7 @@ wire.addEventListener("state", event => {
 });
 wire.addEventListener("stats", event => {
   meter.see(event.detail);
+  standing.see(event.detail);
   show_publishing(event.detail.publishing); // it can change without a command
   if (event.detail.rung === rung && event.detail.source === source) return;
   rung = event.detail.rung ?? "";

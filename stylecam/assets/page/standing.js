@@ -1,0 +1,100 @@
+// Where you stand: the camera, the size, what other programs can see, and who is watching right now.
+
+import { request } from "./access.js";
+import { sized } from "./meter.js";
+
+const COPIED_MS = 2000;
+
+const at = id => document.getElementById(id);
+const set_text = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
+
+// What each kind of output means for others.
+const SEEN = {
+  virtual: output => `Zoom and others see the camera “${output.label}”`,
+  pipewire: output => `Browsers and OBS see “${output.label}” through PipeWire`,
+  stream: output => `Streaming to ${output.name}`,
+  file: output => `Recording ${output.name.replace(/^file /, "")}`,
+  window: () => "Shown in a window of this computer",
+};
+
+// Who takes the pictures now; this page is one of them.
+const watching = viewers => viewers.length === 0 ? "" : viewers.join() === "a web page" ? "Only this page is watching" : `Watching now: ${viewers.join(", ")}`;
+
+export class Standing {
+  #ask; #list = at("camera"); #choices = []; #camera = null; #switching = false;
+
+  // `ask(action, arguments)` sends an action to stylecam.
+  constructor(ask) {
+    this.#ask = ask;
+    this.#list.onchange = () => this.#choose(this.#list.value);
+    for (const event of ["focus", "pointerenter"]) this.#list.addEventListener(event, () => this.refresh()); // one may have been plugged in
+    at("copy").onclick = () => this.#copy();
+  }
+
+  // Ask which cameras there are.
+  async refresh() {
+    try {
+      const answer = await request("/api/cameras");
+      if (!answer.ok) return;
+      this.#choices = (await answer.json()).cameras;
+    } catch { return; } // the connection is lost; its next opening asks again
+    const options = this.#choices.map(({ which, name, kind, problem }) => {
+      const words = kind === "demo" ? "Demo picture, no camera" : name;
+      return Object.assign(new Option(problem ? `${words} (${problem.split(";")[0]})` : words, which), { disabled: Boolean(problem) });
+    });
+    const same = options.map(o => o.value + o.text).join("\n") === [...this.#list.options].map(o => o.value + o.text).join("\n");
+    if (!same) this.#list.replaceChildren(...options);
+    this.#mark();
+  }
+
+  // The state names the camera, which another client may have changed.
+  follow(state) {
+    if (state.camera === this.#camera) return;
+    this.#camera = state.camera;
+    this.refresh();
+  }
+
+  see(stats) {
+    set_text("format", `${sized(stats.size)} at ${Math.round(stats.fps)} fps`);
+    const outputs = stats.outputs ?? [], missing = stats.missing_camera;
+    const broken = outputs.filter(output => output.trouble), seen = outputs.filter(output => !output.trouble && SEEN[output.kind]);
+    const ready = seen.map(output => SEEN[output.kind](output));
+    if (!ready.length && !broken.length) ready.push(missing ? "No program can see you yet." : "Only pages with your link see you");
+    at("standing").dataset.ready = Boolean(seen.length) && !broken.length;
+    set_text("visibility", [...ready, ...broken.map(output => output.trouble)].join(". "));
+    at("fix").hidden = !missing;
+    set_text("fix-before", missing ? (missing.command ? "In a terminal:" : missing.fix) : "");
+    set_text("fix-after", missing?.command ? "then start stylecam again" : "");
+    at("command").hidden = at("copy").hidden = !missing?.command;
+    set_text("command", missing?.command ?? "");
+    at("fix").title = missing?.reason ?? "";
+    set_text("viewers", watching(stats.viewers ?? []));
+    at("standing").classList.toggle("is-demo", stats.source === "demo");
+  }
+
+  #mark() {
+    if (this.#switching) return;
+    const current = this.#choices.find(choice => choice.current);
+    if (current) this.#list.value = current.which;
+  }
+
+  async #choose(which) {
+    this.#switching = true;
+    this.#list.setAttribute("aria-busy", "true");
+    await this.#ask("camera", { which });
+    this.#list.removeAttribute("aria-busy");
+    this.#switching = false;
+    await this.refresh();
+  }
+
+  async #copy() {
+    try {
+      await navigator.clipboard.writeText(at("command").textContent);
+    } catch { // without https there is no clipboard: mark the text instead
+      getSelection().selectAllChildren(at("command"));
+      document.execCommand?.("copy");
+    }
+    set_text("copy", "Copied");
+    setTimeout(() => set_text("copy", "Copy"), COPIED_MS);
+  }
+}

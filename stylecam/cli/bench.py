@@ -9,8 +9,10 @@ import click
 
 from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_camera, complete_style
+from stylecam.cli.declared import flag
 from stylecam.cli.progress import ProgressDisplay, stopped_by_ctrl_c
 from stylecam.cli.shared_options import FILE, check_picture
+from stylecam.engines.names import EngineSettings
 from stylecam.errors import BenchError
 from stylecam.evaluation.performance.config import (
     DEFAULT_MEASUREMENTS,
@@ -75,6 +77,7 @@ Ctrl-C stops early and prints the figures so far.""",
     "devices; for live runs the one that stylecam run would use]",
 )  # fmt: skip
 @click.option("--device", default="auto", help="Device of the engines, as for stylecam run.")
+@flag(EngineSettings, "tier", help="Networks of styles that are there in both, as for stylecam run.")
 @click.option("--threads", type=click.IntRange(1, 512), help="Processor threads the networks may use.  [default: all]")
 @click.option("--cpu", type=click.FloatRange(5, 100), metavar="PERCENT", help="Processor time, as for stylecam run.")
 @click.option("--style", metavar="NAME", shell_complete=complete_style, help="Style to paint, as for stylecam run.")

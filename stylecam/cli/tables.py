@@ -127,7 +127,8 @@ def _live(rows: Sequence[Row]) -> tuple[Table, str]:
     )  # fmt: skip
     for row in rows:
         latency, gap = row["latency_ms"] or {}, row["gap_ms"] or {}
-        cells = [str(row["camera"]).replace("\\", "/").rpartition("/")[2], f"{row['engine']} {row['device'] or ''}"]
+        cells = [str(row["camera"]).replace("\\", "/").rpartition("/")[2]]
+        cells.append(" ".join(filter(None, (row["engine"], row["device"], row["tier"]))))
         cells += [f"{row['seconds']:.0f}", _number(row["published_fps"], 2), _number(row["styled_fps"], 2)]
         cells += [_size(row["rung"]), _percent(next(iter(row["rungs"].values()), None))]
         cells += ["/".join(_number(latency.get(key), 0) for key in ("p50", "p95", "p99"))]

@@ -369,15 +369,11 @@ class Session:
     def _stylizer(self, engine: Engine) -> tuple[SessionPool, FrameStylizer]:
         pool = SessionPool(engine, PADDING)
         self._closing.callback(pool.close)
+        settings, models = self._settings, self._catalog.cycled_models
         return pool, FrameStylizer(
-            pool,
-            self._settings.size,
-            self._settings.fps,
-            self._clock,
-            self._engine_fault,
-            self._catalog.cycled_models,
-            busy_budget_ms=self._cpu_budget.frame_budget_ms(self._settings.fps),
-        )
+            pool, settings.size, settings.fps, self._clock, self._engine_fault, models,
+            busy_budget_ms=self._cpu_budget.frame_budget_ms(settings.fps),
+        )  # fmt: skip
 
     def _reloader(self, pipeline: Pipeline, switcher: CameraSwitcher) -> Reloader:
         return Reloader(

@@ -97,6 +97,7 @@ def test_interrupted_it_prints_what_is_known(
         ("--scale much", "--scale"),
         ("--engine abacus", "abacus"),
         ("--engine opencv --device abacus", "abacus"),
+        ("--tier medium", "choose auto, rich or lean"),
         ("--style no_such", "no style is called"),
         ("--what live --camera nowhere.mp4", "nowhere.mp4"),
         ("--plot nowhere/a.png", "nowhere"),

@@ -109,6 +109,17 @@ def test_subscribers_see_every_change_in_order_until_they_leave(control: Command
     assert versions == [1, 2]
 
 
+def test_the_first_style_may_be_replaced_before_any_command(control: CommandQueue, catalog: Catalog) -> None:
+    labels: list[str] = []
+    control.subscribe(lambda state: labels.append(state.look.label))
+    control.submit("strength:0.5")
+    control.restyle(catalog.parse("udnie"))
+    assert (control.state.look.label, control.own_look.label, control.state.version) == ("udnie", "udnie", 0)
+    control.apply()
+    assert (control.state.look.label, control.state.look.strength) == ("udnie", 0.5)
+    assert labels == ["udnie", "udnie"]
+
+
 def test_a_deferred_command_ends_when_it_is_finished_elsewhere(control: CommandQueue) -> None:
     future = control.submit("snapshot:me")
     assert not control.attention.is_set()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
+from stylecam.models.tier import AUTO, check_tier
 from stylecam.utils.files import check_writable
 
 MEASUREMENTS = {
@@ -36,6 +37,7 @@ class BenchConfig:
         size: the published size, and the size of the engines' pictures; None for `LIVE_SIZE` and `ENGINE_SIZES`.
         engines: `NAME` or `NAME:DEVICE`; empty for all installed ones, and for live runs the default one.
         device: of engines named without one.
+        tier: as `stylecam run --tier`; for `engines`, `auto` takes the lean network where there is one.
         scales: processing sizes as shares of the published one, None for the governor's choice; each gets live runs.
         seconds: in place of the durations in `MEASUREMENTS`.
         samples: the file that keeps the samples of live runs, as JSON lines.
@@ -49,6 +51,7 @@ class BenchConfig:
     fps: float = 30.0
     engines: tuple[str, ...] = ()
     device: str = "auto"
+    tier: str = AUTO
     threads: int | None = None
     cpu: float | None = None
     scales: tuple[float | None, ...] = (None,)
@@ -67,6 +70,7 @@ class BenchConfig:
                 raise UsageError(f"--what {kind!r} cannot be measured; choose {', '.join(MEASUREMENTS)}")
         if len(set(self.what)) < len(self.what) or not self.what:
             raise UsageError("--what is empty or names one thing twice; name each once")
+        check_tier(self.tier)
         if self.seconds is not None and not MIN_SECONDS <= self.seconds <= MAX_SECONDS:
             raise UsageError(f"--seconds {self.seconds:g} must be between {MIN_SECONDS:g} and {MAX_SECONDS:g}")
         if not math.isfinite(self.fps):

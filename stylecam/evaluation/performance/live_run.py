@@ -70,6 +70,7 @@ class LiveRunConfig:
     fps: float = 30.0
     engine: str = AUTO
     device: str = "auto"
+    tier: str = AUTO
     threads: int | None = None
     cpu: float | None = None
     strength: float | None = None
@@ -93,7 +94,7 @@ class LiveRunConfig:
             device=device,
             scale=config.scales[0],
             folders=tuple(map(str, config.folders)),
-            **{name: getattr(config, name) for name in ("style", "fps", "threads", "cpu")},
+            **{name: getattr(config, name) for name in ("style", "fps", "threads", "cpu", "tier")},
         )
         return replace(shared, **changes)
 
@@ -183,6 +184,7 @@ class LiveRunResult:
             "camera": self.config.camera,
             "engine": report.get("engine", self.config.engine),
             "device": report.get("device"),
+            "tier": report.get("tier"),
             "version": report.get("engine_version"),
             "size": list(self.config.size),
             "fps": self.config.fps,

@@ -18,6 +18,7 @@ from stylecam.evaluation.performance.live_run import SAMPLE, LiveRunConfig, Live
 from stylecam.evaluation.performance.live_worker import TIMESTAMP_STRENGTH
 from stylecam.evaluation.progress import ProgressCallback, subrange
 from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.tier import AUTO
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import SystemClock
 from stylecam.utils.resources import usable_cores
@@ -193,6 +194,8 @@ class BenchSuite:
 
 def _mix(config: BenchConfig) -> StyleMix:
     catalog = Catalog.load(config.folders)
+    if config.tier != AUTO:
+        catalog.prefer(config.tier)
     if config.style is None and not catalog.cards:
         raise UsageError("there is no style to measure with; name one, or install stylecam again")
     mix = catalog.mix_of(catalog.cards[0]) if config.style is None else resolve_style(config.style, catalog)

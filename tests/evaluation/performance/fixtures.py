@@ -44,6 +44,7 @@ def sample(t: float, **changes: Any) -> dict[str, Any]:
 REPORT: dict[str, Any] = {
     "engine": "opencv",
     "device": "cpu",
+    "tier": "lean",
     "engine_version": "OpenCV 4.14.0",
     "published_fps": 30.0,
     "styled_fps": 29.5,

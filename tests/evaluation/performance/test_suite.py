@@ -12,11 +12,13 @@ from stylecam.errors import BenchError, StyleNotFoundError, UsageError
 from stylecam.evaluation.performance import suite as suite_module
 from stylecam.evaluation.performance.config import MEASUREMENTS, BenchConfig
 from stylecam.evaluation.performance.live_run import LiveRunConfig, LiveRunResult
+from stylecam.evaluation.performance.live_worker import settings_of
 from stylecam.evaluation.performance.suite import BenchSuite
 from stylecam.media.frame import Size
 from stylecam.models.catalog import shipped_models
 from stylecam.utils.clock import Clock
 from tests.evaluation.performance.fixtures import REPORT, sample
+from tests.models.networks import bank_of
 
 FOLDERS = (shipped_models(),)
 LIVE = tuple(kind for kind in MEASUREMENTS if kind != "engines")
@@ -57,6 +59,16 @@ def test_live_runs_are_made_for_each_camera_engine_and_scale(runs: list[LiveRunC
     assert len(BenchSuite(bench_config).run().as_dict()["live"]) == 8
     assert len({(config.camera, config.engine, config.scale) for config in runs}) == 8
     assert {(config.engine, config.device) for config in runs} == {("opencv", "auto"), ("openvino", "cpu-bf16")}
+
+
+def test_live_runs_and_engines_use_the_tier(runs: list[LiveRunConfig], tmp_path: Path) -> None:
+    bank_of(tmp_path / "small.onnx", ["wave"])
+    bank_of(tmp_path / "large.onnx", ["wave"], "rich")
+    for tier, bank in (("auto", "small"), ("lean", "small"), ("rich", "large")):
+        config = BenchConfig(what=("live",), folders=(tmp_path,), tier=tier)
+        BenchSuite(config).run()
+        assert (runs[-1].tier, settings_of(runs[-1]).tier) == (tier, tier)
+        assert suite_module._mix(config).model.path.stem == bank
 
 
 def test_progress_goes_from_nothing_to_the_end_and_never_back(runs: list[LiveRunConfig]) -> None:

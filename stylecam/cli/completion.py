@@ -1,12 +1,43 @@
-"""Tab completion of styles, cameras, engines, devices and tiers."""
+"""Tab completion of styles, cameras, engines, devices, tiers and files, and the script that bash runs for it."""
 
 from __future__ import annotations
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
 from stylecam.engines.names import AUTO, DEVICES, DEVICES_OF, ENGINES
 from stylecam.models.tier import LEAN, RICH
+
+_BASH_SCRIPT = """\
+%(complete_func)s() {
+    local kind value
+    COMPREPLY=()
+    while IFS=, read -r kind value; do
+        case $kind in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            plain)
+                printf -v value %%q "$value"
+                COMPREPLY+=("$value")
+                case $value in *: | */) compopt -o nospace ;; esac ;;
+        esac
+    done < <(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD %(complete_var)s=bash_complete "$1" 2>/dev/null)
+}
+
+complete -o nosort -o bashdefault -o default -F %(complete_func)s %(prog_name)s
+"""
+"""Beside what click's own script does: it completes file names wherever nothing else fits, keeps spaces in a value
+together, and adds none after `file:`."""
+
+
+class _BashComplete(BashComplete):
+    source_template = _BASH_SCRIPT
+
+
+def register() -> None:
+    """Have click give bash this module's script; zsh and fish get click's own."""
+    add_completion_class(_BashComplete)
+
 
 OUTPUTS = {
     "virtual": "the virtual camera; virtual:DEVICE for one of several",
@@ -21,13 +52,27 @@ OUTPUTS = {
 }
 
 
+def complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete the names of files and folders."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_size(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the names of sizes that start with `incomplete`."""
+    from stylecam.media.frame import SIZE_NAMES
+
+    sizes = {name: "{}x{}".format(*size) for name, size in SIZE_NAMES.items()}
+    return [CompletionItem(name, help=size) for name, size in sizes.items() if name.startswith(incomplete.lower())]
+
+
 def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the names of styles that start with `incomplete`."""
+    """Return the names of styles that start with `incomplete`; if none does, complete files."""
     from stylecam.models.catalog import Catalog
 
     cards = Catalog.installed().cards
     items = [CompletionItem(card.name, help=f"{card.title}, {card.artist}") for card in cards]
-    return [item for item in [*items, CompletionItem("none")] if item.value.startswith(incomplete)]
+    items = [item for item in [*items, CompletionItem("none")] if item.value.startswith(incomplete)]
+    return items or [CompletionItem(incomplete, type="file")]
 
 
 def complete_user_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 import click
 
 from stylecam.cli import shared_options as shared
+from stylecam.cli.config_keys import Setting, complete_key, complete_value
 from stylecam.cli.declared import declared_flags, declared_options
-from stylecam.cli.options import check_each, config_of, config_path_of, source_of
+from stylecam.cli.options import check_each, check_value, config_of, config_path_of, source_of
 from stylecam.cli.run import command as run_command
 from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.errors import ConfigError, UsageError
 from stylecam.live.config import file as configuration
 from stylecam.live.config.file import Config
-from stylecam.live.config.template import key, template, toml
+from stylecam.live.config.template import template, toml
+from stylecam.live.config.toml_lines import toml_key
 from stylecam.utils import paths
 from stylecam.utils.options import Option
 from stylecam.utils.redact import redact
@@ -33,6 +36,11 @@ Examples:
   stylecam config edit              change it; a mistake is shown with its line
   stylecam config show              show each setting and where it comes from
   stylecam config show --fps 25     the same with this flag
+  stylecam config set fps 25        change one setting; the rest of the file stays as it is
+  stylecam config set output virtual window
+  stylecam config set hotkeys.next ctrl+alt+right
+  stylecam config set presets.calm.strength 70%
+  stylecam config get fps           print one setting
   stylecam config path              show where the file is""",
 )
 def command() -> None:
@@ -65,11 +73,80 @@ def show(context: click.Context, as_json: bool) -> None:
         if texts:
             click.echo(f"\n[{table}]")
         for name, text in texts.items():
-            click.echo(_line(f"{key(name)} = {toml(text)}", f"file, line {loaded.line((table, name))}"))
+            click.echo(_line(f"{toml_key(name)} = {toml(text)}", f"file, line {loaded.line((table, name))}"))
     for preset_name, preset in loaded.presets.items():
-        click.echo(f"\n[presets.{key(preset_name)}]")
+        click.echo(f"\n[presets.{toml_key(preset_name)}]")
         for name, value in preset.items():
             click.echo(_line(f"{name} = {toml(value)}", f"file, line {loaded.line(('presets', preset_name, name))}"))
+
+
+command.add_command(show, "list")
+
+
+@command.command(
+    "set",
+    context_settings={"ignore_unknown_options": True},  # a negative number must reach its setting, which refuses it
+    epilog="""\b
+Examples:
+  stylecam config set style great_wave
+  stylecam config set size 1080p
+  stylecam config set output virtual file:talk.mp4
+  stylecam config set server.listen 0.0.0.0
+  stylecam config set scenes."Just chatting" calm""",
+)
+@_FILE
+@click.argument("key", shell_complete=complete_key)
+@click.argument("values", nargs=-1, required=True, metavar="VALUE...", shell_complete=complete_value)
+def set_setting(named: Path | None, key: str, values: tuple[str, ...]) -> None:
+    """Set one setting in the file; comments and everything else stay as they are.
+
+    KEY is a long option of `stylecam run`, or hotkeys.ACTION, scenes.SCENE or presets.NAME.SETTING. A mistake changes
+    nothing.
+    """
+    from stylecam.live.config.setter import set_value
+
+    target, setting = named or paths.config_file(), Setting.parse(key)
+    value, option = setting.read(values), setting.option
+    context = click.Context(run_command)
+    if option is not None and setting.keys[0] != "presets":
+        check_value(option.name, value, context)
+    keys = setting.place(configuration.load(target, declared_options(run_command)))
+    secret = option is not None and option.secret
+    set_value(target, _template(), keys, value, toml(value), lambda text: _check(text, target), secret=secret)
+    name = ".".join(keys)
+    shown = f"{name} is set" if secret else f"{name} = {redact(toml(value))}"
+    click.echo(f"{shown} in {target}; `stylecam ctl reload` makes a running stylecam read it")
+    if option is not None and setting.keys[0] != "presets" and option.variable in os.environ:
+        click.echo(f"the variable {option.variable} is set and wins over the file", err=True)
+
+
+@command.command("get")
+@_FILE
+@click.argument("key", shell_complete=complete_key)
+def get_setting(named: Path | None, key: str) -> int:
+    """Print the value of one setting, a list with one value on each line.
+
+    It comes from a variable, the file or the default, as for `stylecam run`. Exit status: 0; 1 if it is not set.
+    """
+    setting = Setting.parse(key)
+    parsed = run_command.make_context("run", [] if named is None else ["--config", str(named)])
+    loaded = config_of(parsed)
+    value: Any
+    if setting.option is not None and setting.keys[0] != "presets":
+        entry = {option.name: (value, origin) for option, value, origin in _entries(parsed, loaded)}
+        value, origin = entry[setting.option.name]
+        if origin.get("hidden"):
+            raise UsageError(f"{setting.option.name} is set and not shown")
+    else:
+        value = {"hotkeys": loaded.hotkeys, "scenes": loaded.scenes, "presets": loaded.presets}[setting.keys[0]]
+        for name in setting.keys[1:]:
+            value = value.get(name) if isinstance(value, dict) else None
+    if value is None or value == []:
+        click.echo(f"{key} is not set", err=True)
+        return 1
+    for one in value if isinstance(value, list) else [value]:
+        click.echo(one if isinstance(one, str) else toml(one))
+    return 0
 
 
 @command.command("path")
@@ -108,16 +185,11 @@ def edit(named: Path | None) -> None:
 
     target = named or paths.config_file()
 
-    def check(text: str) -> None:
-        loaded = configuration.parse(text, target, declared_options(run_command))
-        check_each(loaded, click.Context(run_command))
-        _check_styles(loaded)
-
     def ask_retry(error: ConfigError) -> bool:
         click.echo(f"stylecam: {error}", err=True)
         return sys.stdin.isatty() and click.confirm("Edit it again?", default=True, err=True)
 
-    if editing.edit(target, _template(), _open_editor, check, ask_retry):
+    if editing.edit(target, _template(), _open_editor, lambda text: _check(text, target), ask_retry):
         click.echo(f"{target} is changed; `stylecam ctl reload` makes a running stylecam read it")
     else:
         click.echo(
@@ -139,6 +211,13 @@ def _template() -> str:
     from stylecam.control.keyboard.bindings import default_hotkeys
 
     return template(declared_options(run_command), default_hotkeys().items())
+
+
+def _check(text: str, path: Path) -> None:
+    """Check the `text` of the file `path`; raises ConfigError for its first mistake."""
+    loaded = configuration.parse(text, path, declared_options(run_command))
+    check_each(loaded, click.Context(run_command))
+    _check_styles(loaded)
 
 
 def _check_styles(loaded: Config) -> None:
@@ -178,7 +257,7 @@ def _show_options(entries: list[tuple[Option, Any, dict[str, Any]]]) -> None:
         source = origin["from"]
         source += f", line {origin['line']}" if "line" in origin else ""
         source += f" {origin['variable']}" if "variable" in origin else ""
-        name = key(option.place[1])
+        name = toml_key(option.place[1])
         if origin.get("hidden"):
             click.echo(_line(f"# {name} is set and not shown", source))
         elif value is None or value == []:

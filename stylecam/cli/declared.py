@@ -16,6 +16,7 @@ from stylecam.cli.completion import (
     complete_device,
     complete_engine,
     complete_output,
+    complete_size,
     complete_style,
     complete_tier,
 )
@@ -25,6 +26,7 @@ from stylecam.utils.text import read_share
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _COMPLETE: dict[str, Complete] = {
     "camera": complete_camera,
+    "size": complete_size,
     "style": complete_style,
     "output": complete_output,
     "engine": complete_engine,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from stylecam.cli import streams
 from stylecam.cli.suggestions import SuggestingGroup, guess_command, no_such_option
@@ -60,8 +62,20 @@ class _LazyGroup(SuggestingGroup):
 
         return guess_command(name, ACTIONS)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that start with `incomplete`; their modules are not loaded. Or the options of `run`."""
+        if not incomplete.startswith("-"):
+            return [CompletionItem(name, help=text) for name, text in _COMMANDS.items() if name.startswith(incomplete)]
+        run = self.get_command(ctx, "run")
+        assert run is not None
+        with run.make_context("run", [], parent=ctx, resilient_parsing=True) as inner:
+            items = [*click.Command.shell_complete(self, ctx, incomplete), *run.shell_complete(inner, incomplete)]
+        return list({item.value: item for item in items}.values())
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         group_options = {"-h", "--help", "-V", "--version"}
+        if not args and ctx.resilient_parsing:  # the shell asks for the first word
+            return super().parse_args(ctx, args)
         if not args or (args[0].startswith("-") and args[0] not in group_options):
             args = ["run", *args]
         return super().parse_args(ctx, args)
@@ -92,8 +106,10 @@ Examples:
   stylecam --style the_scream         with another style
   stylecam run --help                 all options
 \b
-Tab completion: eval "$(_STYLECAM_COMPLETE=bash_source stylecam)" in ~/.bashrc
-  (zsh_source for zsh, fish_source for fish)""",
+Tab completion, by a line in the file that your shell reads at its start:
+  bash  eval "$(_STYLECAM_COMPLETE=bash_source stylecam)"
+  zsh   autoload -Uz compinit && compinit; eval "$(_STYLECAM_COMPLETE=zsh_source stylecam)"
+  fish  _STYLECAM_COMPLETE=fish_source stylecam | source""",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="stylecam")
 def group() -> None:
@@ -102,6 +118,10 @@ def group() -> None:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run `arguments` and return the exit status. An error is one line on standard error."""
+    if "_STYLECAM_COMPLETE" in os.environ:
+        from stylecam.cli import completion
+
+        completion.register()
     try:
         status = group.main(list(arguments), prog_name="stylecam", standalone_mode=False)
     except click.NoSuchOption as error:

@@ -13,6 +13,7 @@ import click
 
 from stylecam.cli import paint_options as painting
 from stylecam.cli import shared_options as shared
+from stylecam.cli.completion import complete_file
 from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.errors import UsageError
 
@@ -42,9 +43,9 @@ also those of 16-bit pictures. A picture from standard input becomes a PNG. If s
 pictures of an animation, a message says so.
 Exit status: 0; 1 if some pictures failed; 2 if all failed or nothing was started.""",
 )
-@click.argument("inputs", nargs=-1, required=True, metavar="IN... [OUT]")
+@click.argument("inputs", nargs=-1, required=True, metavar="IN... [OUT]", shell_complete=complete_file)
 @click.option(
-    "-o", "--output", metavar="OUT",
+    "-o", "--output", metavar="OUT", shell_complete=complete_file,
     help="A file, a folder, or - for standard output (PNG). Without: the last argument, or a name beside IN.",
 )  # fmt: skip
 @painting.style

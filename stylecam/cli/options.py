@@ -103,12 +103,9 @@ def check_each(config: Config, context: click.Context) -> None:
     from stylecam.control.actions import Command
     from stylecam.control.keyboard.bindings import KeyCombination, bind
 
-    flags = declared_flags(context.command)
     for name, value in config.run.items():
-        parameter = flags[name]
         try:
-            typed = parameter.type_cast_value(context, _as_typed(value, parameter.multiple))
-            settings_from({parameter.declared.parameter: typed}).check()
+            check_value(name, value, context)
         except click.UsageError as error:
             raise config.error(config.places[name], error.format_message()) from error
         except UsageError as error:
@@ -124,6 +121,17 @@ def check_each(config: Config, context: click.Context) -> None:
         bind(config.hotkeys)
     except StylecamError as error:
         raise config.error(("hotkeys",), str(error)) from error
+
+
+def check_value(name: str, value: Value, context: click.Context) -> None:
+    """Check the value of the option `name` by itself, as a file holds it.
+
+    Raises:
+        UsageError, click.UsageError: it makes no sense.
+    """
+    parameter = declared_flags(context.command)[name]
+    typed = parameter.type_cast_value(context, _as_typed(value, parameter.multiple))
+    settings_from({parameter.declared.parameter: typed}).check()
 
 
 def check_variables(context: click.Context) -> None:

@@ -9,7 +9,7 @@ import click
 
 from stylecam.cli import paint_options as painting
 from stylecam.cli import shared_options as shared
-from stylecam.cli.completion import complete_style
+from stylecam.cli.completion import complete_file, complete_style
 from stylecam.cli.interrupts import says_what_is_kept
 
 
@@ -25,10 +25,10 @@ Examples:
 The picture's colour profile is kept. If a style cannot be painted, its cell says why.
 Exit status: 0; 1 if some styles failed; 2 if all failed or nothing was started.""",
 )
-@click.argument("picture", metavar="IN")
-@click.argument("result", required=False, metavar="[OUT]")
+@click.argument("picture", metavar="IN", shell_complete=complete_file)
+@click.argument("result", required=False, metavar="[OUT]", shell_complete=complete_file)
 @click.option(
-    "-o", "--output", metavar="OUT",
+    "-o", "--output", metavar="OUT", shell_complete=complete_file,
     help="The sheet, for instance OUT.png. Without: the argument OUT, or a name beside IN.",
 )  # fmt: skip
 @click.option(

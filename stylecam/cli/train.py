@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from stylecam.cli import shared_options as shared
+from stylecam.cli.completion import complete_file
 from stylecam.cli.declared import flag, flags
 from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.cli.progress import TrainingProgress, stopped_by_ctrl_c
@@ -38,6 +39,8 @@ _ALLOWED_WITH_RESUME = {"output", "resume", "device", "install", "as_json"}
 Examples:
   stylecam train harvest.jpg -o harvest.onnx --photos ~/Pictures --from gallery
       one more style for the shipped gallery: a quarter of an hour on a laptop
+  stylecam train harvest.jpg -o harvest.onnx --photos ~/Pictures --from gallery --title "Ernte" --artist "Ada Lang"
+      the same, with what its card says
   stylecam train a.jpg b.jpg calm=c.jpg:0.6 -o three.onnx --photos ~/Pictures --minutes 90
       a new bank of three styles; `calm` gets a name, and 0.6 of the others' style weight
   stylecam train [ab].jpg calm=c.jpg -o more.onnx --from three.onnx --body free --photos ~/Pictures --photos ~/Faces
@@ -53,7 +56,9 @@ Beside NAME.onnx it writes NAME.checkpoint, NAME.sheet.png (samples that show th
 NAME.losses.png (lower is better). A smaller --style keeps more of the photograph, a larger one takes
 more of the painting; a larger --style-scale gives larger strokes.""",
 )
-@click.argument("paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE] | GALLERY.toml...")
+@click.argument(
+    "paintings", nargs=-1, metavar="[NAME=]PAINTING[:WEIGHT][@SCALE] | GALLERY.toml...", shell_complete=complete_file
+)
 @click.option(
     "-o",
     "--output",
@@ -87,6 +92,8 @@ more of the painting; a larger --style-scale gives larger strokes.""",
 @shared.device
 @click.option("--sample", "samples", **FILE, multiple=True, help="Picture to show samples of; several times for more.")
 @flag(Hyperparameters, "sheet_every")
+@click.option("--title", metavar="TEXT", help="Title of the painting, if there is one.  [default: from its file name]")
+@click.option("--artist", metavar="TEXT", help="Painter of the painting, if there is one.")
 @click.option("--licence", metavar="TEXT", help="Licence written into the bank.")
 @click.option(
     "--face-model", **FILE, metavar="FILE.onnx",
@@ -115,7 +122,8 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
     from stylecam.utils.optional import require
 
     if not resume:
-        check_inputs(options["paintings"], options["photos"], options["pictures"])
+        names = ("paintings", "photos", "pictures", "title", "artist")
+        check_inputs(**{name: options[name] for name in names})
     if output.suffix.lower() != ".onnx":
         raise UsageError(f"{output}: the name of a bank ends in .onnx, such as {output.stem}.onnx")
     check_writable(output)

@@ -10,6 +10,7 @@ import click
 
 from stylecam.cli import paint_options as painting
 from stylecam.cli import shared_options as shared
+from stylecam.cli.completion import complete_file
 from stylecam.cli.declared import flag
 from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.stylize.look import Look
@@ -27,10 +28,10 @@ Examples:
 Size, sound, length and the time of every frame are kept; rotation is applied. While it is written, the result is called
 OUT.part.mp4; after Ctrl-C it is removed. Needs: pip install "stylecam[video]".""",
 )
-@click.argument("clip", metavar="IN")
-@click.argument("result", required=False, metavar="[OUT]")
+@click.argument("clip", metavar="IN", shell_complete=complete_file)
+@click.argument("result", required=False, metavar="[OUT]", shell_complete=complete_file)
 @click.option(
-    "-o", "--output", metavar="OUT",
+    "-o", "--output", metavar="OUT", shell_complete=complete_file,
     help="The clip to write: .mp4, .m4v, .mov or .mkv. Without: the argument OUT, or a name beside IN.",
 )  # fmt: skip
 @painting.style

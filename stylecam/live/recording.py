@@ -132,8 +132,10 @@ class MediaSaver:
         """Log which file was saved, or is being written. The page reports its own commands by itself."""
         if result is None:
             return
-        saved = {"snapshot": "snapshot saved", "record": "recording saved" if self._runner is None else "recording to"}
-        logger.info("%s: %s", saved[command.action], result["file"], extra={"only_on_terminal": True})
+        begun = command.action == "record" and self._runner is not None
+        done = "recording to" if begun else f"{'recording' if command.action == 'record' else 'snapshot'} saved"
+        silent = ", without sound (--audio adds it)" if begun and self._context.microphone is None else ""
+        logger.info("%s: %s%s", done, result["file"], silent, extra={"only_on_terminal": True})
 
     def _save_snapshot(self, pending: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:

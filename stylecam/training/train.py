@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylecam.errors import TrainingUnavailableError, UsageError
 from stylecam.models.catalog import shipped_models
 from stylecam.utils import optional, paths
+from stylecam.utils.text import printable
 
 if TYPE_CHECKING:
     from stylecam.training.events import Event
@@ -65,7 +66,7 @@ def train(
         stop: set it from another thread to end after the current step; everything is saved.
         **options: fields of `stylecam.training.hyperparameters.Hyperparameters` such as `minutes` or `style`, those of
             `TrainingConfig` (`vgg`, `face_model`, `samples`, `licence`, `device`, `bfloat16`), `body` (`frozen` or
-            `free`) and `overwrite`.
+            `free`), `overwrite`, and `title` and `artist` of a single painting.
 
     Raises:
         TrainingUnavailableError: PyTorch or onnx is missing; the message has the command that installs it.
@@ -97,15 +98,17 @@ def new_trainer(
     start: Path | None = None,
     body: str | None = None,
     overwrite: bool = False,
+    title: str | None = None,
+    artist: str | None = None,
     listener: Callable[[Event], None] = lambda event: None,
     stop: threading.Event | None = None,
     **options: Any,
 ) -> Trainer:
-    """Return a trainer for a new run, with the arguments of `train` and three more.
+    """Return a trainer for a new run, with the arguments of `train` and some more.
 
     `pictures` is the folder of the pictures that gallery files list, by default that of the gallery file. The `body`
     `frozen`, the default with `start`, trains only the norm rows of new styles, and `free` the whole network.
-    `overwrite` replaces an unfinished run beside `output`.
+    `overwrite` replaces an unfinished run beside `output`. `title` and `artist` go to the card of a single painting.
 
     Raises:
         UsageError, TrainingDataError, ModelFormatError: the input cannot be trained with.
@@ -114,20 +117,29 @@ def new_trainer(
     from stylecam.training.config import TrainingConfig
     from stylecam.training.trainer import Trainer
 
-    check_inputs(paintings, photos, pictures)
+    images = check_inputs(paintings, photos, pictures, title=title, artist=artist)
     if not overwrite:
         check_no_unfinished_run(output)
     other = {name: options.pop(name) for name in _CONFIG_OPTIONS if name in options}
     hparams = _hyperparameters(body or ("frozen" if start else "free"), options)
-    config = TrainingConfig(hparams, _style_images(paintings, pictures), photos, **other)
+    config = TrainingConfig(hparams, images, photos, **other)
     return Trainer.begin(config, output, start and find_bank(start), listener=listener, stop=stop)
 
 
-def check_inputs(paintings: Sequence[str], photos: Sequence[Path], pictures: Path | None = None) -> None:
-    """Check that paintings and photographs are named and that the paintings' files exist; needs no PyTorch.
+def check_inputs(
+    paintings: Sequence[str],
+    photos: Sequence[Path],
+    pictures: Path | None = None,
+    *,
+    title: str | None = None,
+    artist: str | None = None,
+) -> tuple[StyleImage, ...]:
+    """Check that paintings and photographs are named, and find the paintings' files; needs no PyTorch.
+
+    The arguments are those of `new_trainer`.
 
     Raises:
-        UsageError, TrainingDataError: something is missing.
+        UsageError, TrainingDataError: something is missing, or `title` or `artist` is given for several paintings.
     """
     if pictures is not None and not any(text.endswith(".toml") for text in paintings):
         raise UsageError("--paintings is the folder of the pictures of a GALLERY.toml; leave it out for paintings")
@@ -135,7 +147,13 @@ def check_inputs(paintings: Sequence[str], photos: Sequence[Path], pictures: Pat
         raise UsageError("no painting is given; name at least one, or use --resume")
     if not photos:
         raise UsageError("no photographs to learn on are given; name their folder: --photos DIR")
-    _style_images(paintings, pictures)
+    images = _style_images(paintings, pictures)
+    card = {name: printable(text) for name, text in (("title", title), ("artist", artist)) if text}
+    if not card:
+        return images
+    if len(images) > 1:
+        raise UsageError("--title and --artist are those of one painting; several are described in a GALLERY.toml")
+    return (replace(images[0], card={**images[0].card, **card}),)
 
 
 def _hyperparameters(body: str, options: dict[str, Any]) -> Hyperparameters:

@@ -100,6 +100,18 @@ def test_it_trains_installs_and_tells_what_it_made(words: list[str], capsys: pyt
     assert {"bank/one", "bank/two"} <= {card["full_name"] for card in json.loads(capsys.readouterr().out)}
 
 
+def test_the_card_of_a_single_painting_has_its_title_and_painter(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = ["--title", "Die Ernte", "--artist", "Ada Lang"]
+    assert "--title and --artist are those of one painting" in refusal([*words, *card], capsys)
+    assert run_command_line([words[0], *words[2:], *card, "--steps", "1", "--install"]) == 0
+    capsys.readouterr()
+    assert run_command_line(["styles", "show", "die ernte", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["title"], found["artist"]) == ("two", "Die Ernte", "Ada Lang")
+
+
 def test_it_goes_on_from_its_own_checkpoint(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(words) == 0
     capsys.readouterr()

@@ -38,6 +38,7 @@ from typing import Any
 
 from stylecam.errors import ConfigError, StylecamError
 from stylecam.live.config.toml_lines import Keys, key_lines
+from stylecam.live.config.toml_mistakes import mistake_in
 from stylecam.live.settings import Settings
 from stylecam.models.catalog import is_style_file
 from stylecam.stylize.look import Look, Preset
@@ -138,7 +139,7 @@ def parse(text: str, path: Path, options: Iterable[Option]) -> Config:
         tables = tomllib.loads(text)
         lines = key_lines(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}{mistake_in(text, str(error)) or f': {error}'}") from error
     return _ConfigReader(Config(path, lines=lines), tables, {option.name: option for option in options}).read()
 
 

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from stylecam.live.config.file import PRESET_OPTIONS
+from stylecam.live.config.toml_lines import toml_key
 from stylecam.utils.options import Option, Value
 
 WIDTH = 100
@@ -39,12 +40,6 @@ def toml(value: Value) -> str:
     return json.dumps(value, ensure_ascii=False)  # JSON and TOML write these types alike
 
 
-def key(name: str) -> str:
-    """Return a key in TOML, quoted if it has to be."""
-    bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
-    return name if bare else json.dumps(name, ensure_ascii=False)
-
-
 def _lines(options: list[Option], hotkeys: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield from _comment(_HEAD)
     yield from ("", "[run]")
@@ -59,7 +54,7 @@ def _lines(options: list[Option], hotkeys: Iterable[tuple[str, str]]) -> Iterato
         for option in entries:
             yield from _option(option)
     yield from ("", *_comment('Global hotkeys: command = "key combination"; "" removes one.'), "[hotkeys]")
-    yield from (f"# {key(order)} = {toml(combination)}" for order, combination in hotkeys)
+    yield from (f"# {toml_key(order)} = {toml(combination)}" for order, combination in hotkeys)
     yield from ("", *_comment(_PRESETS), "# [presets.calm]")
     yield from (f"# {name} = {toml(_sample(option))}" for name, option in PRESET_OPTIONS.items())
     yield from ("", *_comment("OBS scene = style or preset."), "[scenes]", '# "Just chatting" = "great_wave"')
@@ -69,7 +64,7 @@ def _option(option: Option) -> Iterator[str]:
     yield ""
     yield from _comment(option.help)
     value = option.written_default if option.written_default is not None else _sample(option)
-    yield f"# {key(option.place[1])} = {toml(value)}"
+    yield f"# {toml_key(option.place[1])} = {toml(value)}"
 
 
 def _sample(option: Option) -> Value:

@@ -1,8 +1,11 @@
-"""Find the line of each key in a TOML text, which `tomllib` does not report and error messages name."""
+"""Find the place of each key in a TOML text, which `tomllib` does not report: for error messages, and to change one."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 _KEY = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
 _PIECE = re.compile(
@@ -19,35 +22,111 @@ def key_lines(text: str) -> dict[Keys, int]:
     A key inside an inline table has no entry of its own. `text` must be valid TOML.
     """
     lines: dict[Keys, int] = {}
-    table: Keys = ()
-    for number, statement in _statements(text):
-        if statement.startswith("["):
-            table = _keys(statement.lstrip("["))
-            lines.setdefault(table, number)
-        elif keys := _keys(statement):
-            lines.setdefault(table + keys, number)
+    for keys, statement in _entries(text.replace("\r\n", "\n")):
+        lines.setdefault(keys, statement.line)
     return lines
 
 
-def _statements(text: str) -> list[tuple[int, str]]:
-    """Return each statement with its first line; a value in brackets or a long string may span several lines."""
-    found: list[tuple[int, str]] = []
-    line, began, depth, statement = 1, 1, 0, ""
-    for piece in _PIECE.findall(text.replace("\r\n", "\n") + "\n"):
+def with_value(text: str, table: Keys, key: str, value: str) -> str:
+    """Return `text` with `key` of `table` set to `value`; all else, comments too, stays as it is.
+
+    A new key takes the place of a line of the table that has it in a comment, as in the file that `stylecam config
+    init` writes; else it comes last in its table. A value inside an inline table is not found, and so set twice: parse
+    what is returned.
+
+    Args:
+        text: valid TOML, with line feeds as line ends.
+        table: where the key belongs.
+        key: its name.
+        value: in TOML, on one line.
+    """
+    entries = list(_entries(text))
+    for keys, statement in entries:
+        if keys == (*table, key) and not statement.text.startswith("["):
+            return text[: statement.value_start] + value + text[statement.value_end :]
+    setting = f"{toml_key(key)} = {value}"
+    header = next((one for keys, one in entries if keys == table and one.text.startswith("[")), None)
+    if header is None:
+        name = ".".join(map(toml_key, table))
+        return f"{text.rstrip()}\n\n[{name}]\n{setting}\n".lstrip("\n")
+    end = min(
+        (one.start for _, one in entries if one.start > header.start and one.text.startswith("[")), default=len(text)
+    )
+    section = text[header.start : end]
+    commented = re.search(rf"^#[ \t]*{re.escape(toml_key(key))}[ \t]*=.*$", section, re.MULTILINE)
+    if commented is not None:
+        changed = section[: commented.start()] + setting + section[commented.end() :]
+    else:
+        last = max(one.value_end for _, one in entries if header.start <= one.start < end)
+        at = text.find("\n", last, end)
+        at = (at if at >= 0 else end) - header.start
+        changed = f"{section[:at]}\n{setting}{section[at:] or chr(10)}"
+    return text[: header.start] + changed + text[end:]
+
+
+class _Statement(NamedTuple):
+    """A table's header, or a key with its value.
+
+    Attributes:
+        line: of its beginning, from 1.
+        text: without comments.
+        start: where it begins, as an index of the whole text.
+        value_start: where its value begins; for a header its end.
+        value_end: behind its last character that is no comment and no space.
+    """
+
+    line: int
+    text: str
+    start: int
+    value_start: int
+    value_end: int
+
+
+def _entries(text: str) -> Iterator[tuple[Keys, _Statement]]:
+    """Yield the full key of each table and value, and where it stands."""
+    table: Keys = ()
+    for statement in _statements(text):
+        if statement.text.startswith("["):
+            table, _ = _keys(statement.text.lstrip("["))
+            yield table, statement
+        elif keys := _keys(statement.text)[0]:
+            yield table + keys, statement
+
+
+def _statements(text: str) -> Iterator[_Statement]:
+    """Yield each statement; a value in brackets or a long string may span several lines."""
+    line, depth, statement = 1, 0, ""
+    began = start = end = 0
+    for match in _PIECE.finditer(text + "\n"):
+        piece = match[0]
         if piece == "\n" and depth == 0:
             if statement.strip():
-                found.append((began, statement.strip()))
+                written = statement.strip()
+                value = _value_index(written)
+                yield _Statement(began, written, start, end if value is None else start + value, end)
             statement = ""
-            began = line + 1
         elif not piece.startswith("#"):
             depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(piece, 0)
-            statement += piece
+            if not statement.strip():
+                statement = piece.lstrip()
+                began, start = line, match.end() - len(statement)
+            else:
+                statement += piece
+            if piece.strip():
+                end = match.start() + len(piece.rstrip())
         line += piece.count("\n")
-    return found
 
 
-def _keys(text: str) -> Keys:
-    """Return the dotted key at the start of `text`."""
+def _value_index(statement: str) -> int | None:
+    """Return where in `statement` its value begins; None for a header."""
+    if statement.startswith("["):
+        return None
+    _, at = _keys(statement)
+    return len(statement) - len(statement[at:].lstrip().removeprefix("=").lstrip())
+
+
+def _keys(text: str) -> tuple[Keys, int]:
+    """Return the dotted key at the start of `text`, and where it ends."""
     keys: list[str] = []
     at = 0
     while match := _KEY.match(text, at):
@@ -57,7 +136,13 @@ def _keys(text: str) -> Keys:
         if text[at : at + 1] != ".":
             break
         at += 1
-    return tuple(keys)
+    return tuple(keys), at
+
+
+def toml_key(name: str) -> str:
+    """Return a key in TOML, quoted if it has to be."""
+    bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+    return name if bare else json.dumps(name, ensure_ascii=False)
 
 
 def _unescaped(text: str) -> str:

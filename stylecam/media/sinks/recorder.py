@@ -238,6 +238,7 @@ def _make_encoder(path: Path, size: Size, fps: float, sound: SoundFeed | None) -
     except SinkUnavailableError:
         if sound is not None:
             raise
+        logger.info("recordings are MPEG-4 here, which browsers do not play; for H.264: %s", install_command("video"))
         return _OpenCVEncoder(path, size, fps)
     return _PyAVEncoder(av, path, size, fps, sound)
 

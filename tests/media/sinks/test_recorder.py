@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import threading
@@ -31,6 +32,16 @@ def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     else:
         pytest.importorskip("av")
     return str(request.param)
+
+
+def test_without_pyav_it_says_how_to_record_for_browsers(
+    encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "stylecam")
+    sink = RecorderSink(tmp_path / "talk.mp4")
+    sink.open(SIZE, 10)
+    sink.discard()
+    assert ("which browsers do not play; for H.264: pip install" in caplog.text) is (encoder == "cv2")
 
 
 def colored_frame(index: int) -> Frame:

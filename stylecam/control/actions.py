@@ -216,7 +216,9 @@ _PERIOD = Parameter(
     low=0.0,
     high=LONGEST_CYCLE_S,
 )
-_CAMERA = Parameter("which", TEXT, "its number, device, name or part of its name, or demo")
+_CAMERA = Parameter(
+    "which", TEXT, "its number, device, name or part of its name, or demo; without: the next one", required=False
+)
 _FILE_NAME = Parameter("name", TEXT, "how the file's name begins: letters, digits, spaces, - and _", required=False)
 
 ACTIONS: dict[str, Action] = {
@@ -240,7 +242,7 @@ ACTIONS: dict[str, Action] = {
         _setting("preserve_color", "ctrl+alt+c", "c"),
         _setting("mirror", key="m"),
         _setting("scale"),
-        Action("camera", "another camera", _same, (_CAMERA,), deferred=True),
+        Action("camera", "another camera", _same, (_CAMERA,), key="k", deferred=True),
         Action("freeze", "hold the picture", _toggle("frozen"), (flag("held"),), "ctrl+alt+f", "f"),
         Action("rest", "camera off and on", _toggle("resting"), (flag("camera off"),), "ctrl+alt+o", "o"),
         Action("panic", "a still picture at once", _toggle("panic"), (flag("still picture"),), "ctrl+alt+x", "x"),

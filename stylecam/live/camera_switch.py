@@ -114,9 +114,8 @@ class CameraSwitcher:
             pending.finish(self._control.state, {"camera": source.name})
 
     def _switch(self, pending: PendingCommand) -> Source:
-        text = str(pending.command.arguments["which"])
         self._check_newest(pending)
-        source = self._make(text)
+        source = self._make(str(pending.command.arguments.get("which") or self._next()))
         current = self._capture.source
         if source.kind == "camera" and source.name == current.name:
             return current
@@ -131,6 +130,14 @@ class CameraSwitcher:
             raise
         old.close()
         return source
+
+    def _next(self) -> str:
+        """Return the choice after the present camera."""
+        usable = [choice for choice in self.choices() if choice["problem"] is None]
+        at = next((number for number, choice in enumerate(usable) if choice["current"]), -1)
+        if usable[(at + 1) % len(usable)]["current"]:
+            raise CommandRefusedError("there is no other camera; plug one in")
+        return str(usable[(at + 1) % len(usable)]["which"])
 
     def _make(self, text: str) -> Source:
         for name, (chosen, _) in self._named.items():

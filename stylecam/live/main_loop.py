@@ -95,6 +95,7 @@ class MainLoop:
 
     def _log_troubles(self, parts: OpenParts, now: float) -> None:
         parts.media_saver.maintain()
+        parts.late_camera.look(now)
         parts.pool.return_memory(now)
         trouble = parts.pool.engine.trouble
         if trouble is not None and self.notifications.warn_once(trouble):

@@ -132,7 +132,8 @@ class Reloader:
         self._set_hotkeys(bindings)
         if "panic_picture" in found.at_once:
             self._set_panic_picture(panic)
-        self._allow_camera(new.camera)
+        if "camera" in found.at_once:
+            self._allow_camera(new.camera)
         for command in found.commands:
             self._press(command)
         if {"scenes", "presets"} & set(found.at_once):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from stylecam.errors import SinkUnavailableError
 from stylecam.media.frame import Size
 from stylecam.stylize.governor import Decision, Rung
 from stylecam.stylize.look import Content, LookSettings
@@ -202,6 +203,11 @@ class MissingCamera:
     reason: str
     fix: str
     command: str | None
+
+    @classmethod
+    def of(cls, error: SinkUnavailableError) -> MissingCamera:
+        """What `error` says about the virtual camera."""
+        return cls(str(error), error.fix or str(error), error.command)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.kept_cover import KeptCover
+from stylecam.live.late_camera import LateCamera
 from stylecam.live.main_loop import MainLoop, Tick
 from stylecam.live.notifications import Notifications, log_refusal
 from stylecam.live.picture_chooser import PictureChooser
@@ -290,7 +291,7 @@ class Session:
             threads=cv2.getNumThreads(),
             source=parts.pipeline.capture.source.describe(),
             outputs=tuple(runner.status for runner in parts.requested_runners),
-            missing_camera=parts.missing_camera,
+            missing_camera=parts.late_camera.missing,
             usage=process_usage(now),
             notice=self._notifications.notice,
             seconds=round(now - self._began_at, 2),
@@ -346,21 +347,23 @@ class Session:
         self._closing.callback(media_saver.close)
         switcher = CameraSwitcher(pipeline.capture, context, settings.camera, self.control, changed)
         self._closing.callback(switcher.close)
+        late_camera = LateCamera(pipeline.publisher, context, missing_camera, changed)
         reloader = self._reloader(pipeline, switcher)
         return OpenParts(
-            requested_sinks, missing_camera, server, pool, chooser.reason, tier.reason, pipeline, media_saver,
+            requested_sinks, late_camera, server, pool, chooser.reason, tier.reason, pipeline, media_saver,
             switcher, reloader,
         )  # fmt: skip
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
         thumbnails = Thumbnails(
-            self._catalog, self._newest_frame, self._clock,
+            self._catalog, lambda: None if self._parts is None else self._parts.pipeline.newest, self._clock,
             covered=lambda: self.control.state.requested_content is Content.COVERED,
         )  # fmt: skip
         context = ServerContext(
-            self.control, self._catalog, page.broadcast, self.describe, self._report_json, self._keyboard.names,
-            thumbnails, page.video,
+            self.control, self._catalog, page.broadcast, self.describe,
+            lambda: {} if self._parts is None else self.report().to_json(),  # before everything is open, too
+            self._keyboard.names, thumbnails, page.video,
             cameras=lambda: [] if self._parts is None else self._parts.camera_switcher.choices(),
         )  # fmt: skip
         path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
@@ -391,10 +394,3 @@ class Session:
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.count_fault(kind, message)
         self._notifications.warn_once(message)
-
-    def _report_json(self) -> dict[str, Any]:
-        """Return the figures for the page, which may ask for them before everything is open."""
-        return {} if self._parts is None else self.report().to_json()
-
-    def _newest_frame(self) -> Frame | None:
-        return None if self._parts is None else self._parts.pipeline.newest

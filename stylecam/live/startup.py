@@ -20,6 +20,7 @@ from stylecam.errors import (
     UsageError,
 )
 from stylecam.live.camera_switch import CameraSwitcher
+from stylecam.live.late_camera import LateCamera
 from stylecam.live.notifications import notices_on_page
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.publisher import SinkRunner
@@ -92,13 +93,13 @@ class OpenParts:
 
     Attributes:
         requested_sinks: the outputs, without a page that was not requested.
-        missing_camera: why there is no virtual camera although no other output was asked for; else None.
+        late_camera: opens the virtual camera of a run that had to start without one.
         engine_reason: why the autotuner chose the engine; None where there was nothing to choose.
         tier_reason: why this tier was chosen; None where there was nothing to choose.
     """
 
     requested_sinks: tuple[Sink, ...]
-    missing_camera: MissingCamera | None
+    late_camera: LateCamera
     server: Server | None
     pool: SessionPool
     engine_reason: str | None
@@ -116,7 +117,8 @@ class OpenParts:
     @property
     def requested_runners(self) -> list[SinkRunner]:
         """The runners of the outputs, without those of recordings that began meanwhile."""
-        return [runner for runner in self.pipeline.publisher.sink_runners if runner.sink in self.requested_sinks]
+        outputs = (*self.requested_sinks, self.late_camera.sink)
+        return [runner for runner in self.pipeline.publisher.sink_runners if runner.sink in outputs]
 
     @property
     def ended(self) -> bool:
@@ -177,7 +179,11 @@ def choose_source(settings: Settings, clock: Clock) -> Source:
     except CameraNotFoundError as error:
         if settings.camera is not None or not settings.demo:
             raise
-        logger.warning("%s; showing the built-in demo. Choose one with --camera (stylecam cameras lists them).", error)
+        logger.warning(
+            "%s; showing the built-in demo. Plug a camera in and choose it on the page, or start with --camera "
+            "(stylecam cameras lists them).",
+            error,
+        )
         return DemoSource(clock)
 
 
@@ -208,7 +214,7 @@ def open_sinks(
         hint = hint if pipewire_is_available() else ""
         logger.warning("%s. Until then the picture is on a web page.%s", error, hint, extra={"is_detail": True})
         devices.open_sink(page)
-        return MissingCamera(str(error), error.fix or str(error), error.command)
+        return MissingCamera.of(error)
     return None
 
 

@@ -78,13 +78,20 @@ class RunningServer:
             lambda: CAMERAS,
         )
         self.recording: str | None = None
+        self.notice: str | None = None
         self.server = Server(context, address or Address(HOST, free_port()), TOKEN, socket_path)
         self._woken, self._stopped = threading.Event(), threading.Event()
         self.control.wake = self._woken.set
         self._applier = threading.Thread(target=self._apply_commands)
 
     def describe(self, state: LiveState) -> dict[str, Any]:
-        return {**state.describe(), "recording": self.recording, "presets": [], "publishing": "painted", "notice": None}
+        return {
+            **state.describe(),
+            "recording": self.recording,
+            "presets": [],
+            "publishing": "painted",
+            "notice": self.notice,
+        }
 
     def _apply_commands(self) -> None:
         while not self._stopped.is_set():

@@ -44,7 +44,7 @@ def test_folders_of_another_user_neither_stop_it_nor_hide_it(temporary: Path, tm
     try:
         assert program.stderr is not None
         greeting = b""
-        while b"keys here" not in greeting:
+        while b"for keys" not in greeting:
             line = program.stderr.readline()
             assert line, f"it ended:\n{greeting.decode()}"
             greeting += line

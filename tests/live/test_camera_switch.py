@@ -246,6 +246,11 @@ def test_the_choices_are_the_cameras_the_users_own_file_and_the_demo(run: Run, m
     ]  # fmt: skip
 
 
+def test_without_a_name_the_next_one_is_taken_and_after_the_last_the_first(run: Run) -> None:
+    for name in ("demo", "dark.mp4"):
+        assert run.submit("camera").result(PATIENCE_S).extra == {"camera": name}
+
+
 def test_a_switch_to_the_demo_and_the_end_of_the_run_leave_nothing_open(run: Run) -> None:
     assert run.submit("camera:demo").result(PATIENCE_S).extra == {"camera": "demo"}
     run.wait_for_frames()

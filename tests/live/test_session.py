@@ -718,6 +718,7 @@ def test_the_configuration_is_reloaded_while_it_runs(catalog: Catalog, logged: L
     live.press(Command.parse("reload"))
 
     def press_again() -> None:
+        assert until(lambda: "soft" in live.control.presets)
         live.control.submit(Command.parse("preset:soft")).result(20)
         live.press(Command.parse("quit"))
 

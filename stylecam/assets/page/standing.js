@@ -20,6 +20,8 @@ const SEEN = {
 // Who takes the pictures now; this page is one of them.
 const watching = viewers => viewers.length === 0 ? "" : viewers.join() === "a web page" ? "Only this page is watching" : `Watching now: ${viewers.join(", ")}`;
 
+const capital = words => words.slice(0, 1).toUpperCase() + words.slice(1);
+
 export class Standing {
   #ask; #list = at("camera"); #choices = []; #camera = null; #switching = false;
 
@@ -63,8 +65,7 @@ export class Standing {
     at("standing").dataset.ready = Boolean(seen.length) && !broken.length;
     set_text("visibility", [...ready, ...broken.map(output => output.trouble)].join(". "));
     at("fix").hidden = !missing;
-    set_text("fix-before", missing ? (missing.command ? "In a terminal:" : missing.fix) : "");
-    set_text("fix-after", missing?.command ? "then start stylecam again" : "");
+    set_text("fix-before", missing ? capital(missing.fix) + (missing.command ? ", in a terminal:" : "") : "");
     at("command").hidden = at("copy").hidden = !missing?.command;
     set_text("command", missing?.command ?? "");
     at("fix").title = missing?.reason ?? "";

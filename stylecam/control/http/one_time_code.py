@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 from collections.abc import Callable
 
 VALID_S = 120.0
@@ -15,24 +16,27 @@ VALID_S = 120.0
 
 
 class OneTimeCodes:
-    """The codes of one server. Codes are made on any thread, and used on the server's event loop."""
+    """The codes of one server. Any thread may call the methods."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         """`now` returns seconds on a steady clock."""
         self._now = now
         self._codes: list[tuple[str, float]] = []
+        self._lock = threading.Lock()
 
     def make(self) -> str:
         """Return a new code."""
         code = secrets.token_urlsafe(16)
-        self._codes.append((code, self._now() + VALID_S))
+        with self._lock:
+            self._codes.append((code, self._now() + VALID_S))
         return code
 
     def use(self, text: str) -> bool:
         """Return whether `text` is a code that is still valid; from now on it is not."""
         now = self._now()
-        found = next((known for known in self._codes if _equal(known[0], text)), None)
-        self._codes = [known for known in self._codes if known is not found and known[1] >= now]
+        with self._lock:
+            found = next((known for known in self._codes if _equal(known[0], text)), None)
+            self._codes = [known for known in self._codes if known is not found and known[1] >= now]
         return found is not None and found[1] >= now
 
 

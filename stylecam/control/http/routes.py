@@ -16,7 +16,14 @@ from stylecam.control.http.auth import error_response
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.openapi import describe
 from stylecam.control.parameters import FLAG, Parameter
-from stylecam.errors import CommandRefusedError, EngineRunError, StylecamError, StyleNotFoundError, UsageError
+from stylecam.errors import (
+    CameraBusyError,
+    CommandRefusedError,
+    EngineRunError,
+    StylecamError,
+    StyleNotFoundError,
+    UsageError,
+)
 from stylecam.utils.version import __version__
 
 RESULT_TIMEOUT_S = 12.0
@@ -123,7 +130,7 @@ class ApiRoutes:
         try:
             result = await result_of(self._context.control.submit(make()))
             answer: dict[str, Any] = {"state": self._context.describe(result.state)}
-        except CommandRefusedError as error:
+        except (CommandRefusedError, CameraBusyError) as error:
             return error_response(409, str(error))
         except StylecamError as error:
             return error_response(422, str(error))

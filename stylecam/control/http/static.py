@@ -68,7 +68,10 @@ class PageRoutes:
             jpeg = b""
         except TooManyViewersError as error:
             return error_response(503, str(error))
-        return web.Response(body=jpeg, content_type="image/jpeg") if jpeg else error_response(503, "no picture yet")
+        if jpeg:
+            return web.Response(body=jpeg, content_type="image/jpeg")
+        notice = self._context.state().get("notice")  # why there is none, for instance that the camera is in use
+        return error_response(503, f"no picture yet: {notice}" if notice else "no picture yet")
 
     async def _next_picture(self) -> bytes:
         broadcast = self._broadcast

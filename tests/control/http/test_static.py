@@ -97,6 +97,8 @@ def test_without_a_picture_a_snapshot_is_refused_after_a_while(
     monkeypatch.setattr(static, "SNAPSHOT_S", 0.05)
     response = running_server.request("/snapshot.jpg")
     assert (response.status, response.json) == (503, {"error": "no picture yet"})
+    running_server.notice = "HD Webcam is in use by zoom"
+    assert running_server.request("/snapshot.jpg").json == {"error": "no picture yet: HD Webcam is in use by zoom"}
 
 
 def test_an_open_stream_counts_as_a_viewer(running_server: RunningServer) -> None:

@@ -101,6 +101,16 @@ class Live:
         """Return whether frames are being published."""
         return self._run is not None and not self._run.done()
 
+    @property
+    def link(self) -> str | None:
+        """Return the address of the page with its token, or None if `server` is not True.
+
+        Raises:
+            SessionNotOpenError: the camera was never opened.
+        """
+        server = self._session.server
+        return None if server is None else server.link
+
     def press(self, command: str) -> Future[CommandResult]:
         """Submit a command as the keys do: `next`, `select:3`, `preset:calm`, `panic`. Any thread may call it.
 

@@ -1,12 +1,14 @@
-"""What the README tells people to type is typed here."""
+"""What the README and the pages of docs/ tell people to type is typed here."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -16,12 +18,14 @@ import pytest
 
 from stylecam.cli.ctl import QUERIES, command_from_words
 from stylecam.cli.declared import declared_options
+from stylecam.cli.group import group
 from stylecam.cli.options import check_each
 from stylecam.cli.run import command as run_command
 from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import bind
 from stylecam.live.config import file as config
 from stylecam.models.catalog import Catalog, shipped_models
+from tests.end_to_end.command_server import CommandServer
 from tests.end_to_end.conftest import unavailable
 from tests.end_to_end.outside import environment
 
@@ -29,6 +33,12 @@ pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+}
+"""Every page by its path."""
+ALL = "\n".join(PAGES.values())
 LACKING = (
     "no camera matches",
     "no virtual camera can be opened",
@@ -47,10 +57,10 @@ LACKING = (
 running stylecam, systemd or service."""
 
 
-API_PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
+API_PAGE = PAGES["docs/api.md"]
 
 
-def blocks(language: str, page: str = README) -> list[str]:
+def blocks(language: str, page: str = ALL) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
@@ -67,10 +77,38 @@ def run_python(code: str, folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def typed(program: str) -> list[str]:
+def typed() -> list[str]:
+    """Every `stylecam …` of the pages, in their blocks of shell commands and within their text."""
     lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    inline = re.findall(r"`([^`\n]+)`", README)
-    return sorted({line for line in [*lines, *inline] if line.startswith(f"{program} ")})
+    inline = [named(words) for words in re.findall(r"`(stylecam [^`\n]+)`", ALL)]
+    return sorted({line for line in [*lines, *inline] if line.startswith("stylecam ")})
+
+
+def named(words: str) -> str:
+    """Ask for the help of a command that a text only names, without what it needs to run."""
+    command: click.Command = group
+    context = click.Context(group)
+    for word in words.split()[1:]:
+        found = command.get_command(context, word) if isinstance(command, click.Group) else None
+        if found is None:
+            return words
+        command = found
+    needy = isinstance(command, click.Group) and not command.invoke_without_command
+    return f"{words} --help" if needy or any(one.required for one in command.params) else words
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
+    """Runs commands without loading stylecam for each."""
+    server = CommandServer({**environment(tmp_path_factory.mktemp("home")), "PYTHONPATH": str(ROOT)})
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cache that the commands share: the engines are measured once."""
+    return str(tmp_path_factory.mktemp("cache"))
 
 
 def material(tmp_path: Path) -> None:
@@ -84,8 +122,11 @@ def material(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / name), np.full((96, 128, 3), 128, np.uint8))
 
 
-@pytest.mark.parametrize("line", typed("stylecam"))
-def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the commands run in forks of one process")
+@pytest.mark.parametrize("line", typed())
+def test_every_command_of_the_pages_does_what_it_says(
+    line: str, server: CommandServer, cache: str, tmp_path: Path
+) -> None:
     material(tmp_path)
     line, _, target = line.partition(" > ")
     line, _, source = line.partition(" < ")
@@ -93,15 +134,10 @@ def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path
     if words[:1] == ["run"] and "--help" not in words:
         words += ["--seconds", "1", "--no-hotkeys"]
     if words[0] == "bench" and "--help" not in words:
-        words += ["--seconds", "0.5", "--size", "320x184"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "stylecam", *words],
-        cwd=tmp_path,
-        env={**environment(tmp_path), "PYTHONPATH": str(ROOT), "EDITOR": "true", "VISUAL": ""},
-        input=(tmp_path / source).read_bytes() if source else b"",
-        capture_output=True,
-        timeout=60,
-    )
+        words += ["--seconds", "0.5", "--size", "320x184", "--engine", "opencv"]
+    home = environment(tmp_path)
+    home |= {"PYTHONPATH": str(ROOT), "EDITOR": "true", "VISUAL": "", "XDG_CACHE_HOME": cache}
+    ended = server.run(words, tmp_path, home, (tmp_path / source).read_bytes() if source else b"")
     complaint = ended.stderr.decode()
     refused = ended.returncode == 2 and any(text in complaint for text in LACKING)
     for extra in ("video", "obs"):
@@ -113,9 +149,9 @@ def test_every_command_in_the_readme_does_what_it_says(line: str, tmp_path: Path
         assert cv2.imdecode(np.frombuffer(ended.stdout, np.uint8), cv2.IMREAD_COLOR) is not None
 
 
-def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
+def test_the_python_of_the_page_on_pictures_paints(tmp_path: Path) -> None:
     material(tmp_path)
-    (example,) = blocks("python")
+    (example,) = blocks("python", PAGES["docs/pictures.md"])
     run_python(example, tmp_path)
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
@@ -141,7 +177,7 @@ def test_the_training_in_the_api_page_runs(tmp_path: Path) -> None:
 
 
 def test_the_questions_of_the_architecture_page_have_answers_that_exist() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    page = PAGES["docs/architecture.md"]
     named = set(
         re.findall(r"`((?:stylecam|cli|control|engines|live|media|models|stylize|training|utils)/[\w/]+\.py)`", page)
     )
@@ -164,7 +200,7 @@ def said_by(words: list[str], folder: Path) -> str:
     return ended.stdout
 
 
-def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
+def test_the_optimising_of_the_pages_paints(tmp_path: Path) -> None:
     for needed in ("torch", "onnx"):
         pytest.importorskip(needed, reason=f'optimizing needs {needed}: pip install "stylecam[train]"')
     from tests.training import fixtures
@@ -177,7 +213,7 @@ def test_the_optimising_in_the_readme_paints(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
 
-def test_the_training_in_the_readme_makes_the_style_that_it_goes_on_to_name(tmp_path: Path) -> None:
+def test_the_training_of_the_pages_makes_the_style_that_it_goes_on_to_name(tmp_path: Path) -> None:
     for needed in ("torch", "onnx"):
         pytest.importorskip(needed, reason=f'training needs {needed}: pip install "stylecam[train]"')
     from tests.training import fixtures
@@ -200,7 +236,7 @@ def test_the_training_in_the_readme_makes_the_style_that_it_goes_on_to_name(tmp_
     assert shlex.split(block[1])[-1] in {card["full_name"] for card in json.loads(told)}
 
 
-def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:
+def test_the_evaluating_of_the_pages_measures(tmp_path: Path) -> None:
     for needed in ("torch", "onnx"):
         pytest.importorskip(needed, reason=f'evaluating needs {needed}: pip install "stylecam[train]"')
     from tests.models.networks import network
@@ -222,7 +258,7 @@ def test_the_evaluating_in_the_readme_measures(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "looks.png")) is not None
 
 
-def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
+def test_the_configuration_of_the_pages_is_valid(tmp_path: Path) -> None:
     (example,) = blocks("toml")
     path = tmp_path / "config.toml"
     path.write_text(example, "utf-8")
@@ -233,15 +269,30 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     loaded.check_styles(Catalog.load([shipped_models()]).parse)
 
 
-@pytest.mark.parametrize("words", sorted(set(re.findall(r"stylecam ctl ([a-z]+(?: [a-z_]+| [0-9.]+)?)", README))))
-def test_every_order_in_the_readme_is_one(words: str) -> None:
+@pytest.mark.parametrize("words", sorted(set(re.findall(r"stylecam ctl ([a-z]+(?: [a-z_]+| [0-9.]+)?)", ALL))))
+def test_every_order_of_the_pages_is_one(words: str) -> None:
     name, *arguments = words.split()
     assert name in QUERIES or command_from_words(name, arguments)
 
 
-def test_the_address_for_a_stream_deck_is_an_order() -> None:
-    (name, query) = re.findall(r"/api/do/(\w+)\?([^`&]+)&token=", README)[0]
-    assert Command.from_text(name, dict([query.split("=")]))
+def test_the_addresses_that_act_are_orders() -> None:
+    found = re.findall(r"/api/do/([a-z_]+)\?([^`&]+)&token=", ALL)
+    assert found
+    assert all(Command.from_text(name, dict([query.split("=")])) for name, query in found)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.split()) <= 1200
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "CHANGELOG.md", "models/README.md", *PAGES])
+def test_every_link_into_the_repository_leads_somewhere(name: str) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#([\w-]+))?\)", (ROOT / name).read_text("utf-8"))
+    for target, heading in [found for found in targets if "://" not in found[0]]:
+        path = (ROOT / name).parent / target
+        assert path.exists(), target
+        headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE) if heading else []
+        assert heading in ["", *(re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings)], target
 
 
 def test_the_two_commands_for_strangers_are_one_line_each() -> None:
@@ -250,8 +301,8 @@ def test_the_two_commands_for_strangers_are_one_line_each() -> None:
         assert len(block.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"python -m (benchmarks\.\w+)", README))))
-def test_the_benchmarks_in_the_readme_start(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"python -m (benchmarks\.\w+)", ALL))))
+def test_the_benchmarks_of_the_pages_start(name: str) -> None:
     if name == "benchmarks.pictures":
         pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
     shown = subprocess.run([sys.executable, "-m", name, "--help"], cwd=ROOT, capture_output=True, text=True)

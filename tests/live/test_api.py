@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import urllib.request
 from typing import Any
 
 import pytest
@@ -64,6 +65,15 @@ def test_a_program_runs_the_camera_and_presses_keys() -> None:
     assert sink.shapes == {(180, 320, 3)}
     assert not live.running
     assert live.report().pipeline.frames.published >= 3
+
+
+def test_the_page_is_served_where_it_is_asked_for_and_its_link_is_known() -> None:
+    with Live(sinks=[CountingSink()], server=True, **SMALL) as live:
+        assert live.link is not None
+        with urllib.request.urlopen(live.link) as page:
+            assert page.status == 200
+    with Live(sinks=[CountingSink()], **SMALL) as live:
+        assert live.link is None
 
 
 def test_a_wrong_command_names_the_nearest_and_a_refused_one_is_in_the_future() -> None:

@@ -11,7 +11,7 @@ from stylecam.system.doctor.finding import Finding, Level
 from stylecam.system.doctor.hotkeys import check
 from tests.system.fake_host import FakeHost, healthy
 
-README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "settings.md").read_text("utf-8")
 
 
 def desktop(environment: dict[str, str], program: str | None = "/usr/bin/stylecam") -> Finding:
@@ -79,7 +79,7 @@ def test_the_command_works_wherever_stylecam_is_installed(program: str | None, c
     assert lines(finding) == (f"bindsym Ctrl+Alt+n exec {command}",)
 
 
-def test_the_readme_has_the_same_lines() -> None:
+def test_the_page_of_settings_has_the_same_lines() -> None:
     for name in ("sway", "Hyprland"):
         (line,) = lines(desktop({"WAYLAND_DISPLAY": "w", "XDG_CURRENT_DESKTOP": name}, "stylecam"))
-        assert line in re.findall(r"`([^`\n]+)`", README)
+        assert line in re.findall(r"`([^`\n]+)`", PAGE)

@@ -30,7 +30,7 @@ def test_opencv_matches_the_reference_evaluator(path: Path) -> None:
     styled = OpenCVEngine("cpu").session(network, 64, 64).run(image, weights)
     inputs = {"image": image, "style": np.asarray([weights], np.float32)}
     if network.grain_channels:
-        inputs["grain"] = grain_map(network.grain_channels, 8, 8)
+        inputs["grain"] = grain_map(network.grain_channels, 8, 8, deviations=network.grain_deviations)
     expected = ReferenceEvaluator(onnx.load(path)).run(["styled"], inputs)[0]
     assert np.abs(np.clip(styled, 0, 1) - np.clip(expected, 0, 1)).max() < 2 / 255
 

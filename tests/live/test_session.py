@@ -56,6 +56,7 @@ from stylecam.models.model import Model
 from stylecam.utils.resources import usable_cores
 from tests.control import running_server
 from tests.doubles import TintEngine, until
+from tests.models.networks import bank_of
 
 SIZE = Size(128, 96)
 
@@ -428,6 +429,23 @@ def test_the_tier_is_settled_once_and_reported(make_session: MakeSession, monkey
     assert live.describe(live.control.state)["tier"] == "lean"
     report = run_briefly(make_session(tier="auto"))
     assert report["tier"] is None
+
+
+@pytest.mark.parametrize(("ms_per_megapixel", "tier"), [(10.0, "rich"), (10_000.0, "lean")])
+def test_only_the_network_of_the_tier_is_loaded_and_paints(
+    ms_per_megapixel: float, tier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    banks = {tier: Model.read(bank_of(tmp_path / f"{tier}.onnx", ["wave", "kiss"], tier)) for tier in ("lean", "rich")}
+    engine = TintEngine()
+    engine.levels = {banks["lean"].key: (0.2, 0.2), banks["rich"].key: (0.8, 0.8)}
+    monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(engine, "the fastest", ms_per_megapixel))
+    settings = Settings(camera="demo", size=SIZE, hotkeys=False, server=False, terminal_keys=False)
+    live = Session(settings, Catalog(banks.values()), sinks=[CollectingSink()])
+    live.open()
+    report = live.run(tick=lambda report: live.interrupt() if report.pipeline.painting else None).to_json()
+    assert (report["tier"], report["raw_refused"]) == (tier, 0)
+    assert report["tier_reason"].startswith(f"{tier}, ")
+    assert {key for key, _, _ in engine.loaded} == {key for key, _ in engine.runs} == {banks[tier].key}
 
 
 def test_outputs_have_a_first_picture_before_engines_are_measured(

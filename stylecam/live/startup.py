@@ -179,11 +179,8 @@ def choose_source(settings: Settings, clock: Clock) -> Source:
     except CameraNotFoundError as error:
         if settings.camera is not None or not settings.demo:
             raise
-        logger.warning(
-            "%s; showing the built-in demo. Plug a camera in and choose it on the page, or start with --camera "
-            "(stylecam cameras lists them).",
-            error,
-        )
+        advice = "Plug a camera in and choose it on the page, or start with --camera"
+        logger.warning("%s; showing the built-in demo. %s", error, advice)
         return DemoSource(clock)
 
 

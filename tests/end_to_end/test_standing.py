@@ -20,7 +20,7 @@ STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.35", "--s
 STATS: dict[str, Any] = {
     "size": "1280x720", "fps": 30, "source": "camera", "outputs": [], "missing_camera": None, "viewers": [],
 }  # fmt: skip
-SETUP = {"reason": "no driver", "fix": "set up the driver", "command": "stylecam setup"}
+SETUP = {"reason": "no driver", "fix": "run this", "command": "stylecam setup"}
 
 
 def output(kind: str, name: str = "", label: str | None = None, trouble: str | None = None) -> dict[str, Any]:
@@ -86,6 +86,7 @@ def test_without_a_program_that_could_see_you_the_strip_says_so_with_the_command
     told = shown(visit, outputs=[output("web", "web")], missing_camera=SETUP, viewers=["a web page"])
     assert told["visibility"] == "No program can see you yet."
     assert told["command"] == "stylecam setup"
+    assert told["fix"].startswith("Run this:")
     assert told["viewers"] == "Only this page is watching"
     assert told["ready"] == "false"
     script = """async stats => {
@@ -107,7 +108,7 @@ def test_a_fix_without_a_command_is_words_alone(visit: Visit) -> None:
 
 def test_what_sees_you_and_who_is_watching_are_named(visit: Visit) -> None:
     told = shown(
-        visit, outputs=[output("virtual", label="stylecam"), output("file", "file talk.mp4")], viewers=["zoom"]
+        visit, outputs=[output("virtual", label="stylecam"), output("file", "file /home/me/talk.mp4")], viewers=["zoom"]
     )
     assert told["visibility"] == "Zoom and others see the camera “stylecam”. Recording talk.mp4"
     assert told["viewers"] == "Watching now: zoom"

@@ -13,7 +13,7 @@ const SEEN = {
   virtual: output => `Zoom and others see the camera “${output.label}”`,
   pipewire: output => `Browsers and OBS see “${output.label}” through PipeWire`,
   stream: output => `Streaming to ${output.name}`,
-  file: output => `Recording ${output.name.replace(/^file /, "")}`,
+  file: output => `Recording ${output.name.replace(/^file /, "").split(/[\\/]/).at(-1)}`,
   window: () => "Shown in a window of this computer",
 };
 
@@ -65,7 +65,7 @@ export class Standing {
     at("standing").dataset.ready = Boolean(seen.length) && !broken.length;
     set_text("visibility", [...ready, ...broken.map(output => output.trouble)].join(". "));
     at("fix").hidden = !missing;
-    set_text("fix-before", missing ? capital(missing.fix) + (missing.command ? ", in a terminal:" : "") : "");
+    set_text("fix-before", missing ? capital(missing.fix) + (missing.command ? ":" : "") : "");
     at("command").hidden = at("copy").hidden = !missing?.command;
     set_text("command", missing?.command ?? "");
     at("fix").title = missing?.reason ?? "";

@@ -132,10 +132,11 @@ class MediaSaver:
         """Log which file was saved, or is being written. The page reports its own commands by itself."""
         if result is None:
             return
-        begun = command.action == "record" and self._runner is not None
-        done = "recording to" if begun else f"{'recording' if command.action == 'record' else 'snapshot'} saved"
-        silent = ", without sound (--audio adds it)" if begun and self._context.microphone is None else ""
-        logger.info("%s: %s%s", done, result["file"], silent, extra={"only_on_terminal": True})
+        if command.action == "snapshot":
+            logger.info("snapshot saved: %s", result["file"], extra={"only_on_terminal": True})
+        elif self._runner is not None:  # that a recording is saved is reported by itself, as it may end with the run
+            silent = ", without sound (--audio adds it)" if self._context.microphone is None else ""
+            logger.info("recording to: %s%s", result["file"], silent, extra={"only_on_terminal": True})
 
     def _save_snapshot(self, pending: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:

@@ -224,7 +224,7 @@ def test_files_that_are_saved_are_named_in_the_terminal_and_not_on_the_page_agai
         f"recording to: {clip}, without sound (--audio adds it)",
         f"recording saved: {clip}",
     ]
-    reports = [record for record in caplog.records if record.name == recording_module.__name__]
+    reports = [record for record in caplog.records if record.getMessage().startswith(("snapshot ", "recording "))]
     assert [record.getMessage() for record in reports] == expected
     assert all(getattr(record, "only_on_terminal", False) for record in reports)
 

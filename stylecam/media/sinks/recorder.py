@@ -194,6 +194,8 @@ class RecorderSink(Sink):
                 self.failure = f"{stopped}; {left}"
         if self._late:
             logger.warning("%s", self.failure or f"recording {self.path} is finished now")
+        elif self.finished and self.failure is None:
+            logger.info("recording saved: %s", self.path, extra={"only_on_terminal": True})
 
     def _frames(self) -> Iterator[_Numbered]:
         """Yield the frames, their numbers and their times as they come, until the recording ends."""

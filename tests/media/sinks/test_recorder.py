@@ -34,6 +34,17 @@ def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
+def test_a_recording_that_is_saved_is_named_in_the_terminal(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stylecam")
+    sink = RecorderSink(tmp_path / "talk.mp4")
+    sink.open(SIZE, 10)
+    sink.write(colored_frame(0))
+    sink.close()
+    saved = caplog.records[-1]
+    assert saved.getMessage() == f"recording saved: {tmp_path / 'talk.mp4'}"
+    assert getattr(saved, "only_on_terminal", False)
+
+
 def test_without_pyav_it_says_how_to_record_for_browsers(
     encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

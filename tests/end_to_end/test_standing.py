@@ -84,7 +84,7 @@ def test_a_camera_that_is_gone_is_refused_in_a_line_and_the_old_one_stays(visit:
 
 def test_without_a_program_that_could_see_you_the_strip_says_so_with_the_command_to_copy(visit: Visit) -> None:
     told = shown(visit, outputs=[output("web", "web")], missing_camera=SETUP, viewers=["a web page"])
-    assert told["visibility"] == "No program can see you yet."
+    assert told["visibility"] == "No program can see you yet"
     assert told["command"] == "stylecam setup"
     assert told["fix"].startswith("Run this:")
     assert told["viewers"] == "Only this page is watching"
@@ -116,6 +116,14 @@ def test_what_sees_you_and_who_is_watching_are_named(visit: Visit) -> None:
     assert told["ready"] == "true"
     assert "fix" not in told
     assert shown(visit, outputs=[output("web", "web")])["visibility"] == "Only pages with your link see you"
+
+
+def test_a_recording_that_was_begun_on_the_page_is_named_while_it_lasts(visit: Visit) -> None:
+    file = visit.host.do("record", on=True)["recording"]
+    wait_for("its name", lambda: f"Recording {file.rpartition('/')[2]}" in visit.text("visibility"))
+    visit.page.click("[data-action=record]")
+    wait_for("what became of it", lambda: visit.text("toast") == f"Recorded: {file}")
+    wait_for("the name to go", lambda: "Recording" not in visit.text("visibility"))
 
 
 def test_an_output_in_trouble_is_not_called_ready(visit: Visit) -> None:

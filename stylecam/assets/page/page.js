@@ -262,7 +262,7 @@ wire.addEventListener("state", event => {
   const before = state;
   state = event.detail;
   show();
-  if (before?.recording && !state.recording) toast(`Recording ended: ${before.recording}`);
+  if (before?.recording && !state.recording) toast(`The recording has ended: ${before.recording}`);
 });
 wire.addEventListener("stats", event => {
   meter.see(event.detail);

@@ -8,12 +8,14 @@ const COPIED_MS = 2000;
 const at = id => document.getElementById(id);
 const set_text = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
 
+const file_name = path => path.split(/[\\/]/).at(-1);
+
 // What each kind of output means for others.
 const SEEN = {
   virtual: output => `Zoom and others see the camera “${output.label}”`,
   pipewire: output => `Browsers and OBS see “${output.label}” through PipeWire`,
   stream: output => `Streaming to ${output.name}`,
-  file: output => `Recording ${output.name.replace(/^file /, "").split(/[\\/]/).at(-1)}`,
+  file: output => `Recording ${file_name(output.name.replace(/^file /, ""))}`,
   window: () => "Shown in a window of this computer",
 };
 
@@ -23,7 +25,7 @@ const watching = viewers => viewers.length === 0 ? "" : viewers.join() === "a we
 const capital = words => words.slice(0, 1).toUpperCase() + words.slice(1);
 
 export class Standing {
-  #ask; #list = at("camera"); #choices = []; #camera = null; #switching = false;
+  #ask; #list = at("camera"); #choices = []; #camera = null; #recording = null; #switching = false;
 
   // `ask(action, arguments)` sends an action to stylecam.
   constructor(ask) {
@@ -49,8 +51,9 @@ export class Standing {
     this.#mark();
   }
 
-  // The state names the camera, which another client may have changed.
+  // The state names the camera, which another client may have changed, and a recording that was begun meanwhile.
   follow(state) {
+    this.#recording = state.recording;
     if (state.camera === this.#camera) return;
     this.#camera = state.camera;
     this.refresh();
@@ -61,9 +64,10 @@ export class Standing {
     const outputs = stats.outputs ?? [], missing = stats.missing_camera;
     const broken = outputs.filter(output => output.trouble), seen = outputs.filter(output => !output.trouble && SEEN[output.kind]);
     const ready = seen.map(output => SEEN[output.kind](output));
-    if (!ready.length && !broken.length) ready.push(missing ? "No program can see you yet." : "Only pages with your link see you");
+    if (!ready.length && !broken.length) ready.push(missing ? "No program can see you yet" : "Only pages with your link see you");
     at("standing").dataset.ready = Boolean(seen.length) && !broken.length;
-    set_text("visibility", [...ready, ...broken.map(output => output.trouble)].join(". "));
+    if (this.#recording) ready.push(`Recording ${file_name(this.#recording)}`);
+    set_text("visibility", [...ready, ...broken.map(output => output.trouble)].map(words => words.replace(/\.$/, "")).join(". "));
     at("fix").hidden = !missing;
     set_text("fix-before", missing ? capital(missing.fix) + (missing.command ? ":" : "") : "");
     at("command").hidden = at("copy").hidden = !missing?.command;

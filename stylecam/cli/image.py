@@ -115,8 +115,8 @@ def _with_output(words: tuple[str, ...], *, replace: bool) -> tuple[tuple[str, .
     target = user_path(last)
     if len(inputs) > 1 and last != STDIO and not target.is_dir() and (target.suffix or target.exists()):
         raise UsageError("several pictures are to be painted; name a folder for the results: -o FOLDER")
-    if not replace and len(inputs) == 1 and target.is_file():
-        raise UsageError(f"{last} is there already; --overwrite replaces it. To paint both pictures: -o FOLDER")
+    if len(inputs) == 1 and target.is_file():  # a second picture to paint, as likely as not
+        raise UsageError(f"{last} is there already; -o {last} --overwrite replaces it, -o FOLDER paints both pictures")
     return tuple(inputs), last
 
 

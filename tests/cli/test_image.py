@@ -237,6 +237,7 @@ def test_options_reach_the_painter(strength: str, photo: Path, tmp_path: Path) -
         (["a" * 5000, "-o", "out.png"], "is not a valid path"),
         (["photo.png", "photo.png"], "--overwrite"),
         (["photo.png", "bad.png"], "-o FOLDER"),
+        (["photo.png", "bad.png", "--overwrite"], "-o bad.png --overwrite replaces it, -o FOLDER paints both"),
         (["photo.png", "bad.png", "out.png"], "-o FOLDER"),
         (["nowhere.png"], "there is no file"),
         (["-o", "out.png"], "IN"),

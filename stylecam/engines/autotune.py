@@ -27,7 +27,7 @@ from stylecam.media.transforms import fit
 from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.utils.clock import Clock
-from stylecam.utils.resources import processor_name, usable_cores
+from stylecam.utils.resources import is_busy, processor_name, usable_cores
 from stylecam.utils.version import __version__
 
 MEASURE_SIZE = Size(640, 360)
@@ -42,7 +42,7 @@ ROUNDS = 2
 """The number of times each engine runs, in turns, so that a busy moment of the computer does not decide."""
 MAX_COMPARED_STYLES = 32
 """The number of styles of a bank that are compared at reduced precision."""
-_METHOD = 2
+_METHOD = 3
 """Grows when engines are measured or judged in another way, so that older measurements are not used."""
 
 Make = Callable[[str, str, int | None], Engine]
@@ -64,12 +64,16 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True)
 class Autotuner:
-    """Chooses between the engines `names`, which `make` makes, and keeps its measurements in the file `path`."""
+    """Chooses between the engines `names`, which `make` makes, and keeps its measurements in the file `path`.
+
+    What was measured while the computer was `busy` is measured again once it is not.
+    """
 
     path: Path
     clock: Clock
     make: Make = make_engine
     names: Sequence[str] = field(default_factory=installed)
+    busy: Callable[[], bool] = is_busy
 
     def choose(
         self,
@@ -94,7 +98,9 @@ class Autotuner:
             EngineUnavailableError: no engine that is installed can be used; the message says why.
         """
         key, timings = self._key(model, device, threads), TimingFile(self.path)
-        cached = None if retune else timings.find(key)  # first, because finding candidates imports their libraries
+        busy = self.busy()
+        # Looked up first, because finding candidates imports their libraries.
+        cached = None if retune else timings.find(key, busy=busy)
         if cached is not None:
             size, measured = cached
             try:
@@ -105,7 +111,7 @@ class Autotuner:
         if len(pairs) == 1:
             return EngineChoice(self.make(*pairs[0], threads))
         size, measured = self._measure(model, pairs, threads)
-        timings.keep(key, size, measured)
+        timings.keep(key, size, measured, busy=busy)
         return self._chosen(measured, size, threads, exact)
 
     def _chosen(self, measured: Sequence[EngineTiming], size: Size, threads: int | None, exact: bool) -> EngineChoice:
@@ -129,13 +135,14 @@ class Autotuner:
             EngineError: the engine cannot load or run the network.
         """
         key, timings = {**self._key(model, engine.device, threads), "engine": engine.name}, TimingFile(self.path)
-        cached = None if retune else timings.find(key)
+        busy = self.busy()
+        cached = None if retune else timings.find(key, busy=busy)
         if cached is not None and len(cached[1]) == 1 and cached[1][0].trouble is None:
             return _per_megapixel(cached[1][0], cached[0])
         runner, _, size = self._started(engine, engine.name, engine.device, model, MEASURE_SIZE)
         for _ in range(ROUNDS):
             runner.run_round()
-        timings.keep(key, size, [runner.timing])
+        timings.keep(key, size, [runner.timing], busy=busy)
         return _per_megapixel(runner.timing, size)
 
     def _started(self, engine: Engine, name: str, device: str, model: Model, size: Size) -> tuple[_Runner, Image, Size]:

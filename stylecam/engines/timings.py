@@ -45,20 +45,23 @@ class TimingFile:
 
     path: Path
 
-    def find(self, key: Key) -> tuple[Size, list[EngineTiming]] | None:
-        """Return the size and the timings measured for `key`; None if there are none, or none that can be read."""
+    def find(self, key: Key, *, busy: bool) -> tuple[Size, list[EngineTiming]] | None:
+        """Return the size and the timings measured for `key`; None if there are none, or none that can be read.
+
+        What was measured on a busy computer is only found while it is `busy`, so that it is measured again later.
+        """
         for entry in self._entries():
             try:
-                if entry["for"] == key:
+                if entry["for"] == key and (busy or not entry["busy"]):
                     return Size(*map(int, entry["size"])), [_parse(values) for values in entry["measured"]]
             except (KeyError, TypeError, ValueError):
                 continue
         return None
 
-    def keep(self, key: Key, size: Size, measured: Sequence[EngineTiming]) -> None:
+    def keep(self, key: Key, size: Size, measured: Sequence[EngineTiming], *, busy: bool) -> None:
         """Write a measurement in place of an older one for `key`. Where that fails, it is measured again next time."""
         others = [entry for entry in self._entries() if entry.get("for") != key]
-        entry = {"for": key, "size": list(size), "measured": [asdict(one) for one in measured]}
+        entry = {"for": key, "busy": busy, "size": list(size), "measured": [asdict(one) for one in measured]}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.path, [entry, *others][:MAX_ENTRIES])

@@ -11,6 +11,9 @@ from typing import Any
 
 import psutil
 
+BUSY_SHARE = 0.5
+"""The load average per processor above which a computer counts as busy, so that times measured on it are too long."""
+
 
 def process_age_s(now: float, then: float) -> float:
     """Return the seconds from the start of this process to `then`. Both arguments are times of the monotonic clock."""
@@ -59,3 +62,8 @@ def processor_name() -> str:
 def load_average() -> float:
     """Return how many programs used or waited for a processor in the last minute; 0 where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def is_busy() -> bool:
+    """Return whether this computer had much to do in the last minute; False where the system does not tell."""
+    return load_average() > BUSY_SHARE * (os.cpu_count() or 1)

@@ -9,6 +9,7 @@ import pytest
 
 from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.settings import Settings
+from stylecam.utils import resources
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.resources import limit_threads
 
@@ -30,3 +31,12 @@ def test_choosing_an_engine_leaves_the_threads_of_the_process_alone(threads: int
     cv2.setNumThreads(3)
     assert EngineChooser(Settings(threads=1), ManualClock()).threads == 1
     assert cv2.getNumThreads() == 3
+
+
+@pytest.mark.parametrize(("load", "busy"), [(0.0, False), (2.0, False), (2.1, True), (30.0, True)])
+def test_a_computer_is_busy_with_more_than_half_a_program_for_each_processor(
+    load: float, busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "load_average", lambda: load)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert resources.is_busy() is busy

@@ -124,6 +124,18 @@ def test_the_status_line_follows_the_run(typed: Callable[..., Typed]) -> None:
     wait_for("the next style in it", lambda: re.search(r"the_scream\s+\d+\.\d fps", terminal.shown))
 
 
+def test_keys_are_listed_and_a_recording_shows_and_is_named_when_saved(typed: Callable[..., Typed]) -> None:
+    terminal, _, _ = typed()
+    terminal.type("?")
+    wait_for("the list of keys", lambda: "a style by its number" in terminal.shown)
+    terminal.type("v")
+    wait_for("the mark of the recording", lambda: "● REC" in terminal.shown)
+    terminal.type("x")
+    wait_for("the mark of the panic", lambda: re.search(r"● REC\s+PANIC", terminal.shown))
+    terminal.type("v")
+    wait_for("the name of the recording", lambda: re.search(r"recording saved: \S+\.mp4", terminal.shown))
+
+
 def test_the_cursor_is_shown_again_after_the_run(typed: Callable[..., Typed]) -> None:
     terminal, program, _ = typed()
     terminal.type("q")

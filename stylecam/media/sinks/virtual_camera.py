@@ -203,7 +203,7 @@ def _remedy(candidates: Sequence[str | None]) -> tuple[str, str, str | None]:
         advice = f"you may not use a video device; run: {command}, then log out and in; stylecam doctor says more"
         return advice, "run this in a terminal, then log out and in", command
     if not existing:
-        return install_hint(), "run this in a terminal to set up its driver", "stylecam setup"
+        return install_hint(), "run this in a terminal to set up the virtual camera", "stylecam setup"
     holders = {f"{name} (process {pid})" for path in existing for pid, name in v4l2.holders(path)}
     close = f"close {' and '.join(sorted(holders)) or 'the program that holds it'}"
     return f"{close}; stylecam doctor says more", close, None

@@ -12,7 +12,8 @@ if [ -z "$mirror" ] && grep -q '^ID=debian' /etc/os-release; then  # elsewhere m
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
 fi
 work=$(mktemp -d)
-trap 'for root in build user; do umount "$work/$root/proc" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+trap 'for root in build user; do umount "$work/$root/proc" "$work/$root/sys" 2>/dev/null || true; done
+    rm -rf --one-file-system "$work"' EXIT
 
 new_root() { # NAME PACKAGES
     mmdebstrap --quiet --mode=root --variant=minbase --include="$2" "$suite" "$work/$1" ${mirror:+"$mirror"}
@@ -20,7 +21,7 @@ new_root() { # NAME PACKAGES
     for file in ${PIP_CONFIG_FILE:-} ${PIP_CERT:-}; do  # where this machine needs them to install anything
         mkdir -p "$work/$1$(dirname "$file")" && cp -L "$file" "$work/$1$file"
     done
-    mount -t proc proc "$work/$1/proc"
+    mount -t proc proc "$work/$1/proc" && mount -t sysfs sys "$work/$1/sys"
 }
 within() { # NAME COMMAND...
     root=$work/$1; shift
@@ -37,6 +38,7 @@ echo "$(basename "$deb"): $(($(stat -c %s "$deb") / 1000000)) MB"
 
 new_root user ca-certificates
 cp "$deb" "$work/user/root/"
+within user apt-get update -qq  # mmdebstrap leaves no lists
 started=$(date +%s)
 within user apt-get install -qq -y --no-install-recommends "/root/$(basename "$deb")" >"$work/apt.log" 2>&1 ||
     { cat "$work/apt.log"; exit 1; }

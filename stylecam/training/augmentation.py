@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:  # paintings are checked before PyTorch is asked for
+    from torch import Tensor
 
 NOISE = 3 / 255
 """Standard deviation of the noise of a common webcam indoors, for pixels of 0..1."""
@@ -15,6 +18,8 @@ _MAX_OFFSET = 0.02
 
 def add_noise(picture: Tensor, rng: np.random.Generator, sigma: float = NOISE) -> Tensor:
     """Return `picture` (B×3×H×W, 0..1) with Gaussian noise of standard deviation `sigma`, clamped to 0..1."""
+    import torch
+
     noise = rng.standard_normal(tuple(picture.shape), dtype=np.float32)
     return (picture + torch.from_numpy(noise).to(picture.device) * sigma).clamp(0, 1)
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 import psutil
 
@@ -55,8 +56,8 @@ def run(function: str, argument: str, limits: SandboxLimits) -> str | None:
     ):
         try:
             assert process.stdout is not None
-            process.stdout.read(1)  # it is ready, or has ended
-            exceeded = _wait(process, limits)
+            ready = process.stdout.readline()  # the memory it uses once it is ready; nothing if it has ended
+            exceeded = _wait(process, limits, int(ready or 0))
         finally:
             process.kill()
         if exceeded is not None:
@@ -73,8 +74,25 @@ def child_main(function: str, argument: str, memory: str) -> None:
     module, _, name = function.partition(":")
     work = getattr(import_module(module), name)
     _limit_address_space(int(memory))
-    os.write(sys.stdout.fileno(), b".")
+    # Measured here: the parent may come to it only when the work has begun, and look again only when it has ended.
+    os.write(sys.stdout.fileno(), b"%d\n" % psutil.Process().memory_info().rss)
+    before = _peak_memory()
     work(argument)
+    if _peak_memory() > before + int(memory):
+        raise MemoryError
+
+
+def _peak_memory() -> int:
+    """Return the most bytes of memory that this process has used so far."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # On Linux `getrusage` counts the parent's memory too.
+    (peak,) = (line for line in Path("/proc/self/status").read_text("ascii").splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) * 1024
 
 
 def _limit_address_space(memory: int) -> None:
@@ -88,11 +106,11 @@ def _limit_address_space(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
 
 
-def _wait(process: subprocess.Popen[bytes], limits: SandboxLimits) -> str | None:
-    """Wait for the process to end; return which limit it exceeded, or None."""
+def _wait(process: subprocess.Popen[bytes], limits: SandboxLimits, ready_bytes: int) -> str | None:
+    """Wait for the process, which used `ready_bytes` when it was ready; return which limit it exceeded, or None."""
     with contextlib.suppress(psutil.NoSuchProcess):
         watched = psutil.Process(process.pid)
-        most = watched.memory_info().rss + limits.memory
+        most = ready_bytes + limits.memory
         for _ in range(max(1, round(limits.seconds / _POLL_S))):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)

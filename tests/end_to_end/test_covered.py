@@ -112,7 +112,7 @@ def test_no_live_picture_is_published_after_a_restart_until_the_user_uncovers(
         assert [float(np.mean(picture)) for picture in watcher.pictures if is_live(picture)] == []
         ctl(tmp_path, action, "off")
         wait_for("the live picture", lambda: is_live(watcher.pictures[-1]))
-        assert state(tmp_path)["notice"] is None
+        wait_for("the end of the notice", lambda: state(tmp_path)["notice"] is None)
     finally:
         watcher.stop()
 

@@ -50,6 +50,10 @@ class FaceBox:
     y: float
     side: float
 
+    def within(self, left: float, top: float) -> FaceBox:
+        """Return the face as it lies in a part of the picture that begins at `left`, `top`."""
+        return FaceBox(self.x - left, self.y - top, self.side)
+
 
 class PhotoCrop(NamedTuple):
     """A crop of a photograph: side×side×3 float32 RGB 0..1, and the face that it was made for, if any."""
@@ -113,7 +117,7 @@ class PhotoDataset:
                 int(np.clip(middle + rng.uniform(-0.7, -0.3) * self.side, 0, length - self.side))
                 for middle, length in zip((face.x, face.y), size, strict=True)
             )
-            face = FaceBox(face.x - left, face.y - top, face.side)
+            face = face.within(left, top)
         crop = image[top : top + self.side, left : left + self.side, ::-1]
         if rng.random() < 0.5:
             crop = crop[:, ::-1]

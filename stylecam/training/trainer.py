@@ -10,7 +10,7 @@ import copy
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from stylecam.training import augmentation, losses, network
 from stylecam.training.bank import Bank, starting_bank, write_bank
 from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS, Checkpoint
 from stylecam.training.config import TrainingConfig, checkpoint_path
-from stylecam.training.dataset import FaceBox, PhotoDataset, sample_pictures
+from stylecam.training.dataset import PhotoDataset, sample_pictures
 from stylecam.training.device import out_of_memory_as_error, pick_bfloat16, pick_device
 from stylecam.training.distributed import ProcessGroup
 from stylecam.training.events import Event, FileSaved, Listener, StepEvent, skipping_on_error
@@ -268,7 +268,7 @@ class Trainer:
         parts = {"stability": self._stability_loss(photo, styled, weights, self._stabilities[which], grain, done)}
         top, left = (int(v) for v in self._rng.integers(RIM // 2, RIM + RIM // 2 + 1, size=2))
         x, styled = (t[:, :, top : top + hparams.crop, left : left + hparams.crop] for t in (x, styled))
-        faces = [_within(crop.face, MAX_SHIFT + left, MAX_SHIFT + top) for crop in crops]
+        faces = [crop.face and crop.face.within(MAX_SHIFT + left, MAX_SHIFT + top) for crop in crops]
         parts |= self._objective.measure(styled, x, which, faces, self._rng)
         total = sum(parts.values(), torch.zeros((), device=self._device))
 
@@ -287,7 +287,8 @@ class Trainer:
 
     def _paint(self, x: Tensor, weights: Tensor, grain: Tensor) -> Tensor:
         """Run the network, in bfloat16 where that was chosen: a bank then also learns to bear its rounding."""
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+        rounding = torch.autocast(self._device.type, torch.bfloat16) if self._bfloat16 else nullcontext()
+        with rounding:  # made only where wanted: PyTorch before 2.5 knows none for mps
             return self._forward(x.contiguous(memory_format=torch.channels_last), weights, grain).float()
 
     @torch.no_grad()
@@ -392,11 +393,6 @@ class Trainer:
         if not self._saved:
             return "; nothing was saved yet"
         return f"; the last good checkpoint is {checkpoint_path(self._output)}{use}"
-
-
-def _within(face: FaceBox | None, left: int, top: int) -> FaceBox | None:
-    """Return `face` as it lies in a part that begins at `left`, `top`."""
-    return None if face is None else FaceBox(face.x - left, face.y - top, face.side)
 
 
 def _memory_advice(hparams: Hyperparameters) -> str:

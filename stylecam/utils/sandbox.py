@@ -57,7 +57,7 @@ def run(function: str, argument: str, limits: SandboxLimits) -> str | None:
         try:
             assert process.stdout is not None
             ready = process.stdout.readline()  # the memory it uses once it is ready; nothing if it has ended
-            exceeded = _wait(process, limits, int(ready or 0))
+            exceeded = _wait(process, limits, int(ready) if ready.strip().isdigit() else 0)
         finally:
             process.kill()
         if exceeded is not None:

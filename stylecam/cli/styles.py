@@ -184,9 +184,9 @@ Examples:
 @click.argument("name", shell_complete=complete_user_style)
 @shared.as_json
 def remove(name: str, as_json: bool) -> None:
-    """Delete one of your own styles."""
+    """Delete one of your own styles, or a file of several."""
     path = _user_styles().remove(name)
-    shared.print_json({"removed": str(path)}) if as_json else click.echo(f"removed: {path}")
+    shared.print_json({"removed": str(path)}) if as_json else click.echo(f"removed: {name} ({path})")
 
 
 @command.command(

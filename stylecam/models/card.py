@@ -150,11 +150,21 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
 
 def metadata_with(model: Model, metrics: Mapping[int, CardMetrics]) -> dict[str, str]:
     """Return the metadata of `model` with `metrics` on the cards of these style indices; other cards keep theirs."""
-    listed = json.loads(model.metadata["styles"]) if "styles" in model.metadata else None
-    entries = listed or [{"name": card.name, "title": card.title} for card in read_cards(model)]
+    entries = card_entries(model)
     for index, measured in metrics.items():
         entries[index]["measured"] = measured.as_dict()
     return {**model.metadata, "styles": json.dumps(entries, ensure_ascii=False)}
+
+
+def card_entries(model: Model) -> list[dict[str, Any]]:
+    """Return what the metadata of `model` says of each of its styles; each entry has at least a `name`.
+
+    Raises:
+        ModelFormatError: the metadata is not a JSON list of named styles, or its length is not the network's.
+    """
+    cards = read_cards(model)
+    listed = json.loads(model.metadata["styles"]) if "styles" in model.metadata else None
+    return listed or [{"name": card.name, "title": card.title} for card in cards]
 
 
 def slug(name: str) -> str:

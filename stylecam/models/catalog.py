@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards, title_key
 from stylecam.models.model import Model
+from stylecam.models.rewrite.style_rows import join_banks
 from stylecam.models.tier import AUTO, LEAN, RICH, check_tier
 from stylecam.utils import paths
 from stylecam.utils.text import printable, read_share
@@ -52,6 +53,7 @@ class Catalog:
     def __init__(self, models: Iterable[Model] = ()) -> None:
         self._models: dict[str, Model] = {}
         self._cards: list[StyleCard] = []
+        self._joined: list[tuple[Model, dict[str, int]]] | None = None
         self.problems: list[str] = []
         self.tier = LEAN
         for model in models:
@@ -84,6 +86,7 @@ class Catalog:
         if self._same_model(model) is None:
             self._models[model.path.stem] = model
             self._cards.extend(cards)
+            self._joined = None
         return cards
 
     def prefer(self, tier: str) -> None:
@@ -196,18 +199,30 @@ class Catalog:
                 f"the weights of the blend {text!r} sum to nothing that can be shared out; write a:0.6,b:0.4"
             )
         candidates = {name: self._find(name) for name in parts}
-        tier = self.tier
-        for bank, model in sorted(self._models.items(), key=lambda item: item[1].tier != tier):
-            chosen = {name: next((c for c in cards if c.bank == bank), None) for name, cards in candidates.items()}
+        for model, starts in self._banks():
+            chosen = {name: next((c for c in cards if c.bank in starts), None) for name, cards in candidates.items()}
             if all(chosen.values()):
                 weights = [0.0] * model.style_count
                 for name, card in chosen.items():
                     assert card is not None
-                    weights[card.index] += parts[name] / total
+                    weights[starts[card.bank] + card.index] += parts[name] / total
                 blend = tuple((name, round(value / total, 3)) for name, value in parts.items())
                 return StyleMix(model, tuple(weights), ",".join(f"{name}:{share:g}" for name, share in blend), blend)
         banks = "; ".join(f"{name} in {', '.join(c.bank for c in cards)}" for name, cards in candidates.items())
-        raise UsageError(f"{text!r} cannot be blended, only styles of one network can: {banks}")
+        raise UsageError(f"{text!r} cannot be blended, only styles of one network can, or added to it: {banks}")
+
+    def _banks(self) -> Iterator[tuple[Model, Mapping[str, int]]]:
+        """Yield each network, then each bank joined from those of one body; the preferred tier first.
+
+        With each comes the index of the first style of each file in it, by the file's stem.
+        """
+        tier = self.tier
+        yield from sorted(
+            ((model, {bank: 0}) for bank, model in self._models.items()), key=lambda item: item[0].tier != tier
+        )
+        if self._joined is None:
+            self._joined = join_banks(self._models.values())
+        yield from sorted(self._joined, key=lambda item: item[0].tier != tier)
 
     def _find(self, name: str) -> list[StyleCard]:
         """Return all cards with that name, the preferred one first."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
-from stylecam.models.card import StyleCard, read_cards, slug
+from stylecam.models.card import StyleCard, card_entries, read_cards, slug
 from stylecam.models.catalog import Catalog
-from stylecam.models.model import Model, read_model_file
+from stylecam.models.model import Model
+from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows
 from stylecam.utils.files import write_bytes
 
 _MAX_NAME_LENGTH = 100
@@ -29,6 +30,13 @@ class UserStyleFile:
     def is_named(self, name: str) -> bool:
         """Return whether `name` is the file's name, with or without suffix."""
         return name in (self.path.stem, self.path.name)
+
+    def index_of(self, name: str) -> int | None:
+        """Return the index of the style that `name` means, if it means one of several; None for the whole file."""
+        if len(self.cards) < 2 or self.is_named(name):
+            return None
+        style = slug(name.rpartition("/")[2].removesuffix(".onnx"))
+        return next((card.index for card in self.cards if card.name == style), None)
 
 
 class UserStyles:
@@ -56,7 +64,9 @@ class UserStyles:
             raise _name_taken(name)
 
     def add(self, name: str, data: bytes) -> tuple[StyleCard, ...]:
-        """Write the network `data` to `name`.onnx, as a whole or not at all, and return its cards.
+        """Write what is new in the network `data` to `name`.onnx, as a whole or not at all, and return its cards.
+
+        Styles of a bank that are installed already are left out.
 
         Raises:
             UsageError: the name is taken, or the folder cannot be written.
@@ -64,9 +74,11 @@ class UserStyles:
         """
         self.check_free(name)
         path = self._path(name)
-        cards = read_cards(Model.parse(path, data))  # before the file has its name, under which others may read it
+        model = Model.parse(path, data)
+        read_cards(model)  # raises before the file has its name, under which others may read it
+        data = self._without_installed(model, path)
         self._write(path, data)
-        return cards
+        return read_cards(Model.parse(path, data))
 
     def check_installable(self, path: Path) -> None:
         """Check that `install` may copy the network file `path` to the user's styles.
@@ -80,15 +92,33 @@ class UserStyles:
             )
 
     def install(self, path: Path) -> Path:
-        """Copy the network file `path` to the user's styles, replacing one of this name, and return the copy's path.
+        """Copy what is new in the network file `path` to the user's styles, replacing a file of its name.
+
+        Returns:
+            The path of the copy. It leaves out the styles that are installed already.
 
         Raises:
             UsageError: the folder cannot be written.
             ModelFormatError: `path` cannot be read.
         """
         target = self._folder / path.name
-        self._write(target, read_model_file(path))
+        self._write(target, self._without_installed(Model.read(path), target))
         return target
+
+    def _without_installed(self, model: Model, target: Path) -> bytes:
+        """Return `model` without the styles that other installed banks with its body hold, unless these are all."""
+        bank = StyleRows.read(model)
+        if bank is None:
+            return model.data
+        others = (StyleRows.read(other) for other in self.catalog().models if other.path != target)
+        installed = {
+            other.row(index)
+            for other in others
+            if other is not None and other.body == bank.body
+            for index in range(other.model.style_count)
+        }
+        new = [(bank, index) for index in range(model.style_count) if bank.row(index) not in installed]
+        return bank_of_rows(target, new).data if 0 < len(new) < model.style_count else model.data
 
     def find(self, name: str) -> UserStyleFile:
         """Return the user's file named `name`, with or without `.onnx`, or the one that holds the style `name`.
@@ -108,55 +138,65 @@ class UserStyles:
         for file in candidates:
             if style == slug(file.path.stem):
                 return file
+        own = [file.path.stem for file in files]
+        shipped = Catalog.load([self._shipped]).all_cards
+        if style and any(style in (card.name, slug(card.bank)) and bank in ("", card.bank) for card in shipped):
+            change = f"your own are {', '.join(own)}" if own else "you have none of your own"
+            raise UsageError(f"{name} came with stylecam and stays; {change}")
         for file in candidates:
             if any(style == card.name for card in file.cards):
                 return file
-        shipped = Catalog.load([self._shipped]).all_cards
-        if style and any(style in (card.name, slug(card.bank)) for card in shipped):
-            raise UsageError(f"{name} came with stylecam and stays as it is; only your own styles can be changed")
-        names = [file.path.stem for file in files]
         raise StyleNotFoundError(
-            f"none of your own styles is called {name!r}; there are {', '.join(names) or 'none'}", names
+            f"none of your own styles is called {name!r}; there are {', '.join(own) or 'none'}", own
         )
 
     def remove(self, name: str) -> Path:
-        """Delete the user's file `name`, which may be damaged, and return its path.
+        """Delete the user's file `name`, which may be damaged, or one of several styles in it; return its path.
 
         Raises:
-            UsageError: it is a shipped style, one of several in its file, or cannot be deleted.
+            UsageError: it is a shipped style, cannot be deleted, or cannot be taken out of its file.
             StyleNotFoundError: there is none of that name.
         """
         file = self.find(name)
-        if len(file.cards) > 1 and not file.is_named(name):
+        index = file.index_of(name)
+        if index is None:
+            _unlink(file.path)
+            return file.path
+        bank = StyleRows.read(Model.read(file.path))
+        if bank is None:
             raise UsageError(
                 f"{name} is one of {len(file.cards)} styles in {file.path}; to remove all: {file.path.stem}"
             )
-        _unlink(file.path)
+        kept = [(bank, card.index) for card in file.cards if card.index != index]
+        self._write(file.path, bank_of_rows(file.path, kept).data)
         return file.path
 
     def rename(self, old: str, new: str) -> tuple[StyleCard, ...]:
         """Rename the user's file `old` to `new`, and its style if it holds only one; return the new cards.
 
-        The styles of a bank keep their names.
+        If `old` is one of several styles in its file, that style is renamed, and nothing else.
 
         Raises:
-            UsageError: `new` is taken, `old` is shipped or one of several styles in its file, or the folder cannot be
-                written.
+            UsageError: `new` is taken, `old` is shipped, or the folder cannot be written.
             StyleNotFoundError: there is no `old`.
             ModelFormatError: the file is damaged.
         """
         file = self.find(old)
         name = slug(new)
+        index = file.index_of(old)
+        if index is not None:
+            self.check_free(name)
+            model = Model.read(file.path)
+            self._write(file.path, _with_style_name(model, index, name))
+            return (read_cards(Model.read(file.path))[index],)
         path = self._path(name)
         same = path.exists() and path.samefile(file.path)  # also true for other capitals where the disk ignores them
         if slug(file.path.stem) != name:
             self.check_free(name)
         elif path.exists() and not same:
             raise _name_taken(name)
-        if len(file.cards) > 1 and not file.is_named(old):
-            raise UsageError(f"{old} is one of {len(file.cards)} styles in {file.path}, which keep their names")
         model = Model.read(file.path)
-        data = _with_style_name(model, file.cards[0], name) if len(file.cards) == 1 else model.data
+        data = _with_style_name(model, 0, name) if len(file.cards) == 1 else model.data
         cards = read_cards(Model.parse(path, data))
         self._write(path, data)
         if not same:
@@ -186,11 +226,11 @@ class UserStyles:
             ) from error
 
 
-def _with_style_name(model: Model, card: StyleCard, name: str) -> bytes:
-    """Return the file's bytes with its only style named `name`; the rest of its metadata stays."""
-    listed = model.metadata.get("styles")
-    entry = json.loads(listed)[0] if listed else {"title": card.title, "licence": card.licence}
-    return model.with_metadata({**model.metadata, "styles": json.dumps([{**entry, "name": name}])})
+def _with_style_name(model: Model, index: int, name: str) -> bytes:
+    """Return the file's bytes with the style `index` named `name`; the rest of its metadata stays."""
+    entries = card_entries(model)
+    entries[index]["name"] = name
+    return model.with_metadata({**model.metadata, "styles": json.dumps(entries, ensure_ascii=False)})
 
 
 def _name_taken(name: str) -> UsageError:

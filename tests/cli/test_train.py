@@ -16,6 +16,7 @@ import pytest
 from stylecam.cli import train as train_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import TrainingProgress
+from stylecam.models.card import read_cards
 from stylecam.models.model import Model
 from stylecam.training.events import FileSaved, FileSkipped, StepEvent
 from stylecam.training.hyperparameters import Hyperparameters
@@ -367,7 +368,8 @@ def test_a_frozen_body_installs_its_style_unless_told_not_to(
     assert run_command_line([*resumed, "--install"]) == 0
     assert Path(json.loads(capsys.readouterr().out)["installed"]).is_file()
     assert run_command_line(words) == 0
-    assert Path(json.loads(capsys.readouterr().out)["installed"]).is_file()
+    installed = Model.read(Path(json.loads(capsys.readouterr().out)["installed"]))
+    assert [card.name for card in read_cards(installed)] == ["one", "two"]  # and no copy of the shipped styles
 
 
 def test_resumed_on_a_device_that_is_not_there_it_says_so(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

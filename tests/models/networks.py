@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from onnx import TensorProto, helper
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
 
 Shape = Sequence[int | str]
 IMAGE_INPUT: Mapping[str, Shape] = {"image": (1, 3, "H", "W")}
@@ -29,6 +30,23 @@ def bank_of(path: Path, names: Sequence[str], tier: str = "lean") -> Path:
     """Write a bank of `tier` with styles of these names; return its path."""
     metadata = {"styles": json.dumps([{"name": name} for name in names]), "tier": tier}
     return network(path, {**IMAGE_INPUT, "style": (1, len(names))}, metadata=metadata, salt=path.stem)
+
+
+def bank_with_rows(path: Path, rows: Mapping[str, float], body: float = 1.0, licence: str = "MIT") -> Path:
+    """Write a bank that paints the image times `body`, times the row of its style; return its path.
+
+    `rows` has the scale of each style by its name; `licence` is that of the file.
+    """
+    values = {"norm.g": np.array([[scale] for scale in rows.values()]), "body": np.array(body)}
+    nodes = [
+        helper.make_node("MatMul", ["style", "norm.g"], ["mixed"]),
+        helper.make_node("Mul", ["image", "mixed"], ["scaled"]),
+        helper.make_node("Mul", ["scaled", "body"], ["styled"]),
+    ]
+    weights = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in values.items()]
+    entries = json.dumps([{"name": name, "title": name.title()} for name in rows])
+    inputs = {**IMAGE_INPUT, "style": (1, len(rows))}
+    return write_network(path, nodes, weights, inputs, metadata={"styles": entries, "licence": licence})
 
 
 def write_network(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stylecam.errors import ModelFormatError, StyleError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog, StyleMix, shipped_models
 from stylecam.models.model import Model
-from tests.models.networks import IMAGE_INPUT, bank_of, network
+from tests.models.networks import IMAGE_INPUT, bank_of, bank_with_rows, network
 
 NAMES = [card.name for card in Catalog.load([shipped_models()]).cards]
 
@@ -153,8 +153,26 @@ def test_a_blend_takes_the_one_network_that_holds_all_its_styles(two: Catalog, o
     assert parsed(two, f"great_wave:1,{other}:1").model.path.stem == bank
 
 
+def test_styles_that_were_added_to_one_network_apart_can_be_blended(tmp_path: Path) -> None:
+    paths = [
+        bank_with_rows(tmp_path / "gallery.onnx", {"wave": 1, "kiss": 2}),
+        bank_with_rows(tmp_path / "harvest.onnx", {"harvest": 3}),
+        bank_with_rows(tmp_path / "wheat.onnx", {"wheat": 4}),
+        bank_with_rows(tmp_path / "other.onnx", {"other": 5}, body=2),
+    ]
+    catalog = Catalog(map(Model.read, paths))
+    mix = parsed(catalog, "harvest:3,wheat:1")
+    assert (mix.weights, mix.label) == ((0, 0, 0.75, 0.25), "harvest:0.75,wheat:0.25")
+    assert parsed(catalog, "wheat,kiss").model is mix.model  # so that no other network is loaded
+    assert parsed(catalog, "wave,kiss").model.path == paths[0]
+    with pytest.raises(UsageError, match="harvest in harvest; other in other"):
+        catalog.parse("harvest,other")
+    catalog.add(Model.read(bank_with_rows(tmp_path / "late.onnx", {"late": 6})))
+    assert parsed(catalog, "late,wave").weights[-1] == 0.5
+
+
 def test_styles_of_different_networks_cannot_be_blended_and_it_says_where_they_are(two: Catalog) -> None:
-    with pytest.raises(UsageError, match="only styles of one network can") as caught:
+    with pytest.raises(UsageError, match="only styles of one network can, or added to it") as caught:
         two.parse("udnie:1,own:1")
     assert "udnie in gallery; own in small" in str(caught.value)
 

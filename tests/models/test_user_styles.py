@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.model import Model
+from stylecam.models.onnx.proto import FloatArray
+from stylecam.models.rewrite.style_rows import StyleRows
 from stylecam.models.user_styles import UserStyles
-from tests.models.networks import IMAGE_INPUT, network
+from tests.models.networks import IMAGE_INPUT, bank_with_rows, network
 
 BANK = {**IMAGE_INPUT, "style": (1, 2)}
 
@@ -37,6 +40,12 @@ def made(folder: Path, *names: str, salt: str = "") -> bytes:
     data = path.read_bytes()
     path.unlink()
     return data
+
+
+def rows_of(path: Path) -> dict[str, FloatArray]:
+    bank = StyleRows.read(Model.read(path))
+    assert bank is not None
+    return bank.rows
 
 
 def listed(user_styles: UserStyles) -> list[str]:
@@ -133,14 +142,61 @@ def test_a_file_of_several_styles_is_renamed_whole(user_styles: UserStyles, tmp_
     assert listed(user_styles) == ["couple/one", "couple/two"]
 
 
-def test_one_of_several_styles_in_a_file_is_neither_removed_nor_renamed(
+def test_one_of_several_styles_in_a_file_is_renamed_alone(user_styles: UserStyles, tmp_path: Path) -> None:
+    user_styles.add("pair", made(tmp_path, "one", "two"))
+    (card,) = user_styles.rename("two", "three")
+    assert (card.full_name, card.title, card.year) == ("pair/three", "Two", 1889)
+    assert listed(user_styles) == ["pair/one", "pair/three"]
+    with pytest.raises(UsageError, match="called one already"):
+        user_styles.rename("pair/three", "one")
+
+
+def test_one_of_several_styles_is_removed_alone_where_the_styles_are_rows(
     user_styles: UserStyles, tmp_path: Path
 ) -> None:
+    user_styles.add("three", bank_with_rows(tmp_path / "three", {"one": 1, "two": 2, "last": 3}).read_bytes())
+    path = user_styles.remove("two")
+    assert listed(user_styles) == ["three/last", "three/one"]
+    assert np.concatenate(list(rows_of(path).values())).tolist() == [[1], [3]]
+
+
+def test_one_of_several_styles_that_are_no_rows_is_not_removed(user_styles: UserStyles, tmp_path: Path) -> None:
     user_styles.add("pair", made(tmp_path, "one", "two"))
-    for change in (lambda: user_styles.remove("one"), lambda: user_styles.rename("one", "three")):
-        with pytest.raises(UsageError, match="one of 2 styles"):
-            change()
+    with pytest.raises(UsageError, match="one of 2 styles"):
+        user_styles.remove("one")
     assert listed(user_styles) == ["pair/one", "pair/two"]
+
+
+def test_only_the_new_styles_of_a_trained_bank_are_installed(
+    user_styles: UserStyles, shipped: Path, tmp_path: Path
+) -> None:
+    bank_with_rows(shipped / "gallery.onnx", {"wave": 1, "scream": 2}, licence="CC0-1.0")
+    trained = bank_with_rows(tmp_path / "own.onnx", {"wave": 1, "scream": 2, "own": 3})
+    for _ in range(2):  # trained again, it replaces what was installed
+        path = user_styles.install(trained)
+        assert listed(user_styles) == ["own/own"]
+        assert rows_of(path)["norm.g"].tolist() == [[3]]
+    friends = bank_with_rows(tmp_path / "friends.onnx", {"scream": 2, "own": 3, "theirs": 4}).read_bytes()
+    assert [card.name for card in user_styles.add("friends", friends)] == ["theirs"]
+    copy = bank_with_rows(tmp_path / "copy.onnx", {"wave": 1, "scream": 2})
+    user_styles.install(copy)  # nothing in it is new, and it is wanted all the same
+    assert "copy/wave" in listed(user_styles)
+
+
+def test_a_bank_of_another_body_is_installed_whole(user_styles: UserStyles, shipped: Path, tmp_path: Path) -> None:
+    bank_with_rows(shipped / "gallery.onnx", {"wave": 1, "scream": 2})
+    trained = bank_with_rows(tmp_path / "own.onnx", {"wave": 1, "scream": 2, "own": 3}, body=2)
+    assert user_styles.install(trained).read_bytes() == trained.read_bytes()
+
+
+def test_the_name_of_a_shipped_style_never_means_one_of_a_users_own(
+    user_styles: UserStyles, shipped: Path, tmp_path: Path
+) -> None:
+    user_styles.add("mine", bank_with_rows(tmp_path / "mine", {"wave": 5, "other": 6}).read_bytes())
+    with pytest.raises(UsageError, match="wave came with stylecam and stays; your own are mine"):
+        user_styles.remove("wave")
+    user_styles.remove("mine/wave")
+    assert listed(user_styles) == ["mine/other"]
 
 
 @pytest.mark.parametrize("name", ["wave", "other", "none"])

@@ -1,0 +1,135 @@
+"""Take some styles out of a bank, or put the styles of several banks with one body together.
+
+A style of a bank is one row in each of its matrices of norm scales and shifts (Dumoulin et al. 2017), which the weights
+in `style` mix; the body is all the rest. Banks that were trained with a frozen body differ by their rows alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from stylecam.models.card import card_entries, read_cards
+from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, Model
+from stylecam.models.onnx import proto, wire
+from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, FloatArray, Node
+from stylecam.models.tier import TIER_KEY
+
+_STYLE = "style"
+_BODY_KEYS = (TIER_KEY, ALIGNMENT_KEY, DEVIATIONS_KEY)
+"""The metadata that belongs to the body."""
+_MAX_STEM = 100
+
+
+@dataclass(frozen=True)
+class StyleRows:
+    """The rows of a bank's styles, apart from its body.
+
+    Attributes:
+        model: the bank.
+        body: a digest of everything but the rows; banks with the same one can be put together.
+        rows: name to matrix, with one row for each style.
+    """
+
+    model: Model
+    body: str
+    rows: dict[str, FloatArray] = field(repr=False)
+
+    @classmethod
+    def read(cls, model: Model) -> StyleRows | None:
+        """Return the rows of `model`, or None where it is no bank, or one whose styles are no rows."""
+        if not model.has_style_input:
+            return None
+        parts = list(proto.graph_fields(model.data))
+        nodes = [Node.parse(part.data) for part in parts if part.number == GRAPH_NODE]
+        users = [node for node in nodes if _STYLE in node.inputs]
+        if not all(node.op_type == "MatMul" and node.inputs[0] == _STYLE for node in users):
+            return None
+        names = {node.inputs[1] for node in users}
+        if any(name in names for node in nodes if node not in users for name in node.inputs):
+            return None
+        rows: dict[str, FloatArray] = {}
+        body = hashlib.sha256(repr([model.metadata.get(key) for key in _BODY_KEYS]).encode())
+        for part in parts:
+            if part.number == GRAPH_NODE:
+                body.update(part.data)
+            elif part.number == GRAPH_INITIALIZER:
+                name, _ = proto.read_tensor_header(part.data)
+                if name not in names:
+                    body.update(part.data)
+                    continue
+                values = proto.read_float_tensor(part.data)
+                if values is None or values.ndim != 2 or len(values) != model.style_count:
+                    return None
+                rows[name] = values
+        return cls(model, body.hexdigest(), rows) if names and rows.keys() == names else None
+
+    def row(self, index: int) -> bytes:
+        """Return the values of the style `index`, to compare them."""
+        return b"".join(self.rows[name][index].tobytes() for name in sorted(self.rows))
+
+
+def bank_of_rows(path: Path, styles: Sequence[tuple[StyleRows, int]]) -> Model:
+    """Return a bank of these styles, each given by its bank and its index there, as the content of the file `path`.
+
+    The banks must have one body. Each style keeps its card and its licence; all other metadata is that of the first
+    bank. No two of the styles may have one name, unless nobody reads the cards.
+
+    Raises:
+        ModelFormatError: the metadata of a bank is invalid.
+    """
+    first = styles[0][0]
+    rows = {name: np.stack([bank.rows[name][index] for bank, index in styles]) for name in first.rows}
+    pieces: list[bytes | memoryview] = []
+    view = memoryview(first.model.data)
+    for top in wire.fields(view):
+        if top.number != proto.MODEL_GRAPH:
+            pieces.append(view[top.start : top.end])
+            continue
+        graph: list[bytes | memoryview] = []
+        for part in top.fields():
+            encoded: bytes | memoryview = view[part.start : part.end]
+            if part.number == GRAPH_INPUT and proto.value_info_name(part) == _STYLE:
+                encoded = wire.encode(GRAPH_INPUT, proto.encode_value_info(_STYLE, (1, len(styles))))
+            elif part.number == GRAPH_INITIALIZER:
+                name, _ = proto.read_tensor_header(part.data)
+                if name in rows:
+                    encoded = wire.encode(GRAPH_INITIALIZER, proto.encode_tensor(name, rows[name]))
+            graph.append(encoded)
+        pieces.append(wire.encode(proto.MODEL_GRAPH, b"".join(graph)))
+    entries = [
+        {"licence": read_cards(bank.model)[index].licence, **card_entries(bank.model)[index]} for bank, index in styles
+    ]
+    metadata = {**first.model.metadata, "styles": json.dumps(entries, ensure_ascii=False)}
+    return Model.parse(path, proto.replace_metadata(b"".join(pieces), metadata))
+
+
+def join_banks(models: Iterable[Model]) -> list[tuple[Model, dict[str, int]]]:
+    """Return a bank of all styles of each body that several of `models` share, to blend styles across files.
+
+    Returns:
+        The bank, and for the stem of each of its files the index of the file's first style.
+
+    Raises:
+        ModelFormatError: the metadata of a bank is invalid.
+    """
+    bodies: dict[str, list[StyleRows]] = {}
+    for model in models:
+        bank = StyleRows.read(model)
+        if bank is not None:
+            bodies.setdefault(bank.body, []).append(bank)
+    joined = []
+    for banks in bodies.values():
+        if len(banks) > 1:
+            stems = [bank.model.path.stem for bank in banks]
+            starts = accumulate((bank.model.style_count for bank in banks), initial=0)
+            styles = [(bank, index) for bank in banks for index in range(bank.model.style_count)]
+            path = banks[0].model.path.with_stem("+".join(stems)[:_MAX_STEM])
+            joined.append((bank_of_rows(path, styles), dict(zip(stems, starts, strict=False))))
+    return joined

@@ -1,0 +1,88 @@
+"""Tests of taking styles out of banks and of putting banks with one body together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+
+from stylecam.engines.factory import make_engine
+from stylecam.models.card import read_cards
+from stylecam.models.catalog import shipped_models
+from stylecam.models.model import Model
+from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows, join_banks
+from tests.models.networks import IMAGE_INPUT, bank_of, bank_with_rows, network, write_network
+
+
+def rows(model: Model) -> StyleRows:
+    found = StyleRows.read(model)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def gallery() -> StyleRows:
+    return rows(Model.read(shipped_models() / "gallery.onnx"))
+
+
+@pytest.mark.parametrize("engine", ["opencv", "onnxruntime"])
+def test_a_style_paints_the_same_in_whatever_bank_it_is(engine: str, gallery: StyleRows) -> None:
+    pytest.importorskip("cv2" if engine == "opencv" else engine)
+    image = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
+    runner = make_engine(engine, "cpu")
+    expected = runner.session(gallery.model, 96, 64).stylize(image, gallery.model.one_hot(3))
+    alone = bank_of_rows(Path("alone.onnx"), [(gallery, 3)])
+    pair = bank_of_rows(Path("pair.onnx"), [(gallery, 5), (gallery, 3)])
+    for bank in (alone, pair):
+        painted = runner.session(bank, 96, 64).stylize(image, bank.one_hot(bank.style_count - 1))
+        assert np.array_equal(painted, expected)
+
+
+def test_a_style_keeps_its_card_and_licence(tmp_path: Path) -> None:
+    one = rows(Model.read(bank_with_rows(tmp_path / "one.onnx", {"wave": 1, "kiss": 2}, licence="CC0-1.0")))
+    two = rows(Model.read(bank_with_rows(tmp_path / "two.onnx", {"own": 3}, licence="MIT")))
+    assert one.body == two.body
+    cards = read_cards(bank_of_rows(tmp_path / "both.onnx", [(two, 0), (one, 1)]))
+    assert [(card.full_name, card.title, card.licence) for card in cards] == [
+        ("both/own", "Own", "MIT"), ("both/kiss", "Kiss", "CC0-1.0"),
+    ]  # fmt: skip
+
+
+def test_banks_of_one_body_are_joined_and_others_are_left_out(tmp_path: Path) -> None:
+    made = {"a": {"wave": 1.0}, "b": {"kiss": 2.0, "own": 3.0}}
+    models = [Model.read(bank_with_rows(tmp_path / f"{stem}.onnx", scales)) for stem, scales in made.items()]
+    models.append(Model.read(bank_with_rows(tmp_path / "c.onnx", {"other": 4}, body=2)))
+    models.append(Model.read(network(tmp_path / "plain.onnx")))
+    ((bank, starts),) = join_banks(models)
+    assert (bank.path.stem, starts) == ("a+b", {"a": 0, "b": 1})
+    assert rows(bank).rows["norm.g"].tolist() == [[1], [2], [3]]
+
+
+def test_what_belongs_to_the_body_tells_banks_apart(tmp_path: Path) -> None:
+    path = bank_with_rows(tmp_path / "a.onnx", {"wave": 1})
+    model = Model.read(path)
+    rich = Model.parse(path, model.with_metadata({**model.metadata, "tier": "rich"}))
+    assert rows(model).body != rows(rich).body
+    assert join_banks([model, rich]) == []
+
+
+def _mixed_otherwise(path: Path) -> Path:
+    matrix = numpy_helper.from_array(np.ones((2, 1), np.float32), "norm.g")
+    nodes = [
+        helper.make_node("Softmax", ["style"], ["sharp"]),
+        helper.make_node("MatMul", ["sharp", "norm.g"], ["mixed"]),
+        helper.make_node("Mul", ["image", "mixed"], ["styled"]),
+    ]
+    metadata = {"styles": json.dumps([{"name": "a"}, {"name": "b"}])}
+    return write_network(path, nodes, [matrix], {**IMAGE_INPUT, "style": (1, 2)}, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    "make", [network, lambda path: bank_of(path, ["a", "b"]), _mixed_otherwise], ids=["one style", "unused", "softmax"]
+)
+def test_a_network_whose_styles_are_no_rows_has_none(make: object, tmp_path: Path) -> None:
+    assert callable(make)
+    assert StyleRows.read(Model.read(make(tmp_path / "it.onnx"))) is None

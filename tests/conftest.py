@@ -16,6 +16,9 @@ from stylecam.models.model import Model
 from stylecam.utils import paths, runtime_folder
 from stylecam.utils.clock import ManualClock
 
+# The language of messages follows the environment, also that of the programs that tests start.
+os.environ["LC_ALL"] = "C.UTF-8"
+
 # No deadline: a busy machine is not a failure. Neither is a fresh clone, where the first generated text takes a second
 # because Hypothesis builds its table of characters.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])

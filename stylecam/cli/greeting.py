@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from stylecam.cli.language import say
 from stylecam.control.actions import ACTIONS
 from stylecam.control.keyboard.bindings import Bindings
 from stylecam.models.catalog import Catalog
@@ -21,31 +22,33 @@ def first_lines(session: Session, is_service: bool = False) -> Iterator[str]:
     """
     server, report = session.server, session.report()
     if server is None:
-        yield "There is no page (--no-server)."
+        yield say("There is no page (--no-server).")
     elif is_service:
-        yield f"Page: {server.url} (`stylecam obs` prints links with the token)"
+        yield say("Page: {address} (`stylecam obs` prints links with the token)", address=server.url)
     else:
-        yield f"Page: {server.link} (whoever has this link can watch and control)"
+        yield say("Page: {link} (whoever has this link can watch and control)", link=server.link)
     yield visibility(report.outputs, report.missing_camera)
     if not is_service:
-        yield "? for keys" if session.keyboard.reads_terminal else "stylecam ctl --help for keys of your desktop"
+        here, elsewhere = say("? for keys"), say("stylecam ctl --help for keys of your desktop")
+        yield here if session.keyboard.reads_terminal else elsewhere
 
 
 def visibility(outputs: Iterable[OutputStatus], missing: MissingCamera | None) -> str:
     """Return what sees the picture, in one line, or what to do so that anything does."""
     if missing is not None:
-        return f"No program can see you yet: {missing.command or missing.fix}"
+        return say("No program can see you yet: {fix}", fix=missing.command or missing.fix)
     parts = [words for output in outputs if (words := _visible(output))]
-    return "; ".join(parts) or "No program can see you: --output virtual shows you to Zoom and others"
+    return "; ".join(parts) or say("No program can see you: --output virtual shows you to Zoom and others")
 
 
 def _visible(output: OutputStatus) -> str:
+    file = output.name.removeprefix("file ").removeprefix("recording ")
     return {
-        "virtual": f"Zoom and others see the camera {output.label!r}",
-        "pipewire": f"browsers and OBS see the camera {output.label!r} through PipeWire",
-        "stream": f"streaming to {output.name}",
-        "file": f"recording to {output.name.removeprefix('file ').removeprefix('recording ')}",
-        "window": "shown in a window",
+        "virtual": say("Zoom and others see the camera {label!r}", label=output.label),
+        "pipewire": say("browsers and OBS see the camera {label!r} through PipeWire", label=output.label),
+        "stream": say("streaming to {address}", address=output.name),
+        "file": say("recording to {file}", file=file),
+        "window": say("shown in a window"),
     }.get(output.kind, "")
 
 
@@ -54,25 +57,28 @@ def details(session: Session, catalog: Catalog) -> Iterator[str]:
     report = session.report()
     source, engine = report.source, report.engine
     delivered = f", {source['size'][0]}x{source['size'][1]} {source['format']}" if "size" in source else ""
-    yield f"camera: {source['name']}{delivered}"
-    reason = f", {engine.reason}" if engine.reason else ""
-    yield f"engine: {engine.version} on {engine.device}, {report.threads} threads{reason}"
+    yield say("camera: {camera}", camera=f"{source['name']}{delivered}")
+    yield say(
+        "engine: {engine} on {device}, threads: {threads}",
+        engine=engine.version, device=engine.device, threads=report.threads,
+    ) + (f", {say(engine.reason)}" if engine.reason else "")  # fmt: skip
     if report.tier_reason is not None:
-        yield f"tier: {report.tier_reason}"
+        yield say("tier: {reason}", reason=report.tier_reason)
     for output in report.outputs:
-        yield f"output: {output.name}"
+        yield say("output: {name}", name=output.name)
     names = [f"{number} {card.name}" for number, card in enumerate(catalog.cards[:9], 1)]
-    yield f"styles: {', '.join(names)}"
-    keys = [f"{action.key} {action.help}" for action in ACTIONS.values() if action.key]
-    yield f"keys here: {', '.join(keys)}, 1-9 style"
+    yield say("styles: {names}", names=", ".join(names))
+    keys = [f"{action.key} {say(action.help)}" for action in ACTIONS.values() if action.key]
+    yield say("keys here: {keys}, 1-9 style", keys=", ".join(keys))
     if session.keyboard.hotkeys:
-        yield "hotkeys everywhere: " + ", ".join(_hotkeys(session.keyboard.hotkeys))
+        yield say("hotkeys everywhere: {keys}", keys=", ".join(_hotkeys(session.keyboard.hotkeys)))
 
 
 def _hotkeys(bindings: Bindings) -> Iterator[str]:
     for combination, command in bindings.items():
         if command.action != "select":
-            yield f"{combination} {ACTIONS[command.action].help}"
+            yield f"{combination} {say(ACTIONS[command.action].help)}"
     selecting = [combination for combination, command in bindings.items() if command.action == "select"]
     if selecting:
-        yield f"{selecting[0]} to {selecting[-1].key} style" if len(selecting) > 1 else f"{selecting[0]} style"
+        last = f" … {selecting[-1].key}" if len(selecting) > 1 else ""
+        yield f"{selecting[0]}{last} {say('style by its number or name')}"

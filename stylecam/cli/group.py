@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from stylecam.cli import streams
+from stylecam.cli import language, streams
 from stylecam.cli.suggestions import SuggestingGroup, guess_command, no_such_option
 from stylecam.errors import StylecamError
 from stylecam.utils.version import __version__
@@ -118,6 +118,7 @@ def group() -> None:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run `arguments` and return the exit status. An error is one line on standard error."""
+    language.speak("en")  # until a command that has been translated begins
     if "_STYLECAM_COMPLETE" in os.environ:
         from stylecam.cli import completion
 
@@ -140,7 +141,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 def _print_error(message: str, context: click.Context | None = None) -> int:
     from stylecam.utils.text import printable
 
-    line = printable(" ".join(message.split()), 4000)
+    line = printable(" ".join(language.say(message).split()), 4000)
     hint = f" Try: {context.command_path} --help" if context is not None else ""
     streams.print_error(f"stylecam: {line}{hint}")
     return 2

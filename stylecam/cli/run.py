@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
+from stylecam.cli import language
 from stylecam.cli import shared_options as shared
 from stylecam.cli.declared import flags_of
+from stylecam.cli.language import say
 from stylecam.cli.options import (
     ConfiguredCommand,
     check_variables,
@@ -35,6 +37,7 @@ from stylecam.errors import SinkError, SourceError, StylecamError, TokenFileErro
 from stylecam.live.settings import Settings
 from stylecam.system.service.notify import Notifier
 from stylecam.utils import paths, runtime_folder
+from stylecam.utils.message import Message
 from stylecam.utils.options import CONTROL, option
 from stylecam.utils.text import printable
 
@@ -103,6 +106,7 @@ def command(context: click.Context, /, **printing: Any) -> int:
     from stylecam.cli.status import stages_table, summary
     from stylecam.cli.terminal_log import TerminalConsole, terminal_log
 
+    language.speak(context.params["language"])
     verbose = printing["verbose"]
     manager = Notifier.from_environment(os.environ, os.getpid())
     try:
@@ -116,14 +120,17 @@ def command(context: click.Context, /, **printing: Any) -> int:
     except (SourceError, SinkError) as error:
         if not manager.connected:
             raise
-        print_error(f"stylecam: {printable(str(error), 4000)}")
+        print_error(f"stylecam: {printable(say(str(error)), 4000)}")
         return 1  # and not 2: what is not there may come, so the manager shall try again
     except StylecamError:
         raise
     except Exception as error:  # noqa: BLE001 - the last stop: everything is closed, now say it in one line
         if verbose:
             print_error(traceback.format_exc())
-        print_error(f"stylecam: stopped by an unexpected {type(error).__name__}: {error} (-v shows where)")
+        kind = type(error).__name__
+        print_error(
+            "stylecam: " + say("stopped by an unexpected {kind}: {error} (-v shows where)", kind=kind, error=error)
+        )
         return 1
     if printing["as_json"]:
         shared.print_json(final.to_json())
@@ -140,7 +147,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
 
     catalog = Catalog.installed()
     for problem in catalog.problems:
-        logger.warning("skipped: %s", problem)
+        logger.warning(Message("skipped: {problem}", problem=problem))
     config_of(context).check_styles(catalog.parse)
     check_variables(context)
 
@@ -176,7 +183,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     def tick(report: SessionReport) -> None:
         status.show(report)
         signals.report()
-        manager.set_status(report.pipeline.waiting_for or f"painting {report.state['style']}")
+        manager.set_status(report.pipeline.waiting_for or say("painting {style}", style=report.state["style"]))
         manager.feed_watchdog(report.pipeline.beats, report.seconds)
 
     signals.install()
@@ -198,7 +205,7 @@ def _runtime_folder() -> Path | None:
     try:
         return runtime_folder.make_runtime_folder()
     except OSError as error:
-        logger.warning("there is no private folder for the files of a running stylecam: %s", error)
+        logger.warning(Message("there is no private folder for the files of a running stylecam: {error}", error=error))
         return None
 
 
@@ -216,5 +223,5 @@ def _findable(session: Session, settings: Settings) -> Iterator[None]:
             closing.enter_context(instances.registered(found))
         except OSError as error:
             if not address[-1]:  # the socket is found without its file
-                logger.warning("stylecam ctl will not find this stylecam: %s", error)
+                logger.warning(Message("stylecam ctl will not find this stylecam: {error}", error=error))
         yield

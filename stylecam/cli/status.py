@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Column, Table
 from rich.text import Text
 
+from stylecam.cli.language import say
 from stylecam.cli.terminal_log import TerminalWriter
 from stylecam.utils.text import printable
 
@@ -45,12 +46,13 @@ def stages_table(report: SessionReport) -> Table:
 def summary(report: SessionReport) -> str:
     """Return the run in one line."""
     frames = report.pipeline.frames
-    return (
-        f"{report.seconds:.0f} s: published {frames.published_fps:.1f} and painted {frames.styled_fps:.1f} "
-        f"frames a second, latency p50 {_ms(frames.latency_ms.p50)} p95 {_ms(frames.latency_ms.p95)}, "
-        f"longest gap {_ms(frames.gap_ms.max)}, "
-        f"{frames.repeats} repeats, {frames.drops} drops, {frames.faults.total} faults"
-    )
+    return say(
+        "{seconds:.0f} s: published {published:.1f} and painted {painted:.1f} frames a second, "
+        "latency p50 {p50} p95 {p95}, longest gap {gap}, {repeats} repeats, {drops} drops, {faults} faults",
+        seconds=report.seconds, published=frames.published_fps, painted=frames.styled_fps,
+        p50=_ms(frames.latency_ms.p50), p95=_ms(frames.latency_ms.p95), gap=_ms(frames.gap_ms.max),
+        repeats=frames.repeats, drops=frames.drops, faults=frames.faults.total,
+    )  # fmt: skip
 
 
 def status_line(report: SessionReport, verbose: bool = False) -> Text:
@@ -58,38 +60,40 @@ def status_line(report: SessionReport, verbose: bool = False) -> Text:
     pipeline, state = report.pipeline, report.state
     frames, recent = pipeline.frames, pipeline.frames.recent
     latency = recent.latency_ms
-    rung = "×".join(map(str, pipeline.rung.size)) if pipeline.rung is not None else "camera picture"
+    rung = "×".join(map(str, pipeline.rung.size)) if pipeline.rung is not None else say("camera picture")
     text = Text(no_wrap=True, overflow="ellipsis")
     if state["recording"]:
         text.append(" ● REC ", "bold red")
     if state["panic"]:
-        text.append(" PANIC ", "bold white on red")
+        text.append(f" {say('PANIC')} ", "bold white on red")
     if state["resting"]:
-        text.append(" CAMERA OFF ", "bold black on yellow")
-    text.append(
-        f" {'❚❚ ' if state['frozen'] else ''}{'bypass' if state['bypass'] else state['style']} ", "bold reverse"
-    )
+        text.append(f" {say('CAMERA OFF')} ", "bold black on yellow")
+    shown = say("plain camera") if state["bypass"] else state["style"]
+    text.append(f" {'❚❚ ' if state['frozen'] else ''}{shown} ", "bold reverse")
     if state["strength"] < 1:
         text.append(f" {state['strength']:.0%}")
     if state["cycle_s"] is not None:
-        text.append(f"  changes every {state['cycle_s']:g} s", "bold")
+        text.append("  " + say("changes every {seconds:g} s", seconds=state["cycle_s"]), "bold")
     if pipeline.painting_trouble:
-        text.append(f"  {pipeline.painting_trouble}", "bold red")
+        text.append(f"  {say(pipeline.painting_trouble)}", "bold red")
     if state["resting"]:
         return text
     if pipeline.waiting_for:
-        text.append(f"  {pipeline.waiting_for}: the camera is off", "bold yellow")
+        text.append("  " + say("{reason}: the camera is off", reason=pipeline.waiting_for), "bold yellow")
         return text
     slow = recent.published_fps < 0.95 * report.fps and frames.published > report.fps
     text.append(f"  {recent.published_fps:.1f} fps", "bold red" if slow else "bold green")
-    text.append(f"  painted {recent.styled_fps:.1f}  at {rung}  latency {_ms(latency.p50)}/{_ms(latency.p95)}")
+    text.append("  " + say("painted {fps:.1f}", fps=recent.styled_fps) + "  " + say("at {size}", size=rung))
+    text.append("  " + say("latency {latency}", latency=f"{_ms(latency.p50)}/{_ms(latency.p95)}"))
     if pipeline.viewers:
-        text.append(f"  seen by {', '.join(map(printable, pipeline.viewers))}", "bold")
+        names = ", ".join(printable(say(name)) for name in pipeline.viewers)
+        text.append("  " + say("seen by {names}", names=names), "bold")
     engine = report.engine
     tier = f" {state['tier']}" if verbose and state["tier"] else ""
-    text.append(f"  repeats {frames.repeats}  drops {frames.drops}  {engine.name} {engine.device}{tier}", "dim")
+    counts = say("repeats {repeats}  drops {drops}", repeats=frames.repeats, drops=frames.drops)
+    text.append(f"  {counts}  {engine.name} {engine.device}{tier}", "dim")
     if pipeline.source_trouble:
-        text.append("  camera lost", "bold red")
+        text.append("  " + say("camera lost"), "bold red")
     if verbose and pipeline.governor is not None:
         text.append(f"  [{pipeline.governor.reason}]", "dim")
     return text

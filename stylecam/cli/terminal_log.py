@@ -13,7 +13,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from stylecam.cli import language
 from stylecam.cli.streams import PatientStream
+from stylecam.utils.message import message_of
 from stylecam.utils.redact import redact
 
 CAPACITY = 500
@@ -131,7 +133,7 @@ class TerminalHandler(logging.Handler):
         """See `logging.Handler.emit`."""
         if getattr(record, "is_detail", False) and not self._verbose:
             return
-        text = self.format(record) if self._verbose else record.getMessage()
+        text = self.format(record) if self._verbose else language.say(message_of(record))
         self._writer.write(Text(text if self._show_links and getattr(record, "is_link", False) else redact(text)))
 
 

@@ -16,6 +16,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
 from stylecam.stylize.look import Look, Preset
 from stylecam.utils.files import check_file_name
+from stylecam.utils.message import Message
 from stylecam.utils.options import Option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
@@ -74,7 +75,7 @@ class Action:
         """Return the action as a JSON object, as the API shows it."""
         return {
             "name": self.name,
-            "help": self.help,
+            "help": Message(self.help),
             "parameters": [asdict(parameter) for parameter in self.parameters],
             "hotkey": self.hotkey,
             "key": self.key,

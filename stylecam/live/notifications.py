@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from stylecam.control.commands import CommandResult
-from stylecam.utils.redact import redact
+from stylecam.utils.message import Message, message_of
 
 if TYPE_CHECKING:
     from stylecam.control.http.server import Server
@@ -45,7 +45,7 @@ class Notifications:
             if name not in self._troubles:
                 logger.warning("%s", trouble)
         for name in self._troubles.keys() - troubles.keys():
-            logger.info("%s is back", name)
+            logger.info(Message("{name} is back", name=name))
         self._troubles = dict(troubles)
         self.notice = next(iter(troubles.values()), None)
         return True
@@ -67,7 +67,7 @@ class _PageHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "only_on_terminal", False):
             return
-        self._server.send_notice(redact(record.getMessage()))
+        self._server.send_notice(message_of(record))
 
 
 @contextlib.contextmanager

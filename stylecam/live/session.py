@@ -365,6 +365,7 @@ class Session:
             lambda: {} if self._parts is None else self.report().to_json(),  # before everything is open, too
             self._keyboard.names, thumbnails, page.video,
             cameras=lambda: [] if self._parts is None else self._parts.camera_switcher.choices(),
+            language=self._settings.language,
         )  # fmt: skip
         path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
         return open_page(self._settings, context, page, self._devices, self._closing, path)

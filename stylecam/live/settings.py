@@ -15,6 +15,7 @@ from stylecam.media.frame import Size
 from stylecam.models.tier import check_tier
 from stylecam.stylize.look import LookSettings, Preset
 from stylecam.utils.files import check_writable
+from stylecam.utils.languages import LANGUAGES, check_language
 from stylecam.utils.options import CAMERA, CONTROL, LOOK, OTHER, OUTPUT, PERFORMANCE, check_options, option
 
 
@@ -117,6 +118,12 @@ class Settings(LookSettings, EngineSettings):
         "links stay good; stylecam token --new makes another.",
         group=CONTROL, place=("server", "token"), secret=True, example="something-long-that-nobody-guesses",
     )  # fmt: skip
+    language: str | None = option(
+        None,
+        help=f"Language of the page and of messages: {', '.join(LANGUAGES)}. "
+        "Without: what the browser asks for, and that of the terminal.",
+        group=CONTROL, metavar="CODE", example="de",
+    )  # fmt: skip
     panic_picture: Path | None = option(
         None,
         help="Picture that others see after the key x or Ctrl+Alt+X. Without: a card.",
@@ -146,6 +153,8 @@ class Settings(LookSettings, EngineSettings):
             Address.parse(self.listen)
         if self.token is not None:
             check_token(self.token)
+        if self.language is not None:
+            check_language(self.language)
         if self.obs is not None:
             ObsAddress.parse(self.obs)
         if self.stats is not None:

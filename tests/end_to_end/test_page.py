@@ -75,7 +75,7 @@ def test_the_page_says_when_stylecam_is_gone_and_comes_back_with_it(moving: Visi
     wait_for("the words", lambda: "reconnecting" in moving.text("veil"))
     moving.host.start()
     wait_for("the words to go", lambda: moving.text("veil") == "")
-    wait_for("the state of the new run", lambda: moving.text("strength-said") == "100 %")
+    wait_for("the state of the new run", lambda: moving.text("strength-said") == "100%")
     moving.wait_until_it_moves()
 
 
@@ -168,7 +168,7 @@ def test_a_server_on_another_port_gets_nothing_that_opens_ours(visit: Visit) -> 
 def test_a_lost_connection_is_made_again_before_anybody_worries(visit: Visit) -> None:
     visit.drop_connection()
     visit.host.do("strength", value=0.4)
-    wait_for("the news", lambda: visit.text("strength-said") == "40 %")
+    wait_for("the news", lambda: visit.text("strength-said") == "40%")
     assert visit.text("veil") == ""
 
 
@@ -257,7 +257,7 @@ def test_the_sliders_do_what_they_say_and_follow_others(visit: Visit) -> None:
     wait_for("less calm", lambda: visit.host.state()["steadiness"] == 0.45)
     visit.host.do("strength", value=0.65)
     wait_for("the slider to follow", lambda: visit.page.input_value("#strength") == "65")
-    assert visit.text("strength-said") == "65 %"
+    assert visit.text("strength-said") == "65%"
 
 
 def test_a_slider_in_the_hand_does_not_jump(visit: Visit) -> None:

@@ -12,7 +12,7 @@ export const locked = () => !token;
 
 // Fetch a path of this server with the token.
 export function request(path, options = {}) {
-  return fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, Authorization: `Bearer ${token}` } });
+  return fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, "Accept-Language": document.documentElement.lang, Authorization: `Bearer ${token}` } });
 }
 
 // A browser cannot add headers to a WebSocket, except for the names of protocols.

@@ -1,6 +1,7 @@
 // The gallery: the camera picture in each style. A thumbnail is fetched only while its tile is visible.
 
 import { request } from "./access.js";
+import { percent, say } from "./words.js";
 
 const REFRESH_MS = 6000;
 const RETRY_MS = 1500;
@@ -9,7 +10,11 @@ const HOLD_MS = 450;
 const QUICK_MS = 60;
 const SETTLE_MS = 500; // older states do not undo a choice that was just made
 
-const SLOTS = [["mix-a", "first"], ["mix-b", "second"]];
+// Each slot's element, its label, and what to do while it is empty or holds a painting.
+const SLOTS = [
+  ["mix-a", title => say("The first painting: {title}", { title }), say("Choose the first painting"), say("Choose another first painting")],
+  ["mix-b", title => say("The second painting: {title}", { title }), say("Choose the second painting"), say("Choose another second painting")],
+];
 
 const at = id => document.getElementById(id);
 
@@ -38,7 +43,7 @@ export class Gallery {
     this.#sight.disconnect();
     this.#tiles.clear();
     this.#list.replaceChildren(...styles.map(style => this.#hang(style)));
-    at("gallery-title").textContent = styles.length ? `You in ${styles.length} styles` : "There are no styles";
+    at("gallery-title").textContent = styles.length ? say("You in {number} styles", { number: styles.length }) : say("There are no styles");
     if (this.#state) this.mark(this.#state);
   }
 
@@ -66,7 +71,7 @@ export class Gallery {
     for (const [name, tile] of this.#tiles) {
       const on = name in weights && !state.bypass, was = tile.button.getAttribute("aria-pressed") === "true";
       tile.button.setAttribute("aria-pressed", on);
-      const share = names.length > 1 && on ? `${Math.round(weights[name] * 100)} %` : "";
+      const share = names.length > 1 && on ? percent(weights[name]) : "";
       if (tile.share.textContent !== share) tile.share.textContent = share;
       if (on && (!current || weights[name] > weights[current])) current = name;
       if (on && !was) this.#reveal(tile.button);
@@ -94,21 +99,21 @@ export class Gallery {
     const [a, b] = this.#pair, two = Boolean(a && b);
     at("mixer").hidden = !this.#blending;
     at("share").disabled = !two;
-    const titles = this.#pair.map(name => (name ? this.style(name)?.title || name : "choose …"));
-    SLOTS.forEach(([id, which], slot) => {
+    const titles = this.#pair.map(name => (name ? this.style(name)?.title || name : say("choose …")));
+    SLOTS.forEach(([id, label], slot) => {
       const button = at(id);
       if (button.textContent !== titles[slot]) button.textContent = titles[slot];
-      button.setAttribute("aria-label", `The ${which} painting: ${titles[slot]}`);
+      button.setAttribute("aria-label", label(titles[slot]));
       button.setAttribute("aria-pressed", slot === this.#slot);
       button.classList.toggle("empty", !this.#pair[slot]);
     });
-    const hint = `Choose ${this.#pair[this.#slot] ? "another" : "the"} ${SLOTS[this.#slot][1]} painting`;
+    const hint = SLOTS[this.#slot][this.#pair[this.#slot] ? 3 : 2];
     if (at("mix-hint").textContent !== hint) at("mix-hint").textContent = hint;
     if (two && !at("share").matches(":active") && performance.now() - this.#sent > SETTLE_MS) {
       at("share").value = Math.round(100 * (weights[b] ?? 0));
     }
     at("share").style.setProperty("--v", at("share").value + "%");
-    at("share").setAttribute("aria-valuetext", two ? `${100 - at("share").value} % ${titles[0]}, ${at("share").value} % ${titles[1]}` : "");
+    at("share").setAttribute("aria-valuetext", two ? `${percent(1 - this.#share())} ${titles[0]}, ${percent(this.#share())} ${titles[1]}` : "");
   }
 
   #share() { return at("share").value / 100; }

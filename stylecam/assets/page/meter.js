@@ -1,12 +1,13 @@
 // Charts of rate, latency and processing size over the last forty seconds, with a text for screen readers.
 
+import { decimal, percent, say } from "./words.js";
+
 const KEPT = 160; // forty seconds of four samples a second
 const SPEAK_MS = 5000;
 
 const at = id => document.getElementById(id);
-const number = (value, digits = 0) => Number.isFinite(value) ? value.toFixed(digits) : "–";
-
-const with_unit = (value, unit) => Number.isFinite(value) ? `${number(value)} ${unit}` : "–";
+const number = (value, digits = 0) => Number.isFinite(value) ? decimal(value, digits) : "–";
+const milliseconds = value => Number.isFinite(value) ? say("{number} ms", { number: number(value) }) : "–";
 
 // 768x432 as 768 × 432, without a line break.
 export const sized = rung => rung.replace("x", "\u00a0×\u00a0");
@@ -22,18 +23,21 @@ export class Meter {
       fps: stats.published_fps, painted: stats.painted_fps, latency: stats.latency_p95_ms, rung: Number(rung.split("x")[1]) || 0,
     });
     if (this.#kept.length > KEPT) this.#kept.shift();
-    at("fps").textContent = with_unit(stats.published_fps, "a second");
-    at("latency").textContent = with_unit(stats.latency_p50_ms, "ms");
+    at("fps").textContent = Number.isFinite(stats.published_fps) ? say("{number} a second", { number: number(stats.published_fps) }) : "–";
+    at("latency").textContent = milliseconds(stats.latency_p50_ms);
     at("rung").textContent = sized(rung) || "–";
-    at("latency").title = `worst 5 % ${with_unit(stats.latency_p95_ms, "ms")}`;
-    at("fps").title = `painted ${number(stats.painted_fps, 1)} a second by ${[stats.engine ?? "?", stats.tier && `${stats.tier} network`].filter(Boolean).join(", ")}, ${number(stats.cpu_cores, 1)} cores`;
+    at("latency").title = say("worst {share}: {time}", { share: percent(0.05), time: milliseconds(stats.latency_p95_ms) });
+    at("fps").title = say("painted {number} a second by {engine}, {cores} cores", {
+      number: number(stats.painted_fps, 1), engine: stats.engine ?? "?", cores: number(stats.cpu_cores, 1),
+    });
     if (!document.hidden) this.#draw();
     if (performance.now() - this.#spoke > SPEAK_MS) {
       this.#spoke = performance.now();
-      this.#canvas.setAttribute("aria-label", `The last forty seconds: ${number(stats.published_fps)} pictures a second published, ` +
-        `${number(stats.painted_fps)} painted; ` +
-        (Number.isFinite(stats.latency_p50_ms) ? `delay ${number(stats.latency_p50_ms)} milliseconds, worst five percent ${number(stats.latency_p95_ms)}; ` : "") +
-        `painted at ${rung.replace("x", " by ") || "no size yet"}.`);
+      this.#canvas.setAttribute("aria-label", [
+        say("The last forty seconds: {published} pictures a second published, {painted} painted", { published: number(stats.published_fps), painted: number(stats.painted_fps) }),
+        Number.isFinite(stats.latency_p50_ms) ? say("delay {typical}, worst {share}: {worst}", { typical: milliseconds(stats.latency_p50_ms), share: percent(0.05), worst: milliseconds(stats.latency_p95_ms) }) : "",
+        rung ? say("painted at {size}", { size: sized(rung) }) : "",
+      ].filter(Boolean).join("; ") + ".");
     }
   }
 

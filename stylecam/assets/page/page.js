@@ -7,6 +7,7 @@ import { Meter, sized } from "./meter.js";
 import { Standing } from "./standing.js";
 import { Stream } from "./stream.js";
 import { Wire } from "./wire.js";
+import { percent, say } from "./words.js";
 
 const TOAST_MS = 5000;
 const SLIDE_MS = 60; // between two actions of one slider
@@ -15,13 +16,15 @@ const GRACE_MS = 700; // a shorter gap in the connection is not shown
 const HIDDEN_MS = 5000; // a page hidden for so long stops its stream, so that the camera can be switched off
 
 const SOURCES = {
-  camera: ["webcam", "Webcam"], demo: ["the demo picture", "Demo picture, no camera"], picture: ["a picture file", "Picture file"], video: ["video", "Video"],
+  camera: [say("Neural paint on webcam"), say("Neural brush, your own colours, on webcam"), say("Webcam")],
+  demo: [say("Neural paint on the demo picture"), say("Neural brush, your own colours, on the demo picture"), say("Demo picture, no camera")],
+  picture: [say("Neural paint on a picture file"), say("Neural brush, your own colours, on a picture file"), say("Picture file")],
+  video: [say("Neural paint on video"), say("Neural brush, your own colours, on video"), say("Video")],
 };
-const PUBLISHING = { painted: "Painted", raw: "Camera as it is", covered: "Covered" };
+const PUBLISHING = { painted: say("Painted"), raw: say("Camera as it is"), covered: say("Covered") };
 
 const at = id => document.getElementById(id);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-const percent = value => `${Math.round(value * 100)} %`;
 
 const wire = new Wire();
 const light = new Light(at("glow"));
@@ -49,9 +52,9 @@ function show() {
   if (!state) return;
   for (const button of all("[data-flag]")) button.setAttribute("aria-pressed", Boolean(state[button.dataset.flag]));
   for (const slider of sliders) slider.follow(state[slider.name]);
-  follow(at("cycle"), state.cycle_s ?? 0, seconds => `every ${seconds} s`);
+  follow(at("cycle"), state.cycle_s ?? 0, seconds => say("every {seconds} s", { seconds }));
   follow(at("scale"), state.scale ?? "auto", percent);
-  set_text("tier", state.tier ? `(${state.tier} network)` : "");
+  set_text("tier", { lean: say("(lean network)"), rich: say("(rich network)") }[state.tier] ?? "");
   show_presets(state.presets ?? []);
   gallery.mark(state);
   standing.follow(state);
@@ -59,7 +62,7 @@ function show() {
   set_text("title", title);
   set_text("artist", artist);
   show_medium();
-  set_text("notice", [state.panic && "Others see a still picture", state.notice].filter(Boolean).join(". "));
+  set_text("notice", [state.panic && say("Others see a still picture"), state.notice].filter(Boolean).join(". "));
   show_publishing(state.publishing);
   at("recording").hidden = !state.recording;
   at("recording").title = state.recording ?? "";
@@ -68,14 +71,14 @@ function show() {
   document.body.classList.toggle("as-mirror", as_mirror !== state.mirror);
   document.body.classList.toggle("words-on-picture", Boolean(state.panic || state.resting || state.notice));
   document.body.classList.toggle("panic", state.panic);
-  at("picture").setAttribute("aria-label", `The live picture: ${title}${artist ? `, ${artist}` : ""}`);
-  document.title = `${state.panic ? "still picture" : state.resting ? "camera off" : title} · stylecam`;
+  at("picture").setAttribute("aria-label", say("The live picture: {title}", { title: [title, artist].filter(Boolean).join(", ") }));
+  document.title = `${state.panic ? say("Still picture") : state.resting ? say("Camera off") : title} · stylecam`;
 }
 
 function placard() {
-  if (state.resting) return { title: "Camera off", artist: "Nobody sees you" };
+  if (state.resting) return { title: say("Camera off"), artist: say("Nobody sees you") };
   const parts = Object.entries(state.weights ?? {}).sort((a, b) => b[1] - a[1]);
-  if (state.bypass || !parts.length) return { title: "You", artist: "as you are" };
+  if (state.bypass || !parts.length) return { title: say("You"), artist: say("as you are") };
   const cards = parts.map(([name, weight]) => ({ weight, ...(gallery.style(name) ?? { title: name.replaceAll("_", " ") }) }));
   if (cards.length === 1) return { title: cards[0].title, artist: [artist_name(cards[0].artist), cards[0].year].filter(Boolean).join(", ") };
   return {
@@ -90,9 +93,8 @@ const surname = artist => (/unknown/.test(artist) ? "" : artist?.trim().match(/(
 // Medium and size as on a museum label: oil on canvas, 73 × 92 cm.
 function show_medium() {
   const painted = !state.bypass && Object.keys(state.weights ?? {}).length && state.strength > 0 && !state.resting;
-  const paint = state.preserve_color ? "Neural brush, your own colours" : "Neural paint";
-  const [ground, alone] = SOURCES[source] ?? SOURCES.camera;
-  set_text("medium", [painted ? `${paint} on ${ground}` : alone, painted ? sized(rung) : ""].filter(Boolean).join(", "));
+  const [paint, brush, alone] = SOURCES[source] ?? SOURCES.camera;
+  set_text("medium", [painted ? (state.preserve_color ? brush : paint) : alone, painted ? sized(rung) : ""].filter(Boolean).join(", "));
 }
 
 // What others see: the painting, the camera's own picture, or a cover.
@@ -114,7 +116,7 @@ function follow(select, value, words) {
 
 function show_presets(names) {
   at("preset-choice").hidden = !names.length;
-  const labels = ["choose …", ...names];
+  const labels = [say("choose …"), ...names];
   if (all("option", at("preset")).map(option => option.textContent).join("\n") === labels.join("\n")) return;
   at("preset").replaceChildren(...labels.map((name, i) => new Option(name, i ? name : "")));
 }
@@ -161,8 +163,8 @@ class Slider {
 
   #say() {
     this.#input.style.setProperty("--v", this.#input.value + "%");
-    set_text(`${this.name}-said`, `${this.#input.value} %`);
-    this.#input.setAttribute("aria-valuetext", `${this.#input.value} percent`);
+    set_text(`${this.name}-said`, percent(this.#input.value / 100));
+    this.#input.setAttribute("aria-valuetext", percent(this.#input.value / 100));
   }
 }
 
@@ -179,7 +181,7 @@ function arguments_of(action) {
 async function carry_out(action) {
   const answer = await ask(action, arguments_of(action));
   const file = answer?.result?.file;
-  if (file) toast(`${action === "snapshot" ? "Snapshot" : answer.state.recording ? "Recording to" : "Recorded"}: ${file}`);
+  if (file) toast(action === "snapshot" ? say("Snapshot: {file}", { file }) : answer.state.recording ? say("Recording to: {file}", { file }) : say("Recorded: {file}", { file }));
 }
 
 for (const button of all("[data-action]")) button.onclick = () => carry_out(button.dataset.action);
@@ -205,8 +207,8 @@ at("picture").ondblclick = toggle_full;
 /* keys */
 
 const keys = new Map([
-  ["?", { says: "this list", does: () => at("help").showModal() }],
-  ["g", { says: "blend two, on and off", does: () => gallery.blend(!gallery.blending) }],
+  ["?", { says: say("this list"), does: () => at("help").showModal() }],
+  ["g", { says: say("blend two, on and off"), does: () => gallery.blend(!gallery.blending) }],
 ]);
 
 async function learn_keys() {
@@ -215,7 +217,7 @@ async function learn_keys() {
     // No key ends stylecam here, as it may have been meant for another window.
     if (key && name !== "quit" && !keys.has(key)) keys.set(key, { says: help, does: () => carry_out(name) });
   }
-  const lines = [["1…9", "a style by its number"], ...[...keys].map(([key, { says }]) => [key, says])];
+  const lines = [["1…9", say("a style by its number")], ...[...keys].map(([key, { says }]) => [key, says])];
   at("keys").replaceChildren(...lines.map(([key, says]) => {
     const line = document.createElement("div"), term = document.createElement("dt"), what = document.createElement("dd");
     term.append(Object.assign(document.createElement("kbd"), { textContent: key }));
@@ -262,7 +264,7 @@ wire.addEventListener("state", event => {
   const before = state;
   state = event.detail;
   show();
-  if (before?.recording && !state.recording) toast(`The recording has ended: ${before.recording}`);
+  if (before?.recording && !state.recording) toast(say("The recording has ended: {file}", { file: before.recording }));
 });
 wire.addEventListener("stats", event => {
   meter.see(event.detail);
@@ -278,8 +280,8 @@ wire.addEventListener("closed", event => {
   interrupted = true;
   clearTimeout(lost);
   const words = event.detail
-    ? "This page’s link is from an earlier start. Open the link that stylecam printed this time."
-    : "Connection lost, reconnecting …";
+    ? say("This page’s link is from an earlier start. Open the link that stylecam printed this time.")
+    : say("Connection lost, reconnecting …");
   lost = setTimeout(() => { document.body.classList.add("lost"); set_text("veil", words); }, document.body.classList.contains("lost") ? 0 : GRACE_MS);
 });
 
@@ -295,7 +297,7 @@ addEventListener("online", () => wire.hurry());
 
 if (locked()) {
   document.body.classList.add("lost");
-  set_text("veil", "This page opens with the link that stylecam prints when it starts.");
+  set_text("veil", say("This page opens with the link that stylecam prints when it starts."));
 } else {
   stream.start();
   wire.connect();

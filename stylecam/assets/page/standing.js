@@ -2,6 +2,7 @@
 
 import { request } from "./access.js";
 import { sized } from "./meter.js";
+import { say } from "./words.js";
 
 const COPIED_MS = 2000;
 
@@ -12,15 +13,15 @@ const file_name = path => path.split(/[\\/]/).at(-1);
 
 // What each kind of output means for others.
 const SEEN = {
-  virtual: output => `Zoom and others see the camera “${output.label}”`,
-  pipewire: output => `Browsers and OBS see “${output.label}” through PipeWire`,
-  stream: output => `Streaming to ${output.name}`,
-  file: output => `Recording ${file_name(output.name.replace(/^file /, ""))}`,
-  window: () => "Shown in a window of this computer",
+  virtual: ({ label }) => say("Zoom and others see the camera “{label}”", { label }),
+  pipewire: ({ label }) => say("Browsers and OBS see “{label}” through PipeWire", { label }),
+  stream: ({ name }) => say("Streaming to {name}", { name }),
+  file: ({ name }) => say("Recording {file}", { file: file_name(name.replace(/^file /, "")) }),
+  window: () => say("Shown in a window of this computer"),
 };
 
 // Who takes the pictures now; this page is one of them.
-const watching = viewers => viewers.length === 0 ? "" : viewers.join() === "a web page" ? "Only this page is watching" : `Watching now: ${viewers.join(", ")}`;
+const watching = viewers => viewers.length === 0 ? "" : viewers.join() === say("a web page") ? say("Only this page is watching") : say("Watching now: {names}", { names: viewers.join(", ") });
 
 const capital = words => words.slice(0, 1).toUpperCase() + words.slice(1);
 
@@ -43,7 +44,7 @@ export class Standing {
       this.#choices = (await answer.json()).cameras;
     } catch { return; } // the connection is lost; its next opening asks again
     const options = this.#choices.map(({ which, name, kind, problem }) => {
-      const words = kind === "demo" ? "Demo picture, no camera" : name;
+      const words = kind === "demo" ? say("Demo picture, no camera") : name;
       return Object.assign(new Option(problem ? `${words} (${problem.split(";")[0]})` : words, which), { disabled: Boolean(problem) });
     });
     const same = options.map(o => o.value + o.text).join("\n") === [...this.#list.options].map(o => o.value + o.text).join("\n");
@@ -60,13 +61,13 @@ export class Standing {
   }
 
   see(stats) {
-    set_text("format", `${sized(stats.size)} at ${Math.round(stats.fps)} fps`);
+    set_text("format", say("{size} at {fps} fps", { size: sized(stats.size), fps: Math.round(stats.fps) }));
     const outputs = stats.outputs ?? [], missing = stats.missing_camera;
     const broken = outputs.filter(output => output.trouble), seen = outputs.filter(output => !output.trouble && SEEN[output.kind]);
     const ready = seen.map(output => SEEN[output.kind](output));
-    if (!ready.length && !broken.length) ready.push(missing ? "No program can see you yet" : "Only pages with your link see you");
+    if (!ready.length && !broken.length) ready.push(missing ? say("No program can see you yet") : say("Only pages with your link see you"));
     at("standing").dataset.ready = Boolean(seen.length) && !broken.length;
-    if (this.#recording) ready.push(`Recording ${file_name(this.#recording)}`);
+    if (this.#recording) ready.push(say("Recording {file}", { file: file_name(this.#recording) }));
     set_text("visibility", [...ready, ...broken.map(output => output.trouble)].map(words => words.replace(/\.$/, "")).join(". "));
     at("fix").hidden = !missing;
     set_text("fix-before", missing ? capital(missing.fix) + (missing.command ? ":" : "") : "");
@@ -99,7 +100,7 @@ export class Standing {
       getSelection().selectAllChildren(at("command"));
       document.execCommand?.("copy");
     }
-    set_text("copy", "Copied");
-    setTimeout(() => set_text("copy", "Copy"), COPIED_MS);
+    set_text("copy", say("Copied"));
+    setTimeout(() => set_text("copy", say("Copy")), COPIED_MS);
   }
 }

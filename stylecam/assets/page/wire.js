@@ -1,6 +1,7 @@
 // The WebSocket: receives state and statistics, sends actions, and reconnects for as long as the page is open.
 
 import { open_socket, refused, request } from "./access.js";
+import { language, say } from "./words.js";
 
 const RETRY_MS = [250, 500, 1000, 2000];
 const PATIENCE_MS = 3000;
@@ -10,7 +11,7 @@ export class Wire extends EventTarget {
 
   connect() {
     clearTimeout(this.#timer);
-    const socket = this.#socket = open_socket("/api/live");
+    const socket = this.#socket = open_socket(`/api/live?language=${language}`);
     socket.onopen = () => { this.#attempt = 0; this.#tell("open"); };
     socket.onmessage = event => this.#hear(JSON.parse(event.data));
     socket.onclose = () => this.#lost(socket);
@@ -18,7 +19,7 @@ export class Wire extends EventTarget {
 
   // Resolves with the result of an action; rejects with the reason of a refusal.
   ask(action, args = {}) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(new Error("not connected"));
+    if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(new Error(say("not connected")));
     const id = ++this.#number;
     this.#socket.send(JSON.stringify({ id, action, arguments: args }));
     return new Promise((done, refused) => this.#answers.set(id, { done, refused }));
@@ -41,7 +42,7 @@ export class Wire extends EventTarget {
 
   async #lost(socket) {
     if (socket !== this.#socket) return;
-    for (const { refused } of this.#answers.values()) refused(new Error("the connection was lost"));
+    for (const { refused } of this.#answers.values()) refused(new Error(say("the connection was lost")));
     this.#answers.clear();
     const expired = await this.#expired();
     if (socket !== this.#socket) return; // `hurry` has opened another one

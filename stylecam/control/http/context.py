@@ -24,6 +24,7 @@ class ServerContext:
         hotkeys: command to global key combination, as text.
         thumbnails: used on the server's event loop only.
         video: the same pictures as those of `broadcast`, for WebRTC.
+        language: the language of the page; None for the one that each browser asks for.
         cameras: returns the cameras that may be chosen, as JSON objects; unlike the others it may take a moment.
     """
 
@@ -36,6 +37,7 @@ class ServerContext:
     thumbnails: Thumbnails | None = None
     video: VideoBroadcast = field(default_factory=VideoBroadcast)
     cameras: Callable[[], list[dict[str, Any]]] = list
+    language: str | None = None
 
     def state(self) -> dict[str, Any]:
         """Return the current state as a JSON object."""

@@ -14,6 +14,7 @@ from stylecam.control.actions import ACTIONS, Command
 from stylecam.control.commands import CommandResult
 from stylecam.control.http.auth import error_response
 from stylecam.control.http.context import ServerContext
+from stylecam.control.http.language import language_of
 from stylecam.control.http.openapi import describe
 from stylecam.control.parameters import FLAG, Parameter
 from stylecam.errors import (
@@ -58,10 +59,10 @@ class ApiRoutes:
             with_stats = bool(_STATS.read(request.query.get("stats", "0")))
         except UsageError as error:
             return error_response(422, str(error))
-        return web.json_response({**state, "stats": self._context.report()} if with_stats else state)
+        return _answer(request, {**state, "stats": self._context.report()} if with_stats else state)
 
-    async def _stats(self, _: web.Request) -> web.Response:
-        return web.json_response(self._context.report())
+    async def _stats(self, request: web.Request) -> web.Response:
+        return _answer(request, self._context.report())
 
     async def _styles(self, _: web.Request) -> web.Response:
         styles = [
@@ -77,8 +78,8 @@ class ApiRoutes:
         ]
         return web.json_response({"styles": styles})
 
-    async def _cameras(self, _: web.Request) -> web.Response:
-        return web.json_response({"cameras": await asyncio.to_thread(self._context.cameras)})
+    async def _cameras(self, request: web.Request) -> web.Response:
+        return _answer(request, {"cameras": await asyncio.to_thread(self._context.cameras)})
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
         thumbnails = self._context.thumbnails
@@ -95,10 +96,10 @@ class ApiRoutes:
             return web.Response(status=304, headers=headers)
         return web.Response(body=found.jpeg, content_type="image/jpeg", headers=headers)
 
-    async def _actions(self, _: web.Request) -> web.Response:
+    async def _actions(self, request: web.Request) -> web.Response:
         hotkeys = self._context.hotkeys
         actions = [{**action.describe(), "hotkey": hotkeys.get(action.name, "")} for action in ACTIONS.values()]
-        return web.json_response({"actions": actions})
+        return _answer(request, {"actions": actions})
 
     async def _openapi(self, _: web.Request) -> web.Response:
         return web.json_response(describe(ACTIONS.values(), __version__))
@@ -163,6 +164,11 @@ async def result_of(future: Future[CommandResult]) -> CommandResult:
         raise
     except Exception as error:  # a mistake of ours, logged where it happened: the client gets one line
         raise CommandRefusedError(f"it failed unexpectedly: {str(error) or type(error).__name__}") from error
+
+
+def _answer(request: web.Request, value: Any) -> web.Response:
+    """Answer with `value`, whose messages are said in the language that the client asks for."""
+    return web.json_response(language_of(request).localized(value))
 
 
 def _unknown(name: str) -> web.Response:

@@ -10,8 +10,11 @@ from aiohttp import web
 
 from stylecam.control.http.auth import error_response
 from stylecam.control.http.context import ServerContext
+from stylecam.control.http.language import language_of
+from stylecam.control.http.translated_page import translate_page
 from stylecam.errors import TooManyViewersError
 from stylecam.stylize.look import Content
+from stylecam.utils.languages import choose
 
 SNAPSHOT_S = 5.0
 """How long a snapshot waits for the camera, which may have been off."""
@@ -42,16 +45,22 @@ class PageRoutes:
             web.get("/snapshot.jpg", self._snapshot, allow_head=False),
         ]
 
-    async def _index(self, _: web.Request) -> web.StreamResponse:
+    async def _index(self, request: web.Request) -> web.StreamResponse:
         """Serve the page, which reads the token from its own address and sends it with all further requests."""
-        return self._file("index.html")
+        return self._page("index.html", request)
 
-    async def _picture(self, _: web.Request) -> web.StreamResponse:
+    async def _picture(self, request: web.Request) -> web.StreamResponse:
         """Serve the page that shows only the picture, for OBS, which keeps the token in its address."""
-        return self._file("picture.html")
+        return self._page("picture.html", request)
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         return self._file(request.match_info["name"])
+
+    def _page(self, name: str, request: web.Request) -> web.Response:
+        """Answer with a page in the language that was set, or that the browser asks for."""
+        wanted = self._context.language
+        language = language_of(request) if wanted is None else choose([wanted])
+        return web.Response(text=translate_page(self._files[name].decode(), language), content_type="text/html")
 
     def _file(self, name: str) -> web.Response:
         if name not in self._files:  # the files were read at the start, so a name cannot lead outside the folder

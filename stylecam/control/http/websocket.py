@@ -11,8 +11,11 @@ from aiohttp import WSMsgType, web
 
 from stylecam.control.http.auth import MAX_BODY_BYTES, PROTOCOL, error_response
 from stylecam.control.http.context import ServerContext
+from stylecam.control.http.language import language_of
 from stylecam.control.http.routes import command_from_message, result_of
 from stylecam.errors import StylecamError
+from stylecam.utils.languages import Language
+from stylecam.utils.redact import redact
 
 MAX_CLIENTS = 64
 MAX_NOTICES, MAX_ANSWERS = 8, 16
@@ -24,7 +27,8 @@ HEARTBEAT_S = 20.0
 class _Client:
     """What waits to be sent to one client: only the newest of each kind, so that a slow client costs little."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: Language) -> None:
+        self._language = language
         self.state: dict[str, Any] | None = None
         self.stats: dict[str, Any] | None = None
         self.notices: deque[str] = deque(maxlen=MAX_NOTICES)
@@ -32,19 +36,19 @@ class _Client:
         self.pending = asyncio.Event()
 
     def take(self) -> list[dict[str, Any]]:
-        """Take the waiting messages, in the order in which they are sent."""
+        """Take the waiting messages in the client's language, in the order in which they are sent."""
         self.pending.clear()
         messages: list[dict[str, Any]] = []
         if self.state is not None:
             messages.append({"type": "state", "state": self.state})
         while not self.answers.empty():
             messages.append(self.answers.get_nowait())
-        messages += [{"type": "notice", "text": text} for text in self.notices]
+        messages += [{"type": "notice", "text": redact(self._language.say(text))} for text in self.notices]
         if self.stats is not None:
             messages.append({"type": "stats", "stats": self.stats})
         self.state = self.stats = None
         self.notices.clear()
-        return messages
+        return [self._language.localized(message) for message in messages]
 
 
 class StateFeed:
@@ -95,7 +99,7 @@ class StateFeed:
             heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_BODY_BYTES, protocols=[PROTOCOL]
         )
         await socket.prepare(request)
-        client = _Client()
+        client = _Client(language_of(request))
         client.state = self._context.state()
         client.pending.set()
         self._clients.add(client)

@@ -14,6 +14,7 @@ from stylecam.errors import TooManyViewersError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.video_broadcast import VideoBroadcast
+from stylecam.utils.message import Message
 
 JPEG_QUALITY = 85
 MAX_VIEWERS = 64
@@ -185,7 +186,13 @@ class MjpegSink(Sink):
     def viewer_names(self) -> tuple[str, ...]:
         """See `Sink.viewer_names`. A browser and OBS look alike here."""
         count = self.broadcast.viewer_count + self.video.receiver_count
-        return () if not count else ("a web page",) if count == 1 else (f"{count} web pages",)
+        return (
+            ()
+            if not count
+            else (Message("a web page"),)
+            if count == 1
+            else (Message("{count} web pages", count=count),)
+        )
 
     def _has_viewers(self) -> bool:
         return self.broadcast.has_viewers or self.video.has_viewers

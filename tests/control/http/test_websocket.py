@@ -13,6 +13,7 @@ import pytest
 from stylecam.control.actions import Command
 from stylecam.control.http import websocket
 from stylecam.control.http.address import HOST
+from stylecam.utils.languages import ENGLISH
 from tests.control.running_server import REPORT, TOKEN, RunningServer
 from tests.doubles import until
 
@@ -171,7 +172,7 @@ def test_the_server_knows_whether_it_has_clients(running_server: RunningServer) 
 
 
 def test_a_client_that_does_not_read_gets_only_the_newest_messages(running_server: RunningServer) -> None:
-    client = websocket._Client()
+    client = websocket._Client(ENGLISH)
     for version in range(1000):
         client.state = {"version": version}
         client.stats = {"at": version}

@@ -12,13 +12,21 @@ import click
 from stylecam.cli import shared_options as shared
 from stylecam.cli.config_keys import Setting, complete_key, complete_value
 from stylecam.cli.declared import declared_flags, declared_options
-from stylecam.cli.options import check_each, check_value, config_of, config_path_of, source_of
+from stylecam.cli.options import (
+    check_config,
+    check_styles,
+    check_value,
+    config_of,
+    config_path_of,
+    new_config,
+    source_of,
+)
 from stylecam.cli.run import command as run_command
 from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.errors import ConfigError, UsageError
 from stylecam.live.config import file as configuration
 from stylecam.live.config.file import Config
-from stylecam.live.config.template import template, toml
+from stylecam.live.config.template import toml
 from stylecam.live.config.toml_lines import toml_key
 from stylecam.utils import paths
 from stylecam.utils.options import Option
@@ -60,7 +68,7 @@ def show(context: click.Context, as_json: bool) -> None:
     """
     parsed = run_command.make_context("run", list(context.args))
     loaded = config_of(parsed)
-    _check_styles(loaded)
+    check_styles(loaded)
     entries = list(_entries(parsed, loaded))
     if as_json:
         run = {option.name: {"value": value, **origin} for option, value, origin in entries}
@@ -208,24 +216,11 @@ def _open_editor(draft: Path) -> None:
 
 
 def _template() -> str:
-    from stylecam.control.keyboard.bindings import default_hotkeys
-
-    return template(declared_options(run_command), default_hotkeys().items())
+    return new_config(run_command)
 
 
 def _check(text: str, path: Path) -> None:
-    """Check the `text` of the file `path`; raises ConfigError for its first mistake."""
-    loaded = configuration.parse(text, path, declared_options(run_command))
-    check_each(loaded, click.Context(run_command))
-    _check_styles(loaded)
-
-
-def _check_styles(loaded: Config) -> None:
-    """Check that the named styles exist; without any, the catalog is not loaded, because that takes a moment."""
-    if loaded.presets or loaded.scenes or "style" in loaded.run:
-        from stylecam.models.catalog import Catalog
-
-        loaded.check_styles(Catalog.installed().parse)
+    check_config(text, path, run_command)
 
 
 def _entries(parsed: click.Context, loaded: Config) -> Any:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from stylecam.cli.declared import GroupedCommand, declared_flags, declared_options
 from stylecam.errors import StylecamError, UsageError
-from stylecam.live.config.file import Config, load
+from stylecam.live.config.file import Config, load, parse
 from stylecam.live.settings import Settings
 from stylecam.utils import paths
 from stylecam.utils.files import user_path
 from stylecam.utils.options import Value, options_of
+
+if TYPE_CHECKING:
+    from stylecam.live.config.keeper import ConfigFile
 
 _WORDS, _PATH, _CONFIG = "stylecam.words", "stylecam.path", "stylecam.config"
 """What a context remembers: the words of the command line, the path of the configuration file, and its content."""
@@ -132,6 +135,45 @@ def check_value(name: str, value: Value, context: click.Context) -> None:
     parameter = declared_flags(context.command)[name]
     typed = parameter.type_cast_value(context, _as_typed(value, parameter.multiple))
     settings_from({parameter.declared.parameter: typed}).check()
+
+
+def config_file_of(context: click.Context) -> ConfigFile:
+    """Return the configuration file of `context`, for what a run keeps in it."""
+    from stylecam.live.config.keeper import ConfigFile
+
+    command, path = context.command, config_path_of(context)
+    return ConfigFile(path, lambda: new_config(command), lambda text: check_config(text, path, command))
+
+
+def new_config(command: click.Command) -> str:
+    """Return the text of a new configuration file for `command`."""
+    from stylecam.control.keyboard.bindings import default_hotkeys
+    from stylecam.live.config.template import template
+
+    return template(declared_options(command), default_hotkeys().items())
+
+
+def check_config(text: str, path: Path, command: click.Command) -> None:
+    """Check the `text` of the configuration file `path` of `command`.
+
+    Raises:
+        ConfigError: for its first mistake.
+    """
+    loaded = parse(text, path, declared_options(command))
+    check_each(loaded, click.Context(command))
+    check_styles(loaded)
+
+
+def check_styles(loaded: Config) -> None:
+    """Check that the named styles exist; without any, the catalog is not loaded, because that takes a moment.
+
+    Raises:
+        ConfigError: for the first style that does not.
+    """
+    if loaded.presets or loaded.scenes or "style" in loaded.run:
+        from stylecam.models.catalog import Catalog
+
+        loaded.check_styles(Catalog.installed().parse)
 
 
 def check_variables(context: click.Context) -> None:

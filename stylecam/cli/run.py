@@ -22,6 +22,7 @@ from stylecam.cli.language import say
 from stylecam.cli.options import (
     ConfiguredCommand,
     check_variables,
+    config_file_of,
     config_of,
     config_option,
     parsed_again,
@@ -168,7 +169,9 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
 
     verbose = context.params["verbose"]
     status = StatusLine(terminal, verbose)
-    session = Session(settings, catalog, reload=reread, runtime_folder=_runtime_folder())
+    session = Session(
+        settings, catalog, reload=reread, config_file=config_file_of(context), runtime_folder=_runtime_folder()
+    )
     signals = SignalHandlers(session)
 
     def started() -> None:

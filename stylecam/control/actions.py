@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
 from stylecam.control.state import LiveState
-from stylecam.errors import UsageError
-from stylecam.stylize.look import Look, Preset
+from stylecam.errors import StyleNotFoundError, UsageError
+from stylecam.stylize.look import Look, Preset, check_preset_name
 from stylecam.utils.files import check_file_name
 from stylecam.utils.message import Message
 from stylecam.utils.options import Option, options_of
@@ -161,10 +161,42 @@ def _cycle(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveStat
 
 def _preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
     name = str(arguments["name"])
-    if name not in context.presets:
-        existing = ", ".join(context.presets) or "none; write [presets.NAME] into the configuration file"
-        raise UsageError(f"there is no preset {name!r}; there are {existing}")
+    _check_preset(name, context)
     return _with_visible_look(state, **_preset_changes(name, context))
+
+
+def _check_preset(name: str, context: ActionContext) -> None:
+    if name not in context.presets:
+        existing = ", ".join(context.presets) or "none; save_preset:NAME keeps the present look"
+        raise UsageError(f"there is no preset {name!r}; there are {existing}")
+
+
+def _save_preset(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
+    check_preset_name(str(arguments["name"]))
+    return state
+
+
+def _rename_preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
+    _check_preset(str(arguments["name"]), context)
+    new_name = check_preset_name(str(arguments["new_name"]))
+    if new_name in context.presets:
+        raise UsageError(f"there is a preset {new_name!r} already; choose another name")
+    return state
+
+
+def _delete_preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
+    _check_preset(str(arguments["name"]), context)
+    return state
+
+
+def _favorite(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
+    style = str(arguments["style"])
+    names = [card.name for card in context.catalog.cards]
+    if arguments.get("on") is not False and style not in names:  # one that is gone may still be unmarked
+        nearest = difflib.get_close_matches(style, names, 3)
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else "stylecam styles lists them"
+        raise StyleNotFoundError(f"there is no style {style[:60]!r}; {hint}")
+    return state
 
 
 def _preset_changes(name: str, context: ActionContext) -> dict[str, Any]:
@@ -220,6 +252,7 @@ _PERIOD = Parameter(
 _CAMERA = Parameter(
     "which", TEXT, "its number, device, name or part of its name, or demo; without: the next one", required=False
 )
+_PRESET = Parameter("name", TEXT, "the preset's name")
 _FILE_NAME = Parameter("name", TEXT, "how the file's name begins: letters, digits, spaces, - and _", required=False)
 
 ACTIONS: dict[str, Action] = {
@@ -231,6 +264,16 @@ ACTIONS: dict[str, Action] = {
         Action("select", "style by its number or name", _select, (_STYLE,)),
         Action("blend", "several styles at once", _blend, (_WEIGHTS,)),
         Action("preset", "a look from the configuration file", _preset, (Parameter("name", TEXT, "its name"),)),
+        Action("save_preset", "keep this look as a preset", _save_preset, (_PRESET,), deferred=True),
+        Action(
+            "rename_preset", "another name for a preset", _rename_preset,
+            (_PRESET, Parameter("new_name", TEXT, "its new name")), deferred=True,
+        ),
+        Action("delete_preset", "forget a preset", _delete_preset, (_PRESET,), deferred=True),
+        Action(
+            "favorite", "list a style first, or no longer", _favorite,
+            (Parameter("style", TEXT, "its name"), flag("a favorite")), deferred=True,
+        ),
         Action("scene", "the look of a scene of OBS", _scene, (Parameter("name", TEXT, "its name under [scenes]"),)),
         Action("cycle", "styles change by themselves", _cycle, (_PERIOD,), key="a"),
         Action("bypass", "plain camera on and off", _toggle("bypass"), (flag("plain camera"),), "ctrl+alt+b", "b"),

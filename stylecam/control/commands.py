@@ -67,8 +67,9 @@ class CommandQueue:
     the other thread while that one is busy.
 
     Attributes:
-        presets: the named looks; may be replaced at any time, as the next two may.
+        presets: the named looks; may be replaced at any time, as the next three may.
         scenes: OBS scene to style or preset.
+        favorites: the names of the styles that the page lists first.
         own_look: the look that a scene starts from: that of the start, or what a reload has set since.
         quitting: set as soon as somebody submits `quit`.
         attention: set when a deferred command is waiting or somebody submitted `quit`.
@@ -81,7 +82,9 @@ class CommandQueue:
         state: LiveState,
         presets: Mapping[str, Preset] | None = None,
         scenes: Mapping[str, str] | None = None,
+        favorites: tuple[str, ...] = (),
     ) -> None:
+        self.favorites = favorites
         self.presets: Mapping[str, Preset] = presets or {}
         self.scenes: Mapping[str, str] = scenes or {}
         self.own_look = state.look

@@ -71,7 +71,7 @@ class MainLoop:
             if self.reload_requested:
                 self.reload_requested = False
                 press("reload")
-            parts.media_saver.handle_commands(parts.reload, parts.camera_switcher.request)
+            parts.media_saver.handle_commands(parts.reload, parts.camera_switcher.request, parts.config_keeper)
             now = self.clock.now()
             if (command := cycle.due(self.control.state, now)) is not None:
                 press(command)

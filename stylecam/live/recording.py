@@ -13,6 +13,7 @@ import cv2
 from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, SinkError, StylecamError
+from stylecam.live.config.keeper import ConfigKeeper
 from stylecam.live.context import PipelineContext
 from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.media.frame import Frame
@@ -64,14 +65,21 @@ class MediaSaver:
         runner = self._runner
         return None if runner is None or runner.given_up else _recorder(runner).path
 
-    def handle_commands(self, reload: Callable[[], None], switch_camera: Callable[[PendingCommand], None]) -> None:
-        """Take all waiting commands: call `reload` and `switch_camera`, and write files later, on the worker.
+    def handle_commands(
+        self,
+        reload: Callable[[], None],
+        switch_camera: Callable[[PendingCommand], None],
+        keeper: ConfigKeeper,
+    ) -> None:
+        """Take all waiting commands: call `reload`, `switch_camera` or `keeper`, and write files later, on the worker.
 
         Only the main thread calls it.
         """
         for pending in self._control.take_deferred():
             if pending.command.action == "reload":
                 self._carry_out(pending, reload)
+            elif pending.command.action in keeper.actions:
+                self._carry_out(pending, partial(keeper.carry_out, pending.command))
             elif pending.command.action == "camera":
                 switch_camera(pending)
             elif pending.command.action == "snapshot":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stylecam.control.actions import ACTIONS, ActionContext, Command
 from stylecam.control.commands import CommandQueue
@@ -113,6 +114,10 @@ class Reloader:
         self._allow_camera, self._scenes_changed = allow_camera, scenes_changed
         self._press = press
 
+    def keep(self, changes: Mapping[str, Any]) -> None:
+        """Take over settings that the run has written into the file itself, so that a reload finds nothing new."""
+        self._settings = replace(self._settings, **changes)
+
     def reload(self) -> None:
         """Read and check everything, then apply what can change, then report it.
 
@@ -129,6 +134,7 @@ class Reloader:
             own = ACTIONS[command.action].apply(own, command.arguments, ActionContext(self._catalog, new.presets))
         self._settings = found.settings
         self._control.presets, self._control.scenes, self._control.own_look = new.presets, new.scenes, own.look
+        self._control.favorites = new.favorites
         self._set_hotkeys(bindings)
         if "panic_picture" in found.at_once:
             self._set_panic_picture(panic)

@@ -23,6 +23,7 @@ from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
 from stylecam.errors import SessionNotOpenError
 from stylecam.live.camera_switch import CameraSwitcher
+from stylecam.live.config.keeper import ConfigFile, ConfigKeeper
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
@@ -87,6 +88,7 @@ class Session:
         source: Source | None = None,
         sinks: Sequence[Sink] | None = None,
         reload: Callable[[], Settings] | None = None,
+        config_file: ConfigFile | None = None,
         runtime_folder: Path | None = None,
     ) -> None:
         """Check the settings; nothing is opened yet.
@@ -98,6 +100,7 @@ class Session:
             source: replaces the source that the settings name; not open.
             sinks: replace the outputs that the settings name; not open.
             reload: reads the configuration again; None where there is none.
+            config_file: where presets and favorites are kept; None where there is none.
             runtime_folder: the private folder where other programs of this user find the run; None for none.
 
         Raises:
@@ -109,12 +112,13 @@ class Session:
         self._clock = clock or SystemClock()
         self._own_source, self._own_sinks = source, sinks
         self._read_settings = reload or no_configuration
+        self._config_file = config_file
         self._runtime_folder = runtime_folder
         self.stats = Stats()
         self._kept_cover = KeptCover(runtime_folder, settings.outputs)
         self._terminated = False
         state = self._kept_cover.restore(initial_state(settings, catalog))
-        self.control = CommandQueue(catalog, state, settings.presets, settings.scenes)
+        self.control = CommandQueue(catalog, state, settings.presets, settings.scenes, settings.favorites)
         self._keyboard = Keyboard(
             bind(settings.bindings), settings.hotkeys, self.press, self._clock, terminal_enabled=settings.terminal_keys
         )
@@ -266,6 +270,7 @@ class Session:
             "recording": None if recording is None else str(recording),
             "camera": None if parts is None else parts.pipeline.capture.source.name,
             "presets": list(self.control.presets),
+            "favorites": list(self.control.favorites),
             "publishing": publishing.value,
             "notice": self._notifications.notice,
         }
@@ -349,9 +354,10 @@ class Session:
         self._closing.callback(switcher.close)
         late_camera = LateCamera(pipeline.publisher, context, missing_camera, changed)
         reloader = self._reloader(pipeline, switcher)
+        keeper = ConfigKeeper(self._config_file, self.control, reloader.keep, changed)
         return OpenParts(
             requested_sinks, late_camera, server, pool, chooser.reason, tier.reason, pipeline, media_saver,
-            switcher, reloader,
+            switcher, reloader, keeper,
         )  # fmt: skip
 
     def _open_page(self, page: MjpegSink) -> Server | None:

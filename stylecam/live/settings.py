@@ -93,6 +93,11 @@ class Settings(LookSettings, EngineSettings):
         group=CONTROL, metavar="[ws://:PASSWORD@HOST:PORT]", bare=DEFAULT, place=("obs", "url"), secret=True,
         example="ws://:password@127.0.0.1:4455",
     )  # fmt: skip
+    favorites: tuple[str, ...] = option(
+        (),
+        help="Style that the page lists first; may be given several times. A star on the page changes it.",
+        group=CONTROL, name="favorite", metavar="STYLE", example=["great_wave", "starry_night"], live=True,
+    )  # fmt: skip
     scenes: Mapping[str, str] = option({}, help="Style or preset for each OBS scene.", group=CONTROL, live=True)
     seconds: float | None = option(
         None, help="Stop after this many seconds.", group=OTHER, minimum=0.1, maximum=math.inf, example=60.0

@@ -20,6 +20,7 @@ from stylecam.errors import (
     UsageError,
 )
 from stylecam.live.camera_switch import CameraSwitcher
+from stylecam.live.config.keeper import ConfigKeeper
 from stylecam.live.late_camera import LateCamera
 from stylecam.live.notifications import notices_on_page
 from stylecam.live.pipeline import Pipeline
@@ -108,6 +109,7 @@ class OpenParts:
     media_saver: MediaSaver
     camera_switcher: CameraSwitcher
     reloader: Reloader
+    config_keeper: ConfigKeeper
 
     @property
     def windows(self) -> list[WindowSink]:

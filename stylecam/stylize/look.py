@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stylecam.errors import UsageError
 from stylecam.utils.options import LOOK, option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
@@ -14,6 +15,18 @@ if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
 
 Preset = Mapping[str, Any]
 """A partial look: options by name, and `style` as users write it. What it does not name stays as it is."""
+MAX_PRESET_NAME = 40
+
+
+def check_preset_name(name: str) -> str:
+    """Return `name` if a preset can be called so.
+
+    Raises:
+        UsageError: it is empty, too long or not printable.
+    """
+    if not name.strip() or not name.isprintable() or len(name) > MAX_PRESET_NAME:
+        raise UsageError(f"a preset's name must have 1 to {MAX_PRESET_NAME} printable characters")
+    return name
 
 
 class Content(str, enum.Enum):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
-LARGEST_PAGE = 100_000
+LARGEST_PAGE = 150_000
 STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--style", "great_wave")
 MOVING = ("--camera", "demo", "--size", "640x360", "--scale", "0.5", "--style", "great_wave")
 CLICKS = 12
@@ -336,6 +336,40 @@ def test_period_fineness_and_presets_are_chosen_from_lists(visit: Visit) -> None
     visit.page.select_option("#preset", "calm")
     wait_for("the preset", lambda: visit.host.state()["weights"] == {"udnie": 1.0})
     assert visit.host.state()["steadiness"] == 1.0
+
+
+def test_the_present_look_is_saved_as_a_preset_renamed_and_deleted(visit: Visit) -> None:
+    def presets() -> object:
+        return visit.host.state()["presets"]
+
+    page = visit.page
+    file = visit.host.folder / "config" / "stylecam" / "config.toml"
+    visit.host.do("strength", value=0.4)
+    page.click("#open-presets")
+    page.fill("#preset-name", "quiet night")
+    page.click("#save")
+    wait_for("the preset", lambda: presets() == ["calm", "quiet night"])
+    assert '[presets."quiet night"]\nstyle = "great_wave"\nstrength = 0.4\n' in file.read_text()
+    page.wait_for_selector("#presets", state="hidden")
+    visit.host.do("strength", value=1.0)
+    page.select_option("#preset", "quiet night")
+    wait_for("its look", lambda: visit.host.state()["strength"] == 0.4)
+    page.click("#open-presets")
+    page.fill("#preset-name", "calm")
+    assert visit.text("save") == "Replace"
+    page.click("[aria-label='Rename quiet night']")
+    page.fill("#preset-list input", "calm")
+    page.click("#preset-list [type=submit]")
+    wait_for("the refusal", lambda: "there is a preset 'calm' already" in visit.text("presets-refusal"))
+    page.fill("#preset-list input", "late")
+    page.click("#preset-list [type=submit]")
+    wait_for("the other name", lambda: presets() == ["calm", "late"])
+    page.click("[aria-label='Delete late']")
+    page.click("#preset-list [type=submit]")
+    wait_for("it to go", lambda: presets() == ["calm"])
+    assert file.read_text() == CONFIG
+    page.keyboard.press("Escape")
+    assert visit.complaints == []
 
 
 def test_a_refusal_is_told_and_nothing_else_changes(visit: Visit) -> None:

@@ -16,6 +16,7 @@ from stylecam.control.commands import CommandQueue, CommandResult, PendingComman
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, UsageError
 from stylecam.live import recording as recording_module
+from stylecam.live.config.keeper import ConfigKeeper
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.viewers import Viewers
@@ -55,6 +56,7 @@ class SteppedSaver:
         )
         self.reload = reload
         self.switches: list[PendingCommand] = []
+        self.keeper = ConfigKeeper(None, self.control, lambda _: None, lambda: None)
 
     def step(self, count: int = 1) -> None:
         for _ in range(count):
@@ -66,7 +68,7 @@ class SteppedSaver:
         """Carry out `command` and return its result."""
         future = self.control.submit(command)
         self.control.apply()
-        self.media_saver.handle_commands(self.reload, self.switches.append)
+        self.media_saver.handle_commands(self.reload, self.switches.append, self.keeper)
         return future.result(20)
 
     def file(self, command: str) -> Path:
@@ -173,7 +175,7 @@ def test_the_end_waits_a_while_for_a_disk_that_does_not_answer_and_says_what_was
     stepped.step()
     futures = [stepped.control.submit(command) for command in ("snapshot:me", "record:on")]
     stepped.control.apply()
-    stepped.media_saver.handle_commands(stepped.reload, stepped.switches.append)
+    stepped.media_saver.handle_commands(stepped.reload, stepped.switches.append, stepped.keeper)
     assert began.wait(20)
     stepped.media_saver.close()
     for future, folder in zip(futures, (stepped.pictures, stepped.videos), strict=True):

@@ -4,6 +4,7 @@ import { accepted, locked, request } from "./access.js";
 import { Gallery, artist_name } from "./gallery.js";
 import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
+import { Presets } from "./presets.js";
 import { Standing } from "./standing.js";
 import { Stream } from "./stream.js";
 import { Wire } from "./wire.js";
@@ -32,6 +33,7 @@ const meter = new Meter();
 const stream = new Stream(at("picture"), see);
 const gallery = new Gallery(ask);
 const standing = new Standing(ask);
+const presets = new Presets((action, args) => wire.ask(action, args), ask);
 let state = null, rung = "", source = "camera", lost = 0, interrupted = false, ratio = 0;
 
 function see(canvas) {
@@ -55,7 +57,7 @@ function show() {
   follow(at("cycle"), state.cycle_s ?? 0, seconds => say("every {seconds} s", { seconds }));
   follow(at("scale"), state.scale ?? "auto", percent);
   set_text("tier", { lean: say("(lean network)"), rich: say("(rich network)") }[state.tier] ?? "");
-  show_presets(state.presets ?? []);
+  presets.follow(state.presets ?? []);
   gallery.mark(state);
   standing.follow(state);
   const { title, artist } = placard();
@@ -112,13 +114,6 @@ function follow(select, value, words) {
   if (document.activeElement === select && select.matches(":active")) return;
   if (![...select.options].some(option => option.value === String(value))) select.add(new Option(words(value), value));
   select.value = value;
-}
-
-function show_presets(names) {
-  at("preset-choice").hidden = !names.length;
-  const labels = [say("choose …"), ...names];
-  if (all("option", at("preset")).map(option => option.textContent).join("\n") === labels.join("\n")) return;
-  at("preset").replaceChildren(...labels.map((name, i) => new Option(name, i ? name : "")));
 }
 
 let toasting = 0;
@@ -187,10 +182,6 @@ async function carry_out(action) {
 for (const button of all("[data-action]")) button.onclick = () => carry_out(button.dataset.action);
 at("cycle").onchange = event => ask("cycle", { seconds: Number(event.target.value) });
 at("scale").onchange = event => ask("scale", { value: event.target.value === "auto" ? "auto" : Number(event.target.value) });
-at("preset").onchange = event => {
-  if (event.target.value) ask("preset", { name: event.target.value });
-  event.target.value = "";
-};
 at("self").onclick = () => {
   at("self").setAttribute("aria-pressed", at("self").getAttribute("aria-pressed") !== "true");
   show();
@@ -229,7 +220,7 @@ async function learn_keys() {
 
 addEventListener("keydown", event => {
   if (event.isTrusted && event.key.length === 1) document.body.classList.add("has-keyboard");
-  const busy = event.ctrlKey || event.metaKey || event.altKey || at("help").open || event.target.matches("select, [type=text]");
+  const busy = event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.matches("select, [type=text]");
   if (busy || !at("use-keys").checked) return;
   const numbered = /^[1-9]$/.test(event.key) && gallery.styles.find(style => String(style.number) === event.key);
   const bound = numbered ? () => ask("select", { style: numbered.name }) : keys.get(event.key)?.does;
@@ -239,7 +230,7 @@ addEventListener("keydown", event => {
 });
 
 at("open-help").onclick = () => at("help").showModal();
-at("help").onclick = event => { if (event.target === at("help")) at("help").close(); };
+for (const dialog of all("dialog")) dialog.onclick = event => { if (event.target === dialog) dialog.close(); };
 at("use-keys").checked = localStorage.getItem("stylecam-keys") !== "off";
 at("use-keys").onchange = event => localStorage.setItem("stylecam-keys", event.target.checked ? "on" : "off");
 

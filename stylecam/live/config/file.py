@@ -36,12 +36,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stylecam.errors import ConfigError, StylecamError
+from stylecam.errors import ConfigError, StylecamError, UsageError
 from stylecam.live.config.toml_lines import Keys, key_lines
 from stylecam.live.config.toml_mistakes import mistake_in
 from stylecam.live.settings import Settings
 from stylecam.models.catalog import is_style_file
-from stylecam.stylize.look import Look, Preset
+from stylecam.stylize.look import Look, Preset, check_preset_name
 from stylecam.utils.options import Option, Value, options_of
 
 if sys.version_info >= (3, 11):
@@ -49,7 +49,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MAX_PRESET_NAME = 40
 PRESET_OPTIONS = {each.name: each for each in (*options_of(Settings), *options_of(Look)) if each.preset}
 """The options that a preset may set, by key."""
 
@@ -184,8 +183,10 @@ class _ConfigReader:
         keys = ("presets", name)
         if not isinstance(value, dict):
             raise self._config.error(keys, f"must be a table; write [presets.{name}] on a line of its own")
-        if not name.strip() or not name.isprintable() or len(name) > MAX_PRESET_NAME:
-            raise self._config.error(keys, f"a preset's name must have 1 to {MAX_PRESET_NAME} printable characters")
+        try:
+            check_preset_name(name)
+        except UsageError as error:
+            raise self._config.error(keys, str(error)) from error
         self._check_names(keys, value, PRESET_OPTIONS)
         if not value:
             raise self._config.error(keys, f"sets nothing; it can set {', '.join(PRESET_OPTIONS)}")

@@ -45,13 +45,11 @@ def with_value(text: str, table: Keys, key: str, value: str) -> str:
         if keys == (*table, key) and not statement.text.startswith("["):
             return text[: statement.value_start] + value + text[statement.value_end :]
     setting = f"{toml_key(key)} = {value}"
-    header = next((one for keys, one in entries if keys == table and one.text.startswith("[")), None)
+    header = _header(entries, table)
     if header is None:
         name = ".".join(map(toml_key, table))
         return f"{text.rstrip()}\n\n[{name}]\n{setting}\n".lstrip("\n")
-    end = min(
-        (one.start for _, one in entries if one.start > header.start and one.text.startswith("[")), default=len(text)
-    )
+    end = _next_header(entries, header, text)
     section = text[header.start : end]
     commented = re.search(rf"^#[ \t]*{re.escape(toml_key(key))}[ \t]*=.*$", section, re.MULTILINE)
     if commented is not None:
@@ -62,6 +60,32 @@ def with_value(text: str, table: Keys, key: str, value: str) -> str:
         at = (at if at >= 0 else end) - header.start
         changed = f"{section[:at]}\n{setting}{section[at:] or chr(10)}"
     return text[: header.start] + changed + text[end:]
+
+
+def without_table(text: str, table: Keys) -> str:
+    """Return `text` without the table that begins with `[table]`; comments above its header stay.
+
+    What else `text` says about the table, in another form, stays too: parse what is returned.
+    """
+    entries = list(_entries(text))
+    header = _header(entries, table)
+    if header is None:
+        return text
+    last = max(one.value_end for _, one in entries if header.start <= one.start < _next_header(entries, header, text))
+    end = text.find("\n", last) + 1 or len(text)
+    before, after = text[: header.start], text[end:]
+    if before.endswith("\n\n"):  # one empty line is enough, and none at the end
+        before, after = (before, after.lstrip("\n")) if after.strip() else (before.rstrip("\n") + "\n", "")
+    return before + after
+
+
+def with_table_name(text: str, table: Keys, name: str) -> str:
+    """Return `text` with the last part of the header `[table]` changed to `name`, as `without_table` finds it."""
+    header = _header(list(_entries(text)), table)
+    if header is None:
+        return text
+    written = ".".join(map(toml_key, (*table[:-1], name)))
+    return f"{text[: header.start]}[{written}]{text[header.value_end :]}"
 
 
 class _Statement(NamedTuple):
@@ -80,6 +104,15 @@ class _Statement(NamedTuple):
     start: int
     value_start: int
     value_end: int
+
+
+def _header(entries: list[tuple[Keys, _Statement]], table: Keys) -> _Statement | None:
+    return next((one for keys, one in entries if keys == table and one.text.startswith("[")), None)
+
+
+def _next_header(entries: list[tuple[Keys, _Statement]], header: _Statement, text: str) -> int:
+    """Return where the table after `header` begins, or the end of `text`."""
+    return min((one.start for _, one in entries if one.start > header.start and one.text[0] == "["), default=len(text))
 
 
 def _entries(text: str) -> Iterator[tuple[Keys, _Statement]]:

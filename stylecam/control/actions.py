@@ -168,7 +168,7 @@ def _preset(state: LiveState, arguments: Arguments, context: ActionContext) -> L
 def _check_preset(name: str, context: ActionContext) -> None:
     if name not in context.presets:
         existing = ", ".join(context.presets) or "none; save_preset:NAME keeps the present look"
-        raise UsageError(f"there is no preset {name!r}; there are {existing}")
+        raise UsageError(Message("there is no preset {name}; there are {existing}", name=repr(name), existing=existing))
 
 
 def _save_preset(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
@@ -180,7 +180,7 @@ def _rename_preset(state: LiveState, arguments: Arguments, context: ActionContex
     _check_preset(str(arguments["name"]), context)
     new_name = check_preset_name(str(arguments["new_name"]))
     if new_name in context.presets:
-        raise UsageError(f"there is a preset {new_name!r} already; choose another name")
+        raise UsageError(Message("there is a preset {name} already; choose another name", name=repr(new_name)))
     return state
 
 

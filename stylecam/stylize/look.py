@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stylecam.errors import UsageError
+from stylecam.utils.message import Message
 from stylecam.utils.options import LOOK, option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
@@ -25,7 +26,7 @@ def check_preset_name(name: str) -> str:
         UsageError: it is empty, too long or not printable.
     """
     if not name.strip() or not name.isprintable() or len(name) > MAX_PRESET_NAME:
-        raise UsageError(f"a preset's name must have 1 to {MAX_PRESET_NAME} printable characters")
+        raise UsageError(Message("a preset's name must have 1 to {most} printable characters", most=MAX_PRESET_NAME))
     return name
 
 

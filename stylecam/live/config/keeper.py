@@ -16,6 +16,7 @@ from stylecam.live.config.setter import Tables, change, set_value
 from stylecam.live.config.template import toml
 from stylecam.live.config.toml_lines import with_table_name, with_value, without_table
 from stylecam.stylize.look import Preset
+from stylecam.utils.message import Message
 
 MAX_PRESETS = 100
 """Whoever controls stylecam may add presets; the file shall not grow without end."""
@@ -78,7 +79,9 @@ class ConfigKeeper:
     def _save_preset(self, name: str) -> None:
         presets = dict(self._control.presets)
         if name not in presets and len(presets) >= MAX_PRESETS:
-            raise UsageError(f"there are {MAX_PRESETS} presets, which is the most there can be; delete one first")
+            raise UsageError(
+                Message("there are {most} presets, which is the most there can be; delete one first", most=MAX_PRESETS)
+            )
         preset = preset_of(self._control.state)
 
         def edit(text: str) -> str:
@@ -159,8 +162,20 @@ def _into(tables: Tables, name: str, preset: Preset) -> bool:
 
 def _check_unused(name: str, tables: Tables) -> None:
     """Check that no scene and no hotkey of the file chooses the preset `name`."""
-    users = [f"the scene {scene}" for scene, look in tables.get("scenes", {}).items() if look == name]
-    hotkeys = tables.get("hotkeys", {}).items()
-    users += [f"the hotkey {keys}" for order, keys in hotkeys if order == f"preset:{name}" and keys]
-    if users:
-        raise UsageError(f"{users[0]} chooses the preset {name}; change that in the configuration file first")
+    for scene, look in tables.get("scenes", {}).items():
+        if look == name:
+            raise UsageError(
+                Message(
+                    "{user} chooses the preset {name}; change that in the configuration file first",
+                    user=Message("the scene {scene}", scene=scene),
+                    name=name,
+                )
+            )
+    if keys := tables.get("hotkeys", {}).get(f"preset:{name}"):
+        raise UsageError(
+            Message(
+                "{user} chooses the preset {name}; change that in the configuration file first",
+                user=Message("the hotkey {keys}", keys=keys),
+                name=name,
+            )
+        )

@@ -23,7 +23,9 @@ WINDOWS = {
     "tablet": {**PHONE, "viewport": {"width": 800, "height": 1000}},
     "low window": {"viewport": {"width": 1280, "height": 500}},
 }
-AT_HAND = ("panic", "rest", "previous", "next")
+AT_HAND = (
+    "panic", "rest", "previous", "random", "next", "bypass", "preserve_color", "freeze", "mirror", "snapshot", "record",
+)  # fmt: skip
 FINGER = 44
 """Pixels: the smallest target by WCAG 2.5.5 and Apple's guidelines."""
 
@@ -42,7 +44,7 @@ def phone(browser: Browser, demo: Host) -> Iterator[Visit]:
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_panic_camera_off_and_the_next_style_are_at_hand_without_scrolling(
+def test_panic_and_all_switches_are_at_hand_without_scrolling(
     browser: Browser, demo: Host, window: str
 ) -> None:
     demo.begin_anew()

@@ -44,9 +44,7 @@ def phone(browser: Browser, demo: Host) -> Iterator[Visit]:
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_panic_and_all_switches_are_at_hand_without_scrolling(
-    browser: Browser, demo: Host, window: str
-) -> None:
+def test_panic_and_all_switches_are_at_hand_without_scrolling(browser: Browser, demo: Host, window: str) -> None:
     demo.begin_anew()
     with visited(browser, demo, **WINDOWS[window]) as visit:
         for scrolled in ("0", "document.body.scrollHeight"):

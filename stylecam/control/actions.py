@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
 from stylecam.control.state import LiveState
 from stylecam.errors import StyleNotFoundError, UsageError
+from stylecam.models.brush import LARGEST, SMALLEST
 from stylecam.stylize.look import Look, Preset, check_preset_name
 from stylecam.utils.files import check_file_name
 from stylecam.utils.message import Message
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
 
 STRENGTH_STEP = 0.1
 STEADINESS_STEP = 0.2
+BRUSH_STEP = 2**0.25
 CYCLE_S = 30.0
 """The default period of the automatic change of styles."""
 SHORTEST_CYCLE_S, LONGEST_CYCLE_S = 1.0, 86_400.0
@@ -136,6 +138,13 @@ def _set(each: Option) -> Apply:
 def _move(name: str, by: float) -> Apply:
     def apply(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
         return state.with_look(**{name: round(min(1.0, max(0.0, getattr(state.look, name) + by)), 3)})
+
+    return apply
+
+
+def _resize_brush(factor: float) -> Apply:
+    def apply(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
+        return state.with_look(brush=round(min(LARGEST, max(SMALLEST, state.look.brush * factor)), 2))
 
     return apply
 
@@ -283,6 +292,9 @@ ACTIONS: dict[str, Action] = {
         _setting("steadiness"),
         Action("steadier", "calmer picture", _move("steadiness", +STEADINESS_STEP), key="]"),
         Action("livelier", "picture follows faster", _move("steadiness", -STEADINESS_STEP), key="["),
+        _setting("brush"),
+        Action("broader", "larger strokes", _resize_brush(BRUSH_STEP), key=">"),
+        Action("finer", "smaller strokes", _resize_brush(1 / BRUSH_STEP), key="<"),
         _setting("preserve_color", "ctrl+alt+c", "c"),
         _setting("mirror", key="m"),
         _setting("scale"),

@@ -58,6 +58,7 @@ class LiveState:
             "style": self.look.label,
             "weights": self.look.weights,
             "tier": self.look.tier,
+            "has_brush": self.look.has_brush,
             **{each.name: getattr(self.look, each.attribute) for each in options_of(Look)},
             "bypass": self.bypass,
             "frozen": self.frozen,

@@ -227,7 +227,8 @@ class _Runner:
 
     def paint(self, style: int) -> Image:
         """Return the picture in the style of that number, without taking the time."""
-        return self._session.stylize(self._image, self.model.one_hot(style))
+        rows = self.model.rows(self.model.one_hot(style), min(self._image.shape[:2]))
+        return self._session.stylize(self._image, rows)
 
     def run_round(self) -> None:
         """Run for `ROUND_S` seconds."""

@@ -33,9 +33,10 @@ class InferenceSession(ABC):
 
     @abstractmethod
     def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """Stylize `image` (1×3×H×W float32 RGB 0..1, of the session's size) with the style `weights`.
+        """Stylize `image` (1×3×H×W float32 RGB 0..1, of the session's size).
 
-        `origin` is where a tile begins in a larger image: pixels down and right of its corner, multiples of 8.
+        `weights` are the values of the input `style` (see `Model.rows`). `origin` is where a tile begins in a
+        larger image: pixels down and right of its corner, multiples of 8.
 
         Returns:
             A tensor of the same shape and range, only good until the next call.
@@ -45,7 +46,7 @@ class InferenceSession(ABC):
         """
 
     def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
-        """Stylize `image` (H×W×3 uint8 BGR, of the session's size) with the style `weights`.
+        """Stylize `image` (H×W×3 uint8 BGR, of the session's size), as `run` does.
 
         This goes through `run`; an engine overrides it where its own way is shorter. Both give the same, except for
         rounding.

@@ -1,7 +1,8 @@
 """The model contract: a style network as a self-describing ONNX file.
 
 Inputs: `image` 1×3×H×W float32 RGB 0..1 (H and W multiples of 8, or of what the metadata's `alignment` says); in a bank
-`style` 1×N float32 weights; optionally `grain` 1×C×H/8×W/8 float32, the map of `stylecam.models.grain`, with the
+`style` 1×N float32 weights, one a style or, where the metadata's `stroke_scales` names two sizes of strokes, two in
+turn: fine and broad; optionally `grain` 1×C×H/8×W/8 float32, the map of `stylecam.models.grain`, with the
 deviations in the metadata's `grain_deviations`. Output: `styled`, like `image`. Style names, licence and the paintings
 are in the metadata too.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError
+from stylecam.models.brush import StrokeScales, rows_of
 from stylecam.models.grain import CELL_SIZE, MAX_DEVIATION
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import Dims
@@ -22,13 +24,14 @@ from stylecam.models.onnx.wire import WireError
 from stylecam.models.tier import LEAN, TIER_KEY, TIERS
 from stylecam.utils.text import format_shape, printable
 
-DEVIATIONS_KEY, ALIGNMENT_KEY = "grain_deviations", "alignment"
+DEVIATIONS_KEY, ALIGNMENT_KEY, STROKES_KEY = "grain_deviations", "alignment", "stroke_scales"
 ALIGNMENTS = ("8", "16")
 MAX_FILE_BYTES = 512 * 2**20
 _MAX_GRAPH_FIELDS = 50_000
 """Nodes, weights and inputs together; style networks have a few hundred."""
 _MAX_STYLES = 4096
 _MAX_GRAIN_CHANNELS = 64
+_MAX_STROKE_SCALE = 16_384
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Model:
     Attributes:
         path: the file.
         data: the file's bytes.
-        style_count: N of the `style` input; 1 when there is none.
+        style_count: the number of styles.
         has_style_input: whether it is a bank.
         metadata: the ONNX metadata properties.
         key: a short digest of the bytes, the same for the same network in any place.
@@ -46,6 +49,7 @@ class Model:
         grain_deviations: of each channel of the grain, see `grain_map`; empty for the default.
         alignment: what width and height of the input are multiples of.
         tier: `lean` or `rich`, see `stylecam.models.tier`.
+        stroke_scales: of a bank with two rows a style; None where the strokes have one size.
         statistics_count: how many statistics `styled` holds (1×N×1×1) where the network measures instead of painting,
             see `stylecam.models.rewrite.freeze_norms`; 0 for a network that paints.
     """
@@ -61,6 +65,7 @@ class Model:
     alignment: int = CELL_SIZE
     statistics_count: int = 0
     tier: str = LEAN
+    stroke_scales: StrokeScales | None = None
 
     @classmethod
     def read(cls, path: Path) -> Model:
@@ -86,18 +91,50 @@ class Model:
             raise ModelFormatError(
                 f"{path} keeps the values of {printable(external)!r} in another file; save it again as one file"
             )
-        has_style, style_count, grain_channels = _check_contract(path, inputs, outputs)
+        has_style, row_count, grain_channels = _check_contract(path, inputs, outputs)
         key = hashlib.sha256(data).hexdigest()[:12]
         deviations = _read_deviations(path, metadata, grain_channels)
         alignment = int(_read_word(path, metadata, ALIGNMENT_KEY, ALIGNMENTS, str(CELL_SIZE)))
         tier = _read_word(path, metadata, TIER_KEY, TIERS, LEAN)
+        scales = _read_stroke_scales(path, metadata, row_count)
         return cls(
-            path, data, style_count, has_style, metadata, key, grain_channels, deviations, alignment, tier=tier
+            path, data, row_count // 2 if scales else row_count, has_style, metadata, key, grain_channels, deviations,
+            alignment, tier=tier, stroke_scales=scales,
         )  # fmt: skip
 
     def one_hot(self, index: int = 0) -> tuple[float, ...]:
         """Return the style weights that select the style `index` alone."""
         return tuple(float(i == index) for i in range(self.style_count))
+
+    @property
+    def row_count(self) -> int:
+        """N of the `style` input; 1 when there is none."""
+        return self.style_count * (2 if self.stroke_scales else 1)
+
+    def rows(self, weights: Sequence[float], short_side: int, brush: float = 1.0) -> tuple[float, ...]:
+        """Return the values of the `style` input for the `weights` of the styles.
+
+        `short_side` is that of the picture to paint, in pixels, and `brush` a factor of its strokes (see
+        `stylecam.models.brush`); both count only in a bank with two rows a style.
+        """
+        if self.stroke_scales is None:
+            return tuple(weights)
+        return rows_of(weights, self.stroke_scales.broad_share(short_side, brush))
+
+    @property
+    def has_brush(self) -> bool:
+        """Whether it can paint with larger strokes than usual, see `stylecam.models.brush`."""
+        return self.stroke_scales is not None or not self.has_style_input
+
+    def largest_side(self, short_side: int, brush: float) -> float:
+        """Return the short side, in pixels, of the largest picture with strokes as large as `brush` wants.
+
+        `short_side` is that of the published picture. A network of one style has no other way to paint with larger
+        strokes than to paint a smaller picture. A bank of one size of strokes keeps it.
+        """
+        if self.stroke_scales is not None:
+            return self.stroke_scales.largest_side(brush)
+        return short_side if self.has_style_input else short_side / max(1.0, brush)
 
     def output_shape(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return the shape of `styled` for an image of `width`×`height` pixels."""
@@ -147,6 +184,23 @@ def _read_deviations(path: Path, metadata: Mapping[str, str], channels: int) -> 
             f"channel of the grain, not {text[:100]!r}"
         )
     return deviations
+
+
+def _read_stroke_scales(path: Path, metadata: Mapping[str, str], row_count: int) -> StrokeScales | None:
+    text = metadata.get(STROKES_KEY)
+    if text is None:
+        return None
+    try:
+        fine, broad = map(float, text.split())
+    except ValueError:
+        fine, broad = math.nan, math.nan
+    if not 1 <= fine < broad <= _MAX_STROKE_SCALE:
+        raise ModelFormatError(
+            f"{path}: its metadata '{STROKES_KEY}' must be two sizes in pixels, the smaller first, not {text[:100]!r}"
+        )
+    if row_count % 2:
+        raise ModelFormatError(f"{path}: its input 'style' takes {row_count} rows, and two sizes of strokes need pairs")
+    return StrokeScales(fine, broad)
 
 
 def _read_word(path: Path, metadata: Mapping[str, str], key: str, allowed: Sequence[str], default: str) -> str:

@@ -155,8 +155,9 @@ class FrameStylizer:
         self, mix: StyleMix, warm: WarmSession, view: FrameView, frame: Frame, look: Look, started: float
     ) -> Image | None:
         """Return a new styled picture, or the last one while nothing moves; None if painting failed."""
-        governor = self._sessions.governor(mix.model, look.scale)
-        step = self._transition.toward(mix, frame.captured_at)
+        governor = self._sessions.governor(mix.model, look)
+        step = self._transition.toward(mix, frame.captured_at, look.brush)
+        rows = mix.model.rows(step.weights, min(warm.rung.size), step.brush)
         inputs = _FrameInputs(look, step, mix.model.key, warm.rung, governor.choose(started).detail)
         with self.stages.time("fit"):
             small = view.at(warm.rung.size)
@@ -168,15 +169,15 @@ class FrameStylizer:
         busy = self._clock.process_time()
         try:
             with self.stages.time("network") as network:
-                styled = run_session(warm.session, small, step.weights)
+                styled = run_session(warm.session, small, rows)
             busy_in_network = self._clock.process_time() - busy
             finished = self._postprocessor.apply(styled, view, step, self._last, look=look, detail=inputs.detail)
         except PAINTING_ERRORS as error:
             self._postprocessor.reset()
             self._last_inputs = self._busy_at = None
-            self._sessions.failed(mix, warm, look.scale, error_summary(error), self._clock.now())
+            self._sessions.failed(mix, warm, look, error_summary(error), self._clock.now())
             return None
-        self._sessions.painted(mix, look.scale)
+        self._sessions.painted(mix, look)
         now = self._clock.now()
         fixed_ms = (now - started) * 1000 - network.milliseconds - (finished.detail_ms or 0.0)
         governor.observe(
@@ -205,7 +206,9 @@ class FrameStylizer:
 
 
 def run_session(session: InferenceSession, image: Image, weights: tuple[float, ...]) -> Image:
-    """Return what `session` makes of `image` (H×W×3 uint8 BGR): the same size, without the padding it is run with.
+    """Return what `session` makes of `image` (H×W×3 uint8 BGR) with `weights`, the values of its input `style`.
+
+    The result has the same size, without the padding that the network is run with.
 
     Raises:
         EngineRunError: the network failed, or its result is no such picture.

@@ -23,6 +23,7 @@ from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.chain import blend, with_colors_of
+from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import SystemClock
@@ -42,6 +43,8 @@ TILE_MARGIN = 128
 """Pixels of a tile's edge that are only there for its neighbour: more than style networks see around a pixel."""
 SAMPLE_GRID = 3
 """The statistics of a large picture are measured on collages of this many by this many windows."""
+MAX_GUIDED_PIXELS = 16_000_000
+"""A larger image is enlarged without the edges of its original, whose search takes some thirty bytes a pixel."""
 ROWS_AT_ONCE = 512
 """Rows whose colours and strength are finished at a time, so that a large picture needs no second copy."""
 
@@ -94,6 +97,7 @@ class Stylist:
         strength: float = 1.0,
         steadiness: float = 0.0,
         preserve_color: bool = False,
+        brush: float = 1.0,
         scale: float = 1.0,
         device: str = AUTO,
         engine: Engine | str = AUTO,
@@ -107,6 +111,8 @@ class Stylist:
             steadiness: 0 to 1: how strongly what does not move is kept from flickering in a sequence of frames. With 0
                 every image stands for itself.
             preserve_color: keep the image's own colours.
+            brush: 0.5 to 2: a factor of the size of strokes, which is a share of the short side of the image. A bank of
+                one size of strokes paints them in that size (see `Model.stroke_scales`).
             scale: 0.1 to 1: style a copy reduced so much, for larger strokes in less time; the result has full size.
             device: `auto`, `cpu`, or another that the engine has (see `stylecam.engines.names.DEVICES_OF`).
             engine: `opencv`, `onnxruntime`, `openvino`, or an `Engine`. `auto` is the fastest installed one of full
@@ -120,7 +126,7 @@ class Stylist:
                 tier is installed.
             EngineUnavailableError: the engine is not installed, or the device is not there.
         """
-        look = Look(strength=strength, steadiness=steadiness, preserve_color=preserve_color)
+        look = Look(strength=strength, steadiness=steadiness, preserve_color=preserve_color, brush=brush)
         for option in options_of(Look):
             option.check(getattr(look, option.attribute), option.name)
         if not 0.1 <= scale <= 1:
@@ -169,7 +175,7 @@ class Stylist:
 
     def reduction_note(self, size: Size) -> str | None:
         """Return what an image of `size` loses by such a copy, to be read after its name; None if nothing is lost."""
-        share = _share(_scaled(size, self._scale))
+        share = _share(_scaled(size, self._reduction(size)))
         if share == 1 or not self.cannot_tile:
             return None
         return (
@@ -199,14 +205,23 @@ class Stylist:
                 "give height × width × 3, uint8, in BGR order"
             )
         report = progress or (lambda _: None)
-        camera = _reduced(image, self._scale)
+        size = Size(image.shape[1], image.shape[0])
+        camera = _reduced(image, self._reduction(size))
         styled = self._stylize(camera, report)
         if self._look.steadiness > 0:  # the filter goes on using what it returns
             styled = self._temporal_filter.apply(styled, camera, self._look.steadiness).copy()
-        styled = resize(styled, Size(image.shape[1], image.shape[0]))
+        styled = _enlarged(styled, camera, image)
         self._finish(image, styled)
         report(1.0)
         return styled
+
+    def _reduction(self, size: Size) -> float:
+        """Return the share to which the sides of an image of `size` shrink, at most 1, before it is styled."""
+        return min(self._scale, self.mix.model.largest_side(min(size), self._look.brush) / min(size))
+
+    def _rows(self, short_side: int) -> tuple[float, ...]:
+        """Return the values of the network's input `style` for an image with that short side."""
+        return self.mix.model.rows(self.mix.weights, short_side, self._look.brush)
 
     def _stylize(self, image: Image, report: Progress) -> Image:
         """Stylize `image` at its size: whole, in tiles, or from a reduced copy."""
@@ -222,19 +237,20 @@ class Stylist:
 
     def _sampled(self, image: Image) -> NormStatistics:
         """Estimate the statistics of an image larger than a network takes at once."""
-        means, variances = np.split(np.array([self._measure(sample) for sample in _samples(image)]), 2, axis=1)
+        rows = self._rows(min(image.shape[:2]))
+        means, variances = np.split(np.array([self._measure(sample, rows) for sample in _samples(image)]), 2, axis=1)
         return np.concatenate([means.mean(0), variances.mean(0) + means.var(0)])
 
-    def _measure(self, image: Image) -> NormStatistics:
+    def _measure(self, image: Image, rows: tuple[float, ...]) -> NormStatistics:
         size = self._padded_size(image)
         session = self._session(self._norms.measuring_model(), size)
-        figures = session.run(to_tensor(_window(image, *_everything(size))), self.mix.weights)
+        figures = session.run(to_tensor(_window(image, *_everything(size))), rows)
         return np.array(figures, np.float32).reshape(-1)
 
     def _whole(self, model: Model, image: Image) -> Image:
         size = self._padded_size(image)
-        painted = self._session(model, size).stylize(_window(image, *_everything(size)), self.mix.weights)
         height, width = image.shape[:2]
+        painted = self._session(model, size).stylize(_window(image, *_everything(size)), self._rows(min(height, width)))
         return np.ascontiguousarray(painted[PADDING : PADDING + height, PADDING : PADDING + width])
 
     def _in_tiles(self, model: Model, image: Image, report: Progress) -> Image:
@@ -243,12 +259,13 @@ class Stylist:
         rows, columns = spans(size.height, TILE_SIDE, TILE_MARGIN), spans(size.width, TILE_SIDE, TILE_MARGIN)
         session = self._engine.session(model, columns[0].end, rows[0].end)
         painted = np.empty_like(image, order="C")
+        weights = self._rows(min(height, width))
         done = 0
         for row in rows:
             top, bottom = max(row.first - PADDING, 0), min(row.last - PADDING, height)
             for column in columns:
                 left, right = max(column.first - PADDING, 0), min(column.last - PADDING, width)
-                tile = session.stylize(_window(image, row, column), self.mix.weights, (row.start, column.start))
+                tile = session.stylize(_window(image, row, column), weights, (row.start, column.start))
                 y, x = row.start - PADDING, column.start - PADDING
                 painted[top:bottom, left:right] = tile[top - y : bottom - y, left - x : right - x]
                 done += 1
@@ -292,6 +309,14 @@ def _scaled(size: Size, scale: float) -> Size:
 def _reduced(image: Image, scale: float) -> Image:
     """Return `image` with its sides multiplied by `scale` 0..1; itself for 1."""
     return resize(image, _scaled(Size(image.shape[1], image.shape[0]), scale))
+
+
+def _enlarged(styled: Image, camera: Image, image: Image) -> Image:
+    """Return `styled`, made of the copy `camera`, at the size of `image`; with the edges of a picture of usual size."""
+    size = Size(image.shape[1], image.shape[0])
+    if styled.shape == image.shape or size.width * size.height > MAX_GUIDED_PIXELS:
+        return resize(styled, size)
+    return GuidedUpsampler(size).enlarge(styled, camera, image)
 
 
 def _share(size: Size) -> float:

@@ -86,7 +86,7 @@ def why_implausible(data: bytes) -> str | None:
     photo = to_tensor(sample_picture(TRIAL_SIZE))
     model = Model.parse(Path(_NETWORK), data)
     session = OpenCVEngine("cpu").session(model, *TRIAL_SIZE)
-    weights = model.one_hot()
+    weights = model.rows(model.one_hot(), min(TRIAL_SIZE))
     try:
         return find_problem(photo, session.run(photo, weights))
     except EngineRunError as error:
@@ -105,7 +105,8 @@ def check_further_sizes(path: Path, data: bytes) -> None:
     engine = OpenCVEngine("cpu")
     for size in FURTHER_SIZES:
         try:
-            styled = engine.session(model, *size).stylize(sample_picture(size), model.one_hot())
+            weights = model.rows(model.one_hot(), min(size))
+            styled = engine.session(model, *size).stylize(sample_picture(size), weights)
             problem = None if styled.any() else "its picture is all black"
         except EngineRunError as error:
             problem = str(error)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stylecam.errors import UsageError
+from stylecam.models.brush import LARGEST, SMALLEST
 from stylecam.utils.message import Message
 from stylecam.utils.options import LOOK, option, options_of
 
@@ -61,6 +62,12 @@ class LookSettings:
         group=LOOK, minimum=0.0, maximum=1.0, example=0.5, command="steadiness",
         brief="how calm the picture is", preset=True,
     )  # fmt: skip
+    brush: float = option(
+        1.0,
+        help=f"How large strokes are on the screen: {SMALLEST:g} (half) to {LARGEST:g} (twice the usual size).",
+        group=LOOK, minimum=SMALLEST, maximum=LARGEST, example=1.5, command="brush",
+        brief="how large the strokes are", preset=True,
+    )  # fmt: skip
     scale: float | None = option(
         None,
         help="Processing size: auto holds the frame rate; 0.25 to 1 fixes a share of the picture's size.",
@@ -106,6 +113,11 @@ class Look(LookSettings):
     def tier(self) -> str | None:
         """The tier of the network, `rich` or `lean`; None for the plain camera."""
         return None if self.mix is None else self.mix.model.tier
+
+    @property
+    def has_brush(self) -> bool:
+        """Whether `brush` changes anything: not for the plain camera, nor for a bank of one size of strokes."""
+        return self.mix is not None and self.mix.model.has_brush
 
     @property
     def weights(self) -> dict[str, float]:

@@ -21,6 +21,9 @@ ADJACENT_NETWORKS = 2
 PREFETCH_EVERY_S = 0.5
 """Seconds between two requests for the sessions that may be needed soon."""
 
+FINEST_SHARE = 1.15
+"""A rung may be so much finer than one with strokes of the right size: a seventh is hardly seen."""
+
 FaultReport = Callable[[str, str], None]
 """Called with a kind of fault (`engine`) and a message of one line."""
 
@@ -48,7 +51,7 @@ class SessionChooser:
         self._report = report
         self._models = list(models)
         self._busy_budget_ms = busy_budget_ms
-        self._governors: dict[tuple[str, float | None], Governor] = {}
+        self._governors: dict[tuple[str, tuple[Rung, ...]], Governor] = {}
         self._active: dict[str, WarmSession] = {}
         self._replaced: dict[str, WarmSession] = {}  # the active session before, until the new one has painted
         self._unusable: set[tuple[str, Rung]] = set()
@@ -72,7 +75,7 @@ class SessionChooser:
         if look.mix is None:
             return
         model = look.mix.model
-        governor = self.governor(model, look.scale)
+        governor = self.governor(model, look)
         first = governor.choose(now).rung
         self._active[model.key] = warm = self._pool.build(model, first)
         governor.start(first, warm.milliseconds)
@@ -91,22 +94,22 @@ class SessionChooser:
         if self._failures.try_again(look.mix.model.key, now, selected=selected):
             self._renew(look.mix.model)
         for mix in self._candidates(look.mix):
-            warm = self._session(mix.model, look.scale, now)
+            warm = self._session(mix.model, look, now)
             if warm is not None:
                 return mix, warm
         return None
 
-    def painted(self, mix: StyleMix, scale: float | None) -> None:
+    def painted(self, mix: StyleMix, look: Look) -> None:
         """Take note that `mix` was painted with the active session of its network."""
         key = mix.model.key
         self._failures.succeeded(key)
         self._replaced.pop(key, None)
         if self._painting is not None and self._painting.model.key != key:
-            self.governor(mix.model, scale).forget_recent()
+            self.governor(mix.model, look).forget_recent()
             self._before = self._painting
         self._painting = mix
 
-    def failed(self, mix: StyleMix, warm: WarmSession, scale: float | None, reason: str, now: float) -> None:
+    def failed(self, mix: StyleMix, warm: WarmSession, look: Look, reason: str, now: float) -> None:
         """Count a failed run; after some in a row another size of the network goes on, or the network rests."""
         self._report("engine", reason)
         model, rung = mix.model, warm.rung
@@ -120,7 +123,7 @@ class SessionChooser:
             self._report("engine", f"{model.path.name} has failed {MAX_FAILURES} times; it is tried again later")
             return
         if other.rung < rung:
-            self.governor(model, scale).exclude(rung)
+            self.governor(model, look).exclude(rung)
         self._active[model.key] = other
         self._failures.start_over(model.key)
 
@@ -133,13 +136,21 @@ class SessionChooser:
             return f"{requested.label} cannot be painted ({reason}); {self._painting.label} goes on"
         return f"the painting has stopped: {reason}"
 
-    def governor(self, model: Model, scale: float | None) -> Governor:
-        """Return what chooses the rung of `model` at `scale`."""
-        key = (model.key, scale)
+    def governor(self, model: Model, look: Look) -> Governor:
+        """Return what chooses the rung of `model` for the scale and the brush of `look`."""
+        rungs = self._rungs(model, look)
+        key = (model.key, rungs)
         if key not in self._governors:
-            rungs = ladder(self._size) if scale is None else (Rung.at(self._size, scale),)
             self._governors[key] = Governor(rungs, self._fps, self._busy_budget_ms)
         return self._governors[key]
+
+    def _rungs(self, model: Model, look: Look) -> tuple[Rung, ...]:
+        """Return the ladder of `model`, without the rungs that are too fine for strokes as large as `look` wants."""
+        if look.scale is not None:
+            return (Rung.at(self._size, look.scale),)
+        rungs = ladder(self._size)
+        finest = FINEST_SHARE * model.largest_side(min(self._size), look.brush)
+        return tuple(rung for rung in rungs if min(rung.size) <= finest) or rungs[:1]
 
     def prefetch(self, look: Look, now: float) -> None:
         """Now and then request the sessions that may be needed next, also while nothing is styled."""
@@ -150,17 +161,17 @@ class SessionChooser:
         shown = self._painting.model if self._painting is not None else None
         requested: list[tuple[Model, Rung]] = []
         if current is not None:
-            requested += self._needed(current, look.scale, now)
+            requested += self._needed(current, look, now)
         if shown is not None and (current is None or shown.key != current.key):
-            requested += self._needed(shown, look.scale, now)[:1]
+            requested += self._needed(shown, look, now)[:1]
         for number, model in enumerate(self._neighbours(current)):
-            needed = self._needed(model, look.scale, now)[:1]
+            needed = self._needed(model, look, now)[:1]
             if (
                 number >= ADJACENT_NETWORKS
                 and sum(rung.megapixels for _, rung in (*requested, *needed)) > self._pool.capacity_megapixels
             ):
                 break
-            self._session(model, look.scale, now)
+            self._session(model, look, now)
             requested += needed
         self._pool.keep_warm(requested)
         kept = {model.key for model, _ in requested}
@@ -173,11 +184,11 @@ class SessionChooser:
             if mix is not None and mix.model.key != requested.model.key:
                 yield mix
 
-    def _session(self, model: Model, scale: float | None, now: float) -> WarmSession | None:
+    def _session(self, model: Model, look: Look, now: float) -> WarmSession | None:
         """Return the active session of `model`, changed to the rung that its governor chooses as soon as it is warm."""
         if self._failures.rests(model.key):
             return None
-        governor = self.governor(model, scale)
+        governor = self.governor(model, look)
         chosen = governor.choose(now).rung
         active = self._active.get(model.key)
         if active is not None and (active.rung == chosen or (model.key, chosen) in self._unusable):
@@ -214,7 +225,7 @@ class SessionChooser:
         self._unusable = {each for each in self._unusable if each[0] != model.key}
         self._governors = {each: governor for each, governor in self._governors.items() if each[0] != model.key}
 
-    def _needed(self, model: Model, scale: float | None, now: float) -> list[tuple[Model, Rung]]:
+    def _needed(self, model: Model, look: Look, now: float) -> list[tuple[Model, Rung]]:
         """Return the sessions of `model` to keep warm: the present one, the next coarser one, and the coarsest.
 
         A finer one is built when it is chosen; until then the present one is good enough.
@@ -222,10 +233,8 @@ class SessionChooser:
         if self._failures.rests(model.key):
             return []
         active = self._active.get(model.key)
-        at = self.governor(model, scale).choose(now).rung if active is None else active.rung
-        if scale is not None:
-            return [(model, at)]
-        rungs = ladder(self._size)
+        at = self.governor(model, look).choose(now).rung if active is None else active.rung
+        rungs = self._rungs(model, look)
         below = [rung for rung in rungs if rung < at]
         return [(model, rung) for rung in dict.fromkeys((at, *below[-1:], rungs[0]))]
 

@@ -84,7 +84,7 @@ def run_in_child(name: str) -> None:
 def _run(model: Model, engine: Engine) -> None:
     """Run `model` in every way in which pictures and frames are painted."""
     picture = sample_picture(TRIAL_SIZE)
-    weights = model.one_hot()
+    weights = model.rows(model.one_hot(), min(TRIAL_SIZE))
     session = engine.session(model, *TRIAL_SIZE)
     session.run(to_tensor(picture), weights)
     session.stylize(picture, weights)

@@ -20,13 +20,15 @@ from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
 from stylecam.errors import ModelFormatError, UsageError
+from stylecam.models.brush import StrokeScales
 from stylecam.models.card import read_cards
 from stylecam.models.grain import CELL_SIZE
-from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, Model
+from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, STROKES_KEY, Model
 from stylecam.models.tier import TIER_KEY
 from stylecam.training.bank_graph import GraphWriter
 from stylecam.training.config import TrainingConfig
 from stylecam.training.network import LeanNetwork, StyleNetwork, make_network, with_styles
+from stylecam.training.strokes import stroke_scales
 from stylecam.utils.files import write_bytes
 from stylecam.utils.text import format_shape
 from stylecam.utils.version import __version__
@@ -51,6 +53,11 @@ class Bank:
         if len(entries) != self.network.styles:
             entries = [{"name": f"style_{i + 1}"} for i in range(self.network.styles)]
         return list(entries)
+
+    @property
+    def stroke_scales(self) -> StrokeScales | None:
+        """Of a network with two rows a style; None for one with a single size of strokes."""
+        return StrokeScales(*map(float, self.metadata[STROKES_KEY].split())) if self.network.sizes > 1 else None
 
 
 def write_bank(path: Path, bank: Bank) -> None:
@@ -97,7 +104,8 @@ def read_bank(path: Path) -> Bank:
     tier = "rich" if "h16.c.weight" in weights else "lean"
     if tier == "rich":
         width = len(weights["h16.c.weight"])
-    network = make_network(tier, model.style_count, width, len(blocks), quarter)
+    sizes = model.row_count // model.style_count
+    network = make_network(tier, model.style_count, width, len(blocks), quarter, sizes)
     expected = network.state_dict()
     if not model.grain_channels:  # trained before there was one
         expected = {name: value for name, value in expected.items() if not name.startswith("grain.")}
@@ -151,6 +159,8 @@ def starting_bank(config: TrainingConfig, start: Path | None) -> tuple[Bank, lis
         {**_without_figures(entry), **changed[entry["name"]]} if entry["name"] in changed else entry
         for entry in entries
     ]
+    if start is None and bank.network.sizes > 1:
+        bank.metadata[STROKES_KEY] = "{:g} {:g}".format(*stroke_scales(hparams.scale))
     bank.metadata = _metadata(config, bank.metadata, entries)
     order = [entry["name"] for entry in entries]
     return bank, [order.index(name) for name in names]

@@ -36,7 +36,7 @@ class GraphWriter:
         picture = [1, 3, "height", "width"]
         dims = {
             "image": picture,
-            "style": [1, network.styles],
+            "style": [1, network.rows],
             "grain": [1, GRAIN, "rows", "columns"],
             "styled": picture,
         }

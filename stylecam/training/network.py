@@ -89,7 +89,8 @@ class StyleNetwork(nn.Module):
         tier: `lean` for slow processors, `rich` where there is more machine.
         alignment: what width and height of a picture must be multiples of.
         deviations: of the grain's channels, see `grain_map`; empty for the default.
-        styles: N, the length of the weight vector.
+        styles: the number of styles.
+        sizes: rows of norm parameters of each style: one, or two for fine and broad strokes.
         width: channels of the body.
         blocks: residual blocks of the body.
         quarter: channels at 1/4 size.
@@ -99,17 +100,30 @@ class StyleNetwork(nn.Module):
     alignment: ClassVar[int] = 8
     deviations: ClassVar[tuple[float, ...]] = ()
 
-    def __init__(self, styles: int, width: int, blocks: int, quarter: int) -> None:
+    def __init__(self, styles: int, width: int, blocks: int, quarter: int, sizes: int) -> None:
         super().__init__()
-        self.styles, self.width, self.blocks, self.quarter = styles, width, blocks, quarter
+        self.styles, self.width, self.blocks, self.quarter, self.sizes = styles, width, blocks, quarter, sizes
+
+    @property
+    def rows(self) -> int:
+        """The length of the weight vector."""
+        return self.styles * self.sizes
 
     @property
     def shape(self) -> dict[str, Any]:
         """The arguments of `make_network` for a network of this shape."""
         return {
             "tier": self.tier, "styles": self.styles, "width": self.width, "blocks": self.blocks,
-            "quarter": self.quarter,
+            "quarter": self.quarter, "sizes": self.sizes,
         }  # fmt: skip
+
+    def weights_of(self, styles: Tensor, broad_shares: Tensor) -> Tensor:
+        """Return the weights (B×`rows`) of styles by their numbers (B int64), with so much of the broad row (B)."""
+        chosen = F.one_hot(styles, self.styles).float()
+        if self.sizes == 1:
+            return chosen
+        shares = torch.stack([1 - broad_shares, broad_shares], 1)
+        return (chosen[:, :, None] * shares[:, None]).flatten(1)
 
     def grain_of(self, x: Tensor) -> Tensor:
         """Return the grain of the upper left corner of a picture, for pictures of the size of `x` (B×3×H×W)."""
@@ -122,14 +136,15 @@ class LeanNetwork(StyleNetwork):
 
     tier = "lean"
 
-    def __init__(self, styles: int, width: int = 48, blocks: int = 4, quarter: int = 32) -> None:
-        super().__init__(styles, width, blocks, quarter)
-        self.h4 = Layer(styles, 3, quarter, 8, 4)
-        self.h8 = Layer(styles, quarter, width, 4, 2, trimmed=True)
-        self.grain = Layer(styles, GRAIN, width, 1, rectify=False)
+    def __init__(self, styles: int, width: int = 48, blocks: int = 4, quarter: int = 32, sizes: int = 1) -> None:
+        super().__init__(styles, width, blocks, quarter, sizes)
+        rows = self.rows
+        self.h4 = Layer(rows, 3, quarter, 8, 4)
+        self.h8 = Layer(rows, quarter, width, 4, 2, trimmed=True)
+        self.grain = Layer(rows, GRAIN, width, 1, rectify=False)
         nn.init.zeros_(self.grain.n.g)  # a bank trained without grain starts out unchanged
-        self.body = nn.ModuleList(Residual(styles, width) for _ in range(blocks))
-        self.u4 = Layer(styles, width, quarter, 3)
+        self.body = nn.ModuleList(Residual(rows, width) for _ in range(blocks))
+        self.u4 = Layer(rows, width, quarter, 3)
         self.out = nn.Conv2d(quarter, 48, 3, padding=1)
 
     def forward(self, x: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
@@ -159,20 +174,21 @@ class RichNetwork(StyleNetwork):
     _HALF = 16
     _EIGHTH = 64
 
-    def __init__(self, styles: int, width: int = 128, blocks: int = 4, quarter: int = 48) -> None:
-        super().__init__(styles, width, blocks, quarter)
+    def __init__(self, styles: int, width: int = 128, blocks: int = 4, quarter: int = 48, sizes: int = 2) -> None:
+        super().__init__(styles, width, blocks, quarter, sizes)
+        rows = self.rows
         eighth, half = self._EIGHTH, self._HALF
-        self.h4 = Layer(styles, 3, quarter, 8, 4)
-        self.h8 = Layer(styles, quarter, eighth, 4, 2, trimmed=True)
-        self.grain = Layer(styles, GRAIN, eighth, 1, rectify=False)
+        self.h4 = Layer(rows, 3, quarter, 8, 4)
+        self.h8 = Layer(rows, quarter, eighth, 4, 2, trimmed=True)
+        self.grain = Layer(rows, GRAIN, eighth, 1, rectify=False)
         nn.init.constant_(self.grain.n.g, 0.3)
-        self.down = Residual(styles, eighth)
-        self.h16 = Layer(styles, eighth, width, 4, 2, trimmed=True)
-        self.body = nn.ModuleList(Residual(styles, width) for _ in range(blocks))
-        self.u8 = Layer(styles, width, eighth, 1)
-        self.up = Residual(styles, eighth)
-        self.u4 = Layer(styles, eighth, quarter, 3, mirrored=True)
-        self.u2 = Layer(styles, quarter, half, 3, mirrored=True)
+        self.down = Residual(rows, eighth)
+        self.h16 = Layer(rows, eighth, width, 4, 2, trimmed=True)
+        self.body = nn.ModuleList(Residual(rows, width) for _ in range(blocks))
+        self.u8 = Layer(rows, width, eighth, 1)
+        self.up = Residual(rows, eighth)
+        self.u4 = Layer(rows, eighth, quarter, 3, mirrored=True)
+        self.u2 = Layer(rows, quarter, half, 3, mirrored=True)
         self.out = nn.Conv2d(half, 12, 3, padding=1, padding_mode="reflect")
         with torch.no_grad():
             kernels, biases = self.out.weight.view(3, 4, -1), self.out.bias.view(3, 4)
@@ -202,10 +218,16 @@ _TIERS: dict[str, type[LeanNetwork] | type[RichNetwork]] = {"lean": LeanNetwork,
 
 
 def make_network(
-    tier: str, styles: int, width: int | None = None, blocks: int = 4, quarter: int | None = None
+    tier: str,
+    styles: int,
+    width: int | None = None,
+    blocks: int = 4,
+    quarter: int | None = None,
+    sizes: int | None = None,
 ) -> StyleNetwork:
-    """Return a network with random weights; None stands for the tier's own number of channels."""
-    chosen = {name: value for name, value in (("width", width), ("quarter", quarter)) if value is not None}
+    """Return a network with random weights; None stands for the tier's own number of channels, or of rows a style."""
+    numbers = {"width": width, "quarter": quarter, "sizes": sizes}
+    chosen = {name: value for name, value in numbers.items() if value is not None}
     return _TIERS[tier](styles, blocks=blocks, **chosen)
 
 
@@ -215,8 +237,8 @@ def with_styles(network: StyleNetwork, added: int) -> StyleNetwork:
     state = dict(network.state_dict())
     for name, value in grown.state_dict().items():
         if value.shape != state[name].shape:
-            fresh = state[name].mean(0, keepdim=True).expand(added, -1)
-            state[name] = torch.cat([state[name], fresh])
+            fresh = state[name].unflatten(0, (-1, network.sizes)).mean(0)
+            state[name] = torch.cat([state[name], fresh.repeat(added, 1)])
     grown.load_state_dict(state)
     return grown
 
@@ -232,6 +254,7 @@ def train_only_new_styles(network: StyleNetwork, first: int) -> None:
 
     The rows of older styles get a gradient of zero, for which Adam takes no step.
     """
+    first *= network.sizes
     network.requires_grad_(False)
     for rows in norm_rows(network):
         rows.requires_grad_(True)

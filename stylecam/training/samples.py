@@ -31,8 +31,7 @@ def paint(network: StyleNetwork, image: Image, style: int) -> Image:
     """Return `image` (H×W×3 uint8 BGR, sides multiples of 8) in the style number `style`."""
     parameter = next(network.parameters())
     rgb = torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1])).to(parameter.device).permute(2, 0, 1)[None]
-    weights = torch.zeros(1, network.styles, device=parameter.device)
-    weights[0, style] = 1
+    weights = network.weights_of(torch.tensor([style]), torch.tensor([0.5])).to(parameter.device)
     right, bottom = -image.shape[1] % network.alignment, -image.shape[0] % network.alignment
     larger = F.pad(rgb.float() / 255, (0, right, 0, bottom), mode="reflect")
     styled = network(larger, weights)[0, :, : image.shape[0], : image.shape[1]]

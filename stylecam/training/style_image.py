@@ -106,8 +106,10 @@ class StyleImage:
             raise TrainingDataError(f"there is no painting '{path[:200]}'; check the folder and the spelling")
         return cls(slug(name or Path(path).stem), Path(path), weight, scale)
 
-    def read(self, scale: int) -> Image:
-        """Read the picture, with its short side at its own scale or else at `scale` pixels; H×W×3 uint8 BGR.
+    def read(self, scale: int, factor: float = 1.0) -> Image:
+        """Read the picture, with its short side at its own scale or else at `scale` pixels, times `factor`.
+
+        It is H×W×3 uint8 BGR.
 
         Raises:
             TrainingDataError: it is not a picture, or smaller than 64 pixels.
@@ -123,5 +125,5 @@ class StyleImage:
                 f"{self.path} is {width}×{height}; a painting needs at least {MIN_SIDE} pixels on its short side, and "
                 "should have some hundreds: find a larger copy"
             )
-        factor = (self.scale or scale) / min(height, width)
+        factor *= (self.scale or scale) / min(height, width)
         return resize(image, Size(max(1, round(width * factor)), max(1, round(height * factor))))

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from stylecam.errors import StylecamError, TrainingDataError, TrainingFailedError
@@ -37,6 +36,7 @@ from stylecam.training.network import StyleNetwork
 from stylecam.training.objective import Objective
 from stylecam.training.plots import write_plot
 from stylecam.training.samples import fit_cell, write_sheet
+from stylecam.training.strokes import StrokeTargets
 from stylecam.training.vgg import load_vgg
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
@@ -81,7 +81,8 @@ class Trainer:
         malloc.keep_large_blocks()
         self._group = ProcessGroup.from_environment()
         self._device = torch.device(pick_device(config.device, self._group.local_rank))
-        self._paintings = [painting.read(hparams.scale) for painting in config.paintings]
+        self._targets = StrokeTargets(config.paintings, hparams.scale, bank.stroke_scales)
+        self._paintings = self._targets.read()
         self._sheet, self._plot = (output.with_suffix(f".{kind}.png") for kind in ("sheet", "losses"))
         detector = None if config.face_model is None else FaceDetector(config.face_model)
         side = hparams.crop + 2 * (RIM + MAX_SHIFT)
@@ -90,10 +91,8 @@ class Trainer:
         self._vgg = load_vgg(config.vgg).to(self._device)  # last of the inputs, because it may be downloaded
         self._bfloat16 = pick_bfloat16(self._device, config.bfloat16)
         self._vgg.use_bfloat16(self._bfloat16)
-        shares = np.array([one.share for one in config.paintings])
-        self._shares = shares / shares.sum()
         style_weights, self._stabilities = (
-            torch.tensor(each, device=self._device)
+            torch.tensor(each, device=self._device).repeat_interleave(self._targets.sizes)
             for each in zip(*((one.weight, one.stability) for one in config.paintings), strict=True)
         )
         self._objective = Objective(self._vgg, self._paintings, style_weights, hparams)
@@ -132,7 +131,7 @@ class Trainer:
         try:
             config, shape = TrainingConfig.from_dict(saved.plan), saved.plan["network"]
             config = replace(config, device=device or config.device)
-            bank = Bank(network.make_network(**{"tier": "lean", **shape}), saved.plan["metadata"])
+            bank = Bank(network.make_network(**{"tier": "lean", "sizes": 1, **shape}), saved.plan["metadata"])
             with out_of_memory_as_error(lambda: _memory_advice(config.hyperparameters)):
                 trainer = cls(config, bank, saved.plan["rows"], output, **extra)
             trainer._restore(saved, path)
@@ -257,10 +256,11 @@ class Trainer:
         crops = [self._photos.random_crop(self._rng) for _ in range(hparams.batch)]
         large = torch.from_numpy(np.stack([crop.picture for crop in crops]))
         photo = large.to(self._device).permute(0, 3, 1, 2)  # a view: already channels last
-        which = torch.from_numpy(self._rng.choice(len(self._rows), hparams.batch, p=self._shares))
-        rows = torch.tensor(self._rows)[which]
-        weights = F.one_hot(rows, self._network.styles).float().to(self._device)
-        which = which.to(self._device)
+        drawn = self._targets.draw(self._rng, hparams.batch)
+        styles = torch.tensor(self._rows)[torch.from_numpy(self._targets.styles(drawn))]
+        broad_shares = torch.from_numpy(self._targets.broad_shares(drawn))
+        weights = self._network.weights_of(styles, broad_shares).to(self._device)
+        which = torch.from_numpy(drawn).to(self._device)
 
         x = photo[:, :, MAX_SHIFT : MAX_SHIFT + window, MAX_SHIFT : MAX_SHIFT + window]
         grain = MovingGrain(self._network, hparams.batch, window, MAX_SHIFT, self._rng)
@@ -369,7 +369,8 @@ class Trainer:
     def _draw_progress(self) -> None:
         if not self._group.leads:
             return
-        pairs = list(zip(self._rows, self._paintings, strict=True))
+        middle = self._paintings[self._targets.sizes // 2 :: self._targets.sizes]
+        pairs = list(zip(self._rows, middle, strict=True))
         with skipping_on_error(self._sheet, self._report):
             write_sheet(self._sheet, self._average, self._samples, pairs)
             self._report(FileSaved("sheet", self._sheet))

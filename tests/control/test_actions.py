@@ -266,8 +266,8 @@ def test_the_state_can_be_described_as_json(actions: ActionRunner) -> None:
     )
     assert parsed == {
         "version": 0, "style": "great_wave:0.6,the_scream:0.4", "weights": {"great_wave": 0.6, "the_scream": 0.4},
-        "tier": "lean",
-        "strength": 1.0, "steadiness": 0.8, "preserve_color": False, "bypass": False, "frozen": False,
+        "tier": "lean", "has_brush": False,
+        "strength": 1.0, "steadiness": 0.8, "brush": 1.0, "preserve_color": False, "bypass": False, "frozen": False,
         "resting": False, "mirror": False, "scale": None, "panic": True, "cycle_s": None,
     }  # fmt: skip
 

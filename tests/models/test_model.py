@@ -33,7 +33,7 @@ def test_what_is_read_agrees_with_the_onnx_library(path: Path) -> None:
     model, truth = Model.read(path), onnx.load(path)
     assert model.metadata == {entry.key: entry.value for entry in truth.metadata_props}
     style = next(value for value in truth.graph.input if value.name == "style")
-    assert model.style_count == style.type.tensor_type.shape.dim[1].dim_value
+    assert model.row_count == style.type.tensor_type.shape.dim[1].dim_value
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -248,6 +248,47 @@ def test_deviations_that_do_not_fit_the_grain_are_refused(deviations: str, tmp_p
 def test_the_tier_of_a_network_is_in_its_metadata_and_lean_without(tmp_path: Path) -> None:
     assert Model.read(network(tmp_path / "a.onnx")).tier == "lean"
     assert Model.read(network(tmp_path / "b.onnx", metadata={"tier": "rich"})).tier == "rich"
+
+
+BANK_INPUTS = {**IMAGE_INPUT, "style": (1, 4)}
+
+
+def test_a_bank_of_two_sizes_of_strokes_has_two_rows_a_style(tmp_path: Path) -> None:
+    bank = Model.read(network(tmp_path / "a.onnx", BANK_INPUTS, metadata={"stroke_scales": "340 860"}))
+    assert (bank.style_count, bank.row_count, bank.stroke_scales) == (2, 4, (340, 860))
+    fine, broad, *rest = bank.rows(bank.one_hot(0), 360)
+    assert fine + broad == pytest.approx(1)
+    assert 0 < broad < 1
+    assert rest == [0, 0]
+    assert bank.rows(bank.one_hot(1), 360, 2.0) == (0, 0, 0, 1)
+    assert bank.has_brush
+    assert bank.largest_side(720, 2.0) == 286
+
+
+def test_a_bank_of_one_size_of_strokes_keeps_it(tmp_path: Path) -> None:
+    bank = Model.read(network(tmp_path / "a.onnx", BANK_INPUTS))
+    assert bank.rows(bank.one_hot(1), 360, 2.0) == bank.one_hot(1)
+    assert bank.largest_side(720, 2.0) == 720
+    assert not bank.has_brush
+
+
+def test_a_network_of_one_style_paints_larger_strokes_in_a_smaller_picture(tmp_path: Path) -> None:
+    single = Model.read(network(tmp_path / "a.onnx"))
+    assert single.has_brush
+    assert [single.largest_side(720, brush) for brush in (0.5, 1.0, 2.0)] == [720, 720, 360]
+
+
+@pytest.mark.parametrize("scales", ["", "340", "860 340", "340 nan", "a b", "0 100"])
+def test_stroke_scales_that_are_no_two_sizes_are_refused(scales: str, tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", BANK_INPUTS, metadata={"stroke_scales": scales})
+    with pytest.raises(ModelFormatError, match="stroke_scales"):
+        Model.read(path)
+
+
+def test_an_odd_number_of_rows_has_no_pairs(tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", {**IMAGE_INPUT, "style": (1, 3)}, metadata={"stroke_scales": "340 860"})
+    with pytest.raises(ModelFormatError, match="pairs"):
+        Model.read(path)
 
 
 @pytest.mark.parametrize("tier", ["", "Rich", "medium", "9" * 5000])

@@ -54,6 +54,8 @@ function show() {
   if (!state) return;
   for (const button of all("[data-flag]")) button.setAttribute("aria-pressed", Boolean(state[button.dataset.flag]));
   for (const slider of sliders) slider.follow(state[slider.name]);
+  at("brush").disabled = !state.has_brush;
+  at("brush-fixed").hidden = at("brush").disabled === false;
   follow(at("cycle"), state.cycle_s ?? 0, seconds => say("every {seconds} s", { seconds }));
   follow(at("scale"), state.scale ?? "auto", percent);
   set_text("tier", { lean: say("(lean network)"), rich: say("(rich network)") }[state.tier] ?? "");
@@ -157,13 +159,14 @@ class Slider {
   }
 
   #say() {
-    this.#input.style.setProperty("--v", this.#input.value + "%");
+    const { value, min, max } = this.#input;
+    this.#input.style.setProperty("--v", `${100 * (value - min) / (max - min)}%`);
     set_text(`${this.name}-said`, percent(this.#input.value / 100));
     this.#input.setAttribute("aria-valuetext", percent(this.#input.value / 100));
   }
 }
 
-const sliders = ["strength", "steadiness"].map(name => new Slider(name));
+const sliders = ["strength", "steadiness", "brush"].map(name => new Slider(name));
 
 /* buttons */
 

@@ -157,6 +157,10 @@ def describe_state(state: Mapping[str, Any]) -> Iterator[str]:
         yield f"strength {state['strength']:g}"
     if "steadiness" in state:
         yield f"steadiness {state['steadiness']:g}"
+    if state.get("brush", 1) != 1:
+        yield f"brush {state['brush']:g}" + (
+            "" if state.get("has_brush") else " (the strokes of this style have one size)"
+        )
     for name, words in _FLAGS.items():
         if state.get(name):
             yield words

@@ -257,7 +257,7 @@ class _CaseTimer:
         self.timings = timings
         self._clock = clock
         self._session: InferenceSession | None = None
-        weights = timings.case.model.one_hot()
+        weights = timings.case.model.rows(timings.case.model.one_hot(), min(image.shape[:2]))
         tensor = to_tensor(image)
         self._paint: Callable[[InferenceSession], object] = lambda session: session.stylize(image, weights)
         self._run: Callable[[InferenceSession], object] = lambda session: session.run(tensor, weights)

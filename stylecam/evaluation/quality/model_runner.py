@@ -43,7 +43,8 @@ class ModelRunner:
 
         def paint(image: Image) -> FloatImage:
             height, width = image.shape[:2]
-            styled = self.session(width, height).run(to_tensor(image), weights)
+            rows = self.model.rows(weights, min(height, width))
+            styled = self.session(width, height).run(to_tensor(image), rows)
             return np.ascontiguousarray(styled[0, ::-1].transpose(1, 2, 0)) * np.float32(255)
 
         return paint

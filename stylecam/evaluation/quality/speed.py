@@ -76,7 +76,7 @@ def inference_times_ms(runners: Sequence[ModelRunner], size: Size, clock: Clock 
     now: Callable[[], float] = (clock or SystemClock()).now
     image = np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
     sessions = [runner.session(*size) for runner in runners]
-    weights = [runner.model.one_hot() for runner in runners]
+    weights = [runner.model.rows(runner.model.one_hot(), min(size)) for runner in runners]
     times_ms: list[list[float]] = [[] for _ in runners]
     for turn in range(WARM_UPS + RUNS):
         for session, style_weights, times in zip(sessions, weights, times_ms, strict=True):

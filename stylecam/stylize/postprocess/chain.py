@@ -56,7 +56,7 @@ class Postprocessor:
         self._stages = stages
         self._temporal_filter = TemporalFilter()
         self._upsampler = GuidedUpsampler(size)
-        self._weights: tuple[float, ...] = ()
+        self._painted_with: tuple[tuple[float, ...], float] | None = None
         self._switch_count = 0
         self._before_switch: Image | None = None
 
@@ -87,8 +87,8 @@ class Postprocessor:
         """
         height, width = styled.shape[:2]
         small = view.at(Size(width, height))
-        if step.weights != self._weights:  # on its way to another style, everything is to change
-            self._weights = step.weights
+        if (step.weights, step.brush) != self._painted_with:  # on its way to another style, everything is to change
+            self._painted_with = step.weights, step.brush
             self._temporal_filter.reset()
         with self._stages.time("steady"):
             styled = self._temporal_filter.apply(styled, small, look.steadiness)

@@ -29,7 +29,7 @@ SIZE = (96, 64)
 @pytest.fixture(params=["lean", "rich"])
 def bank(request: pytest.FixtureRequest) -> Bank:
     torch.manual_seed(3)
-    net = make_network(request.param, 2, 16, 2)
+    net = make_network(request.param, 2, 16, 2, sizes=1)
     for name, value in net.named_parameters():
         if ".n." in name:
             torch.nn.init.normal_(value, 0.5, 0.5)
@@ -124,7 +124,7 @@ def test_the_shipped_bank_written_again_gives_the_same_picture(tmp_path: Path) -
     shipped = read_bank(GALLERY)
     write_bank(tmp_path / "reread.onnx", shipped)
     assert [entry["name"] for entry in shipped.entries][:3] == ["starry_night", "great_wave", "the_scream"]
-    weights = np.eye(1, shipped.network.styles, 1, np.float32)
+    weights = np.eye(1, shipped.network.rows, 1, np.float32)
     before, after = run_in_opencv(GALLERY, weights), run_in_opencv(tmp_path / "reread.onnx", weights)
     assert np.abs(before - after).max() < 1e-5
     assert np.abs(run_in_torch(shipped, weights) - after).max() < 1e-4

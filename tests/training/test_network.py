@@ -9,21 +9,29 @@ from stylecam.training.network import (
     LeanNetwork,
     Residual,
     RichNetwork,
+    StyleNetwork,
     make_network,
     train_only_new_styles,
     with_styles,
 )
 
 
+def middle(net: StyleNetwork, *styles: int) -> torch.Tensor:
+    """Return the weights of these styles with strokes of the middle size."""
+    return net.weights_of(torch.tensor(styles), torch.full((len(styles),), 0.5))
+
+
 @pytest.mark.parametrize(("tier", "height"), [("lean", 40), ("rich", 80)])
 def test_the_picture_keeps_its_size_and_range(tier: str, height: int) -> None:
-    styled = make_network(tier, 2, 16, 1)(torch.rand(2, 3, height, 64), torch.eye(2)).detach()
+    net = make_network(tier, 2, 16, 1)
+    styled = net(torch.rand(2, 3, height, 64), middle(net, 0, 1)).detach()
     assert styled.shape == (2, 3, height, 64)
     assert 0 <= float(styled.min()) <= float(styled.max()) <= 1
 
 
 def test_a_new_rich_network_paints_without_a_weave() -> None:
-    styled = RichNetwork(1, 32, 1)(torch.rand(1, 3, 64, 64), torch.ones(1, 1)).detach()
+    net = RichNetwork(1, 32, 1)
+    styled = net(torch.rand(1, 3, 64, 64), middle(net, 0)).detach()
     assert torch.allclose(styled[..., ::2], styled[..., 1::2], atol=1e-6)
     assert torch.allclose(styled[:, :, ::2], styled[:, :, 1::2], atol=1e-6)
     assert float(styled.std()) > 1e-3
@@ -59,8 +67,22 @@ def test_adding_styles_leaves_the_old_ones_unchanged(tier: str) -> None:
     assert grown.styles == 5
     assert {**grown.shape, "styles": 2} == net.shape
     for style in range(2):
-        old, new = (torch.eye(n)[style : style + 1] for n in (2, 5))
-        assert torch.allclose(net(photo, old), grown(photo, new), atol=1e-6)
+        assert torch.allclose(net(photo, middle(net, style)), grown(photo, middle(grown, style)), atol=1e-6)
+
+
+def test_an_added_style_starts_with_the_mean_of_each_size_of_strokes() -> None:
+    net = RichNetwork(2, 16, 1)
+    torch.nn.init.normal_(net.h4.n.g)
+    rows = with_styles(net, 1).h4.n.g
+    assert torch.allclose(rows[4], (rows[0] + rows[2]) / 2)
+    assert torch.allclose(rows[5], (rows[1] + rows[3]) / 2)
+
+
+def test_fine_and_broad_strokes_have_rows_of_their_own() -> None:
+    net = make_network("rich", 2, 16, 1)
+    weights = net.weights_of(torch.tensor([0, 1, 1]), torch.tensor([0.0, 0.25, 1.0]))
+    assert weights.tolist() == [[1, 0, 0, 0], [0, 0, 0.75, 0.25], [0, 0, 0, 1]]
+    assert make_network("lean", 2, 16, 1).weights_of(torch.tensor([1]), torch.tensor([0.25])).tolist() == [[0, 1]]
 
 
 def test_with_a_frozen_body_only_the_new_rows_are_trained() -> None:

@@ -101,6 +101,7 @@ def test_a_rich_network_is_trained_resumed_and_continued_from(tmp_path: Path) ->
     Trainer.begin(config, output).run()
     bank = read_bank(output)
     assert (bank.network.tier, bank.network.styles) == ("rich", 2)
+    assert Model.read(output).stroke_scales == bank.stroke_scales
     assert Trainer.resume(output).step == 1
     more = fixtures.training_config(tmp_path, "three", frozen=True, steps=1)
     Trainer.begin(more, tmp_path / "more.onnx", output).run()

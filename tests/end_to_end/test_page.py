@@ -372,6 +372,57 @@ def test_the_present_look_is_saved_as_a_preset_renamed_and_deleted(visit: Visit)
     assert visit.complaints == []
 
 
+def listed(page: Page) -> list[str]:
+    """The styles that the gallery lists, in their order."""
+    tiles = page.evaluate(
+        "[...document.querySelectorAll('.tile')].filter(e => e.checkVisibility()).map(e => e.dataset.style)"
+    )
+    return list(tiles)
+
+
+def test_favorites_come_first_on_every_page_and_are_kept(visit: Visit, browser: Browser) -> None:
+    page = visit.page
+    usual = listed(page)
+    assert page.is_disabled("#only-favorites")
+    page.focus(".tile[data-style=udnie]")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    wait_for("it to be first", lambda: listed(page)[0] == "udnie")
+    assert page.evaluate("document.activeElement.matches('[data-style=udnie] + .star')")  # it keeps the focus
+    with visited(browser, visit.host) as other:
+        wait_for("it on another page", lambda: listed(other.page)[0] == "udnie")
+        other.page.click("[data-style=starry_night] + .star")
+    wait_for("both", lambda: listed(page)[:2] == ["udnie", "starry_night"])
+    page.click("#only-favorites")
+    assert listed(page) == ["udnie", "starry_night"]
+    assert visit.text("gallery-title") == f"2 of {len(usual)} styles"
+    file = visit.host.folder / "config" / "stylecam" / "config.toml"
+    assert 'favorite = ["udnie", "starry_night"]' in file.read_text()
+    for style in ("udnie", "starry_night"):
+        page.click(f"[data-style={style}] + .star")
+        wait_for("one less", lambda style=style: style not in visit.host.state()["favorites"])  # type: ignore[misc]
+    wait_for("the usual list", lambda: listed(page) == usual)
+    assert not visit.pressed("#only-favorites")
+    assert visit.complaints == []
+
+
+def test_a_search_finds_titles_and_painters_however_they_are_typed(visit: Visit) -> None:
+    page, usual = visit.page, listed(visit.page)
+    page.fill("#search", "VAN gogh")
+    assert listed(page) == [name for name in usual if name in ("starry_night", "self_portrait")]
+    page.keyboard.type(" sternennacht n b")  # keys of the page do nothing in the field
+    assert listed(page) == []
+    assert page.is_visible("#nothing-found")
+    assert not visit.host.state()["bypass"]
+    page.fill("#search", "kandinsky VIII")
+    assert listed(page) == ["composition_viii"]
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    wait_for("the one that was found", lambda: visit.host.state()["weights"] == {"composition_viii": 1.0})
+    page.fill("#search", "")
+    assert listed(page) == usual
+
+
 def test_a_refusal_is_told_and_nothing_else_changes(visit: Visit) -> None:
     visit.page.evaluate("document.querySelector('#scale').add(new Option('none', '7'))")
     visit.page.select_option("#scale", "7")
@@ -415,7 +466,7 @@ def test_every_control_is_reached_by_tab_and_shows_it(visit: Visit) -> None:
     for _ in range(wanted):
         visit.page.keyboard.press("Tab")
         name, outlined = visit.page.evaluate(
-            "[(e => e.id || e.dataset.style || e.dataset.action)(document.activeElement),"
+            "[(e => e.id || e.dataset.style || e.dataset.action || e.className)(document.activeElement),"
             " getComputedStyle(document.activeElement).outlineStyle]"
         )
         reached.add(name)

@@ -1,6 +1,7 @@
 // The gallery: the camera picture in each style. A thumbnail is fetched only while its tile is visible.
 
 import { request } from "./access.js";
+import { Finder } from "./finder.js";
 import { percent, say } from "./words.js";
 
 const REFRESH_MS = 6000;
@@ -19,7 +20,7 @@ const SLOTS = [
 const at = id => document.getElementById(id);
 
 export class Gallery {
-  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #covered = false; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0;
+  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #covered = false; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0; #finder = new Finder(() => this.#arrange());
 
   // `ask(action, arguments)` sends an action to stylecam.
   constructor(ask) {
@@ -27,6 +28,7 @@ export class Gallery {
     this.#sight = new IntersectionObserver(seen => {
       for (const { target, isIntersecting } of seen) this.#tiles.get(target.dataset.style).seen = isIntersecting;
     }, { rootMargin: "40px" });
+    this.#list.addEventListener("focusin", event => { if (event.target.dataset.style) this.#reach(event.target.dataset.style); });
     this.#list.addEventListener("keydown", event => this.#move(event));
     at("blending").onclick = () => this.blend(!this.#blending);
     at("share").oninput = () => this.#slide();
@@ -43,8 +45,26 @@ export class Gallery {
     this.#sight.disconnect();
     this.#tiles.clear();
     this.#list.replaceChildren(...styles.map(style => this.#hang(style)));
-    at("gallery-title").textContent = styles.length ? say("You in {number} styles", { number: styles.length }) : say("There are no styles");
+    this.#arrange();
     if (this.#state) this.mark(this.#state);
+  }
+
+  // Put the tiles in order and show those that are looked for.
+  #arrange() {
+    const tiles = this.#finder.order(this.styles).map(style => this.#tiles.get(style.name)), focused = document.activeElement;
+    const items = tiles.map(tile => tile.item);
+    if (items.some((item, i) => item !== this.#list.children[i])) this.#list.replaceChildren(...items);
+    if (this.#list.contains(focused)) focused.focus({ preventScroll: true }); // it lost the focus when it was moved
+    for (const tile of tiles) {
+      tile.item.hidden = !this.#finder.finds(tile.style);
+      tile.star.setAttribute("aria-pressed", this.#finder.is_favorite(tile.style.name));
+    }
+    const found = tiles.filter(tile => !tile.item.hidden), number = tiles.length;
+    if (found.length && !found.some(tile => tile.button.tabIndex === 0)) this.#reach(found[0].style.name);
+    at("gallery-title").textContent = !number ? say("There are no styles")
+      : this.#finder.filtered ? say("{found} of {number} styles", { found: found.length, number })
+      : say("You in {number} styles", { number });
+    at("nothing-found").hidden = Boolean(found.length) || !number;
   }
 
   // Switch "blend two" on or off; switching it off keeps the stronger of the two styles.
@@ -60,6 +80,7 @@ export class Gallery {
 
   mark(state) {
     this.#state = state;
+    this.#finder.follow(state.favorites ?? []);
     this.#cover(state.panic || state.resting || state.frozen);
     const weights = state.weights ?? {}, names = Object.keys(weights);
     if (names.length === 2 && names.join() !== this.#shown) this.#blending = true; // another client has chosen a blend
@@ -170,10 +191,16 @@ export class Gallery {
     button.onpointerup = button.onpointerleave = button.onpointercancel = let_go;
     button.oncontextmenu = event => { if (was_held) event.preventDefault(); };
     button.onclick = event => { let_go(); if (!was_held) this.#choose(style.name, event.shiftKey); was_held = false; };
-    this.#tiles.set(style.name, { style, button, picture, share, seen: false, due: 0, url: "" });
+    const star = make("button", { type: "button", className: "star", tabIndex: button.tabIndex, onclick: () => this.#favor(style.name) });
+    star.innerHTML = '<svg aria-hidden="true"><use href="#i-star"/></svg>';
+    star.setAttribute("aria-label", say("Favourite: {title}", { title: style.title || style.name }));
+    const item = make("li", {}, button, star);
+    this.#tiles.set(style.name, { style, item, button, star, picture, share, seen: false, due: 0, url: "" });
     this.#sight.observe(button);
-    return make("li", {}, button);
+    return item;
   }
+
+  #favor(name) { return this.#ask("favorite", { style: name, on: !this.#finder.is_favorite(name) }); }
 
   // Fetch one thumbnail after the other; the one that has waited longest comes first.
   async #tend() {
@@ -219,7 +246,7 @@ export class Gallery {
   }
 
   #reach(name) {
-    for (const [other, tile] of this.#tiles) tile.button.tabIndex = other === name ? 0 : -1;
+    for (const [other, tile] of this.#tiles) tile.button.tabIndex = tile.star.tabIndex = other === name ? 0 : -1;
   }
 
   #reveal(button) {
@@ -231,7 +258,7 @@ export class Gallery {
   }
 
   #move(event) {
-    const buttons = [...this.#tiles.values()].map(tile => tile.button), here = buttons.indexOf(document.activeElement);
+    const buttons = [...this.#list.querySelectorAll("li:not([hidden]) .tile")], here = buttons.indexOf(document.activeElement);
     if (here < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     const row = buttons.filter(button => button.offsetTop === buttons[0].offsetTop).length;
     const flows = getComputedStyle(this.#list).gridAutoFlow.includes("column");

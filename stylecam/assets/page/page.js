@@ -223,7 +223,7 @@ async function learn_keys() {
 
 addEventListener("keydown", event => {
   if (event.isTrusted && event.key.length === 1) document.body.classList.add("has-keyboard");
-  const busy = event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.matches("select, [type=text]");
+  const busy = event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.matches("select, [type=text], [type=search]");
   if (busy || !at("use-keys").checked) return;
   const numbered = /^[1-9]$/.test(event.key) && gallery.styles.find(style => String(style.number) === event.key);
   const bound = numbered ? () => ask("select", { style: numbered.name }) : keys.get(event.key)?.does;

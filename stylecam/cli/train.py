@@ -99,7 +99,20 @@ more of the painting; a larger --style-scale gives larger strokes.""",
     "--face-model", **FILE, metavar="FILE.onnx",
     help="YuNet (face_detection_yunet_2023mar.onnx of the OpenCV Zoo), to keep eyes and mouths readable.",
 )  # fmt: skip
-@flags(Hyperparameters, "style_scale", "style", "content", "fine", "faces", "tv", "stability", "batch", "crop", "rate")
+@flags(
+    Hyperparameters,
+    "style_scale",
+    "style",
+    "content",
+    "fine",
+    "faces",
+    "tv",
+    "weave",
+    "stability",
+    "batch",
+    "crop",
+    "rate",
+)
 @flag(Hyperparameters, "norm_rate", default=None)
 @click.option(
     "--tier", type=click.Choice(TIERS), default="lean",

@@ -122,6 +122,17 @@ def variation_loss(picture: Tensor) -> Tensor:
     return down + across
 
 
+def weave_loss(picture: Tensor) -> Tensor:
+    """Return how much `picture` (B×3×H×W, H and W multiples of 2) holds of a weave of two pixels, one value.
+
+    A pixel shuffle ×2 paints each of the four pixels of a square with weights of its own, so one of them can be lighter
+    everywhere. What lasts over 16 pixels counts; the edges and marks of a painting do not last.
+    """
+    phases = F.pixel_unshuffle(picture, 2).unflatten(1, (3, 4))
+    lasting = F.avg_pool2d((phases - phases.mean(2, keepdim=True)).flatten(1, 2), 8, 4)
+    return lasting.square().mean()
+
+
 def overlap(picture: Tensor, down: int, right: int) -> Tensor:
     """Return the part of `picture` (B×C×n×n) that remains visible after the window moved by these pixels."""
     height, width = picture.shape[2:]

@@ -92,6 +92,7 @@ class Objective:
             "content": hparams.content * content.mean(),
             "style": hparams.style * (style * self._weights[which]).mean(),
             "variation": hparams.variation * losses.variation_loss(styled),
+            "weave": hparams.weave * losses.weave_loss(styled),
         }
         if hparams.faces:
             parts["faces"] = hparams.faces * self._faces(styled, photo, faces)

@@ -14,6 +14,7 @@ import pytest
 from stylecam.errors import EngineError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.testing import gray_image
+from stylecam.models.brush import StrokeScales
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
@@ -40,6 +41,10 @@ def warm_up_times_on_the_manual_clock(clock: ManualClock, monkeypatch: pytest.Mo
 def only(network: Model, index: int = 0) -> StyleMix:
     weights = network.one_hot(index)
     return StyleMix(network, weights, f"{network.key}{index}")
+
+
+PAIRED = replace(model("paired", 2), stroke_scales=StrokeScales(340, 860))
+"""A bank with rows for fine and for broad strokes."""
 
 
 class ManualStylizer:
@@ -575,3 +580,42 @@ def test_a_cpu_budget_leads_to_a_coarser_rung(clock: ManualClock) -> None:
         stylizer.engine.on_run = lambda: clock.advance(0.0, process_time=0.015)
         rungs.append(_settle(stylizer, look, 200))
     assert rungs[1] < rungs[0]
+
+
+@pytest.mark.parametrize("scale", [0.6, 0.75, 1.0])
+def test_a_finer_rung_is_painted_with_broader_strokes(scale: float, stylizer: ManualStylizer) -> None:
+    look = Look(mix=only(PAIRED), scale=scale)
+    stylizer.prepare(look)
+    stylizer.stylize(look)
+    fine, broad, *others = stylizer.engine.runs[-1][1]
+    assert broad == pytest.approx(StrokeScales(340, 860).broad_share(round(360 * scale / 8) * 8))
+    assert fine + broad == pytest.approx(1)
+    assert others == [0, 0]
+
+
+def test_the_brush_changes_the_strokes_within_some_frames(stylizer: ManualStylizer) -> None:
+    look = Look(mix=only(PAIRED), scale=1.0)
+    stylizer.prepare(look)
+    before = stylizer.stylize(look) and stylizer.engine.runs[-1][1]
+    shares = [stylizer.stylize(replace(look, brush=1.5)) and stylizer.engine.runs[-1][1][1] for _ in range(12)]
+    assert before[1] < shares[0] < shares[-1]
+    assert shares[-1] == pytest.approx(StrokeScales(340, 860).broad_share(360, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("network", "brush", "finest"),
+    [(PAIRED, 1.0, 360), (PAIRED, 2.0, 329), (model("single"), 2.0, 207), (model("bank", 3), 2.0, 360)],
+    ids=lambda value: getattr(value, "key", str(value)),
+)
+def test_no_rung_is_finer_than_the_strokes_allow(
+    network: Model, brush: float, finest: int, stylizer: ManualStylizer
+) -> None:
+    stylizer.ms_per_megapixel = 1.0
+    look = Look(mix=only(network), brush=brush)
+    stylizer.prepare(look)
+    for _ in range(200):
+        stylizer.stylize(look)
+        stylizer.pool.build_requested()
+    rung = stylizer.result.rung
+    assert rung is not None
+    assert rung.height == max(each.height for each in ladder(SIZE) if each.height <= finest)

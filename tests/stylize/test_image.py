@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,10 +15,11 @@ import stylecam
 from stylecam.engines.names import REDUCED_PRECISION
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.media.frame import Image, Size
+from stylecam.models.brush import StrokeScales
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize import image as image_module
-from stylecam.stylize.image import Span, Stylist, spans
+from stylecam.stylize.image import PADDING, Span, Stylist, spans
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from tests import doubles
 
@@ -255,3 +257,32 @@ def test_another_style_begins_a_new_sequence(frames: list[Image], mix: StyleMix)
     stylist = Stylist(mix, engine="opencv", steadiness=0.8)
     stylist(frames[0])
     np.testing.assert_array_equal(stylist.with_style(mix)(frames[1]), Stylist(mix, engine="opencv")(frames[1]))
+
+
+PAIRED = replace(doubles.model("paired", 2), stroke_scales=StrokeScales(340, 860))
+
+
+@pytest.mark.parametrize(("height", "brush"), [(300, 1.0), (300, 0.5), (573, 1.0), (1200, 1.0), (1200, 2.0)])
+def test_strokes_are_a_share_of_the_short_side(height: int, brush: float) -> None:
+    engine = doubles.TintEngine()
+    picture = np.full((height, height + 200, 3), 90, np.uint8)
+    result = Stylist(StyleMix(PAIRED, (1.0, 0.0), "first"), engine=engine, brush=brush)(picture)
+    assert result.shape == picture.shape
+    (_, _, loaded_height) = engine.loaded[-1]
+    painted_height = min(height, int(860 / (1.5 * brush)))
+    assert 0 <= loaded_height - 2 * PADDING - painted_height < 8
+    broad = engine.runs[-1][1][1]
+    assert broad == pytest.approx(StrokeScales(340, 860).broad_share(painted_height, brush))
+
+
+def test_a_network_of_one_style_paints_larger_strokes_in_a_smaller_copy() -> None:
+    engine = doubles.TintEngine()
+    stylist = Stylist(StyleMix(doubles.model(), (1.0,), "alone"), engine=engine, brush=2.0)
+    assert stylist(np.full((320, 400, 3), 90, np.uint8)).shape == (320, 400, 3)
+    assert engine.loaded[-1][2] - 2 * PADDING == 160
+
+
+@pytest.mark.parametrize("brush", [0.4, 2.1, float("nan")])
+def test_a_brush_out_of_range_is_refused(brush: float) -> None:
+    with pytest.raises(UsageError, match="brush"):
+        Stylist("starry_night", brush=brush)

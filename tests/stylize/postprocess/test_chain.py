@@ -87,6 +87,22 @@ def test_a_switch_is_complete_after_its_time() -> None:
     assert transition.toward(B, 6.0 + DURATION_S).weights == B.weights
 
 
+def test_another_brush_is_reached_on_the_way_and_is_no_switch() -> None:
+    transition = Transition(FRAME)
+    first = transition.toward(A, 5.0, 1.0)
+    half = transition.toward(A, 6.0, 2.0)
+    assert 1.0 < half.brush < 2.0
+    assert half.weights == A.weights
+    assert transition.toward(A, 6.0 + DURATION_S, 2.0).brush == 2.0
+    assert half.switch_count == first.switch_count
+
+
+def test_another_network_starts_with_its_brush() -> None:
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0, 1.0)
+    assert transition.toward(OTHER, 6.0, 2.0).brush == 2.0
+
+
 def test_a_switch_during_a_transition_starts_from_the_current_blend() -> None:
     transition = Transition(FRAME)
     transition.toward(A, 5.0)

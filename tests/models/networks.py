@@ -32,12 +32,16 @@ def bank_of(path: Path, names: Sequence[str], tier: str = "lean") -> Path:
     return network(path, {**IMAGE_INPUT, "style": (1, len(names))}, metadata=metadata, salt=path.stem)
 
 
-def bank_with_rows(path: Path, rows: Mapping[str, float], body: float = 1.0, licence: str = "MIT") -> Path:
+def bank_with_rows(
+    path: Path, rows: Mapping[str, float], body: float = 1.0, licence: str = "MIT", sizes: Sequence[float] = (1,)
+) -> Path:
     """Write a bank that paints the image times `body`, times the row of its style; return its path.
 
-    `rows` has the scale of each style by its name; `licence` is that of the file.
+    `rows` has the scale of each style by its name, and `sizes` a factor for each size of strokes; `licence` is that of
+    the file.
     """
-    values = {"norm.g": np.array([[scale] for scale in rows.values()]), "body": np.array(body)}
+    matrix = np.array([[scale * size] for scale in rows.values() for size in sizes])
+    values = {"norm.g": matrix, "body": np.array(body)}
     nodes = [
         helper.make_node("MatMul", ["style", "norm.g"], ["mixed"]),
         helper.make_node("Mul", ["image", "mixed"], ["scaled"]),
@@ -45,8 +49,11 @@ def bank_with_rows(path: Path, rows: Mapping[str, float], body: float = 1.0, lic
     ]
     weights = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in values.items()]
     entries = json.dumps([{"name": name, "title": name.title()} for name in rows])
-    inputs = {**IMAGE_INPUT, "style": (1, len(rows))}
-    return write_network(path, nodes, weights, inputs, metadata={"styles": entries, "licence": licence})
+    metadata = {"styles": entries, "licence": licence}
+    if len(sizes) > 1:
+        metadata["stroke_scales"] = "300 900"
+    inputs = {**IMAGE_INPUT, "style": (1, len(matrix))}
+    return write_network(path, nodes, weights, inputs, metadata=metadata)
 
 
 def write_network(

@@ -1,7 +1,8 @@
 """Take some styles out of a bank, or put the styles of several banks with one body together.
 
-A style of a bank is one row in each of its matrices of norm scales and shifts (Dumoulin et al. 2017), which the weights
-in `style` mix; the body is all the rest. Banks that were trained with a frozen body differ by their rows alone.
+A style of a bank is one row, or two for two sizes of strokes, in each of its matrices of norm scales and shifts
+(Dumoulin et al. 2017), which the weights in `style` mix; the body is all the rest. Banks that were trained with a
+frozen body differ by their rows alone.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from stylecam.models.card import card_entries, read_cards
-from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, Model
+from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, STROKES_KEY, Model
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, FloatArray, Node
 from stylecam.models.tier import TIER_KEY
 
 _STYLE = "style"
-_BODY_KEYS = (TIER_KEY, ALIGNMENT_KEY, DEVIATIONS_KEY)
+_BODY_KEYS = (TIER_KEY, ALIGNMENT_KEY, DEVIATIONS_KEY, STROKES_KEY)
 """The metadata that belongs to the body."""
 _MAX_STEM = 100
 
@@ -34,7 +35,7 @@ class StyleRows:
     Attributes:
         model: the bank.
         body: a digest of everything but the rows; banks with the same one can be put together.
-        rows: name to matrix, with one row for each style.
+        rows: name to matrices, styles × sizes of strokes × channels.
     """
 
     model: Model
@@ -65,9 +66,9 @@ class StyleRows:
                     body.update(part.data)
                     continue
                 values = proto.read_float_tensor(part.data)
-                if values is None or values.ndim != 2 or len(values) != model.style_count:
+                if values is None or values.ndim != 2 or len(values) != model.row_count:
                     return None
-                rows[name] = values
+                rows[name] = values.reshape(model.style_count, -1, values.shape[1])
         return cls(model, body.hexdigest(), rows) if names and rows.keys() == names else None
 
     def row(self, index: int) -> bytes:
@@ -85,7 +86,8 @@ def bank_of_rows(path: Path, styles: Sequence[tuple[StyleRows, int]]) -> Model:
         ModelFormatError: the metadata of a bank is invalid.
     """
     first = styles[0][0]
-    rows = {name: np.stack([bank.rows[name][index] for bank, index in styles]) for name in first.rows}
+    rows = {name: np.concatenate([bank.rows[name][index] for bank, index in styles]) for name in first.rows}
+    row_count = len(next(iter(rows.values())))
     pieces: list[bytes | memoryview] = []
     view = memoryview(first.model.data)
     for top in wire.fields(view):
@@ -96,7 +98,7 @@ def bank_of_rows(path: Path, styles: Sequence[tuple[StyleRows, int]]) -> Model:
         for part in top.fields():
             encoded: bytes | memoryview = view[part.start : part.end]
             if part.number == GRAPH_INPUT and proto.value_info_name(part) == _STYLE:
-                encoded = wire.encode(GRAPH_INPUT, proto.encode_value_info(_STYLE, (1, len(styles))))
+                encoded = wire.encode(GRAPH_INPUT, proto.encode_value_info(_STYLE, (1, row_count)))
             elif part.number == GRAPH_INITIALIZER:
                 name, _ = proto.read_tensor_header(part.data)
                 if name in rows:

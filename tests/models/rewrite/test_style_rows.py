@@ -58,7 +58,15 @@ def test_banks_of_one_body_are_joined_and_others_are_left_out(tmp_path: Path) ->
     models.append(Model.read(network(tmp_path / "plain.onnx")))
     ((bank, starts),) = join_banks(models)
     assert (bank.path.stem, starts) == ("a+b", {"a": 0, "b": 1})
-    assert rows(bank).rows["norm.g"].tolist() == [[1], [2], [3]]
+    assert rows(bank).rows["norm.g"].flatten().tolist() == [1, 2, 3]
+
+
+def test_a_style_of_two_sizes_of_strokes_keeps_both(tmp_path: Path) -> None:
+    bank = rows(Model.read(bank_with_rows(tmp_path / "a.onnx", {"wave": 1, "kiss": 2, "own": 3}, sizes=(1, 10))))
+    chosen = bank_of_rows(tmp_path / "b.onnx", [(bank, 2), (bank, 0)])
+    assert (chosen.style_count, chosen.row_count, chosen.stroke_scales) == (2, 4, bank.model.stroke_scales)
+    assert rows(chosen).rows["norm.g"].flatten().tolist() == [3, 30, 1, 10]
+    assert rows(chosen).body == bank.body
 
 
 def test_what_belongs_to_the_body_tells_banks_apart(tmp_path: Path) -> None:

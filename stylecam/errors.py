@@ -216,12 +216,13 @@ class ObsUnavailableError(StylecamError, RuntimeError):
 class HotkeysUnavailableError(StylecamError, RuntimeError):
     """Global hotkeys do not work on this system as it is.
 
-    The message says why. `display_unreachable` is True if no X server answers this user.
+    The message says why. `display_unreachable` is True if no X server answers this user, `lacks_menu_entry` if the
+    desktop's portal knows no application that asks.
     """
 
-    def __init__(self, message: str, display_unreachable: bool = False) -> None:
+    def __init__(self, message: str, display_unreachable: bool = False, *, lacks_menu_entry: bool = False) -> None:
         super().__init__(message)
-        self.display_unreachable = display_unreachable
+        self.display_unreachable, self.lacks_menu_entry = display_unreachable, lacks_menu_entry
 
 
 class BenchError(StylecamError, RuntimeError):

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from subprocess import CompletedProcess
 from typing import TypeVar
 
-from stylecam.errors import ProbeError
+from stylecam.errors import HotkeysUnavailableError, ProbeError
 from stylecam.media.sources.devices import Camera
 from stylecam.media.v4l2 import Mode
 from stylecam.system.doctor.diagnostics import CameraMeasurement, Diagnostics, NetworkTiming, OpenCVBuild
@@ -113,6 +113,9 @@ class FakeDiagnostics(Diagnostics):
     )
     extras: dict[str, tuple[str, ...] | Exception] = field(default_factory=dict)
     keyboard: str | Exception | None = None
+    portal: Exception | None = field(
+        default_factory=lambda: HotkeysUnavailableError("the desktop has no portal for global shortcuts")
+    )
     packages: dict[str, str | None] = field(
         default_factory=lambda: {
             "opencv-python": "4.14.0.94", "numpy": "2.4.6", "pyvirtualcam": "0.15.0", "pynput": "1.8.2",
@@ -144,6 +147,9 @@ class FakeDiagnostics(Diagnostics):
 
     def listen(self) -> str | None:
         return self._answer(self.keyboard)
+
+    def check_portal(self) -> None:
+        self._answer(self.portal)
 
     def versions(self) -> dict[str, str | None]:
         return self.packages

@@ -1,4 +1,4 @@
-"""Listen to the keys of a live run: global hotkeys through pynput, and the plain keys of the terminal."""
+"""Listen to the keys of a live run: global hotkeys through the desktop's portal or pynput, and the terminal's keys."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import MODIFIERS, Bindings, KeyMatcher, keys_table
+from stylecam.control.keyboard.portal import PortalHotkeys
 from stylecam.control.keyboard.terminal import TerminalKeys
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
@@ -65,6 +66,11 @@ class GlobalHotkeys:
             raise HotkeysUnavailableError(_reason(error), "X connection" in str(error)) from error
 
     @property
+    def trouble(self) -> str | None:
+        """What has gone wrong since the start, or None."""
+        return None if self.alive else "global hotkeys have stopped: the display went away"
+
+    @property
     def alive(self) -> bool:
         """False once the listener's thread has ended, for example because the X server went away."""
         return self._listener is not None and bool(self._listener.is_alive())
@@ -86,7 +92,7 @@ class GlobalHotkeys:
 
     def warning(self) -> str | None:
         """Return what will not work although listening has started, or None."""
-        if _on_wayland():
+        if on_wayland():
             return f"on Wayland, global hotkeys work only while an X11 window has the keyboard; {_SHORTCUT}"
         if sys.platform == "darwin" and not getattr(self._listener, "IS_TRUSTED", True):
             return (
@@ -139,7 +145,7 @@ def key_name(key: Any) -> str:
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if _on_wayland() and not os.environ.get("DISPLAY"):
+    if on_wayland() and not os.environ.get("DISPLAY"):
         return f"on Wayland, programs may not listen to the keyboard; {_SHORTCUT}"
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         return "there is no X display (DISPLAY is not set); keys in this terminal work"
@@ -150,7 +156,7 @@ def _reason(error: Exception) -> str:
     return f"{text[:160] or type(error).__name__}; keys in this terminal work"
 
 
-def _on_wayland() -> bool:
+def on_wayland() -> bool:
     """Whether the desktop speaks Wayland. If DISPLAY is set as well, it also runs programs of X11 (XWayland)."""
     variables = os.environ
     return sys.platform == "linux" and bool(
@@ -189,7 +195,7 @@ class Keyboard:
         self._submit, self._clock = submit, clock
         self.reads_terminal = False
         self._terminal = TerminalKeys(submit, self.show_keys)
-        self._global: GlobalHotkeys | None = None
+        self._global: GlobalHotkeys | PortalHotkeys | None = None
         self.names: dict[str, str] = {}
         self._update_names()
 
@@ -201,9 +207,7 @@ class Keyboard:
     @property
     def trouble(self) -> str | None:
         """What has gone wrong since the start, or None."""
-        if self._global is None or self._global.alive:
-            return None
-        return "global hotkeys have stopped: the display went away"
+        return None if self._global is None else self._global.trouble
 
     def start(self) -> None:
         """Start listening; log a warning if global hotkeys do not work here, or not all of them."""
@@ -211,15 +215,25 @@ class Keyboard:
             self.reads_terminal = self._terminal.start()
         if not self._hotkeys_enabled or not self._bindings:
             return
+        reason = ""
+        if on_wayland():
+            portal = PortalHotkeys(self._bindings, self._submit, self._clock, self.names.update)
+            try:
+                portal.start()
+            except HotkeysUnavailableError as error:
+                reason = f" ({error})"
+            else:
+                self._global = portal
+                return
         listener = GlobalHotkeys(self._bindings, self._submit, self._clock)
         try:
             listener.start()
         except HotkeysUnavailableError as error:
-            logger.warning("global hotkeys are off: %s", error, extra={"is_detail": True})
+            logger.warning("global hotkeys are off: %s%s", error, reason, extra={"is_detail": True})
             return
         self._global = listener
         if (warning := listener.warning()) is not None:
-            logger.warning("%s", warning, extra={"is_detail": True})
+            logger.warning("%s%s", warning, reason, extra={"is_detail": True})
 
     def show_keys(self) -> None:
         """Log what each key does; any thread may call it."""

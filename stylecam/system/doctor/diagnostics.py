@@ -209,6 +209,16 @@ class Diagnostics:
         finally:
             hotkeys.stop()
 
+    def check_portal(self) -> None:
+        """Ask the desktop's portal for global shortcuts; the user is asked nothing.
+
+        Raises:
+            HotkeysUnavailableError: there is none, or it refuses.
+        """
+        from stylecam.control.keyboard.portal import PortalHotkeys
+
+        PortalHotkeys({}, lambda _: None, self._clock).check()
+
     def versions(self) -> dict[str, str | None]:
         """Return the versions of all packages of interest; None for a missing one."""
         engines = (package for packages in PACKAGES.values() for package in packages)

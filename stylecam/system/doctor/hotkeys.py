@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from stylecam.errors import HotkeysUnavailableError, ProbeError
+from stylecam.control.keyboard.portal_session import APP_ID
+from stylecam.errors import HotkeysUnavailableError
 from stylecam.system.doctor.diagnostics import Diagnostics
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.probe import HostProbe
+from stylecam.system.setup.menu_entry import menu_entry_steps
 from stylecam.system.setup.steps import SetupStep
 
 TOPIC = Topic("Keys")
@@ -52,22 +54,38 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
 
 
 def _wayland(host: HostProbe, diagnostics: Diagnostics, has_x11: bool) -> Iterator[Finding]:
-    name = _desktop(host)
-    hotkeys = (
-        "global hotkeys work only while an X11 window has the keyboard" if has_x11 else "global hotkeys do not work"
-    )
+    name = _desktop(host) or "desktop unknown"
     # A desktop's PATH often lacks the folder of a virtual environment.
     program = host.find_program("stylecam")
     start = (program,) if program else (diagnostics.python, "-m", "stylecam")
     parts = name.lower().split(":")
-    words, line = next((_SHORTCUTS[part] for part in parts if part in _SHORTCUTS), _OTHER_SHORTCUTS)
-    yield TOPIC.warning(
-        "desktop",
-        f"Wayland ({name or 'desktop unknown'}): {hotkeys}",
-        f"{_TERMINAL}; for a key that works everywhere, {words}:",
-        lines=(line.format(command=shlex.join((*start, "ctl", "next"))),),
-    )
-    yield from TOPIC.guarded("portal", _portal(host))
+    try:
+        diagnostics.check_portal()
+    except HotkeysUnavailableError as error:
+        if error.lacks_menu_entry:
+            yield TOPIC.ok("desktop", f"Wayland ({name})")
+            found = "the desktop's portal binds hotkeys only for a program with a menu entry"
+            yield TOPIC.fault("hotkeys", found, "write one:", *menu_entry_steps(host, APP_ID, start))
+            return
+        limit = "work only while an X11 window has the keyboard" if has_x11 else "do not work"
+        words, line = next((_SHORTCUTS[part] for part in parts if part in _SHORTCUTS), _OTHER_SHORTCUTS)
+        yield TOPIC.warning(
+            "desktop",
+            f"Wayland ({name}): global hotkeys {limit}",
+            f"{_TERMINAL}; for a key that works everywhere, {words}:",
+            lines=(line.format(command=shlex.join((*start, "ctl", "next"))),),
+        )
+        yield TOPIC.ok("portal", str(error))
+        return
+    yield TOPIC.ok("desktop", f"Wayland ({name})")
+    if "hyprland" in parts:
+        words = "write a line like this into ~/.config/hypr/hyprland.conf; `hyprctl globalshortcuts` lists the names:"
+        line = f"bind = CTRL ALT, N, global, {APP_ID}:next"
+        yield TOPIC.warning(
+            "hotkeys", "the desktop's portal offers them, and leaves the keys to you", words, lines=(line,)
+        )
+    else:
+        yield TOPIC.ok("hotkeys", "the desktop's portal binds global hotkeys; it may ask you once")
 
 
 def _desktop(host: HostProbe) -> str:
@@ -79,16 +97,6 @@ def _desktop(host: HostProbe) -> str:
     if "SWAYSOCK" in environment:
         return "sway"
     return "Hyprland" if "HYPRLAND_INSTANCE_SIGNATURE" in environment else ""
-
-
-def _portal(host: HostProbe) -> Iterator[Finding]:
-    """Yield whether the desktop has a portal for global shortcuts."""
-    portal = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop")
-    done = host.run("busctl", "--user", "introspect", *portal, "org.freedesktop.portal.GlobalShortcuts")
-    if done.returncode != 0 and "Unknown interface" not in done.stderr:
-        raise ProbeError((done.stderr.strip().splitlines() or ["busctl printed nothing"])[-1][:120])
-    offer = "offers global shortcuts" if "CreateSession" in done.stdout else "offers no global shortcuts"
-    yield TOPIC.ok("portal", f"the desktop {offer}; this version of stylecam does not use them")
 
 
 def _hotkeys(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:

@@ -35,12 +35,12 @@ class SetupStep:
     file: str = ""
 
 
-def write_file_step(purpose: str, path: str, content: str) -> SetupStep:
-    """Return the step that writes a system file, whole or not at all.
+def write_file_step(purpose: str, path: str, content: str, *, root: bool = True) -> SetupStep:
+    """Return the step that writes a file, whole or not at all.
 
     The content is part of the command, as standard input belongs to `su`, which asks for the password there.
     """
-    return SetupStep(purpose, ("sh", "-c", _WRITE, path, *content.splitlines()), True, path)
+    return SetupStep(purpose, ("sh", "-c", _WRITE, path, *content.splitlines()), root, path)
 
 
 def find_elevation(host: HostProbe) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from stylecam.control.actions import Command
 from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys, Keyboard, key_name
+from stylecam.control.keyboard.portal import PortalHotkeys
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import ManualClock
 
@@ -276,3 +278,46 @@ def test_rebound_hotkeys_are_active_and_named(clock: ManualClock) -> None:
     keys.rebind(other)
     assert keys.hotkeys == other
     assert names["next"] == "ctrl+alt+right"
+
+
+def _portal(error: str = "") -> Callable[[PortalHotkeys], None]:
+    def start(portal: PortalHotkeys) -> None:
+        if error:
+            raise HotkeysUnavailableError(error)
+
+    return start
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_on_wayland_the_desktops_portal_comes_first(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    monkeypatch.setattr(PortalHotkeys, "start", _portal())
+    keys = keyboard(clock)
+    keys.start()
+    assert isinstance(keys._global, PortalHotkeys)
+    assert (keys.hotkeys, keys.trouble, caplog.messages) == (bind({}), None, [])
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_on_wayland_without_a_portal_one_line_says_why(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    monkeypatch.setattr(PortalHotkeys, "start", _portal("the desktop has no portal"))
+    monkeypatch.setattr(GlobalHotkeys, "warning", lambda _: "only in X11 windows")
+    keys = keyboard(clock)
+    keys.start()
+    assert isinstance(keys._global, GlobalHotkeys)
+    assert caplog.messages == ["only in X11 windows (the desktop has no portal)"]
+
+
+@pytest.mark.usefixtures("silent_hotkeys")
+def test_on_x11_the_portal_is_not_asked(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("XDG_SESSION_TYPE", "x11")
+    monkeypatch.setattr(PortalHotkeys, "start", _portal("the portal was asked"))
+    keys = keyboard(clock)
+    keys.start()
+    assert isinstance(keys._global, GlobalHotkeys)

@@ -167,24 +167,6 @@ def test_cameras_that_cannot_be_listed_are_unchecked() -> None:
     assert found(host, diagnostics)["cameras"].found == "not checked: the cameras cannot be listed: COM error"
 
 
-@pytest.mark.parametrize(
-    ("out", "err", "says"),
-    [
-        (".CreateSession method", "", "offers global shortcuts"),
-        ("", "Unknown interface", "offers no global shortcuts"),
-        ("", "Failed to connect to bus: No medium found", "not checked: Failed to connect to bus"),
-        ("", "Échec de la connexion", "not checked: Échec de la connexion"),
-    ],
-)
-def test_the_portal_of_a_wayland_desktop_is_asked(out: str, err: str, says: str) -> None:
-    host, diagnostics = healthy()
-    host.environment = {"WAYLAND_DISPLAY": "wayland-0"}
-    portal = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop")
-    host.answer("busctl", "--user", "introspect", *portal, "org.freedesktop.portal.GlobalShortcuts",
-                 out=out, err=err, status=0 if out else 1)  # fmt: skip
-    assert says in found(host, diagnostics)["portal"].found
-
-
 def query(host: FakeHost, key: str, value: str) -> None:
     host.answer("reg", "query", key, "/v", "Value", out=f"    Value    REG_SZ    {value}\n")
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import jeepney
-from jeepney.bus_messages import message_bus
-from jeepney.io.blocking import open_dbus_connection
+import pytest
+
+jeepney: Any = pytest.importorskip("jeepney")
+blocking: Any = pytest.importorskip("jeepney.io.blocking")
+bus_messages: Any = pytest.importorskip("jeepney.bus_messages")
 
 PORTAL, PATH = "org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop"
 SHORTCUTS = "org.freedesktop.portal.GlobalShortcuts"
@@ -45,8 +47,8 @@ class Portal:
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
-        self._bus = open_dbus_connection(self.address)
-        self._bus.send_and_get_reply(message_bus.RequestName(PORTAL))
+        self._bus = blocking.open_dbus_connection(self.address)
+        self._bus.send_and_get_reply(bus_messages.message_bus.RequestName(PORTAL))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

@@ -18,7 +18,6 @@ from tests.end_to_end.conftest import Need, Start
 from tests.end_to_end.outside import PATIENCE_S, Program, run_command, wait_for
 from tests.end_to_end.portal_service import Portal, portal
 
-pytest.importorskip("jeepney")
 pytestmark = pytest.mark.system
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,10 +15,12 @@ from stylecam.control.actions import Command
 from stylecam.control.keyboard import portal as portal_module
 from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.portal import PortalHotkeys
+from stylecam.control.keyboard.portal_session import APP_ID
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import SystemClock
 from tests.end_to_end.conftest import Need, Start
 from tests.end_to_end.outside import PATIENCE_S, Program, run_command, wait_for
+from tests.end_to_end.portal_backend import Backend
 from tests.end_to_end.portal_service import Portal, portal
 
 pytestmark = pytest.mark.system
@@ -154,6 +159,44 @@ def test_a_session_that_the_desktop_ends_is_opened_again(bus: str, keys: Keys) -
         keys.commands.clear()
         keys.follow(running, 2)
         assert len(running.sessions) == 2
+
+
+@pytest.fixture
+def desktop(bus: str, need: Need, tmp_path: Path) -> Iterator[Backend]:
+    """The real xdg-desktop-portal on that bus, with a program behind it that binds everything."""
+    program = need("/usr/libexec/xdg-desktop-portal")
+    entry = tmp_path / "applications" / f"{APP_ID}.desktop"
+    entry.parent.mkdir()
+    entry.write_text(f"[Desktop Entry]\nType=Application\nName=stylecam\nExec={sys.executable}\n", "utf-8")
+    backend = Backend(bus, tmp_path)
+    variables = {"XDG_DESKTOP_PORTAL_DIR": str(tmp_path), "XDG_CURRENT_DESKTOP": "stylecam", "HOME": str(tmp_path)}
+    variables |= {"XDG_DATA_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    with subprocess.Popen([program, "-r"], env=os.environ | variables, stderr=subprocess.DEVNULL) as portal_program:
+        yield backend
+        portal_program.terminate()
+        portal_program.wait(PATIENCE_S)
+    backend.stop()
+
+
+def test_the_real_portal_hands_presses_on_and_a_session_that_ends_is_opened_again(keys: Keys, desktop: Backend) -> None:
+    def works() -> bool:
+        with contextlib.suppress(HotkeysUnavailableError):
+            keys.hotkeys.check()
+            return True
+        return False
+
+    wait_for("the portal", works)
+    keys.hotkeys.start()
+    for _ in range(2):
+        wait_for("the binding", lambda: keys.named)
+        assert desktop.bound["stronger"] == ("more of the painting", "CTRL+ALT+Page_Up")
+        assert desktop.app_id in ("", APP_ID)  # portals before 1.20 know a program by its systemd unit alone
+        desktop.press("next")
+        wait_for("the command", lambda: keys.commands)
+        assert keys.commands == [Command("next")]
+        keys.commands.clear()
+        keys.named.clear()
+        desktop.end_session()
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ class Portal:
     Attributes:
         shortcuts: whether it has global shortcuts.
         registry: whether it can register host applications.
-        known_app: whether it finds the menu entry of the application, without which it refuses a session.
+        known_app: whether it finds the menu entry of the application.
+        strict: whether it refuses a session without one.
         response: the code that `BindShortcuts` ends with: 0, 1 declined, 2 otherwise; None for no end.
         trigger: what it says of every key.
         calls: the calls so far, by their names, with their arguments.
@@ -40,6 +41,7 @@ class Portal:
     shortcuts: bool = True
     registry: bool = True
     known_app: bool = True
+    strict: bool = True
     response: int | None = 0
     trigger: str = "Ctrl+Alt+N"
     calls: list[Call] = field(default_factory=list)
@@ -92,7 +94,7 @@ class Portal:
                 self._bus.send(jeepney.new_method_return(call, "v", (("u", 1),)))
             else:
                 self._refuse(call, "org.freedesktop.DBus.Error.InvalidArgs", "No such interface")
-        elif member == "CreateSession" and not self.known_app:
+        elif member == "CreateSession" and self.strict and not self.known_app:
             self._refuse(call, "org.freedesktop.portal.Error.NotAllowed", "An app id is required")
         elif member in ("CreateSession", "BindShortcuts"):
             options = call.body[-1]

@@ -110,6 +110,20 @@ def test_a_portal_that_cannot_help_is_told_in_one_line(
     assert caught.value.lacks_menu_entry == ("known_app" in behaviour)
 
 
+def test_a_desktop_that_binds_nothing_without_a_menu_entry_is_told_in_one_line(bus: str, keys: Keys) -> None:
+    with portal(bus, known_app=False, strict=False, response=2):
+        with pytest.raises(HotkeysUnavailableError, match="finds no menu entry"):
+            keys.hotkeys.check()
+        keys.hotkeys.start()
+        keys.trouble("finds no menu entry of stylecam; run: stylecam doctor --fix")
+
+
+def test_a_desktop_that_asks_for_no_menu_entry_binds_the_hotkeys_without(bus: str, keys: Keys) -> None:
+    with portal(bus, known_app=False, strict=False) as running:
+        keys.hotkeys.start()
+        keys.follow(running)
+
+
 def test_without_a_portal_or_a_bus_it_says_so(bus: str, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HotkeysUnavailableError, match=r"the desktop has no portal$"):
         keys.hotkeys.check()

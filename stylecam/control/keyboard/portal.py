@@ -12,6 +12,7 @@ from stylecam.control.keyboard.bindings import DEBOUNCE_S, Bindings
 from stylecam.control.keyboard.portal_session import (
     APP_ID,
     InterruptedWaitError,
+    NoMenuEntryError,
     PortalSession,
     SessionEndedError,
     Shortcut,
@@ -67,15 +68,18 @@ class PortalHotkeys:
         """Open a session and close it again; the user is asked nothing.
 
         Raises:
-            HotkeysUnavailableError: the desktop has no portal for global shortcuts, or it refuses.
+            HotkeysUnavailableError: the desktop has no portal for global shortcuts, or it may refuse them.
         """
-        self._open().close()
+        session = self._open()
+        session.close()
+        if session.lacks_menu_entry:
+            raise NoMenuEntryError
 
     def start(self) -> None:
         """Open a session, and let a thread of its own ask the desktop to bind the hotkeys.
 
         Raises:
-            HotkeysUnavailableError: as for `check`.
+            HotkeysUnavailableError: the desktop has no portal for global shortcuts, or it refuses.
         """
         session = self._open()
         self._thread = threading.Thread(target=self._run, args=(session,), name="stylecam-portal", daemon=True)

@@ -51,6 +51,15 @@ class SessionEndedError(HotkeysUnavailableError):
     """The session has ended and may be opened again: the portal went away, or the desktop has closed it."""
 
 
+class NoMenuEntryError(HotkeysUnavailableError):
+    """The desktop binds hotkeys only for a program with a menu entry."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the desktop finds no menu entry of stylecam; run: stylecam doctor --fix", lacks_menu_entry=True
+        )
+
+
 class InterruptedWaitError(Exception):
     """Waiting was ended because `interrupted` has returned True."""
 
@@ -102,7 +111,11 @@ def session_bus() -> Any:
 
 
 class PortalSession:
-    """A connection to the bus with one session of the portal. It belongs to one thread at a time."""
+    """A connection to the bus with one session of the portal. It belongs to one thread at a time.
+
+    Attributes:
+        lacks_menu_entry: whether the portal finds no menu entry of stylecam; some desktops bind nothing then.
+    """
 
     def __init__(self, bus: Any, clock: Clock, interrupted: Callable[[], bool]) -> None:
         """Open a session on the connection `bus`, which is closed if that fails; the desktop asks the user nothing.
@@ -122,6 +135,7 @@ class PortalSession:
         self._activated: list[str] = []
         self._requests = 0
         self._handle = ""
+        self.lacks_menu_entry = False
         try:
             self._open()
         except BaseException:
@@ -147,7 +161,7 @@ class PortalSession:
         if code == 1:
             raise HotkeysUnavailableError("you declined them in the desktop's dialog; start stylecam again to be asked")
         if code != 0:
-            raise HotkeysUnavailableError("the desktop refused to bind them")
+            raise NoMenuEntryError if self.lacks_menu_entry else HotkeysUnavailableError("the desktop refused them")
         _, bound = results.get("shortcuts", ("a(sa{sv})", []))
         return {str(name): str(facts.get("trigger_description", ("s", ""))[1]) for name, facts in bound}
 
@@ -171,7 +185,8 @@ class PortalSession:
             self._add_match(sender=PORTAL, interface=interface)
         self._add_match(sender=_BUS, interface=_BUS, member="NameOwnerChanged", arg0=PORTAL)
         # The registration has to be the first call. Older portals have none, and know a program by its systemd unit.
-        unregistered = self._error_of(_REGISTRY, "Register", "sa{sv}", (APP_ID, {}))
+        refusal = self._error_of(_REGISTRY, "Register", "sa{sv}", (APP_ID, {}))
+        self.lacks_menu_entry = "App info not found" in refusal
         missing = self._error_of("org.freedesktop.DBus.Properties", "Get", "ss", (_SHORTCUTS, "version"))
         if missing:
             lacks = missing.startswith(_LACKING)
@@ -180,10 +195,8 @@ class PortalSession:
         try:
             code, results = self._request("CreateSession", "a{sv}", (), token)
         except HotkeysUnavailableError as error:
-            if "app id" in str(error) or "App info not found" in unregistered:
-                raise HotkeysUnavailableError(
-                    "the desktop finds no menu entry of stylecam; run: stylecam doctor --fix", lacks_menu_entry=True
-                ) from error
+            if self.lacks_menu_entry or "app id" in str(error):
+                raise NoMenuEntryError from error
             raise
         if code != 0 or "session_handle" not in results:
             raise HotkeysUnavailableError("the desktop's portal refused a session")

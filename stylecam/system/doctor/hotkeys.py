@@ -64,7 +64,7 @@ def _wayland(host: HostProbe, diagnostics: Diagnostics, has_x11: bool) -> Iterat
     except HotkeysUnavailableError as error:
         if error.lacks_menu_entry:
             yield TOPIC.ok("desktop", f"Wayland ({name})")
-            found = "the desktop's portal binds hotkeys only for a program with a menu entry"
+            found = "the desktop finds no menu entry of stylecam, and may bind no hotkeys without one"
             yield TOPIC.fault("hotkeys", found, "write one:", *menu_entry_steps(host, APP_ID, start))
             return
         limit = "work only while an X11 window has the keyboard" if has_x11 else "do not work"

@@ -178,7 +178,7 @@ def test_every_long_option_can_be_set_in_the_file_under_its_own_name(option: cli
         "hotkey": '["next=ctrl+a"]',
     }
     special |= {"engine": '"opencv"', "device": '"cpu"', "token": '"12345678"', "stream_bitrate": "1000"}
-    special |= {"tier": '"lean"'}
+    special |= {"tier": '"lean"', "language": '"de"', "favorite": '["udnie"]'}
     value = special.get(name, "true" if option.is_flag else "1")
     own_settings.write_text(f"[run]\n{name} = {value}\n")
     context = run_module.command.make_context("run", [])
@@ -197,6 +197,8 @@ def test_every_long_option_can_be_set_in_the_file_under_its_own_name(option: cli
             "opencv",
             "cpu",
             "lean",
+            "de",
+            ("udnie",),
             "12345678",
         )
     )
@@ -280,7 +282,7 @@ def test_styles_are_listed_with_their_keys_and_painters(
     monkeypatch.setenv("COLUMNS", "200")
     assert run_command_line(["styles"]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
-    assert len(lines) == len(catalog.all_cards)
+    assert len(lines) == len(catalog.cards)
     assert lines[0].startswith("1")
     assert catalog.cards[0].artist in lines[0]
 

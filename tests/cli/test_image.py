@@ -276,9 +276,9 @@ def test_the_rich_network_paints_unless_the_lean_one_is_asked_for(
     words: list[str], rich: bool, photo: Path, tmp_path: Path, own_settings: Path
 ) -> None:
     """The rich one returns the picture as it is."""
-    bank_of(own_settings.parent / "styles" / "large.onnx", ["great_wave"], "rich")
+    bank_of(own_settings.parent / "styles" / "large.onnx", ["water_lilies"], "rich")
     out = tmp_path / "out.png"
-    assert run_command_line(["image", str(photo), "-o", str(out), "--style", "great_wave", *words]) == 0
+    assert run_command_line(["image", str(photo), "-o", str(out), "--style", "water_lilies", *words]) == 0
     assert np.array_equal(ImageFile.read(out).image, ImageFile.read(photo).image) is rich
 
 

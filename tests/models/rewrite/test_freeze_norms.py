@@ -17,7 +17,7 @@ SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
 
 def run(model: Model, image: Tensor) -> Tensor:
-    weights = model.one_hot()
+    weights = model.rows(model.one_hot(), min(image.shape[2:]))
     session = OpenCVEngine("cpu").session(model, image.shape[3], image.shape[2])
     return np.array(session.run(image, weights))
 

@@ -84,7 +84,7 @@ def test_the_desktop_binds_the_hotkeys_and_a_press_submits_the_command(bus: str,
         running.press("previous")
         wait_for("the other command", lambda: Command("previous") in keys.commands)
         assert keys.commands == [Command("next"), Command("previous")]
-        assert keys.hotkeys.trouble is None
+        assert (keys.hotkeys.alive, keys.hotkeys.trouble) == (True, None)
 
 
 def test_an_older_portal_needs_no_registration(bus: str, keys: Keys) -> None:
@@ -110,12 +110,16 @@ def test_a_portal_that_cannot_help_is_told_in_one_line(
     assert caught.value.lacks_menu_entry == ("known_app" in behaviour)
 
 
-def test_a_desktop_that_binds_nothing_without_a_menu_entry_is_told_in_one_line(bus: str, keys: Keys) -> None:
+def test_a_desktop_that_binds_nothing_without_a_menu_entry_is_told_in_one_line(
+    bus: str, keys: Keys, caplog: pytest.LogCaptureFixture
+) -> None:
     with portal(bus, known_app=False, strict=False, response=2):
         with pytest.raises(HotkeysUnavailableError, match="finds no menu entry"):
             keys.hotkeys.check()
         keys.hotkeys.start()
-        keys.trouble("finds no menu entry of stylecam; run: stylecam doctor --fix")
+        wait_for("the line", lambda: caplog.messages)
+    (line,) = caplog.messages
+    assert line.endswith("finds no menu entry of stylecam; run: stylecam doctor --fix")
 
 
 def test_a_desktop_that_asks_for_no_menu_entry_binds_the_hotkeys_without(bus: str, keys: Keys) -> None:
@@ -132,11 +136,17 @@ def test_without_a_portal_or_a_bus_it_says_so(bus: str, keys: Keys, monkeypatch:
         keys.hotkeys.check()
 
 
-def test_who_declines_is_not_asked_again_until_the_hotkeys_change(bus: str, keys: Keys) -> None:
+def test_who_declines_is_not_asked_again_until_the_hotkeys_change(
+    bus: str, keys: Keys, caplog: pytest.LogCaptureFixture
+) -> None:
     with portal(bus, response=1) as running:
         keys.hotkeys.start()
-        keys.trouble("you declined them")
+        wait_for("the line", lambda: caplog.messages)
+        (line,) = caplog.messages
+        assert line.startswith("global hotkeys are off: you declined them")
+        assert (keys.hotkeys.alive, keys.hotkeys.trouble) == (False, None)  # nothing that anybody waits for
         running.response = 0
+        keys.hotkeys.rebind(bind({}))  # the same again
         keys.hotkeys.rebind(bind({"next": "ctrl+alt+right"}))
         keys.follow(running, 2)
         shortcuts = running.arguments("BindShortcuts")[1][1]
@@ -246,7 +256,7 @@ def test_a_portal_that_dies_costs_one_line_and_not_the_picture(
     program.wait_until("more pictures", lambda stats: stats["published"] > seen + 15)
     program.interrupt()
     assert program.finish() == 0
-    assert program.errors.count("global hotkeys") == 1
+    assert program.errors.count("global hotkeys are off") == 1
     assert "Traceback" not in program.errors
 
 

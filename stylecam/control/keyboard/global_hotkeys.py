@@ -202,7 +202,7 @@ class Keyboard:
     @property
     def hotkeys(self) -> Bindings:
         """The global hotkeys that are listened to; empty if there are none."""
-        return self._bindings if self._global is not None else {}
+        return self._bindings if self._global is not None and self._global.alive else {}
 
     @property
     def trouble(self) -> str | None:

@@ -34,6 +34,10 @@ class PortalHotkeys:
     """Lets the desktop bind the hotkeys, and submits their commands when it says that they were pressed.
 
     `submit` and `show_keys` are called on the thread of this object, and must not block.
+
+    Attributes:
+        alive: whether the hotkeys are bound.
+        trouble: why they are not bound for the time being, or None.
     """
 
     def __init__(
@@ -57,12 +61,8 @@ class PortalHotkeys:
         self._show_keys, self._connect = show_keys, connect
         self._stop, self._changed = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._trouble: str | None = None
-
-    @property
-    def trouble(self) -> str | None:
-        """Why the hotkeys do not work at present, or None."""
-        return None if self._trouble is None else f"global hotkeys are off: {self._trouble}"
+        self.alive = False
+        self.trouble: str | None = None
 
     def check(self) -> None:
         """Open a session and close it again; the user is asked nothing.
@@ -87,8 +87,9 @@ class PortalHotkeys:
 
     def rebind(self, bindings: Bindings) -> None:
         """Ask the desktop for other hotkeys, in a new session. May be called from any thread."""
-        self._bindings = bindings
-        self._changed.set()
+        if bindings != self._bindings:
+            self._bindings = bindings
+            self._changed.set()
 
     def stop(self) -> None:
         """End the session, which unbinds the hotkeys."""
@@ -106,21 +107,26 @@ class PortalHotkeys:
         pause = FIRST_PAUSE_S
         while not self._stop.is_set():
             self._changed.clear()
-            began, retries = self._clock.now(), True
+            began, again = self._clock.now(), True
             try:
                 session = session or self._open()
                 self._serve(session)
             except InterruptedWaitError:
                 continue
             except HotkeysUnavailableError as error:
-                self._trouble = str(error)
-                retries = session is None or isinstance(error, SessionEndedError)  # nobody is asked twice
+                again = session is None or isinstance(error, SessionEndedError)
+                if again:
+                    self.trouble = f"global hotkeys are off: {error}"
+                else:  # nobody is asked twice
+                    self.trouble = None
+                    logger.warning("global hotkeys are off: %s", error)
             finally:
+                self.alive = False
                 if session is not None:
                     session.close()
                 session = None
             pause = FIRST_PAUSE_S if self._clock.now() - began > CALM_S else pause
-            self._pause(pause if retries else None)
+            self._pause(pause if again else None)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     def _pause(self, seconds: float | None) -> None:
@@ -136,7 +142,8 @@ class PortalHotkeys:
             Shortcut(str(command), _description(command), xdg_trigger(combination))
             for combination, command in self._bindings.items()
         )
-        self._trouble = None
+        self.alive, self.trouble = True, None
+        logger.info("the desktop has bound the global hotkeys", extra={"is_detail": True})
         if keys and not any(keys.values()):
             logger.warning(
                 "the desktop says no keys for the hotkeys; choose them in its settings (Hyprland: bind = CTRL ALT, N, "

@@ -22,6 +22,7 @@ from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
 from stylecam.errors import SessionNotOpenError
+from stylecam.live.before import unpainted_jpeg
 from stylecam.live.camera_switch import CameraSwitcher
 from stylecam.live.config.keeper import ConfigFile, ConfigKeeper
 from stylecam.live.context import PipelineContext
@@ -371,10 +372,13 @@ class Session:
             lambda: {} if self._parts is None else self.report().to_json(),  # before everything is open, too
             self._keyboard.names, thumbnails, page.video,
             cameras=lambda: [] if self._parts is None else self._parts.camera_switcher.choices(),
-            language=self._settings.language,
+            language=self._settings.language, unpainted=self._unpainted_jpeg,
         )  # fmt: skip
         path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
         return open_page(self._settings, context, page, self._devices, self._closing, path)
+
+    def _unpainted_jpeg(self) -> bytes | None:
+        return None if self._parts is None else unpainted_jpeg(self._parts.pipeline, self.control, self._clock.now())
 
     def _stylizer(self, engine: Engine) -> tuple[SessionPool, FrameStylizer]:
         pool = SessionPool(engine, PADDING)

@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +62,7 @@ class RunningServer:
         address: Address | None = None,
         thumbnails: Thumbnails | None = None,
         socket_path: Path | None = None,
+        unpainted: Callable[[], bytes | None] = lambda: None,
     ) -> None:
         self.control = CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
         self.sink = MjpegSink()
@@ -76,6 +77,7 @@ class RunningServer:
             thumbnails,
             self.sink.video,
             lambda: CAMERAS,
+            unpainted,
         )
         self.recording: str | None = None
         self.notice: str | None = None

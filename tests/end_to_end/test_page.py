@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from tests.end_to_end.outside import (
     PATIENCE_S,
     PORTRAIT,
     TOKEN,
+    decoded,
     difference,
     settled,
     shows_again,
@@ -428,6 +430,32 @@ def test_a_refusal_is_told_and_nothing_else_changes(visit: Visit) -> None:
     visit.page.select_option("#scale", "7")
     wait_for("the reason", lambda: "7" in visit.text("alarm"))
     wait_for("the list to say what is", lambda: visit.page.input_value("#scale") == "0.5")
+
+
+def test_before_and_after_are_compared_on_this_page_alone_until_a_panic(visit: Visit) -> None:
+    page, port = visit.page, visit.host.port
+    hidden = (
+        "[...document.querySelectorAll('#before, #cut')].every(e => e.hidden)"
+        " && !document.querySelector('#before-picture').width"
+    )
+    assert page.evaluate(hidden)
+    page.hover("#frame")
+    page.click("#compare:enabled")
+    page.wait_for_selector("#before", state="visible")
+    assert "Only this page" in visit.text("only-here")
+    page.fill("#cut", "100")
+    unpainted = decoded(page.locator("#before").screenshot())
+    for _ in range(5):  # others see the painting, and nothing else
+        others = snapshot(port)
+        assert difference(unpainted, cv2.resize(others, unpainted.shape[1::-1])) > CHANGED
+    assert visit.host.state()["publishing"] == "painted"
+    visit.host.do("panic", on=True)
+    wait_for("no unpainted picture", lambda: page.evaluate(hidden))
+    visit.host.do("panic", on=False)
+    page.wait_for_selector("#compare:enabled")
+    assert page.evaluate(hidden)  # it has to be asked for again
+    assert not visit.pressed("#compare")
+    assert [words for words in visit.complaints if "409" not in words] == []  # one may have been asked for meanwhile
 
 
 def test_everything_can_be_done_from_the_keyboard(visit: Visit) -> None:

@@ -1,6 +1,7 @@
 // The page: shows the state of stylecam and sends it the user's actions.
 
 import { accepted, locked, request } from "./access.js";
+import { Compare } from "./compare.js";
 import { Gallery, artist_name } from "./gallery.js";
 import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
@@ -33,6 +34,7 @@ const meter = new Meter();
 const stream = new Stream(at("picture"), see);
 const gallery = new Gallery(ask);
 const standing = new Standing(ask);
+const compare = new Compare(alarm);
 const presets = new Presets((action, args) => wire.ask(action, args), ask);
 let state = null, rung = "", source = "camera", lost = 0, interrupted = false, ratio = 0;
 
@@ -105,6 +107,7 @@ function show_medium() {
 function show_publishing(kind) {
   set_text("publishing", PUBLISHING[kind] ?? "");
   at("publishing").dataset.kind = kind ?? "";
+  compare.follow(kind);
 }
 
 function set_text(id, text) {
@@ -272,6 +275,7 @@ wire.addEventListener("stats", event => {
 wire.addEventListener("notice", event => { if (event.detail) toast(event.detail); });
 wire.addEventListener("closed", event => {
   interrupted = true;
+  compare.follow("");
   clearTimeout(lost);
   const words = event.detail
     ? say("This page’s link is from an earlier start. Open the link that stylecam printed this time.")

@@ -26,6 +26,8 @@ class ServerContext:
         video: the same pictures as those of `broadcast`, for WebRTC.
         language: the language of the page; None for the one that each browser asks for.
         cameras: returns the cameras that may be chosen, as JSON objects; unlike the others it may take a moment.
+        unpainted: returns the newest camera picture as a JPEG; None unless a painting is published. It is for the
+            person in front of the camera alone.
     """
 
     control: CommandQueue
@@ -37,6 +39,7 @@ class ServerContext:
     thumbnails: Thumbnails | None = None
     video: VideoBroadcast = field(default_factory=VideoBroadcast)
     cameras: Callable[[], list[dict[str, Any]]] = list
+    unpainted: Callable[[], bytes | None] = lambda: None
     language: str | None = None
 
     def state(self) -> dict[str, Any]:

@@ -95,6 +95,13 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
         "/api/cameras": {
             "get": _operation("The cameras that the action `camera` may choose", {"200": _json(_ref("Cameras"))})
         },
+        "/api/camera.jpg": {
+            "post": _operation(
+                "The unpainted camera picture, for a comparison; only on this computer, and only while a painting is "
+                "published",
+                {"200": _jpeg(), **_errors(409, 413, 429)},
+            )
+        },
         "/api/styles/{name}/thumbnail.jpg": {
             "get": _operation(
                 "The camera picture in this style, small",
@@ -225,7 +232,8 @@ def _errors(*statuses: int) -> dict[str, Any]:
     words = {
         400: "not JSON, or no text", 401: "no token, or a wrong one", 403: "the host or the origin is another one",
         404: "there is none of this name", 409: "cannot be done now", 413: "too large", 415: "another content type",
-        422: "wrong arguments", 501: "a package is not installed", 503: "no picture yet, or too many viewers",
+        422: "wrong arguments", 429: "too soon after the one before",
+        501: "a package is not installed", 503: "no picture yet, or too many viewers",
     }  # fmt: skip
     return {str(status): {**_json(_ref("Error")), "description": words[status]} for status in statuses}
 

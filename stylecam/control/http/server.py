@@ -22,6 +22,7 @@ from stylecam.control.http.auth import (
     auth_middleware,
     error_response,
 )
+from stylecam.control.http.before import BeforeRoutes
 from stylecam.control.http.connection_limit import ConnectionLimit, Limits
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import running_instances
@@ -209,6 +210,7 @@ class Server:
         application.add_routes(ApiRoutes(self._context).routes())
         application.add_routes(PageRoutes(self._context).routes())
         application.add_routes([web.get("/api/live", self._feed.connect), web.post(CODE_PATH, self._exchange_code)])
+        application.add_routes(BeforeRoutes(self._context, time.monotonic).routes())
         whep = WhepRoutes(self._context.video)
         application.add_routes(whep.routes())
         application.on_shutdown.append(self._feed.close)

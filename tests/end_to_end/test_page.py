@@ -447,7 +447,7 @@ def test_before_and_after_are_compared_on_this_page_alone_until_a_panic(visit: V
     unpainted = decoded(page.locator("#before").screenshot())
     for _ in range(5):  # others see the painting, and nothing else
         others = snapshot(port)
-        assert difference(unpainted, cv2.resize(others, unpainted.shape[1::-1])) > CHANGED
+        assert difference(unpainted, cv2.resize(others, unpainted.shape[1::-1]).astype(np.uint8)) > CHANGED
     assert visit.host.state()["publishing"] == "painted"
     visit.host.do("panic", on=True)
     wait_for("no unpainted picture", lambda: page.evaluate(hidden))

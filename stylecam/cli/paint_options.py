@@ -36,7 +36,7 @@ style = click.option(
     help="A name, bank/name, a blend a:0.6,b:0.4 or an .onnx file.  [default: the first of `stylecam styles`]",
 )  # fmt: skip
 scale = click.option(
-    "--scale", type=SHARE, default=1.0, help="Share of the size to paint at (0.1 to 1); less means larger strokes."
+    "--scale", type=SHARE, default=1.0, help="Share of the size to paint at (0.1 to 1): less is faster and coarser."
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing result.")
 

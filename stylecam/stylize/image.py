@@ -113,7 +113,8 @@ class Stylist:
             preserve_color: keep the image's own colours.
             brush: 0.5 to 2: a factor of the size of strokes, which is a share of the short side of the image. A bank of
                 one size of strokes paints them in that size (see `Model.stroke_scales`).
-            scale: 0.1 to 1: style a copy reduced so much, for larger strokes in less time; the result has full size.
+            scale: 0.1 to 1: paint a copy reduced so much, in less time; the result has full size. Strokes get larger
+                where a network knows a single size of them.
             device: `auto`, `cpu`, or another that the engine has (see `stylecam.engines.names.DEVICES_OF`).
             engine: `opencv`, `onnxruntime`, `openvino`, or an `Engine`. `auto` is the fastest installed one of full
                 precision; the first time it is measured, which takes about a second, and then remembered.

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from stylecam.engines.names import LIBRARY_NAMES, title
 from stylecam.media.frame import Size
-from stylecam.utils.files import write_json
-
-MAX_ENTRIES = 24
-"""The number of measurements kept in the file."""
-
-Key = Mapping[str, Any]
-"""All that a measurement depends on, as JSON holds it."""
+from stylecam.utils.hint_file import HintFile, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +43,9 @@ class TimingFile:
 
         What was measured on a busy computer is only found while it is `busy`, so that it is measured again later.
         """
-        for entry in self._entries():
+        for entry in HintFile(self.path).find(key):
             try:
-                if entry["for"] == key and (busy or not entry["busy"]):
+                if busy or not entry["busy"]:
                     return Size(*map(int, entry["size"])), [_parse(values) for values in entry["measured"]]
             except (KeyError, TypeError, ValueError):
                 continue
@@ -60,20 +53,8 @@ class TimingFile:
 
     def keep(self, key: Key, size: Size, measured: Sequence[EngineTiming], *, busy: bool) -> None:
         """Write a measurement in place of an older one for `key`. Where that fails, it is measured again next time."""
-        others = [entry for entry in self._entries() if entry.get("for") != key]
-        entry = {"for": key, "busy": busy, "size": list(size), "measured": [asdict(one) for one in measured]}
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, [entry, *others][:MAX_ENTRIES])
-        except OSError:
-            return
-
-    def _entries(self) -> list[dict[str, Any]]:
-        try:
-            entries = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError):  # ValueError: no JSON, or no text
-            return []
-        return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        finding = {"busy": busy, "size": list(size), "measured": [asdict(one) for one in measured]}
+        HintFile(self.path).keep(key, finding)
 
 
 def _parse(values: dict[str, Any]) -> EngineTiming:

@@ -50,6 +50,7 @@ from stylecam.live.startup import (
     open_sinks,
 )
 from stylecam.live.stats import Stats, StatsFile
+from stylecam.live.stylizers import StylizerMaker
 from stylecam.live.tier_choice import settle_tier
 from stylecam.media.frame import Frame
 from stylecam.media.sinks.base import Sink
@@ -131,6 +132,7 @@ class Session:
             self._kept_cover,
         )  # fmt: skip
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
+        self._stylizers = StylizerMaker(settings, catalog, self._clock, self._cpu_budget, self._engine_fault)
         self._began_at = self._clock.now()
         self._closing = contextlib.ExitStack()
         self._devices = Devices(settings.size, settings.fps, self._closing)
@@ -216,6 +218,7 @@ class Session:
         parts = self._require_parts()
         try:
             with contextlib.ExitStack() as ending:  # in reverse order, each also when another one fails
+                ending.callback(self._stylizers.save)
                 ending.callback(parts.media_saver.close)  # after the camera: a disk may not answer
                 ending.callback(parts.pipeline.stop)
                 ending.callback(parts.camera_switcher.close)
@@ -383,11 +386,7 @@ class Session:
     def _stylizer(self, engine: Engine) -> tuple[SessionPool, FrameStylizer]:
         pool = SessionPool(engine, PADDING)
         self._closing.callback(pool.close)
-        settings, models = self._settings, self._catalog.cycled_models
-        return pool, FrameStylizer(
-            pool, settings.size, settings.fps, self._clock, self._engine_fault, models,
-            busy_budget_ms=self._cpu_budget.frame_budget_ms(settings.fps),
-        )  # fmt: skip
+        return pool, self._stylizers.make(pool, self._settings.size, self._settings.fps)
 
     def _reloader(self, pipeline: Pipeline, switcher: CameraSwitcher) -> Reloader:
         return Reloader(

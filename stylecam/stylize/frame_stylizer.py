@@ -33,6 +33,7 @@ from stylecam.stylize.look import Content, Look
 from stylecam.stylize.postprocess.chain import FrameView, Postprocessor
 from stylecam.stylize.postprocess.change_detection import ChangeDetector
 from stylecam.stylize.postprocess.transition import Transition, TransitionStep
+from stylecam.stylize.rung_memory import RungMemory
 from stylecam.stylize.session_chooser import FaultReport, SessionChooser
 from stylecam.stylize.session_pool import SessionPool, WarmSession
 from stylecam.stylize.styled_frame import StyledFrame, StylizeResult
@@ -78,6 +79,7 @@ class FrameStylizer:
         models: Sequence[Model] = (),
         *,
         busy_budget_ms: float = math.inf,
+        memory: RungMemory | None = None,
     ) -> None:
         """Prepare to stylize; no session is built yet.
 
@@ -89,11 +91,12 @@ class FrameStylizer:
             report: called with each failure to load or run a network.
             models: the networks that the user may switch to; `PREFETCHED_NETWORKS` of them are kept warm.
             busy_budget_ms: the processor time, of all cores together, that a frame may take, in milliseconds.
+            memory: knows which rungs have held before; None for no memory.
         """
         self._pool = pool
         self._size = size
         self._clock = clock
-        self._sessions = SessionChooser(pool, size, fps, report, models, busy_budget_ms)
+        self._sessions = SessionChooser(pool, size, fps, report, models, busy_budget_ms, memory)
         self.stages = StageTimes(clock)
         self._transition = Transition(1 / fps)
         self._change_detector = ChangeDetector()
@@ -177,8 +180,8 @@ class FrameStylizer:
             self._last_inputs = self._busy_at = None
             self._sessions.failed(mix, warm, look, error_summary(error), self._clock.now())
             return None
-        self._sessions.painted(mix, look)
         now = self._clock.now()
+        self._sessions.painted(mix, look, now)
         fixed_ms = (now - started) * 1000 - network.milliseconds - (finished.detail_ms or 0.0)
         governor.observe(
             warm.rung,

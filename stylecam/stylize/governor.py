@@ -142,14 +142,18 @@ class Governor:
     built, frames of the old rung only update the estimates.
     """
 
-    def __init__(self, rungs: tuple[Rung, ...], fps: float, busy_budget_ms: float = inf) -> None:
+    def __init__(
+        self, rungs: tuple[Rung, ...], fps: float, busy_budget_ms: float = inf, held: Rung | None = None
+    ) -> None:
         """Start with a rung that is quick to warm up.
 
         Args:
             rungs: the ladder, coarsest first, never empty. With a single rung only its detail is chosen.
             fps: the rate to hold.
             busy_budget_ms: how much processor time, of all cores together, a frame may take, in milliseconds.
+            held: a rung that held before in the same conditions, of this ladder or another; None if none is known.
         """
+        self._held = held
         self._steps = (_LadderStep(rungs[0], False), *(_LadderStep(rung, True) for rung in rungs))
         self._fixed_rung = len(rungs) == 1
         self._period_ms = 1000.0 / fps
@@ -183,11 +187,19 @@ class Governor:
         return self._predict_busy_fixed(detail) + (self._busy_per_megapixel.value or 0.0) * rung.megapixels
 
     def start(self, rung: Rung, network_ms: float) -> None:
-        """Start from a warm-up at `rung` that took `network_ms`: the finest rung predicted to fit is chosen at once."""
+        """Start from a warm-up at `rung` that took `network_ms`.
+
+        The rung that held before is chosen at once if the warm-up does not rule it out, or else the finest that is
+        predicted to fit with a wide margin.
+        """
         self._per_megapixel.add(network_ms / rung.megapixels)
-        self._target = self._finest_within(START_MARGIN)
-        if not self._fixed_rung:
-            self._reason = "starting: from the warm-up's time"
+        held = self._held_step()
+        if held is not None and self._share(held) <= 1:
+            self._target = held
+            self._explain("starting: where it held last time")
+        else:
+            self._target = self._finest_within(START_MARGIN)
+            self._explain("starting: from the warm-up's time")
 
     def observe(
         self,
@@ -331,6 +343,13 @@ class Governor:
 
     def _next_finer(self) -> _LadderStep | None:
         return next((step for step in self._steps if step > self._target), None)
+
+    def _held_step(self) -> _LadderStep | None:
+        """Return the step no finer than the rung that held before; None if none is known."""
+        if self._held is None:
+            return None
+        area = self._held.megapixels
+        return max((step for step in self._steps if step.detail and step.rung.megapixels <= area), default=None)
 
     def _finest_within(self, share: float) -> _LadderStep:
         """Return the finest step predicted to need no more than `share` of the budget, or the coarsest."""

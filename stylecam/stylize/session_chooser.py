@@ -12,6 +12,7 @@ from stylecam.models.model import Model
 from stylecam.stylize.governor import Governor, Rung, ladder
 from stylecam.stylize.look import Look
 from stylecam.stylize.network_failures import MAX_FAILURES, NetworkFailures
+from stylecam.stylize.rung_memory import RungMemory
 from stylecam.stylize.session_pool import SessionPool, WarmSession
 
 PREFETCHED_NETWORKS = 4
@@ -43,6 +44,7 @@ class SessionChooser:
         report: FaultReport,
         models: Sequence[Model] = (),
         busy_budget_ms: float = math.inf,
+        memory: RungMemory | None = None,
     ) -> None:
         """Choose sessions of `pool` for pictures of `size`; see `FrameStylizer` for the rest."""
         self._pool = pool
@@ -51,6 +53,7 @@ class SessionChooser:
         self._report = report
         self._models = list(models)
         self._busy_budget_ms = busy_budget_ms
+        self._memory = memory or RungMemory()
         self._governors: dict[tuple[str, tuple[Rung, ...]], Governor] = {}
         self._active: dict[str, WarmSession] = {}
         self._replaced: dict[str, WarmSession] = {}  # the active session before, until the new one has painted
@@ -99,9 +102,11 @@ class SessionChooser:
                 return mix, warm
         return None
 
-    def painted(self, mix: StyleMix, look: Look) -> None:
+    def painted(self, mix: StyleMix, look: Look, now: float) -> None:
         """Take note that `mix` was painted with the active session of its network."""
         key = mix.model.key
+        if look.scale is None and key in self._active:
+            self._memory.painted(mix.model, self._active[key].rung, now)
         self._failures.succeeded(key)
         self._replaced.pop(key, None)
         if self._painting is not None and self._painting.model.key != key:
@@ -141,7 +146,8 @@ class SessionChooser:
         rungs = self._rungs(model, look)
         key = (model.key, rungs)
         if key not in self._governors:
-            self._governors[key] = Governor(rungs, self._fps, self._busy_budget_ms)
+            held = self._memory.recall(model) if look.scale is None else None
+            self._governors[key] = Governor(rungs, self._fps, self._busy_budget_ms, held)
         return self._governors[key]
 
     def _rungs(self, model: Model, look: Look) -> tuple[Rung, ...]:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from stylecam.engines import autotune, factory, timings
+from stylecam.engines import autotune, factory
 from stylecam.engines.autotune import MEASURE_SIZE, SMALL_MEASURE_SIZE, Autotuner
 from stylecam.engines.base import Engine
 from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.media.frame import Image
 from stylecam.models.model import Model
+from stylecam.utils import hint_file
 from stylecam.utils.clock import ManualClock
 from tests.doubles import TintEngine, model
 
@@ -225,11 +226,11 @@ def test_a_cache_that_cannot_be_written_is_no_error(engines: FakeEngines, clock:
 
 
 def test_the_cache_is_limited_and_lists_the_newest_first(tuner: Autotuner) -> None:
-    for number in range(timings.MAX_ENTRIES + 3):
+    for number in range(hint_file.MAX_ENTRIES + 3):
         tuner.choose(model(f"network {number}"))
     entries = json.loads(tuner.path.read_text())
-    assert len(entries) == timings.MAX_ENTRIES
-    assert entries[0]["for"]["network"] == f"network {timings.MAX_ENTRIES + 2}"
+    assert len(entries) == hint_file.MAX_ENTRIES
+    assert entries[0]["for"]["network"] == f"network {hint_file.MAX_ENTRIES + 2}"
 
 
 def test_a_broken_engine_is_skipped_and_the_reason_is_given(tuner: Autotuner, engines: FakeEngines) -> None:

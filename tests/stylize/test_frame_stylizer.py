@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.governor import Rung, ladder
 from stylecam.stylize.look import Content, Look
 from stylecam.stylize.network_failures import MAX_FAILURES
+from stylecam.stylize.rung_memory import RungMemory
 from stylecam.stylize.styled_frame import StyledFrame, StylizeResult
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.metrics import StageTimes
@@ -57,6 +59,7 @@ class ManualStylizer:
         models: Sequence[Model] = (),
         *,
         busy_budget_ms: float = math.inf,
+        memory: RungMemory | None = None,
     ) -> None:
         self.clock = clock
         self.engine = TintEngine(clock, lambda megapixels: megapixels * self.ms_per_megapixel)
@@ -71,6 +74,7 @@ class ManualStylizer:
             lambda kind, text: self.faults.append(text),
             models,
             busy_budget_ms=busy_budget_ms,
+            memory=memory,
         )
         self.index = -1
         self.styled: StyledFrame | None = None
@@ -379,6 +383,28 @@ def test_a_faster_machine_gets_the_finest_rung(stylizer: ManualStylizer) -> None
     _settle(stylizer, look, 30)
     stylizer.ms_per_megapixel = 20
     assert _settle(stylizer, look, 1000) == ladder(SIZE)[-1]
+
+
+def test_the_next_run_begins_at_the_rung_that_this_one_held(clock: ManualClock, tmp_path: Path) -> None:
+    look = Look(mix=only(BANK))
+    rungs: list[dict[float, Rung]] = []
+    for _ in range(2):
+        memory = RungMemory(tmp_path / "rungs.json", {"size": list(SIZE)})
+        stylizer = ManualStylizer(clock, 150.0, memory=memory)
+        stylizer.prepare(look)
+        at: dict[float, Rung] = {}
+        for frame in range(round(40 * FPS)):
+            stylizer.stylize(look)
+            stylizer.pool.build_requested()
+            if stylizer.result.rung is not None:
+                at[frame / FPS] = stylizer.result.rung
+        memory.save()
+        rungs.append(at)
+    steps = ladder(SIZE)
+    first, second = rungs
+    assert steps.index(first[40 - 1 / FPS]) - steps.index(first[0]) > 1, "the first run had nothing to climb"
+    assert abs(steps.index(second[2.0]) - steps.index(second[20.0])) <= 1
+    assert second[0] == first[40 - 1 / FPS]
 
 
 def test_the_published_size_never_changes_with_the_rung(stylizer: ManualStylizer) -> None:

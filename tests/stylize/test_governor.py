@@ -125,6 +125,42 @@ def test_the_first_rung_after_the_warm_up_is_the_finest_that_fits() -> None:
     assert governor.choose(0.0).rung == fitting[-1]
 
 
+@pytest.mark.parametrize("per_megapixel", [40.0, 90.0, 150.0])
+def test_it_begins_at_the_rung_that_held_last_time_and_stays_there(per_megapixel: float) -> None:
+    held = SimulatedMachine(per_megapixel=per_megapixel).start().play(60).rung
+    machine = SimulatedMachine(per_megapixel=per_megapixel, governor=Governor(ladder(HD), FPS, held=held)).start()
+    assert machine.rung == held
+    assert machine.play(20).changes() == 0
+
+
+def test_a_rung_that_held_in_another_ladder_stands_for_the_one_of_its_area() -> None:
+    governor = Governor(ladder(Size(640, 480)), FPS, held=Rung(512, 288))
+    governor.start(Rung(320, 240), 1.0)
+    rung = governor.choose(0.0).rung
+    assert 0.75 * Rung(512, 288).megapixels < rung.megapixels <= Rung(512, 288).megapixels
+
+
+def test_a_rung_that_the_warm_up_rules_out_is_not_begun_with() -> None:
+    plain, hinted = Governor(ladder(HD), FPS), Governor(ladder(HD), FPS, held=Rung(1280, 720))
+    for governor in (plain, hinted):
+        governor.start(Rung(512, 288), 120 * Rung(512, 288).megapixels)
+    assert hinted.choose(0.0) == plain.choose(0.0)
+
+
+def test_a_remembered_rung_that_does_not_hold_is_left_within_half_a_second() -> None:
+    governor = Governor(ladder(HD), FPS, held=Rung(512, 288))
+    machine = SimulatedMachine(lambda now: 4.0 if now > 0 else 1.0, 100.0, governor=governor).start()
+    assert machine.rung == Rung(512, 288)
+    assert machine.play(0.5).chosen[-1][1] < Rung(512, 288)
+
+
+@pytest.mark.parametrize("held", [Rung(1, 1), Rung(9999, 9999)], ids=str)
+def test_a_senseless_remembered_rung_costs_nothing(held: Rung) -> None:
+    machine = SimulatedMachine(per_megapixel=90.0, governor=Governor(ladder(HD), FPS, held=held)).start().play(60)
+    assert machine.late_share() == 0
+    assert machine.rung == SimulatedMachine(per_megapixel=90.0).start().play(60).rung
+
+
 def test_the_budget_leaves_headroom_in_the_frame_period() -> None:
     assert Governor(ladder(HD), FPS).budget_ms == pytest.approx(PERIOD_MS * HEADROOM)
 

@@ -1,0 +1,54 @@
+"""Make what stylizes the frames of a run, for a size and rate, and remember which rungs have held."""
+
+from __future__ import annotations
+
+from stylecam.engines.autotune import cache_path
+from stylecam.live.cpu_budget import CpuBudget
+from stylecam.live.settings import Settings
+from stylecam.media.frame import Size
+from stylecam.models.catalog import Catalog
+from stylecam.stylize.frame_stylizer import FrameStylizer
+from stylecam.stylize.rung_memory import RungMemory
+from stylecam.stylize.session_chooser import FaultReport
+from stylecam.stylize.session_pool import SessionPool
+from stylecam.utils.clock import Clock
+from stylecam.utils.resources import processor_name, usable_cores
+
+
+class StylizerMaker:
+    """Makes the stylizers of one run, and keeps what they learn of the computer for the next run."""
+
+    def __init__(
+        self, settings: Settings, catalog: Catalog, clock: Clock, cpu_budget: CpuBudget, report: FaultReport
+    ) -> None:
+        """Make stylizers for the networks of `catalog`; `report` takes each failure to load or run one."""
+        self._settings, self._catalog = settings, catalog
+        self._clock, self._cpu_budget, self._report = clock, cpu_budget, report
+        self._memories: list[RungMemory] = []
+
+    def make(self, pool: SessionPool, size: Size, fps: float) -> FrameStylizer:
+        """Return a stylizer that uses the sessions of `pool` for pictures of `size`, at `fps` a second."""
+        memory = RungMemory(cache_path().with_name("rungs.json"), self._conditions(pool, size, fps))
+        self._memories.append(memory)
+        return FrameStylizer(
+            pool, size, fps, self._clock, self._report, self._catalog.cycled_models,
+            busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory,
+        )  # fmt: skip
+
+    def save(self) -> None:
+        """Write down which rungs have held."""
+        for memory in self._memories:
+            memory.save()
+
+    def _conditions(self, pool: SessionPool, size: Size, fps: float) -> dict[str, object]:
+        """Return all that a rung depends on besides its network."""
+        return {
+            "processor": processor_name(),
+            "cores": usable_cores(),
+            "threads": self._settings.threads,
+            "cpu": self._settings.cpu,
+            "engine": pool.engine.name,
+            "device": pool.engine.device,
+            "size": list(size),
+            "fps": fps,
+        }

@@ -231,6 +231,13 @@ def _same(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
     return state
 
 
+def _size(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
+    from stylecam.media.frame import Size
+
+    Size.parse(str(arguments["value"]))
+    return state
+
+
 def _named_file(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
     if "name" in arguments:
         check_file_name(str(arguments["name"]))
@@ -262,6 +269,9 @@ _CAMERA = Parameter(
     "which", TEXT, "its number, device, name or part of its name, or demo; without: the next one", required=False
 )
 _PRESET = Parameter("name", TEXT, "the preset's name")
+_SIZE = Parameter("value", TEXT, "width and height such as 1280x720, or a name such as 720p")
+_FPS = Parameter("value", NUMBER, "pictures a second", low=1.0, high=120.0)
+_OUTPUT = Parameter("which", TEXT, "virtual, pipewire, or an output that the settings name")
 _FILE_NAME = Parameter("name", TEXT, "how the file's name begins: letters, digits, spaces, - and _", required=False)
 
 ACTIONS: dict[str, Action] = {
@@ -299,6 +309,9 @@ ACTIONS: dict[str, Action] = {
         _setting("mirror", key="m"),
         _setting("scale"),
         Action("camera", "another camera", _same, (_CAMERA,), key="k", deferred=True),
+        Action("size", "size of the published picture", _size, (_SIZE,), deferred=True),
+        Action("fps", "rate of the published picture", _same, (_FPS,), deferred=True),
+        Action("output", "an output on and off", _same, (_OUTPUT, flag("in use")), deferred=True),
         Action("freeze", "hold the picture", _toggle("frozen"), (flag("held"),), "ctrl+alt+f", "f"),
         Action("rest", "camera off and on", _toggle("resting"), (flag("camera off"),), "ctrl+alt+o", "o"),
         Action("panic", "a still picture at once", _toggle("panic"), (flag("still picture"),), "ctrl+alt+x", "x"),

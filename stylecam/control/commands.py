@@ -58,6 +58,21 @@ class PendingCommand:
         if not self.future.done():
             self.future.set_exception(error)
 
+    def carry_out(self, work: Callable[[], dict[str, Any] | None], control: CommandQueue) -> None:
+        """Do `work`, which returns what the command produces, and complete the future with that or with its error.
+
+        `control` has the state after it. An unexpected error is logged too.
+        """
+        try:
+            extra = work()
+        except StylecamError as error:
+            self.refuse(error)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the thread
+            _LOG.exception("the command %s failed", self.command)
+            self.refuse(error)
+        else:
+            self.finish(control.state, extra)
+
 
 class CommandQueue:
     """Owns the live state and changes it by one command at a time.

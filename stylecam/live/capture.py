@@ -33,7 +33,7 @@ class Capture:
     """Reads a source until the run stops, and reopens a lost one with back-off.
 
     While nobody watches, a camera is closed so that its light goes out; a file waits where it is. All methods run on
-    the capture thread, except `badge_text`, `trouble` and `replace_source`, which any thread may call.
+    the capture thread, except `badge_text`, `trouble`, `fit` and `replace_source`, which any thread may call.
 
     Attributes:
         source: what is read; any thread may look.
@@ -45,6 +45,7 @@ class Capture:
         self.source = source
         self.replaced = 0
         self._replacement: _Replacement | None = None
+        self._fitting = False
         self._replacing = threading.Lock()
         self._index = 0
         self._out = out
@@ -86,6 +87,10 @@ class Capture:
             self._refuse_replacement()
         return replacement.handed
 
+    def fit(self) -> None:
+        """Have the source deliver what the size and rate of the run need from now on. A camera may need a moment."""
+        self._fitting = True
+
     def run(self) -> None:
         """Step until the run stops, then close the source."""
         try:
@@ -99,6 +104,8 @@ class Capture:
         """Read one frame, or make one attempt to reopen a lost source, or rest for a moment."""
         if self._replacement is not None:
             self._replace()
+        if self._fitting:
+            self._fit()
         if not self._context.viewers.watching:
             self._rest()
         elif self._resting:
@@ -140,6 +147,18 @@ class Capture:
         self._resting = not watching
         self._recovered()
         replacement.handed.set_result(before)
+
+    def _fit(self) -> None:
+        """Open the source again if it delivers less than the run needs. If it is closed now, opening it will do."""
+        self._fitting = False
+        if self._resting or self._lost or self.source.serves(self._context.size, self._context.fps):
+            return
+        try:
+            self.source.close()
+            self._open()
+            self._recovered()
+        except SourceError as error:
+            self._lose(error)
 
     def _refuse_replacement(self) -> None:
         with self._replacing:

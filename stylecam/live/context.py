@@ -13,12 +13,12 @@ from stylecam.media.sound.microphone import Microphone
 from stylecam.utils.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PipelineContext:
     """What the capture, style and publish threads share.
 
     Attributes:
-        size: the size of the published picture.
+        size: the size of the published picture. The `FormatSwitcher` alone changes it, and the rate.
         fps: the rate to publish at, in frames per second.
         viewers: says whether anybody watches, and so whether to capture and style at all.
         microphone: gives recordings and streams their sound, or None.

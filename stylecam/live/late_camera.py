@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
 
 from stylecam.errors import SinkUnavailableError
 from stylecam.live.context import PipelineContext
-from stylecam.live.publisher import Publisher, SinkRunner
+from stylecam.live.outputs import Outputs
 from stylecam.live.report import MissingCamera
 from stylecam.media import v4l2
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink
@@ -26,25 +25,23 @@ class LateCamera:
 
     Attributes:
         missing: why there is no virtual camera although no other output was asked for; else None.
-        sink: the virtual camera that was opened late, or None.
     """
 
-    def __init__(
-        self, publisher: Publisher, context: PipelineContext, missing: MissingCamera | None, changed: Callable[[], None]
-    ) -> None:
-        """Add what is found to `publisher`; `changed` is called then."""
-        self._publisher, self._context = publisher, context
-        self._changed = changed
+    def __init__(self, outputs: Outputs, context: PipelineContext, missing: MissingCamera | None) -> None:
+        """Add what is found to `outputs`."""
+        self._outputs, self._context = outputs, context
         self._devices = _devices() if missing is not None else []
         self._look_at = self._try_until = float("-inf")
         self.missing = missing
-        self.sink: VirtualCameraSink | None = None
 
     def look(self, now: float) -> None:
         """Try to open the virtual camera, where one is missing and something has changed."""
         if self.missing is None or now < self._look_at:
             return
         self._look_at = now + LOOK_S
+        if any(sink.kind == "virtual" for sink in self._outputs.sinks):  # by a command
+            self.missing = None
+            return
         if (devices := _devices()) != self._devices:
             self._devices, self._try_until = devices, now + SETTLE_S
         held = self.missing.command is None  # another program had it, and may have let it go
@@ -53,19 +50,14 @@ class LateCamera:
 
     def _open(self) -> None:
         sink = VirtualCameraSink()
-        runner = SinkRunner(sink, self._context.size, self._context.fps)
         try:
-            runner.open()
+            sink.open(self._context.size, self._context.fps)
         except SinkUnavailableError as error:
             self.missing = MissingCamera.of(error)
             return
-        if not self._publisher.add(runner):
-            sink.discard()
-            return
-        self._context.viewers.add(sink)
-        self.sink, self.missing = sink, None
-        self._changed()
-        logger.info("Zoom and others see the camera %r from now on", sink.label)
+        self.missing = None
+        if self._outputs.add_late(sink, "virtual"):
+            logger.info("Zoom and others see the camera %r from now on", sink.label)
 
 
 def _devices() -> list[str]:

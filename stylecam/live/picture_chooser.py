@@ -37,16 +37,23 @@ class PictureChooser:
 
     def __init__(self, size: Size, panic: Frame, *, frozen: bool = False) -> None:
         """Choose pictures of `size`, the output's; `frozen` if a freeze goes on whose picture is lost."""
-        self.panic = panic
         self.trouble: str | None = None
+        self.resize(size, panic)
+        self._frozen_lost = frozen
+        self._newest: StyledFrame | None = None
+        self._painting: Frame | None = None
+
+    def resize(self, size: Size, panic: Frame) -> None:
+        """Draw all cards at `size` from now on; `panic` has it already. Pictures of the camera stay as they are.
+
+        Any thread may call it: for a moment one that asks may get a card of the size before.
+        """
+        self.panic = panic
         self._size = size
         self._starting = Frame(starting_cover(size), COVER_INDEX, panic.captured_at)
         self._off = Frame(starting_cover(size, "the camera is off"), COVER_INDEX, panic.captured_at)
         self._paused = Frame(panic_cover(size), COVER_INDEX, panic.captured_at)
-        self._frozen_lost = frozen
         self._message: tuple[str, Frame] | None = None
-        self._newest: StyledFrame | None = None
-        self._painting: Frame | None = None
 
     def offer(self, styled: StyledFrame, state: LiveState) -> bool:
         """Take a new picture; return False for a camera picture that the state does not ask for, which is refused.
@@ -99,7 +106,7 @@ class PictureChooser:
     def _card(self, text: str) -> Frame:
         """Return a card with `text`, drawn once."""
         message = self._message
-        if message is None or message[0] != text:
+        if message is None or message[0] != text or message[1].size != self._size:
             frame = Frame(message_cover(self._size, text), COVER_INDEX, self._starting.captured_at)
             message = self._message = (text, frame)
         return message[1]

@@ -61,7 +61,7 @@ class Pipeline:
         """
         self._context = context
         self._clock = context.clock
-        self._stylizer = stylizer
+        self._stylizer = self._next_stylizer = stylizer
         self._control = control
         self._captured: Latest[Frame] = Latest()
         self._styled: Latest[StyledFrame] = Latest()
@@ -104,6 +104,11 @@ class Pipeline:
         """Show `panic`, of the output's size, at every panic from now on. Any thread may call it."""
         self.publisher.chooser.panic = Frame(panic, 0, self._clock.now())
 
+    def replace_stylizer(self, stylizer: FrameStylizer) -> None:
+        """Stylize with `stylizer` from the next frame on. Any thread may call it."""
+        self._next_stylizer = stylizer
+        self._captured.wake()
+
     def start(self) -> None:
         """Start the publish, capture and style threads."""
         for thread in (self._publishing, self._capturing, self._styling):
@@ -138,6 +143,8 @@ class Pipeline:
         """Apply waiting commands and style the newest frame, if one comes soon."""
         frame = self._captured.take(TAKE_S if self._clock.now() >= self._settled_at else LATE_S)
         state = self._control.apply()
+        if self._next_stylizer is not self._stylizer:
+            self._stylizer, self._settled_at = self._next_stylizer, self._clock.now() + SETTLE_S
         self.newest = None if state.panic or state.resting else frame or self.newest
         if state.resting or self.capture.replaced != self._replaced:  # nothing of one camera is blended into another
             self._replaced = self.capture.replaced

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import cmath
+import contextlib
 import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
@@ -18,6 +22,7 @@ from stylecam.live.viewers import UPDATE_INTERVAL_S
 from stylecam.media.frame import Frame, Size
 from stylecam.media.overlays import with_badge
 from stylecam.media.sinks.base import Sink
+from stylecam.media.transforms import fit
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes
@@ -26,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 """Wait between two attempts to open a lost sink again."""
+CLOSE_S = 0.5
+"""How long `close` waits for a sink that is being opened again on a thread of its own."""
 CARD_S = 0.5
 """Time between two cards while nobody watches, for programs that list cameras or just open one."""
 
@@ -52,6 +59,7 @@ class Pacer:
     """Frames should arrive at least this long before their tick."""
 
     def __init__(self, fps: float, start: float) -> None:
+        self.fps = fps
         self._period = 1 / fps
         self._mean = 0j
         self.deadline = start
@@ -80,11 +88,20 @@ class Pacer:
 
 
 class SinkRunner:
-    """Writes frames to one sink, closes it when it fails and opens it again now and then."""
+    """Writes frames to one sink, closes it when it fails and opens it again now and then.
+
+    A frame of another size than the sink was opened at is cropped and scaled to it.
+
+    Attributes:
+        size: the size the sink is opened at.
+        fps: the rate it is opened at.
+    """
 
     def __init__(self, sink: Sink, size: Size, fps: float) -> None:
         self.sink = sink
-        self._size, self._fps = size, fps
+        self.size, self.fps = size, fps
+        self._fitted: tuple[Frame, Frame] | None = None
+        self._opening: threading.Thread | None = None
         self._failure: str | None = None
         self._reported: str | None = None
         self._closed_by_user = False
@@ -108,14 +125,14 @@ class SinkRunner:
 
     def open(self) -> None:
         """Open the sink."""
-        self.sink.open(self._size, self._fps)
+        self.sink.open(self.size, self.fps)
 
     def write(self, frame: Frame, now: float) -> str | None:
         """Write `frame`, after reopening a lost sink if that is due. Return the message of a new failure, else None."""
         if self._failure is not None and not self._reopened(now):
             return None
         try:
-            self.sink.write(frame)
+            self.sink.write(self._fit(frame))
         except SinkLostError as error:
             self._failure, self._retry_at = str(error), now + RETRY_S
             self._closed_by_user = isinstance(error, WindowClosedError)
@@ -127,16 +144,47 @@ class SinkRunner:
         reported, self._reported = self._reported, self.sink.trouble
         return self._reported if self._reported != reported else None
 
+    def lose(self, failure: str) -> None:
+        """Take note that the sink was closed because of `failure`, so that it is opened again."""
+        self._failure = failure
+
+    def close(self) -> None:
+        """Close the sink for good, also while it is being opened again; raises what `Sink.close` does."""
+        self._retry_at = float("inf")
+        self.sink.close()
+        if self._opening is not None:
+            self._opening.join(CLOSE_S)
+            self.sink.close()
+
     def _reopened(self, now: float) -> bool:
+        """Try to open a lost sink again if that is due, and return whether it is open."""
         if self.given_up or now < self._retry_at:
             return False
-        try:
-            self.open()
-        except SinkError:
+        if self.sink.opens_slowly:
+            if self._opening is None:
+                self._opening = threading.Thread(target=self._try_to_open, name="stylecam-reopen", daemon=True)
+                self._opening.start()
+            if self._opening.is_alive():
+                return False
+            self._opening = None
+        else:
+            self._try_to_open()
+        if not self.sink.opened:
             self._retry_at = now + RETRY_S
             return False
         self._failure = None
         return True
+
+    def _try_to_open(self) -> None:
+        with contextlib.suppress(SinkError):  # it is tried again
+            self.open()
+
+    def _fit(self, frame: Frame) -> Frame:
+        if frame.size == self.size or self.sink.any_size:
+            return frame
+        if self._fitted is None or self._fitted[0] is not frame:
+            self._fitted = (frame, replace(frame, image=np.ascontiguousarray(fit(frame.image, self.size))))
+        return self._fitted[1]
 
 
 class Publisher:
@@ -227,6 +275,8 @@ class Publisher:
             self._rest()
             return
         self._resting = False
+        if self._pacer.fps != self._context.fps:
+            self._pacer = Pacer(self._context.fps, self._clock.now())
         if not self._clock.wait_until(self._pacer.deadline, self._context.stopping):
             return
         taken = self._frames.take()
@@ -285,7 +335,7 @@ class Publisher:
         failures: list[Exception] = []
         for runner in self.sink_runners:
             try:
-                runner.sink.close()
+                runner.close()
             except Exception as error:  # noqa: BLE001 - counted, and raised when the other sinks are closed too
                 self._context.stats.count_fault("sink", f"{runner.sink.name} could not be closed: {error}")
                 failures.append(error)

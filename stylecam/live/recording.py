@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -68,10 +68,10 @@ class MediaSaver:
     def handle_commands(
         self,
         reload: Callable[[], None],
-        switch_camera: Callable[[PendingCommand], None],
+        handlers: Mapping[str, Callable[[PendingCommand], None]],
         keeper: ConfigKeeper,
     ) -> None:
-        """Take all waiting commands: call `reload`, `switch_camera` or `keeper`, and write files later, on the worker.
+        """Take all waiting commands: call `reload` or `keeper`, hand on those in `handlers`, and write files later.
 
         Only the main thread calls it.
         """
@@ -80,8 +80,8 @@ class MediaSaver:
                 self._carry_out(pending, reload)
             elif pending.command.action in keeper.actions:
                 self._carry_out(pending, partial(keeper.carry_out, pending.command))
-            elif pending.command.action == "camera":
-                switch_camera(pending)
+            elif (handler := handlers.get(pending.command.action)) is not None:
+                handler(pending)
             elif pending.command.action == "snapshot":
                 shown = self._publisher.shown.frame
                 self._carry_out_later(pending, partial(self._save_snapshot, pending, shown))

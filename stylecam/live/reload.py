@@ -12,8 +12,9 @@ from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings, bind
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError
+from stylecam.live.outputs import Outputs
 from stylecam.live.settings import Settings
-from stylecam.media.frame import Image
+from stylecam.media.frame import Image, Size
 from stylecam.media.overlays import panic_cover, panic_cover_from_file
 from stylecam.models.catalog import Catalog
 from stylecam.utils.options import Option, options_of
@@ -68,18 +69,18 @@ def _commands(changed: list[Option], after: Settings) -> Iterator[Command]:
         if option.command is None or value is None:  # a style that the file no longer names stays
             continue
         argument = ACTIONS[option.command].parameters[0].name
-        yield Command.from_json(option.command, {argument: value})
+        yield Command.from_json(option.command, {argument: str(value) if isinstance(value, Size) else value})
 
 
-def panic_image(settings: Settings) -> Image:
-    """Return the picture to show during a panic: the user's own or a card, of the output's size.
+def panic_image(settings: Settings, size: Size) -> Image:
+    """Return the picture to show during a panic: the user's own or a card, of `size`.
 
     Raises:
         UsageError: the user's own cannot be read.
     """
     if settings.panic_picture is None:
-        return panic_cover(settings.size)
-    return panic_cover_from_file(settings.panic_picture, settings.size)
+        return panic_cover(size)
+    return panic_cover_from_file(settings.panic_picture, size)
 
 
 def no_configuration() -> Settings:
@@ -100,19 +101,26 @@ class Reloader:
         set_hotkeys: Callable[[Bindings], None],
         set_panic_picture: Callable[[Image], None],
         allow_camera: Callable[[str | None], None],
+        outputs: Outputs,
+        size: Callable[[], Size],
         scenes_changed: Callable[[], None],
         press: Callable[[Command], None],
     ) -> None:
         """Compare what `read` returns with `settings`, those of the start.
 
-        `press` submits a command; `allow_camera` lets what the file names be chosen; `scenes_changed` is called when
-        scenes or presets have changed.
+        `press` submits a command; `allow_camera` lets what the file names be chosen; `outputs` follow the file; `size`
+        returns the present one of the picture; `scenes_changed` is called when scenes or presets have changed.
         """
         self._settings, self._read = settings, read
         self._catalog, self._control = catalog, control
         self._set_hotkeys, self._set_panic_picture = set_hotkeys, set_panic_picture
         self._allow_camera, self._scenes_changed = allow_camera, scenes_changed
         self._press = press
+        self._outputs, self._size = outputs, size
+
+    def panic_image(self, size: Size) -> Image:
+        """Return the picture of a panic as the settings in force say; raises as `panic_image` does."""
+        return panic_image(self._settings, size)
 
     def keep(self, changes: Mapping[str, Any]) -> None:
         """Take over settings that the run has written into the file itself, so that a reload finds nothing new."""
@@ -127,12 +135,13 @@ class Reloader:
         new = self._read()
         new.check()
         bindings = bind(new.bindings)
-        panic = panic_image(new)
+        panic = panic_image(new, self._size())
+        self._outputs.allow(new.outputs)
         found = changes(self._settings, new)
         own = LiveState(self._control.own_look)
         for command in found.commands:  # what it refuses is refused here, before anything has changed
             own = ACTIONS[command.action].apply(own, command.arguments, ActionContext(self._catalog, new.presets))
-        self._settings = found.settings
+        before, self._settings = self._settings, found.settings
         self._control.presets, self._control.scenes, self._control.own_look = new.presets, new.scenes, own.look
         self._control.favorites = new.favorites
         self._set_hotkeys(bindings)
@@ -142,6 +151,7 @@ class Reloader:
             self._allow_camera(new.camera)
         for command in found.commands:
             self._press(command)
+        self._outputs.follow_settings(before.outputs, new.outputs)
         if {"scenes", "presets"} & set(found.at_once):
             self._scenes_changed()
         logger.info("%s", found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,10 +29,12 @@ from stylecam.live.config.keeper import ConfigFile, ConfigKeeper
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
+from stylecam.live.format_switch import FormatSwitcher
 from stylecam.live.kept_cover import KeptCover
 from stylecam.live.late_camera import LateCamera
 from stylecam.live.main_loop import MainLoop, Tick
 from stylecam.live.notifications import Notifications, log_refusal
+from stylecam.live.outputs import Outputs
 from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
@@ -65,6 +68,10 @@ from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
+from stylecam.utils.worker import Worker
+
+CLOSE_S = 1.0
+"""How long the end of a run waits for an output that is being opened or closed."""
 
 
 class Session:
@@ -133,6 +140,7 @@ class Session:
         )  # fmt: skip
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
         self._stylizers = StylizerMaker(settings, catalog, self._clock, self._cpu_budget, self._engine_fault)
+        self._output_worker = Worker("stylecam-outputs")
         self._began_at = self._clock.now()
         self._closing = contextlib.ExitStack()
         self._devices = Devices(settings.size, settings.fps, self._closing)
@@ -158,8 +166,8 @@ class Session:
 
     @property
     def sinks(self) -> tuple[Sink, ...]:
-        """The outputs asked for."""
-        return self._require_parts().requested_sinks
+        """The outputs of the moment, without recordings."""
+        return self._require_parts().outputs.sinks
 
     @property
     def pipeline(self) -> Pipeline:
@@ -221,6 +229,7 @@ class Session:
                 ending.callback(self._stylizers.save)
                 ending.callback(parts.media_saver.close)  # after the camera: a disk may not answer
                 ending.callback(parts.pipeline.stop)
+                ending.callback(self._output_worker.close, CLOSE_S)
                 ending.callback(parts.camera_switcher.close)
                 ending.callback(self.control.close)
                 ending.callback(parts.pool.stop_building)
@@ -291,15 +300,15 @@ class Session:
         state = self.describe(self.control.state)
         return SessionReport(
             pipeline=parts.pipeline.report(),
-            size=self._settings.size,
-            fps=self._settings.fps,
+            size=parts.context.size,
+            fps=parts.context.fps,
             state={name: value for name, value in state.items() if name in REPORTED},
             engine=EngineStatus(engine.name, engine.device, engine.version, parts.engine_reason),
             tier_reason=parts.tier_reason,
             cpu_percent=self._settings.cpu,
             threads=cv2.getNumThreads(),
             source=parts.pipeline.capture.source.describe(),
-            outputs=tuple(runner.status for runner in parts.requested_runners),
+            outputs=tuple(runner.status for runner in parts.outputs.runners),
             missing_camera=parts.late_camera.missing,
             usage=process_usage(now),
             notice=self._notifications.notice,
@@ -321,12 +330,12 @@ class Session:
         self._closing.callback(self.control.subscribe(self._kept_cover.keep))
         malloc.limit_arenas()
         microphone = open_microphone(settings, self._clock, self._closing)
-        requested = self._own_sinks or make_sinks(
-            settings.outputs, mirror_preview=not settings.mirror, stream_kbit=settings.stream_bitrate,
-            microphone=microphone,
-        )  # fmt: skip
+        make = partial(
+            make_sinks, mirror_preview=not settings.mirror, stream_kbit=settings.stream_bitrate, microphone=microphone
+        )
+        requested = self._own_sinks or make(settings.outputs)
         page = find_page_sink(settings, requested)
-        panic = panic_image(settings)
+        panic = panic_image(settings, settings.size)
         chooser = EngineChooser(settings, self._clock)
         if chooser.threads is not None:
             limit_threads(chooser.threads)
@@ -335,7 +344,7 @@ class Session:
             self._own_source or choose_source(settings, self._clock), off=self.control.state.resting
         )
         missing_camera = open_sinks(requested, page, settings, devices)
-        requested_sinks = tuple(devices.sinks)
+        output_sinks = tuple(devices.sinks)
         server = None if page is None else self._open_page(page)
         state = self.control.state
         covers = PictureChooser(settings.size, Frame(panic, 0, self._clock.now()), frozen=state.frozen)
@@ -356,12 +365,19 @@ class Session:
         self._closing.callback(media_saver.close)
         switcher = CameraSwitcher(pipeline.capture, context, settings.camera, self.control, changed)
         self._closing.callback(switcher.close)
-        late_camera = LateCamera(pipeline.publisher, context, missing_camera, changed)
-        reloader = self._reloader(pipeline, switcher)
+        outputs = Outputs(
+            pipeline.publisher, context, lambda text: make([text])[0], self.control, self._output_worker, changed
+        )
+        outputs.start_with(() if self._own_sinks else settings.outputs, output_sinks)
+        reloader = self._reloader(pipeline, switcher, outputs, context)
         keeper = ConfigKeeper(self._config_file, self.control, reloader.keep, changed)
+        formats = FormatSwitcher(
+            pipeline, context, pool, self._stylizers, outputs, self.control, self._output_worker,
+            panic=reloader.panic_image, changed=changed,
+        )  # fmt: skip
         return OpenParts(
-            requested_sinks, late_camera, server, pool, chooser.reason, tier.reason, pipeline, media_saver,
-            switcher, reloader, keeper,
+            context, outputs, LateCamera(outputs, context, missing_camera), server, pool, chooser.reason, tier.reason,
+            pipeline, media_saver, switcher, formats, reloader, keeper,
         )  # fmt: skip
 
     def _open_page(self, page: MjpegSink) -> Server | None:
@@ -376,6 +392,7 @@ class Session:
             self._keyboard.names, thumbnails, page.video,
             cameras=lambda: [] if self._parts is None else self._parts.camera_switcher.choices(),
             language=self._settings.language, unpainted=self._unpainted_jpeg,
+            outputs=lambda: {} if self._parts is None else self._parts.output_choices(),
         )  # fmt: skip
         path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
         return open_page(self._settings, context, page, self._devices, self._closing, path)
@@ -388,7 +405,9 @@ class Session:
         self._closing.callback(pool.close)
         return pool, self._stylizers.make(pool, self._settings.size, self._settings.fps)
 
-    def _reloader(self, pipeline: Pipeline, switcher: CameraSwitcher) -> Reloader:
+    def _reloader(
+        self, pipeline: Pipeline, switcher: CameraSwitcher, outputs: Outputs, context: PipelineContext
+    ) -> Reloader:
         return Reloader(
             self._settings,
             self._read_settings,
@@ -397,6 +416,8 @@ class Session:
             set_hotkeys=self._keyboard.rebind,
             set_panic_picture=pipeline.set_panic_picture,
             allow_camera=switcher.allow,
+            outputs=outputs,
+            size=lambda: context.size,
             scenes_changed=self._scene_follower.submit_again,
             press=self.press,
         )

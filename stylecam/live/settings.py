@@ -44,16 +44,18 @@ class Settings(LookSettings, EngineSettings):
     )  # fmt: skip
     size: Size = option(
         Size(1280, 720), help="Size of the published picture: 1280x720, 720p, 1080p, 1440p, 4k.",
-        group=OUTPUT, metavar="SIZE", parse=Size.parse,
+        group=OUTPUT, metavar="SIZE", parse=Size.parse, command="size",
     )  # fmt: skip
-    fps: float = option(30.0, help="Frames per second to publish.", group=OUTPUT, minimum=1.0, maximum=120.0)
+    fps: float = option(
+        30.0, help="Frames per second to publish.", group=OUTPUT, minimum=1.0, maximum=120.0, command="fps"
+    )
     outputs: tuple[str, ...] = option(
         (),
         help="Where frames go: virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), "
         "web[:PORT], window, file:PATH.mp4 (PATH-2.mp4 where that exists), srt:PORT (OBS and players connect to it), "
         "srt://HOST:PORT, udp:HOST:PORT, rtmp://HOST/APP/KEY or null; may be given several times. "
         "Without: the virtual camera, or the web page if there is none.",
-        group=OUTPUT, name="output", metavar="WHERE", example=["virtual", "window"],
+        group=OUTPUT, name="output", metavar="WHERE", example=["virtual", "window"], live=True,
     )  # fmt: skip
     stream_bitrate: int | None = option(
         None,

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from stylecam.control.commands import PendingCommand
 from stylecam.control.http.address import Address, seen_from_outside, url
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
@@ -21,10 +23,12 @@ from stylecam.errors import (
 )
 from stylecam.live.camera_switch import CameraSwitcher
 from stylecam.live.config.keeper import ConfigKeeper
+from stylecam.live.context import PipelineContext
+from stylecam.live.format_switch import FormatSwitcher
 from stylecam.live.late_camera import LateCamera
 from stylecam.live.notifications import notices_on_page
+from stylecam.live.outputs import Outputs
 from stylecam.live.pipeline import Pipeline
-from stylecam.live.publisher import SinkRunner
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader
 from stylecam.live.report import MissingCamera
@@ -93,13 +97,15 @@ class OpenParts:
     """What exists only once a session is open.
 
     Attributes:
-        requested_sinks: the outputs, without a page that was not requested.
+        context: what the pipeline's threads share.
+        outputs: where the picture goes, without a page that was not requested.
         late_camera: opens the virtual camera of a run that had to start without one.
         engine_reason: why the autotuner chose the engine; None where there was nothing to choose.
         tier_reason: why this tier was chosen; None where there was nothing to choose.
     """
 
-    requested_sinks: tuple[Sink, ...]
+    context: PipelineContext
+    outputs: Outputs
     late_camera: LateCamera
     server: Server | None
     pool: SessionPool
@@ -108,27 +114,33 @@ class OpenParts:
     pipeline: Pipeline
     media_saver: MediaSaver
     camera_switcher: CameraSwitcher
+    format_switcher: FormatSwitcher
     reloader: Reloader
     config_keeper: ConfigKeeper
 
     @property
     def windows(self) -> list[WindowSink]:
         """The preview windows."""
-        return [sink for sink in self.requested_sinks if isinstance(sink, WindowSink)]
+        return [sink for sink in self.outputs.sinks if isinstance(sink, WindowSink)]
 
     @property
-    def requested_runners(self) -> list[SinkRunner]:
-        """The runners of the outputs, without those of recordings that began meanwhile."""
-        outputs = (*self.requested_sinks, self.late_camera.sink)
-        return [runner for runner in self.pipeline.publisher.sink_runners if runner.sink in outputs]
+    def handlers(self) -> dict[str, Callable[[PendingCommand], None]]:
+        """What carries out the commands that change where the picture comes from and where it goes, by their names."""
+        formats = self.format_switcher.request
+        return {"camera": self.camera_switcher.request, "size": formats, "fps": formats, "output": self.outputs.request}
+
+    def output_choices(self) -> dict[str, Any]:
+        """Return what the picture may be and where it may go, for the API: `sizes`, `rates` and `outputs`."""
+        return {**self.format_switcher.choices(), "outputs": self.outputs.choices()}
 
     @property
     def ended(self) -> bool:
         """True if nothing is left to run: the pipeline stopped, a window was closed or every output has failed."""
+        runners = self.outputs.runners
         return (
             self.pipeline.stopping.is_set()
             or any(window.closed_by_user for window in self.windows)
-            or all(runner.given_up for runner in self.requested_runners)
+            or (bool(runners) and all(runner.given_up for runner in runners))
         )
 
     def reload(self) -> None:

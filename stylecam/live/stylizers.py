@@ -7,11 +7,14 @@ from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Size
 from stylecam.models.catalog import Catalog
+from stylecam.models.model import Model
 from stylecam.stylize.frame_stylizer import FrameStylizer
+from stylecam.stylize.governor import Rung
 from stylecam.stylize.rung_memory import RungMemory
 from stylecam.stylize.session_chooser import FaultReport
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import Clock
+from stylecam.utils.metrics import StageTimes
 from stylecam.utils.resources import processor_name, usable_cores
 
 
@@ -25,14 +28,24 @@ class StylizerMaker:
         self._settings, self._catalog = settings, catalog
         self._clock, self._cpu_budget, self._report = clock, cpu_budget, report
         self._memories: list[RungMemory] = []
+        self._stages = StageTimes(clock)
 
-    def make(self, pool: SessionPool, size: Size, fps: float) -> FrameStylizer:
-        """Return a stylizer that uses the sessions of `pool` for pictures of `size`, at `fps` a second."""
+    def make(self, pool: SessionPool, size: Size, fps: float, held: tuple[Model, Rung] | None = None) -> FrameStylizer:
+        """Return a stylizer that uses the sessions of `pool`.
+
+        Args:
+            pool: keeps the sessions.
+            size: of the pictures.
+            fps: pictures a second.
+            held: a network and a rung that ought to hold, where nothing better is known.
+        """
         memory = RungMemory(cache_path().with_name("rungs.json"), self._conditions(pool, size, fps))
+        if held is not None:
+            memory.suggest(*held)
         self._memories.append(memory)
         return FrameStylizer(
             pool, size, fps, self._clock, self._report, self._catalog.cycled_models,
-            busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory,
+            busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory, stages=self._stages,
         )  # fmt: skip
 
     def save(self) -> None:

@@ -35,6 +35,7 @@ class Viewers:
         """Ask `sinks` from now on (clock seconds); `state` returns the state of the moment."""
         self.watching = not state().resting
         self._sinks = tuple(sinks)
+        self._answers: dict[Sink, bool | None] = {}
         self._state = state
         self._always_on = always_on
         self._idle_after_s = idle_after_s
@@ -49,6 +50,11 @@ class Viewers:
     def remove(self, sink: Sink) -> None:
         """Ask `sink` no more. Any thread may call it."""
         self._sinks = tuple(other for other in self._sinks if other is not sink)
+        self._answers.pop(sink, None)
+
+    def taken(self, sink: Sink) -> bool | None:
+        """Return whether anybody took the pictures of `sink` a moment ago; None where that is not known."""
+        return self._answers.get(sink)
 
     @property
     def waiting_for(self) -> str | None:
@@ -75,12 +81,14 @@ class Viewers:
             self._version, self._commanded_at = state.version, now
         if state.resting:
             return False
-        if self._always_on or self._watched(now):
+        if self._watched(now) or self._always_on:
             self._watched_at = now
         return now - self._watched_at < LINGER_S
 
     def _watched(self, now: float) -> bool:
-        answers = [sink.has_viewers() for sink in self._sinks]
+        sinks = self._sinks
+        answers = [sink.has_viewers() for sink in sinks]
+        self._answers = dict(zip(sinks, answers, strict=True))
         if True in answers:
             return True
         return None in answers and (self._idle_after_s is None or now - self._commanded_at < self._idle_after_s)

@@ -80,6 +80,7 @@ class FrameStylizer:
         *,
         busy_budget_ms: float = math.inf,
         memory: RungMemory | None = None,
+        stages: StageTimes | None = None,
     ) -> None:
         """Prepare to stylize; no session is built yet.
 
@@ -92,12 +93,13 @@ class FrameStylizer:
             models: the networks that the user may switch to; `PREFETCHED_NETWORKS` of them are kept warm.
             busy_budget_ms: the processor time, of all cores together, that a frame may take, in milliseconds.
             memory: knows which rungs have held before; None for no memory.
+            stages: takes the times of the stages; None for new ones.
         """
         self._pool = pool
         self._size = size
         self._clock = clock
         self._sessions = SessionChooser(pool, size, fps, report, models, busy_budget_ms, memory)
-        self.stages = StageTimes(clock)
+        self.stages = stages or StageTimes(clock)
         self._transition = Transition(1 / fps)
         self._change_detector = ChangeDetector()
         self._postprocessor = Postprocessor(size, self.stages)

@@ -28,13 +28,20 @@ class RungMemory:
         """Read what the file `path` holds for the same `conditions`; None remembers nothing."""
         self._path, self._conditions = path, conditions or {}
         self._before = {} if path is None else _read(path, self._conditions)
+        self._suggested: dict[str, Rung] = {}
         self._held: dict[str, Rung] = {}
         self._present: tuple[str, Rung] | None = None
         self._since = 0.0
 
     def recall(self, model: Model) -> Rung | None:
         """Return the rung that `model` held last, in this run or before; None where that is not known."""
-        return self._held.get(model.key) or self._before.get(model.key)
+        return next(
+            (rungs[model.key] for rungs in (self._held, self._before, self._suggested) if model.key in rungs), None
+        )
+
+    def suggest(self, model: Model, rung: Rung) -> None:
+        """Recall `rung` for `model` where nothing is known of it."""
+        self._suggested[model.key] = rung
 
     def painted(self, model: Model, rung: Rung, now: float) -> None:
         """Take note that a frame of `model` was painted at `rung` at the time `now` (s)."""

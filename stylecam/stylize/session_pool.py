@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
-import os
-import sys
 import threading
 import time
 from collections import OrderedDict, deque
@@ -20,6 +17,7 @@ from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.utils import malloc
 from stylecam.utils.optional import error_summary
+from stylecam.utils.resources import lower_thread_priority
 
 Key = tuple[str, Rung]
 
@@ -244,7 +242,7 @@ class SessionPool:
         gone.clear()
 
     def _build_all(self) -> None:
-        _lower_priority()
+        lower_thread_priority()
         while True:
             with self._condition:
                 while not (self._requested or self._closed or self._discarded or self._excess()):
@@ -277,10 +275,3 @@ def _as_engine_error(error: Exception, model: Model) -> EngineError:
         error = EngineRunError(f"{model.path.name}: {error_summary(error)}")
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
-
-
-def _lower_priority() -> None:
-    """Let frames go first; on Linux niceness belongs to the thread."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -11,9 +11,11 @@ import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
 from stylecam.live.late_camera import LOOK_S, SETTLE_S, LateCamera
-from stylecam.live.publisher import Publisher, SinkRunner
+from stylecam.live.outputs import Outputs
 from stylecam.live.report import MissingCamera
 from stylecam.media import v4l2
+from stylecam.media.sinks.base import Sink
+from stylecam.media.sinks.virtual_camera import VirtualCameraSink
 from stylecam.utils.clock import ManualClock
 from tests.live.fixtures import pipeline_context
 from tests.media.sinks.test_virtual_camera import FakeDevice
@@ -22,29 +24,27 @@ NO_DRIVER = MissingCamera("no virtual camera can be opened", "set up the driver"
 HELD = MissingCamera("no virtual camera can be opened", "close ffmpeg (process 4)", None)
 
 
-class Outputs:
-    """Takes sinks as a publisher does, until it `ended`."""
+class TakingOutputs:
+    """Takes sinks as the outputs of a run do, until it `ended`."""
 
     def __init__(self) -> None:
-        self.runners: list[SinkRunner] = []
+        self.sinks: list[Sink] = []
         self.ended = False
 
-    def add(self, runner: SinkRunner) -> bool:
-        if not self.ended:
-            self.runners.append(runner)
-        return not self.ended
+    def add_late(self, sink: Sink, _: str) -> bool:
+        if self.ended:
+            sink.discard()
+            return False
+        self.sinks.append(sink)
+        return True
 
 
 class Looking:
     """A run without a virtual camera, whose looks are stepped by hand."""
 
     def __init__(self, clock: ManualClock, missing: MissingCamera | None) -> None:
-        self.clock, self.outputs, self.changes = clock, Outputs(), 0
-        self.context = pipeline_context(clock)
-        self.late = LateCamera(cast(Publisher, self.outputs), self.context, missing, self._changed)
-
-    def _changed(self) -> None:
-        self.changes += 1
+        self.clock, self.outputs = clock, TakingOutputs()
+        self.late = LateCamera(cast(Outputs, self.outputs), pipeline_context(clock), missing)
 
     def look(self) -> None:
         self.clock.advance(LOOK_S)
@@ -69,18 +69,16 @@ def test_a_camera_whose_driver_is_set_up_meanwhile_is_used_at_once(
     looking = Looking(clock, NO_DRIVER)
     caplog.set_level("INFO", "stylecam")
     looking.look()
-    assert (looking.late.sink, looking.late.missing) == (None, NO_DRIVER)
+    assert (looking.outputs.sinks, looking.late.missing) == ([], NO_DRIVER)
     pyvirtualcam.register_backend("test", FakeDevice)
     devices.append("/dev/null")
     looking.look()
     assert looking.late.missing is None
-    assert looking.late.sink is not None
-    assert [runner.sink for runner in looking.outputs.runners] == [looking.late.sink]
-    assert looking.changes == 1
+    assert [sink.kind for sink in looking.outputs.sinks] == ["virtual"]
     assert caplog.messages == ["Zoom and others see the camera 'test camera' from now on"]
     looking.look()
     assert len(FakeDevice.opened) == 1
-    looking.late.sink.close()
+    looking.outputs.sinks[0].close()
 
 
 def test_without_a_new_device_nothing_is_opened(clock: ManualClock) -> None:
@@ -105,16 +103,16 @@ def test_a_device_that_gets_its_permissions_a_moment_later_is_tried_again(
     FakeDevice.open_errors.clear()
     clock.advance(SETTLE_S / 2)
     looking.look()
-    assert looking.late.sink is not None
-    looking.late.sink.close()
+    assert looking.outputs.sinks
+    looking.outputs.sinks[0].close()
 
 
 def test_a_camera_that_another_program_lets_go_is_taken(clock: ManualClock) -> None:
     looking = Looking(clock, HELD)
     pyvirtualcam.register_backend("test", FakeDevice)
     looking.look()
-    assert looking.late.sink is not None
-    looking.late.sink.close()
+    assert looking.outputs.sinks
+    looking.outputs.sinks[0].close()
 
 
 def test_a_run_that_misses_none_looks_for_none(clock: ManualClock, devices: list[str]) -> None:
@@ -131,5 +129,14 @@ def test_at_the_end_of_the_run_nothing_stays_open(clock: ManualClock, devices: l
     looking.outputs.ended = True
     devices.append("/dev/null")
     looking.look()
-    assert looking.late.sink is None
+    assert looking.outputs.sinks == []
     assert FakeDevice.opened[0].closed == 1
+
+
+def test_a_camera_that_a_command_has_added_is_not_looked_for_any_more(clock: ManualClock, devices: list[str]) -> None:
+    looking = Looking(clock, NO_DRIVER)
+    looking.outputs.sinks.append(VirtualCameraSink())
+    devices.append("/dev/null")
+    looking.look()
+    assert looking.late.missing is None
+    assert len(looking.outputs.sinks) == 1

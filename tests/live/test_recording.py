@@ -68,7 +68,7 @@ class SteppedSaver:
         """Carry out `command` and return its result."""
         future = self.control.submit(command)
         self.control.apply()
-        self.media_saver.handle_commands(self.reload, self.switches.append, self.keeper)
+        self.media_saver.handle_commands(self.reload, {"camera": self.switches.append}, self.keeper)
         return future.result(20)
 
     def file(self, command: str) -> Path:
@@ -175,7 +175,7 @@ def test_the_end_waits_a_while_for_a_disk_that_does_not_answer_and_says_what_was
     stepped.step()
     futures = [stepped.control.submit(command) for command in ("snapshot:me", "record:on")]
     stepped.control.apply()
-    stepped.media_saver.handle_commands(stepped.reload, stepped.switches.append, stepped.keeper)
+    stepped.media_saver.handle_commands(stepped.reload, {"camera": stepped.switches.append}, stepped.keeper)
     assert began.wait(20)
     stepped.media_saver.close()
     for future, folder in zip(futures, (stepped.pictures, stepped.videos), strict=True):

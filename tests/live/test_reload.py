@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -16,14 +16,16 @@ from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings
 from stylecam.control.state import LiveState
 from stylecam.errors import ConfigError, StylecamError
+from stylecam.live.outputs import Outputs
 from stylecam.live.reload import Reloader, changes
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Image, Size
+from stylecam.media.sinks.factory import make_sinks
 from stylecam.models.catalog import Catalog
 from stylecam.utils.options import options_of
 from tests.models.networks import network
 
-START = Settings(size=Size(128, 96), style="udnie")
+START = Settings(size=Size(128, 96), fps=25.0, style="udnie")
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,7 @@ START = Settings(size=Size(128, 96), style="udnie")
         ({"strength": 0.5, "steadiness": 0.2}, ["strength:0.5", "steadiness:0.2"]),
         ({"mirror": True}, ["mirror:on"]),
         ({"scale": 0.5}, ["scale:0.5"]),
+        ({"size": Size(640, 360), "fps": 20.0}, ["size:640x360", "fps:20"]),
         ({"style": None}, []),
         ({"presets": {"calm": {"style": "udnie"}}}, []),
         ({}, []),
@@ -50,11 +53,11 @@ def test_a_removed_scale_is_set_to_auto() -> None:
 
 
 def test_an_option_that_needs_a_restart_is_named_and_unchanged() -> None:
-    found = changes(START, replace(START, fps=25.0, outputs=("null",), strength=0.5))
-    assert found.later == ("fps", "output")
+    found = changes(START, replace(START, cpu=50.0, server=False, strength=0.5))
+    assert found.later == ("cpu", "server")
     assert found.settings == replace(START, strength=0.5)
     assert str(found) == (
-        "the configuration is read again; new from now on: strength; new at the next start: fps, output"
+        "the configuration is read again; new from now on: strength; new at the next start: cpu, server"
     )
 
 
@@ -64,7 +67,9 @@ def test_without_any_change_it_says_so() -> None:
 
 def test_every_option_that_a_command_changes_has_one_that_takes_its_value() -> None:
     by_command = [option for option in options_of(Settings) if option.command is not None]
-    assert {option.name for option in by_command} == {"camera", "style", "strength", "steadiness", "mirror", "scale"}
+    assert {option.name for option in by_command} == {
+        "camera", "style", "size", "fps", "strength", "steadiness", "mirror", "scale",
+    }  # fmt: skip
     for option in by_command:
         value: Any = not option.default if option.kind == "flag" else option.sample
         (command,) = changes(START, replace(START, **{option.attribute: value})).commands
@@ -84,11 +89,21 @@ class Run:
     """Those in force whenever the follower of OBS was told."""
     commands: list[str] = field(default_factory=list)
     cameras: list[str | None] = field(default_factory=list)
+    outputs: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
+    """What the outputs were told: the settings before and after."""
+    allowed: list[tuple[str, ...]] = field(default_factory=list)
     file: Settings | StylecamError = START
 
     @property
     def reported(self) -> list[str]:
         return self.log.messages
+
+    def allow(self, texts: tuple[str, ...]) -> None:
+        make_sinks(texts)
+        self.allowed.append(texts)
+
+    def follow_settings(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        self.outputs.append((before, after))
 
     def read(self) -> Settings:
         if isinstance(self.file, StylecamError):
@@ -104,7 +119,7 @@ def run(catalog: Catalog, caplog: pytest.LogCaptureFixture) -> Run:
     parts.reloader = Reloader(
         START, parts.read, catalog, parts.control,
         set_hotkeys=parts.bindings.append, set_panic_picture=parts.covers.append,
-        allow_camera=parts.cameras.append,
+        allow_camera=parts.cameras.append, outputs=cast(Outputs, parts), size=lambda: Size(128, 96),
         scenes_changed=lambda: parts.scenes.append(parts.control.scenes), press=take,
     )  # fmt: skip
     return parts
@@ -151,18 +166,27 @@ def test_a_panic_picture_is_applied_and_removing_it_restores_the_card(run: Run, 
     [
         ConfigError("config.toml, line 3: [run] fps: must be a number"),
         replace(START, strength=2.0, presets={"calm": {"style": "udnie"}}),
+        replace(START, outputs=("carrier pigeon",), presets={"calm": {"style": "udnie"}}),
         replace(START, style="no_such_style", presets={"calm": {"style": "udnie"}}),
         replace(START, bindings={"next": "n"}, presets={"calm": {"style": "udnie"}}),
         replace(START, panic_picture=Path("missing.png"), presets={"calm": {"style": "udnie"}}),
     ],
-    ids=["file", "range", "style", "hotkey", "picture"],
+    ids=["file", "range", "output", "style", "hotkey", "picture"],
 )
 def test_any_mistake_leaves_everything_unchanged(run: Run, wrong: Settings | StylecamError) -> None:
     run.file = wrong
     with pytest.raises(StylecamError):
         run.reloader.reload()
     assert run.control.presets == {}
-    assert [run.bindings, run.covers, run.scenes, run.commands, run.reported] == [[], [], [], [], []]
+    assert [run.bindings, run.covers, run.scenes, run.commands, run.reported, run.outputs] == [[], [], [], [], [], []]
+
+
+def test_outputs_follow_the_file(run: Run) -> None:
+    run.file = replace(START, outputs=("virtual", "srt:9000"))
+    run.reloader.reload()
+    assert run.allowed == [("virtual", "srt:9000")]
+    assert run.outputs == [((), ("virtual", "srt:9000"))]
+    assert run.reported == ["the configuration is read again; new from now on: output"]
 
 
 def test_a_style_that_the_command_would_refuse_changes_nothing_and_is_not_reported_as_new(

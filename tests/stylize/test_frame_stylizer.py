@@ -30,6 +30,8 @@ from tests.doubles import ManualSessionPool, TintEngine, model
 
 SIZE = Size(640, 360)
 FPS = 30.0
+SECONDS = 12
+"""How long a run lasts whose rung is remembered."""
 CARD_LEVEL = 7
 """The grey level that stands for the card before the first picture."""
 
@@ -393,18 +395,18 @@ def test_the_next_run_begins_at_the_rung_that_this_one_held(clock: ManualClock, 
         stylizer = ManualStylizer(clock, 150.0, memory=memory)
         stylizer.prepare(look)
         at: dict[float, Rung] = {}
-        for frame in range(round(40 * FPS)):
+        for number in range(SECONDS * round(FPS)):
             stylizer.stylize(look)
             stylizer.pool.build_requested()
             if stylizer.result.rung is not None:
-                at[frame / FPS] = stylizer.result.rung
+                at[number / FPS] = stylizer.result.rung
         memory.save()
         rungs.append(at)
-    steps = ladder(SIZE)
+    steps, last = ladder(SIZE), SECONDS - 1 / FPS
     first, second = rungs
-    assert steps.index(first[40 - 1 / FPS]) - steps.index(first[0]) > 1, "the first run had nothing to climb"
-    assert abs(steps.index(second[2.0]) - steps.index(second[20.0])) <= 1
-    assert second[0] == first[40 - 1 / FPS]
+    assert steps.index(first[last]) - steps.index(first[0]) > 1, "the first run had nothing to climb"
+    assert abs(steps.index(second[2.0]) - steps.index(second[last])) <= 1
+    assert second[0] == first[last]
 
 
 def test_the_published_size_never_changes_with_the_rung(stylizer: ManualStylizer) -> None:

@@ -28,6 +28,7 @@ class ServerContext:
         cameras: returns the cameras that may be chosen, as JSON objects; unlike the others it may take a moment.
         unpainted: returns the newest camera picture as a JPEG; None unless a painting is published. It is for the
             person in front of the camera alone.
+        outputs: returns the sizes, rates and outputs that may be chosen, as a JSON object; it may take a moment too.
     """
 
     control: CommandQueue
@@ -41,6 +42,7 @@ class ServerContext:
     cameras: Callable[[], list[dict[str, Any]]] = list
     unpainted: Callable[[], bytes | None] = lambda: None
     language: str | None = None
+    outputs: Callable[[], dict[str, Any]] = dict
 
     def state(self) -> dict[str, Any]:
         """Return the current state as a JSON object."""

@@ -77,6 +77,28 @@ _CAMERAS = {
         }
     },
 }
+_OUTPUTS = {
+    "type": "object",
+    "properties": {
+        "sizes": {"type": "array", "items": _TEXT, "description": "usual arguments of the action size"},
+        "rates": {"type": "array", "items": {"type": "number"}, "description": "usual arguments of the action fps"},
+        "outputs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["which", "name", "kind", "on", "changeable", "problem"],
+                "properties": {
+                    "which": _described(_TEXT, "the argument of the action output"),
+                    "name": _TEXT,
+                    "kind": _described(_TEXT, "virtual, pipewire, web, window, file, stream, null or other"),
+                    "on": {"type": "boolean"},
+                    "changeable": _described({"type": "boolean"}, "whether it can be added and removed now"),
+                    "problem": _described(_TEXT_OR_NULL, "why it takes no pictures, or cannot be added, and the fix"),
+                },
+            },
+        },
+    },
+}
 _SDP = "application/sdp"
 
 
@@ -100,6 +122,12 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
                 "The unpainted camera picture, for a comparison; only on this computer, and only while a painting is "
                 "published",
                 {"200": _jpeg(), **_errors(409, 413, 429)},
+            )
+        },
+        "/api/outputs": {
+            "get": _operation(
+                "The sizes, rates and outputs that the actions `size`, `fps` and `output` may choose",
+                {"200": _json(_ref("Outputs"))},
             )
         },
         "/api/styles/{name}/thumbnail.jpg": {
@@ -164,6 +192,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
                 "State": {"type": "object", "required": ["version", "style", "weights", "strength"]},
                 "Stats": _STATS,
                 "Cameras": _CAMERAS,
+                "Outputs": _OUTPUTS,
                 "Done": {
                     "type": "object",
                     "required": ["state"],

@@ -46,6 +46,7 @@ class ApiRoutes:
             web.get("/api/stats", self._stats),
             web.get("/api/styles", self._styles),
             web.get("/api/cameras", self._cameras),
+            web.get("/api/outputs", self._outputs),
             web.get("/api/styles/{name}/thumbnail.jpg", self._thumbnail),
             web.get("/api/actions", self._actions),
             web.post("/api/actions/{name}", self._act),
@@ -80,6 +81,9 @@ class ApiRoutes:
 
     async def _cameras(self, request: web.Request) -> web.Response:
         return _answer(request, {"cameras": await asyncio.to_thread(self._context.cameras)})
+
+    async def _outputs(self, _: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(self._context.outputs))
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
         thumbnails = self._context.thumbnails

@@ -22,6 +22,8 @@ class Sink(ABC):
         name: for people, such as `virtual camera /dev/video10`. It may become more precise when the sink is open.
         kind: what it is: `virtual`, `pipewire`, `web`, `window`, `file`, `stream`, `null` or `other`.
         label: the name under which other programs list it as a camera, or None.
+        any_size: whether an open sink takes frames of any size; all others take those of the size they were opened at.
+        opens_slowly: whether opening it may take seconds, so that the publisher's thread must not wait for it.
         retries: whether opening the sink again may help after it was lost. The publisher then tries now and then.
         trouble: why frames do not arrive at the moment, where an open sink itself goes on trying; else None.
         dropped: how many frames a sink with a thread of its own had no time for.
@@ -30,6 +32,8 @@ class Sink(ABC):
     name: str
     kind: str = "other"
     label: str | None = None
+    any_size: bool = False
+    opens_slowly: bool = False
     retries: bool = True
     trouble: str | None = None
     dropped: int = 0
@@ -111,6 +115,7 @@ class NullSink(Sink):
 
     name = "null"
     kind = "null"
+    any_size = True
 
     def _open(self, size: Size, fps: float) -> None:
         pass

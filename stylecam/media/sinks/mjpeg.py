@@ -163,6 +163,7 @@ class MjpegSink(Sink):
 
     name = "web"
     kind = "web"
+    any_size = True
 
     def __init__(self, port: int | None = None) -> None:
         super().__init__()

@@ -51,6 +51,7 @@ class PipeWireSink(Sink):
 
     name = "PipeWire camera"
     kind = "pipewire"
+    opens_slowly = True
     label = NODE
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ class WindowSink(Sink):
 
     name = "window"
     kind = "window"
+    any_size = True
     retries = False
 
     def __init__(self, mirrored: bool = True) -> None:

@@ -40,6 +40,10 @@ class Source(ABC):
         """
         self._open(size, fps)
 
+    def serves(self, size: Size, fps: float) -> bool:
+        """Return whether an open source need not be opened again to deliver its best for `size` and `fps`."""
+        return True
+
     def read(self) -> Frame | None:
         """Wait for the next frame and return it; None if none came for about a second, after which to call again.
 
@@ -82,6 +86,10 @@ class PacedSource(Source):
 
     def close(self) -> None:
         """See `Source.close`."""
+
+    def serves(self, size: Size, fps: float) -> bool:
+        """See `Source.serves`."""
+        return (self._size, self._period) == (size, 1 / fps)
 
     def _open(self, size: Size, fps: float) -> None:
         self._size, self._period = size, 1 / fps

@@ -40,6 +40,7 @@ class CameraSource(Source):
         self._clock = clock
         self._capture: cv2.VideoCapture | None = None
         self._pending: tuple[Image, float] | None = None
+        self._asked = Size(0, 0), 0.0
         self._delivered: dict[str, object] = {}
         self._rate = SlidingWindow()
         self._damaged = 0
@@ -58,8 +59,14 @@ class CameraSource(Source):
         measured = round(self._rate.rate(self._clock.now()), 1)
         return {**super().describe(), **self._delivered, "measured_fps": measured}
 
+    def serves(self, size: Size, fps: float) -> bool:
+        """Return whether it was asked for at least that much; what it then delivers is the most that it can."""
+        asked, asked_fps = self._asked
+        return size.width <= asked.width and size.height <= asked.height and fps <= asked_fps
+
     def _open(self, size: Size, fps: float) -> None:
         self.close()
+        self._asked = size, fps
         camera = self._locate()
         self.name = str(camera)
         capture = _capture(camera, size, fps)

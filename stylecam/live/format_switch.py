@@ -1,0 +1,145 @@
+"""Change the size and the rate of the published picture while it is published."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from stylecam.control.commands import CommandQueue, PendingCommand
+from stylecam.errors import CommandRefusedError, UsageError
+from stylecam.live.context import PipelineContext
+from stylecam.live.outputs import Outputs
+from stylecam.live.pipeline import Pipeline
+from stylecam.live.stylizers import StylizerMaker
+from stylecam.media.frame import MAX_SIDE, MIN_SIDE, Frame, Image, Size
+from stylecam.media.transforms import fit
+from stylecam.models.model import Model
+from stylecam.stylize.governor import Rung
+from stylecam.stylize.look import Look
+from stylecam.stylize.session_pool import SessionPool
+from stylecam.utils.resources import lower_thread_priority
+from stylecam.utils.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+SIZES = (Size(640, 360), Size(960, 540), Size(1280, 720), Size(1920, 1080), Size(2560, 1440))
+RATES = (15.0, 24.0, 25.0, 30.0, 50.0, 60.0)
+"""What is offered to choose from; other sizes and rates can be given by hand."""
+
+
+class FormatSwitcher:
+    """Carries out the commands `size` and `fps`, one after the other on the thread of `worker`; the last one wins.
+
+    The network is made ready for the new size while the present one goes on painting. Then the run changes between two
+    frames: its last painting stays until the first one of the new size is there.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        context: PipelineContext,
+        pool: SessionPool,
+        stylizers: StylizerMaker,
+        outputs: Outputs,
+        control: CommandQueue,
+        worker: Worker,
+        *,
+        panic: Callable[[Size], Image],
+        changed: Callable[[], None],
+    ) -> None:
+        """Change the size and rate in `context`.
+
+        Args:
+            pipeline: stylizes and publishes.
+            context: what the pipeline's threads share.
+            pool: keeps the sessions of the networks.
+            stylizers: makes what stylizes at the new size.
+            outputs: is told of the new size.
+            control: has the look to get ready for.
+            worker: does the work, which takes a second or so.
+            panic: returns the picture of a panic at a size; raises UsageError.
+            changed: called when the size or rate has changed.
+        """
+        self._pipeline, self._context, self._pool = pipeline, context, pool
+        self._stylizers, self._outputs = stylizers, outputs
+        self._control, self._worker = control, worker
+        self._panic, self._changed = panic, changed
+        self._newest: dict[str, PendingCommand] = {}
+
+    def request(self, pending: PendingCommand) -> None:
+        """Carry out a command later. Only the main thread calls it."""
+        self._newest[pending.command.action] = pending
+        self._worker.submit(partial(pending.carry_out, partial(self._switch, pending), self._control))
+
+    def choices(self) -> dict[str, list[Any]]:
+        """Return the `sizes` and `rates` to offer, for the API: the usual ones, the camera's and the present ones."""
+        delivered = self._pipeline.capture.source.describe().get("size")
+        camera = [Size(*delivered)] if isinstance(delivered, list) else []
+        allowed = [size for size in camera if MIN_SIDE <= min(size) <= max(size) <= MAX_SIDE and size == _even(size)]
+        sizes = sorted({*SIZES, self._context.size, *allowed})
+        return {"sizes": [str(size) for size in sizes], "rates": sorted({*RATES, self._context.fps})}
+
+    def _switch(self, pending: PendingCommand) -> dict[str, Any]:
+        self._check_newest(pending)
+        size, fps = self._context.size, self._context.fps
+        value = pending.command.arguments["value"]
+        if pending.command.action == "size":
+            size = Size.parse(str(value))
+        else:
+            fps = float(value)
+        kept: list[str] = []
+        if (size, fps) != (self._context.size, self._context.fps):
+            kept = self._change(pending, size, fps)
+        return {"size": str(size), "fps": fps, "kept": kept}
+
+    def _change(self, pending: PendingCommand, size: Size, fps: float) -> list[str]:
+        lower_thread_priority()
+        look = self._control.state.look
+        stylizer = self._stylizers.make(self._pool, size, fps, self._held(look, fps))
+        stylizer.prepare(look)
+        self._check_newest(pending)
+        chooser = self._pipeline.publisher.chooser
+        panic = chooser.panic if size == self._context.size else self._panic_frame(size)
+        self._context.size, self._context.fps = size, fps
+        self._pipeline.replace_stylizer(stylizer)
+        if panic is not chooser.panic:
+            chooser.resize(size, panic)
+        self._pipeline.capture.fit()
+        kept = list(self._outputs.refit())
+        self._changed()
+        logger.info("the picture is now %s at %g frames a second", size, fps)
+        for line in kept:
+            logger.warning("%s", line)
+        return kept
+
+    def _held(self, look: Look, fps: float) -> tuple[Model, Rung] | None:
+        """Return the network and a rung that should hold at `fps`, judged by the present one."""
+        rung = self._pipeline.report().rung
+        if look.mix is None or rung is None:
+            return None
+        share = math.sqrt(min(1.0, self._context.fps / fps))
+        return look.mix.model, Rung.at(rung.size, share)
+
+    def _panic_frame(self, size: Size) -> Frame:
+        """Return the picture of a panic at `size`; where the user's own cannot be read any more, the present one."""
+        present = self._pipeline.publisher.chooser.panic
+        try:
+            image = self._panic(size)
+        except UsageError as error:
+            logger.warning("%s; the picture that was read before stays", error)
+            image = fit(present.image, size)
+        return Frame(image, present.index, present.captured_at)
+
+    def _check_newest(self, pending: PendingCommand) -> None:
+        if self._context.stopping.is_set():
+            raise CommandRefusedError("stylecam is stopping")
+        if pending is not self._newest[pending.command.action]:
+            words = "size" if pending.command.action == "size" else "rate"
+            raise CommandRefusedError(f"another {words} was chosen after this one")
+
+
+def _even(size: Size) -> Size:
+    return Size(size.width & ~1, size.height & ~1)

@@ -83,6 +83,9 @@ class Host:
     def state(self) -> dict[str, Any]:
         return self._ask("GET", "/api/state")
 
+    def stats(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/stats")
+
     def begin_anew(self) -> None:
         """Restore the initial state."""
         state = self.state()

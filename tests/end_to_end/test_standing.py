@@ -45,9 +45,10 @@ def shown(visit: Visit, **stats: Any) -> dict[str, str]:
     script = """async stats => {
         const { Standing } = await import("/static/standing.js");
         new Standing(() => {}).see(stats);
-        const ids = ["format", "visibility", "fix", "command", "viewers"];
+        const ids = ["visibility", "fix", "command", "viewers"];
+        const chosen = ["size", "rate"].map(id => [id, document.getElementById(id).selectedOptions[0].text]);
         const seen = ids.map(id => document.getElementById(id)).filter(e => e.checkVisibility());
-        return Object.fromEntries([...seen.map(e => [e.id, e.innerText.trim()]),
+        return Object.fromEntries([...chosen, ...seen.map(e => [e.id, e.innerText.trim()]),
             ["ready", document.getElementById("standing").dataset.ready]]);
     }"""
     return dict(visit.page.evaluate(script, STATS | stats))
@@ -100,6 +101,37 @@ def test_without_a_program_that_could_see_you_the_strip_says_so_with_the_command
     wait_for("its word", lambda: visit.page.inner_text("#copy") == "Copied" or visit.page.is_hidden("#copy"))
 
 
+def test_size_and_rate_are_picked_on_the_page_and_others_picks_are_followed(visit: Visit) -> None:
+    page = visit.page
+    page.focus("#size")
+    wait_for("the sizes", lambda: page.locator("#size option").count() > 3)
+    for chosen, back in (("960x540", "640x360"), ("640x360", "960x540")):
+        page.select_option("#size", chosen)
+        wait_for(
+            "the picture of that size",
+            lambda size=chosen: visit.host.stats()["size"] == list(map(int, size.split("x"))),
+        )
+        wait_for("the pick to stay", lambda size=chosen: page.input_value("#size") == size)
+        assert page.input_value("#size") != back
+    page.focus("#rate")
+    page.select_option("#rate", "15")
+    wait_for("that rate", lambda: visit.host.stats()["fps"] == 15)
+    visit.host.do("fps", value=30)
+    wait_for("what another client has picked", lambda: page.input_value("#rate") == "30")
+    assert visit.complaints == []
+
+
+def test_outputs_are_listed_and_what_cannot_be_opened_is_refused_with_the_fix(visit: Visit) -> None:
+    page = visit.page
+    page.click("#outputs summary")
+    box = page.get_by_label("Virtual camera")
+    box.wait_for()
+    box.click()
+    wait_for("the fix", lambda: "stylecam setup" in visit.text("alarm") or "stylecam doctor" in visit.text("alarm"))
+    wait_for("the box to say so", lambda: not page.get_by_label("Virtual camera").is_checked())
+    assert visit.complaints == []
+
+
 def test_a_fix_without_a_command_is_words_alone(visit: Visit) -> None:
     told = shown(visit, missing_camera={"reason": "busy", "fix": "close ffmpeg (process 4)", "command": None})
     assert told["fix"] == "Close ffmpeg (process 4)"
@@ -112,7 +144,7 @@ def test_what_sees_you_and_who_is_watching_are_named(visit: Visit) -> None:
     )
     assert told["visibility"] == "Zoom and others see the camera “stylecam”. Recording talk.mp4"
     assert told["viewers"] == "Watching now: zoom"
-    assert told["format"] == "1280\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}720 at 30 fps"
+    assert (told["size"], told["rate"]) == ("1280\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}720", "30 fps")
     assert told["ready"] == "true"
     assert "fix" not in told
     assert shown(visit, outputs=[output("web", "web")])["visibility"] == "Only pages with your link see you"

@@ -43,6 +43,12 @@ def _temporary_runtime_folder(tmp_path_factory: pytest.TempPathFactory, monkeypa
     monkeypatch.setattr(runtime_folder, "_candidates", lambda: [tmp_path_factory.getbasetemp() / "running"])
 
 
+@pytest.fixture(autouse=True)
+def _no_unasked_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the PipeWire of the user's desktop out of the tests."""
+    monkeypatch.setattr("stylecam.live.outputs.Outputs.add_unasked", lambda _: None)
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     """A clock that moves only when code waits on it or a test advances it."""

@@ -35,9 +35,11 @@ def first_lines(session: Session, is_service: bool = False) -> Iterator[str]:
 
 def visibility(outputs: Iterable[OutputStatus], missing: MissingCamera | None) -> str:
     """Return what sees the picture, in one line, or what to do so that anything does."""
-    if missing is not None:
-        return say("No program can see you yet: {fix}", fix=missing.command or missing.fix)
     parts = [words for output in outputs if (words := _visible(output))]
+    if missing is not None:
+        fix = missing.command or missing.fix
+        yet = say("Zoom and others do not see you yet: {fix}", fix=fix)
+        return "; ".join([*parts, yet]) if parts else say("No program can see you yet: {fix}", fix=fix)
     return "; ".join(parts) or say("No program can see you: --output virtual shows you to Zoom and others")
 
 

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SETTLE_S = 1.0
+"""How long the first lines wait for a PipeWire camera, so that they can name it."""
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -175,6 +178,7 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     signals = SignalHandlers(session)
 
     def started() -> None:
+        session.settle_outputs(SETTLE_S)
         for line in [*first_lines(session, manager.connected), *(details(session, catalog) if verbose else ())]:
             terminal.write(Text(line))
         manager.ready()

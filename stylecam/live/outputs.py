@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -52,7 +53,7 @@ class Outputs:
     Whoever controls stylecam may add virtual cameras, and what the user's own settings have named. Other files and
     addresses are refused: a page must not make stylecam write or send anywhere.
 
-    `runners`, `choices`, `add_late` and `allow` may be called from any thread, `request` from the main thread.
+    Any thread may call `runners`, `choices`, `add_late` and `allow`; `request` and `settle` belong to the main thread.
     """
 
     def __init__(
@@ -80,6 +81,9 @@ class Outputs:
         self._outputs: tuple[_Output, ...] = ()
         self._named: dict[str, str] = {}
         """What the settings have named: the value of `--output` by what stands for it in commands."""
+        self._settled = threading.Event()
+        self._settled.set()
+        self._said_later = False
         self._kept: set[SinkRunner] = set()
         """Those that kept another size because somebody reads them."""
 
@@ -101,6 +105,16 @@ class Outputs:
         self._outputs = tuple(
             _Output(_which(text, sink), runners[sink]) for text, sink in zip(values, sinks, strict=False)
         )
+
+    def add_unasked(self) -> None:
+        """Add what a run has besides the virtual camera where its settings name no output, if it can be had; later."""
+        if pipewire.is_available():
+            self._settled.clear()
+            self._worker.submit(self._add_unasked)
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait until it is known whether what nobody has asked for can be had, at most `timeout_s`."""
+        self._said_later = not self._settled.wait(timeout_s)
 
     def allow(self, texts: Sequence[str]) -> None:
         """Let the outputs be added that the user's settings name.
@@ -176,12 +190,21 @@ class Outputs:
             self._value_of(which)  # refuses what is no output at all
         return {"outputs": [output.which for output in self._outputs]}
 
+    def _add_unasked(self) -> None:
+        try:
+            self._add("pipewire", unasked=True)
+        except StylecamError as error:
+            logger.info("%s", error, extra={"is_detail": True})
+        except Exception as error:  # a mistake of ours must not end the outputs
+            logger.error("the PipeWire camera could not be added: %s", error, exc_info=True)
+        finally:
+            self._settled.set()
+
     def _follow(self, text: str, on: bool) -> None:
         try:
-            which = _which(text, self._make(text))
-            found = self._find(which)
+            found = self._find(_which(text, self._make(text)))
             if on and found is None:
-                self._add(which)
+                self._add(text)
             elif not on and found is not None:
                 self._remove(found)
         except StylecamError as error:
@@ -209,7 +232,7 @@ class Outputs:
             )
         return which
 
-    def _add(self, which: str) -> None:
+    def _add(self, which: str, *, unasked: bool = False) -> None:
         text = self._value_of(which)
         sink = self._make(text)
         if sink.kind in STAY:
@@ -218,7 +241,7 @@ class Outputs:
         runner.open()
         if not self._take(_Output(_which(text, sink), runner)):
             raise CommandRefusedError("stylecam is stopping")
-        logger.info("the picture also goes to %s", sink.name)
+        logger.info("the picture also goes to %s", sink.name, extra={"is_detail": unasked and not self._said_later})
 
     def _take(self, output: _Output) -> bool:
         if not self._publisher.add(output.runner):

@@ -261,6 +261,10 @@ class Session:
         self._terminated |= terminated
         self._main_loop.interrupted = True
 
+    def settle_outputs(self, timeout_s: float) -> None:
+        """Wait until all outputs are known that this run has by itself, at most `timeout_s`. Main thread only."""
+        self._require_parts().outputs.settle(timeout_s)
+
     def request_reload(self) -> None:
         """Have the configuration read again. Like `interrupt`, it only sets a flag."""
         self._main_loop.reload_requested = True
@@ -369,6 +373,8 @@ class Session:
             pipeline.publisher, context, lambda text: make([text])[0], self.control, self._output_worker, changed
         )
         outputs.start_with(() if self._own_sinks else settings.outputs, output_sinks)
+        if not requested:
+            outputs.add_unasked()
         reloader = self._reloader(pipeline, switcher, outputs, context)
         keeper = ConfigKeeper(self._config_file, self.control, reloader.keep, changed)
         formats = FormatSwitcher(

@@ -54,7 +54,7 @@ class Settings(LookSettings, EngineSettings):
         help="Where frames go: virtual[:DEVICE] (path or label), pipewire (Linux: a camera without a driver), "
         "web[:PORT], window, file:PATH.mp4 (PATH-2.mp4 where that exists), srt:PORT (OBS and players connect to it), "
         "srt://HOST:PORT, udp:HOST:PORT, rtmp://HOST/APP/KEY or null; may be given several times. "
-        "Without: the virtual camera, or the web page if there is none.",
+        "Without: the virtual camera, or the web page if there is none, and pipewire where it runs.",
         group=OUTPUT, name="output", metavar="WHERE", example=["virtual", "window"], live=True,
     )  # fmt: skip
     stream_bitrate: int | None = option(

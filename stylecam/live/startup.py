@@ -37,7 +37,6 @@ from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
-from stylecam.media.sinks.pipewire import is_available as pipewire_is_available
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink
 from stylecam.media.sinks.window import WindowSink
@@ -221,9 +220,7 @@ def open_sinks(
     except SinkUnavailableError as error:
         if page is None:
             raise
-        hint = " --output pipewire needs no driver, for programs that ask PipeWire for cameras."
-        hint = hint if pipewire_is_available() else ""
-        logger.warning("%s. Until then the picture is on a web page.%s", error, hint, extra={"is_detail": True})
+        logger.warning("%s. Until then the picture is on a web page.", error, extra={"is_detail": True})
         devices.open_sink(page)
         return MissingCamera.of(error)
     return None

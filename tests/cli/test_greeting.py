@@ -104,6 +104,14 @@ def test_without_a_virtual_camera_the_line_says_what_to_do(missing: MissingCamer
     assert visibility([output("web", "web")], missing) == line
 
 
+def test_where_pipewire_runs_the_line_says_so_and_what_is_missing() -> None:
+    seen = [output("virtual", "", "stylecam"), output("pipewire", "", "stylecam")]
+    through = "browsers and OBS see the camera 'stylecam' through PipeWire"
+    assert visibility(seen, None) == f"Zoom and others see the camera 'stylecam'; {through}"
+    missing = MissingCamera("why", "set it up", "stylecam setup")
+    assert visibility(seen[1:], missing) == f"{through}; Zoom and others do not see you yet: stylecam setup"
+
+
 def test_the_page_opens_by_itself_on_a_desktop_unless_told_otherwise(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

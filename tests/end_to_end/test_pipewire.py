@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.pipewire import PipeWireSink
-from tests.end_to_end.conftest import Need, unavailable
+from tests.end_to_end.conftest import Need, Start, unavailable
 from tests.end_to_end.outside import PATIENCE_S, difference, wait_for
 
 pytestmark = pytest.mark.system
@@ -175,3 +176,31 @@ def test_closed_it_leaves_no_program_behind(session: Session, camera: PipeWireSi
     camera.close()
     assert len(children()) == before - 2
     wait_for("the camera's end", lambda: '"node.name": "stylecam"' not in json.dumps(session.graph()))
+
+
+def test_a_run_has_one_without_being_asked_and_goes_on_when_pipewire_ends(
+    session: Session, stylecam: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPEWIRE_RUNTIME_DIR", str(session.socket.parent))
+    program = stylecam("--camera", "demo", "--size", "320x240", "--scale", "0.5", "--no-hotkeys")
+
+    def trouble(stats: dict[str, Any]) -> str | None:
+        (found,) = [output["trouble"] for output in stats["outputs"] if output["kind"] == "pipewire"]
+        return cast("str | None", found)
+
+    program.wait_until("the camera", lambda stats: any(one["kind"] == "pipewire" for one in stats["outputs"]))
+    early, late = (
+        "browsers and OBS see the camera 'stylecam' through PipeWire",
+        "the picture also goes to PipeWire camera",
+    )
+    wait_for("the line", lambda: early in program.output or late in program.errors)
+    assert '"node.name": "stylecam"' in json.dumps(session.graph())
+    session.stop()
+    lost = program.wait_until("the loss", trouble)
+    program.wait_until("the picture", lambda stats: stats["published"] > lost["published"] + 60)
+    assert program.errors.count("PipeWire camera has gone") == 1
+    session.start()
+    program.wait_until("its return", lambda stats: trouble(stats) is None)
+    wait_for("the camera", lambda: '"node.name": "stylecam"' in json.dumps(session.graph()))
+    program.interrupt()
+    assert program.finish() == 0

@@ -26,6 +26,7 @@ from tests.doubles import WatchableSink, viewers
 from tests.live.fixtures import FPS, SIZE, pipeline_context
 
 LARGE = Size(256, 192)
+ADD_UNASKED = Outputs.add_unasked
 RTMP = "rtmp://live.example.org/app/secret-key"
 
 
@@ -74,7 +75,7 @@ class Run:
     """Outputs without threads, whose devices are doubles."""
 
     def __init__(self, clock: ManualClock) -> None:
-        self.clock, self.publisher = clock, TakingPublisher()
+        self.clock, self.publisher, self.worker = clock, TakingPublisher(), NowWorker()
         self.devices: dict[str, Device] = {}
         self.changes = 0
         self.camera = Device("virtual", "virtual camera /dev/video10")
@@ -83,7 +84,7 @@ class Run:
         self.control = CommandQueue(Catalog.load([]), LiveState())
         self.publisher.add(SinkRunner(self.camera, SIZE, FPS))
         self.outputs = Outputs(
-            cast(Publisher, self.publisher), self.context, self.make, self.control, cast(Worker, NowWorker()),
+            cast(Publisher, self.publisher), self.context, self.make, self.control, cast(Worker, self.worker),
             self.changed,
         )  # fmt: skip
         self.outputs.start_with(["virtual"], [self.camera])
@@ -119,6 +120,7 @@ class Run:
 
 @pytest.fixture
 def run(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(Outputs, "add_unasked", ADD_UNASKED)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr(pipewire, "is_available", lambda: True)
     return Run(clock)
@@ -297,3 +299,43 @@ def test_a_mistake_of_ours_is_refused_and_logged(
     with pytest.raises(RuntimeError, match="a mistake"):
         run.submit("output:pipewire,on")
     assert "the command output:pipewire,on failed" in caplog.text
+
+
+def test_where_pipewire_runs_its_camera_is_there_without_being_asked_for(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "stylecam")
+    run.outputs.add_unasked()
+    run.outputs.settle(0)
+    assert run.written == ["virtual", "pipewire"]
+    assert [record.is_detail for record in caplog.records] == [True]  # type: ignore[attr-defined]
+
+
+def test_where_pipewire_does_not_run_nobody_is_bothered(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "stylecam")
+    cast(Device, run.make("pipewire")).refused[SIZE] = "PipeWire: it does not answer"
+    run.outputs.add_unasked()
+    run.outputs.settle(0)
+    assert run.written == ["virtual"]
+    assert [record.is_detail for record in caplog.records] == [True]  # type: ignore[attr-defined]
+
+
+def test_where_its_programs_are_missing_it_is_not_tried(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipewire, "is_available", lambda: False)
+    run.outputs.add_unasked()
+    assert "pipewire" not in run.devices
+
+
+def test_a_camera_that_comes_after_the_first_lines_is_named_by_itself(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "stylecam")
+    waiting: list[Callable[[], object]] = []
+    monkeypatch.setattr(run.worker, "submit", waiting.append)
+    run.outputs.add_unasked()
+    run.outputs.settle(0)
+    (work,) = waiting
+    work()
+    assert [(record.getMessage(), record.is_detail) for record in caplog.records] == [  # type: ignore[attr-defined]
+        ("the picture also goes to PipeWire camera", False)
+    ]

@@ -16,6 +16,7 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.pipewire import PROGRAM as MONITOR_PROGRAM
 from stylecam.media.pipewire import NodeMonitor
 from stylecam.media.sinks.base import Sink
+from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.latest import Latest
 from stylecam.utils.process import READER_TIMEOUT_S, ChildProcess
 
@@ -27,6 +28,8 @@ CONNECT_TIMEOUT_S = 0.5
 NODE_TIMEOUT_S = 15.0
 """How long the camera may take to appear. GStreamer inspects all its plugins when it is started for the first time."""
 POLL_S = 0.01
+UNREAD_S = 0.4
+"""Time between two frames while nobody reads the camera: converting them all would take processor time for nothing."""
 PIPE_BYTES = 2**20
 """The capacity of the pipe to GStreamer, as far as the system grants it. Larger pieces of a frame cost less time."""
 HD_LINES = 720
@@ -46,7 +49,7 @@ class PipeWireSink(Sink):
     """A PipeWire node of class Video/Source and role Camera, which exists while the sink is open.
 
     `gst-launch-1.0` makes the node and gets the frames; `pw-dump` reports whether a program reads the node. GStreamer
-    discards frames that nobody reads.
+    discards frames that nobody reads, so it gets few of them.
     """
 
     name = "PipeWire camera"
@@ -54,8 +57,11 @@ class PipeWireSink(Sink):
     opens_slowly = True
     label = NODE
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Prepare a camera; `clock` is None for the system's."""
         super().__init__()
+        self._clock = clock or SystemClock()
+        self._shown_at = float("-inf")
         self._pipeline: list[str] = []
         self._camera: _GStreamerCamera | None = None
         self._monitor: NodeMonitor | None = None
@@ -89,7 +95,10 @@ class PipeWireSink(Sink):
                 self._camera = _GStreamerCamera(self._pipeline)
             except OSError as error:
                 raise SinkLostError(f"{self.name} could not be made again ({error}); it is tried once more") from error
-        self._camera.show(frame.image.copy())
+        now = self._clock.now()
+        if self._has_viewers() or now - self._shown_at >= UNREAD_S:
+            self._shown_at = now
+            self._camera.show(frame.image.copy())
 
     def viewer_names(self) -> tuple[str, ...]:
         """See `Sink.viewer_names`."""

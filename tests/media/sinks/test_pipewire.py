@@ -13,6 +13,7 @@ from stylecam.errors import SinkLostError, SinkUnavailableError
 from stylecam.media.frame import Size
 from stylecam.media.sinks.pipewire import PipeWireSink
 from stylecam.media.testing import gray_image
+from stylecam.utils.clock import ManualClock
 from tests.doubles import frame, until
 
 SIZE = Size(128, 96)
@@ -160,7 +161,7 @@ def test_a_camera_that_ended_with_its_last_reader_is_restarted(
 
 @posix
 def test_frames_arrive_whole_through_a_slow_pipe(sink: PipeWireSink, programs: FakePrograms, tmp_path: Path) -> None:
-    programs.add("pw-dump", IDLE_DUMP)
+    programs.add("pw-dump", f"{DUMP % 'running'}; exec sleep 60")
     programs.add("gst-launch-1.0", f"exec dd bs=1000 of={tmp_path}/received 2>/dev/null")
     sink.open(SIZE, 30)
     received, whole = tmp_path / "received", SIZE.width * SIZE.height * 3
@@ -169,3 +170,20 @@ def test_frames_arrive_whole_through_a_slow_pipe(sink: PipeWireSink, programs: F
         assert until(lambda size=level * whole: received.exists() and received.stat().st_size == size)  # type: ignore[misc]
     content = received.read_bytes()
     assert [set(content[at : at + whole]) for at in range(0, len(content), whole)] == [{n} for n in range(1, 6)]
+
+
+@posix
+def test_while_nobody_reads_it_few_frames_are_converted(
+    programs: FakePrograms, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.add("pw-dump", IDLE_DUMP)
+    programs.add("gst-launch-1.0", "exec sleep 60")
+    sink = PipeWireSink(clock)
+    sink.open(SIZE, 30)
+    shown: list[int] = []
+    monkeypatch.setattr(sink._camera, "show", lambda image: shown.append(int(image[0, 0, 0])))
+    for number in range(60):
+        sink.write(frame(image=gray_image(number, SIZE)))
+        clock.advance(1 / 30)
+    sink.close()
+    assert len(shown) == 5

@@ -89,7 +89,16 @@ def stylist_for(style: str | None, tier: str, **options: Any) -> Stylist:
 
     styles = catalog(tier)
     mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else resolve_style(style or "", styles)
-    return Stylist(mix if mix is not None else "none", **options)
+    stylist = Stylist(mix if mix is not None else "none", **options)
+    note_fixed_brush([stylist.mix], options["brush"])
+    return stylist
+
+
+def note_fixed_brush(mixes: Sequence[StyleMix], brush: float) -> None:
+    """Say on standard error which of `mixes` take no notice of the brush that was asked for."""
+    fixed = [mix.label for mix in mixes if not mix.model.has_brush]
+    if brush != 1 and fixed:
+        click.echo(f"--brush changes nothing in {', '.join(fixed)}: the strokes there have one size", err=True)
 
 
 def one_output(argument: str | None, option: str | None) -> str | None:

@@ -63,6 +63,7 @@ def command(
     with says_what_is_kept(lambda: f"nothing is kept, and {target} was not written"):
         mixes = painting.mixes(styles, tier)
         stylist = Stylist(mixes[0], **options)
+        painting.note_fixed_brush(mixes, options["brush"])
         started_at = time.perf_counter()
         if moving:
             with painting.sigterm_as_interrupt(), CountProgress("frames", None) as bar:

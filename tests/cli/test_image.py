@@ -22,7 +22,7 @@ from stylecam.media.image_file import ImageFile
 from stylecam.models import catalog as catalog_module
 from stylecam.stylize.image import Stylist
 from tests.cli.fixtures import refusal
-from tests.models.networks import bank_of
+from tests.models.networks import IMAGE_INPUT, bank_of, network
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -295,3 +295,19 @@ def test_a_tier_that_is_not_installed_is_one_line(
         assert not out.exists()
     assert "no rich network is installed" in refusal(["styles", "--tier", "rich"], capsys)
     assert "no rich network" in refusal(["run", "--camera", "demo", "--output", "null", "--tier", "rich"], capsys)
+
+
+@pytest.mark.parametrize(("style", "noted"), [("paired", False), ("single", True)])
+def test_a_brush_that_changes_nothing_is_noted(
+    style: str, noted: bool, photo: Path, tmp_path: Path, own_settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own_settings.parent / "styles"
+    metadata = {"styles": json.dumps([{"name": "paired"}]), "stroke_scales": "340 860"}
+    network(folder / "two.onnx", {**IMAGE_INPUT, "style": (1, 2)}, metadata=metadata, salt="two")
+    bank_of(folder / "one.onnx", ["single"])
+    words = ["image", str(photo), "-o", str(tmp_path / "out.png"), "--style", style, "--brush"]
+    assert run_command_line([*words, "2"]) == 0
+    assert ("one size" in capsys.readouterr().err) is noted
+    assert run_command_line([*words, "1", "--overwrite"]) == 0
+    assert "one size" not in capsys.readouterr().err
+    assert "brush" in refusal([*words, "3", "--overwrite"], capsys)

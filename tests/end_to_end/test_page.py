@@ -425,6 +425,30 @@ def test_a_search_finds_titles_and_painters_however_they_are_typed(visit: Visit)
     assert listed(page) == usual
 
 
+def test_a_code_opens_the_page_on_a_phone_once(browser: Browser, tmp_path: Path) -> None:
+    with hosted(tmp_path, *STILL, "--listen", "0.0.0.0") as host, visited(browser, host) as visit:
+        visit.page.click("#open-phone")
+        wait_for("the code", lambda: visit.page.evaluate("document.querySelector('#qr').naturalWidth > 200"))
+        link = visit.text("phone-link")
+        visit.page.keyboard.press("Escape")
+        assert visit.page.get_attribute("#qr", "src") is None
+        here = f"http://{HOST}:{host.port}/?{link.partition('?')[2]}"
+        for words in ("", "the link that stylecam prints"):
+            context = browser.new_context()
+            phone = context.new_page()
+            phone.goto(here)
+            if not words:
+                phone.wait_for_selector(".tile[aria-pressed=true]", timeout=PATIENCE_S * 1000)
+            wait_for("what the page says", lambda: words in phone.inner_text("#veil"))  # noqa: B023
+            context.close()
+
+
+def test_a_page_for_this_computer_alone_says_how_a_phone_gets_in(visit: Visit) -> None:
+    visit.page.click("#open-phone")
+    wait_for("the command", lambda: "stylecam --listen 0.0.0.0" in visit.page.inner_text("#phone-closed"))
+    assert visit.page.is_hidden("#phone-open")
+
+
 def test_a_refusal_is_told_and_nothing_else_changes(visit: Visit) -> None:
     visit.page.evaluate("document.querySelector('#scale').add(new Option('none', '7'))")
     visit.page.select_option("#scale", "7")

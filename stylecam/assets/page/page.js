@@ -5,6 +5,7 @@ import { Compare } from "./compare.js";
 import { Gallery, artist_name } from "./gallery.js";
 import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
+import { Phone } from "./phone.js";
 import { Presets } from "./presets.js";
 import { Standing } from "./standing.js";
 import { Stream } from "./stream.js";
@@ -35,6 +36,7 @@ const stream = new Stream(at("picture"), see);
 const gallery = new Gallery(ask);
 const standing = new Standing(ask);
 const compare = new Compare(alarm);
+new Phone();
 const presets = new Presets((action, args) => wire.ask(action, args), ask);
 let state = null, rung = "", source = "camera", lost = 0, interrupted = false, ratio = 0;
 

@@ -27,8 +27,9 @@ class OneTimeCodes:
     def make(self) -> str:
         """Return a new code."""
         code = secrets.token_urlsafe(16)
+        now = self._now()
         with self._lock:
-            self._codes.append((code, self._now() + VALID_S))
+            self._codes = [known for known in self._codes if known[1] >= now] + [(code, now + VALID_S)]
         return code
 
     def use(self, text: str) -> bool:

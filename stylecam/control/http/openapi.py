@@ -149,6 +149,13 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
                 "requestBody": {"required": True, "content": {"text/plain": {"schema": _TEXT}}},
             }
         },
+        "/api/phone": {
+            "post": _operation(
+                "A link for a phone, which works once, and its QR code as SVG; null where only this computer may "
+                "open the page",
+                {"200": _json(_OBJECT), **_errors(413)},
+            )
+        },
         "/api/openapi.json": {"get": _operation("This description", {"200": _json(_OBJECT)})},
         "/whep": {
             "post": {

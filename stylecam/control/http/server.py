@@ -27,6 +27,7 @@ from stylecam.control.http.connection_limit import ConnectionLimit, Limits
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import running_instances
 from stylecam.control.http.one_time_code import OneTimeCodes
+from stylecam.control.http.phone import PhoneRoutes
 from stylecam.control.http.routes import ApiRoutes
 from stylecam.control.http.static import PageRoutes
 from stylecam.control.http.token import new_token
@@ -211,6 +212,7 @@ class Server:
         application.add_routes(PageRoutes(self._context).routes())
         application.add_routes([web.get("/api/live", self._feed.connect), web.post(CODE_PATH, self._exchange_code)])
         application.add_routes(BeforeRoutes(self._context, time.monotonic).routes())
+        application.add_routes(PhoneRoutes(self.address, lambda: self.port, self._codes.make).routes())
         whep = WhepRoutes(self._context.video)
         application.add_routes(whep.routes())
         application.on_shutdown.append(self._feed.close)

@@ -15,7 +15,7 @@ import stylecam
 ROOT = Path(stylecam.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 CORE = [path for path in MODULES if path.relative_to(ROOT).parts[0] != "cli" and path.name != "clock.py"]
-HEAVY = ("cv2", "numpy", "pynput", "aiohttp", "pyvirtualcam", "onnx", "av", "rich", "psutil")
+HEAVY = ("cv2", "numpy", "pynput", "jeepney", "aiohttp", "pyvirtualcam", "onnx", "av", "rich", "psutil")
 
 
 def relative_name(path: Path) -> str:
@@ -32,7 +32,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
 def test_the_version_option_loads_no_image_library() -> None:
     code = (
         "import sys; from stylecam.cli.group import run_command_line; run_command_line(['--version']);"
-        f"print(*[name for name in {HEAVY[:6]!r} if name in sys.modules])"
+        f"print(*[name for name in {HEAVY[:7]!r} if name in sys.modules])"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert finished.stdout.splitlines() == [f"stylecam, version {stylecam.__version__}", ""]

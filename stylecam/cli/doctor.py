@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from stylecam.cli import shared_options as shared
+from stylecam.cli.language import current, say
+from stylecam.cli.language_option import language
 from stylecam.errors import StylecamError, UsageError
+from stylecam.utils.message import Message
 from stylecam.utils.redact import redact
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ Exit status: 1 if something does not work, else 0.""",
 @click.option("--report", is_flag=True, help="Print a text for a bug report, without personal data.")
 @click.option("--fix", is_flag=True, help="Show the commands that help, ask, and run them.")
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
+@language
 def command(as_json: bool, report: bool, fix: bool, yes: bool) -> int:
     """Find out why a camera does not appear, or why the picture is slow.
 
@@ -49,9 +53,9 @@ def command(as_json: bool, report: bool, fix: bool, yes: bool) -> int:
     from stylecam.utils.clock import SystemClock
 
     if as_json + report + fix > 1:
-        raise UsageError("--json, --report and --fix exclude each other; choose one")
+        raise UsageError(Message("--json, --report and --fix exclude each other; choose one"))
     if yes and not fix:
-        raise UsageError("--yes answers the question of --fix; write stylecam doctor --fix --yes")
+        raise UsageError(Message("--yes answers the question of --fix; write stylecam doctor --fix --yes"))
     host, clock = HostProbe(os.environ), SystemClock()
     findings = run_checks(host, Diagnostics(clock, _settings_problem), clock)
     elevation = find_elevation(host)
@@ -61,7 +65,7 @@ def command(as_json: bool, report: bool, fix: bool, yes: bool) -> int:
         _print(report_text.text(findings, elevation, host.user))
     else:
         width, plain = shutil.get_terminal_size((100, 24)).columns, not _can_encode("✓→")
-        for line in report_text.lines(findings, elevation, width, plain):
+        for line in report_text.lines(findings, elevation, width, plain, current()):
             _print(_colored(line))
     if fix:
         _fix(findings, elevation, yes)
@@ -85,7 +89,7 @@ def _settings_problem() -> str | None:
         if settings.style is not None:
             resolve_style(settings.style, Catalog.installed())
     except ImportError as error:
-        raise ProbeError(f"their reader cannot be loaded: {error}") from error
+        raise ProbeError(Message("their reader cannot be loaded: {error}", error=error)) from error
     except click.UsageError as error:
         from stylecam.cli.group import value_origin
 
@@ -101,10 +105,10 @@ def _fix(findings: Sequence[Finding], elevation: str | None, yes: bool) -> None:
     steps = list(dict.fromkeys(step for finding in findings if finding.fix for step in finding.fix.steps))
     click.echo("")
     if not steps:
-        click.echo("There is no command that would help here; see above for what to do.")
+        click.echo(say("There is no command that would help here; see above for what to do."))
         return
     confirm_and_run(steps, elevation, yes)
-    click.echo("Done. Run stylecam doctor again to check the result.")
+    click.echo(say("Done. Run stylecam doctor again to check the result."))
 
 
 def _colored(line: str) -> str:

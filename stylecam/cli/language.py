@@ -21,6 +21,11 @@ def say(text: str, /, **values: object) -> str:
     return _current.say(Message(text, **values) if values else text)
 
 
+def current() -> Language:
+    """Return the language of the terminal."""
+    return _current
+
+
 def speak(named: str | None) -> None:
     """Use the language `named` from now on; without a name, that of the environment."""
     global _current

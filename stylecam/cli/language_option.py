@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from stylecam.cli.declared import declared_options
@@ -30,7 +28,7 @@ def _configured() -> str | None:
     return None if named is None else str(named)
 
 
-language: Any = click.option(
+language = click.option(
     "--language", envvar="STYLECAM_LANGUAGE", metavar="CODE", expose_value=False, is_eager=True, callback=_chosen,
     help=f"Language of the messages: {', '.join(LANGUAGES)}.  [default: that of the terminal]",
 )  # fmt: skip

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stylecam.cli.language import say
+from stylecam.cli.language_option import language
 from stylecam.errors import UsageError
+from stylecam.utils.message import Message
 
 if TYPE_CHECKING:
     from stylecam.system.setup.steps import SetupStep
@@ -26,6 +29,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Only show the commands.")
 @click.option("--remove", is_flag=True, help="Undo what setup did: unload the driver, remove its files and package.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@language
 def command(dry_run: bool, remove: bool, yes: bool) -> None:
     """Install and set up the virtual camera's driver, once.
 
@@ -38,18 +42,18 @@ def command(dry_run: bool, remove: bool, yes: bool) -> None:
     from stylecam.system.setup.steps import find_elevation
 
     if dry_run and yes:
-        raise UsageError("--dry-run runs nothing, so --yes has no question to answer; leave one out")
+        raise UsageError(Message("--dry-run runs nothing, so --yes has no question to answer; leave one out"))
     host = HostProbe(os.environ)
     if manual := manual_steps(host.platform):
-        click.echo("Remove OBS to remove its camera." if remove else "The virtual camera comes with OBS here:")
+        click.echo(say("Remove OBS to remove its camera." if remove else "The virtual camera comes with OBS here:"))
         for number, text in enumerate(() if remove else manual, 1):
-            click.echo(f"  {number}. {text}")
+            click.echo(f"  {number}. {say(text)}")
         return
     plan = plan_removal(host) if remove else plan_installation(host)
     if not plan.steps:
-        click.echo("There is nothing to remove." if remove else "Everything is set up already.")
+        click.echo(say("There is nothing to remove." if remove else "Everything is set up already."))
     for note in plan.notes:
-        click.echo(f"Note: {note}")
+        click.echo(say("Note: {note}", note=note))
     if not plan.steps:
         return
     elevation = find_elevation(host)
@@ -58,7 +62,7 @@ def command(dry_run: bool, remove: bool, yes: bool) -> None:
         return
     confirm_and_run(plan.steps, elevation, yes)
     for text in plan.next_steps:
-        click.echo(f"Now {text}.")
+        click.echo(say("Now {text}.", text=text))
 
 
 def confirm_and_run(steps: Sequence[SetupStep], elevation: str | None, yes: bool) -> None:
@@ -74,9 +78,11 @@ def confirm_and_run(steps: Sequence[SetupStep], elevation: str | None, yes: bool
     show_steps(steps, elevation)
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("nothing was run, as there is no terminal to ask on; read the commands, then add --yes")
-        click.confirm("Run these commands?", abort=True)
-    run_steps(steps, elevation, click.echo)
+            raise UsageError(
+                Message("nothing was run, as there is no terminal to ask on; read the commands, then add --yes")
+            )
+        click.confirm(say("Run these commands?"), abort=True)
+    run_steps(steps, elevation, lambda text: click.echo(say(text)))
 
 
 def show_steps(steps: Sequence[SetupStep], elevation: str | None) -> None:
@@ -84,5 +90,5 @@ def show_steps(steps: Sequence[SetupStep], elevation: str | None) -> None:
     from stylecam.system.setup.steps import shell_line
 
     for step in steps:
-        click.echo(f"# {step.purpose}")
-        click.echo(f"  {shell_line(step, elevation)}")
+        click.echo(f"# {say(step.purpose)}")
+        click.echo(f"  {say(shell_line(step, elevation))}")

@@ -7,6 +7,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from stylecam.utils.message import Message
+
 if TYPE_CHECKING:
     from stylecam.live.session import Session
 
@@ -36,7 +38,9 @@ class SignalHandlers:
         """Log once that the terminal was closed. A handler must not do that: the code it interrupts may hold locks."""
         if self._hung_up and not self._hangup_reported:
             self._hangup_reported = True
-            logger.warning("the terminal was closed, and stylecam goes on without it; `stylecam ctl quit` ends it")
+            logger.warning(
+                Message("the terminal was closed, and stylecam goes on without it; `stylecam ctl quit` ends it")
+            )
 
     def _interrupt(self, number: int, _: object) -> None:
         self._session.interrupt(terminated=number == signal.SIGTERM)

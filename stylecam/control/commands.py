@@ -15,6 +15,7 @@ from stylecam.control.actions import ACTIONS, ActionContext, Command
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StylecamError
 from stylecam.stylize.look import Preset
+from stylecam.utils.message import Message
 
 if TYPE_CHECKING:
     from stylecam.models.catalog import Catalog, StyleMix
@@ -134,7 +135,7 @@ class CommandQueue:
         """
         pending = PendingCommand(Command.parse(command) if isinstance(command, str) else command)
         if self._closed:
-            pending.refuse(CommandRefusedError("stylecam is stopping"))
+            pending.refuse(CommandRefusedError(Message("stylecam is stopping")))
             return pending.future
         if pending.command.action == "quit":
             self.quitting.set()
@@ -199,7 +200,7 @@ class CommandQueue:
         self._closed = True
         for waiting in (self._pending, self._deferred):
             while not waiting.empty():
-                waiting.get().refuse(CommandRefusedError("stylecam is stopping"))
+                waiting.get().refuse(CommandRefusedError(Message("stylecam is stopping")))
 
     def _apply_pending(self) -> None:
         for _ in range(self._pending.qsize()):  # commands that arrive meanwhile wait for the next frame

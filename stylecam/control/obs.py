@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.errors import ObsUnavailableError, UsageError
+from stylecam.utils.message import Message
 from stylecam.utils.optional import load
 
 logger = logging.getLogger(__name__)
@@ -199,7 +200,7 @@ class SceneFollower:
                     raise PermissionError(WRONG_PASSWORD, "wrong password")
                 raise ConnectionError("what answers there is not obs-websocket 5")
             self.connected = True
-            self._report(f"OBS at {address.url} chooses the style")
+            self._report(Message("OBS at {url} chooses the style", url=address.url))
             while not client.recv_task.done():
                 await self._follow_scene(client, events)
             await client.recv_task
@@ -271,19 +272,25 @@ def _connection_message(outcome: BaseException | None, address: ObsAddress, was_
     """Return what the user should know of the end of a connection."""
     url = address.url
     if isinstance(outcome, PermissionError):
-        which = "another" if address.password else "a"
-        return (
-            f"OBS at {url} wants {which} password: its Tools > WebSocket Server Settings > Show Connect Info shows it; "
-            'write url = "ws://:PASSWORD@HOST:PORT" under [obs] with: stylecam config edit'
+        which = Message("another password") if address.password else Message("a password")
+        return Message(
+            "OBS at {url} wants {which}: its Tools > WebSocket Server Settings > Show Connect Info shows "
+            'it; write url = "ws://:PASSWORD@HOST:PORT" under [obs] with: stylecam config edit',
+            url=url,
+            which=which,
         )
     if was_connected or outcome is None:
-        return f"OBS at {url} has gone; stylecam follows its scenes again when it is back"
-    return f"OBS at {url} is not there yet ({_reason(outcome)}); stylecam follows its scenes as soon as it is"
+        return Message("OBS at {url} has gone; stylecam follows its scenes again when it is back", url=url)
+    return Message(
+        "OBS at {url} is not there yet ({reason}); stylecam follows its scenes as soon as it is",
+        url=url,
+        reason=_reason(outcome),
+    )
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there; is its WebSocket server switched on?"
+        return Message("nothing listens there; is its WebSocket server switched on?")
     return str(error) or type(error).__name__
 
 

@@ -15,6 +15,7 @@ from stylecam.media.frame import Image
 from stylecam.media.transforms import Tensor, unpack_pixels
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold_conversions
+from stylecam.utils.message import Message
 from stylecam.utils.optional import error_summary, load
 
 _CHECK_EVERY = 32
@@ -66,7 +67,12 @@ class DeviceEngine(Engine):
 
     def fall_back_to_cpu(self, reason: str) -> None:
         """Use the CPU from now on."""
-        self.trouble = f"{self.version} cannot use {self.device} ({reason}); going on with the processor"
+        self.trouble = Message(
+            "{version} cannot use {device} ({reason}); going on with the processor",
+            version=self.version,
+            device=self.device,
+            reason=reason,
+        )
         self.device = "cpu"
 
     @abstractmethod

@@ -17,6 +17,7 @@ from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.devices import list_cameras
 from stylecam.media.sources.factory import make_listed_source, make_source
+from stylecam.utils.message import Message
 from stylecam.utils.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -106,10 +107,10 @@ class CameraSwitcher:
         except StylecamError as error:
             pending.refuse(error)
         except Exception as error:  # a mistake of ours, or of a driver's, must not end the call
-            logger.error("the camera could not be changed: %s", error, exc_info=True)
+            logger.error(Message("the camera could not be changed: {error}", error=error), exc_info=True)
             pending.refuse(error)
         else:
-            logger.info("the camera is now %s", source.name)
+            logger.info(Message("the camera is now {name}", name=source.name))
             self._changed()
             pending.finish(self._control.state, {"camera": source.name})
 
@@ -136,7 +137,7 @@ class CameraSwitcher:
         usable = [choice for choice in self.choices() if choice["problem"] is None]
         at = next((number for number, choice in enumerate(usable) if choice["current"]), -1)
         if usable[(at + 1) % len(usable)]["current"]:
-            raise CommandRefusedError("there is no other camera; plug one in")
+            raise CommandRefusedError(Message("there is no other camera; plug one in"))
         return str(usable[(at + 1) % len(usable)]["which"])
 
     def _make(self, text: str) -> Source:
@@ -152,15 +153,18 @@ class CameraSwitcher:
         except FutureTimeoutError:
             if handed.cancel():
                 raise CommandRefusedError(
-                    f"{self._capture.source.name} does not answer and cannot be let go; unplug it, or start again"
+                    Message(
+                        "{name} does not answer and cannot be let go; unplug it, or start again",
+                        name=self._capture.source.name,
+                    )
                 ) from None
             return handed.result()
 
     def _check_newest(self, pending: PendingCommand) -> None:
         if self._closed:
-            raise CommandRefusedError("stylecam is stopping")
+            raise CommandRefusedError(Message("stylecam is stopping"))
         if pending is not self._newest:
-            raise CommandRefusedError("another camera was chosen after this one")
+            raise CommandRefusedError(Message("another camera was chosen after this one"))
 
 
 def _choice(which: str, name: str, kind: str, current: bool, problem: str | None = None) -> dict[str, Any]:

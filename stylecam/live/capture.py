@@ -11,6 +11,7 @@ from stylecam.live.context import PipelineContext
 from stylecam.media.frame import Frame
 from stylecam.media.sources.base import Source
 from stylecam.utils.latest import Latest
+from stylecam.utils.message import Message
 
 BACKOFF_S = (0.2, 0.4, 0.8, 1.0)
 """Waits between attempts to reopen a lost source. The last one repeats, so the source is back within 2 s."""
@@ -82,7 +83,7 @@ class Capture:
         with self._replacing:
             before, self._replacement = self._replacement, replacement
         if before is not None:
-            _refuse(before, "another camera was chosen after this one")
+            _refuse(before, Message("another camera was chosen after this one"))
         if self._context.stopping.is_set():
             self._refuse_replacement()
         return replacement.handed
@@ -164,7 +165,7 @@ class Capture:
         with self._replacing:
             replacement, self._replacement = self._replacement, None
         if replacement is not None:
-            _refuse(replacement, "stylecam is stopping")
+            _refuse(replacement, Message("stylecam is stopping"))
 
     def _lose(self, error: SourceError) -> None:
         self._lost, self._attempts = True, 0

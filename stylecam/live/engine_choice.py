@@ -17,6 +17,7 @@ from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 from stylecam.utils.resources import usable_cores
 
 logger = logging.getLogger(__name__)
@@ -92,8 +93,11 @@ class EngineChooser:
         requested = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
         if requested or _is_last_resort(engine):
             raise error
-        message = "%s on %s does not work (%s); going on with OpenCV"
-        logger.warning(message, engine.version, engine.device, error, extra={"is_detail": True})
+        failed = Message(
+            "{engine} on {device} does not work ({error}); going on with OpenCV",
+            engine=engine.version, device=engine.device, error=error,
+        )  # fmt: skip
+        logger.warning(failed, extra={"is_detail": True})
         self.reason = None
         return OpenCVEngine("cpu")
 
@@ -138,7 +142,13 @@ def _usable_threads(requested: int | None) -> int | None:
     cores = usable_cores()
     if requested is None or requested <= cores:
         return requested
-    logger.warning("--threads %d: stylecam may run on %d cores; using %d threads", requested, cores, cores)
+    logger.warning(
+        Message(
+            "--threads {requested}: stylecam may run on {cores} cores; using {cores} threads",
+            requested=requested,
+            cores=cores,
+        )
+    )
     return cores
 
 

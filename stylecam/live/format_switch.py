@@ -20,6 +20,7 @@ from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
+from stylecam.utils.message import Message
 from stylecam.utils.resources import lower_thread_priority
 from stylecam.utils.worker import Worker
 
@@ -110,7 +111,7 @@ class FormatSwitcher:
         self._pipeline.capture.fit()
         kept = list(self._outputs.refit())
         self._changed()
-        logger.info("the picture is now %s at %g frames a second", size, fps)
+        logger.info(Message("the picture is now {size} at {fps:g} frames a second", size=size, fps=fps))
         for line in kept:
             logger.warning("%s", line)
         return kept
@@ -129,16 +130,19 @@ class FormatSwitcher:
         try:
             image = self._panic(size)
         except UsageError as error:
-            logger.warning("%s; the picture that was read before stays", error)
+            logger.warning(Message("{error}; the picture that was read before stays", error=error))
             image = fit(present.image, size)
         return Frame(image, present.index, present.captured_at)
 
     def _check_newest(self, pending: PendingCommand) -> None:
         if self._context.stopping.is_set():
-            raise CommandRefusedError("stylecam is stopping")
+            raise CommandRefusedError(Message("stylecam is stopping"))
         if pending is not self._newest[pending.command.action]:
-            words = "size" if pending.command.action == "size" else "rate"
-            raise CommandRefusedError(f"another {words} was chosen after this one")
+            size, rate = (
+                Message("another size was chosen after this one"),
+                Message("another rate was chosen after this one"),
+            )
+            raise CommandRefusedError(size if pending.command.action == "size" else rate)
 
 
 def _even(size: Size) -> Size:

@@ -12,12 +12,14 @@ from typing import IO
 
 from stylecam.control.state import LiveState
 from stylecam.utils import file_lock
+from stylecam.utils.message import Message
 
-COVERS = {
-    "panic": ("it showed the panic picture", "still does", "panic", "x"),
-    "resting": ("the camera was off", "leaves it off", "rest", "o"),
-    "frozen": ("its picture was frozen", "shows a card, as no picture is kept on disk", "freeze", "f"),
+_RESTORED = {
+    "panic": Message("stylecam ended while it showed the panic picture, and still does"),
+    "resting": Message("stylecam ended while the camera was off, and leaves it off"),
+    "frozen": Message("stylecam ended while its picture was frozen, and shows a card, as no picture is kept on disk"),
 }
+COVERS = {"panic": ("panic", "x"), "resting": ("rest", "o"), "frozen": ("freeze", "f")}
 """For each switch of `LiveState` that hides the picture: what was, what is now, and the action and key that end it."""
 SLACK_BYTES = 64
 """The file is made a little longer than its content, so that a later one fits without room on the disk."""
@@ -69,12 +71,12 @@ class KeptCover:
 
     def notice(self, state: LiveState) -> str | None:
         """Return, in one line, which restored switch still hides the picture and how to end that; None if none does."""
-        for name, (before, now, action, key) in COVERS.items():
+        for name, (action, key) in COVERS.items():
             if name in self._restored and getattr(state, name):
-                return (
-                    f"stylecam ended while {before}, and {now}; "
-                    f"press {key}, or run `stylecam ctl {action} off`, to show yourself again"
-                )
+                return Message(
+                    "{restored}; press {key}, or run `stylecam ctl {action} off`, to show yourself again",
+                    restored=_RESTORED[name], key=key, action=action,
+                )  # fmt: skip
         return None
 
     def open(self) -> None:
@@ -115,7 +117,11 @@ class KeptCover:
             self._file.truncate()
         except OSError as error:
             reason = error.strerror or error
-            self.problem = f"panic, freeze and camera off would not survive a crash: {self._path}: {reason}"
+            self.problem = Message(
+                "panic, freeze and camera off would not survive a crash: {path}: {reason}",
+                path=self._path,
+                reason=reason,
+            )
         else:
             self.problem = None
 

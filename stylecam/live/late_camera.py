@@ -11,6 +11,7 @@ from stylecam.live.outputs import Outputs
 from stylecam.live.report import MissingCamera
 from stylecam.media import v4l2
 from stylecam.media.sinks.virtual_camera import VirtualCameraSink
+from stylecam.utils.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class LateCamera:
             return
         self.missing = None
         if self._outputs.add_late(sink, "virtual"):
-            logger.info("Zoom and others see the camera %r from now on", sink.label)
+            logger.info(Message("Zoom and others see the camera {label!r} from now on", label=sink.label))
 
 
 def _devices() -> list[str]:

@@ -17,6 +17,7 @@ from stylecam.live.settings import Settings
 from stylecam.live.startup import OpenParts
 from stylecam.live.stats import Stats, StatsFile
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -105,11 +106,11 @@ class MainLoop:
             logger.warning("%s", parts.pool.notices.popleft())
         troubles = parts.pipeline.troubles()
         if self.keyboard.trouble is not None:
-            troubles["hotkeys"] = self.keyboard.trouble
+            troubles[Message("hotkeys")] = self.keyboard.trouble
         if self.kept_cover.problem is not None:
-            troubles["the file that keeps panic, freeze and camera off"] = self.kept_cover.problem
+            troubles[Message("the file that keeps panic, freeze and camera off")] = self.kept_cover.problem
         if (notice := self.kept_cover.notice(self.control.state)) is not None:
-            troubles["the picture"] = notice
+            troubles[Message("the picture")] = notice
         if self.notifications.update(troubles):
             parts.send_state()
 

@@ -16,6 +16,7 @@ from stylecam.live.context import PipelineContext
 from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.media.sinks import pipewire
 from stylecam.media.sinks.base import Sink
+from stylecam.utils.message import Message
 from stylecam.utils.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -25,8 +26,8 @@ DEFAULT = ("virtual", "pipewire")
 DEVICES = ("virtual", "pipewire", "null")
 """The kinds of output that anybody who controls stylecam may add; files and addresses must be in the settings."""
 STAY = {
-    "web": "the page stays as long as stylecam runs; start with --no-server to do without",
-    "window": "close the window itself, which ends stylecam; or start without --output window",
+    "web": Message("the page stays as long as stylecam runs; start with --no-server to do without"),
+    "window": Message("close the window itself, which ends stylecam; or start without --output window"),
 }
 """The kinds of output that cannot be removed from a run, and what to do instead."""
 
@@ -169,7 +170,11 @@ class Outputs:
                 self._reopen(runner)
             elif runner.size != self._context.size:
                 self._kept.add(runner)
-                yield f"{output.sink.name} stays at {runner.size} while it is read, and gets the picture scaled"
+                yield Message(
+                    "{name} stays at {size} while it is read, and gets the picture scaled",
+                    name=output.sink.name,
+                    size=runner.size,
+                )
 
     def maintain(self) -> None:
         """Open anew what kept its size for a reader that has gone. The main thread calls it now and then."""
@@ -196,7 +201,7 @@ class Outputs:
         except StylecamError as error:
             logger.info("%s", error, extra={"is_detail": True})
         except Exception as error:  # a mistake of ours must not end the outputs
-            logger.error("the PipeWire camera could not be added: %s", error, exc_info=True)
+            logger.error(Message("the PipeWire camera could not be added: {error}", error=error), exc_info=True)
         finally:
             self._settled.set()
 
@@ -210,7 +215,7 @@ class Outputs:
         except StylecamError as error:
             logger.warning("%s", error)
         except Exception as error:  # a mistake of ours must not end the outputs
-            logger.error("the outputs could not be changed: %s", error, exc_info=True)
+            logger.error(Message("the outputs could not be changed: {error}", error=error), exc_info=True)
 
     def _find(self, text: str) -> _Output | None:
         return next((output for output in self._outputs if output.is_meant(text)), None)
@@ -228,7 +233,10 @@ class Outputs:
         sink = self._make(which)
         if sink.kind not in DEVICES:
             raise CommandRefusedError(
-                f"only your settings can name {sink.name}: add it to output in the configuration file, then reload"
+                Message(
+                    "only your settings can name {name}: add it to output in the configuration file, then reload",
+                    name=sink.name,
+                )
             )
         return which
 
@@ -236,12 +244,16 @@ class Outputs:
         text = self._value_of(which)
         sink = self._make(text)
         if sink.kind in STAY:
-            raise CommandRefusedError(f"{sink.name} can only be chosen at the start: stylecam --output {sink.kind}")
+            command = f"stylecam --output {sink.kind}"
+            raise CommandRefusedError(
+                Message("{name} can only be chosen at the start: {command}", name=sink.name, command=command)
+            )
         runner = SinkRunner(sink, self._context.size, self._context.fps)
         runner.open()
         if not self._take(_Output(_which(text, sink), runner)):
-            raise CommandRefusedError("stylecam is stopping")
-        logger.info("the picture also goes to %s", sink.name, extra={"is_detail": unasked and not self._said_later})
+            raise CommandRefusedError(Message("stylecam is stopping"))
+        news = Message("the picture also goes to {name}", name=sink.name)
+        logger.info(news, extra={"is_detail": unasked and not self._said_later})
 
     def _take(self, output: _Output) -> bool:
         if not self._publisher.add(output.runner):
@@ -259,7 +271,7 @@ class Outputs:
         self._context.viewers.remove(output.sink)
         removed = self._publisher.remove(output.runner)
         self._changed()
-        logger.info("the picture no longer goes to %s", output.sink.name)
+        logger.info(Message("the picture no longer goes to {name}", name=output.sink.name))
         if removed:
             output.runner.close()
 
@@ -274,7 +286,8 @@ class Outputs:
             try:
                 runner.open()
             except SinkUnavailableError as error:  # a reader came meanwhile, who holds it at the size before
-                logger.warning("%s stays at %s: %s", runner.sink.name, before[0], error)
+                kept = Message("{name} stays at {size}: {error}", name=runner.sink.name, size=before[0], error=error)
+                logger.warning(kept)
                 runner.size, runner.fps = before
                 runner.open()
         except SinkError as error:
@@ -286,10 +299,10 @@ class Outputs:
         """Yield what may be added: `which`, name, kind, and what is in the way."""
         kinds = {output.sink.kind for output in self._outputs}
         if "virtual" not in kinds:
-            yield "virtual", "virtual camera", "virtual", None
+            yield "virtual", Message("virtual camera"), "virtual", None
         if "pipewire" not in kinds and sys.platform == "linux":
             problem = None if pipewire.is_available() else pipewire.install_hint()
-            yield "pipewire", "PipeWire camera", "pipewire", problem
+            yield "pipewire", Message("PipeWire camera"), "pipewire", problem
         for which, text in self._named.items():
             if self._find(which) is None:
                 kind = self._make(text).kind

@@ -21,6 +21,7 @@ from stylecam.media.sources.base import Source
 from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.latest import Latest
+from stylecam.utils.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,12 @@ class Pipeline:
         if self._publishing.ident is not None:
             self._publishing.join(FINISH_S)
             if self._publishing.is_alive():
-                logger.warning("not every output could be closed within %g s; one of them does not answer", FINISH_S)
+                logger.warning(
+                    Message(
+                        "not every output could be closed within {seconds:g} s; one of them does not answer",
+                        seconds=FINISH_S,
+                    )
+                )
         if self._styling.is_alive():
             atexit.register(self._styling.join, FINISH_S)
         if self._crash is not None:
@@ -192,13 +198,13 @@ class Pipeline:
     def troubles(self) -> dict[str, str]:
         """Return what does not work at this moment, by the name of the sink, `the painting` or `the camera`."""
         trouble = self._stylizer.result.trouble
-        troubles = {} if trouble is None else {"the painting": trouble}
+        troubles: dict[str, str] = {} if trouble is None else {Message("the painting"): trouble}
         troubles |= {runner.sink.name: runner.trouble for runner in self.publisher.sink_runners if runner.trouble}
         if self.capture.trouble:
-            troubles["the camera"] = self.capture.trouble
+            troubles[Message("the camera")] = self.capture.trouble
         microphone = self._context.microphone
         if microphone is not None and microphone.trouble:
-            troubles["the microphone"] = microphone.trouble
+            troubles[Message("the microphone")] = microphone.trouble
         return troubles
 
     def _held_frame(self, state: LiveState) -> Frame | None:

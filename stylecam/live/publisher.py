@@ -25,6 +25,7 @@ from stylecam.media.sinks.base import Sink
 from stylecam.media.transforms import fit
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.latest import Latest
+from stylecam.utils.message import Message
 from stylecam.utils.metrics import StageTimes
 
 logger = logging.getLogger(__name__)
@@ -337,7 +338,9 @@ class Publisher:
             try:
                 runner.close()
             except Exception as error:  # noqa: BLE001 - counted, and raised when the other sinks are closed too
-                self._context.stats.count_fault("sink", f"{runner.sink.name} could not be closed: {error}")
+                self._context.stats.count_fault(
+                    "sink", Message("{name} could not be closed: {error}", name=runner.sink.name, error=error)
+                )
                 failures.append(error)
         for failure in failures[1:]:
             logger.warning("%s", failure)

@@ -19,6 +19,7 @@ from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.media.frame import Frame
 from stylecam.media.sinks.recorder import RecorderSink
 from stylecam.utils.files import create_unique_file, write_bytes
+from stylecam.utils.message import Message
 from stylecam.utils.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,10 @@ class MediaSaver:
         for pending in list(self._unfinished):
             action = pending.command.action
             folder = self._pictures if action == "snapshot" else self._videos
-            message = f"{action} was not finished within {SAVE_TIMEOUT_S:g} s: the disk of {folder} does not answer"
+            message = Message(
+                "{action} was not finished within {seconds:g} s: the disk of {folder} does not answer",
+                action=action, seconds=SAVE_TIMEOUT_S, folder=folder,
+            )  # fmt: skip
             logger.warning("%s", message)
             pending.refuse(CommandRefusedError(message))
 
@@ -125,7 +129,10 @@ class MediaSaver:
             where = f"{error.filename}: " if error.filename else ""
             pending.refuse(CommandRefusedError(f"{where}{error.strerror or error}"))
         except Exception as error:  # a mistake of ours must not end the call
-            message = f"{pending.command.action} failed with an unexpected {type(error).__name__}: {error}"
+            message = Message(
+                "{action} failed with an unexpected {kind}: {error}",
+                action=pending.command.action, kind=type(error).__name__, error=error,
+            )  # fmt: skip
             self._context.stats.count_fault("command", message)
             logger.error("%s", message, exc_info=True)
             pending.refuse(error)
@@ -141,15 +148,19 @@ class MediaSaver:
         if result is None:
             return
         if command.action == "snapshot":
-            logger.info("snapshot saved: %s", result["file"], extra={"only_on_terminal": True})
+            logger.info(Message("snapshot saved: {file}", file=result["file"]), extra={"only_on_terminal": True})
         elif self._runner is not None:  # that a recording is saved is reported by itself, as it may end with the run
-            silent = ", without sound (--audio adds it)" if self._context.microphone is None else ""
-            logger.info("recording to: %s%s", result["file"], silent, extra={"only_on_terminal": True})
+            file = result["file"]
+            begun = Message("recording to: {file}", file=file)
+            if self._context.microphone is None:
+                begun = Message("recording to: {file}, without sound (--audio adds it)", file=file)
+            logger.info(begun, extra={"only_on_terminal": True})
 
     def _save_snapshot(self, pending: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:
             off = self._control.state.resting
-            raise CommandRefusedError("the camera is off; switch it on first" if off else "there is no picture yet")
+            covered = Message("the camera is off; switch it on first")
+            raise CommandRefusedError(covered if off else Message("there is no picture yet"))
         data = cv2.imencode(".png", shown.image)[1].tobytes()
         path = _new_file(self._pictures, pending, ".png")
         try:
@@ -175,7 +186,7 @@ class MediaSaver:
             return self._end_recording(runner)
         path = _recorder(runner).path
         if "name" in pending.command.arguments:
-            raise CommandRefusedError(f"already recording to {path}; end that first")
+            raise CommandRefusedError(Message("already recording to {path}; end that first", path=path))
         return {"file": str(path)}
 
     def _begin_recording(self, pending: PendingCommand) -> dict[str, str]:
@@ -188,7 +199,7 @@ class MediaSaver:
             raise CommandRefusedError(str(error)) from error
         if not self._publisher.add(runner):
             recorder.discard()
-            raise CommandRefusedError("stylecam is stopping")
+            raise CommandRefusedError(Message("stylecam is stopping"))
         self._context.viewers.add(runner.sink)
         self._runner = runner
         self._changed()
@@ -201,7 +212,7 @@ class MediaSaver:
         except SinkError as error:
             raise CommandRefusedError(str(error)) from error
         if not recorder.finished:
-            raise CommandRefusedError(recorder.failure or "no frame was recorded, so there is no file")
+            raise CommandRefusedError(recorder.failure or Message("no frame was recorded, so there is no file"))
         return {"file": str(recorder.path)}
 
     def _let_go(self, runner: SinkRunner) -> None:
@@ -220,7 +231,7 @@ class MediaSaver:
         try:
             self._let_go(runner)
         except Exception as error:  # counted and logged; it must not end the call
-            message = f"{runner.sink.name} could not be closed: {error}"
+            message = Message("{name} could not be closed: {error}", name=runner.sink.name, error=error)
             self._context.stats.count_fault("sink", message)
             logger.error("%s", message, exc_info=not isinstance(error, StylecamError))
 

@@ -17,6 +17,7 @@ from stylecam.live.settings import Settings
 from stylecam.media.frame import Image, Size
 from stylecam.media.overlays import panic_cover, panic_cover_from_file
 from stylecam.models.catalog import Catalog
+from stylecam.utils.message import Message, joined
 from stylecam.utils.options import Option, options_of
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,10 @@ class Changes:
 
     def __str__(self) -> str:
         """Return the line that the user reads."""
-        parts = [f"new from now on: {', '.join(self.at_once)}"] if self.at_once else []
-        parts += [f"new at the next start: {', '.join(self.later)}"] if self.later else []
-        return f"the configuration is read again; {'; '.join(parts) or 'nothing in it has changed'}"
+        parts = [Message("new from now on: {names}", names=", ".join(self.at_once))] if self.at_once else []
+        parts += [Message("new at the next start: {names}", names=", ".join(self.later))] if self.later else []
+        news = joined(parts, "; ") if parts else Message("nothing in it has changed")
+        return Message("the configuration is read again; {news}", news=news)
 
 
 def changes(before: Settings, after: Settings) -> Changes:

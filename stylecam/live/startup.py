@@ -51,6 +51,7 @@ from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 from stylecam.utils.optional import require
 
 logger = logging.getLogger(__name__)
@@ -192,8 +193,13 @@ def choose_source(settings: Settings, clock: Clock) -> Source:
     except CameraNotFoundError as error:
         if settings.camera is not None or not settings.demo:
             raise
-        advice = "Plug a camera in and choose it on the page, or start with --camera"
-        logger.warning("%s; showing the built-in demo. %s", error, advice)
+        logger.warning(
+            Message(
+                "{error}; showing the built-in demo. Plug a camera in and choose it on the page, or start with "
+                "--camera",
+                error=error,
+            )
+        )
         return DemoSource(clock)
 
 
@@ -211,7 +217,9 @@ def open_sinks(
     """
     for sink in sinks:
         if isinstance(sink, RecorderSink) and settings.camera and _is_same_file(sink.path, settings.camera):
-            raise UsageError(f"--output file:{sink.path} is the video being read; choose another name")
+            raise UsageError(
+                Message("--output file:{path} is the video being read; choose another name", path=sink.path)
+            )
         devices.open_sink(sink)
     if sinks:
         return None
@@ -220,7 +228,8 @@ def open_sinks(
     except SinkUnavailableError as error:
         if page is None:
             raise
-        logger.warning("%s. Until then the picture is on a web page.", error, extra={"is_detail": True})
+        news = Message("{error}. Until then the picture is on a web page.", error=error)
+        logger.warning(news, extra={"is_detail": True})
         devices.open_sink(page)
         return MissingCamera.of(error)
     return None
@@ -259,7 +268,7 @@ def find_page_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | Non
         _server_address(settings, sink)
         return sink
     if requested is not None:
-        raise UsageError("--output web and --no-server cannot be together; leave one of them out")
+        raise UsageError(Message("--output web and --no-server cannot be together; leave one of them out"))
     return None
 
 
@@ -310,16 +319,18 @@ def start_server(
     except ServerUnavailableError as error:
         if required or server.address.port is not None:
             raise
-        logger.warning("there is no page: %s", error)
+        logger.warning(Message("there is no page: {error}", error=error))
         return None
     sink.name = f"web {server.url}"
     if not server.address.private:
         host = seen_from_outside(server.host) or "THIS-COMPUTER"
         logger.warning(
-            "the page can be reached from other computers and phones: %s?token=%s "
-            "(unencrypted: whoever sees this link on the network can watch and control; without --listen nobody can)",
-            url(host, server.port),
-            server.token,
+            Message(
+                "the page can be reached from other computers and phones: {link} "
+                "(unencrypted: whoever sees this link on the network can watch and control; without --listen nobody "
+                "can)",
+                link=f"{url(host, server.port)}?token={server.token}",
+            ),
             extra={"is_link": True},
         )
     return server
@@ -331,7 +342,13 @@ def _server_address(settings: Settings, sink: MjpegSink) -> Address:
     if sink.port is None:
         return address
     if address.port not in (None, sink.port):
-        raise UsageError(f"--output web:{sink.port} and --listen {settings.listen} name two ports; there is one page")
+        raise UsageError(
+            Message(
+                "--output web:{port} and --listen {address} name two ports; there is one page",
+                port=sink.port,
+                address=settings.listen,
+            )
+        )
     return replace(address, port=sink.port)
 
 

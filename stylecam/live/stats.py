@@ -11,6 +11,7 @@ from typing import Any
 
 from stylecam.live.report import FaultCounts, FrameStats, LatencyPercentiles, Percentiles, PublishGaps, RecentStats
 from stylecam.utils.files import write_json
+from stylecam.utils.message import Message
 from stylecam.utils.metrics import Histogram, SlidingWindow
 
 logger = logging.getLogger(__name__)
@@ -159,5 +160,8 @@ class StatsFile:
             self._failing = False
         except OSError as error:
             if not self._failing:
-                logger.warning("--stats %s cannot be written any more: %s", self._path, error.strerror or error)
+                reason = error.strerror or error
+                logger.warning(
+                    Message("--stats {path} cannot be written any more: {reason}", path=self._path, reason=reason)
+                )
             self._failing = True

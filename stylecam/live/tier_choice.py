@@ -16,6 +16,7 @@ from stylecam.models.model import Model
 from stylecam.models.tier import AUTO, LEAN, RICH
 from stylecam.stylize.governor import HEADROOM
 from stylecam.stylize.look import Look
+from stylecam.utils.message import Message
 
 LEAST_SIZE = Size(640, 360)
 """The rich network must hold the rate at this size, or at the output's if that is smaller."""
@@ -61,11 +62,19 @@ def choose_tier(settings: Settings, catalog: Catalog, look: Look, speed: Speed) 
     try:
         milliseconds = speed(rich) * size.width * size.height / 1e6
     except EngineError as error:
-        return TierChoice(LEAN, f"lean, because {rich.path.stem} cannot be run: {error}")
-    takes = f"{milliseconds:.1f} of {budget_ms:.1f} ms at {size.width}×{size.height}"
+        return TierChoice(
+            LEAN, Message("lean, because {name} cannot be run: {error}", name=rich.path.stem, error=error)
+        )
+    takes = Message(
+        "{ms:.1f} of {budget_ms:.1f} ms at {width}×{height}",
+        ms=milliseconds,
+        budget_ms=budget_ms,
+        width=size.width,
+        height=size.height,
+    )
     if milliseconds <= budget_ms:
-        return TierChoice(RICH, f"rich, which takes {takes}")
-    return TierChoice(LEAN, f"lean, because rich would take {takes}")
+        return TierChoice(RICH, Message("rich, which takes {takes}", takes=takes))
+    return TierChoice(LEAN, Message("lean, because rich would take {takes}", takes=takes))
 
 
 def _rich_network(catalog: Catalog, look: Look) -> Model | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from stylecam.control.state import LiveState
 from stylecam.media.sinks.base import Sink
+from stylecam.utils.message import Message
 
 UPDATE_INTERVAL_S = 0.1
 """Time between two queries of the sinks."""
@@ -61,7 +62,7 @@ class Viewers:
         """What would switch the camera on, for people; None while it is on."""
         if self.watching:
             return None
-        return "camera switched off by hand" if self._state().resting else "waiting for a viewer"
+        return Message("camera switched off by hand") if self._state().resting else Message("waiting for a viewer")
 
     @property
     def names(self) -> tuple[str, ...]:

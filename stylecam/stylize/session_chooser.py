@@ -14,6 +14,7 @@ from stylecam.stylize.look import Look
 from stylecam.stylize.network_failures import MAX_FAILURES, NetworkFailures
 from stylecam.stylize.rung_memory import RungMemory
 from stylecam.stylize.session_pool import SessionPool, WarmSession
+from stylecam.utils.message import Message
 
 PREFETCHED_NETWORKS = 4
 """The number of other networks for which a session is kept warm, so that a switch to them does not wait."""
@@ -125,7 +126,14 @@ class SessionChooser:
         if other is None or other.rung == rung or (model.key, other.rung) in self._unusable:
             self._active.pop(model.key, None)
             self._failures.give_up(model.key, reason, now)
-            self._report("engine", f"{model.path.name} has failed {MAX_FAILURES} times; it is tried again later")
+            self._report(
+                "engine",
+                Message(
+                    "{name} has failed {count} times; it is tried again later",
+                    name=model.path.name,
+                    count=MAX_FAILURES,
+                ),
+            )
             return
         if other.rung < rung:
             self.governor(model, look).exclude(rung)
@@ -138,8 +146,13 @@ class SessionChooser:
         if reason is None:
             return None
         if painted and self._painting is not None:
-            return f"{requested.label} cannot be painted ({reason}); {self._painting.label} goes on"
-        return f"the painting has stopped: {reason}"
+            return Message(
+                "{label} cannot be painted ({reason}); {other} goes on",
+                label=requested.label,
+                reason=reason,
+                other=self._painting.label,
+            )
+        return Message("the painting has stopped: {reason}", reason=reason)
 
     def governor(self, model: Model, look: Look) -> Governor:
         """Return what chooses the rung of `model` for the scale and the brush of `look`."""

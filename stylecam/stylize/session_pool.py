@@ -16,6 +16,7 @@ from stylecam.errors import EngineError, EngineRunError
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
 from stylecam.utils import malloc
+from stylecam.utils.message import Message
 from stylecam.utils.optional import error_summary
 from stylecam.utils.resources import lower_thread_priority
 
@@ -199,7 +200,7 @@ class SessionPool:
                 failure = failure or _as_engine_error(error, model)
                 continue
             if failure is not None:
-                self.notices.append(f"{failure}; {engine.version} paints it")
+                self.notices.append(Message("{failure}; {version} paints it", failure=failure, version=engine.version))
             return warm
         assert failure is not None
         raise failure

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stylecam.errors import ProbeError
 from stylecam.system.probe import HostProbe
+from stylecam.utils.message import Message
 
 _FAMILIES = {
     "debian": ("debian", "ubuntu", "linuxmint", "pop", "raspbian"),
@@ -63,9 +64,9 @@ def detect_container(host: HostProbe) -> str | None:
     if host.node("/.flatpak-info") is not None:
         return "Flatpak"
     if any(host.node(mark) is not None for mark in ("/.dockerenv", "/run/.containerenv")):
-        return "container"
+        return Message("container")
     try:
         manager = host.read_text("/run/systemd/container") or host.read_text("/run/host/container-manager")
     except ProbeError:
         manager = None
-    return "container" if manager or "container" in host.environment else None
+    return Message("container") if manager or "container" in host.environment else None

@@ -22,6 +22,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 from stylecam.errors import ProbeError
+from stylecam.utils.message import Message
 
 MAX_READ_BYTES = 4 * 2**20
 """Bytes read of a file at most. The longest file asked for, `modules.dep`, has some hundred thousand."""
@@ -94,7 +95,7 @@ class HostProbe:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise ProbeError(f"{path} is not a regular file")
+                    raise ProbeError(Message("{path} is not a regular file", path=path))
                 return file.read(MAX_READ_BYTES).decode("utf-8", "replace")
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -141,7 +142,7 @@ class HostProbe:
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeDecodeError) as error:
-            raise ProbeError(f"os-release cannot be read: {error}") from error
+            raise ProbeError(Message("os-release cannot be read: {error}", error=error)) from error
 
     def find_program(self, name: str) -> str | None:
         """Return the path of a program, or None if it is not installed."""
@@ -156,7 +157,7 @@ class HostProbe:
         try:
             return run_program(command, self.environment, COMMAND_TIMEOUT_S)
         except FileNotFoundError as error:
-            raise ProbeError(f"{command[0]} is not installed") from error
+            raise ProbeError(Message("{command} is not installed", command=command[0])) from error
 
     def free_bytes(self, folder: str) -> int:
         """Return the bytes free on the disk of `folder`; if it does not exist, of its nearest existing parent.
@@ -199,7 +200,9 @@ def run_program(command: Sequence[str], environment: Mapping[str, str], timeout_
         except ProbeError:
             raise
         except OSError as error:
-            raise ProbeError(f"{command[0]} cannot be run: {error.strerror or error}") from error
+            raise ProbeError(
+                Message("{command} cannot be run: {reason}", command=command[0], reason=error.strerror or error)
+            ) from error
         texts = []
         for stream in (out, err):
             stream.seek(0)
@@ -215,7 +218,9 @@ def _wait(process: subprocess.Popen[bytes], name: str, timeout_s: float) -> int:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-        raise ProbeError(f"{name} did not answer within {timeout_s:g} s") from None
+        raise ProbeError(
+            Message("{name} did not answer within {timeout_s:g} s", name=name, timeout_s=timeout_s)
+        ) from None
 
 
 def _search_path(environment: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stylecam.errors import UsageError
+from stylecam.utils.message import Message
 
 
 def user_path(text: str) -> Path:
@@ -26,7 +27,7 @@ def user_path(text: str) -> Path:
         path = Path(text).expanduser()
         path.exists()  # raises for names longer than the system allows, and for NUL bytes
     except (RuntimeError, OSError, ValueError) as error:
-        raise UsageError(f"{text[:60]!r} is not a valid path: {error}") from error
+        raise UsageError(Message("{text!r} is not a valid path: {error}", text=text[:60], error=error)) from error
     return path
 
 
@@ -37,7 +38,9 @@ def check_file_name(text: str) -> str:
         UsageError: it holds something other than letters, digits, spaces, - and _, or is too long.
     """
     if not text.strip() or len(text) > 80 or not all(c.isalnum() or c in " -_" for c in text):
-        raise UsageError(f"{text[:60]!r} cannot be a file's name: use up to 80 letters, digits, spaces, - and _")
+        raise UsageError(
+            Message("{text!r} cannot be a file's name: use up to 80 letters, digits, spaces, - and _", text=text[:60])
+        )
     return text.strip()
 
 
@@ -115,12 +118,16 @@ def check_writable(path: Path) -> None:
         UsageError: it is a folder, or its folder is missing or cannot be written.
     """
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file")
+        raise UsageError(Message("{path} is a folder; name a file", path=path))
     try:
         trial = _hidden_neighbor(resolve_target(path))
         trial.open("xb").close()
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+        raise UsageError(
+            Message(
+                "{path} cannot be written: {reason}; choose another place", path=path, reason=error.strerror or error
+            )
+        ) from error
     trial.unlink()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 class Message(str):
@@ -33,6 +33,12 @@ class Message(str):
     def __str__(self) -> str:
         """Return itself, so that a text made by `str(error)` can be translated."""
         return self
+
+
+def joined(texts: Iterable[str], separator: str = ", ") -> Message:
+    """Return one text of several, each of which can still be translated."""
+    values = {f"text{number}": text for number, text in enumerate(texts, 1)}
+    return Message(separator.join(f"{{{name}}}" for name in values), **values)
 
 
 def message_of(record: logging.LogRecord) -> str:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from stylecam.errors import StylecamError
+from stylecam.utils.message import Message
 
 _TITLES = {
     "av": "PyAV",
@@ -46,7 +47,14 @@ def require(*modules: str, purpose: str, extra: str, error: type[StylecamError])
     """
     missing = [_TITLES.get(module, module) for module in modules if not is_installed(module)]
     if missing:
-        raise error(f"{purpose} needs {' and '.join(missing)}, not installed here; run: {install_command(extra)}")
+        raise error(
+            Message(
+                "{purpose} needs {missing}, not installed here; run: {command}",
+                purpose=purpose,
+                missing=" and ".join(missing),
+                command=install_command(extra),
+            )
+        )
 
 
 def load(module: str, *, purpose: str, extra: str, error: type[StylecamError]) -> Any:
@@ -62,8 +70,12 @@ def load(module: str, *, purpose: str, extra: str, error: type[StylecamError]) -
     except (ImportError, OSError, AttributeError) as failure:  # built for another processor, NumPy or Python
         reason = " ".join(str(failure).split())[:200]
         raise error(
-            f"{_TITLES.get(module, module)} is installed and cannot be loaded ({reason}); run: "
-            f"{install_command(extra)} --force-reinstall"
+            Message(
+                "{name} is installed and cannot be loaded ({reason}); run: {command} --force-reinstall",
+                name=_TITLES.get(module, module),
+                reason=reason,
+                command=install_command(extra),
+            )
         ) from failure
 
 

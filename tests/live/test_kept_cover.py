@@ -177,7 +177,7 @@ def test_the_notice_lasts_until_the_user_ends_the_cover(tmp_path: Path) -> None:
 def test_every_notice_names_a_command_that_exists() -> None:
     from stylecam.control.actions import ACTIONS
 
-    for _, _, action, key in COVERS.values():
+    for action, key in COVERS.values():
         assert ACTIONS[action].key == key
 
 

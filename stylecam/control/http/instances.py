@@ -19,6 +19,7 @@ from stylecam.control.http.address import url
 from stylecam.errors import AlreadyRunningError
 from stylecam.utils import file_lock, runtime_folder
 from stylecam.utils.files import atomic_file
+from stylecam.utils.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,13 @@ def check_outputs_free(requested: Sequence[str]) -> None:
         shared = _places(requested) & _places(other.wanted)
         if shared or _devices(requested) & set(other.outputs):
             raise AlreadyRunningError(
-                f"stylecam is running already (process {other.pid}) and publishes to {', '.join(other.outputs)}; steer "
-                "it with `stylecam ctl` (stylecam ctl next, stylecam ctl --help), end it with `stylecam ctl quit`, or "
-                "give this one another --output"
+                Message(
+                    "stylecam is running already (process {pid}) and publishes to {outputs}; steer it with `stylecam "
+                    "ctl` (stylecam ctl next, stylecam ctl --help), end it with `stylecam ctl quit`, or give this "
+                    "one another --output",
+                    pid=other.pid,
+                    outputs=", ".join(other.outputs),
+                )
             )
 
 

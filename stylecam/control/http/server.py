@@ -36,6 +36,7 @@ from stylecam.control.http.whep import WhepRoutes
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
 from stylecam.stylize.look import Content
+from stylecam.utils.message import Message
 
 DEFAULT_PORT = 8765
 PORTS_TRIED = 20
@@ -119,7 +120,9 @@ class Server:
         self._thread.start()
         if not ready.wait(START_S):
             self._ask_to_stop()
-            raise ServerUnavailableError(f"the server did not start on port {self.port}; try --no-server")
+            raise ServerUnavailableError(
+                Message("the server did not start on port {port}; try --no-server", port=self.port)
+            )
         if failure:
             self._thread.join(STOP_S)
             raise ServerUnavailableError(self._reason(failure[0]))
@@ -245,7 +248,8 @@ class Server:
         try:
             listening = local_socket.listen(self.socket_path)
         except OSError as error:
-            _LOG.info("%s cannot be made: %s", self.socket_path, error.strerror or error)
+            reason = error.strerror or error
+            _LOG.info(Message("{path} cannot be made: {reason}", path=self.socket_path, reason=reason))
             self.socket_path = None
             return []
         return [await asyncio.get_running_loop().create_unix_server(limit, sock=listening)]
@@ -253,21 +257,39 @@ class Server:
     def _reason(self, error: Exception) -> str:
         host = self.address.host
         if not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
-            reason = getattr(error, "strerror", None) or "it is not an address of this computer"
-            return f"{host[:60]}, port {self.port}, cannot be listened to: {reason}; try --listen 127.0.0.1"
+            reason = getattr(error, "strerror", None) or Message("it is not an address of this computer")
+            return Message(
+                "{host}, port {port}, cannot be listened to: {reason}; try --listen 127.0.0.1",
+                host=host[:60],
+                port=self.port,
+                reason=reason,
+            )
         if self.address.port is None:
             last = DEFAULT_PORT + PORTS_TRIED - 1
-            return f"ports {DEFAULT_PORT} to {last} are all in use; choose another with --listen {host}:{last + 1}"
+            return Message(
+                "ports {first} to {last} are all in use; choose another with --listen {host}:{next}",
+                first=DEFAULT_PORT,
+                last=last,
+                host=host,
+                next=last + 1,
+            )
         other = self.port % 65535 + 1
         ours = next((found for found in running_instances() if found.port == self.port), None)
         if ours is not None:
-            return (
-                f"port {self.port} is that of a stylecam that runs already (process {ours.pid}); `stylecam ctl quit` "
-                f"ends it, or choose another with --listen {host}:{other} or --output web:{other}"
+            return Message(
+                "port {port} is that of a stylecam that runs already (process {pid}); `stylecam ctl quit` ends it, "
+                "or choose another with --listen {host}:{other} or --output web:{other}",
+                port=self.port,
+                pid=ours.pid,
+                host=host,
+                other=other,
             )
-        return (
-            f"port {self.port} is in use by another program; "
-            f"choose another with --listen {host}:{other} or --output web:{other}"
+        return Message(
+            "port {port} is in use by another program; choose another with --listen {host}:{other} or --output "
+            "web:{other}",
+            port=self.port,
+            host=host,
+            other=other,
         )
 
 

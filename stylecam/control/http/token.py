@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stylecam.errors import TokenFileError, UsageError
 from stylecam.utils.files import write_private
+from stylecam.utils.message import Message
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}")
 _REMEDY = "make a new one with: stylecam token --new"
@@ -49,11 +50,18 @@ def kept_token(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return renew_token(path)
     except OSError as error:
-        raise TokenFileError(f"the token in {path} cannot be read: {error.strerror or error}; {_REMEDY}") from error
+        raise TokenFileError(
+            Message(
+                "the token in {path} cannot be read: {reason}; {remedy}",
+                path=path,
+                reason=error.strerror or error,
+                remedy=_REMEDY,
+            )
+        ) from error
     try:
         return check_token(text)
     except UsageError as error:
-        raise TokenFileError(f"{path} holds no token; {_REMEDY}") from error
+        raise TokenFileError(Message("{path} holds no token; {remedy}", path=path, remedy=_REMEDY)) from error
 
 
 def renew_token(path: Path) -> str:
@@ -87,10 +95,14 @@ def _opened(path: Path) -> Iterator[int]:
 
 def _check_owner(path: Path, facts: os.stat_result) -> None:
     if not stat.S_ISREG(facts.st_mode):
-        raise TokenFileError(f"{path} is not a regular file; {_REMEDY}")
+        raise TokenFileError(Message("{path} is not a regular file; {remedy}", path=path, remedy=_REMEDY))
     if sys.platform == "win32":  # it lies in the user's own folder
         return
     if facts.st_uid != os.getuid():
-        raise TokenFileError(f"{path} belongs to another user and is not used; delete it, or use --token")
+        raise TokenFileError(
+            Message("{path} belongs to another user and is not used; delete it, or use --token", path=path)
+        )
     if facts.st_mode & _READABLE_BY_OTHERS:
-        raise TokenFileError(f"{path} can be read by other users and is not used; {_REMEDY}")
+        raise TokenFileError(
+            Message("{path} can be read by other users and is not used; {remedy}", path=path, remedy=_REMEDY)
+        )

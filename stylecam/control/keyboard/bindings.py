@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stylecam.control.actions import ACTIONS, Command
 from stylecam.errors import UsageError
+from stylecam.utils.message import Message, joined
 
 MODIFIERS = ("ctrl", "alt", "shift", "cmd")
 _ALIASES = {
@@ -118,13 +119,15 @@ def keys_table(bindings: Bindings) -> str:
     everywhere = {str(command): str(combination) for combination, command in bindings.items()}
     plain = {action.name: action.key for action in ACTIONS.values() if action.key}
     styles = [name for name in everywhere if name in {f"select:{number}" for number in range(1, 10)}]
-    rows = [(plain.get(name, ""), everywhere.pop(name, ""), ACTIONS[name].help) for name in plain]
+    rows: list[tuple[str, str, str]] = [
+        (plain.get(name, ""), everywhere.pop(name, ""), Message(ACTIONS[name].help)) for name in plain
+    ]
     numbers = [everywhere.pop(name) for name in styles]
-    rows.append(("1-9", " to ".join(dict.fromkeys([*numbers[:1], *numbers[-1:]])), "a style by its number"))
+    rows.append(("1-9", " – ".join(dict.fromkeys([*numbers[:1], *numbers[-1:]])), Message("a style by its number")))
     rows += [("", keys, name) for name, keys in everywhere.items()]
-    rows.append(("? h", "", "these keys"))
+    rows.append(("? h", "", Message("these keys")))
     width = max(len(keys) for _, keys, _ in rows)
-    return "\n".join(f"{key:>5}  {keys:<{width}}  {text}" for key, keys, text in rows)
+    return joined((joined((f"{key:>5}", f"{keys:<{width}}", text), "  ") for key, keys, text in rows), "\n")
 
 
 class KeyMatcher:

@@ -16,13 +16,14 @@ from stylecam.control.keyboard.portal import PortalHotkeys
 from stylecam.control.keyboard.terminal import TerminalKeys
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 logger = logging.getLogger(__name__)
 
 START_S = 2.0
 """How long to wait until the listener's thread listens."""
 
-_SHORTCUT = (
+_SHORTCUT = Message(
     "let a keyboard shortcut of your desktop run `stylecam ctl next` instead (`stylecam doctor` says how); "
     "keys in this terminal work"
 )
@@ -87,15 +88,20 @@ class GlobalHotkeys:
         while not getattr(listener, "_ready", True):
             if not listener.is_alive() or self._clock.now() > deadline:
                 # `listener.stop()` would also wait for the thread to be ready. The thread is a daemon.
-                raise RuntimeError("the keyboard cannot be listened to (an X server without the RECORD extension?)")
+                raise RuntimeError(
+                    Message("the keyboard cannot be listened to (an X server without the RECORD extension?)")
+                )
             self._clock.wait_until(self._clock.now() + 0.02)
 
     def warning(self) -> str | None:
         """Return what will not work although listening has started, or None."""
         if on_wayland():
-            return f"on Wayland, global hotkeys work only while an X11 window has the keyboard; {_SHORTCUT}"
+            return Message(
+                "on Wayland, global hotkeys work only while an X11 window has the keyboard; {shortcut}",
+                shortcut=_SHORTCUT,
+            )
         if sys.platform == "darwin" and not getattr(self._listener, "IS_TRUSTED", True):
-            return (
+            return Message(
                 "macOS withholds the keyboard: allow your terminal under System Settings > Privacy & Security > "
                 "Input Monitoring and Accessibility, then start again"
             )
@@ -146,14 +152,21 @@ def key_name(key: Any) -> str:
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if on_wayland() and not os.environ.get("DISPLAY"):
-        return f"on Wayland, programs may not listen to the keyboard; {_SHORTCUT}"
+        return Message("on Wayland, programs may not listen to the keyboard; {shortcut}", shortcut=_SHORTCUT)
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        return "there is no X display (DISPLAY is not set); keys in this terminal work"
+        return Message("there is no X display (DISPLAY is not set); keys in this terminal work")
     if isinstance(error, ModuleNotFoundError):
         # On Linux its dependency evdev would need a compiler, and X11 does not need it.
         words = "pip install --no-deps pynput" if sys.platform == "linux" else "pip install pynput"
-        return f"{error.name} is not installed; run: {words}; keys in this terminal work"
-    return f"{text[:160] or type(error).__name__}; keys in this terminal work"
+        return Message(
+            "{name} is not installed; run: {command}; keys in this terminal work", name=error.name, command=words
+        )
+    return Message("{text}; keys in this terminal work", text=text[:160] or type(error).__name__)
+
+
+def _with_reason(warning: str, refused: Exception | None) -> str:
+    """Return `warning` with why the desktop's portal does not help, if it was asked."""
+    return warning if refused is None else Message("{warning} ({reason})", warning=warning, reason=refused)
 
 
 def on_wayland() -> bool:
@@ -215,13 +228,13 @@ class Keyboard:
             self.reads_terminal = self._terminal.start()
         if not self._hotkeys_enabled or not self._bindings:
             return
-        reason = ""
+        refused: HotkeysUnavailableError | None = None
         if on_wayland():
             portal = PortalHotkeys(self._bindings, self._submit, self._clock, self.names.update)
             try:
                 portal.start()
             except HotkeysUnavailableError as error:
-                reason = f" ({error})"
+                refused = error
             else:
                 self._global = portal
                 return
@@ -229,11 +242,12 @@ class Keyboard:
         try:
             listener.start()
         except HotkeysUnavailableError as error:
-            logger.warning("global hotkeys are off: %s%s", error, reason, extra={"is_detail": True})
+            off = Message("global hotkeys are off: {error}", error=error)
+            logger.warning(_with_reason(off, refused), extra={"is_detail": True})
             return
         self._global = listener
         if (warning := listener.warning()) is not None:
-            logger.warning("%s%s", warning, reason, extra={"is_detail": True})
+            logger.warning(_with_reason(warning, refused), extra={"is_detail": True})
 
     def show_keys(self) -> None:
         """Log what each key does; any thread may call it."""

@@ -21,6 +21,7 @@ from stylecam.control.keyboard.portal_session import (
 )
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -116,10 +117,10 @@ class PortalHotkeys:
             except HotkeysUnavailableError as error:
                 again = session is None or isinstance(error, SessionEndedError)
                 if again:
-                    self.trouble = f"global hotkeys are off: {error}"
+                    self.trouble = Message("global hotkeys are off: {error}", error=error)
                 else:  # nobody is asked twice
                     self.trouble = None
-                    logger.warning("global hotkeys are off: %s", error)
+                    logger.warning(Message("global hotkeys are off: {error}", error=error))
             finally:
                 self.alive = False
                 if session is not None:
@@ -143,12 +144,13 @@ class PortalHotkeys:
             for combination, command in self._bindings.items()
         )
         self.alive, self.trouble = True, None
-        logger.info("the desktop has bound the global hotkeys", extra={"is_detail": True})
+        logger.info(Message("the desktop has bound the global hotkeys"), extra={"is_detail": True})
         if keys and not any(keys.values()):
-            logger.warning(
-                "the desktop says no keys for the hotkeys; choose them in its settings (Hyprland: bind = CTRL ALT, N, "
-                "global, %s:next)", APP_ID, extra={"is_detail": True},
-            )  # fmt: skip
+            unknown = Message(
+                "the desktop says no keys for the hotkeys; choose them in its settings (Hyprland: {line})",
+                line=f"bind = CTRL ALT, N, global, {APP_ID}:next",
+            )
+            logger.warning(unknown, extra={"is_detail": True})
         self._show_keys({name: key for name, key in keys.items() if key and name in commands})
         pressed_at: dict[str, float] = {}
         while True:

@@ -16,6 +16,7 @@ from typing import Any
 from stylecam.control.keyboard.bindings import KeyCombination
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 APP_ID = "app.stylecam.Stylecam"
 """The name of the menu entry, without `.desktop`, by which desktops know stylecam."""
@@ -56,7 +57,7 @@ class NoMenuEntryError(HotkeysUnavailableError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the desktop finds no menu entry of stylecam; run: stylecam doctor --fix", lacks_menu_entry=True
+            Message("the desktop finds no menu entry of stylecam; run: stylecam doctor --fix"), lacks_menu_entry=True
         )
 
 
@@ -101,13 +102,13 @@ def session_bus() -> Any:
     try:
         blocking = importlib.import_module("jeepney.io.blocking")
     except ImportError as error:
-        raise HotkeysUnavailableError("jeepney is not installed; run: pip install jeepney") from error
+        raise HotkeysUnavailableError(Message("jeepney is not installed; run: pip install jeepney")) from error
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     address = os.environ.get("DBUS_SESSION_BUS_ADDRESS") or (f"unix:path={runtime}/bus" if runtime else "")
     try:
         return blocking.open_dbus_connection(address)
     except Exception as error:  # jeepney raises whatever parsing the address or the handshake ends with
-        raise HotkeysUnavailableError("there is no D-Bus session") from error
+        raise HotkeysUnavailableError(Message("there is no D-Bus session")) from error
 
 
 class PortalSession:
@@ -159,9 +160,15 @@ class PortalSession:
         ]
         code, results = self._request("BindShortcuts", "oa(sa{sv})sa{sv}", (self._handle, asked, ""))
         if code == 1:
-            raise HotkeysUnavailableError("you declined them in the desktop's dialog; start stylecam again to be asked")
+            raise HotkeysUnavailableError(
+                Message("you declined them in the desktop's dialog; start stylecam again to be asked")
+            )
         if code != 0:
-            raise NoMenuEntryError if self.lacks_menu_entry else HotkeysUnavailableError("the desktop refused them")
+            raise (
+                NoMenuEntryError
+                if self.lacks_menu_entry
+                else HotkeysUnavailableError(Message("the desktop refused them"))
+            )
         _, bound = results.get("shortcuts", ("a(sa{sv})", []))
         return {str(name): str(facts.get("trigger_description", ("s", ""))[1]) for name, facts in bound}
 
@@ -190,7 +197,9 @@ class PortalSession:
         missing = self._error_of("org.freedesktop.DBus.Properties", "Get", "ss", (_SHORTCUTS, "version"))
         if missing:
             lacks = missing.startswith(_LACKING)
-            raise HotkeysUnavailableError(f"the desktop has no portal{' for global shortcuts' if lacks else ''}")
+            no_portal = Message("the desktop has no portal")
+            lacking = Message("the desktop has no portal for global shortcuts")
+            raise HotkeysUnavailableError(lacking if lacks else no_portal)
         token = {"session_handle_token": ("s", "stylecam")}
         try:
             code, results = self._request("CreateSession", "a{sv}", (), token)
@@ -199,7 +208,7 @@ class PortalSession:
                 raise NoMenuEntryError from error
             raise
         if code != 0 or "session_handle" not in results:
-            raise HotkeysUnavailableError("the desktop's portal refused a session")
+            raise HotkeysUnavailableError(Message("the desktop's portal refused a session"))
         self._handle = str(results["session_handle"][1])  # declared as a string, not as an object path
 
     def _add_match(self, arg0: str = "", **conditions: str) -> None:
@@ -237,7 +246,7 @@ class PortalSession:
         try:
             self._bus.send(self._jeepney.new_method_call(address, member, signature, body), serial=serial)
         except OSError as error:
-            raise SessionEndedError("the D-Bus session has ended") from error
+            raise SessionEndedError(Message("the D-Bus session has ended")) from error
         deadline = self._clock.now() + REPLY_S
         while True:
             message = self._receive(deadline)
@@ -256,10 +265,10 @@ class PortalSession:
             message = self._bus.receive(timeout=TICK_S)
         except TimeoutError:
             if deadline is not None and self._clock.now() > deadline:
-                raise HotkeysUnavailableError("the desktop's portal does not answer") from None
+                raise HotkeysUnavailableError(Message("the desktop's portal does not answer")) from None
             return None
         except OSError as error:
-            raise SessionEndedError("the D-Bus session has ended") from error
+            raise SessionEndedError(Message("the D-Bus session has ended")) from error
         if message.header.message_type != self._jeepney.MessageType.signal:
             return message
         fields, names = message.header.fields, self._jeepney.HeaderFields
@@ -272,9 +281,9 @@ class PortalSession:
         elif member == "Activated" and body[0] == self._handle:
             self._activated.append(str(body[1]))
         elif member == "Closed" and path == self._handle:
-            raise SessionEndedError("the desktop has ended them")
+            raise SessionEndedError(Message("the desktop has ended them"))
         elif member == "NameOwnerChanged" and body[1]:
-            raise SessionEndedError("the desktop's portal went away")
+            raise SessionEndedError(Message("the desktop's portal went away"))
 
 
 class _CallError(HotkeysUnavailableError):

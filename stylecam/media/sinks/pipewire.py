@@ -18,6 +18,7 @@ from stylecam.media.pipewire import NodeMonitor
 from stylecam.media.sinks.base import Sink
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.latest import Latest
+from stylecam.utils.message import Message
 from stylecam.utils.process import READER_TIMEOUT_S, ChildProcess
 
 PROGRAM = "gst-launch-1.0"
@@ -78,23 +79,31 @@ class PipeWireSink(Sink):
         except BaseException as error:  # Ctrl-C too: no program is left behind
             self._close()
             if isinstance(error, OSError) and not isinstance(error, SinkUnavailableError):
-                raise _unavailable(str(error), "use --output virtual or --output web") from error
+                raise _unavailable(str(error), Message("use --output virtual or --output web")) from error
             raise
 
     def _write(self, frame: Frame) -> None:
         assert self._camera is not None
         assert self._monitor is not None
         if not self._monitor.running:  # first, because old plugins go on as if nothing had happened
-            raise SinkLostError(f"{self.name} has gone: PipeWire has ended; it comes back with PipeWire")
+            raise SinkLostError(
+                Message("{name} has gone: PipeWire has ended; it comes back with PipeWire", name=self.name)
+            )
         if not self._camera.program.running:
             reason = self._camera.program.exit_reason()
             if _LAST_READER_LEFT not in reason:
-                raise SinkLostError(f"{self.name} has gone ({reason}); see whether PipeWire is well")
+                raise SinkLostError(
+                    Message("{name} has gone ({reason}); see whether PipeWire is well", name=self.name, reason=reason)
+                )
             self._camera.close()
             try:
                 self._camera = _GStreamerCamera(self._pipeline)
             except OSError as error:
-                raise SinkLostError(f"{self.name} could not be made again ({error}); it is tried once more") from error
+                raise SinkLostError(
+                    Message(
+                        "{name} could not be made again ({error}); it is tried once more", name=self.name, error=error
+                    )
+                ) from error
         now = self._clock.now()
         if self._has_viewers() or now - self._shown_at >= UNREAD_S:
             self._shown_at = now
@@ -102,7 +111,7 @@ class PipeWireSink(Sink):
 
     def viewer_names(self) -> tuple[str, ...]:
         """See `Sink.viewer_names`."""
-        return ("a program on PipeWire",) if self.opened and self._has_viewers() else ()
+        return (Message("a program on PipeWire"),) if self.opened and self._has_viewers() else ()
 
     def _has_viewers(self) -> bool | None:
         return self._monitor is not None and self._monitor.state == "running"
@@ -151,15 +160,20 @@ class _GStreamerCamera:
 
 def _check_programs() -> None:
     if sys.platform != "linux":
-        raise SinkUnavailableError("no PipeWire camera can be made: PipeWire is a part of Linux; use --output virtual")
+        raise SinkUnavailableError(
+            Message("no PipeWire camera can be made: PipeWire is a part of Linux; use --output virtual")
+        )
     if missing := _missing_programs():
         raise _unavailable(f"{' and '.join(missing)} not found", install_hint())
 
 
 def _wait_for_pipewire(monitor: NodeMonitor) -> None:
     if not monitor.wait_answered(CONNECT_TIMEOUT_S):
-        reason = "it does not answer" if monitor.running else monitor.exit_reason()
-        raise _unavailable(f"PipeWire: {reason}", "start it: systemctl --user start pipewire wireplumber")
+        reason = Message("it does not answer") if monitor.running else monitor.exit_reason()
+        raise _unavailable(
+            Message("PipeWire: {reason}", reason=reason),
+            Message("start it: {command}", command="systemctl --user start pipewire wireplumber"),
+        )
 
 
 def _wait_for_node(monitor: NodeMonitor, camera: _GStreamerCamera) -> None:
@@ -170,17 +184,20 @@ def _wait_for_node(monitor: NodeMonitor, camera: _GStreamerCamera) -> None:
         if not camera.program.running:
             reason = camera.program.exit_reason()
             plugin_missing = "no element" in reason or "no property" in reason
-            raise _unavailable(reason, install_hint() if plugin_missing else "see whether PipeWire is well")
+            raise _unavailable(reason, install_hint() if plugin_missing else Message("see whether PipeWire is well"))
         pause.wait(POLL_S)
-    raise _unavailable(f"it did not appear within {NODE_TIMEOUT_S:g} s", "see whether PipeWire is well")
+    raise _unavailable(
+        Message("it did not appear within {seconds:g} s", seconds=NODE_TIMEOUT_S),
+        Message("see whether PipeWire is well"),
+    )
 
 
 def install_hint() -> str:
     """Return how to install what the PipeWire camera needs on this system, as one command or step."""
     for program, command in _PACKAGES.items():
         if shutil.which(program) is not None:
-            return f"run: {command}"
-    return "install GStreamer's tools and base plugins, its PipeWire plugin, and PipeWire's tools"
+            return Message("run: {command}", command=command)
+    return Message("install GStreamer's tools and base plugins, its PipeWire plugin, and PipeWire's tools")
 
 
 def is_available() -> bool:
@@ -193,7 +210,9 @@ def _missing_programs() -> list[str]:
 
 
 def _unavailable(reason: str, remedy: str) -> SinkUnavailableError:
-    return SinkUnavailableError(f"no PipeWire camera can be made ({reason}); {remedy}")
+    return SinkUnavailableError(
+        Message("no PipeWire camera can be made ({reason}); {remedy}", reason=reason, remedy=remedy)
+    )
 
 
 def _pipeline(size: Size, fps: float, mark: str) -> list[str]:

@@ -24,6 +24,7 @@ from stylecam.media.sound.track import AacTrack
 from stylecam.media.video_file import SUFFIXES
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.files import create_numbered_part, rename_part
+from stylecam.utils.message import Message, joined
 from stylecam.utils.optional import install_command, load
 
 logger = logging.getLogger(__name__)
@@ -88,12 +89,18 @@ class RecorderSink(Sink):
     def _open(self, size: Size, fps: float) -> None:
         if self.path.suffix.lower() not in SUFFIXES:
             raise SinkUnavailableError(
-                f"{self.path}: recordings are {', '.join(SUFFIXES)} files; write {self.path}.mp4"
+                Message(
+                    "{path}: recordings are {suffixes} files; write {path}.mp4",
+                    path=self.path,
+                    suffixes=", ".join(SUFFIXES),
+                )
             )
         utf8_name(self.path, SinkUnavailableError)
         folder = self.path.parent
         if not folder.is_dir():
-            raise SinkUnavailableError(f"{self.path}: there is no folder {folder}; create it first")
+            raise SinkUnavailableError(
+                Message("{path}: there is no folder {folder}; create it first", path=self.path, folder=folder)
+            )
         part = self._reserve()
         self._fps = fps
         try:
@@ -105,7 +112,9 @@ class RecorderSink(Sink):
             self._release_sound()
             if isinstance(error, SinkUnavailableError) or not isinstance(error, Exception):
                 raise
-            raise SinkUnavailableError(f"{self.path} cannot be recorded: {error}; update PyAV or remove it") from error
+            raise SinkUnavailableError(
+                Message("{path} cannot be recorded: {error}; update PyAV or remove it", path=self.path, error=error)
+            ) from error
         self._thread = threading.Thread(
             target=self._encode, args=(encoder, part), name="stylecam-recorder", daemon=True
         )
@@ -115,16 +124,23 @@ class RecorderSink(Sink):
         """Choose a name that is free and create its part file. What exists, whole or unfinished, stays as it is."""
         requested = self.path
         if requested.is_dir():
-            raise SinkUnavailableError(f"{requested} is a folder; name a file")
+            raise SinkUnavailableError(Message("{path} is a folder; name a file", path=requested))
         try:
             self.path, self._part = create_numbered_part(requested)
         except OSError as error:
             raise SinkUnavailableError(
-                f"{requested} cannot be written: {error.strerror}; choose another place"
+                Message(
+                    "{path} cannot be written: {reason}; choose another place",
+                    path=requested,
+                    reason=error.strerror,
+                )
             ) from error
         self.name = f"file {self.path}"
         if self.path != requested:
-            logger.warning("%s exists or is being recorded; this recording is %s", requested, self.path)
+            taken = Message(
+                "{path} exists or is being recorded; this recording is {file}", path=requested, file=self.path
+            )
+            logger.warning(taken)
         return self._part
 
     def _write(self, frame: Frame) -> None:
@@ -157,8 +173,13 @@ class RecorderSink(Sink):
         if thread.is_alive():
             self._late = True
             raise SinkLostError(
-                f"recording {self.path} is not finished after {FINISH_TIMEOUT_S:g} s, as its disk is too slow; "
-                f"as long as it is not, it is called {self._part}"
+                Message(
+                    "recording {path} is not finished after {seconds:g} s, as its disk is too slow; as long "
+                    "as it is not, it is called {part}",
+                    path=self.path,
+                    seconds=FINISH_TIMEOUT_S,
+                    part=self._part,
+                )
             )
         if self.failure is not None and not reported:
             raise SinkLostError(self.failure)
@@ -176,9 +197,14 @@ class RecorderSink(Sink):
                 check_due = count // DISK_CHECK_FRAMES > encoded // DISK_CHECK_FRAMES
                 encoded = count
                 if check_due and shutil.disk_usage(part.parent).free < MIN_FREE_BYTES:
-                    raise OSError("the disk is nearly full")
+                    raise OSError(Message("the disk is nearly full"))
             except Exception as error:  # noqa: BLE001 - encoders raise their own kinds; `write` reports it
-                stopped = f"recording {self.path} stopped after {encoded / self._fps:.0f} s: {error}"
+                stopped = Message(
+                    "recording {path} stopped after {seconds:.0f} s: {error}",
+                    path=self.path,
+                    seconds=encoded / self._fps,
+                    error=error,
+                )
                 break
         try:
             encoder.close()
@@ -186,16 +212,17 @@ class RecorderSink(Sink):
                 self._rename(part)
             part.unlink(missing_ok=True)
         except Exception as error:  # noqa: BLE001 - as above
-            reason = stopped or f"recording {self.path} could not be finished: {error}"
-            self.failure = f"{reason}; {_what_is_left(part)}"
+            reason = stopped or Message("recording {path} could not be finished: {error}", path=self.path, error=error)
+            self.failure = joined((reason, _what_is_left(part)), "; ")
         else:
             if stopped:
-                left = f"{self.path} holds what came before" if self.finished else "nothing is left of it"
-                self.failure = f"{stopped}; {left}"
+                left = Message("{path} holds what came before", path=self.path)
+                left = left if self.finished else Message("nothing is left of it")
+                self.failure = joined((stopped, left), "; ")
         if self._late:
-            logger.warning("%s", self.failure or f"recording {self.path} is finished now")
+            logger.warning("%s", self.failure or Message("recording {path} is finished now", path=self.path))
         elif self.finished and self.failure is None:
-            logger.info("recording saved: %s", self.path, extra={"only_on_terminal": True})
+            logger.info(Message("recording saved: {file}", file=self.path), extra={"only_on_terminal": True})
 
     def _frames(self) -> Iterator[_Numbered]:
         """Yield the frames, their numbers and their times as they come, until the recording ends."""
@@ -213,7 +240,10 @@ class RecorderSink(Sink):
     def _rename(self, part: Path) -> None:
         path = rename_part(part, self.path)
         if path != self.path:
-            logger.warning("another program has written %s meanwhile; this recording is %s", self.path, path)
+            news = Message(
+                "another program has written {path} meanwhile; this recording is {file}", path=self.path, file=path
+            )
+            logger.warning(news)
         self.path, self.finished = path, True
 
 
@@ -221,10 +251,10 @@ def _what_is_left(part: Path) -> str:
     """Return words for what a recording has left that could not be finished."""
     with contextlib.suppress(OSError):
         if part.stat().st_size:
-            return f"what could be written is in {part}"
+            return Message("what could be written is in {part}", part=part)
     with contextlib.suppress(OSError):
         part.unlink(missing_ok=True)
-    return "nothing is left of it"
+    return Message("nothing is left of it")
 
 
 class _Encoder(Protocol):
@@ -240,7 +270,10 @@ def _make_encoder(path: Path, size: Size, fps: float, sound: SoundFeed | None) -
     except SinkUnavailableError:
         if sound is not None:
             raise
-        logger.info("recordings are MPEG-4 here, which browsers do not play; for H.264: %s", install_command("video"))
+        command = install_command("video")
+        logger.info(
+            Message("recordings are MPEG-4 here, which browsers do not play; for H.264: {command}", command=command)
+        )
         return _OpenCVEncoder(path, size, fps)
     return _PyAVEncoder(av, path, size, fps, sound)
 
@@ -253,7 +286,13 @@ class _OpenCVEncoder:
         self._written = 0
         self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
         if not self._writer.isOpened():
-            raise SinkUnavailableError(f"{path}: OpenCV has no video encoder here; run: {install_command('video')}")
+            raise SinkUnavailableError(
+                Message(
+                    "{path}: OpenCV has no video encoder here; run: {command}",
+                    path=path,
+                    command=install_command("video"),
+                )
+            )
 
     def write(self, image: Image, number: int, at: float) -> None:
         for _ in range(number - self._written):
@@ -263,7 +302,7 @@ class _OpenCVEncoder:
     def close(self) -> None:
         self._writer.release()
         if self._written and not cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG).isOpened():
-            raise OSError("OpenCV could not write all of it; is the disk full?")  # it reports no failed write
+            raise OSError(Message("OpenCV could not write all of it; is the disk full?"))  # it reports no failed write
 
 
 class _PyAVEncoder:

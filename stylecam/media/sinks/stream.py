@@ -14,6 +14,7 @@ from stylecam.media.streaming.srt import SrtCaller, SrtListener
 from stylecam.media.streaming.transport import Transport, UdpTransport
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.latest import Latest
+from stylecam.utils.message import Message
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 """The pause before a lost connection is tried again; it doubles each time."""
@@ -125,7 +126,9 @@ class StreamSink(Sink):
                     self._stream(size, fps, bitrate)
                 except OSError as error:
                     reason = self._address.redact(error.strerror or str(error))
-                    self.trouble = f"{self.name} cannot be reached: {reason}; stylecam goes on trying"
+                    self.trouble = Message(
+                        "{name} cannot be reached: {reason}; stylecam goes on trying", name=self.name, reason=reason
+                    )
                     self._transport.disconnect()
                     self._stopping.wait(pauses.after(self._clock.now() - began))
         finally:

@@ -16,6 +16,7 @@ from stylecam.media import v4l2
 from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.utils import file_lock
+from stylecam.utils.message import Message, joined
 from stylecam.utils.runtime_folder import make_runtime_folder
 
 if TYPE_CHECKING:
@@ -64,14 +65,19 @@ class VirtualCameraSink(Sink):
 
         if sys.platform == "darwin" and size.width % 16:
             raise SinkUnavailableError(
-                f"size {size}: macOS shows green frames unless the width is a multiple of 16; "
-                f"use --size {size.width // 16 * 16}x{size.height}"
+                Message(
+                    "size {size}: macOS shows green frames unless the width is a multiple of 16; use --size "
+                    "{width}x{height}",
+                    size=size,
+                    width=size.width // 16 * 16,
+                    height=size.height,
+                )
             )
-        reasons = []
+        reasons: list[str] = []
         candidates = self._candidates()
         for candidate in candidates:
             if candidate is not None and sys.platform == "linux" and not self._reserve(candidate):
-                reasons.append(f"{candidate}: this or another stylecam is using it")
+                reasons.append(Message("{device}: this or another stylecam is using it", device=candidate))
                 continue
             try:
                 self._camera = pyvirtualcam.Camera(
@@ -79,7 +85,8 @@ class VirtualCameraSink(Sink):
                 )
                 self._check_size(size)
             except (RuntimeError, OSError, ValueError) as error:
-                reasons.append(" ".join(str(error).split()))
+                text = str(error)
+                reasons.append(" ".join(text.split()) if "\n" in text else text)
                 self._close()
                 continue
             self.name = f"virtual camera {self._camera.device}"
@@ -92,7 +99,13 @@ class VirtualCameraSink(Sink):
                 self._reader_detector = reader_detector(str(candidate))
             return
         advice, fix, command = _remedy(candidates)
-        raise SinkUnavailableError(f"no virtual camera can be opened ({'; '.join(reasons)}); {advice}", fix, command)
+        raise SinkUnavailableError(
+            Message(
+                "no virtual camera can be opened ({reasons}); {advice}", reasons=joined(reasons, "; "), advice=advice
+            ),
+            fix,
+            command,
+        )
 
     def _write(self, frame: Frame) -> None:
         self._written += 1
@@ -101,11 +114,11 @@ class VirtualCameraSink(Sink):
             and str(self.device).startswith("/dev/")
             and not Path(str(self.device)).exists()
         ):
-            raise SinkLostError(f"{self.name} has gone; load its driver again")
+            raise SinkLostError(Message("{name} has gone; load its driver again", name=self.name))
         try:
             self._camera.send(frame.image)
         except (RuntimeError, OSError, ValueError) as error:
-            raise SinkLostError(f"{self.name} took no more frames: {error}") from error
+            raise SinkLostError(Message("{name} took no more frames: {error}", name=self.name, error=error)) from error
 
     def viewer_names(self) -> tuple[str, ...]:
         """See `Sink.viewer_names`. Programs are looked for when one begins to read, and every `NAMES_EVERY` calls."""
@@ -119,7 +132,7 @@ class VirtualCameraSink(Sink):
 
             self._readers = reader_names(device)
         self._asked += 1
-        return self._readers or ("a program",)
+        return self._readers or (Message("a program"),)
 
     def _has_viewers(self) -> bool | None:
         reading = None if self._reader_detector is None else self._reader_detector.reading()
@@ -180,8 +193,11 @@ class VirtualCameraSink(Sink):
         match = re.search(r":(\d+)x(\d+)", format_ or "")
         if match and (int(match[1]), int(match[2])) != size:
             raise ValueError(
-                f"{self._camera.device} is held at {match[1]}x{match[2]} by a program that reads it; "
-                f"close that program or use --size {match[1]}x{match[2]}"
+                Message(
+                    "{device} is held at {size} by a program that reads it; close that program or use --size {size}",
+                    device=self._camera.device,
+                    size=f"{match[1]}x{match[2]}",
+                )
             )
 
 
@@ -200,22 +216,28 @@ def _remedy(candidates: Sequence[str | None]) -> tuple[str, str, str | None]:
     existing = [candidate for candidate in candidates if candidate is not None and Path(candidate).exists()]
     if any(not os.access(path, os.R_OK | os.W_OK) for path in existing or v4l2.device_paths()):
         command = 'sudo usermod -aG video "$USER"'
-        advice = f"you may not use a video device; run: {command}, then log out and in; stylecam doctor says more"
-        return advice, "run this in a terminal, then log out and in", command
+        advice = Message(
+            "you may not use a video device; run: {command}, then log out and in; stylecam doctor says more",
+            command=command,
+        )
+        return advice, Message("run this in a terminal, then log out and in"), command
     if not existing:
-        return install_hint(), "run this in a terminal to set up the virtual camera", "stylecam setup"
+        return install_hint(), Message("run this in a terminal to set up the virtual camera"), "stylecam setup"
     holders = {f"{name} (process {pid})" for path in existing for pid, name in v4l2.holders(path)}
-    close = f"close {' and '.join(sorted(holders)) or 'the program that holds it'}"
-    return f"{close}; stylecam doctor says more", close, None
+    programs = " and ".join(sorted(holders)) or Message("the program that holds it")
+    close = Message("close {programs}", programs=programs)
+    return Message("{close}; stylecam doctor says more", close=close), close, None
 
 
 def install_hint() -> str:
     """Return how to get a virtual camera on this system, as one command or step."""
     if sys.platform == "win32":
-        return "install OBS Studio from obsproject.com, start its virtual camera once and stop it"
+        return Message("install OBS Studio from obsproject.com, start its virtual camera once and stop it")
     if sys.platform == "darwin":
-        return "install OBS Studio from obsproject.com, press 'Start Virtual Camera' once, allow it, and stop it"
-    return (
+        return Message(
+            "install OBS Studio from obsproject.com, press 'Start Virtual Camera' once, allow it, and stop it"
+        )
+    return Message(
         "run: stylecam setup (it sets up the driver, and shows every command first); stylecam doctor says what is wrong"
     )
 

@@ -11,6 +11,7 @@ import cv2
 from stylecam.errors import SinkUnavailableError, WindowClosedError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
+from stylecam.utils.message import Message
 
 TITLE = "stylecam"
 
@@ -39,11 +40,13 @@ class WindowSink(Sink):
     def _open(self, size: Size, fps: float) -> None:
         problem = _display_problem()
         if problem:
-            raise SinkUnavailableError(f"no preview window: {problem}; use --output web instead")
+            raise SinkUnavailableError(
+                Message("no preview window: {problem}; use --output web instead", problem=problem)
+            )
 
     def _write(self, frame: Frame) -> None:
         if self.closed_by_user:
-            raise WindowClosedError("the preview window was closed")
+            raise WindowClosedError(Message("the preview window was closed"))
         image = cv2.flip(frame.image, 1) if self._mirrored else frame.image.copy()
         with self._lock:
             self._newest = image  # type: ignore[assignment]
@@ -87,16 +90,16 @@ def _visible() -> bool:
 def _display_problem() -> str | None:
     """Return why no window can be opened, or None. Qt itself would end the process if there is no display."""
     if not hasattr(cv2, "imshow") or "GUI:                           NONE" in cv2.getBuildInformation():
-        return "this OpenCV was built without windows (opencv-python-headless)"
+        return Message("this OpenCV was built without windows (opencv-python-headless)")
     if sys.platform != "linux":
         return None
     if not os.environ.get("DISPLAY"):
-        return "there is no X display (DISPLAY is not set)"
+        return Message("there is no X display (DISPLAY is not set)")
     from Xlib import display
     from Xlib.error import DisplayError, XauthError
 
     try:
         display.Display().close()
     except (DisplayError, XauthError, OSError, ValueError) as error:
-        return f"cannot connect to the X display ({str(error).strip()})"
+        return Message("cannot connect to the X display ({error})", error=str(error).strip())
     return None

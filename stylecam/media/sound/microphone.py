@@ -10,6 +10,7 @@ import numpy as np
 from stylecam.media.sound.source import CHANNELS, RATE, Samples, SoundSource
 from stylecam.media.sound.timeline import ArrivalClock, PictureTimeline
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 KEPT_S = 3.0
 """So much sound waits for an encoder at most; older sound is dropped."""
@@ -146,7 +147,9 @@ class Microphone:
                 if self._stopping.is_set():
                     return
                 reason = error.strerror or str(error)
-                self.trouble = f"there is no sound ({reason}); the picture goes on, and stylecam goes on trying"
+                self.trouble = Message(
+                    "there is no sound ({reason}); the picture goes on, and stylecam goes on trying", reason=reason
+                )
                 self._stopping.wait(RETRY_S)
 
     def _record(self) -> None:

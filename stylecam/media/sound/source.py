@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stylecam.errors import SoundUnavailableError
+from stylecam.utils.message import Message
 from stylecam.utils.optional import load
 
 Samples = npt.NDArray[np.int16]
@@ -82,16 +83,23 @@ class PulseSource(SoundSource):
         missing = [program for program in ("parec", "pactl") if shutil.which(program) is None]
         if missing:
             hint = next(
-                (text for program, text in _INSTALL.items() if shutil.which(program)), "install PulseAudio's tools"
+                (text for program, text in _INSTALL.items() if shutil.which(program)),
+                Message("install PulseAudio's tools"),
             )
-            raise SoundUnavailableError(f"--audio needs {' and '.join(missing)}, not found here; {hint}")
+            raise SoundUnavailableError(
+                Message("--audio needs {missing}, not found here; {hint}", missing=" and ".join(missing), hint=hint)
+            )
         names = self.names()
         if self.device != DEFAULT and self.device not in names:
             raise SoundUnavailableError(
-                f"there is no sound device {self.device!r}; there are {', '.join([DEFAULT, *names])}"
+                Message(
+                    "there is no sound device {device!r}; there are {names}",
+                    device=self.device,
+                    names=", ".join([DEFAULT, *names]),
+                )
             )
         if not names:
-            raise SoundUnavailableError("the sound server has no device that records; plug in a microphone")
+            raise SoundUnavailableError(Message("the sound server has no device that records; plug in a microphone"))
 
     @staticmethod
     def names() -> list[str]:
@@ -110,8 +118,11 @@ class PulseSource(SoundSource):
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise SoundUnavailableError(
-                "no sound server answers; start PulseAudio or PipeWire (systemctl --user start pipewire-pulse), or use "
-                "--audio alsa:hw:0"
+                Message(
+                    "no sound server answers; start PulseAudio or PipeWire (systemctl --user start pipewire-pulse), "
+                    "or use "
+                    "--audio alsa:hw:0"
+                )
             ) from error
         return [line.split("\t")[1] for line in listed.stdout.splitlines() if line.count("\t") >= 2]
 
@@ -140,7 +151,7 @@ class PulseSource(SoundSource):
                 break
             data += more
         if not data or len(data) % (2 * CHANNELS):
-            raise OSError("the sound server has ended the recording")
+            raise OSError(Message("the sound server has ended the recording"))
         return np.frombuffer(data, np.int16).reshape(-1, CHANNELS)
 
     def interrupt(self) -> None:
@@ -175,7 +186,11 @@ class DeviceSource(SoundSource):
             self.open()
         except OSError as error:
             raise SoundUnavailableError(
-                f"the sound device {self.device!r} cannot be opened: {error.strerror or error}; choose another --audio"
+                Message(
+                    "the sound device {device!r} cannot be opened: {reason}; choose another --audio",
+                    device=self.device,
+                    reason=error.strerror or error,
+                )
             ) from error
         self.close()
 
@@ -190,7 +205,7 @@ class DeviceSource(SoundSource):
         try:
             return next(self._frames)
         except StopIteration:
-            raise OSError("the device has ended") from None
+            raise OSError(Message("the device has ended")) from None
 
     def close(self) -> None:
         """See `SoundSource.close`."""

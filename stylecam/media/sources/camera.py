@@ -15,6 +15,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.devices import Camera, list_cameras
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 from stylecam.utils.metrics import SlidingWindow
 
 FROZEN_S = 3.0
@@ -95,7 +96,7 @@ class CameraSource(Source):
     def _grab(self) -> tuple[Image, float] | None:
         """Return the next picture and its time; None if it arrived damaged, as happens on busy USB hubs."""
         if self._capture is None or not self._capture.grab():
-            raise SourceLostError(f"{self.name} gives no more pictures; is it still plugged in?")
+            raise SourceLostError(Message("{name} gives no more pictures; is it still plugged in?", name=self.name))
         captured_at = self._clock.now()
         try:
             ok, image = self._capture.retrieve()
@@ -104,7 +105,9 @@ class CameraSource(Source):
         if not ok or image is None or image.ndim != 3 or image.shape[2] != 3:
             self._damaged += 1
             if self._damaged >= MAX_DAMAGED:
-                raise SourceLostError(f"{self.name} sends only damaged pictures; try another cable or USB port")
+                raise SourceLostError(
+                    Message("{name} sends only damaged pictures; try another cable or USB port", name=self.name)
+                )
             return None
         self._damaged = 0
         self._rate.add(captured_at)
@@ -124,7 +127,13 @@ class CameraSource(Source):
             self._compared, self._still_since = image, now
         elif now - self._still_since > FROZEN_S and not self._reopened_as_frozen:
             self._reopened_as_frozen = True
-            raise SourceLostError(f"{self.name} has sent the same picture for {FROZEN_S:.0f} s; opening it again")
+            raise SourceLostError(
+                Message(
+                    "{name} has sent the same picture for {seconds:.0f} s; opening it again",
+                    name=self.name,
+                    seconds=FROZEN_S,
+                )
+            )
 
     def _locate(self) -> Camera:
         """Return the camera with its present number, which may change when it is plugged in again."""
@@ -134,7 +143,7 @@ class CameraSource(Source):
             raise CameraBusyError(f"{inaccessible.path}: {inaccessible.problem}")
         same = [c for c in found if c.problem is None and (c.name, c.virtual) == (original.name, original.virtual)]
         if not same:
-            raise CameraNotFoundError(f"{original} is not there any more; plug it in again")
+            raise CameraNotFoundError(Message("{camera} is not there any more; plug it in again", camera=original))
         return min(same, key=lambda c: (c.bus != original.bus, c.bus == original.bus and c.path != original.path))
 
     def _unusable(self, camera: Camera) -> CameraBusyError | CameraNotFoundError:
@@ -142,15 +151,24 @@ class CameraSource(Source):
         if held:
             programs = ", ".join(f"{name} (process {pid})" for pid, name in held)
             return CameraBusyError(
-                f"{camera} is in use by {programs}; close it there and try again", [(name, pid) for pid, name in held]
+                Message(
+                    "{camera} is in use by {programs}; close it there and try again", camera=camera, programs=programs
+                ),
+                [(name, pid) for pid, name in held],
             )
         if camera.path and sys.platform == "linux" and not Path(camera.path).exists():
-            return CameraNotFoundError(f"{camera} is not there any more; plug it in again")
+            return CameraNotFoundError(Message("{camera} is not there any more; plug it in again", camera=camera))
         hint = {
-            "win32": "close other programs that use it, and allow desktop apps under Settings > Privacy > Camera",
-            "darwin": "allow your terminal under System Settings > Privacy & Security > Camera",
-        }.get(sys.platform, "unplug it and plug it in again")
-        return CameraBusyError(f"{camera} opens but gives no picture; another program may hold it: {hint}")
+            "win32": Message(
+                "close other programs that use it, and allow desktop apps under Settings > Privacy > Camera"
+            ),
+            "darwin": Message("allow your terminal under System Settings > Privacy & Security > Camera"),
+        }.get(sys.platform, Message("unplug it and plug it in again"))
+        return CameraBusyError(
+            Message(
+                "{camera} opens but gives no picture; another program may hold it: {hint}", camera=camera, hint=hint
+            )
+        )
 
 
 def _capture(camera: Camera, size: Size, fps: float) -> cv2.VideoCapture:

@@ -15,6 +15,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.sources.base import PacedSource
 from stylecam.media.timestamp import draw_timestamp
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 NOISE_LEVELS = 3.0
 
@@ -30,7 +31,9 @@ class DemoSource(PacedSource):
         path = Path(str(resources.files("stylecam"))) / "assets" / "astronaut.jpg"
         portrait = cv2.imread(str(path))
         if portrait is None:
-            raise SourceUnreadableError(f"the demo picture {path} is missing; install stylecam again")
+            raise SourceUnreadableError(
+                Message("the demo picture {path} is missing; install stylecam again", path=path)
+            )
         self._portrait = portrait
         self._random = np.random.default_rng(7)
         self._noise = np.empty((0, 0, 3), np.uint8)

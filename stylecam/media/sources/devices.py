@@ -10,8 +10,10 @@ from typing import Any
 
 from stylecam.errors import CameraNotFoundError
 from stylecam.media import v4l2
+from stylecam.utils.message import Message, joined
 
 _VIRTUAL_NAMES = ("virtual", "stylecam", "unity video capture", "snap camera", "manycam", "mmhmm", "xsplit", "droidcam")
+_VIRTUAL = Message("a virtual camera")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,15 @@ def find_camera(query: str, cameras: Sequence[Camera]) -> Camera:
         return matches[0]
     if matches:
         names = [str(camera) for camera in matches]
-        raise CameraNotFoundError(f"{text!r} fits several cameras: {', '.join(names)}; use the device path", names)
+        raise CameraNotFoundError(
+            Message("{text!r} fits several cameras: {names}; use the device path", text=text, names=", ".join(names)),
+            names,
+        )
     names = [str(camera) for camera in cameras]
-    found = ", ".join(names) or "no camera at all"
-    raise CameraNotFoundError(f"no camera matches {text!r}; found: {found} (or try --camera demo)", names)
+    found = ", ".join(names) or Message("no camera at all")
+    raise CameraNotFoundError(
+        Message("no camera matches {text!r}; found: {found} (or try --camera demo)", text=text, found=found), names
+    )
 
 
 def first_camera(cameras: Sequence[Camera]) -> Camera:
@@ -87,9 +94,10 @@ def first_camera(cameras: Sequence[Camera]) -> Camera:
     for camera in cameras:
         if not camera.virtual and camera.problem is None:
             return camera
-    rejected = [f"{camera}: {camera.problem or 'a virtual camera'}" for camera in cameras]
+    rejected = joined((joined((str(camera), camera.problem or _VIRTUAL), ": ") for camera in cameras), "; ")
     raise CameraNotFoundError(
-        "no camera found" + (f" ({'; '.join(rejected)})" if rejected else ""), [str(camera) for camera in cameras]
+        Message("no camera found ({rejected})", rejected=rejected) if rejected else Message("no camera found"),
+        [str(camera) for camera in cameras],
     )
 
 
@@ -103,7 +111,7 @@ def _linux_cameras() -> list[Camera]:
                 continue  # metadata, radio, codec
             modes = tuple(v4l2.list_modes(path)) if device.captures else ()
         except PermissionError:
-            problem = "no permission; run: sudo usermod -aG video $USER, then log out and in"
+            problem = Message("no permission; run: sudo usermod -aG video $USER, then log out and in")
             found.append(Camera(index, path, path, problem=problem))
             continue
         except OSError:

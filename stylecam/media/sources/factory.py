@@ -9,6 +9,7 @@ from stylecam.media.sources.base import Source
 from stylecam.media.sources.devices import find_camera, first_camera, list_cameras
 from stylecam.utils.clock import Clock
 from stylecam.utils.files import user_path
+from stylecam.utils.message import Message
 
 _VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".avi", ".mov", ".mpg", ".mpeg", ".ts", ".gif"})
 
@@ -61,5 +62,5 @@ def make_source(camera: str | None, clock: Clock) -> Source:
     if path.is_file():
         return VideoSource(str(path), clock)
     if path.suffix.lower() in _VIDEO_SUFFIXES or "/" in text:
-        raise SourceUnreadableError(f"there is no file {text}; check the path")
+        raise SourceUnreadableError(Message("there is no file {path}; check the path", path=text))
     return CameraSource(find_camera(text, list_cameras()), clock)

@@ -10,6 +10,7 @@ from stylecam.media.image_file import ImageFile
 from stylecam.media.sources.base import PacedSource
 from stylecam.media.transforms import fit
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 SUFFIXES = frozenset((
     ".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".hif", ".avif", ".bmp", ".tif", ".tiff", ".jp2",
@@ -45,17 +46,25 @@ class ImageSource(PacedSource):
             try:
                 self._files = sorted(p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
             except OSError as error:
-                raise SourceUnreadableError(f"the folder {self._path} cannot be read: {error.strerror}") from error
+                raise SourceUnreadableError(
+                    Message("the folder {path} cannot be read: {reason}", path=self._path, reason=error.strerror)
+                ) from error
             if not self._files:
                 raise SourceUnreadableError(
-                    f"the folder {self._path} holds no pictures ({', '.join(sorted(SUFFIXES))})"
+                    Message(
+                        "the folder {path} holds no pictures ({suffixes})",
+                        path=self._path,
+                        suffixes=", ".join(sorted(SUFFIXES)),
+                    )
                 )
         elif self._path.is_file():
             self._files = [self._path]
         elif self._path.exists():
-            raise SourceUnreadableError(f"{self._path} is a device or a pipe, and no picture; name a file")
+            raise SourceUnreadableError(
+                Message("{path} is a device or a pipe, and no picture; name a file", path=self._path)
+            )
         else:
-            raise SourceUnreadableError(f"there is no file {self._path}; check the path")
+            raise SourceUnreadableError(Message("there is no file {path}; check the path", path=self._path))
         self._current = -1
         self._show_next()
 
@@ -78,4 +87,4 @@ class ImageSource(PacedSource):
             self._picture = fit(read.flattened_on_white(), self._size)
             self._next_change_at = self._clock.now() + SECONDS_PER_IMAGE
             return
-        raise problem or SourceUnreadableError(f"{self._path} holds no pictures")
+        raise problem or SourceUnreadableError(Message("{path} holds no pictures", path=self._path))

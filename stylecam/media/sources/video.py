@@ -12,6 +12,7 @@ from stylecam.media.file_check import MAX_LIVE_PIXELS, check_video_file, too_lar
 from stylecam.media.frame import Image, Size
 from stylecam.media.sources.base import Source
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 from stylecam.utils.redact import redact
 
 NETWORK_TIMEOUT_MS = 4000
@@ -50,7 +51,7 @@ class VideoSource(Source):
         address = utf8_name(self._address, SourceUnreadableError)
         if not self._is_url:
             if not Path(address).is_file():
-                raise SourceUnreadableError(f"there is no file {address}; check the path")
+                raise SourceUnreadableError(Message("there is no file {path}; check the path", path=address))
             check_video_file(Path(address))
             address = str(Path(address).absolute())  # a relative name with a colon in it would be a protocol
         timeouts = [
@@ -61,9 +62,11 @@ class VideoSource(Source):
         if not capture.isOpened() or not capture.grab():
             capture.release()
             raise SourceUnreadableError(
-                f"{self.name} does not send a video stream; check the address and that it is running"
+                Message("{name} does not send a video stream; check the address and that it is running", name=self.name)
                 if self._is_url
-                else f"{self._address} holds no video that OpenCV's FFmpeg can read; try it in a player"
+                else Message(
+                    "{address} holds no video that OpenCV's FFmpeg can read; try it in a player", address=self._address
+                )
             )
         width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
         if width * height > MAX_LIVE_PIXELS:
@@ -92,7 +95,7 @@ class VideoSource(Source):
         except cv2.error:
             ok, image = False, None
         if not ok or image is None:
-            raise SourceLostError(f"{self.name} cannot be decoded any more")
+            raise SourceLostError(Message("{name} cannot be decoded any more", name=self.name))
         if self._paced:
             self._clock.wait_until(self._started_at + self._position_s)
         return cast(Image, image), self._clock.now()
@@ -106,7 +109,7 @@ class VideoSource(Source):
         if self._grabbed:  # the first frame, which `_open` has read to check that there is one
             self._grabbed = False
         elif not self._capture.grab() and not (self._paced and self._rewind()):
-            raise SourceLostError(f"{self.name} ended or cannot be read any more")
+            raise SourceLostError(Message("{name} ended or cannot be read any more", name=self.name))
         # This follows variable frame rates. If the container has no times, frames are evenly spaced.
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         self._position_s = stamp if stamp > self._position_s else self._position_s + self._frame_s

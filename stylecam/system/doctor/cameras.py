@@ -13,6 +13,7 @@ from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.doctor.permission import check_permission
 from stylecam.system.probe import HostProbe
 from stylecam.system.setup.steps import SetupStep
+from stylecam.utils.message import Message, joined
 
 TOPIC = Topic("Cameras")
 MAX_MEASURED = 1
@@ -46,7 +47,9 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
         if any(part in f"{camera.name} {camera.bus}".lower() for part in ("ipu6", "ipu3", "ipu7")):
             yield TOPIC.fault(
                 camera.name,
-                f"{camera.path} delivers raw sensor data only, as built-in cameras of newer laptops do",
+                Message(
+                    "{path} delivers raw sensor data only, as built-in cameras of newer laptops do", path=camera.path
+                ),
                 "plug in another camera, or look for libcamera support in your distribution",
             )
             continue
@@ -56,7 +59,7 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
         busy = _in_use(host, camera, diagnostics.holders(camera.path))
         if busy is not None:
             yield busy
-            yield TOPIC.unchecked("rate", f"{camera.path or camera.name} is in use")
+            yield TOPIC.unchecked("rate", Message("{path} is in use", path=camera.path or camera.name))
         elif measured == MAX_MEASURED:
             yield TOPIC.unchecked("rate", "only one camera is measured, as each takes two seconds")
         else:
@@ -65,20 +68,24 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
 
 
 def _no_camera(host: HostProbe) -> Iterator[Finding]:
-    demo = "until then: stylecam run --camera demo"
+    demo = Message("until then: stylecam run --camera demo")
     container = detect_container(host)
     if container in ("container", "Flatpak"):
-        yield TOPIC.fault("cameras", f"none in this {container}", f"pass one in (--device /dev/video0); {demo}")
+        yield TOPIC.fault(
+            "cameras",
+            Message("none in this {container}", container=container),
+            Message("pass one in (--device /dev/video0); {demo}", demo=demo),
+        )
         return
     if host.platform == "linux" and any(_usb_cameras(host)):
         load = SetupStep("load the driver of USB cameras", ("modprobe", "uvcvideo"), True)
         yield TOPIC.fault("cameras", "a USB camera is plugged in, but no driver serves it", "load its driver:", load)
         return
     words = {
-        "win32": "plug one in, or allow desktop apps under Settings > Privacy > Camera",
-        "darwin": "plug one in, or allow your terminal under Privacy & Security > Camera",
-    }.get(host.platform, "plug one in; on a laptop, look for a camera switch or key")
-    yield TOPIC.fault("cameras", "none found", f"{words}; {demo}")
+        "win32": Message("plug one in, or allow desktop apps under Settings > Privacy > Camera"),
+        "darwin": Message("plug one in, or allow your terminal under Privacy & Security > Camera"),
+    }.get(host.platform, Message("plug one in; on a laptop, look for a camera switch or key"))
+    yield TOPIC.fault("cameras", "none found", joined((words, demo), "; "))
 
 
 def _usb_cameras(host: HostProbe) -> Iterator[str]:
@@ -93,27 +100,38 @@ def _usb_cameras(host: HostProbe) -> Iterator[str]:
 def _refused(host: HostProbe, camera: Camera) -> Iterator[Finding]:
     node = host.node(camera.path)
     finding = None if node is None else check_permission(host, camera.path, node, TOPIC, "permission")
-    yield finding or TOPIC.fault("permission", f"{camera.path} cannot be opened", str(camera.problem))
+    yield finding or TOPIC.fault(
+        "permission", Message("{path} cannot be opened", path=camera.path), str(camera.problem)
+    )
 
 
 def _formats(camera: Camera) -> Finding:
     """Return whether the camera offers compressed video: raw 720p does not fit through USB 2 at full rate."""
     if not camera.modes:
-        return TOPIC.unchecked("formats", f"the driver of {camera.path} does not list them")
+        return TOPIC.unchecked("formats", Message("the driver of {path} does not list them", path=camera.path))
     compressed = [mode for mode in camera.modes if mode.fourcc in ("MJPG", "JPEG")]
     if compressed:
-        return TOPIC.ok("formats", f"MJPG up to {_describe_mode(_largest(compressed))}")
+        return TOPIC.ok("formats", Message("MJPG up to {mode}", mode=_describe_mode(_largest(compressed))))
     raw = _largest(camera.modes)
     wide = [mode for mode in camera.modes if mode.width >= 1280]
     if wide and max(mode.fps for mode in wide) >= _SMOOTH_FPS:
-        return TOPIC.ok("formats", f"no MJPG, but {wide[0].fourcc.strip()} up to {_describe_mode(raw)}")
+        return TOPIC.ok(
+            "formats",
+            Message("no MJPG, but {format} up to {mode}", format=wide[0].fourcc.strip(), mode=_describe_mode(raw)),
+        )
     smooth = [mode for mode in camera.modes if mode.fps >= _SMOOTH_FPS]
-    found = f"no MJPG; only raw video of {_describe_mode(raw)}"
+    found = Message("no MJPG; only raw video of {mode}", mode=_describe_mode(raw))
     if not smooth:
         return TOPIC.warning("formats", found, "use another USB port (blue: USB 3) or another camera")
     best = _largest(smooth)
     return TOPIC.warning(
-        "formats", found, f"use a size that it delivers smoothly: stylecam run --size {best.width}x{best.height}"
+        "formats",
+        found,
+        Message(
+            "use a size that it delivers smoothly: stylecam run --size {width}x{height}",
+            width=best.width,
+            height=best.height,
+        ),
     )
 
 
@@ -122,10 +140,16 @@ def _in_use(host: HostProbe, camera: Camera, holders: Sequence[tuple[int, str]])
         return None
     ours = [pid for pid, _ in holders if _is_stylecam(host, pid)]
     if ours:
-        return TOPIC.ok("in use", f"{camera.path} is used by a running stylecam (process {ours[0]})")
-    names = " and ".join(f"{name} (process {pid})" for pid, name in holders)
+        return TOPIC.ok(
+            "in use", Message("{path} is used by a running stylecam (process {pid})", path=camera.path, pid=ours[0])
+        )
+    names = joined(Message("{name} (process {pid})", name=name, pid=pid) for pid, name in holders)
     pids = " ".join(str(pid) for pid, _ in holders)
-    return TOPIC.fault("in use", f"{camera.path} is used by {names}", f"close it there; if it hangs: kill {pids}")
+    return TOPIC.fault(
+        "in use",
+        Message("{path} is used by {names}", path=camera.path, names=names),
+        Message("close it there; if it hangs: kill {pids}", pids=pids),
+    )
 
 
 def _is_stylecam(host: HostProbe, pid: int) -> bool:
@@ -145,22 +169,28 @@ def _rate(host: HostProbe, diagnostics: Diagnostics, camera: Camera) -> Iterator
         yield TOPIC.fault("pictures", "it delivers none", str(error))
         return
     size = f"{measured.width}×{measured.height} {measured.fourcc}".strip()
-    found = f"{measured.fps:.0f} frames a second, {size}"
+    found = Message("{fps:.0f} frames a second, {size}", fps=measured.fps, size=size)
     promised = _promised(camera, measured)
     if measured.fps >= promised * SLOW_SHARE:
         yield TOPIC.ok("rate", found)
         return
-    found = f"{measured.fps:.1f} of {promised:.0f} frames a second, {size}"
+    found = Message(
+        "{fps:.1f} of {promised:.0f} frames a second, {size}", fps=measured.fps, promised=promised, size=size
+    )
     if _light_limited(measured):
         steps = []
         if host.platform == "linux" and measured.may_slow and host.find_program("v4l2-ctl") is not None:
             keep = ("v4l2-ctl", "-d", camera.path, "--set-ctrl", _slowing_control(host, camera.path) + "=0")
             steps.append(SetupStep("keep the rate, with a darker picture", keep))
-        words = "switch on a lamp" + ("; or keep the rate, with a darker picture:" if steps else "")
-        yield TOPIC.warning("rate", f"{found}; it exposes longer because the room is dark", words, *steps)
+        lamp, both = Message("switch on a lamp"), Message("switch on a lamp; or keep the rate, with a darker picture:")
+        words = both if steps else lamp
+        yield TOPIC.warning(
+            "rate", Message("{found}; it exposes longer because the room is dark", found=found), words, *steps
+        )
         return
     raw = measured.fourcc not in ("MJPG", "JPEG", "")
-    words = "raw video fills the cable; try a smaller --size" if raw else "try another USB port, without a hub"
+    smaller = Message("raw video fills the cable; try a smaller --size")
+    words = smaller if raw else Message("try another USB port, without a hub")
     yield TOPIC.warning("rate", found, words)
 
 
@@ -193,11 +223,11 @@ def _promised(camera: Camera, measured: CameraMeasurement) -> float:
 
 def _windows_privacy(host: HostProbe) -> Iterator[Finding]:
     consent = r"HKCU\Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\webcam"
-    for key, who in ((consent, "programs"), (rf"{consent}\NonPackaged", "desktop programs")):
+    for key, who in ((consent, Message("programs")), (rf"{consent}\NonPackaged", Message("desktop programs"))):
         if "Deny" in host.run("reg", "query", key, "/v", "Value").stdout:  # the value is the same in every language
             yield TOPIC.fault(
                 "privacy",
-                f"Windows does not let {who} use the camera",
+                Message("Windows does not let {who} use the camera", who=who),
                 "allow it under Settings > Privacy & security > Camera:",
                 SetupStep("open that page", ("explorer", "ms-settings:privacy-webcam")),
             )
@@ -210,4 +240,5 @@ def _largest(modes: Sequence[Mode]) -> Mode:
 
 
 def _describe_mode(mode: Mode) -> str:
-    return f"{mode.width}×{mode.height}" + (f" at {mode.fps:g} fps" if mode.fps else "")
+    size = f"{mode.width}×{mode.height}"
+    return Message("{size} at {fps:g} fps", size=size, fps=mode.fps) if mode.fps else size

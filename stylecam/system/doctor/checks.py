@@ -11,6 +11,7 @@ from stylecam.system.doctor.diagnostics import Diagnostics
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.probe import HostProbe
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 Check = Callable[[HostProbe, Diagnostics], Iterator[Finding]]
 
@@ -43,7 +44,11 @@ class _CheckThread:
                     return
                 self.findings.append(finding)
         except Exception as error:  # noqa: BLE001 - one broken check must not end the others; it is reported instead
-            self.findings.append(self.topic.unchecked("the rest", f"unexpected {type(error).__name__}: {error}"))
+            self.findings.append(
+                self.topic.unchecked(
+                    "the rest", Message("unexpected {kind}: {error}", kind=type(error).__name__, error=error)
+                )
+            )
         finally:
             self.ended.set()
 
@@ -77,5 +82,7 @@ def run_checks(
     for thread in threads:
         findings += list(thread.findings)
         if thread in late:
-            findings.append(thread.topic.unchecked("the rest", f"it took longer than {limit_s:g} s"))
+            findings.append(
+                thread.topic.unchecked("the rest", Message("it took longer than {seconds:g} s", seconds=limit_s))
+            )
     return findings

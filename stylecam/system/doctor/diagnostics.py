@@ -17,6 +17,7 @@ from stylecam.media import v4l2
 from stylecam.media.sources.devices import Camera, list_cameras
 from stylecam.system.setup.steps import SetupStep
 from stylecam.utils.clock import Clock
+from stylecam.utils.message import Message
 
 MEASURE_S = 1.5
 """How long a camera is read."""
@@ -93,7 +94,7 @@ class Diagnostics:
         try:
             return list_cameras()
         except (ImportError, OSError, RuntimeError) as error:
-            raise ProbeError(f"the cameras cannot be listed: {error}") from error
+            raise ProbeError(Message("the cameras cannot be listed: {error}", error=error)) from error
 
     def holders(self, path: str) -> list[tuple[int, str]]:
         """Return process id and name of other programs that have a device open."""
@@ -110,7 +111,7 @@ class Diagnostics:
             from stylecam.media.frame import Size
             from stylecam.media.sources.camera import CameraSource
         except ImportError as error:
-            raise ProbeError(f"OpenCV cannot be loaded: {error}") from error
+            raise ProbeError(Message("OpenCV cannot be loaded: {error}", error=error)) from error
         source = CameraSource(camera, self._clock)
         try:
             source.open(Size(1280, 720), 30)
@@ -125,7 +126,7 @@ class Diagnostics:
         finally:
             source.close()
         if first is None or last is None or last is first:
-            raise SourceError(f"{camera} gave no picture in {MEASURE_S:g} s")
+            raise SourceError(Message("{camera} gave no picture in {seconds:g} s", camera=camera, seconds=MEASURE_S))
         on_linux = sys.platform == "linux"
         exposure = v4l2.read_control(camera.path, v4l2.EXPOSURE_TIME) if on_linux else None
         may_slow = v4l2.read_control(camera.path, v4l2.EXPOSURE_MAY_SLOW) if on_linux else None
@@ -251,8 +252,8 @@ class Diagnostics:
         from stylecam.utils import paths
 
         return {
-            "your settings": str(paths.config_file().parent),
-            "your styles": str(paths.user_styles()),
+            Message("your settings"): str(paths.config_file().parent),
+            Message("your styles"): str(paths.user_styles()),
             "recordings": str(Path.cwd()),
         }
 

@@ -11,6 +11,7 @@ from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.probe import HostProbe
 from stylecam.system.setup.packages import package_steps
 from stylecam.system.setup.steps import SetupStep
+from stylecam.utils.message import Message, joined
 
 TOPIC = Topic("Painting")
 SLOW_MS = 100.0
@@ -33,7 +34,7 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
     if opencv.windows.upper() == "NONE":
         remove = diagnostics.pip_step("remove the one without", "uninstall", "-y", "opencv-python-headless")
         install = diagnostics.pip_step("install the one with windows", "install", "opencv-python<5")
-        words = "for the preview window (--output window):"
+        words = Message("for the preview window (--output window):")
         yield TOPIC.warning("windows", "this OpenCV cannot open windows", words, remove, install)
     for device in sorted(opencv.devices, key=lambda name: name != "cpu"):
         yield from TOPIC.guarded(device, _run_network(diagnostics, device))
@@ -50,22 +51,28 @@ def _not_loadable(host: HostProbe, diagnostics: Diagnostics, error: ImportError)
     reason = " ".join(str(error).split())[:200]
     if ".so" not in reason or host.platform != "linux":
         reinstall = diagnostics.pip_step("install OpenCV again", "install", "--force-reinstall", "opencv-python<5")
-        return TOPIC.fault("OpenCV", f"cannot be loaded: {reason}", "install it again:", reinstall)
+        return TOPIC.fault(
+            "OpenCV", Message("cannot be loaded: {reason}", reason=reason), "install it again:", reinstall
+        )
     steps = package_steps(host, "install libraries", _LIBRARIES)
-    words = "install the libraries that it needs for windows:" if steps else "install the library it names"
-    return TOPIC.fault("OpenCV", f"cannot be loaded: {reason}", words, *steps)
+    words = (
+        Message("install the libraries that it needs for windows:")
+        if steps
+        else Message("install the library it names")
+    )
+    return TOPIC.fault("OpenCV", Message("cannot be loaded: {reason}", reason=reason), words, *steps)
 
 
 def _version(diagnostics: Diagnostics, opencv: OpenCVBuild) -> Finding:
     numbers = tuple(int(part) for part in opencv.version.split(".")[:2] if part.isdecimal())
     install = diagnostics.pip_step("install OpenCV 4", "install", "opencv-python>=4.10,<5")
     if not numbers:
-        return TOPIC.unchecked("OpenCV", f"its version {opencv.version!r} is no number")
+        return TOPIC.unchecked("OpenCV", Message("its version {version!r} is no number", version=opencv.version))
     if numbers < MIN_OPENCV:
-        found = f"{opencv.version} is too old; stylecam needs 4.10"
+        found = Message("{version} is too old; stylecam needs 4.10", version=opencv.version)
         return TOPIC.fault("OpenCV", found, "install a newer one:", install)
     if numbers >= (5,):
-        found = f"{opencv.version} works; 4.x paints 10 to 20 % faster on a processor"
+        found = Message("{version} works; 4.x paints 10 to 20 % faster on a processor", version=opencv.version)
         return TOPIC.warning("OpenCV", found, "install OpenCV 4:", install)
     return TOPIC.ok("OpenCV", opencv.version)
 
@@ -77,7 +84,11 @@ def _duplicates(diagnostics: Diagnostics) -> Iterator[Finding]:
     if len(installed) > 1:
         yield TOPIC.fault(
             "OpenCV",
-            f"installed {len(installed)} times, which breaks it: {', '.join(installed)}",
+            Message(
+                "installed {number} times, which breaks it: {installed}",
+                number=len(installed),
+                installed=", ".join(installed),
+            ),
             "remove all, then install one:",
             diagnostics.pip_step("remove all", "uninstall", "-y", *installed),
             diagnostics.pip_step("install one", "install", "opencv-python<5"),
@@ -88,13 +99,17 @@ def _optional_engine(diagnostics: Diagnostics, engine: str) -> Iterator[Finding]
     """Yield the state of an engine that is an optional extra."""
     name, versions = LIBRARY_NAMES[engine], diagnostics.versions()
     if not any(versions.get(package) for package in PACKAGES[engine]):
-        yield TOPIC.ok(name, f'not installed; it may be faster: pip install "stylecam[{engine}]"')
+        yield TOPIC.ok(
+            name, Message('not installed; it may be faster: pip install "stylecam[{engine}]"', engine=engine)
+        )
         return
     try:
         devices = diagnostics.devices(engine)
     except EngineUnavailableError as error:
         words = ("install", "--upgrade", "--force-reinstall", f"stylecam[{engine}]")
-        yield TOPIC.fault(name, str(error), "install it again:", diagnostics.pip_step(f"install {name}", *words))
+        yield TOPIC.fault(
+            name, str(error), "install it again:", diagnostics.pip_step(Message("install {name}", name=name), *words)
+        )
         return
     for device in sorted(devices, key=lambda name: name != "cpu"):
         yield from TOPIC.guarded(title(engine, device), _run_network(diagnostics, device, engine))
@@ -108,21 +123,23 @@ def _run_network(diagnostics: Diagnostics, device: str, engine: str = "opencv") 
         raise
     except StylecamError as error:
         if engine != "opencv":
-            words = "use --engine auto, which skips it, or --engine opencv"
+            words = Message("use --engine auto, which skips it, or --engine opencv")
         elif device != "cpu":
-            words = "use --device cpu"
+            words = Message("use --device cpu")
         else:
-            words = "install stylecam and OpenCV again"
-        yield TOPIC.fault(subject, f"no network runs on it: {error}", words)
+            words = Message("install stylecam and OpenCV again")
+        yield TOPIC.fault(subject, Message("no network runs on it: {error}", error=error), words)
         return
     if timing.device != device:
-        found = f"requested, but {timing.device} was used instead"
+        found = Message("requested, but {device} was used instead", device=timing.device)
         yield TOPIC.fault(subject, found, "use --device cpu, and report this")
         return
     size = f"{TEST_SIZE[0]}×{TEST_SIZE[1]}"
-    found = f"{timing.engine} ran a network on it: {timing.milliseconds:.0f} ms for {size}"
+    found = Message(
+        "{engine} ran a network on it: {ms:.0f} ms for {size}", engine=timing.engine, ms=timing.milliseconds, size=size
+    )
     if timing.milliseconds > SLOW_MS and (engine, device) == ("opencv", "cpu"):
-        words = "stylecam works at a coarse size to keep the rate; close other programs, or use --fps 15"
+        words = Message("stylecam works at a coarse size to keep the rate; close other programs, or use --fps 15")
         yield TOPIC.warning(subject, found, words)
     else:
         yield TOPIC.ok(subject, found)
@@ -137,7 +154,7 @@ def _unused_gpu(host: HostProbe, opencv: OpenCVBuild) -> Iterator[Finding]:
         raise ProbeError("nvidia-smi is installed but finds no graphics card")
     yield TOPIC.warning(
         "graphics card",
-        f"{names[0].strip()[:60]} is not used: this OpenCV was built without CUDA",
+        Message("{name} is not used: this OpenCV was built without CUDA", name=names[0].strip()[:60]),
         "the processor is used instead; to use the card, install an OpenCV built with CUDA (those on PyPI are not)",
     )
 
@@ -146,14 +163,21 @@ def _processor(host: HostProbe, opencv: OpenCVBuild) -> Iterator[Finding]:
     limit = _cpu_limit(host)
     cores = host.cores
     features = [name for name in ("AVX2", "AVX512-SKX", "NEON", "NEON_DOTPROD") if name in opencv.features]
-    found = f"{cores} threads, OpenCV uses {opencv.threads}" + (f"; {', '.join(features)}" if features else "")
+    used = Message("{cores} threads, OpenCV uses {threads}", cores=cores, threads=opencv.threads)
+    found = joined((used, ", ".join(features)), "; ") if features else used
     if limit is not None and limit < cores:
-        words = "give the container more processors (docker, podman: --cpus)"
-        yield TOPIC.warning("processor", f"{found}; this container may use {limit:g} of them", words)
+        words = Message("give the container more processors (docker, podman: --cpus)")
+        yield TOPIC.warning(
+            "processor", Message("{found}; this container may use {limit:g} of them", found=found, limit=limit), words
+        )
     elif opencv.threads < min(2, cores):
         yield TOPIC.warning("processor", found, "unset OMP_NUM_THREADS, and start stylecam without --threads")
     elif any(name.startswith("SSE") for name in opencv.features) and "AVX2" not in opencv.features:
-        yield TOPIC.warning("processor", f"{found}; without AVX2", "an older processor: use --fps 15, or --scale 0.25")
+        yield TOPIC.warning(
+            "processor",
+            Message("{found}; without AVX2", found=found),
+            "an older processor: use --fps 15, or --scale 0.25",
+        )
     else:
         yield TOPIC.ok("processor", found)
 
@@ -171,10 +195,13 @@ def _power(host: HostProbe) -> Iterator[Finding]:
     if profile in ("low-power", "quiet", "cool"):
         step = SetupStep("leave the power saver", ("powerprofilesctl", "set", "balanced"))
         steps = [step] if host.find_program("powerprofilesctl") is not None else []
-        words = "leave the power saver" + (":" if steps else " in the settings of your desktop")
-        yield TOPIC.warning("power", f"the computer saves power ({profile}) and is slower", words, *steps)
+        by_hand = Message("leave the power saver in the settings of your desktop")
+        words = Message("leave the power saver:") if steps else by_hand
+        yield TOPIC.warning(
+            "power", Message("the computer saves power ({profile}) and is slower", profile=profile), words, *steps
+        )
     elif profile:
-        yield TOPIC.ok("power", f"profile {profile}")
+        yield TOPIC.ok("power", Message("profile {profile}", profile=profile))
 
 
 def _load(host: HostProbe) -> Iterator[Finding]:
@@ -184,7 +211,7 @@ def _load(host: HostProbe) -> Iterator[Finding]:
     except (IndexError, ValueError):
         raise ProbeError("/proc/loadavg holds no load") from None
     cores = host.cores
-    found = f"{load:.1f} busy programs on {cores} processor threads"
+    found = Message("{load:.1f} busy programs on {cores} processor threads", load=load, cores=cores)
     if load > BUSY_LOAD * cores:
         yield TOPIC.warning("load", found, "close programs in the background; `top` shows them")
     else:

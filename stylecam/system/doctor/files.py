@@ -12,6 +12,7 @@ from stylecam.system.distribution import detect_container, detect_distribution
 from stylecam.system.doctor.diagnostics import OPENCV_PACKAGES, Diagnostics
 from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.probe import HostProbe
+from stylecam.utils.message import Message, joined
 from stylecam.utils.version import __version__
 
 TOPIC = Topic("Files and versions")
@@ -44,12 +45,15 @@ def _versions(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
         missing.append("opencv-python<5")
     if missing:
         install = diagnostics.pip_step("install them", "install", *missing)
-        yield TOPIC.fault("packages", f"missing: {', '.join(missing)}", "install them:", install)
+        yield TOPIC.fault("packages", Message("missing: {names}", names=", ".join(missing)), "install them:", install)
     system = host.platform
     if host.platform == "linux":
         container = detect_container(host)
-        system = detect_distribution(host).name + (f" in a {container}" if container else "")
-    yield TOPIC.ok("system", f"{system}, kernel {host.kernel}, {platform.machine()}")
+        system = detect_distribution(host).name
+        if container is not None:
+            system = Message("{system} in a {container}", system=system, container=container)
+    kernel = Message("kernel {version}", version=host.kernel)
+    yield TOPIC.ok("system", joined((system, kernel, platform.machine())))
 
 
 def _settings(diagnostics: Diagnostics) -> Iterator[Finding]:
@@ -64,23 +68,26 @@ def _styles(diagnostics: Diagnostics) -> Iterator[Finding]:
     count, problems = diagnostics.styles()
     for problem in problems:
         name = re.match(r"(.*?\.onnx)\b", problem)
-        command = f": stylecam styles remove {PurePath(name[1]).stem}" if name else ""
-        yield TOPIC.warning("styles", problem, f"get the file again, or remove it{command}")
+        words = Message("get the file again, or remove it")
+        if name:
+            command = f"stylecam styles remove {PurePath(name[1]).stem}"
+            words = Message("get the file again, or remove it: {command}", command=command)
+        yield TOPIC.warning("styles", problem, words)
     if count == 0:
         reinstall = diagnostics.pip_step("install stylecam again", "install", "--force-reinstall", "stylecam")
-        found = "none are installed, not even those that come with stylecam"
+        found = Message("none are installed, not even those that come with stylecam")
         yield TOPIC.fault("styles", found, "install it again:", reinstall)
     else:
-        yield TOPIC.ok("styles", f"{count} installed")
+        yield TOPIC.ok("styles", Message("{count} installed", count=count))
 
 
 def _folder(host: HostProbe, purpose: str, folder: str) -> Iterator[Finding]:
     free = host.free_bytes(folder)
     node = host.node(folder)
     if node is not None and not node.accessible:
-        words = "become the owner of that folder, or start stylecam elsewhere"
-        yield TOPIC.warning("disk", f"{folder} cannot be written", words)
-    found = f"{_bytes(free)} free for {purpose} ({folder})"
+        words = Message("become the owner of that folder, or start stylecam elsewhere")
+        yield TOPIC.warning("disk", Message("{folder} cannot be written", folder=folder), words)
+    found = Message("{size} free for {purpose} ({folder})", size=_bytes(free), purpose=purpose, folder=folder)
     if free < FULL_DISK_BYTES:
         yield TOPIC.fault("disk", found, "free some space on that disk")
     elif free < LOW_DISK_BYTES:
@@ -95,9 +102,11 @@ def _memory(host: HostProbe) -> Iterator[Finding]:
         raise ProbeError("/proc/meminfo does not say how much is available")
     available = int(match[1]) * 1024
     if available < LOW_MEMORY_BYTES:
-        yield TOPIC.warning("memory", f"{_bytes(available)} available", "close programs: stylecam takes about 400 MB")
+        yield TOPIC.warning(
+            "memory", Message("{size} available", size=_bytes(available)), "close programs: stylecam takes about 400 MB"
+        )
     else:
-        yield TOPIC.ok("memory", f"{_bytes(available)} available")
+        yield TOPIC.ok("memory", Message("{size} available", size=_bytes(available)))
 
 
 def _bytes(count: int) -> str:

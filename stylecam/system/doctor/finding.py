@@ -9,6 +9,7 @@ from typing import Any
 
 from stylecam.errors import ProbeError
 from stylecam.system.setup.steps import SetupStep, shell_line
+from stylecam.utils.message import Message
 
 
 class Level(Enum):
@@ -86,7 +87,7 @@ class Topic:
 
     def unchecked(self, subject: str, reason: object) -> Finding:
         """Return a finding for something that could not be looked at."""
-        return Finding(Level.UNCHECKED, self.name, subject, f"not checked: {reason}")
+        return Finding(Level.UNCHECKED, self.name, subject, Message("not checked: {reason}", reason=reason))
 
     def guarded(self, subject: str, findings: Iterable[Finding]) -> Iterator[Finding]:
         """Yield `findings`. If something cannot be looked at on the way, yield that as unchecked and stop."""

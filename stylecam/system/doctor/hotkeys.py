@@ -12,24 +12,33 @@ from stylecam.system.doctor.finding import Finding, Topic
 from stylecam.system.probe import HostProbe
 from stylecam.system.setup.menu_entry import menu_entry_steps
 from stylecam.system.setup.steps import SetupStep
+from stylecam.utils.message import Message
 
 TOPIC = Topic("Keys")
-_TERMINAL = "keys in stylecam's own terminal always work"
+_TERMINAL = Message("keys in stylecam's own terminal always work")
 _MACOS_PAGE = "x-apple.systempreferences:com.apple.preference.security?Privacy_ListenEvent"
 _SHORTCUTS = {
     "gnome": (
-        "in Settings, Keyboard, View and Customize Shortcuts, Custom Shortcuts, + add a shortcut with this command",
+        Message(
+            "in Settings, Keyboard, View and Customize Shortcuts, Custom Shortcuts, + add a shortcut with this command"
+        ),
         "{command}",
     ),
     "kde": (
-        "in System Settings, Shortcuts, Add New, Command or Script (or Add Command) add a shortcut with this command",
+        Message(
+            "in System Settings, Shortcuts, Add New, Command or Script (or Add Command) add a shortcut with this "
+            "command"
+        ),
         "{command}",
     ),
-    "sway": ("write this line into ~/.config/sway/config and reload Sway", "bindsym Ctrl+Alt+n exec {command}"),
-    "hyprland": ("write this line into ~/.config/hypr/hyprland.conf", "bind = CTRL ALT, N, exec, {command}"),
+    "sway": (
+        Message("write this line into ~/.config/sway/config and reload Sway"),
+        "bindsym Ctrl+Alt+n exec {command}",
+    ),
+    "hyprland": (Message("write this line into ~/.config/hypr/hyprland.conf"), "bind = CTRL ALT, N, exec, {command}"),
 }
 """Desktop, as in XDG_CURRENT_DESKTOP in small letters, to where its shortcuts are set and the line to copy there."""
-_OTHER_SHORTCUTS = ("in the settings of your desktop bind this command to a key", "{command}")
+_OTHER_SHORTCUTS = (Message("in the settings of your desktop bind this command to a key"), "{command}")
 
 
 def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
@@ -42,19 +51,23 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
     if wayland or environment.get("XDG_SESSION_TYPE") == "wayland":
         yield from _wayland(host, diagnostics, bool(display))
     elif display:
-        yield TOPIC.ok("desktop", f"X11 ({environment.get('XDG_CURRENT_DESKTOP') or 'display ' + display})")
+        yield TOPIC.ok("desktop", Message("X11 ({name})", name=environment.get("XDG_CURRENT_DESKTOP") or display))
         yield from _hotkeys(host, diagnostics)
     else:
-        remote = ", as over ssh" if "SSH_CONNECTION" in environment else ""
+        found = Message("none in this session (DISPLAY is not set), so no hotkeys and no preview window")
+        if "SSH_CONNECTION" in environment:
+            found = Message(
+                "none in this session (DISPLAY is not set, as over ssh), so no hotkeys and no preview window"
+            )
         yield TOPIC.warning(
             "desktop",
-            f"none in this session (DISPLAY is not set{remote}), so no hotkeys and no preview window",
-            f"start stylecam on the desktop; {_TERMINAL}",
+            found,
+            Message("start stylecam on the desktop; {terminal}", terminal=_TERMINAL),
         )
 
 
 def _wayland(host: HostProbe, diagnostics: Diagnostics, has_x11: bool) -> Iterator[Finding]:
-    name = _desktop(host) or "desktop unknown"
+    name = _desktop(host) or Message("desktop unknown")
     # A desktop's PATH often lacks the folder of a virtual environment.
     program = host.find_program("stylecam")
     start = (program,) if program else (diagnostics.python, "-m", "stylecam")
@@ -63,23 +76,26 @@ def _wayland(host: HostProbe, diagnostics: Diagnostics, has_x11: bool) -> Iterat
         diagnostics.check_portal()
     except HotkeysUnavailableError as error:
         if error.lacks_menu_entry:
-            yield TOPIC.ok("desktop", f"Wayland ({name})")
-            found = "the desktop finds no menu entry of stylecam, and may bind no hotkeys without one"
+            yield TOPIC.ok("desktop", Message("Wayland ({name})", name=name))
+            found = Message("the desktop finds no menu entry of stylecam, and may bind no hotkeys without one")
             yield TOPIC.fault("hotkeys", found, "write one:", *menu_entry_steps(host, APP_ID, start))
             return
-        limit = "work only while an X11 window has the keyboard" if has_x11 else "do not work"
+        partly = Message("global hotkeys work only while an X11 window has the keyboard")
+        hotkeys = partly if has_x11 else Message("global hotkeys do not work")
         words, line = next((_SHORTCUTS[part] for part in parts if part in _SHORTCUTS), _OTHER_SHORTCUTS)
         yield TOPIC.warning(
             "desktop",
-            f"Wayland ({name}): global hotkeys {limit}",
-            f"{_TERMINAL}; for a key that works everywhere, {words}:",
+            Message("Wayland ({name}): {hotkeys}", name=name, hotkeys=hotkeys),
+            Message("{terminal}; for a key that works everywhere, {words}:", terminal=_TERMINAL, words=words),
             lines=(line.format(command=shlex.join((*start, "ctl", "next"))),),
         )
         yield TOPIC.ok("portal", str(error))
         return
-    yield TOPIC.ok("desktop", f"Wayland ({name})")
+    yield TOPIC.ok("desktop", Message("Wayland ({name})", name=name))
     if "hyprland" in parts:
-        words = "write a line like this into ~/.config/hypr/hyprland.conf; `hyprctl globalshortcuts` lists the names:"
+        words = Message(
+            "write a line like this into ~/.config/hypr/hyprland.conf; `hyprctl globalshortcuts` lists the names:"
+        )
         line = f"bind = CTRL ALT, N, global, {APP_ID}:next"
         yield TOPIC.warning(
             "hotkeys", "the desktop's portal offers them, and leaves the keys to you", words, lines=(line,)
@@ -104,8 +120,12 @@ def _hotkeys(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
         warning = diagnostics.listen()
     except HotkeysUnavailableError as error:
         if error.display_unreachable:
-            found = f"no X server answers this user at DISPLAY={host.environment.get('DISPLAY')}"
-            yield TOPIC.fault("hotkeys", found, f"start stylecam in a terminal of the desktop; {_TERMINAL}")
+            found = Message(
+                "no X server answers this user at DISPLAY={display}", display=host.environment.get("DISPLAY")
+            )
+            yield TOPIC.fault(
+                "hotkeys", found, Message("start stylecam in a terminal of the desktop; {terminal}", terminal=_TERMINAL)
+            )
         else:
             yield TOPIC.fault("hotkeys", "global hotkeys are not available", str(error))
         return
@@ -113,7 +133,7 @@ def _hotkeys(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
         yield TOPIC.ok("hotkeys", "global hotkeys are available")
     elif host.platform == "darwin":
         page = SetupStep("open that page", ("open", _MACOS_PAGE))
-        words = (
+        words = Message(
             "allow your terminal under System Settings > Privacy & Security > Input Monitoring and Accessibility, then "
             "start again:"
         )

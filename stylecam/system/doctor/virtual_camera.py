@@ -15,11 +15,12 @@ from stylecam.system.probe import HostProbe
 from stylecam.system.setup import packages, plan, secure_boot
 from stylecam.system.setup.steps import SetupStep
 from stylecam.system.v4l2loopback import LABEL, NAME, LoadedModule, LoopbackDevice
+from stylecam.utils.message import Message, joined
 
 TOPIC = Topic("Virtual camera")
 _BUILD_STEP = SetupStep("build the driver for this kernel", ("dkms", "autoinstall"), True)
-_RUN_SETUP = "run stylecam setup, which does this:"
-_USE_WEB = "until then: stylecam run --output web"
+_RUN_SETUP = Message("run stylecam setup, which does this:")
+_USE_WEB = Message("until then: stylecam run --output web")
 _PIPEWIRE_PROGRAMS = ("gst-launch-1.0", "pw-dump")
 _PIPEWIRE_PACKAGES = {
     "debian": "gstreamer1.0-pipewire gstreamer1.0-tools gstreamer1.0-plugins-base pipewire-bin",
@@ -56,7 +57,10 @@ def check(host: HostProbe, diagnostics: Diagnostics) -> Iterator[Finding]:
     if running is None:
         yield from TOPIC.guarded("driver", _not_loaded(host, container))
     else:
-        yield TOPIC.ok("driver", f"{NAME} {running.version or 'of unknown version'}, loaded")
+        yield TOPIC.ok(
+            "driver",
+            Message("{name} {version}, loaded", name=NAME, version=running.version or Message("of unknown version")),
+        )
         yield from TOPIC.guarded("camera", _cameras(host, diagnostics, running, container))
     if container is None:
         yield from TOPIC.guarded("at start", _at_boot(host, running is not None))
@@ -68,24 +72,26 @@ def _not_loaded(host: HostProbe, container: str | None) -> Iterator[Finding]:
     if container is not None:
         yield TOPIC.fault(
             "driver",
-            f"not loaded; this is a {container}, and drivers belong to the surrounding system",
+            Message(
+                "not loaded; this is a {container}, and drivers belong to the surrounding system", container=container
+            ),
             "run stylecam setup there, and pass /dev/video10 in (docker, podman: --device /dev/video10)",
         )
     elif not loopback.can_load_modules(host):
         yield TOPIC.fault(
             "driver",
-            f"kernel {host.kernel} cannot load drivers (/proc/modules is missing)",
-            f"start a kernel of your distribution; {_USE_WEB}",
+            Message("kernel {kernel} cannot load drivers (/proc/modules is missing)", kernel=host.kernel),
+            Message("start a kernel of your distribution; {otherwise}", otherwise=_USE_WEB),
         )
     elif loopback.has_lost_modules(host):
         yield TOPIC.fault(
             "driver",
-            f"not loaded, and the drivers of kernel {host.kernel} are gone, as after an update",
+            Message("not loaded, and the drivers of kernel {kernel} are gone, as after an update", kernel=host.kernel),
             "restart the computer, then run stylecam doctor again",
         )
     elif loopback.is_installed(host):
         steps = plan.plan_installation(host).steps
-        yield TOPIC.fault("driver", f"{NAME} is installed but not loaded", _RUN_SETUP, *steps)
+        yield TOPIC.fault("driver", Message("{name} is installed but not loaded", name=NAME), _RUN_SETUP, *steps)
     else:
         yield _not_installed(host)
 
@@ -97,8 +103,8 @@ def _not_installed(host: HostProbe) -> Finding:
     try:
         steps = plan.plan_installation(host).steps
     except SetupError as error:
-        return TOPIC.fault("driver", f"{NAME} is not installed", str(error))
-    return TOPIC.fault("driver", f"{NAME} is not installed", _RUN_SETUP, *steps)
+        return TOPIC.fault("driver", Message("{name} is not installed", name=NAME), str(error))
+    return TOPIC.fault("driver", Message("{name} is not installed", name=NAME), _RUN_SETUP, *steps)
 
 
 def _not_built(host: HostProbe) -> Finding | None:
@@ -113,22 +119,26 @@ def _not_built(host: HostProbe) -> Finding | None:
         return None
     version = builds[0][0]
     others = sorted({kernel for _, kernel, state in builds if state == "installed" and kernel})
-    built_for = f"; it is built for {', '.join(others)}" if others else ""
+    values = {"driver": f"{NAME} {version}", "kernel": host.kernel, "others": ", ".join(others)}
     if not packages.has_headers(host):
+        found = Message("{driver} is not built for kernel {kernel}, whose headers are missing", **values)
+        if others:
+            found = Message(
+                "{driver} is not built for kernel {kernel}, whose headers are missing; it is built for {others}",
+                **values,
+            )
         headers = packages.header_step(host, detect_distribution(host))
-        found = f"{NAME} {version} is not built for kernel {host.kernel}, whose headers are missing{built_for}"
         if headers is None:
-            words = "install the headers of this kernel with your package manager, then:"
+            words = Message("install the headers of this kernel with your package manager, then:")
             return TOPIC.fault("driver", found, words, _BUILD_STEP, plan.LOAD_STEP)
-        words = "install the kernel's headers, build the driver, and load it:"
+        words = Message("install the kernel's headers, build the driver, and load it:")
         return TOPIC.fault("driver", found, words, headers, _BUILD_STEP, plan.LOAD_STEP)
-    return TOPIC.fault(
-        "driver",
-        f"{NAME} {version} is not built for kernel {host.kernel}{built_for}",
-        f"build it; if that fails, see /var/lib/dkms/{NAME}/{version}/build/make.log; a newer version usually helps:",
-        _BUILD_STEP,
-        plan.LOAD_STEP,
-    )
+    found = Message("{driver} is not built for kernel {kernel}", **values)
+    if others:
+        found = Message("{driver} is not built for kernel {kernel}; it is built for {others}", **values)
+    log = f"/var/lib/dkms/{NAME}/{version}/build/make.log"
+    words = Message("build it; if that fails, see {log}; a newer version usually helps:", log=log)
+    return TOPIC.fault("driver", found, words, _BUILD_STEP, plan.LOAD_STEP)
 
 
 def _cameras(
@@ -147,7 +157,7 @@ def _cameras(
     if running.own_device is None:
         yield TOPIC.warning(
             "camera",
-            f"{title}: meeting programs show it by that name, not as {LABEL}",
+            Message("{title}: meeting programs show it by that name, not as {label}", title=title, label=LABEL),
             "load the driver with the right options (stylecam setup):",
             *reload,
         )
@@ -156,7 +166,7 @@ def _cameras(
     if device.exclusive_caps is False:
         yield TOPIC.fault(
             "exclusive_caps",
-            f"off for {device.path}, so Chrome, Zoom and others do not list it",
+            Message("off for {path}, so Chrome, Zoom and others do not list it", path=device.path),
             "load the driver with the right options (stylecam setup):",
             *reload,
         )
@@ -165,17 +175,21 @@ def _cameras(
     else:
         yield TOPIC.ok("exclusive_caps", "on: programs list it while stylecam runs")
     denied = check_permission(host, device.path, device.node, TOPIC, "permission")
-    yield denied or TOPIC.ok("permission", f"{device.path} can be read and written")
+    yield denied or TOPIC.ok("permission", Message("{path} can be read and written", path=device.path))
     users = diagnostics.holders(device.path)
     if users:
-        names = ", ".join(f"{name} (process {pid})" for pid, name in users)
-        yield TOPIC.ok("in use", f"{device.path} is open in {names}")
+        names = joined(Message("{name} (process {pid})", name=name, pid=pid) for pid, name in users)
+        yield TOPIC.ok("in use", Message("{path} is open in {names}", path=device.path, names=names))
 
 
 def _no_device_file(device: LoopbackDevice, container: str | None) -> Finding:
-    found = f"the driver has a camera, but {device.path} is missing"
+    found = Message("the driver has a camera, but {path} is missing", path=device.path)
     if container is not None:
-        return TOPIC.fault("camera", f"{found} in this {container}", f"pass it in (--device {device.path})")
+        return TOPIC.fault(
+            "camera",
+            Message("{found} in this {container}", found=found, container=container),
+            Message("pass it in (--device {path})", path=device.path),
+        )
     trigger = SetupStep(
         "create the device files", ("udevadm", "trigger", "--action=add", "--subsystem-match=video4linux"), True
     )
@@ -202,8 +216,11 @@ def _secure_boot(host: HostProbe, loaded: bool) -> Iterator[Finding]:
     except ProbeError as error:
         yield TOPIC.warning(
             "Secure Boot",
-            f"on, but whether it trusts {key} was not checked: {error}",
-            f"if loading the driver fails with “Key was rejected”, run this, then {secure_boot.ENROLL_INSTRUCTIONS}",
+            Message("on, but whether it trusts {key} was not checked: {error}", key=key, error=error),
+            Message(
+                "if loading the driver fails with “Key was rejected”, run this, then {instructions}",
+                instructions=secure_boot.ENROLL_INSTRUCTIONS,
+            ),
             secure_boot.enroll_step(key),
         )
         return
@@ -211,13 +228,16 @@ def _secure_boot(host: HostProbe, loaded: bool) -> Iterator[Finding]:
         yield TOPIC.ok("Secure Boot", "on, and it trusts drivers built here")
         return
     if trust is secure_boot.KeyTrust.PENDING:
-        found = "on, and at the next start it asks whether to trust drivers built here"
+        found = Message("on, and at the next start it asks whether to trust drivers built here")
         yield TOPIC.fault("Secure Boot", found, secure_boot.ENROLL_INSTRUCTIONS)
         return
     yield TOPIC.fault(
         "Secure Boot",
         "on, but it does not trust drivers built here, so the driver cannot be loaded",
-        f"run this, choose a password, then {secure_boot.ENROLL_INSTRUCTIONS}:",
+        Message(
+            "run this, choose a password, then {instructions}:",
+            instructions=secure_boot.ENROLL_INSTRUCTIONS,
+        ),
         secure_boot.enroll_step(key),
     )
 
@@ -229,31 +249,39 @@ def _obstacles(host: HostProbe) -> Iterator[Finding]:
         for line in lines:
             if re.match(rf"install {NAME} (/usr)?/s?bin/(false|true)", line):
                 yield TOPIC.fault(
-                    "options", f"{path} forbids the driver: {line}", "remove that line:", _remove_lines_step(path)
+                    "options",
+                    Message("{path} forbids the driver: {line}", path=path, line=line),
+                    "remove that line:",
+                    _remove_lines_step(path),
                 )
             elif line.startswith("blacklist"):
                 yield TOPIC.warning("options", f"{path}: {line}", "remove that line:", _remove_lines_step(path))
     setting = [path for path, lines in found.items() if any(line.startswith("options") for line in lines)]
     if len(setting) > 1:
         others = [path for path in setting if path != plan.OPTIONS_FILE]
-        words = f"keep only stylecam's, {plan.OPTIONS_FILE}, and disable the others:"
+        words = Message("keep only stylecam's, {file}, and disable the others:", file=plan.OPTIONS_FILE)
         if plan.OPTIONS_FILE not in setting:
-            others, words = others[1:], "keep one of them and disable the others:"
-        moves = [SetupStep(f"disable {path}", ("mv", path, f"{path}.off"), True) for path in others]
-        yield TOPIC.warning("options", f"set in {len(setting)} files: {', '.join(setting)}", words, *moves)
+            others, words = others[1:], Message("keep one of them and disable the others:")
+        moves = [SetupStep(Message("disable {path}", path=path), ("mv", path, f"{path}.off"), True) for path in others]
+        yield TOPIC.warning(
+            "options",
+            Message("set in {number} files: {paths}", number=len(setting), paths=", ".join(setting)),
+            words,
+            *moves,
+        )
     elif setting:
-        yield TOPIC.ok("options", f"in {setting[0]}")
+        yield TOPIC.ok("options", Message("in {path}", path=setting[0]))
 
 
 def _remove_lines_step(path: str) -> SetupStep:
     expression = rf"/^[[:space:]]*(blacklist|install)[[:space:]]+{NAME}/d"
-    return SetupStep(f"remove the line from {path}", ("sed", "-E", "-i", expression, path), True)
+    return SetupStep(Message("remove the line from {path}", path=path), ("sed", "-E", "-i", expression, path), True)
 
 
 def _at_boot(host: HostProbe, loaded: bool) -> Iterator[Finding]:
     path = loopback.boot_file(host)
     if path is not None:
-        yield TOPIC.ok("at start", f"loaded when the computer starts ({path})")
+        yield TOPIC.ok("at start", Message("loaded when the computer starts ({path})", path=path))
     elif loaded:
         steps = plan.configuration_steps(host)
         yield TOPIC.warning("at start", "the driver is not loaded after a restart", _RUN_SETUP, *steps)
@@ -267,14 +295,18 @@ def _pipewire(host: HostProbe) -> Iterator[Finding]:
     if missing and not running:
         return
     if missing:
-        yield TOPIC.ok("PipeWire", f"running; --output pipewire also needs {' and '.join(missing)}, not installed")
+        yield TOPIC.ok(
+            "PipeWire",
+            Message("running; --output pipewire also needs {missing}, not installed", missing=", ".join(missing)),
+        )
     elif not running:
         start = SetupStep("start PipeWire", ("systemctl", "--user", "start", "pipewire", "wireplumber"))
-        found = "not running in this session, so --output pipewire does not work"
+        found = Message("not running in this session, so --output pipewire does not work")
         yield TOPIC.warning("PipeWire", found, "if you want to use it:", start)
     elif host.run("gst-inspect-1.0", "--exists", "pipewiresink").returncode != 0:
         steps = packages.package_steps(host, "install GStreamer's plugin", _PIPEWIRE_PACKAGES)
-        words = "install it, for --output pipewire:" if steps else "install it with your package manager"
+        by_hand = Message("install it with your package manager")
+        words = Message("install it, for --output pipewire:") if steps else by_hand
         yield TOPIC.warning("PipeWire", "running, but GStreamer's plugin for it is missing", words, *steps)
     else:
         yield TOPIC.ok("PipeWire", "--output pipewire can be used, in programs that ask PipeWire for cameras")
@@ -287,20 +319,20 @@ def _obs_camera(host: HostProbe) -> Iterator[Finding]:
     elif host.platform == "darwin":
         yield _obs_on_macos(host)
     else:
-        yield TOPIC.unchecked("camera", f"stylecam has no virtual camera on {host.platform}")
+        yield TOPIC.unchecked("camera", Message("stylecam has no virtual camera on {platform}", platform=host.platform))
 
 
 def _obs_on_windows(host: HostProbe) -> Finding:
     for name, number in _WINDOWS_CAMERAS.items():
         # only the status counts: the output of reg is in the user's language
         if host.run("reg", "query", rf"HKLM\SOFTWARE\Classes\CLSID\{number}").returncode == 0:
-            return TOPIC.ok("camera", f"{name} is registered")
-    return TOPIC.fault("camera", "OBS's virtual camera is not registered", "; ".join(plan.WINDOWS_STEPS[:2]))
+            return TOPIC.ok("camera", Message("{name} is registered", name=name))
+    return TOPIC.fault("camera", "OBS's virtual camera is not registered", joined(plan.WINDOWS_STEPS[:2], "; "))
 
 
 def _obs_on_macos(host: HostProbe) -> Finding:
     if host.list_directory("/Applications/OBS.app") is None and host.list_directory(_PLUGIN) is None:
-        return TOPIC.fault("camera", "OBS is not installed in Applications", "; ".join(plan.MACOS_STEPS[:3]))
+        return TOPIC.fault("camera", "OBS is not installed in Applications", joined(plan.MACOS_STEPS[:3], "; "))
     try:
         output = host.run("systemextensionsctl", "list").stdout
     except ProbeError as error:
@@ -309,11 +341,15 @@ def _obs_on_macos(host: HostProbe) -> Finding:
     if "activated enabled" in states:
         return TOPIC.ok("camera", "OBS Virtual Camera is allowed")
     if any("waiting for user" in state for state in states):
-        return TOPIC.fault("camera", "OBS's camera waits for your consent", f"allow it under {_MACOS_SETTINGS}")
+        return TOPIC.fault(
+            "camera",
+            "OBS's camera waits for your consent",
+            Message("allow it under {place}", place=_MACOS_SETTINGS),
+        )
     if host.list_directory(_PLUGIN) is not None:
         return TOPIC.ok("camera", "OBS's older camera plug-in is installed")
     return TOPIC.fault(
         "camera",
         "OBS is installed, but its camera was never started",
-        f"start it once in OBS, and allow it: {_MACOS_SETTINGS}",
+        Message("start it once in OBS, and allow it: {place}", place=_MACOS_SETTINGS),
     )

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from stylecam.system.probe import HostProbe
 from stylecam.system.setup.steps import SetupStep
+from stylecam.utils.message import Message
 
 HEADER = "# written by stylecam setup; stylecam setup --remove takes it away"
 """The first line of each file that setup writes."""
@@ -24,7 +25,13 @@ def back_up_step(host: HostProbe, path: str) -> list[SetupStep]:
         return []
     numbers = _numbers(host, path)
     kept = f"{path}{_MARK}{max(numbers, default=0) + 1}"
-    return [SetupStep(f"keep the {PurePosixPath(path).name} that is there, as a backup", ("mv", path, kept), True)]
+    return [
+        SetupStep(
+            Message("keep the {name} that is there, as a backup", name=PurePosixPath(path).name),
+            ("mv", path, kept),
+            True,
+        )
+    ]
 
 
 def put_away_steps(host: HostProbe, path: str, changed: bool) -> list[SetupStep]:

@@ -10,6 +10,7 @@ from stylecam.system.distribution import Distribution, detect_distribution
 from stylecam.system.probe import HostProbe
 from stylecam.system.setup.steps import SetupStep
 from stylecam.system.v4l2loopback import NAME
+from stylecam.utils.message import Message
 
 _DEBIAN_FLAVOURS = ("cloud-amd64", "cloud-arm64", "rt-amd64", "amd64", "arm64", "armmp", "686-pae", "686")
 _UBUNTU_FLAVOURS = ("generic", "lowlatency", "raspi", "aws", "azure", "gcp", "kvm", "oem")
@@ -51,8 +52,11 @@ def install_steps(host: HostProbe, system: Distribution) -> tuple[SetupStep, ...
     family = system.family
     if family not in PACKAGES:
         raise SetupError(
-            f"stylecam setup does not know how {system.name} installs drivers; install v4l2loopback 0.12.5 or later "
-            "with its package manager, then run stylecam setup again for the rest"
+            Message(
+                "stylecam setup does not know how {name} installs drivers; install v4l2loopback 0.12.5 or later with "
+                "its package manager, then run stylecam setup again for the rest",
+                name=system.name,
+            )
         )
     steps = []
     if family == "debian":
@@ -62,7 +66,9 @@ def install_steps(host: HostProbe, system: Distribution) -> tuple[SetupStep, ...
     if family == "fedora" and system.image_based:
         layered = ("rpm-ostree", "install", "-y", PACKAGES[family])
         return (*steps, SetupStep("layer the driver onto the system; it is available after a restart", layered, True))
-    purpose = "install the driver" if family == "suse" else "install the driver and the kernel headers"
+    purpose = (
+        Message("install the driver") if family == "suse" else Message("install the driver and the kernel headers")
+    )
     steps.append(_install_step(purpose, family, *_headers(host, system), PACKAGES[family]))
     if family == "fedora":
         build = ("akmods", "--force", "--kernels", host.kernel)
@@ -81,7 +87,9 @@ def removal_step(system: Distribution, package: str) -> SetupStep | None:
     if package != PACKAGES.get(system.family):
         return None
     command = (*_REMOVE[system.family].split(), package)
-    return SetupStep(f"remove the package that stylecam setup installed ({package})", command, True)
+    return SetupStep(
+        Message("remove the package that stylecam setup installed ({package})", package=package), command, True
+    )
 
 
 def has_headers(host: HostProbe) -> bool:
@@ -134,8 +142,11 @@ def _arch_headers(kernel: str) -> str:
 def _rpm_fusion_step(system: Distribution) -> SetupStep:
     if not system.version.isdecimal():
         raise SetupError(
-            f"the release number of {system.name} is unknown; enable RPM Fusion (rpmfusion.org, Configuration) and run "
-            "stylecam setup again"
+            Message(
+                "the release number of {name} is unknown; enable RPM Fusion (rpmfusion.org, Configuration) and run "
+                "stylecam setup again",
+                name=system.name,
+            )
         )
     source = f"https://mirrors.rpmfusion.org/free/fedora/rpmfusion-free-release-{system.version}.noarch.rpm"
     enable = ("rpm-ostree" if system.image_based else "dnf", "install", "-y", source)

@@ -16,6 +16,7 @@ from stylecam.system.setup import packages, secure_boot
 from stylecam.system.setup.backups import HEADER, back_up_step, put_away_steps
 from stylecam.system.setup.steps import SetupStep, write_file_step
 from stylecam.system.v4l2loopback import NAME
+from stylecam.utils.message import Message
 
 OPTIONS_FILE = "/etc/modprobe.d/stylecam.conf"
 BOOT_FILE = "/etc/modules-load.d/stylecam.conf"
@@ -27,16 +28,19 @@ _LINES = {BOOT_FILE: NAME, OPTIONS_FILE: OPTIONS}
 UNLOAD_STEP = SetupStep("unload the driver; close programs that use its cameras first", ("modprobe", "-r", NAME), True)
 LOAD_STEP = SetupStep("load the driver", ("modprobe", NAME), True)
 WINDOWS_STEPS = (
-    "install OBS Studio from obsproject.com",
-    "start OBS, press 'Start Virtual Camera' once, then 'Stop Virtual Camera', and close OBS",
-    "start stylecam, and choose 'OBS Virtual Camera' in your meeting program",
+    Message("install OBS Studio from obsproject.com"),
+    Message("start OBS, press 'Start Virtual Camera' once, then 'Stop Virtual Camera', and close OBS"),
+    Message("start stylecam, and choose 'OBS Virtual Camera' in your meeting program"),
 )
 MACOS_STEPS = (
-    "install OBS Studio from obsproject.com into the Applications folder",
-    "start OBS and press 'Start Virtual Camera'; allow the extension under System Settings > General > Login Items & "
-    "Extensions > Camera Extensions (before macOS 15: Privacy & Security)",
-    "press 'Stop Virtual Camera' and close OBS",
-    "start stylecam, and choose 'OBS Virtual Camera' in your meeting program",
+    Message("install OBS Studio from obsproject.com into the Applications folder"),
+    Message(
+        "start OBS and press 'Start Virtual Camera'; allow the extension under System Settings > General > Login "
+        "Items & "
+        "Extensions > Camera Extensions (before macOS 15: Privacy & Security)"
+    ),
+    Message("press 'Stop Virtual Camera' and close OBS"),
+    Message("start stylecam, and choose 'OBS Virtual Camera' in your meeting program"),
 )
 
 
@@ -67,8 +71,11 @@ def plan_installation(host: HostProbe) -> SetupPlan:
     system = detect_distribution(host)
     if not available and loopback.has_lost_modules(host):
         raise SetupError(
-            f"the drivers of the running kernel {host.kernel} are gone, as after an update; restart the computer, then "
-            "run stylecam setup again"
+            Message(
+                "the drivers of the running kernel {kernel} are gone, as after an update; restart the computer, then "
+                "run stylecam setup again",
+                kernel=host.kernel,
+            )
         )
     steps = [] if available else [*packages.install_steps(host, system)]
     package = _installed_package(host) or ("" if available else packages.driver_package(system))
@@ -80,14 +87,19 @@ def plan_installation(host: HostProbe) -> SetupPlan:
         if enrollment is not None:
             steps += enrollment
             notes.append(
-                "Secure Boot is on, so the driver must be signed with a key that your firmware trusts. You choose a "
-                "password for that now; after the steps, " + secure_boot.ENROLL_INSTRUCTIONS
+                Message(
+                    "Secure Boot is on, so the driver must be signed with a key that your firmware trusts. You "
+                    "choose a "
+                    "password for that now; after the steps, {instructions}",
+                    instructions=secure_boot.ENROLL_INSTRUCTIONS,
+                )
             )
             restart = True
     if restart:
-        return SetupPlan(tuple(steps), tuple(notes), ("restart the computer; the driver is loaded from then on",))
+        restarting = Message("restart the computer; the driver is loaded from then on")
+        return SetupPlan(tuple(steps), tuple(notes), (restarting,))
     steps += _load_steps(running)
-    next_steps = ("start stylecam, then choose the camera 'stylecam' in your meeting program",)
+    next_steps = (Message("start stylecam, then choose the camera 'stylecam' in your meeting program"),)
     return SetupPlan(tuple(steps), tuple(notes), next_steps)
 
 
@@ -133,7 +145,10 @@ def plan_removal(host: HostProbe) -> SetupPlan:
     for path in _LINES:
         if path not in foreign:
             steps += put_away_steps(host, path, changed=path in ours and path not in unchanged)
-    return SetupPlan(tuple(steps), tuple(f"{path} was not written by stylecam setup and stays" for path in foreign))
+    return SetupPlan(
+        tuple(steps),
+        tuple(Message("{path} was not written by stylecam setup and stays", path=path) for path in foreign),
+    )
 
 
 def _settings(text: str) -> list[str]:
@@ -158,13 +173,19 @@ def _check_supported(host: HostProbe) -> None:
         raise SetupError("WSL has no cameras: run stylecam on Windows itself, with OBS for the virtual camera")
     if container is not None:
         raise SetupError(
-            f"this is a {container}, and drivers belong to the surrounding system; run stylecam setup there, and pass "
-            "the device /dev/video10 in"
+            Message(
+                "this is a {container}, and drivers belong to the surrounding system; run stylecam setup there, and "
+                "pass the device /dev/video10 in",
+                container=container,
+            )
         )
     if not loopback.can_load_modules(host):
         raise SetupError(
-            f"kernel {host.kernel} cannot load drivers (/proc/modules is missing); start a kernel of your "
-            "distribution, or use stylecam run --output web"
+            Message(
+                "kernel {kernel} cannot load drivers (/proc/modules is missing); start a kernel of your "
+                "distribution, or use stylecam run --output web",
+                kernel=host.kernel,
+            )
         )
 
 
@@ -177,7 +198,12 @@ def _installed_package(host: HostProbe) -> str:
 def _conflicts(host: HostProbe) -> list[str]:
     others = {path: lines for path, lines in loopback.modprobe_lines(host).items() if path != OPTIONS_FILE}
     return [
-        f"{path} also says {'; '.join(lines)}; remove it if it contradicts {OPTIONS_FILE}"
+        Message(
+            "{path} also says {lines}; remove it if it contradicts {file}",
+            path=path,
+            lines="; ".join(lines),
+            file=OPTIONS_FILE,
+        )
         for path, lines in others.items()
     ]
 

@@ -7,6 +7,7 @@ from enum import Enum
 from stylecam.errors import ProbeError
 from stylecam.system.probe import HostProbe
 from stylecam.system.setup.steps import SetupStep
+from stylecam.utils.message import Message
 
 _VARIABLE = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _KEYS = (
@@ -14,7 +15,7 @@ _KEYS = (
     "/var/lib/dkms/mok.pub",  # Debian and others with DKMS 3
     "/etc/pki/akmods/certs/public_key.der",  # Fedora
 )
-ENROLL_INSTRUCTIONS = (
+ENROLL_INSTRUCTIONS = Message(
     "restart the computer; on the blue screen choose 'Enroll MOK', 'Continue', 'Yes', enter the password you chose, "
     "and 'Reboot'"
 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from stylecam.errors import SetupError
 from stylecam.system.probe import HostProbe
+from stylecam.utils.message import Message
 
 _WRITE = 'umask 022 && printf "%s\\n" "$@" > "$0.new" && mv -f "$0.new" "$0"'
 """A script that writes its arguments, one a line, to the file that it is called by."""
@@ -60,12 +61,12 @@ def elevated_command(step: SetupStep, elevation: str) -> tuple[str, ...]:
 def shell_line(step: SetupStep, elevation: str | None) -> str:
     """Return the step as a line to paste into a terminal."""
     line = shlex.join(elevated_command(step, elevation or ""))
-    return f"(as root) {line}" if step.root and elevation is None else line
+    return Message("(as root) {line}", line=line) if step.root and elevation is None else line
 
 
 def summary_line(step: SetupStep, elevation: str | None) -> str:
     """Return the step as a line to read: for a file only its path, else the same as `shell_line`."""
-    return f"(and the file {step.file})" if step.file else shell_line(step, elevation)
+    return Message("(and the file {file})", file=step.file) if step.file else shell_line(step, elevation)
 
 
 def run_steps(steps: Sequence[SetupStep], elevation: str | None, report: Callable[[str], None]) -> None:
@@ -79,14 +80,19 @@ def run_steps(steps: Sequence[SetupStep], elevation: str | None, report: Callabl
         raise SetupError("neither sudo, doas nor su is installed, so nothing was run; run it as root")
     for number, step in enumerate(steps, 1):
         line = shell_line(step, elevation)
-        report(f"[{number}/{len(steps)}] {line}")
+        report(Message("[{number}/{count}] {line}", number=number, count=len(steps), line=line))
         status = _run_command(elevated_command(step, elevation or ""))
         if status != 0:
             left = len(steps) - number
-            later = f"; {left} later step{'s were' if left > 1 else ' was'} not started" if left else ""
+            failed = Message(
+                "step {number} of {count} failed with status {status}: {line}. Its own message is above; fix that "
+                "and run "
+                "the same command again: finished steps are skipped",
+                number=number, count=len(steps), status=status, line=line,
+            )  # fmt: skip
+            left = len(steps) - number
             raise SetupError(
-                f"step {number} of {len(steps)} failed with status {status}: {line}{later}. Its own message is above; "
-                "fix that and run the same command again: finished steps are skipped"
+                Message("{failed}; later steps not started: {left}", failed=failed, left=left) if left else failed
             )
 
 

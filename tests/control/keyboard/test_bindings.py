@@ -227,7 +227,7 @@ def test_the_table_of_keys_has_every_plain_key_and_every_hotkey_once() -> None:
     for combination in bindings:
         if combination.key not in "2345678":
             assert sum(f"{combination} " in line for line in lines) == 1
-    assert "ctrl+alt+1 to ctrl+alt+9" in keys_table(bindings)
+    assert "ctrl+alt+1 – ctrl+alt+9" in keys_table(bindings)
     assert "select:great_wave" in keys_table(bindings)
 
 

@@ -227,7 +227,7 @@ FAULTS = [
     Fault("no permission for the camera", refused, FAULT, "permission", "you are not in video",
          ("sudo usermod -aG video anna",)),
     Fault("in use", lambda m, t: t.open_in.update({"/dev/video0": [(4711, "zoom"), (4712, "chrome")]}),
-         FAULT, "in use", "/dev/video0 is used by zoom (process 4711) and chrome (process 4712)", (), "kill 4711 4712"),
+         FAULT, "in use", "/dev/video0 is used by zoom (process 4711), chrome (process 4712)", (), "kill 4711 4712"),
     Fault("a laptop's bare sensor",
          lambda m, t: setattr(t, "camera_list", [replace(WEBCAM, name="Intel IPU6 ISYS Capture 0")]),
          FAULT, "Intel IPU6 ISYS Capture 0", "raw sensor data", (), "another camera"),

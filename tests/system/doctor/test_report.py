@@ -47,7 +47,7 @@ def test_lines_to_copy_are_not_broken_and_not_offered_as_commands() -> None:
 def test_the_end_counts_and_says_what_to_do_first() -> None:
     text = "\n".join(shown(FINDINGS))
     assert "1 fault, 1 in order, 1 not checked." in text
-    assert "First: cameras, in use – close it there." in text
+    assert "First: Cameras, in use – close it there." in text
     assert "stylecam doctor --fix" in text
 
 

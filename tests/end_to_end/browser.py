@@ -122,7 +122,8 @@ _KEEP_SOCKETS = """
 class Visit:
     """The page of a running stylecam in a browser; errors and warnings of the browser are recorded."""
 
-    def __init__(self, page: Page, host: Host) -> None:
+    def __init__(self, page: Page, host: Host, hints: bool = False) -> None:
+        """Open the page; without `hints` as somebody who has seen those of the first visit."""
         self.page, self.host = page, host
         self.complaints: list[str] = []
         self.asked: list[str] = []
@@ -131,6 +132,8 @@ class Visit:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
         page.add_init_script(_KEEP_SOCKETS)
+        if not hints:
+            page.add_init_script("localStorage.setItem('stylecam-hints', 'seen')")
         page.goto(host.link, wait_until="domcontentloaded")
         wait_for("the first picture", lambda: self.first_picture_ms() is not None)
         page.wait_for_selector(".tile[aria-pressed=true]")
@@ -167,10 +170,10 @@ class Visit:
 
 
 @contextmanager
-def visited(browser: Browser, host: Host, **options: Any) -> Iterator[Visit]:
+def visited(browser: Browser, host: Host, *, hints: bool = False, **options: Any) -> Iterator[Visit]:
     """A `Visit` in a window of its own; `options` are the window's."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
     try:
-        yield Visit(context.new_page(), host)
+        yield Visit(context.new_page(), host, hints)
     finally:
         context.close()

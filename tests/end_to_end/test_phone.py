@@ -96,11 +96,34 @@ def test_the_help_names_keys_only_where_there_is_a_keyboard(phone: Visit, browse
     phone.page.wait_for_selector("#help[open]")
     assert phone.page.is_hidden("#keys")
     assert "Shift" not in phone.page.inner_text("#help")
+    assert phone.page.is_visible("text=Hold a painting")
     phone.page.keyboard.press("z")  # a keyboard that was connected by radio
     phone.page.wait_for_selector("#keys:visible")
     with visited(browser, phone.host) as desk:
         desk.page.click("#open-help")
         desk.page.wait_for_selector("#keys:visible")
+
+
+def test_three_hints_greet_the_first_visit_and_do_not_come_again(browser: Browser, demo: Host) -> None:
+    with visited(browser, demo, hints=True, **PHONE) as first:
+        page = first.page
+        for number, target in enumerate(("gallery", "standing", "hide"), 1):
+            wait_for("the hint", lambda number=number: first.text("hint-count") == f"{number} of 3")  # type: ignore[misc]
+            assert page.evaluate("document.querySelector('.hinted').id") == target
+            assert min(min(size) for size in _sizes(first, "#hint button").values()) >= FINGER
+            page.click("#next-hint")
+        assert page.is_hidden("#hint")
+        page.reload()
+        page.wait_for_selector(".tile[aria-pressed=true]")
+        wait_for(
+            "the keys, after which hints would come",
+            lambda: page.evaluate("document.querySelector('#keys dt') !== null"),
+        )
+        assert page.is_hidden("#hint")
+    with visited(browser, demo, hints=True) as desk:
+        desk.page.click("#skip-hints")
+        assert desk.page.is_hidden("#hint")
+        assert desk.page.evaluate("document.querySelector('.hinted')") is None
 
 
 def test_a_badge_says_what_others_see(phone: Visit) -> None:

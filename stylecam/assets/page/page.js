@@ -3,6 +3,7 @@
 import { accepted, locked, request } from "./access.js";
 import { Compare } from "./compare.js";
 import { Gallery, artist_name } from "./gallery.js";
+import { Hints } from "./hints.js";
 import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
 import { Phone } from "./phone.js";
@@ -36,6 +37,7 @@ const stream = new Stream(at("picture"), see);
 const gallery = new Gallery(ask);
 const standing = new Standing(ask);
 const compare = new Compare(alarm);
+const hints = new Hints();
 new Phone();
 const presets = new Presets((action, args) => wire.ask(action, args), ask);
 let state = null, rung = "", source = "camera", lost = 0, interrupted = false, ratio = 0;
@@ -256,6 +258,7 @@ wire.addEventListener("open", async () => {
     gallery.show((await (await request("/api/styles")).json()).styles);
     show();
     await learn_keys();
+    hints.begin();
   } catch { /* the connection was lost again; its next opening retries */ }
 });
 wire.addEventListener("state", event => {

@@ -68,6 +68,11 @@ def test_everything_that_is_touched_is_as_large_as_a_fingertip(phone: Visit) -> 
     phone.page.click("#open-help")
     phone.page.wait_for_selector("#help[open]")
     sizes |= _sizes(phone, "#help button, #help label")
+    for dialog in ("presets", "phone"):
+        phone.page.keyboard.press("Escape")
+        phone.page.click(f"#open-{dialog}")
+        phone.page.wait_for_selector(f"#{dialog}[open]")
+        sizes |= _sizes(phone, f"#{dialog} button, #{dialog} input")
     assert len(sizes) > 20
     assert {name: size for name, size in sizes.items() if min(size) < FINGER} == {}
 

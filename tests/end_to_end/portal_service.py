@@ -32,6 +32,7 @@ class Portal:
         registry: whether it can register host applications.
         known_app: whether it finds the menu entry of the application.
         strict: whether it refuses a session without one.
+        answers: whether it answers at all.
         response: the code that `BindShortcuts` ends with: 0, 1 declined, 2 otherwise; None for no end.
         trigger: what it says of every key.
         calls: the calls so far, by their names, with their arguments.
@@ -42,6 +43,7 @@ class Portal:
     registry: bool = True
     known_app: bool = True
     strict: bool = True
+    answers: bool = True
     response: int | None = 0
     trigger: str = "Ctrl+Alt+N"
     calls: list[Call] = field(default_factory=list)
@@ -75,7 +77,7 @@ class Portal:
         while not self._stop.is_set():
             with contextlib.suppress(TimeoutError):
                 message = self._bus.receive(timeout=0.05)
-                if message.header.message_type == jeepney.MessageType.method_call:
+                if message.header.message_type == jeepney.MessageType.method_call and self.answers:
                     self._answer(message)
 
     def _answer(self, call: Any) -> None:

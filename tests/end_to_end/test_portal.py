@@ -13,6 +13,7 @@ import pytest
 
 from stylecam.control.actions import Command
 from stylecam.control.keyboard import portal as portal_module
+from stylecam.control.keyboard import portal_session
 from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.portal import PortalHotkeys
 from stylecam.control.keyboard.portal_session import APP_ID
@@ -172,6 +173,15 @@ def test_a_portal_that_dies_is_told_and_found_again(bus: str, keys: Keys) -> Non
     with portal(bus) as running:
         keys.follow(running)
         assert keys.hotkeys.trouble is None
+
+
+def test_a_portal_that_is_slow_to_start_is_waited_for(bus: str, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portal_session, "REPLY_S", 0.3)
+    with portal(bus, answers=False) as running:
+        keys.hotkeys.start()
+        assert keys.hotkeys.trouble == "global hotkeys are off: the desktop's portal does not answer"
+        running.answers = True
+        keys.follow(running)
 
 
 def test_a_session_that_the_desktop_ends_is_opened_again(bus: str, keys: Keys) -> None:

@@ -79,10 +79,16 @@ class PortalHotkeys:
     def start(self) -> None:
         """Open a session, and let a thread of its own ask the desktop to bind the hotkeys.
 
+        A portal that does not answer yet, as it may while the desktop starts, is tried again by that thread.
+
         Raises:
             HotkeysUnavailableError: the desktop has no portal for global shortcuts, or it refuses.
         """
-        session = self._open()
+        session = None
+        try:
+            session = self._open()
+        except SessionEndedError as error:
+            self.trouble = Message("global hotkeys are off: {error}", error=error)
         self._thread = threading.Thread(target=self._run, args=(session,), name="stylecam-portal", daemon=True)
         self._thread.start()
 

@@ -49,7 +49,7 @@ _KEYSYMS = {
 
 
 class SessionEndedError(HotkeysUnavailableError):
-    """The session has ended and may be opened again: the portal went away, or the desktop has closed it."""
+    """The session has ended and may be opened again: the portal is slow or went away, or the desktop has closed it."""
 
 
 class NoMenuEntryError(HotkeysUnavailableError):
@@ -127,7 +127,8 @@ class PortalSession:
             interrupted: ends every wait by returning True.
 
         Raises:
-            HotkeysUnavailableError: the portal is missing, does not answer, or has no global shortcuts.
+            HotkeysUnavailableError: the portal is missing, or has no global shortcuts.
+            SessionEndedError: the portal does not answer.
             InterruptedWaitError: `interrupted` has returned True.
         """
         self._bus, self._clock, self._interrupted = bus, clock, interrupted
@@ -265,7 +266,7 @@ class PortalSession:
             message = self._bus.receive(timeout=TICK_S)
         except TimeoutError:
             if deadline is not None and self._clock.now() > deadline:
-                raise HotkeysUnavailableError(Message("the desktop's portal does not answer")) from None
+                raise SessionEndedError(Message("the desktop's portal does not answer")) from None
             return None
         except OSError as error:
             raise SessionEndedError(Message("the D-Bus session has ended")) from error

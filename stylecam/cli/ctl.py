@@ -53,6 +53,7 @@ Examples:
   stylecam ctl blend great_wave:0.6,the_scream:0.4
   stylecam ctl strength 0.5               half camera, half painting
   stylecam ctl camera "HD Webcam"         another camera, without a gap
+  stylecam ctl size 720p                  another size of the picture
   stylecam ctl panic on                   show a still picture at once
   stylecam ctl snapshot                   save the picture and print its path
   stylecam ctl state --json               the current state
@@ -88,8 +89,7 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
         shared.print_json(answer["state"] | ({"result": answer["result"]} if answer.get("result") else {}))
         return
     result = answer.get("result") or {}
-    made = result.get("file") or result.get("camera")
-    click.echo(str(made) if made else ", ".join(client.describe_state(answer["state"])))
+    click.echo(_described(result) or ", ".join(client.describe_state(answer["state"])))
     if stats and answer["state"].get("stats"):
         shared.print_json(answer["state"]["stats"])
 
@@ -113,6 +113,15 @@ def command_from_words(name: str, arguments: list[str]) -> Command:
             raise UsageError(f"{name} {takes}; leave out {text!r}")
         values[key] = value
     return Command.from_text(name, values)
+
+
+def _described(result: dict[str, Any]) -> str:
+    """Return what an action has produced, for people; empty where that is the state alone."""
+    if "size" in result:
+        return "\n".join([f"{result['size']} at {result['fps']:g} fps", *result["kept"]])
+    if "outputs" in result:
+        return ", ".join(result["outputs"]) or "no output"
+    return str(result.get("file") or result.get("camera") or "")
 
 
 def _watch(instance: Any, as_json: bool, stats: bool) -> None:

@@ -91,6 +91,7 @@ class FormatSwitcher:
             size = Size.parse(str(value))
         else:
             fps = float(value)
+            self._check_recordings(fps)
         kept: list[str] = []
         if (size, fps) != (self._context.size, self._context.fps):
             kept = self._change(pending, size, fps)
@@ -115,6 +116,14 @@ class FormatSwitcher:
         for line in kept:
             logger.warning("%s", line)
         return kept
+
+    def _check_recordings(self, fps: float) -> None:
+        """Refuse another rate while a file is recorded, whose pictures follow each other at the rate it began with."""
+        for runner in self._pipeline.publisher.sink_runners:
+            if runner.sink.kind == "file" and runner.fps != fps and not runner.given_up:
+                raise CommandRefusedError(
+                    f"{runner.sink.name} is recorded at {runner.fps:g} fps; end the recording first"
+                )
 
     def _held(self, look: Look, fps: float) -> tuple[Model, Rung] | None:
         """Return the network and a rung that should hold at `fps`, judged by the present one."""

@@ -80,6 +80,7 @@ class Outputs:
         self._make, self._control = make, control
         self._worker, self._changed = worker, changed
         self._outputs: tuple[_Output, ...] = ()
+        self._listing = threading.Lock()
         self._named: dict[str, str] = {}
         """What the settings have named: the value of `--output` by what stands for it in commands."""
         self._settled = threading.Event()
@@ -133,8 +134,8 @@ class Outputs:
     def choices(self) -> list[dict[str, Any]]:
         """Return the outputs, and those that may be added, for the API.
 
-        Each has `which` to send, `name`, `kind`, `on`, whether it is `changeable`, its `problem` in one line or None,
-        and the `command` that solves it or None.
+        Each has `which` to send, `name`, `kind`, `on`, whether it is `changeable`, and its `problem` with the fix in
+        one line, or None.
         """
         present = [
             _choice(output.which, output.sink.name, output.sink.kind, True, output.runner.trouble)
@@ -260,14 +261,16 @@ class Outputs:
             output.sink.discard()
             return False
         self._context.viewers.add(output.sink)
-        self._outputs = (*self._outputs, output)
+        with self._listing:
+            self._outputs = (*self._outputs, output)
         self._changed()
         return True
 
     def _remove(self, output: _Output) -> None:
         if output.sink.kind in STAY:
             raise CommandRefusedError(STAY[output.sink.kind])
-        self._outputs = tuple(other for other in self._outputs if other is not output)
+        with self._listing:
+            self._outputs = tuple(other for other in self._outputs if other is not output)
         self._context.viewers.remove(output.sink)
         removed = self._publisher.remove(output.runner)
         self._changed()

@@ -42,6 +42,11 @@ def served(own_settings: Path, catalog: Catalog) -> Iterator[RunningServerWithPr
         ("state", "starry_night, steadiness 0.8"),
         ("snapshot", "/pictures/one.png"),
         ("camera demo", "demo"),
+        (
+            "size 1080p",
+            "1920x1080 at 30 fps\nvirtual camera stays at 1280x720 while it is read, and gets the picture scaled",
+        ),
+        ("output pipewire on", "virtual, pipewire"),
     ],
 )
 @pytest.mark.usefixtures("served")

@@ -191,6 +191,11 @@ class RunningServerWithPresets(RunningServer):
                 pending.finish(self.control.state, {"camera": str(pending.command.arguments["which"])})
             elif pending.command.action == "snapshot":
                 pending.finish(self.control.state, {"file": "/pictures/one.png"})
+            elif pending.command.action == "size":
+                kept = ["virtual camera stays at 1280x720 while it is read, and gets the picture scaled"]
+                pending.finish(self.control.state, {"size": "1920x1080", "fps": 30.0, "kept": kept})
+            elif pending.command.action == "output":
+                pending.finish(self.control.state, {"outputs": ["virtual", "pipewire"]})
             else:
                 pending.refuse(CommandRefusedError("there is no room for a recording"))
 

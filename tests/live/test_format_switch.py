@@ -17,6 +17,7 @@ from onnx import helper
 
 from stylecam.control.commands import CommandResult
 from stylecam.errors import CommandRefusedError, EngineRunError, UsageError
+from stylecam.live.publisher import SinkRunner
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Frame, Size
@@ -166,6 +167,18 @@ def test_a_wrong_size_or_rate_is_refused_in_one_line_and_the_picture_goes_on(run
         run.submit(text).result(PATIENCE_S)
     assert "\n" not in str(refused.value)
     assert run.session.report().size == SIZE
+
+
+def test_while_a_file_is_recorded_the_size_changes_and_the_rate_does_not(run: Run) -> None:
+    recorder = SizedSink("file talk.mp4", False, SystemClock())
+    recorder.kind = "file"
+    recorder.open(SIZE, 30)
+    run.session.pipeline.publisher.add(SinkRunner(recorder, SIZE, 30))
+    with pytest.raises(CommandRefusedError, match=r"talk\.mp4 is recorded at 30 fps; end the recording first"):
+        run.submit("fps:15").result(PATIENCE_S)
+    run.submit("size:256x192").result(PATIENCE_S)
+    run.wait_for(LARGE)
+    assert {size for size, *_ in recorder.frames} == {SIZE}
 
 
 def test_a_network_that_cannot_be_made_ready_leaves_everything_as_it_is(

@@ -72,7 +72,7 @@ class MainLoop:
             if self.reload_requested:
                 self.reload_requested = False
                 press("reload")
-            parts.media_saver.handle_commands(parts.reload, parts.handlers, parts.config_keeper)
+            parts.media_saver.handle_commands(parts.reload, parts.switches.handlers, parts.config_keeper)
             now = self.clock.now()
             if (command := cycle.due(self.control.state, now)) is not None:
                 press(command)
@@ -96,8 +96,7 @@ class MainLoop:
 
     def _log_troubles(self, parts: OpenParts, now: float) -> None:
         parts.media_saver.maintain()
-        parts.late_camera.look(now)
-        parts.outputs.maintain()
+        parts.switches.maintain(now)
         parts.pool.return_memory(now)
         trouble = parts.pool.engine.trouble
         if trouble is not None and self.notifications.warn_once(trouble):

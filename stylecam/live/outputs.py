@@ -160,16 +160,17 @@ class Outputs:
         An output that somebody reads, or may read, keeps its size, and gets the picture scaled. On the thread of the
         worker only.
         """
+        size, fps = self._context.size, self._context.fps
         for output in self._outputs:
             runner = output.runner
-            if (runner.size, runner.fps) == (self._context.size, self._context.fps):
-                continue
             self._kept.discard(runner)
             if output.sink.any_size or not output.sink.opened:
-                runner.size, runner.fps = self._context.size, self._context.fps
+                runner.next_format = size, fps
+            elif (runner.size, runner.fps) == (size, fps):
+                continue
             elif self._context.viewers.taken(output.sink) is False:
                 self._reopen(runner)
-            elif runner.size != self._context.size:
+            elif runner.size != size:
                 self._kept.add(runner)
                 yield Message(
                     "{name} stays at {size} while it is read, and gets the picture scaled",
@@ -282,16 +283,16 @@ class Outputs:
         """Open an output that nobody reads at the size of the run; where that fails, at the size before."""
         if not self._publisher.remove(runner):
             return
-        before = runner.size, runner.fps
         runner.sink.close()
-        runner.size, runner.fps = self._context.size, self._context.fps
+        runner.next_format = self._context.size, self._context.fps
         try:
             try:
                 runner.open()
             except SinkUnavailableError as error:  # a reader came meanwhile, who holds it at the size before
-                kept = Message("{name} stays at {size}: {error}", name=runner.sink.name, size=before[0], error=error)
-                logger.warning(kept)
-                runner.size, runner.fps = before
+                logger.warning(
+                    Message("{name} stays at {size}: {error}", name=runner.sink.name, size=runner.size, error=error)
+                )
+                runner.next_format = runner.size, runner.fps
                 runner.open()
         except SinkError as error:
             runner.lose(str(error))

@@ -94,13 +94,14 @@ class SinkRunner:
     A frame of another size than the sink was opened at is cropped and scaled to it.
 
     Attributes:
-        size: the size the sink is opened at.
-        fps: the rate it is opened at.
+        size: the size the sink was opened at.
+        fps: the rate it was opened at.
+        next_format: the size and the rate it is opened at the next time.
     """
 
     def __init__(self, sink: Sink, size: Size, fps: float) -> None:
         self.sink = sink
-        self.size, self.fps = size, fps
+        self.size, self.fps = self.next_format = size, fps
         self._fitted: tuple[Frame, Frame] | None = None
         self._opening: threading.Thread | None = None
         self._failure: str | None = None
@@ -126,7 +127,9 @@ class SinkRunner:
 
     def open(self) -> None:
         """Open the sink."""
-        self.sink.open(self.size, self.fps)
+        size, fps = self.next_format
+        self.sink.open(size, fps)
+        self.size, self.fps = size, fps
 
     def write(self, frame: Frame, now: float) -> str | None:
         """Write `frame`, after reopening a lost sink if that is due. Return the message of a new failure, else None."""

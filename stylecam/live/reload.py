@@ -138,11 +138,11 @@ class Reloader:
         new.check()
         bindings = bind(new.bindings)
         panic = panic_image(new, self._size())
-        self._outputs.allow(new.outputs)
         found = changes(self._settings, new)
         own = LiveState(self._control.own_look)
         for command in found.commands:  # what it refuses is refused here, before anything has changed
             own = ACTIONS[command.action].apply(own, command.arguments, ActionContext(self._catalog, new.presets))
+        self._outputs.allow(new.outputs)
         before, self._settings = self._settings, found.settings
         self._control.presets, self._control.scenes, self._control.own_look = new.presets, new.scenes, own.look
         self._control.favorites = new.favorites

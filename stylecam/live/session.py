@@ -24,17 +24,13 @@ from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
 from stylecam.errors import SessionNotOpenError
 from stylecam.live.before import unpainted_jpeg
-from stylecam.live.camera_switch import CameraSwitcher
 from stylecam.live.config.keeper import ConfigFile, ConfigKeeper
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
-from stylecam.live.format_switch import FormatSwitcher
 from stylecam.live.kept_cover import KeptCover
-from stylecam.live.late_camera import LateCamera
 from stylecam.live.main_loop import MainLoop, Tick
 from stylecam.live.notifications import Notifications, log_refusal
-from stylecam.live.outputs import Outputs
 from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
@@ -54,6 +50,7 @@ from stylecam.live.startup import (
 )
 from stylecam.live.stats import Stats, StatsFile
 from stylecam.live.stylizers import StylizerMaker
+from stylecam.live.switches import Switches
 from stylecam.live.tier_choice import settle_tier
 from stylecam.media.frame import Frame
 from stylecam.media.sinks.base import Sink
@@ -68,10 +65,6 @@ from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
-from stylecam.utils.worker import Worker
-
-CLOSE_S = 1.0
-"""How long the end of a run waits for an output that is being opened or closed."""
 
 
 class Session:
@@ -140,7 +133,6 @@ class Session:
         )  # fmt: skip
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
         self._stylizers = StylizerMaker(settings, catalog, self._clock, self._cpu_budget, self._engine_fault)
-        self._output_worker = Worker("stylecam-outputs")
         self._began_at = self._clock.now()
         self._closing = contextlib.ExitStack()
         self._devices = Devices(settings.size, settings.fps, self._closing)
@@ -167,7 +159,7 @@ class Session:
     @property
     def sinks(self) -> tuple[Sink, ...]:
         """The outputs of the moment, without recordings."""
-        return self._require_parts().outputs.sinks
+        return self._require_parts().switches.outputs.sinks
 
     @property
     def pipeline(self) -> Pipeline:
@@ -229,8 +221,7 @@ class Session:
                 ending.callback(self._stylizers.save)
                 ending.callback(parts.media_saver.close)  # after the camera: a disk may not answer
                 ending.callback(parts.pipeline.stop)
-                ending.callback(self._output_worker.close, CLOSE_S)
-                ending.callback(parts.camera_switcher.close)
+                ending.callback(parts.switches.close)
                 ending.callback(self.control.close)
                 ending.callback(parts.pool.stop_building)
                 for window in parts.windows:
@@ -263,7 +254,7 @@ class Session:
 
     def settle_outputs(self, timeout_s: float) -> None:
         """Wait until all outputs are known that this run has by itself, at most `timeout_s`. Main thread only."""
-        self._require_parts().outputs.settle(timeout_s)
+        self._require_parts().switches.outputs.settle(timeout_s)
 
     def request_reload(self) -> None:
         """Have the configuration read again. Like `interrupt`, it only sets a flag."""
@@ -312,8 +303,8 @@ class Session:
             cpu_percent=self._settings.cpu,
             threads=cv2.getNumThreads(),
             source=parts.pipeline.capture.source.describe(),
-            outputs=tuple(runner.status for runner in parts.outputs.runners),
-            missing_camera=parts.late_camera.missing,
+            outputs=tuple(runner.status for runner in parts.switches.outputs.runners),
+            missing_camera=parts.switches.late_camera.missing,
             usage=process_usage(now),
             notice=self._notifications.notice,
             seconds=round(now - self._began_at, 2),
@@ -367,24 +358,20 @@ class Session:
             self.control, pipeline.publisher, context, settings.pictures, settings.videos, changed=changed
         )
         self._closing.callback(media_saver.close)
-        switcher = CameraSwitcher(pipeline.capture, context, settings.camera, self.control, changed)
-        self._closing.callback(switcher.close)
-        outputs = Outputs(
-            pipeline.publisher, context, lambda text: make([text])[0], self.control, self._output_worker, changed
-        )
-        outputs.start_with(() if self._own_sinks else settings.outputs, output_sinks)
+        switches = Switches(
+            pipeline, context, pool, self._stylizers, self.control, lambda text: make([text])[0],
+            camera=settings.camera, missing_camera=missing_camera, panic=lambda size: reloader.panic_image(size),
+            changed=changed,
+        )  # fmt: skip
+        self._closing.callback(switches.close)
+        switches.outputs.start_with(() if self._own_sinks else settings.outputs, output_sinks)
         if not requested:
-            outputs.add_unasked()
-        reloader = self._reloader(pipeline, switcher, outputs, context)
+            switches.outputs.add_unasked()
+        reloader = self._reloader(pipeline, switches, context)
         keeper = ConfigKeeper(self._config_file, self.control, reloader.keep, changed)
-        formats = FormatSwitcher(
-            pipeline, context, pool, self._stylizers, outputs, self.control, self._output_worker,
-            panic=reloader.panic_image, changed=changed,
-        )  # fmt: skip
         return OpenParts(
-            context, outputs, LateCamera(outputs, context, missing_camera), server, pool, chooser.reason, tier.reason,
-            pipeline, media_saver, switcher, formats, reloader, keeper,
-        )  # fmt: skip
+            context, server, pool, chooser.reason, tier.reason, pipeline, media_saver, switches, reloader, keeper
+        )
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
@@ -396,9 +383,9 @@ class Session:
             self.control, self._catalog, page.broadcast, self.describe,
             lambda: {} if self._parts is None else self.report().to_json(),  # before everything is open, too
             self._keyboard.names, thumbnails, page.video,
-            cameras=lambda: [] if self._parts is None else self._parts.camera_switcher.choices(),
+            cameras=lambda: [] if self._parts is None else self._parts.switches.camera.choices(),
             language=self._settings.language, unpainted=self._unpainted_jpeg,
-            outputs=lambda: {} if self._parts is None else self._parts.output_choices(),
+            outputs=lambda: {} if self._parts is None else self._parts.switches.choices(),
         )  # fmt: skip
         path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
         return open_page(self._settings, context, page, self._devices, self._closing, path)
@@ -411,9 +398,7 @@ class Session:
         self._closing.callback(pool.close)
         return pool, self._stylizers.make(pool, self._settings.size, self._settings.fps)
 
-    def _reloader(
-        self, pipeline: Pipeline, switcher: CameraSwitcher, outputs: Outputs, context: PipelineContext
-    ) -> Reloader:
+    def _reloader(self, pipeline: Pipeline, switches: Switches, context: PipelineContext) -> Reloader:
         return Reloader(
             self._settings,
             self._read_settings,
@@ -421,8 +406,8 @@ class Session:
             self.control,
             set_hotkeys=self._keyboard.rebind,
             set_panic_picture=pipeline.set_panic_picture,
-            allow_camera=switcher.allow,
-            outputs=outputs,
+            allow_camera=switches.camera.allow,
+            outputs=switches.outputs,
             size=lambda: context.size,
             scenes_changed=self._scene_follower.submit_again,
             press=self.press,

@@ -7,9 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from stylecam.control.commands import PendingCommand
 from stylecam.control.http.address import Address, seen_from_outside, url
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
@@ -21,18 +19,15 @@ from stylecam.errors import (
     SoundUnavailableError,
     UsageError,
 )
-from stylecam.live.camera_switch import CameraSwitcher
 from stylecam.live.config.keeper import ConfigKeeper
 from stylecam.live.context import PipelineContext
-from stylecam.live.format_switch import FormatSwitcher
-from stylecam.live.late_camera import LateCamera
 from stylecam.live.notifications import notices_on_page
-from stylecam.live.outputs import Outputs
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader
 from stylecam.live.report import MissingCamera
 from stylecam.live.settings import Settings
+from stylecam.live.switches import Switches
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
 from stylecam.media.sinks.base import Sink
@@ -98,45 +93,30 @@ class OpenParts:
 
     Attributes:
         context: what the pipeline's threads share.
-        outputs: where the picture goes, without a page that was not requested.
-        late_camera: opens the virtual camera of a run that had to start without one.
         engine_reason: why the autotuner chose the engine; None where there was nothing to choose.
         tier_reason: why this tier was chosen; None where there was nothing to choose.
     """
 
     context: PipelineContext
-    outputs: Outputs
-    late_camera: LateCamera
     server: Server | None
     pool: SessionPool
     engine_reason: str | None
     tier_reason: str | None
     pipeline: Pipeline
     media_saver: MediaSaver
-    camera_switcher: CameraSwitcher
-    format_switcher: FormatSwitcher
+    switches: Switches
     reloader: Reloader
     config_keeper: ConfigKeeper
 
     @property
     def windows(self) -> list[WindowSink]:
         """The preview windows."""
-        return [sink for sink in self.outputs.sinks if isinstance(sink, WindowSink)]
-
-    @property
-    def handlers(self) -> dict[str, Callable[[PendingCommand], None]]:
-        """What carries out the commands that change where the picture comes from and where it goes, by their names."""
-        formats = self.format_switcher.request
-        return {"camera": self.camera_switcher.request, "size": formats, "fps": formats, "output": self.outputs.request}
-
-    def output_choices(self) -> dict[str, Any]:
-        """Return what the picture may be and where it may go, for the API: `sizes`, `rates` and `outputs`."""
-        return {**self.format_switcher.choices(), "outputs": self.outputs.choices()}
+        return [sink for sink in self.switches.outputs.sinks if isinstance(sink, WindowSink)]
 
     @property
     def ended(self) -> bool:
         """True if nothing is left to run: the pipeline stopped, a window was closed or every output has failed."""
-        runners = self.outputs.runners
+        runners = self.switches.outputs.runners
         return (
             self.pipeline.stopping.is_set()
             or any(window.closed_by_user for window in self.windows)

@@ -214,7 +214,7 @@ def test_of_two_who_switch_at_once_the_last_one_wins(run: Run, cameras: dict[str
     first = run.submit("camera:one")
     assert sources["one"].began.wait(PATIENCE_S)
     second, third = run.submit("camera:two"), run.submit("camera:three")
-    assert until(lambda: run.session._require_parts().camera_switcher._worker._calls.qsize() == 2)
+    assert until(lambda: run.session._require_parts().switches.camera._worker._calls.qsize() == 2)
     gate.set()
     assert third.result(PATIENCE_S).extra == {"camera": "three"}
     for earlier in (first, second):
@@ -239,7 +239,7 @@ def test_the_choices_are_the_cameras_the_users_own_file_and_the_demo(run: Run, m
         Camera(2, "Locked", "/dev/video2", problem="no permission"),
     ]
     monkeypatch.setattr(camera_switch, "list_cameras", lambda: found)
-    choices = run.session._require_parts().camera_switcher.choices()
+    choices = run.session._require_parts().switches.camera.choices()
     assert [(choice["which"], choice["current"], choice["problem"]) for choice in choices] == [
         ("/dev/video0", False, None), ("/dev/video2", False, "no permission"), ("dark.mp4", True, None),
         ("demo", False, None),

@@ -206,7 +206,7 @@ def test_of_two_pages_that_choose_a_size_at_once_the_last_one_wins(run: Run, mon
     monkeypatch.setattr(FrameStylizer, "prepare", gated)
     first = run.submit("size:256x192")
     assert began.wait(PATIENCE_S)
-    switcher = run.session._require_parts().format_switcher
+    switcher = run.session._require_parts().switches.formats
     second = run.submit("size:96x128")
     assert until(lambda: switcher._newest["size"].future is second)
     gate.set()
@@ -247,7 +247,7 @@ def test_a_panic_picture_that_has_vanished_stays_as_it_was_read(
 def test_the_choices_are_the_usual_sizes_and_those_of_now(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run.camera, "describe", lambda: {"name": "camera", "kind": "camera", "size": [640, 480]})
     run.submit("fps:29").result(PATIENCE_S)
-    choices = run.session._require_parts().output_choices()
+    choices = run.session._require_parts().switches.choices()
     assert {"128x96", "640x480", "1280x720", "1920x1080"} <= set(choices["sizes"])
     assert {29.0, 30.0, 60.0} <= set(choices["rates"])
     assert [output["which"] for output in choices["outputs"][:2]] == ["page", "device"]

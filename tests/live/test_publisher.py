@@ -18,7 +18,7 @@ from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
 from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.publisher import CARD_S, RETRY_S, Pacer, Publisher, SinkRunner
 from stylecam.live.viewers import LINGER_S, UPDATE_INTERVAL_S, Viewers
-from stylecam.media.frame import Frame, Image
+from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.overlays import starting_cover
 from stylecam.media.testing import CollectingSink, gray_image
 from stylecam.models.catalog import Catalog
@@ -27,7 +27,7 @@ from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes
-from tests.doubles import WatchableSink, frame, viewers, watchable_sink
+from tests.doubles import WatchableSink, frame, until, viewers, watchable_sink
 from tests.live.fixtures import FPS, SIZE, pipeline_context
 
 PERIOD = 1 / FPS
@@ -174,6 +174,54 @@ def test_a_sink_that_cannot_be_opened_again_is_tried_once_a_second() -> None:
     for tick in range(300):
         runner.write(frame(), tick / FPS)
     assert len(attempts) == pytest.approx(1 + 10, abs=1)
+
+
+class SlowlyOpeningSink(CollectingSink):
+    """A sink that is lost once, and then opens when it is let."""
+
+    opens_slowly = True
+
+    def __init__(self) -> None:
+        super().__init__(failing=failing_while(lambda: self.lost))
+        self.lost, self.gate, self.began = False, threading.Event(), threading.Event()
+
+    def _open(self, size: Size, fps: float) -> None:
+        if self.opened_count > 0:
+            self.began.set()
+            assert self.gate.wait(20)
+        super()._open(size, fps)
+
+
+def test_a_sink_that_opens_slowly_is_opened_again_without_anybody_waiting() -> None:
+    sink = SlowlyOpeningSink()
+    runner = SinkRunner(sink, SIZE, FPS)
+    runner.open()
+    sink.lost = True
+    runner.write(frame(), 0.0)
+    sink.lost = False
+    assert runner.write(frame(), RETRY_S) is None
+    assert sink.began.wait(20)
+    assert runner.write(frame(), RETRY_S + 0.1) is None
+    assert (sink.opened, runner.trouble) == (False, "the device has gone")
+    sink.gate.set()
+    assert until(lambda: sink.opened)
+    assert until(lambda: runner.write(frame(), RETRY_S + 0.2) is None and len(sink.frames) > 0)
+    assert runner.trouble is None
+
+
+def test_a_sink_that_opens_slowly_while_the_run_ends_is_closed() -> None:
+    sink = SlowlyOpeningSink()
+    runner = SinkRunner(sink, SIZE, FPS)
+    runner.open()
+    sink.lost = True
+    runner.write(frame(), 0.0)
+    runner.write(frame(), RETRY_S)
+    assert sink.began.wait(20)
+    sink.gate.set()
+    runner.close()
+    assert not sink.opened
+    assert runner.write(frame(), 100.0) is None
+    assert not sink.opened
 
 
 def test_a_sink_that_does_not_retry_is_given_up() -> None:

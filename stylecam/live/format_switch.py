@@ -121,8 +121,9 @@ class FormatSwitcher:
         """Refuse another rate while a file is recorded, whose pictures follow each other at the rate it began with."""
         for runner in self._pipeline.publisher.sink_runners:
             if runner.sink.kind == "file" and runner.fps != fps and not runner.given_up:
+                name, rate = runner.sink.name, runner.fps
                 raise CommandRefusedError(
-                    f"{runner.sink.name} is recorded at {runner.fps:g} fps; end the recording first"
+                    Message("{name} is recorded at {fps:g} fps; end the recording first", name=name, fps=rate)
                 )
 
     def _held(self, look: Look, fps: float) -> tuple[Model, Rung] | None:

@@ -57,7 +57,7 @@ def test_nothing_serious_is_found(browser: Browser, host: Host, axe: str, theme:
     viewport = {"width": width, "height": height}
     host.begin_anew()
     with visited(browser, host, color_scheme=theme, viewport=viewport, reduced_motion="reduce") as visit:
-        visit.page.wait_for_selector("li:nth-child(2) img.painted")
+        visit.page.wait_for_selector("li img.painted")
         visit.page.evaluate(axe)
         found = _problems(visit.page.evaluate("axe.run()"))
         visit.page.click(".tile[data-style=starry_night]", modifiers=["Shift"])
@@ -67,6 +67,39 @@ def test_nothing_serious_is_found(browser: Browser, host: Host, axe: str, theme:
         found += _problems(visit.page.evaluate("axe.run()"))
         visit.page.keyboard.press("Escape")
         visit.page.click("#blending")
+    assert found == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_serious_is_found_in_hints_comparison_and_dialogs(
+    browser: Browser, host: Host, axe: str, theme: Any, size: str
+) -> None:
+    width, height = SIZES[size]
+    viewport = {"width": width, "height": height}
+    host.begin_anew()
+    host.do("save_preset", name="calm")
+    host.do("favorite", style="udnie", on=True)
+    with visited(browser, host, hints=True, color_scheme=theme, viewport=viewport, reduced_motion="reduce") as visit:
+        page = visit.page
+        page.evaluate(axe)
+        page.wait_for_selector("#hint", state="visible")
+        page.wait_for_selector("#compare:enabled", state="attached")
+        page.evaluate("document.querySelector('#compare').click()")
+        page.wait_for_selector("#before", state="visible")
+        page.click("#only-favorites")
+        found = _problems(page.evaluate("axe.run()"))
+        page.click("#skip-hints")
+        page.click("#open-presets")
+        page.click("[aria-label='Rename calm']")
+        found += _problems(page.evaluate("axe.run()"))
+        page.click("#preset-list [type=button]")
+        page.click("[aria-label='Delete calm']")
+        found += _problems(page.evaluate("axe.run()"))
+        page.keyboard.press("Escape")
+        page.click("#open-phone")
+        page.wait_for_selector("#phone-closed", state="visible")
+        found += _problems(page.evaluate("axe.run()"))
     assert found == []
 
 

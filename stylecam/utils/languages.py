@@ -95,8 +95,8 @@ def choose(wanted: Iterable[str]) -> Language:
 
 def accepted(header: str) -> list[str]:
     """Return the languages of a header such as `de-AT,de;q=0.9,en;q=0.5`, the most welcome one first."""
-    found = re.findall(r"([A-Za-z][A-Za-z0-9-]*)\s*(?:;\s*q=\s*([0-9.]+))?", header[:400])
-    weights = [(float(f"0{weight}" if weight.startswith(".") else weight or 1), tag) for tag, weight in found]
+    found = re.findall(r"([A-Za-z][A-Za-z0-9-]*)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?", header[:400])
+    weights = [(float(weight or 1), tag) for tag, weight in found]
     return [tag for weight, tag in sorted(weights, key=lambda pair: -pair[0]) if weight > 0]
 
 

@@ -63,6 +63,7 @@ class RunningServer:
         thumbnails: Thumbnails | None = None,
         socket_path: Path | None = None,
         unpainted: Callable[[], bytes | None] = lambda: None,
+        language: str | None = None,
     ) -> None:
         self.control = CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
         self.sink = MjpegSink()
@@ -78,6 +79,7 @@ class RunningServer:
             self.sink.video,
             lambda: CAMERAS,
             unpainted,
+            language=language,
         )
         self.recording: str | None = None
         self.notice: str | None = None

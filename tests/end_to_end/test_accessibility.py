@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stylecam.utils.languages import LANGUAGES
 from tests.end_to_end.browser import Host, hosted, visited
 from tests.end_to_end.conftest import unavailable
 from tests.end_to_end.outside import PORTRAIT
@@ -68,6 +69,20 @@ def test_nothing_serious_is_found(browser: Browser, host: Host, axe: str, theme:
         visit.page.keyboard.press("Escape")
         visit.page.click("#blending")
     assert found == []
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_nothing_serious_is_found_on_a_phone_in_another_language(
+    browser: Browser, host: Host, axe: str, code: str
+) -> None:
+    width, height = SIZES["phone"]
+    host.begin_anew()
+    viewport = {"width": width, "height": height}
+    with visited(browser, host, locale=code, viewport=viewport, reduced_motion="reduce") as visit:
+        visit.page.evaluate(axe)
+        visit.page.click("#open-help")
+        visit.page.wait_for_selector("#help[open]")
+        assert _problems(visit.page.evaluate("axe.run()")) == []
 
 
 @pytest.mark.parametrize("theme", THEMES)

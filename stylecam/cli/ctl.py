@@ -37,7 +37,7 @@ def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> li
         return [
             item for item in complete_camera(context, context.command.params[0], incomplete) if item.type == "plain"
         ]
-    if words[0] == "preset":
+    if words[0] in ("preset", "rename_preset", "delete_preset") and parameter.name == "name":
         return [CompletionItem(name) for name in _presets() if name.startswith(incomplete)]
     choices = ("on", "off") if parameter.kind == "flag" else parameter.choices
     return [CompletionItem(choice) for choice in choices if choice.startswith(incomplete)]

@@ -21,7 +21,6 @@ from stylecam.stylize.governor import Rung
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.message import Message
-from stylecam.utils.resources import lower_thread_priority
 from stylecam.utils.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -98,7 +97,6 @@ class FormatSwitcher:
         return {"size": str(size), "fps": fps, "kept": kept}
 
     def _change(self, pending: PendingCommand, size: Size, fps: float) -> list[str]:
-        lower_thread_priority()
         look = self._control.state.look
         stylizer = self._stylizers.make(self._pool, size, fps, self._held(look, fps))
         stylizer.prepare(look)

@@ -254,7 +254,7 @@ class Diagnostics:
         return {
             Message("your settings"): str(paths.config_file().parent),
             Message("your styles"): str(paths.user_styles()),
-            "recordings": str(Path.cwd()),
+            Message("recordings"): str(Path.cwd()),
         }
 
 

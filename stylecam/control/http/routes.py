@@ -82,8 +82,8 @@ class ApiRoutes:
     async def _cameras(self, request: web.Request) -> web.Response:
         return _answer(request, {"cameras": await asyncio.to_thread(self._context.cameras)})
 
-    async def _outputs(self, _: web.Request) -> web.Response:
-        return web.json_response(await asyncio.to_thread(self._context.outputs))
+    async def _outputs(self, request: web.Request) -> web.Response:
+        return _answer(request, await asyncio.to_thread(self._context.outputs))
 
     async def _thumbnail(self, request: web.Request) -> web.Response:
         thumbnails = self._context.thumbnails

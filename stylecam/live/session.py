@@ -187,6 +187,7 @@ class Session:
         self._used = True
         try:
             self._parts = self._open()
+            self._parts.send_state()  # a page that was open before everything else learns the camera
         except BaseException:
             self.close()
             raise

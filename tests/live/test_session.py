@@ -20,6 +20,7 @@ from pyvirtualcam import camera as pyvirtualcam_camera
 
 from stylecam.control.actions import Command
 from stylecam.control.http import server
+from stylecam.control.http.server import Server
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys
 from stylecam.engines import opencv
 from stylecam.engines.autotune import Autotuner, EngineChoice
@@ -584,6 +585,17 @@ def test_every_run_has_a_page_that_controls_it(make_session: MakeSession) -> Non
     assert state["mirror"]
     assert (state["recording"], state["presets"], state["notice"]) == (None, [], None)
     assert state["stats"]["outputs"] == [{"name": "null", "trouble": None, "dropped": 0, "kind": "null", "label": None}]
+
+
+@pytest.mark.usefixtures("free_port")
+def test_a_page_that_was_open_before_the_rest_learns_the_camera(
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = make_session(server=True)
+    sent: list[object] = []
+    monkeypatch.setattr(Server, "send_state", lambda _: sent.append(live.describe(live.control.state)["camera"]))
+    with live:
+        assert sent[-1] == live.pipeline.capture.source.name
 
 
 def test_without_a_server_there_is_none(make_session: MakeSession) -> None:

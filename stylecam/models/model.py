@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError
-from stylecam.models.brush import StrokeScales, rows_of
+from stylecam.models.brush import LARGEST_SIDE, StrokeScales, rows_of
 from stylecam.models.grain import CELL_SIZE, MAX_DEVIATION
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import Dims
@@ -133,7 +133,7 @@ class Model:
         strokes than to paint a smaller picture. A bank of one size of strokes keeps it.
         """
         if self.stroke_scales is not None:
-            return self.stroke_scales.largest_side(brush)
+            return LARGEST_SIDE / brush
         return short_side if self.has_style_input else short_side / max(1.0, brush)
 
     def output_shape(self, width: int, height: int) -> tuple[int, int, int, int]:

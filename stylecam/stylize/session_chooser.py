@@ -23,9 +23,6 @@ ADJACENT_NETWORKS = 2
 PREFETCH_EVERY_S = 0.5
 """Seconds between two requests for the sessions that may be needed soon."""
 
-FINEST_SHARE = 1.15
-"""A rung may be so much finer than one with strokes of the right size: a seventh is hardly seen."""
-
 FaultReport = Callable[[str, str], None]
 """Called with a kind of fault (`engine`) and a message of one line."""
 
@@ -168,7 +165,7 @@ class SessionChooser:
         if look.scale is not None:
             return (Rung.at(self._size, look.scale),)
         rungs = ladder(self._size)
-        finest = FINEST_SHARE * model.largest_side(min(self._size), look.brush)
+        finest = model.largest_side(min(self._size), look.brush)
         return tuple(rung for rung in rungs if min(rung.size) <= finest) or rungs[:1]
 
     def prefetch(self, look: Look, now: float) -> None:

@@ -262,7 +262,7 @@ def test_a_bank_of_two_sizes_of_strokes_has_two_rows_a_style(tmp_path: Path) -> 
     assert rest == [0, 0]
     assert bank.rows(bank.one_hot(1), 360, 2.0) == (0, 0, 0, 1)
     assert bank.has_brush
-    assert bank.largest_side(720, 2.0) == 286
+    assert [bank.largest_side(720, brush) for brush in (0.5, 1.0, 2.0)] == [920, 460, 230]
 
 
 def test_a_bank_of_one_size_of_strokes_keeps_it(tmp_path: Path) -> None:

@@ -634,7 +634,7 @@ def test_the_brush_changes_the_strokes_within_some_frames(stylizer: ManualStyliz
 
 @pytest.mark.parametrize(
     ("network", "brush", "finest"),
-    [(PAIRED, 1.0, 360), (PAIRED, 2.0, 329), (model("single"), 2.0, 207), (model("bank", 3), 2.0, 360)],
+    [(PAIRED, 1.0, 360), (PAIRED, 2.0, 230), (model("single"), 2.0, 180), (model("bank", 3), 2.0, 360)],
     ids=lambda value: getattr(value, "key", str(value)),
 )
 def test_no_rung_is_finer_than_the_strokes_allow(

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 _BLUR, _LEAST_CONTRAST = 17, 0.02
+_WEAVES, _LASTING = (2, 4), 16
 
 
 class _Gram(torch.autograd.Function):
@@ -123,14 +124,17 @@ def variation_loss(picture: Tensor) -> Tensor:
 
 
 def weave_loss(picture: Tensor) -> Tensor:
-    """Return how much `picture` (B×3×H×W, H and W multiples of 2) holds of a weave of two pixels, one value.
+    """Return how much of a weave of 2 or 4 pixels `picture` holds (B×3×H×W, sides multiples of 4), one value.
 
-    A pixel shuffle ×2 paints each of the four pixels of a square with weights of its own, so one of them can be lighter
-    everywhere. What lasts over 16 pixels counts; the edges and marks of a painting do not last.
+    A network that enlarges in steps of two paints each pixel of a square with weights of its own, so one of them can be
+    lighter everywhere. What lasts over 16 pixels counts; the edges and marks of a painting do not last.
     """
-    phases = F.pixel_unshuffle(picture, 2).unflatten(1, (3, 4))
-    lasting = F.avg_pool2d((phases - phases.mean(2, keepdim=True)).flatten(1, 2), 8, 4)
-    return lasting.square().mean()
+    total = picture.new_zeros(())
+    for period in _WEAVES:
+        phases = F.pixel_unshuffle(picture, period).unflatten(1, (3, period**2))
+        deviation = (phases - phases.mean(2, keepdim=True)).flatten(1, 2)
+        total = total + F.avg_pool2d(deviation, _LASTING // period, _LASTING // period // 2).square().mean()
+    return total
 
 
 def overlap(picture: Tensor, down: int, right: int) -> Tensor:

@@ -124,7 +124,7 @@ class Outputs:
         Raises:
             UsageError: one is no output.
         """
-        self._named |= {_which(text, self._make(text)): text for text in texts}
+        self._named = self._named | {_which(text, self._make(text)): text for text in texts}  # others may be reading it
 
     def add_late(self, sink: Sink, text: str) -> bool:
         """Publish to a sink that is open already; return False, and close it, if the run has ended."""

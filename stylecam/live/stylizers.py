@@ -27,7 +27,8 @@ class StylizerMaker:
         """Make stylizers for the networks of `catalog`; `report` takes each failure to load or run one."""
         self._settings, self._catalog = settings, catalog
         self._clock, self._cpu_budget, self._report = clock, cpu_budget, report
-        self._memories: list[RungMemory] = []
+        self._memories: dict[str, RungMemory] = {}
+        """By their conditions: a run that comes back to a size goes on with what it knows of it."""
         self._stages = StageTimes(clock)
 
     def make(self, pool: SessionPool, size: Size, fps: float, held: tuple[Model, Rung] | None = None) -> FrameStylizer:
@@ -39,10 +40,11 @@ class StylizerMaker:
             fps: pictures a second.
             held: a network and a rung that ought to hold, where nothing better is known.
         """
-        memory = RungMemory(cache_path().with_name("rungs.json"), self._conditions(pool, size, fps))
+        conditions = self._conditions(pool, size, fps)
+        path = cache_path().with_name("rungs.json")
+        memory = self._memories.setdefault(repr(conditions), RungMemory(path, conditions))
         if held is not None:
             memory.suggest(*held)
-        self._memories.append(memory)
         return FrameStylizer(
             pool, size, fps, self._clock, self._report, self._catalog.cycled_models,
             busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory, stages=self._stages,
@@ -50,7 +52,7 @@ class StylizerMaker:
 
     def save(self) -> None:
         """Write down which rungs have held."""
-        for memory in self._memories:
+        for memory in self._memories.values():
             memory.save()
 
     def _conditions(self, pool: SessionPool, size: Size, fps: float) -> dict[str, object]:

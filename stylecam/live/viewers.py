@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 
 from stylecam.control.state import LiveState
@@ -36,6 +37,7 @@ class Viewers:
         """Ask `sinks` from now on (clock seconds); `state` returns the state of the moment."""
         self.watching = not state().resting
         self._sinks = tuple(sinks)
+        self._listing = threading.Lock()
         self._answers: dict[Sink, bool | None] = {}
         self._state = state
         self._always_on = always_on
@@ -46,11 +48,13 @@ class Viewers:
 
     def add(self, sink: Sink) -> None:
         """Ask `sink` too from now on. Any thread may call it."""
-        self._sinks = (*self._sinks, sink)
+        with self._listing:
+            self._sinks = (*self._sinks, sink)
 
     def remove(self, sink: Sink) -> None:
         """Ask `sink` no more. Any thread may call it."""
-        self._sinks = tuple(other for other in self._sinks if other is not sink)
+        with self._listing:
+            self._sinks = tuple(other for other in self._sinks if other is not sink)
         self._answers.pop(sink, None)
 
     def taken(self, sink: Sink) -> bool | None:

@@ -174,6 +174,8 @@ def atomic_file(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """
     target = resolve_target(path)
     part = _hidden_neighbor(target)
+    with contextlib.suppress(FileNotFoundError):
+        mode &= stat.S_IMODE(target.stat().st_mode)  # what others may not read, they may not read meanwhile either
     try:
         with open(part, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file

@@ -214,6 +214,21 @@ def test_the_choices_are_what_is_there_and_what_may_be_added(run: Run, monkeypat
     ]
 
 
+def test_settings_may_be_read_again_while_a_page_asks_for_the_choices(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.outputs.allow(["srt:9000"])
+    later = ["srt:9001"]
+
+    def make(text: str) -> Sink:
+        if later:
+            run.outputs.allow([later.pop()])
+        return run.make(text)
+
+    monkeypatch.setattr(run.outputs, "_make", make)
+    assert "stream" in [choice["kind"] for choice in run.outputs.choices()]
+
+
 def test_outputs_follow_the_settings(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     run.outputs.allow(["srt:9000", RTMP])
     run.make("srt:9000")

@@ -123,6 +123,14 @@ def test_a_secret_file_is_private_before_anything_is_written(tmp_path: Path) -> 
     assert mode(tmp_path / "token.json") == 0o600
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_the_new_content_of_a_private_file_is_private_from_the_first_moment(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.touch(0o600)
+    with atomic_file(path):
+        assert [mode(each) for each in tmp_path.iterdir()] == [0o600, 0o600]
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 

@@ -1,0 +1,48 @@
+"""What the stylizers of one run learn of the computer outlasts a change of the size, and the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylecam.engines.autotune import cache_path
+from stylecam.live import stylizers
+from stylecam.live.cpu_budget import CpuBudget
+from stylecam.live.settings import Settings
+from stylecam.live.stylizers import StylizerMaker
+from stylecam.media.frame import Size
+from stylecam.models.catalog import Catalog
+from stylecam.stylize.governor import Rung
+from stylecam.stylize.rung_memory import HELD_S, RungMemory
+from stylecam.utils.clock import ManualClock
+from tests.doubles import ManualSessionPool, TintEngine, model
+
+HD, SMALL = Size(1280, 720), Size(640, 360)
+
+
+@pytest.fixture
+def memories(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[RungMemory]:
+    """The memories that stylizers were made with."""
+    made: list[RungMemory] = []
+    monkeypatch.setattr(stylizers, "FrameStylizer", lambda *_, memory, **__: made.append(memory))
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path)
+    return made
+
+
+def test_what_held_at_a_size_is_known_when_the_run_comes_back_to_it(
+    memories: list[RungMemory], clock: ManualClock
+) -> None:
+    pool = ManualSessionPool(TintEngine())
+    maker = StylizerMaker(Settings(), Catalog.load([]), clock, CpuBudget(1.0, 1), lambda *_: None)
+    for size, network in ((HD, "first"), (SMALL, "first"), (HD, "second")):
+        maker.make(pool, size, 30.0)
+        for now in (0.0, HELD_S):
+            memories[-1].painted(model(network), Rung(512, 288), now)
+    assert memories[-1].recall(model("first")) == Rung(512, 288)
+    assert memories[1].recall(model("second")) is None
+    maker.save()
+    later = StylizerMaker(Settings(), Catalog.load([]), clock, CpuBudget(1.0, 1), lambda *_: None)
+    later.make(pool, HD, 30.0)
+    assert cache_path().with_name("rungs.json").exists()
+    assert [memories[-1].recall(model(name)) for name in ("first", "second")] == [Rung(512, 288)] * 2

@@ -69,6 +69,19 @@ def moving(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
         yield visit
 
 
+def test_a_browser_that_keeps_nothing_shows_the_page_all_the_same(browser: Browser, still: Host) -> None:
+    still.begin_anew()
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no') } })")
+    visit = Visit(page, still, hints=True)
+    page.wait_for_selector("#hint:not([hidden])")
+    page.click("#skip-hints")
+    assert page.is_hidden("#hint")
+    assert visit.complaints == []
+    context.close()
+
+
 def test_the_page_says_when_stylecam_is_gone_and_comes_back_with_it(moving: Visit) -> None:
     moving.wait_until_it_moves()
     assert moving.complaints == []

@@ -1,11 +1,13 @@
 // The token of this page's link: sent in headers, and kept for other tabs of this address and port. There is no cookie,
 // because browsers send cookies to every port of a host, and so to other people's servers on this computer.
 
+import { keep, kept } from "./storage.js";
+
 const KEY = "stylecam-token";
 const VALID = /^[A-Za-z0-9_-]{8,128}$/;
 
 const address = new URLSearchParams(location.search), given = address.get("token");
-let token = VALID.test(given ?? "") ? given : kept();
+let token = VALID.test(given ?? "") ? given : kept(KEY);
 if (address.has("code")) token = await exchanged(address.get("code")) ?? token;
 
 export const locked = () => !token;
@@ -23,7 +25,7 @@ export function open_socket(path) {
 
 // The token is right: keep it, and take it out of the address, where others might see it.
 export function accepted() {
-  try { localStorage.setItem(KEY, token); } catch { // the browser keeps nothing, so the address has to
+  if (!keep(KEY, token)) { // so the address has to keep it
     if (address.has("code")) history.replaceState(null, "", `?token=${token}`);
     return;
   }
@@ -32,7 +34,7 @@ export function accepted() {
 
 // The token is wrong: take the one that another tab has kept meanwhile. False if there is no other one.
 export function refused() {
-  const other = kept();
+  const other = kept(KEY);
   if (!other || other === token) return false;
   token = other;
   return true;
@@ -44,8 +46,4 @@ async function exchanged(code) {
     const answer = await fetch("/api/code", { method: "POST", body: code });
     return answer.ok ? (await answer.json()).token : null;
   } catch { return null; }
-}
-
-function kept() {
-  try { return localStorage.getItem(KEY); } catch { return null; }
 }

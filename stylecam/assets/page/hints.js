@@ -1,5 +1,6 @@
 // Three hints for the first visit. The browser keeps that they were seen, so they come once.
 
+import { keep, kept } from "./storage.js";
 import { say } from "./words.js";
 
 const KEY = "stylecam-hints";
@@ -21,7 +22,7 @@ export class Hints {
 
   // Begin, unless they were seen before or are there already.
   begin() {
-    if (this.#now < 0 && localStorage.getItem(KEY) !== "seen") this.#show(0);
+    if (this.#now < 0 && kept(KEY) !== "seen") this.#show(0);
   }
 
   #show(number) {
@@ -29,7 +30,7 @@ export class Hints {
     this.#now = number;
     const [about, words] = HINTS[number] ?? [];
     at("hint").hidden = !about;
-    if (!about) { localStorage.setItem(KEY, "seen"); return; }
+    if (!about) { keep(KEY, "seen"); return; }
     at(about).classList.add("hinted");
     at("hint-words").textContent = words;
     at("hint-count").textContent = say("{number} of {count}", { number: number + 1, count: HINTS.length });

@@ -9,6 +9,7 @@ import { Meter, sized } from "./meter.js";
 import { Phone } from "./phone.js";
 import { Presets } from "./presets.js";
 import { Standing } from "./standing.js";
+import { keep, kept } from "./storage.js";
 import { Stream } from "./stream.js";
 import { Wire } from "./wire.js";
 import { percent, say } from "./words.js";
@@ -241,8 +242,8 @@ addEventListener("keydown", event => {
 
 at("open-help").onclick = () => at("help").showModal();
 for (const dialog of all("dialog")) dialog.onclick = event => { if (event.target === dialog) dialog.close(); };
-at("use-keys").checked = localStorage.getItem("stylecam-keys") !== "off";
-at("use-keys").onchange = event => localStorage.setItem("stylecam-keys", event.target.checked ? "on" : "off");
+at("use-keys").checked = kept("stylecam-keys") !== "off";
+at("use-keys").onchange = event => keep("stylecam-keys", event.target.checked ? "on" : "off");
 
 /* the connection */
 

@@ -24,3 +24,4 @@ install ".${extras:+[$extras]}" "opencv-python<5"
 install --no-deps pynput
 # The usual OpenCV shows windows, for which a server has no libraries. The other one paints as well.
 .venv/bin/python -c 'import cv2' 2>/dev/null || install --no-deps --force-reinstall "opencv-python-headless<5"
+echo "installed; in this folder run: . .venv/bin/activate && stylecam run"

@@ -116,6 +116,10 @@ def group() -> None:
     """A webcam that paints you live: each frame of your camera in the style of a painting."""
 
 
+_NO_COMMAND: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""Raised by click 8.2 and newer for a group without a command, such as `stylecam config`; its message is the help."""
+
+
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run `arguments` and return the exit status. An error is one line on standard error."""
     language.speak("en")  # until a command that has been translated begins
@@ -128,6 +132,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except click.NoSuchOption as error:
         return _print_error(no_such_option(error) + value_origin(error), error.ctx)
     except click.UsageError as error:
+        if isinstance(error, _NO_COMMAND):
+            streams.print_error(error.format_message())
+            return 2
         return _print_error(error.format_message() + value_origin(error), error.ctx)
     except click.ClickException as error:
         return _print_error(error.format_message())

@@ -180,6 +180,9 @@ def _settings(values: dict[str, Any]) -> Settings:
             nearest = difflib.get_close_matches(name, names, 1)
             hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
             raise UsageError(f"Live has no setting {name!r}; {hint}")
+    outputs = values.get("outputs", ())
+    if isinstance(outputs, str):
+        raise UsageError(f"outputs must be a list of texts; write outputs=[{outputs!r}]")
     merged = {
         "hotkeys": False,
         "terminal_keys": False,
@@ -187,10 +190,20 @@ def _settings(values: dict[str, Any]) -> Settings:
         "pictures": paths.user_pictures(),
         "videos": paths.user_videos(),
         **values,
-        "outputs": tuple(values.get("outputs", ())),
+        "outputs": tuple(outputs),
     }
     if "size" in merged:
-        merged["size"] = Size(*merged["size"])
+        merged["size"] = _size(merged["size"])
+    if isinstance(merged.get("camera"), int):  # the index of a camera
+        merged["camera"] = str(merged["camera"])
     if "window" in merged["outputs"]:
         raise UsageError("Live cannot show the output 'window', which needs the main thread; show live.frame() instead")
     return Settings(**merged)
+
+
+def _size(value: object) -> Size:
+    if isinstance(value, str):
+        return Size.parse(value)
+    if isinstance(value, Sequence) and len(value) == 2 and all(isinstance(side, int) for side in value):
+        return Size(*value)
+    raise UsageError(f"size {value!r} is not (width, height); write for instance size=(1280, 720) or size='720p'")

@@ -24,6 +24,11 @@ from stylecam.utils.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+_OFF = Message("the camera is off; switch it on first")
+_NOBODY_WATCHES = Message(
+    "there is no picture yet: the camera is on only while somebody watches; open the page, try again"
+)
+
 SAVE_TIMEOUT_S = 5.0
 """How long the end of a run waits for files that are being written."""
 
@@ -158,9 +163,7 @@ class MediaSaver:
 
     def _save_snapshot(self, pending: PendingCommand, shown: Frame) -> dict[str, str]:
         if shown.index < 0:
-            off = self._control.state.resting
-            covered = Message("the camera is off; switch it on first")
-            raise CommandRefusedError(covered if off else Message("there is no picture yet"))
+            raise CommandRefusedError(_OFF if self._control.state.resting else _NOBODY_WATCHES)
         data = cv2.imencode(".png", shown.image)[1].tobytes()
         path = _new_file(self._pictures, pending, ".png")
         try:

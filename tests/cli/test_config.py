@@ -190,3 +190,13 @@ def test_a_wrong_value_is_named_with_its_line(
     captured = capsys.readouterr()
     assert says in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_without_a_command_config_prints_its_help_in_lines(
+    own_settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_command_line(["config"])
+    printed = capsys.readouterr()
+    lines = (printed.out + printed.err).splitlines()  # click 8.1 prints it to standard output
+    assert lines[0].startswith("Usage: stylecam config")
+    assert len(lines) > 10

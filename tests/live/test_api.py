@@ -11,6 +11,7 @@ import pytest
 from stylecam import Frame, Live
 from stylecam.control.keyboard.terminal import TerminalKeys
 from stylecam.errors import (
+    CameraNotFoundError,
     CommandRefusedError,
     SessionNotOpenError,
     SinkUnavailableError,
@@ -175,3 +176,22 @@ def test_wrong_settings_are_errors_before_anything_is_opened(
 ) -> None:
     with pytest.raises(error, match=message):
         Live(**settings)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"size": 720}, r"size 720 is not \(width, height\)"),
+        ({"size": "720"}, "size '720' is not WIDTHxHEIGHT"),
+        ({"size": (320, 180, 3)}, r"is not \(width, height\)"),
+        ({"outputs": "null"}, r"write outputs=\['null'\]"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused_with_an_example(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        Live(**{**SMALL, **wrong})
+
+
+def test_a_camera_may_be_an_index_which_is_looked_up() -> None:
+    with pytest.raises(CameraNotFoundError, match="no camera matches '987'"), Live(**{**SMALL, "camera": 987}):
+        pytest.fail("the camera must not open")

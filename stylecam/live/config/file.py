@@ -128,8 +128,17 @@ def load(path: Path, options: Iterable[Option]) -> Config:
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     return parse(text, path, options)
+
+
+def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> ConfigError:
+    """Make the error that says why `path` cannot be read, and what to do."""
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigError(f"{path} is no UTF-8 text; save it as UTF-8, or delete it and run: stylecam config init")
+    return ConfigError(
+        f"{path} cannot be read: {error.strerror or error}; make it a file that you may read, or move it"
+    )
 
 
 def parse(text: str, path: Path, options: Iterable[Option]) -> Config:
@@ -155,7 +164,12 @@ class _ConfigReader:
             table, key = option.place
             if table != "run":
                 small.setdefault(table, {})[key] = option.name
-        self._check_names((), self._tables, ("run", "hotkeys", "presets", "scenes", *small))
+        allowed = ("run", "hotkeys", "presets", "scenes", *small)
+        for name, value in self._tables.items():
+            if name not in allowed and not isinstance(value, dict):
+                where = config.place((name,))
+                raise ConfigError(f"{where}: {name} stands in no table; write [run] on a line of its own above it")
+        self._check_names((), self._tables, allowed)
         self._read_options(("run",), {name: name for name in self._options})
         for table, names in small.items():
             self._read_options((table,), names)

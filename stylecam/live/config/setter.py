@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stylecam.errors import ConfigError, UsageError
+from stylecam.errors import UsageError
+from stylecam.live.config.file import unreadable
 from stylecam.live.config.toml_lines import Keys, with_value
 from stylecam.utils.files import write_bytes, write_private
 from stylecam.utils.options import Value
@@ -88,7 +89,7 @@ def change(
         exists = path.exists()
         text = path.read_bytes().decode() if exists else beginning
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     plain = text.removeprefix(_BOM).replace("\r\n", "\n")
     check(plain)
     tables = tomllib.loads(plain)

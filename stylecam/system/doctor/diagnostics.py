@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 from stylecam.engines.names import PACKAGES
 from stylecam.errors import EngineRunError, ProbeError, SourceError
@@ -254,7 +253,7 @@ class Diagnostics:
         return {
             Message("your settings"): str(paths.config_file().parent),
             Message("your styles"): str(paths.user_styles()),
-            Message("recordings"): str(Path.cwd()),
+            Message("recordings"): str(paths.user_videos()),
         }
 
 

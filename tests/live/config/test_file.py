@@ -71,6 +71,7 @@ def test_the_example_in_the_documentation_is_a_valid_file(tmp_path: Path) -> Non
         ("[run]\nstile = 'a'", "line 2: [run] stile: there is no such key; did you mean style?"),
         ("[run]\nzzz = 1", "there are style, mirror, size, fps, output"),
         ("[runs]\nstyle = 'a'", "line 1: [runs]: there is no such table; did you mean run?"),
+        ("style = 'a'", "line 1: style stands in no table; write [run] on a line of its own above it"),
         ("[run\nfps = 5", "line 1"),
         ("[run]\nstyle = \nfps = 5", "line 2"),
         ("run = 5", "line 1: [run]: run must be a table"),
@@ -139,7 +140,7 @@ def test_a_scene_may_name_a_preset_or_a_style(tmp_path: Path) -> None:
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is no UTF-8 text; save it as UTF-8"):
         config.load(path, OPTIONS)
 
 
@@ -166,3 +167,8 @@ def test_configuration_and_styles_are_in_folders_of_stylecam() -> None:
     assert paths.config_file().name == "config.toml"
     assert "stylecam" in paths.config_file().parts
     assert "stylecam" in paths.user_styles().parts
+
+
+def test_a_folder_in_place_of_the_file_is_refused_without_an_error_number(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read: [^\[]*; make it a file"):
+        config.load(tmp_path, OPTIONS)

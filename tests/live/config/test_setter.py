@@ -67,7 +67,7 @@ def test_what_cannot_be_set_leaves_the_file_as_it_was(text: str, error: type[Exc
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is no UTF-8 text; save it as UTF-8"):
         set_value(tmp_path / "config.toml", "", ("run", "fps"), 5, "5", accept)
 
 

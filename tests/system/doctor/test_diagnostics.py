@@ -16,6 +16,7 @@ from stylecam.media.frame import Frame
 from stylecam.media.sources import camera
 from stylecam.media.sources.devices import Camera
 from stylecam.system.doctor.diagnostics import Diagnostics
+from stylecam.utils import paths
 from stylecam.utils.clock import ManualClock, SystemClock
 from tests.engines.fixtures import require_library
 from tests.system.fake_host import WEBCAM
@@ -57,6 +58,7 @@ def test_styles_packages_and_folders_are_looked_up() -> None:
     assert problems == []
     assert diagnostics().versions()["numpy"] == np.__version__
     assert all(Path(folder).is_absolute() for folder in diagnostics().folders.values())
+    assert str(paths.user_videos()) in diagnostics().folders.values()
 
 
 class Played:

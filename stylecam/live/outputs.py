@@ -283,8 +283,11 @@ class Outputs:
         """Open an output that nobody reads at the size of the run; where that fails, at the size before."""
         if not self._publisher.remove(runner):
             return
-        runner.sink.close()
         runner.next_format = self._context.size, self._context.fps
+        try:
+            runner.sink.close()
+        except Exception as error:  # noqa: BLE001 - a device that fails here is opened again all the same
+            logger.warning(Message("{name} could not be closed: {error}", name=runner.sink.name, error=error))
         try:
             try:
                 runner.open()

@@ -10,7 +10,7 @@ import pytest
 from stylecam.control.actions import Command
 from stylecam.control.commands import CommandQueue, CommandResult, PendingCommand
 from stylecam.control.state import LiveState
-from stylecam.errors import CommandRefusedError, SinkUnavailableError, UsageError
+from stylecam.errors import CommandRefusedError, SinkLostError, SinkUnavailableError, UsageError
 from stylecam.live.outputs import Outputs
 from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.live.viewers import UPDATE_INTERVAL_S
@@ -283,6 +283,19 @@ def test_a_reader_who_comes_while_it_is_opened_anew_keeps_the_size_before(
     assert caplog.messages == [
         "virtual camera /dev/video10 stays at 128x96: /dev/video10 is held at 128x96 by a program that reads it"
     ]
+
+
+@pytest.mark.parametrize("failure", [SinkLostError("the driver hung"), RuntimeError("the driver hung")], ids=repr)
+def test_an_output_that_cannot_be_closed_well_is_opened_anew_all_the_same(
+    run: Run, failure: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise failure
+
+    monkeypatch.setattr(run.camera, "_close", fail)
+    assert run.resize(LARGE) == []
+    assert (run.camera.sizes, run.written) == ([SIZE, LARGE], ["virtual"])
+    assert caplog.messages == ["virtual camera /dev/video10 could not be closed: the driver hung"]
 
 
 def test_an_output_that_can_be_opened_at_no_size_is_tried_again_by_the_publisher(run: Run) -> None:

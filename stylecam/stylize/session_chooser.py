@@ -104,7 +104,10 @@ class SessionChooser:
         """Take note that `mix` was painted with the active session of its network."""
         key = mix.model.key
         if look.scale is None and key in self._active:
-            self._memory.painted(mix.model, self._active[key].rung, now)
+            rung, known = self._active[key].rung, self._memory.recall(mix.model)
+            # A rung that is coarse only because of a large brush does not say that a finer one is too much.
+            if known is None or rung >= known or rung != self._rungs(mix.model, look)[-1]:
+                self._memory.painted(mix.model, rung, now)
         self._failures.succeeded(key)
         self._replaced.pop(key, None)
         if self._painting is not None and self._painting.model.key != key:

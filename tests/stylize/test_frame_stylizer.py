@@ -409,6 +409,19 @@ def test_the_next_run_begins_at_the_rung_that_this_one_held(clock: ManualClock, 
     assert second[0] == first[last]
 
 
+def test_a_large_brush_does_not_make_the_next_run_begin_coarsely(clock: ManualClock) -> None:
+    memory = RungMemory()
+    stylizer = ManualStylizer(clock, 10.0, memory=memory)
+    for brush in (1.0, 2.0):
+        look = Look(mix=only(PAIRED), brush=brush)
+        for _ in range(SECONDS * round(FPS)):
+            stylizer.stylize(look)
+            stylizer.pool.build_requested()
+        assert memory.recall(PAIRED) == Rung.at(SIZE, 1.0)
+    assert stylizer.result.rung is not None
+    assert stylizer.result.rung < Rung.at(SIZE, 1.0)
+
+
 def test_the_published_size_never_changes_with_the_rung(stylizer: ManualStylizer) -> None:
     look = Look(only(BANK))
     stylizer.prepare(look)

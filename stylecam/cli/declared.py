@@ -52,9 +52,20 @@ class ShareType(click.ParamType):  # type: ignore[type-arg]  # click 8.1 takes n
         return "SHARE"
 
 
+class NumberType(click.types.FloatParamType):
+    """A number, whose mistake is told in plain words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number, of whatever size."""
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number; write for example 1.5", param, ctx)
+
+
 SHARE = ShareType()
 _TYPES: dict[str, Any] = {
-    "number": click.FLOAT,
+    "number": NumberType(),
     "whole number": click.INT,
     "path": click.Path(path_type=Path),
 }

@@ -162,7 +162,9 @@ def _report(results: list[BatchResult], skipped: int, style: str, seconds: float
     elif len(done) == 1:
         click.echo(f"painted {done[0].item.target} with {style} in {seconds:.1f} s{existing}")
     elif done:
-        click.echo(f"painted {len(done)} pictures with {style} in {seconds:.1f} s{existing}")
+        folders = {str(result.item.target.parent) for result in done}
+        where = f"{folders.pop()}: " if len(folders) == 1 else ""
+        click.echo(f"{where}painted {len(done)} pictures with {style} in {seconds:.1f} s{existing}")
     elif not failed:
         click.echo(f"nothing to paint{existing}")
     if failed and len(results) + skipped == 1:

@@ -59,7 +59,7 @@ def complaint(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
         (["--fps", "0"], "--fps 0 is out of range"),
         (["--fps", "1000"], "--fps 1000 is out of range"),
         (["--fps", "nan"], "out of range"),
-        (["--fps", "fast"], "--fps"),
+        (["--fps", "fast"], "'fast' is not a number; write for example 1.5"),
         (["--strength", "2"], "--strength 2 is out of range"),
         (["--strength", "-0.1"], "out of range"),
         (["--strength", "120%"], "--strength 1.2 is out of range"),

@@ -101,6 +101,10 @@ class RecorderSink(Sink):
             raise SinkUnavailableError(
                 Message("{path}: there is no folder {folder}; create it first", path=self.path, folder=folder)
             )
+        if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+            raise SinkUnavailableError(
+                Message("{path}: the disk is nearly full; free some space or choose another place", path=self.path)
+            )
         part = self._reserve()
         self._fps = fps
         try:

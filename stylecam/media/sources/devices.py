@@ -79,7 +79,11 @@ def find_camera(query: str, cameras: Sequence[Camera]) -> Camera:
             names,
         )
     names = [str(camera) for camera in cameras]
-    found = ", ".join(names) or Message("no camera at all")
+    if not names:
+        raise CameraNotFoundError(
+            Message("no camera matches {text!r}, as none is found; plug one in, or try --camera demo", text=text)
+        )
+    found = ", ".join(names)
     raise CameraNotFoundError(
         Message("no camera matches {text!r}; found: {found} (or try --camera demo)", text=text, found=found), names
     )

@@ -341,13 +341,22 @@ def test_a_nearly_full_disk_ends_the_recording_and_keeps_it(
 ) -> None:
     usage = namedtuple("usage", "free")
     full: Callable[[Any], Any] = lambda _: usage(1000)  # noqa: E731
-    monkeypatch.setattr(shutil, "disk_usage", full)
     slow_encoder.go.set()
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
+    monkeypatch.setattr(shutil, "disk_usage", full)
     _write_until_lost(sink, f"the disk is nearly full; {tmp_path / 'talk.mp4'} holds what came before")
     sink.close()
     assert (tmp_path / "talk.mp4").exists()
+
+
+def test_on_a_full_disk_no_recording_begins_and_no_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "free")
+    full: Callable[[Any], Any] = lambda _: usage(1000)  # noqa: E731
+    monkeypatch.setattr(shutil, "disk_usage", full)
+    with pytest.raises(SinkUnavailableError, match="the disk is nearly full; free some space"):
+        RecorderSink(tmp_path / "talk.mp4").open(SIZE, 30)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_disk_that_does_not_answer_is_not_waited_for_at_the_end(

@@ -44,7 +44,7 @@ def test_an_unknown_camera_is_refused_with_the_available_ones(requested: str) ->
 
 
 def test_without_any_camera_the_error_says_so() -> None:
-    with pytest.raises(CameraNotFoundError, match="no camera at all"):
+    with pytest.raises(CameraNotFoundError, match="as none is found; plug one in"):
         find_camera("0", [])
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STYLIST_OPTIONS = (
     flag(Look, "strength", help="0 (picture) to 1 (painting)."),
     flag(Look, "preserve_color", help="Keep the picture's own colours."),
-    flag(Look, "brush", help="How large strokes are: 0.5 (half) to 2 (twice the usual size)."),
+    flag(Look, "brush", help="How large strokes are: 0.5 (half, and finer) to 2 (twice the usual size)."),
     flag(EngineSettings, "engine"),
     flag(EngineSettings, "device"),
     shared.tier,

@@ -54,6 +54,7 @@ def test_all_styles_unless_some_are_named(
 ) -> None:
     assert run_command_line(["sheet", "photo.png", "-o", "all.png", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
+    catalog.prefer("auto")
     assert report["labels"] == ["picture", *(card.name for card in catalog.cards)]
     assert list(ImageFile.read(working_folder / "all.png").image.shape[1::-1]) == report["size"]
     words = ["sheet", "photo.png", "-o", "two.jpg", "--style", "udnie", "--style", "udnie:1,great_wave:3"]

@@ -26,7 +26,7 @@ SHIPPED = sorted(shipped_models().glob("*.onnx"))
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_opencv_matches_the_reference_evaluator(path: Path) -> None:
     network = Model.read(path)
-    image, weights = photo_tensor(64, 64), network.one_hot(1)
+    image, weights = photo_tensor(64, 64), network.rows(network.one_hot(1), 64)
     styled = OpenCVEngine("cpu").session(network, 64, 64).run(image, weights)
     inputs = {"image": image, "style": np.asarray([weights], np.float32)}
     if network.grain_channels:
@@ -55,9 +55,10 @@ def test_a_tile_gets_the_grain_of_its_position(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_style_differs_from_the_input_and_from_the_others(path: Path) -> None:
     network = Model.read(path)
-    session = OpenCVEngine("cpu").session(network, 128, 72)
-    image = photo_tensor(128, 72)
-    styled = [session.run(image, network.one_hot(i)).copy() for i in range(network.style_count)]
+    session = OpenCVEngine("cpu").session(network, 128, 80)
+    image = photo_tensor(128, 80)
+    weights = [network.rows(network.one_hot(i), 80) for i in range(network.style_count)]
+    styled = [session.run(image, each).copy() for each in weights]
     for i, one in enumerate(styled):
         assert np.abs(one - image).mean() > 0.03
         assert all(np.abs(one - other).mean() > 0.02 for other in styled[:i])
@@ -66,7 +67,8 @@ def test_every_shipped_style_differs_from_the_input_and_from_the_others(path: Pa
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_result_of_a_shipped_network_lies_between_0_and_1(path: Path) -> None:
     network = Model.read(path)
-    styled = OpenCVEngine("cpu").session(network, 128, 72).run(photo_tensor(128, 72), network.one_hot())
+    weights = network.rows(network.one_hot(), 80)
+    styled = OpenCVEngine("cpu").session(network, 128, 80).run(photo_tensor(128, 80), weights)
     assert styled.min() >= -1e-5
     assert styled.max() <= 1 + 1e-5
 

@@ -233,7 +233,7 @@ def test_the_training_of_the_pages_makes_the_style_that_it_goes_on_to_name(tmp_p
     ]
     for words in ([*shlex.split(block[0]), *quick], ["stylecam", "styles", "--json"]):
         told = said_by(words, tmp_path)
-    assert shlex.split(block[1])[-1] in {card["full_name"] for card in json.loads(told)}
+    assert shlex.split(block[1])[-1] in {card["name"] for card in json.loads(told)}
 
 
 def test_the_evaluating_of_the_pages_measures(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ from stylecam.models.model import Model
 RIM = 8
 """The padding of the live picture, so that both look alike."""
 JPEG_QUALITY = 84
+SHARE = 2 / 3
+"""Pictures are painted larger than they are shown: in a tiny one, strokes of the usual size would cover a face."""
 MAX_SESSIONS = 4
 
 
@@ -48,9 +50,12 @@ class ThumbnailWorker:
             EngineRunError: OpenCV cannot run it.
         """
         padded = pad_by_reflection(image, RIM)
-        session = self._sessions.get(self._read_model(Path(path)), padded.shape[1], padded.shape[0])
-        painted = session.stylize(padded, weights)[RIM:-RIM, RIM:-RIM]
-        _, data = cv2.imencode(".jpg", painted, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        model = self._read_model(Path(path))
+        session = self._sessions.get(model, padded.shape[1], padded.shape[0])
+        rows = model.rows(weights, min(image.shape[:2]))
+        painted = session.stylize(padded, rows)[RIM:-RIM, RIM:-RIM]
+        small = cv2.resize(painted, None, fx=SHARE, fy=SHARE, interpolation=cv2.INTER_AREA)
+        _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         return data.tobytes()
 
 

@@ -16,7 +16,7 @@ from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.utils import sandbox
 from stylecam.utils.clock import Clock
 
-WIDTH = 256
+WIDTH = 384
 CACHE_S = 5.0
 """A thumbnail is reused for this long."""
 IDLE_S = 15.0

@@ -109,12 +109,12 @@ class Catalog:
 
     @property
     def cards(self) -> tuple[StyleCard, ...]:
-        """One card per short name, in cycling order: the styles of the preferred tier first."""
+        """One card per short name, in cycling order."""
         tier, chosen = self.tier, dict[str, StyleCard]()
         for card in self._cards:
             if card.name not in chosen or card.tier == tier != chosen[card.name].tier:
                 chosen[card.name] = card
-        return tuple(sorted(chosen.values(), key=lambda card: card.tier != tier))
+        return tuple(chosen.values())
 
     @property
     def all_cards(self) -> tuple[StyleCard, ...]:

@@ -89,7 +89,7 @@ def test_a_changed_file_is_read_again(stylecam: Start, ctl: Ctl, tmp_path: Path)
     assert ctl("reload").returncode == 0
     assert ctl("preset", "calm").returncode == 0
     program.wait_until("the preset", lambda stats: (stats["style"], stats["strength"]) == ("great_wave", 0.5))
-    says(program, "new from now on: strength, presets; new at the next start: fps")
+    says(program, "new from now on: strength, fps, presets")
     assert state(ctl)["presets"] == ["calm"]
 
 

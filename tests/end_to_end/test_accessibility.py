@@ -22,7 +22,7 @@ pytestmark = pytest.mark.system
 
 AXE = "axe-core@4.10.3"
 INSTALL_S = 60.0
-STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--style", "the_scream")
+STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--tier", "lean", "--style", "the_scream")
 THEMES = ("light", "dark")
 SIZES = {"desk": (1280, 800), "phone": (390, 844)}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
-STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--style", "the_scream")
+STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--tier", "lean", "--style", "the_scream")
 PHONE = {"width": 390, "height": 844}
 MOST_BYTES = 150_000
 _WEIGHT = "performance.getEntriesByType('resource').filter(e => e.name.includes('/static/')).reduce((sum, e) => sum + e.encodedBodySize, performance.getEntriesByType('navigation')[0].encodedBodySize)"  # noqa: E501

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 
 LARGEST_PAGE = 150_000
-STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--style", "great_wave")
-MOVING = ("--camera", "demo", "--size", "640x360", "--scale", "0.5", "--style", "great_wave")
+STILL = ("--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--tier", "lean", "--style", "great_wave")
+MOVING = ("--camera", "demo", "--size", "640x360", "--scale", "0.5", "--tier", "lean", "--style", "great_wave")
 CLICKS = 12
 CONFIG = '[presets.calm]\nstyle = "udnie"\nsteadiness = 1.0\n'
 PICTURE = Path(__file__).parents[2] / "stylecam" / "assets" / "page"

@@ -104,12 +104,9 @@ class MainLoop:
         while parts.pool.notices:
             logger.warning("%s", parts.pool.notices.popleft())
         troubles = parts.pipeline.troubles()
-        if self.keyboard.trouble is not None:
-            troubles[Message("hotkeys")] = self.keyboard.trouble
-        if self.kept_cover.problem is not None:
-            troubles[Message("the file that keeps panic, freeze and camera off")] = self.kept_cover.problem
-        if (notice := self.kept_cover.notice(self.control.state)) is not None:
-            troubles[Message("the picture")] = notice
+        troubles[Message("hotkeys")] = self.keyboard.trouble
+        troubles[Message("the file that keeps panic, freeze and camera off")] = self.kept_cover.problem
+        troubles[Message("the picture")] = self.kept_cover.notice(self.control.state)
         if self.notifications.update(troubles):
             parts.send_state()
 

@@ -37,16 +37,22 @@ class Notifications:
         logger.warning("%s", message)
         return True
 
-    def update(self, troubles: Mapping[str, str]) -> bool:
-        """Log what is new in `troubles` (name to message) and what is over; return whether anything has changed."""
+    def update(self, parts: Mapping[str, str | None]) -> bool:
+        """Log which troubles have begun and which are over; return whether anything has changed.
+
+        `parts` has the trouble of each part of the run by its name, None where it works. A part that is no longer
+        there is not reported as back.
+        """
+        troubles = {name: trouble for name, trouble in parts.items() if trouble}
         if troubles == self._troubles:
             return False
         for name, trouble in troubles.items():
             if name not in self._troubles:
                 logger.warning("%s", trouble)
         for name in self._troubles.keys() - troubles.keys():
-            logger.info(Message("{name} is back", name=name))
-        self._troubles = dict(troubles)
+            if name in parts:
+                logger.info(Message("{name} is back", name=name))
+        self._troubles = troubles
         self.notice = next(iter(troubles.values()), None)
         return True
 

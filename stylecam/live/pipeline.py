@@ -195,15 +195,12 @@ class Pipeline:
             viewers=self._context.viewers.names,
         )
 
-    def troubles(self) -> dict[str, str]:
-        """Return what does not work at this moment, by the name of the sink, `the painting` or `the camera`."""
-        trouble = self._stylizer.result.trouble
-        troubles: dict[str, str] = {} if trouble is None else {Message("the painting"): trouble}
-        troubles |= {runner.sink.name: runner.trouble for runner in self.publisher.sink_runners if runner.trouble}
-        if self.capture.trouble:
-            troubles[Message("the camera")] = self.capture.trouble
-        microphone = self._context.microphone
-        if microphone is not None and microphone.trouble:
+    def troubles(self) -> dict[str, str | None]:
+        """Return why each part does not work at this moment, by its name; None for a part that works."""
+        troubles: dict[str, str | None] = {Message("the painting"): self._stylizer.result.trouble}
+        troubles |= {runner.sink.name: runner.trouble for runner in self.publisher.sink_runners}
+        troubles[Message("the camera")] = self.capture.trouble
+        if (microphone := self._context.microphone) is not None:
             troubles[Message("the microphone")] = microphone.trouble
         return troubles
 

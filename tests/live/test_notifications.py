@@ -28,9 +28,19 @@ def notifications() -> Notifications:
 def test_a_trouble_is_logged_when_it_comes_and_when_it_goes(
     notifications: Notifications, caplog: pytest.LogCaptureFixture
 ) -> None:
-    changes = [notifications.update(troubles) for troubles in ({}, {"web": "lost"}, {"web": "lost"}, {}, {})]
+    changes = [notifications.update(troubles) for troubles in ({}, {"web": "lost"}, {"web": "lost"}, {"web": None}, {})]
     assert changes == [False, True, False, True, False]
     assert caplog.messages == ["lost", "web is back"]
+
+
+def test_what_failed_and_is_gone_is_not_reported_as_back(
+    notifications: Notifications, caplog: pytest.LogCaptureFixture
+) -> None:
+    changes = [
+        notifications.update(parts) for parts in ({"file talk.mp4": "the disk is full", "web": None}, {"web": None})
+    ]
+    assert changes == [True, True]
+    assert (caplog.messages, notifications.notice) == (["the disk is full"], None)
 
 
 def test_a_trouble_whose_words_change_is_shown_but_not_logged_again(
@@ -44,7 +54,7 @@ def test_a_trouble_whose_words_change_is_shown_but_not_logged_again(
 
 def test_the_notice_is_the_present_trouble(notifications: Notifications) -> None:
     notices = []
-    for troubles in ({}, {"a": "one", "b": "two"}, {"b": "two"}, {}):
+    for troubles in ({}, {"a": "one", "b": "two"}, {"a": None, "b": "two"}, {"a": None, "b": None}):
         notifications.update(troubles)
         notices.append(notifications.notice)
     assert notices == [None, "one", "two", None]

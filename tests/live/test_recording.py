@@ -17,6 +17,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, UsageError
 from stylecam.live import recording as recording_module
 from stylecam.live.config.keeper import ConfigKeeper
+from stylecam.live.notifications import Notifications
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.viewers import Viewers
@@ -273,14 +274,21 @@ def test_a_recording_without_a_frame_is_refused(stepped: SteppedSaver) -> None:
     assert list(stepped.videos.iterdir()) == []
 
 
-def test_a_recording_that_fails_on_the_way_is_dropped(stepped: SteppedSaver) -> None:
+def test_a_recording_that_fails_on_the_way_is_dropped(stepped: SteppedSaver, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stylecam")
     stepped.step()
     stepped.file("record:on")
     recorder_of(stepped).failure = "the disk is nearly full"
     stepped.step(2)
     assert stepped.media_saver.recording is None
+    notifications = Notifications()
+    notifications.update(stepped.pipeline.troubles())
     stepped.media_saver.maintain()
     assert until(lambda: len(stepped.pipeline.publisher.sink_runners) == 1)
+    notifications.update(stepped.pipeline.troubles())
+    assert [message for message in caplog.messages if not message.startswith("recording")] == [
+        "the disk is nearly full"
+    ]
     stepped.media_saver.maintain()
     assert stepped.file("record:on")
 

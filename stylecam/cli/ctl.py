@@ -10,9 +10,14 @@ from click.shell_completion import CompletionItem
 
 from stylecam.cli import shared_options as shared
 from stylecam.control.actions import ACTIONS, Command
-from stylecam.errors import UsageError
+from stylecam.errors import CommandRefusedError, UsageError
 
-QUERIES = {"state": "the current state", "watch": "every change, as it happens", "actions": "this list"}
+QUERIES = {
+    "state": "the current state",
+    "link": "the link of the page",
+    "watch": "every change, as it happens",
+    "actions": "this list",
+}
 """Words that only read, by help text."""
 
 
@@ -56,6 +61,7 @@ Examples:
   stylecam ctl size 720p                  another size of the picture
   stylecam ctl panic on                   show a still picture at once
   stylecam ctl snapshot                   save the picture and print its path
+  stylecam ctl link                       the link of the page, for a browser
   stylecam ctl state --json               the current state
   stylecam ctl watch                      every change, as it happens
   stylecam ctl actions                    all actions""",
@@ -80,6 +86,9 @@ def command(words: tuple[str, ...], as_json: bool, stats: bool, pid: int | None)
     from stylecam.control.http import client
 
     instance = client.find_instance(pid)
+    if name == "link":
+        _print_link(instance, as_json)
+        return
     if name == "watch":
         _watch(instance, as_json, stats)
         return
@@ -122,6 +131,17 @@ def _described(result: dict[str, Any]) -> str:
     if "outputs" in result:
         return ", ".join(result["outputs"]) or "no output"
     return str(result.get("file") or result.get("camera") or "")
+
+
+def _print_link(instance: Any, as_json: bool) -> None:
+    if not instance.port:  # the file that tells it could not be written
+        raise CommandRefusedError(
+            f"the page of process {instance.pid} is known to its terminal only, as the disk was full: press ? there"
+        )
+    if as_json:
+        shared.print_json({"link": instance.link})
+    else:
+        click.echo(instance.link)
 
 
 def _watch(instance: Any, as_json: bool, stats: bool) -> None:

@@ -24,7 +24,7 @@ def first_lines(session: Session, is_service: bool = False) -> Iterator[str]:
     if server is None:
         yield say("There is no page (--no-server).")
     elif is_service:
-        yield say("Page: {address} (`stylecam obs` prints links with the token)", address=server.url)
+        yield say("Page: {address} (`stylecam ctl link` prints the link with the token)", address=server.url)
     else:
         yield say("Page: {link} (whoever has this link can watch and control)", link=server.link)
     yield visibility(report.outputs, report.missing_camera)

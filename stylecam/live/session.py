@@ -389,7 +389,9 @@ class Session:
             outputs=lambda: {} if self._parts is None else self._parts.switches.choices(),
         )  # fmt: skip
         path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
-        return open_page(self._settings, context, page, self._devices, self._closing, path)
+        server = open_page(self._settings, context, page, self._devices, self._closing, path)
+        self._keyboard.link = None if server is None else server.link
+        return server
 
     def _unpainted_jpeg(self) -> bytes | None:
         return None if self._parts is None else unpainted_jpeg(self._parts.pipeline, self.control, self._clock.now())

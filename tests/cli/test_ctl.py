@@ -12,10 +12,12 @@ from pathlib import Path
 import click
 import pytest
 
-from stylecam.cli.ctl import _complete
+from stylecam.cli.ctl import QUERIES, _complete
 from stylecam.cli.ctl import command as ctl
 from stylecam.cli.group import run_command_line
 from stylecam.control.actions import ACTIONS
+from stylecam.control.http import local_socket
+from stylecam.control.http.instances import socket_path
 from stylecam.models.catalog import Catalog
 from stylecam.utils.runtime_folder import make_runtime_folder
 from tests.control.running_server import REPORT, RunningServerWithPresets
@@ -66,6 +68,27 @@ def test_the_state_can_be_had_as_json(capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(capsys.readouterr().out)["result"] == {"file": "/pictures/one.png"}
 
 
+def test_the_link_of_the_page_can_be_had_again(
+    served: RunningServerWithPresets, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = served.server.link
+    assert run_command_line(["ctl", "link"]) == 0
+    assert capsys.readouterr().out.strip() == link
+    assert run_command_line(["ctl", "link", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"link": link}
+
+
+@pytest.mark.skipif(not local_socket.is_available(), reason="only the Unix socket is found without the file")
+def test_a_run_that_could_not_note_its_address_says_where_the_link_is(
+    catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with RunningServerWithPresets(catalog, socket_path(make_runtime_folder())):
+        assert run_command_line(["ctl", "link"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"stylecam: the page of process {os.getpid()} is known to its terminal only")
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -82,6 +105,7 @@ def test_the_state_can_be_had_as_json(capsys: pytest.CaptureFixture[str]) -> Non
         ("freeze maybe", "true or false"),
         ("record", "there is no room for a recording"),
         ("state now", "state takes no argument"),
+        ("link now", "link takes no argument"),
         ("next --pid 1", "process 1 is no running stylecam"),
     ],
 )
@@ -142,7 +166,7 @@ def completed(*words: str, incomplete: str = "") -> list[str]:
 
 def test_actions_complete_by_their_beginning() -> None:
     assert completed(incomplete="st") == ["strength", "stronger", "steadiness", "steadier", "state"]
-    assert set(completed()) == {*ACTIONS, "state", "watch", "actions"}
+    assert set(completed()) == {*ACTIONS, *QUERIES}
 
 
 @pytest.mark.usefixtures("served")

@@ -93,8 +93,8 @@ def test_a_second_stylecam_on_the_same_port_says_so_and_leaves_the_first_alone(s
     assert second.finish() == 2
     assert second.errors.splitlines() == [
         f"stylecam: stylecam is running already (process {first.process.pid}) and publishes to "
-        f"web http://{HOST}:{port}/; steer it with `stylecam ctl` (stylecam ctl next, stylecam ctl --help), end it "
-        "with `stylecam ctl quit`, or give this one another --output"
+        f"web http://{HOST}:{port}/; steer it with `stylecam ctl` (stylecam ctl link for its page, "
+        "stylecam ctl --help), end it with `stylecam ctl quit`, or give this one another --output"
     ]
     assert first.running
     assert snapshot(port).shape == (180, 320, 3)

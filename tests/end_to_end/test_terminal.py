@@ -128,6 +128,7 @@ def test_keys_are_listed_and_a_recording_shows_and_is_named_when_saved(typed: Ca
     terminal, _, _ = typed()
     terminal.type("?")
     wait_for("the list of keys", lambda: "a style by its number" in terminal.shown)
+    wait_for("the link of the page once more", lambda: terminal.shown.count("?token=") == 2)
     terminal.type("v")
     wait_for("the mark of the recording", lambda: "● REC" in terminal.shown)
     terminal.type("x")

@@ -56,6 +56,11 @@ class Instance:
         """The server's address, without the token."""
         return url(self.host, self.port)
 
+    @property
+    def link(self) -> str:
+        """The page's address with the token; everybody who has it may control stylecam. Only where there is a port."""
+        return f"{self.url}?token={self.token}"
+
 
 def current_instance(
     wanted: Sequence[str], outputs: Sequence[str], host: str = "", port: int = 0, token: str = "", socket: str = ""
@@ -120,8 +125,8 @@ def check_outputs_free(requested: Sequence[str]) -> None:
             raise AlreadyRunningError(
                 Message(
                     "stylecam is running already (process {pid}) and publishes to {outputs}; steer it with `stylecam "
-                    "ctl` (stylecam ctl next, stylecam ctl --help), end it with `stylecam ctl quit`, or give this "
-                    "one another --output",
+                    "ctl` (stylecam ctl link for its page, stylecam ctl --help), end it with `stylecam ctl quit`, or "
+                    "give this one another --output",
                     pid=other.pid,
                     outputs=", ".join(other.outputs),
                 )

@@ -182,6 +182,7 @@ class Keyboard:
 
     Attributes:
         names: command to combination, as text; updated in place.
+        link: the link of the page, which is shown with the keys; None where there is no page.
         reads_terminal: True once plain keys are read from the terminal.
     """
 
@@ -210,6 +211,7 @@ class Keyboard:
         self._terminal = TerminalKeys(submit, self.show_keys)
         self._global: GlobalHotkeys | PortalHotkeys | None = None
         self.names: dict[str, str] = {}
+        self.link: str | None = None
         self._update_names()
 
     @property
@@ -250,8 +252,11 @@ class Keyboard:
             logger.warning(_with_reason(warning, refused), extra={"is_detail": True})
 
     def show_keys(self) -> None:
-        """Log what each key does; any thread may call it."""
+        """Log what each key does, and the link of the page; any thread may call it."""
         logger.info("%s", keys_table(self.hotkeys), extra={"only_on_terminal": True})
+        if self.link is not None:
+            words = Message("Page: {link} (whoever has this link can watch and control)", link=self.link)
+            logger.info(words, extra={"only_on_terminal": True, "is_link": True})
 
     def stop(self) -> None:
         """Stop listening and restore the terminal's settings."""

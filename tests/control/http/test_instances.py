@@ -160,7 +160,7 @@ def test_a_second_instance_on_the_same_output_is_refused(first: list[str], secon
         check_outputs_free(second)
     assert f"process {os.getpid()}" in str(caught.value)
     assert "/dev/video10" in str(caught.value)
-    assert "stylecam ctl next" in str(caught.value)
+    assert "stylecam ctl link" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -83,6 +84,21 @@ class FakeListener:
 
     def stop(self) -> None:
         self.running = False
+
+
+def test_the_keys_are_shown_with_the_link_of_the_page(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stylecam")
+    keyboard = Keyboard(bind({}), False, lambda _: None, clock)
+    keyboard.show_keys()
+    keyboard.link = "http://127.0.0.1:8765/?token=secret"
+    keyboard.show_keys()
+    without, again, link = caplog.records
+    assert without.getMessage() == again.getMessage()
+    assert link.getMessage().startswith(f"Page: {keyboard.link} ")
+    shown: list[tuple[bool, bool]] = [
+        (getattr(record, "only_on_terminal", False), getattr(record, "is_link", False)) for record in caplog.records
+    ]
+    assert shown == [(True, False), (True, False), (True, True)]
 
 
 @pytest.fixture

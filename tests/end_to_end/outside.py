@@ -126,23 +126,25 @@ class Program:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return this process's environment for a user without display, settings or files."""
+    """Return this process's environment for a user without display, session bus, settings or files."""
     kept = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("STYLECAM_", "XDG_", "NOTIFY_", "WATCHDOG_"))
     }
-    for key in ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"):
+    for key in ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS"):
         kept.pop(key, None)
     root = Path(stylecam.__file__).parents[1]
-    running = home / "running"
-    running.mkdir(mode=0o700, exist_ok=True)
+    running, temporary = home / "running", home / "tmp"
+    for folder in (running, temporary):
+        folder.mkdir(mode=0o700, exist_ok=True)
     return kept | {
         "PYTHONFAULTHANDLER": "1",
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_DATA_HOME": str(home / "data"),
         "XDG_RUNTIME_DIR": str(running),
+        "TMPDIR": str(temporary),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", "")))),
         "NO_PROXY": HOST,
         "no_proxy": HOST,

@@ -193,7 +193,7 @@ def test_a_run_has_one_without_being_asked_and_goes_on_when_pipewire_ends(
         "browsers and OBS see the camera 'stylecam' through PipeWire",
         "the picture also goes to PipeWire camera",
     )
-    wait_for("the line", lambda: early in program.output or late in program.errors)
+    wait_for("the line", lambda: early in program.errors or late in program.errors)
     assert '"node.name": "stylecam"' in json.dumps(session.graph())
     session.stop()
     lost = program.wait_until("the loss", trouble)

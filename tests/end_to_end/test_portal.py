@@ -26,11 +26,25 @@ from tests.end_to_end.portal_service import Portal, portal
 
 pytestmark = pytest.mark.system
 
+BUS = """<busconfig>
+  <type>session</type>
+  <listen>unix:tmpdir=/tmp</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+"""A session bus that starts no services: the usual one would start the portal that is installed on this machine."""
+
 
 @pytest.fixture
-def bus(need: Need, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a session bus of the test's own."""
-    command = [need("dbus-daemon"), "--session", "--nofork", "--nopidfile", "--print-address"]
+def bus(need: Need, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """The address of a session bus of the test's own, on which nothing runs but what the test starts."""
+    (tmp_path / "bus.conf").write_text(BUS, "utf-8")
+    command = [need("dbus-daemon"), f"--config-file={tmp_path / 'bus.conf'}", "--nofork", "--print-address"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
         assert daemon.stdout is not None
         address = daemon.stdout.readline().strip()

@@ -9,7 +9,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from stylecam.cli import shared_options as shared
-from stylecam.control.actions import ACTIONS, Command
+from stylecam.control.actions import ACTIONS
+from stylecam.control.command import Command
 from stylecam.errors import CommandRefusedError, UsageError
 
 QUERIES = {

@@ -103,7 +103,7 @@ def check_each(config: Config, context: click.Context) -> None:
     Raises:
         ConfigError: for the first wrong value.
     """
-    from stylecam.control.actions import Command
+    from stylecam.control.command import Command
     from stylecam.control.keyboard.bindings import KeyCombination, bind
 
     for name, value in config.run.items():

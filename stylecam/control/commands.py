@@ -11,7 +11,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from stylecam.control.actions import ACTIONS, ActionContext, Command
+from stylecam.control.actions import ACTIONS, ActionContext
+from stylecam.control.command import Command
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StylecamError
 from stylecam.stylize.look import Preset

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.commands import AutoCycle, CommandQueue
 from stylecam.control.keyboard.bindings import HELP_KEYS, command_for_key
 from stylecam.control.keyboard.global_hotkeys import Keyboard

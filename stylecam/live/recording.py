@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, SinkError, StylecamError
 from stylecam.live.config.keeper import ConfigKeeper

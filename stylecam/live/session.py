@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import socket_path

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from stylecam.control.actions import ACTIONS, Command
+from stylecam.control.actions import ACTIONS
+from stylecam.control.command import Command
 from stylecam.control.commands import AutoCycle, CommandQueue, CommandResult, PendingCommand
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StyleNotFoundError, UsageError

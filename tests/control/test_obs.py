@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.obs import ObsAddress, SceneFollower
 from stylecam.control.state import LiveState

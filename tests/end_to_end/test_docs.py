@@ -21,7 +21,7 @@ from stylecam.cli.declared import declared_options
 from stylecam.cli.group import group
 from stylecam.cli.options import check_each
 from stylecam.cli.run import command as run_command
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.keyboard.bindings import bind
 from stylecam.live.config import file as config
 from stylecam.models.catalog import Catalog, shipped_models

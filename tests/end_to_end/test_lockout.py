@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.http.client import Client, find_instance
 from stylecam.utils import runtime_folder
 from tests.end_to_end.conftest import Start

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.keyboard import portal as portal_module
 from stylecam.control.keyboard import portal_session
 from stylecam.control.keyboard.bindings import bind

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine, InferenceSession

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import SourceLostError

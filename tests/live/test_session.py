@@ -18,7 +18,7 @@ import pytest
 import pyvirtualcam
 from pyvirtualcam import camera as pyvirtualcam_camera
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.http import server
 from stylecam.control.http.server import Server
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.http.instances import Instance, running_instances
 from stylecam.control.http.local_socket import LocalConnection, address
 from stylecam.errors import CommandRefusedError, NotRunningError, UsageError

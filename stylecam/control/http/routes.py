@@ -10,7 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from stylecam.control.actions import ACTIONS, Command
+from stylecam.control.actions import ACTIONS
+from stylecam.control.command import Command
 from stylecam.control.commands import CommandResult
 from stylecam.control.http.auth import error_response
 from stylecam.control.http.context import ServerContext

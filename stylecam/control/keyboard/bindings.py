@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stylecam.control.actions import ACTIONS, Command
+from stylecam.control.actions import ACTIONS
+from stylecam.control.command import Command
 from stylecam.errors import UsageError
 from stylecam.utils.message import Message, joined
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.keyboard.bindings import MODIFIERS, Bindings, KeyMatcher, keys_table
 from stylecam.control.keyboard.portal import PortalHotkeys
 from stylecam.control.keyboard.terminal import TerminalKeys

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stylecam.control.actions import ACTIONS, Command
+from stylecam.control.actions import ACTIONS
+from stylecam.control.command import Command
 from stylecam.control.keyboard.bindings import DEBOUNCE_S, Bindings
 from stylecam.control.keyboard.portal_session import (
     APP_ID,

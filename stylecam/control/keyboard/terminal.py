@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.keyboard.bindings import HELP_KEYS, command_for_key
 
 POLL_S = 0.2

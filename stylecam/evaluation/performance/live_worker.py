@@ -18,7 +18,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.errors import SourceLostError, StylecamError
 from stylecam.evaluation.host import machine_busy_s
 from stylecam.evaluation.performance.live_run import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, UsageError

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.http import client
 from stylecam.control.http.address import HOST
 from stylecam.control.http.client import Client

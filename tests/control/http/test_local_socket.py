@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.http import client, instances, local_socket
 from stylecam.control.http.address import HOST
 from stylecam.control.http.client import Client

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.http import websocket
 from stylecam.control.http.address import HOST
 from stylecam.utils.languages import ENGLISH

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.control.actions import ACTIONS, Action, Command
+from stylecam.control.actions import ACTIONS, Action
+from stylecam.control.command import Command
 from stylecam.control.keyboard.bindings import (
     AUTOREPEAT_S,
     DEBOUNCE_S,

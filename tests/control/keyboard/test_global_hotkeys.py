@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.actions import Command
+from stylecam.control.command import Command
 from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.global_hotkeys import GlobalHotkeys, Keyboard, key_name
 from stylecam.control.keyboard.portal import PortalHotkeys

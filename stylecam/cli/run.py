@@ -118,7 +118,7 @@ def command(context: click.Context, /, **printing: Any) -> int:
         with terminal_log(TerminalConsole(), verbose, show_links=not manager.connected) as terminal:
             final = _run(context, manager, terminal)
             if not printing["as_json"]:
-                terminal.write(Text(summary(final)))
+                terminal.write(Text(summary(final, verbose)))
             if printing["profile"]:
                 terminal.write(stages_table(final))
     except (SourceError, SinkError) as error:

@@ -43,9 +43,13 @@ def stages_table(report: SessionReport) -> Table:
     return table
 
 
-def summary(report: SessionReport) -> str:
-    """Return the run in one line."""
+def summary(report: SessionReport, verbose: bool = False) -> str:
+    """Return the run in one line, with all figures only if `verbose`."""
     frames = report.pipeline.frames
+    if not verbose:
+        return say(
+            "ended after {seconds:.0f} s, {fps:.0f} pictures a second", seconds=report.seconds, fps=frames.published_fps
+        )
     return say(
         "{seconds:.0f} s: published {published:.1f} and painted {painted:.1f} frames a second, "
         "latency p50 {p50} p95 {p95}, longest gap {gap}, {repeats} repeats, {drops} drops, {faults} faults",
@@ -56,11 +60,9 @@ def summary(report: SessionReport) -> str:
 
 
 def status_line(report: SessionReport, verbose: bool = False) -> Text:
-    """Return the status line for `report`."""
+    """Return the status line for `report`, with the figures that help to find a fault only if `verbose`."""
     pipeline, state = report.pipeline, report.state
     frames, recent = pipeline.frames, pipeline.frames.recent
-    latency = recent.latency_ms
-    rung = "×".join(map(str, pipeline.rung.size)) if pipeline.rung is not None else say("camera picture")
     text = Text(no_wrap=True, overflow="ellipsis")
     if state["recording"]:
         text.append(" ● REC ", "bold red")
@@ -82,21 +84,34 @@ def status_line(report: SessionReport, verbose: bool = False) -> Text:
         text.append("  " + say("{reason}: the camera is off", reason=pipeline.waiting_for), "bold yellow")
         return text
     slow = recent.published_fps < 0.95 * report.fps and frames.published > report.fps
-    text.append(f"  {recent.published_fps:.1f} fps", "bold red" if slow else "bold green")
-    text.append("  " + say("painted {fps:.1f}", fps=recent.styled_fps) + "  " + say("at {size}", size=rung))
-    text.append("  " + say("latency {latency}", latency=f"{_ms(latency.p50)}/{_ms(latency.p95)}"))
+    text.append(
+        "  " + say("{fps:.0f} pictures a second", fps=recent.published_fps), "bold red" if slow else "bold green"
+    )
     if pipeline.viewers:
         names = ", ".join(printable(say(name)) for name in pipeline.viewers)
         text.append("  " + say("seen by {names}", names=names), "bold")
-    engine = report.engine
-    tier = f" {state['tier']}" if verbose and state["tier"] else ""
-    counts = say("repeats {repeats}  drops {drops}", repeats=frames.repeats, drops=frames.drops)
-    text.append(f"  {counts}  {engine.name} {engine.device}{tier}", "dim")
     if pipeline.source_trouble:
         text.append("  " + say("camera lost"), "bold red")
-    if verbose and pipeline.governor is not None:
-        text.append(f"  [{pipeline.governor.reason}]", "dim")
+    if verbose:
+        text.append(f"  {_figures(report)}", "dim")
     return text
+
+
+def _figures(report: SessionReport) -> str:
+    """Return how finely and how fast it paints, and with what."""
+    pipeline, engine, tier = report.pipeline, report.engine, report.state["tier"]
+    frames, latency = pipeline.frames, pipeline.frames.recent.latency_ms
+    rung = "×".join(map(str, pipeline.rung.size)) if pipeline.rung is not None else say("camera picture")
+    parts = [
+        say("painted {fps:.1f}", fps=frames.recent.styled_fps),
+        say("at {size}", size=rung),
+        say("latency {latency}", latency=f"{_ms(latency.p50)}/{_ms(latency.p95)}"),
+        say("repeats {repeats}  drops {drops}", repeats=frames.repeats, drops=frames.drops),
+        f"{engine.name} {engine.device}{f' {tier}' if tier else ''}",
+    ]
+    if pipeline.governor is not None:
+        parts.append(f"[{pipeline.governor.reason}]")
+    return "  ".join(parts)
 
 
 def _ms(value: float | None) -> str:

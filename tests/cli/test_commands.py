@@ -14,7 +14,7 @@ from stylecam.cli import run as run_module
 from stylecam.cli.completion import complete_camera, complete_device, complete_engine, complete_style, complete_tier
 from stylecam.cli.group import run_command_line
 from stylecam.cli.options import settings_of
-from stylecam.cli.status import status_line
+from stylecam.cli.status import status_line, summary
 from stylecam.live.report import EngineStatus, PipelineReport, SessionReport
 from stylecam.live.stats import Stats
 from stylecam.media.frame import Size
@@ -117,7 +117,7 @@ def test_without_json_standard_output_stays_empty(capsys: pytest.CaptureFixture[
     run_command_line(["run", *SHORT, "--style", "none"])
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "published" in captured.err
+    assert "ended after " in captured.err
 
 
 def test_shares_and_sizes_are_given_as_people_say_them(own_settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,7 +373,7 @@ def test_a_signal_ends_the_run_cleanly(capsys: pytest.CaptureFixture[str]) -> No
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
     assert status == 0
-    assert "published" in capsys.readouterr().err
+    assert "ended after " in capsys.readouterr().err
 
 
 def status_report(state: dict[str, Any] | None = None, **pipeline: Any) -> SessionReport:
@@ -423,6 +423,14 @@ def test_the_status_line_names_the_tier_with_verbose() -> None:
     report = status_report(state={"tier": "rich"})
     assert "opencv cpu rich" in status_line(report, verbose=True).plain
     assert "rich" not in status_line(report).plain
+
+
+def test_the_status_line_and_the_last_line_have_plain_words_and_figures_only_with_verbose() -> None:
+    report = status_report(viewers=("zoom",))
+    assert status_line(report).plain == " udnie   0 pictures a second  seen by zoom"
+    assert status_line(report, verbose=True).plain.startswith(status_line(report).plain + "  painted ")
+    assert summary(report) == "ended after 1 s, 0 pictures a second"
+    assert "latency p50" in summary(report, verbose=True)
 
 
 def test_the_status_line_says_that_the_camera_waits_for_a_viewer() -> None:

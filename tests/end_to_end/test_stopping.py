@@ -104,7 +104,7 @@ def test_seconds_ends_the_run(stylecam: Start) -> None:
     program = stylecam(*DEMO, "--output", "null", "--seconds", "1")
     assert program.finish() == 0
     assert program.stats()["published"] >= 15
-    assert " s: published " in program.errors.splitlines()[-1]
+    assert "ended after " in program.errors.splitlines()[-1]
 
 
 def test_json_prints_one_object_with_all_figures_and_nothing_else(stylecam: Start) -> None:

@@ -116,12 +116,13 @@ def test_ctrl_c_gives_the_terminal_back_as_it_was(typed: Callable[..., Typed]) -
 
 
 def test_the_status_line_follows_the_run(typed: Callable[..., Typed]) -> None:
-    terminal, _, _ = typed()
+    terminal, _, _ = typed("-v")
     wait_for(
-        "the status line", lambda: re.search(r"great_wave\s+\d+\.\d fps\s+painted \d+\.\d\s+at \d+×\d+", terminal.shown)
+        "the status line",
+        lambda: re.search(r"great_wave\s+\d+ pictures a second.*painted \d+\.\d\s+at \d+×\d+", terminal.shown),
     )
     terminal.type("n")
-    wait_for("the next style in it", lambda: re.search(r"the_scream\s+\d+\.\d fps", terminal.shown))
+    wait_for("the next style in it", lambda: re.search(r"the_scream\s+\d+ pictures a second", terminal.shown))
 
 
 def test_keys_are_listed_and_a_recording_shows_and_is_named_when_saved(typed: Callable[..., Typed]) -> None:

@@ -35,6 +35,7 @@ class Portal:
         answers: whether it answers at all.
         response: the code that `BindShortcuts` ends with: 0, 1 declined, 2 otherwise; None for no end.
         trigger: what it says of every key.
+        malformed: the method whose answer has values of wrong types.
         calls: the calls so far, by their names, with their arguments.
     """
 
@@ -46,6 +47,7 @@ class Portal:
     answers: bool = True
     response: int | None = 0
     trigger: str = "Ctrl+Alt+N"
+    malformed: str | None = None
     calls: list[Call] = field(default_factory=list)
     sessions: list[tuple[str, str]] = field(default_factory=list)
 
@@ -63,6 +65,12 @@ class Portal:
         """Say that the shortcut `name` of the newest session was pressed."""
         owner, session = self.sessions[-1]
         self._signal(PATH, SHORTCUTS, "Activated", "osta{sv}", (session, name, 1, {}), owner)
+
+    def send_malformed(self) -> None:
+        """Send each signal of the newest session without its values."""
+        owner, session = self.sessions[-1]
+        self._signal(PATH, SHORTCUTS, "Activated", None, (), owner)
+        self._signal(PATH, SHORTCUTS, "Activated", "o", (session,), owner)
 
     def end_session(self) -> None:
         owner, session = self.sessions[-1]
@@ -105,8 +113,8 @@ class Portal:
             self._bus.send(jeepney.new_method_return(call, "o", (request,)))
             code, results = self._create(sender, owner, options) if member == "CreateSession" else self._bind(call.body)
             if code is not None:
-                body = (code, results)
-                self._signal(request, "org.freedesktop.portal.Request", "Response", "ua{sv}", body, sender)
+                sent: tuple[str, Any] = ("as", ([],)) if member == self.malformed else ("ua{sv}", (code, results))
+                self._signal(request, "org.freedesktop.portal.Request", "Response", *sent, sender)
 
     def _create(self, sender: str, owner: str, options: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         session = f"{PATH}/session/{owner}/{options['session_handle_token'][1]}"
@@ -117,7 +125,7 @@ class Portal:
         bound = [(name, {**facts, "trigger_description": ("s", self.trigger)}) for name, facts in body[1]]
         return self.response, {"shortcuts": ("a(sa{sv})", bound)} if self.response == 0 else {}
 
-    def _signal(self, path: str, interface: str, member: str, signature: str, body: Any, to: str) -> None:
+    def _signal(self, path: str, interface: str, member: str, signature: str | None, body: Any, to: str) -> None:
         emitter = jeepney.DBusAddress(path, interface=interface)
         signal = jeepney.new_signal(emitter, member, signature, body)
         signal.header.fields[jeepney.HeaderFields.destination] = to

@@ -170,6 +170,27 @@ def test_who_declines_is_not_asked_again_until_the_hotkeys_change(
         assert keys.hotkeys.trouble is None
 
 
+def test_a_malformed_signal_costs_one_line_and_the_next_press_is_followed(
+    bus: str, keys: Keys, caplog: pytest.LogCaptureFixture
+) -> None:
+    with portal(bus) as running:
+        keys.hotkeys.start()
+        wait_for("the binding", lambda: keys.named)
+        running.send_malformed()
+        keys.follow(running)
+    lines = [message for message in caplog.messages if "malformed" in message]
+    assert lines == ["the desktop's portal sent a malformed signal, Activated; it is ignored"] * 2
+
+
+def test_a_malformed_answer_is_told_in_one_line(bus: str, keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
+    with portal(bus, malformed="CreateSession"), pytest.raises(HotkeysUnavailableError, match="a malformed answer"):
+        keys.hotkeys.check()
+    with portal(bus, malformed="BindShortcuts"):
+        keys.hotkeys.start()
+        wait_for("the line", lambda: caplog.messages)
+    assert caplog.messages == ["global hotkeys are off: the desktop's portal sent a malformed answer"]
+
+
 def test_it_stops_at_once_while_the_dialog_is_open(bus: str, keys: Keys) -> None:
     with portal(bus, response=None) as running:
         keys.hotkeys.start()

@@ -7,9 +7,11 @@ keys: it may ask the user first, and remembers the answer for the application.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,8 @@ from stylecam.control.keyboard.bindings import KeyCombination
 from stylecam.errors import HotkeysUnavailableError
 from stylecam.utils.clock import Clock
 from stylecam.utils.message import Message
+
+logger = logging.getLogger(__name__)
 
 APP_ID = "app.stylecam.Stylecam"
 """The name of the menu entry, without `.desktop`, by which desktops know stylecam."""
@@ -133,13 +137,14 @@ class PortalSession:
         """
         self._bus, self._clock, self._interrupted = bus, clock, interrupted
         self._jeepney = importlib.import_module("jeepney")
-        self._responses: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._responses: dict[str, tuple[Any, ...]] = {}
         self._activated: list[str] = []
         self._requests = 0
         self._handle = ""
         self.lacks_menu_entry = False
         try:
-            self._open()
+            with _reading():
+                self._open()
         except BaseException:
             self.close()
             raise
@@ -159,7 +164,8 @@ class PortalSession:
             (one.name, {"description": ("s", one.description), "preferred_trigger": ("s", one.trigger)})
             for one in shortcuts
         ]
-        code, results = self._request("BindShortcuts", "oa(sa{sv})sa{sv}", (self._handle, asked, ""))
+        with _reading():
+            code, results = self._request("BindShortcuts", "oa(sa{sv})sa{sv}", (self._handle, asked, ""))
         if code == 1:
             raise HotkeysUnavailableError(
                 Message("you declined them in the desktop's dialog; start stylecam again to be asked")
@@ -170,8 +176,9 @@ class PortalSession:
                 if self.lacks_menu_entry
                 else HotkeysUnavailableError(Message("the desktop refused them"))
             )
-        _, bound = results.get("shortcuts", ("a(sa{sv})", []))
-        return {str(name): str(facts.get("trigger_description", ("s", ""))[1]) for name, facts in bound}
+        with _reading():
+            _, bound = results.get("shortcuts", ("a(sa{sv})", []))
+            return {str(name): str(facts.get("trigger_description", ("s", ""))[1]) for name, facts in bound}
 
     def wait_for_press(self) -> str | None:
         """Return the name of the next shortcut that was pressed, or None if there was none for `TICK_S`.
@@ -236,7 +243,8 @@ class PortalSession:
         deadline = None if member == "BindShortcuts" else self._clock.now() + REPLY_S  # that one may ask the user
         while handle not in self._responses:
             self._receive(deadline)
-        return self._responses.pop(handle)
+        code, results = self._responses.pop(handle)
+        return int(code), dict(results)
 
     def _call(
         self, name: str, path: str, interface: str, member: str, signature: str, body: tuple[Any, ...]
@@ -268,23 +276,38 @@ class PortalSession:
             if deadline is not None and self._clock.now() > deadline:
                 raise SessionEndedError(Message("the desktop's portal does not answer")) from None
             return None
-        except OSError as error:
+        except (OSError, ValueError) as error:  # jeepney raises ValueError for bytes that are no message
             raise SessionEndedError(Message("the D-Bus session has ended")) from error
         if message.header.message_type != self._jeepney.MessageType.signal:
             return message
         fields, names = message.header.fields, self._jeepney.HeaderFields
-        self._handle_signal(str(fields.get(names.path)), str(fields.get(names.member)), tuple(message.body))
+        member = str(fields.get(names.member))
+        try:
+            self._handle_signal(str(fields.get(names.path)), member, tuple(message.body))
+        except IndexError:
+            logger.warning(
+                Message("the desktop's portal sent a malformed signal, {member}; it is ignored", member=member)
+            )
         return None
 
     def _handle_signal(self, path: str, member: str, body: tuple[Any, ...]) -> None:
         if member == "Response":
-            self._responses[path] = (int(body[0]), dict(body[1]))
+            self._responses[path] = body
         elif member == "Activated" and body[0] == self._handle:
             self._activated.append(str(body[1]))
         elif member == "Closed" and path == self._handle:
             raise SessionEndedError(Message("the desktop has ended them"))
         elif member == "NameOwnerChanged" and body[1]:
             raise SessionEndedError(Message("the desktop's portal went away"))
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Let a malformed answer of the portal end the block with a HotkeysUnavailableError."""
+    try:
+        yield
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise HotkeysUnavailableError(Message("the desktop's portal sent a malformed answer")) from error
 
 
 class _CallError(HotkeysUnavailableError):

@@ -50,7 +50,7 @@ export class Compare {
       const answer = await request("/api/camera.jpg", { method: "POST" });
       if (answer.status === 429) return; // another page compares as well
       if (answer.status === 403) this.#alarm(say("The unpainted picture is shown only on the computer with the camera"));
-      if (!answer.ok) { this.stop(); return; }
+      if (answer.status !== 200) { this.stop(); return; } // 204: nothing is painted any more
       const bitmap = await createImageBitmap(await answer.blob());
       if (this.#on) this.#draw(bitmap);
       bitmap.close();

@@ -206,7 +206,7 @@ export class Gallery {
   async #tend() {
     for (;;) {
       const now = performance.now();
-      const [next] = document.hidden ? [] : [...this.#tiles.values()].filter(tile => tile.seen && tile.due <= now).sort((a, b) => a.due - b.due);
+      const [next] = document.hidden || this.#covered ? [] : [...this.#tiles.values()].filter(tile => tile.seen && tile.due <= now).sort((a, b) => a.due - b.due);
       if (next) await this.#paint(next);
       else await new Promise(done => setTimeout(done, LOOK_MS));
     }
@@ -231,7 +231,7 @@ export class Gallery {
     try {
       const headers = tile.tag ? { "If-None-Match": tile.tag } : {};
       const answer = await request(tile.style.thumbnail, { headers });
-      if (answer.status === 503) { await new Promise(done => setTimeout(done, RETRY_MS)); return; } // no picture yet
+      if (answer.status === 204) { await new Promise(done => setTimeout(done, RETRY_MS)); return; } // no picture yet
       tile.due = performance.now() + REFRESH_MS;
       if (!answer.ok) return; // 304: unchanged
       const picture = await answer.blob();

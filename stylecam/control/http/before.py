@@ -42,7 +42,7 @@ class BeforeRoutes:
         self._next_at = self._now() + INTERVAL_S
         jpeg = await asyncio.to_thread(self._context.unpainted)
         if jpeg is None:
-            return error_response(409, "nothing is painted now, so there is nothing to compare")
+            return web.Response(status=204)  # no error: a page may ask while the picture is being covered
         return web.Response(body=jpeg, content_type="image/jpeg")
 
 

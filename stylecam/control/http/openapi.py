@@ -121,7 +121,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
             "post": _operation(
                 "The unpainted camera picture, for a comparison; only on this computer, and only while a painting is "
                 "published",
-                {"200": _jpeg(), **_errors(409, 413, 429)},
+                {"200": _jpeg(), "204": {"description": "no picture now"}, **_errors(413, 429)},
             )
         },
         "/api/outputs": {
@@ -133,7 +133,12 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
         "/api/styles/{name}/thumbnail.jpg": {
             "get": _operation(
                 "The camera picture in this style, small",
-                {"200": _jpeg(), "304": {"description": "unchanged"}, **_errors(404, 409, 503)},
+                {
+                    "200": _jpeg(),
+                    "204": {"description": "no picture now"},
+                    "304": {"description": "unchanged"},
+                    **_errors(404, 409),
+                },
                 [_in_path("name")],
             )
         },

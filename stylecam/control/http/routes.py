@@ -92,10 +92,10 @@ class ApiRoutes:
             found = None if thumbnails is None else await thumbnails.get(request.match_info["name"])
         except StyleNotFoundError as error:
             return error_response(404, str(error))
-        except (EngineRunError, CommandRefusedError) as error:
+        except EngineRunError as error:
             return error_response(409, str(error))
         if found is None:
-            return error_response(503, "no picture yet")
+            return web.Response(status=204)  # no error: a page may ask while the picture is being covered
         headers = {"ETag": f'"{found.tag}"'}
         if request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)

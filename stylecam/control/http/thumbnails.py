@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stylecam.errors import CommandRefusedError, EngineRunError, StyleNotFoundError
+from stylecam.errors import EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
 from stylecam.models.catalog import Catalog, StyleMix
@@ -83,22 +83,22 @@ class Thumbnails:
         return None if self._process is None else self._process.pid
 
     async def get(self, name: str) -> Thumbnail | None:
-        """Return the camera picture in the style `name`, or None while there is no camera picture.
+        """Return the camera picture in the style `name`; None while there is none, or it is covered.
 
         Raises:
             StyleNotFoundError: there is no such style.
             EngineRunError: the style cannot be rendered; the message says why.
-            CommandRefusedError: the picture is covered.
         """
         card = next((card for card in self._catalog.cards if card.name == name), None)
         if card is None:
             raise StyleNotFoundError(f"no style is called {name[:60]!r}")
         async with self._turn:
-            self._check_uncovered()
             cached = self._cache.get(name)
-            if cached is None or self._clock.now() >= cached.good_until:
+            if not self._covered() and (cached is None or self._clock.now() >= cached.good_until):
                 cached = await self._render(name, self._catalog.mix_of(card), cached)
-                self._check_uncovered()  # it may have been covered meanwhile
+            if self._covered():  # maybe meanwhile
+                self.forget()
+                return None
         if cached is not None and cached.problem:
             raise EngineRunError(cached.problem)
         return None if cached is None else cached.thumbnail
@@ -106,11 +106,6 @@ class Thumbnails:
     def forget(self) -> None:
         """Drop all thumbnails: they show what the camera saw before the picture was covered."""
         self._cache.clear()
-
-    def _check_uncovered(self) -> None:
-        if self._covered():
-            self.forget()
-            raise CommandRefusedError("the picture is covered, and so are the thumbnails")
 
     async def close(self, _: object = None) -> None:
         """End the process; the next request starts another."""

@@ -111,7 +111,7 @@ class ManualSessionPool(SessionPool):
     """A pool without a warm-up thread: requested sessions are built when the test calls `build_requested`."""
 
     def __init__(self, engine: Engine, padding: int = 0, capacity_megapixels: float = CAPACITY_MEGAPIXELS) -> None:
-        super().__init__(engine, padding, capacity_megapixels)
+        super().__init__(lambda _: engine, padding, capacity_megapixels)
         self.requested: list[tuple[Model, Rung]] = []
 
     def prefetch(self, model: Model, rung: Rung) -> None:

@@ -97,22 +97,30 @@ class Autotuner:
             UsageError: no engine has such a device.
             EngineUnavailableError: no engine that is installed can be used; the message says why.
         """
-        key, timings = self._key(model, device, threads), TimingFile(self.path)
         busy = self.busy()
         # Looked up first, because finding candidates imports their libraries.
-        cached = None if retune else timings.find(key, busy=busy)
-        if cached is not None:
-            size, measured = cached
-            try:
-                return self._chosen(measured, size, threads, exact)
-            except EngineError:  # it worked when it was measured
-                pass
+        recalled = None if retune else self.recall(model, device, threads, exact=exact)
+        if recalled is not None:
+            return recalled
         pairs = candidates(self.names, device)
         if len(pairs) == 1:
             return EngineChoice(self.make(*pairs[0], threads))
         size, measured = self._measure(model, pairs, threads)
-        timings.keep(key, size, measured, busy=busy)
+        TimingFile(self.path).keep(self._key(model, device, threads), size, measured, busy=busy)
         return self._chosen(measured, size, threads, exact)
+
+    def recall(
+        self, model: Model, device: str = AUTO, threads: int | None = None, *, exact: bool = False
+    ) -> EngineChoice | None:
+        """Return what `choose` would choose by what was measured before; None where it would measure."""
+        cached = TimingFile(self.path).find(self._key(model, device, threads), busy=self.busy())
+        if cached is None:
+            return None
+        size, measured = cached
+        try:
+            return self._chosen(measured, size, threads, exact)
+        except EngineError:  # it worked when it was measured
+            return None
 
     def _chosen(self, measured: Sequence[EngineTiming], size: Size, threads: int | None, exact: bool) -> EngineChoice:
         usable = [one for one in measured if one.trouble is None and not (exact and one.device in REDUCED_PRECISION)]

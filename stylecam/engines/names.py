@@ -61,7 +61,7 @@ class EngineSettings:
     tier: str = option(
         AUTO,
         help="Networks to use for styles that are there in both: rich (bolder strokes, more work), lean (for slow "
-        f"processors), or {AUTO}: rich if it holds the frame rate at 640x360, measured once.",
+        f"processors), or {AUTO}: rich if it holds the frame rate at 480x272, measured once.",
         group=PERFORMANCE, metavar="TIER",
     )  # fmt: skip
     retune: bool = option(False, help="With --engine or --tier auto: measure again.", group=PERFORMANCE)

@@ -1,16 +1,17 @@
-"""Choose the engine of a session: the one requested, or the fastest, or OpenCV, which always works."""
+"""Choose the engine of each network of a session: the one requested, or its fastest, or OpenCV, which always works."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from stylecam.engines.autotune import Autotuner, EngineChoice, cache_path
 from stylecam.engines.base import Engine
 from stylecam.engines.factory import make_engine
-from stylecam.engines.names import AUTO
-from stylecam.engines.opencv import OpenCVEngine
+from stylecam.engines.names import AUTO, REDUCED_PRECISION
 from stylecam.errors import EngineError
+from stylecam.live.report import EngineStatus
 from stylecam.live.settings import Settings
 from stylecam.models.model import Model
 from stylecam.stylize.frame_stylizer import FrameStylizer
@@ -24,117 +25,136 @@ logger = logging.getLogger(__name__)
 
 
 class EngineChooser:
-    """Chooses the engine of a session as its settings say.
+    """Chooses the engine of each network as the settings of a session say.
+
+    Networks differ in which engine is the fastest for them, and in whether reduced precision can be seen in their
+    pictures. A network that was never measured here runs in full precision.
 
     Attributes:
         threads: the processor threads that a network may use; None for the library's own choice.
-        reason: why the autotuner chose this engine; None where there was nothing to choose.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
-        self.threads = _usable_threads(settings.threads)
-        self.reason: str | None = None
-        self._choices: dict[str, EngineChoice] = {}
-
-    def requested(self) -> Engine | None:
-        """Return the engine requested by name; None for `auto`.
+        """Make the engine that the settings request by name; nothing is measured yet.
 
         Raises:
             EngineUnavailableError: it is not installed, or the device does not exist.
         """
-        settings = self._settings
-        return None if settings.engine == AUTO else make_engine(settings.engine, settings.device, self.threads)
+        self._settings = settings
+        self.threads = _usable_threads(settings.threads)
+        self._make = cache(make_engine)  # one object for each, so that networks share what it learns of its device
+        self._tuner = Autotuner(cache_path(), clock, self._make)
+        requested = settings.engine != AUTO
+        self._requested = self._make(settings.engine, settings.device, self.threads) if requested else None
+        self._default = self._requested or self._opencv()
+        self._choices: dict[str, EngineChoice] = {}
 
-    def fastest(self, models: Sequence[Model]) -> Engine:
-        """Return the fastest engine for the first of `models`: a cached choice, or measured in about a second.
+    def engine_of(self, model: Model) -> Engine:
+        """Return the engine that runs `model`. Nothing is measured; any thread may call it."""
+        choice = self._choices.get(model.key)
+        return self._default if choice is None else choice.engine
 
-        Raises:
-            EngineUnavailableError: none can be used.
-        """
-        if not models:
-            return OpenCVEngine()
-        choice = self._choose(models[0])
-        self.reason = choice.reason
-        return choice.engine
+    def status(self, model: Model | None) -> EngineStatus:
+        """Describe the engine that runs `model`, or for None the one of a network that was not measured."""
+        choice = None if model is None else self._choices.get(model.key)
+        engine = self._default if choice is None else choice.engine
+        return EngineStatus(engine.name, engine.device, engine.version, None if choice is None else choice.reason)
 
-    def speed(self, engine: Engine | None, model: Model) -> float:
-        """Return the milliseconds that `engine`, None for the fastest one, takes for a megapixel of `model`.
+    def troubles(self) -> list[str]:
+        """Return why devices of the engines in use have failed, in one line each."""
+        engines = [self._default, *(choice.engine for choice in self._choices.values())]
+        return [engine.trouble for engine in dict.fromkeys(engines) if engine.trouble is not None]
 
-        They are cached, or measured in about a second.
+    def speed(self, model: Model) -> tuple[Engine, float]:
+        """Return the engine that runs `model`, and the milliseconds that a megapixel takes with it.
+
+        They are remembered, or measured in about a second.
 
         Raises:
             EngineError: none can run it.
         """
+        engine = self._requested
         if engine is None:
             choice = self._choose(model)
             if choice.ms_per_megapixel is not None:
-                return choice.ms_per_megapixel
+                return choice.engine, choice.ms_per_megapixel
             engine = choice.engine
-        return self._tuner().speed(model, engine, self.threads, retune=self._settings.retune)
+        return engine, self._tuner.speed(model, engine, self.threads, retune=self._settings.retune)
+
+    def load(
+        self,
+        look: Look,
+        models: Sequence[Model],
+        start: Callable[[Callable[[Model], Engine]], tuple[SessionPool, FrameStylizer]],
+    ) -> tuple[SessionPool, FrameStylizer]:
+        """Choose the engines, and load the network of `look`, with OpenCV where its engine fails.
+
+        Args:
+            look: names the network.
+            models: those that the user may switch to; the first one of each tier is measured before frames flow.
+            start: makes a pool and a stylizer for what returns the engine of a network; called again where the first
+                engine fails.
+
+        Raises:
+            EngineError: the network cannot be run, and there is nothing else to try.
+        """
+        if self._requested is None:
+            self._choose_all(look, models)
+        pool, stylizer = start(self.engine_of)
+        try:
+            stylizer.prepare(look)
+        except EngineError as error:
+            assert look.mix is not None  # without a style nothing is loaded
+            self._fall_back(self.engine_of(look.mix.model), error)
+            pool.close()
+            pool, stylizer = start(self.engine_of)
+            stylizer.prepare(look)
+        pool.fallback = self._opencv() if self._settings.engine == AUTO else None
+        return pool, stylizer
+
+    def _choose_all(self, look: Look, models: Sequence[Model]) -> None:
+        """Choose for the network of `look`, for the first of each tier, and for those measured before."""
+        for model in models[:1] if look.mix is None else [look.mix.model]:
+            self._default = self._choose(model).engine
+            if self._default.device in REDUCED_PRECISION and self._settings.device == AUTO:
+                self._default = self._tuner.choose(model, AUTO, self.threads, exact=True).engine
+        tiers = {model.tier: model for model in reversed(models)}
+        for model in models:
+            try:
+                if model is tiers[model.tier]:
+                    self._choose(model)
+                elif (choice := self._tuner.recall(model, self._settings.device, self.threads)) is not None:
+                    self._choices.setdefault(model.key, choice)
+            except EngineError:  # when its turn comes, the pool tries the default and says why it fails
+                pass
 
     def _choose(self, model: Model) -> EngineChoice:
         """Return the fastest engine for `model`, measured at most once in a run."""
         if model.key not in self._choices:
             retune = self._settings.retune
-            self._choices[model.key] = self._tuner().choose(model, self._settings.device, self.threads, retune=retune)
+            self._choices[model.key] = self._tuner.choose(model, self._settings.device, self.threads, retune=retune)
         return self._choices[model.key]
 
-    def _tuner(self) -> Autotuner:
-        return Autotuner(cache_path(), self._clock)
-
-    def fallback_for(self, engine: Engine, error: EngineError) -> Engine:
-        """Return OpenCV on the processor in place of `engine`, which failed with `error`.
+    def _fall_back(self, engine: Engine, error: EngineError) -> None:
+        """Run everything with OpenCV on the processor, because `engine` failed with `error`.
 
         Raises:
             EngineError: `error`, where the engine or its device was requested, or nothing else is left.
         """
         settings = self._settings
         requested = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
-        if requested or _is_last_resort(engine):
+        if requested or (engine.name, engine.device) == ("opencv", "cpu"):
             raise error
         failed = Message(
             "{engine} on {device} does not work ({error}); going on with OpenCV",
             engine=engine.version, device=engine.device, error=error,
         )  # fmt: skip
         logger.warning(failed, extra={"is_detail": True})
-        self.reason = None
-        return OpenCVEngine("cpu")
+        self._requested = self._default = self._opencv()
+        self._choices.clear()
 
-    def load(
-        self,
-        engine: Engine | None,
-        look: Look,
-        models: Sequence[Model],
-        start: Callable[[Engine], tuple[SessionPool, FrameStylizer]],
-    ) -> tuple[SessionPool, FrameStylizer]:
-        """Load the network of `look` with `engine` (None for the fastest), or with its fallback.
-
-        Args:
-            engine: the requested engine, or None.
-            look: names the network.
-            models: measured where the look names none.
-            start: makes a pool and a stylizer for an engine; called again where the first engine fails.
-
-        Raises:
-            EngineError: the network cannot be run, and there is nothing else to try.
-        """
-        if engine is None:
-            engine = self.fastest(models if look.mix is None else [look.mix.model])
-        pool, stylizer = start(engine)
-        try:
-            stylizer.prepare(look)
-        except EngineError as error:
-            other = self.fallback_for(engine, error)
-            pool.close()
-            pool, stylizer = start(other)
-            stylizer.prepare(look)
-        pool.fallback = self.spare_for(pool.engine)
-        return pool, stylizer
-
-    def spare_for(self, engine: Engine) -> Engine | None:
-        """Return what runs networks that `engine` cannot; None where it was requested or nothing else is left."""
-        return None if self._settings.engine != AUTO or _is_last_resort(engine) else OpenCVEngine("cpu")
+    def _opencv(self) -> Engine:
+        return self._make("opencv", "cpu", self.threads)
 
 
 def _usable_threads(requested: int | None) -> int | None:
@@ -150,7 +170,3 @@ def _usable_threads(requested: int | None) -> int | None:
         )
     )
     return cores
-
-
-def _is_last_resort(engine: Engine) -> bool:
-    return (engine.name, engine.device) == ("opencv", "cpu")

@@ -98,9 +98,9 @@ class MainLoop:
         parts.media_saver.maintain()
         parts.switches.maintain(now)
         parts.pool.return_memory(now)
-        trouble = parts.pool.engine.trouble
-        if trouble is not None and self.notifications.warn_once(trouble):
-            self.stats.count_fault("engine", trouble)
+        for trouble in parts.engines.troubles():
+            if self.notifications.warn_once(trouble):
+                self.stats.count_fault("engine", trouble)
         while parts.pool.notices:
             logger.warning("%s", parts.pool.notices.popleft())
         troubles = parts.pipeline.troubles()

@@ -35,7 +35,7 @@ from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader, no_configuration, panic_image
-from stylecam.live.report import REPORTED, EngineStatus, SessionReport
+from stylecam.live.report import REPORTED, SessionReport
 from stylecam.live.settings import Settings
 from stylecam.live.startup import (
     Devices,
@@ -58,6 +58,7 @@ from stylecam.media.sinks.factory import make_sinks
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
+from stylecam.models.model import Model
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import Content
 from stylecam.stylize.session_pool import SessionPool
@@ -292,14 +293,14 @@ class Session:
         """
         parts, now = self._require_parts(), self._clock.now()
         first = self.stats.first_published_at
-        engine = parts.pool.engine
-        state = self.describe(self.control.state)
+        live = self.control.state
+        state = self.describe(live)
         return SessionReport(
             pipeline=parts.pipeline.report(),
             size=parts.context.size,
             fps=parts.context.fps,
             state={name: value for name, value in state.items() if name in REPORTED},
-            engine=EngineStatus(engine.name, engine.device, engine.version, parts.engine_reason),
+            engine=parts.engines.status(None if live.look.mix is None else live.look.mix.model),
             tier_reason=parts.tier_reason,
             cpu_percent=self._settings.cpu,
             threads=cv2.getNumThreads(),
@@ -332,10 +333,9 @@ class Session:
         requested = self._own_sinks or make(settings.outputs)
         page = find_page_sink(settings, requested)
         panic = panic_image(settings, settings.size)
-        chooser = EngineChooser(settings, self._clock)
-        if chooser.threads is not None:
-            limit_threads(chooser.threads)
-        engine = chooser.requested()
+        engines = EngineChooser(settings, self._clock)
+        if engines.threads is not None:
+            limit_threads(engines.threads)
         source = devices.open_source(
             self._own_source or choose_source(settings, self._clock), off=self.control.state.resting
         )
@@ -347,8 +347,8 @@ class Session:
         card = covers.choose(state).frame
         for sink in devices.sinks:
             sink.write(card)
-        tier = settle_tier(settings, self._catalog, self.control, lambda model: chooser.speed(engine, model))
-        pool, stylizer = chooser.load(engine, self.control.state.look, self._catalog.cycled_models, self._stylizer)
+        tier = settle_tier(settings, self._catalog, self.control, engines.speed)
+        pool, stylizer = engines.load(self.control.state.look, self._catalog.cycled_models, self._stylizer)
         viewers = make_viewers(settings, devices.sinks, lambda: self.control.state, self._clock.now())
         context = PipelineContext(
             settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget, microphone
@@ -370,9 +370,7 @@ class Session:
             switches.outputs.add_unasked()
         reloader = self._reloader(pipeline, switches, context)
         keeper = ConfigKeeper(self._config_file, self.control, reloader.keep, changed)
-        return OpenParts(
-            context, server, pool, chooser.reason, tier.reason, pipeline, media_saver, switches, reloader, keeper
-        )
+        return OpenParts(context, server, pool, engines, tier.reason, pipeline, media_saver, switches, reloader, keeper)
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
@@ -396,8 +394,8 @@ class Session:
     def _unpainted_jpeg(self) -> bytes | None:
         return None if self._parts is None else unpainted_jpeg(self._parts.pipeline, self.control, self._clock.now())
 
-    def _stylizer(self, engine: Engine) -> tuple[SessionPool, FrameStylizer]:
-        pool = SessionPool(engine, PADDING)
+    def _stylizer(self, engine_of: Callable[[Model], Engine]) -> tuple[SessionPool, FrameStylizer]:
+        pool = SessionPool(engine_of, PADDING)
         self._closing.callback(pool.close)
         return pool, self._stylizers.make(pool, self._settings.size, self._settings.fps)
 

@@ -21,6 +21,7 @@ from stylecam.errors import (
 )
 from stylecam.live.config.keeper import ConfigKeeper
 from stylecam.live.context import PipelineContext
+from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.notifications import notices_on_page
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
@@ -93,14 +94,14 @@ class OpenParts:
 
     Attributes:
         context: what the pipeline's threads share.
-        engine_reason: why the autotuner chose the engine; None where there was nothing to choose.
+        engines: knows the engine of each network.
         tier_reason: why this tier was chosen; None where there was nothing to choose.
     """
 
     context: PipelineContext
     server: Server | None
     pool: SessionPool
-    engine_reason: str | None
+    engines: EngineChooser
     tier_reason: str | None
     pipeline: Pipeline
     media_saver: MediaSaver

@@ -40,9 +40,14 @@ class StylizerMaker:
             fps: pictures a second.
             held: a network and a rung that ought to hold, where nothing better is known.
         """
-        conditions = self._conditions(pool, size, fps)
+        conditions = self._conditions(size, fps)
         path = cache_path().with_name("rungs.json")
-        memory = self._memories.setdefault(repr(conditions), RungMemory(path, conditions))
+
+        def name(model: Model) -> str:
+            engine = pool.engine_of(model)
+            return f"{model.key} {engine.name} {engine.device}"
+
+        memory = self._memories.setdefault(repr(conditions), RungMemory(path, conditions, name))
         if held is not None:
             memory.suggest(*held)
         return FrameStylizer(
@@ -55,15 +60,13 @@ class StylizerMaker:
         for memory in self._memories.values():
             memory.save()
 
-    def _conditions(self, pool: SessionPool, size: Size, fps: float) -> dict[str, object]:
-        """Return all that a rung depends on besides its network."""
+    def _conditions(self, size: Size, fps: float) -> dict[str, object]:
+        """Return all that a rung depends on besides its network and the engine of that."""
         return {
             "processor": processor_name(),
             "cores": usable_cores(),
             "threads": self._settings.threads,
             "cpu": self._settings.cpu,
-            "engine": pool.engine.name,
-            "device": pool.engine.device,
             "size": list(size),
             "fps": fps,
         }

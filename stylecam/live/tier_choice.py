@@ -1,4 +1,4 @@
-"""Choose the tier of a run once, after its engine is known: rich where the rich network holds the frame rate."""
+"""Choose the tier of a run once: rich where the rich network, with its own engine, holds the frame rate."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stylecam.control.commands import CommandQueue
+from stylecam.engines.base import Engine
+from stylecam.engines.names import title
 from stylecam.errors import EngineError
 from stylecam.live.settings import Settings
 from stylecam.live.startup import initial_mix
@@ -18,11 +20,15 @@ from stylecam.stylize.governor import HEADROOM
 from stylecam.stylize.look import Look
 from stylecam.utils.message import Message
 
-LEAST_SIZE = Size(640, 360)
-"""The rich network must hold the rate at this size, or at the output's if that is smaller."""
+LEAST_SIZE = Size(480, 272)
+"""The rich network must hold the rate at this size, or at the output's if that is smaller.
 
-Speed = Callable[[Model], float]
-"""Returns the milliseconds that the run's engine takes for a megapixel of a network; raises EngineError."""
+Its strokes have the same size on the screen at every rung, so there it paints no worse than the lean network does at
+512×288; below, its broad forms begin to cover faces.
+"""
+
+Speed = Callable[[Model], tuple[Engine, float]]
+"""Returns the engine of a network and the milliseconds that a megapixel takes with it; raises EngineError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +66,19 @@ def choose_tier(settings: Settings, catalog: Catalog, look: Look, speed: Speed) 
     size = min(settings.size, LEAST_SIZE, key=lambda one: one.width * one.height)
     budget_ms = 1000 / settings.fps * HEADROOM * settings.cpu / 100
     try:
-        milliseconds = speed(rich) * size.width * size.height / 1e6
+        engine, ms_per_megapixel = speed(rich)
     except EngineError as error:
         return TierChoice(
             LEAN, Message("lean, because {name} cannot be run: {error}", name=rich.path.stem, error=error)
         )
+    milliseconds = ms_per_megapixel * size.width * size.height / 1e6
     takes = Message(
-        "{ms:.1f} of {budget_ms:.1f} ms at {width}×{height}",
+        "{ms:.1f} of {budget_ms:.1f} ms at {width}×{height} ({engine})",
         ms=milliseconds,
         budget_ms=budget_ms,
         width=size.width,
         height=size.height,
+        engine=title(engine.name, engine.device),
     )
     if milliseconds <= budget_ms:
         return TierChoice(RICH, Message("rich, which takes {takes}", takes=takes))

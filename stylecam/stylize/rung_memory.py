@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,23 @@ MAX_NETWORKS = 24
 
 
 class RungMemory:
-    """The rungs that have held under the same conditions, such as engine, size and rate.
+    """The rungs that have held under the same conditions, such as size and rate.
 
     What is remembered is a hint: the governor leaves a rung that does not hold, as any other. `painted` belongs to the
     thread that stylizes; any thread may call the others.
     """
 
-    def __init__(self, path: Path | None = None, conditions: Mapping[str, Any] | None = None) -> None:
-        """Read what the file `path` holds for the same `conditions`; None remembers nothing."""
-        self._path, self._conditions = path, conditions or {}
+    def __init__(
+        self,
+        path: Path | None = None,
+        conditions: Mapping[str, Any] | None = None,
+        name: Callable[[Model], str] = lambda model: model.key,
+    ) -> None:
+        """Read what the file `path` holds for the same `conditions`; None remembers nothing.
+
+        `name` returns what a network is remembered by: its key, and what else its speed depends on.
+        """
+        self._path, self._conditions, self._name = path, conditions or {}, name
         self._before = {} if path is None else _read(path, self._conditions)
         self._suggested: dict[str, Rung] = {}
         self._held: dict[str, Rung] = {}
@@ -35,20 +43,20 @@ class RungMemory:
 
     def recall(self, model: Model) -> Rung | None:
         """Return the rung that `model` held last, in this run or before; None where that is not known."""
-        return next(
-            (rungs[model.key] for rungs in (self._held, self._before, self._suggested) if model.key in rungs), None
-        )
+        name = self._name(model)
+        return next((rungs[name] for rungs in (self._held, self._before, self._suggested) if name in rungs), None)
 
     def suggest(self, model: Model, rung: Rung) -> None:
         """Recall `rung` for `model` where nothing is known of it."""
-        self._suggested[model.key] = rung
+        self._suggested[self._name(model)] = rung
 
     def painted(self, model: Model, rung: Rung, now: float) -> None:
         """Take note that a frame of `model` was painted at `rung` at the time `now` (s)."""
-        if self._present != (model.key, rung):
-            self._present, self._since = (model.key, rung), now
+        name = self._name(model)
+        if self._present != (name, rung):
+            self._present, self._since = (name, rung), now
         elif now - self._since >= HELD_S:
-            self._held[model.key] = rung
+            self._held[name] = rung
 
     def save(self) -> None:
         """Write down what has held, for the next run."""
@@ -61,7 +69,7 @@ class RungMemory:
 
 
 def _read(path: Path, conditions: Mapping[str, Any]) -> dict[str, Rung]:
-    """Return the rungs in the file by the key of their network, as far as they can be read."""
+    """Return the rungs in the file by the name of their network, as far as they can be read."""
     rungs = {}
     for found in HintFile(path).find(conditions):
         for network, size in found["rungs"].items() if isinstance(found.get("rungs"), dict) else ():

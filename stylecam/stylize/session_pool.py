@@ -6,7 +6,7 @@ import atexit
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,13 +53,19 @@ class SessionPool:
     `padding` pixels are added on each side of a rung's input: the stylist pads the picture by reflection and crops.
 
     Attributes:
+        engine_of: returns the engine of each network, always the same; any thread may call it.
         capacity_megapixels: megapixels of all sessions to keep; those to keep warm may exceed it.
-        fallback: an engine for networks that the engine cannot load or run; None if there is none.
+        fallback: an engine for networks that their own cannot load or run; None if there is none.
         notices: what the user should know of fallbacks, in one line each, until the owner takes them out.
     """
 
-    def __init__(self, engine: Engine, padding: int = 0, capacity_megapixels: float = CAPACITY_MEGAPIXELS) -> None:
-        self.engine = engine
+    def __init__(
+        self,
+        engine_of: Callable[[Model], Engine],
+        padding: int = 0,
+        capacity_megapixels: float = CAPACITY_MEGAPIXELS,
+    ) -> None:
+        self.engine_of = engine_of
         self._padding = padding
         self.fallback: Engine | None = None
         self.notices: deque[str] = deque()
@@ -184,12 +190,13 @@ class SessionPool:
             self._ready.clear()
 
     def _warm(self, model: Model, rung: Rung) -> WarmSession:
-        """Build and try the session with the engine or, where that fails, with the fallback.
+        """Build and try the session with the network's engine or, where that fails, with the fallback.
 
         Raises:
             EngineError: none can; the error is that of the first one tried.
         """
-        engines = [self.engine] if self.fallback is None else [self.engine, self.fallback]
+        own = self.engine_of(model)
+        engines = [own] if self.fallback in (None, own) else [own, self.fallback]
         if model.key in self._distrusted:
             engines.reverse()
         failure: EngineError | None = None

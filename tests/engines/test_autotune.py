@@ -98,6 +98,20 @@ def test_the_choice_is_cached(tuner: Autotuner, engines: FakeEngines) -> None:
     assert cached.reason == first.reason
 
 
+def test_what_was_measured_is_recalled_for_this_network_only_and_nothing_is_measured_for_it(
+    tuner: Autotuner, engines: FakeEngines
+) -> None:
+    assert tuner.recall(PLAIN) is None
+    assert engines.run_count == 0
+    chosen = tuner.choose(PLAIN)
+    runs_before = engines.run_count
+    recalled = tuner.recall(PLAIN)
+    assert recalled is not None
+    assert (recalled.engine.name, recalled.reason) == (chosen.engine.name, chosen.reason)
+    assert tuner.recall(model("another")) is None
+    assert engines.run_count == runs_before
+
+
 def test_what_was_measured_on_a_busy_computer_is_measured_again_once_it_is_idle(
     tuner: Autotuner, engines: FakeEngines
 ) -> None:

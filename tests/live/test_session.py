@@ -416,7 +416,7 @@ def test_the_fastest_engine_is_used_and_its_reason_reported(
 
     monkeypatch.setattr(Autotuner, "choose", choose)
     report = run_briefly(make_session(style=catalog.cards[0].name, threads=1, retune=True))
-    assert requested == [(catalog.models[0].key, "auto", 1, True)]
+    assert requested == [(model.key, "auto", 1, True) for model in catalog.models], "one of each tier"
     assert report["engine_reason"] == "3.9 ms at 640×360 (OpenCV 12.4)"
     assert report["engine"] == "opencv"
 
@@ -438,6 +438,7 @@ def test_only_the_network_of_the_tier_is_loaded_and_paints(
 ) -> None:
     banks = {tier: Model.read(bank_of(tmp_path / f"{tier}.onnx", ["wave", "kiss"], tier)) for tier in ("lean", "rich")}
     engine = TintEngine()
+    engine.name = "opencv"
     engine.levels = {banks["lean"].key: (0.2, 0.2), banks["rich"].key: (0.8, 0.8)}
     monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(engine, "the fastest", ms_per_megapixel))
     settings = Settings(camera="demo", size=SIZE, hotkeys=False, server=False, terminal_keys=False)
@@ -460,7 +461,7 @@ def test_outputs_have_a_first_picture_before_engines_are_measured(
 
     monkeypatch.setattr(Autotuner, "choose", choose)
     run_briefly(make_session())
-    assert frames_before == [1]
+    assert set(frames_before) == {1}
 
 
 def test_an_autotuned_engine_that_fails_is_replaced_by_opencv_with_a_warning(

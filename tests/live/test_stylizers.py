@@ -46,3 +46,17 @@ def test_what_held_at_a_size_is_known_when_the_run_comes_back_to_it(
     later.make(pool, HD, 30.0)
     assert cache_path().with_name("rungs.json").exists()
     assert [memories[-1].recall(model(name)) for name in ("first", "second")] == [Rung(512, 288)] * 2
+
+
+def test_what_held_on_one_engine_is_not_taken_for_another(memories: list[RungMemory], clock: ManualClock) -> None:
+    maker = StylizerMaker(Settings(), Catalog.load([]), clock, CpuBudget(1.0, 1), lambda *_: None)
+    engines = {"lean": TintEngine(), "rich": TintEngine()}
+    pool = ManualSessionPool(TintEngine())
+    pool.engine_of = lambda network: engines[network.key]
+    maker.make(pool, HD, 30.0)
+    for network in engines:
+        for now in (0.0, HELD_S):
+            memories[-1].painted(model(network), Rung(512, 288), now)
+    engines["rich"].device = "cpu-bf16"
+    assert memories[-1].recall(model("lean")) == Rung(512, 288)
+    assert memories[-1].recall(model("rich")) is None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stylecam.control.commands import CommandQueue
+from stylecam.engines.base import Engine
 from stylecam.errors import EngineRunError, UsageError
 from stylecam.live.settings import Settings
 from stylecam.live.startup import initial_state
@@ -16,9 +17,10 @@ from stylecam.media.frame import Size
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.stylize.governor import HEADROOM, Governor, ladder
+from tests.doubles import TintEngine
 from tests.models.networks import bank_of
 
-MEGAPIXELS = 640 * 360 / 1e6
+MEGAPIXELS = 480 * 272 / 1e6
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def tiers(tmp_path: Path) -> Catalog:
 
 
 class Run:
-    """A run that settles its tier, on an engine that takes `milliseconds` for a rich picture of 640×360."""
+    """A run that settles its tier, on an engine that takes `milliseconds` for a rich picture of 480×272."""
 
     def __init__(self, catalog: Catalog, milliseconds: float | Exception = 13.0, **settings: Any) -> None:
         self.settings, self.catalog = Settings(**settings), catalog
@@ -41,11 +43,13 @@ class Run:
         self.measured: list[str] = []
         self._milliseconds = milliseconds
 
-    def _speed(self, model: Model) -> float:
+    def _speed(self, model: Model) -> tuple[Engine, float]:
         self.measured.append(model.path.stem)
         if isinstance(self._milliseconds, Exception):
             raise self._milliseconds
-        return self._milliseconds / MEGAPIXELS
+        engine = TintEngine()
+        engine.name, engine.device = "openvino", "cpu-bf16"
+        return engine, self._milliseconds / MEGAPIXELS
 
     def settle(self) -> TierChoice:
         return settle_tier(self.settings, self.catalog, self.control, self._speed)
@@ -64,10 +68,10 @@ class Run:
 @pytest.mark.parametrize(
     ("milliseconds", "tier", "reason"),
     [
-        (13.0, "rich", "rich, which takes 13.0 of 22.7 ms at 640×360"),
-        (22.6, "rich", "rich, which takes 22.6 of 22.7 ms at 640×360"),
-        (22.7, "lean", "lean, because rich would take 22.7 of 22.7 ms at 640×360"),
-        (36.0, "lean", "lean, because rich would take 36.0 of 22.7 ms at 640×360"),
+        (13.0, "rich", "rich, which takes 13.0 of 22.7 ms at 480×272 (OpenVINO bf16)"),
+        (22.6, "rich", "rich, which takes 22.6 of 22.7 ms at 480×272 (OpenVINO bf16)"),
+        (22.7, "lean", "lean, because rich would take 22.7 of 22.7 ms at 480×272 (OpenVINO bf16)"),
+        (36.0, "lean", "lean, because rich would take 36.0 of 22.7 ms at 480×272 (OpenVINO bf16)"),
         (EngineRunError("it fell apart"), "lean", "lean, because large cannot be run: it fell apart"),
     ],
     ids=["fast", "just", "just not", "slow", "broken"],

@@ -47,7 +47,7 @@ def engine() -> GatedEngine:
 
 @pytest.fixture
 def pool(engine: GatedEngine) -> Iterator[SessionPool]:
-    pool = SessionPool(engine, padding=8, capacity_megapixels=3 * SMALL.megapixels)
+    pool = SessionPool(lambda _: engine, padding=8, capacity_megapixels=3 * SMALL.megapixels)
     yield pool
     engine.gate.set()
     pool.close()
@@ -250,15 +250,40 @@ def test_building_a_network_that_cannot_be_loaded_raises(pool: SessionPool, engi
         pool.build(PLAIN, SMALL)
 
 
+def test_each_network_is_built_with_its_own_engine() -> None:
+    engines = {"plain": TintEngine(), "good": TintEngine()}
+    pool = SessionPool(lambda network: engines[network.key])
+    for network in (PLAIN, model("good")):
+        pool.build(network, SMALL)
+    assert [[key for key, *_ in engines[name].loaded] for name in engines] == [["plain"], ["good"]]
+
+
+def test_an_engine_that_is_the_fallback_itself_is_tried_once() -> None:
+    tried: list[str] = []
+
+    class Counting(TintEngine):
+        def session(self, network: Model, width: int, height: int) -> InferenceSession:
+            tried.append(network.key)
+            return super().session(network, width, height)
+
+    engine = Counting()
+    engine.unloadable.add("plain")
+    pool = SessionPool(lambda _: engine)
+    pool.fallback = engine
+    with pytest.raises(EngineRunError):
+        pool.build(PLAIN, SMALL)
+    assert tried == ["plain"]
+
+
 def test_a_closed_pool_builds_nothing_more(engine: GatedEngine) -> None:
-    pool = SessionPool(engine)
+    pool = SessionPool(lambda _: engine)
     pool.close()
     pool.prefetch(PLAIN, SMALL)
     assert engine.threads == []
 
 
 def test_closing_ends_its_thread(engine: GatedEngine) -> None:
-    pool = SessionPool(engine)
+    pool = SessionPool(lambda _: engine)
     engine.gate.set()
     pool.prefetch(PLAIN, SMALL)
     until(lambda: bool(engine.loaded))
@@ -281,7 +306,7 @@ class SlowEngine(TintEngine):
         print("built", flush=True)
         return super().session(*arguments)
 
-pool = SessionPool(SlowEngine(), 0)
+pool = SessionPool(lambda _: SlowEngine(), 0)
 pool.prefetch(model("plain"), Rung(128, 72))
 building.wait()
 pool.close()

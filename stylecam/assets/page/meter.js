@@ -28,7 +28,7 @@ export class Meter {
     at("rung").textContent = sized(rung) || "–";
     at("latency").title = say("worst {share}: {time}", { share: percent(0.05), time: milliseconds(stats.latency_p95_ms) });
     at("fps").title = say("painted {number} a second by {engine}, {cores} cores", {
-      number: number(stats.painted_fps, 1), engine: stats.engine ?? "?", cores: number(stats.cpu_cores, 1),
+      number: number(stats.painted_fps, 1), engine: [stats.engine ?? "?", stats.device].filter(Boolean).join(" "), cores: number(stats.cpu_cores, 1),
     });
     if (!document.hidden) this.#draw();
     if (performance.now() - this.#spoke > SPEAK_MS) {

@@ -107,6 +107,11 @@ class Catalog:
             raise UsageError(f"no {tier} network is installed, so there is nothing for --tier {tier}{others}")
         self.tier = tier
 
+    def prepare_blends(self) -> None:
+        """Join the banks of one body, so that the first blend of styles from two files need not do it."""
+        if self._joined is None:
+            self._joined = join_banks(self._models.values())
+
     @property
     def cards(self) -> tuple[StyleCard, ...]:
         """One card per short name, in cycling order."""
@@ -220,9 +225,8 @@ class Catalog:
         yield from sorted(
             ((model, {bank: 0}) for bank, model in self._models.items()), key=lambda item: item[0].tier != tier
         )
-        if self._joined is None:
-            self._joined = join_banks(self._models.values())
-        yield from sorted(self._joined, key=lambda item: item[0].tier != tier)
+        self.prepare_blends()
+        yield from sorted(self._joined or (), key=lambda item: item[0].tier != tier)
 
     def _find(self, name: str) -> list[StyleCard]:
         """Return all cards with that name, the preferred one first."""

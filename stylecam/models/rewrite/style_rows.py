@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -121,8 +121,11 @@ def join_banks(models: Iterable[Model]) -> list[tuple[Model, dict[str, int]]]:
     Raises:
         ModelFormatError: the metadata of a bank is invalid.
     """
-    bodies: dict[str, list[StyleRows]] = {}
+    alike: dict[tuple[str | None, ...], list[Model]] = {}
     for model in models:
+        alike.setdefault(tuple(model.metadata.get(key) for key in _BODY_KEYS), []).append(model)
+    bodies: dict[str, list[StyleRows]] = {}
+    for model in chain.from_iterable(group for group in alike.values() if len(group) > 1):  # the others need no digest
         bank = StyleRows.read(model)
         if bank is not None:
             bodies.setdefault(bank.body, []).append(bank)

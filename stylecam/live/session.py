@@ -13,17 +13,13 @@ import cv2
 
 from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
-from stylecam.control.http.context import ServerContext
-from stylecam.control.http.instances import socket_path
 from stylecam.control.http.server import Server
-from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
 from stylecam.errors import SessionNotOpenError
-from stylecam.live.before import unpainted_jpeg
 from stylecam.live.config.keeper import ConfigFile, ConfigKeeper
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
@@ -31,6 +27,7 @@ from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.kept_cover import KeptCover
 from stylecam.live.main_loop import MainLoop, Tick
 from stylecam.live.notifications import Notifications, log_refusal
+from stylecam.live.page import find_page_sink, open_page, server_context
 from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
@@ -41,11 +38,9 @@ from stylecam.live.startup import (
     Devices,
     OpenParts,
     choose_source,
-    find_page_sink,
     initial_state,
     make_viewers,
     open_microphone,
-    open_page,
     open_sinks,
 )
 from stylecam.live.stats import Stats, StatsFile
@@ -374,26 +369,13 @@ class Session:
         return OpenParts(context, server, pool, engines, tier.reason, pipeline, media_saver, switches, reloader, keeper)
 
     def _open_page(self, page: MjpegSink) -> Server | None:
-        """Start the server that shows `page`, and open that sink if nobody asked for it; None without a server."""
-        thumbnails = Thumbnails(
-            self._catalog, lambda: None if self._parts is None else self._parts.pipeline.newest, self._clock,
-            covered=lambda: self.control.state.requested_content is Content.COVERED,
+        context = server_context(
+            page, self._settings, self._catalog, self.control, self._clock, lambda: self._parts,
+            describe=self.describe, report=lambda: self.report().to_json(), hotkeys=self._keyboard.names,
         )  # fmt: skip
-        context = ServerContext(
-            self.control, self._catalog, page.broadcast, self.describe,
-            lambda: {} if self._parts is None else self.report().to_json(),  # before everything is open, too
-            self._keyboard.names, thumbnails, page.video,
-            cameras=lambda: [] if self._parts is None else self._parts.switches.camera.choices(),
-            language=self._settings.language, unpainted=self._unpainted_jpeg,
-            outputs=lambda: {} if self._parts is None else self._parts.switches.choices(),
-        )  # fmt: skip
-        path = None if self._runtime_folder is None else socket_path(self._runtime_folder)
-        server = open_page(self._settings, context, page, self._devices, self._closing, path)
+        server = open_page(self._settings, context, page, self._devices, self._closing, self._runtime_folder)
         self._keyboard.link = None if server is None else server.link
         return server
-
-    def _unpainted_jpeg(self) -> bytes | None:
-        return None if self._parts is None else unpainted_jpeg(self._parts.pipeline, self.control, self._clock.now())
 
     def _stylizer(self, engine_of: Callable[[Model], Engine]) -> tuple[SessionPool, FrameStylizer]:
         pool = SessionPool(engine_of, PADDING)
@@ -402,18 +384,11 @@ class Session:
 
     def _reloader(self, pipeline: Pipeline, switches: Switches, context: PipelineContext) -> Reloader:
         return Reloader(
-            self._settings,
-            self._read_settings,
-            self._catalog,
-            self.control,
-            set_hotkeys=self._keyboard.rebind,
-            set_panic_picture=pipeline.set_panic_picture,
-            allow_camera=switches.camera.allow,
-            outputs=switches.outputs,
-            size=lambda: context.size,
-            scenes_changed=self._scene_follower.submit_again,
-            press=self.press,
-        )
+            self._settings, self._read_settings, self._catalog, self.control,
+            set_hotkeys=self._keyboard.rebind, set_panic_picture=pipeline.set_panic_picture,
+            allow_camera=switches.camera.allow, outputs=switches.outputs, size=lambda: context.size,
+            scenes_changed=self._scene_follower.submit_again, press=self.press,
+        )  # fmt: skip
 
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.count_fault(kind, message)

@@ -1,20 +1,17 @@
-"""Open what a session starts with: the first state, the source, the sinks and the page, each with its fallback."""
+"""Open what a session starts with: the first state, the source and the sinks, each with its fallback."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from stylecam.control.http.address import Address, seen_from_outside, url
-from stylecam.control.http.context import ServerContext
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import (
     CameraNotFoundError,
-    ServerUnavailableError,
     SinkUnavailableError,
     SoundUnavailableError,
     UsageError,
@@ -22,7 +19,6 @@ from stylecam.errors import (
 from stylecam.live.config.keeper import ConfigKeeper
 from stylecam.live.context import PipelineContext
 from stylecam.live.engine_choice import EngineChooser
-from stylecam.live.notifications import notices_on_page
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader
@@ -235,102 +231,6 @@ def make_viewers(settings: Settings, sinks: Sequence[Sink], state: Callable[[], 
     """Return what decides whether anybody watches `sinks`; `state` tells whether the camera is off."""
     idle_after_s = None if settings.idle_after is None else settings.idle_after * 60
     return Viewers(sinks, state, now, always_on=settings.always_on, idle_after_s=idle_after_s)
-
-
-def find_page_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | None:
-    """Return the sink that feeds the page: the one among `sinks` or a new one; None without a server.
-
-    Raises:
-        UsageError: a page is requested without a server, or the server's address makes no sense.
-    """
-    requested = next((sink for sink in sinks if isinstance(sink, MjpegSink)), None)
-    if settings.server:
-        sink = requested or MjpegSink()
-        _server_address(settings, sink)
-        return sink
-    if requested is not None:
-        raise UsageError(Message("--output web and --no-server cannot be together; leave one of them out"))
-    return None
-
-
-def open_page(
-    settings: Settings,
-    context: ServerContext,
-    page: MjpegSink,
-    devices: Devices,
-    closing: contextlib.ExitStack,
-    socket_path: Path | None,
-) -> Server | None:
-    """Start the server that shows `page`, show what is logged there, and open that sink if nobody asked for it.
-
-    Returns, raises: as `start_server` does.
-    """
-    required = page in devices.sinks
-    server = start_server(settings, context, page, closing, required=required, socket_path=socket_path)
-    if server is not None:
-        closing.enter_context(notices_on_page(server))
-        if not required:
-            devices.open_sink(page)
-    return server
-
-
-def start_server(
-    settings: Settings,
-    context: ServerContext,
-    sink: MjpegSink,
-    closing: contextlib.ExitStack,
-    *,
-    required: bool,
-    socket_path: Path | None = None,
-) -> Server | None:
-    """Start the server that shows the frames of `sink`, name the sink after its address and let `closing` stop it.
-
-    With a `socket_path` it listens at a Unix socket too.
-
-    Returns:
-        The server; None if it cannot start, the page is not `required` and no port was requested.
-
-    Raises:
-        ServerUnavailableError: the requested port or address cannot be used.
-    """
-    server = Server(context, _server_address(settings, sink), settings.token, socket_path)
-    closing.callback(server.stop)  # before it starts: an interrupt may come between the two
-    try:
-        server.start()
-    except ServerUnavailableError as error:
-        if required or server.address.port is not None:
-            raise
-        logger.warning(Message("there is no page: {error}", error=error))
-        return None
-    sink.name = f"web {server.url}"
-    if not server.address.private:
-        host = seen_from_outside(server.host) or "THIS-COMPUTER"
-        logger.warning(
-            Message(
-                "the page can be reached from other computers and phones: {link} "
-                "(unencrypted: whoever sees this link on the network can watch and control; without --listen nobody "
-                "can)",
-                link=f"{url(host, server.port)}?token={server.token}",
-            ),
-            extra={"is_link": True},
-        )
-    return server
-
-
-def _server_address(settings: Settings, sink: MjpegSink) -> Address:
-    """Return where to listen: the host and port of `--listen`, or the port of `--output web:PORT`."""
-    address = Address() if settings.listen is None else Address.parse(settings.listen)
-    if sink.port is None:
-        return address
-    if address.port not in (None, sink.port):
-        raise UsageError(
-            Message(
-                "--output web:{port} and --listen {address} name two ports; there is one page",
-                port=sink.port,
-                address=settings.listen,
-            )
-        )
-    return replace(address, port=sink.port)
 
 
 def _is_same_file(path: Path, camera: str) -> bool:

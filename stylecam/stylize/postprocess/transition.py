@@ -32,39 +32,57 @@ class TransitionStep:
 
 
 class Transition:
-    """Follows the requested mix, one frame at a time. Times are seconds on the frames' clock."""
+    """Follows the requested mix and brush, one frame at a time. Times are seconds on the frames' clock."""
 
     def __init__(self, frame_s: float) -> None:
         self._frame_s = frame_s
         self._duration_s = max(frame_s, DURATION_S)
-        self._target: tuple[StyleMix, float] | None = None
-        self._origin: tuple[float, ...] = ()  # the weights and the brush
-        self._reached: tuple[float, ...] = ()
-        self._started_at = 0.0
+        self._mix: StyleMix | None = None
+        self._weights, self._brush = _Path((), (), 0.0), _Path((), (), 0.0)
         self._crossing = False
         self._switch_count = 0
 
     def toward(self, mix: StyleMix, now: float, brush: float = 1.0) -> TransitionStep:
         """Return the step for the frame at time `now`, on the way to `mix` and `brush` since they were requested."""
-        goal = (*mix.weights, brush)
-        if self._target is None:
-            self._origin = goal
-            self._target, self._started_at = (mix, brush), now - self._duration_s
-        elif (mix, brush) != self._target:
-            before = self._target[0]
-            self._switch_count += mix != before
-            self._crossing = self._crossing or mix.model.key != before.model.key
-            self._origin = goal if self._crossing else self._reached
-            # The first frame after a switch is already one frame's way along.
-            self._target, self._started_at = (mix, brush), now - self._frame_s
-        progress = min(1.0, max(0.0, (now - self._started_at) / self._duration_s))
-        eased = 1.0 - (1.0 - progress) ** 2  # fast at first, so that a key press shows at once
-        self._reached = tuple(a + (b - a) * eased for a, b in zip(self._origin, goal, strict=True))
+        before, self._mix = self._mix, mix
+        # The first frame after a change is already one frame's way along.
+        begun, goal = now - self._frame_s, (brush,)
+        if before is None:
+            self._weights, self._brush = _Path(mix.weights, mix.weights, now), _Path(goal, goal, now)
+        elif mix != before:
+            self._switch_count += 1
+            if mix.model.key != before.model.key:
+                self._crossing, self._brush = True, _Path(goal, goal, begun)
+            origin = mix.weights if self._crossing else self._weights.reached
+            self._weights = _Path(origin, mix.weights, begun)
+        if goal != self._brush.goal:
+            self._brush = _Path(self._brush.reached, goal, begun)
+        eased = self._weights.follow(now, self._duration_s)
+        self._brush.follow(now, self._duration_s)
         fading = 1.0 - eased if self._crossing else 0.0
-        self._crossing = self._crossing and progress < 1
-        return TransitionStep(self._reached[:-1], self._reached[-1], fading, self._switch_count)
+        self._crossing = self._crossing and eased < 1
+        return TransitionStep(self._weights.reached, self._brush.reached[0], fading, self._switch_count)
 
     def reset(self) -> None:
         """Forget the change under way: the next style starts at once."""
-        self._target = None
+        self._mix = None
         self._crossing = False
+
+
+class _Path:
+    """The way from `origin` to `goal` since `started_at`.
+
+    Attributes:
+        reached: where it has come to.
+    """
+
+    def __init__(self, origin: tuple[float, ...], goal: tuple[float, ...], started_at: float) -> None:
+        self._origin, self.goal, self._started_at = origin, goal, started_at
+        self.reached = origin
+
+    def follow(self, now: float, duration_s: float) -> float:
+        """Go on until `now`, and return the share of the way: fast at first, so that a key press shows at once."""
+        progress = min(1.0, max(0.0, (now - self._started_at) / duration_s))
+        eased = 1.0 - (1.0 - progress) ** 2
+        self.reached = tuple(a + (b - a) * eased for a, b in zip(self._origin, self.goal, strict=True))
+        return eased

@@ -103,6 +103,29 @@ def test_another_network_starts_with_its_brush() -> None:
     assert transition.toward(OTHER, 6.0, 2.0).brush == 2.0
 
 
+def test_another_brush_during_a_crossing_lets_the_fade_go_on() -> None:
+    undisturbed, brushed = Transition(FRAME), Transition(FRAME)
+    for transition in (undisturbed, brushed):
+        transition.toward(A, 5.0)
+    times = [6.0 + i * FRAME for i in range(15)]
+    steps = [brushed.toward(OTHER, now, 1.0 + max(0, i - 2) / 10) for i, now in enumerate(times)]
+    assert [step.fading for step in steps] == [undisturbed.toward(OTHER, now).fading for now in times]
+    assert {step.weights for step in steps} == {OTHER.weights}
+    brushes = [step.brush for step in steps]
+    assert brushes == sorted(brushes)
+    assert brushed.toward(OTHER, times[-1] + DURATION_S, 2.2).brush == 2.2
+
+
+def test_another_brush_on_the_way_to_a_style_of_the_bank_does_not_hold_it_up() -> None:
+    transition = Transition(FRAME)
+    transition.toward(A, 5.0)
+    transition.toward(B, 6.0)
+    transition.toward(B, 6.0 + DURATION_S / 2, 2.0)
+    step = transition.toward(B, 6.0 + DURATION_S, 2.0)
+    assert step.weights == B.weights
+    assert 1.0 < step.brush < 2.0
+
+
 def test_a_switch_during_a_transition_starts_from_the_current_blend() -> None:
     transition = Transition(FRAME)
     transition.toward(A, 5.0)

@@ -27,21 +27,23 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-INITIAL_STATE: dict[str, tuple[object, str, dict[str, object]]] = {
-    "weights": ({"great_wave": 1.0}, "select", {"style": "great_wave"}),
-    "bypass": (False, "bypass", {"on": False}),
-    "strength": (1.0, "strength", {"value": 1.0}),
-    "steadiness": (0.8, "steadiness", {"value": 0.8}),
-    "preserve_color": (False, "preserve_color", {"on": False}),
-    "frozen": (False, "freeze", {"on": False}),
-    "mirror": (False, "mirror", {"on": False}),
-    "resting": (False, "rest", {"on": False}),
-    "panic": (False, "panic", {"on": False}),
-    "scale": (0.5, "scale", {"value": 0.5}),
-    "cycle_s": (None, "cycle", {"seconds": 0}),
+SETTERS = {
+    "style": ("select", "style"),
+    "strength": ("strength", "value"),
+    "steadiness": ("steadiness", "value"),
+    "brush": ("brush", "value"),
+    "preserve_color": ("preserve_color", "on"),
+    "mirror": ("mirror", "on"),
+    "scale": ("scale", "value"),
+    "bypass": ("bypass", "on"),
+    "frozen": ("freeze", "on"),
+    "resting": ("rest", "on"),
+    "panic": ("panic", "on"),
+    "cycle_s": ("cycle", "seconds"),
 }
-"""The initial state: for each key the value, and the action with arguments that restores it. The rung is small and
-fixed, because these tests look at the page only, and share the machine with a browser."""
+"""For each entry of the state that tests change, the action that sets it, and that action's argument."""
+WORDS_FOR_NONE = {"scale": "auto", "cycle_s": 0}
+"""What the actions take for None."""
 
 
 class Host:
@@ -52,6 +54,7 @@ class Host:
         self._arguments = arguments
         self._runs = 0
         self.program = self.start()
+        self._initial = self.state()
 
     @property
     def link(self) -> str:
@@ -87,11 +90,15 @@ class Host:
         return self._ask("GET", "/api/stats")
 
     def begin_anew(self) -> None:
-        """Restore the initial state."""
-        state = self.state()
-        for key, (value, action, arguments) in INITIAL_STATE.items():
-            if state[key] != value:
-                self.do(action, **arguments)
+        """Restore the state of the start, whatever a test has left, also one that failed."""
+        state, initial = self.state(), self._initial
+        for entry, (action, argument) in SETTERS.items():
+            if state[entry] != initial[entry]:
+                self.do(action, **{argument: WORDS_FOR_NONE[entry] if initial[entry] is None else initial[entry]})
+        for style in set(state["favorites"]) ^ set(initial["favorites"]):
+            self.do("favorite", style=style, on=style in initial["favorites"])
+        for preset in set(state["presets"]) - set(initial["presets"]):
+            self.do("delete_preset", name=preset)
 
     def _ask(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE_S)
@@ -137,6 +144,7 @@ class Visit:
         page.goto(host.link, wait_until="domcontentloaded")
         wait_for("the first picture", lambda: self.first_picture_ms() is not None)
         page.wait_for_selector(".tile[aria-pressed=true]")
+        page.wait_for_selector("#keys dt", state="attached")  # before that it knows only some of its keys
 
     def first_picture_ms(self) -> float | None:
         """When the first picture was drawn, from the moment the page was asked for."""

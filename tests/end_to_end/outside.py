@@ -33,6 +33,9 @@ TOKEN = "a-token-of-the-tests"
 STREAM = f"/stream.mjpg?token={TOKEN}"
 PORTRAIT = Path(stylecam.__file__).parent / "assets" / "astronaut.jpg"
 """A still picture. With it as the source, every change of the published picture comes from stylecam."""
+STILL = ("--camera", str(PORTRAIT), "--size", "320x180", "--scale", "1")
+"""A run whose picture depends on its look alone. On a smaller rung it depends on the load too: the camera's detail is
+added only while there is time for it."""
 
 
 def wait_for(what: str, look: Callable[[], T | None], seconds: float = PATIENCE_S) -> T:
@@ -247,12 +250,26 @@ def shows_again(port: int, earlier: Image) -> None:
     wait_for("the earlier picture", lambda: difference(earlier, snapshot(port)) < ALIKE)
 
 
+SETTLING_FRAMES = 5
+"""The first may have been begun before the last command; the second is clearly on its way to the new look."""
+
+
 def settled(port: int) -> Image:
-    """Return the published picture once it no longer changes: a style change takes several frames."""
+    """Return the published picture once it no longer changes, of a run that paints a still picture.
+
+    Two looks at it may show one and the same frame. So it must stay the same while several more are painted, at the
+    rung that the governor wants.
+    """
+
+    def figures() -> dict[str, Any]:
+        return cast(dict[str, Any], json.loads(get(port, "/api/stats")))
 
     def look() -> list[Image]:
-        one, other = snapshot(port), snapshot(port)
-        return [other] if difference(one, other) < ALIKE / 5 else []
+        before, painted = snapshot(port), figures()["styled"]
+        now = wait_for("more frames", lambda: (now := figures())["styled"] >= painted + SETTLING_FRAMES and now)
+        arrived = now["governor"] is None or now["governor"]["wanted"] == now["rung"]
+        picture = snapshot(port)
+        return [picture] if arrived and difference(before, picture) < ALIKE / 5 else []
 
     return wait_for("a picture that holds still", look)[0]
 

@@ -10,6 +10,7 @@ import pytest
 from tests.end_to_end.conftest import Display, Start
 from tests.end_to_end.outside import (
     PORTRAIT,
+    STILL,
     Program,
     difference,
     free_port,
@@ -42,8 +43,7 @@ class Painted:
 def painted(stylecam: Start, display: str) -> Callable[..., Painted]:
     def start(*arguments: str) -> Painted:
         port = free_port()
-        still = ["--camera", str(PORTRAIT), "--size", "320x180", "--scale", "0.5", "--output", f"web:{port}"]
-        return Painted(stylecam(*still, *arguments, display=display), port)
+        return Painted(stylecam(*STILL, "--output", f"web:{port}", *arguments, display=display), port)
 
     return start
 
@@ -96,9 +96,11 @@ def test_ctrl_alt_f_holds_a_moving_picture_and_lets_it_go(stylecam: Start, displ
     demo = ["--camera", "demo", "--style", "none", "--size", "320x180", "--output", f"web:{port}"]
     program = stylecam(*demo, display=display)
     xdo("key", "ctrl+alt+f")
-    program.wait_until("the frozen picture", lambda stats: stats["frozen"])
-    assert difference(settled(port), snapshot(port)) == 0
+    frozen = program.wait_until("the order", lambda stats: stats["frozen"])
+    begun = program.wait_until("the frozen picture", lambda stats: stats["published"] > frozen["published"] + 1)
     held = snapshot(port)
+    program.wait_until("more of it", lambda stats: stats["published"] > begun["published"] + 10)
+    assert difference(held, snapshot(port)) == 0
     xdo("key", "ctrl+alt+f")
     wait_for("the moving picture", lambda: difference(held, snapshot(port)) > 0.5)
 

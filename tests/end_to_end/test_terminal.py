@@ -16,7 +16,7 @@ from contextlib import suppress
 import pytest
 
 from tests.end_to_end.conftest import Start
-from tests.end_to_end.outside import PORTRAIT, Program, free_port, settled, shows_again, shows_change, wait_for
+from tests.end_to_end.outside import PORTRAIT, STILL, Program, free_port, settled, shows_again, shows_change, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(sys.platform == "win32", reason="ptys are a Unix thing")]
 
@@ -67,8 +67,8 @@ def typed(stylecam: Start) -> Iterator[Callable[..., Typed]]:
 
     def start(*arguments: str) -> Typed:
         port = free_port()
-        still = ["--camera", str(PORTRAIT), "--size", "320x180", "--scale", "0.5", "--style", "great_wave"]
-        program = stylecam(*still, "--output", f"web:{port}", *arguments, terminal=terminal.theirs)
+        still = [*STILL, "--style", "great_wave", "--output", f"web:{port}"]
+        program = stylecam(*still, *arguments, terminal=terminal.theirs)
         programs.append(program)
         wait_for("single keys to be read", lambda: terminal.settings() != terminal.before)
         return terminal, program, port

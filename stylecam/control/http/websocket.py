@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -25,28 +26,35 @@ HEARTBEAT_S = 20.0
 
 
 class _Client:
-    """What waits to be sent to one client: only the newest of each kind, so that a slow client costs little."""
+    """What waits to be sent to one client: only the newest of each kind, so that a slow client costs little.
 
-    def __init__(self, language: Language) -> None:
-        self._language = language
-        self.state: dict[str, Any] | None = None
+    `state_is_due` is True while the client has not been sent the current state.
+    """
+
+    def __init__(self, language: Language, state: Callable[[], dict[str, Any]]) -> None:
+        self._language, self._state = language, state
+        self.state_is_due = False
         self.stats: dict[str, Any] | None = None
         self.notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self.answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_ANSWERS)
         self.pending = asyncio.Event()
 
     def take(self) -> list[dict[str, Any]]:
-        """Take the waiting messages in the client's language, in the order in which they are sent."""
+        """Take the waiting messages in the client's language, in the order in which they are sent.
+
+        The state is described only here, after the answers: each of them has the state of its moment, and a client that
+        shows what comes last must not go back to it.
+        """
         self.pending.clear()
         messages: list[dict[str, Any]] = []
-        if self.state is not None:
-            messages.append({"type": "state", "state": self.state})
         while not self.answers.empty():
             messages.append(self.answers.get_nowait())
+        if self.state_is_due:
+            messages.append({"type": "state", "state": self._state()})
         messages += [{"type": "notice", "text": redact(self._language.say(text))} for text in self.notices]
         if self.stats is not None:
             messages.append({"type": "stats", "stats": self.stats})
-        self.state = self.stats = None
+        self.state_is_due, self.stats = False, None
         self.notices.clear()
         return [self._language.localized(message) for message in messages]
 
@@ -66,11 +74,9 @@ class StateFeed:
 
     def send_state(self) -> None:
         """Send the current state to all clients."""
-        if self._clients:
-            state = self._context.state()
-            for client in self._clients:
-                client.state = state
-                client.pending.set()
+        for client in self._clients:
+            client.state_is_due = True
+            client.pending.set()
 
     def send_stats(self, report: dict[str, Any]) -> None:
         """Send the statistics of `report`."""
@@ -99,8 +105,8 @@ class StateFeed:
             heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S, max_msg_size=MAX_BODY_BYTES, protocols=[PROTOCOL]
         )
         await socket.prepare(request)
-        client = _Client(language_of(request))
-        client.state = self._context.state()
+        client = _Client(language_of(request), self._context.state)
+        client.state_is_due = True
         client.pending.set()
         self._clients.add(client)
         tasks = [asyncio.create_task(work) for work in (self._send(socket, client), self._receive(socket, client))]

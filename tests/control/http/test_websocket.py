@@ -172,9 +172,9 @@ def test_the_server_knows_whether_it_has_clients(running_server: RunningServer) 
 
 
 def test_a_client_that_does_not_read_gets_only_the_newest_messages(running_server: RunningServer) -> None:
-    client = websocket._Client(ENGLISH)
+    client = websocket._Client(ENGLISH, lambda: {"version": version})
     for version in range(1000):
-        client.state = {"version": version}
+        client.state_is_due = True
         client.stats = {"at": version}
         client.notices.append(f"notice {version}")
     messages = client.take()
@@ -182,6 +182,19 @@ def test_a_client_that_does_not_read_gets_only_the_newest_messages(running_serve
     assert messages[0] == {"type": "state", "state": {"version": 999}}
     assert messages[-1]["stats"] == {"at": 999}
     assert client.take() == []
+
+
+def test_a_client_is_sent_the_newest_state_last() -> None:
+    """What is not in the version of the state, such as the favorites, must not go back to what an answer had."""
+    favorites = ["udnie"]
+    client = websocket._Client(ENGLISH, lambda: {"favorites": [*favorites]})
+    client.state_is_due = True
+    client.answers.put_nowait({"type": "done", "id": 1, "state": {"favorites": [*favorites]}})
+    favorites.append("starry_night")
+    assert [(message["type"], len(message["state"]["favorites"])) for message in client.take()] == [
+        ("done", 1),
+        ("state", 2),
+    ]
 
 
 def test_a_client_that_never_reads_does_not_block_others(running_server: RunningServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -68,11 +69,22 @@ class FormatSwitcher:
         self._control, self._worker = control, worker
         self._panic, self._changed = panic, changed
         self._newest: dict[str, PendingCommand] = {}
+        self._covering = threading.Lock()
+        """Held while the picture of a panic, or the size that it must have, is changed."""
 
     def request(self, pending: PendingCommand) -> None:
         """Carry out a command later. Only the main thread calls it."""
         self._newest[pending.command.action] = pending
         self._worker.submit(partial(pending.carry_out, partial(self._switch, pending), self._control))
+
+    def set_panic_picture(self, image: Image) -> None:
+        """Show `image`, of the size of a moment ago, at every panic from now on. Any thread may call it."""
+        chooser = self._pipeline.publisher.chooser
+        with self._covering:
+            size, present = self._context.size, chooser.panic
+            if image.shape[1::-1] != size:
+                image = self._panic_image(size, image)
+            chooser.panic = Frame(image, present.index, present.captured_at)
 
     def choices(self) -> dict[str, list[Any]]:
         """Return the `sizes` and `rates` to offer, for the API: the usual ones, the camera's and the present ones."""
@@ -102,11 +114,13 @@ class FormatSwitcher:
         stylizer.prepare(look)
         self._check_newest(pending)
         chooser = self._pipeline.publisher.chooser
-        panic = chooser.panic if size == self._context.size else self._panic_frame(size)
-        self._context.size, self._context.fps = size, fps
-        self._pipeline.replace_stylizer(stylizer)
-        if panic is not chooser.panic:
-            chooser.resize(size, panic)
+        with self._covering:
+            present, resized = chooser.panic, size != self._context.size
+            panic = self._panic_image(size, present.image) if resized else present.image
+            self._context.size, self._context.fps = size, fps
+            self._pipeline.replace_stylizer(stylizer)
+            if resized:
+                chooser.resize(size, Frame(panic, present.index, present.captured_at))
         self._pipeline.capture.fit()
         kept = list(self._outputs.refit())
         self._changed()
@@ -132,15 +146,13 @@ class FormatSwitcher:
         share = math.sqrt(min(1.0, self._context.fps / fps))
         return look.mix.model, Rung.at(rung.size, share)
 
-    def _panic_frame(self, size: Size) -> Frame:
-        """Return the picture of a panic at `size`; where the user's own cannot be read any more, the present one."""
-        present = self._pipeline.publisher.chooser.panic
+    def _panic_image(self, size: Size, present: Image) -> Image:
+        """Return the picture of a panic at `size`; where the user's own cannot be read any more, the `present` one."""
         try:
-            image = self._panic(size)
+            return self._panic(size)
         except UsageError as error:
             logger.warning(Message("{error}; the picture that was read before stays", error=error))
-            image = fit(present.image, size)
-        return Frame(image, present.index, present.captured_at)
+            return fit(present, size)
 
     def _check_newest(self, pending: PendingCommand) -> None:
         if self._context.stopping.is_set():

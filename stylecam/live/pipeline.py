@@ -101,10 +101,6 @@ class Pipeline:
         """True once the publish thread was started, which closes the sinks."""
         return self._publishing.ident is not None
 
-    def set_panic_picture(self, panic: Image) -> None:
-        """Show `panic`, of the output's size, at every panic from now on. Any thread may call it."""
-        self.publisher.chooser.panic = Frame(panic, 0, self._clock.now())
-
     def replace_stylizer(self, stylizer: FrameStylizer) -> None:
         """Stylize with `stylizer` from the next frame on. Any thread may call it."""
         self._next_stylizer = stylizer

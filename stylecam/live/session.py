@@ -385,7 +385,7 @@ class Session:
     def _reloader(self, pipeline: Pipeline, switches: Switches, context: PipelineContext) -> Reloader:
         return Reloader(
             self._settings, self._read_settings, self._catalog, self.control,
-            set_hotkeys=self._keyboard.rebind, set_panic_picture=pipeline.set_panic_picture,
+            set_hotkeys=self._keyboard.rebind, set_panic_picture=switches.formats.set_panic_picture,
             allow_camera=switches.camera.allow, outputs=switches.outputs, size=lambda: context.size,
             scenes_changed=self._scene_follower.submit_again, press=self.press,
         )  # fmt: skip

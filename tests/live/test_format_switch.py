@@ -18,9 +18,10 @@ from onnx import helper
 from stylecam.control.commands import CommandResult
 from stylecam.errors import CommandRefusedError, EngineRunError, UsageError
 from stylecam.live.publisher import SinkRunner
+from stylecam.live.reload import Reloader
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
-from stylecam.media.frame import Frame, Size
+from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.testing import ScriptedSource, gray_image
 from stylecam.models.catalog import Catalog
@@ -241,6 +242,32 @@ def test_a_panic_picture_that_has_vanished_stays_as_it_was_read(
     run.submit("size:256x192").result(PATIENCE_S)
     assert "the picture that was read before stays" in caplog.text
     run.submit("panic:on").result(PATIENCE_S)
+    assert until(lambda: run.page.frames[-1][:2] == (LARGE, 222))
+
+
+def test_a_panic_picture_that_is_read_during_a_switch_is_shown_after_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, read = tmp_path / "back.png", Reloader.panic_image
+    cv2.imwrite(str(picture), gray_image(222, SIZE))
+    gate, began = threading.Event(), threading.Event()
+
+    def gated(reloader: Reloader, size: Size) -> Image:
+        before = read(reloader, size)
+        began.set()
+        assert gate.wait(PATIENCE_S)
+        return before
+
+    monkeypatch.setattr(Reloader, "panic_image", gated)
+    switch = run.submit("size:256x192")
+    assert began.wait(PATIENCE_S)
+    run.settings = replace(run.settings, panic_picture=picture)
+    reload = run.submit("reload")
+    reloader = run.session._require_parts().reloader
+    assert until(lambda: reloader._settings.panic_picture == picture)
+    gate.set()
+    for command in (switch, reload, run.submit("panic:on")):
+        command.result(PATIENCE_S)
     assert until(lambda: run.page.frames[-1][:2] == (LARGE, 222))
 
 

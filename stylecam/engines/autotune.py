@@ -1,7 +1,8 @@
 """Choose the fastest engine by running the network on a photo with all installed engines in turns.
 
 Which one is the fastest depends on the processor. An engine that fails, or whose picture differs, is left out. At
-reduced precision every style is compared, because a rounding that nobody sees in one may leave spots in another.
+reduced precision every style is compared, because a rounding that nobody sees in one may leave spots in another, and
+always at the same size, so that a busy computer, where a smaller picture is measured, comes to the same verdict.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ROUNDS = 2
 """The number of times each engine runs, in turns, so that a busy moment of the computer does not decide."""
 MAX_COMPARED_STYLES = 32
 """The number of styles of a bank that are compared at reduced precision."""
-_METHOD = 3
+_METHOD = 4
 """Grows when engines are measured or judged in another way, so that older measurements are not used."""
 
 Make = Callable[[str, str, int | None], Engine]
@@ -221,7 +222,14 @@ class _Runner:
     def __init__(self, engine: Engine, name: str, device: str, model: Model, size: Size, clock: Clock) -> None:
         self.name, self.device, self.model = name, device, model
         self.best_s = float("inf")
+        self._engine, self._size = engine, size
         self._session, self._image, self._clock = engine.session(model, *size), sample_picture(size), clock
+
+    def at(self, size: Size) -> _Runner:
+        """Return a runner of the same engine for pictures of `size`."""
+        if size == self._size:
+            return self
+        return _Runner(self._engine, self.name, self.device, self.model, size, self._clock)
 
     @property
     def timing(self) -> EngineTiming:
@@ -266,15 +274,17 @@ def _fault(runner: _Runner, painted: Image, reference: Image, others: Sequence[_
     if runner.device not in REDUCED_PRECISION:
         fault = exact_fault(painted, reference)
         return None if fault is None else f"its picture {fault}"
-    exact_ones = [one for one in others if one.device not in REDUCED_PRECISION]
-    exact = min(exact_ones, key=lambda one: one.best_s, default=None)
     fault = visible_fault(painted, reference)
-    if fault is not None or exact is None:
+    exact_ones = [one for one in others if one.device not in REDUCED_PRECISION]
+    if fault is not None or not exact_ones:
         return None if fault is None else f"its picture {fault}"
-    for style in range(1, min(runner.model.style_count, MAX_COMPARED_STYLES)):
-        fault = visible_fault(runner.paint(style), exact.paint(style))
+    exact = min(exact_ones, key=lambda one: one.best_s).at(MEASURE_SIZE)
+    reduced = runner.at(MEASURE_SIZE)
+    for style in range(min(runner.model.style_count, MAX_COMPARED_STYLES)):
+        fault = visible_fault(reduced.paint(style), exact.paint(style))
         if fault is not None:
-            return f"its picture in {read_cards(runner.model)[style].name} {fault}"
+            name = f" in {read_cards(runner.model)[style].name}" if runner.model.style_count > 1 else ""
+            return f"its picture{name} {fault}"
     return None
 
 

@@ -347,6 +347,25 @@ def test_a_heavy_network_is_measured_on_a_small_picture(
     assert clock.now() - started_at < 3.0
 
 
+@pytest.mark.parametrize(("factor", "measured"), [(1.0, "640×360"), (20.0, "256×144")], ids=["idle", "busy"])
+def test_reduced_precision_is_judged_at_the_same_size_however_busy_the_computer_is(
+    factor: float, measured: str, tuner: Autotuner, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[int] = []
+
+    def spotted(painted: Image, reference: Image) -> str | None:
+        judged.append(painted.shape[1])
+        return "has a spot" if painted.shape[1] == MEASURE_SIZE.width else None
+
+    monkeypatch.setattr(autotune, "visible_fault", spotted)
+    engines.costs = {each: factor * cost for each, cost in (engines.costs | {BF16: 1.0}).items()}
+    choice = tuner.choose(PLAIN)
+    assert (choice.engine.name, choice.engine.device) == ("openvino", "cpu")
+    assert f"ms at {measured} " in str(choice.reason)
+    assert "without OpenVINO bf16: its picture has a spot" in str(choice.reason)
+    assert judged[-1] == MEASURE_SIZE.width
+
+
 def test_a_choice_tells_how_fast_the_engine_is(tuner: Autotuner) -> None:
     for _ in range(2):  # measured, and cached
         assert tuner.choose(PLAIN).ms_per_megapixel == pytest.approx(6.0 / SIZE_MP)

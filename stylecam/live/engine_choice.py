@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -114,19 +115,19 @@ class EngineChooser:
 
     def _choose_all(self, look: Look, models: Sequence[Model]) -> None:
         """Choose for the network of `look`, for the first of each tier, and for those measured before."""
-        for model in models[:1] if look.mix is None else [look.mix.model]:
-            self._default = self._choose(model).engine
+        first = next(iter(models), None) if look.mix is None else look.mix.model
+        if first is not None:
+            self._default = self._choose(first).engine
             if self._default.device in REDUCED_PRECISION and self._settings.device == AUTO:
-                self._default = self._tuner.choose(model, AUTO, self.threads, exact=True).engine
+                with contextlib.suppress(EngineError):
+                    self._default = self._tuner.choose(first, AUTO, self.threads, exact=True).engine
         tiers = {model.tier: model for model in reversed(models)}
         for model in models:
-            try:
-                if model is tiers[model.tier]:
+            if model is tiers[model.tier]:
+                with contextlib.suppress(EngineError):  # when its turn comes, the pool says why it cannot be run
                     self._choose(model)
-                elif (choice := self._tuner.recall(model, self._settings.device, self.threads)) is not None:
-                    self._choices.setdefault(model.key, choice)
-            except EngineError:  # when its turn comes, the pool tries the default and says why it fails
-                pass
+            elif (choice := self._tuner.recall(model, self._settings.device, self.threads)) is not None:
+                self._choices.setdefault(model.key, choice)
 
     def _choose(self, model: Model) -> EngineChoice:
         """Return the fastest engine for `model`, measured at most once in a run."""

@@ -236,6 +236,21 @@ def test_an_engine_that_fails_when_it_is_tried_for_the_other_tier_holds_up_nothi
     assert run.names() == [EXACT, EXACT, EXACT]
 
 
+def test_without_an_engine_of_full_precision_the_run_starts_all_the_same(
+    computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(tuner: Autotuner, network: Model, *arguments: Any, **options: Any) -> EngineChoice:
+        if options.get("exact"):
+            raise EngineUnavailableError("no engine can be used here")
+        return computer.choose(tuner, network, *arguments, **options)
+
+    computer.fastest["lean"] = BF16
+    monkeypatch.setattr(Autotuner, "choose", choose)
+    run = Run()
+    run.load()
+    assert run.names() == [BF16, BF16, BF16]
+
+
 def test_networks_have_a_spare_engine_unless_one_was_asked_for(computer: Computer) -> None:
     for requested, spare in (("auto", "opencv"), ("openvino", None)):
         run = Run(engine=requested)

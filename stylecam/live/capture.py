@@ -62,9 +62,9 @@ class Capture:
         if self._resting:
             return None
         if self._lost:
-            return "camera busy" if self._busy else "camera lost"
+            return Message("camera busy") if self._busy else Message("camera lost")
         if self.source.live and now - self._last_frame_at > STALLED_S:
-            return "camera stalled"
+            return Message("camera stalled")
         return None
 
     @property

@@ -11,6 +11,7 @@ from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Size
 from stylecam.media.sound.microphone import Microphone
 from stylecam.utils.clock import Clock
+from stylecam.utils.languages import ENGLISH, Language
 
 
 @dataclass(slots=True)
@@ -22,6 +23,7 @@ class PipelineContext:
         fps: the rate to publish at, in frames per second.
         viewers: says whether anybody watches, and so whether to capture and style at all.
         microphone: gives recordings and streams their sound, or None.
+        language: that of the words on the published picture.
         stopping: set to end all three threads.
     """
 
@@ -32,4 +34,5 @@ class PipelineContext:
     viewers: Viewers
     cpu_budget: CpuBudget
     microphone: Microphone | None = None
+    language: Language = ENGLISH
     stopping: threading.Event = field(default_factory=threading.Event)

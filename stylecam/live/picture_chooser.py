@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from stylecam.control.state import LiveState
 from stylecam.media.frame import Frame, Size
-from stylecam.media.overlays import message_cover, panic_cover, starting_cover
+from stylecam.media.overlays import OFF, STOPPED, panic_cover, starting_cover
 from stylecam.stylize.look import Content
 from stylecam.stylize.styled_frame import StyledFrame
+from stylecam.utils.languages import ENGLISH, Language
 
 COVER_INDEX = -1
 """The index of the frames of covers."""
@@ -32,12 +33,16 @@ class PictureChooser:
 
     Attributes:
         panic: the card that is shown during a panic.
-        trouble: why nothing new is painted, in one line, or None; the style thread sets it.
+        stopped: whether nothing new is painted because something has failed; the style thread sets it.
     """
 
-    def __init__(self, size: Size, panic: Frame, *, frozen: bool = False) -> None:
-        """Choose pictures of `size`, the output's; `frozen` if a freeze goes on whose picture is lost."""
-        self.trouble: str | None = None
+    def __init__(self, size: Size, panic: Frame, *, frozen: bool = False, language: Language = ENGLISH) -> None:
+        """Choose pictures of `size`, the output's.
+
+        `frozen` if a freeze goes on whose picture is lost; `language` is that of the cards.
+        """
+        self.stopped = False
+        self._language = language
         self.resize(size, panic)
         self._frozen_lost = frozen
         self._newest: StyledFrame | None = None
@@ -49,11 +54,15 @@ class PictureChooser:
         Any thread may call it: for a moment one that asks may get a card of the size before.
         """
         self.panic = panic
-        self._size = size
-        self._starting = Frame(starting_cover(size), COVER_INDEX, panic.captured_at)
-        self._off = Frame(starting_cover(size, "the camera is off"), COVER_INDEX, panic.captured_at)
-        self._paused = Frame(panic_cover(size), COVER_INDEX, panic.captured_at)
-        self._message: tuple[str, Frame] | None = None
+        self._starting, self._off, self._paused, self._stopped_card = (
+            Frame(image, COVER_INDEX, panic.captured_at)
+            for image in (
+                starting_cover(size, language=self._language),
+                starting_cover(size, OFF, self._language),
+                panic_cover(size, language=self._language),
+                panic_cover(size, STOPPED, self._language),
+            )
+        )
 
     def offer(self, styled: StyledFrame, state: LiveState) -> bool:
         """Take a new picture; return False for a camera picture that the state does not ask for, which is refused.
@@ -89,7 +98,7 @@ class PictureChooser:
 
     def choose(self, state: LiveState) -> Picture:
         """Return the picture to publish in `state`."""
-        newest, painting, trouble = self._newest, self._painting, self.trouble
+        newest, painting, stopped = self._newest, self._painting, self.stopped
         if state.panic:
             return Picture(self.panic, Content.COVERED)
         if state.resting:
@@ -97,19 +106,11 @@ class PictureChooser:
         if state.frozen and self._frozen_lost:
             return Picture(self._paused, Content.COVERED)
         if newest is not None and _may_show(newest, state):
-            held = state.frozen or (trouble is not None and newest.content is Content.PAINTED)
+            held = state.frozen or (stopped and newest.content is Content.PAINTED)
             return Picture(newest.frame, Content.COVERED if held else newest.content)
         if painting is not None:
             return Picture(painting, Content.COVERED)
-        return Picture(self._starting if trouble is None else self._card(trouble), Content.COVERED)
-
-    def _card(self, text: str) -> Frame:
-        """Return a card with `text`, drawn once."""
-        message = self._message
-        if message is None or message[0] != text or message[1].size != self._size:
-            frame = Frame(message_cover(self._size, text), COVER_INDEX, self._starting.captured_at)
-            message = self._message = (text, frame)
-        return message[1]
+        return Picture(self._stopped_card if stopped else self._starting, Content.COVERED)
 
 
 def _may_show(styled: StyledFrame, state: LiveState) -> bool:

@@ -73,7 +73,9 @@ class Pipeline:
             control,
             context,
             stylizer.stages,
-            PictureChooser(context.size, Frame(panic, 0, self._clock.now()), frozen=control.state.frozen),
+            PictureChooser(
+                context.size, Frame(panic, 0, self._clock.now()), frozen=control.state.frozen, language=context.language
+            ),
             badge_text=self.capture.badge_text,
         )
         self.newest: Frame | None = None
@@ -164,7 +166,7 @@ class Pipeline:
             return
         styled = self._stylizer.stylize(frame, state.visible_look)
         result = self._stylizer.result
-        self.publisher.chooser.trouble = None if result.stylized else result.trouble
+        self.publisher.chooser.stopped = not result.stylized and result.trouble is not None
         if styled is None:
             return
         milliseconds = (styled.ready_at - started) * 1000

@@ -355,5 +355,6 @@ class Publisher:
         if text is None:
             return frame
         if self._badged is None or self._badged[0] is not frame or self._badged[1] != text:
-            self._badged = (frame, text, Frame(with_badge(frame.image, text), frame.index, frame.captured_at))
+            image = with_badge(frame.image, text, self._context.language)
+            self._badged = (frame, text, Frame(image, frame.index, frame.captured_at))
         return self._badged[2]

@@ -82,7 +82,7 @@ def panic_image(settings: Settings, size: Size) -> Image:
         UsageError: the user's own cannot be read.
     """
     if settings.panic_picture is None:
-        return panic_cover(size)
+        return panic_cover(size, language=settings.chosen_language)
     return panic_cover_from_file(settings.panic_picture, size)
 
 

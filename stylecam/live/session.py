@@ -327,7 +327,7 @@ class Session:
         )
         requested = self._own_sinks or make(settings.outputs)
         page = find_page_sink(settings, requested)
-        panic = panic_image(settings, settings.size)
+        panic, language = panic_image(settings, settings.size), settings.chosen_language
         engines = EngineChooser(settings, self._clock)
         if engines.threads is not None:
             limit_threads(engines.threads)
@@ -338,7 +338,9 @@ class Session:
         output_sinks = tuple(devices.sinks)
         server = None if page is None else self._open_page(page)
         state = self.control.state
-        covers = PictureChooser(settings.size, Frame(panic, 0, self._clock.now()), frozen=state.frozen)
+        covers = PictureChooser(
+            settings.size, Frame(panic, 0, self._clock.now()), frozen=state.frozen, language=language
+        )
         card = covers.choose(state).frame
         for sink in devices.sinks:
             sink.write(card)
@@ -347,7 +349,7 @@ class Session:
         pool, stylizer = engines.load(self.control.state.look, self._catalog.cycled_models, self._stylizer)
         viewers = make_viewers(settings, devices.sinks, lambda: self.control.state, self._clock.now())
         context = PipelineContext(
-            settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget, microphone
+            settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget, microphone, language
         )
         pipeline = Pipeline(source, devices.sinks, stylizer, self.control, context, panic)
         changed = (lambda: None) if server is None else server.send_state

@@ -15,7 +15,7 @@ from stylecam.media.frame import Size
 from stylecam.models.tier import check_tier
 from stylecam.stylize.look import LookSettings, Preset
 from stylecam.utils.files import check_writable
-from stylecam.utils.languages import LANGUAGES, check_language
+from stylecam.utils.languages import LANGUAGES, Language, check_language, choose
 from stylecam.utils.options import CAMERA, CONTROL, LOOK, OTHER, OUTPUT, PERFORMANCE, check_options, option
 
 
@@ -127,8 +127,8 @@ class Settings(LookSettings, EngineSettings):
     )  # fmt: skip
     language: str | None = option(
         None,
-        help=f"Language of the page and of messages: {', '.join(LANGUAGES)}. "
-        "Without: what the browser asks for, and that of the terminal.",
+        help=f"Language of the page, of messages and of the words on cards: {', '.join(LANGUAGES)}. "
+        "Without: what the browser asks for, that of the terminal, and English on cards.",
         group=CONTROL, metavar="CODE", example="de",
     )  # fmt: skip
     panic_picture: Path | None = option(
@@ -144,6 +144,11 @@ class Settings(LookSettings, EngineSettings):
     """Read single keys from the terminal, where there is one."""
     demo: bool = True
     """Show the demo where no camera was asked for and there is none."""
+
+    @property
+    def chosen_language(self) -> Language:
+        """The language that the user has chosen; English where none was."""
+        return choose([] if self.language is None else [self.language])
 
     def check(self) -> None:
         """Check that numbers, address and token make sense and that the statistics file can be written.

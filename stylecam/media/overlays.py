@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
 from stylecam.errors import SourceUnreadableError, UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.image_file import ImageFile
+from stylecam.media.lettering import lettered
 from stylecam.media.transforms import resize
+from stylecam.utils.languages import ENGLISH, Language
+from stylecam.utils.message import Message
+
+STARTING = Message("stylecam is starting")
+OFF = Message("the camera is off")
+STOPPED = Message("the painting has stopped")
+PANIC = Message("Back in a moment")
+"""What cards say to those who watch: plain words, no reasons."""
 
 _BACKGROUND = (24, 20, 16)
 """The colour around a picture of another shape, and behind a transparent one: BGR."""
-_FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
-def starting_cover(size: Size, text: str = "stylecam is starting") -> Image:
+def starting_cover(size: Size, text: str = STARTING, language: Language = ENGLISH) -> Image:
     """Return a dark card with a badge, to be published until the first frame arrives (H×W×3 uint8 BGR)."""
-    return with_badge(_dark_gradient(size), text)
+    return with_badge(_dark_gradient(size), text, language)
 
 
-def panic_cover(size: Size, text: str = "Back in a moment") -> Image:
+def panic_cover(size: Size, text: str = PANIC, language: Language = ENGLISH) -> Image:
     """Return a dark card with `text` in its middle, which hides the person in front of the camera (H×W×3 uint8 BGR)."""
     card = Pillow.fromarray(_dark_gradient(size))
-    font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 12))
+    words, font = lettered(text, language, max(7, min(size.height, size.width * 9 / 16) / 12))
     middle = (size.width / 2, size.height / 2)
-    ImageDraw.Draw(card).text(middle, text, (222, 226, 230), font, "mm")
-    return np.ascontiguousarray(card)
-
-
-def message_cover(size: Size, text: str) -> Image:
-    """Return a dark card with `text` in its middle, broken into at most four lines (H×W×3 uint8 BGR)."""
-    card = Pillow.fromarray(_dark_gradient(size))
-    font = ImageFont.load_default(max(7, min(size.height, size.width * 9 / 16) / 20))
-    lines = textwrap.wrap(text, 44, max_lines=4, placeholder=" …")
-    middle = (size.width / 2, size.height / 2)
-    ImageDraw.Draw(card).multiline_text(middle, "\n".join(lines), (222, 226, 230), font, "mm", align="center")
+    ImageDraw.Draw(card).text(middle, words, (222, 226, 230), font, "mm")
     return np.ascontiguousarray(card)
 
 
@@ -68,21 +65,22 @@ def panic_cover_from_file(path: Path, size: Size) -> Image:
     return cover
 
 
-def with_badge(image: Image, text: str) -> Image:
+def with_badge(image: Image, text: str, language: Language = ENGLISH) -> Image:
     """Return a copy of `image` (H×W×3 uint8 BGR) with `text` on a dark plate in the lower left corner."""
     result: Image = image.copy()
     height, available = result.shape[:2]
-    scale = min(height, available * 9 / 16) / 720 * 0.8
-    (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, 1)
-    pad = max(1, round(text_height * 0.8))
+    letters = max(7, min(height, available * 9 / 16) / 28)
+    words, font = lettered(text, language, letters)
+    pad = max(1, round(letters * 0.6))
     left, bottom = pad * 2, height - pad * 2
-    right, top = left + text_width + pad * 4, bottom - text_height - pad * 2
-    plate = result[max(0, top) : bottom, left:right]
+    right, top = left + round(font.getlength(words)) + pad * 4, max(0, bottom - round(letters * 0.72) - pad * 2)
+    plate = result[top:bottom, left:right]
     plate[:] = (plate * 0.25 + 13.5).astype(np.uint8)
     dot = (left + pad + pad // 2, (top + bottom) // 2)
     cv2.circle(result, dot, max(2, pad // 2), (70, 90, 235), -1, cv2.LINE_AA)
-    origin = (left + pad * 3, bottom - pad)
-    cv2.putText(result, text, origin, _FONT, scale, (240, 240, 240), 1, cv2.LINE_AA)
+    lettering = Pillow.fromarray(np.ascontiguousarray(plate))
+    ImageDraw.Draw(lettering).text((pad * 3, (bottom - top) / 2), words, (240, 240, 240), font, "lm")
+    plate[:] = np.asarray(lettering)
     return result
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stylecam.errors import EngineRunError, SourceLostError
 from stylecam.media.frame import Image, Size
-from stylecam.media.overlays import message_cover, panic_cover, starting_cover, with_badge
+from stylecam.media.overlays import panic_cover, starting_cover, with_badge
 from stylecam.media.transforms import Tensor
 from stylecam.stylize.network_failures import MAX_FAILURES, PAUSES_S
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
@@ -58,7 +58,7 @@ def test_the_measure_finds_the_camera_picture_however_it_is_shown(number: int) -
     [
         starting_cover(SIZE),
         panic_cover(SIZE),
-        message_cover(SIZE, "the painting has stopped: there is no memory left for it"),
+        panic_cover(SIZE, "the painting has stopped"),
         np.full((SIZE.height, SIZE.width, 3), PAINTED, np.uint8),
         with_badge(np.full((SIZE.height, SIZE.width, 3), PAINTED, np.uint8), "camera lost"),
     ],

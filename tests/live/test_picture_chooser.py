@@ -7,11 +7,13 @@ import pytest
 
 from stylecam.control.state import LiveState
 from stylecam.live.picture_chooser import PictureChooser
-from stylecam.media.frame import Frame
+from stylecam.media.frame import Frame, Size
+from stylecam.media.overlays import panic_cover, starting_cover
 from stylecam.media.testing import gray_image
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.look import Content, Look
 from stylecam.stylize.styled_frame import StyledFrame
+from stylecam.utils.languages import Language
 from tests.doubles import frame, model
 from tests.live.fixtures import SIZE
 
@@ -22,6 +24,7 @@ ASKS_FOR_RAW = {
     "bypass": LiveState(PAINTING.look, bypass=True),
     "strength 0": PAINTING.with_look(strength=0.0),
 }
+LOUD = Language("xx", {}, {text: text.upper() for text in ("stylecam is starting", "the camera is off")})
 PANIC = Frame(gray_image(9, SIZE), 0, 0.0)
 
 
@@ -86,18 +89,26 @@ def test_a_cover_goes_before_everything(chooser: PictureChooser, state: LiveStat
     assert np.mean(chosen.frame.image) < 60
 
 
-def test_where_nothing_is_painted_the_card_gives_the_reason(chooser: PictureChooser) -> None:
-    before = chooser.choose(PAINTING).frame.image
-    chooser.trouble = "the painting has stopped: no memory"
-    card = chooser.choose(PAINTING).frame
-    assert (card.image != before).any()
-    assert chooser.choose(PAINTING).frame is card
+def test_where_nothing_is_painted_the_card_says_so_without_the_reason(chooser: PictureChooser) -> None:
+    chooser.stopped = True
+    card = chooser.choose(PAINTING)
+    assert card.content is Content.COVERED
+    assert np.array_equal(card.frame.image, panic_cover(SIZE, "the painting has stopped"))
+
+
+def test_the_cards_speak_the_chosen_language_also_at_another_size() -> None:
+    chooser = PictureChooser(SIZE, PANIC, language=LOUD)
+    for size in (SIZE, Size(320, 180)):
+        chooser.resize(size, PANIC)
+        assert np.array_equal(chooser.choose(PAINTING).frame.image, starting_cover(size, "STYLECAM IS STARTING"))
+        off = chooser.choose(LiveState(resting=True)).frame.image
+        assert np.array_equal(off, starting_cover(size, "THE CAMERA IS OFF"))
 
 
 def test_a_painting_that_is_held_counts_as_covered(chooser: PictureChooser) -> None:
     chooser.offer(painted(), PAINTING)
     assert chooser.choose(PAINTING).content is Content.PAINTED
-    chooser.trouble = "the painting has stopped"
+    chooser.stopped = True
     assert chooser.choose(PAINTING).content is Content.COVERED
 
 

@@ -25,6 +25,7 @@ from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Content
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.clock import ManualClock
+from stylecam.utils.languages import Language
 from stylecam.utils.latest import Latest
 from stylecam.utils.metrics import StageTimes
 from tests.doubles import WatchableSink, frame, until, viewers, watchable_sink
@@ -386,9 +387,9 @@ def test_a_badge_is_drawn_once_and_not_at_every_tick(monkeypatch: pytest.MonkeyP
 
     drawn: list[str] = []
 
-    def draw(image: Image, text: str) -> Image:
+    def draw(image: Image, text: str, language: Language) -> Image:
         drawn.append(text)
-        return badge.with_badge(image, text)
+        return badge.with_badge(image, text, language)
 
     monkeypatch.setattr("stylecam.live.publisher.with_badge", draw)
     stepped = SteppedPublisher(CollectingSink(), badge_text=lambda _: "camera lost")

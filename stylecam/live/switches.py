@@ -47,19 +47,11 @@ class Switches:
         panic: Callable[[Size], Image],
         changed: Callable[[], None],
     ) -> None:
-        """Change what `pipeline` reads and writes.
+        """Change what `pipeline` reads and writes; what is not described here is as for `FormatSwitcher`.
 
-        Args:
-            pipeline: reads, stylizes and publishes.
-            context: what its threads share.
-            pool: keeps the sessions of the networks.
-            stylizers: makes what stylizes at another size.
-            control: has the state that ends a command.
-            make_sink: makes the sink of a value of `--output`, not open.
-            camera: the camera of the settings.
-            missing_camera: why there is no virtual camera although no other output was asked for; else None.
-            panic: returns the picture of a panic at a size.
-            changed: called from any thread when one of them has changed something.
+        `make_sink` makes the sink of a value of `--output`, not open; `camera` is that of the settings;
+        `missing_camera` says why there is no virtual camera although no other output was asked for; `changed` is called
+        from any thread when one of the switches has changed something.
         """
         self._worker = Worker("stylecam-outputs")
         self.camera = CameraSwitcher(pipeline.capture, context, camera, control, changed)

@@ -13,7 +13,6 @@ from stylecam.cli.doctor import _settings_problem
 from stylecam.cli.group import run_command_line
 from stylecam.system import probe
 from stylecam.system.doctor import diagnostics as doctor_diagnostics
-from stylecam.system.setup import steps
 from tests.system.fake_host import FakeDiagnostics, FakeHost, healthy, unload
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -85,19 +84,6 @@ def test_a_report_names_nobody(unloaded: FakeHost, capsys: pytest.CaptureFixture
     assert out.startswith("stylecam doctor\n")
     assert "~/Videos" in out
     assert "anna" not in out
-
-
-@pytest.fixture
-def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """The commands that were run; none really is."""
-    done: list[tuple[str, ...]] = []
-
-    def execute(command: tuple[str, ...]) -> int:
-        done.append(command)
-        return 0
-
-    monkeypatch.setattr(steps, "_run_command", execute)
-    return done
 
 
 @pytest.mark.parametrize(("answer", "runs"), [(True, True), (False, False)])

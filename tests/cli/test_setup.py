@@ -18,18 +18,6 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     return host
 
 
-@pytest.fixture
-def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    done: list[tuple[str, ...]] = []
-
-    def execute(command: tuple[str, ...]) -> int:
-        done.append(command)
-        return 0
-
-    monkeypatch.setattr(steps, "_run_command", execute)
-    return done
-
-
 def test_a_dry_run_shows_every_command_and_runs_none(
     host: FakeHost, executed: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -151,3 +151,17 @@ def xdo(need: Need, display: str) -> Callable[..., str]:
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture
+def full_pipe() -> Iterator[int]:
+    """A pipe that takes no further byte, because nobody reads it."""
+    unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(full, bytes(4096))
+    os.set_blocking(full, True)  # a writer that does not know of this waits
+    yield full
+    os.close(full)
+    os.close(unread)

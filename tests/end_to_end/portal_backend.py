@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from pathlib import Path
 from typing import Any
 
-from tests.end_to_end.portal_service import PATH, blocking, bus_messages, jeepney
+from tests.end_to_end.portal_service import PATH, BusProgram, jeepney
 
 NAME = "org.freedesktop.impl.portal.desktop.stylecam"
 SHORTCUTS = "org.freedesktop.impl.portal.GlobalShortcuts"
 
 
-class Backend:
+class Backend(BusProgram):
     """Binds every shortcut that it is asked for.
 
     Attributes:
@@ -26,12 +24,8 @@ class Backend:
         self.bound: dict[str, tuple[str, str]] = {}
         self.app_id: str | None = None
         self._session = ""
-        self._stop = threading.Event()
         (folder / "stylecam.portal").write_text(f"[portal]\nDBusName={NAME}\nInterfaces={SHORTCUTS}\nUseIn=stylecam\n")
-        self._bus = blocking.open_dbus_connection(address)
-        self._bus.send_and_get_reply(bus_messages.message_bus.RequestName(NAME))
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        super().__init__(address, NAME)
 
     def press(self, name: str) -> None:
         emitter = jeepney.DBusAddress(PATH, interface=SHORTCUTS)
@@ -41,17 +35,8 @@ class Backend:
         emitter = jeepney.DBusAddress(self._session, interface="org.freedesktop.impl.portal.Session")
         self._bus.send(jeepney.new_signal(emitter, "Closed"))
 
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(5)
-        self._bus.close()
-
-    def _serve(self) -> None:
-        while not self._stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                message = self._bus.receive(timeout=0.05)
-                if message.header.message_type == jeepney.MessageType.method_call:
-                    self._bus.send(self._answer(message, message.header.fields[jeepney.HeaderFields.member]))
+    def answer(self, call: Any, member: str) -> None:
+        self._bus.send(self._answer(call, member))
 
     def _answer(self, call: Any, member: str) -> Any:
         if member == "GetAll":

@@ -23,8 +23,35 @@ REGISTRY = "org.freedesktop.host.portal.Registry"
 Call = tuple[str, tuple[Any, ...]]
 
 
+class BusProgram:
+    """A program with a name on the bus; a thread of its own answers calls until it ends."""
+
+    def __init__(self, address: str, name: str) -> None:
+        self._stop = threading.Event()
+        self._bus = blocking.open_dbus_connection(address)
+        self._bus.send_and_get_reply(bus_messages.message_bus.RequestName(name))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def answer(self, call: Any, member: str) -> None:
+        """Answer `call` of the method `member`."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        self._stop.set()
+        self._thread.join(5)
+        self._bus.close()
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                message = self._bus.receive(timeout=0.05)
+                if message.header.message_type == jeepney.MessageType.method_call:
+                    self.answer(message, message.header.fields[jeepney.HeaderFields.member])
+
+
 @dataclass
-class Portal:
+class Portal(BusProgram):
     """The portal on the bus at `address`; its fields may be changed while it runs.
 
     Attributes:
@@ -52,11 +79,7 @@ class Portal:
     sessions: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        self._bus = blocking.open_dbus_connection(self.address)
-        self._bus.send_and_get_reply(bus_messages.message_bus.RequestName(PORTAL))
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        super().__init__(self.address, PORTAL)
 
     def arguments(self, member: str) -> list[tuple[Any, ...]]:
         return [body for name, body in self.calls if name == member]
@@ -76,21 +99,11 @@ class Portal:
         owner, session = self.sessions[-1]
         self._signal(session, "org.freedesktop.portal.Session", "Closed", "a{sv}", ({},), owner)
 
-    def die(self) -> None:
-        self._stop.set()
-        self._thread.join(5)
-        self._bus.close()
-
-    def _serve(self) -> None:
-        while not self._stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                message = self._bus.receive(timeout=0.05)
-                if message.header.message_type == jeepney.MessageType.method_call and self.answers:
-                    self._answer(message)
-
-    def _answer(self, call: Any) -> None:
+    def answer(self, call: Any, member: str) -> None:
+        if not self.answers:
+            return
         fields, names = call.header.fields, jeepney.HeaderFields
-        member, interface, sender = fields[names.member], fields.get(names.interface), fields[names.sender]
+        interface, sender = fields.get(names.interface), fields[names.sender]
         self.calls.append((member, call.body))
         if (interface == REGISTRY and not self.registry) or (interface == SHORTCUTS and not self.shortcuts):
             self._refuse(call, "org.freedesktop.DBus.Error.UnknownInterface", f"no interface {interface}")
@@ -142,4 +155,4 @@ def portal(address: str, **behaviour: Any) -> Iterator[Portal]:
     try:
         yield running
     finally:
-        running.die()
+        running.end()

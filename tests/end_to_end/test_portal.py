@@ -244,7 +244,7 @@ def desktop(bus: str, need: Need, tmp_path: Path) -> Iterator[Backend]:
         yield backend
         portal_program.terminate()
         portal_program.wait(PATIENCE_S)
-    backend.stop()
+    backend.end()
 
 
 def test_the_real_portal_hands_presses_on_and_a_session_that_ends_is_opened_again(keys: Keys, desktop: Backend) -> None:

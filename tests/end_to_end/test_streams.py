@@ -107,20 +107,6 @@ def test_nothing_that_is_opened_gets_the_number_of_a_closed_stream(shell: Shell)
     assert recording.read_bytes() == b""
 
 
-@pytest.fixture
-def full_pipe() -> Iterator[int]:
-    """A pipe that takes no further byte, because nobody reads it."""
-    unread, full = os.pipe()
-    os.set_blocking(full, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(full, bytes(4096))
-    os.set_blocking(full, True)  # a writer that does not know of this waits
-    yield full
-    os.close(full)
-    os.close(unread)
-
-
 @pytest.mark.parametrize("arguments", [WRONG, (*DEMO, "--camera", "77")], ids=["an option", "a camera"])
 def test_an_error_line_that_nobody_reads_does_not_hold_up_the_end(
     shell: Shell, full_pipe: int, arguments: Sequence[str]

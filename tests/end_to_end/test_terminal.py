@@ -146,20 +146,6 @@ def test_the_cursor_is_shown_again_after_the_run(typed: Callable[..., Typed]) ->
     assert bytes(terminal._shown).rindex(b"\x1b[?25h") > bytes(terminal._shown).find(b"\x1b[?25l")
 
 
-@pytest.fixture
-def full_pipe() -> Iterator[int]:
-    """A pipe that takes no further byte, because nobody reads it."""
-    unread, full = os.pipe()
-    os.set_blocking(full, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(full, bytes(4096))
-    os.set_blocking(full, True)  # a writer that does not know of this waits
-    yield full
-    os.close(full)
-    os.close(unread)
-
-
 def test_frames_go_on_and_the_run_ends_although_nobody_reads_its_messages(stylecam: Start, full_pipe: int) -> None:
     still = ["--camera", str(PORTRAIT), "--size", "320x180", "--engine", "opencv", "--style", "none"]
     program = stylecam(*still, "--output", "null", "-v", terminal=full_pipe)

@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from onnx import helper
 
 from stylecam.control.commands import CommandResult
 from stylecam.errors import CameraBusyError, CameraNotFoundError, CommandRefusedError
@@ -29,9 +28,8 @@ from stylecam.media.testing import FailingSource, gray_image
 from stylecam.models.catalog import Catalog
 from stylecam.utils.clock import SystemClock
 from tests.doubles import until
-from tests.live.fixtures import SIZE
-from tests.live.test_fail_closed_run import constant
-from tests.models.networks import write_network
+from tests.live.fixtures import SIZE, running
+from tests.models.networks import negative
 
 LEVELS = {"dark.mp4": 30, "light.mp4": 100}
 """The clips and their grey levels. The network paints the negative, so everything above 128 is a painting."""
@@ -89,10 +87,7 @@ class Run:
     """A session that shows a clip on a thread of its own."""
 
     def __init__(self, folder: Path) -> None:
-        write_network(
-            folder / "negative.onnx", [helper.make_node("Sub", ["one", "image"], ["styled"])],
-            [constant("one", np.ones((1, 1, 1, 1)))],
-        )  # fmt: skip
+        negative(folder / "negative.onnx")
         for name, level in LEVELS.items():
             clip = cv2.VideoWriter(str(folder / name), cv2.VideoWriter.fourcc(*"mp4v"), 30, tuple(SIZE))
             for _ in range(12):
@@ -130,17 +125,9 @@ class Run:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setattr(factory, "list_cameras", list)
     run = Run(tmp_path)
-    with run.session:
-        ended: list[Any] = []
-        thread = threading.Thread(target=lambda: ended.append(run.session.run()))
-        thread.start()
-        try:
-            assert until(lambda: any(level > 128 for level, *_ in run.sink.frames))
-            yield run
-        finally:
-            run.session.interrupt()
-            thread.join(PATIENCE_S)
-    assert ended, "the run has ended by an error"
+    with running(run.session):
+        assert until(lambda: any(level > 128 for level, *_ in run.sink.frames))
+        yield run
 
 
 @pytest.fixture

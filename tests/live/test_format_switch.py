@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytest
-from onnx import helper
 
 from stylecam.control.commands import CommandResult
 from stylecam.errors import CommandRefusedError, EngineRunError, UsageError
@@ -28,9 +26,8 @@ from stylecam.models.catalog import Catalog
 from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.utils.clock import SystemClock
 from tests.doubles import until
-from tests.live.fixtures import SIZE
-from tests.live.test_fail_closed_run import constant
-from tests.models.networks import write_network
+from tests.live.fixtures import SIZE, running
+from tests.models.networks import negative
 
 LEVEL = 60
 """The grey level of the camera. The network paints the negative, so everything above 128 is a painting."""
@@ -82,10 +79,7 @@ class Run:
     """A session on a thread of its own, with a page that takes any size and a device that is read at one."""
 
     def __init__(self, folder: Path) -> None:
-        write_network(
-            folder / "negative.onnx", [helper.make_node("Sub", ["one", "image"], ["styled"])],
-            [constant("one", np.ones((1, 1, 1, 1)))],
-        )  # fmt: skip
+        negative(folder / "negative.onnx")
         clock = SystemClock()
         self.page, self.device = SizedSink("page", True, clock), SizedSink("device", False, clock)
         self.camera = Camera(clock)
@@ -109,17 +103,9 @@ class Run:
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
     run = Run(tmp_path)
-    with run.session:
-        ended: list[Any] = []
-        thread = threading.Thread(target=lambda: ended.append(run.session.run()))
-        thread.start()
-        try:
-            assert until(lambda: bool(run.page.painted))
-            yield run
-        finally:
-            run.session.interrupt()
-            thread.join(PATIENCE_S)
-    assert ended, "the run has ended by an error"
+    with running(run.session):
+        assert until(lambda: bool(run.page.painted))
+        yield run
 
 
 def test_switches_of_the_size_show_no_bare_picture_and_reach_every_output(run: Run) -> None:

@@ -56,6 +56,12 @@ def bank_with_rows(
     return write_network(path, nodes, weights, inputs, metadata=metadata)
 
 
+def negative(path: Path) -> Path:
+    """Write a network that paints the negative of its picture; return its path."""
+    one = numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "one")
+    return write_network(path, [helper.make_node("Sub", ["one", "image"], ["styled"])], [one])
+
+
 def write_network(
     path: Path,
     nodes: Sequence[Any],

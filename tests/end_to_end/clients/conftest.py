@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.end_to_end.browser import Host, hosted
 from tests.end_to_end.conftest import Display, Need, unavailable
-from tests.end_to_end.outside import free_port
+from tests.end_to_end.outside import PORTRAIT, free_port
 
 if TYPE_CHECKING:
     from tests.end_to_end.clients.obs_studio import ObsStudio
+
+
+STILL = (
+    "--camera", str(PORTRAIT), "--size", "640x360", "--scale", "0.5", "--style", "great_wave", "--engine", "opencv",
+)  # fmt: skip
 
 
 def pytest_ignore_collect() -> bool | None:
@@ -42,3 +48,10 @@ def obs(need: Need, module_display: str, tmp_path_factory: pytest.TempPathFactor
         yield studio
     finally:
         studio.kill()
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A stylecam that shows a still picture."""
+    with hosted(tmp_path_factory.mktemp("still"), *STILL) as host:
+        yield host

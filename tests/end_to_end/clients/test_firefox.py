@@ -6,31 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.browser import Host, hosted
+from tests.end_to_end.browser import Host
 from tests.end_to_end.clients.firefox import Firefox
 from tests.end_to_end.conftest import Need
-from tests.end_to_end.outside import CHANGED, PORTRAIT, difference, wait_for
+from tests.end_to_end.outside import CHANGED, difference, wait_for
 
 pytestmark = pytest.mark.system
-
-STILL = (
-    "--camera",
-    str(PORTRAIT),
-    "--size",
-    "640x360",
-    "--scale",
-    "0.5",
-    "--style",
-    "great_wave",
-    "--engine",
-    "opencv",
-)
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    with hosted(tmp_path_factory.mktemp("still"), *STILL) as host:
-        yield host
 
 
 @pytest.fixture(scope="module")

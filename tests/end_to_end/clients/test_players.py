@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ import numpy as np
 import pytest
 
 from stylecam.media.frame import Image
-from tests.end_to_end.browser import Host, hosted
+from tests.end_to_end.browser import Host
 from tests.end_to_end.conftest import Need
 from tests.end_to_end.outside import (
     ALIKE,
     CHANGED,
     HOST,
     PATIENCE_S,
-    PORTRAIT,
     STREAM,
     decoded,
     difference,
@@ -30,25 +28,6 @@ from tests.end_to_end.outside import (
 )
 
 pytestmark = pytest.mark.system
-
-STILL = (
-    "--camera",
-    str(PORTRAIT),
-    "--size",
-    "640x360",
-    "--scale",
-    "0.5",
-    "--style",
-    "great_wave",
-    "--engine",
-    "opencv",
-)
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    with hosted(tmp_path_factory.mktemp("still"), *STILL) as host:
-        yield host
 
 
 class Mpv:

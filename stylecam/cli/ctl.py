@@ -135,9 +135,9 @@ def _described(result: dict[str, Any]) -> str:
 
 
 def _print_link(instance: Any, as_json: bool) -> None:
-    if not instance.port:  # the file that tells it could not be written
+    if not instance.port:  # it is still starting, or could not write the file that tells it
         raise CommandRefusedError(
-            f"the page of process {instance.pid} is known to its terminal only, as the disk was full: press ? there"
+            f"process {instance.pid} has not told its link yet; try again in a moment, or press ? in its terminal"
         )
     if as_json:
         shared.print_json({"link": instance.link})

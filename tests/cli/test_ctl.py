@@ -79,13 +79,13 @@ def test_the_link_of_the_page_can_be_had_again(
 
 
 @pytest.mark.skipif(not local_socket.is_available(), reason="only the Unix socket is found without the file")
-def test_a_run_that_could_not_note_its_address_says_where_the_link_is(
+def test_a_run_that_has_not_noted_its_address_says_where_the_link_is(
     catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with RunningServerWithPresets(catalog, socket_path(make_runtime_folder())):
         assert run_command_line(["ctl", "link"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"stylecam: the page of process {os.getpid()} is known to its terminal only")
+    assert said.startswith(f"stylecam: process {os.getpid()} has not told its link yet; try again in a moment, or ")
     assert said.count("\n") == 1
 
 

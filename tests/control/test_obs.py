@@ -70,6 +70,14 @@ def start_follower(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., R
     assert not [thread for thread in threading.enumerate() if thread.name == "stylecam-obs"]
 
 
+@pytest.fixture
+def running(obs: FakeObs, start_follower: Callable[..., RunningFollower]) -> RunningFollower:
+    """A follower of `obs` that has chosen the style of its first scene."""
+    running = start_follower(obs.port)
+    assert until(lambda: running.commands == [CHAT])
+    return running
+
+
 def test_the_current_scene_and_every_change_select_the_style(
     obs: FakeObs, start_follower: Callable[..., RunningFollower]
 ) -> None:
@@ -92,11 +100,7 @@ def test_a_scene_without_a_style_changes_nothing(obs: FakeObs, start_follower: C
     assert running.commands in ([CHAT, GAME], [GAME])
 
 
-def test_the_beginning_of_a_transition_counts_and_not_its_end(
-    obs: FakeObs, start_follower: Callable[..., RunningFollower]
-) -> None:
-    running = start_follower(obs.port)
-    assert until(lambda: running.commands == [CHAT])
+def test_the_beginning_of_a_transition_counts_and_not_its_end(obs: FakeObs, running: RunningFollower) -> None:
     obs.switch("Game")
     assert until(lambda: running.commands == [CHAT, GAME])
     obs.switch("Break")  # before the first transition has ended
@@ -108,40 +112,28 @@ def test_the_beginning_of_a_transition_counts_and_not_its_end(
 
 
 def test_a_scene_that_obs_names_a_moment_after_its_transition_began_is_asked_for_again(
-    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+    obs: FakeObs, running: RunningFollower
 ) -> None:
-    running = start_follower(obs.port)
-    assert until(lambda: running.commands == [CHAT])
     obs.late = 3
     obs.switch("Game")
     assert until(lambda: running.commands == [CHAT, GAME])
 
 
-def test_choosing_a_preview_in_studio_mode_changes_nothing(
-    obs: FakeObs, start_follower: Callable[..., RunningFollower]
-) -> None:
-    running = start_follower(obs.port)
-    assert until(lambda: running.commands == [CHAT])
+def test_choosing_a_preview_in_studio_mode_changes_nothing(obs: FakeObs, running: RunningFollower) -> None:
     obs.send_event("CurrentPreviewSceneChanged", {"sceneName": "Game"}, SCENES)
     obs.switch("Break")
     assert until(lambda: running.commands == [CHAT, BREAK])
 
 
-def test_the_scene_on_air_is_followed_when_it_is_renamed(
-    obs: FakeObs, start_follower: Callable[..., RunningFollower]
-) -> None:
-    running = start_follower(obs.port)
-    assert until(lambda: running.commands == [CHAT])
+def test_the_scene_on_air_is_followed_when_it_is_renamed(obs: FakeObs, running: RunningFollower) -> None:
     obs.scene = "Game"
     obs.send_event("SceneNameChanged", {"oldSceneName": "Chat", "sceneName": "Game"}, SCENES)
     assert until(lambda: running.commands == [CHAT, GAME])
 
 
 def test_another_collection_is_followed_and_obs_is_asked_nothing_while_it_loads(
-    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+    obs: FakeObs, running: RunningFollower
 ) -> None:
-    running = start_follower(obs.port)
-    assert until(lambda: running.commands == [CHAT])
     asked = obs.asked
     obs.change_collection("Break")
     assert until(lambda: running.commands == [CHAT, BREAK])
@@ -205,10 +197,8 @@ def test_an_obs_that_ends_and_comes_back_is_followed_again(
 
 
 def test_a_style_chosen_by_hand_stays_when_the_connection_comes_back_to_the_same_scene(
-    obs: FakeObs, start_follower: Callable[..., RunningFollower]
+    obs: FakeObs, running: RunningFollower
 ) -> None:
-    running = start_follower(obs.port)
-    assert until(lambda: running.commands == [CHAT])
     obs.stop()
     obs.start()
     assert until(lambda: obs.identified == 1)
@@ -238,11 +228,7 @@ def test_an_obs_that_ends_before_it_has_answered_is_noticed_at_once(
     assert until(lambda: running.commands == [CHAT])
 
 
-def test_the_style_of_the_current_scene_can_be_changed(
-    obs: FakeObs, start_follower: Callable[..., RunningFollower]
-) -> None:
-    running = start_follower(obs.port)
-    assert until(lambda: running.commands == [CHAT])
+def test_the_style_of_the_current_scene_can_be_changed(obs: FakeObs, running: RunningFollower) -> None:
     running.control.scenes = {**STYLES, "Chat": "udnie"}
     running.follower.submit_again()
     assert until(lambda: running.commands == [CHAT, CHAT])

@@ -23,6 +23,9 @@ FULL_DISK = "import sys, resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10
 
 Ending = Callable[[Program], None]
 
+PLAIN = ("--camera", "demo", "--style", "none", "--engine", "opencv")
+"""A run that paints nothing, to whose options the test adds its own."""
+
 
 def by_itself(program: Program) -> None:
     """`--seconds` ends it."""
@@ -103,18 +106,7 @@ def test_an_older_recording_is_never_replaced(stylecam: Start, tmp_path: Path) -
 
 def test_two_runs_that_start_at_once_never_write_one_file(stylecam: Start, tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    arguments = [
-        "--camera",
-        "demo",
-        "--style",
-        "none",
-        "--engine",
-        "opencv",
-        "--size",
-        "320x180",
-        "--output",
-        f"file:{path}",
-    ]
+    arguments = [*PLAIN, "--size", "320x180", "--output", f"file:{path}"]
     programs = [stylecam(*arguments, "--seconds", "2", wait=False) for _ in range(2)]
     statuses = sorted(program.finish() for program in programs)
     files = sorted(entry.name for entry in tmp_path.glob("out*"))
@@ -132,19 +124,7 @@ def test_a_disk_that_takes_no_more_is_reported_with_what_is_left(
     path = tmp_path / "out.mp4"
     limited = f"{FULL_DISK} sys.modules['av'] = None;" if encoder == "cv2" else FULL_DISK
     command = [sys.executable, "-c", f"{limited} sys.argv[0] = 'stylecam'; import stylecam.cli; stylecam.cli.main()"]
-    arguments = [
-        "--camera",
-        "demo",
-        "--style",
-        "none",
-        "--engine",
-        "opencv",
-        "--size",
-        "640x360",
-        "--output",
-        f"file:{path}",
-        *others,
-    ]
+    arguments = [*PLAIN, "--size", "640x360", "--output", f"file:{path}", *others]
     program = stylecam(*arguments, "--seconds", "5", command=[*command, "run"], wait=False)
     status = program.finish()
     (reason,) = [line for line in program.errors.splitlines() if f"recording {path}" in line]

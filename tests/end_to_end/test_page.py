@@ -618,7 +618,6 @@ LOOKS: dict[str, Callable[[Page], None]] = {
 @pytest.mark.parametrize("look", LOOKS)
 def test_nothing_on_the_page_is_cut_off(visit: Visit, look: str, tmp_path: Path) -> None:
     LOOKS[look](visit.page)
-    visit.page.wait_for_selector("li:nth-child(2) img.painted")
     visit.page.screenshot(path=tmp_path / f"{look}.png", full_page=True)
     assert visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     box = visit.page.locator("#picture").bounding_box()

@@ -130,7 +130,7 @@ export class Gallery {
     });
     const hint = SLOTS[this.#slot][this.#pair[this.#slot] ? 3 : 2];
     if (at("mix-hint").textContent !== hint) at("mix-hint").textContent = hint;
-    if (two && !at("share").matches(":active") && performance.now() - this.#sent > SETTLE_MS) {
+    if (two && !at("share").matches(":active") && !this.#later && performance.now() - this.#sent > SETTLE_MS) {
       at("share").value = Math.round(100 * (weights[b] ?? 0));
     }
     at("share").style.setProperty("--v", at("share").value + "%");
@@ -143,7 +143,7 @@ export class Gallery {
     this.#sent = performance.now();
     at("share").style.setProperty("--v", at("share").value + "%");
     clearTimeout(this.#later);
-    this.#later = setTimeout(() => this.#send_blend(), QUICK_MS);
+    this.#later = setTimeout(() => { this.#later = 0; this.#send_blend(); }, QUICK_MS);
   }
 
   #send_blend() {

@@ -158,7 +158,7 @@ class Slider {
   }
 
   follow(value) {
-    if (this.#input.matches(":active") || performance.now() - this.#touched < SETTLE_MS) {
+    if (this.#input.matches(":active") || this.#timer || performance.now() - this.#touched < SETTLE_MS) {
       this.#later ||= setTimeout(() => { this.#later = 0; show(); }, SETTLE_MS);
       return;
     }

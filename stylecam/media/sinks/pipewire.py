@@ -24,8 +24,8 @@ from stylecam.utils.process import READER_TIMEOUT_S, ChildProcess
 PROGRAM = "gst-launch-1.0"
 NODE = "stylecam"
 """The camera's name in lists, and the value for `pipewiresrc target-object=`."""
-CONNECT_TIMEOUT_S = 0.5
-"""How long PipeWire may take to answer."""
+CONNECT_TIMEOUT_S = 5.0
+"""How long PipeWire may take to answer: on a busy computer seconds. Where it does not run, `pw-dump` ends at once."""
 NODE_TIMEOUT_S = 15.0
 """How long the camera may take to appear. GStreamer inspects all its plugins when it is started for the first time."""
 POLL_S = 0.01

@@ -100,6 +100,14 @@ def test_without_pipewire_it_says_how_to_start_it(sink: PipeWireSink, programs: 
 
 
 @posix
+def test_on_a_busy_computer_pipewire_is_waited_for(sink: PipeWireSink, programs: FakePrograms) -> None:
+    programs.add("pw-dump", f"sleep 1; {IDLE_DUMP}")
+    programs.add("gst-launch-1.0", "exec sleep 60")
+    sink.open(SIZE, 30)
+    assert sink.has_viewers() is False
+
+
+@posix
 def test_only_the_first_error_of_the_program_is_shown(sink: PipeWireSink, programs: FakePrograms) -> None:
     programs.add("pw-dump", IDLE_DUMP)
     programs.add("gst-launch-1.0", "echo 'ERROR: it broke' >&2; echo 'Freeing pipeline ...'; exit 1")

@@ -13,7 +13,7 @@ import click
 
 from stylecam.cli import paint_options as painting
 from stylecam.cli import shared_options as shared
-from stylecam.cli.completion import complete_file
+from stylecam.cli.completion import complete_file, complete_size
 from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.errors import UsageError
 
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
     from stylecam.stylize.batch import BatchResult
 
 STDIO = "-"
+
+
+class LongerSideType(click.IntRange):
+    """The longer side of a picture in pixels, as a number or as the name of a size such as `720p`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the pixels."""
+        from stylecam.media.frame import SIZE_NAMES
+
+        named = SIZE_NAMES.get(str(value).strip().lower())
+        try:
+            pixels = int(value if named is None else max(named))
+        except ValueError:
+            self.fail(f"{value!r} is not a number of pixels; write for example 1280 or 720p", param, ctx)
+        return int(super().convert(pixels, param, ctx))
 
 
 @click.command(
@@ -50,7 +65,10 @@ Exit status: 0; 1 if some pictures failed; 2 if all failed or nothing was starte
 )  # fmt: skip
 @painting.style
 @painting.scale
-@click.option("--max-size", type=click.IntRange(16), help="Reduce pictures with a longer side to this many pixels.")
+@click.option(
+    "--max-size", type=LongerSideType(16), metavar="PIXELS", shell_complete=complete_size,
+    help="Reduce pictures with a longer side to this many pixels, or to that of 720p, 1080p, 4k.",
+)  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace existing results, also the picture itself.")
 @click.option("--skip-existing", is_flag=True, help="Paint only pictures without a result yet.")
 @painting.stylist_options

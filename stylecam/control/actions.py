@@ -335,6 +335,6 @@ def find_action(name: str) -> Action:
     """
     if name not in ACTIONS:
         nearest = difflib.get_close_matches(name.strip().lower()[:60], ACTIONS, 3)
-        hint = f"did you mean {' or '.join(nearest)}? " if nearest else ""
-        raise UsageError(f"there is no action {name[:60]!r}; {hint}there are {', '.join(ACTIONS)}")
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"there are {', '.join(ACTIONS)}"
+        raise UsageError(f"there is no action {name[:60]!r}; {hint}")
     return ACTIONS[name]

@@ -91,7 +91,7 @@ class Parameter:
         if self.kind == TEXT:
             return f"a text of 1 to {LONGEST} characters"
         words = "".join(f"{word} or " for word in self.choices)
-        example = 0.5 if self._in_range(0.5) else self.low
+        example = next((value for value in (0.5, 30.0) if self._in_range(value)), self.low)
         return f"{words}a number from {self.low:g} to {self.high:g}, for example {example:g}"
 
     def _in_range(self, value: float) -> bool:

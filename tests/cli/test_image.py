@@ -58,6 +58,13 @@ def test_one_picture(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert ImageFile.read(out).image.shape == (48, 64, 3)
 
 
+def test_the_longest_side_may_be_named_like_the_size_of_a_video(tmp_path: Path) -> None:
+    wide, out = tmp_path / "wide.png", tmp_path / "out.png"
+    cv2.imwrite(str(wide), np.zeros((70, 1400, 3), np.uint8))
+    assert run_command_line(["image", str(wide), str(out), "--max-size", "720p", "--strength", "0"]) == 0
+    assert ImageFile.read(out).image.shape == (64, 1280, 3)
+
+
 def test_the_result_may_be_the_second_argument(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.jpg"
     assert run_command_line(["image", str(photo), str(out), "--strength", "0"]) == 0
@@ -226,6 +233,7 @@ def test_options_reach_the_painter(strength: str, photo: Path, tmp_path: Path) -
         (["photo.png", "-o", "out.png", "--strength", "nan"], "strength"),
         (["photo.png", "-o", "out.png", "--scale", "0"], "scale"),
         (["photo.png", "-o", "out.png", "--max-size", "0"], "--max-size"),
+        (["photo.png", "-o", "out.png", "--max-size", "72p"], "write for example 1280 or 720p"),
         (["photo.png", "-o", "out.png", "--device", "abacus"], "abacus"),
         (["nowhere.png", "-o", "out.png"], "there is no file"),
         (["bad.png", "-o", "out.png"], "no picture"),

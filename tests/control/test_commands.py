@@ -170,7 +170,7 @@ def test_text_is_submitted_as_the_command_it_names(control: CommandQueue) -> Non
 
 
 def test_text_that_names_no_command_is_a_usage_error_with_the_nearest_names(control: CommandQueue) -> None:
-    with pytest.raises(UsageError, match="no action 'nxt'; did you mean next"):
+    with pytest.raises(UsageError, match=r"no action 'nxt'; did you mean next\?$"):
         control.submit("nxt")
 
 

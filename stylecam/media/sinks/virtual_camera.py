@@ -85,8 +85,7 @@ class VirtualCameraSink(Sink):
                 )
                 self._check_size(size)
             except (RuntimeError, OSError, ValueError) as error:
-                text = str(error)
-                reasons.append(" ".join(text.split()) if "\n" in text else text)
+                reasons.append(_reason(candidate, error))
                 self._close()
                 continue
             self.name = f"virtual camera {self._camera.device}"
@@ -207,6 +206,14 @@ def _label(device: str) -> str:
         if sys.platform == "linux" and device.startswith("/dev/"):
             return v4l2.query_capability(device).card
     return device
+
+
+def _reason(candidate: str | None, error: Exception) -> str:
+    """Return in one line why `candidate` could not be opened."""
+    if sys.platform == "linux" and candidate is None and isinstance(error, RuntimeError):
+        return Message("v4l2loopback has no device")  # pyvirtualcam's words for that speak of modprobe
+    text = str(error)
+    return " ".join(text.split()) if "\n" in text else text
 
 
 def _remedy(candidates: Sequence[str | None]) -> tuple[str, str, str | None]:

@@ -95,9 +95,10 @@ def test_two_commands_may_exchange_their_keys() -> None:
     assert swapped[KeyCombination.parse(ACTIONS["previous"].hotkey)] == Command("next")
 
 
-def test_an_unknown_command_is_refused_with_the_existing_ones() -> None:
-    with pytest.raises(UsageError, match="there are next, previous"):
-        bind({"nxt": "ctrl+alt+x"})
+@pytest.mark.parametrize(("name", "said"), [("nxt", "did you mean next"), ("fly", "there are next, previous")])
+def test_an_unknown_command_is_refused_with_those_that_may_be_meant(name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        bind({name: "ctrl+alt+x"})
 
 
 class FakeKeyboard:

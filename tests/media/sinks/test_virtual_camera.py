@@ -118,7 +118,8 @@ def test_without_a_virtual_camera_it_says_why_and_how_to_get_one(sink: VirtualCa
     FakeDevice.open_errors.append("no such\n  device")
     with pytest.raises(SinkUnavailableError) as caught:
         sink.open(SIZE, 30)
-    assert "'test' backend: no such device" in str(caught.value)
+    reason = "v4l2loopback has no device" if sys.platform == "linux" else "'test' backend: no such device"
+    assert f"({reason})" in str(caught.value)
     assert install_hint() in str(caught.value)
     assert "\n" not in str(caught.value)
 

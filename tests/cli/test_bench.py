@@ -35,7 +35,7 @@ def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
 def test_it_prints_machine_versions_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line([*SMALL, "--what", "stages,latency"]) == 0
     shown = capsys.readouterr().out
-    for said in ("cores", "opencv-python", "Stages of a frame", "network", "Latency", "pixels"):
+    for said in (" core", "opencv-python", "Stages of a frame", "network", "Latency", "pixels"):
         assert said in shown
 
 

@@ -62,7 +62,8 @@ def test_a_run_speaks_the_language_of_the_environment(
     page, sees, *_, ended = capsys.readouterr().err.splitlines()
     assert page == "Es gibt keine Seite (--no-server)."
     assert sees.startswith("Kein Programm kann Sie sehen")
-    assert "Bilder je Sekunde ausgegeben" in ended
+    assert ended.startswith("beendet nach")
+    assert "Bilder je Sekunde" in ended
 
 
 def test_the_option_wins_over_the_file_and_the_file_over_the_environment(

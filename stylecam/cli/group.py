@@ -149,7 +149,9 @@ def _print_error(message: str, context: click.Context | None = None) -> int:
     from stylecam.utils.text import printable
 
     line = printable(" ".join(language.say(message).split()), 4000)
-    hint = f" Try: {context.command_path} --help" if context is not None else ""
+    hint = ""
+    if context is not None:
+        hint = f"{'' if line.endswith(('.', '?', '。')) else '.'} Try: {context.command_path} --help"
     streams.print_error(f"stylecam: {line}{hint}")
     return 2
 

@@ -233,7 +233,10 @@ def test_options_reach_the_painter(strength: str, photo: Path, tmp_path: Path) -
         (["photo.png", "-o", "out.png", "--strength", "nan"], "strength"),
         (["photo.png", "-o", "out.png", "--scale", "0"], "scale"),
         (["photo.png", "-o", "out.png", "--max-size", "0"], "--max-size"),
-        (["photo.png", "-o", "out.png", "--max-size", "72p"], "write for example 1280 or 720p"),
+        (
+            ["photo.png", "-o", "out.png", "--max-size", "72p"],
+            "write for example 1280 or 720p. Try: stylecam image --help",
+        ),
         (["photo.png", "-o", "out.png", "--device", "abacus"], "abacus"),
         (["nowhere.png", "-o", "out.png"], "there is no file"),
         (["bad.png", "-o", "out.png"], "no picture"),

@@ -22,7 +22,10 @@ class GraphWriter:
         self._network = network
         self._nodes: list[Any] = []
         self._weights: dict[str, Any] = {}
-        for name, value in network.state_dict().items():
+        state = network.state_dict()
+        if isinstance(network, RichNetwork) and not network.out.is_smooth:
+            state["out.weight"], state["out.bias"] = network.out.smooth()
+        for name, value in state.items():
             self._constant(name, value.detach().cpu().float().numpy())
         self._constant("per_channel", np.array([1, -1, 1, 1], dtype=np.int64))
         self._constant("doubled", np.array([1, 1, 2, 2], dtype=np.float32))
@@ -76,6 +79,7 @@ class GraphWriter:
         value = self._residual("up", network.up, self._node("Add", [beside, value], "joined.8"))
         value = self._layer("u4", network.u4, self._bilinear("double.4", value))
         value = self._bilinear("double.2", self._node("Add", [value, fine], "joined.4"))
+        value = self._node("Add", [value, self._layer("h2", network.h2, "image")], "joined.2")
         return self._convolution("out", network.out, self._layer("u2", network.u2, value)), 2
 
     def _residual(self, name: str, block: Any, value: str) -> str:

@@ -67,7 +67,8 @@ class Hyperparameters(LossWeights):
         0.3, help="Weight of stability: strokes move with the picture and do not flicker.",
         minimum=0.0, maximum=MAX_WEIGHT,
     )  # fmt: skip
-    weave: float = option(1500.0, help="Weight against a weave of two or four pixels.", minimum=0.0, maximum=MAX_WEIGHT)
+    tone: float = option(0.15, help="Weight of the photograph's light and dark areas.", minimum=0.0, maximum=MAX_WEIGHT)
+    weave: float = option(300.0, help="Weight against a weave of two or four pixels.", minimum=0.0, maximum=MAX_WEIGHT)
     rate: float = option(1.5e-3, help="Highest learning rate of the convolutions.", minimum=1e-8, maximum=1.0)
     norm_rate: float = option(
         5e-3,

@@ -15,6 +15,8 @@ from torch.autograd.function import once_differentiable
 
 _BLUR, _LEAST_CONTRAST = 17, 0.02
 _WEAVES, _LASTING = (2, 4), 16
+_LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
+_TONE_CELL, _LEAST_TONE_CONTRAST = 16, 0.06
 
 
 class _Gram(torch.autograd.Function):
@@ -114,6 +116,22 @@ def style_loss(features: list[Tensor], targets: list[Tensor]) -> Tensor:
         error = (gram(layer) - target).pow(2).mean((1, 2))
         total = total + error / target.pow(2).mean((1, 2)).clamp_min(1e-20)
     return total
+
+
+def tone_loss(picture: Tensor, photo: Tensor) -> Tensor:
+    """Return how far light and dark lie elsewhere than in `photo` (both B×3×H×W RGB 0..1), one value.
+
+    It compares the luma of cells of 16 pixels after it was brought to one mean and one contrast: a painting may be
+    darker or harsher than the photograph, but what is dark beside its surroundings stays so.
+    """
+    return (_tones(picture) - _tones(photo)).square().mean()
+
+
+def _tones(picture: Tensor) -> Tensor:
+    luma = (picture * picture.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    cells = F.avg_pool2d(luma, _TONE_CELL)
+    cells = cells - cells.mean((2, 3), keepdim=True)
+    return cells / cells.square().mean((2, 3), keepdim=True).sqrt().clamp_min(_LEAST_TONE_CONTRAST)
 
 
 def variation_loss(picture: Tensor) -> Tensor:

@@ -82,6 +82,43 @@ class Residual(nn.Module):
         return x + self.b(self.a(x, weights), weights)
 
 
+class SubpixelConvolution(nn.Conv2d):
+    """The 3×3 convolution before a pixel shuffle ×2, without the weave that shuffles are known for.
+
+    Its weights for the four sub-pixels are projected on those that equal a bilinear doubling and one 3×3 convolution
+    after it, so no sub-pixel has a brightness of its own (Odena 2016, https://distill.pub/2016/deconv-checkerboard/).
+    """
+
+    def __init__(self, ins: int) -> None:
+        super().__init__(ins, 12, 3, padding=1, padding_mode="reflect")
+        # What each sub-pixel sees of three pixels, by the tap of the kernel that looks at the doubled map.
+        even = torch.tensor([[0.75, 0.25, 0.0], [0.25, 0.75, 0.75], [0.0, 0.0, 0.25]])
+        sees = torch.stack([even, even.flip(0, 1)])
+        taps = torch.einsum("pud,qve->pquvde", sees, sees).reshape(36, 9)
+        self.register_buffer("_projection", taps @ torch.linalg.pinv(taps), persistent=False)
+        with torch.no_grad():
+            for parameter, smooth in zip((self.weight, self.bias), self.smooth(), strict=True):
+                parameter.copy_(smooth)
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the weights are such already, but for rounding, as those of a new layer or of a bank's file are."""
+        return all(
+            torch.allclose(a, b, atol=1e-6) for a, b in zip(self.smooth(), (self.weight, self.bias), strict=True)
+        )
+
+    def smooth(self) -> tuple[Tensor, Tensor]:
+        """Return the projected weights (12×C×3×3) and biases (12)."""
+        weights = self.weight.unflatten(0, (3, 4)).transpose(1, 2).flatten(2)  # color × channel × (sub-pixel · 3 · 3)
+        projected = (weights[..., None] * self._projection).sum(2)  # no matrix product: autocast would round that
+        projected = projected.unflatten(2, (4, 3, 3)).transpose(1, 2).flatten(0, 1)
+        return projected, self.bias.view(3, 4).mean(1).repeat_interleave(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B×C×h×w to B×12×h×w, for a pixel shuffle."""
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), *self.smooth())
+
+
 class StyleNetwork(nn.Module):
     """A bank of styles, of one of the two tiers.
 
@@ -163,21 +200,22 @@ class LeanNetwork(StyleNetwork):
 class RichNetwork(StyleNetwork):
     """The rich tier: a head to 1/4 and 1/8, a body at 1/16, and back in steps of two.
 
-    The way back is bilinear, with convolutions between the steps, and ends with a pixel shuffle ×2 that begins with
-    equal sub-pixels (Aitken 2017, https://arxiv.org/abs/1707.02937): neither blocks nor a weave of the stride's size
-    have to be unlearned. The grain has octaves, so that large forms on plain walls differ too.
+    The way back is bilinear, with convolutions between the steps, and meets what the head saw at 1/8, 1/4 and 1/2, so
+    that contours are as sharp as the picture's. The grain has octaves, so that large forms on plain walls differ too.
     """
 
     tier = "rich"
     alignment = 16
     deviations = OCTAVES
-    _HALF = 16
+    _HALF = 24
     _EIGHTH = 64
 
     def __init__(self, styles: int, width: int = 128, blocks: int = 4, quarter: int = 48, sizes: int = 2) -> None:
         super().__init__(styles, width, blocks, quarter, sizes)
         rows = self.rows
         eighth, half = self._EIGHTH, self._HALF
+        self.h2 = Layer(rows, 3, quarter, 4, 2, mirrored=True)
+        nn.init.constant_(self.h2.n.g, 0.3)
         self.h4 = Layer(rows, 3, quarter, 8, 4)
         self.h8 = Layer(rows, quarter, eighth, 4, 2, trimmed=True)
         self.grain = Layer(rows, GRAIN, eighth, 1, rectify=False)
@@ -189,10 +227,7 @@ class RichNetwork(StyleNetwork):
         self.up = Residual(rows, eighth)
         self.u4 = Layer(rows, eighth, quarter, 3, mirrored=True)
         self.u2 = Layer(rows, quarter, half, 3, mirrored=True)
-        self.out = nn.Conv2d(half, 12, 3, padding=1, padding_mode="reflect")
-        with torch.no_grad():
-            kernels, biases = self.out.weight.view(3, 4, -1), self.out.bias.view(3, 4)
-            kernels[:, 1:], biases[:, 1:] = kernels[:, :1], biases[:, :1]
+        self.out = SubpixelConvolution(half)
 
     def forward(self, x: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
         """Paint `x` (B×3×H×W RGB 0..1, H and W multiples of 16, at least 64) for `weights` (B×N).
@@ -207,7 +242,8 @@ class RichNetwork(StyleNetwork):
             z = block(z, weights)
         y = self.up(y + _doubled(self.u8(z, weights)), weights)
         y = self.u4(_doubled(y), weights) + fine
-        return torch.sigmoid(F.pixel_shuffle(self.out(self.u2(_doubled(y), weights)), 2))
+        y = self.u2(_doubled(y) + self.h2(x, weights), weights)
+        return torch.sigmoid(F.pixel_shuffle(self.out(y), 2))
 
 
 def _doubled(x: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ def test_it_trains_installs_and_tells_what_it_made(words: list[str], capsys: pyt
     assert run_command_line([*words, "--json", "--install"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["styles"], result["steps"], result["stopped_early"]) == (["one", "two"], 3, False)
-    assert set(result["losses"]) == {"total", "stability", "faces", "content", "style", "variation", "weave"}
+    assert set(result["losses"]) == {"total", "stability", "faces", "content", "style", "tone", "variation", "weave"}
     assert Path(result["installed"]).read_bytes() == Path(result["bank"]).read_bytes()
     assert run_command_line(["styles", "--json"]) == 0
     assert {"bank/one", "bank/two"} <= {card["full_name"] for card in json.loads(capsys.readouterr().out)}

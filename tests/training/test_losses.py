@@ -125,3 +125,12 @@ def test_an_empty_region_costs_style_though_the_whole_has_it() -> None:
     targets = [losses.gram(busy)]
     assert losses.style_loss(features, targets).item() == pytest.approx(0, abs=1e-5)
     assert losses.region_style_loss(features, targets, 2).item() > 0.4
+
+
+def test_the_tone_of_another_palette_costs_nothing_and_light_that_moved_does() -> None:
+    photo = torch.linspace(0.2, 0.8, 64).expand(1, 3, 64, 64)
+    harsher = (0.5 + 1.5 * (photo - 0.5) - 0.05) * torch.tensor([1.0, 0.9, 0.7])[:, None, None]
+    assert losses.tone_loss(harsher, photo) < 0.01
+    assert losses.tone_loss(photo.flip(3), photo) > 1
+    plain = torch.full((1, 3, 64, 64), 0.5)
+    assert losses.tone_loss(plain, plain + 0.1) == pytest.approx(0, abs=1e-9)

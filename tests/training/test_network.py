@@ -10,6 +10,7 @@ from stylecam.training.network import (
     Residual,
     RichNetwork,
     StyleNetwork,
+    SubpixelConvolution,
     make_network,
     train_only_new_styles,
     with_styles,
@@ -29,12 +30,28 @@ def test_the_picture_keeps_its_size_and_range(tier: str, height: int) -> None:
     assert 0 <= float(styled.min()) <= float(styled.max()) <= 1
 
 
-def test_a_new_rich_network_paints_without_a_weave() -> None:
-    net = RichNetwork(1, 32, 1)
-    styled = net(torch.rand(1, 3, 64, 64), middle(net, 0)).detach()
-    assert torch.allclose(styled[..., ::2], styled[..., 1::2], atol=1e-6)
-    assert torch.allclose(styled[:, :, ::2], styled[:, :, 1::2], atol=1e-6)
-    assert float(styled.std()) > 1e-3
+def test_a_plain_map_is_shuffled_into_a_plain_picture() -> None:
+    layer = SubpixelConvolution(8)
+    plain = torch.rand(1, 8, 1, 1).expand(1, 8, 6, 6)
+    color = torch.nn.functional.pixel_shuffle(layer(plain), 2).detach()
+    assert torch.allclose(color, color[:, :, :1, :1].expand_as(color), atol=1e-6)
+    assert float(color.std()) > 1e-3
+
+
+def test_the_weights_before_a_shuffle_equal_a_bilinear_doubling_and_a_convolution() -> None:
+    layer, x = SubpixelConvolution(4), torch.randn(1, 4, 8, 8)
+    assert layer.is_smooth
+    torch.nn.init.normal_(layer.weight, std=0.1)
+    torch.nn.init.normal_(layer.bias)
+    weights, biases = layer.smooth()
+    inner = torch.nn.functional.pixel_shuffle(layer(x), 2)[:, :, 2:-2, 2:-2].flatten(2)[0].T - biases[::4]
+    doubled = torch.nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear")
+    patches = torch.nn.functional.unfold(doubled[:, :, 1:-1, 1:-1], 3)[0].T
+    kernel = torch.linalg.lstsq(patches, inner).solution
+    assert torch.allclose(patches @ kernel, inner, atol=1e-4)
+    assert not layer.is_smooth
+    layer.load_state_dict({"weight": weights, "bias": biases})
+    assert layer.is_smooth
 
 
 def test_a_blend_of_styles_uses_the_mean_of_their_rows() -> None:

@@ -210,9 +210,9 @@ def _label(device: str) -> str:
 
 def _reason(candidate: str | None, error: Exception) -> str:
     """Return in one line why `candidate` could not be opened."""
-    if sys.platform == "linux" and candidate is None and isinstance(error, RuntimeError):
-        return Message("v4l2loopback has no device")  # pyvirtualcam's words for that speak of modprobe
     text = str(error)
+    if sys.platform == "linux" and candidate is None and "modprobe" in text:  # pyvirtualcam's advice
+        return Message("v4l2loopback has no device")
     return " ".join(text.split()) if "\n" in text else text
 
 

@@ -115,11 +115,11 @@ def test_writing_before_opening_raises(sink: VirtualCameraSink) -> None:
 
 
 def test_without_a_virtual_camera_it_says_why_and_how_to_get_one(sink: VirtualCameraSink) -> None:
-    FakeDevice.open_errors.append("no such\n  device")
+    FakeDevice.open_errors.append("no such\n  device; run: sudo modprobe v4l2loopback")
     with pytest.raises(SinkUnavailableError) as caught:
         sink.open(SIZE, 30)
-    reason = "v4l2loopback has no device" if sys.platform == "linux" else "'test' backend: no such device"
-    assert f"({reason})" in str(caught.value)
+    reason = "v4l2loopback has no device" if sys.platform == "linux" else "'test' backend: no such device; "
+    assert f"({reason}" in str(caught.value)
     assert install_hint() in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -23,7 +23,7 @@ class GraphWriter:
         self._nodes: list[Any] = []
         self._weights: dict[str, Any] = {}
         state = network.state_dict()
-        if isinstance(network, RichNetwork) and not network.out.is_smooth:
+        if isinstance(network, RichNetwork) and not network.out.is_smooth():
             state["out.weight"], state["out.bias"] = network.out.smooth()
         for name, value in state.items():
             self._constant(name, value.detach().cpu().float().numpy())

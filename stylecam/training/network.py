@@ -100,9 +100,8 @@ class SubpixelConvolution(nn.Conv2d):
             for parameter, smooth in zip((self.weight, self.bias), self.smooth(), strict=True):
                 parameter.copy_(smooth)
 
-    @property
     def is_smooth(self) -> bool:
-        """Whether the weights are such already, but for rounding, as those of a new layer or of a bank's file are."""
+        """Return whether the weights are such already, but for rounding, as those of a new layer or of a bank's file are."""
         return all(
             torch.allclose(a, b, atol=1e-6) for a, b in zip(self.smooth(), (self.weight, self.bias), strict=True)
         )

@@ -40,7 +40,7 @@ def test_a_plain_map_is_shuffled_into_a_plain_picture() -> None:
 
 def test_the_weights_before_a_shuffle_equal_a_bilinear_doubling_and_a_convolution() -> None:
     layer, x = SubpixelConvolution(4), torch.randn(1, 4, 8, 8)
-    assert layer.is_smooth
+    assert layer.is_smooth()
     torch.nn.init.normal_(layer.weight, std=0.1)
     torch.nn.init.normal_(layer.bias)
     weights, biases = layer.smooth()
@@ -49,9 +49,9 @@ def test_the_weights_before_a_shuffle_equal_a_bilinear_doubling_and_a_convolutio
     patches = torch.nn.functional.unfold(doubled[:, :, 1:-1, 1:-1], 3)[0].T
     kernel = torch.linalg.lstsq(patches, inner).solution
     assert torch.allclose(patches @ kernel, inner, atol=1e-4)
-    assert not layer.is_smooth
+    assert not layer.is_smooth()
     layer.load_state_dict({"weight": weights, "bias": biases})
-    assert layer.is_smooth
+    assert layer.is_smooth()
 
 
 def test_a_blend_of_styles_uses_the_mean_of_their_rows() -> None:

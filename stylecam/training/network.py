@@ -101,7 +101,7 @@ class SubpixelConvolution(nn.Conv2d):
                 parameter.copy_(smooth)
 
     def is_smooth(self) -> bool:
-        """Return whether the weights are such already, but for rounding, as those of a new layer or of a bank's file are."""
+        """Return whether the weights are such already, but for rounding: those of a new layer or a bank's file are."""
         return all(
             torch.allclose(a, b, atol=1e-6) for a, b in zip(self.smooth(), (self.weight, self.bias), strict=True)
         )

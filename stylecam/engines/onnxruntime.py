@@ -42,23 +42,23 @@ class _OnnxRuntimeNetwork(DeviceNetwork):
     def _begin(self, opened: Any) -> None:
         self._session = opened
         self._fed: dict[str, Array] = {}
-        self._bound = _Bound(self._engine, opened) if self._device == "cuda" else None
+        self._bound = _Bound(self._engine, opened, self._model.output) if self._device == "cuda" else None
 
     def _run(self, changed: dict[str, Array]) -> Array:
         if self._bound is not None:
             return self._bound.run(changed)
         self._fed.update(changed)
-        styled: Array = self._session.run(["styled"], self._fed)[0]
+        styled: Array = self._session.run([self._model.output], self._fed)[0]
         return styled
 
 
 class _Bound:
     """Keeps inputs and output of a CUDA network in the card's memory and copies only what is new."""
 
-    def __init__(self, engine: OnnxRuntimeEngine, session: Any) -> None:
+    def __init__(self, engine: OnnxRuntimeEngine, session: Any, output: str) -> None:
         self._engine, self._session = engine, session
         self._binding = session.io_binding()
-        self._binding.bind_output("styled", "cuda", 0)
+        self._binding.bind_output(output, "cuda", 0)
         self._there: dict[str, Any] = {}
 
     def run(self, changed: dict[str, Array]) -> Array:

@@ -5,6 +5,9 @@ Inputs: `image` 1×3×H×W float32 RGB 0..1 (H and W multiples of 8, or of what 
 turn: fine and broad; optionally `grain` 1×C×H/8×W/8 float32, the map of `stylecam.models.grain`, with the
 deviations in the metadata's `grain_deviations`. Output: `styled`, like `image`. Style names, licence and the paintings
 are in the metadata too.
+
+A network that measures a picture instead of painting it (where the person is, where faces are) has the input `image` of
+one fixed size and one output of a fixed shape, whatever its name.
 """
 
 from __future__ import annotations
@@ -50,8 +53,8 @@ class Model:
         alignment: what width and height of the input are multiples of.
         tier: `lean` or `rich`, see `stylecam.models.tier`.
         stroke_scales: of a bank with two rows a style; None where the strokes have one size.
-        statistics_count: how many statistics `styled` holds (1×N×1×1) where the network measures instead of painting,
-            see `stylecam.models.rewrite.freeze_norms`; 0 for a network that paints.
+        output: the name of the output.
+        measures: the shape of the output of a network that measures instead of painting; None for one that paints.
     """
 
     path: Path
@@ -63,7 +66,8 @@ class Model:
     grain_channels: int = 0
     grain_deviations: tuple[float, ...] = ()
     alignment: int = CELL_SIZE
-    statistics_count: int = 0
+    output: str = "styled"
+    measures: tuple[int, ...] | None = None
     tier: str = LEAN
     stroke_scales: StrokeScales | None = None
 
@@ -79,28 +83,34 @@ class Model:
     @classmethod
     def parse(cls, path: Path, data: bytes) -> Model:
         """Check `data`, the present or future content of the file `path`, as `read` does."""
-        try:
-            inputs, outputs = _read_signature(data)
-            metadata = proto.read_metadata(data)
-            external = proto.find_external_data(data)
-        except WireError as error:
-            raise ModelFormatError(
-                f"{path} is not an ONNX file, or a damaged one: {error} at byte {error.offset}; download it again"
-            ) from error
-        if external is not None:  # engines would open whatever file it names, and OpenCV crashes
-            raise ModelFormatError(
-                f"{path} keeps the values of {printable(external)!r} in another file; save it again as one file"
-            )
+        inputs, outputs, metadata = _read_parts(path, data)
         has_style, row_count, grain_channels = _check_contract(path, inputs, outputs)
-        key = hashlib.sha256(data).hexdigest()[:12]
         deviations = _read_deviations(path, metadata, grain_channels)
         alignment = int(_read_word(path, metadata, ALIGNMENT_KEY, ALIGNMENTS, str(CELL_SIZE)))
         tier = _read_word(path, metadata, TIER_KEY, TIERS, LEAN)
         scales = _read_stroke_scales(path, metadata, row_count)
         return cls(
-            path, data, row_count // 2 if scales else row_count, has_style, metadata, key, grain_channels, deviations,
-            alignment, tier=tier, stroke_scales=scales,
+            path, data, row_count // 2 if scales else row_count, has_style, metadata, _key(data), grain_channels,
+            deviations, alignment, tier=tier, stroke_scales=scales,
         )  # fmt: skip
+
+    @classmethod
+    def read_measuring(cls, path: Path) -> Model:
+        """Read the file `path` of a network that measures: a fixed `image`, and one output of a fixed shape.
+
+        Raises:
+            ModelFormatError: unreadable, not ONNX, or of another form; the message says what and where.
+        """
+        data = read_model_file(path)
+        inputs, outputs, metadata = _read_parts(path, data)
+        image, shapes = inputs.get("image", ()), list(outputs.values())
+        if len(inputs) != 1 or len(shapes) != 1 or len(image) != 4 or None in (*image, *shapes[0]) or not shapes[0]:
+            raise ModelFormatError(
+                f"{path} is not a network that measures pictures: it needs one input 'image' 1×3×H×W and one output, "
+                f"both of a fixed shape; install stylecam again"
+            )
+        shape = tuple(length for length in shapes[0] if length is not None)
+        return cls(path, data, 1, False, metadata, _key(data), output=next(iter(outputs)), measures=shape)
 
     def one_hot(self, index: int = 0) -> tuple[float, ...]:
         """Return the style weights that select the style `index` alone."""
@@ -136,9 +146,9 @@ class Model:
             return LARGEST_SIDE / brush
         return short_side if self.has_style_input else short_side / max(1.0, brush)
 
-    def output_shape(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """Return the shape of `styled` for an image of `width`×`height` pixels."""
-        return (1, self.statistics_count, 1, 1) if self.statistics_count else (1, 3, height, width)
+    def output_shape(self, width: int, height: int) -> tuple[int, ...]:
+        """Return the shape of the output for an image of `width`×`height` pixels."""
+        return self.measures or (1, 3, height, width)
 
     def with_input_size(self, width: int, height: int) -> bytes:
         """Return the file's bytes with the inputs fixed to an image of `width`×`height` pixels.
@@ -170,6 +180,27 @@ class Model:
     def with_metadata(self, metadata: Mapping[str, str]) -> bytes:
         """Return the file's bytes with `metadata` in place of its own; the network stays byte for byte."""
         return proto.replace_metadata(self.data, metadata)
+
+
+def _key(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def _read_parts(path: Path, data: bytes) -> tuple[dict[str, Dims], dict[str, Dims], dict[str, str]]:
+    """Return the shapes of the inputs and of the outputs by name, and the metadata, or raise."""
+    try:
+        inputs, outputs = _read_signature(data)
+        metadata = proto.read_metadata(data)
+        external = proto.find_external_data(data)
+    except WireError as error:
+        raise ModelFormatError(
+            f"{path} is not an ONNX file, or a damaged one: {error} at byte {error.offset}; download it again"
+        ) from error
+    if external is not None:  # engines would open whatever file it names, and OpenCV crashes
+        raise ModelFormatError(
+            f"{path} keeps the values of {printable(external)!r} in another file; save it again as one file"
+        )
+    return inputs, outputs, metadata
 
 
 def _read_deviations(path: Path, metadata: Mapping[str, str], channels: int) -> tuple[float, ...]:

@@ -88,7 +88,7 @@ class InstanceNorms:
         nodes += [wire.encode(GRAPH_NODE, node) for node in added]
         output = proto.encode_value_info("styled", (1, self.statistics_count, 1, 1))
         model = self._rebuild("measuring", [*nodes, wire.encode(GRAPH_OUTPUT, output)], (GRAPH_NODE, GRAPH_OUTPUT))
-        return replace(model, statistics_count=self.statistics_count)
+        return replace(model, measures=(1, self.statistics_count, 1, 1))
 
     def frozen_model(self, statistics: NormStatistics) -> Model:
         """Return the network with its norms fixed to `statistics`, so that it paints any part of that picture alike.

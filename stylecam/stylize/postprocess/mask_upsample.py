@@ -53,16 +53,15 @@ class MaskUpsampler:
         """
         grey = cv2.resize(cv2.cvtColor(camera, cv2.COLOR_BGR2GRAY), self._small, interpolation=cv2.INTER_AREA)
         small = cv2.resize(share, self._small, interpolation=cv2.INTER_LINEAR)
-        light, mask = cast(Floats, np.float32(grey)), cast(Floats, np.float32(small))
+        light, mask = np.asarray(grey, np.float32), np.asarray(small, np.float32)
         light_mean, mask_mean = cv2.blur(light, _WINDOW), cv2.blur(mask, _WINDOW)
         variance = cv2.blur(light * light, _WINDOW) - light_mean * light_mean
         covariance = cv2.blur(light * mask, _WINDOW) - light_mean * mask_mean
         slope = covariance / (variance + _NOISE)
-        offset = cv2.blur(mask_mean - slope * light_mean, _WINDOW)
-        slope = cv2.blur(slope, _WINDOW)
+        offset = mask_mean - slope * light_mean
         cv2.cvtColor(view, cv2.COLOR_BGR2GRAY, dst=self._light)
-        cv2.resize(slope, self.size, dst=self._slope)
-        cv2.resize(offset, self.size, dst=self._offset)
+        cv2.resize(cv2.blur(slope, _WINDOW), self.size, dst=self._slope)
+        cv2.resize(cv2.blur(offset, _WINDOW), self.size, dst=self._offset)
         np.multiply(self._slope, self._light, out=self._slope)
         result = cv2.add(self._slope, self._offset, dtype=cv2.CV_8U)
         cv2.min(result, cv2.resize(cv2.dilate(small, _NEARBY), self.size, dst=self._bound), dst=result)

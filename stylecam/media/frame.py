@@ -57,6 +57,25 @@ class Size(NamedTuple):
         return size
 
 
+class Box(NamedTuple):
+    """A rectangle in a picture, in shares of its width and height from the top left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """Where it ends on the right."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Where it ends below."""
+        return self.top + self.height
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of a source, with its number and its time.

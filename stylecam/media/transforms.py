@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.media.frame import Image, Size
+from stylecam.media.frame import Box, Image, Size
 
 Tensor = npt.NDArray[np.float32]
 """1×3×H×W float32, RGB, 0..1."""
@@ -93,6 +93,23 @@ def resize(image: Image, size: Size, quick: bool = False) -> Image:
     else:
         interpolation = cv2.INTER_AREA
     return cast(Image, cv2.resize(image, size, interpolation=interpolation))
+
+
+def cut(image: Image, region: Box, size: Size) -> Image:
+    """Cut `region` out of `image` (H×W×3 uint8) and resize it to `size`.
+
+    The region need not lie on whole pixels, so that one that moves slowly does so smoothly; bilinear, or by area
+    averaging where it shrinks to less than half.
+    """
+    height, width = image.shape[:2]
+    left, top = region.left * width, region.top * height
+    across, down = size.width / (region.width * width), size.height / (region.height * height)
+    if across < 0.5 and down < 0.5:  # whole pixels of the picture are less than half of the result's
+        right, bottom = round(region.right * width), round(region.bottom * height)
+        return resize(image[round(top) : bottom, round(left) : right], size)
+    # Pixels are squares with their middle at 0.5.
+    matrix = np.array([[across, 0, (0.5 - left) * across - 0.5], [0, down, (0.5 - top) * down - 0.5]])
+    return cast(Image, cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def fit(image: Image, size: Size) -> Image:

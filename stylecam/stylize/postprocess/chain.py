@@ -7,31 +7,57 @@ from typing import cast
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from stylecam.media.frame import Image, Size
-from stylecam.media.transforms import crop, resize
+from stylecam.media.frame import Box, Image, Size
+from stylecam.media.transforms import crop, cut, resize
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from stylecam.stylize.postprocess.transition import TransitionStep
 from stylecam.utils.metrics import StageTimes
 
+Points = npt.NDArray[np.float64]
+"""N×2: x and y of each, in pixels."""
+
 
 class FrameView:
-    """One camera picture, cropped to the output's shape and mirrored on request; each size is made once."""
+    """One camera picture, cropped to the output's shape and mirrored on request; each size is made once.
 
-    def __init__(self, image: Image, shape: Size, mirror: bool = False) -> None:
-        """Crop `image` (H×W×3 uint8 BGR of any size, which nobody writes into) to the shape of the output `shape`."""
-        self._image = crop(image, shape)
+    Attributes:
+        region: the part of the camera picture that is shown.
+    """
+
+    def __init__(self, image: Image, shape: Size, mirror: bool = False, region: Box | None = None) -> None:
+        """Show a part of `image` (H×W×3 uint8 BGR of any size, which nobody writes into).
+
+        Args:
+            image: the camera picture.
+            shape: the output's size.
+            mirror: whether left and right change places.
+            region: the part that is shown, of the shape of the output, see `stylecam.stylize.framing`; None for the
+                largest one in the middle.
+        """
+        self._image, self._moved = (crop(image, shape), False) if region is None else (image, True)
+        self.region = region or _middle(image, self._image)
+        self._camera = Size(image.shape[1], image.shape[0])
         self._mirror = mirror
         self._made: dict[Size, Image] = {}
 
     def at(self, size: Size) -> Image:
         """Return the picture at `size`: H×W×3 uint8 BGR, only to be read."""
         if size not in self._made:
-            resized = resize(self._image, size, quick=True)
+            resized = cut(self._image, self.region, size) if self._moved else resize(self._image, size, quick=True)
             self._made[size] = cast(Image, cv2.flip(resized, 1)) if self._mirror else resized
         return self._made[size]
+
+    def locate(self, points: Points, size: Size) -> Points:
+        """Return where `points` of the camera picture are in the picture `at(size)`, both N×2 float in pixels."""
+        left, top, width, height = self.region
+        shares = (points / self._camera - (left, top)) / (width, height)
+        if self._mirror:
+            shares[:, 0] = 1 - shares[:, 0]
+        return shares * size
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +150,12 @@ class Postprocessor:
             return blend(image, self._before_switch, step.fading)
         self._before_switch = None
         return image
+
+
+def _middle(image: Image, cropped: Image) -> Box:
+    """Return which part of `image` its middle part `cropped` is."""
+    width, height = cropped.shape[1] / image.shape[1], cropped.shape[0] / image.shape[0]
+    return Box((1 - width) / 2, (1 - height) / 2, width, height)
 
 
 def with_colors_of(original: Image, styled: Image) -> Image:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.media.frame import Size
+from stylecam.media.frame import Box, Size
 from stylecam.media.overlays import starting_cover, with_badge
 from stylecam.media.testing import gray_image
 from stylecam.models.catalog import StyleMix
@@ -214,3 +214,39 @@ def test_a_mirrored_view_exchanges_left_and_right() -> None:
     image[:, :64] = 255
     mirrored = FrameView(image, Size(128, 96), mirror=True).at(Size(128, 96))
     assert (mirrored[0, 0, 0], mirrored[0, -1, 0]) == (0, 255)
+
+
+def test_a_view_of_a_region_shows_that_part() -> None:
+    image = np.zeros((360, 640, 3), np.uint8)
+    image[90:270, 160:480] = 200
+    view = FrameView(image, Size(640, 360), region=Box(0.25, 0.25, 0.5, 0.5))
+    assert view.at(Size(320, 180)).min() == 200
+    assert view.at(Size(640, 360))[8:-8, 8:-8].min() == 200
+
+
+def test_a_region_of_the_whole_picture_is_the_picture() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    view = FrameView(image, Size(128, 96), region=Box(0, 0, 1, 1))
+    assert (view.at(Size(128, 96)) == image).all()
+
+
+def test_a_region_moves_smoothly_by_less_than_a_pixel() -> None:
+    ramp = np.repeat(np.arange(0, 256, 2, dtype=np.uint8)[None, :, None], 96, 0).repeat(3, 2)
+    levels = [
+        FrameView(ramp, Size(128, 96), region=Box(0.1 + step / 1280, 0.1, 0.7, 0.7)).at(Size(128, 96)).mean()
+        for step in range(11)
+    ]
+    assert np.diff(levels) == pytest.approx(0.2, abs=0.1)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("region", [None, Box(0.2, 0.3, 0.5, 0.375), Box(0.1, 0.1, 0.75, 0.5625)], ids=str)
+@pytest.mark.parametrize("size", [Size(640, 360), Size(160, 90)], ids=str)
+def test_a_point_is_located_where_the_view_shows_it(mirror: bool, region: Box | None, size: Size) -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    point = np.array([[299.5, 219.5]])
+    cv2.circle(image, (299, 219), 12, (255, 255, 255), -1)
+    view = FrameView(image, Size(1280, 720), mirror, region)
+    moments = cv2.moments(view.at(size)[..., 0])
+    found = np.array((moments["m10"], moments["m01"])) / moments["m00"] + 0.5
+    assert view.locate(point, size)[0] == pytest.approx(found, abs=0.7)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
@@ -111,3 +113,19 @@ def complete_device(context: click.Context, _: click.Parameter, incomplete: str)
 def complete_tier(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the tiers that start with `incomplete`."""
     return [CompletionItem(name) for name in (AUTO, RICH, LEAN) if name.startswith(incomplete)]
+
+
+def complete_room(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the rooms that start with `incomplete`, or the styles after `style:`."""
+    if incomplete.startswith("style:"):
+        styles = complete_style(context, parameter, incomplete.removeprefix("style:"))
+        return [CompletionItem(f"style:{item.value}", help=item.help) for item in styles if item.type == "plain"]
+    rooms = ("camera", "blur", "color:#", "picture:", "style:", "none")
+    return [CompletionItem(room) for room in rooms if room.startswith(incomplete)]
+
+
+def complete_words(
+    words: Sequence[str],
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return a function that completes one of `words`."""
+    return lambda _, __, incomplete: [CompletionItem(word) for word in words if word.startswith(incomplete.lower())]

@@ -16,9 +16,11 @@ from stylecam.cli.completion import (
     complete_device,
     complete_engine,
     complete_output,
+    complete_room,
     complete_size,
     complete_style,
     complete_tier,
+    complete_words,
 )
 from stylecam.utils.options import GROUPS, OTHER, Option, options_of
 from stylecam.utils.text import read_share
@@ -26,6 +28,7 @@ from stylecam.utils.text import read_share
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _COMPLETE: dict[str, Complete] = {
     "camera": complete_camera,
+    "room": complete_room,
     "size": complete_size,
     "style": complete_style,
     "output": complete_output,
@@ -82,7 +85,7 @@ class DeclaredOption(click.Option):
         names = [*filter(None, [declared.short]), f"{declared.flag}{negative}", declared.parameter]
         details: dict[str, Any] = {
             "help": declared.help,
-            "shell_complete": _COMPLETE.get(declared.name) if declared.kind in ("text", "texts") else None,
+            "shell_complete": _completion(declared),
         }
         default = declared.written_default
         if declared.kind == "flag":
@@ -122,6 +125,12 @@ class GroupedCommand(click.Command):
             if records:
                 with formatter.section(group):
                     formatter.write_dl(records)
+
+
+def _completion(declared: Option) -> Complete | None:
+    if declared.choices:
+        return complete_words(declared.choices)
+    return _COMPLETE.get(declared.name) if declared.kind in ("text", "texts") else None
 
 
 def _group(parameter: click.Parameter) -> str:

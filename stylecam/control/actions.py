@@ -16,6 +16,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.models.brush import LARGEST, SMALLEST
 from stylecam.stylize.look import Look, Preset, check_preset_name
+from stylecam.stylize.room import Room, resolve_room
 from stylecam.utils.files import check_file_name
 from stylecam.utils.message import Message
 from stylecam.utils.options import Option, options_of
@@ -129,10 +130,17 @@ def _blend(state: LiveState, arguments: Arguments, context: ActionContext) -> Li
 
 def _set(each: Option) -> Apply:
     def apply(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
-        value = arguments["value"]
-        return state.with_look(**{each.attribute: None if value == each.word else value})
+        return state.with_look(**{each.attribute: each.read(arguments["value"])})
 
     return apply
+
+
+def _set_room(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
+    return state.with_look(**_room_changes(Room.parse(str(arguments["value"])), context))
+
+
+def _room_changes(room: Room, context: ActionContext) -> dict[str, Any]:
+    return {"room": room, "room_mix": resolve_room(room, context.catalog)}
 
 
 def _move(name: str, by: float) -> Apply:
@@ -209,9 +217,14 @@ def _favorite(state: LiveState, arguments: Arguments, context: ActionContext) ->
 
 
 def _preset_changes(name: str, context: ActionContext) -> dict[str, Any]:
-    changes = dict(context.presets[name])
+    changes: dict[str, Any] = {
+        key: _LOOK_OPTIONS[key].read(value) if key in _LOOK_OPTIONS else value
+        for key, value in context.presets[name].items()
+    }
     if (style := changes.pop("style", None)) is not None:
         changes["mix"] = _style(style, context)
+    if "room" in changes:
+        changes |= _room_changes(changes["room"], context)
     return changes
 
 
@@ -224,7 +237,8 @@ def _scene(state: LiveState, arguments: Arguments, context: ActionContext) -> Li
         raise UsageError(f"there is no scene {name!r}; there are {existing}")
     own = {each.attribute: getattr(context.own_look, each.attribute) for each in options_of(Look) if each.preset}
     changes = _preset_changes(look, context) if look in context.presets else {"mix": _style(look, context)}
-    return _with_visible_look(state, **{"mix": context.own_look.mix, **own, **changes})
+    look_before = {"mix": context.own_look.mix, "room_mix": context.own_look.room_mix, **own}
+    return _with_visible_look(state, **{**look_before, **changes})
 
 
 def _same(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
@@ -252,7 +266,8 @@ def _setting(name: str, hotkey: str = "", key: str = "") -> Action:
     each = _LOOK_OPTIONS[name]
     if each.kind == "flag":
         return Action(name, each.brief, _toggle_look(each.attribute), (flag(each.brief),), hotkey, key)
-    return Action(name, each.brief, _set(each), (Parameter.of(each),), hotkey, key)
+    apply = _set_room if name == "room" else _set(each)
+    return Action(name, each.brief, apply, (Parameter.of(each),), hotkey, key)
 
 
 _STYLE = Parameter("style", TEXT, "its number, its name, a blend a:0.6,b:0.4, or none")

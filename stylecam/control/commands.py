@@ -164,11 +164,11 @@ class CommandQueue:
             self._apply_pending()
             yield self._state
 
-    def restyle(self, mix: StyleMix | None) -> None:
-        """Change the style that the session starts with, before any command is applied."""
+    def restyle(self, mix: StyleMix | None, room_mix: StyleMix | None = None) -> None:
+        """Change the style that the session starts with, and that of the room, before any command is applied."""
         with self._lock:
-            self.own_look = replace(self.own_look, mix=mix)
-            self._state = self._state.with_look(mix=mix)
+            self.own_look = replace(self.own_look, mix=mix, room_mix=room_mix)
+            self._state = self._state.with_look(mix=mix, room_mix=room_mix)
             for listener in self._listeners:
                 listener(self._state)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stylecam.errors import UsageError
-from stylecam.utils.options import Option
+from stylecam.utils.options import Option, words_of
 from stylecam.utils.text import read_share
 
 Value = str | float | bool
@@ -28,7 +28,7 @@ class Parameter:
         kind: `text`, `number`, `flag` or `weights` (style names to shares).
         required: False if the action has a default for it.
         low, high: the range of a number.
-        choices: words allowed in place of a number.
+        choices: words allowed in place of a number; the only words allowed as a text, where there are some.
     """
 
     name: str
@@ -41,7 +41,9 @@ class Parameter:
 
     @classmethod
     def of(cls, setting: Option) -> Parameter:
-        """The parameter `value` of the action that sets a numeric option."""
+        """The parameter `value` of the action that sets an option which is no flag."""
+        if setting.kind in ("choice", "text"):
+            return cls("value", TEXT, setting.help, choices=setting.choices)
         words = () if setting.word is None else (setting.word,)
         return cls("value", NUMBER, setting.help, low=setting.minimum, high=setting.maximum, choices=words)
 
@@ -53,6 +55,11 @@ class Parameter:
         """
         if self.kind == FLAG and isinstance(value, bool):
             return value
+        if self.kind == TEXT and self.choices:
+            word = value.strip().lower() if isinstance(value, str) else value
+            if word not in self.choices:
+                raise self._wrong(value)
+            return str(word)
         if self.kind == TEXT and isinstance(value, str) and 0 < len(value.strip()) <= LONGEST and value.isprintable():
             return value.strip()
         if self.kind == NUMBER and isinstance(value, str) and value in self.choices:
@@ -88,6 +95,8 @@ class Parameter:
             return "true or false"
         if self.kind == WEIGHTS:
             return "styles with their shares, for example a:0.6,b:0.4"
+        if self.kind == TEXT and self.choices:
+            return words_of(self.choices)
         if self.kind == TEXT:
             return f"a text of 1 to {LONGEST} characters"
         words = "".join(f"{word} or " for word in self.choices)

@@ -33,7 +33,10 @@ class LiveState:
 
     @property
     def visible_look(self) -> Look:
-        """The look to style with now: while the style is bypassed, one of strength 0, whose network stays warm."""
+        """The look to style with now: while the style is bypassed, one of strength 0, whose network stays warm.
+
+        A bypass shows the person as the camera sees them. A room that the look hides stays hidden.
+        """
         return replace(self.look, strength=0.0) if self.bypass else self.look
 
     @property
@@ -41,11 +44,12 @@ class LiveState:
         """What others are to see.
 
         `COVERED` during a panic, a freeze or with the camera off: nothing may then be shown that is made of the
-        camera's present picture. `RAW` for the style `none`, a bypass or strength 0. `PAINTED` otherwise.
+        camera's present picture. `PAINTED` where a network paints the person, the room or both. Without that, for the
+        style `none`, a bypass or strength 0: `PERSON` if the room is hidden, else `RAW`.
         """
         if self.panic or self.frozen or self.resting:
             return Content.COVERED
-        return Content.PAINTED if self.visible_look.paints else Content.RAW
+        return self.visible_look.exposure.content
 
     def with_look(self, **changes: Any) -> LiveState:
         """Return this state with `changes` made to its look."""
@@ -59,7 +63,7 @@ class LiveState:
             "weights": self.look.weights,
             "tier": self.look.tier,
             "has_brush": self.look.has_brush,
-            **{each.name: getattr(self.look, each.attribute) for each in options_of(Look)},
+            **{each.name: each.written(getattr(self.look, each.attribute)) for each in options_of(Look)},
             "bypass": self.bypass,
             "frozen": self.frozen,
             "resting": self.resting,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stylecam.control.state import LiveState
 from stylecam.media.frame import Frame, Size
 from stylecam.media.overlays import OFF, STOPPED, panic_cover, starting_cover
-from stylecam.stylize.look import Content
+from stylecam.stylize.look import Content, Exposure
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.languages import ENGLISH, Language
 
@@ -26,8 +26,8 @@ class Picture:
 class PictureChooser:
     """Holds the pictures that may be published and chooses one of them for a live state.
 
-    The camera picture is chosen only while the state asks for it, whatever is offered. Where the picture that was
-    offered last must not be shown, the last painting stays; where there is none, a card takes its place.
+    What shows more of the person or of the room than the state asks for is never chosen, whatever is offered. Where
+    the picture that was offered last must not be shown, the last one that may be is held; else a card takes its place.
 
     The publish thread offers pictures and forgets them. Any thread may ask what is chosen, and may set the attributes.
 
@@ -46,7 +46,8 @@ class PictureChooser:
         self.resize(size, panic)
         self._frozen_lost = frozen
         self._newest: StyledFrame | None = None
-        self._painting: Frame | None = None
+        self._kept: dict[Exposure, StyledFrame] = {}
+        """The last picture of each exposure, the newest one last; but not the plain camera picture."""
 
     def resize(self, size: Size, panic: Frame) -> None:
         """Draw all cards at `size` from now on; `panic` has it already. Pictures of the camera stay as they are.
@@ -65,7 +66,7 @@ class PictureChooser:
         )
 
     def offer(self, styled: StyledFrame, state: LiveState) -> bool:
-        """Take a new picture; return False for a camera picture that the state does not ask for, which is refused.
+        """Take a new picture; return False for one that shows more than the state asks for, which is refused.
 
         While the picture is frozen a new one is ignored, unless the one before may no longer be shown.
         """
@@ -75,8 +76,9 @@ class PictureChooser:
         if state.frozen and self.holds_picture(state):
             return True
         self._newest = styled
-        if styled.content is Content.PAINTED:
-            self._painting = styled.frame
+        if styled.content is not Content.RAW:
+            self._kept.pop(styled.exposure, None)
+            self._kept[styled.exposure] = styled
         return True
 
     def forget(self, state: LiveState) -> None:
@@ -88,7 +90,8 @@ class PictureChooser:
         if state.frozen and not state.resting:
             return
         self._frozen_lost = state.frozen
-        self._newest = self._painting = None
+        self._newest = None
+        self._kept.clear()
 
     def holds_picture(self, state: LiveState) -> bool:
         """Return whether the last picture offered, or the card that stands for a frozen one, may be shown."""
@@ -98,7 +101,7 @@ class PictureChooser:
 
     def choose(self, state: LiveState) -> Picture:
         """Return the picture to publish in `state`."""
-        newest, painting, stopped = self._newest, self._painting, self.stopped
+        newest, stopped = self._newest, self.stopped
         if state.panic:
             return Picture(self.panic, Content.COVERED)
         if state.resting:
@@ -106,13 +109,17 @@ class PictureChooser:
         if state.frozen and self._frozen_lost:
             return Picture(self._paused, Content.COVERED)
         if newest is not None and _may_show(newest, state):
-            held = state.frozen or (stopped and newest.content is Content.PAINTED)
+            held = state.frozen or (stopped and newest.content is not Content.RAW)
             return Picture(newest.frame, Content.COVERED if held else newest.content)
-        if painting is not None:
-            return Picture(painting, Content.COVERED)
+        kept = next((each for each in reversed(self._kept.values()) if _may_show(each, state)), None)
+        if kept is not None:
+            return Picture(kept.frame, Content.COVERED)
         return Picture(self._stopped_card if stopped else self._starting, Content.COVERED)
 
 
 def _may_show(styled: StyledFrame, state: LiveState) -> bool:
-    """Return whether a picture may be shown: a painting always, the camera picture where the look asks for it."""
-    return styled.content is Content.PAINTED or not state.visible_look.paints
+    """Return whether a picture shows no more of the person and of the room than the look of this moment asks for.
+
+    So the camera picture is shown only where the look asks for it, and what shows a room only while none is hidden.
+    """
+    return styled.exposure.within(state.visible_look.exposure)

@@ -72,7 +72,7 @@ def _commands(changed: list[Option], after: Settings) -> Iterator[Command]:
         if option.command is None or value is None:  # a style that the file no longer names stays
             continue
         argument = ACTIONS[option.command].parameters[0].name
-        yield Command.from_json(option.command, {argument: str(value) if isinstance(value, Size) else value})
+        yield Command.from_json(option.command, {argument: option.written(value)})
 
 
 def panic_image(settings: Settings, size: Size) -> Image:

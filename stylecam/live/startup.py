@@ -40,6 +40,7 @@ from stylecam.media.sources.factory import make_source
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.tier import AUTO
 from stylecam.stylize.look import Look
+from stylecam.stylize.room import resolve_room
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import Clock
@@ -138,11 +139,13 @@ def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
 
     Raises:
         UsageError: no network of the tier is installed.
-        StylecamError: the style or blend cannot be parsed or does not exist, or its file is not a style network.
+        StylecamError: the style or blend, or that of the room, cannot be parsed or does not exist; or a file, of the
+            style or of the room, is not what it should be.
     """
     if settings.tier != AUTO:
         catalog.prefer(settings.tier)
-    return LiveState(Look.start(initial_mix(settings, catalog), settings))
+    mix = initial_mix(settings, catalog)
+    return LiveState(Look.start(mix, settings, resolve_room(settings.room, catalog)))
 
 
 def initial_mix(settings: Settings, catalog: Catalog) -> StyleMix | None:

@@ -18,6 +18,7 @@ from stylecam.models.model import Model
 from stylecam.models.tier import AUTO, LEAN, RICH
 from stylecam.stylize.governor import HEADROOM
 from stylecam.stylize.look import Look
+from stylecam.stylize.room import resolve_room
 from stylecam.utils.message import Message
 
 LEAST_SIZE = Size(480, 272)
@@ -49,8 +50,9 @@ def settle_tier(settings: Settings, catalog: Catalog, control: CommandQueue, spe
     choice = choose_tier(settings, catalog, control.state.look, speed)
     if choice.tier != catalog.tier:
         catalog.prefer(choice.tier)
-        if settings.style is None or not is_style_file(settings.style):
-            control.restyle(initial_mix(settings, catalog))
+        by_file = settings.style is not None and is_style_file(settings.style)
+        mix = control.state.look.mix if by_file else initial_mix(settings, catalog)
+        control.restyle(mix, resolve_room(settings.room, catalog))
     return choice
 
 

@@ -22,6 +22,8 @@ MAX_LIVE_JPEG_PIXELS = 110_000_000
 """The most pixels of a JPEG for the live camera; it is decoded at a half, a quarter or an eighth of its size."""
 _PLAYLIST = re.compile(rb"\s*(#EXTM3U|ffconcat version|\[playlist\]|v=0\r?\n|<\?xml|<MPD|<smil)", re.IGNORECASE)
 _HEAD_BYTES = 4096
+_VIDEO_MAGIC = (b"\x1aE\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3")
+"""How Matroska and WebM, MPEG-PS and MPEG video begin."""
 _WIDTH, _HEIGHT = 256, 257
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PAM_SIDES = (b"WIDTH", b"HEIGHT")
@@ -65,6 +67,30 @@ def check_video_file(path: Path) -> None:
         raise SourceUnreadableError(f"{path} cannot be read: {error.strerror}") from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
         return  # no picture; FFmpeg says whether it is a video
+
+
+def is_picture_or_video(path: Path) -> bool:
+    """Return whether the beginning of the file `path` is that of a picture or a video; the rest may be damaged.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        if head[4:8] == b"ftyp" or head.startswith(_VIDEO_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+            return True
+        if head[:1] == head[188:189] == b"G":  # MPEG-TS, in packets of 188 bytes
+            return True
+        file.seek(0)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                Pillow.open(file)
+        except Pillow.DecompressionBombError:
+            return True  # it is refused with its reason when it is read
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
+            return False
+    return True
 
 
 def check_live_size(width: int, height: int, name: str, limit: int = MAX_LIVE_PIXELS) -> None:

@@ -29,7 +29,7 @@ from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.governor import Rung
-from stylecam.stylize.look import Content, Look
+from stylecam.stylize.look import ALL_BARE, ALL_PAINTED, Exposure, Look
 from stylecam.stylize.postprocess.chain import FrameView, Postprocessor
 from stylecam.stylize.postprocess.change_detection import ChangeDetector
 from stylecam.stylize.postprocess.transition import Transition, TransitionStep
@@ -132,10 +132,14 @@ class FrameStylizer:
         started = self._clock.now()
         view = FrameView(frame.image, self._size, look.mirror)
         self._sessions.prefetch(look, started)
+        if look.needs_mask:  # nothing tells the person from the room yet
+            self.forget()
+            self.result = StylizeResult(False)
+            return None
         if not look.paints:
             self.forget()
             self.result = StylizeResult(False)
-            return self._tagged(np.ascontiguousarray(view.at(self._size)), frame, Content.RAW)
+            return self._tagged(np.ascontiguousarray(view.at(self._size)), frame, ALL_BARE)
         assert look.mix is not None
         chosen = self._sessions.choose(look, started)
         painted = None if chosen is None else self._stylize(*chosen, view, frame, look, started)
@@ -145,7 +149,7 @@ class FrameStylizer:
             return None
         self.result = replace(self.result, trouble=trouble)
         self._last = painted
-        return self._tagged(painted, frame, Content.PAINTED)
+        return self._tagged(painted, frame, ALL_PAINTED)
 
     def forget(self) -> None:
         """Forget the paintings before: the next one must not fade in over them, nor over a camera picture."""
@@ -153,8 +157,8 @@ class FrameStylizer:
         self._postprocessor.reset()
         self._last = self._last_inputs = self._busy_at = None
 
-    def _tagged(self, image: Image, frame: Frame, content: Content) -> StyledFrame:
-        return StyledFrame(Frame(image, frame.index, frame.captured_at), content, self._clock.now())
+    def _tagged(self, image: Image, frame: Frame, exposure: Exposure) -> StyledFrame:
+        return StyledFrame(Frame(image, frame.index, frame.captured_at), exposure, self._clock.now())
 
     def _stylize(
         self, mix: StyleMix, warm: WarmSession, view: FrameView, frame: Frame, look: Look, started: float

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stylecam.media.frame import Frame
 from stylecam.stylize.governor import Decision, Rung
-from stylecam.stylize.look import Content
+from stylecam.stylize.look import Content, Exposure
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +15,18 @@ class StyledFrame:
 
     Attributes:
         frame: the picture, with the index and the capture time of the camera frame.
-        content: `PAINTED`, or `RAW` where the look asked for the camera picture.
+        exposure: how much it shows of the person and of the room, whatever was asked for.
         ready_at: when it was finished, in clock seconds.
     """
 
     frame: Frame
-    content: Content
+    exposure: Exposure
     ready_at: float
+
+    @property
+    def content(self) -> Content:
+        """The word for what it shows."""
+        return self.exposure.content
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import difflib
+import enum
 import inspect
 import json
 import math
@@ -22,7 +24,7 @@ from stylecam.utils.text import read_share
 T = TypeVar("T")
 Value = str | int | float | bool | list[str]
 """An option's value as a TOML file holds it."""
-Kind = Literal["text", "path", "number", "whole number", "flag", "texts", "table"]
+Kind = Literal["text", "path", "choice", "number", "whole number", "flag", "texts", "table"]
 
 CAMERA, LOOK, OUTPUT, PERFORMANCE, CONTROL, OTHER = "Camera", "Look", "Output", "Performance", "Control", "Other"
 GROUPS = (CAMERA, LOOK, OUTPUT, PERFORMANCE, CONTROL, OTHER)
@@ -39,6 +41,7 @@ _KINDS: dict[str, Kind] = {
 _EXPECTED: dict[Kind, str] = {
     "text": "a text",
     "path": "a path",
+    "choice": "",
     "number": "a number",
     "whole number": "a whole number",
     "flag": "true or false",
@@ -54,7 +57,8 @@ class Option:
     Attributes:
         attribute: the dataclass field that holds its value.
         name: its long flag with _ for -, and its key under [run].
-        kind: what it takes; `texts` may be given several times, `table` is a table of the file and no flag.
+        kind: what it takes; `texts` may be given several times, `table` is a table of the file and no flag, `choice`
+            is a word of the enumeration that its default belongs to.
         default: its value when nobody sets it.
         help: what it is for, in one or two sentences.
         group: the heading it is listed under, one of `GROUPS`.
@@ -109,6 +113,11 @@ class Option:
         return f"STYLECAM_{self.parameter.upper()}"
 
     @property
+    def choices(self) -> tuple[str, ...]:
+        """The words of a choice, in their order; empty for anything else."""
+        return tuple(str(each.value) for each in type(self.default)) if isinstance(self.default, enum.Enum) else ()
+
+    @property
     def is_share(self) -> bool:
         """Whether it is a share of 0..1, which may also be written as 80%."""
         return self.kind == "number" and self.maximum == 1
@@ -118,9 +127,12 @@ class Option:
         """Its default as a file would say it, or None where that cannot be said."""
         if self.default is None:
             return self.word
-        if isinstance(self.default, bool | int | float | str):
-            return self.default
-        return None if self.kind in ("texts", "table") else str(self.default)
+        return None if self.kind in ("texts", "table") else self.written(self.default)
+
+    def written(self, value: Any) -> Any:
+        """Return `value`, one of its values, as a file and JSON hold it; None stays None."""
+        plain = value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, enum.Enum))
+        return value if plain else str(value)
 
     @property
     def sample(self) -> Value | None:
@@ -131,6 +143,8 @@ class Option:
     def expected(self) -> str:
         """What it takes, for people: `a number from 0 to 1, for example 0.5`."""
         words = f"{self.word} or " if self.word else ""
+        if self.choices:
+            return words_of(self.choices)
         bounds = example = ""
         if self.minimum is not None and self.maximum is not None:
             endless = math.isinf(self.maximum)
@@ -156,6 +170,8 @@ class Option:
             return isinstance(value, int | float)
         if self.kind == "number" and self.word is None and isinstance(value, str):
             return self._is_percentage(value)
+        if self.kind == "choice":
+            return isinstance(value, str) and value.strip().lower() in self.choices
         takes_text = self.kind in ("text", "path", "texts") or self.word is not None
         return takes_text and isinstance(value, str | int | float)
 
@@ -173,6 +189,8 @@ class Option:
             return None if value == self.word else self._number(value)
         if self.is_share:
             return self._number(value)
+        if self.kind == "choice":
+            return self._choice(value)
         return value if self.parse is None else self.parse(value)
 
     def _number(self, text: str) -> float:
@@ -180,6 +198,14 @@ class Option:
             return read_share(text) if self.is_share else float(text)
         except ValueError:
             raise UsageError(f"{self.flag} {text!r} must be {self.expected}") from None
+
+    def _choice(self, text: str) -> Any:
+        word = text.strip().lower()
+        if word not in self.choices:
+            near = difflib.get_close_matches(word, self.choices, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"{self.flag} {text[:60]!r} must be {self.expected}{hint}")
+        return type(self.default)(word)
 
     def _is_percentage(self, value: str) -> bool:
         try:
@@ -202,6 +228,11 @@ class Option:
         if not self.in_range(value):
             number = f"{value:g}" if isinstance(value, float) else str(value)[:20]
             raise UsageError(f"{label or self.flag} {number} is out of range; it must be {self.expected}")
+
+
+def words_of(choices: tuple[str, ...]) -> str:
+    """Return `choices` as people list them: `off, gentle or close`."""
+    return " or ".join(filter(None, [", ".join(choices[:-1]), *choices[-1:]]))
 
 
 def option(default: T, *, help: str, **details: Any) -> T:  # noqa: A002 - it is what click calls it, too
@@ -242,6 +273,8 @@ def _options(declaring: Any) -> Iterator[Option]:
             kind = _KINDS.get(str(one.type).removesuffix(" | None"), "text")
             if isinstance(described.default, dict):
                 kind = "table" if described.parse is None else "texts"
+            if isinstance(described.default, enum.Enum):
+                kind = "choice"
             yield replace(
                 described,
                 attribute=one.name,

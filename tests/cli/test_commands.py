@@ -179,6 +179,7 @@ def test_every_long_option_can_be_set_in_the_file_under_its_own_name(option: cli
     }
     special |= {"engine": '"opencv"', "device": '"cpu"', "token": '"12345678"', "stream_bitrate": "1000"}
     special |= {"tier": '"lean"', "language": '"de"', "favorite": '["udnie"]'}
+    special |= {"paint": '"room"', "room": '"blur"', "framing": '"close"'}
     value = special.get(name, "true" if option.is_flag else "1")
     own_settings.write_text(f"[run]\n{name} = {value}\n")
     context = run_module.command.make_context("run", [])
@@ -198,6 +199,9 @@ def test_every_long_option_can_be_set_in_the_file_under_its_own_name(option: cli
             "cpu",
             "lean",
             "de",
+            "room",
+            "blur",
+            "close",
             ("udnie",),
             "12345678",
         )

@@ -211,6 +211,7 @@ def test_the_state_can_be_described_as_json(actions: ActionRunner) -> None:
         "tier": "lean", "has_brush": False,
         "strength": 1.0, "steadiness": 0.8, "brush": 1.0, "preserve_color": False, "bypass": False, "frozen": False,
         "resting": False, "mirror": False, "scale": None, "panic": True, "cycle_s": None,
+        "paint": "everything", "room": "camera", "face": 0.0, "framing": "off",
     }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,8 @@ from stylecam.media.frame import Frame, Size
 from stylecam.media.overlays import panic_cover, starting_cover
 from stylecam.media.testing import gray_image
 from stylecam.models.catalog import StyleMix
-from stylecam.stylize.look import Content, Look
+from stylecam.stylize.look import ALL_BARE, ALL_PAINTED, Content, Exposure, Look, Visibility
+from stylecam.stylize.room import Paint, Room
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.languages import Language
 from tests.doubles import frame, model
@@ -29,11 +32,11 @@ PANIC = Frame(gray_image(9, SIZE), 0, 0.0)
 
 
 def raw(index: int = 0) -> StyledFrame:
-    return StyledFrame(frame(index, image=gray_image(255, SIZE)), Content.RAW, 0.0)
+    return StyledFrame(frame(index, image=gray_image(255, SIZE)), ALL_BARE, 0.0)
 
 
 def painted(index: int = 0) -> StyledFrame:
-    return StyledFrame(frame(index, image=gray_image(51, SIZE)), Content.PAINTED, 0.0)
+    return StyledFrame(frame(index, image=gray_image(51, SIZE)), ALL_PAINTED, 0.0)
 
 
 @pytest.fixture
@@ -164,3 +167,52 @@ def test_a_freeze_that_outlived_its_program_shows_a_card_and_no_new_picture() ->
     assert (chosen.frame.index, chosen.content) == (-1, Content.COVERED)
     chooser.offer(painted(1), PAINTING)
     assert chooser.choose(PAINTING).frame.index == 1
+
+
+HIDING = PAINTING.with_look(room=Room.parse("blur"))
+HIDDEN_BEHIND_PAINTING, HIDDEN_BEHIND_PERSON = HIDING.look.exposure, HIDING.with_look(strength=0.0).look.exposure
+ROOM_PAINTED = PAINTING.with_look(paint=Paint.ROOM)
+
+
+def picture(exposure: Exposure, index: int = 0) -> StyledFrame:
+    return StyledFrame(frame(index, image=gray_image(51, SIZE)), exposure, 0.0)
+
+
+@pytest.mark.parametrize("state", [HIDING, replace(HIDING, bypass=True)], ids=["painted", "bypass"])
+@pytest.mark.parametrize("exposure", [ALL_BARE, ALL_PAINTED, ROOM_PAINTED.look.exposure])
+def test_while_the_room_is_hidden_nothing_that_shows_it_is_chosen(
+    chooser: PictureChooser, state: LiveState, exposure: Exposure
+) -> None:
+    chooser.offer(picture(exposure), ROOM_PAINTED.with_look(strength=0.0))
+    assert not chooser.offer(picture(exposure), state)
+    assert chooser.choose(state).frame.index < 0
+
+
+def test_a_bypass_shows_the_person_and_goes_on_hiding_the_room(chooser: PictureChooser) -> None:
+    bypass = replace(HIDING, bypass=True)
+    assert bypass.requested_content is Content.PERSON
+    assert chooser.offer(picture(HIDDEN_BEHIND_PERSON), bypass)
+    assert chooser.choose(bypass).content is Content.PERSON
+    assert not chooser.offer(picture(HIDDEN_BEHIND_PERSON, 1), HIDING)
+    assert chooser.choose(HIDING).frame.index < 0
+
+
+def test_a_frozen_picture_that_shows_the_room_is_gone_as_soon_as_the_room_is_hidden(chooser: PictureChooser) -> None:
+    frozen = replace(PAINTING, frozen=True)
+    chooser.offer(picture(ALL_PAINTED), PAINTING)
+    assert chooser.choose(frozen).frame.index == 0
+    assert chooser.choose(replace(HIDING, frozen=True)).frame.index < 0
+
+
+def test_the_last_picture_that_may_be_shown_is_held(chooser: PictureChooser) -> None:
+    chooser.offer(picture(HIDDEN_BEHIND_PAINTING, 1), HIDING)
+    chooser.offer(picture(ALL_PAINTED, 2), PAINTING)
+    assert chooser.choose(HIDING).frame.index == 1
+    assert chooser.choose(HIDING).content is Content.COVERED
+
+
+def test_a_person_as_the_camera_sees_them_is_gone_as_soon_as_all_is_to_be_painted(chooser: PictureChooser) -> None:
+    assert ROOM_PAINTED.requested_content is Content.PAINTED
+    assert chooser.offer(picture(Exposure(Visibility.BARE, Visibility.PAINTED)), ROOM_PAINTED)
+    assert chooser.choose(ROOM_PAINTED).content is Content.PAINTED
+    assert chooser.choose(PAINTING).frame.index < 0

@@ -22,7 +22,7 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.overlays import starting_cover
 from stylecam.media.testing import CollectingSink, gray_image
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.look import Content
+from stylecam.stylize.look import ALL_PAINTED
 from stylecam.stylize.styled_frame import StyledFrame
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.languages import Language
@@ -240,7 +240,7 @@ PANIC = frame(5, image=gray_image(9, SIZE))
 
 
 def painted(picture: Frame, ready_at: float) -> StyledFrame:
-    return StyledFrame(picture, Content.PAINTED, ready_at)
+    return StyledFrame(picture, ALL_PAINTED, ready_at)
 
 
 class SteppedPublisher:

@@ -68,7 +68,8 @@ def test_without_any_change_it_says_so() -> None:
 def test_every_option_that_a_command_changes_has_one_that_takes_its_value() -> None:
     by_command = [option for option in options_of(Settings) if option.command is not None]
     assert {option.name for option in by_command} == {
-        "camera", "style", "size", "fps", "strength", "steadiness", "brush", "mirror", "scale",
+        "camera", "style", "size", "fps", "strength", "steadiness", "brush", "mirror", "scale", "paint", "room",
+        "face", "framing",
     }  # fmt: skip
     for option in by_command:
         value: Any = not option.default if option.kind == "flag" else option.sample

@@ -781,7 +781,8 @@ def test_the_json_of_a_run_has_the_promised_keys_in_their_order(make_session: Ma
         "repeats", "drops", "reused", "spared", "faults", "recent", "painting", "publishing",
         "painting_trouble", "raw_refused", "network_retries", "detail", "stages", "rung", "governor",
         "waiting_for", "beats", "source_trouble", "viewers", "size", "fps", "version", "style", "tier", "strength",
-        "steadiness", "brush", "bypass", "frozen", "resting", "panic", "cycle_s", "recording", "engine", "device",
+        "steadiness", "brush", "paint", "room", "face", "framing", "bypass", "frozen", "resting", "panic", "cycle_s",
+        "recording", "engine", "device",
         "engine_version", "engine_reason", "tier_reason", "cpu_percent", "threads", "source", "outputs",
         "missing_camera", "rss_mb", "cpu_cores", "notice", "seconds", "start_s", "stylecam",
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,14 @@ import pytest
 
 from stylecam.errors import UsageError
 from stylecam.utils.options import LOOK, OUTPUT, Option, option, options_of
+
+
+class Pace(str, enum.Enum):
+    CALM = "calm"
+    QUICK = "quick"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +37,7 @@ class Example(Base):
     loud: bool = option(False, help="Louder.")
     token: str | None = option(None, help="A secret.", secret=True)
     style: str | None = option(None, help="Which.", group=LOOK)
+    pace: Pace = option(Pace.CALM, help="How fast.")
     plain: int = 3
 
 
@@ -35,14 +45,14 @@ BY_NAME: dict[str, Option] = {declared.name: declared for declared in options_of
 
 
 def test_only_declared_fields_are_options_and_a_class_lists_its_own_first_in_each_group() -> None:
-    expected = ["style", "strength", "scale", "output", "seconds", "idle_after", "folder", "loud", "token"]
+    expected = ["style", "strength", "scale", "output", "seconds", "idle_after", "folder", "loud", "token", "pace"]
     assert list(BY_NAME) == expected
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("strength", "number"), ("output", "texts"), ("idle_after", "whole number"), ("folder", "path"), ("loud", "flag"),
-     ("style", "text")],
+     ("style", "text"), ("pace", "choice")],
 )  # fmt: skip
 def test_the_kind_follows_from_the_annotation(name: str, kind: str) -> None:
     assert BY_NAME[name].kind == kind
@@ -66,7 +76,7 @@ def test_a_dataclass_of_options_has_their_defaults_and_does_not_show_secrets() -
         ("strength", "80%", True), ("strength", "%", False), ("seconds", "80%", False), ("scale", "auto", True),
         ("scale", 0.5, True), ("idle_after", 1.5, False), ("loud", True, True), ("loud", 1, False),
         ("output", ["a"], True), ("output", "a", True), ("output", [1], False), ("style", 5, True),
-        ("style", [], False),
+        ("style", [], False), ("pace", "Quick", True), ("pace", "slow", False), ("pace", 1, False),
     ],
 )  # fmt: skip
 def test_a_value_of_the_config_file_is_accepted_by_its_kind(name: str, value: Any, accepted: bool) -> None:
@@ -76,7 +86,7 @@ def test_a_value_of_the_config_file_is_accepted_by_its_kind(name: str, value: An
 @pytest.mark.parametrize(
     ("name", "typed", "value"),
     [("scale", "auto", None), ("scale", "0.5", 0.5), ("scale", "50%", 0.5), ("output", ["a", "b"], ("a", "b")),
-     ("strength", 0.5, 0.5), ("strength", "80%", 0.8)],
+     ("strength", 0.5, 0.5), ("strength", "80%", 0.8), ("pace", " Quick ", Pace.QUICK)],
 )  # fmt: skip
 def test_typed_text_is_read_as_the_value_of_the_attribute(name: str, typed: Any, value: Any) -> None:
     assert BY_NAME[name].read(typed) == value
@@ -98,6 +108,18 @@ def test_a_number_out_of_range_is_refused_with_the_allowed_range(name: str, valu
 def test_text_that_is_not_a_number_is_refused_with_the_allowed_range() -> None:
     with pytest.raises(UsageError, match=r"--scale 'half' must be auto or a number from 0\.25 to 1"):
         BY_NAME["scale"].read("half")
+
+
+def test_a_word_that_is_no_choice_is_refused_with_the_choices_and_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"^--pace 'quik' must be calm or quick; did you mean quick\?$"):
+        BY_NAME["pace"].read("quik")
+
+
+def test_a_value_is_written_as_a_file_holds_it() -> None:
+    written = [BY_NAME[name].written(value) for name, value in [("pace", Pace.QUICK), ("scale", None), ("scale", 0.5)]]
+    assert written == ["quick", None, 0.5]
+    assert type(written[0]) is str
+    assert BY_NAME["pace"].written_default == "calm"
 
 
 def test_every_default_is_in_range() -> None:

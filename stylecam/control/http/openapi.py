@@ -250,6 +250,8 @@ def _schema(parameter: Parameter, words: bool = False) -> dict[str, Any]:
         return (
             {"anyOf": [{"enum": list(parameter.choices)}, number], **common} if parameter.choices else number | common
         )
+    if parameter.kind == TEXT and parameter.choices:
+        return {"enum": list(parameter.choices), **common}
     if parameter.kind == TEXT or words:
         return {"type": "string", "minLength": 1, "maxLength": LONGEST, **common}
     shares = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0}}

@@ -209,7 +209,10 @@ class _ConfigReader:
             option = PRESET_OPTIONS[key]
             is_text = isinstance(entry, str) or option.kind != "text"
             if is_text and option.accepts(entry):
-                preset[key] = option.read(entry) if option.is_share else entry
+                try:
+                    preset[key] = option.written(option.read(entry))
+                except UsageError as error:
+                    raise self._config.error((*keys, key), str(error)) from error
             if key not in preset or not option.in_range(preset[key]):
                 raise self._config.error((*keys, key), f"must be {option.expected}")
         return preset

@@ -145,7 +145,7 @@ def preset_of(state: LiveState) -> dict[str, Any]:
     """Return the look of `state` as a preset, with everything that a preset can set."""
     look = state.look
     return {
-        name: look.label if name == "style" else getattr(look, option.attribute)
+        name: look.label if name == "style" else option.written(getattr(look, option.attribute))
         for name, option in PRESET_OPTIONS.items()
     }
 

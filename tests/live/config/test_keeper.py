@@ -19,6 +19,7 @@ from stylecam.live.config.keeper import MAX_PRESETS, ConfigFile, ConfigKeeper
 from stylecam.live.settings import Settings
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Look
+from stylecam.stylize.room import Paint, Room
 from stylecam.utils.options import options_of
 
 FILE = """\
@@ -36,7 +37,10 @@ strength = 0.3
 [scenes]
 "Game" = "calm"
 """
-LOOK = {"style": "great_wave", "strength": 0.5, "steadiness": 0.8, "brush": 1.0, "preserve_color": False}
+LOOK = {
+    "style": "great_wave", "strength": 0.5, "steadiness": 0.8, "brush": 1.0, "paint": "person", "room": "blur:0.4",
+    "face": 0.0, "framing": "off", "preserve_color": False,
+}  # fmt: skip
 
 
 @dataclass
@@ -77,7 +81,7 @@ class Run:
 def run(catalog: Catalog, tmp_path: Path) -> Run:
     path = tmp_path / "config.toml"
     path.write_text(FILE)
-    look = Look(catalog.parse("great_wave"), strength=0.5)
+    look = Look(catalog.parse("great_wave"), strength=0.5, paint=Paint.PERSON, room=Room.parse("blur:0.4"))
     return Run(path, CommandQueue(catalog, LiveState(look)))
 
 

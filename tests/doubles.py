@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stylecam.control.state import LiveState
-from stylecam.engines.base import Engine, InferenceSession
+from stylecam.engines.base import Engine, InferenceSession, Mask
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Image, Size
@@ -67,12 +67,17 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 
 class TintSession(InferenceSession):
-    """Fills the image with one grey level per style; a blend has the weighted mean of the levels."""
+    """Fills the image with one grey level per style; a blend has the weighted mean of the levels.
+
+    Of two styles, the room has its own where the mask is below 255.
+    """
 
     def __init__(self, engine: TintEngine, model: Model, width: int, height: int) -> None:
         self._engine, self._model, self._shape = engine, model, (1, 3, height, width)
 
-    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
+    def run(
+        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Tensor:
         assert image.shape == self._shape
         self._engine.runs.append((self._model.key, weights))
         if self._model.key in self._engine.failing:
@@ -80,9 +85,15 @@ class TintSession(InferenceSession):
         self._engine.on_run()
         if self._engine.clock is not None:
             self._engine.clock.advance(self._engine.cost_ms(self._shape[2] * self._shape[3] / 1e6) / 1000)
-        levels = self._engine.levels.get(self._model.key, tuple(0.2 * (i + 1) for i in range(len(weights))))
-        level = sum(w * v for w, v in zip(weights, levels, strict=True))
-        return np.full(self._shape, level, np.float32)
+        count = len(weights) // 2 if self._model.takes_mask else len(weights)
+        levels = self._engine.levels.get(self._model.base.key, tuple(0.2 * (i + 1) for i in range(count)))
+        person, room = (
+            sum(w * v for w, v in zip(half, levels, strict=True)) for half in (weights[:count], weights[-count:])
+        )
+        painted = np.full(self._shape, person, np.float32)
+        if mask is not None:
+            painted[:, :, mask < 255] = room
+        return painted
 
 
 class TintEngine(Engine):

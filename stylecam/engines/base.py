@@ -17,6 +17,7 @@ from stylecam.media.transforms import Tensor, to_image, to_tensor
 from stylecam.models.grain import CELL_SIZE, grain_map
 from stylecam.models.model import Model
 from stylecam.models.onnx import proto
+from stylecam.utils.text import format_shape
 
 _MIN_WEIGHT = 1e-6
 """Smaller style weights are set to 0, because less of a style cannot be seen.
@@ -25,6 +26,8 @@ Numbers below 1e-38 (denormals) would slow some processors down, and the librari
 how the calling thread computes from then on.
 """
 
+Mask = npt.NDArray[np.uint8]
+"""Where the person is: H×W uint8, 255 on the person and 0 in the room."""
 Values = npt.NDArray[np.float32]
 
 
@@ -32,20 +35,27 @@ class InferenceSession(ABC):
     """A network loaded for one input size, used by one thread at a time."""
 
     @abstractmethod
-    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
+    def run(
+        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Tensor:
         """Stylize `image` (1×3×H×W float32 RGB 0..1, of the session's size).
 
-        `weights` are the values of the input `style` (see `Model.rows`). `origin` is where a tile begins in a
-        larger image: pixels down and right of its corner, multiples of 8.
+        Args:
+            image: the picture.
+            weights: the values of the input `style` (see `Model.rows`).
+            origin: where a tile begins in a larger image: pixels down and right of its corner, multiples of 8.
+            mask: where the person is, for a network of two styles; others do without. None for everywhere.
 
         Returns:
             A tensor of the same shape and range, only good until the next call.
 
         Raises:
-            EngineRunError: the network failed.
+            EngineRunError: the network failed, or the mask is none of this picture.
         """
 
-    def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+    def stylize(
+        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Image:
         """Stylize `image` (H×W×3 uint8 BGR, of the session's size), as `run` does.
 
         This goes through `run`; an engine overrides it where its own way is shorter. Both give the same, except for
@@ -55,9 +65,10 @@ class InferenceSession(ABC):
             A new array, H×W×3 uint8 BGR, which belongs to the caller.
 
         Raises:
-            EngineRunError: the network failed, or its result holds NaN or infinite values.
+            EngineRunError: the network failed, its result holds NaN or infinite values, or the mask is none of this
+                picture.
         """
-        styled = self.run(to_tensor(image), weights, origin)
+        styled = self.run(to_tensor(image), weights, origin, mask)
         check_numbers(styled)
         return to_image(styled)
 
@@ -99,17 +110,30 @@ class AlignedSession(InferenceSession):
         """Wrap `session`, which takes pictures of `width` + `right` and `height` + `bottom` pixels."""
         self._session, self._width, self._height, self._right, self._bottom = session, width, height, right, bottom
 
-    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
+    def run(
+        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Tensor:
         """See `InferenceSession.run`."""
         around = ((0, 0), (0, 0), (0, self._bottom), (0, self._right))
-        styled = self._session.run(np.pad(image, around, mode="reflect"), weights, origin)
+        larger = np.pad(image, around, mode="reflect")
+        styled = self._session.run(larger, weights, origin, self._enlarged_mask(mask))
         return styled if styled.shape[1] != 3 else styled[:, :, : self._height, : self._width]
 
-    def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+    def stylize(
+        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Image:
         """See `InferenceSession.stylize`."""
-        larger = cv2.copyMakeBorder(image, 0, self._bottom, 0, self._right, cv2.BORDER_REFLECT_101)
-        styled = self._session.stylize(cast(Image, larger), weights, origin)
+        styled = self._session.stylize(self._enlarged(image), weights, origin, self._enlarged_mask(mask))
         return np.ascontiguousarray(styled[: self._height, : self._width])
+
+    def _enlarged(self, image: Image) -> Image:
+        return cast(Image, cv2.copyMakeBorder(image, 0, self._bottom, 0, self._right, cv2.BORDER_REFLECT_101))
+
+    def _enlarged_mask(self, mask: Mask | None) -> Mask | None:
+        if mask is None:
+            return None
+        check_mask(mask, self._width, self._height)
+        return self._enlarged(mask)
 
 
 def aligned_session(
@@ -159,20 +183,27 @@ class SessionCache:
 
 
 class ExtraInputs:
-    """Makes the inputs `style` and `grain` of a network for one size, anew only where they change."""
+    """Makes the inputs `style`, `grain` and `mask` of a network for one size, anew only where they change."""
 
     def __init__(self, model: Model, width: int, height: int) -> None:
         """Make inputs for images of `width`×`height`, both multiples of 8."""
         self._has_style, self._channels = model.has_style_input, model.grain_channels
         self._deviations = model.grain_deviations
+        self._takes_mask, self._width, self._height = model.takes_mask, width, height
         self._rows, self._columns = height // CELL_SIZE, width // CELL_SIZE
         self._weights: tuple[float, ...] | None = None
         self._origin: tuple[int, int] | None = None
+        self._person_everywhere = False
 
-    def changed(self, weights: tuple[float, ...], origin: tuple[int, int]) -> dict[str, Values]:
+    def changed(
+        self, weights: tuple[float, ...], origin: tuple[int, int], mask: Mask | None = None
+    ) -> dict[str, Values]:
         """Return the inputs that differ from the ones before, by name; at first all of them.
 
-        `origin` is in pixels, down and right; see `InferenceSession.run`.
+        See `InferenceSession.run` for the arguments. A mask is taken to differ.
+
+        Raises:
+            EngineRunError: the mask has another size or type.
         """
         found = {}
         if self._has_style and weights != self._weights:
@@ -183,7 +214,30 @@ class ExtraInputs:
             top, left = (pixels // CELL_SIZE for pixels in origin)
             found["grain"] = grain_map(self._channels, self._rows, self._columns, top, left, self._deviations)
             self._origin = origin
+        if self._takes_mask and not (mask is None and self._person_everywhere):
+            found["mask"] = self._mask_values(mask)
+            self._person_everywhere = mask is None
         return found
+
+    def _mask_values(self, mask: Mask | None) -> Values:
+        shape = (1, 1, self._height, self._width)
+        if mask is None:
+            return np.ones(shape, np.float32)
+        check_mask(mask, self._width, self._height)
+        return cast(Values, np.divide(mask, np.float32(255), dtype=np.float32).reshape(shape))
+
+
+def check_mask(mask: Mask, width: int, height: int) -> None:
+    """Check that `mask` is one of a picture of `width`×`height`.
+
+    Raises:
+        EngineRunError: it is not.
+    """
+    if mask.shape != (height, width) or mask.dtype != np.uint8:
+        raise EngineRunError(
+            f"the mask has shape {format_shape(mask.shape)} and type {mask.dtype}; "
+            f"this picture needs {height}×{width}, uint8"
+        )
 
 
 def check_constants(model: Model) -> None:

@@ -9,7 +9,15 @@ from typing import cast
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, aligned_session, check_constants, check_numbers
+from stylecam.engines.base import (
+    Engine,
+    ExtraInputs,
+    InferenceSession,
+    Mask,
+    aligned_session,
+    check_constants,
+    check_numbers,
+)
 from stylecam.engines.names import check_names
 from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.media.frame import Image
@@ -81,14 +89,18 @@ class _OpenCVSession(InferenceSession):
         if self._folded is None:
             self._whole  # noqa: B018 - no other form can be loaded later
 
-    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
-        return self._whole.run(image, weights, origin)
+    def run(
+        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Tensor:
+        return self._whole.run(image, weights, origin, mask)
 
-    def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+    def stylize(
+        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Image:
         if self._folded is None:
-            return super().stylize(image, weights, origin)
+            return super().stylize(image, weights, origin, mask)
         pack_pixels(image, self._cells)
-        styled = self._bare.run(self._cells, weights, origin)
+        styled = self._bare.run(self._cells, weights, origin, mask)
         check_numbers(styled[0, :, ::_CHECK_EVERY, ::_CHECK_EVERY])
         return packed_to_image(styled)
 
@@ -133,10 +145,11 @@ class _OpenCVNetwork:
         except cv2.error as error:
             raise EngineRunError(f"OpenCV {cv2.__version__} cannot load {self._name}: {_brief(error)}") from error
 
-    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int]) -> Tensor:
+    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int], mask: Mask | None) -> Tensor:
         """Return the network's result; it is only good until the next call."""
+        changed = self._inputs.changed(weights, origin, mask)
         try:
-            for name, values in self._inputs.changed(weights, origin).items():
+            for name, values in changed.items():
                 self._net.setInput(values, name)
             self._net.setInput(image, "image")
             styled = cast(Tensor, self._net.forward())

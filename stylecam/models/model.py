@@ -55,6 +55,8 @@ class Model:
         stroke_scales: of a bank with two rows a style; None where the strokes have one size.
         output: the name of the output.
         measures: the shape of the output of a network that measures instead of painting; None for one that paints.
+        bank: of a network that paints two styles in one picture: the bank it was made from, see
+            `stylecam.models.rewrite.two_styles`; None for any other.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class Model:
     measures: tuple[int, ...] | None = None
     tier: str = LEAN
     stroke_scales: StrokeScales | None = None
+    bank: Model | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Model:
@@ -112,20 +115,32 @@ class Model:
         shape = tuple(length for length in shapes[0] if length is not None)
         return cls(path, data, 1, False, metadata, _key(data), output=next(iter(outputs)), measures=shape)
 
+    @property
+    def base(self) -> Model:
+        """The network in the file: `bank` of a network of two styles, and any other itself."""
+        return self.bank or self
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether it paints one style on the person and another in the room, by its input `mask`."""
+        return self.bank is not None
+
     def one_hot(self, index: int = 0) -> tuple[float, ...]:
-        """Return the style weights that select the style `index` alone."""
-        return tuple(float(i == index) for i in range(self.style_count))
+        """Return the style weights that select the style `index` alone; of two styles, for both."""
+        weights = tuple(float(i == index) for i in range(self.style_count))
+        return weights * 2 if self.takes_mask else weights
 
     @property
     def row_count(self) -> int:
         """N of the `style` input; 1 when there is none."""
-        return self.style_count * (2 if self.stroke_scales else 1)
+        return self.style_count * (2 if self.stroke_scales else 1) * (2 if self.takes_mask else 1)
 
     def rows(self, weights: Sequence[float], short_side: int, brush: float = 1.0) -> tuple[float, ...]:
         """Return the values of the `style` input for the `weights` of the styles.
 
-        `short_side` is that of the picture to paint, in pixels, and `brush` a factor of its strokes (see
-        `stylecam.models.brush`); both count only in a bank with two rows a style.
+        A network of two styles takes the weights of the person, then those of the room. `short_side` is that of the
+        picture to paint, in pixels, and `brush` a factor of its strokes (see `stylecam.models.brush`); both count only
+        in a bank with two rows a style.
         """
         if self.stroke_scales is None:
             return tuple(weights)
@@ -160,6 +175,7 @@ class Model:
             for name, shape in (
                 ("image", (1, 3, height, width)),
                 ("grain", (1, self.grain_channels, height // CELL_SIZE, width // CELL_SIZE)),
+                ("mask", (1, 1, height, width)),
             )
         }
         view = memoryview(self.data)

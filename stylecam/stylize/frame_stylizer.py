@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from stylecam.engines.base import InferenceSession
+from stylecam.engines.base import InferenceSession, Mask
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
@@ -214,16 +214,18 @@ class FrameStylizer:
         return in_network * 1000, max(0.0, self._busy_at - before - in_network) * 1000
 
 
-def run_session(session: InferenceSession, image: Image, weights: tuple[float, ...]) -> Image:
+def run_session(session: InferenceSession, image: Image, weights: tuple[float, ...], mask: Mask | None = None) -> Image:
     """Return what `session` makes of `image` (H×W×3 uint8 BGR) with `weights`, the values of its input `style`.
 
-    The result has the same size, without the padding that the network is run with.
+    The result has the same size, without the padding that the network is run with. `mask` (H×W uint8) is where the
+    person is, for a network of two styles; None for everywhere.
 
     Raises:
-        EngineRunError: the network failed, or its result is no such picture.
+        EngineRunError: the network failed, its result is no such picture, or the mask has another size.
     """
     padded = pad_by_reflection(image, PADDING)
-    styled = session.stylize(padded, weights)
+    padded_mask = None if mask is None else pad_by_reflection(mask, PADDING)
+    styled = session.stylize(padded, weights, mask=padded_mask)
     if styled.shape != padded.shape or styled.dtype != np.uint8:
         raise EngineRunError(f"the network made {styled.shape} {styled.dtype} of {padded.shape} uint8")
     return styled[PADDING:-PADDING, PADDING:-PADDING]

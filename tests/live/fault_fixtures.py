@@ -11,7 +11,7 @@ import numpy.typing as npt
 from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
-from stylecam.engines.base import Engine, InferenceSession
+from stylecam.engines.base import Engine, InferenceSession, Mask
 from stylecam.errors import SinkError, SinkLostError
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
@@ -73,14 +73,18 @@ class FaultySession(TintSession):
         super().__init__(engine, network, width, height)
         self._faulty = engine
 
-    def stylize(self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Image:
+    def stylize(
+        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Image:
         self._image = image
-        return super().stylize(image, weights, origin)
+        return super().stylize(image, weights, origin, mask)
 
-    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
+    def run(
+        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Tensor:
         fault = self._faulty.run_faults.get(self._model.key)
         broken = None if fault is None else fault(self._image, self._shape)
-        return super().run(image, weights, origin) if broken is None else broken
+        return super().run(image, weights, origin, mask) if broken is None else broken
 
 
 class FaultyEngine(TintEngine):

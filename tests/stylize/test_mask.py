@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.engines.base import Engine, InferenceSession
+from stylecam.engines.base import Engine, InferenceSession, Mask
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import Tensor
@@ -39,7 +39,9 @@ class FakeSession(InferenceSession):
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
 
-    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0)) -> Tensor:
+    def run(
+        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+    ) -> Tensor:
         made = self._engine.answer(image[0].transpose(1, 2, 0))
         return np.asarray(made, np.float32)[None, None]
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.engines.base import InferenceSession
+from stylecam.engines.base import InferenceSession, Mask
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image
@@ -79,8 +79,8 @@ def test_every_engine_finds_the_same(detector: BlazeFace, engine: str) -> None:
 def test_a_result_that_is_no_number_is_a_failure() -> None:
     class BrokenSession(InferenceSession):
         def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
-    ) -> Tensor:
+            self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        ) -> Tensor:
             return np.full((1, 896, 17), np.nan, np.float32)
 
     class BrokenEngine(OpenCVEngine):

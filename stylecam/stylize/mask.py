@@ -1,11 +1,12 @@
 """Find the person in the camera's picture: a soft mask, steady in time, and enlarged along the camera's edges.
 
-Whoever hides a room behind a mask must be able to trust it. So there is no mask (None) where it is in doubt: the
-network failed, or made something that is no mask of a person.
+Whoever hides a room behind a mask must be able to trust it. So there is no mask (None) where it is in doubt, see
+`stylecam.stylize.mask_doubt`.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,20 +19,22 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import to_tensor
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
+from stylecam.stylize.mask_doubt import MaskDoubt
 from stylecam.stylize.postprocess.chain import FrameView
-from stylecam.stylize.postprocess.mask_filter import Mask, MaskFilter
+from stylecam.stylize.postprocess.mask_filter import Mask, MaskFilter, seen_by
 from stylecam.stylize.postprocess.mask_upsample import MaskUpsampler, Share
 from stylecam.utils.clock import Clock
 
 INPUT = Size(256, 256)
 """The network's input; the picture is distorted to it."""
-_FORGOTTEN_S = 0.5
-"""Seconds after which a mask tells nothing about the next one."""
-_MAX_PERSON = 0.98
-"""The largest share of the picture that is believed to be person."""
-_MAX_UNDECIDED = 0.4
-"""The largest share of the picture that the network may leave undecided, between `_UNDECIDED`."""
-_UNDECIDED = (0.2, 0.8)
+_MAX_AGE_S = 0.25
+"""Seconds for which a mask may be carried on."""
+_FORGOTTEN_S = 5.0
+"""Seconds after which a mask no longer steadies the next one. While nothing moves, only one a second is made."""
+_STEEPNESS = 2.0
+"""How much more decided masks are made: what is more likely room than 3 to 1 is room, and so is person."""
+_FAILURES = (EngineRunError, cv2.error, MemoryError, ValueError, ArithmeticError)
+"""What a network raises where it fails; any other exception is a mistake of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,10 @@ class PersonMasker:
         """Run the shipped network with `engine`; it is not loaded yet."""
         self._engine, self._clock = engine, clock
         self._session: InferenceSession | None = None
-        self._filter = MaskFilter()
+        self._filter, self._doubt = MaskFilter(), MaskDoubt()
         self._upsampler: MaskUpsampler | None = None
         self._made_at: float | None = None
+        self._carried = 0
 
     def prepare(self) -> None:
         """Load the network and run it once; too slow for the frame path.
@@ -71,29 +75,38 @@ class PersonMasker:
     def forget(self) -> None:
         """Forget the masks before: the next frame has nothing to do with them."""
         self._filter.reset()
+        self._doubt.forget()
         self._made_at = None
 
-    def mask(self, view: FrameView, size: Size, now: float) -> PersonMask | None:
+    def mask(self, view: FrameView, size: Size, now: float, every: int = 1) -> PersonMask | None:
         """Return where the person is in `view`, at `size`; None where no mask can be trusted.
 
-        An empty room has a mask of zeros. `now` is the frame's time in seconds of the clock.
+        An empty room has a mask of zeros.
+
+        Args:
+            view: the camera's picture.
+            size: of the mask.
+            now: the frame's time in seconds of the clock.
+            every: run the network for every n-th frame only. The frames between carry the mask on, for at most
+                `_MAX_AGE_S`.
         """
-        if self._session is None or (self._made_at is not None and now - self._made_at > _FORGOTTEN_S):
-            self.forget()
         if self._session is None:
             return None
-        self._made_at = now
-        camera = _network_input(view.at(size))
-        try:
-            found = self._session.run(to_tensor(camera), ())
-        except (EngineRunError, cv2.error, MemoryError, ValueError, ArithmeticError):
-            found = None
-        if found is None or not _plausible(found):
-            self.forget()
+        age = math.inf if self._made_at is None else now - self._made_at
+        if not 0 <= age <= _FORGOTTEN_S:
+            self._filter.reset()
+        picture = _network_input(view.at(size))
+        seen = seen_by(picture)
+        if 0 <= age <= _MAX_AGE_S and self._carried + 1 < every:
+            self._carried += 1
+            return _at(size, self._filter.carry(seen))
+        made = self._run(self._session, picture)
+        if made is None or not self._doubt.believes(made, seen, now):
+            self._filter.reset()
+            self._made_at = None
             return None
-        steady = self._filter.apply(np.array(found[0, 0]), camera)
-        share = cv2.resize(cv2.convertScaleAbs(steady, alpha=255), size, interpolation=cv2.INTER_LINEAR)
-        return PersonMask(np.asarray(share, np.uint8))
+        self._made_at, self._carried = now, 0
+        return _at(size, self._filter.apply(made, seen))
 
     def enlarged(self, mask: PersonMask, small: Image, view: Image) -> Share:
         """Return `mask` at the output's size H×W, refined along the camera's edges, as a new array.
@@ -107,6 +120,14 @@ class PersonMasker:
         if self._upsampler is None or self._upsampler.size != size:
             self._upsampler = MaskUpsampler(size)
         return self._upsampler.enlarge(mask.share, small, view)
+
+    def _run(self, session: InferenceSession, picture: Image) -> Mask | None:
+        """Return what the network makes of `picture`; None if it fails."""
+        try:
+            made = session.run(to_tensor(picture), ())
+        except _FAILURES:
+            return None
+        return np.array(made[0, 0]) if made.shape == (1, 1, INPUT.height, INPUT.width) else None
 
 
 def network_path() -> Path:
@@ -122,11 +143,6 @@ def _network_input(image: Image) -> Image:
     return np.asarray(cv2.resize(image, INPUT, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _plausible(found: Mask) -> bool:
-    """Return whether a mask of the network can be that of a person or of an empty room."""
-    if found.shape != (1, 1, INPUT.height, INPUT.width) or not np.isfinite(found).all():
-        return False
-    if found.min() < 0 or found.max() > 1:
-        return False
-    undecided = (found > _UNDECIDED[0]) & (found < _UNDECIDED[1])
-    return bool((found > 0.5).mean() <= _MAX_PERSON and undecided.mean() <= _MAX_UNDECIDED)
+def _at(size: Size, mask: Mask) -> PersonMask:
+    levels = cv2.addWeighted(mask, 255 * _STEEPNESS, mask, 0, 127.5 * (1 - _STEEPNESS), dtype=cv2.CV_8U)
+    return PersonMask(np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_LINEAR), np.uint8))

@@ -163,3 +163,71 @@ def test_the_mask_is_enlarged_along_the_cameras_edges() -> None:
     assert large[400, 408:694].min() > 190
     assert large[400, :396].max() < 55
     assert large[400, 730:].max() < 20
+
+
+def test_a_person_whom_the_network_loses_is_not_taken_to_have_left() -> None:
+    lost = False
+    masker = masker_of(lambda picture: np.zeros(picture.shape[:2]) if lost else white(picture))
+    assert masker.mask(scene(100), SIZE, 0.0) is not None
+    lost = True
+    assert masker.mask(scene(100), SIZE, 0.03) is None
+    left = masker.mask(scene(0, 0), SIZE, 0.06)
+    assert left is not None, "the camera sees that nobody is there"
+    assert left.share.max() == 0
+
+
+def test_a_person_who_leaves_leaves_nothing_behind() -> None:
+    masker = masker_of(white)
+    for at in range(10):
+        assert masker.mask(scene(100), SIZE, at / 30) is not None
+    found = masker.mask(scene(0, 0), SIZE, 10 / 30)
+    assert found is not None
+    assert found.share.max() == 0
+
+
+def counted(runs: list[int]) -> Callable[[Any], Any]:
+    def answer(picture: Any) -> Any:
+        runs.append(1)
+        return white(picture)
+
+    return answer
+
+
+def test_the_network_may_be_run_for_every_third_frame_only() -> None:
+    runs: list[int] = []
+    masker = masker_of(counted(runs))
+    runs.clear()
+    for at in range(9):
+        assert masker.mask(scene(100), SIZE, at / 30, every=3) is not None
+    assert len(runs) == 3
+
+
+def test_an_old_mask_is_not_carried_on() -> None:
+    runs: list[int] = []
+    masker = masker_of(counted(runs))
+    runs.clear()
+    for at in range(3):
+        assert masker.mask(scene(100), SIZE, at / 2, every=3) is not None
+    assert len(runs) == 3
+
+
+def test_a_mask_that_is_carried_on_follows_and_rather_takes_person_for_room() -> None:
+    masker = masker_of(white)
+    shown = []
+    for at, left in enumerate(range(100, 160, 5)):
+        found = masker.mask(scene(left), SIZE, at / 30, every=2)
+        assert found is not None
+        assert found.share[200, : left - 6].max() < 128, "no room at its left"
+        assert found.share[200, left + 166 :].max() < 128, "nor at its right"
+        shown.append((found.share[200, left : left + 160] > 127).mean())
+    assert min(shown) > 0.85
+
+
+def test_a_failure_is_not_carried_on() -> None:
+    good = True
+    masker = masker_of(lambda picture: white(picture) if good else fails(picture))
+    assert masker.mask(scene(100), SIZE, 0.0, every=2) is not None
+    assert masker.mask(scene(100), SIZE, 0.03, every=2) is not None
+    good = False
+    assert masker.mask(scene(100), SIZE, 0.06, every=2) is None
+    assert masker.mask(scene(100), SIZE, 0.09, every=2) is None

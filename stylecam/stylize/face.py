@@ -55,13 +55,13 @@ _SMALLEST_TEMPLATE, _TEMPLATE = 8, 48
 """Pixels of a template's side at least and at most; it is looked for half as far from where it was."""
 _LIKENESS = 0.6
 """The least correlation with the template."""
-_EYE, _MOUTH = (0.22, 0.17), (0.27, 0.16)
+_EYE, _MOUTH = (0.15, 0.11), (0.18, 0.10)
 """Half axes of the ellipses, along the line of the eyes and across, in sizes of the face."""
-_BROW = 0.05
+_BROW = 0.03
 """How far the ellipse of an eye is moved to the brow."""
 _FINEST = 12
 """Pixels of an ellipse's shorter half axis that it is drawn with at most, before it is enlarged."""
-_FEATHER = 0.5
+_FEATHER = 1.0
 """Over this share of its size beyond its edge an ellipse fades."""
 
 Share = npt.NDArray[np.uint8]

@@ -98,15 +98,16 @@ class BlazeFace:
             What a pixel of the canvas is in the picture, and where its corner is there: x and y of both.
         """
         height, width = image.shape[:2]
-        left, top = round(square.x - square.side / 2), round(square.y - square.side / 2)
-        right, bottom = left + round(square.side), top + round(square.side)
+        side = max(1, round(square.side))
+        left, top = round(square.x - side / 2), round(square.y - side / 2)
+        right, bottom = left + side, top + side
         inner = image[max(0, top) : max(0, min(height, bottom)), max(0, left) : max(0, min(width, right))]
         self._canvas[:] = 0
         if not inner.size:
             return np.zeros(2), np.zeros(2)
         sides = np.array(inner.shape[1::-1])
-        fitted = np.maximum(1, np.round(sides * INPUT.width / square.side).astype(int))
-        start = np.round(np.maximum((0, 0), (-left, -top)) * INPUT.width / square.side).astype(int)
+        fitted = np.maximum(1, np.round(sides * INPUT.width / side).astype(int))
+        start = np.round(np.maximum((0, 0), (-left, -top)) * INPUT.width / side).astype(int)
         start = np.minimum(start, INPUT.width - fitted)
         (column, row), (columns, rows) = start, fitted
         self._canvas[row : row + rows, column : column + columns] = resize(inner, Size(int(columns), int(rows)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stylecam.engines.base import InferenceSession, Mask
 from stylecam.engines.opencv import OpenCVEngine
@@ -66,6 +68,17 @@ def test_where_no_face_is_none_is_found(detector: BlazeFace, picture: str) -> No
 
 def test_beside_the_picture_is_nothing(detector: BlazeFace) -> None:
     assert not detector.find(PICTURE, Square(5000, -5000, 300), 0.5)
+
+
+@given(
+    st.builds(Square, st.floats(-200, 400), st.floats(-200, 400), st.floats(0.1, 900)),
+    st.integers(1, 300),
+    st.integers(1, 300),
+)
+def test_every_square_of_every_picture_can_be_looked_at(
+    detector: BlazeFace, square: Square, width: int, height: int
+) -> None:
+    assert not detector.find(np.full((height, width, 3), 128, np.uint8), square, 0.9)
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])

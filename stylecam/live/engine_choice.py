@@ -51,13 +51,16 @@ class EngineChooser:
         self._choices: dict[str, EngineChoice] = {}
 
     def engine_of(self, model: Model) -> Engine:
-        """Return the engine that runs `model`. Nothing is measured; any thread may call it."""
-        choice = self._choices.get(model.key)
+        """Return the engine that runs `model`. Nothing is measured; any thread may call it.
+
+        A network of two styles is run by the engine of its bank.
+        """
+        choice = self._choices.get(model.base.key)
         return self._default if choice is None else choice.engine
 
     def status(self, model: Model | None) -> EngineStatus:
         """Describe the engine that runs `model`, or for None the one of a network that was not measured."""
-        choice = None if model is None else self._choices.get(model.key)
+        choice = None if model is None else self._choices.get(model.base.key)
         engine = self._default if choice is None else choice.engine
         return EngineStatus(engine.name, engine.device, engine.version, None if choice is None else choice.reason)
 
@@ -131,10 +134,10 @@ class EngineChooser:
 
     def _choose(self, model: Model) -> EngineChoice:
         """Return the fastest engine for `model`, measured at most once in a run."""
-        if model.key not in self._choices:
-            retune = self._settings.retune
-            self._choices[model.key] = self._tuner.choose(model, self._settings.device, self.threads, retune=retune)
-        return self._choices[model.key]
+        bank, retune = model.base, self._settings.retune
+        if bank.key not in self._choices:
+            self._choices[bank.key] = self._tuner.choose(bank, self._settings.device, self.threads, retune=retune)
+        return self._choices[bank.key]
 
     def _fall_back(self, engine: Engine, error: EngineError) -> None:
         """Run everything with OpenCV on the processor, because `engine` failed with `error`.

@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards, title_key
 from stylecam.models.model import Model
 from stylecam.models.rewrite.style_rows import join_banks
+from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.models.tier import AUTO, LEAN, RICH, check_tier
 from stylecam.utils import paths
 from stylecam.utils.text import printable, read_share
@@ -23,7 +25,8 @@ class StyleMix:
 
     Attributes:
         model: the network.
-        weights: one per style of the network, summing to 1.
+        weights: one per style of the network, summing to 1; for a network of two styles (`Catalog.pair`) those of the
+            person, then those of the room.
         label: how the user would write it, `starry_night` or `great_wave:0.6,the_scream:0.4`.
         blend: the names of the styles of a blend and their shares, in the order of `label`; empty for a plain style.
     """
@@ -54,6 +57,7 @@ class Catalog:
         self._models: dict[str, Model] = {}
         self._cards: list[StyleCard] = []
         self._joined: list[tuple[Model, dict[str, int]]] | None = None
+        self._pairing: dict[str, Model] = {}
         self.problems: list[str] = []
         self.tier = LEAN
         for model in models:
@@ -179,6 +183,54 @@ class Catalog:
             return self.mix_of(card)
         name_is_free = all(card.name != other.name for other in self._cards)
         return StyleMix(model, model.one_hot(), card.name if name_is_free else card.full_name)
+
+    def pair(self, person: StyleMix, room: StyleMix) -> StyleMix:
+        """Return what paints `person` on the person and `room` in the room, in one pass of one network.
+
+        Each may be a blend. Where their networks differ, one is looked for that holds the styles of both by name: that
+        of the person, that of the room, then any other, also one joined from the banks of one body. The label and the
+        blend of the result are those of the person.
+
+        Raises:
+            UsageError: no network holds both, or it cannot paint two styles in one picture.
+        """
+        own = [(mix.model, self._starts_in(mix.model)) for mix in (person, room)]
+        for bank, starts in chain(own, self._banks()):
+            halves = [self._weights_in(bank, starts, mix) for mix in (person, room)]
+            if all(halves):
+                if bank.key not in self._pairing:
+                    self._pairing[bank.key] = two_styles(bank)
+                weights = tuple(chain.from_iterable(half or () for half in halves))
+                return StyleMix(self._pairing[bank.key], weights, person.label, person.blend)
+        raise UsageError(
+            f"{person.label} and {room.label} cannot be painted in one picture: both must be of one network, or of "
+            f"networks that differ in their styles alone; they are of {person.model.path.name} and "
+            f"{room.model.path.name}"
+        )
+
+    def _starts_in(self, model: Model) -> Mapping[str, int]:
+        """Return `model`, by its stem, as a bank whose first style is its own; nothing where it is not cataloged."""
+        cataloged = self._models.get(model.path.stem)
+        return {model.path.stem: 0} if cataloged is not None and cataloged.key == model.key else {}
+
+    def _weights_in(self, bank: Model, starts: Mapping[str, int], mix: StyleMix) -> tuple[float, ...] | None:
+        """Return the weights with which `bank` paints `mix`, whose styles may be of another network; else None.
+
+        `starts` is the index of the first style of each file in the bank, by the file's stem.
+        """
+        if mix.model.key == bank.key:
+            return mix.weights
+        weights = [0.0] * bank.style_count
+        for name, share in mix.shares.items():
+            try:
+                card = next((card for card in self._find(name) if card.bank in starts), None)
+            except StyleNotFoundError:  # of a file that is in no folder of styles
+                card = None
+            if card is None:
+                return None
+            weights[starts[card.bank] + card.index] += share
+        total = sum(weights)
+        return tuple(weight / total for weight in weights) if total else None
 
     def _same_model(self, model: Model) -> Model | None:
         """Return the cataloged network equal to `model`, or None if there is none of its name."""

@@ -260,7 +260,7 @@ class SessionChooser:
     def _neighbours(self, current: Model | None) -> list[Model]:
         """Return the networks a few presses of next or previous away, nearest first."""
         keys = [model.key for model in self._models]
-        at = keys.index(current.key) if current is not None and current.key in keys else -1
+        at = keys.index(current.base.key) if current is not None and current.base.key in keys else -1
         count = max(1, len(keys))
         distance = {key: min((i - at) % count, (at - i) % count) for i, key in enumerate(keys)}
         others = [model for model in self._models if current is None or model.key != current.key]

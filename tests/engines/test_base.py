@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from stylecam.engines.base import Engine
+from stylecam.engines.base import Engine, Mask
 from stylecam.engines.likeness import MAX_DIFFERENCE, MIN_PSNR_DB, block_difference, psnr
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image, Size
@@ -18,6 +19,7 @@ from stylecam.media.testing import gray_image
 from stylecam.media.transforms import to_tensor
 from stylecam.models.catalog import StyleMix, shipped_models
 from stylecam.models.model import Model
+from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.models.rewrite.uint8_io import fold_conversions
 from stylecam.stylize import image as stylize_image
 from stylecam.stylize.image import Stylist
@@ -89,6 +91,30 @@ def test_a_blend_looks_the_same(bank: Model, engine_and_levels: tuple[Engine, in
     styled = engine.session(bank, 128, 96).stylize(image, weights)
     reference = engine_on("opencv", "cpu").session(bank, 128, 96).stylize(image, weights)
     assert cv2.absdiff(styled, reference).max() <= levels
+
+
+@pytest.mark.parametrize("path", sorted(shipped_models().glob("*.onnx")), ids=lambda path: path.stem)
+def test_two_styles_at_once_look_the_same(path: Path, engine_and_levels: tuple[Engine, int]) -> None:
+    engine, levels = engine_and_levels
+    model, size = two_styles(Model.read(path)), SIZES[0]
+    image, mask = photo(*size), np.zeros((size[1], size[0]), np.uint8)
+    cv2.circle(mask, (size[0] // 2, size[1] // 2), size[1] // 3, 255, -1)
+    soft = cast("Mask", cv2.blur(mask, (15, 15)))
+    weights = model.rows(model.base.one_hot(0) + model.base.one_hot(2), min(size))
+    session, reference = engine.session(model, *size), engine_on("opencv", "cpu").session(model, *size)
+    for part in (soft, None, np.zeros_like(mask), 255 - soft):
+        styled = session.stylize(image, weights, mask=part)
+        assert fault(styled, reference.stylize(image, weights, mask=part), levels) is None
+
+
+def test_a_mask_of_another_size_is_refused_and_the_next_picture_is_painted(
+    bank: Model, engine_and_levels: tuple[Engine, int]
+) -> None:
+    session, weights = engine_and_levels[0].session(two_styles(bank), 128, 96), bank.one_hot() * 2
+    painted = session.stylize(photo(128, 96), weights)
+    with pytest.raises(EngineRunError, match=r"^the mask has shape 96×120 and type uint8; this picture needs 96×128"):
+        session.stylize(photo(128, 96), weights, mask=np.zeros((96, 120), np.uint8))
+    assert np.array_equal(session.stylize(photo(128, 96), weights), painted)
 
 
 def test_the_whole_network_gives_the_same_numbers(bank: Model, engine_and_levels: tuple[Engine, int]) -> None:

@@ -123,6 +123,16 @@ def test_a_network_that_was_never_measured_runs_in_full_precision(computer: Comp
     assert [key for key, _ in computer.measured] == ["lean", "rich"], "measuring all would hold up the start"
 
 
+def test_two_styles_at_once_run_with_the_engine_of_their_bank(computer: Computer) -> None:
+    pair = replace(RICH, key="rich.two", bank=RICH)
+    for first in (LEAN, pair):
+        run = Run(first)
+        run.load()
+        assert run.engines.engine_of(pair) is run.engines.engine_of(RICH)
+        assert run.engines.status(pair).reason == f"rich by {BF16}"
+    assert "rich.two" not in [key for key, _ in computer.measured]
+
+
 def test_what_was_measured_before_counts(computer: Computer) -> None:
     computer.known.add("own")
     run = Run()

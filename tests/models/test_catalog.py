@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import helper, numpy_helper
 
 from stylecam.errors import ModelFormatError, StyleError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog, StyleMix, shipped_models
 from stylecam.models.model import Model
-from tests.models.networks import IMAGE_INPUT, bank_of, bank_with_rows, network
+from tests.models.networks import IMAGE_INPUT, bank_of, bank_with_rows, network, write_network
 
 NAMES = [card.name for card in Catalog.load([shipped_models()]).cards]
 
@@ -363,3 +366,88 @@ def test_a_tier_of_which_there_is_no_network_is_refused_in_one_line(tier: str, m
         lean.prefer(tier)
     assert "\n" not in str(caught.value)
     assert lean.tier == "lean"
+
+
+def bank_with_norm(path: Path, names: Sequence[str], tier: str = "lean", body: float = 1.0) -> Model:
+    """Write a bank of one instance norm, in the form that can paint two styles at once; return it."""
+    channels = np.ones((len(names), 3))
+    weights = {"n.g": channels, "n.b": channels, "ones": np.ones(3), "zeros": np.zeros(3) + body}
+    constants = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    constants.append(numpy_helper.from_array(np.array([1, -1, 1, 1]), "per_channel"))
+    nodes = [helper.make_node("InstanceNormalization", ["image", "ones", "zeros"], ["n"])]
+    for op, rows, value, result in (("Mul", "n.g", "n", "scaled"), ("Add", "n.b", "scaled", "styled")):
+        nodes.append(helper.make_node("MatMul", ["style", rows], [f"{rows}.mixed"]))
+        nodes.append(helper.make_node("Reshape", [f"{rows}.mixed", "per_channel"], [f"{rows}.shaped"]))
+        nodes.append(helper.make_node(op, [value, f"{rows}.shaped"], [result]))
+    metadata = {"styles": json.dumps([{"name": name} for name in names]), "tier": tier}
+    inputs = {**IMAGE_INPUT, "style": (1, len(names))}
+    return Model.read(write_network(path, nodes, constants, inputs, metadata=metadata))
+
+
+@pytest.fixture
+def norm_banks(tmp_path: Path) -> Catalog:
+    """Two lean banks of one body, and a rich one that has a style of the first too."""
+    return Catalog(
+        [
+            bank_with_norm(tmp_path / "ours.onnx", ["wave", "kiss"]),
+            bank_with_norm(tmp_path / "mine.onnx", ["cat"]),
+            bank_with_norm(tmp_path / "bold.onnx", ["wave", "candy"], "rich", body=2),
+        ]
+    )
+
+
+def test_two_styles_of_one_bank_make_a_pair(norm_banks: Catalog) -> None:
+    pair = norm_banks.pair(parsed(norm_banks, "wave"), parsed(norm_banks, "wave:0.5,kiss:0.5"))
+    assert pair.model.bank is norm_banks.models[0]
+    assert (pair.weights, pair.label, pair.shares) == ((1, 0, 0.5, 0.5), "wave", {"wave": 1})
+
+
+def test_a_blend_may_be_painted_on_the_person(norm_banks: Catalog) -> None:
+    pair = norm_banks.pair(parsed(norm_banks, "wave:0.5,kiss:0.5"), parsed(norm_banks, "kiss"))
+    assert (pair.weights, pair.shares) == ((0.5, 0.5, 0, 1), {"wave": 0.5, "kiss": 0.5})
+
+
+def test_styles_of_two_files_of_one_body_make_a_pair(norm_banks: Catalog) -> None:
+    assert norm_banks.pair(parsed(norm_banks, "kiss"), parsed(norm_banks, "cat")).weights == (0, 1, 0, 0, 0, 1)
+    assert norm_banks.pair(parsed(norm_banks, "wave:0.5,cat:0.5"), parsed(norm_banks, "kiss")).weights == (
+        0.5,
+        0,
+        0.5,
+        0,
+        1,
+        0,
+    )
+
+
+def test_a_pair_of_two_tiers_is_painted_by_the_network_that_has_both(norm_banks: Catalog) -> None:
+    norm_banks.prefer("rich")
+    assert parsed(norm_banks, "wave").model.tier == "rich"
+    for person, room in (("kiss", "wave"), ("wave", "kiss")):
+        assert norm_banks.pair(parsed(norm_banks, person), parsed(norm_banks, room)).model.bank is norm_banks.models[0]
+
+
+def test_a_pair_of_the_same_bank_has_one_network(norm_banks: Catalog) -> None:
+    wave, kiss = parsed(norm_banks, "wave"), parsed(norm_banks, "kiss")
+    assert norm_banks.pair(wave, kiss).model is norm_banks.pair(kiss, wave).model
+
+
+def test_styles_that_share_no_network_are_no_pair(norm_banks: Catalog) -> None:
+    with pytest.raises(UsageError, match=r"^kiss and candy cannot be painted in one picture: both must be of one netw"):
+        norm_banks.pair(parsed(norm_banks, "kiss"), parsed(norm_banks, "candy"))
+
+
+def test_a_style_file_pairs_with_itself_only(norm_banks: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "else").mkdir()
+    other = norm_banks.mix_of_model(bank_with_norm(tmp_path / "else" / "file.onnx", ["ice", "wave"], body=3))
+    assert norm_banks.pair(other, other).weights == (1, 0, 1, 0)
+    with pytest.raises(UsageError, match="both must be of one network"):
+        norm_banks.pair(other, parsed(norm_banks, "wave"))
+
+
+def test_every_two_shipped_styles_of_a_tier_make_a_pair(catalog: Catalog) -> None:
+    for tier in ("lean", "rich"):
+        catalog.prefer(tier)
+        first, *others = [card for card in catalog.cards if card.tier == tier]
+        for other in others:
+            pair = catalog.pair(catalog.mix_of(first), catalog.mix_of(other))
+            assert (pair.model.tier, sum(pair.weights)) == (tier, 2)

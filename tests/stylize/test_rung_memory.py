@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def test_the_last_rung_that_held_counts_and_at_once(path: Path) -> None:
     for at, rung in ((0.0, Rung(640, 360)), (6.0, Rung(640, 360)), (7.0, Rung(320, 176)), (13.0, Rung(320, 176))):
         memory.painted(BANK, rung, at)
     assert memory.recall(BANK) == Rung(320, 176)
+
+
+def test_a_network_of_two_styles_begins_where_its_bank_has_held(path: Path) -> None:
+    run(path, Rung(512, 288))
+    pair, memory = replace(BANK, key="bank.two", bank=BANK), RungMemory(path, HERE)
+    assert memory.recall(pair) == Rung(512, 288)
+    memory.painted(pair, Rung(320, 176), 0.0)
+    memory.painted(pair, Rung(320, 176), HELD_S)
+    assert (memory.recall(pair), memory.recall(BANK)) == (Rung(320, 176), Rung(512, 288))
 
 
 @pytest.mark.parametrize("other", [{"engine": "opencv"}, {"size": [640, 360]}, {"fps": 60.0}])

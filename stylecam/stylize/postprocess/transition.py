@@ -1,7 +1,8 @@
 """Change from one style to the next within a short time.
 
 Within a bank the weight vector moves (Dumoulin 2017: a mix of instance-norm parameters is itself a style), so every
-frame on the way is a styled picture. Between networks the old picture fades out over the new one.
+frame on the way is a styled picture. From one style to two of the same bank (`Catalog.pair`) both sides start with the
+one before. Between networks the old picture fades out over the new one.
 """
 
 from __future__ import annotations
@@ -51,9 +52,12 @@ class Transition:
             self._weights, self._brush = _Path(mix.weights, mix.weights, now), _Path(goal, goal, now)
         elif mix != before:
             self._switch_count += 1
-            if mix.model.key != before.model.key:
+            reached = self._weights.reached
+            if mix.model.bank is not None and mix.model.bank.key == before.model.key:
+                reached *= 2  # the same on the person and in the room is the same picture
+            elif mix.model.key != before.model.key:
                 self._crossing, self._brush = True, _Path(goal, goal, begun)
-            origin = mix.weights if self._crossing else self._weights.reached
+            origin = mix.weights if self._crossing else reached
             self._weights = _Path(origin, mix.weights, begun)
         if goal != self._brush.goal:
             self._brush = _Path(self._brush.reached, goal, begun)

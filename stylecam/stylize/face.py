@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stylecam.engines.base import Engine
+from stylecam.errors import EngineRunError
 from stylecam.media.frame import Box, Image, Size
 from stylecam.media.transforms import resize
 from stylecam.stylize.face_detector import BlazeFace, FaceDetection, Landmarks, Square
 from stylecam.stylize.postprocess.chain import FrameView
+from stylecam.utils.optional import error_summary
 
 _SEARCH_S = 0.2
 """Seconds between two looks for new faces, each at another part of the picture."""
@@ -40,6 +42,8 @@ _CLOSE = 3.0
 """The side of a close look, in sizes of the face."""
 _PART = 0.6
 """The side of the parts that are searched, as a share of the picture's longer side."""
+_PAUSE_S = 5.0
+"""Seconds until the next try after a failure."""
 _MOST_FACES = 4
 _CORRECTION = 0.4
 """Share of what a close look differs from what is known by which that is corrected, unless the face has jumped."""
@@ -101,7 +105,7 @@ class FaceTracker:
             now: its time in seconds, never less than the one before.
 
         Raises:
-            EngineRunError: the network failed; all faces are forgotten.
+            EngineRunError: this failed; all faces are forgotten, and the next try is made after `_PAUSE_S`.
         """
         size = Size(image.shape[1], image.shape[0])
         if size != self._size:
@@ -111,15 +115,21 @@ class FaceTracker:
             return
         step = min(1.0, max(0.0, now - self._updated_at))
         self._updated_at = now
-        grey = _GreyPicture(image)
-        for track in self._tracks:
-            track.follow(grey, step)
         try:
+            grey = _GreyPicture(image)
+            for track in self._tracks:
+                track.follow(grey, step)
             self._look(self._detector, image, grey, now)
-        except Exception:
+        except (EngineRunError, cv2.error, MemoryError, ValueError, ArithmeticError) as error:
             self.forget()
-            raise
+            self._searched_at = now + _PAUSE_S
+            raise EngineRunError(f"faces cannot be followed: {error_summary(error)}") from error
         self._tracks = [track for track in self._tracks if not track.gone]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no face is fading in or out, so that `share` stays while nothing moves."""
+        return all(track.presence in (0.0, 1.0) for track in self._tracks if track.confirmed)
 
     @property
     def faces(self) -> Sequence[Box]:

@@ -164,14 +164,30 @@ def test_without_a_network_there_is_no_face() -> None:
     assert tracker.share(FrameView(scene(100), SIZE), SIZE) is None
 
 
-def test_a_network_that_fails_leaves_no_face_behind(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_fails_leaves_no_face_behind_and_is_tried_again(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(session: InferenceSession, image: Tensor, weights: tuple[float, ...]) -> Tensor:
-        raise EngineRunError("out of memory")
+        raise MemoryError("no memory left")
 
     stream.show(scene(100), 1.0)
     assert stream.tracker.faces
     kind = type(stream.tracker._detector._session)  # type: ignore[union-attr]
-    monkeypatch.setattr(kind, "run", fail)
-    with pytest.raises(EngineRunError, match="out of memory"):
-        stream.show(scene(100), 1.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(kind, "run", fail)
+        with pytest.raises(EngineRunError, match="no memory left"):
+            stream.show(scene(100), 1.0)
     assert not stream.tracker.faces
+    stream.show(scene(100), 7.0)
+    assert stream.tracker.faces
+
+
+def test_it_is_settled_while_no_face_fades(stream: Stream) -> None:
+    settled = []
+    for image in [scene(None)] * 10 + [scene(100)] * 50 + [scene(None)] * 40:
+        stream.show(image)
+        settled.append((stream.tracker.is_settled, len(stream.tracker.faces)))
+    assert settled[9] == settled[-1] == (True, 0)
+    assert settled[59] == (True, 1)
+    assert (False, 1) in settled[10:60]
+    assert (False, 1) in settled[60:]

@@ -16,6 +16,7 @@ from stylecam.cli.suggestions import nearest
 from stylecam.errors import UsageError
 from stylecam.live.config.file import PRESET_OPTIONS, Config
 from stylecam.live.config.toml_lines import Keys
+from stylecam.stylize.room import Room
 from stylecam.utils.options import Option, Value
 
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
@@ -95,6 +96,10 @@ def _typed(option: Option, text: str) -> Value | None:
             return None if option.kind == "whole number" else float(word)
         except ValueError:
             return None
+    if option.kind == "choice":
+        return word if word in option.choices else None
+    if option.name == "room":
+        return str(Room.parse(text))  # stylecam may be started in another folder
     if option.kind == "path" and not text.startswith("~"):
         return str(Path(text).absolute())  # stylecam may be started in another folder
     return text

@@ -12,6 +12,7 @@ from stylecam.cli import shared_options as shared
 from stylecam.control.actions import ACTIONS
 from stylecam.control.command import Command
 from stylecam.errors import CommandRefusedError, UsageError
+from stylecam.stylize.room import Room
 
 QUERIES = {
     "state": "the current state",
@@ -37,6 +38,10 @@ def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> li
         from stylecam.cli.completion import complete_style
 
         return complete_style(context, context.command.params[0], incomplete)
+    if words[0] == "room":
+        from stylecam.cli.completion import complete_room
+
+        return complete_room(context, context.command.params[0], incomplete)
     if words[0] == "camera":
         from stylecam.cli.completion import complete_camera
 
@@ -58,6 +63,7 @@ Examples:
   stylecam ctl select great_wave          this style
   stylecam ctl blend great_wave:0.6,the_scream:0.4
   stylecam ctl strength 0.5               half camera, half painting
+  stylecam ctl room blur                  hide the room
   stylecam ctl camera "HD Webcam"         another camera, without a gap
   stylecam ctl size 720p                  another size of the picture
   stylecam ctl panic on                   show a still picture at once
@@ -121,7 +127,7 @@ def command_from_words(name: str, arguments: list[str]) -> Command:
         if not key or key in values:
             takes = f"takes {', '.join(names)}" if names else "takes no argument"
             raise UsageError(f"{name} {takes}; leave out {text!r}")
-        values[key] = value
+        values[key] = str(Room.parse(value)) if name == "room" else value  # a file is named from this folder
     return Command.from_text(name, values)
 
 

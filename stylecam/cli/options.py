@@ -170,7 +170,7 @@ def check_styles(loaded: Config) -> None:
     Raises:
         ConfigError: for the first style that does not.
     """
-    if loaded.presets or loaded.scenes or "style" in loaded.run:
+    if loaded.presets or loaded.scenes or {"style", "room"} & loaded.run.keys():
         from stylecam.models.catalog import Catalog
 
         loaded.check_styles(Catalog.installed().parse)

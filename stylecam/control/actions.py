@@ -16,7 +16,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.models.brush import LARGEST, SMALLEST
 from stylecam.stylize.look import Look, Preset, check_preset_name
-from stylecam.stylize.room import Room, resolve_room
+from stylecam.stylize.room import Paint, Room, RoomKind, resolve_room
 from stylecam.utils.files import check_file_name
 from stylecam.utils.message import Message
 from stylecam.utils.options import Option, options_of
@@ -135,8 +135,37 @@ def _set(each: Option) -> Apply:
     return apply
 
 
-def _set_room(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    return state.with_look(**_room_changes(Room.parse(str(arguments["value"])), context))
+def _choose(each: Option) -> Apply:
+    """Set a choice; without a value go on to the next word, but not to one that would show a room that is hidden."""
+
+    def apply(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
+        if "value" in arguments:
+            return state.with_look(**{each.attribute: each.read(arguments["value"])})
+        at = each.choices.index(each.written(getattr(state.look, each.attribute)))
+        changed = (
+            state.with_look(**{each.attribute: each.read(word)})
+            for word in (*each.choices[at + 1 :], *each.choices[: at + 1])
+        )
+        return next(other for other in changed if other.look.hides_room or not state.look.hides_room)
+
+    return apply
+
+
+def _room(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
+    """Set what the room shows; without a value hide it, or show it again.
+
+    The room is then no longer painted in the main style alone, which would leave what it shows without effect.
+    """
+    if "value" in arguments:
+        room = Room.parse(str(arguments["value"]))
+    elif state.look.hides_room:
+        room = Room()
+    else:
+        room = context.own_look.room if context.own_look.room.hides else Room(RoomKind.BLUR)
+    changes = _room_changes(room, context)
+    if state.look.paint is Paint.ROOM and room.kind is not RoomKind.CAMERA:
+        changes["paint"] = Paint.EVERYTHING
+    return state.with_look(**changes)
 
 
 def _room_changes(room: Room, context: ActionContext) -> dict[str, Any]:
@@ -229,7 +258,10 @@ def _preset_changes(name: str, context: ActionContext) -> dict[str, Any]:
 
 
 def _scene(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    """Start from the session's own look, so that a scene looks the same whichever scene came before it."""
+    """Start from the session's own look, so that a scene looks the same whichever scene came before it.
+
+    But a room that is hidden stays hidden, unless the preset of the scene says what the room shows or who is painted.
+    """
     name = str(arguments["name"])
     look = context.scenes.get(name)
     if look is None:
@@ -237,8 +269,11 @@ def _scene(state: LiveState, arguments: Arguments, context: ActionContext) -> Li
         raise UsageError(f"there is no scene {name!r}; there are {existing}")
     own = {each.attribute: getattr(context.own_look, each.attribute) for each in options_of(Look) if each.preset}
     changes = _preset_changes(look, context) if look in context.presets else {"mix": _style(look, context)}
-    look_before = {"mix": context.own_look.mix, "room_mix": context.own_look.room_mix, **own}
-    return _with_visible_look(state, **{**look_before, **changes})
+    own |= {"mix": context.own_look.mix, "room_mix": context.own_look.room_mix}
+    changed = _with_visible_look(state, **{**own, **changes})
+    if state.look.hides_room and not changed.look.hides_room and not {"room", "paint"} & changes.keys():
+        return changed.with_look(paint=state.look.paint, room=state.look.room, room_mix=None)
+    return changed
 
 
 def _same(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
@@ -266,8 +301,9 @@ def _setting(name: str, hotkey: str = "", key: str = "") -> Action:
     each = _LOOK_OPTIONS[name]
     if each.kind == "flag":
         return Action(name, each.brief, _toggle_look(each.attribute), (flag(each.brief),), hotkey, key)
-    apply = _set_room if name == "room" else _set(each)
-    return Action(name, each.brief, apply, (Parameter.of(each),), hotkey, key)
+    if each.kind == "choice":
+        return Action(name, each.brief, _choose(each), (Parameter.of(each, required=False),), hotkey, key)
+    return Action(name, each.brief, _set(each), (Parameter.of(each),), hotkey, key)
 
 
 _STYLE = Parameter("style", TEXT, "its number, its name, a blend a:0.6,b:0.4, or none")
@@ -320,6 +356,13 @@ ACTIONS: dict[str, Action] = {
         _setting("brush"),
         Action("broader", "larger strokes", _resize_brush(BRUSH_STEP), key=">"),
         Action("finer", "smaller strokes", _resize_brush(1 / BRUSH_STEP), key="<"),
+        _setting("paint", key="y"),
+        Action(
+            "room", _LOOK_OPTIONS["room"].brief, _room, (Parameter.of(_LOOK_OPTIONS["room"], required=False),),
+            "ctrl+alt+h", "w",
+        ),
+        _setting("face"),
+        _setting("framing", key="z"),
         _setting("preserve_color", "ctrl+alt+c", "c"),
         _setting("mirror", key="m"),
         _setting("scale"),

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylecam.control.actions import ACTIONS, ActionContext
@@ -16,6 +17,7 @@ from stylecam.control.command import Command
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StylecamError
 from stylecam.stylize.look import Preset
+from stylecam.stylize.room import Room
 from stylecam.utils.message import Message
 
 if TYPE_CHECKING:
@@ -120,6 +122,13 @@ class CommandQueue:
     def state(self) -> LiveState:
         """The state after the last `apply`."""
         return self._state
+
+    @property
+    def room_pictures(self) -> tuple[Path, ...]:
+        """The pictures for the room that the user's own settings name, and the one that is shown."""
+        named = [Room.parse(str(preset["room"])).path for preset in self.presets.values() if "room" in preset]
+        rooms = (self.own_look.room.path, *named, self._state.look.room.path)
+        return tuple(dict.fromkeys(path for path in rooms if path is not None))
 
     def submit(self, command: Command | str) -> Future[CommandResult]:
         """Enqueue `command` and return at once; text is read by `Command.parse`.

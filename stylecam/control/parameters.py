@@ -40,12 +40,12 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, setting: Option) -> Parameter:
+    def of(cls, setting: Option, required: bool = True) -> Parameter:
         """The parameter `value` of the action that sets an option which is no flag."""
         if setting.kind in ("choice", "text"):
-            return cls("value", TEXT, setting.help, choices=setting.choices)
+            return cls("value", TEXT, setting.help, required, choices=setting.choices)
         words = () if setting.word is None else (setting.word,)
-        return cls("value", NUMBER, setting.help, low=setting.minimum, high=setting.maximum, choices=words)
+        return cls("value", NUMBER, setting.help, required, low=setting.minimum, high=setting.maximum, choices=words)
 
     def check(self, value: object) -> Value:
         """Return `value`, as JSON holds it, in the form that actions take.

@@ -51,6 +51,14 @@ class LiveState:
             return Content.COVERED
         return self.visible_look.exposure.content
 
+    @property
+    def previews_camera(self) -> bool:
+        """Whether the page may be given other pictures of the camera than the published ones.
+
+        Not while the picture is covered, and not while the room is hidden, which those pictures would show.
+        """
+        return self.requested_content is not Content.COVERED and not self.look.hides_room
+
     def with_look(self, **changes: Any) -> LiveState:
         """Return this state with `changes` made to its look."""
         return replace(self, look=replace(self.look, **changes))
@@ -64,6 +72,8 @@ class LiveState:
             "tier": self.look.tier,
             "has_brush": self.look.has_brush,
             **{each.name: each.written(getattr(self.look, each.attribute)) for each in options_of(Look)},
+            "room_weights": self.look.room_weights,
+            "hides_room": self.look.hides_room,
             "bypass": self.bypass,
             "frozen": self.frozen,
             "resting": self.resting,

@@ -20,7 +20,9 @@ from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
+from stylecam.stylize.look import LookSettings
 from stylecam.utils import paths
+from stylecam.utils.options import options_of
 
 NOT_RUNNING = "the camera is not running; use it inside `with stylecam.Live(...) as live:`"
 
@@ -194,6 +196,9 @@ def _settings(values: dict[str, Any]) -> Settings:
     }
     if "size" in merged:
         merged["size"] = _size(merged["size"])
+    for each in options_of(LookSettings):
+        if isinstance(merged.get(each.attribute), str):
+            merged[each.attribute] = each.read(merged[each.attribute])
     if isinstance(merged.get("camera"), int):  # the index of a camera
         merged["camera"] = str(merged["camera"])
     if "window" in merged["outputs"]:

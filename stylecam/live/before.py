@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stylecam.control.commands import CommandQueue
+from stylecam.control.state import LiveState
 from stylecam.live.pipeline import Pipeline
 from stylecam.media.frame import Size
 from stylecam.media.sinks.mjpeg import encode_jpeg
@@ -19,7 +20,8 @@ def unpainted_jpeg(pipeline: Pipeline, control: CommandQueue, now: float) -> byt
     """Return the newest camera picture, cropped and mirrored as the published one, as a JPEG.
 
     None unless a painting is what others are to see, before and after the encoding: not during a panic, a freeze or
-    with the camera off, and not without a camera picture of the last seconds. Any thread may call it.
+    with the camera off, not while the room is hidden, and not without a camera picture of the last seconds. Any thread
+    may call it.
 
     Args:
         pipeline: has the camera pictures, and the published one.
@@ -27,10 +29,14 @@ def unpainted_jpeg(pipeline: Pipeline, control: CommandQueue, now: float) -> byt
         now: seconds on the session's clock.
     """
     state, frame = control.state, pipeline.newest
-    if state.requested_content is not Content.PAINTED or frame is None or now - frame.captured_at > FRESH_S:
+    if not _is_allowed(state) or frame is None or now - frame.captured_at > FRESH_S:
         return None
     height, width = pipeline.publisher.shown.frame.image.shape[:2]
     share = min(1.0, WIDTH / width)
     view = FrameView(frame.image, Size(width, height), state.look.mirror)
     jpeg = encode_jpeg(view.at(Size(round(width * share), round(height * share))))
-    return jpeg if control.state.requested_content is Content.PAINTED else None
+    return jpeg if _is_allowed(control.state) else None
+
+
+def _is_allowed(state: LiveState) -> bool:
+    return state.previews_camera and state.requested_content is Content.PAINTED

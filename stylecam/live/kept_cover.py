@@ -1,4 +1,4 @@
-"""Keep panic, camera off and freeze in a file, so that a stylecam that dies starts again with the picture covered."""
+"""Keep panic, camera off, freeze and a hidden room in a file, so that a stylecam that dies starts again with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from stylecam.control.state import LiveState
+from stylecam.stylize.room import Paint, Room, RoomKind
 from stylecam.utils import file_lock
 from stylecam.utils.message import Message
 
@@ -18,9 +19,15 @@ _RESTORED = {
     "panic": Message("stylecam ended while it showed the panic picture, and still does"),
     "resting": Message("stylecam ended while the camera was off, and leaves it off"),
     "frozen": Message("stylecam ended while its picture was frozen, and shows a card, as no picture is kept on disk"),
+    "room": Message("stylecam ended while the room was hidden, and blurs it"),
 }
-COVERS = {"panic": ("panic", "x"), "resting": ("rest", "o"), "frozen": ("freeze", "f")}
-"""For each switch of `LiveState` that hides the picture: what was, what is now, and the action and key that end it."""
+COVERS = {
+    "panic": ("panic off", "x"),
+    "resting": ("rest off", "o"),
+    "frozen": ("freeze off", "f"),
+    "room": ("room camera", "w"),
+}
+"""What hides the picture or the room: the switches of `LiveState`, and `room`; with the command and key that end it."""
 SLACK_BYTES = 64
 """The file is made a little longer than its content, so that a later one fits without room on the disk."""
 
@@ -66,16 +73,22 @@ class KeptCover:
 
     def restore(self, state: LiveState) -> LiveState:
         """Return `state` with the switches on that were on when an earlier run ended."""
-        on = {name: getattr(state, name) or name in self._restored for name in COVERS}
-        return replace(state, panic=on["panic"], resting=on["resting"], frozen=on["frozen"])
+        on = _covers(state)
+        if "room" in self._restored - on:
+            state = state.with_look(paint=Paint.EVERYTHING, room=Room(RoomKind.BLUR), room_mix=None)
+        self._restored -= on
+        on |= self._restored
+        return replace(state, panic="panic" in on, resting="resting" in on, frozen="frozen" in on)
 
     def notice(self, state: LiveState) -> str | None:
         """Return, in one line, which restored switch still hides the picture and how to end that; None if none does."""
-        for name, (action, key) in COVERS.items():
-            if name in self._restored and getattr(state, name):
+        for name, (command, key) in COVERS.items():
+            if name in self._restored & _covers(state):
                 return Message(
-                    "{restored}; press {key}, or run `stylecam ctl {action} off`, to show yourself again",
-                    restored=_RESTORED[name], key=key, action=action,
+                    "{restored}; press {key}, or run `stylecam ctl {command}`, to show it again"
+                    if name == "room"
+                    else "{restored}; press {key}, or run `stylecam ctl {command}`, to show yourself again",
+                    restored=_RESTORED[name], key=key, command=command,
                 )  # fmt: skip
         return None
 
@@ -85,7 +98,7 @@ class KeptCover:
 
     def keep(self, state: LiveState) -> None:
         """Write the switches of `state` if one has changed. Takes some microseconds and raises nothing."""
-        switches = frozenset(name for name in COVERS if getattr(state, name))
+        switches = _covers(state)
         if switches == self._switches:
             return
         self._switches = switches
@@ -118,7 +131,7 @@ class KeptCover:
         except OSError as error:
             reason = error.strerror or error
             self.problem = Message(
-                "panic, freeze and camera off would not survive a crash: {path}: {reason}",
+                "panic, freeze, camera off and a hidden room would not survive a crash: {path}: {reason}",
                 path=self._path,
                 reason=reason,
             )
@@ -130,6 +143,12 @@ class KeptCover:
             with contextlib.suppress(OSError):
                 left.path.unlink()
         self._left = []
+
+
+def _covers(state: LiveState) -> frozenset[str]:
+    """Return what hides the picture or the room in `state`: keys of `COVERS`."""
+    on = {"panic": state.panic, "resting": state.resting, "frozen": state.frozen, "room": state.look.hides_room}
+    return frozenset(name for name in COVERS if on[name])
 
 
 def _create(path: Path, size: int) -> IO[bytes]:
@@ -179,6 +198,7 @@ def _read(path: Path) -> _LeftCover:
     try:
         values = json.loads(path.read_bytes())
         outputs = tuple(str(text) for text in values["outputs"])
+        values = {"room": False, **values}  # an older stylecam knew no rooms
         return _LeftCover(path, outputs, frozenset(name for name in COVERS if values[name]))
     except (OSError, ValueError, TypeError, KeyError):
         return _LeftCover(path, (), frozenset(["panic"]))

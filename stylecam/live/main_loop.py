@@ -105,7 +105,7 @@ class MainLoop:
             logger.warning("%s", parts.pool.notices.popleft())
         troubles = parts.pipeline.troubles()
         troubles[Message("hotkeys")] = self.keyboard.trouble
-        troubles[Message("the file that keeps panic, freeze and camera off")] = self.kept_cover.problem
+        troubles[Message("the file that keeps panic, freeze, camera off and a hidden room")] = self.kept_cover.problem
         troubles[Message("the picture")] = self.kept_cover.notice(self.control.state)
         if self.notifications.update(troubles):
             parts.send_state()

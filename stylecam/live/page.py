@@ -24,7 +24,6 @@ from stylecam.live.startup import Devices, OpenParts
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.look import Content
 from stylecam.utils.clock import Clock
 from stylecam.utils.message import Message
 
@@ -79,7 +78,7 @@ def server_context(
 
     thumbnails = Thumbnails(
         catalog, lambda: None if (opened := parts()) is None else opened.pipeline.newest, clock,
-        covered=lambda: control.state.requested_content is Content.COVERED,
+        covered=lambda: not control.state.previews_camera,
     )  # fmt: skip
     return ServerContext(
         control, catalog, page.broadcast, describe, lambda: {} if parts() is None else report(), hotkeys, thumbnails,

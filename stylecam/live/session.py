@@ -276,6 +276,7 @@ class Session:
             "camera": None if parts is None else parts.pipeline.capture.source.name,
             "presets": list(self.control.presets),
             "favorites": list(self.control.favorites),
+            "room_pictures": [str(path) for path in self.control.room_pictures],
             "publishing": publishing.value,
             "notice": self._notifications.notice,
         }

@@ -229,3 +229,8 @@ class Look(LookSettings):
     def weights(self) -> dict[str, float]:
         """The names of the styles in use and their shares, which sum to about 1; empty for the plain camera."""
         return {} if self.mix is None else self.mix.shares
+
+    @property
+    def room_weights(self) -> dict[str, float]:
+        """The same of the styles of the room; empty where it has none of its own."""
+        return {} if self.room_mix is None else self.room_mix.shares

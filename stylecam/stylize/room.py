@@ -88,7 +88,8 @@ class Room:
         kind: which of them.
         strength: of a blur, 0..1. The weakest blur, too, leaves nothing that could be read or recognized.
         color: blue, green and red, 0..255 each.
-        path: the picture or video file. Nothing here looks whether it exists; `check_room_file` does.
+        path: the picture or video file; absolute, as another process may be the one that opens it. Whether it exists is
+            for `check_room_file` to say.
         style: the name of the style, as users write it.
     """
 
@@ -124,7 +125,7 @@ class Room:
         if not rest:
             missing = "FILE" if kind is RoomKind.PICTURE else "NAME"
             raise UsageError(f"the room {kind} needs a {missing.lower()}; write {kind}:{missing}")
-        return cls(kind, path=user_path(rest)) if kind is RoomKind.PICTURE else cls(kind, style=rest)
+        return cls(kind, path=user_path(rest).absolute()) if kind is RoomKind.PICTURE else cls(kind, style=rest)
 
     def __str__(self) -> str:
         """Return the text that `parse` reads as this room."""

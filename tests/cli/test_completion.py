@@ -59,6 +59,12 @@ class Completions:
         ("stylecam run --size 7", "720p", "1080p"),
         ("stylecam run --camera de", "demo", "the_scream"),
         ("stylecam run --output s", "srt:", "web"),
+        ("stylecam run --paint p", "person", "room"),
+        ("stylecam run --framing ", "gentle", "demo"),
+        ("stylecam run --room ", "blur", "virtual"),
+        ("stylecam run --room style:the_", "style:the_scream", "style:great_wave"),
+        ("stylecam ctl room c", "camera", "blur"),
+        ("stylecam ctl paint ", "everything", "camera"),
     ],
 )
 @pytest.mark.parametrize("shell", SHELLS)

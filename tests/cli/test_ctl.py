@@ -92,7 +92,7 @@ def test_a_run_that_has_not_noted_its_address_says_where_the_link_is(
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("paint", "there is no action 'paint'"),
+        ("pant", "there is no action 'pant'; did you mean paint"),
         ("select", "select needs style"),
         ("select grate_wave", "did you mean great_wave"),
         ("preset loud", "there is no preset 'loud'; there are calm, wild"),

@@ -14,7 +14,8 @@ from stylecam.control.command import Command
 from stylecam.control.state import LiveState
 from stylecam.errors import StylecamError, UsageError
 from stylecam.models.catalog import Catalog
-from stylecam.stylize.look import Look, Preset
+from stylecam.stylize.look import Content, Look, Preset
+from stylecam.stylize.room import Framing, Paint, Room, RoomKind
 from stylecam.utils.options import Option, options_of
 
 
@@ -212,6 +213,7 @@ def test_the_state_can_be_described_as_json(actions: ActionRunner) -> None:
         "strength": 1.0, "steadiness": 0.8, "brush": 1.0, "preserve_color": False, "bypass": False, "frozen": False,
         "resting": False, "mirror": False, "scale": None, "panic": True, "cycle_s": None,
         "paint": "everything", "room": "camera", "face": 0.0, "framing": "off",
+        "room_weights": {}, "hides_room": False,
     }  # fmt: skip
 
 
@@ -262,3 +264,95 @@ def test_a_scene_leaves_what_no_preset_may_set_and_ends_a_bypass(catalog: Catalo
 def test_a_scene_that_is_not_listed_is_refused_with_those_that_are(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="there is no scene 'Credits'; there are Chat, Game, Plain, Calm"):
         in_scenes(catalog, Look()).after("scene:Credits")
+
+
+def test_paint_room_face_and_framing_are_set_to_a_value(actions: ActionRunner) -> None:
+    look = actions.after("paint:Person", "room:blur:40%", "face:0.3", "framing:close").look
+    assert (look.paint, look.room, look.face, look.framing) == (
+        Paint.PERSON, Room(RoomKind.BLUR, strength=0.4), 0.3, Framing.CLOSE
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("paint:nobody", "value 'nobody' must be everything, person or room"),
+        ("framing:1", "value '1' must be off, gentle or close"),
+        ("room:blurr", "there is no room 'blurr'; did you mean blur"),
+        ("room:style:none", "style:none would be no painting"),
+        ("room:style:the_screem", "no style is called 'the_screem'; did you mean the_scream"),
+        ("room:picture:/nowhere/beach.jpg", "there is no file /nowhere/beach.jpg; check the path"),
+        ("face:2", "must be a number from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(actions: ActionRunner, command: str, message: str) -> None:
+    with pytest.raises(StylecamError, match=message):
+        actions.after("room:color:green", command)
+
+
+def test_the_room_gets_a_style_of_its_own(actions: ActionRunner) -> None:
+    state = actions.after("room:style:udnie")
+    assert (state.look.room_mix, state.describe()["room_weights"]) == (
+        actions.context.catalog.parse("udnie"),
+        {"udnie": 1.0},
+    )
+    assert actions.after("room:style:udnie", "room:camera").look.room_mix is None
+
+
+def test_without_a_value_paint_and_framing_go_on_to_the_next(actions: ActionRunner) -> None:
+    assert [actions.after("paint").look.paint for _ in range(3)] == [Paint.PERSON, Paint.ROOM, Paint.EVERYTHING]
+    assert actions.after("framing", "framing", "framing").look.framing is Framing.OFF
+
+
+def test_a_key_never_shows_a_room_that_is_hidden_by_going_on_to_paint_it(actions: ActionRunner) -> None:
+    assert all(actions.after("room:blur", "paint").look.hides_room for _ in range(5))
+    assert not actions.after("room:blur", "paint:room").look.hides_room
+
+
+def test_the_room_is_hidden_and_shown_again_by_one_key(actions: ActionRunner) -> None:
+    assert actions.after("room").look.room == Room(RoomKind.BLUR)
+    assert actions.after("room").look.room == Room()
+    own = Look(room=Room.parse("color:blue"))
+    changed = ACTIONS["room"].apply(LiveState(), {}, ActionContext(actions.context.catalog, own_look=own))
+    assert changed.look.room == own.room
+
+
+def test_to_say_what_the_room_shows_ends_that_it_alone_is_painted(actions: ActionRunner) -> None:
+    assert actions.after("paint:room", "room").look.hides_room
+    assert actions.after("paint:room", "room:camera").look.paint is Paint.ROOM
+
+
+def test_a_bypass_and_another_style_leave_the_room_hidden(actions: ActionRunner) -> None:
+    for command in ("bypass", "next", "random", "select:none", "blend:udnie:1,great_wave:1", "weaker", "strength:0"):
+        state = actions.after("room:blur", command)
+        assert state.visible_look.hides_room
+        assert state.requested_content in (Content.PAINTED, Content.PERSON)
+
+
+def test_a_preset_says_who_is_painted_and_what_the_room_shows(catalog: Catalog) -> None:
+    presets: dict[str, Preset] = {"night": {"paint": "person", "room": "style:udnie", "face": 0.5}}
+    state = ACTIONS["preset"].apply(LiveState(), {"name": "night"}, ActionContext(catalog, presets))
+    assert (state.look.paint, state.look.room_mix, state.look.face) == (Paint.PERSON, catalog.parse("udnie"), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("scene", "room"),
+    [
+        ("plain", "blur:0.6"),
+        ("styled", "blur:0.6"),
+        ("calm", "blur:0.6"),
+        ("open", "camera"),
+        ("green", "color:#00ff00"),
+    ],
+)  # fmt: skip
+def test_a_scene_leaves_the_room_hidden_unless_its_preset_says_what_the_room_shows(
+    catalog: Catalog, scene: str, room: str
+) -> None:
+    presets: dict[str, Preset] = {
+        "calm": {"strength": 0.5}, "open": {"room": "camera"}, "green": {"room": "color:#00ff00"}
+    }  # fmt: skip
+    scenes = {"plain": "none", "styled": "udnie", "calm": "calm", "open": "open", "green": "green"}
+    context = ActionContext(catalog, presets, scenes, Look(catalog.parse("udnie")))
+    hidden = LiveState(Look(room=Room.parse("blur")))
+    assert str(ACTIONS["scene"].apply(hidden, {"name": scene}, context).look.room) == room
+    assert str(ACTIONS["scene"].apply(LiveState(), {"name": "styled"}, context).look.room) == "camera"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Look
+from stylecam.stylize.room import Room
 
 
 @pytest.fixture
@@ -256,3 +258,11 @@ def test_while_no_style_is_visible_the_period_is_paused(state: LiveState, name: 
     cycle.due(state, 0)
     assert all(cycle.due(replace(state, **{name: True}), now) is None for now in range(5, 100))  # type: ignore[arg-type]
     assert [cycle.due(state, now) for now in (100, 108, 109)] == [None, None, NEXT]
+
+
+def test_the_pictures_for_the_room_are_those_that_the_settings_name_and_the_one_shown(catalog: Catalog) -> None:
+    own, shown = Look(room=Room.parse("picture:/own.png")), Room.parse("picture:/shown.png")
+    control = CommandQueue(catalog, LiveState(own), {"a": {"room": "picture:/a.png"}, "b": {"room": "blur"}})
+    assert list(control.room_pictures) == [Path("/own.png"), Path("/a.png")]
+    control._state = control.state.with_look(room=shown)
+    assert list(control.room_pictures) == [Path("/own.png"), Path("/a.png"), Path("/shown.png")]

@@ -184,6 +184,8 @@ def test_wrong_settings_are_errors_before_anything_is_opened(
         ({"size": 720}, r"size 720 is not \(width, height\)"),
         ({"size": "720"}, "size '720' is not WIDTHxHEIGHT"),
         ({"size": (320, 180, 3)}, r"is not \(width, height\)"),
+        ({"paint": "nobody"}, "must be everything, person or room"),
+        ({"room": "blurr"}, "did you mean blur"),
         ({"outputs": "null"}, r"write outputs=\['null'\]"),
     ],
 )

@@ -46,7 +46,9 @@ def test_it_has_the_size_and_the_sides_of_the_published_picture(running: Stepped
         assert shown[:, -10].mean() == pytest.approx(right, abs=3)
 
 
-@pytest.mark.parametrize("command", ["panic:on", "rest:on", "freeze:on", "bypass:on", "select:none", "strength:0"])
+@pytest.mark.parametrize(
+    "command", ["panic:on", "rest:on", "freeze:on", "bypass:on", "select:none", "strength:0", "room"]
+)
 def test_there_is_none_from_the_moment_on_when_no_painting_is_asked_for(running: SteppedPipeline, command: str) -> None:
     assert jpeg_of(running) is not None
     running.press(command)

@@ -15,23 +15,26 @@ import pytest
 from stylecam.control.state import LiveState
 from stylecam.live import kept_cover
 from stylecam.live.kept_cover import COVERS, KeptCover
+from stylecam.stylize.look import Look
+from stylecam.stylize.room import Paint, Room, RoomKind
 
 OFF = LiveState()
 SWITCHES = list(COVERS)
 
 
 def state(*switches: str) -> LiveState:
-    return LiveState(panic="panic" in switches, resting="resting" in switches, frozen="frozen" in switches)
+    look = Look(room=Room(RoomKind.BLUR)) if "room" in switches else Look()
+    return LiveState(look, panic="panic" in switches, resting="resting" in switches, frozen="frozen" in switches)
 
 
 def killed(folder: Path, *switches: str, outputs: tuple[str, ...] = ("web:9000",)) -> None:
     """Let another process keep these switches and die without a word."""
     code = (
         "import os, sys; from pathlib import Path; from stylecam.live.kept_cover import KeptCover;"
-        "from stylecam.control.state import LiveState;"
+        "from tests.live.test_kept_cover import state;"
         "folder, outputs, switches = sys.argv[1:];"
         "cover = KeptCover(Path(folder), [text for text in outputs.split() if text]); cover.open();"
-        "cover.keep(LiveState(**dict.fromkeys(switches.split(), True))); os.kill(os.getpid(), 9)"
+        "cover.keep(state(*switches.split())); os.kill(os.getpid(), 9)"
     )
     command = [sys.executable, "-c", code, str(folder), " ".join(outputs), " ".join(switches)]
     assert subprocess.run(command, check=False).returncode == -9
@@ -124,6 +127,29 @@ def test_a_file_of_an_ended_process_with_our_number_is_taken_over(tmp_path: Path
     assert restored(tmp_path) == state("frozen")
 
 
+def test_a_hidden_room_is_hidden_again_whoever_was_painted(tmp_path: Path) -> None:
+    killed(tmp_path, "room")
+    cover = KeptCover(tmp_path, ["web:9000"])
+    restored = cover.restore(LiveState(Look(paint=Paint.ROOM)))
+    assert restored.look.hides_room
+    notice = cover.notice(restored)
+    assert notice is not None
+    assert "the room was hidden, and blurs it; press w, or run `stylecam ctl room camera`, to show it" in notice
+
+
+def test_a_room_that_the_settings_hide_needs_no_notice(tmp_path: Path) -> None:
+    killed(tmp_path, "room")
+    cover = KeptCover(tmp_path, ["web:9000"])
+    own = LiveState(Look(room=Room.parse("color:green")))
+    assert cover.restore(own) == own
+    assert cover.notice(own) is None
+
+
+def test_a_file_of_a_stylecam_that_knew_no_rooms_is_read(tmp_path: Path) -> None:
+    (tmp_path / "cover-1.json").write_text('{"outputs": ["web"], "panic": false, "resting": true, "frozen": false}')
+    assert restored(tmp_path) == state("resting")
+
+
 @pytest.mark.parametrize(
     ("left", "outputs", "same"),
     [
@@ -176,9 +202,10 @@ def test_the_notice_lasts_until_the_user_ends_the_cover(tmp_path: Path) -> None:
 
 def test_every_notice_names_a_command_that_exists() -> None:
     from stylecam.control.actions import ACTIONS
+    from stylecam.control.command import Command
 
-    for action, key in COVERS.values():
-        assert ACTIONS[action].key == key
+    for command, key in COVERS.values():
+        assert ACTIONS[Command.parse(command.replace(" ", ":")).action].key == key
 
 
 def test_the_switches_are_written_where_no_room_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from tests.doubles import model
         ("color:FF8000", Room(RoomKind.COLOR, color=(0, 128, 255))),
         ("color:White", Room(RoomKind.COLOR, color=(255, 255, 255))),
         ("picture:/a/beach.jpg", Room(RoomKind.PICTURE, path=Path("/a/beach.jpg"))),
-        ("picture:C:\\beach.jpg", Room(RoomKind.PICTURE, path=Path("C:\\beach.jpg"))),
+        ("picture:a:b.jpg", Room(RoomKind.PICTURE, path=Path.cwd() / "a:b.jpg")),
         ("style:starry_night", Room(RoomKind.STYLE, style="starry_night")),
         ("style:udnie:0.5,great_wave:0.5", Room(RoomKind.STYLE, style="udnie:0.5,great_wave:0.5")),
         ("none", Room(RoomKind.NONE)),

@@ -42,7 +42,7 @@ class Authenticator:
     def refusal(self, request: web.Request) -> web.Response | None:
         """Return the error response to `request`, or None if it is allowed."""
         # Through the Unix socket comes only who the system says is the user.
-        refused = None if is_local(_socket(request)) else self._refusal_at_port(request)
+        refused = None if is_local(socket_of(request)) else self._refusal_at_port(request)
         if refused is None and (request.content_length or 0) > MAX_BODY_BYTES:
             return error_response(413, f"the body is larger than {MAX_BODY_BYTES // 1024} KiB")
         return refused
@@ -67,7 +67,7 @@ class Authenticator:
 
         A request through the Unix socket needs no token.
         """
-        if is_local(_socket(request)):
+        if is_local(socket_of(request)):
             return True
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         tokens = [request.query.get("token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
@@ -147,7 +147,8 @@ def _equal(text: str, expected: bytes) -> bool:
     return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), expected)
 
 
-def _socket(request: web.Request) -> object:
+def socket_of(request: web.Request) -> object:
+    """Return the socket that `request` came through."""
     return None if request.transport is None else request.transport.get_extra_info("socket")
 
 

@@ -161,6 +161,9 @@ def describe_state(state: Mapping[str, Any]) -> Iterator[str]:
         yield f"brush {state['brush']:g}" + (
             "" if state.get("has_brush") else " (the strokes of this style have one size)"
         )
+    for name, usual in _USUAL.items():
+        if state.get(name, usual) != usual:
+            yield f"{name} {state[name]}"
     for name, words in _FLAGS.items():
         if state.get(name):
             yield words
@@ -174,6 +177,8 @@ def describe_state(state: Mapping[str, Any]) -> Iterator[str]:
         yield str(state["notice"])
 
 
+_USUAL = {"paint": "everything", "room": "camera", "face": 0, "framing": "off"}
+"""What needs no word."""
 _FLAGS = {
     "preserve_color": "own colours",
     "mirror": "mirrored",

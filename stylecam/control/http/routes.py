@@ -12,10 +12,11 @@ from aiohttp import web
 
 from stylecam.control.actions import ACTIONS
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandResult
-from stylecam.control.http.auth import error_response
+from stylecam.control.commands import CommandQueue, CommandResult
+from stylecam.control.http.auth import error_response, socket_of
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.language import language_of
+from stylecam.control.http.local_socket import is_local
 from stylecam.control.http.openapi import describe
 from stylecam.control.parameters import FLAG, Parameter
 from stylecam.errors import (
@@ -26,6 +27,8 @@ from stylecam.errors import (
     StyleNotFoundError,
     UsageError,
 )
+from stylecam.stylize.room import Room
+from stylecam.utils.message import Message
 from stylecam.utils.version import __version__
 
 RESULT_TIMEOUT_S = 12.0
@@ -122,7 +125,7 @@ class ApiRoutes:
             return error_response(400, "the body is not JSON")
         if not isinstance(arguments, dict):
             return error_response(422, 'the body must be an object with the arguments, such as {"value": 0.5}')
-        return await self._carry_out(lambda: Command.from_json(name, arguments))
+        return await self._carry_out(request, lambda: Command.from_json(name, arguments))
 
     async def _do(self, request: web.Request) -> web.Response:
         """Carry out an action by GET, for clients that can only open an address, such as a Stream Deck."""
@@ -130,11 +133,13 @@ class ApiRoutes:
         if name not in ACTIONS:
             return _unknown(name)
         texts: Mapping[str, str] = {key: text for key, text in request.query.items() if key != "token"}
-        return await self._carry_out(lambda: Command.from_text(name, texts))
+        return await self._carry_out(request, lambda: Command.from_text(name, texts))
 
-    async def _carry_out(self, make: Callable[[], Command]) -> web.Response:
+    async def _carry_out(self, request: web.Request, make: Callable[[], Command]) -> web.Response:
         try:
-            result = await result_of(self._context.control.submit(make()))
+            command = make()
+            check_room_picture(command, request, self._context.control)
+            result = await result_of(self._context.control.submit(command))
             answer: dict[str, Any] = {"state": self._context.describe(result.state)}
         except (CommandRefusedError, CameraBusyError) as error:
             return error_response(409, str(error))
@@ -153,6 +158,27 @@ def command_from_message(message: Any) -> Command:
     if not isinstance(message, dict) or not isinstance(message.get("action"), str) or not isinstance(arguments, dict):
         raise UsageError('a message must be {"id": …, "action": NAME, "arguments": {…}}')
     return Command.from_json(message["action"], arguments)
+
+
+def check_room_picture(command: Command, request: web.Request, control: CommandQueue) -> None:
+    """Check that a command names no picture for the room but one of `control.room_pictures`.
+
+    A page must not make stylecam open any file. The user's own programs come through the Unix socket and may.
+
+    Raises:
+        UsageError: it names another file, or no room.
+    """
+    if command.action != "room" or "value" not in command.arguments or is_local(socket_of(request)):
+        return
+    path = Room.parse(str(command.arguments["value"])).path
+    if path is not None and path not in control.room_pictures:
+        raise UsageError(
+            Message(
+                "a page may choose only pictures that the settings name; name {path} with --room, in a preset, or with "
+                "stylecam ctl room",
+                path=str(path),
+            )
+        )
 
 
 async def result_of(future: Future[CommandResult]) -> CommandResult:

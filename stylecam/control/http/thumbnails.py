@@ -64,7 +64,7 @@ class Thumbnails:
             newest_frame: returns the camera picture, or None.
             clock: tells how old a thumbnail is.
             idle_s: the process ends after this many seconds without use.
-            covered: returns True while the picture is covered, and no thumbnail may show the camera.
+            covered: returns True while picture or room are covered, and no thumbnail may show the camera.
         """
         self._catalog = catalog
         self._newest_frame = newest_frame

@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 from stylecam.control.http.auth import MAX_BODY_BYTES, PROTOCOL, error_response
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.language import language_of
-from stylecam.control.http.routes import command_from_message, result_of
+from stylecam.control.http.routes import check_room_picture, command_from_message, result_of
 from stylecam.errors import StylecamError
 from stylecam.utils.languages import Language
 from stylecam.utils.redact import redact
@@ -109,7 +109,9 @@ class StateFeed:
         client.state_is_due = True
         client.pending.set()
         self._clients.add(client)
-        tasks = [asyncio.create_task(work) for work in (self._send(socket, client), self._receive(socket, client))]
+        tasks = [
+            asyncio.create_task(work) for work in (self._send(socket, client), self._receive(socket, client, request))
+        ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -127,14 +129,14 @@ class StateFeed:
             for message in client.take():
                 await socket.send_json(message)
 
-    async def _receive(self, socket: web.WebSocketResponse, client: _Client) -> None:
+    async def _receive(self, socket: web.WebSocketResponse, client: _Client, request: web.Request) -> None:
         """Carry out commands one after the other. Nothing is read from a client that does not read its answers."""
         async for message in socket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                await client.answers.put(await self._answer(message.data))
+                await client.answers.put(await self._answer(message.data, request))
                 client.pending.set()
 
-    async def _answer(self, data: str | bytes) -> dict[str, Any]:
+    async def _answer(self, data: str | bytes, request: web.Request) -> dict[str, Any]:
         number: Any = None
         try:
             try:
@@ -143,7 +145,9 @@ class StateFeed:
                 message = None
             if isinstance(message, dict) and isinstance(message.get("id"), int | str):
                 number = message["id"]
-            result = await result_of(self._context.control.submit(command_from_message(message)))
+            command = command_from_message(message)
+            check_room_picture(command, request, self._context.control)
+            result = await result_of(self._context.control.submit(command))
             done = {"type": "done", "id": number, "state": self._context.describe(result.state)}
         except StylecamError as error:
             return {"type": "refused", "id": number, "error": str(error)}

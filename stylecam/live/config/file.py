@@ -42,6 +42,7 @@ from stylecam.live.config.toml_mistakes import mistake_in
 from stylecam.live.settings import Settings
 from stylecam.models.catalog import is_style_file
 from stylecam.stylize.look import Look, Preset, check_preset_name
+from stylecam.stylize.room import Room
 from stylecam.utils.options import Option, Value, options_of
 
 if sys.version_info >= (3, 11):
@@ -98,6 +99,13 @@ class Config:
         named: dict[Keys, str | None] = {
             ("presets", name, "style"): preset.get("style") for name, preset in self.presets.items()
         }
+        named |= {
+            ("presets", name, "room"): Room.parse(preset["room"]).style
+            for name, preset in self.presets.items()
+            if "room" in preset
+        }
+        if "room" in self.run:
+            named[self.places["room"]] = Room.parse(str(self.run["room"])).style
         named |= {("scenes", scene): style for scene, style in self.scenes.items() if style not in self.presets}
         first = str(self.run.get("style", ""))
         if first and not is_style_file(first):  # a file is read when it is used

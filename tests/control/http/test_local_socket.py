@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 
 from stylecam.control.command import Command
 from stylecam.control.http import client, instances, local_socket
@@ -44,6 +45,15 @@ def test_a_command_needs_neither_port_nor_token(server: RunningServerWithPresets
     with Client(replace(server.instance, host="", port=0, token="")) as running:
         assert running.send(Command.parse("panic:on"))["state"]["panic"]
         assert running.state()["panic"]
+
+
+def test_the_users_own_programs_may_show_any_picture_in_the_room(
+    server: RunningServerWithPresets, tmp_path: Path
+) -> None:
+    Pillow.new("RGB", (4, 4)).save(tmp_path / "beach.png")
+    with Client(server.instance) as running:
+        state = running.send(Command.parse(f"room:picture:{tmp_path / 'beach.png'}"))["state"]
+    assert state["room"] == f"picture:{tmp_path / 'beach.png'}"
 
 
 def test_only_the_user_can_open_it(server: RunningServerWithPresets) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 
 from stylecam.control.actions import ACTIONS
 from stylecam.control.http.thumbnails import Thumbnail, Thumbnails
@@ -78,15 +80,20 @@ def test_while_the_picture_is_covered_there_is_no_thumbnail(catalog: Catalog) ->
     assert (answer.status, answer.body) == (204, b"")
 
 
-@pytest.mark.parametrize("action", ["panic", "rest", "freeze"])
-def test_covering_the_picture_drops_the_thumbnails_that_were_made_before(catalog: Catalog, action: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [("panic", {"on": True}), ("rest", {"on": True}), ("freeze", {"on": True}), ("room", {"value": "blur"})],
+)
+def test_covering_picture_or_room_drops_the_thumbnails_that_were_made_before(
+    catalog: Catalog, action: str, arguments: dict[str, Any]
+) -> None:
     forgotten = threading.Event()
     thumbnails = Thumbnails(catalog, lambda: None, ManualClock())
     thumbnails.forget = forgotten.set  # type: ignore[method-assign]
     with RunningServer(catalog, thumbnails=thumbnails) as running_server:
         running_server.act("strength", {"value": 0.5})
         assert not forgotten.is_set()
-        running_server.act(action, {"on": True})
+        running_server.act(action, arguments)
         assert forgotten.wait(20)
 
 
@@ -270,3 +277,29 @@ def test_waiting_requests_are_answered_when_the_server_stops(catalog: Catalog) -
         running_server.control.close()
         requester.join()
     assert answers == [409]
+
+
+def png(folder: Path, name: str) -> Path:
+    Pillow.new("RGB", (4, 4)).save(folder / name)
+    return folder / name
+
+
+def test_a_page_may_show_only_those_pictures_in_the_room_that_the_settings_name(
+    running_server: RunningServer, tmp_path: Path
+) -> None:
+    named, other = png(tmp_path, "named.png"), png(tmp_path, "other.png")
+    running_server.control.presets = {"beach": {"room": f"picture:{named}"}}
+    assert running_server.act("room", {"value": f"picture:{named}"}).json["state"]["room"] == f"picture:{named}"
+    refused = running_server.act("room", {"value": f"picture:{other}"})
+    assert refused.status == 422
+    assert f"only pictures that the settings name; name {other} with --room" in refused.json["error"]
+    assert running_server.request(f"/api/do/room?value=picture:{other}").status == 422
+    assert running_server.control.state.look.room.path == named
+
+
+def test_the_description_lists_the_words_of_a_choice(running_server: RunningServer) -> None:
+    paths = running_server.request("/api/openapi.json").json["paths"]
+    body = paths["/api/actions/paint"]["post"]["requestBody"]
+    assert not body["required"]
+    (schema,) = body["content"]["application/json"]["schema"]["properties"].values()
+    assert schema["enum"] == ["everything", "person", "room"]

@@ -102,6 +102,7 @@ def test_a_command_is_answered_with_its_id_and_the_new_state(running_server: Run
         ('{"id": 1, "action": "fly"}', 1, "no action 'fly'"),
         ('{"id": "a", "action": "strength", "arguments": {"value": 7}}', "a", "a number from 0 to 1"),
         ('{"id": 2, "action": "select", "arguments": {"style": "nobody"}}', 2, "no style is called"),
+        ('{"id": 6, "action": "room", "arguments": {"value": "picture:/etc/hostname"}}', 6, "a page may choose only"),
         ('{"id": 3, "action": "next", "arguments": []}', 3, "a message must be"),
         ('{"id": [4], "action": "fly"}', None, "no action"),
         ('{"action": 3}', None, "a message must be"),

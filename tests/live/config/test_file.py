@@ -15,7 +15,7 @@ from stylecam.models.catalog import Catalog
 from stylecam.utils import paths
 from stylecam.utils.options import options_of
 
-NAMES = {"style", "output", "size", "fps", "threads", "mirror", "server", "listen", "panic_picture"}
+NAMES = {"style", "room", "framing", "output", "size", "fps", "threads", "mirror", "server", "listen", "panic_picture"}
 OPTIONS = [option for option in options_of(Settings) if option.name in NAMES]
 
 
@@ -69,7 +69,7 @@ def test_the_example_in_the_documentation_is_a_valid_file(tmp_path: Path) -> Non
     ("text", "says"),
     [
         ("[run]\nstile = 'a'", "line 2: [run] stile: there is no such key; did you mean style?"),
-        ("[run]\nzzz = 1", "there are style, mirror, size, fps, output"),
+        ("[run]\nzzz = 1", "there are style, room, framing, mirror, size, fps, output"),
         ("[runs]\nstyle = 'a'", "line 1: [runs]: there is no such table; did you mean run?"),
         ("style = 'a'", "line 1: style stands in no table; write [run] on a line of its own above it"),
         ("[run\nfps = 5", "line 1"),
@@ -96,6 +96,9 @@ def test_the_example_in_the_documentation_is_a_valid_file(tmp_path: Path) -> Non
         ("[presets.calm]\nstrength = nan", "must be a number from 0 to 1"),
         ("[presets.calm]\nsteadiness = true", "must be a number from 0 to 1"),
         ("[presets.calm]\npreserve_color = 1", "must be true or false"),
+        ("[presets.calm]\npaint = 'me'", "line 2: [presets.calm] paint: must be everything, person or room"),
+        ("[presets.calm]\nroom = 'blur:2'", "line 2: [presets.calm] room: the blur '2' is no strength from 0 to 1"),
+        ("[run]\nframing = 'far'", "line 2: [run] framing: must be off, gentle or close"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_name_its_line_and_the_reason(tmp_path: Path, text: str, says: str) -> None:
@@ -116,6 +119,8 @@ def _parse(style: str) -> None:
     [
         ("[run]\nstyle = 'grate_wave'", "line 2: [run] style: no style is called 'grate_wave'"),
         ("[presets.calm]\nstyle = 'grate_wave'", "line 2: [presets.calm] style: no style is called 'grate_wave'"),
+        ("[run]\nroom = 'style:udni'", "line 2: [run] room: no style is called 'udni'"),
+        ("[presets.a]\nroom = 'style:udni'", "line 2: [presets.a] room: no style is called 'udni'"),
         ("[presets.a]\nstrength = 1\n[scenes]\nx = 'b'", "line 4: [scenes] x: no style is called 'b'; of presets"),
     ],
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,26 +92,49 @@ def _single_styles(context: ActionContext) -> list[StyleMix]:
 def _step(by: int) -> Apply:
     def apply(state: LiveState, _: Arguments, context: ActionContext) -> LiveState:
         mixes = _single_styles(context)
-        if not mixes:
-            return state
         current = mixes.index(state.look.mix) if state.look.mix in mixes else (-1 if by > 0 else 0)
-        return _with_visible_look(state, mix=mixes[(current + by) % len(mixes)])
+        return _with_first(
+            state, context, [mixes[(current + by * step) % len(mixes)] for step in range(1, len(mixes) + 1)]
+        )
 
     return apply
 
 
-def _with_visible_look(state: LiveState, **changes: Any) -> LiveState:
-    """Return `state` with `changes` made to its look, and with the bypass off so that they are seen."""
-    return replace(state.with_look(**changes), bypass=False)
+def _with_first(state: LiveState, context: ActionContext, mixes: Sequence[StyleMix]) -> LiveState:
+    """Return `state` with the first of `mixes` that can be painted together with the style of the room.
+
+    Raises:
+        UsageError: none of them can.
+    """
+    refusal: UsageError | None = None
+    for mix in mixes:
+        try:
+            return _with_visible_look(state, context, mix=mix)
+        except UsageError as error:
+            refusal = error
+    if refusal is not None:
+        raise refusal
+    return state
+
+
+def _with_look(state: LiveState, context: ActionContext, **changes: Any) -> LiveState:
+    """Return `state` with `changes`, of which the styles are some, made to its look."""
+    changed = state.with_look(**changes)
+    return replace(changed, look=changed.look.paired(context.catalog))
+
+
+def _with_visible_look(state: LiveState, context: ActionContext, **changes: Any) -> LiveState:
+    """The same, with the bypass off so that the changes are seen."""
+    return replace(_with_look(state, context, **changes), bypass=False)
 
 
 def _random(state: LiveState, _: Arguments, context: ActionContext) -> LiveState:
     others = [mix for mix in _single_styles(context) if mix != state.look.mix]
-    return _with_visible_look(state, mix=random.choice(others)) if others else state
+    return _with_first(state, context, random.sample(others, len(others)))
 
 
 def _select(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    return _with_visible_look(state, mix=_style(str(arguments["style"]), context))
+    return _with_visible_look(state, context, mix=_style(str(arguments["style"]), context))
 
 
 def _style(text: str, context: ActionContext) -> StyleMix | None:
@@ -125,7 +148,7 @@ def _style(text: str, context: ActionContext) -> StyleMix | None:
 
 
 def _blend(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    return _with_visible_look(state, mix=context.catalog.parse(str(arguments["weights"])))
+    return _with_visible_look(state, context, mix=context.catalog.parse(str(arguments["weights"])))
 
 
 def _set(each: Option) -> Apply:
@@ -165,7 +188,7 @@ def _room(state: LiveState, arguments: Arguments, context: ActionContext) -> Liv
     changes = _room_changes(room, context)
     if state.look.paint is Paint.ROOM and room.kind is not RoomKind.CAMERA:
         changes["paint"] = Paint.EVERYTHING
-    return state.with_look(**changes)
+    return _with_look(state, context, **changes)
 
 
 def _room_changes(room: Room, context: ActionContext) -> dict[str, Any]:
@@ -208,7 +231,7 @@ def _cycle(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveStat
 def _preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
     name = str(arguments["name"])
     _check_preset(name, context)
-    return _with_visible_look(state, **_preset_changes(name, context))
+    return _with_visible_look(state, context, **_preset_changes(name, context))
 
 
 def _check_preset(name: str, context: ActionContext) -> None:
@@ -270,9 +293,9 @@ def _scene(state: LiveState, arguments: Arguments, context: ActionContext) -> Li
     own = {each.attribute: getattr(context.own_look, each.attribute) for each in options_of(Look) if each.preset}
     changes = _preset_changes(look, context) if look in context.presets else {"mix": _style(look, context)}
     own |= {"mix": context.own_look.mix, "room_mix": context.own_look.room_mix}
-    changed = _with_visible_look(state, **{**own, **changes})
+    changed = _with_visible_look(state, context, **{**own, **changes})
     if state.look.hides_room and not changed.look.hides_room and not {"room", "paint"} & changes.keys():
-        return changed.with_look(paint=state.look.paint, room=state.look.room, room_mix=None)
+        return _with_look(changed, context, paint=state.look.paint, room=state.look.room, room_mix=None)
     return changed
 
 

@@ -16,12 +16,12 @@ from stylecam.control.actions import ACTIONS, ActionContext
 from stylecam.control.command import Command
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StylecamError
-from stylecam.stylize.look import Preset
+from stylecam.stylize.look import Look, Preset
 from stylecam.stylize.room import Room
 from stylecam.utils.message import Message
 
 if TYPE_CHECKING:
-    from stylecam.models.catalog import Catalog, StyleMix
+    from stylecam.models.catalog import Catalog
 
 _LOG = logging.getLogger(__name__)
 
@@ -173,11 +173,11 @@ class CommandQueue:
             self._apply_pending()
             yield self._state
 
-    def restyle(self, mix: StyleMix | None, room_mix: StyleMix | None = None) -> None:
-        """Change the style that the session starts with, and that of the room, before any command is applied."""
+    def restyle(self, look: Look) -> None:
+        """Change the look that the session starts with, before any command is applied."""
         with self._lock:
-            self.own_look = replace(self.own_look, mix=mix, room_mix=room_mix)
-            self._state = self._state.with_look(mix=mix, room_mix=room_mix)
+            self.own_look = look
+            self._state = replace(self._state, look=look)
             for listener in self._listeners:
                 listener(self._state)
 

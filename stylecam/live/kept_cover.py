@@ -75,7 +75,7 @@ class KeptCover:
         """Return `state` with the switches on that were on when an earlier run ended."""
         on = _covers(state)
         if "room" in self._restored - on:
-            state = state.with_look(paint=Paint.EVERYTHING, room=Room(RoomKind.BLUR), room_mix=None)
+            state = state.with_look(paint=Paint.EVERYTHING, room=Room(RoomKind.BLUR), room_mix=None, pair=None)
         self._restored -= on
         on |= self._restored
         return replace(state, panic="panic" in on, resting="resting" in on, frozen="frozen" in on)

@@ -145,7 +145,7 @@ def initial_state(settings: Settings, catalog: Catalog) -> LiveState:
     if settings.tier != AUTO:
         catalog.prefer(settings.tier)
     mix = initial_mix(settings, catalog)
-    return LiveState(Look.start(mix, settings, resolve_room(settings.room, catalog)))
+    return LiveState(Look.start(mix, settings, resolve_room(settings.room, catalog)).paired(catalog))
 
 
 def initial_mix(settings: Settings, catalog: Catalog) -> StyleMix | None:

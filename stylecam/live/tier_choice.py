@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stylecam.control.commands import CommandQueue
 from stylecam.engines.base import Engine
@@ -50,9 +50,10 @@ def settle_tier(settings: Settings, catalog: Catalog, control: CommandQueue, spe
     choice = choose_tier(settings, catalog, control.state.look, speed)
     if choice.tier != catalog.tier:
         catalog.prefer(choice.tier)
+        look = control.state.look
         by_file = settings.style is not None and is_style_file(settings.style)
-        mix = control.state.look.mix if by_file else initial_mix(settings, catalog)
-        control.restyle(mix, resolve_room(settings.room, catalog))
+        mix = look.mix if by_file else initial_mix(settings, catalog)
+        control.restyle(replace(look, mix=mix, room_mix=resolve_room(look.room, catalog)).paired(catalog))
     return choice
 
 

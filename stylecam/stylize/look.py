@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stylecam.errors import UsageError
@@ -14,7 +14,7 @@ from stylecam.utils.message import Message
 from stylecam.utils.options import LOOK, option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.models.catalog import StyleMix
+    from stylecam.models.catalog import Catalog, StyleMix
 
 Preset = Mapping[str, Any]
 """A partial look: options by name, and `style` as users write it. What it does not name stays as it is."""
@@ -159,11 +159,14 @@ class Look(LookSettings):
 
     Attributes:
         mix: the main style or blend; None for what the camera sees.
-        room_mix: the style of `room`, where that is a room of kind `STYLE`; None for any other and for `none`.
+        room_mix: the style of `room`, where that is a room of kind `STYLE`; None for any other.
+        pair: both of them as one network paints them, the person's and then the room's; None without both. `paired`
+            sets it.
     """
 
     mix: StyleMix | None = None
     room_mix: StyleMix | None = None
+    pair: StyleMix | None = None
     preserve_color: bool = option(
         False, help="Keep the camera's own colours.", group=LOOK, command="preserve_color",
         brief="the camera's own colours", preset=True,
@@ -171,10 +174,25 @@ class Look(LookSettings):
 
     @classmethod
     def start(cls, mix: StyleMix | None, settings: LookSettings, room_mix: StyleMix | None = None) -> Look:
-        """The look of `mix` and, in the room, `room_mix`, with everything else as in `settings`."""
-        return cls(
-            mix, room_mix, **{each.attribute: getattr(settings, each.attribute) for each in options_of(LookSettings)}
-        )
+        """The look of `mix` and, in the room, `room_mix`, not `paired`, with everything else as in `settings`."""
+        values = {each.attribute: getattr(settings, each.attribute) for each in options_of(LookSettings)}
+        return cls(mix, room_mix, **values)
+
+    def paired(self, catalog: Catalog) -> Look:
+        """Return this look with the pair of its two styles, if it has both.
+
+        Raises:
+            UsageError: as for `Catalog.pair`.
+        """
+        both = self.mix is not None and self.room_mix is not None
+        return replace(self, pair=catalog.pair(self.mix, self.room_mix) if both else None)  # type: ignore[arg-type]
+
+    @property
+    def network_mix(self) -> StyleMix | None:
+        """What the network paints: the style of the person, of the room or of both; None if `paints` never is True."""
+        if self.room_mix is None or self.paint is Paint.ROOM:
+            return self.mix
+        return self.room_mix if self.mix is None else self.pair
 
     @property
     def label(self) -> str:

@@ -14,9 +14,11 @@ from stylecam.control.command import Command
 from stylecam.control.state import LiveState
 from stylecam.errors import StylecamError, UsageError
 from stylecam.models.catalog import Catalog
+from stylecam.models.model import Model
 from stylecam.stylize.look import Content, Look, Preset
 from stylecam.stylize.room import Framing, Paint, Room, RoomKind
 from stylecam.utils.options import Option, options_of
+from tests.models.networks import network
 
 
 class ActionRunner:
@@ -356,3 +358,18 @@ def test_a_scene_leaves_the_room_hidden_unless_its_preset_says_what_the_room_sho
     hidden = LiveState(Look(room=Room.parse("blur")))
     assert str(ACTIONS["scene"].apply(hidden, {"name": scene}, context).look.room) == room
     assert str(ACTIONS["scene"].apply(LiveState(), {"name": "styled"}, context).look.room) == "camera"
+
+
+def test_styles_that_cannot_be_painted_in_one_picture_are_refused_and_passed_over(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    catalog.add(Model.read(network(tmp_path / "foreign.onnx")))
+    actions = ActionRunner(ActionContext(catalog), LiveState(Look(catalog.parse("udnie"))))
+    actions.after("room:style:great_wave")
+    with pytest.raises(
+        UsageError, match="foreign and great_wave cannot be painted in one picture: both must be of one"
+    ):
+        actions.after("select:foreign")
+    labels = [actions.after("next").look.label for _ in catalog.cards]
+    assert set(labels) == {card.name for card in catalog.cards} - {"foreign"}
+    assert all(actions.after("random").look.label != "foreign" for _ in range(50))

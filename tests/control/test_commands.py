@@ -116,7 +116,7 @@ def test_the_first_style_may_be_replaced_before_any_command(control: CommandQueu
     labels: list[str] = []
     control.subscribe(lambda state: labels.append(state.look.label))
     control.submit("strength:0.5")
-    control.restyle(catalog.parse("udnie"))
+    control.restyle(replace(control.state.look, mix=catalog.parse("udnie")))
     assert (control.state.look.label, control.own_look.label, control.state.version) == ("udnie", "udnie", 0)
     control.apply()
     assert (control.state.look.label, control.state.look.strength) == ("udnie", 0.5)

@@ -2,8 +2,7 @@
 
 The network looks a few times a second, at one square of the picture each time: in turn at the whole picture and at its
 parts for new faces, and closely at each face that is known. A face counts once two close looks have been sure of it,
-so a picture on a wall or a pattern does not. Between the looks a small grey template of it is found again in each
-frame.
+so a pattern that looks like one does not. Between the looks a small grey template of it is found again in each frame.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from stylecam.media.frame import Box, Image, Size
 from stylecam.media.transforms import resize
 from stylecam.stylize.face_detector import BlazeFace, FaceDetection, Landmarks, Square
 from stylecam.stylize.postprocess.chain import FrameView
+from stylecam.stylize.postprocess.face_share import Share, draw_face
 from stylecam.utils.optional import error_summary
 
 _SEARCH_S = 0.2
@@ -59,16 +59,6 @@ _SMALLEST_TEMPLATE, _TEMPLATE = 8, 48
 """Pixels of a template's side at least and at most; it is looked for half as far from where it was."""
 _LIKENESS = 0.6
 """The least correlation with the template."""
-_EYE, _MOUTH = (0.15, 0.11), (0.18, 0.10)
-"""Half axes of the ellipses, along the line of the eyes and across, in sizes of the face."""
-_BROW = 0.03
-"""How far the ellipse of an eye is moved to the brow."""
-_FINEST = 12
-"""Pixels of an ellipse's shorter half axis that it is drawn with at most, before it is enlarged."""
-_FEATHER = 1.0
-"""Over this share of its size beyond its edge an ellipse fades."""
-
-Share = npt.NDArray[np.uint8]
 
 
 class FaceTracker:
@@ -152,7 +142,7 @@ class FaceTracker:
         share = np.zeros((size.height, size.width), np.uint8)
         for track in seen:
             top_left, bottom_right = view.locate(track.box.reshape(2, 2), size)
-            _draw(share, view.locate(track.landmarks, size), float(bottom_right[1] - top_left[1]), track.presence)
+            draw_face(share, view.locate(track.landmarks, size), float(bottom_right[1] - top_left[1]), track.presence)
         return share
 
     def _look(self, detector: BlazeFace, image: Image, grey: _GreyPicture, now: float) -> None:
@@ -302,47 +292,6 @@ def _middle_of(face: FaceDetection) -> npt.NDArray[np.float64]:
 
 def _side_of(face: FaceDetection) -> float:
     return max(1.0, float((face.box[2:] - face.box[:2]).mean()))
-
-
-def _draw(share: Share, landmarks: Landmarks, side: float, presence: float) -> None:
-    """Draw eyes and mouth of a face whose `landmarks` and `side` are in the pixels of `share`, where it is larger."""
-    right, left, _, mouth = landmarks[:4]
-    across = left - right
-    across = across / max(1e-6, float(np.hypot(*across)))
-    down = np.array((-across[1], across[0]))
-    if down @ (mouth - (left + right) / 2) < 0:  # mirrored
-        down = -down
-    eye, lips = (tuple(side * half for half in axes) for axes in (_EYE, _MOUTH))
-    for middle, axes in ((right - _BROW * side * down, eye), (left - _BROW * side * down, eye), (mouth, lips)):
-        _draw_ellipse(share, middle, across, axes, presence)
-
-
-def _draw_ellipse(
-    share: Share,
-    middle: npt.NDArray[np.float64],
-    across: npt.NDArray[np.float64],
-    axes: tuple[float, ...],
-    presence: float,
-) -> None:
-    """Draw an ellipse of the half `axes`, the first of them along `across`, that fades out beyond its edge."""
-    reach = max(axes) * (1 + _FEATHER)
-    low = np.maximum(0, np.floor(middle - reach)).astype(int)
-    high = np.minimum(share.shape[::-1], np.ceil(middle + reach).astype(int))
-    if (high <= low).any():
-        return
-    step = max(1, round(min(axes) / _FINEST))  # it is soft: drawn coarsely, and enlarged
-    columns, rows = (np.arange(start, stop + step, step) + 0.5 for start, stop in zip(low, high, strict=True))
-    x, y = columns[None] - middle[0], rows[:, None] - middle[1]
-    along, beside = x * across[0] + y * across[1], y * across[0] - x * across[1]
-    far = np.hypot(along / axes[0], beside / axes[1])
-    level = np.clip((1 + _FEATHER - far) / _FEATHER, 0, 1)
-    level = level * level * (3 - 2 * level)
-    soft = cv2.convertScaleAbs(level, alpha=255 * presence)
-    width, height = high - low
-    if step > 1:
-        soft = cv2.resize(soft, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
-    part = share[low[1] : high[1], low[0] : high[0]]
-    np.maximum(part, soft[:height, :width], out=part)
 
 
 class _GreyPicture:

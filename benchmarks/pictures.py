@@ -33,7 +33,7 @@ from stylecam.evaluation.host import HostInfo
 from stylecam.media.frame import Image, Size
 from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import fit
-from stylecam.stylize.image import PADDING, TILE_MARGIN, TILE_SIDE, spans
+from stylecam.stylize.tiles import PADDING, TILE_MARGIN, TILE_SIDE, spans
 
 PHOTO, FRAME, FPS = Size(1920, 1080), Size(1280, 720), 30
 _TO_MB = 2**20 if sys.platform == "darwin" else 2**10

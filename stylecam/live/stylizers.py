@@ -8,8 +8,10 @@ from stylecam.live.settings import Settings
 from stylecam.media.frame import Size
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
+from stylecam.stylize.face import FaceTracker
 from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.stylize.governor import Rung
+from stylecam.stylize.mask import PersonMasker
 from stylecam.stylize.rung_memory import RungMemory
 from stylecam.stylize.session_chooser import FaultReport
 from stylecam.stylize.session_pool import SessionPool
@@ -50,9 +52,11 @@ class StylizerMaker:
         memory = self._memories.setdefault(repr(conditions), RungMemory(path, conditions, name))
         if held is not None:
             memory.suggest(*held)
+        engine = pool.engine_of(self._catalog.cycled_models[0])
         return FrameStylizer(
             pool, size, fps, self._clock, self._report, self._catalog.cycled_models,
             busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory, stages=self._stages,
+            masker=PersonMasker(engine, self._clock), tracker=FaceTracker(engine),
         )  # fmt: skip
 
     def save(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from stylecam.errors import StylecamError, UsageError
 from stylecam.media.frame import Size
 from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, check_suffix, result_suffix
@@ -124,7 +126,11 @@ def painted(
             picture.alpha = resize(picture.alpha, Size(width, height))
     limit = stylist.reduction_note(Size(picture.image.shape[1], picture.image.shape[0]))
     picture.notes += () if limit is None else (limit,)
-    picture.image = stylist(picture.image, progress)
+    styled = stylist.stylize(picture.image, progress)
+    picture.image = styled.image
+    picture.notes += () if styled.note is None else (styled.note,)
+    if styled.alpha is not None:
+        picture.alpha = styled.alpha if picture.alpha is None else np.minimum(picture.alpha, styled.alpha)
     return picture
 
 

@@ -2,15 +2,16 @@
 
 The life of a frame in `FrameStylizer.stylize`:
 
-1. It is cropped to the output's shape and mirrored on request (`FrameView`).
+1. It is cropped to the output's shape or to its people, and mirrored on request (`FaceFollower`, `FrameView`).
 2. Now and then the sessions that may be needed soon are requested from the pool, which builds them on its own thread.
 3. The style, and the warm session for the rung that the governor chooses, are picked (`SessionChooser`).
 4. If the picture at the rung's size has not changed and nothing else has, the last styled picture is shown again.
 5. The network stylizes the picture at the rung's size, padded by reflection.
 6. The result is steadied, enlarged with detail, coloured and blended (`Postprocessor`).
-7. The times of all this go to the governor, which chooses the rung of the next frame.
+7. Where the look treats person and room differently, the two are put together (`PersonCompositor`).
+8. The times of all this go to the governor, which chooses the rung of the next frame.
 
-Where this fails, there is no picture. The camera picture is returned only where the look asks for it.
+Where this fails, there is no picture. What the camera sees is returned only where the look asks for it.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.stylize.face import FaceTracker
+from stylecam.stylize.face_follower import FaceFollower
 from stylecam.stylize.governor import Rung
-from stylecam.stylize.look import ALL_BARE, ALL_PAINTED, Exposure, Look
+from stylecam.stylize.look import Exposure, Look
+from stylecam.stylize.mask import PersonMasker
+from stylecam.stylize.person import PersonCompositor
 from stylecam.stylize.postprocess.chain import FrameView, Postprocessor
 from stylecam.stylize.postprocess.change_detection import ChangeDetector
 from stylecam.stylize.postprocess.transition import Transition, TransitionStep
+from stylecam.stylize.room import Paint
 from stylecam.stylize.rung_memory import RungMemory
 from stylecam.stylize.session_chooser import FaultReport, SessionChooser
 from stylecam.stylize.session_pool import SessionPool, WarmSession
@@ -43,8 +49,25 @@ from stylecam.utils.optional import error_summary
 
 PADDING = 8
 """Pixels of reflected picture around a network's input, cropped away because networks leave a frame at their border."""
+UNPAINTED_SCALE = 0.5
+"""The size, as a share of the output's, at which the person is found where nothing is painted."""
 PAINTING_ERRORS = (EngineRunError, cv2.error, MemoryError, ValueError, ArithmeticError)
 """What a network, or the work on its result, raises where it fails; any other exception is a mistake of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A finished picture of the output's size.
+
+    Attributes:
+        image: what is published, H×W×3 uint8 BGR.
+        exposure: what it shows of person and room.
+        painting: the painting in it, of person and room alike.
+    """
+
+    image: Image
+    exposure: Exposure
+    painting: Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +104,8 @@ class FrameStylizer:
         busy_budget_ms: float = math.inf,
         memory: RungMemory | None = None,
         stages: StageTimes | None = None,
+        masker: PersonMasker | None = None,
+        tracker: FaceTracker | None = None,
     ) -> None:
         """Prepare to stylize; no session is built yet.
 
@@ -94,16 +119,22 @@ class FrameStylizer:
             busy_budget_ms: the processor time, of all cores together, that a frame may take, in milliseconds.
             memory: knows which rungs have held before; None for no memory.
             stages: takes the times of the stages; None for new ones.
+            masker: finds the person for looks that treat person and room differently. Without it such a look hides or
+                paints everything.
+            tracker: finds faces for looks that frame them or keep them clear. Without it none are found.
         """
         self._pool = pool
         self._size = size
         self._clock = clock
+        self._report = report
         self._sessions = SessionChooser(pool, size, fps, report, models, busy_budget_ms, memory)
         self.stages = stages or StageTimes(clock)
         self._transition = Transition(1 / fps)
         self._change_detector = ChangeDetector()
         self._postprocessor = Postprocessor(size, self.stages)
-        self._last: Image | None = None
+        self._person = PersonCompositor(size, masker, clock, self.stages, report)
+        self._faces = FaceFollower(size, tracker, clock, self.stages, report)
+        self._last: _Picture | None = None
         self._last_inputs: _FrameInputs | None = None
         self._busy_at: float | None = None
         self.result = StylizeResult(False)
@@ -119,50 +150,64 @@ class FrameStylizer:
         Raises:
             EngineError: the first style's network cannot be run.
         """
-        self._sessions.prepare(look, self._clock.now())
+        self._person.prepare(look)
+        self._sessions.prepare(_network_look(look), self._clock.now())
 
     def stylize(self, frame: Frame, look: Look) -> StyledFrame | None:
         """Stylize `frame` (any size) with `look`.
 
         Returns:
-            A frame of the output's size with the same index and time. It is the camera picture only where the look
+            A frame of the output's size with the same index and time. What the camera sees is in it only where the look
             asks for it. None where the look asks for a painting and there is none; `report` was called if a network
             failed.
         """
         started = self._clock.now()
-        view = FrameView(frame.image, self._size, look.mirror)
+        look = _network_look(look)
+        view = self._faces.view(frame, look)
         self._sessions.prefetch(look, started)
-        if look.needs_mask:  # nothing tells the person from the room yet
-            self.forget()
-            self.result = StylizeResult(False)
-            return None
         if not look.paints:
-            self.forget()
-            self.result = StylizeResult(False)
-            return self._tagged(np.ascontiguousarray(view.at(self._size)), frame, ALL_BARE)
+            return self._unpainted(view, frame, look)
         assert look.mix is not None
         chosen = self._sessions.choose(look, started)
-        painted = None if chosen is None else self._stylize(*chosen, view, frame, look, started)
-        trouble = self._sessions.trouble(look.mix, painted=painted is not None)
-        if painted is None:
+        finished = None if chosen is None else self._stylize(*chosen, view, frame, look, started)
+        trouble = self._sessions.trouble(look.mix, painted=finished is not None)
+        if finished is None:
             self.result = StylizeResult(False, trouble=trouble)
             return None
         self.result = replace(self.result, trouble=trouble)
-        self._last = painted
-        return self._tagged(painted, frame, ALL_PAINTED)
+        self._last = finished
+        return self._tagged(finished.image, frame, finished.exposure)
 
     def forget(self) -> None:
+        """Forget the pictures and masks before: nothing of them may be in the next picture."""
+        self._forget_paintings()
+        self._person.forget()
+        self._faces.forget()
+
+    def _forget_paintings(self) -> None:
         """Forget the paintings before: the next one must not fade in over them, nor over a camera picture."""
         self._transition.reset()
         self._postprocessor.reset()
         self._last = self._last_inputs = self._busy_at = None
+
+    def _unpainted(self, view: FrameView, frame: Frame, look: Look) -> StyledFrame | None:
+        """Return the camera picture or, for a look that hides the room, the person before what hides it."""
+        self._forget_paintings()
+        self.result = StylizeResult(False)
+        try:
+            found = self._person.find(view, Rung.at(self._size, UNPAINTED_SCALE).size, look, frame.captured_at)
+            image, exposure = self._person.compose(None, view, found, look, frame.captured_at)
+        except PAINTING_ERRORS as error:
+            self._report("engine", error_summary(error))
+            return None
+        return self._tagged(np.ascontiguousarray(image), frame, exposure)
 
     def _tagged(self, image: Image, frame: Frame, exposure: Exposure) -> StyledFrame:
         return StyledFrame(Frame(image, frame.index, frame.captured_at), exposure, self._clock.now())
 
     def _stylize(
         self, mix: StyleMix, warm: WarmSession, view: FrameView, frame: Frame, look: Look, started: float
-    ) -> Image | None:
+    ) -> _Picture | None:
         """Return a new styled picture, or the last one while nothing moves; None if painting failed."""
         governor = self._sessions.governor(mix.model, look)
         step = self._transition.toward(mix, frame.captured_at, look.brush)
@@ -177,10 +222,14 @@ class FrameStylizer:
             return self._last
         busy = self._clock.process_time()
         try:
+            found = self._person.find(view, warm.rung.size, look, frame.captured_at)
             with self.stages.time("network") as network:
-                styled = run_session(warm.session, small, rows)
+                styled = run_session(warm.session, small, rows, None if found is None else found.share)
             busy_in_network = self._clock.process_time() - busy
-            finished = self._postprocessor.apply(styled, view, step, self._last, look=look, detail=inputs.detail)
+            before = None if self._last is None else self._last.painting
+            finished = self._postprocessor.apply(styled, view, step, before, look=look, detail=inputs.detail)
+            painted = self._faces.clear(finished.image, view, look)
+            image, exposure = self._person.compose(painted, view, found, look, frame.captured_at)
         except PAINTING_ERRORS as error:
             self._postprocessor.reset()
             self._last_inputs = self._busy_at = None
@@ -199,9 +248,9 @@ class FrameStylizer:
         )
         if self._pool.building:
             governor.forget_recent()
-        self._last_inputs = inputs
+        self._last_inputs = inputs if self._person.is_settled(look, found) else None
         self.result = StylizeResult(True, warm.rung, governor.choose(now), detail=finished.detail_ms is not None)
-        return finished.image
+        return _Picture(image, exposure, finished.image)
 
     def _busy_ms(self, in_network: float) -> tuple[float, float] | None:
         """Return the processor time in the network and otherwise since the frame before, in milliseconds.
@@ -212,6 +261,16 @@ class FrameStylizer:
         if before is None or self._pool.building:
             return None
         return in_network * 1000, max(0.0, self._busy_at - before - in_network) * 1000
+
+
+def _network_look(look: Look) -> Look:
+    """Return `look` with what the network paints as its style: one style, or the pair of the person's and the room's.
+
+    A painted room behind a person without a style is what `Paint.ROOM` means.
+    """
+    if look.network_mix is look.mix:
+        return look
+    return replace(look, mix=look.network_mix, paint=Paint.ROOM if look.mix is None else look.paint)
 
 
 def run_session(session: InferenceSession, image: Image, weights: tuple[float, ...], mask: Mask | None = None) -> Image:

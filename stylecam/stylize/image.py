@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
-from itertools import pairwise, product
-from typing import NamedTuple, cast
 
-import cv2
 import numpy as np
 
 from stylecam.engines.autotune import Autotuner, cache_path
@@ -21,43 +19,25 @@ from stylecam.media.transforms import resize, to_tensor
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
+from stylecam.stylize import tiles
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.chain import blend, with_colors_of
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
+from stylecam.stylize.room import Paint, Room, RoomKind, resolve_room
+from stylecam.stylize.still_compositor import StillCompositor, StyledImage
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import SystemClock
 from stylecam.utils.options import options_of
 
-PADDING = 64
-"""The least reflected picture around a network's input, in pixels, a multiple of 8.
-
-Networks leave a visible frame at their border, which is cropped away with the padding. It is wider than the padding of
-live frames, because a still picture is looked at for longer.
-"""
-MAX_UNTILED_PIXELS = 2_600_000
-"""About how many pixels a network is given at once: a full-HD picture with its padding. Larger ones go in tiles."""
-TILE_SIDE = 1280
-"""The side of a tile in pixels."""
-TILE_MARGIN = 128
-"""Pixels of a tile's edge that are only there for its neighbour: more than style networks see around a pixel."""
-SAMPLE_GRID = 3
-"""The statistics of a large picture are measured on collages of this many by this many windows."""
 MAX_GUIDED_PIXELS = 16_000_000
 """A larger image is enlarged without the edges of its original, whose search takes some thirty bytes a pixel."""
 ROWS_AT_ONCE = 512
 """Rows whose colours and strength are finished at a time, so that a large picture needs no second copy."""
 
+_PAINT = next(each for each in options_of(Look) if each.name == "paint")
+
 Progress = Callable[[float], None]
-
-
-class Span(NamedTuple):
-    """One tile along one axis: the network sees `start`..`end`, and `first`..`last` of its result is kept."""
-
-    start: int
-    end: int
-    first: int
-    last: int
 
 
 class Stylist:
@@ -86,6 +66,10 @@ class Stylist:
     stays bounded. A network that looks at the whole image in another way is given a reduced copy, and its result is
     enlarged; `cannot_tile` and `reduction_note` tell.
 
+    Person and room can be treated differently, as in the live picture:
+
+    >>> stylist = stylecam.Stylist("starry_night", room="color:#00b140")  # the person, painted, before green
+
     Attributes:
         mix: the style or blend.
     """
@@ -98,6 +82,8 @@ class Stylist:
         steadiness: float = 0.0,
         preserve_color: bool = False,
         brush: float = 1.0,
+        paint: str = Paint.EVERYTHING,
+        room: str | Room = RoomKind.CAMERA,
         scale: float = 1.0,
         device: str = AUTO,
         engine: Engine | str = AUTO,
@@ -113,6 +99,9 @@ class Stylist:
             preserve_color: keep the image's own colours.
             brush: 0.5 to 2: a factor of the size of strokes, which is a share of the short side of the image. A bank of
                 one size of strokes paints them in that size (see `Model.stroke_scales`).
+            paint: `everything`, `person` or `room`: who is painted.
+            room: what the room shows where the style does not paint it: `camera`, `blur:0.6`, `color:#00b140`,
+                `picture:FILE`, `style:NAME` or `none` (see `stylecam.stylize.room.Room`).
             scale: 0.1 to 1: paint a copy reduced so much, in less time; the result has full size. Strokes get larger
                 where a network knows a single size of them.
             device: `auto`, `cpu`, or another that the engine has (see `stylecam.engines.names.DEVICES_OF`).
@@ -123,22 +112,30 @@ class Stylist:
         Raises:
             StyleNotFoundError: there is no style of this name; the error carries the nearest ones.
             ModelFormatError: the file is not a style network.
-            UsageError: a number is out of range, the blend is malformed, the style is `none`, or no network of the
-                tier is installed.
+            UsageError: a number is out of range, the blend or the room is malformed, the style is `none`, or no
+                network of the tier is installed.
             EngineUnavailableError: the engine is not installed, or the device is not there.
         """
-        look = Look(strength=strength, steadiness=steadiness, preserve_color=preserve_color, brush=brush)
+        room = room if isinstance(room, Room) else Room.parse(room)
+        catalog = _catalog(tier) if isinstance(style, str) or room.style is not None else Catalog()
+        mix = style if isinstance(style, StyleMix) else resolve_style(style, catalog)
+        look = Look(
+            mix, resolve_room(room, catalog), strength=strength, steadiness=steadiness, brush=brush,
+            preserve_color=preserve_color, paint=Paint(_PAINT.read(str(paint))), room=room,
+        )  # fmt: skip
         for option in options_of(Look):
-            option.check(getattr(look, option.attribute), option.name)
+            if option.minimum is not None:
+                option.check(getattr(look, option.attribute), option.name)
         if not 0.1 <= scale <= 1:
             raise UsageError(f"scale {scale:g} is out of range; it must be a number from 0.1 to 1, for example 0.5")
-        mix = style if isinstance(style, StyleMix) else _load(style, tier)
         if mix is None:
             raise UsageError("the style 'none' changes nothing; name a style")
         self.mix = mix
         self._look, self._scale, self._temporal_filter = look, scale, TemporalFilter()
         self._engine = engine if isinstance(engine, Engine) else _engine(engine, device, mix.model)
         self._sessions = SessionCache(self._engine, sizes_per_model=1)
+        self._compositor = StillCompositor(self._engine, look)
+        self._room_stylist: Stylist | None = None
 
     @property
     def engine(self) -> Engine:
@@ -151,8 +148,9 @@ class Stylist:
         One thread uses both.
         """
         other = copy.copy(self)
-        other.mix = mix
-        other._temporal_filter = TemporalFilter()
+        other.mix, other._look = mix, replace(self._look, mix=mix)
+        other._temporal_filter, other._room_stylist = TemporalFilter(), None
+        other._compositor = StillCompositor(self._engine, other._look)
         if mix.model.key != self.mix.model.key:
             other.__dict__.pop("_norms", None)
         return other
@@ -160,6 +158,9 @@ class Stylist:
     def reset(self) -> None:
         """Forget the frames before: the next image begins another sequence."""
         self._temporal_filter.reset()
+        self._compositor.forget()
+        if self._room_stylist is not None:
+            self._room_stylist.reset()
 
     def release(self) -> None:
         """Unload the networks, also of stylists that share them; the next image loads its network again."""
@@ -176,7 +177,7 @@ class Stylist:
 
     def reduction_note(self, size: Size) -> str | None:
         """Return what an image of `size` loses by such a copy, to be read after its name; None if nothing is lost."""
-        share = _share(_scaled(size, self._reduction(size)))
+        share = tiles.share_taken_whole(tiles.scaled(size, self._reduction(size)))
         if share == 1 or not self.cannot_tile:
             return None
         return (
@@ -185,6 +186,10 @@ class Stylist:
         )
 
     def __call__(self, image: Image, progress: Progress | None = None) -> Image:
+        """Stylize one image, and return a new C-contiguous array of the same shape; see `stylize`."""
+        return self.stylize(image, progress).image
+
+    def stylize(self, image: Image, progress: Progress | None = None) -> StyledImage:
         """Stylize one image.
 
         Args:
@@ -192,11 +197,11 @@ class Stylist:
             progress: called with the share done, 0..1, as the work goes on.
 
         Returns:
-            A new C-contiguous array of the same shape.
+            The image, and where nothing is shown in it if the room was left out.
 
         Raises:
             UsageError: the array has another form.
-            EngineRunError: the network cannot be loaded or failed.
+            EngineRunError: a network cannot be loaded or failed.
         """
         if not isinstance(image, np.ndarray):
             raise UsageError(f"the picture is {type(image).__name__}, not an array; did cv2.imread find the file?")
@@ -206,15 +211,30 @@ class Stylist:
                 "give height × width × 3, uint8, in BGR order"
             )
         report = progress or (lambda _: None)
+        painted = self._painted(image, report)
+        styled = StyledImage(painted)
+        if self._look.needs_mask:
+            styled = self._compositor.compose(image, painted, lambda: self._paint_room(image))
+        report(1.0)
+        return styled
+
+    def _painted(self, image: Image, report: Progress) -> Image:
+        """Paint person and room alike."""
         size = Size(image.shape[1], image.shape[0])
-        camera = _reduced(image, self._reduction(size))
+        camera = tiles.reduced(image, self._reduction(size))
         styled = self._stylize(camera, report)
         if self._look.steadiness > 0:  # the filter goes on using what it returns
             styled = self._temporal_filter.apply(styled, camera, self._look.steadiness).copy()
         styled = _enlarged(styled, camera, image)
         self._finish(image, styled)
-        report(1.0)
         return styled
+
+    def _paint_room(self, image: Image) -> Image:
+        """Paint person and room alike, in the style of the room."""
+        assert self._look.room_mix is not None
+        if self._room_stylist is None:
+            self._room_stylist = self.with_style(self._look.room_mix)
+        return self._room_stylist._painted(image, lambda _: None)
 
     def _reduction(self, size: Size) -> float:
         """Return the share to which the sides of an image of `size` shrink, at most 1, before it is styled."""
@@ -227,11 +247,11 @@ class Stylist:
     def _stylize(self, image: Image, report: Progress) -> Image:
         """Stylize `image` at its size: whole, in tiles, or from a reduced copy."""
         model, size = self.mix.model, Size(image.shape[1], image.shape[0])
-        share = _share(size)
+        share = tiles.share_taken_whole(size)
         if share == 1:
             return self._whole(model, image)
         if self.cannot_tile:
-            return resize(self._whole(model, _reduced(image, share)), size)
+            return resize(self._whole(model, tiles.reduced(image, share)), size)
         if self._norms.count:
             model = self._norms.frozen_model(self._sampled(image))
         return self._in_tiles(model, image, report)
@@ -239,35 +259,44 @@ class Stylist:
     def _sampled(self, image: Image) -> NormStatistics:
         """Estimate the statistics of an image larger than a network takes at once."""
         rows = self._rows(min(image.shape[:2]))
-        means, variances = np.split(np.array([self._measure(sample, rows) for sample in _samples(image)]), 2, axis=1)
+        means, variances = np.split(
+            np.array([self._measure(sample, rows) for sample in tiles.samples(image)]), 2, axis=1
+        )
         return np.concatenate([means.mean(0), variances.mean(0) + means.var(0)])
 
     def _measure(self, image: Image, rows: tuple[float, ...]) -> NormStatistics:
         size = self._padded_size(image)
         session = self._session(self._norms.measuring_model(), size)
-        figures = session.run(to_tensor(_window(image, *_everything(size))), rows)
+        figures = session.run(to_tensor(tiles.window(image, *tiles.everything(size))), rows)
         return np.array(figures, np.float32).reshape(-1)
 
     def _whole(self, model: Model, image: Image) -> Image:
         size = self._padded_size(image)
         height, width = image.shape[:2]
-        painted = self._session(model, size).stylize(_window(image, *_everything(size)), self._rows(min(height, width)))
-        return np.ascontiguousarray(painted[PADDING : PADDING + height, PADDING : PADDING + width])
+        painted = self._session(model, size).stylize(
+            tiles.window(image, *tiles.everything(size)), self._rows(min(height, width))
+        )
+        return np.ascontiguousarray(
+            painted[tiles.PADDING : tiles.PADDING + height, tiles.PADDING : tiles.PADDING + width]
+        )
 
     def _in_tiles(self, model: Model, image: Image, report: Progress) -> Image:
         """Stylize `image` by a network of fixed statistics; tiles agree where they meet, so a plain cut is enough."""
         size, (height, width) = self._padded_size(image), image.shape[:2]
-        rows, columns = spans(size.height, TILE_SIDE, TILE_MARGIN), spans(size.width, TILE_SIDE, TILE_MARGIN)
+        rows, columns = (
+            tiles.spans(size.height, tiles.TILE_SIDE, tiles.TILE_MARGIN),
+            tiles.spans(size.width, tiles.TILE_SIDE, tiles.TILE_MARGIN),
+        )
         session = self._engine.session(model, columns[0].end, rows[0].end)
         painted = np.empty_like(image, order="C")
         weights = self._rows(min(height, width))
         done = 0
         for row in rows:
-            top, bottom = max(row.first - PADDING, 0), min(row.last - PADDING, height)
+            top, bottom = max(row.first - tiles.PADDING, 0), min(row.last - tiles.PADDING, height)
             for column in columns:
-                left, right = max(column.first - PADDING, 0), min(column.last - PADDING, width)
-                tile = session.stylize(_window(image, row, column), weights, (row.start, column.start))
-                y, x = row.start - PADDING, column.start - PADDING
+                left, right = max(column.first - tiles.PADDING, 0), min(column.last - tiles.PADDING, width)
+                tile = session.stylize(tiles.window(image, row, column), weights, (row.start, column.start))
+                y, x = row.start - tiles.PADDING, column.start - tiles.PADDING
                 painted[top:bottom, left:right] = tile[top - y : bottom - y, left - x : right - x]
                 done += 1
                 report(done / (len(rows) * len(columns)))
@@ -276,7 +305,7 @@ class Stylist:
     def _padded_size(self, image: Image) -> Size:
         """Return the size of `image` with its padding, both sides multiples of the network's alignment."""
         cell = self.mix.model.alignment
-        return Size(*(-(-(side + 2 * PADDING) // cell) * cell for side in (image.shape[1], image.shape[0])))
+        return Size(*(-(-(side + 2 * tiles.PADDING) // cell) * cell for side in (image.shape[1], image.shape[0])))
 
     def _session(self, model: Model, size: Size) -> InferenceSession:
         return self._sessions.get(model, size.width, size.height)
@@ -291,10 +320,10 @@ class Stylist:
                 above[:] = blend(below, above, self._look.strength)
 
 
-def _load(style: str, tier: str) -> StyleMix | None:
+def _catalog(tier: str) -> Catalog:
     catalog = Catalog.installed()
     catalog.prefer(tier)
-    return resolve_style(style, catalog)
+    return catalog
 
 
 def _engine(name: str, device: str, model: Model) -> Engine:
@@ -303,80 +332,9 @@ def _engine(name: str, device: str, model: Model) -> Engine:
     return make_engine(name, device)
 
 
-def _scaled(size: Size, scale: float) -> Size:
-    return Size(*(max(1, round(side * scale)) for side in size))
-
-
-def _reduced(image: Image, scale: float) -> Image:
-    """Return `image` with its sides multiplied by `scale` 0..1; itself for 1."""
-    return resize(image, _scaled(Size(image.shape[1], image.shape[0]), scale))
-
-
 def _enlarged(styled: Image, camera: Image, image: Image) -> Image:
     """Return `styled`, made of the copy `camera`, at the size of `image`; with the edges of a picture of usual size."""
     size = Size(image.shape[1], image.shape[0])
     if styled.shape == image.shape or size.width * size.height > MAX_GUIDED_PIXELS:
         return resize(styled, size)
     return GuidedUpsampler(size).enlarge(styled, camera, image)
-
-
-def _share(size: Size) -> float:
-    """Return the share to which the sides of a picture of `size` shrink for a network to take it whole; at most 1."""
-    share = 1.0
-    while (size.width * share + 2 * PADDING) * (size.height * share + 2 * PADDING) > MAX_UNTILED_PIXELS:
-        share *= 0.98
-    return share
-
-
-def _samples(image: Image) -> Iterator[Image]:
-    """Yield collages of windows of `image`, each of the size a network takes whole, from four places of each ninth.
-
-    Not reduced copies: their finer detail has larger variances, by which a large picture would come out calmer than a
-    small one. Only where windows would be slivers there is nothing better.
-    """
-    size = Size(image.shape[1], image.shape[0])
-    share = _share(size)
-    width, height = (int(side * share) // SAMPLE_GRID for side in size)
-    if min(width, height) < PADDING:
-        yield _reduced(image, share)
-        return
-    for y, x in product((0, 1), repeat=2):
-        rows = [
-            np.hstack([image[top : top + height, left : left + width] for left in _places(size.width, width, x)])
-            for top in _places(size.height, height, y)
-        ]
-        yield np.vstack(rows)
-
-
-def _places(length: int, window: int, end: int) -> list[int]:
-    """Return where windows start: at the beginning (`end` 0) or the end (1) of each equal part of `length`."""
-    part = length / SAMPLE_GRID
-    return [int(number * part + end * (part - window)) for number in range(SAMPLE_GRID)]
-
-
-def _everything(size: Size) -> tuple[Span, Span]:
-    return Span(0, size.height, 0, size.height), Span(0, size.width, 0, size.width)
-
-
-def _window(image: Image, row: Span, column: Span) -> Image:
-    """Return the picture in a window, counted from the corner of the padding; what lies outside is reflected."""
-    height, width = image.shape[:2]
-    top, bottom = row.start - PADDING, row.end - PADDING
-    left, right = column.start - PADDING, column.end - PADDING
-    inside = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
-    edges = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
-    return cast(Image, cv2.copyMakeBorder(inside, *edges, cv2.BORDER_REFLECT_101))
-
-
-def spans(length: int, tile: int, margin: int) -> tuple[Span, ...]:
-    """Cut an axis of `length` into tiles that overlap.
-
-    `length`, `tile` and `margin` are multiples of the network's alignment. All tiles are `tile` long (or a single one
-    is as long as the axis) and start at such multiples, as strided networks need it. What is kept of each lies at least
-    `margin` from its ends, except at the ends of the axis, and covers the axis exactly once.
-    """
-    if length <= tile:
-        return (Span(0, length, 0, length),)
-    starts = [*range(0, length - tile, tile - 2 * margin), length - tile]
-    cuts = [0, *((before + tile + after) // 2 for before, after in pairwise(starts)), length]
-    return tuple(Span(start, start + tile, *cuts[i : i + 2]) for i, start in enumerate(starts))

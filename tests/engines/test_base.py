@@ -21,7 +21,7 @@ from stylecam.models.catalog import StyleMix, shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.models.rewrite.uint8_io import fold_conversions
-from stylecam.stylize import image as stylize_image
+from stylecam.stylize import tiles
 from stylecam.stylize.image import Stylist
 from tests.engines.fixtures import engine_on, photo, photo_tensor
 from tests.models.networks import write_network
@@ -178,8 +178,8 @@ def test_a_large_picture_in_tiles_looks_the_same(
 ) -> None:
     """Tiles run rewritten networks: one that measures the instance norms, and one with frozen norms."""
     engine, levels = engine_and_levels
-    monkeypatch.setattr(stylize_image, "MAX_UNTILED_PIXELS", 200_000)
-    monkeypatch.setattr(stylize_image, "TILE_SIDE", 384)
+    monkeypatch.setattr(tiles, "MAX_UNTILED_PIXELS", 200_000)
+    monkeypatch.setattr(tiles, "TILE_SIDE", 384)
     image, mix = photo(640, 480), StyleMix(bank, bank.one_hot(0), "first")
     styled = Stylist(mix, engine=engine)(image)
     assert fault(styled, Stylist(mix, engine=engine_on("opencv", "cpu"))(image), levels + 1) is None

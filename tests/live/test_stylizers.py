@@ -34,7 +34,7 @@ def test_what_held_at_a_size_is_known_when_the_run_comes_back_to_it(
     memories: list[RungMemory], clock: ManualClock
 ) -> None:
     pool = ManualSessionPool(TintEngine())
-    maker = StylizerMaker(Settings(), Catalog.load([]), clock, CpuBudget(1.0, 1), lambda *_: None)
+    maker = StylizerMaker(Settings(), Catalog([model()]), clock, CpuBudget(1.0, 1), lambda *_: None)
     for size, network in ((HD, "first"), (SMALL, "first"), (HD, "second")):
         maker.make(pool, size, 30.0)
         for now in (0.0, HELD_S):
@@ -42,19 +42,19 @@ def test_what_held_at_a_size_is_known_when_the_run_comes_back_to_it(
     assert memories[-1].recall(model("first")) == Rung(512, 288)
     assert memories[1].recall(model("second")) is None
     maker.save()
-    later = StylizerMaker(Settings(), Catalog.load([]), clock, CpuBudget(1.0, 1), lambda *_: None)
+    later = StylizerMaker(Settings(), Catalog([model()]), clock, CpuBudget(1.0, 1), lambda *_: None)
     later.make(pool, HD, 30.0)
     assert cache_path().with_name("rungs.json").exists()
     assert [memories[-1].recall(model(name)) for name in ("first", "second")] == [Rung(512, 288)] * 2
 
 
 def test_what_held_on_one_engine_is_not_taken_for_another(memories: list[RungMemory], clock: ManualClock) -> None:
-    maker = StylizerMaker(Settings(), Catalog.load([]), clock, CpuBudget(1.0, 1), lambda *_: None)
-    engines = {"lean": TintEngine(), "rich": TintEngine()}
+    maker = StylizerMaker(Settings(), Catalog([model()]), clock, CpuBudget(1.0, 1), lambda *_: None)
+    engines = {"plain": TintEngine(), "lean": TintEngine(), "rich": TintEngine()}
     pool = ManualSessionPool(TintEngine())
     pool.engine_of = lambda network: engines[network.key]
     maker.make(pool, HD, 30.0)
-    for network in engines:
+    for network in ("lean", "rich"):
         for now in (0.0, HELD_S):
             memories[-1].painted(model(network), Rung(512, 288), now)
     engines["rich"].device = "cpu-bf16"

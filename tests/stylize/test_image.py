@@ -18,9 +18,10 @@ from stylecam.media.frame import Image, Size
 from stylecam.models.brush import StrokeScales
 from stylecam.models.catalog import Catalog, StyleMix
 from stylecam.models.model import Model
-from stylecam.stylize import image as image_module
-from stylecam.stylize.image import PADDING, Span, Stylist, spans
+from stylecam.stylize import image, tiles
+from stylecam.stylize.image import Stylist
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
+from stylecam.stylize.tiles import PADDING, Span, spans
 from tests import doubles
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -42,13 +43,13 @@ def mix(bank: Model) -> StyleMix:
 
 def use_small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lower the limits so that the photo needs twelve tiles."""
-    monkeypatch.setattr(image_module, "MAX_UNTILED_PIXELS", 200_000)
-    monkeypatch.setattr(image_module, "TILE_SIDE", 384)
+    monkeypatch.setattr(tiles, "MAX_UNTILED_PIXELS", 200_000)
+    monkeypatch.setattr(tiles, "TILE_SIDE", 384)
 
 
 def test_the_examples_in_the_docstring_work() -> None:
-    assert doctest.testmod(image_module).failed == 0
-    assert doctest.testmod(image_module).attempted > 3
+    assert doctest.testmod(image).failed == 0
+    assert doctest.testmod(image).attempted > 3
 
 
 def test_stylist_is_a_public_name_of_the_package() -> None:
@@ -86,8 +87,8 @@ def test_no_seam_shows_where_tiles_meet(photo: Image, mix: StyleMix, monkeypatch
     assert len(progress) == 13
     assert progress == sorted(progress)
     steps = np.abs(np.diff(result, axis=1)).mean((0, 2))
-    columns = spans(stylist._padded_size(photo).width, image_module.TILE_SIDE, image_module.TILE_MARGIN)
-    for at in (span.last - image_module.PADDING - 1 for span in columns[:-1]):
+    columns = spans(stylist._padded_size(photo).width, tiles.TILE_SIDE, tiles.TILE_MARGIN)
+    for at in (span.last - tiles.PADDING - 1 for span in columns[:-1]):
         alike = np.delete(
             steps[at % 8 :: 8], at // 8
         )  # these networks work in blocks of 8: compare columns of the same phase
@@ -100,8 +101,8 @@ def test_measured_statistics_match_the_untiled_result_better_than_a_reduced_copy
     whole = Stylist(mix, engine="opencv")(photo)
     use_small_tiles(monkeypatch)
     difference = cv2.absdiff(whole, Stylist(mix, engine="opencv")(photo)).mean()
-    copy = image_module._reduced(photo, image_module._share(Size(600, 440)))
-    monkeypatch.setattr(image_module, "_samples", lambda _: [copy])
+    copy = tiles.reduced(photo, tiles.share_taken_whole(Size(600, 440)))
+    monkeypatch.setattr(tiles, "samples", lambda _: [copy])
     reduced = cv2.absdiff(whole, Stylist(mix, engine="opencv")(photo)).mean()  # with the statistics of a reduced copy
     assert difference < 0.8 * reduced
 
@@ -113,9 +114,9 @@ def test_statistics_are_measured_on_samples_of_the_whole_picture(
     use_small_tiles(monkeypatch)
     picture = np.zeros((*size, 3), np.uint8)
     picture[:, size[1] // 2 :] = 200
-    samples = list(image_module._samples(picture))
+    samples = list(tiles.samples(picture))
     for sample in samples:
-        assert (sample.shape[0] + 128) * (sample.shape[1] + 128) < 1.02 * image_module.MAX_UNTILED_PIXELS
+        assert (sample.shape[0] + 128) * (sample.shape[1] + 128) < 1.02 * tiles.MAX_UNTILED_PIXELS
     assert abs(np.mean([sample.mean() for sample in samples]) - 100) < 2
 
 

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from stylecam.stylize.postprocess.change_detection import Floats
 from stylecam.stylize.postprocess.mask_filter import Mask
 
+_ROUNDING = 0.01
+"""By how much shares may lie outside 0 and 1: engines round, and ONNX Runtime returns 1.0000001."""
 _MAX_PERSON = 0.98
 """The largest share of the picture that is believed to be person."""
 _UNDECIDED, _MAX_UNDECIDED = (0.2, 0.8), 0.4
@@ -75,7 +77,7 @@ class MaskDoubt:
 
 
 def _is_a_mask(mask: Mask) -> bool:
-    if not np.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
+    if not np.isfinite(mask).all() or mask.min() < -_ROUNDING or mask.max() > 1 + _ROUNDING:
         return False
     undecided = (mask > _UNDECIDED[0]) & (mask < _UNDECIDED[1])
     return bool((mask > 0.5).mean() <= _MAX_PERSON and undecided.mean() <= _MAX_UNDECIDED)

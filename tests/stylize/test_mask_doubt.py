@@ -61,6 +61,10 @@ def test_a_failure_between_does_not_make_them_leave() -> None:
     assert not doubt.believes(NOBODY, seen_by(picture_of(person())), 0.2)
 
 
+def test_what_rounding_adds_to_a_share_is_no_failure() -> None:
+    after(person() * np.float32(1.0000001))
+
+
 def test_an_empty_room_stays_empty() -> None:
     after(NOBODY, NOBODY, NOBODY)
 

@@ -18,7 +18,7 @@ from stylecam.media.testing import gray_image
 from stylecam.models.brush import StrokeScales
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
-from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
+from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer, run_session
 from stylecam.stylize.governor import Rung, ladder
 from stylecam.stylize.look import Content, Look
 from stylecam.stylize.network_failures import MAX_FAILURES
@@ -662,3 +662,13 @@ def test_no_rung_is_finer_than_the_strokes_allow(
     rung = stylizer.result.rung
     assert rung is not None
     assert rung.height == max(each.height for each in ladder(SIZE) if each.height <= finest)
+
+
+def test_a_session_of_two_styles_paints_each_where_the_mask_says() -> None:
+    bank = model("bank", 2)
+    session = TintEngine().session(replace(bank, key="bank.two", bank=bank), 64 + 2 * PADDING, 48 + 2 * PADDING)
+    mask = np.zeros((48, 64), np.uint8)
+    mask[:, :32] = 255
+    painted = run_session(session, gray_image(0, Size(64, 48)), (1.0, 0.0, 0.0, 1.0), mask)
+    assert painted.shape == (48, 64, 3)
+    assert [{*painted[:, side].ravel()} for side in (np.s_[:32], np.s_[32:])] == [{51}, {102}]

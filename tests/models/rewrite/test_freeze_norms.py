@@ -12,6 +12,7 @@ from stylecam.media.transforms import Tensor
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms
+from stylecam.models.rewrite.two_styles import two_styles
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
 
@@ -37,6 +38,22 @@ def test_a_network_frozen_to_a_picture_paints_it_the_same(path: Path, picture: T
     assert statistics.shape == (1, norms.statistics_count, 1, 1)
     frozen = norms.frozen_model(statistics.reshape(-1))
     np.testing.assert_allclose(run(frozen, picture), run(model, picture), atol=5e-4)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_frozen_network_of_two_styles_paints_the_picture_the_same(path: Path, picture: Tensor) -> None:
+    bank = Model.read(path)
+    model, mask = two_styles(bank), np.zeros((96, 128), np.uint8)
+    mask[16:80, 32:96] = 255
+    weights = model.rows(bank.one_hot(1) + bank.one_hot(2), 96)
+
+    def painted(network: Model) -> Tensor:
+        return np.array(OpenCVEngine("cpu").session(network, 128, 96).run(picture, weights, mask=mask))
+
+    norms = InstanceNorms(model)
+    assert norms.can_freeze
+    frozen = norms.frozen_model(painted(norms.measuring_model()).reshape(-1))
+    np.testing.assert_allclose(painted(frozen), painted(model), atol=5e-4)
 
 
 def test_a_frozen_network_ignores_the_rest_of_the_picture(bank: Model, picture: Tensor) -> None:

@@ -132,7 +132,7 @@ class FrameStylizer:
         self._transition = Transition(1 / fps)
         self._change_detector = ChangeDetector()
         self._postprocessor = Postprocessor(size, self.stages)
-        self._person = PersonCompositor(size, masker, clock, self.stages, report)
+        self._person = PersonCompositor(size, fps, masker, clock, self.stages, report)
         self._faces = FaceFollower(size, tracker, clock, self.stages, report)
         self._last: _Picture | None = None
         self._last_inputs: _FrameInputs | None = None

@@ -16,6 +16,11 @@ from stylecam.stylize.room import Paint, RoomKind
 from stylecam.utils.clock import Clock
 from stylecam.utils.metrics import StageTimes
 
+MASK_SHARE = 0.25
+"""The share of a frame's time that a mask may take before it is made for every second or third frame only."""
+MAX_EVERY = 3
+_SLOWER_KEPT = 0.98
+"""How slowly a slow mask is forgotten: frames that carry the mask on take less time."""
 _COVERED = Exposure(Visibility.HIDDEN, Visibility.HIDDEN)
 
 
@@ -26,18 +31,21 @@ class PersonCompositor:
     """
 
     def __init__(
-        self, size: Size, masker: PersonMasker | None, clock: Clock, stages: StageTimes, report: FaultReport
+        self, size: Size, fps: float, masker: PersonMasker | None, clock: Clock, stages: StageTimes, report: FaultReport
     ) -> None:
-        """Compose pictures of `size`, the output's.
+        """Compose the pictures of one stream.
 
         Args:
             size: the output's.
+            fps: the rate to hold; a mask that would take much of a frame's time is made for some frames only.
             masker: finds the person; None for one that is never found.
             clock: tells the time.
             stages: takes the times of finding and composing.
             report: takes a line for each network or file that cannot be used.
         """
         self._size, self._masker, self._stages = size, masker, stages
+        self._allowed_ms = MASK_SHARE * 1000 / fps
+        self._took_ms = 0.0
         self._compositor = RoomCompositor(size, report)
         self._loader = NetworkLoader(None if masker is None else masker.prepare, clock, report, "stylecam-mask")
 
@@ -53,8 +61,11 @@ class PersonCompositor:
         """
         if self._masker is None or not look.needs_mask or not self._loader.is_ready():
             return None
-        with self._stages.time("mask"):
-            return self._masker.mask(view, size, now)
+        every = min(MAX_EVERY, 1 + int(self._took_ms / self._allowed_ms))
+        with self._stages.time("mask") as timer:
+            found = self._masker.mask(view, size, now, every)
+        self._took_ms = max(timer.milliseconds, self._took_ms * _SLOWER_KEPT)
+        return found
 
     def compose(
         self, painted: Image | None, view: FrameView, found: PersonMask | None, look: Look, now: float

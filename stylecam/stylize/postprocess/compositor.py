@@ -114,10 +114,12 @@ class RoomCompositor:
             if shares is None:
                 return room
             return mixed(room, view if painted is None else painted, shares)
-        if painted is None or person is None or not look.needs_mask or look.room.kind is RoomKind.STYLE:
+        if painted is None or person is None or not look.needs_mask:
             return view if painted is None else painted
         if look.paint is Paint.ROOM:
             return mixed(painted, view, person)
+        if look.room.kind is RoomKind.STYLE:  # the painting is of both styles already
+            return painted
         return mixed(view, painted, person)
 
     def forget(self) -> None:

@@ -34,7 +34,6 @@ from stylecam.media.transforms import fit
 from stylecam.stylize.mask import PersonMasker
 from stylecam.stylize.postprocess.chain import FrameView
 from stylecam.stylize.postprocess.mask_upsample import Share
-from stylecam.utils.clock import SystemClock
 
 OUTPUT, RUNG = Size(1280, 720), Size(640, 360)
 NOISE = 3.0
@@ -177,7 +176,7 @@ def labelled(engine: Engine, photos: Path, masks: Path) -> dict[str, float]:
 
 def masker_on(engine: Engine) -> PersonMasker:
     """Return a masker that is ready."""
-    masker = PersonMasker(engine, SystemClock())
+    masker = PersonMasker(engine)
     masker.prepare()
     return masker
 

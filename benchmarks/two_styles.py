@@ -30,7 +30,6 @@ from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.stylize.frame_stylizer import PADDING, run_session
 from stylecam.stylize.mask import PersonMasker
 from stylecam.stylize.postprocess.chain import FrameView
-from stylecam.utils.clock import SystemClock
 
 SIZE = Size(640, 360)
 ROUNDS = 25
@@ -95,7 +94,7 @@ def _session(engine: Engine, model: Model) -> InferenceSession:
 
 
 def _mask(picture: Image) -> Mask:
-    masker = PersonMasker(make_engine("opencv", "cpu"), SystemClock())
+    masker = PersonMasker(make_engine("opencv", "cpu"))
     masker.prepare()
     mask = masker.mask(FrameView(picture, SIZE, mirror=False), SIZE, 0.0)
     return np.zeros((SIZE.height, SIZE.width), np.uint8) if mask is None else mask.share

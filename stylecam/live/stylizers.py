@@ -56,7 +56,7 @@ class StylizerMaker:
         return FrameStylizer(
             pool, size, fps, self._clock, self._report, self._catalog.cycled_models,
             busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory, stages=self._stages,
-            masker=PersonMasker(engine, self._clock), tracker=FaceTracker(engine),
+            masker=PersonMasker(engine), tracker=FaceTracker(engine),
         )  # fmt: skip
 
     def save(self) -> None:

@@ -23,7 +23,6 @@ from stylecam.stylize.mask_doubt import MaskDoubt
 from stylecam.stylize.postprocess.chain import FrameView
 from stylecam.stylize.postprocess.mask_filter import Mask, MaskFilter, seen_by
 from stylecam.stylize.postprocess.mask_upsample import MaskUpsampler, Share
-from stylecam.utils.clock import Clock
 
 INPUT = Size(256, 256)
 """The network's input; the picture is distorted to it."""
@@ -51,9 +50,9 @@ class PersonMask:
 class PersonMasker:
     """Makes the masks of one stream, one frame after the other, on one thread."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine) -> None:
         """Run the shipped network with `engine`; it is not loaded yet."""
-        self._engine, self._clock = engine, clock
+        self._engine = engine
         self._session: InferenceSession | None = None
         self._filter, self._doubt = MaskFilter(), MaskDoubt()
         self._upsampler: MaskUpsampler | None = None
@@ -137,7 +136,7 @@ def network_path() -> Path:
 
 def _network_input(image: Image) -> Image:
     """Return `image` distorted to the network's input."""
-    while image.shape[1] >= 2 * INPUT.width and image.shape[0] >= INPUT.height:  # halving is quick
+    while image.shape[1] >= 2 * INPUT.width and image.shape[0] >= 2 * INPUT.height:  # halving is quick
         half = (image.shape[1] // 2, image.shape[0] // 2)
         image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.resize(image, INPUT, interpolation=cv2.INTER_LINEAR), np.uint8)

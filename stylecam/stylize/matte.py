@@ -10,7 +10,6 @@ from stylecam.media.transforms import resize
 from stylecam.stylize.mask import PersonMasker
 from stylecam.stylize.postprocess.chain import FrameView
 from stylecam.stylize.postprocess.compositor import Shares
-from stylecam.utils.clock import SystemClock
 
 LONGER_SIDE = 1024
 """The longer side, in pixels, of the copy in which the person is found and whose mask is refined from."""
@@ -32,7 +31,7 @@ class Matte:
 
     def __init__(self, engine: Engine, *, steady: bool) -> None:
         """Run the network with `engine`; `steady` if the pictures are the frames of one clip, in their order."""
-        self._masker = PersonMasker(engine, SystemClock())
+        self._masker = PersonMasker(engine)
         self._steady = steady
         self._now = 0.0
 

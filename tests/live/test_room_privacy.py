@@ -146,7 +146,7 @@ class HiddenRoom:
         context = PipelineContext(SIZE, FPS, self.clock, Stats(), viewers, CpuBudget(1.0, 1))
         stylizer = FrameStylizer(
             self.pool, SIZE, FPS, self.clock, context.stats.count_fault, models,
-            masker=PersonMasker(self.masks, self.clock),
+            masker=PersonMasker(self.masks),
         )  # fmt: skip
         stylizer.prepare(look)
         self.room = Scenery()

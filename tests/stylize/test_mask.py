@@ -17,7 +17,6 @@ from stylecam.media.transforms import Tensor
 from stylecam.models.model import Model
 from stylecam.stylize.mask import INPUT, PersonMasker
 from stylecam.stylize.postprocess.chain import FrameView
-from stylecam.utils.clock import ManualClock
 from tests.engines.fixtures import engine_on, photo
 
 SIZE = Size(640, 360)
@@ -47,7 +46,7 @@ class FakeSession(InferenceSession):
 
 
 def masker_of(answer: Callable[[Any], Any]) -> PersonMasker:
-    masker = PersonMasker(FakeEngine(answer), ManualClock())
+    masker = PersonMasker(FakeEngine(answer))
     masker.prepare()
     return masker
 
@@ -66,7 +65,7 @@ def scene(left: int, width: int = 160) -> FrameView:
 
 @pytest.mark.parametrize("engine", ["opencv", "onnxruntime", "openvino"])
 def test_the_shipped_network_finds_a_person(engine: str) -> None:
-    masker = PersonMasker(engine_on(engine, "cpu"), ManualClock())
+    masker = PersonMasker(engine_on(engine, "cpu"))
     masker.prepare()
     found = masker.mask(FrameView(photo(*SIZE), SIZE), SIZE, 0.0)
     assert found is not None
@@ -76,7 +75,7 @@ def test_the_shipped_network_finds_a_person(engine: str) -> None:
 
 
 def test_before_it_is_prepared_there_is_no_mask() -> None:
-    assert PersonMasker(FakeEngine(white), ManualClock()).mask(scene(100), SIZE, 0.0) is None
+    assert PersonMasker(FakeEngine(white)).mask(scene(100), SIZE, 0.0) is None
 
 
 def test_the_person_is_where_the_network_says() -> None:

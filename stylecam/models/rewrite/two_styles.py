@@ -19,6 +19,7 @@ from stylecam.models.grain import CELL_SIZE
 from stylecam.models.model import Model
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, FloatArray, Node
+from stylecam.models.onnx.wire import WireError
 
 _NORM = "InstanceNormalization"
 _SAME_SIZE = frozenset(("Relu", "Mul", "Add", "Pad", "Slice", "Sigmoid", _NORM))
@@ -34,22 +35,21 @@ def two_styles(model: Model) -> Model:
     Raises:
         UsageError: `model` is no bank of stylecam's own form.
     """
-    graph = _Graph.read(model)
-    strides = None if graph is None else graph.strides()
-    norms = None if graph is None else graph.styled_norms()
-    if graph is None or strides is None or norms is None or not all(norm.normalized in strides for norm in norms):
+    try:
+        graph = _Graph.read(model)
+        norms = graph.styled_norms()
+    except (_OtherFormError, WireError) as error:
         raise UsageError(
             f"{model.path.name} cannot paint two styles in one picture; only a bank made by stylecam train can"
-        )
+        ) from error
     ends = {norm.shift.outputs[0]: norm for norm in norms}
-    sizes = {strides[norm.normalized] for norm in norms} - {1}
-    nodes = [_pool(size).encode() for size in sorted(sizes)]
+    nodes = [_pool(stride).encode() for stride in sorted({norm.stride for norm in norms} - {1})]
     for node in graph.nodes:
         norm = ends.get(node.outputs[0])
         if norm is None:
             nodes.append(bytes(node.data))
         else:
-            nodes += [added.encode() for added in norm.mixed(_mask_name(strides[norm.normalized]))]
+            nodes += [added.encode() for added in norm.mixed()]
     constants = {}
     for norm in norms:
         for part in (norm.scale_rows, norm.shift_rows):
@@ -59,12 +59,17 @@ def two_styles(model: Model) -> Model:
     return replace(model, data=graph.encode(nodes, constants), key=f"{model.key}.two", bank=model)
 
 
+class _OtherFormError(ValueError):
+    """The network is not of the form of our banks."""
+
+
 @dataclass(frozen=True, slots=True)
 class _StyledNorm:
     """An instance norm whose scale and shift come from the style.
 
     Attributes:
         normalized: the name of the norm's result.
+        stride: the side, in pixels of the picture, of the square that a pixel of the result stands for.
         scale: the multiplication by γ.
         shift: the addition of β.
         scale_rows: the name of the matrix of γ, rows × channels.
@@ -73,13 +78,14 @@ class _StyledNorm:
     """
 
     normalized: str
+    stride: int
     scale: Node
     shift: Node
     scale_rows: str
     shift_rows: str
     per_channel: str
 
-    def mixed(self, mask: str) -> Iterator[Node]:
+    def mixed(self) -> Iterator[Node]:
         """Yield the nodes in place of `shift`; the rows of the network are then those of the room."""
         end = self.shift.outputs[0]
         room, scaled, difference, masked = (f"{end}.{part}" for part in ("room", "scaled", "difference", "masked"))
@@ -90,7 +96,7 @@ class _StyledNorm:
             yield Node("Reshape", (f"{name}.mixed", self.per_channel), (f"{name}.shaped",))
         yield Node("Mul", (self.normalized, f"{_difference(self.scale_rows)}.shaped"), (scaled,))
         yield Node("Add", (scaled, f"{_difference(self.shift_rows)}.shaped"), (difference,))
-        yield Node("Mul", (difference, mask), (masked,))
+        yield Node("Mul", (difference, _mask_name(self.stride)), (masked,))
         yield Node("Add", (room, masked), (end,))
 
 
@@ -108,10 +114,10 @@ class _Graph:
     constants: dict[str, FloatArray]
 
     @classmethod
-    def read(cls, model: Model) -> _Graph | None:
-        """Return the graph of `model`; None where it is no bank of one style a picture."""
+    def read(cls, model: Model) -> _Graph:
+        """Return the graph of the bank `model`."""
         if not model.has_style_input or model.takes_mask:
-            return None
+            raise _OtherFormError("no bank of one style a picture")
         nodes = []
         constants = {}
         for part in proto.graph_fields(model.data):
@@ -122,73 +128,27 @@ class _Graph:
                 if values is not None:
                     constants[proto.read_tensor_header(part.data)[0]] = values
         if not all(node.inputs and node.outputs for node in nodes):
-            return None
+            raise _OtherFormError("a node without input or output")
         return cls(model, tuple(nodes), constants)
 
-    def strides(self) -> dict[str, int] | None:
-        """Return the side of the square of picture pixels that a pixel of each value covers; None where unknown."""
-        strides = {"image": 1, "grain": CELL_SIZE}
-        for node in self.nodes:
-            before = next((strides[name] for name in node.inputs if name in strides), None)
-            if before is None:  # computed from the style
-                continue
-            factor = self._shrinking(node)
-            if factor is None:
-                return None
-            strides[node.outputs[0]] = int(before * factor)
-        return strides
-
-    def _shrinking(self, node: Node) -> float | None:
-        """Return how many times larger the input of `node` is than its result, on each side; None where unknown."""
-        if node.op_type in _SAME_SIZE:
-            return 1
-        if node.op_type == "Conv":
-            stride = node.attributes.get("strides", (1, 1))
-            return stride[0] if isinstance(stride, tuple) and len(set(stride)) == 1 else None
-        if node.op_type == "DepthToSpace":
-            block = node.attributes.get("blocksize")
-            return 1 / block if isinstance(block, int) and block else None
-        if node.op_type == "Resize" and len(node.inputs) == 3:
-            scales = self.constants.get(node.inputs[2])
-            return 1 / float(scales[2]) if scales is not None and scales.shape == (4,) and scales[2] > 0 else None
-        return None
-
-    def styled_norms(self) -> list[_StyledNorm] | None:
-        """Return the norms that the style goes into; None where it goes into anything else."""
-        users: dict[str, list[Node]] = {}
-        for node in self.nodes:
-            for name in node.inputs:
-                users.setdefault(name, []).append(node)
-
-        def only_user(value: str, op_type: str) -> Node | None:
-            found = users.get(value, [])
-            return found[0] if len(found) == 1 and found[0].op_type == op_type else None
-
-        rows: dict[str, tuple[str, str]] = {}
-        for mixing in users.get("style", []):
-            if mixing.op_type != "MatMul" or len(mixing.inputs) != 2 or mixing.inputs[0] != "style":
-                return None
-            shaping, matrix = only_user(mixing.outputs[0], "Reshape"), self.constants.get(mixing.inputs[1])
-            if shaping is None or matrix is None or matrix.ndim != 2 or len(matrix) != self.model.row_count:
-                return None
-            if len(users[mixing.inputs[1]]) != 1 or len(shaping.inputs) != 2:
-                return None
-            rows[shaping.outputs[0]] = mixing.inputs[1], shaping.inputs[1]
+    def styled_norms(self) -> list[_StyledNorm]:
+        """Return the norms, into each of which the style goes, and into nothing else."""
+        rows, strides = self._style_rows(), self._strides()
         norms = []
         for norm in self.nodes:
-            if norm.op_type != _NORM:
-                continue
-            scale = only_user(norm.outputs[0], "Mul")
-            shift = None if scale is None else only_user(scale.outputs[0], "Add")
-            if scale is None or shift is None:
-                return None
-            factor, summand = _other(scale, norm.outputs[0]), _other(shift, scale.outputs[0])
-            if factor not in rows or summand not in rows:
-                return None
-            (scale_rows, per_channel), (shift_rows, _) = rows[factor], rows[summand]
-            norms.append(_StyledNorm(norm.outputs[0], scale, shift, scale_rows, shift_rows, per_channel))
+            if norm.op_type == _NORM:
+                scale = self._only_user(norm.outputs[0], "Mul")
+                shift = self._only_user(scale.outputs[0], "Add")
+                factor, summand = _other(scale, norm.outputs[0]), _other(shift, scale.outputs[0])
+                stride = strides.get(norm.outputs[0], 0)
+                if factor not in rows or summand not in rows or stride < 1:
+                    raise _OtherFormError("a norm without a style, or of another picture")
+                (scale_rows, per_channel), (shift_rows, _) = rows[factor], rows[summand]
+                norms.append(_StyledNorm(norm.outputs[0], stride, scale, shift, scale_rows, shift_rows, per_channel))
         used = {name for norm in norms for name in (norm.scale_rows, norm.shift_rows)}
-        return norms if norms and len(used) == len(rows) == 2 * len(norms) else None
+        if not norms or not len(used) == len(rows) == 2 * len(norms):
+            raise _OtherFormError("a style without a norm")
+        return norms
 
     def encode(self, nodes: list[bytes], constants: Mapping[str, FloatArray]) -> bytes:
         """Return the bank's file with `nodes`, the changed `constants`, and the inputs of two styles."""
@@ -212,15 +172,65 @@ class _Graph:
         ]
         return proto.replace_graph_fields(self.model.data, fields, (GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT))
 
+    def _strides(self) -> dict[str, int]:
+        """Return the stride of each value that is computed from the picture, see `_StyledNorm`."""
+        strides = {"image": 1, "grain": CELL_SIZE}
+        for node in self.nodes:
+            before = next((strides[name] for name in node.inputs if name in strides), None)
+            if before is not None:  # otherwise it is computed from the style
+                strides[node.outputs[0]] = round(before * self._shrinking(node))
+        return strides
 
-def _pool(size: int) -> Node:
-    """Return the node that shrinks the mask by `size`: each pixel is the mean of the square that it covers."""
-    square: dict[str, proto.AttributeValue] = {"kernel_shape": (size, size), "strides": (size, size)}
-    return Node("AveragePool", ("mask",), (_mask_name(size),), square)
+    def _shrinking(self, node: Node) -> float:
+        """Return how many times larger the input of `node` is than its result, on each side."""
+        if node.op_type in _SAME_SIZE:
+            return 1
+        if node.op_type == "Conv":
+            stride = node.attributes.get("strides", (1, 1))
+            if isinstance(stride, tuple) and len(set(stride)) == 1:
+                return stride[0]
+        if node.op_type == "DepthToSpace":
+            block = node.attributes.get("blocksize")
+            if isinstance(block, int) and block > 0:
+                return 1 / block
+        if node.op_type == "Resize" and len(node.inputs) == 3:
+            scales = self.constants.get(node.inputs[2])
+            if scales is not None and scales.shape == (4,) and scales[2] == scales[3] > 0:
+                return 1 / float(scales[2])
+        raise _OtherFormError(f"the size of the result of {node.op_type} is not known")
+
+    def _style_rows(self) -> dict[str, tuple[str, str]]:
+        """Return, by the name of each value 1×C×1×1 made from the style, the names of its matrix and of that shape."""
+        rows = {}
+        for mixing in self._users("style"):
+            if mixing.op_type != "MatMul" or len(mixing.inputs) != 2 or mixing.inputs[0] != "style":
+                raise _OtherFormError("another use of the style")
+            shaping, matrix = self._only_user(mixing.outputs[0], "Reshape"), self.constants.get(mixing.inputs[1])
+            if matrix is None or matrix.ndim != 2 or len(matrix) != self.model.row_count:
+                raise _OtherFormError("rows of another form")
+            if len(self._users(mixing.inputs[1])) != 1 or len(shaping.inputs) != 2:
+                raise _OtherFormError("rows that something else uses")
+            rows[shaping.outputs[0]] = mixing.inputs[1], shaping.inputs[1]
+        return rows
+
+    def _users(self, value: str) -> list[Node]:
+        return [node for node in self.nodes if value in node.inputs]
+
+    def _only_user(self, value: str, op_type: str) -> Node:
+        users = self._users(value)
+        if len(users) != 1 or users[0].op_type != op_type:
+            raise _OtherFormError(f"no {op_type} alone uses {value}")
+        return users[0]
 
 
-def _mask_name(size: int) -> str:
-    return "mask" if size == 1 else f"mask.{size}"
+def _pool(stride: int) -> Node:
+    """Return the node that shrinks the mask by `stride`: each pixel is the mean of the square that it stands for."""
+    square: dict[str, proto.AttributeValue] = {"kernel_shape": (stride, stride), "strides": (stride, stride)}
+    return Node("AveragePool", ("mask",), (_mask_name(stride),), square)
+
+
+def _mask_name(stride: int) -> str:
+    return "mask" if stride == 1 else f"mask.{stride}"
 
 
 def _difference(rows: str) -> str:

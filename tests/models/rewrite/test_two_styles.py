@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import ModelProto, helper
 
 from stylecam.engines.base import InferenceSession, Mask
 from stylecam.engines.likeness import MAX_DIFFERENCE
 from stylecam.engines.opencv import OpenCVEngine
-from stylecam.errors import EngineRunError, UsageError
+from stylecam.errors import EngineRunError, ModelFormatError, UsageError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import to_tensor
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
+from stylecam.models.onnx import proto
 from stylecam.models.rewrite.two_styles import two_styles
 from tests.engines.fixtures import photo
 from tests.models.networks import bank_with_rows, network
@@ -165,3 +169,14 @@ def test_other_networks_are_refused(bank: Model, tmp_path: Path) -> None:
     for model in (foreign, without_norms, two_styles(bank)):
         with pytest.raises(UsageError, match="cannot paint two styles"):
             two_styles(model)
+
+
+@given(where=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
+@settings(max_examples=40)
+def test_a_damaged_bank_is_refused_or_rewritten(where: float, value: int, bank: Model) -> None:
+    nodes = [part for part in proto.graph_fields(bank.data) if part.number == proto.GRAPH_NODE]
+    node = nodes[int(where * len(nodes))]
+    data = bytearray(bank.data)
+    data[node.start + int(where * len(nodes) % 1 * (node.end - node.start))] = value
+    with suppress(ModelFormatError, UsageError):
+        two_styles(Model.parse(bank.path, bytes(data)))

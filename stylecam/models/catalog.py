@@ -204,8 +204,8 @@ class Catalog:
                 return StyleMix(self._pairing[bank.key], weights, person.label, person.blend)
         raise UsageError(
             f"{person.label} and {room.label} cannot be painted in one picture: both must be of one network, or of "
-            f"networks that differ in their styles alone; they are of {person.model.path.name} and "
-            f"{room.model.path.name}"
+            f"networks that differ in their styles alone; choose two of {person.model.path.stem} or two of "
+            f"{room.model.path.stem}"
         )
 
     def _starts_in(self, model: Model) -> Mapping[str, int]:

@@ -19,6 +19,8 @@ _ROUNDING = 0.01
 """By how much shares may lie outside 0 and 1: engines round, and ONNX Runtime returns 1.0000001."""
 _MAX_PERSON = 0.98
 """The largest share of the picture that is believed to be person."""
+_MAX_AROUND = 0.8
+"""The largest share of the left, top and right edges together that a person fills: on 484 photographs 0.66."""
 _UNDECIDED, _MAX_UNDECIDED = (0.2, 0.8), 0.4
 """The share of the picture that may lie between these two, which is neither person nor room."""
 _CELLS = 32
@@ -78,6 +80,9 @@ class MaskDoubt:
 
 def _is_a_mask(mask: Mask) -> bool:
     if not np.isfinite(mask).all() or mask.min() < -_ROUNDING or mask.max() > 1 + _ROUNDING:
+        return False
+    around = np.concatenate([mask[0], mask[:, 0], mask[:, -1]])
+    if (around > 0.5).mean() > _MAX_AROUND:
         return False
     undecided = (mask > _UNDECIDED[0]) & (mask < _UNDECIDED[1])
     return bool((mask > 0.5).mean() <= _MAX_PERSON and undecided.mean() <= _MAX_UNDECIDED)

@@ -65,6 +65,18 @@ def test_what_rounding_adds_to_a_share_is_no_failure() -> None:
     after(person() * np.float32(1.0000001))
 
 
+def test_the_room_is_not_taken_for_the_person_around_it() -> None:
+    assert not MaskDoubt().believes(1 - person(), seen_by(picture_of(person())), 0.0)
+    doubt = after(person())
+    for at in range(1, 200):
+        place = person(60 + at % 90)
+        assert not doubt.believes(1 - place, seen_by(picture_of(place)), at / 30), "however long it lasts"
+
+
+def test_a_person_close_to_the_camera_is_believed() -> None:
+    after(person(0, 250), person(0, 250))
+
+
 def test_an_empty_room_stays_empty() -> None:
     after(NOBODY, NOBODY, NOBODY)
 

@@ -24,8 +24,8 @@ from stylecam.stylize.postprocess.chain import FrameView
 from stylecam.stylize.postprocess.face_share import Share, draw_face
 from stylecam.utils.optional import error_summary
 
-_SEARCH_S = 0.2
-"""Seconds between two looks for new faces, each at another part of the picture."""
+_SEARCH_S, _SEARCH_MORE_S = 0.1, 0.2
+"""Seconds between two looks for new faces, each at another part of the picture; the second while there is a face."""
 _LOOK_S = 0.2
 """Seconds between two close looks at a face; one that was missed is looked at again in the next frame."""
 _CANDIDATE, _SURE, _STILL = 0.5, 0.75, 0.5
@@ -40,8 +40,12 @@ _FADE_S = 0.25
 """How long a face takes to fade in and out."""
 _CLOSE = 3.0
 """The side of a close look, in sizes of the face."""
-_PART = 0.6
-"""The side of the parts that are searched, as a share of the picture's longer side."""
+_PARTS = (0.6, 0.36)
+"""The side of the parts that are searched, as a share of the picture's longer side, for near faces and for far ones."""
+_PART_STEP = 0.9
+"""How far the middles of neighboring parts are apart at most, in sides."""
+_FORGOTTEN_S = 1.0
+"""Seconds after which a frame tells nothing about the next one."""
 _PAUSE_S = 5.0
 """Seconds until the next try after a failure."""
 _MOST_FACES = 4
@@ -98,12 +102,12 @@ class FaceTracker:
             EngineRunError: this failed; all faces are forgotten, and the next try is made after `_PAUSE_S`.
         """
         size = Size(image.shape[1], image.shape[0])
-        if size != self._size:
+        if size != self._size or now - self._updated_at > _FORGOTTEN_S:
             self.forget()
             self._size = size
         if self._detector is None:
             return
-        step = min(1.0, max(0.0, now - self._updated_at))
+        step = max(0.0, now - self._updated_at)
         self._updated_at = now
         try:
             grey = _GreyPicture(image)
@@ -117,9 +121,9 @@ class FaceTracker:
         self._tracks = [track for track in self._tracks if not track.gone]
 
     @property
-    def is_settled(self) -> bool:
-        """Whether no face is fading in or out, so that `share` stays while nothing moves."""
-        return all(track.presence in (0.0, 1.0) for track in self._tracks if track.confirmed)
+    def presences(self) -> tuple[float, ...]:
+        """How far each face has faded in, 0..1. While they stay and nothing moves, `share` stays as well."""
+        return tuple(track.presence for track in self._tracks if track.presence > 0)
 
     @property
     def faces(self) -> Sequence[Box]:
@@ -147,17 +151,15 @@ class FaceTracker:
 
     def _look(self, detector: BlazeFace, image: Image, grey: _GreyPicture, now: float) -> None:
         """Let the network look once, if it is time: at what has been waiting for longest."""
-        waiting = [(track.due, track) for track in self._tracks]
-        due, track = min(waiting, key=lambda each: each[0], default=(math.inf, None))
-        if track is not None and due <= now and due <= self._searched_at + _SEARCH_S:
+        search_due = self._searched_at + (_SEARCH_MORE_S if self._tracks else _SEARCH_S)
+        track = min(self._tracks, key=lambda each: each.due, default=None)
+        if track is not None and track.due <= min(now, search_due):
             found = detector.find(image, track.square, _STILL)
             track.looked(grey, _best(found, track), now)
             self._drop_doubles()
-        elif now >= self._searched_at + _SEARCH_S:
-            self._searched_at = now
-            squares = _squares(self._size)
-            square = squares[self._search_count % len(squares)]
-            self._search_count += 1
+        elif now >= search_due:
+            square = _square(self._size, self._search_count)
+            self._searched_at, self._search_count = now, self._search_count + 1
             for face in detector.find(image, square, _CANDIDATE):
                 if len(self._tracks) < _MOST_FACES and not any(face.overlap(each.box) > 0 for each in self._tracks):
                     self._tracks.append(_Track(grey, face, now))
@@ -274,16 +276,23 @@ def _best(found: Sequence[FaceDetection], track: _Track) -> FaceDetection | None
     return max(near, key=lambda face: face.overlap(track.box), default=None)
 
 
-def _squares(size: Size) -> list[Square]:
-    """Return the squares to search: the whole picture, and its parts, which overlap."""
+def _square(size: Size, number: int) -> Square:
+    """Return the square that is searched as the `number`-th: in turn a near one, the first the whole, and a far one."""
     longer = max(size)
-    side = _PART * longer
+    near, far = (_parts(size, share * longer) for share in _PARTS)
+    squares = far if number % 2 else [Square(size.width / 2, size.height / 2, longer), *near]
+    return squares[number // 2 % len(squares)]
+
+
+def _parts(size: Size, side: float) -> list[Square]:
+    """Return squares of `side` that cover the picture."""
     columns, rows = (_middles(length, side) for length in size)
-    return [Square(size.width / 2, size.height / 2, longer), *(Square(x, y, side) for y in rows for x in columns)]
+    return [Square(x, y, side) for y in rows for x in columns]
 
 
 def _middles(length: float, side: float) -> list[float]:
-    return [length / 2] if length <= side else [side / 2, length - side / 2]
+    gaps = math.ceil(max(0.0, length - side) / (_PART_STEP * side))
+    return [side / 2 + at * (length - side) / gaps for at in range(gaps + 1)] if gaps else [length / 2]
 
 
 def _middle_of(face: FaceDetection) -> npt.NDArray[np.float64]:

@@ -56,6 +56,10 @@ class FaceFollower:
                 share = np.asarray(cv2.convertScaleAbs(share, alpha=look.face), np.uint8)
             return mixed(painted, view.at(self._size), share)
 
+    def presences(self, look: Look) -> tuple[float, ...]:
+        """Return how far each face has faded in that `clear` keeps clear."""
+        return () if self._tracker is None or look.face <= 0 else self._tracker.presences
+
     def forget(self) -> None:
         """Forget the frames before: the next one has nothing to do with them."""
         if self._tracker is not None:

@@ -79,6 +79,7 @@ class _FrameInputs:
     network: str
     rung: Rung
     detail: bool
+    faces: tuple[float, ...]
 
 
 class FrameStylizer:
@@ -212,7 +213,9 @@ class FrameStylizer:
         governor = self._sessions.governor(mix.model, look)
         step = self._transition.toward(mix, frame.captured_at, look.brush)
         rows = mix.model.rows(step.weights, min(warm.rung.size), step.brush)
-        inputs = _FrameInputs(look, step, mix.model.key, warm.rung, governor.choose(started).detail)
+        inputs = _FrameInputs(
+            look, step, mix.model.key, warm.rung, governor.choose(started).detail, self._faces.presences(look)
+        )
         with self.stages.time("fit"):
             small = view.at(warm.rung.size)
             unmoved = self._change_detector.unchanged(small)

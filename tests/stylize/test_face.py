@@ -182,12 +182,19 @@ def test_a_network_that_fails_leaves_no_face_behind_and_is_tried_again(
     assert stream.tracker.faces
 
 
-def test_it_is_settled_while_no_face_fades(stream: Stream) -> None:
-    settled = []
+def test_how_far_faces_have_faded_in_is_told(stream: Stream) -> None:
+    told = []
     for image in [scene(None)] * 10 + [scene(100)] * 50 + [scene(None)] * 40:
         stream.show(image)
-        settled.append((stream.tracker.is_settled, len(stream.tracker.faces)))
-    assert settled[9] == settled[-1] == (True, 0)
-    assert settled[59] == (True, 1)
-    assert (False, 1) in settled[10:60]
-    assert (False, 1) in settled[60:]
+        told.append(stream.tracker.presences)
+    assert told[9] == told[-1] == ()
+    assert told[59] == (1.0,)
+    assert any(0 < each[0] < 1 for each in told[10:60] if each)
+    assert any(0 < each[0] < 1 for each in told[60:] if each)
+
+
+def test_after_a_pause_no_face_is_where_one_was(stream: Stream) -> None:
+    stream.show(scene(100), 1.0)
+    stream.now += 5
+    stream.show(scene(None))
+    assert not stream.tracker.faces

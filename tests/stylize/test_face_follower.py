@@ -12,11 +12,13 @@ from stylecam.media.frame import Box, Frame, Image, Size
 from stylecam.models.catalog import StyleMix
 from stylecam.stylize.face import FaceTracker
 from stylecam.stylize.face_follower import FaceFollower
+from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.stylize.room import Framing, Paint
 from stylecam.utils.clock import ManualClock
 from stylecam.utils.metrics import StageTimes
-from tests.doubles import model, until
+from tests.doubles import ManualSessionPool, TintEngine, model, until
+from tests.engines.fixtures import engine_on, photo
 
 SIZE = Size(160, 90)
 STYLE = StyleMix(model(), (1.0,), "style")
@@ -41,6 +43,10 @@ class FixedFace:
         self.updates += 1
         if self.fails:
             raise EngineRunError("the network does not run")
+
+    @property
+    def presences(self) -> tuple[float, ...]:
+        return (1.0,)
 
     def share(self, view: object, size: Size) -> Image:
         share = np.zeros((size.height, size.width), np.uint8)
@@ -115,3 +121,29 @@ def test_a_network_that_fails_is_reported_and_the_picture_goes_on(followed: Foll
     view = followed.follower.view(frame(1), look)
     assert followed.faults == ["the network does not run"]
     assert int(view.at(SIZE)[0, 0, 0]) == CAMERA
+
+
+def test_a_face_that_is_found_while_nothing_moves_becomes_clear(clock: ManualClock) -> None:
+    size = Size(640, 360)
+    camera = np.full((360, 640, 3), 90, np.uint8)
+    camera[50:270, 200:420] = photo(512, 512)[20:240, 110:330]
+    tracker = FaceTracker(engine_on("opencv", "cpu"))
+    tracker.prepare()
+    pool = ManualSessionPool(TintEngine(), PADDING)
+    stylizer = FrameStylizer(pool, size, 30, clock, lambda _, text: pytest.fail(text), tracker=tracker)
+    look = Look(STYLE, face=1.0)
+    stylizer.prepare(look)
+    mouth = []
+    assert until(lambda: _shown(stylizer, camera, look, clock) is not None and bool(tracker.faces))
+    for _ in range(30):
+        shown = _shown(stylizer, camera, look, clock)
+        assert shown is not None
+        mouth.append(bool((shown[175, 312] == camera[175, 312]).all()))
+    assert mouth[-1]
+    assert stylizer.result.reused
+
+
+def _shown(stylizer: FrameStylizer, camera: Image, look: Look, clock: ManualClock) -> Image | None:
+    clock.advance(1 / 30)
+    styled = stylizer.stylize(Frame(camera, 0, clock.now()), look)
+    return None if styled is None else styled.frame.image

@@ -14,7 +14,12 @@ OUTLIER_SHARE = 1e-5
 MIN_PSNR_DB = 40.0
 """The least signal-to-noise ratio of a picture at reduced precision against full precision, in dB."""
 MAX_BLOCK_DIFFERENCE = 2.0
-"""Levels of 255 that the mean color of a block may be off at reduced precision; more shows as a spot on plain areas."""
+"""Levels of 255 that a block may be lighter or darker at reduced precision; more shows as a spot on plain areas.
+
+The eye sees light in much finer detail than color, so a block's color alone counts by the light in it.
+"""
+_LUMA = np.array([0.114, 0.587, 0.299], np.float32)
+"""Of blue, green and red."""
 BLOCK = 8
 """The side of such a block in pixels."""
 
@@ -33,14 +38,15 @@ def psnr(one: Image, other: Image) -> float:
 
 
 def block_difference(one: Image, other: Image) -> float:
-    """Return the largest difference of a block's mean, in levels of 255, over all blocks and color channels.
+    """Return how much lighter or darker a block is at most, in levels of 255, in the mean of its luma (ITU-R BT.601).
 
     Pictures smaller than a block count as one; the rest of a picture at the right and at the bottom is left out.
     """
     height, width = (max(1, side // BLOCK) for side in one.shape[:2])
     rows, columns = (min(side, count * BLOCK) for side, count in zip(one.shape[:2], (height, width), strict=True))
     off = cv2.subtract(one[:rows, :columns], other[:rows, :columns], dtype=cv2.CV_32F)
-    return float(np.abs(cv2.resize(off, (width, height), interpolation=cv2.INTER_AREA)).max())
+    blocks = cv2.resize(off, (width, height), interpolation=cv2.INTER_AREA)
+    return float(np.abs(np.asarray(blocks).reshape(-1, 3) @ _LUMA).max())
 
 
 def exact_fault(painted: Image, reference: Image) -> str | None:

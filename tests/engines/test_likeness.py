@@ -36,13 +36,20 @@ def test_the_signal_to_noise_ratio_follows_its_definition() -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_the_difference_of_a_block_is_that_of_its_mean_color(sign: int) -> None:
+def test_the_difference_of_a_block_is_that_of_its_mean_light(sign: int) -> None:
     spot = GRAY.astype(int)
-    spot[80:88, 160:168, 2] += 6 * sign
+    spot[80:88, 160:168] += 6 * sign
     assert block_difference(spot.astype(np.uint8), GRAY) == pytest.approx(6)
     spot = GRAY.astype(int)
-    spot[84:92, 164:172, 2] += 8 * sign  # a quarter in each of four blocks
+    spot[84:92, 164:172] += 8 * sign  # a quarter in each of four blocks
     assert block_difference(GRAY, spot.astype(np.uint8)) == pytest.approx(2)
+
+
+@pytest.mark.parametrize(("channel", "light"), [(0, 0.114), (1, 0.587), (2, 0.299)])
+def test_a_color_counts_by_its_light(channel: int, light: float) -> None:
+    spot = GRAY.copy()
+    spot[80:88, 160:168, channel] += np.uint8(10)
+    assert block_difference(spot, GRAY) == pytest.approx(10 * light, abs=0.01)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (9, 200)])

@@ -26,6 +26,12 @@ _STYLIST_OPTIONS = (
     flag(Look, "strength", help="0 (picture) to 1 (painting)."),
     flag(Look, "preserve_color", help="Keep the picture's own colours."),
     flag(Look, "brush", help="How large strokes are: 0.5 (half, and finer) to 2 (twice the usual size)."),
+    flag(Look, "paint", help="Who is painted: everything, the person or the room."),
+    flag(
+        Look,
+        "room",
+        help="What the room shows: camera, blur[:STRENGTH], color:#RRGGBB, picture:FILE, style:NAME, none.",
+    ),
     flag(EngineSettings, "engine"),
     flag(EngineSettings, "device"),
     shared.tier,
@@ -89,7 +95,7 @@ def stylist_for(style: str | None, tier: str, **options: Any) -> Stylist:
 
     styles = catalog(tier)
     mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else resolve_style(style or "", styles)
-    stylist = Stylist(mix if mix is not None else "none", **options)
+    stylist = Stylist(mix if mix is not None else "none", tier=tier, **options)
     note_fixed_brush([stylist.mix], options["brush"])
     return stylist
 

@@ -62,7 +62,7 @@ def command(
     painting.check_new(target, overwrite)
     with says_what_is_kept(lambda: f"nothing is kept, and {target} was not written"):
         mixes = painting.mixes(styles, tier)
-        stylist = Stylist(mixes[0], **options)
+        stylist = Stylist(mixes[0], tier=tier, **options)
         painting.note_fixed_brush(mixes, options["brush"])
         started_at = time.perf_counter()
         if moving:

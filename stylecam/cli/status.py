@@ -74,6 +74,12 @@ def status_line(report: SessionReport, verbose: bool = False) -> Text:
     text.append(f" {'❚❚ ' if state['frozen'] else ''}{shown} ", "bold reverse")
     if state["strength"] < 1:
         text.append(f" {state['strength']:.0%}")
+    if state["paint"] != "everything":
+        only = say("only the person is painted") if state["paint"] == "person" else say("only the room is painted")
+        text.append(f"  {only}")
+    if state["room"] != "camera":
+        kind, _, detail = state["room"].partition(":")
+        text.append("  " + say("room: {room}", room=detail if kind == "style" else kind))
     if state["cycle_s"] is not None:
         text.append("  " + say("changes every {seconds:g} s", seconds=state["cycle_s"]), "bold")
     if pipeline.painting_trouble:

@@ -24,6 +24,7 @@ Examples:
   stylecam video clip.mp4 painted.mp4 --style great_wave
   stylecam video clip.mov painted.mp4 --style "udnie:1,great_wave:1" --scale 0.5 --strength 0.8
   stylecam video clip.mp4 --steadiness 0   every frame for itself
+  stylecam video clip.mp4 --paint room     the person stays as the camera saw them
 \b
 Size, sound, length and the time of every frame are kept; rotation is applied. While it is written, the result is called
 OUT.part.mp4; after Ctrl-C it is removed. Needs: pip install "stylecam[video]".""",

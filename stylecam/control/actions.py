@@ -5,6 +5,7 @@ The keyboard, the HTTP server, OBS and `stylecam ctl` all read this table.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -180,15 +181,22 @@ def _room(state: LiveState, arguments: Arguments, context: ActionContext) -> Liv
     The room is then no longer painted in the main style alone, which would leave what it shows without effect.
     """
     if "value" in arguments:
-        room = Room.parse(str(arguments["value"]))
+        changes = _room_changes(Room.parse(str(arguments["value"])), context)
     elif state.look.hides_room:
-        room = Room()
+        changes = _room_changes(Room(), context)
     else:
-        room = context.own_look.room if context.own_look.room.hides else Room(RoomKind.BLUR)
-    changes = _room_changes(room, context)
-    if state.look.paint is Paint.ROOM and room.kind is not RoomKind.CAMERA:
+        changes = _hiding_changes(context)
+    if state.look.paint is Paint.ROOM and changes["room"].kind is not RoomKind.CAMERA:
         changes["paint"] = Paint.EVERYTHING
     return _with_look(state, context, **changes)
+
+
+def _hiding_changes(context: ActionContext) -> dict[str, Any]:
+    """Hide the room as the settings do; with a blur if they do not, or if their picture is gone."""
+    with contextlib.suppress(UsageError):
+        if context.own_look.room.hides:
+            return _room_changes(context.own_look.room, context)
+    return _room_changes(Room(RoomKind.BLUR), context)
 
 
 def _room_changes(room: Room, context: ActionContext) -> dict[str, Any]:

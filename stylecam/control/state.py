@@ -51,14 +51,6 @@ class LiveState:
             return Content.COVERED
         return self.visible_look.exposure.content
 
-    @property
-    def previews_camera(self) -> bool:
-        """Whether the page may be given other pictures of the camera than the published ones.
-
-        Not while the picture is covered, and not while the room is hidden, which those pictures would show.
-        """
-        return self.requested_content is not Content.COVERED and not self.look.hides_room
-
     def with_look(self, **changes: Any) -> LiveState:
         """Return this state with `changes` made to its look."""
         return replace(self, look=replace(self.look, **changes))

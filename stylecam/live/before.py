@@ -39,4 +39,4 @@ def unpainted_jpeg(pipeline: Pipeline, control: CommandQueue, now: float) -> byt
 
 
 def _is_allowed(state: LiveState) -> bool:
-    return state.previews_camera and state.requested_content is Content.PAINTED
+    return state.requested_content is Content.PAINTED and not state.look.hides_room

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,25 @@ from stylecam.control.http.instances import socket_path
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.state import LiveState
+from stylecam.engines.autotune import sample_picture
 from stylecam.errors import ServerUnavailableError, UsageError
 from stylecam.live.before import unpainted_jpeg
 from stylecam.live.notifications import notices_on_page
+from stylecam.live.picture_chooser import COVER_INDEX
 from stylecam.live.settings import Settings
 from stylecam.live.startup import Devices, OpenParts
+from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
+from stylecam.stylize.look import Content
 from stylecam.utils.clock import Clock
 from stylecam.utils.message import Message
 
 logger = logging.getLogger(__name__)
+
+THUMBNAIL_SAMPLE = Size(640, 360)
+"""The size of the picture that is painted for the tiles of the page while the room is hidden."""
 
 
 def find_page_sink(settings: Settings, sinks: Sequence[Sink]) -> MjpegSink | None:
@@ -76,9 +84,14 @@ def server_context(
         opened = parts()
         return None if opened is None else unpainted_jpeg(opened.pipeline, control, clock.now())
 
+    @cache
+    def sample() -> Frame:
+        return Frame(sample_picture(THUMBNAIL_SAMPLE), COVER_INDEX, 0.0)
+
     thumbnails = Thumbnails(
         catalog, lambda: None if (opened := parts()) is None else opened.pipeline.newest, clock,
-        covered=lambda: not control.state.previews_camera,
+        covered=lambda: control.state.requested_content is Content.COVERED,
+        stand_in=lambda: sample() if control.state.look.hides_room else None,
     )  # fmt: skip
     return ServerContext(
         control, catalog, page.broadcast, describe, lambda: {} if parts() is None else report(), hotkeys, thumbnails,

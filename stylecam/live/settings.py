@@ -14,7 +14,7 @@ from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.models.tier import check_tier
 from stylecam.stylize.look import LookSettings, Preset
-from stylecam.stylize.room import Paint, RoomKind, check_room_file
+from stylecam.stylize.room import check_paint, check_room_file
 from stylecam.utils.files import check_writable
 from stylecam.utils.languages import LANGUAGES, Language, check_language, choose
 from stylecam.utils.options import CAMERA, CONTROL, LOOK, OTHER, OUTPUT, PERFORMANCE, check_options, option
@@ -161,8 +161,7 @@ class Settings(LookSettings, EngineSettings):
 
         check_options(self)
         check_room_file(self.room)
-        if self.paint is Paint.ROOM and self.room.kind is not RoomKind.CAMERA:
-            raise UsageError(f"--paint room paints the room in the style, and --room {self.room} does not; give one")
+        check_paint(self.paint, self.room)
         check_names(self.engine, self.device)
         check_tier(self.tier)
         if self.listen is not None:

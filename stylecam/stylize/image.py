@@ -24,7 +24,7 @@ from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.chain import blend, with_colors_of
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
-from stylecam.stylize.room import Paint, Room, RoomKind, resolve_room
+from stylecam.stylize.room import Paint, Room, RoomKind, check_paint, resolve_room
 from stylecam.stylize.still_compositor import StillCompositor, StyledImage
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import SystemClock
@@ -117,11 +117,13 @@ class Stylist:
             EngineUnavailableError: the engine is not installed, or the device is not there.
         """
         room = room if isinstance(room, Room) else Room.parse(room)
+        painted = Paint(_PAINT.read(str(paint)))
+        check_paint(painted, room)
         catalog = _catalog(tier) if isinstance(style, str) or room.style is not None else Catalog()
         mix = style if isinstance(style, StyleMix) else resolve_style(style, catalog)
         look = Look(
             mix, resolve_room(room, catalog), strength=strength, steadiness=steadiness, brush=brush,
-            preserve_color=preserve_color, paint=Paint(_PAINT.read(str(paint))), room=room,
+            preserve_color=preserve_color, paint=painted, room=room,
         )  # fmt: skip
         for option in options_of(Look):
             if option.minimum is not None:

@@ -143,6 +143,16 @@ class Room:
         return self.kind in _HIDING
 
 
+def check_paint(paint: Paint, room: Room) -> None:
+    """Check that `room` would be seen.
+
+    Raises:
+        UsageError: the room is painted in the main style, and `room` says something else.
+    """
+    if paint is Paint.ROOM and room.kind is not RoomKind.CAMERA:
+        raise UsageError(f"--paint room paints the room in the style, and --room {room} does not; give one")
+
+
 def resolve_room(room: Room, catalog: Catalog) -> StyleMix | None:
     """Check what `room` refers to, and return its style; None for a room of any other kind.
 

@@ -393,7 +393,7 @@ def status_report(state: dict[str, Any] | None = None, **pipeline: Any) -> Sessi
         fps=30.0,
         state={
             "style": "udnie", "strength": 1.0, "bypass": False, "frozen": False, "panic": False, "resting": False,
-            "cycle_s": None, "recording": None, "tier": None, **(state or {}),
+            "cycle_s": None, "recording": None, "tier": None, "paint": "everything", "room": "camera", **(state or {}),
         },
         engine=EngineStatus("opencv", "cpu", "5.0", None),
         tier_reason=None,
@@ -427,6 +427,20 @@ def test_the_status_line_names_the_tier_with_verbose() -> None:
     report = status_report(state={"tier": "rich"})
     assert "opencv cpu rich" in status_line(report, verbose=True).plain
     assert "rich" not in status_line(report).plain
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"paint": "person"}, "only the person is painted"),
+        ({"paint": "room"}, "only the room is painted"),
+        ({"room": "blur:0.6"}, "room: blur"),
+        ({"room": "style:starry_night"}, "room: starry_night"),
+        ({"room": "picture:/home/me/beach.jpg"}, "room: picture"),
+    ],
+)
+def test_the_status_line_says_who_is_painted_and_what_the_room_shows(state: dict[str, Any], words: str) -> None:
+    assert f" udnie   {words}  0 pictures a second" in status_line(status_report(state)).plain
 
 
 def test_the_status_line_and_the_last_line_have_plain_words_and_figures_only_with_verbose() -> None:

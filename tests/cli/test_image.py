@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import cv2
@@ -322,3 +323,41 @@ def test_a_brush_that_changes_nothing_is_noted(
     assert run_command_line([*words, "1", "--overwrite"]) == 0
     assert "one size" not in capsys.readouterr().err
     assert "brush" in refusal([*words, "3", "--overwrite"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--paint", "persn"], "--paint 'persn' must be everything, person or room; did you mean person?"),
+        (["--room", "blurr"], "there is no room 'blurr'; did you mean blur?"),
+        (["--room", "picture:gone.jpg"], "gone.jpg; check the path"),
+        (["--room", "style:starry_nigt"], "did you mean starry_night"),
+        (
+            ["--paint", "room", "--room", "blur"],
+            "--paint room paints the room in the style, and --room blur:0.6 does not",
+        ),
+    ],
+)
+def test_a_room_that_cannot_be_is_refused(
+    words: list[str], says: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert says in refusal(["image", str(photo), str(tmp_path / "out.png"), *words], capsys)
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_the_room_may_be_left_out_of_a_picture(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    assert run_command_line(["image", str(photo), str(out), "--room", "none"]) == 0
+    alpha = ImageFile.read(out).alpha
+    assert alpha is not None
+    assert alpha.max() < 128  # nobody is in a picture of noise
+
+
+def test_two_paintings_may_be_in_one_picture(photo: Path, tmp_path: Path) -> None:
+    made: list[Any] = []
+    for words in ([], ["--room", "style:the_scream"], ["--style", "the_scream"]):
+        out = tmp_path / f"{len(made)}.png"
+        assert run_command_line(["image", str(photo), str(out), "--tier", "lean", "--style", "udnie", *words]) == 0
+        made.append(ImageFile.read(out).image.astype(float))
+    person, two, room = made
+    assert abs(two - room).mean() < abs(two - person).mean()  # nobody is in a picture of noise

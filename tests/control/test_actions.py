@@ -319,6 +319,12 @@ def test_the_room_is_hidden_and_shown_again_by_one_key(actions: ActionRunner) ->
     assert changed.look.room == own.room
 
 
+def test_the_key_hides_the_room_also_where_the_picture_of_the_settings_is_gone(catalog: Catalog) -> None:
+    own = Look(room=Room.parse("picture:/gone/beach.jpg"))
+    changed = ACTIONS["room"].apply(LiveState(), {}, ActionContext(catalog, own_look=own))
+    assert changed.look.room == Room(RoomKind.BLUR)
+
+
 def test_to_say_what_the_room_shows_ends_that_it_alone_is_painted(actions: ActionRunner) -> None:
     assert actions.after("paint:room", "room").look.hides_room
     assert actions.after("paint:room", "room:camera").look.paint is Paint.ROOM

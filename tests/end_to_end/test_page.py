@@ -302,6 +302,65 @@ def test_a_switch_is_thrown_and_thrown_back(visit: Visit, action: str) -> None:
         assert visit.host.state()[SWITCHES[action]] is wanted
 
 
+def test_a_tile_gives_the_room_a_painting_of_its_own(visit: Visit) -> None:
+    page, host = visit.page, visit.host
+    page.click("#for-room")
+    assert visit.text("gallery-title") == "The room in 27 styles"
+    page.click(".tile[data-style=the_scream]")
+    page.wait_for_selector(".tile[data-style=the_scream][aria-pressed=true]")
+    assert (host.state()["room"], host.state()["style"]) == ("style:the_scream", "great_wave")
+    assert not visit.pressed(".tile[data-style=great_wave]")
+    assert page.inner_text(".tile[data-style=great_wave] .worn") == "you"
+    wait_for("both titles", lambda: visit.text("artist").endswith("1831 · the room: The Scream"))
+    page.click("#for-you")
+    page.wait_for_selector(".tile[data-style=great_wave][aria-pressed=true]")
+    assert page.inner_text(".tile[data-style=the_scream] .worn") == "room"
+
+
+def test_the_room_is_painted_shown_blurred_or_in_one_colour(visit: Visit) -> None:
+    page, host = visit.page, visit.host
+    page.click("#for-room")
+    assert visit.pressed("[data-room=painted]")
+    page.click("[data-room=camera]")
+    wait_for("the person alone painted", lambda: (host.state()["paint"], host.state()["room"]) == ("person", "camera"))
+    page.click("[data-room=blur]")
+    page.wait_for_selector("[data-room=blur][aria-pressed=true]")
+    page.fill("#room-blur", "90")
+    wait_for("more blur", lambda: host.state()["room"] == "blur:0.9")
+    page.fill("#room-color", "#ff8000")
+    wait_for("the colour", lambda: host.state()["room"] == "color:#ff8000")
+    page.wait_for_selector("[data-room=color][aria-pressed=true]")
+    page.click("[data-room=painted]")
+    wait_for("all of it", lambda: (host.state()["paint"], host.state()["room"]) == ("everything", "camera"))
+
+
+def test_who_is_painted_the_framing_and_the_face_are_chosen(visit: Visit) -> None:
+    visit.page.select_option("#paint", "room")
+    visit.page.select_option("#framing", "gentle")
+    visit.page.fill("#face", "40")
+    names = ("paint", "framing", "face")
+    wait_for("all three", lambda: [visit.host.state()[name] for name in names] == ["room", "gentle", 0.4])
+    visit.host.do("framing", value="close")
+    wait_for("the list to follow", lambda: visit.page.input_value("#framing") == "close")
+    assert visit.text("face-said") == "40%"
+
+
+def test_a_hidden_room_is_hidden_on_the_whole_page(visit: Visit) -> None:
+    page, host = visit.page, visit.host
+    tile = page.locator(".tile[data-style=great_wave] img")
+    page.wait_for_selector(".tile[data-style=great_wave] img.painted")
+    before = tile.get_attribute("src")
+    page.click("#dock [data-action=room]")
+    page.wait_for_selector("#dock [data-action=room][aria-pressed=true]")
+    assert host.state()["room"] == "blur:0.6"
+    page.wait_for_selector("#compare:disabled", state="attached")
+    wait_for("a tile of another picture", lambda: tile.get_attribute("src") != before)
+    host.do("bypass", on=True)
+    wait_for("the words", lambda: visit.text("publishing") == "You as you are, the room hidden")
+    page.click("#dock [data-action=room]")
+    wait_for("the room again", lambda: visit.text("publishing") == "Camera as it is")
+
+
 def test_panic_shows_everybody_a_still_picture_and_says_so(visit: Visit) -> None:
     before = settled(visit.host.port)
     visit.page.click("[data-action=panic]")

@@ -20,7 +20,7 @@ const SLOTS = [
 const at = id => document.getElementById(id);
 
 export class Gallery {
-  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #covered = false; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0; #finder = new Finder(() => this.#arrange());
+  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #covered = false; #room_hidden = false; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0; #for_room = false; #finder = new Finder(() => this.#arrange());
 
   // `ask(action, arguments)` sends an action to stylecam.
   constructor(ask) {
@@ -63,8 +63,18 @@ export class Gallery {
     if (found.length && !found.some(tile => tile.button.tabIndex === 0)) this.#reach(found[0].style.name);
     at("gallery-title").textContent = !number ? say("There are no styles")
       : this.#finder.filtered ? say("{found} of {number} styles", { found: found.length, number })
+      : this.#for_room ? say("The room in {number} styles", { number })
       : say("You in {number} styles", { number });
     at("nothing-found").hidden = Boolean(found.length) || !number;
+  }
+
+  // Let the tiles choose the painting of the room, or that of the person.
+  choose_for_room(on) {
+    if (on && this.#blending) this.blend(false);
+    this.#for_room = on;
+    at("blending").hidden = on;
+    this.#arrange();
+    if (this.#state) this.mark(this.#state);
   }
 
   // Switch "blend two" on or off; switching it off keeps the stronger of the two styles.
@@ -81,20 +91,24 @@ export class Gallery {
   mark(state) {
     this.#state = state;
     this.#finder.follow(state.favorites ?? []);
-    this.#cover(state.panic || state.resting || state.frozen);
+    this.#cover(state.panic || state.resting || state.frozen, state.hides_room);
     const weights = state.weights ?? {}, names = Object.keys(weights);
-    if (names.length === 2 && names.join() !== this.#shown) this.#blending = true; // another client has chosen a blend
+    const room = state.paint === "room" ? weights : state.room_weights ?? {}, you = state.paint === "room" ? {} : weights;
+    const [marked, other] = this.#for_room ? [room, you] : [you, room];
+    if (!this.#for_room && names.length === 2 && names.join() !== this.#shown) this.#blending = true; // another client has chosen a blend
     if (!names.length || names.length > 2 || !names.every(name => this.#pair.includes(name))) this.#follow(names);
     this.#shown = names.join();
     at("blending").setAttribute("aria-pressed", this.#blending);
     this.#list.classList.toggle("blending", this.#blending);
     let current = null;
     for (const [name, tile] of this.#tiles) {
-      const on = name in weights && !state.bypass, was = tile.button.getAttribute("aria-pressed") === "true";
+      const on = name in marked && !state.bypass, was = tile.button.getAttribute("aria-pressed") === "true";
       tile.button.setAttribute("aria-pressed", on);
-      const share = names.length > 1 && on ? percent(weights[name]) : "";
+      const share = Object.keys(marked).length > 1 && on ? percent(marked[name]) : "";
       if (tile.share.textContent !== share) tile.share.textContent = share;
-      if (on && (!current || weights[name] > weights[current])) current = name;
+      const worn = name in other && !state.bypass ? this.#for_room ? say("you") : say("room") : "";
+      if (tile.worn.textContent !== worn) tile.worn.textContent = worn;
+      if (on && (!current || marked[name] > marked[current])) current = name;
       if (on && !was) this.#reveal(tile.button);
     }
     if (current && !this.#list.contains(document.activeElement)) this.#reach(current);
@@ -153,6 +167,7 @@ export class Gallery {
   }
 
   async #choose(name, together) {
+    if (this.#for_room) return this.#ask("room", { value: `style:${name}` });
     if (!together && !this.#blending) return this.#ask("select", { style: name });
     if (!this.#blending) this.blend(true);
     const before = this.#pair, slot = this.#slot, old = before[slot], other = before[1 - slot];
@@ -174,10 +189,10 @@ export class Gallery {
   #hang(style) {
     const make = (tag, of = {}, ...inside) => { const made = Object.assign(document.createElement(tag), of); made.append(...inside); return made; };
     const picture = make("img", { alt: "", draggable: false });
-    const share = make("span", { className: "share" });
+    const share = make("span", { className: "share" }), worn = make("span", { className: "worn" });
     const number = style.number && style.number < 10 ? [make("span", { className: "number", ariaHidden: "true" }, String(style.number))] : [];
     const button = make("button", { type: "button", className: "tile", tabIndex: this.#tiles.size ? -1 : 0 },
-      make("span", { className: "canvas" }, picture, ...number, share),
+      make("span", { className: "canvas" }, picture, ...number, worn, share),
       make("span", { className: "name" }, style.title || style.name),
       make("span", { className: "by" }, artist_name(style.artist)));
     button.dataset.style = style.name;
@@ -195,7 +210,7 @@ export class Gallery {
     star.innerHTML = '<svg aria-hidden="true"><use href="#i-star"/></svg>';
     star.setAttribute("aria-label", say("Favourite: {title}", { title: style.title || style.name }));
     const item = make("li", {}, button, star);
-    this.#tiles.set(style.name, { style, item, button, star, picture, share, seen: false, due: 0, url: "" });
+    this.#tiles.set(style.name, { style, item, button, star, picture, share, worn, seen: false, due: 0, url: "" });
     this.#sight.observe(button);
     return item;
   }
@@ -212,13 +227,13 @@ export class Gallery {
     }
   }
 
-  // While the picture is covered the tiles are empty: stylecam sends none, and the old ones show the camera.
-  #cover(on) {
-    if (on === this.#covered) return;
-    this.#covered = on;
+  // While the picture is covered the tiles are empty: stylecam sends none, and the old ones show the camera. While the
+  // room is hidden they show another picture.
+  #cover(on, room) {
+    if (on === this.#covered && room === this.#room_hidden) return;
+    [this.#covered, this.#room_hidden] = [on, room];
     for (const tile of this.#tiles.values()) {
       tile.due = 0;
-      if (!on) continue;
       tile.picture.removeAttribute("src");
       tile.picture.classList.remove("painted");
       if (tile.url) URL.revokeObjectURL(tile.url);
@@ -227,6 +242,7 @@ export class Gallery {
   }
 
   async #paint(tile) {
+    const room_hidden = this.#room_hidden;
     tile.due = performance.now() + RETRY_MS;
     try {
       const headers = tile.tag ? { "If-None-Match": tile.tag } : {};
@@ -235,7 +251,7 @@ export class Gallery {
       tile.due = performance.now() + REFRESH_MS;
       if (!answer.ok) return; // 304: unchanged
       const picture = await answer.blob();
-      if (this.#covered) return;
+      if (this.#covered || room_hidden !== this.#room_hidden) return;
       const url = URL.createObjectURL(picture);
       tile.picture.src = url;
       await tile.picture.decode();

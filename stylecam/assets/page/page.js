@@ -8,6 +8,7 @@ import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
 import { Phone } from "./phone.js";
 import { Presets } from "./presets.js";
+import { Room } from "./room.js";
 import { Standing } from "./standing.js";
 import { keep, kept } from "./storage.js";
 import { Stream } from "./stream.js";
@@ -26,7 +27,7 @@ const SOURCES = {
   picture: [say("Neural paint on a picture file"), say("Neural brush, your own colours, on a picture file"), say("Picture file")],
   video: [say("Neural paint on video"), say("Neural brush, your own colours, on video"), say("Video")],
 };
-const PUBLISHING = { painted: say("Painted"), raw: say("Camera as it is"), covered: say("Covered") };
+const PUBLISHING = { painted: say("Painted"), person: say("You as you are, the room hidden"), raw: say("Camera as it is"), covered: say("Covered") };
 
 const at = id => document.getElementById(id);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -36,6 +37,7 @@ const light = new Light(at("glow"));
 const meter = new Meter();
 const stream = new Stream(at("picture"), see);
 const gallery = new Gallery(ask);
+const room = new Room(ask, on => gallery.choose_for_room(on));
 const standing = new Standing(ask);
 const compare = new Compare(alarm);
 const hints = new Hints();
@@ -68,10 +70,11 @@ function show() {
   set_text("tier", { lean: say("(lean network)"), rich: say("(rich network)") }[state.tier] ?? "");
   presets.follow(state.presets ?? []);
   gallery.mark(state);
+  room.follow(state);
   standing.follow(state);
   const { title, artist } = placard();
   set_text("title", title);
-  set_text("artist", artist);
+  set_text("artist", [artist, room_title()].filter(Boolean).join(" · "));
   show_medium();
   set_text("notice", [state.panic && say("Others see a still picture"), state.notice].filter(Boolean).join(". "));
   show_publishing(state.publishing);
@@ -98,6 +101,13 @@ function placard() {
   };
 }
 
+// The painting that the room wears, if it has one of its own.
+function room_title() {
+  const names = Object.keys(state.room_weights ?? {});
+  if (!names.length || state.bypass || state.resting || state.paint === "room") return "";
+  return say("the room: {title}", { title: names.map(name => gallery.style(name)?.title ?? name).join(", ") });
+}
+
 // The surname: "van Gogh" of Vincent van Gogh.
 const surname = artist => (/unknown/.test(artist) ? "" : artist?.trim().match(/(?:(?<!\S)\p{Ll}+ )*\S+$/u)?.[0] ?? "");
 
@@ -112,7 +122,7 @@ function show_medium() {
 function show_publishing(kind) {
   set_text("publishing", PUBLISHING[kind] ?? "");
   at("publishing").dataset.kind = kind ?? "";
-  compare.follow(kind);
+  compare.follow(state?.hides_room ? "" : kind);
 }
 
 function set_text(id, text) {
@@ -174,12 +184,14 @@ class Slider {
   }
 }
 
-const sliders = ["strength", "steadiness", "brush"].map(name => new Slider(name));
+const sliders = ["strength", "steadiness", "brush", "face"].map(name => new Slider(name));
 
 /* buttons */
 
 // The arguments of an action. A toggle gets its new state, so that two clients do not undo each other's change.
+// The room is hidden in the way of the settings, which stylecam knows.
 function arguments_of(action) {
+  if (action === "room") return {};
   const flag = all("[data-flag]").find(button => button.dataset.action === action)?.dataset.flag;
   return flag && state ? { on: !state[flag] } : {};
 }

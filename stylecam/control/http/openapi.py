@@ -120,7 +120,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
         "/api/camera.jpg": {
             "post": _operation(
                 "The unpainted camera picture, for a comparison; only on this computer, and only while a painting is "
-                "published",
+                "published and no room hidden",
                 {"200": _jpeg(), "204": {"description": "no picture now"}, **_errors(413, 429)},
             )
         },

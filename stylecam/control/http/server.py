@@ -35,6 +35,7 @@ from stylecam.control.http.websocket import StateFeed
 from stylecam.control.http.whep import WhepRoutes
 from stylecam.control.state import LiveState
 from stylecam.errors import ServerUnavailableError
+from stylecam.stylize.look import Content
 from stylecam.utils.message import Message
 
 DEFAULT_PORT = 8765
@@ -146,7 +147,7 @@ class Server:
     def _state_changed(self, state: LiveState) -> None:
         self.send_state()
         thumbnails = self._context.thumbnails
-        if thumbnails is not None and not state.previews_camera:
+        if thumbnails is not None and state.requested_content is Content.COVERED:
             self._hand_over(thumbnails.forget)
 
     def send_state(self) -> None:

@@ -56,6 +56,7 @@ class Thumbnails:
         clock: Clock,
         idle_s: float = IDLE_S,
         covered: Callable[[], bool] = lambda: False,
+        stand_in: Callable[[], Frame | None] = lambda: None,
     ) -> None:
         """Prepare to make thumbnails; the process is started by the first request.
 
@@ -64,14 +65,16 @@ class Thumbnails:
             newest_frame: returns the camera picture, or None.
             clock: tells how old a thumbnail is.
             idle_s: the process ends after this many seconds without use.
-            covered: returns True while picture or room are covered, and no thumbnail may show the camera.
+            covered: returns True while the picture is covered, and there is no thumbnail.
+            stand_in: returns a picture to paint in place of the camera's while the room is hidden; None otherwise.
         """
         self._catalog = catalog
         self._newest_frame = newest_frame
         self._clock = clock
         self._idle_s = idle_s
-        self._covered = covered
-        self._cache: dict[str, _CachedThumbnail] = {}
+        self._covered, self._stand_in = covered, stand_in
+        self._cache: dict[tuple[str, bool], _CachedThumbnail] = {}
+        """By the style's name, and whether the stand-in is shown."""
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -83,7 +86,7 @@ class Thumbnails:
         return None if self._process is None else self._process.pid
 
     async def get(self, name: str) -> Thumbnail | None:
-        """Return the camera picture in the style `name`; None while there is none, or it is covered.
+        """Return the camera picture, or its stand-in, in the style `name`; None while there is none, or it is covered.
 
         Raises:
             StyleNotFoundError: there is no such style.
@@ -93,11 +96,15 @@ class Thumbnails:
         if card is None:
             raise StyleNotFoundError(f"no style is called {name[:60]!r}")
         async with self._turn:
-            cached = self._cache.get(name)
+            stand_in = self._stand_in()
+            key = (name, stand_in is not None)
+            cached = self._cache.get(key)
             if not self._covered() and (cached is None or self._clock.now() >= cached.good_until):
-                cached = await self._render(name, self._catalog.mix_of(card), cached)
+                cached = await self._render(key, self._catalog.mix_of(card), cached, stand_in or self._newest_frame())
             if self._covered():  # maybe meanwhile
                 self.forget()
+                return None
+            if self._stand_in() is not stand_in:  # the room was hidden or shown meanwhile
                 return None
         if cached is not None and cached.problem:
             raise EngineRunError(cached.problem)
@@ -123,8 +130,9 @@ class Thumbnails:
                 process.kill()
         return process
 
-    async def _render(self, name: str, mix: StyleMix, cached: _CachedThumbnail | None) -> _CachedThumbnail | None:
-        frame = self._newest_frame()
+    async def _render(
+        self, key: tuple[str, bool], mix: StyleMix, cached: _CachedThumbnail | None, frame: Frame | None
+    ) -> _CachedThumbnail | None:
         if frame is None or (cached is not None and cached.frame == frame.index and cached.thumbnail is not None):
             return cached
         thumbnail, problem, wait = None, "", CACHE_S
@@ -133,8 +141,8 @@ class Thumbnails:
             thumbnail = Thumbnail(jpeg, hashlib.sha256(jpeg).hexdigest()[:16])
         except EngineRunError as error:
             problem, wait = str(error), RETRY_S
-        self._cache[name] = _CachedThumbnail(thumbnail, problem, frame.index, self._clock.now() + wait)
-        return self._cache[name]
+        self._cache[key] = _CachedThumbnail(thumbnail, problem, frame.index, self._clock.now() + wait)
+        return self._cache[key]
 
     async def _request(self, mix: StyleMix, image: Image) -> bytes:
         size = [image.shape[1], image.shape[0]]

@@ -54,14 +54,14 @@ Body = Callable[[Thumbnails], Coroutine[Any, Any, None]]
 
 
 class RunWithThumbnails(Protocol):
-    def __call__(self, body: Body, **options: float) -> None: ...
+    def __call__(self, body: Body, **options: Any) -> None: ...
 
 
 @pytest.fixture
 def run_with_thumbnails(catalog: Catalog, camera: FakeCamera, clock: ManualClock) -> RunWithThumbnails:
     """Return a function that runs a coroutine with thumbnails and closes them."""
 
-    def run(body: Body, **options: float) -> None:
+    def run(body: Body, **options: Any) -> None:
         async def run_and_close() -> None:
             thumbnails = Thumbnails(catalog, camera, clock, covered=lambda: camera.covered, **options)
             try:
@@ -270,3 +270,36 @@ async def wait_for_end(process: psutil.Process) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the process stays")
+
+
+def test_while_the_room_is_hidden_another_picture_is_painted(
+    run_with_thumbnails: RunWithThumbnails, camera: FakeCamera
+) -> None:
+    stand_in: Frame | None = None
+    green = Frame(np.full((360, 640, 3), (0, 200, 0), np.uint8), -1, 0.0)
+
+    async def body(thumbnails: Thumbnails) -> None:
+        nonlocal stand_in
+        before = decoded_image(await thumbnails.get("udnie"))
+        stand_in = green
+        hidden = decoded_image(await thumbnails.get("udnie"))
+        stand_in = None
+        assert difference(before, decoded_image(await thumbnails.get("udnie"))) == 0
+        assert difference(before, hidden) > 20
+
+    run_with_thumbnails(body, stand_in=lambda: stand_in)
+
+
+def test_one_that_was_painted_while_the_room_was_being_hidden_is_not_sent(
+    run_with_thumbnails: RunWithThumbnails, camera: FakeCamera
+) -> None:
+    asked: list[None] = []
+
+    def stand_in() -> Frame | None:
+        asked.append(None)
+        return None if len(asked) == 1 else camera.frame
+
+    async def body(thumbnails: Thumbnails) -> None:
+        assert await thumbnails.get("udnie") is None
+
+    run_with_thumbnails(body, stand_in=stand_in)

@@ -1,0 +1,62 @@
+// Who is painted, and what the room behind the person shows.
+
+import { say } from "./words.js";
+
+const SLIDE_MS = 60;
+
+const at = id => document.getElementById(id);
+
+export class Room {
+  #ask; #room = "camera"; #later = 0;
+
+  // `ask(action, arguments)` sends an action; `choose_for(on)` says whether the gallery chooses for the room.
+  constructor(ask, choose_for) {
+    this.#ask = ask;
+    at("for-you").onclick = () => this.#turn(false, choose_for);
+    at("for-room").onclick = () => this.#turn(true, choose_for);
+    for (const button of document.querySelectorAll("[data-room]")) button.onclick = () => this.#choose(button.dataset.room);
+    at("room-color").onchange = () => this.#choose("color");
+    at("room-picture").onchange = () => { if (at("room-picture").value) this.#set(`picture:${at("room-picture").value}`); };
+    at("room-blur").oninput = () => { this.#later ||= setTimeout(() => { this.#later = 0; this.#choose("blur"); }, SLIDE_MS); };
+    for (const name of ["paint", "framing"]) at(name).onchange = () => ask(name, { value: at(name).value });
+  }
+
+  follow(state) {
+    this.#room = state.room ?? "camera";
+    const [kind, detail = ""] = this.#room.split(/:(.*)/s), painted = state.paint === "everything" && kind === "camera";
+    const shown = state.paint === "room" ? "" : painted ? "painted" : kind;
+    for (const button of document.querySelectorAll("[data-room]")) button.setAttribute("aria-pressed", button.dataset.room === shown);
+    for (const name of ["paint", "framing"]) if (!at(name).matches(":active")) at(name).value = state[name];
+    at("room-blur").hidden = shown !== "blur";
+    if (kind === "blur" && !this.#later && !at("room-blur").matches(":active")) at("room-blur").value = Math.round(100 * detail);
+    at("room-blur").style.setProperty("--v", at("room-blur").value + "%");
+    if (kind === "color") at("room-color").value = detail;
+    this.#list(state.room_pictures ?? [], kind === "picture" ? detail : "");
+  }
+
+  #turn(room, choose_for) {
+    at("for-you").setAttribute("aria-pressed", !room);
+    at("for-room").setAttribute("aria-pressed", room);
+    at("room").hidden = !room;
+    choose_for(room);
+  }
+
+  // The room painted like the person, or as the camera sees it, takes two actions; others take one.
+  async #choose(kind) {
+    if (kind === "painted") return await this.#ask("paint", { value: "everything" }) && this.#set("camera");
+    if (kind === "camera") return await this.#ask("paint", { value: "person" }) && this.#set("camera");
+    return this.#set(kind === "blur" ? `blur:${at("room-blur").value / 100}` : `color:${at("room-color").value}`);
+  }
+
+  #set(value) { return this.#ask("room", { value }); }
+
+  #list(paths, chosen) {
+    const select = at("room-picture");
+    at("room-pictures").hidden = !paths.length;
+    const options = [["", say("Picture …")], ...paths.map(path => [path, path.split(/[\\/]/).pop()])];
+    if (options.map(([path]) => path).join("\n") !== [...select.options].map(option => option.value).join("\n")) {
+      select.replaceChildren(...options.map(([path, words]) => new Option(words, path)));
+    }
+    select.value = chosen;
+  }
+}

@@ -87,7 +87,7 @@ class PersonMasker:
             size: of the mask.
             now: the frame's time in seconds of the clock.
             every: run the network for every n-th frame only. The frames between carry the mask on, for at most
-                `_MAX_AGE_S`.
+                `_MAX_AGE_S` and as long as motion explains what the camera sees.
         """
         if self._session is None:
             return None
@@ -97,8 +97,10 @@ class PersonMasker:
         picture = _network_input(view.at(size))
         seen = seen_by(picture)
         if 0 <= age <= _MAX_AGE_S and self._carried + 1 < every:
-            self._carried += 1
-            return _at(size, self._filter.carry(seen))
+            carried = self._filter.carry(seen)
+            if carried is not None:
+                self._carried += 1
+                return _at(size, carried)
         made = self._run(self._session, picture)
         if made is None or not self._doubt.believes(made, seen, now):
             self._filter.reset()

@@ -222,6 +222,14 @@ def test_a_mask_that_is_carried_on_follows_and_rather_takes_person_for_room() ->
     assert min(shown) > 0.85
 
 
+def test_who_leaves_between_leaves_nothing_behind() -> None:
+    masker = masker_of(white)
+    assert masker.mask(scene(100), SIZE, 0.0, every=3) is not None
+    found = masker.mask(scene(0, 0), SIZE, 0.03, every=3)
+    assert found is not None
+    assert found.share.max() == 0
+
+
 def test_a_failure_is_not_carried_on() -> None:
     good = True
     masker = masker_of(lambda picture: white(picture) if good else fails(picture))

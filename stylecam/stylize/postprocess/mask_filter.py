@@ -7,7 +7,7 @@ changes, although the camera sees no change, the new mask passes as well.
 
 A frame without a mask of its own gets the one before, moved by dense inverse search flow (Kroeger et al. 2016,
 https://arxiv.org/abs/1603.03590) and, where the picture moves, made smaller: rather a rim of the person is taken for
-room than some room for person.
+room than some room for person. What no motion explains is room, and where that is much there is no such mask.
 """
 
 from __future__ import annotations
@@ -37,6 +37,11 @@ _AREA_CHANGED = (0.25, 0.5)
 _NEIGHBOURS = np.ones((5, 5), np.uint8)
 _RIM = 1
 """Pixels of the mask for each frame by which one that is carried on becomes smaller where the picture moves."""
+
+_FLOW_ERROR = 0.5
+"""Pixels of the compared pictures by which the flow may err before what it carries is given up."""
+_MAX_UNEXPLAINED = 0.02
+"""The largest share of the picture that no motion explains in a mask that is carried on."""
 
 Mask = npt.NDArray[np.float32]
 """H×W float32: 1 where the person is, 0 where the room is."""
@@ -77,24 +82,40 @@ class MaskFilter:
         self._steady = steady + difference * cv2.resize(taken, mask.shape[::-1])
         return self._steady
 
-    def carry(self, seen: Floats) -> Mask:
-        """Return the mask before as it may be in a picture of which `seen_by` made `seen`; there must have been one."""
-        assert self._steady is not None
-        before, self._age = self._before, self._age + 1
+    def carry(self, seen: Floats) -> Mask | None:
+        """Return the mask before as it is in a picture of which `seen_by` made `seen`; None if that cannot be told."""
+        if self._steady is None:
+            return None
+        before = self._before
         moving = self._moving(seen)
+        steady, kept = self._steady, None
         if moving.any():
             flow = self._flow.calc(_grey(seen), _grey(before), None)  # type: ignore[call-overload]
-            self._steady = self._moved(self._steady, flow * moving[..., None])
+            flow *= moving[..., None]
+            unexplained = moving * self._unexplained(seen, remapped(before, flow + self._places))
+            if unexplained.mean() > _MAX_UNEXPLAINED:
+                return None
+            steady, kept = self._moved(steady, flow), 1 - unexplained
             self._remembered += (seen - self._remembered) * moving[..., None]
+        self._steady, self._age = steady, self._age + 1
+        if kept is None:
+            return steady
         rim = 2 * _RIM * self._age + 1
-        smaller = cv2.erode(self._steady, np.ones((rim, rim), np.uint8))
-        return cast(Mask, self._steady + (smaller - self._steady) * cv2.resize(moving, self._steady.shape[::-1]))
+        smaller = cv2.erode(steady, np.ones((rim, rim), np.uint8)) * cv2.resize(kept, steady.shape[::-1])
+        return cast(Mask, steady + (smaller - steady) * cv2.resize(moving, steady.shape[::-1]))
 
     def _moving(self, seen: Floats) -> Floats:
         """Return where `seen` differs from what was remembered by more than noise explains, 0..1."""
-        noise = self._noise.observe(seen - self._before)
+        self._variance = 2 * self._noise.observe(seen - self._before)
         self._before = seen
-        return cast(Floats, cv2.dilate(_span(energy(seen - self._remembered) / (2 * noise), *_CHANGED), _NEIGHBOURS))
+        return cast(Floats, cv2.dilate(_span(energy(seen - self._remembered) / self._variance, *_CHANGED), _NEIGHBOURS))
+
+    def _unexplained(self, seen: Floats, moved: Floats) -> Floats:
+        """Return where `seen` differs from the picture before, `moved` by the flow, by more than noise and error."""
+        grey = cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY)
+        across, down = (cv2.Sobel(grey, -1, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
+        inexact = cv2.blur(across * across + down * down, (3, 3)) * _FLOW_ERROR**2
+        return _span(cast(Floats, energy(seen - moved) / (self._variance + inexact)), *_CHANGED)
 
     def _moved(self, mask: Mask, flow: Floats) -> Mask:
         """Return `mask` moved by `flow`, which is in pixels of the compared pictures."""

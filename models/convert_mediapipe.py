@@ -83,7 +83,7 @@ class Graph:
         shapes = {"image": inputs, **outputs}
         first, *rest = (helper.make_tensor_value_info(name, TensorProto.FLOAT, dims) for name, dims in shapes.items())
         graph = helper.make_graph(self.nodes, path.stem, [first], rest, self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
         model.doc_string = f"{metadata['source']}, (c) Google, Apache-2.0; converted by models/convert_mediapipe.py"
         helper.set_model_props(model, {**metadata, "licence": "Apache-2.0", "author": "Google (MediaPipe)"})
         onnx.checker.check_model(model)
@@ -171,9 +171,7 @@ class Graph:
         self.add("Sigmoid", [self.names[inputs[0]]], self.names[output])
 
     def _hard_swish(self, operator: Any, inputs: list[int], output: int) -> None:
-        name, gate = self.names[inputs[0]], f"{self.names[output]}_gate"
-        self.add("HardSigmoid", [name], gate, alpha=1 / 6, beta=0.5)
-        self.add("Mul", [name, gate], self.names[output])
+        self.add("HardSwish", [self.names[inputs[0]]], self.names[output])
 
     def _average_pool_2d(self, operator: Any, inputs: list[int], output: int) -> None:
         options = self._options(operator, "Pool2DOptions")

@@ -7,7 +7,7 @@ const SLIDE_MS = 60;
 const at = id => document.getElementById(id);
 
 export class Room {
-  #ask; #room = "camera"; #later = 0;
+  #ask; #later = 0;
 
   // `ask(action, arguments)` sends an action; `choose_for(on)` says whether the gallery chooses for the room.
   constructor(ask, choose_for) {
@@ -22,8 +22,7 @@ export class Room {
   }
 
   follow(state) {
-    this.#room = state.room ?? "camera";
-    const [kind, detail = ""] = this.#room.split(/:(.*)/s), painted = state.paint === "everything" && kind === "camera";
+    const [kind, detail = ""] = state.room.split(/:(.*)/s), painted = state.paint === "everything" && kind === "camera";
     const shown = state.paint === "room" ? "" : painted ? "painted" : kind;
     for (const button of document.querySelectorAll("[data-room]")) button.setAttribute("aria-pressed", button.dataset.room === shown);
     for (const name of ["paint", "framing"]) if (!at(name).matches(":active")) at(name).value = state[name];

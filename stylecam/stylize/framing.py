@@ -103,8 +103,6 @@ class Framer:
 
     def _believe(self, faces: Sequence[Box], now: float) -> None:
         """Take over where people are; a face less than before must be missing for a while."""
-        if len(faces) >= len(self._faces):
-            self._seen_at = now
         if len(faces) >= len(self._faces) or now - self._seen_at > LOST_S:
             self._faces, self._seen_at = faces, now
 

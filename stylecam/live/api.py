@@ -133,7 +133,7 @@ class Live:
             SessionNotOpenError: the camera is not running.
         """
         self._require_running()
-        return self._session.pipeline.publisher.shown.frame
+        return self._session.pipeline.publisher.visible_frame()
 
     def report(self) -> SessionReport:
         """Return all figures of this moment, or the final ones afterwards. Any thread may call it.

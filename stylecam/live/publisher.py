@@ -240,6 +240,7 @@ class Publisher:
         self._closed = False
         self.chooser = chooser
         self.shown = chooser.choose(LiveState())
+        self._chosen = self.shown.frame
         self._last_index = COVER_INDEX
         self._resting = False
         self._card_at = float("-inf")
@@ -263,6 +264,14 @@ class Publisher:
             before = len(self.sink_runners)
             self.sink_runners = tuple(other for other in self.sink_runners if other is not runner)
             return len(self.sink_runners) < before
+
+    def visible_frame(self) -> Frame:
+        """Return the picture published last or, where a command has forbidden it since, what takes its place next.
+
+        Any thread may call it. Nobody writes into the picture.
+        """
+        chosen = self.chooser.choose(self._control.state).frame
+        return self.shown.frame if chosen is self._chosen else chosen
 
     def run(self) -> None:
         """Step until the run stops, then close all sinks."""
@@ -326,6 +335,7 @@ class Publisher:
         if self._context.microphone is not None:
             self._context.microphone.timeline.published(now, frame.index, frame.captured_at, covered=silent)
         self.shown = picture if frame is picture.frame else Picture(frame, picture.content)
+        self._chosen = picture.frame
         with self._writing:
             for runner in self.sink_runners:
                 failure = runner.write(frame, now)

@@ -89,7 +89,7 @@ class MediaSaver:
             elif (handler := handlers.get(pending.command.action)) is not None:
                 handler(pending)
             elif pending.command.action == "snapshot":
-                shown = self._publisher.shown.frame
+                shown = self._publisher.visible_frame()
                 self._carry_out_later(pending, partial(self._save_snapshot, pending, shown))
             else:
                 self._carry_out_later(pending, partial(self._record, pending))

@@ -321,6 +321,7 @@ class Session:
         self._closing.callback(self._kept_cover.close)
         self._kept_cover.open()
         self._closing.callback(self.control.subscribe(self._kept_cover.keep))
+        self._kept_cover.keep(self.control.state)
         malloc.limit_arenas()
         microphone = open_microphone(settings, self._clock, self._closing)
         make = partial(

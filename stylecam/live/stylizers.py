@@ -52,11 +52,12 @@ class StylizerMaker:
         memory = self._memories.setdefault(repr(conditions), RungMemory(path, conditions, name))
         if held is not None:
             memory.suggest(*held)
-        engine = pool.engine_of(self._catalog.cycled_models[0])
+        models = self._catalog.cycled_models
+        engine = pool.engine_of(models[0]) if models else None  # without any, nobody is found, and more is hidden
         return FrameStylizer(
-            pool, size, fps, self._clock, self._report, self._catalog.cycled_models,
+            pool, size, fps, self._clock, self._report, models,
             busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory, stages=self._stages,
-            masker=PersonMasker(engine), tracker=FaceTracker(engine),
+            masker=engine and PersonMasker(engine), tracker=engine and FaceTracker(engine),
         )  # fmt: skip
 
     def save(self) -> None:

@@ -15,6 +15,11 @@ import pytest
 from stylecam.control.state import LiveState
 from stylecam.live import kept_cover
 from stylecam.live.kept_cover import COVERS, KeptCover
+from stylecam.live.session import Session
+from stylecam.live.settings import Settings
+from stylecam.media.frame import Size
+from stylecam.media.testing import CollectingSink
+from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Look
 from stylecam.stylize.room import Paint, Room, RoomKind
 
@@ -143,6 +148,15 @@ def test_a_room_that_the_settings_hide_needs_no_notice(tmp_path: Path) -> None:
     own = LiveState(Look(room=Room.parse("color:green")))
     assert cover.restore(own) == own
     assert cover.notice(own) is None
+
+
+def test_a_session_keeps_from_its_start_what_its_settings_hide(tmp_path: Path) -> None:
+    settings = Settings(
+        camera="demo", style="none", size=Size(128, 96), room=Room.parse("color:green"), hotkeys=False, server=False
+    )
+    with Session(settings, Catalog([]), sinks=[CollectingSink()], runtime_folder=tmp_path):
+        (kept,) = tmp_path.glob("cover-*.json")
+        assert json.loads(kept.read_bytes())["room"] is True
 
 
 def test_a_file_of_a_stylecam_that_knew_no_rooms_is_read(tmp_path: Path) -> None:

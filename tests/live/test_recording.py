@@ -113,6 +113,19 @@ def test_a_snapshot_in_a_panic_shows_what_others_see(stepped: SteppedSaver) -> N
     assert image.mean() < 100
 
 
+def test_what_a_command_has_just_hidden_is_in_no_snapshot(stepped: SteppedSaver) -> None:
+    stepped.control.submit("room:color:black")
+    stepped.step()
+    stepped.control.submit("room:camera")
+    stepped.step()
+    assert stepped.pipeline.publisher.shown.frame.image.mean() > 150
+    stepped.control.submit("room:color:black")
+    stepped.control.apply()  # the publisher has made no step since
+    image = cv2.imread(str(stepped.file("snapshot")))
+    assert image is not None
+    assert image.max() == 0
+
+
 def test_with_the_camera_off_a_snapshot_is_refused_with_that_reason(stepped: SteppedSaver) -> None:
     stepped.step()
     stepped.control.submit(Command.parse("rest:on"))

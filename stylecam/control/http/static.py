@@ -86,7 +86,7 @@ class PageRoutes:
         broadcast = self._broadcast
         if self._context.control.state.requested_content is not Content.COVERED:
             return await broadcast.next_live_jpeg()
-        _, jpeg = await broadcast.next_jpeg(broadcast.number + broadcast.encoding)  # that one may be from before
+        _, jpeg = await broadcast.next_jpeg(broadcast.last_offered)
         return b"" if broadcast.closed else jpeg
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
@@ -102,7 +102,7 @@ class PageRoutes:
             with broadcast.viewer():
                 await response.prepare(request)
                 _keep_send_buffer_small(request)
-                number = broadcast.number  # the newest JPEG may be minutes old if nobody was watching
+                number = broadcast.last_offered  # the newest JPEG may be minutes old, or show what is forbidden since
                 while True:
                     number, jpeg = await broadcast.next_jpeg(number)
                     if broadcast.closed:

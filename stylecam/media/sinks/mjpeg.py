@@ -58,9 +58,12 @@ class JpegBroadcast:
         return self._viewers > 0
 
     @property
-    def encoding(self) -> bool:
-        """True while a picture is being encoded, which gets the next number."""
-        return self._encoding
+    def last_offered(self) -> int:
+        """The number of the newest picture that has been offered, which may not be encoded yet.
+
+        Only pictures with a higher number were surely offered after this moment.
+        """
+        return self.number + self._encoding + (self._image is not None)
 
     def open(self) -> None:
         """Expect pictures from now on."""
@@ -120,7 +123,7 @@ class JpegBroadcast:
 
     async def next_live_jpeg(self) -> bytes:
         """Wait for the next picture that is no cover: the camera may have to start first. Empty once closed."""
-        number = self.number
+        number = self.last_offered  # those up to it may show what a command has just forbidden
         while not self.closed:
             number, jpeg = await self.next_jpeg(number)
             if self._live and not self.closed:

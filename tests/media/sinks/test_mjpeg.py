@@ -99,6 +99,19 @@ def test_waiting_for_a_live_picture_skips_covers(sink: MjpegSink) -> None:
     assert level(watch(sink, view)) == pytest.approx(200, abs=2)
 
 
+def test_a_picture_that_was_offered_before_is_not_taken_for_a_new_one(sink: MjpegSink) -> None:
+    async def view() -> bytes:
+        write(sink, 20)
+        waiting = asyncio.create_task(sink.broadcast.next_live_jpeg())
+        number, _ = await sink.broadcast.next_jpeg(0)
+        while not waiting.done():
+            write(sink, 200)
+            number, _ = await sink.broadcast.next_jpeg(number)
+        return await waiting
+
+    assert level(watch(sink, view)) == pytest.approx(200, abs=2)
+
+
 def test_nothing_is_encoded_without_viewers(sink: MjpegSink, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[Image] = []
 

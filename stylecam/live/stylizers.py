@@ -57,7 +57,8 @@ class StylizerMaker:
         return FrameStylizer(
             pool, size, fps, self._clock, self._report, models,
             busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory, stages=self._stages,
-            masker=engine and PersonMasker(engine), tracker=engine and FaceTracker(engine),
+            masker=None if engine is None else PersonMasker(engine),
+            tracker=None if engine is None else FaceTracker(engine),
         )  # fmt: skip
 
     def save(self) -> None:

@@ -100,14 +100,14 @@ class PersonMasker:
             carried = self._filter.carry(seen)
             if carried is not None:
                 self._carried += 1
-                return _at(size, carried)
+                return _sized(carried, size)
         made = self._run(self._session, picture)
         if made is None or not self._doubt.believes(made, seen, now):
             self._filter.reset()
             self._made_at = None
             return None
         self._made_at, self._carried = now, 0
-        return _at(size, self._filter.apply(made, seen))
+        return _sized(self._filter.apply(made, seen), size)
 
     def enlarged(self, mask: PersonMask, small: Image, view: Image) -> Share:
         """Return `mask` at the output's size H×W, refined along the camera's edges, as a new array.
@@ -144,6 +144,7 @@ def _network_input(image: Image) -> Image:
     return np.asarray(cv2.resize(image, INPUT, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _at(size: Size, mask: Mask) -> PersonMask:
+def _sized(mask: Mask, size: Size) -> PersonMask:
+    """Return `mask`, more decided, at `size`."""
     levels = cv2.addWeighted(mask, 255 * _STEEPNESS, mask, 0, 127.5 * (1 - _STEEPNESS), dtype=cv2.CV_8U)
     return PersonMask(np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_LINEAR), np.uint8))

@@ -17,10 +17,11 @@ from stylecam.stylize.postprocess.mask_filter import Mask
 
 _ROUNDING = 0.01
 """By how much shares may lie outside 0 and 1: engines round, and ONNX Runtime returns 1.0000001."""
-_MAX_PERSON = 0.98
-"""The largest share of the picture that is believed to be person."""
 _MAX_AROUND = 0.8
-"""The largest share of the left, top and right edges together that a person fills: on 484 photographs 0.66."""
+"""The largest share of the left, top and right edges together that a person fills: on 484 photographs 0.66.
+
+Where it is more, everything, or the room, is taken for the person.
+"""
 _UNDECIDED, _MAX_UNDECIDED = (0.2, 0.8), 0.4
 """The share of the picture that may lie between these two, which is neither person nor room."""
 _CELLS = 32
@@ -59,6 +60,7 @@ class MaskDoubt:
             seen: the camera's picture of it, see `mask_filter.seen_by`.
             now: the frame's time.
         """
+        appeared_at, self._appeared_at = self._appeared_at, None
         if not _is_a_mask(mask):
             return False
         cells = np.asarray(cv2.resize(seen, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA), np.float32)
@@ -68,13 +70,11 @@ class MaskDoubt:
             if _vanished(self._person, person, unchanged):
                 return False
             appeared = person & unchanged & (cv2.dilate(np.uint8(self._person), np.ones((3, 3), np.uint8)) == 0)
-            if appeared.mean() <= _MAX_APPEARED:
-                self._appeared_at = None
-            elif self._appeared_at is None:
-                self._appeared_at = now
-            if self._appeared_at is not None and now - self._appeared_at < _PERSISTENT_S:
-                return False
-        self._person, self._cells, self._appeared_at = person, cells, None
+            if appeared.mean() > _MAX_APPEARED:
+                self._appeared_at = now if appeared_at is None else appeared_at
+                if now - self._appeared_at < _PERSISTENT_S:
+                    return False
+        self._person, self._cells = person, cells
         return True
 
 
@@ -85,7 +85,7 @@ def _is_a_mask(mask: Mask) -> bool:
     if (around > 0.5).mean() > _MAX_AROUND:
         return False
     undecided = (mask > _UNDECIDED[0]) & (mask < _UNDECIDED[1])
-    return bool((mask > 0.5).mean() <= _MAX_PERSON and undecided.mean() <= _MAX_UNDECIDED)
+    return bool(undecided.mean() <= _MAX_UNDECIDED)
 
 
 def _vanished(before: _Flags, person: _Flags, unchanged: _Flags) -> bool:

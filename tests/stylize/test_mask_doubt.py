@@ -100,6 +100,14 @@ def test_what_flashes_up_again_and_again_is_never_believed() -> None:
         assert doubt.believes(person(), seen, at + 0.1)
 
 
+def test_what_appears_between_failures_is_not_believed() -> None:
+    doubt = after(person())
+    more, seen = person(0, 250), seen_by(picture_of(person()))
+    for at in range(60):
+        assert not doubt.believes(more, seen, at)
+        assert not doubt.believes(np.full_like(NOBODY, np.nan), seen, at + 0.1)
+
+
 def test_after_forgetting_the_next_mask_is_judged_by_itself() -> None:
     doubt = after(person())
     doubt.forget()

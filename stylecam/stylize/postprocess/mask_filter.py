@@ -37,7 +37,6 @@ _AREA_CHANGED = (0.25, 0.5)
 _NEIGHBOURS = np.ones((5, 5), np.uint8)
 _RIM = 1
 """Pixels of the mask for each frame by which one that is carried on becomes smaller where the picture moves."""
-
 _FLOW_ERROR = 0.5
 """Pixels of the compared pictures by which the flow may err before what it carries is given up."""
 _MAX_UNEXPLAINED = 0.02

@@ -2,7 +2,7 @@
 
 The fast guided filter (He and Sun 2015, https://arxiv.org/abs/1505.00996): around each pixel the mask is a linear
 function of two guides, the camera's light and its warmth, which is how much more red there is than blue. On composed
-pictures, whose true mask is known, these two are worth as much as all three colours, and cost a third. The function is
+pictures, whose true mask is known, these two are worth as much as all three colours, and cost less. The function is
 fitted at a sixth of the output's size, where that is cheap. The light is then taken from the full-size picture, and the
 warmth from the picture that the mask was made of, because cameras have no finer one. The result stays within what the
 mask has nearby, so that nothing far from its edge becomes person.
@@ -115,12 +115,11 @@ class _LocalModel:
         self, light: cv2.typing.MatLike, warmth: cv2.typing.MatLike, mask: cv2.typing.MatLike
     ) -> tuple[_Floats, _Floats, _Floats]:
         """Return the slopes by light and by warmth, and the offset, all h×w, for inputs of h×w uint8."""
-        guides = (self._light, self._warmth)
-        for plane, values in zip((*guides, self._mask), (light, warmth, mask), strict=True):
+        planes = (self._light, self._warmth, self._mask)
+        for plane, values, mean in zip(planes, (light, warmth, mask), self._means, strict=True):
             np.copyto(plane, values)
-        light_mean, warmth_mean, mask_mean = (
-            self._mean(plane, mean) for plane, mean in zip((*guides, self._mask), self._means, strict=True)
-        )
+            self._mean(plane, mean)
+        light_mean, warmth_mean, mask_mean = self._means
         by_light, by_warmth, shared = self._variances
         self._covariance(self._light, self._light, light_mean, light_mean, by_light)
         self._covariance(self._warmth, self._warmth, warmth_mean, warmth_mean, by_warmth)

@@ -47,6 +47,8 @@ Examples:
   stylecam image photo.jpg painted.png --style "great_wave:0.6,the_scream:0.4" --preserve-color
   stylecam image photo.jpg painted.jpg --style udnie --room style:great_wave
       two paintings at once: the person in one, the room in the other
+  stylecam image photo.jpg clear.jpg --face 0.7
+      eyes and mouths stay clear
   stylecam image photo.jpg person.png --room none
       the painted person alone, before nothing
   stylecam image ~/Pictures ~/Painted --style the_scream --max-size 2048

@@ -32,6 +32,7 @@ _STYLIST_OPTIONS = (
         "room",
         help="What the room shows: camera, blur[:STRENGTH], color:#RRGGBB, picture:FILE, style:NAME, none.",
     ),
+    flag(Look, "face", help="How clear eyes and mouths stay in the painting, 0 to 1."),
     flag(EngineSettings, "engine"),
     flag(EngineSettings, "device"),
     shared.tier,

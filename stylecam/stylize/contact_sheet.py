@@ -37,7 +37,7 @@ class ContactSheet:
     """Paints pictures in the same styles, one after the other, and lays each out on a sheet of one size.
 
     Attributes:
-        labels: what stands below the cells, row by row; the first is the picture as it is.
+        labels: what stands below the cells, row by row; the first is the picture without a style.
         cell: the size of one picture.
         columns: how many stand side by side.
         size: of the whole sheet, both sides even, as video wants them.
@@ -86,7 +86,7 @@ class ContactSheet:
         veil = None if alpha is None else resize(alpha, self.cell)[:, :, None].astype(np.float32) / 255
         sheet: Image = np.full((self.size.height, self.size.width, 3), _PAPER, np.uint8)
         for number, label in enumerate(self.labels):
-            painted = small if number == 0 else self._painted(number, small)
+            painted = self._painters[0].unpainted(small) if number == 0 else self._painted(number, small)
             row, column = divmod(number, self.columns)
             top = _GAP + row * (self.cell.height + _GAP + self._label_height)
             left = _GAP + column * (self.cell.width + _GAP)

@@ -26,6 +26,7 @@ from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from stylecam.stylize.room import Paint, Room, RoomKind, check_paint, resolve_room
 from stylecam.stylize.still_compositor import StillCompositor, StyledImage
+from stylecam.stylize.still_faces import StillFaces
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import SystemClock
 from stylecam.utils.options import options_of
@@ -84,6 +85,7 @@ class Stylist:
         brush: float = 1.0,
         paint: str = Paint.EVERYTHING,
         room: str | Room = RoomKind.CAMERA,
+        face: float = 0.0,
         scale: float = 1.0,
         device: str = AUTO,
         engine: Engine | str = AUTO,
@@ -102,6 +104,7 @@ class Stylist:
             paint: `everything`, `person` or `room`: who is painted.
             room: what the room shows where the style does not paint it: `camera`, `blur:0.6`, `color:#00b140`,
                 `picture:FILE`, `style:NAME` or `none` (see `stylecam.stylize.room.Room`).
+            face: 0 to 1: how clear eyes and mouths stay.
             scale: 0.1 to 1: paint a copy reduced so much, in less time; the result has full size. Strokes get larger
                 where a network knows a single size of them.
             device: `auto`, `cpu`, or another that the engine has (see `stylecam.engines.names.DEVICES_OF`).
@@ -123,7 +126,7 @@ class Stylist:
         mix = style if isinstance(style, StyleMix) else resolve_style(style, catalog)
         look = Look(
             mix, resolve_room(room, catalog), strength=strength, steadiness=steadiness, brush=brush,
-            preserve_color=preserve_color, paint=painted, room=room,
+            preserve_color=preserve_color, paint=painted, room=room, face=face,
         )  # fmt: skip
         for option in options_of(Look):
             if option.minimum is not None:
@@ -137,6 +140,7 @@ class Stylist:
         self._engine = engine if isinstance(engine, Engine) else _engine(engine, device, mix.model)
         self._sessions = SessionCache(self._engine, sizes_per_model=1)
         self._compositor = StillCompositor(self._engine, look)
+        self._faces = StillFaces(self._engine, steady=steadiness > 0)
         self._room_stylist: Stylist | None = None
 
     @property
@@ -153,6 +157,7 @@ class Stylist:
         other.mix, other._look = mix, replace(self._look, mix=mix)
         other._temporal_filter, other._room_stylist = TemporalFilter(), None
         other._compositor = StillCompositor(self._engine, other._look)
+        other._faces = StillFaces(self._engine, steady=self._look.steadiness > 0)
         if mix.model.key != self.mix.model.key:
             other.__dict__.pop("_norms", None)
         return other
@@ -161,6 +166,7 @@ class Stylist:
         """Forget the frames before: the next image begins another sequence."""
         self._temporal_filter.reset()
         self._compositor.forget()
+        self._faces.forget()
         if self._room_stylist is not None:
             self._room_stylist.reset()
 
@@ -214,11 +220,17 @@ class Stylist:
             )
         report = progress or (lambda _: None)
         painted = self._painted(image, report)
+        if self._look.face > 0 and self._look.paint is not Paint.ROOM:
+            painted = self._faces.clear(image, painted, self._look.face)
         styled = StyledImage(painted)
         if self._look.needs_mask:
             styled = self._compositor.compose(image, painted, lambda: self._paint_room(image))
         report(1.0)
         return styled
+
+    def unpainted(self, image: Image) -> Image:
+        """Return `image` (H×W×3 uint8 BGR) as it is, but with its room hidden if that is asked for."""
+        return self._compositor.compose(image, image, lambda: image).image if self._look.hides_room else image
 
     def _painted(self, image: Image, report: Progress) -> Image:
         """Paint person and room alike."""

@@ -22,6 +22,7 @@ from stylecam.media.frame import Image
 from stylecam.media.image_file import ImageFile
 from stylecam.models import catalog as catalog_module
 from stylecam.stylize.image import Stylist
+from stylecam.stylize.still_compositor import StyledImage
 from tests.cli.fixtures import refusal
 from tests.models.networks import IMAGE_INPUT, bank_of, network
 
@@ -202,13 +203,13 @@ def test_stopped_it_says_what_is_there(
     (tmp_path / "more.png").write_bytes(photo.read_bytes())
     painted: list[Image] = []
 
-    def interrupted(_: Stylist, image: Image, progress: object = None) -> Image:
+    def interrupted(_: Stylist, image: Image, progress: object = None) -> StyledImage:
         if len(painted) == done:
             raise KeyboardInterrupt
         painted.append(image)
-        return image
+        return StyledImage(image)
 
-    monkeypatch.setattr(Stylist, "__call__", interrupted)
+    monkeypatch.setattr(Stylist, "stylize", interrupted)
     assert run_command_line(["image", str(photo), str(tmp_path / "more.png"), "-o", str(tmp_path / "out")]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == said
     assert len(list((tmp_path / "out").glob("*"))) == done

@@ -138,3 +138,11 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     before = sorted(working_folder.rglob("*"))
     assert said in refusal(["sheet", *words], capsys)
     assert sorted(working_folder.rglob("*")) == before
+
+
+def test_a_hidden_room_is_hidden_in_the_picture_without_a_style_as_well(working_folder: Path) -> None:
+    words = ["sheet", "photo.png", "out.png", "--style", "udnie", "--tier", "lean", "--columns", "2"]
+    assert run_command_line([*words, "--room", "color:#ff00ff"]) == 0
+    drawn = ImageFile.read(working_folder / "out.png").image
+    for left in (8, 8 + 64 + 8):  # nobody is in the picture
+        assert (drawn[8 : 8 + 48, left : left + 64] == (255, 0, 255)).all(2).mean() > 0.9

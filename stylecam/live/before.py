@@ -33,7 +33,7 @@ def unpainted_jpeg(pipeline: Pipeline, control: CommandQueue, now: float) -> byt
         return None
     height, width = pipeline.publisher.shown.frame.image.shape[:2]
     share = min(1.0, WIDTH / width)
-    view = FrameView(frame.image, Size(width, height), state.look.mirror)
+    view = FrameView(frame.image, Size(width, height), state.look.mirror, pipeline.region)
     jpeg = encode_jpeg(view.at(Size(round(width * share), round(height * share))))
     return jpeg if _is_allowed(control.state) else None
 

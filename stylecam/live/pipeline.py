@@ -15,7 +15,7 @@ from stylecam.live.context import PipelineContext
 from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.publisher import Publisher, SinkRunner
 from stylecam.live.report import PipelineReport
-from stylecam.media.frame import Frame, Image
+from stylecam.media.frame import Box, Frame, Image
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources.base import Source
 from stylecam.stylize.frame_stylizer import FrameStylizer
@@ -102,6 +102,11 @@ class Pipeline:
     def owns_sinks(self) -> bool:
         """True once the publish thread was started, which closes the sinks."""
         return self._publishing.ident is not None
+
+    @property
+    def region(self) -> Box | None:
+        """The part of the camera picture that the newest picture shows; None before the first. Any thread may ask."""
+        return self._stylizer.region
 
     def replace_stylizer(self, stylizer: FrameStylizer) -> None:
         """Stylize with `stylizer` from the next frame on. Any thread may call it."""

@@ -25,7 +25,7 @@ import numpy as np
 
 from stylecam.engines.base import InferenceSession, Mask
 from stylecam.errors import EngineRunError
-from stylecam.media.frame import Frame, Image, Size
+from stylecam.media.frame import Box, Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
@@ -90,6 +90,7 @@ class FrameStylizer:
 
     Attributes:
         result: how the last frame was made.
+        region: the part of the camera picture that the last frame shows; None before the first.
         stages: the time that each stage of a frame takes.
     """
 
@@ -139,6 +140,7 @@ class FrameStylizer:
         self._last_inputs: _FrameInputs | None = None
         self._busy_at: float | None = None
         self.result = StylizeResult(False)
+        self.region: Box | None = None
 
     @property
     def retries(self) -> int:
@@ -165,6 +167,7 @@ class FrameStylizer:
         started = self._clock.now()
         look = _network_look(look)
         view = self._faces.view(frame, look)
+        self.region = view.region
         self._sessions.prefetch(look, started)
         if not look.paints:
             return self._unpainted(view, frame, look)

@@ -8,7 +8,7 @@ import pytest
 
 from stylecam.live import before
 from stylecam.live.before import FRESH_S, unpainted_jpeg
-from stylecam.media.frame import Image, Size
+from stylecam.media.frame import Box, Image, Size
 from stylecam.media.testing import gray_image
 from stylecam.utils.clock import ManualClock
 from tests.live.fixtures import SIZE
@@ -44,6 +44,16 @@ def test_it_has_the_size_and_the_sides_of_the_published_picture(running: Stepped
         assert shown.shape == running.newest.image.shape
         assert shown[:, 10].mean() == pytest.approx(left, abs=3)
         assert shown[:, -10].mean() == pytest.approx(right, abs=3)
+
+
+def test_it_shows_the_part_of_the_camera_picture_that_the_published_one_shows(running: SteppedPipeline) -> None:
+    running.pipeline._stylizer.region = Box(0.0, 0.0, 0.25, 0.5)  # of a picture that is twice as wide as the output
+    jpeg = jpeg_of(running)
+    assert jpeg is not None
+    shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.shape == running.newest.image.shape
+    assert shown.max() < 20
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,11 @@ class FrameView:
             region: the part that is shown, of the shape of the output, see `stylecam.stylize.framing`; None for the
                 largest one in the middle.
         """
-        self._image, self._moved = (crop(image, shape), False) if region is None else (image, True)
-        self.region = region or _middle(image, self._image)
+        inner = crop(image, shape)
+        middle = _middle(image, inner)
+        self.region = region or middle
+        self._moved = self.region != middle
+        self._image = image if self._moved else inner
         self._camera = Size(image.shape[1], image.shape[0])
         self._mirror = mirror
         self._made: dict[Size, Image] = {}

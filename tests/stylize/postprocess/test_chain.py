@@ -230,6 +230,13 @@ def test_a_region_of_the_whole_picture_is_the_picture() -> None:
     assert (view.at(Size(128, 96)) == image).all()
 
 
+def test_the_region_of_another_view_is_shown_as_that_view_shows_it() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    shape = Size(320, 180)
+    middle = FrameView(image, shape)
+    assert (FrameView(image, shape, region=middle.region).at(shape) == middle.at(shape)).all()
+
+
 def test_a_region_moves_smoothly_by_less_than_a_pixel() -> None:
     ramp = np.repeat(np.arange(0, 256, 2, dtype=np.uint8)[None, :, None], 96, 0).repeat(3, 2)
     levels = [

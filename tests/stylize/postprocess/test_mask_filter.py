@@ -73,6 +73,9 @@ def test_a_mask_is_carried_along_with_who_moves_and_becomes_smaller() -> None:
         true = person(60 + 4 * step)
         assert (carried[true < 0.5] > 0.5).mean() < 0.01, "no room is taken for person"
         assert (carried[true > 0.5] > 0.5).mean() > 0.88
+        edge = np.flatnonzero(carried[200] > 0.5)
+        assert edge[0] > 60 + 4 * step, "the person's left edge has moved to the right by more than the person"
+        assert edge[-1] < 60 + 4 * step + 79
 
 
 def test_a_mask_is_carried_unchanged_while_nothing_moves() -> None:

@@ -35,9 +35,9 @@ In 67 photographs of empty offices no pattern passes the first two."""
 _CONFIRMATIONS = 2
 """Close looks that must be sure of a new face."""
 _MISSES = 2
-"""Close looks that must miss a face before it fades."""
-_FADE_S = 0.25
-"""How long a face takes to fade in and out."""
+"""Close looks that must miss a face before it is given up."""
+_FADE_IN_S, _FADE_OUT_S = 0.25, 0.15
+"""How long a face takes to fade in, and to fade out from the first frame on in which it is not seen."""
 _CLOSE = 3.0
 """The side of a close look, in sizes of the face."""
 _PARTS = (0.6, 0.36)
@@ -53,10 +53,12 @@ _CORRECTION = 0.4
 """Share of what a close look differs from what is known by which that is corrected, unless the face has jumped."""
 _JUMP = 0.15
 """A difference that is no noise, in sizes of the face."""
+_FRAME_S = 1 / 30
+"""The time for which the next three hold; in longer steps of time more is taken over."""
 _FOLLOW, _TREND = 0.6, 0.1
-"""Alpha and beta of the filter of the place (Benedict and Bordner 1962), for each frame."""
+"""Alpha and beta of the filter of the place (Benedict and Bordner 1962)."""
 _GLIDE = 0.3
-"""Share of a change of size and tilt that is taken over in each frame."""
+"""Share of a change of size and tilt that is taken over."""
 _GREY_SIDE = 320
 """Pixels of the longer side of the picture in which templates are found again, about."""
 _SMALLEST_TEMPLATE, _TEMPLATE = 8, 48
@@ -107,17 +109,19 @@ class FaceTracker:
             self._size = size
         if self._detector is None:
             return
-        step = max(0.0, now - self._updated_at)
+        step = min(_FORGOTTEN_S, max(0.0, now - self._updated_at))
         self._updated_at = now
         try:
             grey = _GreyPicture(image)
             for track in self._tracks:
-                track.follow(grey, step)
+                track.follow(grey)
             self._look(self._detector, image, grey, now)
         except (EngineRunError, cv2.error, MemoryError, ValueError, ArithmeticError) as error:
             self.forget()
             self._searched_at = now + _PAUSE_S
             raise EngineRunError(f"faces cannot be followed: {error_summary(error)}") from error
+        for track in self._tracks:
+            track.move(step)
         self._tracks = [track for track in self._tracks if not track.gone]
 
     @property
@@ -177,12 +181,13 @@ class _Track:
     """One face, or what may be one. Lengths are in pixels of the camera picture."""
 
     def __init__(self, grey: _GreyPicture, face: FaceDetection, now: float) -> None:
-        self._middle = _middle_of(face)
+        self.middle = _middle_of(face)
         self._velocity = np.zeros(2)
-        self._shape = self._shown_shape = face.landmarks - self._middle
+        self._shape = self._shown_shape = face.landmarks - self.middle
         self._side = self.size = _side_of(face)
-        self._measured = self._middle
+        self._measured = self.middle
         self._confirmations = self._misses = 0
+        self.seen = True
         self._template: Image | None = None
         self.presence = 0.0
         self.due = now
@@ -190,11 +195,11 @@ class _Track:
 
     @property
     def landmarks(self) -> Landmarks:
-        return self._middle + self._shown_shape
+        return self.middle + self._shown_shape
 
     @property
     def box(self) -> npt.NDArray[np.float64]:
-        return np.concatenate((self._middle - self.size / 2, self._middle + self.size / 2))
+        return np.concatenate((self.middle - self.size / 2, self.middle + self.size / 2))
 
     @property
     def square(self) -> Square:
@@ -211,22 +216,13 @@ class _Track:
         return self._misses >= (_MISSES if self.confirmed else 1) and self.presence == 0
 
     def overlaps(self, other: _Track) -> bool:
-        return float(np.abs(self._middle - other._middle).max()) < 0.5 * max(self.size, other.size)
+        return float(np.abs(self.middle - other.middle).max()) < 0.5 * max(self.size, other.size)
 
-    def follow(self, grey: _GreyPicture, seconds: float) -> None:
-        """Find the face in the next frame, `seconds` later, and fade it in or out."""
-        if not self._match(grey):
-            self.due = -math.inf  # hidden, or turned away: look closely at once
-        foreseen = self._middle + self._velocity * seconds
-        off = self._measured - foreseen
-        self._middle = foreseen + _FOLLOW * off
-        if seconds > 0:
-            self._velocity = self._velocity + _TREND * off / seconds
-        self._shown_shape = self._shown_shape + _GLIDE * (self._shape - self._shown_shape)
-        self.size += _GLIDE * (self._side - self.size)
-        shown = self.confirmed and self._misses < _MISSES
-        change = seconds / _FADE_S if shown else -seconds / _FADE_S
-        self.presence = min(1.0, max(0.0, self.presence + change))
+    def follow(self, grey: _GreyPicture) -> None:
+        """Find the face in the next frame."""
+        self.seen = self._match(grey)
+        if not self.seen:
+            self.due = -math.inf  # hidden, turned away or moved far: look closely at once
 
     def looked(self, grey: _GreyPicture, face: FaceDetection | None, now: float) -> None:
         """Take over what a close look has found."""
@@ -234,7 +230,7 @@ class _Track:
             self._misses += 1
             self.due = now
             return
-        self._misses = 0
+        self._misses, self.seen = 0, True
         self._confirmations += 1
         self.due = now + _LOOK_S if self.confirmed else now
         middle = _middle_of(face)
@@ -243,10 +239,25 @@ class _Track:
         self._measured = self._measured + rate * (middle - self._measured)
         self._shape = self._shape + rate * (face.landmarks - middle - self._shape)
         self._side += rate * (_side_of(face) - self._side)
-        if not self.presence:  # nobody has seen it yet: no need to glide
-            self._middle, self._velocity = self._measured, np.zeros(2)
+        if jumped or not self.presence:  # no need to glide
+            self.middle, self._velocity = self._measured, np.zeros(2)
             self._shown_shape, self.size = self._shape, self._side
         self._keep(grey)
+
+    def move(self, seconds: float) -> None:
+        """Move what is shown to where the face is, `seconds` after the frame before, and fade it in or out."""
+        frames = seconds / _FRAME_S
+        foreseen = self.middle + self._velocity * seconds
+        off = self._measured - foreseen
+        self.middle = foreseen + (1 - (1 - _FOLLOW) ** frames) * off
+        if seconds > 0:
+            self._velocity = self._velocity + _TREND * off / seconds
+        glide = 1 - (1 - _GLIDE) ** frames
+        self._shown_shape = self._shown_shape + glide * (self._shape - self._shown_shape)
+        self.size += glide * (self._side - self.size)
+        shown = self.confirmed and self.seen and self._misses < _MISSES
+        change = seconds / _FADE_IN_S if shown else -seconds / _FADE_OUT_S
+        self.presence = min(1.0, max(0.0, self.presence + change))
 
     def _keep(self, grey: _GreyPicture) -> None:
         """Keep what the face looks like now."""
@@ -271,9 +282,9 @@ class _Track:
 
 
 def _best(found: Sequence[FaceDetection], track: _Track) -> FaceDetection | None:
-    """Return which of the faces in a close look is the one that is followed."""
-    near = [face for face in found if face.overlap(track.box) > 0.2]
-    return max(near, key=lambda face: face.overlap(track.box), default=None)
+    """Return which of the faces in a close look is the one that is followed; one that was lost may have moved far."""
+    near = [face for face in found if not track.seen or face.overlap(track.box) > 0.2]
+    return min(near, key=lambda face: float(np.abs(_middle_of(face) - track.middle).max()), default=None)
 
 
 def _square(size: Size, number: int) -> Square:

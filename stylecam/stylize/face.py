@@ -31,7 +31,7 @@ _LOOK_S = 0.2
 _CANDIDATE, _SURE, _STILL = 0.5, 0.75, 0.5
 """The least scores: of a look for new faces, of the close looks that confirm one, and of those that follow.
 
-In 67 photographs of empty offices no pattern passes the first two."""
+In 69 photographs of empty offices no pattern passes the first two."""
 _CONFIRMATIONS = 2
 """Close looks that must be sure of a new face."""
 _MISSES = 2

@@ -55,7 +55,7 @@ if sys.platform != "win32":
         return commands
 
     def test_keys_are_commands_without_enter(keyboard: int) -> None:
-        assert commands_of(keyboard, b"nz3+") == ["next", "select:3", "stronger", "quit"]
+        assert commands_of(keyboard, b"nj3+") == ["next", "select:3", "stronger", "quit"]
 
     @pytest.mark.parametrize("key", [b"?", b"h", b"H"])
     def test_a_question_mark_and_h_show_the_keys(keyboard: int, key: bytes) -> None:

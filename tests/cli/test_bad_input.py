@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from stylecam.cli.group import run_command_line
 from stylecam.media.sources import devices
 from stylecam.media.sources import factory as source_factory
 from stylecam.media.sources.devices import Camera
+from tests.cli.fixtures import refusal
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -243,3 +246,24 @@ def test_a_size_no_badge_fits_is_shown_or_refused() -> None:
 def test_a_wrong_command_is_one_clear_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["run", "image", "video", "sheet"])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--room", "picture:missing.png"], "there is no file"),
+        (["--room", "color:nope"], "'nope' is not a color; write #RRGGBB"),
+        (["--room", "style:nope"], "no style is called 'nope'"),
+        (["--face", "2"], "--face 2 is out of range"),
+        (["--framing", "fast"], "--framing"),
+    ],
+    ids=str,
+)
+def test_every_command_refuses_a_wrong_room_face_or_framing(
+    command: str, words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / ("clip.mp4" if command == "video" else "photo.png")
+    cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((48, 64, 3), np.uint8))
+    source.touch()
+    assert says in refusal([command, *(ENOUGH if command == "run" else [str(source)]), *words], capsys)

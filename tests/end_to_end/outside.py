@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
@@ -190,6 +191,18 @@ def get(port: int, path: str) -> bytes:
         connection.close()
 
 
+def act(port: int, name: str, **arguments: Any) -> tuple[int, dict[str, Any]]:
+    """Carry out an action; status and answer."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    try:
+        connection.request("POST", f"/api/actions/{name}", json.dumps(arguments), headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
 def snapshot(port: int) -> Image:
     """Return the picture published now."""
     return decoded(get(port, "/snapshot.jpg"))
@@ -224,6 +237,43 @@ def stream(port: int) -> Generator[tuple[float, Image], None, None]:
             yield arrived, decoded(jpeg)
     finally:
         connection.close()
+
+
+class Watcher:
+    """Reads the stream from its first picture on, also before the page is there, and keeps what it has seen."""
+
+    def __init__(self, port: int) -> None:
+        self.pictures: list[Image] = []
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=(port,))
+        self._thread.start()
+
+    def _watch(self, port: int) -> None:
+        while not self._stopped.wait(0.01):
+            with contextlib.suppress(OSError, AssertionError, ValueError):
+                for _, picture in stream(port):
+                    self.pictures.append(picture)
+                    if self._stopped.is_set():
+                        return
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(PATIENCE_S)
+
+
+def ctl(home: Path, *words: str) -> str:
+    """Run `stylecam ctl` with `words`, which must succeed, and return what it prints."""
+    done = run(home, "ctl", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `stylecam` with `words` for the user of `environment(home)` until it ends."""
+    return subprocess.run(
+        [sys.executable, "-m", "stylecam", *words],
+        env=environment(home), cwd=home, capture_output=True, text=True, timeout=START_S, check=False,
+    )  # fmt: skip
 
 
 def difference(one: Image, other: Image) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import selectors
 import socket
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import threading
 from importlib.util import find_spec
-from typing import Any
 
 import psutil
 import pytest
@@ -19,10 +17,10 @@ import pytest
 from tests.end_to_end.conftest import Start, unavailable
 from tests.end_to_end.outside import (
     HOST,
-    PATIENCE_S,
     STREAM,
     TOKEN,
     Program,
+    act,
     difference,
     free_port,
     get,
@@ -39,18 +37,6 @@ CHECKS = (
     "negative_data_rejection",
 )  # fmt: skip
 VIEWERS, READERS = 50, 25
-
-
-def act(port: int, name: str, **arguments: Any) -> tuple[int, dict[str, Any]]:
-    """Carry out an action; status and answer."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
-    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    try:
-        connection.request("POST", f"/api/actions/{name}", json.dumps(arguments), headers)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
 
 
 @pytest.fixture

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,54 +13,13 @@ import pytest
 
 from stylecam.media.frame import Image
 from tests.end_to_end.conftest import Start
-from tests.end_to_end.outside import (
-    PATIENCE_S,
-    PORTRAIT,
-    Program,
-    decoded,
-    environment,
-    free_port,
-    get,
-    stream,
-    wait_for,
-)
+from tests.end_to_end.outside import PORTRAIT, Program, Watcher, ctl, decoded, free_port, get, stream, wait_for
 
 pytestmark = pytest.mark.system
 
 SWITCHES = {"panic": "panic", "rest": "resting", "freeze": "frozen"}
 DARK = 70
 """Every cover is darker on average than this; the portrait is brighter."""
-
-
-class Watcher:
-    """Reads the stream from its first picture on, also before the page is there, and keeps what it has seen."""
-
-    def __init__(self, port: int) -> None:
-        self.pictures: list[Image] = []
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, args=(port,))
-        self._thread.start()
-
-    def _watch(self, port: int) -> None:
-        while not self._stopped.wait(0.01):
-            with suppress(OSError, AssertionError, ValueError):
-                for _, picture in stream(port):
-                    self.pictures.append(picture)
-                    if self._stopped.is_set():
-                        return
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(PATIENCE_S)
-
-
-def ctl(home: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "stylecam", "ctl", *words],
-        env=environment(home), capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def is_live(picture: Image) -> bool:

@@ -27,7 +27,7 @@ Shares = npt.NDArray[np.uint8]
 
 BLUR_REDUCTION = 4
 """The room is blurred on a picture of this fraction of the output's sides."""
-LEAST_BLUR, MOST_BLUR = 0.02, 0.08
+LEAST_BLUR, MOST_BLUR = 0.03, 0.08
 """Standard deviation of the blur at strength 0 and 1, as a share of the output's short side.
 
 Even the least makes a page of text on the wall, or a face in the door, unreadable.

@@ -70,7 +70,7 @@ def complaint(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
         (["--size", "719p"], "write for instance 1280x720 or 720p"),
         (["--paint", "persn"], "--paint 'persn' must be everything, person or room; did you mean person?"),
         (["--framing", "far"], "--framing 'far' must be off, gentle or close"),
-        (["--face", "2"], "face 2 is out of range"),
+        (["--face", "2"], "--face 2 is out of range"),
         (["--room", "blurr"], "there is no room 'blurr'; did you mean blur?"),
         (["--room", "color:greenish"], "'greenish' is not a color; write #RRGGBB"),
         (["--room", "picture:beach.jpg"], "beach.jpg; check the path"),

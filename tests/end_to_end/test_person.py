@@ -57,6 +57,13 @@ def seen_in(pictures: list[Image]) -> dict[int, float]:
     return {number: contrast for number, contrast in found.items() if contrast > VISIBLE}
 
 
+def read(file: str | Path) -> Image:
+    """Return the pixels of a picture file, with its transparency if it has any."""
+    image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+    assert image is not None
+    return cast(Image, image)
+
+
 def film(file: Path) -> list[Image]:
     """Return the pictures of a video."""
     video, pictures = cv2.VideoCapture(str(file)), []
@@ -79,9 +86,8 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("room")
     cut = run(folder, "image", str(PORTRAIT), "cut.png", "--style", "udnie", "--room", "none")
     assert cut.returncode == 0, cut.stderr
-    share = cv2.imread(str(folder / "cut.png"), cv2.IMREAD_UNCHANGED)[..., 3:]
-    person = np.dstack([cv2.imread(str(PORTRAIT)), share])
-    person = cv2.resize(person, (HEIGHT - CHECK, HEIGHT - CHECK), interpolation=cv2.INTER_AREA)
+    whole = np.dstack([read(PORTRAIT), read(folder / "cut.png")[..., 3:]])
+    person = cv2.resize(whole, (HEIGHT - CHECK, HEIGHT - CHECK), interpolation=cv2.INTER_AREA)
     alpha = person[..., 3:] / np.float32(255)
     clip = cv2.VideoWriter(str(folder / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (WIDTH, HEIGHT))
     for number in range(CLIP):
@@ -95,7 +101,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_picture_without_its_room_is_transparent_and_black_there(room: Path) -> None:
-    cut = cv2.imread(str(room / "cut.png"), cv2.IMREAD_UNCHANGED)
+    cut = read(room / "cut.png")
     assert cut.shape[2] == 4
     hidden = cut[..., 3] == 0
     assert 0.2 < hidden.mean() < 0.8
@@ -154,7 +160,7 @@ def test_nobody_sees_a_hidden_room_from_the_first_picture_on(stylecam: Start, tm
             ctl(tmp_path, "room", hidden)
             assert seen_in([decoded(get(port, "/snapshot.jpg"))]) == {}
             assert seen_in([picture for _, picture in islice(stream(port), 12)]) == {}
-            assert seen_in([cast(Image, cv2.imread(press(port, "snapshot")["file"]))]) == {}
+            assert seen_in([read(press(port, "snapshot")["file"])]) == {}
         before = get(port, "/api/state")
         for words, says in (
             (("room", "picture:missing.png"), "there is no file"),

@@ -49,7 +49,7 @@ from stylecam.utils.optional import error_summary
 
 PADDING = 8
 """Pixels of reflected picture around a network's input, cropped away because networks leave a frame at their border."""
-UNPAINTED_SCALE = 0.5
+UNPAINTED_SCALE = 0.3
 """The size, as a share of the output's, at which the person is found where nothing is painted."""
 PAINTING_ERRORS = (EngineRunError, cv2.error, MemoryError, ValueError, ArithmeticError)
 """What a network, or the work on its result, raises where it fails; any other exception is a mistake of ours."""

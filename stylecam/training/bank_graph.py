@@ -78,7 +78,8 @@ class GraphWriter:
         value = self._bilinear("double.8", self._layer("u8", network.u8, value))
         value = self._residual("up", network.up, self._node("Add", [beside, value], "joined.8"))
         value = self._layer("u4", network.u4, self._bilinear("double.4", value))
-        value = self._bilinear("double.2", self._node("Add", [value, fine], "joined.4"))
+        value = self._convolution("narrow", network.narrow, self._node("Add", [value, fine], "joined.4"))
+        value = self._bilinear("double.2", value)
         value = self._node("Add", [value, self._layer("h2", network.h2, "image")], "joined.2")
         return self._convolution("out", network.out, self._layer("u2", network.u2, value)), 2
 

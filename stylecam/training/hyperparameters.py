@@ -60,7 +60,7 @@ class Hyperparameters(LossWeights):
         0.8, help="Weight of eyes and mouths, in faces that --face-model finds.", minimum=0.0, maximum=MAX_WEIGHT
     )
     variation: float = option(
-        1.5, help="Weight of smoothness (total variation).", name="tv", parameter="variation",
+        0.4, help="Weight of smoothness (total variation).", name="tv", parameter="variation",
         minimum=0.0, maximum=MAX_WEIGHT,
     )  # fmt: skip
     stability: float = option(
@@ -68,7 +68,7 @@ class Hyperparameters(LossWeights):
         minimum=0.0, maximum=MAX_WEIGHT,
     )  # fmt: skip
     tone: float = option(0.15, help="Weight of the photograph's light and dark areas.", minimum=0.0, maximum=MAX_WEIGHT)
-    weave: float = option(300.0, help="Weight against a weave of two or four pixels.", minimum=0.0, maximum=MAX_WEIGHT)
+    weave: float = option(60.0, help="Weight against a weave of two or four pixels.", minimum=0.0, maximum=MAX_WEIGHT)
     rate: float = option(1.5e-3, help="Highest learning rate of the convolutions.", minimum=1e-8, maximum=1.0)
     norm_rate: float = option(
         5e-3,

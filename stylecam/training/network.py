@@ -213,7 +213,7 @@ class RichNetwork(StyleNetwork):
         super().__init__(styles, width, blocks, quarter, sizes)
         rows = self.rows
         eighth, half = self._EIGHTH, self._HALF
-        self.h2 = Layer(rows, 3, quarter, 4, 2, mirrored=True)
+        self.h2 = Layer(rows, 3, half, 4, 2, mirrored=True)
         nn.init.constant_(self.h2.n.g, 0.3)
         self.h4 = Layer(rows, 3, quarter, 8, 4)
         self.h8 = Layer(rows, quarter, eighth, 4, 2, trimmed=True)
@@ -225,7 +225,8 @@ class RichNetwork(StyleNetwork):
         self.u8 = Layer(rows, width, eighth, 1)
         self.up = Residual(rows, eighth)
         self.u4 = Layer(rows, eighth, quarter, 3, mirrored=True)
-        self.u2 = Layer(rows, quarter, half, 3, mirrored=True)
+        self.narrow = nn.Conv2d(quarter, half, 1)
+        self.u2 = Layer(rows, half, half, 3, mirrored=True)
         self.out = SubpixelConvolution(half)
 
     def forward(self, x: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
@@ -241,7 +242,7 @@ class RichNetwork(StyleNetwork):
             z = block(z, weights)
         y = self.up(y + _doubled(self.u8(z, weights)), weights)
         y = self.u4(_doubled(y), weights) + fine
-        y = self.u2(_doubled(y) + self.h2(x, weights), weights)
+        y = self.u2(_doubled(self.narrow(y)) + self.h2(x, weights), weights)
         return torch.sigmoid(F.pixel_shuffle(self.out(y), 2))
 
 

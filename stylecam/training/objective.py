@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
@@ -28,7 +29,13 @@ Found by what the losses are of classic networks that people prefer to look at: 
 texture covers wall and person alike, and with more at full size the contours are as soft as the reduced painting's.
 """
 _FINE_SHARE = 3 / 7
-_DEEP_CONTENT = 0.2
+_DEEP_CONTENT, _FULL_CONTENT = 0.2, 0.15
+"""Weights of the content at relu4_3, and at relu2_2 at full size, beside 1 for that at relu3_3 at half size."""
+_SHARPENED, _SHARPENING_SIGMA = 0.5, 1.1
+"""How much, and within how many pixels, a painting is sharpened for the style at full size.
+
+A reduced photograph of a painting is softer than its paint is; marks learned from it have airbrushed edges.
+"""
 _FACE_SIDES = 48, 208
 _FACE_MARGIN = 1.2
 
@@ -45,8 +52,9 @@ class Objective:
 
     Most of the style is asked for at half size and of the whole picture, where large forms count; a little in each of
     its quarters, because a Gram matrix of the whole could be satisfied by the busy half of a webcam picture alone; and
-    a little at full size in a random part. The content is compared at half size, instance-normalized, so that palette
-    and contrast are the painting's. Faces alone are compared at full size too.
+    a little at full size in a random part, where edges count as well. The content is compared at half size, and a
+    little in that part, instance-normalized, so that palette and contrast are the painting's. Faces are compared at
+    full size too.
 
     Args:
         vgg: the perceptual network.
@@ -61,7 +69,7 @@ class Objective:
         self._vgg, self._weights, self._hyperparameters = vgg, weights, hyperparameters
         whole = [torch.from_numpy(to_tensor(painting)) for painting in paintings]
         self._targets = Targets(
-            _stacked([grams_of(vgg, picture)[FINE_LAYERS] for picture in whole]),
+            _stacked([grams_of(vgg, _sharpened(picture))[FINE_LAYERS] for picture in whole]),
             _stacked([grams_of(vgg, F.avg_pool2d(picture, 2))[LARGE_LAYERS] for picture in whole]),
         )
 
@@ -90,7 +98,11 @@ class Objective:
         content = content + _DEEP_CONTENT * losses.normalized_error(half[3], expected[3])
         if hparams.fine:
             content = content + hparams.fine * losses.normalized_error(half[1], expected[1])
-        fine = self._vgg(_random_part(styled, rng), taps=3)
+        part = _random_part(styled, rng)
+        fine = self._vgg(styled[part], taps=3)
+        with torch.no_grad():
+            edges = self._vgg(photo[part], taps=2)[1]
+        content = content + _FULL_CONTENT * losses.normalized_error(fine[1], edges)
         style = _FINE_STYLE * losses.style_loss(fine, [grams[which] for grams in self._targets.fine])
         large = [grams[which] for grams in self._targets.large]
         style = style + losses.style_loss(half[LARGE_LAYERS], large)
@@ -125,12 +137,19 @@ def _stacked(grams: Sequence[list[Tensor]]) -> list[Tensor]:
     return [torch.cat(layer) for layer in zip(*grams, strict=True)]
 
 
-def _random_part(styled: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return a random square part of each picture; on a grid of 8 pixels, as the layers pool."""
+def _sharpened(painting: Tensor) -> Tensor:
+    """Return `painting` (1×3×H×W RGB 0..1) with steeper edges, by unsharp masking."""
+    pixels = painting[0].permute(1, 2, 0).numpy()
+    soft = cv2.GaussianBlur(pixels, (0, 0), _SHARPENING_SIGMA)
+    return torch.from_numpy(pixels + _SHARPENED * (pixels - soft)).clamp(0, 1).permute(2, 0, 1)[None]
+
+
+def _random_part(styled: Tensor, rng: np.random.Generator) -> tuple[slice, ...]:
+    """Return where a random square part of each picture is; on a grid of 8 pixels, as the layers pool."""
     side = styled.shape[-1]
     part = max(16, int(side * _FINE_SHARE) // 8 * 8)
     top, left = (int(value) * 8 for value in rng.integers(0, (side - part) // 8 + 1, size=2))
-    return styled[:, :, top : top + part, left : left + part]
+    return (slice(None), slice(None), slice(top, top + part), slice(left, left + part))
 
 
 def _around(picture: Tensor, face: FaceBox) -> Tensor:

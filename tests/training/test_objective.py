@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from stylecam.media.transforms import to_tensor
 from stylecam.training.dataset import FaceBox
 from stylecam.training.objective import Objective
 from stylecam.training.style_image import StyleImage
@@ -92,3 +94,26 @@ def test_the_gradient_reaches_every_part_of_the_picture(tmp_path: Path, vgg: Vgg
     (gradient,) = torch.autograd.grad(sum(parts.values(), torch.zeros(())), styled)
     assert torch.isfinite(gradient).all()
     assert (gradient.abs().amax(1) > 0).float().mean() > 0.95
+
+
+def test_softer_edges_than_the_photographs_cost_content(tmp_path: Path, vgg: VggFeatures) -> None:
+    photo, asked = blots(1), objective(tmp_path, vgg)
+    soft = torch.nn.functional.avg_pool2d(photo, 3, 1, 1)
+    sharp = asked.measure(photo, photo, WHICH, [None, None], rng())["content"]
+    assert asked.measure(soft, photo, WHICH, [None, None], rng())["content"] > sharp + 0.01
+
+
+def test_marks_with_sharper_edges_than_those_of_the_reduced_painting_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, vgg: VggFeatures
+) -> None:
+    monkeypatch.setattr("stylecam.training.objective._FINE_STYLE", 1000.0)  # nothing else counts beside it
+    squares = np.asarray(np.kron(np.eye(4), np.ones((4, 4))), np.float32)
+    tile = cv2.GaussianBlur(squares, (0, 0), 1.0)
+    soft = np.repeat(40 + 150 * np.tile(tile, (8, 8))[..., None], 3, axis=2)  # every part of it has the same style
+    sharp = soft + 0.5 * (soft - cv2.GaussianBlur(soft, (0, 0), 1.1))
+    asked = Objective(vgg, [soft.astype(np.uint8)], torch.ones(1), fixtures.hyperparameters())
+    styles = [
+        asked.measure(picture, picture, torch.tensor([0]), [None], rng())["style"].item()
+        for picture in (torch.from_numpy(to_tensor(pixels.clip(0, 255).astype(np.uint8))) for pixels in (soft, sharp))
+    ]
+    assert styles[1] < styles[0]

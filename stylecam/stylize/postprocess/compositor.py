@@ -25,7 +25,7 @@ FaultReport = Callable[[str, str], None]
 Shares = npt.NDArray[np.uint8]
 """H×W uint8: the share of one of two pictures at each pixel, 255 for all of it."""
 
-BLUR_REDUCTION = 4
+BLUR_REDUCTION = 8
 """The room is blurred on a picture of this fraction of the output's sides."""
 LEAST_BLUR, MOST_BLUR = 0.03, 0.08
 """Standard deviation of the blur at strength 0 and 1, as a share of the output's short side.

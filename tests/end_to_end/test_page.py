@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -305,7 +306,7 @@ def test_a_switch_is_thrown_and_thrown_back(visit: Visit, action: str) -> None:
 def test_a_tile_gives_the_room_a_painting_of_its_own(visit: Visit) -> None:
     page, host = visit.page, visit.host
     page.click("#for-room")
-    assert visit.text("gallery-title") == "The room in 27 styles"
+    assert re.fullmatch(r"The room in \d+ styles", visit.text("gallery-title"))
     page.click(".tile[data-style=the_scream]")
     page.wait_for_selector(".tile[data-style=the_scream][aria-pressed=true]")
     assert (host.state()["room"], host.state()["style"]) == ("style:the_scream", "great_wave")
@@ -377,7 +378,7 @@ def test_a_panic_empties_the_tiles_until_it_ends(visit: Visit) -> None:
     visit.host.do("panic", on=True)
     wait_for("empty tiles", lambda: visit.page.evaluate(painted) == 0)
     visit.host.do("panic", on=False)
-    wait_for("painted tiles again", lambda: visit.page.evaluate(painted) >= 1)
+    wait_for("painted tiles again", lambda: visit.page.evaluate(painted) >= 1, 60)
 
 
 def test_camera_off_is_said_and_undone(visit: Visit) -> None:

@@ -30,6 +30,8 @@ from stylecam.models.model import Model
 RIM = 8
 """The padding of the live picture, so that both look alike."""
 JPEG_QUALITY = 84
+NICENESS = 12
+"""Of the process: painting comes first, but on a busy computer 19 left the gallery empty for minutes."""
 SHARE = 2 / 3
 """Pictures are painted larger than they are shown: in a tiny one, strokes of the usual size would cover a face."""
 MAX_SESSIONS = 4
@@ -85,7 +87,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which then ends this one
     # It stays in the session of the main process, as Linux compares niceness within one session only (autogroups).
     with contextlib.suppress(OSError, psutil.Error):
-        psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)
+        psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else NICENESS)
     cv2.setNumThreads(1)
     with contextlib.suppress(BrokenPipeError):
         serve(sys.stdin.buffer, answers)

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from stylecam.control.http.thumbnail_worker import ThumbnailWorker
+from stylecam.control.http.thumbnail_worker import NICENESS, ThumbnailWorker
 from stylecam.control.http.thumbnails import CACHE_S, RETRY_S, Thumbnail, Thumbnails, downscale
 from stylecam.errors import EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
@@ -195,7 +195,7 @@ def test_the_process_has_the_lowest_priority(run_with_thumbnails: RunWithThumbna
         await thumbnails.get("udnie")
         assert thumbnails.pid is not None
         process = psutil.Process(thumbnails.pid)
-        assert process.nice() == (psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)
+        assert process.nice() == (psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else NICENESS)
         if sys.platform == "linux":  # niceness counts only within one session
             assert os.getsid(thumbnails.pid) == os.getsid(0)
 

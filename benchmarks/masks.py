@@ -47,7 +47,7 @@ Alpha = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Scene:
+class ComposedScene:
     """A person to lay over a room: pictures H×W×3 of `OUTPUT`, and the person's share of each pixel, 0..1."""
 
     person: Image
@@ -103,7 +103,7 @@ def times(engine: Engine) -> dict[str, float]:
     return {"mask": round(min(mask_ms), 2), "enlarge": round(min(enlarge_ms), 2)}
 
 
-def scenes(engine: Engine, clips: Path, rooms: Path) -> Iterator[Scene]:
+def scenes(engine: Engine, clips: Path, rooms: Path) -> Iterator[ComposedScene]:
     """Lay the person in frame 30 of each clip over one of the rooms."""
     masker = masker_on(engine)
     photos = [path for path in sorted(rooms.iterdir()) if cv2.haveImageReader(str(path))]
@@ -116,10 +116,10 @@ def scenes(engine: Engine, clips: Path, rooms: Path) -> Iterator[Scene]:
             steep = np.clip(alone(masker, person) / np.float32(64) - np.float32(1.5), 0, 1)
             alpha = cv2.GaussianBlur(cv2.erode(steep, np.ones((3, 3), np.uint8)), (0, 0), 0.8)
             photo = cv2.imread(str(photos[number % len(photos)]))
-            yield Scene(person, np.asarray(alpha, np.float32), fit(np.asarray(photo, np.uint8), OUTPUT))
+            yield ComposedScene(person, np.asarray(alpha, np.float32), fit(np.asarray(photo, np.uint8), OUTPUT))
 
 
-def judged(engine: Engine, scene: Scene) -> dict[str, float]:
+def judged(engine: Engine, scene: ComposedScene) -> dict[str, float]:
     """Return flicker, lag and edge of one scene: of each frame's mask alone, and as the stream shows it."""
     masker, raw, rng = masker_on(engine), masker_on(engine), np.random.default_rng(0)
     found: dict[str, list[float]] = {}

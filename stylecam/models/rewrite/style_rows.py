@@ -35,12 +35,33 @@ class StyleRows:
     Attributes:
         model: the bank.
         body: a digest of everything but the rows; banks with the same one can be put together.
-        rows: name to matrices, styles × sizes of strokes × channels.
+        rows: name to matrices, styles × sizes of strokes × channels, in the order in which the graph uses them.
     """
 
     model: Model
     body: str
     rows: dict[str, FloatArray] = field(repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the matrices in the order of the graph, which is their order in a row vector."""
+        return tuple(self.rows)
+
+    @property
+    def vectors(self) -> FloatArray:
+        """All rows of each style, one matrix's after the other's: styles × sizes of strokes × values."""
+        return np.concatenate(list(self.rows.values()), axis=-1)
+
+    def split(self, vectors: FloatArray) -> dict[str, FloatArray]:
+        """Return the rows of each matrix by its name, … × channels, of `vectors`, … × values.
+
+        Raises:
+            ValueError: the vectors are not as long as those of this bank.
+        """
+        ends = list(accumulate(matrix.shape[-1] for matrix in self.rows.values()))
+        if vectors.shape[-1] != ends[-1]:
+            raise ValueError(f"row vectors of this bank have {ends[-1]} values, not {vectors.shape[-1]}")
+        return dict(zip(self.names, np.split(vectors, ends[:-1], axis=-1), strict=True))
 
     @classmethod
     def read(cls, model: Model) -> StyleRows | None:
@@ -52,7 +73,7 @@ class StyleRows:
         users = [node for node in nodes if _STYLE in node.inputs]
         if not all(node.op_type == "MatMul" and node.inputs[0] == _STYLE for node in users):
             return None
-        names = {node.inputs[1] for node in users}
+        names = list(dict.fromkeys(node.inputs[1] for node in users))
         if any(name in names for node in nodes if node not in users for name in node.inputs):
             return None
         rows: dict[str, FloatArray] = {}
@@ -69,7 +90,9 @@ class StyleRows:
                 if values is None or values.ndim != 2 or len(values) != model.row_count:
                     return None
                 rows[name] = values.reshape(model.style_count, -1, values.shape[1])
-        return cls(model, body.hexdigest(), rows) if names and rows.keys() == names else None
+        if not names or rows.keys() != set(names):
+            return None
+        return cls(model, body.hexdigest(), {name: rows[name] for name in names})
 
     def row(self, index: int) -> bytes:
         """Return the values of the style `index`, to compare them."""

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper, numpy_helper
 
@@ -94,3 +95,17 @@ def _mixed_otherwise(path: Path) -> Path:
 def test_a_network_whose_styles_are_no_rows_has_none(make: object, tmp_path: Path) -> None:
     assert callable(make)
     assert StyleRows.read(Model.read(make(tmp_path / "it.onnx"))) is None
+
+
+def test_a_row_vector_has_the_rows_in_the_order_of_the_graph(gallery: StyleRows) -> None:
+    order = [node.input[1] for node in onnx.load_from_string(gallery.model.data).graph.node if "style" in node.input]
+    assert list(gallery.names) == order
+    vectors = gallery.vectors
+    assert vectors.shape == (18, 1, 1088)
+    first, second = (gallery.rows[name] for name in order[:2])
+    assert np.array_equal(vectors[3, 0, : first.shape[-1] + second.shape[-1]], [*first[3, 0], *second[3, 0]])
+    split = gallery.split(vectors)
+    assert list(split) == order
+    assert all(np.array_equal(split[name], gallery.rows[name]) for name in order)
+    with pytest.raises(ValueError, match="have 1088 values, not 1087"):
+        gallery.split(vectors[..., 1:])

@@ -18,6 +18,7 @@ from stylecam.models.onnx import wire
 from stylecam.models.onnx.wire import Field
 
 MODEL_GRAPH, MODEL_METADATA = 7, 14
+_MODEL_IR_VERSION, _MODEL_OPSET, _OPSET_VERSION = 1, 8, 2
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
 FLOAT, UINT8 = 1, 2
 """Element types of a tensor."""
@@ -61,6 +62,15 @@ def graph_fields(data: bytes) -> Iterator[Field]:
     for top in wire.fields(memoryview(data)):
         if top.number == MODEL_GRAPH:
             yield from top.fields()
+
+
+def encode_model(fields: Sequence[bytes], ir_version: int, opset: int) -> bytes:
+    """Return an ONNX file of the encoded graph fields `fields`, whose operators are those of version `opset`."""
+    return (
+        wire.encode_number(_MODEL_IR_VERSION, ir_version)
+        + wire.encode(_MODEL_OPSET, wire.encode_number(_OPSET_VERSION, opset))
+        + wire.encode(MODEL_GRAPH, b"".join(fields))
+    )
 
 
 def replace_graph_fields(data: bytes, added: Sequence[bytes], removed: Collection[int]) -> bytes:

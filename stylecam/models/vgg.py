@@ -7,6 +7,7 @@ one scale for each output channel. They expect blue, green and red from 0 to 255
 from __future__ import annotations
 
 import hashlib
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def read_weights(path: Path) -> dict[str, FloatArray]:
         ModelFormatError: the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             arrays = {name: stored[name].astype(np.float32) for name in stored.files}
         weights = {}
         for layer in LAYERS:

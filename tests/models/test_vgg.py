@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import ModelFormatError
 from stylecam.media.frame import Size
 from stylecam.models import vgg
+
+Array = npt.NDArray[np.float32]
 
 
 def test_the_network_measures_means_and_squares_of_the_feature_maps() -> None:
@@ -22,10 +25,10 @@ def test_the_network_measures_means_and_squares_of_the_feature_maps() -> None:
     assert found.shape == (2 * vgg.CHANNELS,)
 
 
-def _convolved(value: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
+def _convolved(value: Array, weights: Array, biases: Array) -> Array:
     padded = np.pad(value, ((0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    return np.einsum("ihwyx,oiyx->ohw", windows, weights) + biases[:, None, None]
+    return np.asarray(np.einsum("ihwyx,oiyx->ohw", windows, weights) + biases[:, None, None], np.float32)
 
 
 def test_damaged_weights_are_named(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ try:
 except TrainingError as error:
     print("rank says", error, flush=True)
     raise SystemExit(2)
-weights = sum(p.detach().double().sum() for p in trainer._network.parameters())
+weights = sum(p.detach().double().sum() for p in trainer._learner.net.parameters())
 print("rank", "leads" if trainer.leads else "follows", trainer.step, float(weights))
 """
 

@@ -275,7 +275,7 @@ def test_a_style_cannot_be_called_none(tmp_path: Path) -> None:
 def test_a_grain_added_to_an_older_bank_comes_from_the_seed(tmp_path: Path) -> None:
     older = fixtures.without_grain(train(tmp_path, "old", steps=1))
     begun = [Trainer.begin(fixtures.training_config(tmp_path, "old"), tmp_path / "b.onnx", older) for _ in "ab"]
-    grains = [trainer._network.grain.c.weight for trainer in begun]
+    grains = [trainer._learner.net.grain.c.weight for trainer in begun]
     assert torch.equal(*grains)
 
 

@@ -3,6 +3,7 @@
 #
 #   sh install.sh                  what a call needs
 #   sh install.sh video openvino   with extras: sound and H.264, a faster engine …
+#   sh install.sh train            with PyTorch for processors; for NVIDIA's cards: UV_TORCH_BACKEND=auto sh install.sh train
 #   PYTHON=python3.12 sh install.sh
 set -eu
 cd "$(dirname "$0")"
@@ -19,6 +20,12 @@ echo "installing stylecam into $(pwd)/.venv; this takes a minute or two …"
 
 extras=$(IFS=,; echo "$*")
 install() { .venv/bin/python -m pip install -q --disable-pip-version-check "$@"; }
+case " $* " in *" train "*)
+    echo "PyTorch's build for processors: 200 MB to download, 800 MB on disk …"
+    install uv  # pip itself would take the build for NVIDIA's cards, of several gigabytes
+    .venv/bin/uv pip install -q --python .venv/bin/python --torch-backend "${UV_TORCH_BACKEND:-cpu}" torch ||
+        fail "PyTorch cannot be installed; without it: sh install.sh $(echo "$*" | sed 's/train//')" ;;
+esac
 install ".${extras:+[$extras]}" "opencv-python<5"
 # pynput, the hotkeys, asks for evdev, which would need a compiler; X11 does not need it.
 install --no-deps pynput

@@ -36,7 +36,7 @@ def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...
     "evaluate",
     epilog="""\b
 Examples:
-  stylecam evaluate three.onnx --photos ~/Kept --paintings ~/Paintings --vgg vgg16.npz
+  stylecam evaluate three.onnx --photos ~/Kept --paintings ~/Paintings
       losses, flicker and cost of every style, and how many iterations of Gatys' method each is worth
   stylecam evaluate old.onnx new.onnx --photos ~/Kept --paintings ~/Paintings --clips ~/Clips --no-gatys --baseline
       two banks side by side, on moving clips too, and against Johnson's network

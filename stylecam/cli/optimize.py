@@ -33,7 +33,7 @@ def complete_init(_: click.Context, __: click.Parameter, incomplete: str) -> lis
     "optimize",
     epilog="""\b
 Examples:
-  stylecam optimize me.jpg --style harvest.jpg -o painted.png --vgg vgg16.npz
+  stylecam optimize me.jpg --style harvest.jpg -o painted.png
       minutes on a laptop, seconds on a graphics card
   stylecam optimize me.jpg --style a.jpg:2 --style b.jpg -o painted.png --iterations 500 --preview-every 20
       two parts of one painting's style, one part of the other's; painted.preview.png shows progress

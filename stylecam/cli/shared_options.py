@@ -31,8 +31,8 @@ tier = flag(
 )
 vgg = click.option(
     "--vgg", **FILE, metavar="FILE",
-    help="VGG-16, the network that compares shapes and texture: torchvision's vgg16-397923af.pth, or an .npz.  "
-    "[default: downloaded once, 528 MB]",
+    help="Other weights of VGG-16, the network that compares shapes and texture: torchvision's vgg16-397923af.pth, or "
+    "an .npz.  [default: those that come with stylecam, which have eight bits]",
 )  # fmt: skip
 device = click.option("--device", default="auto", help="Device to compute on: auto, cpu, cuda (NVIDIA) or mps (Apple).")
 bfloat16 = click.option(

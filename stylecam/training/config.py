@@ -29,7 +29,7 @@ class TrainingConfig:
         hyperparameters: every number of the run.
         paintings: the styles to learn.
         photos: folders of photographs to learn on.
-        vgg: weights of VGG-16, or None for torchvision's.
+        vgg: weights of VGG-16; None for those that come with stylecam.
         face_model: a face detector's file; None to treat faces like everything else.
         samples: photographs for the sample sheet; without any, four random crops.
         licence: licence written into the bank, or None.

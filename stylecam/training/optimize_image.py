@@ -41,7 +41,7 @@ class OptimizeConfig:
         max_size: longest side of the result in pixels; 0 for that of the photograph.
         init: where to start: `photo`, `noise`, `painting` (the first one) or the path of a picture.
         preserve_color: paint only the luminance, and keep the photograph's colors.
-        vgg: weights of VGG-16, or None for torchvision's.
+        vgg: weights of VGG-16; None for those that come with stylecam.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         bfloat16: whether VGG-16 computes in bfloat16; None decides by the device and the optimizer.
 
@@ -122,7 +122,7 @@ class ImageOptimizer:
         self._start = self._starting_picture()
         paintings = [painting.read(config.scale) for painting in config.paintings]
         with out_of_memory_as_error(self._size_advice):
-            self._vgg = load_vgg(config.vgg).to(device)  # last, because it may be downloaded
+            self._vgg = load_vgg(config.vgg).to(device)
         exact = config.hyperparameters.optimizer == "lbfgs" and config.bfloat16 is None  # rounding stalls L-BFGS
         self._vgg.use_bfloat16(not exact and pick_bfloat16(device, config.bfloat16))
         self._targets = self._style_targets(paintings)

@@ -55,7 +55,7 @@ def train(
 ) -> TrainingResult:
     """Learn the style of one or more paintings and write a bank.
 
-    It needs the extra `train` (PyTorch, torchvision, onnx). Checkpoint, sample sheet and plot lie beside `output`.
+    It needs the extra `train` (PyTorch and onnx). Checkpoint, sample sheet and plot lie beside `output`.
 
     Args:
         paintings: picture files, each as `[NAME=]FILE[:WEIGHT][@SCALE]`, or gallery files (`.toml`).

@@ -75,7 +75,7 @@ class Trainer:
         detector = None if config.face_model is None else FaceDetector(config.face_model)
         self._photos = PhotoDataset(config.photos, crop_side(hparams), (self._sheet, self._plot), detector=detector)
         self._samples = [fit_cell(image) for image in sample_pictures(config.samples, self._photos, hparams.seed)]
-        self._vgg = load_vgg(config.vgg).to(self._device)  # last of the inputs, because it may be downloaded
+        self._vgg = load_vgg(config.vgg).to(self._device)
         bfloat16 = pick_bfloat16(self._device, config.bfloat16)
         self._vgg.use_bfloat16(bfloat16)
         style_weights, stabilities = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from stylecam.errors import TrainingDataError
+from stylecam.models.vgg import LAYERS, MEAN, TAPS, read_weights, shipped_vgg
 from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS
 from stylecam.training.losses import gram
-from stylecam.utils.optional import install_command, is_installed
 from stylecam.utils.text import format_shape
 
-LAYERS = (
-    *("conv1_1", "conv1_2", "pool"),
-    *("conv2_1", "conv2_2", "pool"),
-    *("conv3_1", "conv3_2", "conv3_3", "pool"),
-    *("conv4_1", "conv4_2", "conv4_3"),
-)
-TAPS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
-"""Layers whose output after the ReLU is a feature map: relu1_2, relu2_2, relu3_3, relu4_3 (Johnson 2016)."""
-
-_CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR, 0..255
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, 0..1
-_OFFICIAL = "vgg16-397923af.pth"
 _ADVICE = (
-    f"give torchvision's official weights with --vgg FILE ({_OFFICIAL}, 528 MB; a computer with internet that has "
-    "trained has it in .cache/torch/hub/checkpoints of its home folder), or an .npz with conv1_1.w, conv1_1.b … "
-    "conv4_3.b, for BGR 0..255 minus its mean"
+    "leave out --vgg for the weights that come with stylecam, or give torchvision's official ones "
+    "(vgg16-397923af.pth) or an .npz with conv1_1.w, conv1_1.b … conv4_3.b, for BGR 0..255 minus its mean"
 )
 _Arrays = dict[str, npt.NDArray[Any]]
 
@@ -83,17 +70,18 @@ def grams_of(vgg: VggFeatures, picture: Tensor) -> list[Tensor]:
 
 
 def load_vgg(file: Path | None) -> VggFeatures:
-    """Load VGG-16 from `file`, or torchvision's official weights, which are downloaded once.
+    """Load VGG-16 from `file`, by default the weights that come with stylecam, which have eight bits.
 
     Raises:
-        TrainingDataError: neither is available, or the weights do not fit.
+        TrainingDataError: `file` cannot be read, or its weights do not fit.
+        ModelFormatError: the weights that come with stylecam are missing or damaged.
     """
-    official = file is None or file.suffix.lower() in (".pth", ".pt")
     name = f"--vgg {file}"
+    official = file is not None and file.suffix.lower() in (".pth", ".pt")
     if file is None:
-        file = _download()
-        name = str(file)
-    stored = _state(name, file) if official else _arrays(name, file)
+        stored: _Arrays = dict(read_weights(shipped_vgg()))
+    else:
+        stored = _state(name, file) if official else _arrays(name, file)
     steps: list[nn.Module] = []
     taps: list[int] = []
     before = 3
@@ -109,7 +97,7 @@ def load_vgg(file: Path | None) -> VggFeatures:
         if layer in TAPS:
             taps.append(len(steps) - 1)
     if not official:
-        return VggFeatures(nn.Sequential(*steps), tuple(taps), True, torch.full((3,), 255.0), torch.tensor(_CAFFE_MEAN))
+        return VggFeatures(nn.Sequential(*steps), tuple(taps), True, torch.full((3,), 255.0), torch.tensor(MEAN))
     std = torch.tensor(_IMAGENET_STD)
     return VggFeatures(nn.Sequential(*steps), tuple(taps), False, 1 / std, torch.tensor(_IMAGENET_MEAN) / std)
 
@@ -125,8 +113,8 @@ def _convolution(name: str, stored: _Arrays, keys: tuple[str, str], before: int)
         raise TrainingDataError(
             f"{name}: {keys[0]} and {keys[1]} are {found} and should be N×{before}×3×3 and N; {_ADVICE}"
         )
-    if not all(part.dtype.kind in "fiu" and np.isfinite(part).all() for part in (weight, bias)):
-        raise TrainingDataError(f"{name}: {keys[0]} or {keys[1]} holds NaN or infinity; {_ADVICE}")
+    if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in (weight, bias)):
+        raise TrainingDataError(f"{name}: {keys[0]} or {keys[1]} holds NaN, infinity or whole numbers; {_ADVICE}")
     layer = nn.Conv2d(before, len(weight), 3, padding=1)
     layer.weight.data = torch.from_numpy(weight.astype(np.float32))
     layer.bias.data = torch.from_numpy(bias.astype(np.float32))
@@ -157,28 +145,3 @@ def _state(name: str, file: Path) -> _Arrays:
         raise TrainingDataError(f"{name} cannot be read: {error.strerror or error}; {_ADVICE}") from error
     except DAMAGED_FILE_ERRORS as error:
         raise TrainingDataError(f"{name} is damaged, or not a state dictionary of VGG-16; {_ADVICE}") from error
-
-
-def _download() -> Path:
-    """Return the official weights from PyTorch's download cache, downloading them the first time."""
-    file = Path(torch.hub.get_dir()) / "checkpoints" / _OFFICIAL
-    if not file.is_file():
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(_url(), str(file), file.stem.rpartition("-")[2])  # atomic
-        except (OSError, RuntimeError, HTTPException) as error:  # no internet, no space, a wrong hash, a cut connection
-            raise TrainingDataError(
-                f"VGG-16 cannot be downloaded ({error or type(error).__name__}); {_ADVICE}"
-            ) from error
-    return file
-
-
-def _url() -> str:
-    """Return the address of the official weights."""
-    if not is_installed("torchvision"):
-        raise TrainingDataError(
-            f"torchvision, which knows where VGG-16 is, is not installed; {install_command('train')}, or {_ADVICE}"
-        )
-    from torchvision.models import VGG16_Weights
-
-    return str(VGG16_Weights.IMAGENET1K_V1.url)

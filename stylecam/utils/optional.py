@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -29,8 +30,14 @@ def is_installed(module: str) -> bool:
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs what the extra needs."""
-    return f'pip install "stylecam[{extra}]"'
+    """Return the command that installs what the extra needs.
+
+    PyTorch is its build for processors. On Linux pip alone finds only the one for NVIDIA's cards, of several gigabytes.
+    """
+    package = f'"stylecam[{extra}]"'
+    if extra == "train" and sys.platform == "linux":
+        return f"pip install uv && uv pip install --torch-backend cpu {package}"
+    return f"pip install {package}"
 
 
 def require(*modules: str, purpose: str, extra: str, error: type[StylecamError]) -> None:

@@ -18,6 +18,7 @@ from stylecam.errors import TrainingFailedError
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
 from stylecam.utils import optional as needs
+from stylecam.utils.optional import install_command
 from tests.cli.fixtures import refusal
 
 OPTIONS = [p for p in evaluate_module.command.params if isinstance(p, click.Option)]
@@ -66,7 +67,7 @@ def test_without_the_extra_it_says_what_to_install(
     find = util.find_spec
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == missing else find(name))
     text = refusal(["evaluate", "a.onnx", "--photos", "p"], capsys)
-    assert 'pip install "stylecam[train]"' in text
+    assert install_command("train") in text
 
 
 def test_it_prints_tables(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

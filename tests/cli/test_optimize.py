@@ -19,6 +19,7 @@ from stylecam.cli import optimize as optimize_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.optimize import complete_init
 from stylecam.cli.progress import TrainingProgress
+from stylecam.utils.optional import install_command
 from tests.cli.fixtures import refusal
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -69,7 +70,7 @@ def test_without_the_extra_it_says_what_to_install(
 
     monkeypatch.setattr(needs, "find_spec", lambda name: None)
     text = refusal(["optimize", "a.jpg", "--style", "b.jpg", "-o", "c.png"], capsys)
-    assert 'pip install "stylecam[train]"' in text
+    assert install_command("train") in text
 
 
 def test_it_paints_and_says_where(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

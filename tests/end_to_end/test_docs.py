@@ -209,8 +209,8 @@ def test_the_optimising_of_the_pages_paints(tmp_path: Path) -> None:
     (line,) = [line for block in blocks("text") for line in block.splitlines() if line.startswith("stylecam optimize")]
     for number, name in enumerate(("me.jpg", "harvest.jpg")):
         fixtures.random_picture(tmp_path / name, number)
-    fixtures.small_vgg(tmp_path / "vgg16.npz")
-    said_by([*shlex.split(line), "--iterations", "2", "--max-size", "64", "--device", "cpu"], tmp_path)
+    quick = ["--vgg", str(fixtures.small_vgg(tmp_path / "vgg16.npz")), "--iterations", "2", "--max-size", "64"]
+    said_by([*shlex.split(line), *quick, "--device", "cpu"], tmp_path)
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
 
 
@@ -253,8 +253,8 @@ def test_the_evaluating_of_the_pages_measures(tmp_path: Path) -> None:
     for level in range(24):
         clip.write(np.full((180, 320, 3), level * 8, np.uint8))
     clip.release()
-    fixtures.small_vgg(tmp_path / "vgg16.npz")
-    told = said_by([*shlex.split(line), "--iterations", "1", "--device", "cpu"], tmp_path)
+    quick = ["--vgg", str(fixtures.small_vgg(tmp_path / "vgg16.npz")), "--iterations", "1"]
+    told = said_by([*shlex.split(line), *quick, "--device", "cpu"], tmp_path)
     assert "harvest" in told
     assert cv2.imread(str(tmp_path / "looks.png")) is not None
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import onnx
 
+from stylecam.models.vgg import LAYERS
 from stylecam.training.config import TrainingConfig
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.training.style_image import StyleImage
-from stylecam.training.vgg import LAYERS
 
 WIDTHS = {"conv1": 4, "conv2": 6, "conv3": 8, "conv4": 8}
 

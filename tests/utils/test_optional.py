@@ -18,6 +18,18 @@ def test_a_missing_package_is_reported_with_the_command_that_installs_it() -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("system", "command"),
+    [
+        ("linux", 'pip install uv && uv pip install --torch-backend cpu "stylecam[train]"'),
+        ("darwin", 'pip install "stylecam[train]"'),
+    ],
+)
+def test_pytorch_is_installed_for_processors(system: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    assert install_command("train") == command
+
+
 def test_of_several_packages_all_missing_ones_are_named() -> None:
     with pytest.raises(TrainingUnavailableError, match="training needs one_missing and two_missing, not installed"):
         require("one_missing", "json", "two_missing", purpose="training", extra="train", error=TrainingUnavailableError)

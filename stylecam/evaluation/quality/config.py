@@ -32,7 +32,7 @@ class EvaluationConfig:
         gatys_photos: how many photographs it paints; 0 leaves it out.
         baseline: whether the cost of Johnson's network is measured too.
         face_model: a face detector's file; None to leave faces out.
-        vgg: the perceptual network's weights; None for the official ones, which are downloaded.
+        vgg: the perceptual network's weights; None for those that come with stylecam.
         device: where the losses are computed.
     """
 

@@ -86,6 +86,8 @@ class StyleCard:
         measured: quality and cost, where `stylecam evaluate` has written them into the file.
         source: where the photograph of the painting was found.
         tier: that of the network, see `stylecam.models.tier`.
+        own: True for a style that the user made from a picture, see `stylecam.models.own_style`.
+        minutes: how long an own style was trained; 0 for a first draft.
     """
 
     name: str
@@ -98,6 +100,8 @@ class StyleCard:
     measured: CardMetrics | None = None
     source: str = ""
     tier: str = LEAN
+    own: bool = False
+    minutes: float = 0.0
 
     @property
     def full_name(self) -> str:

@@ -1,0 +1,134 @@
+"""Predict the norm rows of a style from its painting alone, in about a second and without training.
+
+A small network maps what VGG-16's feature maps hold of a painting to the rows with which the shipped bodies paint in
+its manner (Ghiasi et al. 2017, https://arxiv.org/abs/1705.06830). It was trained with the losses of the bodies.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.errors import ModelFormatError
+from stylecam.media.frame import Image, Size
+from stylecam.media.transforms import resize, to_tensor
+from stylecam.models import vgg
+from stylecam.models.catalog import shipped_models
+from stylecam.models.onnx.proto import FloatArray
+
+AREAS = (2**17, 2**15)
+"""Pixels of the two sizes at which a painting is looked at."""
+_LONGEST = 2.5
+"""Pictures that are longer than this many times their short side are squeezed."""
+_LIMIT = 4.0
+"""Statistics further from their mean than so many deviations count as that far."""
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The last layer, for one body: rows = base + spread · (W·h + b), sizes of strokes × values."""
+
+    base: FloatArray
+    spread: FloatArray
+    weights: FloatArray
+    biases: FloatArray
+
+    def rows(self, hidden: FloatArray) -> FloatArray:
+        """Return the rows for the last hidden values."""
+        return np.asarray(
+            self.base + self.spread * (self.weights @ hidden + self.biases).reshape(self.base.shape), np.float32
+        )
+
+
+class StylePredictor:
+    """Predicts rows for every body that it was trained for. It keeps no picture; one thread at a time may use it.
+
+    Attributes:
+        bodies: their digests, see `stylecam.models.rewrite.style_rows.StyleRows`.
+    """
+
+    def __init__(self, arrays: dict[str, FloatArray], bodies: tuple[str, ...], weights: dict[str, FloatArray]) -> None:
+        """Take the arrays of the predictor's file and the weights of VGG-16."""
+        self._mean, self._deviation = arrays["mean"], arrays["deviation"]
+        self._layers = [(arrays[f"{name}.w"], arrays[f"{name}.b"]) for name in ("first", "second")]
+        parts = ("base", "spread", "w", "b")
+        self._heads = {body: _Head(*(arrays[f"{body}.{part}"] for part in parts)) for body in bodies}
+        self._weights = weights
+        self.bodies = bodies
+
+    @classmethod
+    def load(cls) -> StylePredictor:
+        """Read the files that come with stylecam; about 10 MB, 45 MB in memory.
+
+        Raises:
+            ModelFormatError: one is missing or damaged.
+        """
+        path = predictor_path()
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+                arrays = {name: _values(stored, name) for name in stored.files if name.endswith(_STORED)}
+                bodies = tuple(json.loads(str(stored["bodies"])))
+            return cls(arrays, bodies, vgg.read_weights(vgg.shipped_vgg()))
+        except _DAMAGES as error:
+            raise ModelFormatError(f"{path} is missing or damaged ({error}); install stylecam again") from error
+
+    def rows(self, picture: Image) -> dict[str, FloatArray]:
+        """Return by each body's digest the rows for `picture` (H×W×3 uint8 BGR), sizes of strokes × values, float32.
+
+        Raises:
+            EngineError: OpenCV cannot run the network.
+        """
+        found = np.concatenate([self._statistics(picture, area) for area in AREAS])
+        value = np.clip((found - self._mean) / self._deviation, -_LIMIT, _LIMIT)
+        (first, first_bias), (second, second_bias) = self._layers
+        hidden = np.maximum(first @ value + first_bias, 0)
+        hidden = hidden + np.maximum(second @ hidden + second_bias, 0)
+        return {body: head.rows(hidden) for body, head in self._heads.items()}
+
+    def _statistics(self, picture: Image, area: int) -> FloatArray:
+        """Return mean and deviation of each channel of each feature map of `picture`, reduced to `area` pixels."""
+        size = _size_of(picture, area)
+        session = OpenCVEngine().session(vgg.statistics_network(self._weights, size), *size)
+        found = session.run(to_tensor(resize(picture, size)), ())[0, :, 0, 0]
+        parts: list[FloatArray] = []
+        start = 0
+        for layer in vgg.TAPS:
+            channels = len(self._weights[f"{layer}.b"])
+            mean, power = found[start : start + channels], found[start + channels : start + 2 * channels]
+            parts += [mean, np.sqrt(np.maximum(power - mean * mean, 0))]
+            start += 2 * channels
+        return np.concatenate(parts)
+
+
+def predictor_path() -> Path:
+    """Return the predictor's file that comes with stylecam."""
+    return shipped_models() / "predictor.npz"
+
+
+_STORED = (".w", ".b", ".base", ".spread", "mean", "deviation")
+
+
+def _values(stored: dict[str, FloatArray], name: str) -> FloatArray:
+    """Return the array `name` as float32: matrices are stored in eight bits, with a scale for each row."""
+    values = np.asarray(stored[name], np.float32)
+    return values * stored[f"{name}.scale"][:, None] if f"{name}.scale" in stored else values
+
+
+def _size_of(picture: Image, area: int) -> Size:
+    """Return the size at which `picture` is looked at: about `area` pixels, in its own shape."""
+    height, width = picture.shape[:2]
+    shape = min(max(width / height, 1 / _LONGEST), _LONGEST)
+    across, down = (
+        max(vgg.ALIGNMENT, round(math.sqrt(side) / vgg.ALIGNMENT) * vgg.ALIGNMENT)
+        for side in (area * shape, area / shape)
+    )
+    return Size(across, down)

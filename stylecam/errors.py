@@ -15,7 +15,8 @@ StylecamError
 │   └── ImporterUnavailableError (RuntimeError)  the package that reads such files is not installed
 ├── EngineError
 │   ├── EngineUnavailableError   (RuntimeError)  the engine or device is not installed
-│   └── EngineRunError           (RuntimeError)  the network was loaded, but running it failed
+│   ├── EngineRunError           (RuntimeError)  the network was loaded, but running it failed
+│   └── EngineLostError          (OSError)       the server that runs networks is gone, or lets nobody in
 ├── SinkError
 │   ├── SinkUnavailableError     (OSError)       a sink cannot be opened
 │   ├── SinkLostError            (OSError)       a sink that worked takes no more frames; the publisher opens it again
@@ -134,6 +135,10 @@ class EngineUnavailableError(EngineError, RuntimeError):
 
 class EngineRunError(EngineError, RuntimeError):
     """A network was loaded, but running it failed."""
+
+
+class EngineLostError(EngineError, OSError):
+    """The server that runs networks does not answer, or not in time; what was asked of it says nothing of the cause."""
 
 
 class SinkError(StylecamError):

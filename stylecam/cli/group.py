@@ -32,6 +32,7 @@ _COMMANDS = {
     "config": "show or change the configuration file",
     "service": "start stylecam when you log in",
     "styles": "list the styles; show, add, rename or remove one",
+    "models": "write the networks for a server that paints",
     "train": "train a network that paints like a painting",
     "evaluate": "measure how good styles are",
     "compare": "let people judge two ways to paint, blind",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stylecam.engines import onnxruntime, opencv, openvino
 from stylecam.engines.base import Engine
-from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES, check_names
+from stylecam.engines.names import AUTO, DEVICES_OF, ENGINES, REMOTE, check_names
 from stylecam.errors import EngineUnavailableError, UsageError
 from stylecam.utils import optional
 
@@ -29,6 +29,8 @@ def make_engine(name: str, device: str = AUTO, threads: int | None = None) -> En
     check_names(name, device)
     if name == AUTO:
         raise UsageError(f"{AUTO} is not an engine; stylecam.engines.autotune chooses one")
+    if name == REMOTE:
+        raise UsageError(f"--engine {REMOTE} is for a live run: stylecam run --engine remote --remote grpc://HOST:PORT")
     if name == "onnxruntime":
         return onnxruntime.OnnxRuntimeEngine(device, threads)
     if name == "openvino":

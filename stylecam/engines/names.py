@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from stylecam.errors import UsageError
 from stylecam.utils.options import PERFORMANCE, option
 
 AUTO = "auto"
+REMOTE = "remote"
+"""The engine that is a server; only a live run, and whoever names its address, uses it."""
 DEVICES_OF = {
     "opencv": ("auto", "cpu", "cuda", "cuda-fp16", "opencl"),
     "onnxruntime": ("auto", "cpu", "cuda", "directml", "coreml"),
@@ -27,6 +30,8 @@ PACKAGES = {"onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-direc
 
 def title(engine: str, device: str) -> str:
     """Return the name of an engine on a device that people read: `OpenVINO`, `OpenVINO bf16`, `ONNX Runtime cuda`."""
+    if engine == REMOTE:
+        return device
     return f"{LIBRARY_NAMES[engine]} {device.removeprefix('cpu').removeprefix('-')}".rstrip()
 
 
@@ -36,11 +41,11 @@ def check_names(engine: str, device: str) -> None:
     Raises:
         UsageError: there is not; the message names those that there are.
     """
-    if engine not in (AUTO, *ENGINES):
-        raise UsageError(f"there is no engine {engine!r}; choose {', '.join((AUTO, *ENGINES))}")
-    if engine == AUTO and device not in DEVICES:
+    if engine not in (AUTO, *ENGINES, REMOTE):
+        raise UsageError(f"there is no engine {engine!r}; choose {', '.join((AUTO, *ENGINES, REMOTE))}")
+    if engine in (AUTO, REMOTE) and device not in DEVICES:
         raise UsageError(f"there is no device {device!r}; choose {', '.join(DEVICES)}")
-    if engine != AUTO and device not in DEVICES_OF[engine]:
+    if engine not in (AUTO, REMOTE) and device not in DEVICES_OF[engine]:
         raise UsageError(f"the engine {engine} has no device {device!r}; choose {', '.join(DEVICES_OF[engine])}")
 
 
@@ -50,7 +55,8 @@ class EngineSettings:
 
     engine: str = option(
         AUTO,
-        help=f"What runs the network: {', '.join(ENGINES)}, or {AUTO}: the fastest that is installed, measured once.",
+        help=f"What runs the network: {', '.join(ENGINES)}, {AUTO}: the fastest that is installed, measured once, or "
+        f"{REMOTE}: the server of --remote.",
         group=PERFORMANCE, metavar="ENGINE",
     )  # fmt: skip
     device: str = option(
@@ -69,4 +75,27 @@ class EngineSettings:
         None,
         help="Processor threads the network may use. Without: all.",
         group=PERFORMANCE, minimum=1, maximum=512, example=2,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteSettings:
+    """The options that say where a server is that runs networks. Without `--engine remote` nothing is sent there."""
+
+    remote: str | None = option(
+        None,
+        help="With --engine remote: server that paints, grpc://HOST:PORT or, encrypted, grpcs://HOST:PORT; Triton, "
+        "OpenVINO Model Server or another that speaks the Open Inference Protocol. This computer goes on where it is "
+        "slow or gone.",
+        group=PERFORMANCE, metavar="ADDRESS", example="grpc://gpu.local:8001",
+    )  # fmt: skip
+    remote_ca: Path | None = option(
+        None,
+        help="Certificates to trust of an encrypted server, in PEM format. Without: those of the public authorities.",
+        group=PERFORMANCE, metavar="FILE", example="~/ca.pem",
+    )  # fmt: skip
+    remote_token: str | None = option(
+        None,
+        help="Token that the server wants, sent as `authorization: Bearer TOKEN`.",
+        group=PERFORMANCE, metavar="TOKEN", secret=True, example="something-long-that-nobody-guesses",
     )  # fmt: skip

@@ -18,6 +18,7 @@ _TITLES = {
     "openvino": "OpenVINO",
     "pillow_heif": "pillow-heif",
     "torch": "PyTorch",
+    "tritonclient.grpc": "tritonclient",
 }
 """Names of packages where the module is called otherwise."""
 _ORIGIN = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
@@ -26,7 +27,10 @@ _NOISE = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:", "To f
 
 def is_installed(module: str) -> bool:
     """Return whether the module can be found. It is not imported, so it may still be broken."""
-    return find_spec(module) is not None
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it is missing
+        return False
 
 
 def install_command(extra: str) -> str:

@@ -1,8 +1,8 @@
 """stylecam: a virtual webcam that paints you live.
 
-`Stylist` stylizes images, `Live` runs the camera, `styles` lists the styles, `train` learns new ones; `docs/api.md`
-describes them with examples. Importing this package is cheap: cv2, the web server and the hotkey library are loaded
-only by the parts that use them.
+`Stylist` stylizes images, `Live` runs the camera, `styles` lists the styles, `learn` makes one of a picture at once and
+`train` trains new ones; `docs/api.md` describes them with examples. Importing this package is cheap: cv2, the web
+server and the hotkey library are loaded only by the parts that use them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from stylecam.media.sources.base import Source
     from stylecam.models.catalog import styles
     from stylecam.stylize.image import Stylist
+    from stylecam.stylize.style_learning import learn
     from stylecam.training.train import train
 
-__all__ = ["Frame", "Live", "Sink", "Source", "StylecamError", "Stylist", "__version__", "styles", "train"]
+__all__ = ["Frame", "Live", "Sink", "Source", "StylecamError", "Stylist", "__version__", "learn", "styles", "train"]
 
 _MODULES = {
     "Frame": "stylecam.media.frame",
@@ -30,6 +31,7 @@ _MODULES = {
     "Sink": "stylecam.media.sinks.base",
     "Source": "stylecam.media.sources.base",
     "Stylist": "stylecam.stylize.image",
+    "learn": "stylecam.stylize.style_learning",
     "styles": "stylecam.models.catalog",
     "train": "stylecam.training.train",
 }

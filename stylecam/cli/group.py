@@ -31,7 +31,7 @@ _COMMANDS = {
     "setup": "install the driver of the virtual camera",
     "config": "show or change the configuration file",
     "service": "start stylecam when you log in",
-    "styles": "list the styles; show, add, rename or remove one",
+    "styles": "list the styles; learn one from a picture; show, add, rename or remove one",
     "models": "write the networks for a server that paints",
     "train": "train a network that paints like a painting",
     "evaluate": "measure how good styles are",

@@ -1,4 +1,4 @@
-"""`stylecam styles`: list the styles; show, add, remove or rename one."""
+"""`stylecam styles`: list the styles; show, learn, add, remove or rename one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.cli import shared_options as shared
+from stylecam.cli import styles_learn
 from stylecam.cli.completion import complete_style, complete_user_style
 from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.errors import UsageError
@@ -27,20 +28,21 @@ if TYPE_CHECKING:
     "styles",
     cls=SuggestingGroup,
     invoke_without_command=True,
-    subcommand_metavar="[list|show|add|remove|rename]",
+    subcommand_metavar="[list|show|learn|add|remove|rename]",
     epilog="""\b
 Examples:
   stylecam styles
   stylecam styles --json
   stylecam styles --tier lean
   stylecam styles show the_scream
+  stylecam styles learn harvest.jpg     a style from any picture, in a second
   stylecam styles add mosaic.onnx       a network from elsewhere: .t7, .onnx or .pth""",
 )
 @shared.tier
 @shared.as_json
 @click.pass_context
 def command(context: click.Context, tier: str, as_json: bool) -> None:
-    """List the styles, numbered as the keys 1 to 9 select them; or show, add, remove or rename one.
+    """List the styles, numbered as the keys 1 to 9 select them; or show, learn, add, remove or rename one.
 
     For styles that `stylecam evaluate --write-card` has measured, ms is the time for one 640×360 picture on that
     computer, and flicker that of a still noisy picture (1: as much as the camera itself). A style that is there in two
@@ -206,6 +208,9 @@ def rename(old: str, new: str, as_json: bool) -> None:
         shared.print_json({"renamed": [_describe(card) for card in cards]})
         return
     click.echo(f"renamed: {old} is now {', '.join(card.name for card in cards)} in {cards[0].bank}.onnx")
+
+
+command.add_command(styles_learn.command)
 
 
 def _user_styles() -> UserStyles:

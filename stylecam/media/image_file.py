@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -83,7 +84,9 @@ class ImageFile:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, source: Path | bytes, min_side: int | None = None, live: bool = False) -> ImageFile:
+    def read(
+        cls, source: Path | bytes, min_side: int | None = None, live: bool = False, name: str | None = None
+    ) -> ImageFile:
         """Read an image file.
 
         Args:
@@ -91,11 +94,12 @@ class ImageFile:
             min_side: if given, a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as both
                 sides keep this many pixels. For a large photograph that takes a quarter of the time.
             live: for the live camera: larger files are refused, see `stylecam.media.file_check.MAX_LIVE_PIXELS`.
+            name: what messages call it; by default its path, or standard input.
 
         Raises:
             SourceUnreadableError: it is missing, damaged, too large or no picture; names the file.
         """
-        name = str(source) if isinstance(source, Path) else "the picture on standard input"
+        name = name or (str(source) if isinstance(source, Path) else "the picture on standard input")
         try:
             # A file object, for what Pillow maps into memory by its name (grey TIFF files) it turns the wrong way.
             with (
@@ -195,6 +199,14 @@ def result_suffix(path: Path) -> str:
     return path.suffix if suffix in _FORMATS else ".jpg" if suffix in _PHOTO_SUFFIXES else ".png"
 
 
+def pictures_in(folder: Path) -> Iterator[Path]:
+    """Yield the files in `folder`, at any depth, that count as pictures, without hidden ones such as thumbnails."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in READABLE_SUFFIXES and path.is_file() and not hidden:
+            yield path
+
+
 def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, min_side: int | None) -> ImageFile:
     notes = _further_pictures(opened)
     if min_side is not None:
@@ -236,9 +248,9 @@ def _further_pictures(opened: Pillow.Image) -> tuple[str, ...]:
     if not animated:
         return ()
     if opened.format == "TIFF":
-        return ("has several pages, and only the first was painted",)
+        return ("has several pages, and only the first was read",)
     advice = "; stylecam video paints all" if opened.format in ("GIF", "PNG") else ""  # FFmpeg reads these as clips
-    return (f"is animated, and only its first picture was painted{advice}",)
+    return (f"is animated, and only its first picture was read{advice}",)
 
 
 def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray[np.uint8] | None]:

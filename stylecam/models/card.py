@@ -177,6 +177,12 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_") or "style"
 
 
+def title_of(text: str, name: str) -> str:
+    """Return a title for the style `name` of a file called `text`: that in words, where it says more than the name."""
+    says_more = not text.isascii() and slug(text) == name
+    return printable(unicodedata.normalize("NFC", text) if says_more else name).replace("_", " ").title()
+
+
 def title_key(title: str) -> str:
     """Return what two spellings of one title share: words without case, accents, an article and what is in brackets."""
     plain = unicodedata.normalize("NFKD", re.sub(r"\([^()]*\)", " ", title).casefold())

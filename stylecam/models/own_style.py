@@ -119,13 +119,13 @@ class OwnStyle:
                 f"{path} is not a style file, or a damaged one: {printable(str(error))}; ask for it again"
             ) from error
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write to `path`, whole or not at all.
 
         Raises:
             OSError: the folder is missing or cannot be written, or the disk is full.
         """
-        write_bytes(path, self.encode())
+        write_bytes(Path(path), self.encode())
 
     def encode(self) -> bytes:
         """Return the content of the file."""

@@ -14,6 +14,7 @@ from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, card_entries, read_cards, slug
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
+from stylecam.models.own_style import SUFFIX, OwnStyle
 from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows
 from stylecam.utils.files import write_bytes
 
@@ -60,7 +61,7 @@ class UserStyles:
             raise UsageError(f"{name[:40]}… is too long for a name; {_MAX_NAME_LENGTH} letters at most")
         catalog = self.catalog()
         taken = {"none", *(card.name for card in catalog.all_cards), *(model.path.stem for model in catalog.models)}
-        if name in taken or self._path(name).exists():
+        if name in taken or self._path(name).exists() or self._path(name, SUFFIX).exists():
             raise _name_taken(name)
 
     def add(self, name: str, data: bytes) -> tuple[StyleCard, ...]:
@@ -79,6 +80,17 @@ class UserStyles:
         data = self._without_installed(model, path)
         self._write(path, data)
         return read_cards(Model.parse(path, data))
+
+    def keep(self, style: OwnStyle) -> Path:
+        """Write a style learned from a picture to a new file of its name, as a whole or not at all; return its path.
+
+        Raises:
+            UsageError: the name is taken, or the folder cannot be written.
+        """
+        self.check_free(style.name)
+        path = self._path(style.name, SUFFIX)
+        self._write(path, style.encode())
+        return path
 
     def check_installable(self, path: Path) -> None:
         """Check that `install` may copy the network file `path` to the user's styles.
@@ -213,8 +225,8 @@ class UserStyles:
             files.append(UserStyleFile(path, cards))
         return files
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.onnx"
+    def _path(self, name: str, suffix: str = ".onnx") -> Path:
+        return self._folder / f"{name}{suffix}"
 
     def _write(self, path: Path, data: bytes) -> None:
         try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from stylecam.errors import StylecamError, UsageError
 from stylecam.media.frame import Size
-from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, check_suffix, result_suffix
+from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, check_suffix, pictures_in, result_suffix
 from stylecam.media.transforms import resize
 from stylecam.stylize.image import Stylist
 
@@ -140,10 +140,7 @@ def _items(source: Path, output: Path, folder: bool) -> Iterator[BatchItem]:
         return
     results = output.resolve()
     inside = source.resolve() in results.parents
-    for path in sorted(source.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(source).parts)  # thumbnail caches among them
-        if path.suffix.lower() not in READABLE_SUFFIXES or not path.is_file() or hidden:
-            continue
+    for path in pictures_in(source):
         if inside and results in path.resolve().parents:
             continue  # what an earlier run painted, with the results inside the folder of pictures
         yield BatchItem(path, output / path.relative_to(source).parent / _writable(path.name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from stylecam.errors import TrainingDataError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
-from stylecam.models.card import slug
+from stylecam.models.card import slug, title_of
 from stylecam.training.dataset import read_picture
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import user_path
@@ -61,9 +60,7 @@ class StyleImage:
     @property
     def title(self) -> str:
         """Return a title for a style without one: from its name, or from its file name if that says more."""
-        stem = self.path.stem
-        says_more = not stem.isascii() and slug(stem) == self.name
-        return printable(unicodedata.normalize("NFC", stem) if says_more else self.name).replace("_", " ").title()
+        return title_of(self.path.stem, self.name)
 
     def entry(self, hyperparameters: Hyperparameters) -> dict[str, Any]:
         """Return the entry for the bank's metadata: the card, and how the style is learned (see `StyleMetadata`)."""

@@ -181,7 +181,7 @@ def test_what_of_a_picture_is_lost_is_said(tmp_path: Path, capsys: pytest.Captur
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert run_command_line(["image", str(tmp_path / "a.gif"), "-o", str(tmp_path / "out.png"), "--json"]) == 0
     shown = capsys.readouterr()
-    assert "a.gif is animated, and only its first picture was painted" in shown.err
+    assert "a.gif is animated, and only its first picture was read" in shown.err
     assert "is animated" in json.loads(shown.out)["painted"][0]["notes"][0]
 
 

@@ -107,7 +107,7 @@ def test_what_cannot_be_is_one_line_and_changes_nothing(typed: Typed, arguments:
     assert says in typed(*arguments, fails=True)
 
 
-@pytest.mark.parametrize("command", ["show", "add", "remove", "rename"])
+@pytest.mark.parametrize("command", ["show", "learn", "add", "remove", "rename"])
 def test_every_command_shows_examples(command: str, typed: Typed) -> None:
     assert f"  stylecam styles {command} " in typed(command, "--help").split("Examples:")[1]
 

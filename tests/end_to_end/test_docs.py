@@ -120,6 +120,7 @@ def material(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for name in ("photo.jpg", "photos/one.jpg"):
         cv2.imwrite(str(tmp_path / name), np.full((96, 128, 3), 128, np.uint8))
+    cv2.imwrite(str(tmp_path / "harvest.jpg"), np.random.default_rng(1).integers(0, 256, (96, 128, 3), np.uint8))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the commands run in forks of one process")

@@ -224,10 +224,10 @@ def animated(path: Path, **more: object) -> Path:
 @pytest.mark.parametrize(
     ("name", "notes"),
     [
-        ("a.gif", ("is animated, and only its first picture was painted; stylecam video paints all",)),
-        ("a.webp", ("is animated, and only its first picture was painted",)),
-        ("a.apng", ("is animated, and only its first picture was painted; stylecam video paints all",)),
-        ("a.tif", ("has several pages, and only the first was painted",)),
+        ("a.gif", ("is animated, and only its first picture was read; stylecam video paints all",)),
+        ("a.webp", ("is animated, and only its first picture was read",)),
+        ("a.apng", ("is animated, and only its first picture was read; stylecam video paints all",)),
+        ("a.tif", ("has several pages, and only the first was read",)),
         ("a.mpo", ()),  # phones store previews and depth maps this way
     ],
 )

@@ -1,0 +1,152 @@
+"""Learn a style of the user's own from a picture at once: the rows for every shipped body are predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stylecam.engines.opencv import OpenCVEngine
+from stylecam.media.frame import Image
+from stylecam.models.card import slug, title_of
+from stylecam.models.catalog import shipped_models
+from stylecam.models.own_style import MAX_NAME_LENGTH, LearnedRows, OwnStyle
+from stylecam.models.user_styles import UserStyles
+from stylecam.stylize.face_detector import BlazeFace, Square
+from stylecam.stylize.style_picture import StylePicture
+from stylecam.stylize.style_predictor import StylePredictor
+from stylecam.utils import paths
+from stylecam.utils.text import printable
+
+NOT_STATED = "not stated"
+"""The licence of a picture of which nobody has said it."""
+_FACE_SCORE = 0.8
+"""Photographs of people reach it, painted faces hardly ever."""
+
+
+class StyleLearner:
+    """Learns styles from pictures, one after the other; it keeps the predictor loaded. One thread at a time may use it.
+
+    Raises:
+        ModelFormatError: a file of the predictor is missing or damaged.
+    """
+
+    def __init__(self) -> None:
+        self._predictor = StylePredictor.load()
+
+    def learn(
+        self,
+        picture: Path | bytes,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        artist: str | None = None,
+        licence: str | None = None,
+        crop: Sequence[float] | None = None,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> OwnStyle:
+        """Learn one style, as `learn` does."""
+        read = StylePicture.read(picture, crop)
+        for text in read.notes:
+            note(text)
+        if _shows_face(read.image):
+            note("shows a face; the style takes only its colors and strokes, but its file holds the picture")
+        short = style_name(picture, name)
+        style = OwnStyle(
+            short,
+            _stated(title) or title_of(_words(picture, name), short),
+            _stated(artist) or "unknown",
+            _stated(licence) or NOT_STATED,
+            read.jpeg,
+        )
+        return self._drafted(style, read.image)
+
+    def redraft(self, style: OwnStyle) -> OwnStyle:
+        """Predict the rows that are missing, as `redraft` does."""
+        if not style.picture or set(self._predictor.bodies) <= set(style.rows):
+            return style
+        read = StylePicture.read(style.picture, name=f"the picture of {style.name}")
+        return self._drafted(style, read.image)
+
+    def _drafted(self, style: OwnStyle, image: Image) -> OwnStyle:
+        """Return `style` with predicted rows for the bodies that it has none for."""
+        for body, values in self._predictor.rows(image).items():
+            if body not in style.rows:
+                style = style.with_rows(body, LearnedRows(values))
+        return style
+
+
+def learn(
+    picture: str | Path | bytes,
+    *,
+    name: str | None = None,
+    title: str | None = None,
+    artist: str | None = None,
+    licence: str | None = None,
+    crop: Sequence[float] | None = None,
+    install: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+) -> OwnStyle:
+    """Learn the style of any picture, in about a second and without PyTorch.
+
+    A small network predicts what the shipped networks need to paint like the picture, both sizes of strokes.
+    `stylecam styles improve` trains it further.
+
+    Args:
+        picture: the path of a picture file, or its bytes, in any format that `stylecam image` reads; at least 64 pixels
+            on the short side.
+        name: of the style, as `--style` takes it; by default from the file's name.
+        title: of the picture; by default from its file's name.
+        artist: who made the picture; by default `unknown`.
+        licence: of the picture, which goes with the style wherever it goes; by default `not stated`.
+        crop: left, top, width and height of the part to learn from, as shares 0..1 of the upright picture.
+        install: whether to add the style to the user's own, so that `Stylist`, `Live` and the command line know it.
+        note: called with what there is to know about the picture, each time a phrase that follows the file's name.
+
+    Returns:
+        The style; `write(path)` makes the one small file that others can use. It holds the picture.
+
+    Raises:
+        SourceUnreadableError: the picture is missing, damaged, too large or too small, or of one color.
+        UsageError: the crop lies outside of the picture; or, with `install`, a style has this name already or the
+            folder cannot be written.
+        ModelFormatError: a file of the predictor is missing or damaged.
+    """
+    source = Path(picture) if isinstance(picture, str) else picture
+    styles = UserStyles(paths.user_styles(), shipped_models())
+    if install:
+        styles.check_free(style_name(source, name))
+    style = StyleLearner().learn(source, name=name, title=title, artist=artist, licence=licence, crop=crop, note=note)
+    if install:
+        styles.keep(style)
+    return style
+
+
+def style_name(picture: Path | bytes, name: str | None = None) -> str:
+    """Return how a style is called that is learned from `picture`: `name` in plain letters, or the file's name."""
+    return slug(_words(picture, name))[:MAX_NAME_LENGTH]
+
+
+def redraft(style: OwnStyle) -> OwnStyle:
+    """Return `style` with predicted rows for the shipped bodies that it has none for, for example after an update.
+
+    What was learned for others stays. A style without a picture is returned as it is.
+
+    Raises:
+        SourceUnreadableError: its picture cannot be read.
+        ModelFormatError: a file of the predictor is missing or damaged.
+    """
+    return StyleLearner().redraft(style)
+
+
+def _shows_face(image: Image) -> bool:
+    height, width = image.shape[:2]
+    square = Square(width / 2, height / 2, max(height, width))
+    return bool(BlazeFace(OpenCVEngine("cpu")).find(image, square, _FACE_SCORE))
+
+
+def _words(picture: Path | bytes, name: str | None) -> str:
+    return name or (picture.stem if isinstance(picture, Path) else "picture")
+
+
+def _stated(text: str | None) -> str:
+    return printable((text or "").strip())

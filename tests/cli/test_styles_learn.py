@@ -1,0 +1,102 @@
+"""`stylecam styles learn` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stylecam.cli.group import run_command_line
+from stylecam.models.own_style import OwnStyle
+from tests.stylize.style_predictors import learn_quickly
+
+Learn = Callable[..., str]
+
+
+@pytest.fixture
+def styles(own_settings: Path) -> Path:
+    """The user's folder of styles."""
+    return own_settings.parent / "styles"
+
+
+@pytest.fixture
+def learn(styles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Learn:
+    """Run `stylecam styles learn …` where some pictures lie; what it printed, or its complaint with `status` 1 or 2."""
+    learn_quickly(monkeypatch)
+    (tmp_path / "here" / "art").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    for number, name in enumerate(("harvest.jpg", "art/field.png", "art/hill.png")):
+        pixels = np.random.default_rng(number).integers(0, 255, (70, 90, 3), np.uint8)
+        assert cv2.imwrite(name, pixels)
+    Path("note.jpg").write_text("no picture")
+
+    def run(*words: str, status: int = 0) -> str:
+        assert run_command_line(["styles", "learn", *words]) == status
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return printed.err if status else printed.out
+
+    return run
+
+
+def test_a_picture_becomes_a_style_that_can_be_worn(learn: Learn, styles: Path) -> None:
+    told = learn("harvest.jpg")
+    assert "learned: harvest in " in told
+    assert "try it: stylecam --style harvest" in told
+    style = OwnStyle.read(styles / "harvest.style")
+    assert (style.title, style.artist, style.licence) == ("Harvest", "unknown", "not stated")
+    assert len(style.rows) == 2
+
+
+def test_what_is_said_of_it_is_kept_and_told_as_json(learn: Learn, styles: Path) -> None:
+    words = ["--name", "Ernte", "--title", "Die Ernte", "--artist", "Ada Lang", "--licence", "CC0-1.0"]
+    (learned,) = json.loads(learn("harvest.jpg", *words, "--crop", "0,0,90%,100%", "--json"))["learned"]
+    seconds = learned.pop("seconds")
+    assert seconds > 0
+    assert learned == {
+        "picture": "harvest.jpg", "name": "ernte", "title": "Die Ernte", "artist": "Ada Lang", "licence": "CC0-1.0",
+        "file": str(styles / "ernte.style"), "bytes": (styles / "ernte.style").stat().st_size, "notes": [],
+    }  # fmt: skip
+
+
+def test_each_picture_of_a_folder_becomes_a_style(learn: Learn, styles: Path) -> None:
+    learn("art", "harvest.jpg", "--licence", "CC0-1.0")
+    assert sorted(path.stem for path in styles.iterdir()) == ["field", "harvest", "hill"]
+
+
+def test_pictures_that_fail_do_not_keep_others_back(learn: Learn, styles: Path) -> None:
+    told = learn("note.jpg", "art/field.png", "nowhere.jpg", "art/field.png", status=1)
+    assert [line.split(";")[0] for line in told.splitlines()] == [
+        "failed: note.jpg is no picture that can be read",
+        "failed: there is no file nowhere.jpg",
+        "failed: a style is called field already",
+    ]
+    assert [path.name for path in styles.iterdir()] == ["field.style"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["note.jpg"], "note.jpg is no picture that can be read"),
+        (["nowhere.jpg"], "there is no file nowhere.jpg"),
+        (["harvest.jpg", "--name", "the scream"], "a style is called the_scream already"),
+        (["harvest.jpg", "--crop", "0,0,2,1"], "the crop 0,0,2,1 must be left, top, width and height"),
+        (["harvest.jpg", "--crop", "left"], "'left' is not four shares such as 0.1,0.1,0.8,0.8"),
+        (["art", "--name", "one"], "--name and --title are those of one picture"),
+        (["empty"], "no pictures in there"),
+        ([], "Missing argument 'PICTURE...'"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_changes_nothing(
+    learn: Learn, styles: Path, words: list[str], says: str
+) -> None:
+    Path("empty").mkdir()
+    told = learn(*words, status=2)
+    assert says in told
+    assert told.startswith("stylecam: ")
+    assert told.count("\n") == 1
+    assert list(styles.iterdir()) == []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,37 +47,44 @@ def test_the_package_is_marked_as_typed() -> None:
     assert (ROOT / "py.typed").is_file()
 
 
-def _calls(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func)
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+@functools.cache
+def _calls(path: Path) -> frozenset[str]:
+    return frozenset(ast.unparse(node.func) for node in ast.walk(_tree(path)) if isinstance(node, ast.Call))
+
+
+@functools.cache
+def _imports(path: Path) -> frozenset[str]:
+    found: set[str] = set()
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
 
 
-@pytest.mark.parametrize("path", CORE, ids=relative_name)
-def test_the_core_never_sleeps(path: Path) -> None:
-    assert not {"time.sleep", "sleep", "asyncio.sleep", "cv2.waitKey"} & set(_calls(path)) - (
-        {"cv2.waitKey"} if path.name == "window.py" else set()
-    )
-    assert "time.sleep" not in set(_imports(path))
+def test_the_core_never_sleeps() -> None:
+    sleeping = {"time.sleep", "sleep", "asyncio.sleep", "cv2.waitKey"}
+    assert [relative_name(path) for path in CORE if sleeping & (_calls(path) | _imports(path))] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative_name)
-def test_no_module_prints(path: Path) -> None:
-    assert not {"print", "sys.stdout.write", "sys.stderr.write"} & set(_calls(path))
+def test_no_module_prints() -> None:
+    printing = {"print", "sys.stdout.write", "sys.stderr.write"}
+    assert [relative_name(path) for path in MODULES if printing & _calls(path)] == []
 
 
-@pytest.mark.parametrize("path", CORE, ids=relative_name)
-def test_the_core_does_not_import_the_command_line(path: Path) -> None:
-    offending = [name for name in _imports(path) if name.startswith(("stylecam.cli", "click"))]
-    assert path.name == "__main__.py" or not offending
+def test_the_core_does_not_import_the_command_line() -> None:
+    importing = [
+        relative_name(path)
+        for path in CORE
+        if any(name.startswith(("stylecam.cli", "click")) for name in _imports(path))
+    ]
+    assert importing == ["__main__.py"]
 
 
 _IMPURE = ("cv2", "numpy", "threading", "time", "logging", "stylecam.utils.clock")
@@ -87,9 +94,9 @@ def test_the_governor_does_arithmetic_only() -> None:
     assert not [name for name in _imports(ROOT / "stylize" / "governor.py") if name.startswith(_IMPURE)]
 
 
-@pytest.mark.parametrize("path", CORE, ids=relative_name)
-def test_torch_is_imported_by_training_and_evaluation_only(path: Path) -> None:
-    name = path.relative_to(ROOT).as_posix()
-    is_pytorch_importer = name == "models/importers/pytorch.py"
-    allowed = name.startswith(("training/", "evaluation/")) or is_pytorch_importer
-    assert allowed or not [name for name in _imports(path) if name.split(".")[0] == "torch"]
+def test_torch_is_imported_by_training_and_evaluation_only() -> None:
+    importing = [relative_name(path) for path in CORE if any(name.split(".")[0] == "torch" for name in _imports(path))]
+    assert importing
+    assert all(
+        name.startswith(("training/", "evaluation/")) or name == "models/importers/pytorch.py" for name in importing
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from tests.end_to_end import outside
 from tests.end_to_end.browser import FLAGS
 from tests.end_to_end.outside import PATIENCE_S, Program, environment, run_command
 
@@ -39,6 +40,16 @@ def unavailable(what: str) -> None:
     if os.environ.get("STYLECAM_NEED_ALL") == "1":
         pytest.fail(f"{what}, and STYLECAM_NEED_ALL=1 wants every system test to run")
     pytest.skip(what)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engines_are_measured_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let all programs that tests start share what they measure of the engines, in all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    cache = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache-of-programs"
+    # A folder in place of the file with the rungs that have held: no program begins where another one came to.
+    (cache / "stylecam" / "rungs.json").mkdir(parents=True, exist_ok=True)
+    outside.shared_cache = cache
 
 
 @pytest.fixture(scope="session")

@@ -129,6 +129,11 @@ class Program:
             raise AssertionError(f"still running after {seconds:g} s; stylecam said:\n{self.errors}") from None
 
 
+shared_cache: Path | None = None
+"""Where all programs of a run of the tests keep their findings, so that the engines are measured once; None: each user
+of `environment` has a cache of their own."""
+
+
 def environment(home: Path) -> dict[str, str]:
     """Return this process's environment for a user without display, session bus, settings or files."""
     kept = {
@@ -142,17 +147,21 @@ def environment(home: Path) -> dict[str, str]:
     running, temporary = home / "running", home / "tmp"
     for folder in (running, temporary):
         folder.mkdir(mode=0o700, exist_ok=True)
-    return kept | {
-        "PYTHONFAULTHANDLER": "1",
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "XDG_DATA_HOME": str(home / "data"),
-        "XDG_RUNTIME_DIR": str(running),
-        "TMPDIR": str(temporary),
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", "")))),
-        "NO_PROXY": HOST,
-        "no_proxy": HOST,
-    }
+    return (
+        kept
+        | ({"XDG_CACHE_HOME": str(shared_cache)} if shared_cache else {})
+        | {
+            "PYTHONFAULTHANDLER": "1",
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "XDG_DATA_HOME": str(home / "data"),
+            "XDG_RUNTIME_DIR": str(running),
+            "TMPDIR": str(temporary),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH", "")))),
+            "NO_PROXY": HOST,
+            "no_proxy": HOST,
+        }
+    )
 
 
 def run_command(*arguments: str) -> list[str]:

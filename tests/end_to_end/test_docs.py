@@ -105,12 +105,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandServer]:
     server.close()
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A cache that the commands share: the engines are measured once."""
-    return str(tmp_path_factory.mktemp("cache"))
-
-
 def material(tmp_path: Path) -> None:
     """The files that the README speaks of."""
     clip = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30, (320, 240))
@@ -125,9 +119,7 @@ def material(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the commands run in forks of one process")
 @pytest.mark.parametrize("line", typed())
-def test_every_command_of_the_pages_does_what_it_says(
-    line: str, server: CommandServer, cache: str, tmp_path: Path
-) -> None:
+def test_every_command_of_the_pages_does_what_it_says(line: str, server: CommandServer, tmp_path: Path) -> None:
     material(tmp_path)
     line, _, target = line.partition(" > ")
     line, _, source = line.partition(" < ")
@@ -138,7 +130,7 @@ def test_every_command_of_the_pages_does_what_it_says(
     if words[0] == "bench" and "--help" not in words:
         words += ["--seconds", "0.5", "--size", "320x184", "--engine", "opencv"]
     home = environment(tmp_path)
-    home |= {"PYTHONPATH": str(ROOT), "EDITOR": "true", "VISUAL": "", "XDG_CACHE_HOME": cache}
+    home |= {"PYTHONPATH": str(ROOT), "EDITOR": "true", "VISUAL": ""}
     ended = server.run(words, tmp_path, home, (tmp_path / source).read_bytes() if source else b"")
     complaint = ended.stderr.decode()
     refused = ended.returncode == 2 and any(text in complaint for text in LACKING)

@@ -34,7 +34,7 @@ def temporary() -> Iterator[Path]:
 
 
 def test_folders_of_another_user_neither_stop_it_nor_hide_it(temporary: Path, tmp_path: Path) -> None:
-    variables = {**environment(tmp_path), "TMPDIR": str(temporary)}
+    variables = {**environment(tmp_path), "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(tmp_path / ".cache")}
     del variables["XDG_RUNTIME_DIR"]
     if Path(f"/run/user/{os.getuid()}").exists():
         pytest.skip("this session has a folder of its own, and no variable hides it")

@@ -62,7 +62,11 @@ def catalog(tier: str) -> Catalog:
         UsageError: there is no such tier, or no network of it.
     """
     from stylecam.models.catalog import Catalog
+    from stylecam.stylize.style_learning import redraft_folder
+    from stylecam.utils import paths
 
+    if names := redraft_folder(paths.user_styles()):
+        click.echo(f"learned anew for the networks of this version: {', '.join(names)}", err=True)
     found = Catalog.installed()
     for problem in found.problems:
         click.echo(f"skipped: {problem}", err=True)

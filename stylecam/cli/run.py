@@ -148,7 +148,11 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     from stylecam.cli.status import StatusLine
     from stylecam.live.session import Session
     from stylecam.models.catalog import Catalog
+    from stylecam.stylize.style_learning import redraft_folder
+    from stylecam.utils import paths
 
+    if names := redraft_folder(paths.user_styles()):
+        logger.warning(Message("learned anew for the networks of this version: {names}", names=", ".join(names)))
     catalog = Catalog.installed()
     for problem in catalog.problems:
         logger.warning(Message("skipped: {problem}", problem=problem))

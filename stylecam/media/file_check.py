@@ -13,6 +13,7 @@ from PIL import UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from stylecam.errors import SourceUnreadableError, StylecamError
+from stylecam.utils.message import Message
 
 MAX_PIXELS = 178_956_970
 """The number of pixels from which Pillow, too, refuses a file as a decompression bomb."""
@@ -105,7 +106,9 @@ def check_live_size(width: int, height: int, name: str, limit: int = MAX_LIVE_PI
 
 def too_large(name: str, limit: int) -> SourceUnreadableError:
     """Return the error about a picture called `name` of more than `limit` pixels."""
-    return SourceUnreadableError(f"{name} has more than {limit // 10**6} megapixels; make it smaller")
+    return SourceUnreadableError(
+        Message("{name} has more than {limit} megapixels; make it smaller", name=name, limit=limit // 10**6)
+    )
 
 
 def size_without_pillow(data: bytes) -> tuple[int, int] | None:

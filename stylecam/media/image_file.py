@@ -33,12 +33,15 @@ from stylecam.media.file_check import (
 )
 from stylecam.media.frame import Image
 from stylecam.utils.files import atomic_file
+from stylecam.utils.message import Message
 
 READABLE_SUFFIXES = frozenset((
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".avif", ".heic", ".heif", ".hif", ".bmp",
     ".dib", ".gif", ".tif", ".tiff", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
 ))  # fmt: skip
 """Suffixes of the files that count as pictures in a folder. A file that is named by the user may have any suffix."""
+ANIMATED = Message("is animated, and only its first picture was read")
+"""A note; where the whole can be painted as a clip, advice follows it."""
 _PHOTO_SUFFIXES = frozenset((".heic", ".heif", ".hif", ".avif"))
 """Photographs in formats that are read here and not written."""
 _MAX_EXIF_BYTES = 65_527
@@ -125,7 +128,9 @@ class ImageFile:
             if isinstance(error, UnidentifiedImageError):
                 image, alpha = _by_opencv(source, name, MAX_LIVE_PIXELS if live else MAX_PIXELS)
                 return ImageFile(image, alpha, notes=("was read without EXIF data and colour profile, if it has any",))
-            raise SourceUnreadableError(f"{name} is a damaged picture: {error}") from error
+            raise SourceUnreadableError(
+                Message("{name} is a damaged picture: {error}", name=name, error=error)
+            ) from error
 
     def flattened_on_white(self) -> Image:
         """Return `image` on a white background, or unchanged if nothing is transparent."""
@@ -248,9 +253,9 @@ def _further_pictures(opened: Pillow.Image) -> tuple[str, ...]:
     if not animated:
         return ()
     if opened.format == "TIFF":
-        return ("has several pages, and only the first was read",)
+        return (Message("has several pages, and only the first was read"),)
     advice = "; stylecam video paints all" if opened.format in ("GIF", "PNG") else ""  # FFmpeg reads these as clips
-    return (f"is animated, and only its first picture was read{advice}",)
+    return (f"{ANIMATED}{advice}" if advice else ANIMATED,)
 
 
 def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray[np.uint8] | None]:
@@ -277,7 +282,7 @@ def _pixels(opened: Pillow.Image, transparent: bool) -> tuple[Image, npt.NDArray
 def _by_opencv(source: Path | bytes, name: str, limit: int = MAX_PIXELS) -> tuple[Image, npt.NDArray[np.uint8] | None]:
     """Read colours and alpha with OpenCV, which reads no metadata."""
     if isinstance(source, Path) and (not source.is_file() or source.stat().st_size > _MAX_OPENCV_BYTES):
-        raise SourceUnreadableError(f"{name} is no picture that can be read; open it in a viewer to check")
+        raise _no_picture(name)
     encoded = source.read_bytes() if isinstance(source, Path) else source
     size = size_without_pillow(encoded)  # OpenCV decodes a gigapixel
     if size is not None and size[0] * size[1] > limit:
@@ -287,7 +292,7 @@ def _by_opencv(source: Path | bytes, name: str, limit: int = MAX_PIXELS) -> tupl
     except cv2.error:  # larger than OpenCV takes, or claims to be
         decoded = None
     if decoded is None:
-        raise SourceUnreadableError(f"{name} is no picture that can be read; open it in a viewer to check")
+        raise _no_picture(name)
     if decoded.dtype == np.uint16:
         decoded = cv2.convertScaleAbs(decoded, alpha=1 / 257)
     if decoded.dtype != np.uint8:
@@ -297,6 +302,12 @@ def _by_opencv(source: Path | bytes, name: str, limit: int = MAX_PIXELS) -> tupl
     pixels = cast(Image, decoded)
     alpha = np.ascontiguousarray(pixels[:, :, 3]) if pixels.shape[2] == 4 else None
     return cast(Image, np.ascontiguousarray(pixels[:, :, :3])), alpha
+
+
+def _no_picture(name: str) -> SourceUnreadableError:
+    return SourceUnreadableError(
+        Message("{name} is no picture that can be read; open it in a viewer to check", name=name)
+    )
 
 
 def _is_rgb(profile: bytes | None) -> bool:

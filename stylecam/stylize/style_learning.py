@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stylecam.engines.opencv import OpenCVEngine
+from stylecam.errors import ModelFormatError, StylecamError
 from stylecam.media.frame import Image
 from stylecam.models.card import slug, title_of
 from stylecam.models.catalog import shipped_models
-from stylecam.models.own_style import MAX_NAME_LENGTH, LearnedRows, OwnStyle
+from stylecam.models.own_style import MAX_NAME_LENGTH, SUFFIX, LearnedRows, OwnStyle
 from stylecam.models.user_styles import UserStyles
 from stylecam.stylize.face_detector import BlazeFace, Square
 from stylecam.stylize.style_picture import StylePicture
-from stylecam.stylize.style_predictor import StylePredictor
+from stylecam.stylize.style_predictor import StylePredictor, predicted_bodies
 from stylecam.utils import paths
+from stylecam.utils.message import Message
 from stylecam.utils.text import printable
 
+_log = logging.getLogger(__name__)
 NOT_STATED = "not stated"
 """The licence of a picture of which nobody has said it."""
 _FACE_SCORE = 0.8
@@ -45,11 +49,11 @@ class StyleLearner:
         note: Callable[[str], None] = lambda _: None,
     ) -> OwnStyle:
         """Learn one style, as `learn` does."""
-        read = StylePicture.read(picture, crop)
+        read = StylePicture.read(picture, crop, name or "the file")
         for text in read.notes:
             note(text)
         if _shows_face(read.image):
-            note("shows a face; the style takes only its colors and strokes, but its file holds the picture")
+            note(Message("shows a face; the style takes only its colors and strokes, but its file holds the picture"))
         short = style_name(picture, name)
         style = OwnStyle(
             short,
@@ -119,6 +123,34 @@ def learn(
     if install:
         styles.keep(style)
     return style
+
+
+def redraft_folder(folder: Path) -> tuple[str, ...]:
+    """Predict the rows that own styles in `folder` lack for the shipped bodies, as after an update of stylecam.
+
+    What cannot be read, predicted or written stays as it is, and a warning says so.
+
+    Returns:
+        The names of the styles that have new rows now.
+    """
+    redrafted: list[str] = []
+    learner = None
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            style = OwnStyle.read(path)
+            if style.picture and not predicted_bodies() <= set(style.rows):
+                learner = learner or StyleLearner()
+                learner.redraft(style).write(path)
+                redrafted.append(style.name)
+        except ModelFormatError:
+            continue  # the catalog says so
+        except (StylecamError, OSError) as error:
+            _log.warning(
+                Message(
+                    "{path} cannot be learned anew for the networks of this version: {error}", path=path, error=error
+                )
+            )
+    return tuple(redrafted)
 
 
 def style_name(picture: Path | bytes, name: str | None = None) -> str:

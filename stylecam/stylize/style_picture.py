@@ -8,17 +8,18 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image as Pillow
 from PIL import ImageCms
 
 from stylecam.errors import SourceUnreadableError, UsageError
 from stylecam.media.frame import Box, Image, Size
-from stylecam.media.image_file import ImageFile
+from stylecam.media.image_file import ANIMATED, ImageFile
 from stylecam.media.transforms import resize
 from stylecam.models.own_style import PICTURE_SIDE
 from stylecam.utils import sandbox
-from stylecam.utils.text import printable
+from stylecam.utils.message import Message
 
 MIN_SIDE = 64
 """The least pixels of the short side."""
@@ -72,18 +73,23 @@ class StylePicture:
                 Path(folder, _REQUEST).write_text(json.dumps(request))
                 ended = sandbox.run("stylecam.stylize.style_picture:run_in_child", folder, LIMITS)
                 if ended is not None:
-                    raise SourceUnreadableError(f"{name} is refused: reading it {printable(ended)}; try another copy")
+                    raise SourceUnreadableError(
+                        Message("{name} is refused: reading it {ended}; try another copy", name=name, ended=ended)
+                    )
                 answer = json.loads(Path(folder, _ANSWER).read_text())
                 if "error" in answer:
-                    raise SourceUnreadableError(answer["error"])
+                    raise SourceUnreadableError(Message(answer["error"], **answer["values"]))
                 jpeg = Path(folder, _PICTURE).read_bytes()
         except SourceUnreadableError:
             raise
         except OSError as error:
             raise SourceUnreadableError(
-                f"{name} cannot be read: there is no place for temporary files ({error.strerror}); free some space"
-            ) from error
-        return cls(jpeg, ImageFile.read(jpeg, live=True, name=name).image, tuple(answer["notes"]))
+                Message(
+                    "{name} cannot be read: there is no place for temporary files ({reason}); free some space",
+                    name=name, reason=error.strerror or error,
+                )
+            ) from error  # fmt: skip
+        return cls(jpeg, ImageFile.read(jpeg, live=True, name=name).image, tuple(map(Message, answer["notes"])))
 
 
 def check_crop(crop: Sequence[float] | None) -> Box | None:
@@ -112,10 +118,17 @@ def run_in_child(name: str) -> None:
     try:
         jpeg, notes = reduced(source, request["name"], request["crop"] and Box(*request["crop"]))
     except SourceUnreadableError as error:
-        (folder / _ANSWER).write_text(json.dumps({"error": str(error)}))
+        (folder / _ANSWER).write_text(json.dumps(_packed(str(error))))
         return
     (folder / _PICTURE).write_bytes(jpeg)
     (folder / _ANSWER).write_text(json.dumps({"notes": notes}))
+
+
+def _packed(text: str) -> dict[str, Any]:
+    """Return an error's text as plain values, so that the parent can translate it."""
+    if isinstance(text, Message):
+        return {"error": text.template, "values": {name: str(value) for name, value in text.values.items()}}
+    return {"error": text, "values": {}}
 
 
 def reduced(source: Path | bytes, name: str, crop: Box | None) -> tuple[bytes, list[str]]:
@@ -126,10 +139,9 @@ def reduced(source: Path | bytes, name: str, crop: Box | None) -> tuple[bytes, l
     """
     needed = PICTURE_SIDE if crop is None else round(PICTURE_SIDE / min(crop.width, crop.height))
     file = ImageFile.read(source, needed, live=True, name=name)
-    # What is said of the first of several pictures ends with advice for painting all of them.
-    notes = [note.partition(";")[0] for note in file.notes]
+    notes = [ANIMATED if note.startswith(ANIMATED) else note for note in file.notes]
     if file.alpha is not None and file.alpha.min() < 255:
-        notes.append("is transparent in places, which are white here")
+        notes.append(Message("is transparent in places, which are white here"))
     image = file.flattened_on_white()
     if crop is not None:
         height, width = image.shape[:2]
@@ -140,17 +152,22 @@ def reduced(source: Path | bytes, name: str, crop: Box | None) -> tuple[bytes, l
     shorter = min(height, width)
     if shorter < MIN_SIDE:
         raise SourceUnreadableError(
-            f"{name} is {width}×{height}; a style is learned from at least {MIN_SIDE} pixels on the short side, and "
-            "better from some hundreds: find a larger copy"
-        )
+            Message(
+                "{name} is {width}×{height}; a style is learned from at least {least} pixels on the short side, and "
+                "better from some hundreds: find a larger copy",
+                name=name, width=width, height=height, least=MIN_SIDE,
+            )
+        )  # fmt: skip
     if max(height, width) > LONGEST * shorter:
         image = _middle(image, LONGEST * shorter)
-        notes.append("is a long strip, of which the middle is used")
+        notes.append(Message("is a long strip, of which the middle is used"))
     share = min(1.0, PICTURE_SIDE / shorter)
     height, width = image.shape[:2]
     image = resize(image, Size(round(width * share), round(height * share)))
     if (image.std(axis=(0, 1)) < _LEAST_DEVIATION).all():
-        raise SourceUnreadableError(f"{name} is of one color, so there is nothing to learn; choose another picture")
+        raise SourceUnreadableError(
+            Message("{name} is of one color, so there is nothing to learn; choose another picture", name=name)
+        )
     return _jpeg(image, file.profile), notes
 
 

@@ -109,6 +109,20 @@ class StylePredictor:
         return np.concatenate(parts)
 
 
+def predicted_bodies() -> frozenset[str]:
+    """Return the digests of the bodies that rows are predicted for; the rest of the file is not read.
+
+    Raises:
+        ModelFormatError: it is missing or damaged.
+    """
+    path = predictor_path()
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return frozenset(json.loads(str(stored["bodies"])))
+    except _DAMAGES as error:
+        raise ModelFormatError(f"{path} is missing or damaged ({error}); install stylecam again") from error
+
+
 def predictor_path() -> Path:
     """Return the predictor's file that comes with stylecam."""
     return shipped_models() / "predictor.npz"

@@ -25,4 +25,5 @@ class MeanColor:
 def learn_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pictures be read in this process and rows be predicted by `MeanColor`."""
     monkeypatch.setattr("stylecam.stylize.style_predictor.StylePredictor.load", MeanColor)
+    monkeypatch.setattr("stylecam.stylize.style_learning.predicted_bodies", lambda: frozenset(MeanColor.bodies))
     monkeypatch.setattr("stylecam.utils.sandbox.run", lambda _, folder, __: style_picture.run_in_child(folder))

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 import stylecam
 from stylecam.errors import SourceUnreadableError, UsageError
 from stylecam.models.own_style import LearnedRows, OwnStyle
-from stylecam.stylize.style_learning import learn, redraft
+from stylecam.stylize.style_learning import learn, redraft, redraft_folder
 from stylecam.utils import paths
 from tests.stylize.style_predictors import LEAN, RICH, learn_quickly
 
@@ -94,6 +94,24 @@ def test_after_an_update_only_the_missing_rows_are_predicted(grove: Path) -> Non
     assert updated.rows[LEAN].minutes == 5.0
     np.testing.assert_allclose(updated.rows[RICH].values, learn(grove).rows[RICH].values, atol=1)
     assert redraft(updated) is updated
+
+
+def test_the_styles_of_a_folder_are_learned_anew_where_a_body_is_new(
+    grove: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = paths.user_styles()
+    complete = learn(grove, name="complete", install=True)
+    for name, style in (
+        ("old", replace(complete, name="old", rows={})),
+        ("bare", replace(complete, name="bare", picture=b"", rows={})),
+        ("odd", replace(complete, name="odd", picture=b"\xff\xd8\xff\xe0 cut", rows={})),
+    ):
+        style.write(folder / f"{name}.style")
+    (folder / "damaged.style").write_bytes(b"PK")
+    assert redraft_folder(folder) == ("old",)
+    assert set(OwnStyle.read(folder / "old.style").rows) == {LEAN, RICH}
+    assert "odd.style cannot be learned anew" in caplog.text
+    assert redraft_folder(folder) == ()
 
 
 def test_a_style_without_a_picture_stays_as_it_is(grove: Path) -> None:

@@ -85,6 +85,15 @@ def complete_user_style(_: click.Context, __: click.Parameter, incomplete: str) 
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
+def complete_own_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the names of the styles learned from pictures that start with `incomplete`."""
+    from stylecam.models.own_style import SUFFIX
+    from stylecam.utils import paths
+
+    names = sorted(path.stem for path in paths.user_styles().glob(f"*{SUFFIX}"))
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 def complete_camera(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the paths of cameras and `demo` that start with `incomplete`; if none does, complete files."""
     from stylecam.media.sources.devices import list_cameras

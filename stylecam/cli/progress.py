@@ -15,7 +15,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stylecam.training.events import Event, FileSkipped, StepEvent
+from stylecam.training.events import Event, FileSaved, FileSkipped, RowsChecked, StepEvent
 
 PLAIN_EVERY_S = 10.0
 """Seconds between the plain lines of `CountProgress`."""
@@ -56,6 +56,11 @@ class ProgressDisplay:
     def __call__(self, done: float, what: str) -> None:
         """Show that `done` of 0..1 is done, and what is being done."""
         self._show(done, f"{done:.0%}", self._left(done), what)
+
+    def wait(self) -> None:
+        """On a terminal, say that the first step takes some seconds: loading PyTorch alone takes a few."""
+        if self._console.is_terminal:
+            self.note("getting ready …")
 
     def note(self, message: str) -> None:
         """Print a line above the bar."""
@@ -131,18 +136,13 @@ class TrainingProgress(ProgressDisplay):
         self.losses: dict[str, float] = {}
         self.elapsed_s = 0.0
 
-    def wait(self) -> None:
-        """On a terminal, say that the first step takes some seconds: loading PyTorch alone takes a few."""
-        if self._console.is_terminal:
-            self.note("getting ready …")
-
     def __call__(self, event: Event) -> None:  # type: ignore[override]
         """Show one event."""
         if isinstance(event, StepEvent):
             self._show_step(event)
         elif isinstance(event, FileSkipped):
             self.note(f"{event.path} cannot be written now ({event.reason}); going on without it")
-        elif event.kind in self._files:
+        elif isinstance(event, FileSaved) and event.kind in self._files:
             self.note(f"{self._files[event.kind]}: {event.path}")
 
     def _show_step(self, step: StepEvent) -> None:
@@ -155,6 +155,35 @@ class TrainingProgress(ProgressDisplay):
         self._show(step.done, head, _duration(step.left_s), losses, elapsed_s=step.elapsed_s)
 
 
+class ImprovementProgress(ProgressDisplay):
+    """Shows the events of `stylecam styles improve`; call it with each.
+
+    Attributes:
+        kept: what is kept if the command ends now.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(PLAIN_EVERY_S)
+        self.kept = "the style is as it was"
+        self._gain = ""
+        self._shows_samples = False
+
+    def __call__(self, event: Event) -> None:  # type: ignore[override]
+        """Show one event."""
+        if isinstance(event, StepEvent):
+            head = f"step {event.number} {event.done:.0%}"
+            self._show(event.done, head, _duration(event.left_s), self._gain, elapsed_s=event.elapsed_s)
+        elif isinstance(event, RowsChecked):
+            self._gain = f"{event.gain:.0%} nearer to the picture"
+        elif isinstance(event, FileSkipped):
+            self.note(f"{event.path} cannot be written now ({event.reason}); going on without it")
+        elif event.kind == "style":
+            self.kept = f"{event.path} has what was learned up to the last time that it was written"
+        elif not self._shows_samples:
+            self._shows_samples = True
+            self.note(f"samples, drawn again and again: {event.path}")
+
+
 @contextmanager
 def stopped_by_ctrl_c() -> Iterator[threading.Event]:
     """Set an event at the first Ctrl-C, or when the terminal is closed; the second Ctrl-C ends the program at once."""
@@ -165,7 +194,7 @@ def stopped_by_ctrl_c() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
         with contextlib.suppress(OSError):  # straight to the terminal: a handler may come amidst another line
-            os.write(2, b"\nstopping when this step is done; Ctrl-C again stops at once, and nothing is saved\n")
+            os.write(2, b"\nstopping when this step is done; Ctrl-C again stops at once, and saves nothing more\n")
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     hangup = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has no such signal

@@ -1,4 +1,4 @@
-"""`stylecam styles`: list the styles; show, learn, add, remove or rename one."""
+"""`stylecam styles`: list the styles; show, learn, improve, add, remove or rename one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from stylecam.cli import shared_options as shared
-from stylecam.cli import styles_learn
+from stylecam.cli import styles_improve, styles_learn
 from stylecam.cli.completion import complete_style, complete_user_style
 from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.errors import UsageError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "styles",
     cls=SuggestingGroup,
     invoke_without_command=True,
-    subcommand_metavar="[list|show|learn|add|remove|rename]",
+    subcommand_metavar="[list|show|learn|improve|add|remove|rename]",
     epilog="""\b
 Examples:
   stylecam styles
@@ -42,7 +42,7 @@ Examples:
 @shared.as_json
 @click.pass_context
 def command(context: click.Context, tier: str, as_json: bool) -> None:
-    """List the styles, numbered as the keys 1 to 9 select them; or show, learn, add, remove or rename one.
+    """List the styles, numbered as the keys 1 to 9 select them; or show, learn, improve, add, remove or rename one.
 
     For styles that `stylecam evaluate --write-card` has measured, ms is the time for one 640×360 picture on that
     computer, and flicker that of a still noisy picture (1: as much as the camera itself). A style that is there in two
@@ -211,6 +211,7 @@ def rename(old: str, new: str, as_json: bool) -> None:
 
 
 command.add_command(styles_learn.command)
+command.add_command(styles_improve.command)
 
 
 def _user_styles() -> UserStyles:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from stylecam.errors import ModelFormatError
+from stylecam.errors import ModelFormatError, StyleNotFoundError
 from stylecam.models.card import slug
 from stylecam.models.onnx.proto import FloatArray
 from stylecam.utils.files import write_bytes
@@ -176,6 +176,23 @@ class OwnStyle:
         is_year = isinstance(year, int) and not isinstance(year, bool)
         source = _text(described, "source") if "source" in described else ""
         return cls(name, title, artist, licence, picture, rows, year if is_year else None, source)
+
+
+def find_own_style(folder: Path, name: str) -> Path:
+    """Return the file of the own style `name` in `folder`.
+
+    Raises:
+        StyleNotFoundError: there is none of that name.
+    """
+    path = folder / f"{slug(name.removesuffix(SUFFIX))}{SUFFIX}"
+    if path.is_file():
+        return path
+    names = sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
+    raise StyleNotFoundError(
+        f"no style that was learned from a picture is called {printable(name, 60)!r}; there are "
+        f"{', '.join(names) or 'none'}",
+        names,
+    )
 
 
 class _LaterFormatError(Exception):

@@ -16,11 +16,11 @@ from stylecam.errors import SourceUnreadableError, TrainingDataError
 from stylecam.media.frame import Image
 from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile
 from stylecam.training import augmentation
-from stylecam.training.faces import Face, FaceDetector
+from stylecam.training.faces import Face, FindsFaces
 
 _CACHE_BYTES = 512 * 2**20
-_FACE_SHARE, _WALL_SHARE, _BRIGHT_SHARE = 0.7, 0.18, 0.8
-"""How often a crop is made for a face of its photograph, shows a plain wall, and is not dim."""
+_FACE_SHARE, _WALL_SHARE, _BRIGHT_SHARE, _VARIED_SHARE = 0.7, 0.18, 0.8, 0.7
+"""How often a crop is made for a face of its photograph, shows a plain wall, is not dim, and has other colors."""
 
 
 def read_picture(path: Path, min_side: int | None = None) -> Image:
@@ -74,6 +74,7 @@ class PhotoDataset:
         exclude: pictures to leave out, such as the run's own samples: otherwise a resumed run would draw other crops.
         cache_bytes: memory that decoded pictures may keep.
         detector: finds faces, in the middle of which many crops then are; None to crop anywhere.
+        varied: whether the colors and the focus of most crops are changed too: for few photographs.
 
     Attributes:
         unreadable: the files that could not be decoded so far.
@@ -84,14 +85,14 @@ class PhotoDataset:
 
     def __init__(
         self, folders: Sequence[Path], side: int, exclude: Sequence[Path] = (), cache_bytes: int = _CACHE_BYTES,
-        detector: FaceDetector | None = None,
+        detector: FindsFaces | None = None, varied: bool = False,
     ) -> None:  # fmt: skip
         self.side = side
         self.unreadable: set[Path] = set()
         self._folders = [pictures_in(folder, exclude) for folder in folders]
         self._cache: dict[Path, Image] = {}
         self._free_bytes = cache_bytes
-        self._detector = detector
+        self._detector, self._varied = detector, varied
         self._faces: dict[Path, list[Face]] = {}
 
     @property
@@ -124,6 +125,8 @@ class PhotoDataset:
             face = FaceBox(self.side - face.x, face.y, face.side) if face is not None else None
         gain = rng.uniform(0.7, 1.2) if rng.random() < _BRIGHT_SHARE else rng.uniform(0.4, 0.7)
         lit = (crop.astype(np.float32) / 255 - 0.5) * np.float32(gain) + np.float32(0.5 + rng.uniform(-0.12, 0.12))
+        if self._varied and rng.random() < _VARIED_SHARE:
+            lit = augmentation.recolored_and_blurred(lit, rng)
         if rng.random() < _WALL_SHARE:
             augmentation.with_wall(lit, rng, None if face is None else (face.x, face.y))
         lit += rng.standard_normal(lit.shape, np.float32) * np.float32(rng.uniform(0, augmentation.NOISE))

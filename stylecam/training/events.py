@@ -29,7 +29,7 @@ class StepEvent:
 
 @dataclass(frozen=True, slots=True)
 class FileSaved:
-    """A file was written; its kind is `bank`, `checkpoint`, `sheet`, `plot`, `preview` or `picture`."""
+    """A file was written; its kind is `bank`, `style`, `checkpoint`, `sheet`, `plot`, `preview` or `picture`."""
 
     kind: str
     path: Path
@@ -43,7 +43,20 @@ class FileSkipped:
     reason: str
 
 
-Event = StepEvent | FileSaved | FileSkipped
+@dataclass(frozen=True, slots=True)
+class RowsChecked:
+    """The rows of an own style were compared with those at the beginning.
+
+    Attributes:
+        gain: by which share their style loss is lower, 0..1.
+        steps: steps so far.
+    """
+
+    gain: float
+    steps: int
+
+
+Event = StepEvent | FileSaved | FileSkipped | RowsChecked
 Listener = Callable[[Event], None]
 
 

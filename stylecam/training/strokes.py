@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from stylecam.media.frame import Image
 from stylecam.models.brush import StrokeScales
-from stylecam.training.style_image import StyleImage
 
 RANGE = 2.53
 """How much larger a painting is when broad strokes are learned from it than when fine ones are."""
@@ -22,6 +22,17 @@ _BROAD_SHARES = np.array([0.0, 0.5, 1.0], np.float32)
 _FREQUENCIES = np.array([0.2, 0.5, 0.3])
 
 Numbers = npt.NDArray[np.int64]
+
+
+class Painting(Protocol):
+    """What a style is learned from."""
+
+    @property
+    def share(self) -> float:
+        """How often it is drawn, 1 for an average one."""
+
+    def read(self, scale: int, factor: float = 1.0) -> Image:
+        """Return it with its short side at its own scale or else at `scale` pixels, times `factor`: H×W×3 uint8 BGR."""
 
 
 def stroke_scales(scale: int) -> StrokeScales:
@@ -38,7 +49,7 @@ class StrokeTargets:
         scales: of a bank with two rows a style; None for one with a single size of strokes.
     """
 
-    def __init__(self, paintings: Sequence[StyleImage], scale: int, scales: StrokeScales | None) -> None:
+    def __init__(self, paintings: Sequence[Painting], scale: int, scales: StrokeScales | None) -> None:
         self._paintings, self._scale, self._scales = paintings, scale, scales
         shares = np.array([painting.share for painting in paintings])
         self.sizes = 1 if scales is None else len(_FREQUENCIES)

@@ -30,3 +30,8 @@ def user_videos() -> Path:
 def user_styles() -> Path:
     """Return the folder of the user's own styles (`~/.local/share/stylecam/styles` on Linux)."""
     return platformdirs.user_data_path("stylecam", appauthor=False) / "styles"
+
+
+def improving_file() -> Path:
+    """Return the path of the file that is locked while a style is improved, and names the style."""
+    return platformdirs.user_state_path("stylecam", appauthor=False) / "improving"

@@ -76,3 +76,20 @@ def load_average() -> float:
 def is_busy() -> bool:
     """Return whether this computer had much to do in the last minute; False where the system does not tell."""
     return load_average() > BUSY_SHARE * (os.cpu_count() or 1)
+
+
+def yield_to_other_programs() -> None:
+    """Let this process, and the threads it starts from now on, run only when no other program wants the processor."""
+    process = psutil.Process()
+    with contextlib.suppress(OSError, psutil.Error):
+        process.nice(psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19)
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with contextlib.suppress(OSError, psutil.Error):
+        process.ionice(psutil.IOPRIO_CLASS_IDLE)
+    if os.getsid(0) == os.getpid():
+        # Linux compares sessions before the processes in them (autogroups), so the session yields too.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text("19", "ascii")
